@@ -1,0 +1,229 @@
+"""The study: the frozen mirror of one spec file, decoded and parsed, not yet checked against data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from specdid._diagnostics import Document, Fault, Origin
+from specdid.language.tree import Node
+
+OptionType = Literal["equivalent", "nonequivalent", "uncertain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A text of the spec in the formula language, its parse tree and where it stands."""
+
+    text: str
+    tree: Node
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What every option may carry beside its content."""
+
+    type: OptionType | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeOption:
+    label: str | None          # None: written without a label, so labelled by its expression
+    formula: Expression
+    scale: str | None
+    meta: Meta
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentOption:
+    label: str | None
+    term: Expression           # may be stepwise
+    with_: Expression | None
+    cohort: Expression | None
+    estimand: str | None
+    meta: Meta
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaOption:
+    """An option of controls, fixed_effects or weights."""
+
+    label: str | None
+    formula: Expression
+    meta: Meta
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """``match = {…}`` of a sample; the numbers are as written, None where not written."""
+
+    on: Expression
+    treated: Expression | None
+    at: Expression | None
+    method: str
+    ratio: int | None
+    replace: bool | None
+    caliper: float | None
+    caliper_sd: float | None
+    bandwidth: float | None
+    exact: Expression | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOption:
+    label: str | None
+    where: Expression
+    match: Match | None
+    meta: Meta
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorOption:
+    label: str | None
+    method: str
+    options: Mapping[str, object]
+    meta: Meta
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class VariantOption:
+    """What an option of a user's dimension changes in everything else."""
+
+    label: str
+    derive: Mapping[str, Expression]
+    add: Expression | None
+    absorb: Expression | None
+    where: Expression | None
+    meta: Meta
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    name: str
+    options: tuple[VariantOption, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class VcovOption:
+    label: str | None
+    kind: Literal["iid", "hetero", "cluster"]
+    clusters: tuple[Expression, ...]   # one or two, of names
+    text: str                          # canonical: "iid", "~city_id + year"
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """One value of a selector: a text (label or formula), or terms it has and lacks."""
+
+    text: str | None
+    has: Expression | None
+    lacks: Expression | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    when: Mapping[str, tuple[Selector, ...]]
+    unless: Mapping[str, tuple[Selector, ...]]
+    because: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """[inference]; ``written`` is False where the file has no such table."""
+
+    alpha: float = 0.05
+    draws: int = 999
+    null: tuple[str, ...] = ("wild",)
+    cluster: Expression | None = None
+    assign: Expression | None = None
+    level: Expression | None = None
+    strata: Expression | None = None
+    written: bool = False
+    origin: Origin = Origin(("inference",))
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    jobs: int = -1
+    backend: str = "loky"
+    limit: int = 2_000_000
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FigureOptions:
+    sort: str = "estimate"
+    formats: tuple[str, ...] = ("pdf", "png", "svg")
+    width: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisTable:
+    """One table of section 7 of the contract, raw: the analysis plug-in decodes ``values``.
+
+    ``values`` holds TOML values; ``origins`` gives the origin of every key path below the
+    table, e.g. ``("groups", "small")``.
+    """
+
+    kind: str                  # "event_study"
+    name: str | None           # [event_study."by batch"]
+    values: Mapping[str, object]
+    origins: Mapping[tuple[str, ...], Origin]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One spec file, read and validated in its shape.
+
+    ``warnings`` are faults of severity warning met on reading.
+    """
+
+    document: Document | None
+    stem: str
+    title: str
+    data: Path | None
+    data_origin: Origin | None
+    unit: str | None
+    time: str | None
+    step: str | None
+    unit_origin: Origin | None
+    time_origin: Origin | None
+    seed: int
+    missing: Literal["listwise", "common"]
+    never: Literal["default", "empty"]
+    one_at_a_time: tuple[tuple[str, Origin], ...]
+    derive: Mapping[str, Expression]
+    macros: Mapping[str, Expression]
+    outcome: tuple[OutcomeOption, ...]
+    treatment: tuple[TreatmentOption, ...]
+    controls: tuple[FormulaOption, ...]
+    fixed_effects: tuple[FormulaOption, ...]
+    sample: tuple[SampleOption, ...]
+    weights: tuple[FormulaOption, ...]
+    estimator: tuple[EstimatorOption, ...]
+    variants: tuple[Variant, ...]
+    vcov: tuple[VcovOption, ...]
+    exclude: tuple[Exclusion, ...]
+    preferred: Mapping[str, tuple[Selector, ...]]
+    inference: Inference
+    run: RunOptions
+    figure: FigureOptions
+    labels: Mapping[str, str]
+    analyses: tuple[AnalysisTable, ...]
+    warnings: tuple[Fault, ...] = ()

@@ -1,0 +1,105 @@
+"""What an estimator declares and what it is given: the contract of the shelf.
+
+A plug-in is one module ``specdid/estimators/<name>.py`` with ``ESTIMATOR: Estimator``.
+The module's top level imports neither pyfixest, pandas, scipy nor formulaic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorSetting:
+    """An option a user may write: its name, type, default and allowed values."""
+
+    name: str
+    kind: type
+    default: object
+    choices: tuple[object, ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One specification with its rows already cut: missing, infinite and singleton rows are gone.
+
+    Arrays have n rows. ``effects`` are codes from 0 without gaps; ``slopes`` pairs of
+    (codes, values). ``clusters`` holds, for each vcov, None (iid, hetero) or the codes of
+    one or two variables; ``vcovs`` the kinds. ``unit``, ``time``, ``cohort`` (NaN: never
+    treated) are there where the study declares them. ``treatment`` is the term's column.
+    """
+
+    outcome: Floats
+    treatment: Floats
+    controls: Floats
+    control_labels: tuple[str, ...]
+    effects: tuple[Ints, ...]
+    effect_labels: tuple[str, ...]
+    slopes: tuple[tuple[Ints, Floats], ...]
+    weights: Floats | None
+    vcovs: tuple[Literal["iid", "hetero", "cluster"], ...]
+    clusters: tuple[tuple[Ints, ...], ...]
+    unit: Ints | None
+    time: Floats | None
+    cohort: Floats | None
+    options: Mapping[str, Any]
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One number with a standard error per vcov (NaN where ``vcov_notes`` says why not)."""
+
+    estimate: float
+    std_error: tuple[float, ...]
+    df: tuple[float, ...]                  # inf: normal
+    n_clusters: tuple[int, ...]
+    nobs: int
+    dropped: tuple[int, ...] = ()          # positions in Task.controls
+    r2_within: float = float("nan")
+    keep: NDArray[np.bool_] | None = None  # rows of the task actually used, where fewer
+    vcov_notes: tuple[str, ...] = ()
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no number: a code of the contract and words for a researcher."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimator:
+    """A declaration the plan can read without importing any estimation library.
+
+    ``honours`` names the dimensions an option of which can change the result; an option
+    other than the default in another dimension excludes the specification
+    (``not_honoured``). ``effects`` "any" or "unit + time" (exactly these).
+    ``binary``: the treatment must be 0/1. ``cohort``: needs a cohort.
+    ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback.
+    """
+
+    name: str
+    estimand: str
+    title: str
+    settings: tuple[EstimatorSetting, ...]
+    honours: frozenset[str]
+    effects: Literal["any", "unit + time"]
+    cohort: bool
+    binary: bool
+    batched: bool
+    vcovs: frozenset[str]                  # of iid, hetero, cluster, twoway
+    fit: Callable[[Task], Estimate | Failure]
+    slopes: bool = True
+    doc: str = ""

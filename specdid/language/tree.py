@@ -1,0 +1,93 @@
+"""The tree of an expression: what R's parser gives, with exact spans.
+
+Parentheses leave no node, as in shared/reference/r_parse.csv. Every node knows the
+characters it was made from. Nodes compare by content, never by span.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from specdid._diagnostics import Span
+
+NOWHERE = Span(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A column, a macro without its dots is never a Name. Backticks are taken off."""
+
+    name: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """``..economy``; ``name`` is without the dots."""
+
+    name: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number; ``1L``, ``0x10`` and ``1e3`` are read as R reads them."""
+
+    value: float
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in either quote, unescaped."""
+
+    value: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """``TRUE`` and ``T`` (True), ``FALSE`` and ``F`` (False), ``NA`` (None)."""
+
+    value: bool | None
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """``-a``, ``+a``, ``!a``, ``~a``."""
+
+    operator: str
+    operand: Node
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """``+ - * / ^ : %% %/% %in% == != < <= > >= & | ~`` and ``[``, ``[[`` (f[x], f[[x]])."""
+
+    operator: str
+    left: Node
+    right: Node
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a call: ``value`` None is an empty one, ``name`` as in ``ref = 1``."""
+
+    value: Node | None
+    name: str | None = None
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``log(x)``; ``..("^ind")`` is the call of ``..``."""
+
+    function: str
+    arguments: tuple[Argument, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+Node = Name | Macro | Number | Text | Constant | Unary | Binary | Call
