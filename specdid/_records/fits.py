@@ -1,0 +1,90 @@
+"""What the engine gives back for a block of specifications: the numbers, or why there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Code(IntEnum):
+    """Why a specification has no numbers (0: it has)."""
+
+    OK = 0
+    NO_ROWS = 1
+    NO_OUTCOME_VARIATION = 2
+    NO_TREATMENT_VARIATION = 3
+    ABSORBED = 4
+    NOT_IDENTIFIED = 5
+    TOO_FEW_CLUSTERS = 6
+    NOT_CONVERGED = 7
+    ESTIMATOR_ERROR = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """What S specifications under V vcovs gave, as columns; NaN and -1 where there is nothing.
+
+    Attributes
+    ----------
+    index : (S,) int64, place in the plan from 0
+    code : (S,) int8, a Code
+    culprit : (S,) int64
+        For a failure: the column of values (NOT_IDENTIFIED: the dropped control that
+        loads on the treatment) or -1.
+    detail : texts by position in the block, for failures that need words
+        (an estimator's own message), else absent.
+    estimate : (S,) float64
+    std_error, statistic, p_value, conf_low, conf_high, df : (S, V) float64
+        NaN in a row of V that failed: ``vcov_code`` says why.
+    vcov_code : (S, V) int8
+        0 ok, 1 fewer than two clusters, 2 variance not positive, 3 no degrees of
+        freedom, 4 perfect fit (zero residual variance), 5 not offered by the estimator.
+    n_clusters : (S, V) int64 (the smaller one of two; -1 for iid and hetero)
+    nobs, n_units, n_treated, n_control, n_always_treated, n_missing, n_log0,
+    n_singletons : (S,) int64
+    n_eff, y_mean, r2_within : (S,) float64
+    dropped : position in the block -> columns of values dropped as collinear
+    signature : (S, 2) uint64
+        Equal where outcome, rows, weights, fixed effects, kept terms, treatment term and
+        estimator are: the same model twice.
+    seconds : (S,) float64, a share of the time of the batch
+    vcov_detail : (position in the block, vcov) -> an estimator's own words for vcov_code 5
+    extra : an estimator's own columns by name, (S,) float64, NaN where it has none
+    """
+
+    index: Ints
+    code: NDArray[np.int8]
+    culprit: Ints
+    detail: dict[int, str]
+    estimate: Floats
+    std_error: Floats
+    statistic: Floats
+    p_value: Floats
+    conf_low: Floats
+    conf_high: Floats
+    df: Floats
+    vcov_code: NDArray[np.int8]
+    n_clusters: Ints
+    nobs: Ints
+    n_units: Ints
+    n_treated: Ints
+    n_control: Ints
+    n_always_treated: Ints
+    n_missing: Ints
+    n_log0: Ints
+    n_singletons: Ints
+    n_eff: Floats
+    y_mean: Floats
+    r2_within: Floats
+    dropped: dict[int, tuple[int, ...]]
+    signature: NDArray[np.uint64]
+    seconds: Floats
+    vcov_detail: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    extra: Mapping[str, Floats] = field(default_factory=dict)
