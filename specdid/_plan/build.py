@@ -1,0 +1,208 @@
+"""Expand, enumerate, exclude, identify: from a study and its panel to a plan."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._diagnostics import Fault, Faults, SpecError, fault_at
+from specdid._plan.contents import Contents
+from specdid._plan.enumerate import enumerate_grid, grid_size
+from specdid._plan.exclude import (
+    Table,
+    apply_rules,
+    exclude_no_main_effects,
+    exclude_not_honoured,
+    exclude_own_outcome,
+    exclude_unfit_treatments,
+)
+from specdid._plan.expand import Expander, expand_grid, make_setting
+from specdid._plan.identity import Hashes, mix, segment_sums, set_hash, text_hash
+from specdid._plan.records import CORE, Codes, Dimension, Grid, Plan, Status
+from specdid._plan.selectors import select
+from specdid._study import Match, Study
+from specdid.language import bind
+from specdid.panel import Evaluator, Panel
+
+
+def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None) -> Plan:
+    """Plan every specification of ``study`` on the columns of ``panel``.
+
+    Raises
+    ------
+    SpecError
+        Where an option cannot be expanded, the grid is above [run] limit, or a
+        treatment without its main effects excludes every specification it is in.
+    """
+    evaluator = evaluator or Evaluator(panel)
+    columns = tuple(panel.columns)
+    dimensions, grid, expander = expand_grid(study, columns)
+    codes = _enumerate(study, dimensions)
+    grid, setting = _settings(expander, grid, codes)
+    contents = [Contents(grid, s) for s in grid.settings]
+    table = Table(codes, setting)
+    apply_rules(table, study, dimensions, grid, expander.macros, columns)
+    exclude_own_outcome(table, contents)
+    exclude_not_honoured(table, contents, study)
+    exclude_unfit_treatments(table, contents, evaluator)
+    exclude_no_main_effects(table, contents, evaluator)
+    _refuse_hopeless(study, table, dimensions)
+    ids = identify(study, contents, codes, setting)
+    status, twin = _duplicates(ids, table.reason)
+    preferred = _preferred(study, dimensions, grid, codes, expander.macros, columns)
+    return Plan(
+        study, dimensions, grid, codes, setting, status, table.reason, tuple(table.reasons), twin, ids, preferred
+    )
+
+
+def _enumerate(study: Study, dimensions: Sequence[Dimension]) -> Codes:
+    names = [d.name for d in dimensions]
+    starred = [names.index(name) for name, _ in study.one_at_a_time if name in names]
+    sizes = [len(d) for d in dimensions]
+    total = grid_size(sizes, starred)
+    if total > study.run.limit:
+        counts = " × ".join(f"{len(d)} {d.name}" for d in dimensions if len(d) > 1)
+        raise SpecError((
+            Fault(
+                "too_many",
+                f"the grid has {total:,} specifications, more than the limit of {study.run.limit:,}: {counts}",
+                help="leave choices out, name some in one_at_a_time, or raise `limit` in [run]",
+                path=("run", "limit"),
+            ),
+        ))
+    return enumerate_grid(sizes, starred)
+
+
+def _settings(expander: Expander, grid: Grid, codes: Codes) -> tuple[Grid, Codes]:
+    """Find the combinations of variants that occur and compose each once."""
+    variants = codes[:, len(CORE):]
+    if not variants.shape[1]:
+        return dataclasses.replace(grid, settings=(make_setting(expander, ()),)), np.zeros(len(codes), np.int32)
+    combos, setting = np.unique(variants, axis=0, return_inverse=True)
+    settings = tuple(make_setting(expander, tuple(int(c) for c in row)) for row in combos)
+    if expander.faults:
+        raise SpecError(Faults(tuple(dict.fromkeys(expander.faults))))
+    return dataclasses.replace(grid, settings=settings), setting.reshape(-1).astype(np.int32)
+
+
+def identify(study: Study, contents: Sequence[Contents], codes: Codes, setting: Codes) -> Hashes:
+    """Hash the content of every specification, (S,) uint64."""
+    ids = np.zeros(len(codes), np.uint64)
+    column = {name: codes[:, d] for d, name in enumerate(CORE)}
+    for s, content in enumerate(contents):
+        here = np.flatnonzero(setting == s)
+        parts = [
+            _array(content.outcomes)[column["outcome"][here]],
+            _array(content.treatments)[column["treatment"][here]],
+            _right_hand_side(content, column["treatment"][here], column["controls"][here]),
+            np.array([set_hash(e) for e in content.effects], np.uint64)[column["fixed_effects"][here]],
+            _rows(content, column["sample"][here]),
+            _array(content.weights)[column["weights"][here]],
+            _estimators(content, study, column["estimator"][here], column["treatment"][here]),
+        ]
+        ids[here] = mix(parts)
+    return ids
+
+
+def _array(digests: Sequence[str]) -> Hashes:
+    return np.array([text_hash(d) for d in digests], np.uint64)
+
+
+def _right_hand_side(content: Contents, treatment: Codes, controls: Codes) -> Hashes:
+    """Hash the set of terms beside the treatment, terms that occur twice counted once."""
+    out = np.zeros(len(treatment), np.uint64)
+    sets = content.grid.controls
+    for t in np.unique(treatment):
+        fixed = content.fixed_digests(int(t))
+        hashes = np.array([0 if d in fixed else text_hash(d) for d in content.controls], np.uint64)
+        sums = segment_sums(sets.start, sets.index, hashes) if len(hashes) else np.zeros(len(sets), np.uint64)
+        here = treatment == t
+        out[here] = sums[controls[here]] + np.uint64(set_hash(fixed[1:]))
+    return out
+
+
+def _rows(content: Contents, sample: Codes) -> Hashes:
+    parts = []
+    for choice, digests in zip(content.grid.samples, content.samples, strict=True):
+        match = "" if choice.match is None else match_digest(choice.match, content)
+        parts.append(set_hash(digests) ^ (text_hash(match) if match else 0))
+    return np.array(parts, np.uint64)[sample]
+
+
+def match_digest(match: Match, content: Contents) -> str:
+    """Digest what a matched sample consists of."""
+    texts = [bind(e.tree, content.scope).digest if e else "" for e in (match.on, match.treated, match.at, match.exact)]
+    numbers = (match.method, match.ratio, match.replace, match.caliper, match.caliper_sd, match.bandwidth)
+    return "m:" + ",".join([*texts, *(repr(n) for n in numbers)])
+
+
+def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Codes) -> Hashes:
+    """Hash method, options, and the cohort where the estimator uses it."""
+    from specdid import _shelf
+
+    grid = content.grid
+    table: NDArray[np.uint64] = np.zeros((len(grid.estimators), len(grid.treatments)), np.uint64)
+    for e, choice in enumerate(grid.estimators):
+        declared = _shelf.load("estimators", choice.method)
+        options = sorted((k, repr(v)) for k, v in choice.options.items())
+        for t, treated in enumerate(grid.treatments):
+            cohort = bind(treated.cohort, content.scope).digest if declared.cohort and treated.cohort else ""
+            table[e, t] = text_hash(repr((choice.method, options, cohort, study.missing)))
+    return table[estimator, treatment]
+
+
+def _duplicates(ids: Hashes, reason: Codes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Mark later specifications of the same content; excluded comes first."""
+    status = np.where(reason >= 0, Status.EXCLUDED, Status.PLANNED).astype(np.uint8)
+    twin = np.full(len(ids), -1, np.int64)
+    open_ = np.flatnonzero(reason < 0)
+    _, first, inverse = np.unique(ids[open_], return_index=True, return_inverse=True)
+    leader = open_[first[inverse.reshape(-1)]]
+    later = leader != open_
+    status[open_[later]] = Status.DUPLICATE
+    twin[open_[later]] = leader[later]
+    return status, twin
+
+
+def _refuse_hopeless(study: Study, table: Table, dimensions: Sequence[Dimension]) -> None:
+    """Make a fault of a treatment all of whose specifications lack a main effect."""
+    codes = [r.code for r in table.reasons]
+    if "no_main_effects" not in codes:
+        return
+    lacking = np.array([c == "no_main_effects" for c in codes])[np.maximum(table.reason, 0)] & (table.reason >= 0)
+    faults = []
+    for t in range(len(dimensions[1])):
+        mine = table.column("treatment") == t
+        if mine.any() and lacking[mine].all():
+            option = study.treatment[int(dimensions[1].option[t])]
+            words = table.reasons[int(table.reason[np.flatnonzero(mine)[0]])].message
+            faults.append(fault_at(
+                option.term.origin, None, "no_main_effects", f"the treatment is {words}",
+                help='give the main effects in `with`: { term = "dudt:ind3", with = "dudt + ind3" }',
+            ))
+    if faults:
+        raise SpecError(faults)
+
+
+def _preferred(
+    study: Study,
+    dimensions: Sequence[Dimension],
+    grid: Grid,
+    codes: Codes,
+    macros: Mapping[str, object],
+    columns: Sequence[str],
+) -> int:
+    """Give the place of the preferred specification; a dimension left out takes its first choice."""
+    hit = np.ones(len(codes), dtype=bool)
+    for d, dimension in enumerate(dimensions):
+        if dimension.name in study.preferred:
+            chosen = select(dimension, study.preferred[dimension.name], grid, macros, columns)  # type: ignore[arg-type]
+            choice = int(np.flatnonzero(chosen)[0]) if chosen.any() else -1
+        else:
+            choice = 0
+        hit &= codes[:, d] == choice
+    places = np.flatnonzero(hit)
+    return int(places[0]) if len(places) else -1

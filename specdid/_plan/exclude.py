@@ -1,0 +1,203 @@
+"""Which specifications are excluded, by the user's rules first and then by generated ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from specdid import _shelf
+from specdid._plan.contents import Contents
+from specdid._plan.identity import effect_digest
+from specdid._plan.records import Codes, Dimension, Flags, Grid, Reason
+from specdid._plan.selectors import select
+from specdid._study import Exclusion, Study
+from specdid.language import Effect, bind, write
+from specdid.language.tree import Name, Node
+from specdid.panel import Evaluator
+
+DIMENSION = {name: d for d, name in enumerate(
+    ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator"))}
+
+
+class Table:
+    """The specifications while exclusions are applied; the first reason stays."""
+
+    def __init__(self, codes: Codes, setting: Codes) -> None:
+        self.codes = codes
+        self.setting = setting
+        self.reason: Codes = np.full(len(codes), -1, np.int32)
+        self.reasons: list[Reason] = []
+
+    def column(self, name: str) -> Codes:
+        """Give the choices of a core dimension."""
+        return self.codes[:, DIMENSION[name]]
+
+    def exclude(self, which: Flags, code: str, message: str) -> None:
+        """Exclude the specifications marked that have no reason yet."""
+        which = which & (self.reason < 0)
+        if which.any():
+            reason = Reason(code, message)
+            if reason not in self.reasons:
+                self.reasons.append(reason)
+            self.reason[which] = self.reasons.index(reason)
+
+
+def apply_rules(
+    table: Table,
+    study: Study,
+    dimensions: Sequence[Dimension],
+    grid: Grid,
+    macros: Mapping[str, Node],
+    columns: Sequence[str],
+) -> None:
+    """Apply [[exclude]]: every key of ``when`` holds and ``unless`` does not; first match."""
+    for rule in study.exclude:
+        hit = _holds(table, rule.when, dimensions, grid, macros, columns)
+        if rule.unless:
+            hit &= ~_holds(table, rule.unless, dimensions, grid, macros, columns)
+        table.exclude(hit, "rule", rule.because)
+
+
+def _holds(
+    table: Table,
+    condition: Mapping[str, Any],
+    dimensions: Sequence[Dimension],
+    grid: Grid,
+    macros: Mapping[str, Node],
+    columns: Sequence[str],
+) -> Flags:
+    hit = np.ones(len(table.codes), dtype=bool)
+    for d, dimension in enumerate(dimensions):
+        if dimension.name in condition:
+            chosen = select(dimension, condition[dimension.name], grid, macros, columns)
+            hit &= chosen[table.codes[:, d]]
+    return hit
+
+
+def exclude_own_outcome(table: Table, contents: Sequence[Contents]) -> None:
+    """Exclude specifications whose outcome stands on their own right-hand side."""
+    for s, content in enumerate(contents):
+        grid = content.grid
+        for o, digest in enumerate(content.outcomes):
+            in_controls = content.having(digest)
+            fixed = np.array([digest in content.fixed_digests(t) for t in range(len(grid.treatments))])
+            if not in_controls.any() and not fixed.any():
+                continue
+            hit = in_controls[table.column("controls")] | fixed[table.column("treatment")]
+            hit &= (table.setting == s) & (table.column("outcome") == o)
+            table.exclude(hit, "own_outcome", f"the outcome `{write(grid.outcomes[o])}` is on its own right-hand side")
+
+
+def exclude_not_honoured(table: Table, contents: Sequence[Contents], study: Study) -> None:
+    """Exclude options that an estimator would ignore."""
+    for e, choice in enumerate(contents[0].grid.estimators):
+        estimator = _shelf.load("estimators", choice.method)
+        mine = table.column("estimator") == e
+        for s, content in enumerate(contents):
+            here = mine & (table.setting == s)
+            for flags, words in _dishonoured(estimator, content, study, table):
+                table.exclude(here & flags, "not_honoured", f"{choice.method} {words}")
+
+
+def _dishonoured(
+    estimator: Any, content: Contents, study: Study, table: Table
+) -> Iterator[tuple[Flags, str]]:
+    honours = estimator.honours
+    if "controls" not in honours:
+        bare = np.array([not content.fixed_terms(t) for t in range(len(content.grid.treatments))])
+        empty = np.diff(content.grid.controls.start) == 0
+        yield ~(empty[table.column("controls")] & bare[table.column("treatment")]), "takes no controls"
+    if "weights" not in honours:
+        weighted = np.array([w != "" for w in content.weights])
+        yield weighted[table.column("weights")], "takes no weights"
+    if estimator.effects == "unit + time":
+        wanted = _unit_and_time(content, study)
+        other = np.array([frozenset(e) != wanted for e in content.effects])
+        yield other[table.column("fixed_effects")], "always has unit and time effects, exactly these"
+    if not estimator.slopes:
+        sloped = np.array([
+            any(e.slopes for e in (*choice, *content.setting.absorb)) for choice in content.grid.fixed_effects
+        ])
+        yield sloped[table.column("fixed_effects")], "takes no slopes in the fixed effects"
+
+
+def _unit_and_time(content: Contents, study: Study) -> frozenset[str]:
+    names = [Name(n) for n in (study.unit, study.time) if n is not None]
+    return frozenset(effect_digest(Effect((n,), (), False), content.scope) for n in names)
+
+
+def exclude_unfit_treatments(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:
+    """Exclude cohort estimators where there is no cohort or the treatment is not 0/1."""
+    grid = contents[0].grid
+    for e, choice in enumerate(grid.estimators):
+        estimator = _shelf.load("estimators", choice.method)
+        mine = table.column("estimator") == e
+        for t, treatment in enumerate(grid.treatments):
+            here = mine & (table.column("treatment") == t)
+            text = treatment.term.text
+            if estimator.cohort and treatment.cohort is None:
+                table.exclude(here, "no_cohort", f"{choice.method} needs a cohort and `{text}` declares none")
+            if not estimator.binary:
+                continue
+            for s, content in enumerate(contents):
+                if not _binary(evaluator, content, t):
+                    words = f"{choice.method} needs a 0/1 treatment and `{text}` is not"
+                    table.exclude(here & (table.setting == s), "not_binary", words)
+
+
+def _binary(evaluator: Evaluator, content: Contents, treatment: int) -> bool:
+    term = content.grid.treatments[treatment].term
+    columns = evaluator.term(tuple(bind(f, content.scope) for f in term.factors))
+    if len(columns) != 1:
+        return False
+    values = columns[0].numbers
+    return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+
+
+def exclude_no_main_effects(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:
+    """Exclude an interacted treatment where a main effect is neither a term nor absorbed."""
+    grid = contents[0].grid
+    for t, treatment in enumerate(grid.treatments):
+        factors = treatment.term.factors
+        if len(factors) < 2:
+            continue
+        for s, content in enumerate(contents):
+            here = (table.setting == s) & (table.column("treatment") == t)
+            fixed = content.fixed_digests(t)
+            for factor in factors:
+                digest = "t:" + bind(factor, content.scope).digest
+                if digest in fixed:
+                    continue
+                within = np.array([
+                    any(_constant_within(evaluator, content, factor, e) for e in (*c, *content.setting.absorb))
+                    for c in grid.fixed_effects
+                ])
+                has = content.having(digest)[table.column("controls")] | within[table.column("fixed_effects")]
+                words = f"`{treatment.term.text}` without the main effect of `{write(factor)}`"
+                table.exclude(here & ~has, "no_main_effects", words)
+
+
+def _constant_within(evaluator: Evaluator, content: Contents, factor: Node, effect: Effect) -> bool:
+    """Say whether every column of ``factor`` is constant within the levels of ``effect``."""
+    if effect.slopes_only:
+        return False
+    codes = evaluator.codes(tuple(bind(f, content.scope) for f in effect.factors))
+    for column in evaluator.term((bind(factor, content.scope),)):
+        known = (codes >= 0) & ~np.isnan(column.numbers)
+        if not known.any():
+            continue
+        level, values = codes[known], column.numbers[known]
+        low = np.full(level.max() + 1, np.inf)
+        high = np.full(level.max() + 1, -np.inf)
+        np.minimum.at(low, level, values)
+        np.maximum.at(high, level, values)
+        if not (high <= low)[np.unique(level)].all():
+            return False
+    return True
+
+
+def unused(rule: Exclusion) -> bool:
+    """Say whether a rule has no condition at all."""
+    return not rule.when

@@ -1,0 +1,280 @@
+"""From the options of a study to the choices of each dimension, with labels and content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at
+from specdid._plan.records import (
+    Codes,
+    Dimension,
+    EstimatorChoice,
+    Grid,
+    SampleChoice,
+    Setting,
+    TreatmentChoice,
+)
+from specdid._plan.scopes import variant_scope
+from specdid._study import Expression, Study, VariantOption
+from specdid.language import (
+    Effect,
+    LanguageError,
+    Term,
+    TermSets,
+    effects,
+    expand,
+    expand_terms,
+    join_term_sets,
+    terms,
+    write,
+)
+from specdid.language.tree import Node, Number
+
+Macros = Mapping[str, Node]
+
+
+class Expander:
+    """Expands one study against the data's column names, gathering faults."""
+
+    def __init__(self, study: Study, columns: Sequence[str]) -> None:
+        self.study = study
+        self.columns = tuple(columns)
+        self.macros: Macros = {name: e.tree for name, e in study.macros.items()}
+        self.limit = study.run.limit
+        self.faults: list[Fault] = []
+
+    def nodes(self, expression: Expression, empty: float = 1.0) -> tuple[Node, ...]:
+        """Expand ``expression``; a problem becomes a located fault and nothing."""
+        try:
+            return expand(expression.tree, self.macros, self.columns, empty, limit=self.limit)
+        except LanguageError as error:
+            self.report(error, expression.origin)
+            return ()
+
+    def report(self, error: LanguageError, origin: Origin) -> None:
+        """Turn a language error into faults at ``origin``."""
+        for p in error.problems:
+            self.faults.append(fault_at(origin, p.span, p.code, p.message, p.help))
+
+    def sum_of(self, expression: Expression | None) -> tuple[Term, ...]:
+        """Give the terms of an expression that must not branch (with, add)."""
+        if expression is None:
+            return ()
+        nodes = self.nodes(expression)
+        if len(nodes) > 1:
+            self.faults.append(
+                fault_at(
+                    expression.origin, None, "branches",
+                    f"`{expression.text}` stands for {len(nodes)} choices, but one is needed here",
+                    help="stepwise operators belong in [controls] or a variant of their own",
+                )
+            )
+        return terms(nodes[0]).terms if nodes else ()
+
+
+def expand_outcomes(x: Expander) -> tuple[Dimension, tuple[Node, ...], tuple[str | None, ...]]:
+    """Choices of the outcome dimension with their scales."""
+    nodes: list[Node] = []
+    scales: list[str | None] = []
+    rows: list[tuple[str, int]] = []
+    for position, option in enumerate(x.study.outcome):
+        found = x.nodes(option.formula)
+        for node in found:
+            nodes.append(node)
+            scales.append(option.scale)
+            rows.append((_label(option.label, write(node), len(found)), position))
+    return _dimension(x, "outcome", rows, x.study.outcome, nodes.__getitem__), tuple(nodes), tuple(scales)
+
+
+def expand_treatments(x: Expander) -> tuple[Dimension, tuple[TreatmentChoice, ...]]:
+    """Choices of the treatment dimension; a choice that is not one term is a fault."""
+    choices: list[TreatmentChoice] = []
+    rows: list[tuple[str, int]] = []
+    for position, option in enumerate(x.study.treatment):
+        found = x.nodes(option.term)
+        with_ = x.sum_of(option.with_)
+        cohort = option.cohort.tree if option.cohort else None
+        for node in found:
+            own = terms(node).terms
+            if len(own) != 1:
+                x.faults.append(
+                    fault_at(
+                        option.term.origin, None, "treatment_terms",
+                        f"the treatment `{write(node)}` has {len(own)} terms; it must be one",
+                        help='put the others in `with`: { term = "dudt:ind3", with = "dudt + ind3" }',
+                    )
+                )
+                continue
+            choices.append(TreatmentChoice(own[0], with_, cohort, option.estimand))
+            rows.append((_label(option.label, own[0].text, len(found)), position))
+    return _dimension(x, "treatment", rows, x.study.treatment, choices.__getitem__), tuple(choices)
+
+
+def expand_controls(x: Expander) -> tuple[Dimension, TermSets]:
+    """Choices of the controls dimension as sets of terms (CSR), without a tree per choice."""
+    parts: list[TermSets] = []
+    rows: list[tuple[str, int]] = []
+    for position, option in enumerate(x.study.controls):
+        try:
+            sets = expand_terms(option.formula.tree, x.macros, x.columns, limit=x.limit)
+        except LanguageError as error:
+            x.report(error, option.formula.origin)
+            continue
+        parts.append(sets)
+        many = len(sets) > 1
+        labels = [option.label] if option.label is not None and not many else sets.labels()
+        rows += [(label, position) for label in labels]
+    joined = join_term_sets(parts)
+    content = lambda choice: frozenset(t.text for t in joined.set(choice))  # noqa: E731
+    return _dimension(x, "controls", rows, x.study.controls, content), joined
+
+
+def expand_effects(x: Expander) -> tuple[Dimension, tuple[tuple[Effect, ...], ...]]:
+    """Choices of the fixed-effects dimension."""
+    content: list[tuple[Effect, ...]] = []
+    rows: list[tuple[str, int]] = []
+    for position, option in enumerate(x.study.fixed_effects):
+        found = x.nodes(option.formula, empty=0.0)
+        for node in found:
+            try:
+                parts = effects(node)
+            except LanguageError as error:
+                x.report(error, option.formula.origin)
+                continue
+            content.append(parts)
+            text = " + ".join(e.text for e in parts) or "0"
+            rows.append((_label(option.label, text, len(found)), position))
+    return _dimension(x, "fixed_effects", rows, x.study.fixed_effects, content.__getitem__), tuple(content)
+
+
+def expand_samples(x: Expander) -> tuple[Dimension, tuple[SampleChoice, ...]]:
+    """Choices of the sample dimension."""
+    content = []
+    rows = []
+    for position, option in enumerate(x.study.sample):
+        for node in x.nodes(option.where):
+            content.append(SampleChoice(node, option.match))
+            rows.append((_label(option.label, write(node), 1), position))
+    return _dimension(x, "sample", rows, x.study.sample, content.__getitem__), tuple(content)
+
+
+def expand_weights(x: Expander) -> tuple[Dimension, tuple[Node | None, ...]]:
+    """Choices of the weights dimension; None is unweighted."""
+    content: list[Node | None] = []
+    rows: list[tuple[str, int]] = []
+    for position, option in enumerate(x.study.weights):
+        found = x.nodes(option.formula)
+        for node in found:
+            content.append(None if node == Number(1.0) else node)
+            rows.append((_label(option.label, write(node), len(found)), position))
+    return _dimension(x, "weights", rows, x.study.weights, content.__getitem__), tuple(content)
+
+
+def expand_estimators(x: Expander) -> tuple[Dimension, tuple[EstimatorChoice, ...]]:
+    """Choices of the estimator dimension."""
+    content = tuple(EstimatorChoice(o.method, o.options) for o in x.study.estimator)
+    rows = [(o.label or o.method, p) for p, o in enumerate(x.study.estimator)]
+    return _dimension(x, "estimator", rows, x.study.estimator), content
+
+
+def expand_variants(x: Expander) -> tuple[Dimension, ...]:
+    """Make a dimension of each [variant] in file order."""
+    return tuple(
+        _dimension(x, v.name, [(o.label, p) for p, o in enumerate(v.options)], v.options)
+        for v in x.study.variants
+    )
+
+
+def make_setting(x: Expander, choices: tuple[int, ...]) -> Setting:
+    """Compose the chosen option of every variant."""
+    options = [v.options[c] for v, c in zip(x.study.variants, choices, strict=True)]
+    return Setting(
+        choices,
+        variant_scope(x.study, x.columns, options),
+        tuple(dict.fromkeys(t for o in options for t in x.sum_of(o.add))),
+        tuple(dict.fromkeys(e for o in options for e in _absorbed(x, o))),
+        tuple(o.where.tree for o in options if o.where is not None),
+    )
+
+
+def _absorbed(x: Expander, option: VariantOption) -> tuple[Effect, ...]:
+    if option.absorb is None:
+        return ()
+    nodes = x.nodes(option.absorb, empty=0.0)
+    try:
+        return effects(nodes[0]) if nodes else ()
+    except LanguageError as error:
+        x.report(error, option.absorb.origin)
+        return ()
+
+
+def expand_grid(study: Study, columns: Sequence[str]) -> tuple[tuple[Dimension, ...], Grid, Expander]:
+    """Expand every dimension; ``Grid.settings`` is filled once the combinations are known.
+
+    Raises
+    ------
+    SpecError
+        Where any option cannot be expanded or a dimension ends up empty.
+    """
+    x = Expander(study, columns)
+    outcome, outcomes, scales = expand_outcomes(x)
+    treatment, treatments = expand_treatments(x)
+    controls, sets = expand_controls(x)
+    fixed, fixed_effects = expand_effects(x)
+    sample, samples = expand_samples(x)
+    weight, weights = expand_weights(x)
+    estimator, estimators = expand_estimators(x)
+    dimensions = (outcome, treatment, controls, fixed, sample, weight, estimator, *expand_variants(x))
+    x.faults += [_empty(d) for d in dimensions if not len(d) and not x.faults]
+    if any(f.severity == "error" for f in x.faults):
+        raise SpecError(Faults(tuple(x.faults)))
+    grid = Grid(outcomes, scales, treatments, sets, fixed_effects, samples, weights, estimators, ())
+    return dimensions, grid, x
+
+
+def _empty(dimension: Dimension) -> Fault:
+    return Fault("empty_dimension", f"the dimension {dimension.name} has no option", path=(dimension.name,))
+
+
+def _label(written: str | None, text: str, count: int) -> str:
+    return written if written is not None and count == 1 else text
+
+
+def _dimension(
+    x: Expander,
+    name: str,
+    rows: Sequence[tuple[str, int]],
+    options: Sequence[Any],
+    content: Callable[[int], object] = lambda choice: choice,
+) -> Dimension:
+    """Make a dimension of (label, option) rows; ``content`` tells whether two choices are the same."""
+    option: Codes = np.array([p for _, p in rows], dtype=np.int32)
+    labels = tuple(label for label, _ in rows)
+    dimension = Dimension(name, labels, tuple(o.label for o in options), option, tuple(o.meta for o in options))
+    x.faults += _clashes(dimension, options, content)
+    return dimension
+
+
+def _clashes(
+    dimension: Dimension, options: Sequence[Any], content: Callable[[int], object]
+) -> list[Fault]:
+    """Find written labels equal to another option's expanded label but not to its content."""
+    if len(set(dimension.labels)) == len(dimension.labels):
+        return []
+    first: dict[str, int] = {}
+    faults = []
+    for choice, label in enumerate(dimension.labels):
+        other = first.setdefault(label, choice)
+        here, there = int(dimension.option[choice]), int(dimension.option[other])
+        if here != there and content(choice) != content(other):
+            faults.append(
+                fault_at(
+                    options[here].origin, None, "label_clash",
+                    f"the label `{label}` of {dimension.name} stands for two different things",
+                    help="another option expands to the same label: rename this one",
+                )
+            )
+    return faults

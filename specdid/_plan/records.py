@@ -1,0 +1,142 @@
+"""The plan's records: dimensions with their choices, and specifications as columns of indices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._study import Match, Meta, Study
+from specdid.language import Effect, Scope, Term, TermSets
+from specdid.language.tree import Node
+
+Codes = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+
+CORE = ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator")
+
+
+class Status(IntEnum):
+    """What the plan says of a specification before anything is estimated."""
+
+    PLANNED = 0
+    EXCLUDED = 1
+    DUPLICATE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One thing that varies: its choices, in plan order.
+
+    An option of the file that expands becomes several choices; ``option[c]`` is the
+    position of choice ``c``'s option in the file and ``declared`` that option's own
+    label (None where it was written without one).
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    declared: tuple[str | None, ...]
+    option: Codes
+    metas: tuple[Meta, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentChoice:
+    term: Term
+    with_: tuple[Term, ...]
+    cohort: Node | None
+    estimand: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleChoice:
+    where: Node
+    match: Match | None
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorChoice:
+    method: str
+    options: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What one combination of the user's variants changes: names, terms, effects, rows."""
+
+    choices: tuple[int, ...]
+    scope: Scope
+    add: tuple[Term, ...]
+    absorb: tuple[Effect, ...]
+    where: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The content of every choice, by dimension."""
+
+    outcomes: tuple[Node, ...]
+    scales: tuple[str | None, ...]
+    treatments: tuple[TreatmentChoice, ...]
+    controls: TermSets
+    fixed_effects: tuple[tuple[Effect, ...], ...]
+    samples: tuple[SampleChoice, ...]
+    weights: tuple[Node | None, ...]
+    estimators: tuple[EstimatorChoice, ...]
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why specifications are excluded: a code of the contract and one line of words."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All specifications of a study.
+
+    Attributes
+    ----------
+    dimensions
+        In plan order: the core dimensions, then the variants; the last varies fastest.
+    codes : (S, D) int32
+        The choice of each dimension.
+    setting : (S,) int32
+        Index into ``grid.settings``.
+    status : (S,) uint8, a Status
+    reason : (S,) int32
+        Index into ``reasons`` for excluded specifications, else -1.
+    twin : (S,) int64
+        For a duplicate by content: the place of the specification that has the numbers.
+    ids : (S,) uint64
+        The content hash; written as 16 hex digits.
+    preferred : the place of the preferred specification, or -1.
+    """
+
+    study: Study
+    dimensions: tuple[Dimension, ...]
+    grid: Grid
+    codes: Codes
+    setting: Codes
+    status: NDArray[np.uint8]
+    reason: Codes
+    reasons: tuple[Reason, ...]
+    twin: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+    preferred: int
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def spec_id(self, place: int) -> str:
+        """Give the id of the specification at ``place`` as 16 hex digits."""
+        return f"{int(self.ids[place]):016x}"
