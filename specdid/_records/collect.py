@@ -1,0 +1,169 @@
+"""Put the fits of all blocks beside the plan, and find the same model estimated twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from specdid._records.columns import NUMBERS
+from specdid._records.fits import Code, Fits, Floats, Ints
+from specdid._records.messages import VCOV_NOTES, failure_message
+from specdid._records.results import Planned, Results, Status, Text, code_of, empty_numbers
+
+_FIRST_FAILURE = code_of("no_rows")
+_SAME_MODEL = "the same rows, weights, fixed effects and kept terms as an earlier specification"
+
+
+def collect(
+    planned: Planned, blocks: Iterable[Fits], labels: Sequence[str], same_model: bool = True
+) -> Results:
+    """Build the results from the plan and the fits, which may come in any order.
+
+    Parameters
+    ----------
+    planned
+        The plan's columns.
+    blocks
+        Fits; together they hold every specification of status OK at most once. One that
+        is in none of them becomes a failure with code ``interrupted``.
+    labels
+        The term of each column of Problem.values, for messages and ``dropped``.
+    same_model
+        Whether specifications with equal signatures are one point on the curve.
+
+    Returns
+    -------
+    Results
+        The same for any order of the blocks.
+    """
+    store = _Store.empty(planned)
+    for fits in blocks:
+        store.add(fits, labels)
+    if same_model:
+        store.mark_same_models()
+    return store.results()
+
+
+@dataclass(slots=True)
+class _Store:
+    """The arrays while they are being filled."""
+
+    planned: Planned
+    status: NDArray[np.int8]
+    code: NDArray[np.int8]
+    twin: Ints
+    numbers: dict[str, NDArray[np.float64] | NDArray[np.int32]]
+    signature: NDArray[np.uint64]
+    messages: dict[int, str]
+    vcov_notes: dict[tuple[int, int], str]
+    dropped: dict[int, str]
+    extra: dict[str, Floats]
+    seconds: Floats
+
+    @classmethod
+    def empty(cls, planned: Planned) -> _Store:
+        n = len(planned)
+        waiting = planned.status == Status.OK
+        return cls(
+            planned,
+            status=np.where(waiting, np.int8(Status.FAILED), planned.status).astype(np.int8),
+            code=np.where(waiting, np.int8(code_of("interrupted")), planned.code).astype(np.int8),
+            twin=planned.twin.copy(),
+            numbers=empty_numbers(n, len(planned.vcovs)),
+            signature=np.zeros((n, 2), dtype=np.uint64),
+            messages={},
+            vcov_notes={},
+            dropped={},
+            extra={},
+            seconds=np.full(n, np.nan),
+        )
+
+    def add(self, fits: Fits, labels: Sequence[str]) -> None:
+        """Scatter one block to its places in the plan."""
+        at = fits.index
+        ok = fits.code == Code.OK
+        self.status[at] = np.where(ok, Status.OK, Status.FAILED)
+        self.code[at] = np.where(ok, 0, fits.code.astype(np.int64) - 1 + _FIRST_FAILURE)
+        for column in NUMBERS:
+            self.numbers[column.name][at] = getattr(fits, column.name)
+        for name, values in fits.extra.items():
+            self.extra.setdefault(name, np.full(len(self.status), np.nan))[at] = values
+        self.signature[at] = fits.signature
+        self.seconds[at] = fits.seconds
+        for place, columns in fits.dropped.items():
+            self.dropped[int(at[place])] = " + ".join(labels[c] for c in columns)
+        self._notes(fits)
+        self.messages.update(_messages(self.planned, fits, labels))
+
+    def _notes(self, fits: Fits) -> None:
+        for place, v in zip(*np.nonzero((fits.vcov_code > 0) & (fits.code == 0)[:, None]), strict=True):
+            said = fits.vcov_detail.get((int(place), int(v)))
+            self.vcov_notes[int(fits.index[place]), int(v)] = said or VCOV_NOTES[fits.vcov_code[place, v]]
+
+    def mark_same_models(self) -> None:
+        """Make every later specification with an earlier one's signature its duplicate."""
+        ok = np.flatnonzero((self.status == Status.OK) & self.signature.any(axis=1))
+        _, first, which = np.unique(self.signature[ok], axis=0, return_index=True, return_inverse=True)
+        twin = ok[first[which.reshape(-1)]]
+        later, twin = ok[twin != ok], twin[twin != ok]
+        self.status[later] = Status.DUPLICATE
+        self.code[later] = code_of("same_model")
+        self.twin[later] = twin
+        chained = np.flatnonzero(self.planned.twin >= 0)
+        moved = self.twin[self.twin[chained]]
+        self.twin[chained] = np.where(moved >= 0, moved, self.twin[chained])
+        for values in self.numbers.values():
+            values[later] = np.nan if values.dtype.kind == "f" else -1
+        for values in self.extra.values():
+            values[later] = np.nan
+        for place in later.tolist():
+            self.dropped.pop(place, None)
+            self.messages[place] = _SAME_MODEL
+
+    def results(self) -> Results:
+        n, v = len(self.status), len(self.planned.vcovs)
+        gone = self.status == Status.DUPLICATE
+        notes = {k: m for k, m in self.vcov_notes.items() if not gone[k[0]]}
+        flat = _column({s * v + k: m for (s, k), m in notes.items()}, n * v)
+        return Results(
+            self.planned, self.status, self.code, self._message(), self.twin, self.numbers,
+            Text(flat.words, flat.codes.reshape(n, v)), _column(self.dropped, n),
+            dict(sorted(self.extra.items())), self.seconds,
+        )  # fmt: skip
+
+    def _message(self) -> Text:
+        """Join the plan's reasons and the fits' messages into one dictionary."""
+        reason = self.planned.reason
+        messages = dict(self.messages)
+        for place in np.flatnonzero(self.code == code_of("interrupted")).tolist():
+            messages[place] = "the run was interrupted before this specification was estimated"
+        later = _column(messages, len(self.status))
+        codes = np.where(later.codes >= 0, later.codes + len(reason.words), reason.codes)
+        return Text((*reason.words, *later.words), codes.astype(np.int32))
+
+
+def _column(texts: dict[int, str], n: int) -> Text:
+    """Turn texts by position into a column, the dictionary in order of position."""
+    codes = np.full(n, -1, dtype=np.int32)
+    place: dict[str, int] = {}
+    for position in sorted(texts):
+        codes[position] = place.setdefault(texts[position], len(place))
+    return Text(tuple(place), codes)
+
+
+def _messages(planned: Planned, fits: Fits, labels: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Give a message for every failure of a block."""
+    outcome = planned.dimension("outcome")
+    effects = planned.dimension("fixed_effects") if "fixed_effects" in planned.dimensions else None
+    for place in np.flatnonzero(fits.code != Code.OK).tolist():
+        s, code, culprit = int(fits.index[place]), Code(int(fits.code[place])), int(fits.culprit[place])
+        said = fits.detail.get(place) or failure_message(
+            code,
+            planned.term.at(s) or "",
+            outcome.at(s) or "",
+            (effects.at(s) if effects else None) or "",
+            labels[culprit] if culprit >= 0 else "",
+        )
+        yield s, said

@@ -1,0 +1,109 @@
+"""The columns of results.parquet and results.csv, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["int", "float", "text", "bool"]
+Level = Literal["plan", "specification", "vcov", "extra"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the results.
+
+    Attributes
+    ----------
+    name : as printed.
+    kind : "int" (int64), "float" (float64), "text" or "bool".
+    level : what the value belongs to. "plan": known before anything is estimated;
+        "specification" and "vcov": a number of the fit, one per specification or one per
+        row; "extra": an estimator's own.
+    null : "never", or when the cell is empty. In memory an absent number is NaN or -1.
+    form : how the value is written in results.csv.
+    doc : what it is, with its unit.
+    """
+
+    name: str
+    kind: Kind
+    level: Level
+    null: str
+    form: str
+    doc: str
+
+
+_DIGITS = "12 significant digits"
+_WHOLE = "whole number"
+_NOT_OK = "where there is no fit"
+_NO_VCOV = "where there is no fit or the vcov failed"
+
+
+def _plan(name: str, null: str, doc: str, form: str = "text", kind: Kind = "text") -> Column:
+    return Column(name, kind, "plan", null, form, doc)
+
+
+def _count(name: str, doc: str, level: Level = "specification") -> Column:
+    return Column(name, "int", level, _NOT_OK, _WHOLE, doc)
+
+
+def _number(name: str, doc: str, level: Level = "specification") -> Column:
+    return Column(name, "float", level, _NO_VCOV if level == "vcov" else _NOT_OK, _DIGITS, doc)
+
+
+_HEAD = (
+    _plan("index", "never", "place in the plan, from 1; the same for all vcovs", _WHOLE, "int"),
+    _plan("spec_id", "never", "hash of the specification's content", "16 hex digits"),
+)
+_TAIL = (
+    _plan("vcov", "never", "label of the variance estimator"),
+    _plan("formula", "never", "outcome ~ treatment + with + controls + add | fixed effects + absorb"),
+    _plan("term", "never", "the treatment term whose coefficient this is"),
+    _plan("estimand", "never", "what the estimate is an estimate of, in words"),
+    _plan("scale", "where none is declared", "the outcome's scale"),
+    _number("estimate", "the coefficient, in units of `scale`"),
+    _number("std_error", "standard error of the estimate", "vcov"),
+    _number("statistic", "t or z", "vcov"),
+    _number("p_value", "two-sided", "vcov"),
+    _number("conf_low", "lower end of the interval at 1 - alpha", "vcov"),
+    _number("conf_high", "upper end of the interval at 1 - alpha", "vcov"),
+    _number("df", "degrees of freedom of t; inf: normal", "vcov"),
+    _count("nobs", "rows used"),
+    _count("n_units", "units in these rows"),
+    _count("n_treated", "units with treatment variation in these rows"),
+    _count("n_control", "units never treated in these rows"),
+    _count("n_always_treated", "units always treated in these rows"),
+    _count("n_clusters", "clusters, the smaller number of two", "vcov"),
+    _count("n_missing", "rows of the sample dropped as missing or infinite"),
+    _count("n_log0", "rows dropped because of the log of a non-positive value"),
+    _count("n_singletons", "rows dropped as singletons of a fixed effect"),
+    _number("n_eff", "Kish's effective number of rows under the weights"),
+    _number("y_mean", "mean of the outcome in these rows"),
+    _number("r2_within", "R² after the fixed effects"),
+    _plan("dropped", "where nothing was dropped", "collinear terms left out, joined by ` + `"),
+    _plan("status", "never", "ok, failed, excluded or duplicate"),
+    _plan("code", "where ok", "why there are no numbers, as a stable name"),
+    _plan("message", "where ok", "the same in words; for an ok row, why its vcov failed"),
+    _plan("twin", "where not duplicate", "spec_id of the row that has the numbers", "16 hex digits"),
+    _plan("preferred", "never", "the specification that the paper reports", "true or false", "bool"),
+)
+
+COLUMNS: tuple[Column, ...] = _HEAD + _TAIL
+"""Every fixed column in order; the dimensions stand after spec_id, extras at the end."""
+
+RESERVED: tuple[str, ...] = tuple(c.name for c in COLUMNS)
+"""Names that a user's own dimension cannot have."""
+
+NUMBERS: tuple[Column, ...] = tuple(c for c in COLUMNS if c.level in ("specification", "vcov"))
+"""The columns that a fit fills; each has the name of its array in Fits."""
+
+
+def schema(dimensions: Sequence[str], extra: Sequence[str] = ()) -> tuple[Column, ...]:
+    """Give all columns of a study's results in their order."""
+    labels = tuple(_plan(name, "never", "label of the option") for name in dimensions)
+    own = tuple(
+        Column(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own")
+        for name in extra
+    )
+    return _HEAD + labels + _TAIL + own

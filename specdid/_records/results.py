@@ -1,0 +1,226 @@
+"""Results: the plan's columns and the fits' columns side by side, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from specdid._records.columns import NUMBERS
+from specdid._records.fits import Floats, Ints
+
+Labels = NDArray[np.int32]
+Numbers = Mapping[str, NDArray[np.float64] | NDArray[np.int32]]
+
+
+class Status(IntEnum):
+    """What became of a planned specification."""
+
+    OK = 0
+    FAILED = 1
+    EXCLUDED = 2
+    DUPLICATE = 3
+
+
+CODES: tuple[str, ...] = (
+    "",
+    "rule", "own_outcome", "not_honoured", "no_cohort", "not_binary", "no_main_effects",
+    "same_content", "same_model",
+    "no_rows", "no_outcome_variation", "no_treatment_variation", "absorbed", "not_identified",
+    "too_few_clusters", "not_converged", "estimator_error", "interrupted",
+)  # fmt: skip
+"""Every reason for a row without numbers; codes in memory are places in this tuple."""
+
+
+def code_of(name: str) -> int:
+    """Give the place of a reason's name in CODES."""
+    return CODES.index(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A column of text by dictionary: ``words[codes[s]]``, and nothing where the code is -1."""
+
+    words: Sequence[str]
+    codes: Labels
+
+    def at(self, position: int) -> str | None:
+        """Give the text at one position."""
+        code = int(self.codes[position])
+        return self.words[code] if code >= 0 else None
+
+    @classmethod
+    def encode(cls, values: Iterable[str | None]) -> Text:
+        """Build the dictionary in order of first appearance."""
+        place: dict[str, int] = {}
+        codes = [-1 if v is None else place.setdefault(v, len(place)) for v in values]
+        return cls(tuple(place), np.asarray(codes, dtype=np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is known of S specifications before anything is estimated, as columns in plan order.
+
+    Attributes
+    ----------
+    title : the study's title.
+    alpha : intervals and significance are at 1 - alpha.
+    dimensions : D names, in the order of the columns of the results.
+    labels : for each dimension the labels of its options, in declared order.
+    codes : (S, D) int32, the option of each dimension.
+    ids : (S,) uint64, printed as 16 hex digits.
+    vcovs : V labels.
+    formulas : ``formulas(start, stop)`` writes the formulas of these positions.
+    term, estimand, scale : (S,) each; a scale may be absent.
+    status : (S,) int8, a Status; OK where the specification is to be estimated.
+    code : (S,) int8, a place in CODES.
+    reason : (S,) why it is excluded or a duplicate, absent elsewhere.
+    twin : (S,) int64, the position of a duplicate's twin, or -1.
+    preferred : position of the preferred specification, or -1.
+    control_terms : P terms that occur in any option of `controls`, for the choice panel.
+    control_members : (options of `controls`, P) bool, which option has which term.
+    display : how a term or column is called in figures and tables, where not by its name.
+    """
+
+    title: str
+    alpha: float
+    dimensions: tuple[str, ...]
+    labels: tuple[Sequence[str], ...]
+    codes: Labels
+    ids: NDArray[np.uint64]
+    vcovs: tuple[str, ...]
+    formulas: Callable[[int, int], Sequence[str]]
+    term: Text
+    estimand: Text
+    scale: Text
+    status: NDArray[np.int8]
+    code: NDArray[np.int8]
+    reason: Text
+    twin: Ints
+    preferred: int = -1
+    control_terms: tuple[str, ...] = ()
+    control_members: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
+    display: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def dimension(self, name: str) -> Text:
+        """Give one dimension's labels as a column of text."""
+        place = self.dimensions.index(name)
+        return Text(self.labels[place], self.codes[:, place])
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The accounting line: planned = ok + failed + excluded + duplicate."""
+
+    planned: int
+    ok: int
+    failed: int
+    excluded: int
+    duplicate: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.planned:,} planned = {self.ok:,} ok + {self.failed:,} failed"
+            f" + {self.excluded:,} excluded + {self.duplicate:,} duplicate"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The specifications that share an axis: one scale, or one outcome where none is declared."""
+
+    name: str
+    scale: str | None
+    members: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Planned specifications and what became of them.
+
+    Attributes
+    ----------
+    planned : the plan's columns.
+    status, code : (S,) int8 as in Planned, now final.
+    message : (S,) why there are no numbers, absent where there are.
+    twin : (S,) int64, position of the specification that has a duplicate's numbers, or -1.
+    numbers : the arrays of NUMBERS by name: (S,) or, for level "vcov", (S, V); absent numbers
+        are NaN or -1.
+    vcov_note : (S, V) why a vcov failed though the specification is ok, as a column of text
+        with 2-d codes.
+    dropped : (S,) collinear terms left out.
+    extra : estimators' own columns, (S,) float64.
+    seconds : (S,) float64, NaN where not estimated.
+    """
+
+    planned: Planned
+    status: NDArray[np.int8]
+    code: NDArray[np.int8]
+    message: Text
+    twin: Ints
+    numbers: Numbers
+    vcov_note: Text
+    dropped: Text
+    extra: Mapping[str, Floats]
+    seconds: Floats
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    @property
+    def counts(self) -> Counts:
+        """The numbers of specifications by status."""
+        found = np.bincount(self.status, minlength=len(Status))
+        return Counts(len(self), *(int(n) for n in found))
+
+    @property
+    def preferred(self) -> int:
+        """Position of the row that has the preferred specification's numbers, or -1."""
+        place = self.planned.preferred
+        if place >= 0 and self.status[place] == Status.DUPLICATE:
+            return int(self.twin[place])
+        return place
+
+    @property
+    def estimate(self) -> Floats:
+        """The estimates, (S,)."""
+        return np.asarray(self.numbers["estimate"], dtype=np.float64)
+
+    def first(self, name: str) -> NDArray[np.float64]:
+        """Give a column of numbers under the first vcov, the one on the curve; (S,)."""
+        values = np.asarray(self.numbers[name], dtype=np.float64)
+        return values if values.ndim == 1 else values[:, 0]
+
+    def groups(self) -> tuple[Group, ...]:
+        """Give the specifications that share an axis, ok or not, in order of appearance."""
+        outcome, scale = self.planned.dimension("outcome"), self.planned.scale
+        key = np.where(scale.codes >= 0, scale.codes, len(scale.words) + outcome.codes)
+        keys, where = np.unique(key, return_index=True)
+        return tuple(
+            Group(
+                scale.at(int(s)) or outcome.words[int(outcome.codes[s])],
+                scale.at(int(s)),
+                np.flatnonzero(key == k),
+            )
+            for k, s in sorted(zip(keys, where, strict=True), key=lambda pair: int(pair[1]))
+        )
+
+    def order(self, group: Group) -> Ints:
+        """Give the ok positions of a group by estimate, ties by place in the plan."""
+        ok = group.members[self.status[group.members] == Status.OK]
+        return np.take(ok, np.argsort(self.estimate[ok], kind="stable"))
+
+
+def empty_numbers(n: int, n_vcovs: int) -> dict[str, NDArray[np.float64] | NDArray[np.int32]]:
+    """Give an array of absent numbers for every column of NUMBERS."""
+    return {
+        c.name: np.full((n, n_vcovs) if c.level == "vcov" else n, np.nan)
+        if c.kind == "float"
+        else np.full((n, n_vcovs) if c.level == "vcov" else n, -1, dtype=np.int32)
+        for c in NUMBERS
+    }
