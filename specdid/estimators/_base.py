@@ -35,7 +35,8 @@ class Task:
     Arrays have n rows. ``effects`` are codes from 0 without gaps; ``slopes`` pairs of
     (codes, values). ``clusters`` holds, for each vcov, None (iid, hetero) or the codes of
     one or two variables; ``vcovs`` the kinds. ``unit``, ``time``, ``cohort`` (NaN: never
-    treated) are there where the study declares them. ``treatment`` is the term's column.
+    treated) are there where the study declares them; time and cohort are in periods, so
+    that 201212 and 201301 differ by one step. ``treatment`` is the term's column.
     """
 
     outcome: Floats
@@ -55,9 +56,16 @@ class Task:
     alpha: float
 
 
+VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered")
+"""Why a vcov has no standard error, in the order of Fits.vcov_code."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One number with a standard error per vcov (NaN where ``vcov_notes`` says why not)."""
+    """One number with a standard error per vcov (NaN where ``vcov_notes`` says why not).
+
+    ``vcov_notes`` has one of VCOV_NOTES for each vcov, or is empty when all went well.
+    """
 
     estimate: float
     std_error: tuple[float, ...]

@@ -1,0 +1,218 @@
+"""The boundary to pyfixest: arrays in, small records out, its exceptions in a researcher's words.
+
+pyfixest sees a data frame with columns y, w, x0.., d0.., f0.., c0_0.. and formulas over
+these names only. Fixed effects are joined by " + ": without the spaces pyfixest may take
+the wrong effect for nested in the cluster, depending on the process's hash seed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.estimators._base import Estimate, Failure, Floats, Ints, Task
+
+Bools = NDArray[np.bool_]
+
+
+class Refusal(Exception):  # noqa: N818 - carries a Failure out of nested calls, is never shown
+    """A Failure met on the way."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(code, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A task as pyfixest takes it.
+
+    Attributes
+    ----------
+    formula : text over the columns of ``data``
+    data : pandas DataFrame of n rows
+    keep : (n of the task,) bool, the task's rows in ``data``
+    names : m names of the treatment's columns
+    unit : (m,) float64
+        What one unit of a treatment's column in ``data`` is in the task's units.
+    outcome_unit : the same for the outcome
+    """
+
+    formula: str
+    data: Any
+    keep: Bools
+    names: tuple[str, ...]
+    unit: Floats
+    outcome_unit: float = 1.0
+
+
+def guarded(fit: Callable[[Task], Estimate | Failure]) -> Callable[[Task], Estimate | Failure]:
+    """Turn everything an estimator raises into a Failure; no warning reaches the user."""
+
+    def fit_guarded(task: Task) -> Estimate | Failure:
+        if len(task.outcome) == 0:
+            return Failure("no_rows", "no rows are left")
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            try:
+                return fit(task)
+            except Refusal as refusal:
+                return refusal.failure
+            except Exception as error:  # noqa: BLE001 - one specification is a row, never the run's end
+                return translate(error)
+
+    return fit_guarded
+
+
+def translate(error: Exception) -> Failure:
+    """Put an exception of pyfixest, numpy or scipy into words."""
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    if "Demeaning failed" in text:
+        return Failure("not_converged", "the fixed effects could not be swept out: demeaning did not converge")
+    if type(error).__name__ == "NonConvergenceError" or "Step-halving failed" in text:
+        return Failure("not_converged", "the iterations did not converge")
+    if isinstance(error, np.linalg.LinAlgError):
+        return Failure("not_identified", "the coefficients cannot be told apart: the normal equations are singular")
+    return Failure("estimator_error", f"the estimation stopped: {text}")
+
+
+def standardised(column: Floats) -> tuple[Floats, float]:
+    """Centre and scale to unit SD (pyfixest's tolerances are absolute); give the SD too."""
+    centred = column - column.mean()
+    sd = float(np.sqrt(np.mean(centred**2)))
+    return (centred / sd, sd) if sd > 0 else (centred, 1.0)
+
+
+def relevelled(codes: Ints) -> Ints:
+    """Give codes from 0 without gaps."""
+    levels: Ints = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    return levels
+
+
+def model(task: Task, treatments: Floats, keep: Bools | None = None, scale_outcome: bool = False) -> Model:
+    """Lay out ``task`` with the columns of ``treatments`` (n, m) last, on the rows ``keep``."""
+    import pandas as pd
+
+    rows = np.ones(len(task.outcome), bool) if keep is None else keep
+    outcome, outcome_unit = task.outcome[rows], 1.0
+    if scale_outcome:
+        outcome, outcome_unit = standardised(outcome)
+    columns: dict[str, Floats | Ints] = {"y": outcome}
+    controls = [*task.controls[rows].T, *_slope_columns(task, rows)]
+    for j, column in enumerate(controls):
+        columns[f"x{j}"] = standardised(column)[0]
+    unit = np.ones(treatments.shape[1])
+    for j in range(treatments.shape[1]):
+        columns[f"d{j}"], unit[j] = standardised(treatments[rows, j])
+    for j, codes in enumerate(task.effects):
+        columns[f"f{j}"] = codes[rows]
+    if task.weights is not None:
+        columns["w"] = task.weights[rows] / task.weights[rows].mean()
+    for v, clusters in enumerate(task.clusters):
+        for j, codes in enumerate(clusters):
+            columns[f"c{v}_{j}"] = codes[rows]
+    names = tuple(f"d{j}" for j in range(treatments.shape[1]))
+    regressors = " + ".join([*(f"x{j}" for j in range(len(controls))), *names])
+    effects = " + ".join(f"f{j}" for j in range(len(task.effects)))
+    formula = f"y ~ {regressors} | {effects}" if effects else f"y ~ {regressors}"
+    return Model(formula, pd.DataFrame(columns), rows, names, unit, outcome_unit)
+
+
+def _slope_columns(task: Task, rows: Bools) -> list[Floats]:
+    """Write varying slopes out as one column per level; pyfixest has none of its own."""
+    return [
+        np.where(codes[rows] == level, values[rows], 0.0)
+        for codes, values in task.slopes
+        for level in np.unique(codes[rows])
+    ]
+
+
+def estimate_with(function: str, laid: Model, **options: Any) -> Any:
+    """Call ``pyfixest.<function>`` on a Model with a tight demeaner."""
+    import pyfixest as pf
+
+    if "w" in laid.data:
+        options["weights"] = "w"
+    try:
+        return getattr(pf, function)(
+            laid.formula, laid.data, vcov="iid", copy_data=False,
+            demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000), **options,
+        )  # fmt: skip
+    except ValueError as error:
+        if "All variables are collinear" in str(error):
+            raise _unidentified(laid) from None
+        raise
+
+
+def _unidentified(laid: Model) -> Refusal:
+    """Say whether the fixed effects alone absorb the treatment, or the controls with them."""
+    import pyfixest as pf
+
+    absorbed = Refusal("absorbed", "the fixed effects absorb the treatment")
+    if " | " not in laid.formula or "x0" not in laid.data:
+        return absorbed
+    effects = laid.formula.split(" | ")[1]
+    weights = "w" if "w" in laid.data else None
+    try:
+        pf.feols(f"y ~ {' + '.join(laid.names)} | {effects}", laid.data, vcov="iid", weights=weights)
+    except ValueError:
+        return absorbed
+    return Refusal("not_identified", "the treatment is a combination of the controls and fixed effects")
+
+
+def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False) -> Estimate:
+    """Read the ``shares``-weighted mean of the treatment's coefficients from a pyfixest fit.
+
+    Parameters
+    ----------
+    shares : (m,) float64, weights of the treatment's columns, made to sum to one over
+        those that were kept; a column with share 0 (a lead) may be dropped.
+    normal : p-values from the normal distribution (fepois, logit), not from t.
+    """
+    names = list(fit._coefnames)
+    kept = np.array([name in names for name in laid.names])
+    if not np.any(kept & (shares != 0)):
+        raise _unidentified(laid)
+    combination = np.zeros(len(names))
+    total = shares[kept].sum()
+    for name, share, unit in zip(laid.names, shares, laid.unit, strict=True):
+        if name in names:
+            combination[names.index(name)] = share / total / unit * laid.outcome_unit
+    used = np.zeros(len(laid.keep), bool)
+    used[np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]] = True
+    errors = [_error(fit, task, v, combination, normal) for v in range(len(task.vcovs))]
+    return Estimate(
+        estimate=float(combination @ fit._beta_hat),
+        std_error=tuple(e[0] for e in errors),
+        df=tuple(e[1] for e in errors),
+        n_clusters=tuple(e[2] for e in errors),
+        nobs=int(fit._N),
+        dropped=tuple(j for j in range(task.controls.shape[1]) if f"x{j}" not in names),
+        r2_within=float(fit._r2_within) if task.effects and not normal else float("nan"),
+        keep=None if used.all() else used,
+        vcov_notes=tuple(e[3] for e in errors),
+    )
+
+
+def _error(fit: Any, task: Task, v: int, combination: Floats, normal: bool) -> tuple[float, float, int, str]:
+    """Give standard error, df, clusters and the note of vcov ``v``."""
+    nan, clusters, argument = float("nan"), -1, task.vcovs[v]
+    if argument == "cluster":
+        columns = [f"c{v}_{j}" for j in range(len(task.clusters[v]))]
+        clusters = min(int(fit._data[c].nunique()) for c in columns)
+        if clusters < 2:
+            return nan, nan, clusters, "few_clusters"
+        argument = {"CRV1": " + ".join(columns)}  # type: ignore[assignment]
+    fit.vcov(argument)
+    if not normal and fit._df_t <= 0:
+        return nan, nan, clusters, "no_df"
+    variance = float(combination @ fit._vcov @ combination)
+    df = float("inf") if normal else float(fit._df_t)
+    if not variance > 0:
+        return nan, df, clusters, "not_positive"
+    return float(np.sqrt(variance)), df, clusters, ""

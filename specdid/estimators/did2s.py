@@ -1,0 +1,137 @@
+"""Gardner's (2021) two-stage difference in differences, with the standard errors of the R package did2s.
+
+First stage: the outcome on fixed effects and controls, on the untreated rows only. Second
+stage: what is left of the outcome, on the treatment, on all rows. The standard error is
+that of the two stages as one GMM problem (Gardner 2021, section 4), without small-sample
+correction, as in did2s. pyfixest's own version stops at always-treated units and at
+levels with one untreated row, and this one does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Ints, Task
+from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
+
+TOLERANCE = 1e-14
+ITERATIONS = 50_000
+
+
+@guarded
+def _fit(task: Task) -> Estimate | Failure:
+    treated = task.treatment == 1
+    keep = imputable(task.effects + tuple(codes for codes, _ in task.slopes), treated)
+    if not (keep & treated).any():
+        return Failure("absorbed", "each treated row has a fixed effect that no untreated row shares")
+    estimate, influence = two_stage(task, treated, keep)
+    errors = [_error(task, v, influence, keep) for v in range(len(task.vcovs))]
+    return Estimate(
+        estimate=estimate,
+        std_error=tuple(e[0] for e in errors),
+        df=tuple(e[1] for e in errors),
+        n_clusters=tuple(e[2] for e in errors),
+        nobs=int(keep.sum()),
+        keep=None if keep.all() else keep,
+        vcov_notes=tuple(e[3] for e in errors),
+    )
+
+
+def imputable(effects: tuple[Ints, ...], treated: Bools) -> Bools:
+    """Give the rows whose every fixed-effect level is seen untreated (not the always treated)."""
+    keep = np.ones(len(treated), bool)
+    for codes in effects:
+        keep &= (np.bincount(codes[~treated], minlength=int(codes.max()) + 1) > 0)[codes]
+    return keep
+
+
+def two_stage(task: Task, treated: Bools, keep: Bools) -> tuple[float, Floats]:
+    """Give the ATT and each row's influence on it (n,), 0 outside ``keep``.
+
+    With h the shortest solution of X₀'h = X'WD, the weights with which the untreated
+    rows impute the treated ones, a row's influence is D w (ũ − β) or −h √w ũ, over Σ w D.
+    """
+    weights = np.ones(len(keep)) if task.weights is None else task.weights / task.weights.mean()
+    root, untreated, imputed = np.sqrt(weights), keep & ~treated, keep & treated
+    design = _design(task)
+    first = design[untreated].multiply(root[untreated][:, None]).tocsr()
+    outcome, unit = standardised(task.outcome)
+    coefficients = _least_squares(first, root[untreated] * outcome[untreated])
+    left = outcome - design @ coefficients
+    total = weights[imputed].sum()
+    estimate = float(weights[imputed] @ left[imputed] / total)
+    target = design[imputed].T @ weights[imputed]
+    share = _least_squares(first.T.tocsr(), target)
+    if np.linalg.norm(first.T @ share - target) > 1e-8 * np.linalg.norm(target):
+        raise Refusal("not_identified", "the untreated rows do not identify what the treated ones would have been")
+    influence = np.zeros(len(keep))
+    influence[imputed] = weights[imputed] * (left[imputed] - estimate) / total
+    influence[untreated] = -share * root[untreated] * left[untreated] / total
+    return estimate * unit, influence * unit
+
+
+def _design(task: Task) -> Any:
+    """Give the first stage's regressors, sparse (n, p): dummies, slopes, controls."""
+    from scipy import sparse
+
+    rows = np.arange(len(task.outcome))
+    parts = [(codes, np.ones(len(rows))) for codes in task.effects] or [(0 * rows, np.ones(len(rows)))]
+    parts += [(codes, standardised(values)[0]) for codes, values in task.slopes]
+    blocks = [sparse.csr_array((values, (rows, codes))) for codes, values in parts]
+    blocks += [sparse.csr_array(standardised(column)[0][:, None]) for column in task.controls.T]
+    return sparse.hstack(blocks, format="csr")
+
+
+def _least_squares(matrix: Any, target: Floats) -> Floats:
+    """Give the shortest least-squares solution; columns are scaled, which leaves that of X₀'h alone."""
+    from scipy.sparse.linalg import lsmr
+
+    solution, stop, *_ = lsmr(
+        matrix, target, atol=TOLERANCE, btol=TOLERANCE, conlim=0, maxiter=ITERATIONS
+    )
+    if stop == 7:
+        raise Refusal("not_converged", "the first stage did not converge")
+    return np.asarray(solution, dtype=np.float64)
+
+
+def _error(task: Task, v: int, influence: Floats, keep: Bools) -> tuple[float, float, int, str]:
+    """Give standard error, df, clusters and the note of vcov ``v``."""
+    nan = float("nan")
+    if task.vcovs[v] == "iid":
+        return nan, nan, -1, "not_offered"
+    if task.vcovs[v] == "hetero":
+        return float(np.sqrt(influence @ influence)), float(keep.sum() - 1), -1, ""
+    clusters = task.clusters[v]
+    count = min(len(np.unique(codes[keep])) for codes in clusters)
+    if count < 2:
+        return nan, nan, count, "few_clusters"
+    variance = sum(_between(codes, influence) for codes in clusters)
+    if len(clusters) == 2:
+        both = clusters[0] * (int(clusters[1].max()) + 1) + clusters[1]
+        variance -= _between(np.unique(both, return_inverse=True)[1], influence)
+    if not variance > 0:
+        return nan, float(count - 1), count, "not_positive"
+    return float(np.sqrt(variance)), float(count - 1), count, ""
+
+
+def _between(codes: Ints, influence: Floats) -> float:
+    sums = np.bincount(codes, weights=influence)
+    return float(sums @ sums)
+
+
+ESTIMATOR = Estimator(
+    name="did2s",
+    title="Two-stage (Gardner)",
+    estimand="average effect on the treated (imputation)",
+    settings=(),
+    honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),
+    effects="any",
+    cohort=False,
+    binary=True,
+    batched=False,
+    vcovs=frozenset({"hetero", "cluster", "twoway"}),
+    fit=_fit,
+    doc="Fixed effects and controls are fitted on untreated rows; always-treated units are dropped.",
+)

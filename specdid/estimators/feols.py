@@ -1,0 +1,30 @@
+"""Least squares with fixed effects: the two-way fixed effects estimator where the effects are unit and time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specdid.estimators._base import Estimate, Estimator, Failure, Task
+from specdid.estimators._pyfixest import estimate_with, guarded, model, read
+
+
+@guarded
+def _fit(task: Task) -> Estimate | Failure:
+    laid = model(task, task.treatment[:, None], scale_outcome=True)
+    return read(estimate_with("feols", laid), laid, task, np.ones(1))
+
+
+ESTIMATOR = Estimator(
+    name="feols",
+    title="OLS",
+    estimand="average effect (two-way fixed effects weights)",
+    settings=(),
+    honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),
+    effects="any",
+    cohort=False,
+    binary=False,
+    batched=True,
+    vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
+    fit=_fit,
+    doc="Least squares; the engine estimates in batches, fit() is the plain pyfixest call.",
+)

@@ -1,0 +1,38 @@
+"""Poisson pseudo-maximum likelihood with fixed effects (Correia, Guimarães and Zylkin 2020)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Task
+from specdid.estimators._glm import fit_glm
+from specdid.estimators._pyfixest import guarded
+
+
+@guarded
+def _fit(task: Task) -> Estimate | Failure:
+    if np.any(task.outcome < 0):
+        return Failure("estimator_error", "Poisson needs an outcome of zero or more; this one has negative values")
+    if not np.any(task.outcome > 0):
+        return Failure("no_outcome_variation", "the outcome is zero in every row")
+    return fit_glm("fepois", task, sure=lambda lowest, highest: highest == 0)
+
+
+ESTIMATOR = Estimator(
+    name="fepois",
+    title="PPML",
+    estimand="semi-elasticity (Poisson)",
+    settings=(
+        EstimatorSetting("iwls_tol", float, 1e-10, doc="relative change of the deviance at which to stop"),
+        EstimatorSetting("iwls_maxiter", int, 100, doc="iterations after which to give up"),
+    ),
+    honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),
+    effects="any",
+    cohort=False,
+    binary=False,
+    batched=False,
+    vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
+    fit=_fit,
+    slopes=False,
+    doc="Levels of a fixed effect in which the outcome is always zero are dropped (separation).",
+)
