@@ -1,0 +1,121 @@
+"""The curve: the results of a run, with what tests, tables and warnings belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from specdid._records.results import Counts, Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and lines of Markdown that a later stage adds to the summary."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How a plain call of the reference agreed with the engine on a random sample.
+
+    Attributes
+    ----------
+    checked, eligible : how many of how many specifications were estimated again.
+    estimate_gap, se_gap : the largest |Δβ| and |Δse|, in standard errors.
+    limit : the largest gap that counts as agreement.
+    reference : what estimated them again.
+    disagreeing : spec_ids above the limit.
+    """
+
+    checked: int
+    eligible: int
+    estimate_gap: float
+    se_gap: float
+    limit: float = 1e-6
+    reference: str = "pyfixest"
+    disagreeing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """All fits and failures of a study, and what is drawn from them.
+
+    Attributes
+    ----------
+    results : the records as columns.
+    draw, summarise : what ``plot`` and ``summary`` call; the conductor hands them in, since
+        figures and reports stand above the records.
+    sections : what inference and analyses add to the summary.
+    findings : their results, as records.
+    audit : None where nothing was audited.
+    warnings : one line each.
+    one_by_one : specifications that an estimator fitted one at a time.
+    """
+
+    results: Results
+    draw: Callable[..., Any] = field(repr=False)
+    summarise: Callable[[Curve], str] = field(repr=False)
+    sections: tuple[Section, ...] = ()
+    findings: tuple[object, ...] = ()
+    audit: Audit | None = None
+    warnings: tuple[str, ...] = ()
+    one_by_one: int = 0
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def title(self) -> str:
+        """The study's title."""
+        return self.results.planned.title
+
+    @property
+    def counts(self) -> Counts:
+        """Planned, ok, failed, excluded and duplicate specifications."""
+        return self.results.counts
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows of results.parquet as a pandas data frame, built on first use.
+
+        Counts are pandas' nullable ``Int64``; absent numbers are NaN, absent text None.
+        """
+        if "table" not in self._cache:
+            import pandas as pd
+            import pyarrow as pa
+            from specdid._records.write import arrow_table
+
+            nullable = {pa.int64(): pd.Int64Dtype()}
+            self._cache["table"] = arrow_table(self.results).to_pandas(types_mapper=nullable.get)
+        return self._cache["table"]
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the specification curve.
+
+        Parameters
+        ----------
+        **options
+            Those of the figure: ``sort``, ``width`` in inches.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A new figure; neither rcParams nor pyplot's figures are touched.
+        """
+        return self.draw(self.results, **options)
+
+    def summary(self) -> str:
+        """Give what a reader must know, as Markdown."""
+        return self.summarise(self)
+
+    def __repr__(self) -> str:
+        return f"<Curve {self.title!r}: {self.counts}>"
+
+    def _repr_html_(self) -> str:
+        head = f"<strong>{escape(self.title)}</strong><br>{escape(str(self.counts))}"
+        return f"<div>{head}<pre>{escape(self.summary())}</pre></div>"

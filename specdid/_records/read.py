@@ -1,0 +1,159 @@
+"""Results read back from a directory, for ``specdid plot`` and for comparing runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from specdid._diagnostics import Fault, SpecError
+from specdid._records.blocks import STATUS_WORDS
+from specdid._records.columns import NUMBERS
+from specdid._records.results import CODES, Numbers, Planned, Results, Text
+from specdid._records.write import read_header
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_results(directory: Path) -> Results:
+    """Read the results that a run left in ``directory``.
+
+    Raises
+    ------
+    SpecError
+        There is no results.parquet, or specdid did not write it.
+    """
+    path = directory / "results.parquet"
+    if not path.is_file():
+        raise SpecError([Fault("no_results", f"no results.parquet in {directory}", help=_RUN_FIRST)])
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise SpecError([Fault("no_results", f"cannot read {path}: {error}")]) from error
+    header = read_header(table.schema.metadata)
+    if header is None:
+        raise SpecError([Fault("no_results", f"{path} was not written by specdid", help=_RUN_FIRST)])
+    return _Reader(table.combine_chunks(), header).results()
+
+
+_RUN_FIRST = "give the directory that `specdid run` wrote, such as outputs/smart_city"
+
+
+@dataclass(frozen=True, slots=True)
+class _Formulas:
+    """The stored formulas, read on demand."""
+
+    column: pa.ChunkedArray
+    step: int
+
+    def __call__(self, start: int, stop: int) -> Sequence[str]:
+        rows = self.column.slice(start * self.step, (stop - start) * self.step)
+        texts: list[str] = rows.to_pylist()
+        return texts[:: self.step]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    table: pa.Table
+    header: dict[str, Any]
+
+    @property
+    def vcovs(self) -> tuple[str, ...]:
+        index = self.table["index"].to_numpy()
+        return tuple(self.table["vcov"].slice(0, int(np.sum(index == 1))).to_pylist())
+
+    def results(self) -> Results:
+        n = self.table.num_rows // max(1, len(self.vcovs))
+        ids = self._ids("spec_id")
+        twin_ids = self._ids("twin")
+        messages = self._text("message", every=True)
+        ok = self._codes("status", STATUS_WORDS) == 0
+        by_vcov = messages.codes.reshape(n, -1)
+        return Results(
+            self._planned(ids),
+            status=self._codes("status", STATUS_WORDS).astype(np.int8),
+            code=np.maximum(self._codes("code", CODES), 0).astype(np.int8),
+            message=Text(messages.words, np.where(ok, -1, by_vcov[:, :1].reshape(-1)).astype(np.int32)),
+            twin=_positions(ids, twin_ids, ok),
+            numbers=self._numbers(n),
+            vcov_note=Text(messages.words, np.where(ok[:, None], by_vcov, -1).astype(np.int32)),
+            dropped=self._text("dropped"),
+            extra={name: self._floats(name)[:: len(self.vcovs)] for name in self.header["extra"]},
+            seconds=np.full(n, np.nan),
+        )
+
+    def _planned(self, ids: np.ndarray[Any, np.dtype[np.uint64]]) -> Planned:
+        dimensions = tuple(self.header["dimensions"])
+        columns = [self._text(name) for name in dimensions]
+        preferred = np.flatnonzero(self._first("preferred").to_numpy(zero_copy_only=False))
+        return Planned(
+            self.header["title"],
+            self.header["alpha"],
+            dimensions,
+            tuple(c.words for c in columns),
+            np.stack([c.codes for c in columns], axis=1),
+            ids,
+            self.vcovs,
+            _Formulas(self.table["formula"], len(self.vcovs)),
+            self._text("term"),
+            self._text("estimand"),
+            self._text("scale"),
+            status=self._codes("status", STATUS_WORDS).astype(np.int8),
+            code=np.maximum(self._codes("code", CODES), 0).astype(np.int8),
+            reason=Text((), np.full(len(ids), -1, dtype=np.int32)),
+            twin=np.full(len(ids), -1, dtype=np.int64),
+            preferred=int(preferred[0]) if len(preferred) else -1,
+            control_terms=tuple(self.header["control_terms"]),
+            control_members=self.header["control_members"],
+            display=self.header["display"],
+        )
+
+    def _first(self, name: str) -> pa.Array:
+        """Give a column at the first vcov of every specification."""
+        rows = np.arange(0, self.table.num_rows, max(1, len(self.vcovs)))
+        return self.table[name].combine_chunks().take(rows)
+
+    def _text(self, name: str, every: bool = False) -> Text:
+        column = self.table[name].combine_chunks() if every else self._first(name)
+        coded = column.dictionary_encode()
+        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return Text(tuple(coded.dictionary.to_pylist()), codes.astype(np.int32))
+
+    def _codes(self, name: str, words: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
+        found = self._text(name)
+        places = np.asarray([*(words.index(w) for w in found.words), -1], dtype=np.int32)
+        return places[found.codes]
+
+    def _ids(self, name: str) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        digits = "".join(self._first(name).fill_null("0" * 16).to_pylist())
+        return np.frombuffer(bytes.fromhex(digits), dtype=">u8").astype(np.uint64)
+
+    def _floats(self, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        values = self.table[name].to_numpy()
+        return np.asarray(values, dtype=np.float64)
+
+    def _numbers(self, n: int) -> Numbers:
+        numbers = {}
+        for column in NUMBERS:
+            values = self._floats(column.name).reshape(n, -1)
+            if column.kind == "int":
+                values = np.where(np.isnan(values), -1, values).astype(np.int32)
+            numbers[column.name] = values if column.level == "vcov" else values[:, 0]
+        return numbers
+
+
+def _positions(
+    ids: np.ndarray[Any, np.dtype[np.uint64]],
+    twins: np.ndarray[Any, np.dtype[np.uint64]],
+    ok: np.ndarray[Any, np.dtype[np.bool_]],
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Find each twin's position: the ok row of that id, else the first one; -1 without a twin."""
+    place = {int(i): s for s, i in reversed(list(enumerate(ids.tolist())))}
+    place |= {int(ids[s]): int(s) for s in np.flatnonzero(ok)}
+    return np.asarray([place.get(t, -1) if t else -1 for t in twins.tolist()], dtype=np.int64)
