@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid import _shelf
 from specdid._diagnostics import Fault, Faults, SpecError, fault_at
 from specdid._plan.contents import Contents
 from specdid._plan.enumerate import enumerate_grid, grid_size
@@ -141,8 +142,6 @@ def match_digest(match: Match, content: Contents) -> str:
 
 def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Codes) -> Hashes:
     """Hash method, options, and the cohort where the estimator uses it."""
-    from specdid import _shelf
-
     grid = content.grid
     table: NDArray[np.uint64] = np.zeros((len(grid.estimators), len(grid.treatments)), np.uint64)
     for e, choice in enumerate(grid.estimators):
@@ -195,7 +194,12 @@ def _preferred(
     macros: Mapping[str, object],
     columns: Sequence[str],
 ) -> int:
-    """Give the place of the preferred specification; a dimension left out takes its first choice."""
+    """Give the place of the preferred specification, -1 without [preferred].
+
+    A dimension left out takes its first choice.
+    """
+    if not study.preferred:
+        return -1
     hit = np.ones(len(codes), dtype=bool)
     for d, dimension in enumerate(dimensions):
         if dimension.name in study.preferred:

@@ -163,9 +163,9 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
 
 
 def _time(columns: Columns, panel: Panel) -> int:
-    if panel.time is None:
+    if panel.periods is None:
         return -1
-    return columns.add("time:", panel.periods.astype(np.float64), panel.time)
+    return columns.add("time:", panel.periods.astype(np.float64), panel.time or "time")
 
 
 class _Members:
@@ -254,7 +254,7 @@ class _Members:
             return
         bound = bind(cohort, content.scope)
         key = f"cohort:{bound.digest}"
-        column = columns.add(key, columns.panel.cohort(columns.evaluator.column(bound).numbers), write(cohort))
+        column = columns.add(key, first_periods(columns.panel, columns.evaluator.column(bound).numbers), write(cohort))
         self.cohort[here] = column
         for e in np.unique(self.method[here]):
             choice = self.plan.grid.estimators[e]
@@ -272,6 +272,16 @@ class _Members:
         owner = np.concatenate([o for o, _ in self.blocks])
         values = np.concatenate([v for _, v in self.blocks])
         return start, values[np.argsort(owner, kind="stable")]
+
+
+def first_periods(panel: Panel, cohort: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn a cohort column into period numbers; NaN is never treated (0, inf, after the last period)."""
+    first = np.full(panel.n_rows, np.nan)
+    known = np.isfinite(cohort) & (cohort != 0)
+    first[known] = panel.to_periods(cohort[known])
+    if panel.periods is not None and panel.n_rows:
+        first[first > panel.periods.max()] = np.nan
+    return first
 
 
 def _sunab(cohort: int, time: int, options: object) -> Sunab:

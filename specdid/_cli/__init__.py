@@ -1,0 +1,101 @@
+"""argv, printing, exit codes; nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from specdid import __version__
+from specdid._cli.exits import Exit, guarded
+
+_SPEC = click.argument("spec", type=click.Path(path_type=Path))
+_OUT = click.option("--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<spec>].")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="specdid")
+def main() -> None:
+    """Estimate every defensible specification, test the curve, draw it."""
+
+
+@main.command()
+@_SPEC
+@_OUT
+@click.option("--jobs", "-j", type=int, help="Worker processes; -1 is one per core.")
+@click.option("--audit", default="25", metavar="N|all", help="Specifications to re-estimate with pyfixest [25].")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but faults.")
+@guarded
+def run(spec: Path, out: Path | None, jobs: int | None, audit: str, quiet: bool) -> Exit:
+    """Estimate all specifications of SPEC; write results, summary and figure."""
+    from specdid._cli.running import run_spec
+
+    return run_spec(spec, out, jobs, _audit_size(audit), quiet)
+
+
+@main.command()
+@_SPEC
+@guarded
+def check(spec: Path) -> Exit:
+    """Report every fault of SPEC and its data; estimate nothing."""
+    from specdid._cli.checking import check_spec
+
+    return check_spec(spec)
+
+
+@main.command()
+@_SPEC
+@guarded
+def plan(spec: Path) -> Exit:
+    """Count the specifications of SPEC, say what is excluded and why, estimate the cost."""
+    from specdid._cli.planning import plan_spec
+
+    return plan_spec(spec)
+
+
+@main.command()
+@_SPEC
+@click.argument("which")
+@_OUT
+@guarded
+def show(spec: Path, which: str, out: Path | None) -> Exit:
+    """Show one specification of SPEC: an id or its beginning, a rank as #41, or preferred."""
+    from specdid._cli.showing import show_spec
+
+    return show_spec(spec, which, out)
+
+
+@main.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--sort", help="estimate, declared, or a dimension.")
+@click.option("--format", "formats", multiple=True, type=click.Choice(["pdf", "png", "svg"]))
+@guarded
+def plot(directory: Path, sort: str | None, formats: tuple[str, ...]) -> Exit:
+    """Draw the curve of DIRECTORY again, without estimating."""
+    from specdid._cli.plotting import plot_directory
+
+    return plot_directory(directory, sort, formats)
+
+
+@main.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@guarded
+def init(directory: Path) -> Exit:
+    """Write a commented starter spec and the example panel into DIRECTORY."""
+    from specdid._cli.starting import start_project
+
+    return start_project(directory)
+
+
+def _audit_size(text: str) -> int | None:
+    """Read ``--audit``; None is all."""
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise click.BadParameter("give a number, or `all`", param_hint="--audit")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

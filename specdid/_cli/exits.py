@@ -1,0 +1,69 @@
+"""Exit codes, and the one place where exceptions become words."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from typing import ParamSpec
+
+import click
+
+from specdid._diagnostics import Faults, OutputError, SpecError
+from specdid._render import render_all
+
+P = ParamSpec("P")
+
+
+class Exit(IntEnum):
+    """What the shell is told."""
+
+    OK = 0
+    INTERNAL = 1
+    SPEC = 2
+    NOTHING = 3
+    AUDIT = 4
+    OUTPUT = 5
+    INTERRUPTED = 130
+
+
+def guarded(command: Callable[P, Exit]) -> Callable[P, None]:
+    """Turn what a command raises into a message on stderr and its exit code."""
+
+    @functools.wraps(command)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except SpecError as error:
+            print_faults(error.faults)
+            code = Exit.SPEC
+        except OutputError as error:
+            click.echo(f"error: {error}", err=True)
+            code = Exit.OUTPUT
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            code = Exit.INTERRUPTED
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            click.echo(_internal(error), err=True)
+            code = Exit.INTERNAL
+        sys.exit(int(code))
+
+    return inner
+
+
+def print_faults(faults: Faults) -> None:
+    """Print faults to stderr, coloured on a terminal."""
+    if faults:
+        click.echo(render_all(faults, colour=sys.stderr.isatty()), err=True)
+
+
+def _internal(error: Exception) -> str:
+    import traceback
+
+    return (
+        "".join(traceback.format_exception(error))
+        + "internal error: this is a fault of specdid, not of your file; please report it with the lines above"
+    )

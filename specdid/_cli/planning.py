@@ -1,0 +1,94 @@
+"""``specdid plan``: counts per dimension, exclusions, batches, formulas, expected cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+import numpy as np
+
+from specdid._cli.exits import Exit, print_faults
+from specdid._plan import Plan, Status
+from specdid._run.planned import formula_writer
+from specdid._run.prepare import Prepared, examine
+
+WIDTH = 100
+
+
+def plan_spec(spec: Path) -> Exit:
+    """Print the plan of a spec file."""
+    prepared, faults = examine(spec)
+    print_faults(faults)
+    if prepared is None:
+        return Exit.SPEC
+    for line in [*_dimensions(prepared.plan), *_account(prepared.plan), *_formulas(prepared.plan), *_cost(prepared)]:
+        click.echo(line)
+    return Exit.OK
+
+
+def _dimensions(plan: Plan) -> list[str]:
+    lines = [plan.study.title, ""]
+    width = max(len(d.name) for d in plan.dimensions)
+    starred = {name for name, _ in plan.study.one_at_a_time}
+    for d in plan.dimensions:
+        mark = " (one at a time)" if d.name in starred else ""
+        lines.append(f"  {d.name:<{width}}  {len(d):>7,}  {_shorten(d.labels, WIDTH - width - 13)}{mark}")
+    return lines
+
+
+def _shorten(labels: tuple[str, ...], width: int) -> str:
+    """Join labels as far as there is room, saying how many are left."""
+    shown: list[str] = []
+    for label in labels:
+        if shown and len(" · ".join([*shown, label])) > width - 12:
+            return f"{' · '.join(shown)} · … {len(labels) - len(shown):,} more"
+        shown.append(label)
+    return " · ".join(shown)
+
+
+def _account(plan: Plan) -> list[str]:
+    excluded, duplicate = (int((plan.status == s).sum()) for s in (Status.EXCLUDED, Status.DUPLICATE))
+    estimate = len(plan) - excluded - duplicate
+    lines = ["", f"{len(plan):,} planned = {estimate:,} to estimate + {excluded:,} excluded + {duplicate:,} duplicate"]
+    counts = Counter(plan.reason[plan.reason >= 0].tolist())
+    for place, n in counts.most_common():
+        reason = plan.reasons[place]
+        lines.append(f"  {n:>7,} excluded ({reason.code}): {reason.message}")
+    if duplicate:
+        lines.append(f"  {duplicate:>7,} duplicate (same_content): estimated once, under the first of them")
+    return lines
+
+
+def _formulas(plan: Plan) -> list[str]:
+    places = np.flatnonzero(plan.status == Status.PLANNED)
+    if not len(places):
+        return ["", "nothing is left to estimate"]
+    write = formula_writer(plan)
+    shown = places[:3].tolist() + (places[-1:].tolist() if len(places) > 3 else [])
+    lines = ["", "formulas, first and last:"]
+    lines += [f"  {p + 1:>7,}  {write(p, p + 1)[0]}" for p in shown]
+    return lines
+
+
+def _cost(prepared: Prepared) -> list[str]:
+    """Say how the work is shared and what it will take."""
+    from specdid.engine.columns import compile_plan
+    from specdid.engine.cost import estimate_cost
+
+    compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
+    if not len(compiled.members):
+        return []
+    cost = estimate_cost(compiled)
+    lines = ["", f"{cost.batches:,} batches (same rows, fixed effects and weights); largest {cost.largest:,} specifications"]
+    lines.append(f"each column is demeaned once per batch: {cost.sharing:,.0f} × less demeaning than one by one")
+    if cost.one_by_one:
+        lines.append(f"{cost.one_by_one:,} specifications are estimated one by one through pyfixest")
+    lines.append(f"about {_duration(cost.seconds)} on one core, {cost.megabytes:,.0f} MB of columns in memory")
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

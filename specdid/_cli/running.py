@@ -1,0 +1,119 @@
+"""``specdid run``: progress while it runs, then the summary and where the files are."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import click
+
+from specdid._cli.exits import Exit, print_faults
+from specdid._run.prepare import prepare
+
+
+class Progress(Protocol):
+    """What the conductor tells while it works."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+def run_spec(spec: Path, out: Path | None, jobs: int | None, audit: int | None, quiet: bool) -> Exit:
+    """Run a spec file; the exit code says how it ended."""
+    from specdid._run.conduct import Interrupted, start_reference, estimate
+
+    start_reference()
+    prepared = prepare(spec)
+    if not quiet:
+        print_faults(prepared.warnings)
+    directory = out if out is not None else Path("outputs") / prepared.study.stem
+    interrupted = False
+    try:
+        with _progress(quiet) as progress:
+            curve = estimate(prepared, directory, jobs, audit, progress)
+    except Interrupted as stop:
+        curve, interrupted = stop.curve, True
+    if not quiet:
+        click.echo(curve.summary())
+        click.echo(f"files are in {directory}/")
+    return _code(curve, interrupted, quiet)
+
+
+def _code(curve: Any, interrupted: bool, quiet: bool) -> Exit:
+    if interrupted:
+        click.echo("interrupted: what was done is kept; the rest is marked `interrupted`", err=True)
+        return Exit.INTERRUPTED
+    if curve.audit is not None and curve.audit.disagreeing:
+        click.echo(
+            f"error: the audit disagrees with {len(curve.audit.disagreeing)} specifications: do not use these numbers",
+            err=True,
+        )
+        return Exit.AUDIT
+    if curve.counts.ok == 0:
+        click.echo("error: nothing could be estimated; the summary says why", err=True)
+        return Exit.NOTHING
+    return Exit.OK
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress]:
+    if quiet:
+        yield lambda stage, done, total: None
+    elif sys.stderr.isatty():
+        with _Bar() as bar:
+            yield bar
+    else:
+        yield _Lines()
+
+
+class _Lines:
+    """Plain lines for logs: one when a stage begins, then at most one every ten seconds."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._next = 0.0
+        self._begun = 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._begun, self._next = stage, now, now + 10
+            click.echo(f"{stage}: {total:,}" if total else stage, err=True)
+        elif now >= self._next and done < total:
+            rate = done / max(now - self._begun, 1e-9)
+            left = (total - done) / max(rate, 1e-9)
+            click.echo(f"{stage}: {done:,} of {total:,}, {rate:,.0f}/s, {left:,.0f} s left", err=True)
+            self._next = now + 10
+
+
+class _Bar:
+    """A bar with rate and time left, on a terminal."""
+
+    def __enter__(self) -> _Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._tasks: dict[str, Any] = {}
+        self._bar.start()
+        return self
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage, total=total or None, rate="")
+        task = self._tasks[stage]
+        speed = self._bar.tasks[task].speed
+        self._bar.update(task, completed=done, total=total or None, rate=f"{speed:,.0f}/s" if speed else "")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()

@@ -1,0 +1,77 @@
+"""manifest.json: what was run, on what, with which versions, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import specdid
+from specdid._records import Curve
+from specdid._study import Study
+from specdid.panel import Panel
+
+LIBRARIES = (
+    "formulaic", "joblib", "lark", "matplotlib", "narwhals", "numpy", "pandas", "polars", "pyarrow",
+    "pyfixest", "scipy", "threadpoolctl", "tomli",
+)
+
+
+def manifest(study: Study, panel: Panel, curve: Curve, wall_seconds: float, run: dict[str, Any]) -> dict[str, Any]:
+    """Build the manifest's content; keys in a fixed order."""
+    counts = curve.counts
+    return {
+        "specdid": _version("specdid"),
+        "spec": {"stem": study.stem, "sha256": _spec_hash(study), "title": study.title},
+        "data": {"file": study.data.name if study.data else None, "sha256": panel.sha256, "rows": panel.n_rows},
+        "code_sha256": code_hash(),
+        "versions": {"python": platform.python_version(), **{n: _version(n) for n in LIBRARIES}},
+        "machine": {"system": platform.system(), "processor": platform.machine()},
+        "seed": study.seed,
+        "counts": {
+            "planned": counts.planned, "ok": counts.ok, "failed": counts.failed,
+            "excluded": counts.excluded, "duplicate": counts.duplicate,
+        },
+        "audit": _audit(curve),
+        "one_by_one": curve.one_by_one,
+        "run": run,
+        "wall_seconds": round(wall_seconds, 3),
+    }
+
+
+def _audit(curve: Curve) -> dict[str, Any] | None:
+    audit = curve.audit
+    if audit is None:
+        return None
+    return {
+        "checked": audit.checked, "eligible": audit.eligible, "estimate_gap": audit.estimate_gap,
+        "se_gap": audit.se_gap, "limit": audit.limit, "reference": audit.reference,
+        "disagreeing": list(audit.disagreeing),
+    }
+
+
+def _spec_hash(study: Study) -> str | None:
+    if study.document is None:
+        return None
+    return hashlib.sha256(study.document.text.encode()).hexdigest()
+
+
+@cache
+def code_hash() -> str:
+    """Hash the package's own source, so that results name the code that made them."""
+    root = Path(specdid.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

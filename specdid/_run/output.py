@@ -1,0 +1,80 @@
+"""The output directory: who may write to it, and what is left there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from specdid._diagnostics import OutputError
+
+LOCK = ".specdid.lock"
+
+
+@contextmanager
+def output_directory(directory: Path, stem: str) -> Iterator[Path]:
+    """Make ``directory`` and hold it for this run.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written, another run holds it, or it has another spec's results.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the output directory {directory}: {error.strerror}") from error
+    _refuse_foreign(directory, stem)
+    with _locked(directory):
+        yield directory
+
+
+def _refuse_foreign(directory: Path, stem: str) -> None:
+    manifest = directory / "manifest.json"
+    if not manifest.exists():
+        return
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8")).get("spec", {}).get("stem")
+    except (OSError, ValueError, AttributeError):
+        return
+    if found is not None and found != stem:
+        raise OutputError(
+            f"{directory} holds the results of `{found}`, not of `{stem}`: give another directory with --out"
+        )
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold an advisory lock that the system releases however the process ends."""
+    path = directory / LOCK
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
+    with file:
+        if not _try_lock(file.fileno()):
+            raise OutputError(f"another run is writing to {directory}: wait for it, or give --out another directory")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _try_lock(descriptor: int) -> bool:
+    if os.name == "nt":
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""From a path or a dict to a checked study, its panel and its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specdid._check import check_study
+from specdid._decode import read_study
+from specdid._diagnostics import Faults, SpecError
+from specdid._plan import Plan, build_plan
+from specdid._study import Study
+from specdid.panel import Evaluator, Panel, read_panel
+
+Source = Study | str | Path | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A study that has no errors, with what was made on the way."""
+
+    study: Study
+    panel: Panel
+    evaluator: Evaluator
+    plan: Plan
+    warnings: Faults
+
+
+def read(source: str | Path | Mapping[str, Any]) -> Study:
+    """Read a spec file, or a dict of the same shape.
+
+    Parameters
+    ----------
+    source
+        Path of a TOML file, or its content as a mapping (``data`` is then relative to the
+        working directory).
+
+    Raises
+    ------
+    SpecError
+        With every fault of the file at once.
+    """
+    study, faults = read_study(source)
+    if study is None or faults.errors:
+        raise SpecError(faults)
+    return study
+
+
+def check(study: Source, data: Any = None) -> Faults:
+    """Find every fault of a study and its data; estimates nothing.
+
+    Parameters
+    ----------
+    study
+        A Study, a path or a dict.
+    data
+        A pandas, polars or Arrow frame in place of the file named by the study.
+
+    Returns
+    -------
+    Faults
+        Errors and warnings in file order; empty where all is well.
+    """
+    return examine(study, data)[1]
+
+
+def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
+    """Read, check and plan, gathering faults; None where there are errors."""
+    if isinstance(source, Study):
+        study: Study | None = source
+        faults = Faults(source.warnings)
+    else:
+        study, faults = read_study(source)
+    if study is None:
+        return None, faults
+    panel, found = read_panel(study, data)
+    faults = faults + found
+    if panel is None:
+        return None, faults + check_study(study, None)
+    evaluator = Evaluator(panel)
+    faults = faults + check_study(study, panel, evaluator)
+    if faults.errors:
+        return None, faults
+    try:
+        plan = build_plan(study, panel, evaluator)
+    except SpecError as error:
+        return None, faults + error.faults
+    return Prepared(study, panel, evaluator, plan, faults), faults
+
+
+def prepare(source: Source, data: Any = None) -> Prepared:
+    """Read, check and plan.
+
+    Raises
+    ------
+    SpecError
+        With every fault where there is an error.
+    """
+    prepared, faults = examine(source, data)
+    if prepared is None:
+        raise SpecError(faults)
+    return prepared
+
+
+def plan(study: Source, data: Any = None) -> Plan:
+    """Enumerate every specification of a study without estimating any.
+
+    Raises
+    ------
+    SpecError
+        With every fault where there is an error.
+    """
+    return prepare(study, data).plan
