@@ -6,7 +6,9 @@ characters it was made from. Nodes compare by content, never by span.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 from specdid._diagnostics import Span
 
@@ -91,3 +93,42 @@ class Call:
 
 
 Node = Name | Macro | Number | Text | Constant | Unary | Binary | Call
+
+BRACKETS = ("[", "[[")
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the nodes directly below ``node``, in written order, empty arguments left out."""
+    match node:
+        case Unary():
+            return (node.operand,)
+        case Binary():
+            return (node.left, node.right)
+        case Call():
+            return tuple(a.value for a in node.arguments if a.value is not None)
+        case _:
+            return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield ``node`` and all nodes below it, in written order of their beginnings."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(reversed(children(top)))
+
+
+def chain(node: Node, operator: str) -> list[Node]:
+    """Return the operands of a left-deep chain: ``a + b + c`` gives a, b, c for ``+``."""
+    operands: list[Node] = []
+    while isinstance(node, Binary) and node.operator == operator:
+        operands.append(node.right)
+        node = node.left
+    operands.append(node)
+    return operands[::-1]
+
+
+def joined(nodes: Sequence[Node], operator: str = "+") -> Node:
+    """Build the left-deep chain of ``nodes``, which must not be empty."""
+    return reduce(lambda left, right: Binary(operator, left, right), nodes)

@@ -1,0 +1,195 @@
+"""The look at an expression's characters before it is parsed.
+
+Finds, all at once, what can never belong to the language: full-width punctuation,
+invisible and look-alike characters, and the operators and words of R, Python, Stata and
+SQL that have another spelling here. Text and backticked names are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from specdid._diagnostics import Span
+from specdid.language.problems import MAX_DEPTH, MAX_LENGTH, Problem
+
+RESERVED = {
+    "if": "write `ifelse(condition, yes, no)`",
+    "else": "write `ifelse(condition, yes, no)`",
+    "function": "a spec file holds expressions of columns; it cannot define functions",
+    "for": "every expression already runs over all rows",
+    "while": "every expression already runs over all rows",
+    "repeat": "every expression already runs over all rows",
+    "next": "every expression already runs over all rows",
+    "break": "every expression already runs over all rows",
+    "in": "write `%in%`, as in `year %in% c(2010, 2012)`",
+    "NULL": "write `NA` for a missing value",
+    "NaN": "write `NA` for a missing value",
+    "Inf": "there is no infinity here; `NA` is a missing value",
+    "NA_integer_": "write `NA`",
+    "NA_real_": "write `NA`",
+    "NA_character_": "write `NA`",
+    "NA_complex_": "write `NA`",
+}
+WORD_CONSTANTS = {"TRUE": True, "T": True, "FALSE": False, "F": False, "NA": None}
+
+OPERATORS = {
+    "&&": ("`&&` looks at one value, not at a column", "write `&`"),
+    "||": ("`||` looks at one value, not at a column", "write `|`"),
+    "**": ("`**` is not a power here", "write `^`"),
+    "<<-": ("`<<-` assigns, which no expression may do", "define new columns in [derive]"),
+    "<-": ("`<-` assigns, which no expression may do", "for `less than minus`, write a space: `< -`"),
+    "->": ("`->` assigns, which no expression may do", "define new columns in [derive]"),
+    ":=": ("`:=` assigns, which no expression may do", "define new columns in [derive]"),
+    "|>": ("pipes are not part of the language", "write the call inside out: `log(x)`"),
+    "===": ("`===` is not a comparison here", "write `==`"),
+    "<>": ("`<>` is not a comparison here", "write `!=`"),
+    "~=": ("`~=` is not a comparison here", "write `!=`"),
+    "=<": ("`=<` is not a comparison here", "write `<=`"),
+    "=>": ("`=>` is not a comparison here", "write `>=`"),
+    "::": ("there are no packages to call", "write the function's name alone, as in `log(x)`"),
+    "##": ("`##` is Stata's interaction", "write `a*b` for both variables and their product"),
+    "#": ("`#` cannot stand in an expression", "write `a:b` for an interaction; comments stand outside"),
+    "$": ("`$` takes a part of an object, and there are only columns", "write the column's name alone"),
+    "@": ("`@` takes a part of an object, and there are only columns", "write the column's name alone"),
+    ";": ("`;` separates expressions, and only one can stand here", "keep one expression"),
+    "{": ("blocks in braces are not part of the language", "use parentheses: `(a + b)`"),
+    "}": ("blocks in braces are not part of the language", "use parentheses: `(a + b)`"),
+    "\\": ("`\\` cannot stand in an expression", "write functions by name, as in `log(x)`"),
+    "?": ("`?` cannot stand in an expression", "write `ifelse(condition, yes, no)`"),
+}
+PUNCTUATION = {
+    "≥": ">=", "≤": "<=", "≠": "!=", "−": "-", "–": "-", "—": "-", "×": "*", "÷": "/", "·": "*",
+    "∗": "*", "∧": "&", "∨": "|", "¬": "!", "→": "->", "…": "..", "‖": "|", "∶": ":", "√": "sqrt(x)",
+    "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "´": "'",
+    "「": '"', "」": '"', "『": '"', "』": '"', "、": ",", "。": ".", "【": "[", "】": "]",
+    "〔": "[", "〕": "]", "《": "<", "》": ">", "〈": "<", "〉": ">", "￥": "a name", "∈": "%in%",
+}  # fmt: skip
+LOOK_ALIKES = dict(
+    zip(
+        "асеорхуіјѕԁһԛԝѵАВСЕНІЈКМОРЅТХУҮοναΑΒΕΖΗΙΚΜΝΟΡΤΥΧɑɡօոս",
+        "aceopxyijsdhqwvABCEHIJKMOPSTXYYovaABEZHIKMNOPTYXagonu",
+        strict=True,
+    )
+)
+_PIECE = re.compile(
+    r"""(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)"""
+    r"|(?P<special>%[^%\s]*%)"
+    r"|(?P<word>[\w.]+)"
+    r"|(?P<operator>===|<<-|==|!=|<=|>=|&&|\|\||\*\*|<-|->|:=|\|>|<>|~=|=<|=>|::|\#\#|[\#$@;{}\\?])"
+    r"|(?P<other>[^\x20-\x7e\t\r\n])"
+    r"|(?P<plain>.|\s)",
+    re.DOTALL,
+)
+_NAME = re.compile(r"(?:[^\W\d_]|\.(?![\d.]))[\w.]*")
+_HIDDEN_IN_TEXT = re.compile("[\x00\u202a-\u202e\u2066-\u2069]")
+
+
+def scan(text: str) -> tuple[Problem, ...]:
+    """Return the problems that the characters alone give away, in order of place."""
+    if len(text) > MAX_LENGTH:
+        message = f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read"
+        return (Problem("too_long", message, Span(MAX_LENGTH, len(text)), "use macros or `regex()`"),)
+    return (*_characters(text), *_nesting(text))
+
+
+def spans_of_code(text: str) -> Iterator[tuple[str, str, int]]:
+    """Yield (kind, characters, start) of the pieces of ``text``."""
+    for match in _PIECE.finditer(text):
+        yield match.lastgroup or "plain", match.group(), match.start()
+
+
+def _characters(text: str) -> Iterator[Problem]:
+    for kind, piece, start in spans_of_code(text):
+        if kind == "quoted":
+            for hidden in _HIDDEN_IN_TEXT.finditer(piece):
+                yield _invisible(hidden.group(), start + hidden.start())
+        elif kind == "word":
+            yield from _word(piece, start)
+        elif kind == "operator" and piece in OPERATORS:
+            yield Problem("operator", OPERATORS[piece][0], _span(piece, start), OPERATORS[piece][1])
+        elif kind == "other" or (kind == "plain" and piece < " " and piece not in "\t\r\n"):
+            yield _foreign(piece, start)
+
+
+def _word(word: str, start: int) -> Iterator[Problem]:
+    if word in RESERVED:
+        message = f"`{word}` cannot stand in an expression"
+        yield Problem("keyword", message, _span(word, start), RESERVED[word])
+    elif not word.isascii():
+        yield from _look_alikes(word, start)
+
+
+def _look_alikes(word: str, start: int) -> Iterator[Problem]:
+    """Find letters that pass for others; a name in one foreign script is fine."""
+    from unicodedata import normalize
+
+    mixed = any(letter.isascii() and letter.isalpha() for letter in word)
+    foreign = all(letter in LOOK_ALIKES for letter in word if not letter.isascii())
+    for place, letter in enumerate(word):
+        plain = normalize("NFKC", letter)
+        if not letter.isascii() and plain.isascii() and plain != letter:
+            yield _foreign(letter, start + place)
+        elif letter in LOOK_ALIKES and (mixed or foreign):
+            message = f"{_described(letter)} only looks like `{LOOK_ALIKES[letter]}`"
+            help = f"write `{LOOK_ALIKES[letter]}`, or put a name that holds it in backticks"
+            yield Problem("look_alike", message, _span(letter, start + place), help)
+
+
+def _foreign(character: str, start: int) -> Problem:
+    from unicodedata import category, normalize
+
+    plain = normalize("NFKC", character)
+    span = _span(character, start)
+    if "\uff01" <= character <= "\uff5e":
+        help = f"write `{plain}`; a column's name that holds it goes in backticks"
+        return Problem("full_width", f"full-width `{character}`", span, help)
+    if character in PUNCTUATION:
+        help = f"write `{PUNCTUATION[character]}`"
+        return Problem("character", f"{_described(character)} is not read", span, help)
+    if category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Cs", "Co", "Cn"):
+        return _invisible(character, start)
+    help = "put a column's name that holds it in backticks"
+    if plain.isascii():
+        help = f"write `{plain}`, or {help}"
+    return Problem("character", f"{_described(character)} cannot stand in an expression", span, help)
+
+
+def _invisible(character: str, start: int) -> Problem:
+    message = f"invisible character: {_in_words(character)}"
+    help = "write an ordinary space" if character.isspace() else "delete it"
+    return Problem("invisible", message, _span(character, start), help)
+
+
+def _described(character: str) -> str:
+    return f"`{character}` ({_in_words(character)})"
+
+
+def _in_words(character: str) -> str:
+    from unicodedata import name
+
+    return f"{name(character, 'control character').lower()}, U+{ord(character):04X}"
+
+
+def _span(piece: str, start: int) -> Span:
+    return Span(start, start + len(piece))
+
+
+def _nesting(text: str) -> Iterator[Problem]:
+    depth = 0
+    for kind, piece, start in spans_of_code(text):
+        if kind == "plain":
+            depth += (piece in "([") - (piece in ")]")
+            if depth > MAX_DEPTH:
+                message = f"brackets are nested more than {MAX_DEPTH} deep"
+                yield Problem("too_deep", message, _span(piece, start), "define parts in [derive]")
+                return
+
+
+@lru_cache(4096)
+def plain_name(name: str) -> bool:
+    """Tell whether ``name`` can be written without backticks."""
+    if not _NAME.fullmatch(name) or name in RESERVED or name in WORD_CONSTANTS:
+        return False
+    return name.isascii() or not any(_look_alikes(name, 0))

@@ -1,0 +1,233 @@
+"""What names mean: data columns, derived columns, and the hash of an expression's content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from specdid.language.functions import FUNCTIONS, match_arguments
+from specdid.language.problems import LanguageError, Problem, closest
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Macro,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+)
+from specdid.language.write import write
+
+MAX_WRITTEN_NODES = 5_000
+MAX_WRITTEN_DEPTH = 150
+_SAME = {"C": "factor", "..": "regex"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Definition:
+    """A derived column: its expression, and the derived names visible to that expression.
+
+    ``nodes`` and ``depth`` are the size of the tree with everything derived written out.
+    """
+
+    node: Node
+    names: Mapping[str, str]
+    digest: str
+    nodes: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """The names an expression may use; flat, so that long chains stay cheap to hold and send.
+
+    Attributes
+    ----------
+    columns : Mapping[str, None]
+        The data's columns, in data order.
+    names : Mapping[str, str]
+        Derived name to the digest of its definition.
+    definitions : Mapping[str, Definition]
+        Digest to definition, of all derived columns that any name leads to.
+    """
+
+    columns: Mapping[str, None]
+    names: Mapping[str, str] = field(default_factory=dict)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+
+    @staticmethod
+    def of(columns: Iterable[str]) -> Scope:
+        """Return the scope of a data file's columns, with nothing derived."""
+        return Scope(dict.fromkeys(columns))
+
+    def define(self, name: str, node: Node) -> Scope:
+        """Return this scope with ``name`` derived; inside ``node``, ``name`` is the old value.
+
+        Raises
+        ------
+        LanguageError
+            ``node`` uses an unknown name, or derived columns build on each other too deep.
+        """
+        digest = _digest(node, self)
+        nodes, depth = _size(node, self)
+        if depth > MAX_WRITTEN_DEPTH:
+            message = f"derived columns build on each other more than {MAX_WRITTEN_DEPTH} deep"
+            raise LanguageError(Problem("too_deep", message, node.span))
+        definition = Definition(node, self.names, digest, nodes, depth)
+        return Scope(self.columns, {**self.names, name: digest}, {**self.definitions, digest: definition})
+
+    def definition(self, name: str) -> Bound | None:
+        """Return what the derived column ``name`` stands for; None for a data column."""
+        digest = self.names.get(name)
+        if digest is None:
+            return None
+        definition = self.definitions[digest]
+        return Bound(definition.node, Scope(self.columns, definition.names, self.definitions), digest)
+
+    def known(self) -> tuple[str, ...]:
+        """Return all names: the data's columns in data order, then derived ones as defined."""
+        return (*self.columns, *(name for name in self.names if name not in self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An expression together with what its names mean; equal when the content is equal."""
+
+    node: Node = field(compare=False)
+    scope: Scope = field(compare=False, repr=False)
+    digest: str
+
+
+def bind(node: Node, scope: Scope) -> Bound:
+    """Tie ``node`` to ``scope``.
+
+    Returns
+    -------
+    Bound
+        Its ``digest`` (32 hexadecimal digits) is a Merkle hash of content: a derived
+        column counts as its definition, so labels, spans, backticks, spaces, the order of
+        named arguments, defaults written out and ``I()`` make no difference.
+
+    Raises
+    ------
+    LanguageError
+        A name is neither a column nor derived.
+    """
+    return Bound(node, scope, _digest(node, scope))
+
+
+def write_out(bound: Bound) -> str:
+    """Write an expression with all derived columns replaced by their definitions.
+
+    Raises
+    ------
+    LanguageError
+        The text would be longer than anyone reads (over 5,000 operations and names).
+    """
+    nodes, _ = _size(bound.node, bound.scope)
+    if nodes > MAX_WRITTEN_NODES:
+        message = f"written out, the expression has {nodes:,} parts; at most {MAX_WRITTEN_NODES:,} are shown"
+        raise LanguageError(Problem("too_long", message, bound.node.span))
+    return write(_written_out(bound.node, bound.scope))
+
+
+def _digest(node: Node, scope: Scope) -> str:
+    match node:
+        case Name():
+            return _name_digest(node, scope)
+        case Macro() | Text():
+            return _hash(type(node).__name__, node.name if isinstance(node, Macro) else node.value)
+        case Number():
+            return _hash("Number", repr(float(node.value)))
+        case Constant():
+            return _hash("Constant", repr(node.value))
+        case Unary():
+            return _hash("Unary", node.operator, _digest(node.operand, scope))
+        case Binary():
+            return _hash("Binary", node.operator, _digest(node.left, scope), _digest(node.right, scope))
+        case Call(function="I", arguments=(Argument(value=value),)) if value is not None:
+            return _digest(value, scope)
+        case Call():
+            name = _SAME.get(node.function, node.function)
+            return _hash("Call", name, *_argument_digests(node, scope))
+
+
+def _name_digest(node: Name, scope: Scope) -> str:
+    if node.name in scope.names:
+        return scope.names[node.name]
+    if node.name not in scope.columns:
+        near = closest(node.name, scope.known())
+        help = f"did you mean `{near}`?" if near else None
+        raise LanguageError(Problem("no_column", f"no column `{node.name}`", node.span, help))
+    return _hash("Name", node.name)
+
+
+def _argument_digests(call: Call, scope: Scope) -> list[str]:
+    function = FUNCTIONS.get(call.function)
+    if function is None:
+        return [p for a in call.arguments for p in (a.name or "", _argument(a, scope))]
+    matched = match_arguments(call, function)
+    parts: list[str] = []
+    for parameter in function.parameters:
+        given = matched.given.get(parameter.name)
+        if given is not None and given.value is not None and given.value != parameter.default:
+            parts += [parameter.name, _argument(given, scope)]
+    for argument in (*matched.many, *matched.unknown, *matched.excess, *matched.repeated):
+        parts += [argument.name or "", _argument(argument, scope)]
+    return parts
+
+
+def _argument(argument: Argument, scope: Scope) -> str:
+    return "" if argument.value is None else _digest(argument.value, scope)
+
+
+def _hash(*parts: str) -> str:
+    state = blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        state.update(len(data).to_bytes(8, "little") + data)
+    return state.hexdigest()
+
+
+def _size(node: Node, scope: Scope) -> tuple[int, int]:
+    """Count nodes and depth with derived columns written out, without writing them out."""
+    nodes, deepest = 0, 0
+    stack = [(node, 1)]
+    while stack:
+        top, depth = stack.pop()
+        nodes, deepest = nodes + 1, max(deepest, depth)
+        match top:
+            case Name():
+                if digest := scope.names.get(top.name):
+                    definition = scope.definitions[digest]
+                    nodes, deepest = nodes + definition.nodes, max(deepest, depth + definition.depth)
+            case Unary():
+                stack.append((top.operand, depth + 1))
+            case Binary():
+                stack += [(top.left, depth + (not isinstance(top.left, Binary))), (top.right, depth + 1)]
+            case Call():
+                stack += [(a.value, depth + 1) for a in top.arguments if a.value is not None]
+    return nodes, deepest
+
+
+def _written_out(node: Node, scope: Scope) -> Node:
+    match node:
+        case Name():
+            inner = scope.definition(node.name)
+            return node if inner is None else _written_out(inner.node, inner.scope)
+        case Unary():
+            return Unary(node.operator, _written_out(node.operand, scope))
+        case Binary():
+            return Binary(node.operator, _written_out(node.left, scope), _written_out(node.right, scope))
+        case Call():
+            arguments = tuple(
+                Argument(None if a.value is None else _written_out(a.value, scope), a.name)
+                for a in node.arguments
+            )
+            return Call(node.function, arguments)
+        case _:
+            return node
