@@ -1,0 +1,81 @@
+"""Every file of a results directory, each written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from specdid._diagnostics import OutputError
+from specdid._records import Curve, Results
+from specdid._records.read import read_results
+from specdid._records.write import replacing, write_csv, write_manifest, write_parquet, write_timings
+
+STALE = ("curve.pdf", "curve.png", "curve.svg")
+
+
+def write_results(curve: Curve, directory: Path) -> None:
+    """Write results.parquet, results.csv, timings.parquet and summary.md.
+
+    Raises
+    ------
+    OutputError
+        Where the directory cannot be written or the disk is full.
+    """
+    with _writing(directory):
+        write_parquet(curve.results, directory / "results.parquet")
+        write_csv(curve.results, directory / "results.csv")
+        write_timings(curve.results, directory / "timings.parquet")
+        write_text(curve.summary(), directory / "summary.md")
+
+
+def write_text(text: str, path: Path) -> None:
+    r"""Write UTF-8 text with ``\n``."""
+    with replacing(path) as new:
+        new.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_figure(results: Results, directory: Path, sort: str, formats: Sequence[str]) -> list[Path]:
+    """Draw curve.pdf, .png and .svg; other formats of an earlier run are removed."""
+    from specdid._run.draw import save_curve
+
+    with _writing(directory):
+        for name in STALE:
+            (directory / name).unlink(missing_ok=True)
+        return save_curve(results, directory, sort, formats)
+
+
+def write_record(directory: Path, content: Mapping[str, Any]) -> None:
+    """Write manifest.json, last of all: it says that the directory is complete."""
+    with _writing(directory):
+        write_manifest(directory / "manifest.json", content)
+
+
+def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> list[Path]:
+    """Draw the curve of a results directory from its results.
+
+    Raises
+    ------
+    SpecError
+        There are no results.
+    OutputError
+        The figure cannot be written.
+    """
+    results = read_results(directory)
+    existing = tuple(n.removeprefix("curve.") for n in STALE if (directory / n).exists())
+    return write_figure(results, directory, sort or "estimate", tuple(formats) or existing or ("pdf", "png", "svg"))
+
+
+class _writing:  # noqa: N801 - reads as a phrase
+    """Turn what the system says of a write into one message."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, OutputError):
+            reason = error.strerror or str(error)
+            raise OutputError(f"cannot write to {self.directory}: {reason}") from error
