@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from difflib import get_close_matches
+from typing import Literal, overload
 
 Severity = Literal["error", "warning"]
 
@@ -71,12 +72,19 @@ class Origin:
         if self.document is None or not self.offsets:
             return None
         if span is None:
-            return self.document.place(self.offsets[0], self.offsets[-1])
+            begin, end = self.offsets[0], self.offsets[-1]
+            empty_text = begin == end and self.document.text[begin - 1 : begin + 1] in {'""', "''"}
+            return self.document.place(begin - empty_text, end + empty_text)
         last = len(self.offsets) - 1
         start, stop = min(span.start, last), min(span.stop, last)
         begin = self.offsets[start]
-        end = self.offsets[stop - 1] + 1 if stop > start else begin
-        return self.document.place(begin, end)
+        return self.document.place(begin, self._end(stop) if stop > start else begin)
+
+    def _end(self, stop: int) -> int:
+        """Give the end of the character before ``stop``, which may be an escape of several."""
+        final = self.offsets[stop - 1]
+        text = self.document.text if self.document else ""
+        return self.offsets[stop] if text[final : final + 1] == "\\" else final + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +119,30 @@ def fault_at(
     return Fault(code, message, origin.place(span), help, origin.path, severity, label, notes)
 
 
+def file_order(faults: Iterable[Fault]) -> Faults:
+    """Sort faults by where they stand, those without a place last, and drop repetitions."""
+    distinct = tuple(dict.fromkeys(faults))
+    return Faults(tuple(sorted(distinct, key=_position)))
+
+
+def _position(fault: Fault) -> tuple[int, int, int]:
+    place = fault.place
+    return (0, place.line, place.column) if place else (1, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Faults(Sequence[Fault]):
     """All faults of a study at once, in file order."""
 
     items: tuple[Fault, ...] = ()
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def,override]
+    @overload
+    def __getitem__(self, index: int) -> Fault: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Fault, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Fault | tuple[Fault, ...]:
         return self.items[index]
 
     def __len__(self) -> int:
@@ -138,6 +163,24 @@ class Faults(Sequence[Fault]):
 
     def __add__(self, other: Iterable[Fault]) -> Faults:
         return Faults(self.items + tuple(other))
+
+
+def closest(word: str, candidates: Iterable[str]) -> str | None:
+    """Give the candidate that ``word`` is most probably a misspelling of, if one is near.
+
+    Upper and lower case count as equal; of several equally near the first is taken.
+    """
+    by_fold: dict[str, str] = {}
+    for candidate in candidates:
+        by_fold.setdefault(candidate.casefold(), candidate)
+    near = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    return by_fold[near[0]] if near else None
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """Give the help text for a misspelt ``word``, or None where nothing is near."""
+    near = closest(word, candidates)
+    return None if near is None else f"did you mean `{near}`?"
 
 
 class SpecdidError(Exception):
