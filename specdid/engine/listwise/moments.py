@@ -1,0 +1,126 @@
+"""Second moments of many columns under many row masks at once, net of the fixed effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from specdid.engine.components import Grid, eliminate
+from specdid.engine.listwise.scratch import Scratch
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+ROW_BLOCK = 2048
+"""Rows multiplied pairwise at a time, so that the products stay in cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """For k columns and M masks.
+
+    Attributes
+    ----------
+    raw : (k, M), squares before the effects are taken out
+    within : (k, k, M), products net of the effects
+    first_inverse : (blocks, levels, M), one over the weight of each level of the first effect
+    system, pivots : the second effect's triangle (b, b + k, blocks * M) and one over its pivots, or None
+    doubtful : (M,) bool, masks whose second effect is hardly connected
+    """
+
+    raw: Floats
+    within: Floats
+    first_inverse: Floats
+    system: Floats | None
+    pivots: Floats | None
+    doubtful: NDArray[np.bool_]
+
+
+def moments(grid: Grid, columns: Floats, mask: Floats, scratch: Scratch) -> Moments:
+    """Compute the moments of ``columns`` (g, k) under ``mask`` (g, M), weights multiplied in."""
+    n_masks, k = mask.shape[1], columns.shape[1]
+    within = _products(columns, mask, scratch)
+    raw = np.einsum("kkm->km", within).copy()
+    by_mask = scratch.array("by mask", (n_masks, len(mask)))
+    by_mask[:] = mask.T
+    wide = _first_sums(grid, columns, by_mask, scratch)
+    weight = mask.reshape(grid.n_blocks, grid.n_first, grid.n_second, n_masks).sum(2)
+    inverse = np.zeros_like(weight)
+    np.divide(1.0, weight, out=inverse, where=weight > 0)
+    wide *= np.sqrt(inverse).transpose(2, 0, 1)[..., None]
+    within -= _squares(wide[..., -k:].reshape(n_masks, -1, k))
+    if grid.n_effects < 2:
+        return Moments(raw, within, inverse, None, None, np.zeros(n_masks, dtype=bool))
+    system, second = _second_system(grid, wide, columns, mask, scratch)
+    pivots, doubtful = eliminate(system, second)
+    _subtract_second(within, system, pivots, grid.n_blocks)
+    return Moments(raw, within, inverse, system, pivots, doubtful.reshape(-1, n_masks).any(0))
+
+
+def _products(columns: Floats, mask: Floats, scratch: Scratch) -> Floats:
+    """Sum pairwise products of columns under each mask: (k, k, M)."""
+    k = columns.shape[1]
+    left, right = np.triu_indices(k)
+    total = np.zeros((len(left), mask.shape[1]))
+    for start in range(0, len(columns), ROW_BLOCK):
+        part = np.ascontiguousarray(columns[start : start + ROW_BLOCK].T)
+        pairs = scratch.array("pairs", (len(left), part.shape[1]))
+        place = 0
+        for one in range(k):
+            np.multiply(part[one], part[one:], out=pairs[place : place + k - one])
+            place += k - one
+        total += pairs @ mask[start : start + ROW_BLOCK]
+    products = np.empty((k, k, mask.shape[1]))
+    products[left, right] = total
+    products[right, left] = total
+    return products
+
+
+def _first_sums(grid: Grid, columns: Floats, by_mask: Floats, scratch: Scratch) -> Floats:
+    """Sum columns by level of the first effect, after the weights of its cells where a second follows.
+
+    Returns
+    -------
+    (M, blocks, levels, b + k), without the first b for one effect
+    """
+    n_masks, k = len(by_mask), columns.shape[1]
+    b = grid.n_second if grid.n_effects == 2 else 0
+    levels = grid.n_blocks * grid.n_first
+    wide = scratch.array("by first", (n_masks, levels, b + k))
+    cells = by_mask.reshape(n_masks, levels, grid.n_second)
+    wide[..., :b] = cells[..., :b]
+    sums = np.matmul(cells.transpose(1, 0, 2), columns.reshape(levels, grid.n_second, k))
+    wide[..., b:] = sums.transpose(1, 0, 2)
+    return wide.reshape(n_masks, grid.n_blocks, grid.n_first, b + k)
+
+
+def _squares(wide: Floats) -> Floats:
+    """Sum products over the middle axis of (M, rows, k): (k, k, M)."""
+    products: Floats = np.matmul(wide.transpose(0, 2, 1), wide).transpose(1, 2, 0)
+    return products
+
+
+def _second_system(grid: Grid, wide: Floats, columns: Floats, mask: Floats, scratch: Scratch) -> tuple[Floats, Floats]:
+    """Set up the second effect net of the first, with the columns as right-hand sides."""
+    n_masks, k = mask.shape[1], columns.shape[1]
+    n_blocks, b = grid.n_blocks, grid.n_second
+    crossed = np.matmul(wide[..., :b].transpose(0, 1, 3, 2), wide)
+    cells = mask.reshape(n_blocks, grid.n_first, b, n_masks)
+    across = columns.reshape(n_blocks, grid.n_first, b, k).transpose(0, 2, 3, 1)
+    by_second = np.matmul(np.ascontiguousarray(across), cells.transpose(0, 2, 1, 3))
+    weight = cells.sum(1).transpose(1, 0, 2)
+    system = scratch.array("system", (b, b + k, n_blocks, n_masks))
+    np.negative(crossed.transpose(2, 3, 1, 0), out=system)
+    system[:, b:] += by_second.transpose(1, 2, 0, 3)
+    steps = np.arange(b)
+    system[steps, steps] += weight
+    return system.reshape(b, b + k, -1), weight.reshape(b, -1)
+
+
+def _subtract_second(within: Floats, system: Floats, pivots: Floats, n_blocks: int) -> None:
+    """Take the eliminated second effect out of the products."""
+    b, k, n_masks = len(pivots), len(within), within.shape[2]
+    reduced = system[:, b:] * np.sqrt(pivots)[:, None]
+    wide = np.ascontiguousarray(reduced.reshape(b, k, n_blocks, n_masks).transpose(3, 0, 2, 1))
+    within -= _squares(wide.reshape(n_masks, -1, k))
