@@ -1,0 +1,25 @@
+"""The data: reading files and frames, the panel's structure, and expressions evaluated on it."""
+
+from specdid.panel.columns import Column
+from specdid.panel.design import CodedColumn
+from specdid.panel.errors import EvaluationError
+from specdid.panel.evaluate import Evaluator
+from specdid.panel.panel import Panel
+from specdid.panel.read import data_name, read_panel
+from specdid.panel.steps import STEPS, StepError, period_numbers
+from specdid.panel.text import cell_text, number_text
+
+__all__ = [
+    "STEPS",
+    "CodedColumn",
+    "Column",
+    "EvaluationError",
+    "Evaluator",
+    "Panel",
+    "StepError",
+    "cell_text",
+    "data_name",
+    "number_text",
+    "period_numbers",
+    "read_panel",
+]

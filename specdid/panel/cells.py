@@ -1,0 +1,81 @@
+"""From polars series to columns: which cells are missing, numbers, logicals, dates or text."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from specdid.panel.columns import Column, Floats, number, text
+from specdid.panel.sources import Remark
+
+MISSING = ("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
+"""Cells of a text file that stand for a missing value, after trimming."""
+
+_LOGICAL = {"TRUE": 1.0, "True": 1.0, "true": 1.0, "FALSE": 0.0, "False": 0.0, "false": 0.0}
+_LARGEST = 2.0**53
+
+
+def written_column(name: str, cells: pl.Series) -> tuple[Column, tuple[Remark, ...]]:
+    """Read a column of a text file: numbers where every cell is one, else logical, else text."""
+    cells = cells.str.strip_chars()
+    cells = cells.set(cells.is_in(MISSING).fill_null(value=True), None)
+    numbers = cells.cast(pl.Float64, strict=False)
+    lost = numbers.null_count() - cells.null_count()
+    if lost == 0:
+        return number(_floats(numbers)), _large_codes(name, cells, numbers)
+    distinct = cells.unique().drop_nulls()
+    if len(distinct) <= 2 and set(distinct) <= set(_LOGICAL):
+        return number(_floats(cells.replace_strict(_LOGICAL, return_dtype=pl.Float64))), ()
+    odd: tuple[str, ...] = ()
+    if lost <= (len(cells) - cells.null_count()) / 2:
+        strange = cells.filter(cells.is_not_null() & numbers.is_null())
+        odd = tuple(strange.unique(maintain_order=True).head(3))
+    return _texts(cells, odd=odd), ()
+
+
+def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ...]]:
+    """Take over a column that has a type; numbers become float64."""
+    kind = series.dtype
+    if kind == pl.Null:
+        return number(np.full(len(series), np.nan)), ()
+    if kind.is_numeric() or kind == pl.Boolean:
+        values = _floats(series.cast(pl.Float64))
+        return number(values), _large_integers(name, values) if kind.is_integer() else ()
+    if kind in (pl.String, pl.Categorical, pl.Enum):
+        return _texts(series.cast(pl.String)), ()
+    if kind in (pl.Date, pl.Datetime):
+        days = series.dt.to_string("%Y-%m-%d" if kind == pl.Date else "%Y-%m-%d %H:%M:%S")
+        return _texts(days, kind="date"), ()
+    return text(np.full(len(series), -1), (), kind=str(kind)), ()
+
+
+def _floats(numbers: pl.Series) -> Floats:
+    return numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64, copy=True)
+
+
+def _texts(cells: pl.Series, kind: str = "", odd: tuple[str, ...] = ()) -> Column:
+    levels = cells.unique().drop_nulls().sort()
+    if not len(levels):
+        return text(np.full(len(cells), -1), (), kind)
+    codes = cells.cast(pl.Enum(levels)).to_physical().cast(pl.Int64).fill_null(-1)
+    return text(codes.to_numpy().copy(), tuple(levels), kind, odd)
+
+
+def _large_codes(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remark, ...]:
+    large = (numbers.abs() > _LARGEST) & cells.str.contains(r"^[+-]?\d+$")
+    return _too_large(name, str(cells.filter(large).first())) if large.any() else ()
+
+
+def _large_integers(name: str, values: Floats) -> tuple[Remark, ...]:
+    large = values[np.abs(values) > _LARGEST]
+    return _too_large(name, f"{large[0]:.0f}") if large.size else ()
+
+
+def _too_large(name: str, example: str) -> tuple[Remark, ...]:
+    return (
+        Remark(
+            "large_integers",
+            f"`{name}` holds whole numbers beyond 2^53, such as {example}, which are not exact as numbers",
+            help="two units may fall together: store the codes as text",
+        ),
+    )

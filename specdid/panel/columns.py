@@ -1,0 +1,149 @@
+"""Columns of evaluated values: numbers with NaN for missing, or text as codes into sorted levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One variable on the full panel.
+
+    Attributes
+    ----------
+    numbers : (n,) float64 or None
+        The values of a numeric or logical (0/1) column; NaN is missing.
+    codes : (n,) int64 or None
+        For text: the position in ``levels``, -1 where missing.
+    levels : the distinct texts, sorted by code point.
+    log0 : (n,) bool or None
+        True where the value is missing because a log of a non-positive value was taken.
+    kind : what the file held where that is neither number nor text
+        ("date", or the name of a type that cannot be used), else "".
+    odd : examples of the cells that kept an otherwise numeric column from being numeric.
+    """
+
+    numbers: Floats | None = None
+    codes: Ints | None = None
+    levels: tuple[str, ...] = ()
+    log0: Flags | None = None
+    kind: str = ""
+    odd: tuple[str, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values are texts."""
+        return self.numbers is None
+
+    @property
+    def missing(self) -> Flags:
+        """Where the value is missing, (n,) bool."""
+        if self.numbers is not None:
+            return np.asarray(np.isnan(self.numbers))
+        return np.asarray(self._codes < 0)
+
+    @property
+    def _codes(self) -> Ints:
+        assert self.codes is not None
+        return self.codes
+
+    def take(self, rows: Ints) -> Column:
+        """Give the values at ``rows``; -1 gives a missing value."""
+        absent = rows < 0
+        log0 = None if self.log0 is None else self.log0[rows] & ~absent
+        if self.numbers is None:
+            return text(np.where(absent, -1, self._codes[rows]), self.levels)
+        return number(np.where(absent, np.nan, self.numbers[rows]), log0)
+
+    def broadcast(self, n_rows: int) -> Column:
+        """Give the column with a single value repeated on ``n_rows`` rows."""
+        values = self._codes if self.numbers is None else self.numbers
+        if values.ndim:
+            return self
+        if self.numbers is None:
+            return text(np.full(n_rows, values), self.levels)
+        log0 = None if self.log0 is None else np.full(n_rows, self.log0)
+        return number(np.full(n_rows, values), log0)
+
+
+def number(values: Floats, log0: Flags | None = None) -> Column:
+    """Make a read-only numeric column; a log0 mask without a True is left out."""
+    values = np.asarray(values, dtype=np.float64)
+    values.setflags(write=False)
+    if log0 is None or not log0.any():
+        return Column(values)
+    log0.setflags(write=False)
+    return Column(values, log0=log0)
+
+
+def text(codes: Ints, levels: tuple[str, ...], kind: str = "", odd: tuple[str, ...] = ()) -> Column:
+    """Make a read-only text column of codes into sorted ``levels``."""
+    codes = np.asarray(codes, dtype=np.int64)
+    codes.setflags(write=False)
+    return Column(codes=codes, levels=levels, kind=kind, odd=odd)
+
+
+def merge_levels(columns: Sequence[Column]) -> tuple[tuple[str, ...], list[Ints]]:
+    """Put text columns on common levels; gives the levels and each column's codes."""
+    levels = tuple(sorted({level for column in columns for level in column.levels}))
+    place = {level: i for i, level in enumerate(levels)}
+    recoded = []
+    for column in columns:
+        table = np.array([*(place[level] for level in column.levels), -1], dtype=np.int64)
+        recoded.append(table[column._codes])
+    return levels, recoded
+
+
+def rank(column: Column) -> tuple[Ints, int]:
+    """Code a column's values from 0 in sorted order, -1 where missing; gives also how many levels occur."""
+    if column.numbers is None:
+        return compact(column._codes)
+    known = ~np.isnan(column.numbers)
+    values = column.numbers[known]
+    codes = np.full(column.numbers.shape, -1, dtype=np.int64)
+    if not values.size:
+        return codes, 0
+    low, high = values.min(), values.max()
+    narrow = np.isfinite(low) and np.isfinite(high) and high - low < 10 * values.size
+    if narrow and (values == np.floor(values)).all():
+        small, count = compact((values - low).astype(np.int64))
+        codes[known] = small
+        return codes, count
+    levels, inverse = np.unique(values, return_inverse=True)
+    codes[known] = inverse.reshape(-1)
+    return codes, len(levels)
+
+
+def compact(codes: Ints) -> tuple[Ints, int]:
+    """Renumber non-negative codes without gaps, keeping their order and -1."""
+    top = int(codes.max(initial=-1)) + 1
+    if top > 10 * codes.size + 1000:
+        levels, inverse = np.unique(codes, return_inverse=True)
+        gap = int(levels[0] < 0)
+        return inverse.reshape(-1) - gap, len(levels) - gap
+    present = np.zeros(top + 1, dtype=bool)
+    present[codes] = True
+    present[top] = False
+    table = np.cumsum(present) - 1
+    table[top] = -1
+    return table[codes], int(present.sum())
+
+
+def join_codes(parts: Sequence[tuple[Ints, int]]) -> tuple[Ints, int]:
+    """Code the combinations of several codings that occur, in the order of the first, then the second.
+
+    Missing (-1) in any of them is missing. Codes stay below 2^63 as every step is compacted.
+    """
+    codes, count = parts[0]
+    for other, size in parts[1:]:
+        joint = np.where((codes < 0) | (other < 0), -1, codes * max(size, 1) + other)
+        codes, count = compact(joint)
+    return codes, count

@@ -1,0 +1,191 @@
+"""CSV and TSV: encodings, the header, ragged rows; the cells themselves are polars' work."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from specdid.panel.cells import written_column
+from specdid.panel.columns import Column
+from specdid.panel.sources import ReadError, Remark
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_OTHER = {",": "\t;|", "\t": ",;|"}
+_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+
+
+def read_delimited(raw: bytes, separator: str) -> tuple[dict[str, Column], int, tuple[Remark, ...]]:
+    """Read the bytes of a .csv (``,``) or .tsv (tab) file.
+
+    Returns
+    -------
+    Columns by name in file order, the number of rows, and remarks. Blank rows are left out.
+
+    Raises
+    ------
+    ReadError
+        Not text, no header, two columns of one name, another delimiter, ragged rows.
+    """
+    content, remarks = decode(raw)
+    content = content.lstrip("\r\n")
+    names = _header(content, separator)
+    frame = _parse(content, names, separator)
+    if frame.height and frame.to_series(-1).null_count():
+        _refuse_ragged(content, len(names), separator)
+    if frame.height:
+        frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
+    columns: dict[str, Column] = {}
+    found = list(remarks)
+    for name, series in zip(names, frame.iter_columns(), strict=True):
+        if name:
+            columns[name], notes = written_column(name, series)
+            found += notes
+    return columns, frame.height, tuple(found)
+
+
+def decode(raw: bytes) -> tuple[str, tuple[Remark, ...]]:
+    """Decode UTF-8, UTF-16 with its mark, or GB18030 (with a remark that says so).
+
+    Raises
+    ------
+    ReadError
+        Where the bytes are none of these.
+    """
+    if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1")):
+        raise ReadError(
+            "not_text",
+            "the file is no text: it looks like Excel or parquet",
+            help="give the file the ending of what it is: .xlsx or .parquet",
+        )
+    for mark, encoding in _BOMS:
+        if raw.startswith(mark):
+            return _strict(raw[len(mark) :], encoding), ()
+    if b"\x00" in raw[:4096]:
+        raise ReadError(
+            "not_text",
+            "the file holds NUL bytes: it is binary, or UTF-16 without its mark",
+            help="save it as CSV UTF-8",
+        )
+    try:
+        return raw.decode("utf-8"), ()
+    except UnicodeDecodeError as error:
+        return _gb18030(raw, error.start)
+
+
+def _strict(raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ReadError(
+            "encoding",
+            f"the file starts as {encoding} but byte {error.start + 1} is not",
+            help="save it as CSV UTF-8",
+        ) from None
+
+
+def _gb18030(raw: bytes, first: int) -> tuple[str, tuple[Remark, ...]]:
+    try:
+        content = raw.decode("gb18030")
+    except UnicodeDecodeError:
+        line = raw.count(b"\n", 0, first) + 1
+        raise ReadError(
+            "encoding", f"the file is neither UTF-8 (line {line}) nor GB18030", help="save it as CSV UTF-8"
+        ) from None
+    sample = next(line for line in content.splitlines() if not line.isascii())[:40]
+    return content, (
+        Remark(
+            "gb18030",
+            f"the file is not UTF-8 and was read as GB18030: “{sample}”",
+            help="if that text is wrong, save the file as CSV UTF-8",
+        ),
+    )
+
+
+def _header(content: str, separator: str) -> list[str]:
+    if not content.strip():
+        raise ReadError("empty_file", "the file is empty")
+    names = [name.strip() for name in next(_records(content[:1_000_000], separator))]
+    if len(names) == 1:
+        _refuse_delimiter(names[0], separator)
+    refuse_repeated([name for name in names if name])
+    if not content[content.find("\n") + 1 or len(content) :].strip():
+        raise ReadError("no_rows", "the file has a header and no rows")
+    return names
+
+
+def _refuse_delimiter(header: str, separator: str) -> None:
+    for other in _OTHER[separator]:
+        if other in header:
+            raise ReadError(
+                "delimiter",
+                f"the file has one column; its cells seem to be separated by {_NAMES[other]}",
+                help=f"separate the columns by {_NAMES[separator]}"
+                + (" and write decimal points, not commas" if other == ";" else ""),
+            )
+
+
+def refuse_repeated(names: list[str]) -> None:
+    """Raise where a column name occurs twice."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        places = [str(i + 1) for i, name in enumerate(names) if name == twice[0]]
+        shown = ", ".join(f"`{name}`" for name in twice[:5])
+        raise ReadError(
+            "duplicate_columns",
+            f"two columns have the same name: {shown}",
+            help=f"rename one of the columns number {' and '.join(places)}",
+        )
+
+
+def _records(content: str, separator: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+
+
+def _parse(content: str, names: list[str], separator: str) -> pl.DataFrame:
+    try:
+        return pl.read_csv(
+            io.BytesIO(content.encode()),
+            separator=separator,
+            has_header=True,
+            infer_schema=False,
+            new_columns=[str(i) for i in range(len(names))],
+        )
+    except (pl.exceptions.PolarsError, ValueError, OSError) as error:
+        _refuse_ragged(content, len(names), separator)
+        raise ReadError("not_readable", f"the file cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _refuse_ragged(content: str, width: int, separator: str) -> None:
+    """Raise where a row has another number of cells than the header, naming its line."""
+    if '"' not in content and _even(content, width, separator):
+        return
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+    line = 1
+    try:
+        for record in reader:
+            if record and len(record) != width:
+                raise ReadError(
+                    "ragged",
+                    f"line {line} has {len(record)} cells and the header {width}",
+                    help="a delimiter or a quote is missing or stands there too often",
+                )
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ReadError(
+            "ragged", f"the row on line {line} cannot be read: {error}", help="a quote may be missing"
+        ) from None
+
+
+def _even(content: str, width: int, separator: str) -> bool:
+    """Say whether every line that is not blank has ``width`` cells, for text without quotes."""
+    raw = np.frombuffer(content.encode() + b"\n", dtype=np.uint8)
+    ends = np.flatnonzero(raw == ord("\n"))
+    marks = np.searchsorted(np.flatnonzero(raw == ord(separator)), ends)
+    length = np.diff(ends, prepend=-1) - 1
+    blank = (length == 0) | ((length == 1) & (raw[ends - 1] == ord("\r")))
+    return bool((blank | (np.diff(marks, prepend=0) == width - 1)).all())

@@ -1,0 +1,220 @@
+"""Regressor terms: numbers, dummies of factors, ``i()`` and orthogonal polynomials, and their products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid.language import Bound, argument, write
+from specdid.language.tree import Argument, Binary, Call, Node, Number, Unary
+from specdid.panel.columns import Column, Flags, Floats, Ints, rank
+from specdid.panel.errors import EvaluationError
+from specdid.panel.functions import lagged, needed, shift_of
+from specdid.panel.operators import examples, mixed_kinds, numeric, usable
+from specdid.panel.text import cell_text
+
+if TYPE_CHECKING:
+    from specdid.panel.evaluate import Evaluation, Evaluator
+
+MOST_LEVELS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CodedColumn:
+    """One column of a term: its label as R or fixest spells it, (n,) float64, and where it is log0."""
+
+    label: str
+    numbers: Floats
+    log0: Flags | None = None
+
+
+def code_term(evaluator: Evaluator, factors: Sequence[Bound]) -> tuple[CodedColumn, ...]:
+    """Give the columns of a term; the first factor varies fastest, as in R."""
+    alone = len(factors) == 1
+    coded: list[CodedColumn] | None = None
+    for factor in factors:
+        columns = _factor(evaluator.evaluation(factor.scope), factor.node, alone)
+        coded = columns if coded is None else [_product(a, b) for b in columns for a in coded]
+    for column in coded or ():
+        column.numbers.setflags(write=False)
+    return tuple(coded or ())
+
+
+def _product(a: CodedColumn, b: CodedColumn) -> CodedColumn:
+    masks = [m for m in (a.log0, b.log0) if m is not None]
+    return CodedColumn(
+        f"{a.label}:{b.label}", a.numbers * b.numbers, np.logical_or.reduce(masks) if masks else None
+    )
+
+
+def _factor(evaluation: Evaluation, node: Node, alone: bool) -> list[CodedColumn]:
+    if isinstance(node, Call):
+        if node.function in ("factor", "C"):
+            return _dummies(evaluation, needed(node, "x"), write(node), drop_first=alone)
+        if node.function == "i":
+            return _event_dummies(evaluation, node, alone)
+        if node.function == "poly":
+            return _polynomial(evaluation, node)
+        if node.function in ("l", "f", "d"):
+            return _lags(evaluation, node)
+    column = evaluation.evaluator.column(evaluation.bind(node))
+    if column.is_text:
+        return _dummies(evaluation, node, write(node), drop_first=alone)
+    return [CodedColumn(write(node), numeric(column, node), column.log0)]
+
+
+def _levels(evaluation: Evaluation, node: Node) -> tuple[Column, Ints, list[str]]:
+    """Give a factor's column, the codes of its rows and its levels as text, sorted by value."""
+    column = evaluation.evaluator.column(evaluation.bind(node))
+    usable(column, node)
+    codes, count = rank(column)
+    if count > MOST_LEVELS:
+        raise EvaluationError(
+            "many_levels",
+            f"`{write(node)}` has {count:,} levels, too many for dummies",
+            node.span,
+            "put it in [fixed_effects]",
+        )
+    rows = np.zeros(count, dtype=np.int64)
+    known = np.flatnonzero(codes >= 0)[::-1]
+    rows[codes[known]] = known
+    return column, codes, [cell_text(column, int(row)) for row in rows]
+
+
+def _dummy(codes: Ints, level: int) -> Floats:
+    return np.where(codes < 0, np.nan, (codes == level).astype(np.float64))
+
+
+def _dummies(evaluation: Evaluation, node: Node, prefix: str, drop_first: bool) -> list[CodedColumn]:
+    column, codes, levels = _levels(evaluation, node)
+    kept = list(enumerate(levels))[1 if drop_first else 0 :]
+    return [CodedColumn(prefix + words, _dummy(codes, level), column.log0) for level, words in kept]
+
+
+def _event_dummies(evaluation: Evaluation, call: Call, alone: bool) -> list[CodedColumn]:
+    """``i(f)``, ``i(f, x)``, ``i(f, x, ref = …)``; ``i(f)`` by itself loses its first level."""
+    factor, second = needed(call, "f"), argument(call, "x")
+    column, codes, levels = _levels(evaluation, factor)
+    references = _references(evaluation, argument(call, "ref"), column, factor, codes)
+    if not references and second is None and alone:
+        references = frozenset((0,))
+    dummies = [
+        CodedColumn(f"{write(factor)}::{words}", _dummy(codes, level), column.log0)
+        for level, words in enumerate(levels)
+        if level not in references
+    ]
+    if second is None:
+        return dummies
+    return [_product(d, x) for x in _interacted(evaluation, second) for d in dummies]
+
+
+def _interacted(evaluation: Evaluation, node: Node) -> list[CodedColumn]:
+    """Give the second variable of ``i``: a number as it is, a factor as one dummy a level."""
+    inner = needed(node, "x") if isinstance(node, Call) and node.function in ("factor", "C") else node
+    column = evaluation.evaluator.column(evaluation.bind(inner))
+    if column.is_text or inner is not node:
+        return _dummies(evaluation, inner, f"{write(inner)}::", drop_first=False)
+    return [CodedColumn(write(node), numeric(column, node), column.log0)]
+
+
+def _references(
+    evaluation: Evaluation, node: Node | None, column: Column, factor: Node, codes: Ints
+) -> frozenset[int]:
+    """Give the codes of the reference levels; each must be a level."""
+    return frozenset(_reference(evaluation, element, column, factor, codes) for element in listed(node))
+
+
+def _reference(evaluation: Evaluation, element: Node, column: Column, factor: Node, codes: Ints) -> int:
+    value = evaluation.value(element)
+    if value.is_text != column.is_text:
+        words, texts, numbers = (factor, column, element) if column.is_text else (element, value, factor)
+        raise mixed_kinds(words, texts, numbers, element)
+    if column.numbers is not None:
+        hits = codes[column.numbers == numeric(value, element)]
+    else:
+        place = column.levels.index(value.levels[0]) if value.levels[0] in column.levels else -2
+        hits = codes[column.codes == place]
+    if not hits.size:
+        raise EvaluationError(
+            "no_level",
+            f"`{write(factor)}` has no level {write(element)}",
+            element.span,
+            f"its levels are {_some(column)}",
+        )
+    return int(hits[0])
+
+
+def _some(column: Column) -> str:
+    if column.numbers is None:
+        return examples(column)
+    values = np.unique(column.numbers[~np.isnan(column.numbers)])
+    return ", ".join(f"{v:.15g}" for v in values[:6]) + (", …" if len(values) > 6 else "")
+
+
+def listed(node: Node | None) -> list[Node]:
+    """Give the elements of ``c(…)``, or the one constant, or nothing."""
+    if isinstance(node, Call) and node.function == "c":
+        return [a.value for a in node.arguments if a.value is not None]
+    return [] if node is None else [node]
+
+
+def _polynomial(evaluation: Evaluation, call: Call) -> list[CodedColumn]:
+    """``poly(x, degree)``: orthogonal over all rows of the panel where x is known, as in R."""
+    node = needed(call, "x")
+    column = evaluation.evaluator.column(evaluation.bind(node))
+    values = numeric(column, node)
+    degree = evaluation.constant(needed(call, "degree"), "the degree of `poly`")
+    raw = bool(evaluation.constant(needed(call, "raw"), "`raw`"))
+    distinct = len(np.unique(values[np.isfinite(values)]))
+    if degree not in range(1, 11) or degree >= distinct:
+        raise EvaluationError(
+            "argument_value",
+            f"the degree of `poly` must be a whole number from 1 to {max(1, min(10, distinct - 1))} here",
+            call.span,
+        )
+    if raw:
+        basis = values[:, None] ** np.arange(1, int(degree) + 1)
+    else:
+        from formulaic.transforms.poly import poly
+
+        basis = np.asarray(poly(np.where(np.isfinite(values), values, np.nan), int(degree)))
+    label = write(call)
+    return [
+        CodedColumn(f"{label}{k + 1}", np.ascontiguousarray(basis[:, k]), column.log0)
+        for k in range(int(degree))
+    ]
+
+
+def _lags(evaluation: Evaluation, call: Call) -> list[CodedColumn]:
+    """``l(x, 1:2)`` gives a column for each lag."""
+    node, written = needed(call, "x"), needed(call, "k")
+    shifts = _shifts(evaluation, call, written)
+    coded = []
+    for shift in shifts:
+        column = lagged(evaluation, call, shift)
+        one = replace(call, arguments=(Argument(node), Argument(_constant(shift))))
+        coded.append(
+            CodedColumn(write(call if len(shifts) == 1 else one), numeric(column, node), column.log0)
+        )
+    return coded
+
+
+def _shifts(evaluation: Evaluation, call: Call, written: Node) -> list[int]:
+    shifts: list[int] = []
+    for element in listed(written):
+        if isinstance(element, Binary) and element.operator == ":":
+            first, last = (shift_of(evaluation, call, end) for end in (element.left, element.right))
+            if abs(last - first) > MOST_LEVELS:
+                raise EvaluationError("argument_value", f"`{call.function}` has too many lags", element.span)
+            step = 1 if last >= first else -1
+            shifts += range(first, last + step, step)
+        else:
+            shifts.append(shift_of(evaluation, call, element))
+    return shifts
+
+
+def _constant(value: int) -> Node:
+    return Number(float(value)) if value >= 0 else Unary("-", Number(float(-value)))

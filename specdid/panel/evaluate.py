@@ -1,0 +1,217 @@
+"""Evaluate bound expressions on the full panel, each content once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specdid._diagnostics import Span
+from specdid.language import Bound, Scope, bind
+from specdid.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Macro,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+)
+from specdid.panel import operators
+from specdid.panel.columns import Column, Flags, Floats, Ints, join_codes, number, rank, text
+from specdid.panel.design import CodedColumn, code_term
+from specdid.panel.errors import EvaluationError
+from specdid.panel.functions import FUNCTIONS
+from specdid.panel.panel import Panel
+
+
+class Evaluator:
+    """The values of expressions on one panel, kept by the digest of their content.
+
+    Every expression is evaluated on all rows, before any is cut. What is returned is
+    read-only and shared.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+        self._columns: dict[str, Column] = {}
+        self._codes: dict[tuple[str, ...], Ints] = {}
+        self._terms: dict[tuple[str, ...], tuple[CodedColumn, ...]] = {}
+
+    def column(self, bound: Bound) -> Column:
+        """Evaluate an expression.
+
+        Raises
+        ------
+        EvaluationError
+            Where the data do not allow it: text in arithmetic, a lag without a unit.
+        """
+        found = self._columns.get(bound.digest)
+        if found is None:
+            with np.errstate(all="ignore"):
+                found = self.evaluation(bound.scope).value(bound.node).broadcast(self.panel.n_rows)
+            self._columns[bound.digest] = found
+        return found
+
+    def evaluation(self, scope: Scope) -> Evaluation:
+        """Begin to evaluate in ``scope``."""
+        return Evaluation(self, scope)
+
+    def numbers(self, bound: Bound) -> Floats:
+        """Evaluate an expression that must give numbers, (n,) float64.
+
+        Raises
+        ------
+        EvaluationError
+            Also where the value is text.
+        """
+        return operators.numeric(self.column(bound), bound.node)
+
+    def condition(self, bound: Bound) -> Flags:
+        """Evaluate a condition: (n,) bool, NA is False.
+
+        Raises
+        ------
+        EvaluationError
+            Also where the value is text.
+        """
+        values = self.numbers(bound)
+        return np.asarray((values != 0) & ~np.isnan(values))
+
+    def codes(self, bounds: tuple[Bound, ...]) -> Ints:
+        """Code the joint levels of expressions from 0 in sorted order, -1 where any is missing.
+
+        Raises
+        ------
+        EvaluationError
+        """
+        key = tuple(bound.digest for bound in bounds)
+        found = self._codes.get(key)
+        if found is None:
+            columns = [self.column(bound) for bound in bounds]
+            for bound, column in zip(bounds, columns, strict=True):
+                operators.usable(column, bound.node)
+            found, _ = join_codes([rank(column) for column in columns])
+            found.setflags(write=False)
+            self._codes[key] = found
+        return found
+
+    def term(self, factors: tuple[Bound, ...]) -> tuple[CodedColumn, ...]:
+        """Give the columns of a regressor term: products of numbers, dummies and polynomials.
+
+        A factor that stands alone loses its first level; in an interaction it keeps all,
+        which spans the same space whichever main effects are in the model.
+
+        Raises
+        ------
+        EvaluationError
+        """
+        key = tuple(factor.digest for factor in factors)
+        found = self._terms.get(key)
+        if found is None:
+            with np.errstate(all="ignore"):
+                found = code_term(self, factors)
+            self._terms[key] = found
+        return found
+
+
+class Evaluation:
+    """One pass over a tree in one scope; values of constants have no dimension."""
+
+    def __init__(self, evaluator: Evaluator, scope: Scope) -> None:
+        self.evaluator = evaluator
+        self.panel = evaluator.panel
+        self.scope = scope
+
+    def value(self, node: Node) -> Column:
+        """Evaluate a node to a column, or to a single value where it is constant."""
+        match node:
+            case Name():
+                return self._name(node)
+            case Number():
+                return number(np.asarray(node.value))
+            case Text():
+                return text(np.asarray(0), (node.value,))
+            case Constant():
+                return number(np.asarray(np.nan if node.value is None else float(node.value)))
+            case Unary():
+                return operators.unary(node, self.value(node.operand))
+            case Binary():
+                return self._binary(node)
+            case Call():
+                return self._call(node)
+            case Macro():
+                message = f"the macro `..{node.name}` stands for terms, not for a value"
+                raise EvaluationError("macro", message, node.span)
+
+    def column(self, node: Node) -> Column:
+        """Evaluate a node to all rows."""
+        return self.value(node).broadcast(self.panel.n_rows)
+
+    def numbers(self, node: Node) -> Floats:
+        """Evaluate a node that must give numbers."""
+        return operators.numeric(self.value(node), node)
+
+    def constant(self, node: Node, what: str) -> float:
+        """Evaluate a node that must be one number."""
+        values = self.numbers(node)
+        if values.ndim:
+            raise EvaluationError("not_constant", f"{what} must be one number for all rows", node.span)
+        return float(values)
+
+    def _name(self, node: Name) -> Column:
+        definition = self.scope.definition(node.name)
+        if definition is not None:
+            return self._derived(node, definition)
+        column = self.panel.columns.get(node.name)
+        if column is None:
+            raise EvaluationError("no_column", f"no column `{node.name}` in {self.panel.name}", node.span)
+        operators.usable(column, node)
+        return column
+
+    def _derived(self, node: Name, definition: Bound) -> Column:
+        try:
+            return self.evaluator.column(definition)
+        except EvaluationError as error:
+            error.within = (node.name, *error.within)
+            raise
+
+    def _binary(self, node: Binary) -> Column:
+        """Evaluate a chain of operators from its innermost left end, without recursing along it."""
+        spine = [node]
+        while isinstance(spine[-1].left, Binary):
+            spine.append(spine[-1].left)
+        left = self.value(spine[-1].left)
+        for step in reversed(spine):
+            left = self._apply(step, left)
+        return left
+
+    def _apply(self, node: Binary, left: Column) -> Column:
+        if node.operator == "%in%":
+            return operators.contained(self, node, left)
+        if node.operator in operators.BINARY:
+            return operators.binary(node, left, self.value(node.right))
+        raise EvaluationError("not_a_value", operators.misplaced(node.operator), node.span)
+
+    def _call(self, node: Call) -> Column:
+        function = FUNCTIONS.get(node.function)
+        if function is None:
+            raise EvaluationError("not_a_value", f"`{node.function}()` gives no values of its own", node.span)
+        return function(self, node)
+
+    def bind(self, node: Node) -> Bound:
+        """Bind a part of the expression in the scope of the whole."""
+        return bind(node, self.scope)
+
+    def require_unit(self, span: Span, what: str, time: bool) -> None:
+        """Raise where the study declares no unit (or time) to work along."""
+        keys = (("unit", self.panel.unit_codes), ("time", self.panel.periods))
+        absent = [word for word, key in keys if key is None]
+        needed = [word for word in absent if time or word == "unit"]
+        if needed:
+            raise EvaluationError(
+                "no_unit",
+                f"{what} needs the {' and '.join(needed)} of the panel",
+                span,
+                help="; ".join(f'declare `{word} = "…"` in [study]' for word in needed),
+            )

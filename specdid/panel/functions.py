@@ -1,0 +1,253 @@
+"""The functions of the language that give values; what is by unit works along the panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid.language import FUNCTIONS as SIGNATURES
+from specdid.language import argument
+from specdid.language.tree import Call, Constant, Node
+from specdid.panel.columns import Column, Flags, Floats, merge_levels, number, rank, text
+from specdid.panel.errors import EvaluationError
+from specdid.panel.operators import carry, numeric
+
+if TYPE_CHECKING:
+    from specdid.panel.evaluate import Evaluation
+
+
+def needed(call: Call, name: str) -> Node:
+    """Give what ``call`` passes for a parameter without a default.
+
+    Raises
+    ------
+    EvaluationError
+        Where it is not given; the language's own check says so before.
+    """
+    node = argument(call, name)
+    if node is None:
+        signature = SIGNATURES[call.function].signature
+        raise EvaluationError(
+            "arguments", f"`{call.function}` lacks `{name}`", call.span, f"write {signature}"
+        )
+    return node
+
+
+def _elementwise(evaluation: Evaluation, call: Call, function: Callable[[Floats], Floats]) -> Column:
+    node = needed(call, "x")
+    column = evaluation.value(node)
+    return carry(function(numeric(column, node)), column)
+
+
+def _logarithm(
+    evaluation: Evaluation, call: Call, function: Callable[[Floats], Floats], least: float
+) -> Column:
+    """Take a log; a value that is not above ``least`` is missing and marked."""
+    node = needed(call, "x")
+    column = evaluation.value(node)
+    values = numeric(column, node)
+    impossible = np.asarray(values <= least)
+    result = np.where(impossible, np.nan, function(np.where(impossible, np.nan, values)))
+    base = argument(call, "base") if call.function == "log" else None
+    if base is not None:
+        result = result / np.log(evaluation.constant(base, "the base of a log"))
+    log0 = impossible if column.log0 is None else impossible | column.log0
+    return number(result, np.asarray(log0))
+
+
+def _is_missing(evaluation: Evaluation, call: Call) -> Column:
+    return number(evaluation.value(needed(call, "x")).missing.astype(np.float64))
+
+
+def _same(evaluation: Evaluation, call: Call) -> Column:
+    return evaluation.value(needed(call, "x"))
+
+
+def _ifelse(evaluation: Evaluation, call: Call) -> Column:
+    arguments = {name: needed(call, name) for name in ("test", "yes", "no")}
+    test = evaluation.value(arguments["test"])
+    chosen = numeric(test, arguments["test"])
+    yes, no = evaluation.value(arguments["yes"]), evaluation.value(arguments["no"])
+    if yes.is_text or no.is_text:
+        return _ifelse_text(call, arguments, chosen, yes, no)
+    a, b = numeric(yes, arguments["yes"]), numeric(no, arguments["no"])
+    values = np.where(np.isnan(chosen), np.nan, np.where(chosen != 0, a, b))
+    log0 = np.where(np.isnan(chosen), _mask(test), np.where(chosen != 0, _mask(yes), _mask(no)))
+    return number(values, np.broadcast_to(log0, values.shape) & np.isnan(values))
+
+
+def _mask(column: Column) -> Flags:
+    return np.asarray(False) if column.log0 is None else column.log0
+
+
+def _ifelse_text(call: Call, arguments: dict[str, Node], chosen: Floats, yes: Column, no: Column) -> Column:
+    nothing = text(np.asarray(-1), ())
+    sides = []
+    for name, column in (("yes", yes), ("no", no)):
+        node = arguments[name]
+        if column.is_text:
+            sides.append(column)
+        elif isinstance(node, Constant) and node.value is None:
+            sides.append(nothing)
+        else:
+            raise EvaluationError(
+                "mixed_kinds", "`ifelse` gives text in one case and numbers in the other", call.span
+            )
+    levels, (a, b) = merge_levels(sides)
+    return text(np.where(np.isnan(chosen), -1, np.where(chosen != 0, a, b)), levels)
+
+
+def _extreme(evaluation: Evaluation, call: Call, function: Callable[[Floats, Floats], Floats]) -> Column:
+    """``pmin`` and ``pmax``: missing where any argument is."""
+    nodes = [a.value for a in call.arguments if a.value is not None]
+    columns = [evaluation.value(node) for node in nodes]
+    values = numeric(columns[0], nodes[0])
+    for node, column in zip(nodes[1:], columns[1:], strict=True):
+        values = function(values, numeric(column, node))
+    return carry(values, *columns)
+
+
+def _standardise(evaluation: Evaluation, call: Call, deviations: bool) -> Column:
+    """``center`` and ``scale``, over all rows of the panel."""
+    node = needed(call, "x")
+    column = evaluation.column(node)
+    values = numeric(column, node)
+    known = values[~np.isnan(values)]
+    centred = values - known.mean() if known.size else values
+    if deviations:
+        centred = centred / (known.std(ddof=1) if known.size > 1 else np.nan)
+    return carry(centred, column)
+
+
+def _tails(evaluation: Evaluation, call: Call, cut: bool) -> Column:
+    """``winsorize`` and ``trim``: R's default (type 7) quantiles, ``p`` in each tail."""
+    arguments = {name: needed(call, name) for name in ("x", "p")}
+    column = evaluation.column(arguments["x"])
+    values = numeric(column, arguments["x"])
+    p = evaluation.constant(arguments["p"], "`p`")
+    if not 0 <= p < 0.5:
+        raise EvaluationError(
+            "argument_value",
+            f"`p` must be at least 0 and below 0.5, for each tail; it is {p:g}",
+            arguments["p"].span,
+            "0.01 is 1% in each tail",
+        )
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return column
+    low, high = np.quantile(known, (p, 1 - p))
+    if cut:
+        return carry(np.where((values < low) | (values > high), np.nan, values), column)
+    return carry(np.clip(values, low, high), column)
+
+
+def shift_of(evaluation: Evaluation, call: Call, node: Node) -> int:
+    """Give the whole number of periods of ``l``, ``f`` or ``d``."""
+    periods = evaluation.constant(node, f"the periods of `{call.function}`")
+    if not abs(periods) < 2**31 or periods != int(periods):
+        raise EvaluationError("argument_value", f"`{call.function}` moves by whole periods", node.span)
+    return int(periods)
+
+
+def lagged(evaluation: Evaluation, call: Call, periods: int) -> Column:
+    """``l``, ``f`` and ``d`` by unit and time; a gap in time gives a missing value."""
+    node = needed(call, "x")
+    evaluation.require_unit(call.span, f"`{call.function}`", time=True)
+    column = evaluation.column(node)
+    moved = column.take(evaluation.panel.shifted_rows(-periods if call.function == "f" else periods))
+    if call.function != "d":
+        return moved
+    return carry(numeric(column, node) - numeric(moved, node), column, moved)
+
+
+def _lag(evaluation: Evaluation, call: Call) -> Column:
+    return lagged(evaluation, call, shift_of(evaluation, call, needed(call, "k")))
+
+
+def _at(evaluation: Evaluation, call: Call) -> Column:
+    """``at(x, cond)``: the unit's value in the row where the condition holds."""
+    arguments = {name: needed(call, name) for name in ("x", "cond")}
+    evaluation.require_unit(call.span, "`at`", time=False)
+    column = evaluation.column(arguments["x"])
+    test = evaluation.column(arguments["cond"])
+    chosen = numeric(test, arguments["cond"])
+    rows = np.flatnonzero((chosen != 0) & ~np.isnan(chosen) & ~column.missing)
+    units = evaluation.panel.unit_codes
+    assert units is not None
+    source = np.full(len(evaluation.panel.unit_levels), -1, dtype=np.int64)
+    source[units[rows[::-1]]] = rows[::-1]
+    values = column.codes if column.numbers is None else column.numbers
+    assert values is not None
+    differing = rows[values[rows] != values[source[units[rows]]]]
+    if differing.size:
+        unit = evaluation.panel.unit_levels[units[differing[0]]]
+        raise EvaluationError(
+            "several_values",
+            f"`at` finds several values for a unit: {evaluation.panel.unit} {unit} has more than one",
+            call.span,
+            "narrow the condition to one period, as in at(x, year == 2011)",
+        )
+    return column.take(source[units])
+
+
+def _first(evaluation: Evaluation, call: Call) -> Column:
+    """``first(cond)``: the first time the condition holds; Inf where it never does."""
+    node = needed(call, "cond")
+    evaluation.require_unit(call.span, "`first`", time=True)
+    panel = evaluation.panel
+    assert panel.unit_codes is not None
+    assert panel.time is not None
+    test = numeric(evaluation.column(node), node)
+    times = panel.columns[panel.time].numbers
+    assert times is not None
+    earliest = np.full(len(panel.unit_levels), np.inf)
+    observed = np.zeros(len(panel.unit_levels), dtype=bool)
+    observed[panel.unit_codes[~np.isnan(test)]] = True
+    rows = np.flatnonzero((test != 0) & ~np.isnan(test))
+    np.minimum.at(earliest, panel.unit_codes[rows], times[rows])
+    return number(np.where(observed, earliest, np.nan)[panel.unit_codes])
+
+
+def _average(evaluation: Evaluation, call: Call) -> Column:
+    """``ave(x, by)``: the mean of a group, missing values left out."""
+    node = needed(call, "x")
+    column = evaluation.column(node)
+    values = numeric(column, node)
+    codes, count = rank(evaluation.column(needed(call, "by")))
+    known = ~np.isnan(values) & (codes >= 0)
+    sums = np.bincount(codes[known], values[known], minlength=count)
+    means = sums / np.bincount(codes[known], minlength=count)
+    return carry(np.where(codes < 0, np.nan, np.append(means, np.nan)[codes]), column)
+
+
+FUNCTIONS: dict[str, Callable[[Evaluation, Call], Column]] = {
+    "log": partial(_logarithm, function=np.log, least=0.0),
+    "log10": partial(_logarithm, function=np.log10, least=0.0),
+    "log1p": partial(_logarithm, function=np.log1p, least=-1.0),
+    "exp": partial(_elementwise, function=np.exp),
+    "sqrt": partial(_elementwise, function=np.sqrt),
+    "abs": partial(_elementwise, function=np.abs),
+    "asinh": partial(_elementwise, function=np.arcsinh),
+    "floor": partial(_elementwise, function=np.floor),
+    "I": _same,
+    "factor": _same,
+    "C": _same,
+    "is.na": _is_missing,
+    "ifelse": _ifelse,
+    "pmin": partial(_extreme, function=np.minimum),
+    "pmax": partial(_extreme, function=np.maximum),
+    "center": partial(_standardise, deviations=False),
+    "scale": partial(_standardise, deviations=True),
+    "winsorize": partial(_tails, cut=False),
+    "trim": partial(_tails, cut=True),
+    "l": _lag,
+    "f": _lag,
+    "d": _lag,
+    "at": _at,
+    "first": _first,
+    "ave": _average,
+}
+"""Function -> what it gives on a panel. ``i`` and ``poly`` are terms, coded in ``design``."""

@@ -1,0 +1,198 @@
+"""Operators on columns as R has them: arithmetic, comparison, three-valued logic, %in%."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid.language import write
+from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
+from specdid.panel import logic
+from specdid.panel.columns import Column, Flags, Floats, merge_levels, number
+from specdid.panel.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from specdid.panel.evaluate import Evaluation
+
+_ARITHMETIC: dict[str, Callable[..., Floats]] = {
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
+    "%%": np.mod, "%/%": lambda a, b: np.floor(np.divide(a, b)),
+}  # fmt: skip
+_LOGIC = {"&": logic.both, "|": logic.either}
+_COMPARISON: dict[str, Callable[..., Flags]] = {
+    "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal,
+    ">": np.greater, ">=": np.greater_equal,
+}  # fmt: skip
+BINARY = frozenset((*_ARITHMETIC, *_LOGIC, *_COMPARISON))
+
+
+def misplaced(operator: str) -> str:
+    """Say why an operator cannot stand in a value."""
+    if operator == ":":
+        return "`:` makes a range only after `%in%` or inside `c()`; an interaction stands among the terms"
+    return f"`{operator}` makes terms or effects, not a value"
+
+
+def carry(values: Floats, *sources: Column) -> Column:
+    """Make a column of results; a missing one is log0 where a source was."""
+    log0: Flags | None = None
+    for source in sources:
+        if source.log0 is not None:
+            log0 = source.log0 if log0 is None else log0 | source.log0
+    return number(values, None if log0 is None else np.asarray(log0 & np.isnan(values)))
+
+
+def usable(column: Column, node: Node) -> None:
+    """Raise where a column holds what cannot be used at all (lists, bytes)."""
+    if column.kind not in ("", "date"):
+        raise EvaluationError(
+            "column_type", f"{_called(node)} holds {column.kind}, which cannot be used", node.span
+        )
+
+
+def numeric(column: Column, node: Node) -> Floats:
+    """Give a column's numbers.
+
+    Raises
+    ------
+    EvaluationError
+        Where it is text, with examples of what it holds.
+    """
+    if column.numbers is None:
+        raise EvaluationError(
+            "not_numeric", f"{_called(node)} is {_kind(column)}, not numeric", node.span, _advice(column)
+        )
+    return column.numbers
+
+
+def _called(node: Node) -> str:
+    words = write(node)
+    return f"`{words}`" if len(words) <= 60 else "this expression"
+
+
+def _kind(column: Column) -> str:
+    return "a date" if column.kind == "date" else "text"
+
+
+def examples(column: Column) -> str:
+    """List some of a text column's values."""
+    shown = ", ".join(f"“{level}”" for level in column.levels[:4])
+    return shown + (", …" if len(column.levels) > 4 else "")
+
+
+def _advice(column: Column) -> str | None:
+    if column.odd:
+        commas = any("," in cell for cell in column.odd)
+        hint = "; write decimal points and no thousands separators" if commas else ""
+        return "cells that are not numbers: " + ", ".join(f"“{cell}”" for cell in column.odd) + hint
+    if column.kind == "date":
+        return "put the year, or a number such as 201212, in a column of its own"
+    if not column.levels:
+        return None
+    return f"its values are {examples(column)}; compare them with `==`, or use factor()"
+
+
+def unary(node: Unary, operand: Column) -> Column:
+    """Apply ``-``, ``+`` or ``!``."""
+    values = numeric(operand, node.operand)
+    if node.operator == "!":
+        return carry(logic.negation(values), operand)
+    if node.operator == "~":
+        raise EvaluationError("not_a_value", "`~` makes a formula, not a value", node.span)
+    return carry(-values if node.operator == "-" else values, operand)
+
+
+def binary(node: Binary, left: Column, right: Column) -> Column:
+    """Apply an arithmetic, comparing or logical operator."""
+    if node.operator in _COMPARISON and (left.is_text or right.is_text):
+        return _compare_texts(node, left, right)
+    a, b = numeric(left, node.left), numeric(right, node.right)
+    if node.operator in _COMPARISON:
+        return carry(logic.known(_COMPARISON[node.operator](a, b), np.isnan(a) | np.isnan(b)), left, right)
+    function = _ARITHMETIC.get(node.operator) or _LOGIC[node.operator]
+    return carry(function(a, b), left, right)
+
+
+def _compare_texts(node: Binary, left: Column, right: Column) -> Column:
+    if left.is_text != right.is_text:
+        missing = _is_na(node.left) or _is_na(node.right)
+        if missing:
+            return number(np.full(np.broadcast(left.missing, right.missing).shape, np.nan))
+        raise _different_kinds(node, left, right)
+    if node.operator not in ("==", "!="):
+        raise EvaluationError(
+            "text_order",
+            f"texts have no order for `{node.operator}`",
+            node.span,
+            "compare them with `==`, `!=` or `%in%`",
+        )
+    _, (a, b) = merge_levels((left, right))
+    return number(logic.known(_COMPARISON[node.operator](a, b), (a < 0) | (b < 0)))
+
+
+def _is_na(node: Node) -> bool:
+    return isinstance(node, Constant) and node.value is None
+
+
+def _different_kinds(node: Binary, left: Column, right: Column) -> EvaluationError:
+    words, numbers = (node.left, node.right) if left.is_text else (node.right, node.left)
+    column = left if left.is_text else right
+    return mixed_kinds(words, column, numbers, node)
+
+
+def mixed_kinds(words: Node, column: Column, numbers: Node, whole: Node) -> EvaluationError:
+    """Explain a comparison of text with numbers; ``words`` is the side that is text."""
+    message = f"{_called(words)} is {_kind(column)} and {_called(numbers)} is numeric"
+    if isinstance(words, Text) and not isinstance(numbers, Text):
+        advice: str | None = f"write {words.value} without quotes if it is a number"
+    else:
+        advice = (
+            _advice(column) if column.odd else f"its values are {examples(column)}" if column.levels else None
+        )
+    return EvaluationError("compare_kinds", message, whole.span, advice)
+
+
+def contained(evaluation: Evaluation, node: Binary, left: Column) -> Column:
+    """``left %in% c(…)``: never NA; a missing value is in a list only where NA stands there."""
+    hit = np.zeros(left.missing.shape, dtype=bool)
+    for element in _elements(node.right):
+        if isinstance(element, Binary) and element.operator == ":":
+            hit |= _in_range(evaluation, node, left, element)
+        elif _is_na(element):
+            hit |= left.missing
+        else:
+            hit |= _equals(node, left, evaluation.value(element), element)
+    return number(hit.astype(np.float64))
+
+
+def _elements(node: Node) -> Iterator[Node]:
+    if isinstance(node, Call) and node.function == "c":
+        for argument in node.arguments:
+            if argument.value is not None:
+                yield from _elements(argument.value)
+    else:
+        yield node
+
+
+def _in_range(evaluation: Evaluation, node: Binary, left: Column, span: Binary) -> Flags:
+    if left.numbers is None:
+        raise mixed_kinds(node.left, left, span, node)
+    first = evaluation.constant(span.left, "the start of a range")
+    last = evaluation.constant(span.right, "the end of a range")
+    low, high = min(first, last), max(first, last)
+    offset = left.numbers - first
+    return np.asarray((left.numbers >= low) & (left.numbers <= high) & (offset == np.floor(offset)))
+
+
+def _equals(node: Binary, left: Column, element: Column, written: Node) -> Flags:
+    """Where the left side equals any value of ``element``, a constant or a whole column."""
+    if left.is_text != element.is_text:
+        words, column, numbers = (node.left, left, written) if left.is_text else (written, element, node.left)
+        raise mixed_kinds(words, column, numbers, node)
+    if left.numbers is not None:
+        values = np.unique(np.atleast_1d(element.numbers))  # type: ignore[arg-type]
+        return np.asarray(np.isin(left.numbers, values[~np.isnan(values)]))
+    _, (a, b) = merge_levels((left, element))
+    return np.asarray(np.isin(a, b) & (a >= 0))

@@ -1,0 +1,220 @@
+"""From a study to its panel: read the data, check unit × time, and say everything that is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specdid._diagnostics import Fault, Origin, fault_at
+from specdid._study import Study
+from specdid.panel.columns import Ints, rank
+from specdid.panel.files import read_columns
+from specdid.panel.panel import Panel, order_rows, repeated
+from specdid.panel.sources import ReadError, Remark, Source
+from specdid.panel.steps import STEPS, StepError, known_step, period_numbers
+from specdid.panel.text import cell_text, number_text
+
+_STUDY = Origin(("study",))
+
+
+def read_panel(
+    study: Study, data: Any = None, columns: Sequence[str] | None = None
+) -> tuple[Panel | None, tuple[Fault, ...]]:
+    """Read the data of ``study``, or take the frame ``data``.
+
+    Parameters
+    ----------
+    data
+        A pandas, polars or Arrow frame that takes the place of the file.
+    columns
+        Read only these columns of a file; None reads all.
+
+    Returns
+    -------
+    The panel, or None where an error stands in the way, and the faults with warnings.
+    """
+    origin = study.data_origin or _STUDY
+    try:
+        source, name, path = _source(study, data, columns)
+    except ReadError as error:
+        return None, (fault_at(origin, None, error.code, error.message, error.help, notes=error.notes),)
+    warnings = tuple(_warning(origin, name, r) for r in source.remarks)
+    panel, faults = _structure(study, source, name, path)
+    return panel, warnings + faults
+
+
+def _source(study: Study, data: Any, columns: Sequence[str] | None) -> tuple[Source, str, Path | None]:
+    if data is not None:
+        from specdid.panel.frames import read_frame
+
+        return read_frame(data), "the data frame", None
+    if study.data is None:
+        raise ReadError(
+            "no_data",
+            "the study names no data",
+            help='write `data = "file.csv"` in [study], or give a data frame',
+        )
+    name = data_name(study)
+    return read_columns(study.data, name, columns), name, study.data
+
+
+def data_name(study: Study) -> str:
+    """Name the data file as the spec does, relative to the spec file."""
+    assert study.data is not None
+    base = Path(study.document.name).parent if study.document else Path()
+    try:
+        relative = os.path.relpath(study.data, base)
+    except ValueError:
+        return str(study.data)
+    return relative if relative.count("..") < 3 else str(study.data)
+
+
+def _warning(origin: Origin, name: str, remark: Remark) -> Fault:
+    message = remark.message.replace("the file", name, 1)
+    return fault_at(origin, None, remark.code, message, remark.help, severity="warning")
+
+
+def _structure(
+    study: Study, source: Source, name: str, path: Path | None
+) -> tuple[Panel | None, tuple[Fault, ...]]:
+    """Code units and number periods; unit × time must be complete and unique."""
+    faults = [*_key_faults(study.unit, study.unit_origin, source, name, "unit")]
+    faults += _key_faults(study.time, study.time_origin, source, name, "time")
+    if not known_step(study.step):
+        faults.append(_unknown_step(study))
+    if faults:
+        return None, tuple(faults)
+    units = _units(study, source)
+    periods, problems = _periods(study, source, name)
+    if problems:
+        return None, problems
+    fields: dict[str, Any] = {}
+    if units is not None and periods is not None:
+        try:
+            order, keys = order_rows(units[0], periods)
+        except OverflowError:
+            return None, (_time_fault(study, "time_span", f"`{study.time}` spans too many periods"),)
+        twice = repeated(keys)
+        if twice.any():
+            return None, (_duplicates(study, source, name, order, twice),)
+        fields = {"sorted_rows": order, "sorted_keys": keys}
+    return (
+        Panel(
+            source.columns,
+            source.n_rows,
+            study.unit,
+            study.time,
+            study.step,
+            source.sha256,
+            path,
+            name,
+            None if units is None else units[0],
+            () if units is None else units[1],
+            periods,
+            **fields,
+        ),
+        (),
+    )
+
+
+def _key_faults(
+    key: str | None, origin: Origin | None, source: Source, name: str, role: str
+) -> tuple[Fault, ...]:
+    if key is None:
+        return ()
+    origin = origin or Origin(("study", role))
+    column = source.columns.get(key)
+    if column is None:
+        close = get_close_matches(key, source.columns, n=1, cutoff=0.6)
+        advice = f"did you mean `{close[0]}`?" if close else _some_columns(source)
+        return (fault_at(origin, None, "no_column", f"no column `{key}` in {name}", advice),)
+    gaps = np.flatnonzero(column.missing)
+    if gaps.size:
+        rows = ", ".join(f"{row + 1:,}" for row in gaps[:3])
+        more = f" and {gaps.size - 3:,} more" if gaps.size > 3 else ""
+        word = "row" if gaps.size == 1 else "rows"
+        message = f"`{key}` is missing in {word} {rows}{more} of {name}"
+        return (fault_at(origin, None, f"missing_{role}", message, help=f"every row needs its {role}"),)
+    return ()
+
+
+def _some_columns(source: Source) -> str:
+    names = list(source.columns)
+    return "its columns: " + ", ".join(f"`{n}`" for n in names[:8]) + (" …" if len(names) > 8 else "")
+
+
+def _unknown_step(study: Study) -> Fault:
+    close = get_close_matches(study.step or "", STEPS, n=1, cutoff=0.6)
+    advice = (
+        f"did you mean `{close[0]}`?" if close else "a step is " + ", ".join(STEPS) + ' or a number as "5"'
+    )
+    origin = Origin(("study", "step"), study.document)
+    return fault_at(origin, None, "step", f"`{study.step}` is no step of time", advice)
+
+
+def _units(study: Study, source: Source) -> tuple[Ints, tuple[str, ...]] | None:
+    if study.unit is None:
+        return None
+    column = source.columns[study.unit]
+    codes, count = rank(column)
+    first = np.zeros(count, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    codes.setflags(write=False)
+    return codes, tuple(cell_text(column, int(row)) for row in first)
+
+
+def _time_fault(study: Study, code: str, message: str, advice: str | None = None) -> Fault:
+    return fault_at(study.time_origin or Origin(("study", "time")), None, code, message, advice)
+
+
+def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tuple[Fault, ...]]:
+    if study.time is None:
+        return None, ()
+    column = source.columns[study.time]
+    if column.numbers is None:
+        what = "a date" if column.kind == "date" else "text"
+        example = cell_text(column, 0)
+        advice = "number the periods in a column, as 2012 or 201212 (with step)"
+        if column.odd:
+            advice = f"cells that are no number: {', '.join(column.odd)}"
+        message = f"`{study.time}` is {what} in {name}, as “{example}”"
+        return None, (_time_fault(study, "time_not_numeric", message, advice),)
+    try:
+        numbers = period_numbers(np.asarray(column.numbers), study.step)
+    except StepError as error:
+        shown = ", ".join(number_text(float(v)) for v in error.examples)
+        advice = 'give the `step` of time in [study]: "month" reads 201212, "0.25" reads 2012.25'
+        return None, (
+            _time_fault(study, "time_step", f"`{study.time}` holds {shown}, which {error}", advice),
+        )
+    if not np.isfinite(numbers).all():
+        return None, (
+            _time_fault(study, "time_not_numeric", f"`{study.time}` is infinite in rows of {name}"),
+        )
+    periods = numbers.astype(np.int64)
+    periods.setflags(write=False)
+    return periods, ()
+
+
+def _duplicates(study: Study, source: Source, name: str, order: Ints, twice: np.ndarray) -> Fault:
+    unit, time = source.columns[study.unit or ""], source.columns[study.time or ""]
+    places = np.flatnonzero(twice)
+    notes = tuple(
+        f"{study.unit} {cell_text(unit, order[p])}, {study.time} {cell_text(time, order[p])}: "
+        f"rows {order[p - 1] + 1:,} and {order[p] + 1:,}"
+        for p in places[:3]
+    )
+    rows = "row repeats" if places.size == 1 else "rows repeat"
+    return fault_at(
+        study.unit_origin or Origin(("study", "unit")),
+        None,
+        "unit_time",
+        f"{places.size:,} {rows} a `{study.unit}` × `{study.time}` that is already in {name}",
+        help="each unit may have one row a period",
+        notes=notes,
+    )

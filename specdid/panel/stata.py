@@ -1,0 +1,51 @@
+"""Stata's .dta: numbers as stored (no value labels, no dates), float32 widened."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+_UNICODE_SINCE = 118
+
+
+def read_stata(raw: bytes, columns: Sequence[str] | None) -> pl.DataFrame:
+    """Read a .dta file.
+
+    Labelled values stay numbers, as in a regression in Stata; %tm and the like stay the
+    whole numbers that Stata counts, so that a step is 1.
+    """
+    import pandas as pd
+
+    with pd.read_stata(
+        io.BytesIO(raw), convert_categoricals=False, convert_dates=False, preserve_dtypes=True, iterator=True
+    ) as reader:
+        version = int(getattr(reader, "_format_version", _UNICODE_SINCE))
+        frame = reader.read()
+    legacy = version < _UNICODE_SINCE
+    series = []
+    for name in frame.columns:
+        readable = _repair(str(name)) if legacy else str(name)
+        if columns is None or readable in columns:
+            series.append(_series(readable, frame[name], legacy))
+    return pl.DataFrame(series)
+
+
+def _series(name: str, values: Any, legacy: bool) -> pl.Series:
+    if values.dtype.kind in "biuf":
+        return pl.Series(name, values.to_numpy(dtype=np.float64, na_value=np.nan))
+    texts = [v if isinstance(v, str) and v else None for v in values.tolist()]
+    return pl.Series(name, [_repair(t) if legacy and t else t for t in texts], dtype=pl.String)
+
+
+def _repair(text: str) -> str:
+    """Undo the reading of Chinese bytes as Latin-1, which is all that old files let one know."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("gb2312")
+    except UnicodeError:
+        return text
