@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid._example.dirt import add_dirt
 
 Floats = NDArray[np.float64]
