@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -14,11 +13,11 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from specdid._diagnostics import Span
-from specdid.language.problems import MAX_CHAIN, MAX_DEPTH, LanguageError, Problem
+from specdid.language.limits import too_deep
+from specdid.language.problems import LanguageError, Problem
 from specdid.language.scan import WORD_CONSTANTS, scan
 from specdid.language.syntax import explain
 from specdid.language.tree import (
-    BRACKETS,
     Argument,
     Binary,
     Call,
@@ -29,7 +28,6 @@ from specdid.language.tree import (
     Number,
     Text,
     Unary,
-    children,
 )
 
 _ESCAPE = re.compile(
@@ -73,7 +71,8 @@ def parse(text: str) -> Node:
         part = cast(_Part, _parser().parse(text))
     except UnexpectedInput as stop:
         raise LanguageError(explain(text, stop, _last_token(text, stop))) from None
-    _check_depth(part.node)
+    if problem := too_deep(part.node):
+        raise LanguageError(problem)
     return part.node
 
 
@@ -211,26 +210,3 @@ def _escape(code: str, quote: str, token: Token, offset: int) -> str:
     help = f"write `\\\\{code[0]}` for a backslash and `{code[0]}`" if quote != "`" else None
     span = Span(start, start + 1 + len(code))
     raise LanguageError(Problem("escape", f"unknown escape `\\{code}`", span, help))
-
-
-def _check_depth(root: Node) -> None:
-    """Refuse trees that are too deep to be walked; a chain like a + b + c is one level."""
-    stack: list[tuple[Node, int, int]] = [(root, 1, 1)]
-    while stack:
-        node, depth, length = stack.pop()
-        if depth > MAX_DEPTH:
-            message = f"the expression is nested more than {MAX_DEPTH} deep"
-            raise LanguageError(Problem("too_deep", message, node.span, "define parts of it in [derive]"))
-        if length > MAX_CHAIN:
-            message = f"more than {MAX_CHAIN} operators in a row"
-            help = "collect columns with `regex()`, or use macros"
-            raise LanguageError(Problem("too_long", message, node.span, help))
-        stack.extend(_below(node, depth, length))
-
-
-def _below(node: Node, depth: int, length: int) -> Sequence[tuple[Node, int, int]]:
-    if isinstance(node, Binary) and node.operator not in (*BRACKETS, "^"):
-        chained = isinstance(node.left, Binary)
-        left = (node.left, depth if chained else depth + 1, length + 1 if chained else 1)
-        return (left, (node.right, depth + 1, 1))
-    return [(child, depth + 1, 1) for child in children(node)]

@@ -19,11 +19,12 @@ from specdid.language.tree import (
     Number,
     Text,
     Unary,
+    children,
 )
 from specdid.language.write import write
 
 MAX_WRITTEN_NODES = 5_000
-MAX_WRITTEN_DEPTH = 150
+MAX_WRITTEN_DEPTH = 250
 _SAME = {"C": "factor", "..": "regex"}
 
 
@@ -31,14 +32,14 @@ _SAME = {"C": "factor", "..": "regex"}
 class Definition:
     """A derived column: its expression, and the derived names visible to that expression.
 
-    ``nodes`` and ``depth`` are the size of the tree with everything derived written out.
+    ``size`` is the number of nodes and the height of the tree with everything derived
+    written out.
     """
 
     node: Node
     names: Mapping[str, str]
     digest: str
-    nodes: int
-    depth: int
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,11 +74,11 @@ class Scope:
             ``node`` uses an unknown name, or derived columns build on each other too deep.
         """
         digest = _digest(node, self)
-        nodes, depth = _size(node, self)
-        if depth > MAX_WRITTEN_DEPTH:
+        size = _size(node, self)
+        if size[1] > MAX_WRITTEN_DEPTH:
             message = f"derived columns build on each other more than {MAX_WRITTEN_DEPTH} deep"
             raise LanguageError(Problem("too_deep", message, node.span))
-        definition = Definition(node, self.names, digest, nodes, depth)
+        definition = Definition(node, self.names, digest, size)
         return Scope(self.columns, {**self.names, name: digest}, {**self.definitions, digest: definition})
 
     def definition(self, name: str) -> Bound | None:
@@ -194,24 +195,16 @@ def _hash(*parts: str) -> str:
 
 
 def _size(node: Node, scope: Scope) -> tuple[int, int]:
-    """Count nodes and depth with derived columns written out, without writing them out."""
-    nodes, deepest = 0, 0
+    """Count nodes and height with derived columns written out, without writing them out."""
+    nodes, height = 0, 0
     stack = [(node, 1)]
     while stack:
-        top, depth = stack.pop()
-        nodes, deepest = nodes + 1, max(deepest, depth)
-        match top:
-            case Name():
-                if digest := scope.names.get(top.name):
-                    definition = scope.definitions[digest]
-                    nodes, deepest = nodes + definition.nodes, max(deepest, depth + definition.depth)
-            case Unary():
-                stack.append((top.operand, depth + 1))
-            case Binary():
-                stack += [(top.left, depth + (not isinstance(top.left, Binary))), (top.right, depth + 1)]
-            case Call():
-                stack += [(a.value, depth + 1) for a in top.arguments if a.value is not None]
-    return nodes, deepest
+        top, level = stack.pop()
+        digest = scope.names.get(top.name) if isinstance(top, Name) else None
+        inner = (1, 1) if digest is None else scope.definitions[digest].size
+        nodes, height = nodes + inner[0], max(height, level - 1 + inner[1])
+        stack += [(child, level + 1) for child in children(top)]
+    return nodes, height
 
 
 def _written_out(node: Node, scope: Scope) -> Node:

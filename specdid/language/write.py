@@ -39,6 +39,11 @@ def write(node: Node) -> str:
     return _text(node, 0)
 
 
+def write_summand(node: Node) -> str:
+    """Return the canonical text of ``node`` as one term of a sum: ``(year >= 2012)``."""
+    return _text(node, _SUM + 1)
+
+
 def write_name(name: str) -> str:
     """Return a column's name as it is written in an expression, in backticks if need be."""
     if plain_name(name):

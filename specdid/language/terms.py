@@ -1,0 +1,264 @@
+"""The algebra of regression terms: what R's terms() makes of a right-hand side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+from specdid.language.functions import FUNCTIONS
+from specdid.language.problems import LanguageError, Problem
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Macro,
+    Name,
+    Node,
+    Number,
+    Unary,
+    joined,
+)
+from specdid.language.write import write, write_summand
+
+MAX_TERMS = 10_000
+Key = frozenset[Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A product of factors; equal to another with the same factors in the same order."""
+
+    factors: tuple[Node, ...]
+
+    @property
+    def text(self) -> str:
+        """The term as it stands in a sum: ``dudt:ind3``, ``I(pgdp^2)``."""
+        return write_summand(joined(self.factors, ":"))
+
+    @property
+    def key(self) -> Key:
+        """What makes two terms the same: their factors in any order."""
+        return frozenset(self.factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of a right-hand side, each once.
+
+    ``terms`` is in R's order (by degree, then as written); ``written`` as written.
+    """
+
+    terms: tuple[Term, ...]
+    intercept: bool
+    written: tuple[Term, ...] = field(compare=False, default=())
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Terms by their key, in order; ``intercept`` None where nothing is said of it."""
+
+    terms: dict[Key, Term]
+    intercept: bool | None = None
+
+
+_Rule = Callable[[_Sum, _Sum], _Sum]
+
+
+def terms(node: Node) -> Terms:
+    """Return the terms of an expanded right-hand side, by the rules of R's terms().
+
+    ``x^2`` of a single column is ``I(x^2)``, unlike in R, where it is ``x``.
+
+    Raises
+    ------
+    LanguageError
+        A part is not a term, or there are more than 10,000.
+    """
+    found = _evaluate(node)
+    order = variable_order([node])
+    written = tuple(arranged(term, order) for term in found.terms.values())
+    by_degree = tuple(sorted(written, key=lambda term: len(term.factors)))
+    return Terms(by_degree, found.intercept is not False, written)
+
+
+def unit_terms(node: Node) -> tuple[tuple[Term, ...], bool | None]:
+    """Return the terms of one summand as written, and what it says of the intercept."""
+    found = _evaluate(node)
+    return tuple(found.terms.values()), found.intercept
+
+
+def variable_order(nodes: Iterable[Node]) -> dict[Node, int]:
+    """Return the place of each factor in ``nodes``: by first appearance, as R orders variables."""
+    order: dict[Node, int] = {}
+    for node in nodes:
+        for factor in _factors(node):
+            order.setdefault(factor, len(order))
+    return order
+
+
+def arranged(term: Term, order: Mapping[Node, int]) -> Term:
+    """Put the factors of ``term`` into ``order``, as R does: ``a + b:a`` has ``a:b``."""
+    return Term(tuple(sorted(term.factors, key=lambda factor: order[factor])))
+
+
+def is_list(node: Node) -> bool:
+    """Tell whether ``node`` lists values, so that ``x %in% node`` asks for membership."""
+    if isinstance(node, Call):
+        return node.function == "c"
+    if isinstance(node, Unary):
+        return node.operator in "+-" and is_list(node.operand)
+    if isinstance(node, Binary):
+        return node.operator == ":" and is_list(node.left) and is_list(node.right)
+    return not isinstance(node, Name | Macro)
+
+
+def is_algebra(node: Node) -> bool:
+    """Tell whether ``node`` combines terms, rather than being a factor of its own."""
+    if isinstance(node, Unary):
+        return node.operator in ("+", "-")
+    if not isinstance(node, Binary):
+        return False
+    if node.operator == "%in%":
+        return not is_list(node.right)
+    return node.operator in _RULES or node.operator == "^"
+
+
+def power(node: Binary) -> Node | None:
+    """Return the factor ``I(x^2)`` where ``node`` is a column to a power; None for ``(a + b)^2``."""
+    base = node.left
+    column = isinstance(base, Name) or (isinstance(base, Call) and _is_value(base))
+    if not column:
+        return None
+    return base if node.right == Number(1) else Call("I", (Argument(node),), node.span)
+
+
+def _is_value(call: Call) -> bool:
+    function = FUNCTIONS.get(call.function)
+    return function is not None and function.where == "value"
+
+
+def _factors(node: Node) -> list[Node]:
+    """List the factors of ``node`` in written order, repeats included."""
+    if isinstance(node, Number):
+        return []
+    if not is_algebra(node):
+        return [node]
+    if isinstance(node, Unary):
+        return _factors(node.operand)
+    assert isinstance(node, Binary)
+    if node.operator == "^":
+        raised = power(node)
+        return [raised] if raised is not None else _factors(node.left)
+    return _factors(node.left) + _factors(node.right)
+
+
+def _evaluate(node: Node) -> _Sum:
+    if isinstance(node, Number):
+        if node.value not in (0, 1):
+            help = "`0` leaves the intercept out; a multiple of a column is `I(2 * x)`"
+            raise LanguageError(Problem("not_a_term", "a number is not a term", node.span, help))
+        return _Sum({}, node.value == 1)
+    if not is_algebra(node):
+        return _leaf(node)
+    if isinstance(node, Unary):
+        inner = _evaluate(node.operand)
+        return inner if node.operator == "+" else _minus(_Sum({}), inner)
+    assert isinstance(node, Binary)
+    if node.operator == "^":
+        return _power(node)
+    if node.operator not in "+-":
+        _refuse_numbers(node)
+    return _combined(_RULES[node.operator], _evaluate(node.left), _evaluate(node.right), node)
+
+
+def _refuse_numbers(node: Binary) -> None:
+    for side in (node.left, node.right):
+        if isinstance(side, Number):
+            help = "a multiple of a column is written `I(2 * x)`"
+            raise LanguageError(Problem("not_a_term", "a number is not a term", side.span, help))
+
+
+def _leaf(node: Node) -> _Sum:
+    factor = isinstance(node, Name | Unary | Binary)
+    if isinstance(node, Call):
+        function = FUNCTIONS.get(node.function)
+        factor = function is not None and function.where in ("value", "terms")
+    if not factor or (isinstance(node, Binary) and node.operator in ("~", "[", "[[")):
+        raise LanguageError(Problem("not_a_term", f"`{write(node)}` is not a term", node.span))
+    term = Term((node,))
+    return _Sum({term.key: term})
+
+
+def _plus(left: _Sum, right: _Sum) -> _Sum:
+    new = {key: term for key, term in right.terms.items() if key not in left.terms}
+    return _Sum(left.terms | new, left.intercept if right.intercept is None else right.intercept)
+
+
+def _minus(left: _Sum, right: _Sum) -> _Sum:
+    kept = {key: term for key, term in left.terms.items() if key not in right.terms}
+    return _Sum(kept, left.intercept if right.intercept is None else not right.intercept)
+
+
+def _interacted(left: _Sum, right: _Sum) -> _Sum:
+    found = _Sum({})
+    for a, b in product(left.terms.values(), right.terms.values()):
+        term = Term(tuple(dict.fromkeys(a.factors + b.factors)))
+        found.terms.setdefault(term.key, term)
+    return found
+
+
+def _crossed(left: _Sum, right: _Sum) -> _Sum:
+    return _by_degree(_plus(_plus(left, right), _interacted(left, right)))
+
+
+def _nested(left: _Sum, right: _Sum) -> _Sum:
+    return _plus(left, _interacted(_whole(left), right))
+
+
+def _within(left: _Sum, right: _Sum) -> _Sum:
+    return _interacted(left, _whole(right))
+
+
+def _whole(group: _Sum) -> _Sum:
+    term = Term(tuple(dict.fromkeys(f for t in group.terms.values() for f in t.factors)))
+    return _Sum({term.key: term})
+
+
+def _by_degree(group: _Sum) -> _Sum:
+    ordered = sorted(group.terms.items(), key=lambda item: len(item[1].factors))
+    return _Sum(dict(ordered), group.intercept)
+
+
+def _power(node: Binary) -> _Sum:
+    raised = power(node)
+    if raised is not None:
+        return _leaf(raised)
+    times = node.right.value if isinstance(node.right, Number) else 0.0
+    if times not in range(1, 11):
+        help = "`(a + b)^2` has all terms and their products up to the second degree"
+        raise LanguageError(Problem("exponent", "the exponent is not 1, 2, … or 10", node.right.span, help))
+    base = _evaluate(node.left)
+    found = base
+    for _ in range(int(times) - 1):
+        found = _by_degree(_plus(found, _combined(_interacted, found, base, node)))
+    return found
+
+
+def _combined(rule: _Rule, left: _Sum, right: _Sum, node: Node) -> _Sum:
+    """Apply ``rule``, unless it would make more terms than anyone estimates."""
+    additive = rule in (_plus, _minus)
+    most = len(left.terms) + len(right.terms) if additive else len(left.terms) * len(right.terms)
+    if most > MAX_TERMS:
+        raise LanguageError(Problem("too_many", f"more than {MAX_TERMS:,} terms", node.span))
+    return rule(left, right)
+
+
+_RULES: dict[str, _Rule] = {
+    "+": _plus,
+    "-": _minus,
+    "*": _crossed,
+    ":": _interacted,
+    "/": _nested,
+    "%in%": _within,
+}
