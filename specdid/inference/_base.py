@@ -1,0 +1,62 @@
+"""What a null gives: the statistics of every specification under draws in which there is no effect.
+
+A plug-in is one module ``specdid/inference/<name>.py`` with ``INFERENCE: Null``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class NullDraws:
+    """Draws of a null for S specifications.
+
+    Attributes
+    ----------
+    null : the plug-in's name.
+    index : (S,) int64
+        Places in the plan, ascending.
+    estimate, statistic : (S,) float64
+        The real estimate and its t under one-way CRV1 at [inference] cluster.
+    std_error : (S,) float64
+        The standard error of that t.
+    df : (S,) float64
+        G - 1.
+    null_estimate, null_statistic : (S, B) float64
+        The same in every draw.
+    left_out : what is not in the test and why, one line each.
+    dropped_draws : draws in which a specification failed, left out for all.
+    clusters, treated : the numbers of clusters and of clusters with treatment variation,
+        the smallest over the specifications.
+    """
+
+    null: str
+    index: Ints
+    estimate: Floats
+    statistic: Floats
+    std_error: Floats
+    df: Floats
+    null_estimate: Floats
+    null_statistic: Floats
+    left_out: tuple[str, ...] = ()
+    dropped_draws: int = 0
+    clusters: int = 0
+    treated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """A null of the shelf: its name, what it says in words, and how it draws."""
+
+    name: str
+    title: str
+    doc: str
+    draw: Callable[..., NullDraws]

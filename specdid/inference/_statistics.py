@@ -1,0 +1,144 @@
+"""Statistics of a whole curve and their null distribution.
+
+Each statistic S has p = (1 + #{|S^b| >= |S|}) / (B + 1) over the B draws (Phipson and
+Smyth 2010), so that a p-value is never 0 and the test holds its size exactly when the
+draws are exchangeable with the data. Simonsohn, Simmons and Nelson (2020) propose the
+median and the share; Stouffer's Z is their third.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtr, stdtrit
+
+from specdid.inference._base import Floats, NullDraws
+
+_GRID = np.linspace(-40.0, 40.0, 80_001)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One row of inference.csv: low and high are the 2.5% and 97.5% points of the null."""
+
+    null: str
+    statistic: str
+    value: float
+    low: float
+    high: float
+    p_value: float
+    draws: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """Per specification, (S,): the null's own p, step-down p over the family, simultaneous band."""
+
+    p_null: Floats
+    p_adjusted: Floats
+    band_low: Floats
+    band_high: Floats
+    critical: float
+
+
+def p_value(value: float, null: Floats) -> float:
+    """Two-sided p of ``value`` among (B,) draws; draws that are not numbers count as extreme."""
+    if not np.isfinite(value):
+        return float("nan")
+    extreme = int(np.count_nonzero(~(np.abs(null) < abs(value) * (1 - 1e-12))))
+    return (1 + extreme) / (len(null) + 1)
+
+
+def _test(null: str, name: str, value: float, draws: Floats) -> Test:
+    low, high = np.nanquantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
+    return Test(null, name, value, float(low), float(high), p_value(value, draws), len(draws))
+
+
+def median_estimate(draws: NullDraws, members: NDArray[np.bool_], name: str) -> Test:
+    """The median estimate of specifications with one scale and one estimand."""
+    value = float(np.median(draws.estimate[members]))
+    return _test(draws.null, name, value, np.median(draws.null_estimate[members], axis=0))
+
+
+def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, suffix: str) -> tuple[Test, ...]:
+    """Median t, share significant with the dominant sign, Stouffer's Z."""
+    t, df = draws.statistic[members], draws.df[members]
+    critical = stdtrit(df, 1 - alpha / 2)
+    scores: list[tuple[str, Callable[[Floats], Floats]]] = [
+        ("median t", lambda x: np.median(x, axis=0)),
+        ("share significant, dominant sign", lambda x: dominant_share(x, critical)),
+        ("Stouffer's Z", lambda x: stouffer(x, df)),
+    ]
+    null = draws.null_statistic[members]
+    return tuple(
+        _test(draws.null, name + suffix, float(score(t[:, None])[0]), _by_blocks(score, null))
+        for name, score in scores
+    )
+
+
+def _by_blocks(score: Callable[[Floats], Floats], null: Floats, width: int = 128) -> Floats:
+    """Apply ``score`` to blocks of draws, so that no second (S, B) array is made."""
+    parts = [score(null[:, b : b + width]) for b in range(0, null.shape[1], width)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def dominant_share(t: Floats, critical: Floats) -> Floats:
+    """Share of significant t with the sign that most significant ones have, by draw."""
+    positive = (t > critical[:, None]).mean(axis=0)
+    negative = (t < -critical[:, None]).mean(axis=0)
+    return np.asarray(np.maximum(positive, negative))
+
+
+def stouffer(t: Floats, df: Floats) -> Floats:
+    """Sum of z over the root of their number; z has the p of t. (S, B) -> (B,)."""
+    total = np.zeros(t.shape[1])
+    for value in np.unique(df):
+        total += normal_scores(t[df == value], float(value)).sum(axis=0)
+    return np.asarray(total / np.sqrt(t.shape[0]))
+
+
+def normal_scores(t: Floats, df: float) -> Floats:
+    """The normal quantile with the p-value of t, by a table where there are many."""
+    if t.size < len(_GRID):
+        return _scores(t, df)
+    return np.interp(t, _GRID, _scores(_GRID, df))
+
+
+def _scores(t: Floats, df: float) -> Floats:
+    lower = stdtr(df, -np.abs(t))
+    return np.asarray(np.sign(t) * -ndtri(np.maximum(lower, 1e-300)))
+
+
+def adjust(draws: NullDraws, alpha: float) -> Adjusted:
+    """Step-down p-values from max|t| and simultaneous bands.
+
+    Westfall and Young (1993), algorithm 4.1 in its studentised form: for the j-th largest
+    |t|, the share of draws in which the largest |t^b| among the specifications not yet
+    rejected is at least as large, made monotone.
+    """
+    order = np.argsort(-np.abs(draws.statistic), kind="stable")
+    observed = np.abs(draws.statistic[order])
+    n, b = draws.null_statistic.shape
+    counts, own = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    largest = np.empty(b)
+    for start in range(0, b, 128):
+        null = np.abs(draws.null_statistic[:, start : start + 128])[order]
+        own += np.count_nonzero(~(null < observed[:, None] * (1 - 1e-12)), axis=1)
+        running = np.maximum.accumulate(null[::-1], axis=0)[::-1]
+        counts += np.count_nonzero(~(running < observed[:, None] * (1 - 1e-12)), axis=1)
+        largest[start : start + 128] = running[0] if n else 0.0
+    adjusted, single = np.empty(n), np.empty(n)
+    adjusted[order] = np.maximum.accumulate((1 + counts) / (b + 1))
+    single[order] = (1 + own) / (b + 1)
+    critical = float(np.quantile(largest, 1 - alpha, method="higher")) if n and b else float("nan")
+    half = critical * draws.std_error
+    return Adjusted(single, adjusted, draws.estimate - half, draws.estimate + half, critical)
+
+
+def rank_band(null_estimate: Floats) -> Floats:
+    """The 2.5, 50 and 97.5% points of the sorted null curves at every rank, (3, S)."""
+    ranked = np.sort(null_estimate, axis=0)
+    return np.asarray(np.quantile(ranked, [0.025, 0.5, 0.975], axis=1))
