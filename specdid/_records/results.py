@@ -215,6 +215,17 @@ class Results:
         ok = group.members[self.status[group.members] == Status.OK]
         return np.take(ok, np.argsort(self.estimate[ok], kind="stable"))
 
+    def rank(self, position: int) -> tuple[int, int]:
+        """Give the rank of an ok specification by estimate, from 1, and among how many.
+
+        Ranked are the ok specifications of the same scale (or outcome, where none is
+        declared) and estimand, from the lowest estimate; ties by place in the plan.
+        """
+        group = next(g for g in self.groups() if position in g.members)
+        order = self.order(group)
+        order = order[self.planned.estimand.codes[order] == self.planned.estimand.codes[position]]
+        return int(np.flatnonzero(order == position)[0]) + 1, len(order)
+
 
 def empty_numbers(n: int, n_vcovs: int) -> dict[str, NDArray[np.float64] | NDArray[np.int32]]:
     """Give an array of absent numbers for every column of NUMBERS."""

@@ -1,0 +1,77 @@
+"""The choice panel: which options each specification takes, or the shares among neighbours."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid.figures._curve_axes import shade
+from specdid.figures._curve_data import MARKS, Panel, Row, shares
+from specdid.figures._layout import Band, Line
+from specdid.figures._style import ACCENT, HAIR, INK, blend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TILE = 3.2
+"""Least width of a tile in points."""
+_NEIGHBOURS = 8
+"""Least number of specifications of a tile, below which shares are noise."""
+
+
+def draw_choices(axes: Axes, panel: Panel, band: Band, row: float, width: float) -> None:
+    """Draw the marks or tiles of every row; the axes' vertical unit is a point, downwards."""
+    axes.set_xlim(0, len(panel))
+    axes.set_ylim(band.choices, 0)
+    axes.axis("off")
+    rows = {(c.heading, r.label): r for c in panel.choices for r in c.rows}
+    for line in band.lines:
+        found = rows.get((line.heading, line.label))
+        if line.is_heading or found is None:
+            continue
+        middle = line.top + row / 2
+        if separate(panel, width):
+            axes.hlines(middle, 0, len(panel), color=HAIR, linewidth=0.5, zorder=1)
+            _marks(axes, panel, found, middle, row, width)
+        else:
+            _tiles(axes, found, line, row, width)
+        _preferred(axes, panel, found, middle, row, width)
+
+
+def separate(panel: Panel, width: float) -> bool:
+    """Say whether there is room, in points of width, for a mark per specification."""
+    return len(panel) <= MARKS and width >= len(panel)
+
+
+def _marks(axes: Axes, panel: Panel, row: Row, middle: float, height: float, width: float) -> None:
+    at = np.flatnonzero(row.chosen)
+    colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at]
+    half = 0.31 * height
+    thick = min(3.4, 0.62 * width / len(panel))
+    axes.vlines(at + 0.5, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
+
+
+def _tiles(axes: Axes, row: Row, line: Line, height: float, width: float) -> None:
+    from matplotlib.collections import PolyCollection
+
+    bins = max(1, min(len(row.chosen) // _NEIGHBOURS, int(width / _TILE)))
+    edges = np.linspace(0, len(row.chosen), bins + 1)
+    gap = 0.35 * len(row.chosen) / width
+    top, bottom = line.top + 0.10 * height, line.top + 0.90 * height
+    corners = [
+        ((left, top), (right - gap, top), (right - gap, bottom), (left, bottom))
+        for left, right in pairwise(edges)
+    ]
+    colours = [blend(INK, 0.04 + 0.74 * share) for share in shares(row.chosen, bins)]
+    axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, zorder=2))
+
+
+def _preferred(axes: Axes, panel: Panel, row: Row, middle: float, height: float, width: float) -> None:
+    if panel.preferred is None or not row.chosen[panel.preferred.place]:
+        return
+    x, half = panel.preferred.place + 0.5, 0.36 * height
+    thick = max(2.2, min(3.8, 0.7 * width / len(panel)))
+    axes.vlines(x, middle - half, middle + half, color="white", linewidth=thick + 1.2, zorder=3)
+    axes.vlines(x, middle - half, middle + half, color=ACCENT, linewidth=thick, zorder=4)

@@ -1,0 +1,241 @@
+"""The upper part of a panel: estimates and intervals, and the strip with N below the choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from specdid.figures._curve_data import POINTS, Flags, Floats, Panel
+from specdid.figures._fonts import Fonts
+from specdid.figures._style import (
+    ACCENT,
+    BAND90,
+    BAND95,
+    FAINT,
+    HAIR,
+    INK,
+    MARKERS,
+    QUIET,
+    SERIES,
+    SMALL,
+    TEXT,
+    blend,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+THIN = 1200
+"""More specifications than this are drawn at so many places, each the median of its neighbours."""
+
+_LEAST_SLOT = 2.0
+"""Points of width below which bars run into each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The curve at the places drawn: every specification, or runs of neighbours."""
+
+    x: Floats
+    estimate: Floats
+    ends: tuple[Floats, Floats, Floats, Floats]
+    significant: Floats
+
+
+def thin(panel: Panel, chosen: Flags) -> Drawn:
+    """Give the chosen specifications' places and numbers, thinned to at most THIN."""
+    at = np.flatnonzero(chosen)
+    x = at + 0.5
+    ends = (panel.low95[at], panel.high95[at], panel.low90[at], panel.high90[at])
+    significant = panel.significant[at].astype(np.float64)
+    if len(at) <= THIN:
+        return Drawn(x, panel.estimate[at], ends, significant)
+    runs = np.array_split(np.arange(len(at)), THIN)
+
+    def middle(values: Floats) -> Floats:
+        return np.asarray([_median(values[run]) for run in runs])
+
+    low95, high95, low90, high90 = (middle(end) for end in ends)
+    share = np.asarray([significant[run].mean() for run in runs])
+    return Drawn(middle(x), middle(panel.estimate[at]), (low95, high95, low90, high90), share)
+
+
+def _median(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else np.nan
+
+
+def limits(panel: Panel) -> tuple[float, float]:
+    """Give the ends of the vertical axis: zero and all estimates, and intervals unless they explode."""
+    low, high = panel.low95[np.isfinite(panel.low95)], panel.high95[np.isfinite(panel.high95)]
+    ends = np.concatenate([panel.estimate, [0.0]])
+    if len(low):
+        middle = float(np.median(high - low))
+        bottom = max(float(low.min()), float(ends.min()) - 1.5 * middle)
+        top = min(float(high.max()), float(ends.max()) + 1.5 * middle)
+        ends = np.concatenate([ends, [bottom, top]])
+    bottom, top = float(ends.min()), float(ends.max())
+    room = 0.05 * (top - bottom) or 1.0
+    return bottom - room, top + room
+
+
+def beyond(panel: Panel) -> int:
+    """Count the intervals that go beyond the axis."""
+    bottom, top = limits(panel)
+    return int(np.sum((panel.low95 < bottom) | (panel.high95 > top)))
+
+
+def shade(panel: Panel, series: int, significant: float) -> Any:
+    """Give the colour of a point: greys for one series, a hue and its tint for several."""
+    if len(panel.series) == 1:
+        return blend(INK, 0.36 + 0.64 * significant)
+    return blend(SERIES[series % len(SERIES)], 0.42 + 0.58 * significant)
+
+
+def few(panel: Panel, width: float) -> bool:
+    """Say whether there is room, in points of width, for a bar per specification."""
+    return len(panel) <= POINTS and width / len(panel) >= _LEAST_SLOT
+
+
+def draw_curve(axes: Axes, panel: Panel, fonts: Fonts, width: float) -> None:
+    """Draw the sorted estimates with nested intervals, the zero line and the preferred one."""
+    style_axis(axes, fonts)
+    axes.set_xlim(0, len(panel))
+    axes.set_ylim(*limits(panel))
+    _numbers(axes, *limits(panel))
+    axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
+    if panel.null_band is not None:
+        _null_band(axes, panel.null_band)
+    slot = width / len(panel)
+    if few(panel, width):
+        _bars(axes, panel, slot)
+    else:
+        _ribbons(axes, panel, slot)
+    if panel.preferred:
+        _preferred(axes, panel, slot)
+        _annotate(axes, panel, fonts, slot)
+
+
+def _bars(axes: Axes, panel: Panel, slot: float) -> None:
+    """Draw a point and two bars per specification, thin for 95% and thick for 90%."""
+    for k in range(len(panel.series)):
+        drawn = thin(panel, panel.which == k)
+        colours = [shade(panel, k, s) for s in drawn.significant]
+        low95, high95, low90, high90 = drawn.ends
+        looks = {"colors": colours, "alpha": 0.5}
+        axes.vlines(drawn.x, low95, high95, linewidth=min(0.8, 0.3 * slot), zorder=3, **looks)
+        axes.vlines(drawn.x, low90, high90, linewidth=min(1.8, 0.5 * slot), zorder=4, **looks)
+        size = min(3.8, max(1.8, 0.75 * slot)) ** 2
+        axes.scatter(
+            drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=MARKERS[k % len(MARKERS)], zorder=5
+        )  # fmt: skip
+
+
+def _ribbons(axes: Axes, panel: Panel, slot: float) -> None:
+    """Draw ribbons piece by piece, in a series' colour where it has the piece to itself."""
+    several = len(panel.series) > 1
+    places = np.arange(len(panel))
+    for start, stop in pairwise((0, *panel.breaks, len(panel))):
+        drawn = thin(panel, (places >= start) & (places < stop))
+        low95, high95, low90, high90 = drawn.ends
+        own = np.unique(panel.which[start:stop])
+        colour = SERIES[own[0] % len(SERIES)] if several and len(own) == 1 else None
+        outer, inner = (blend(colour, 0.18), blend(colour, 0.36)) if colour else (BAND95, BAND90)
+        axes.fill_between(drawn.x, low95, high95, color=outer, linewidth=0, zorder=1)
+        axes.fill_between(drawn.x, low90, high90, color=inner, linewidth=0, zorder=1.1)
+        for k in own.tolist():
+            drawn = thin(panel, (panel.which == k) & (places >= start) & (places < stop))
+            colours = [shade(panel, k, s) for s in drawn.significant]
+            size = max(1.2, min(2.2, 1.6 * slot)) ** 2
+            axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker="o", zorder=5)
+    axes.vlines(panel.breaks, *axes.get_ylim(), color=FAINT, linewidth=0.5, zorder=2)
+
+
+def _null_band(axes: Axes, band: Floats) -> None:
+    x = np.arange(band.shape[1]) + 0.5
+    for values, style in zip(band, ((0, (2, 2)), (0, (5, 2)), (0, (2, 2))), strict=True):
+        axes.plot(x, values, color=QUIET, linewidth=0.6, linestyle=style, zorder=2.5)
+
+
+def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
+    assert panel.preferred is not None
+    at = panel.preferred.place
+    x, y = at + 0.5, panel.preferred.estimate
+    axes.vlines(x, panel.low95[at], panel.high95[at], color=ACCENT, linewidth=0.9, zorder=6)
+    axes.vlines(x, panel.low90[at], panel.high90[at], color=ACCENT, linewidth=2.0, zorder=6)
+    axes.scatter(
+        [x], [y], s=max(4.4, min(5.4, 0.8 * slot)) ** 2, marker="D", color=ACCENT, edgecolor="white",
+        linewidth=0.6, zorder=7,
+    )  # fmt: skip
+
+
+def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
+    """Write the rank clear of the intervals: above or below them, where there is more room."""
+    assert panel.preferred is not None
+    words = f"preferred: {fixed(panel.preferred.estimate, decimals_of(panel))}, {panel.preferred.words}"
+    at, n, half = panel.preferred.place, len(panel), 0.5 * fonts.width(words, TEXT) / slot
+    middle = float(np.clip(at + 0.5, min(half, n / 2), max(n - half, n / 2)))
+    near = slice(max(0, int(middle - half) - 1), int(middle + half) + 2)
+    bottom, top = axes.get_ylim()
+    high = float(np.nanmax(np.concatenate([panel.high95[near], panel.estimate[near]])))
+    low = float(np.nanmin(np.concatenate([panel.low95[near], panel.estimate[near]])))
+    upper = top - high > low - bottom
+    axes.annotate(
+        words, (middle, float(np.clip(high if upper else low, bottom, top))), (0, 3 if upper else -3),
+        textcoords="offset points", ha="center", va="bottom" if upper else "top", color=ACCENT, fontsize=TEXT,
+        family=list(fonts.families), zorder=8, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+    )  # fmt: skip
+
+
+def draw_strip(axes: Axes, panel: Panel, fonts: Fonts) -> None:
+    """Draw the number of rows of every specification, from zero."""
+    style_axis(axes, fonts)
+    axes.grid(False)
+    axes.set_xlim(0, len(panel))
+    most = float(max(panel.nobs.max(), 1))
+    axes.set_ylim(0, most * 1.04)
+    runs = np.array_split(panel.nobs, min(len(panel), THIN))
+    edges = np.concatenate([[0], np.cumsum([len(run) for run in runs])])
+    axes.stairs([float(np.median(run)) for run in runs], edges, fill=True, color=blend(INK, 0.3), linewidth=0)
+    axes.set_yticks([0, most], ["0", f"{int(most):,}"])
+    axes.spines["bottom"].set_visible(True)
+    axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
+
+
+def _numbers(axes: Axes, bottom: float, top: float) -> None:
+    """Put round numbers at the vertical axis, all with the decimals that their step needs."""
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top)
+    ticks = ticks[(ticks >= bottom) & (ticks <= top)]
+    step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
+    decimals = next((d for d in range(8) if abs(step * 10**d - round(step * 10**d)) < 1e-6 * step * 10**d), 8)
+    labels = ["0" if abs(v) < 1e-9 * step else fixed(float(v), decimals) for v in ticks]
+    axes.set_yticks(ticks, labels)
+
+
+def style_axis(axes: Axes, fonts: Fonts) -> None:
+    """Leave the numbers of the vertical axis, a hairline grid, and no box."""
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_facecolor("none")
+    axes.xaxis.set_visible(False)
+    axes.tick_params(axis="y", length=0, pad=3, labelsize=SMALL, labelcolor=QUIET)
+    axes.tick_params(axis="y", labelfontfamily=list(fonts.families))
+    axes.grid(axis="y", color=HAIR, linewidth=0.5, zorder=0)
+    axes.set_axisbelow(True)
+
+
+def decimals_of(panel: Panel) -> int:
+    """Give the decimals with which a panel's estimates are written: three digits for the largest."""
+    largest = float(np.abs(panel.estimate).max())
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 8)) if largest > 0 else 0
+
+
+def fixed(value: float, decimals: int) -> str:
+    """Write a number with a real minus sign, but zero without one."""
+    text = f"{value:,.{decimals}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")

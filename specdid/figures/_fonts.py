@@ -1,0 +1,109 @@
+"""Which fonts can write a figure's texts, and how wide the texts are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+_TEXT = ("Arial", "Liberation Sans", "Nimbus Sans", "DejaVu Sans")
+_CJK = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "Microsoft YaHei",
+    "PingFang SC", "Hiragino Sans GB", "Heiti SC", "STHeiti", "SimHei", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "Noto Sans CJK JP", "Noto Sans CJK TC", "Droid Sans Fallback", "SimSun",
+    "Songti SC", "AR PL UMing CN", "AR PL UKai CN", "Arial Unicode MS",
+)  # fmt: skip
+_NOT_TEXT = ("Last", "cm", "STIXNonUnicode", "STIXSize")
+_FINE = 10
+"""Texts are measured at so many times print size, since Agg rounds to whole pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fonts:
+    """Families in the order in which a glyph is looked up, and characters that none of them has."""
+
+    families: tuple[str, ...]
+    missing: str = ""
+
+    def width(self, text: str, size: float, bold: bool = False) -> float:
+        """Measure a text, in points."""
+        renderer = _renderer()
+        width, _, _ = renderer.get_text_width_height_descent(text, self._properties(size, bold), False)
+        return float(width) / _FINE
+
+    def fit(self, text: str, size: float, room: float, bold: bool = False) -> str:
+        """Cut a text at the end with … so that it is at most ``room`` points wide."""
+        if self.width(text, size, bold) <= room:
+            return text
+        short, long = 0, len(text)
+        while short + 1 < long:
+            middle = (short + long) // 2
+            fits = self.width(text[:middle].rstrip() + "…", size, bold) <= room
+            short, long = (middle, long) if fits else (short, middle)
+        return text[:short].rstrip(" +·,:") + "…"
+
+    def first_fit(self, texts: Sequence[str], size: float, room: float, bold: bool = False) -> str:
+        """Give the first of these texts that is not too wide, or the last one cut."""
+        fitting = (t for t in texts if self.width(t, size, bold) <= room)
+        return next(fitting, None) or self.fit(texts[-1], size, room, bold)
+
+    def _properties(self, size: float, bold: bool) -> Any:
+        from matplotlib.font_manager import FontProperties
+
+        return FontProperties(family=list(self.families), size=size, weight="bold" if bold else "normal")
+
+
+def fonts_for(texts: Iterable[str]) -> Fonts:
+    """Choose a text font and, for what it lacks, installed fonts that have the glyphs.
+
+    Fonts for Chinese are tried first, then every installed font.
+    """
+    installed = _installed()
+    families = list(dict.fromkeys([next(f for f in _TEXT if f in installed), "DejaVu Sans"]))
+    wanted = sorted({ord(c) for text in texts for c in text if not c.isspace()})
+    left = [c for c in wanted if not any(c in _characters(installed[f]) for f in families)]
+    first = [f for f in _CJK if f in installed]
+    for family in (*first, *(f for f in sorted(installed) if f not in first)) if left else ():
+        found = [c for c in left if c in _characters(installed[family])]
+        if found:
+            families.append(family)
+            left = [c for c in left if c not in found]
+    return Fonts(tuple(families), "".join(map(chr, left)))
+
+
+@cache
+def _characters(path: str) -> frozenset[int]:
+    from matplotlib.font_manager import get_font
+
+    try:
+        return frozenset(get_font(path).get_charmap())
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Give a regular face of every installed family, without placeholder fonts.
+
+    matplotlib's own list is made once and lacks what was installed since; a figure must
+    not depend on when that was.
+    """
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    known = {entry.fname for entry in fontManager.ttflist}
+    for path in sorted(findSystemFonts()):
+        if path not in known:
+            with suppress(OSError, RuntimeError):
+                fontManager.addfont(path)
+    upright = [e for e in fontManager.ttflist if e.style == "normal" and not e.name.startswith(_NOT_TEXT)]
+    faces = sorted(upright, key=lambda e: (e.name, e.weight != 400, e.fname), reverse=True)
+    return {entry.name: entry.fname for entry in faces}
+
+
+@cache
+def _renderer() -> Any:
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    return RendererAgg(1, 1, 72 * _FINE)

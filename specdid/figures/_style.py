@@ -1,0 +1,77 @@
+"""Colours and sizes of the figures, and how they are saved: the same bytes every time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SINGLE, DOUBLE, DEFAULT = 3.5, 7.0, 6.5
+"""Widths of a journal's column and page, and of a manuscript's text, in inches."""
+
+INK, QUIET, FAINT, HAIR = "#1a1a1a", "#6b6b6b", "#a3a3a3", "#e6e6e6"
+BAND95, BAND90 = "#e2e2e2", "#c6c6c6"
+ACCENT = "#d55e00"
+SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
+"""Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
+MARKERS = ("o", "s", "^", "v", "P", "X")
+
+TEXT, SMALL, TITLE = 7.0, 6.5, 9.0
+"""Font sizes in points at print size."""
+
+_KEPT = ("backend", "backend_fallback", "interactive", "toolbar", "webagg", "tk.", "macosx", "timezone")
+_OWN = {
+    "text.parse_math": False,
+    "axes.unicode_minus": True,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "specdid",
+    "pdf.fonttype": 42,
+    "pdf.compression": 6,
+    "path.simplify": False,
+}
+_NO_DATES: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Creator": "specdid", "Producer": None},
+    "svg": {"Date": None, "Creator": "specdid"},
+    "png": {"Software": None},
+}
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Use matplotlib's defaults and the few settings above, and give the caller's back after."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        defaults = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
+        mpl.rcParams.update(defaults | _OWN)
+        yield
+
+
+def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str]) -> tuple[Path, ...]:
+    """Write a figure as ``stem.pdf`` and so on, without dates; PNG at 300 dots an inch.
+
+    Raises
+    ------
+    ValueError
+        A format is none of pdf, png and svg.
+    """
+    unknown = [f for f in formats if f not in _NO_DATES]
+    if unknown:
+        raise ValueError(f"figure formats are pdf, png and svg, not {', '.join(unknown)}")
+    paths = tuple(directory / f"{stem}.{kind}" for kind in formats)
+    with own_style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        for path, kind in zip(paths, formats, strict=True):
+            figure.savefig(path, format=kind, dpi=300, metadata=_NO_DATES[kind])
+    return paths
+
+
+def blend(colour: str, share: float) -> tuple[float, float, float]:
+    """Mix a colour with white; share 1 is the colour itself."""
+    red, green, blue = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    return 1 - share * (1 - red), 1 - share * (1 - green), 1 - share * (1 - blue)

@@ -1,0 +1,256 @@
+"""The specification curve: sorted estimates above, what was chosen below, one panel per scale.
+
+The form follows Simonsohn, Simmons and Nelson (2020), Nature Human Behaviour 4, figure 2.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid._records import Results
+from specdid.figures._base import FigureKind
+from specdid.figures._choice_axes import draw_choices, separate
+from specdid.figures._curve_axes import THIN, beyond, decimals_of, draw_curve, draw_strip, few, fixed
+from specdid.figures._curve_data import CurveData, Floats, Panel, curve_data
+from specdid.figures._fonts import Fonts, fonts_for
+from specdid.figures._key import Key, draw_key, key_lines
+from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, Band, Layout, Line, lay_out
+from specdid.figures._page import Page
+from specdid.figures._style import DEFAULT, QUIET, SMALL, TEXT, TITLE, own_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ROOM = 10.5
+"""Height of a line of text."""
+
+
+def plot(
+    results: Results,
+    sort: str = "estimate",
+    width: float | None = None,
+    null_bands: Mapping[str, Floats] | None = None,
+) -> Figure:
+    """Draw the specification curve of a run.
+
+    Parameters
+    ----------
+    results
+        The records of a run.
+    sort
+        ``estimate``, ``declared`` or a dimension.
+    width
+        In inches, 6.5 by default; journals have 3.5 for a column and 7 for a page.
+    null_bands
+        The 2.5, 50 and 97.5% curves under the null, by panel name.
+    """
+    return draw(curve_data(results, sort, null_bands), width)
+
+
+def draw(data: CurveData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know."""
+    fonts = fonts_for(_texts(data))
+    if fonts.missing:
+        warnings.warn(
+            f"no installed font can write {' '.join(fonts.missing[:20])} in the figure; "
+            "for Chinese install one such as Noto Sans CJK (fonts-noto-cjk)",
+            stacklevel=2,
+        )
+    with own_style():
+        return _draw(data, fonts, width or DEFAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A band of panels, the keys of its panels and where it stands."""
+
+    band: Band
+    keys: tuple[Key, ...]
+    top: float
+
+    @property
+    def head(self) -> float:
+        """Height of the lines above the curves."""
+        names = 2 * _ROOM if len(self.band.panels) > 1 else 0.0
+        return names + _ROOM * max(len(key) for key in self.keys) + 2
+
+    def height(self, layout: Layout) -> float:
+        """Height of the whole band."""
+        return self.head + layout.curve + GAP + self.band.choices + GAP + STRIP + 12
+
+
+def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
+    layout = lay_out(data, fonts, width)
+    shared = _shared_key(data, layout, fonts)
+    start = 4.0 + (1.9 * _ROOM if data.title else 0.0)
+    top = start + _ROOM * len(shared) + (4 if shared else 0)
+    placed = []
+    for band in layout.bands:
+        room = layout.panel_width(len(band.panels))
+        keys = tuple(() if shared else _key(p, data.alpha, fonts, room, room) for p in band.panels)
+        placed.append(_Placed(band, keys, top))
+        top += placed[-1].height(layout)
+    notes = _wrap(_note(data, layout), fonts, layout.width - 4)
+    page = Page.new(fonts, layout.width, top + 9.0 * len(notes) + 4)
+    if data.title:
+        page.text(2, 9, fonts.fit(data.title, TITLE, layout.width - 4, bold=True), TITLE, bold=True)
+    draw_key(page, shared, layout.left, start + 3, _ROOM)
+    for one in placed:
+        _draw_band(page, layout, one, data)
+    for k, line in enumerate(notes):
+        page.text(2, top + 9.0 * k + 3, line, SMALL, colour=QUIET)
+    return page.figure
+
+
+def _key(panel: Panel, alpha: float, fonts: Fonts, room: float, width: float) -> Key:
+    return key_lines(panel, alpha, fonts, room, few(panel, width))
+
+
+def _shared_key(data: CurveData, layout: Layout, fonts: Fonts) -> Key:
+    """Give the one key of several panels that all have a single series, or none."""
+    if len(data.panels) == 1 or any(len(p.series) > 1 for p in data.panels):
+        return ()
+    panel = max(data.panels, key=lambda p: (p.preferred is not None, len(p)))
+    width = layout.panel_width(len(layout.bands[0].panels))
+    return _key(panel, data.alpha, fonts, layout.width - layout.left, width)
+
+
+def _draw_band(page: Page, layout: Layout, placed: _Placed, data: CurveData) -> None:
+    band, count = placed.band, len(placed.band.panels)
+    width = layout.panel_width(count)
+    curve = placed.top + placed.head
+    choices = curve + layout.curve + GAP
+    strip = choices + band.choices + GAP
+    for k, panel in enumerate(band.panels):
+        left = layout.panel_left(k, count)
+        if count > 1:
+            _name(page, panel, data.alpha, left, placed.top, width)
+        draw_key(page, placed.keys[k], left, curve - _ROOM * len(placed.keys[k]) + 3, _ROOM)
+        draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
+        draw_choices(page.axes(left, choices, width, band.choices), panel, band, layout.row, width)
+        draw_strip(page.axes(left, strip, width, STRIP), panel, page.fonts)
+    if count == 1:
+        _facts(page, band.panels[0], data.alpha, curve, layout.left - TICKS)
+    if layout.medians:
+        _medians(page, band, choices, layout)
+    for line in band.lines:
+        _label(page, line, choices + line.top + layout.row / 2)
+    _rows(page, band, layout, strip + STRIP / 2)
+
+
+def _rows(page: Page, band: Band, layout: Layout, middle: float) -> None:
+    """Write the range of N beside its strip."""
+    page.text(2, middle, "N", TEXT, bold=True)
+    if len(band.panels) == 1:
+        least, most = int(band.panels[0].nobs.min()), int(band.panels[0].nobs.max())
+        words = (f"{least:,} to {most:,}", f"{least:,}–{most:,}") if least < most else (f"{most:,} in all",)
+        text = page.fonts.first_fit(words, SMALL, layout.left - 40)
+        page.text(12, middle, text, SMALL, colour=QUIET)
+
+
+def _label(page: Page, line: Line, middle: float) -> None:
+    page.text(2 if line.is_heading else 2 + INDENT, middle, line.text, TEXT, bold=line.is_heading)
+    if line.always:
+        beside = 2 + page.fonts.width(line.text, TEXT, bold=True) + 4
+        page.text(beside, middle, line.always, SMALL, colour=QUIET)
+
+
+def _facts(page: Page, panel: Panel, alpha: float, top: float, room: float) -> None:
+    """Write beside the curve what it holds."""
+    name = page.fonts.first_fit(_names(panel), TEXT, room, bold=True)
+    page.text(2, top + 4, name, TEXT, bold=True)
+    for k, texts in enumerate(_words(panel, alpha)):
+        text = page.fonts.first_fit(texts, SMALL, room)
+        page.text(2, top + 4 + _ROOM * (k + 1), text, SMALL, colour=QUIET)
+
+
+def _name(page: Page, panel: Panel, alpha: float, left: float, top: float, width: float) -> None:
+    """Write a panel's name and facts above it, where several stand side by side."""
+    page.text(left, top + 4, page.fonts.first_fit(_names(panel), TEXT, width, bold=True), TEXT, bold=True)
+    words = _words(panel, alpha)
+    lines = [" · ".join(texts[min(k, len(texts) - 1)] for texts in words) for k in range(3)]
+    page.text(left, top + 4 + _ROOM, page.fonts.first_fit(lines, SMALL, width), SMALL, colour=QUIET)
+
+
+def _names(panel: Panel) -> tuple[str, ...]:
+    return (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
+
+
+def _words(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
+    """Give facts about a panel, each in spellings from long to short."""
+    facts = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
+    if len(panel.series) == 1:
+        facts.append((f"median {fixed(panel.series[0].median, decimals_of(panel))}",))
+    for sign, word, short in ((-1, "negative", "−"), (1, "positive", "+")):
+        share = f"{np.mean(panel.significant & (sign * panel.estimate > 0)):.0%}"
+        facts.append((f"{share} {word}, p < {alpha:g}", f"{share} sig. {word}", f"{share} sig. {short}"))
+    return facts
+
+
+def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
+    """Write at the right the median estimate of the specifications that take each option."""
+    panel = band.panels[0]
+    right = layout.width - 2
+    rows = {(c.heading, r.label): r for c in panel.choices for r in c.rows}
+    for line in band.lines:
+        row = rows.get((line.heading, line.label))
+        middle = top + line.top + layout.row / 2
+        if line is band.lines[0]:
+            page.text(right, middle, "median", SMALL, colour=QUIET, align="right")
+        if row is not None:
+            values = panel.estimate[row.chosen]
+            text = fixed(float(np.median(values)), decimals_of(panel)) if len(values) else "–"
+            page.text(right, middle, text, SMALL, colour=QUIET, align="right")
+
+
+def _note(data: CurveData, layout: Layout) -> str:
+    """Say what is drawn, in sentences."""
+    longest = max(len(p) for p in data.panels)
+    widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
+    failed = sum(p.failed for p in data.panels)
+    cut = sum(beyond(p) for p in data.panels)
+    bars = {few(p, width) for p, width in widths}
+    shape = "Bars and ribbons" if len(bars) > 1 else "Bars" if True in bars else "Ribbons"
+    parts = [f"{shape}: 90% and 95% confidence intervals (vcov: {data.vcov})."]
+    if longest > THIN:
+        parts.append("Drawn are medians of neighbouring specifications.")
+    if not all(separate(p, width) for p, width in widths):
+        parts.append("Below: the darker a tile, the larger the share of neighbours that take the option.")
+    if any(p.null_band is not None for p in data.panels):
+        parts.append("Dashed: median and 95% band of the curve under the null.")
+    if cut:
+        parts.append(f"{cut:,} interval{'s go' if cut > 1 else ' goes'} beyond the axis.")
+    if failed:
+        parts.append(f"{failed:,} planned specification{'s' * (failed > 1)} could not be estimated.")
+    return " ".join(parts)
+
+
+def _wrap(text: str, fonts: Fonts, room: float) -> list[str]:
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and fonts.width(longer, SMALL) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _texts(data: CurveData) -> Iterator[str]:
+    """Give every text of a user that the figure writes, and the signs it adds itself."""
+    yield data.title + data.vcov + "−–…·≥"
+    for panel in data.panels:
+        yield panel.name
+        yield from (s.label for s in panel.series)
+        for choices in panel.choices:
+            yield choices.heading
+            yield from choices.always
+            yield from (r.label for r in choices.rows)
+
+
+FIGURE = FigureKind("spec_curve", "Specification curve", curve_data, draw)
