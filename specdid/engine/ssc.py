@@ -1,9 +1,8 @@
 """Small-sample corrections and what follows from a standard error: t, p and confidence limits.
 
-With N rows, k coefficients (the intercept among them where nothing is absorbed) and
-m fixed effects of L_j levels,
+With N rows, k coefficients of columns and m fixed effects of L_j levels,
 
-    K_fe = Σ_j L_j − (m − 1)                                          (0 for m = 0)
+    K_fe = Σ_j L_j − (m − 1)
     iid, hetero   df_k = k + K_fe;   V = (X'X)⁻¹ × RSS / (N − df_k),
                   V = sandwich × N / (N − df_k);   t with N − df_k
     cluster       df_k = k + K_fe − Σ_nested L_j + #nested
@@ -12,8 +11,9 @@ m fixed effects of L_j levels,
 
 An effect is nested when each of its levels lies in one cluster of either variable.
 These are fixest's defaults (K.fixef = "nonnested", t.df = "min", G.df = "min"), verified
-against pyfixest 0.60 and fixest 0.12. A varying slope counts one parameter for each level
-it could be estimated for, none where its effect is nested.
+against pyfixest 0.60 and fixest 0.12. A varying slope counts one parameter per level of its
+effect, nested or not (fixest 0.12, vcov.fixest); without any effect the intercept is one
+effect of one level, so that k counts slopes of columns only.
 """
 
 from __future__ import annotations
