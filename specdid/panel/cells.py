@@ -24,7 +24,7 @@ def written_column(name: str, cells: pl.Series) -> tuple[Column, tuple[Remark, .
     if lost == 0:
         return number(_floats(numbers)), _large_codes(name, cells, numbers)
     distinct = cells.unique().drop_nulls()
-    if len(distinct) <= 2 and set(distinct) <= set(_LOGICAL):
+    if len(distinct) <= len(_LOGICAL) and set(distinct) <= set(_LOGICAL):
         return number(_floats(cells.replace_strict(_LOGICAL, return_dtype=pl.Float64))), ()
     odd: tuple[str, ...] = ()
     if lost <= (len(cells) - cells.null_count()) / 2:
@@ -62,12 +62,12 @@ def _texts(cells: pl.Series, kind: str = "", odd: tuple[str, ...] = ()) -> Colum
 
 
 def _large_codes(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remark, ...]:
-    large = (numbers.abs() > _LARGEST) & cells.str.contains(r"^[+-]?\d+$")
+    large = (numbers.abs() >= _LARGEST) & cells.str.contains(r"^[+-]?\d+$")
     return _too_large(name, str(cells.filter(large).first())) if large.any() else ()
 
 
 def _large_integers(name: str, values: Floats) -> tuple[Remark, ...]:
-    large = values[np.abs(values) > _LARGEST]
+    large = values[np.abs(values) >= _LARGEST]
     return _too_large(name, f"{large[0]:.0f}") if large.size else ()
 
 

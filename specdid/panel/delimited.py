@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -33,6 +34,8 @@ def read_delimited(raw: bytes, separator: str) -> tuple[dict[str, Column], int, 
     """
     content, remarks = decode(raw)
     content = content.lstrip("\r\n")
+    if "\n" not in content:
+        content = content.replace("\r", "\n")
     names = _header(content, separator)
     frame = _parse(content, names, separator)
     if frame.height and frame.to_series(-1).null_count():
@@ -107,15 +110,19 @@ def _gb18030(raw: bytes, first: int) -> tuple[str, tuple[Remark, ...]]:
 
 
 def _header(content: str, separator: str) -> list[str]:
-    if not content.strip():
+    if not _anything(content, 0):
         raise ReadError("empty_file", "the file is empty")
     names = [name.strip() for name in next(_records(content[:1_000_000], separator))]
     if len(names) == 1:
         _refuse_delimiter(names[0], separator)
     refuse_repeated([name for name in names if name])
-    if not content[content.find("\n") + 1 or len(content) :].strip():
+    if not _anything(content, content.find("\n") + 1 or len(content)):
         raise ReadError("no_rows", "the file has a header and no rows")
     return names
+
+
+def _anything(content: str, start: int) -> bool:
+    return re.compile(r"\S").search(content, start) is not None
 
 
 def _refuse_delimiter(header: str, separator: str) -> None:
@@ -156,15 +163,15 @@ def _parse(content: str, names: list[str], separator: str) -> pl.DataFrame:
             new_columns=[str(i) for i in range(len(names))],
         )
     except (pl.exceptions.PolarsError, ValueError, OSError) as error:
-        _refuse_ragged(content, len(names), separator)
+        _refuse_ragged(content, len(names), separator, strict=True)
         raise ReadError("not_readable", f"the file cannot be read: {str(error).splitlines()[0]}") from None
 
 
-def _refuse_ragged(content: str, width: int, separator: str) -> None:
+def _refuse_ragged(content: str, width: int, separator: str, strict: bool = False) -> None:
     """Raise where a row has another number of cells than the header, naming its line."""
     if '"' not in content and _even(content, width, separator):
         return
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=strict)
     line = 1
     try:
         for record in reader:

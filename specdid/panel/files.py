@@ -106,7 +106,7 @@ def _attempt(read: Callable[[], Any]) -> Any:
     except (ReadError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a Rust panic is no Exception
-        words = str(error).strip().splitlines()
+        words = str(error).strip("'\" \n").splitlines()
         raise ReadError(
             "not_readable",
             f"the file is damaged or cut short: {words[0] if words else error!r}",

@@ -33,7 +33,8 @@ def read_frame(data: Any) -> Source:
 def _to_polars(data: Any) -> pl.DataFrame:
     import narwhals as nw
 
-    refuse_repeated([str(name) for name in getattr(data, "columns", ()) if isinstance(name, str)])
+    if hasattr(data, "iloc"):  # only pandas lets a name occur twice
+        refuse_repeated([str(name) for name in data.columns])
     try:
         frame = nw.from_native(data)
     except TypeError:

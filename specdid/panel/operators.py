@@ -160,10 +160,11 @@ def contained(evaluation: Evaluation, node: Binary, left: Column) -> Column:
     for element in _elements(node.right):
         if isinstance(element, Binary) and element.operator == ":":
             hit |= _in_range(evaluation, node, left, element)
-        elif _is_na(element):
-            hit |= left.missing
         else:
-            hit |= _equals(node, left, evaluation.value(element), element)
+            value = evaluation.value(element)
+            hit |= left.missing & bool(value.missing.any())
+            if not _is_na(element):
+                hit |= _equals(node, left, value, element)
     return number(hit.astype(np.float64))
 
 

@@ -23,8 +23,8 @@ def read_stata(raw: bytes, columns: Sequence[str] | None) -> pl.DataFrame:
     with pd.read_stata(
         io.BytesIO(raw), convert_categoricals=False, convert_dates=False, preserve_dtypes=True, iterator=True
     ) as reader:
-        version = int(getattr(reader, "_format_version", _UNICODE_SINCE))
         frame = reader.read()
+        version = int(getattr(reader, "_format_version", _UNICODE_SINCE))
     legacy = version < _UNICODE_SINCE
     series = []
     for name in frame.columns:
