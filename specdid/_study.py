@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,10 @@ OptionType = Literal["equivalent", "nonequivalent", "uncertain"]
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A text of the spec in the formula language, its parse tree and where it stands."""
+    """A text of the spec in the formula language, its parse tree and where it stands.
+
+    The spans of ``tree`` count characters of ``text``, of which it may be only a part.
+    """
 
     text: str
     tree: Node
@@ -163,6 +166,7 @@ class RunOptions:
     backend: str = "loky"
     limit: int = 2_000_000
     address: str | None = None
+    limit_origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +180,9 @@ class FigureOptions:
 class AnalysisTable:
     """One table of section 7 of the contract, raw: the analysis plug-in decodes ``values``.
 
-    ``values`` holds TOML values; ``origins`` gives the origin of every key path below the
-    table, e.g. ``("groups", "small")``.
+    ``values`` holds TOML values; ``origins`` gives the origin of every value below the
+    table by its key path, e.g. ``("groups", "small")`` or ``("window", "[0]")``; ``keys``
+    gives that of its key; ``origin`` is that of the table's header.
     """
 
     kind: str                  # "event_study"
@@ -185,6 +190,7 @@ class AnalysisTable:
     values: Mapping[str, object]
     origins: Mapping[tuple[str, ...], Origin]
     origin: Origin
+    keys: Mapping[tuple[str, ...], Origin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

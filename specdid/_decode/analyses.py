@@ -1,0 +1,51 @@
+"""The paper's analyses, kept as written: each analysis reads its own table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from specdid._decode.items import Item, plain_value
+from specdid._decode.table import Log, as_table
+from specdid._decode.words import TABLE_KEYS
+from specdid._diagnostics import Origin
+from specdid._study import AnalysisTable
+
+
+def read_analyses(tables: Mapping[str, Item], kinds: Sequence[str], log: Log) -> tuple[AnalysisTable, ...]:
+    """Give every table of section 7 in file order, named ones each on their own."""
+    found: list[AnalysisTable] = []
+    for kind, item in tables.items():
+        if kind in kinds and as_table(item, log, f"[{kind}]", f"write [{kind}], or [{kind}.\"name\"]"):
+            found += _of_kind(kind, item, log)
+    return tuple(found)
+
+
+def _of_kind(kind: str, item: Item, log: Log) -> Iterator[AnalysisTable]:
+    """Tell a table's own keys from names: a name holds a table, and is not a key that does."""
+    rows: dict[str, Item] = item.value  # type: ignore[assignment]
+    named = {k: v for k, v in rows.items() if isinstance(v.value, dict) and k not in TABLE_KEYS}
+    own = {k: v for k, v in rows.items() if k not in named}
+    if own or not named:
+        yield _table(kind, None, Item(own, item.origin, item.key))
+    for inner in named.values():
+        yield _table(kind, log.label(inner), inner)
+
+
+def _table(kind: str, name: str | None, item: Item) -> AnalysisTable:
+    rows: dict[str, Item] = item.value  # type: ignore[assignment]
+    origins: dict[tuple[str, ...], Origin] = {}
+    keys: dict[tuple[str, ...], Origin] = {}
+    for path, inner in _below(item, ()):
+        origins[path] = inner.origin
+        keys[path] = inner.key
+    values = {key: plain_value(inner) for key, inner in rows.items()}
+    return AnalysisTable(kind, name, values, origins, item.key, keys)
+
+
+def _below(item: Item, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Item]]:
+    inner = item.value.items() if isinstance(item.value, dict) else ()
+    if isinstance(item.value, tuple):
+        inner = [(f"[{i}]", one) for i, one in enumerate(item.value)]
+    for key, one in inner:
+        yield (*path, key), one
+        yield from _below(one, (*path, key))

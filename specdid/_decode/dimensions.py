@@ -1,0 +1,156 @@
+"""Every dimension from its table, from [study], from the formula, or by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from specdid import language
+from specdid._decode.formula import FormulaDimensions, split_formula
+from specdid._decode.items import Item
+from specdid._decode.options import Options, Row
+from specdid._decode.table import Expression, Table, fixed
+from specdid._decode.variants import read_vcov, read_vcovs
+from specdid._decode.words import ROLES
+from specdid._diagnostics import Origin
+from specdid._study import (
+    EstimatorOption,
+    FormulaOption,
+    Meta,
+    OutcomeOption,
+    SampleOption,
+    TreatmentOption,
+    VcovOption,
+)
+
+Option = TypeVar("Option")
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """The seven dimensions of every study."""
+
+    outcome: tuple[OutcomeOption, ...]
+    treatment: tuple[TreatmentOption, ...]
+    controls: tuple[FormulaOption, ...]
+    fixed_effects: tuple[FormulaOption, ...]
+    sample: tuple[SampleOption, ...]
+    weights: tuple[FormulaOption, ...]
+    estimator: tuple[EstimatorOption, ...]
+
+
+class DimensionReader:
+    """Reads dimensions of one study; ``keys`` are the columns of unit and time, if declared."""
+
+    def __init__(
+        self, tables: Mapping[str, Item], study: Table, options: Options, keys: tuple[str | None, str | None]
+    ) -> None:
+        self.tables, self.study, self.options, self.keys = tables, study, options, keys
+        self.log = options.log
+        self.formula: FormulaDimensions | None = None
+
+    def read(self) -> Dimensions:
+        """Read them all; what the formula stands for must not stand elsewhere as well."""
+        scale = self.study.text("scale")
+        cohort = self.study.expression("cohort", "value")
+        formula = self.study.expression("formula", "formula")
+        treatment = self._written("treatment", lambda row: self.options.treatment(row, cohort))
+        if formula is not None:
+            terms = tuple(t.term.tree for t in treatment or ())
+            self.formula = split_formula(formula, terms, self.log)
+        return Dimensions(
+            self._outcome(scale),
+            self._treatment(treatment, cohort),
+            self._formulas("controls", "1"),
+            self._formulas("fixed_effects", self._both_keys()),
+            self._sample(),
+            self._formulas("weights", "1", "unweighted"),
+            self._estimator(),
+        )
+
+    def _written(self, name: str, make: Callable[[Row], Option | None]) -> tuple[Option, ...] | None:
+        """Give the options that the file writes for a dimension; None where it writes none."""
+        table, short = self.tables.get(name), self.study.get(name)
+        if table is not None and short is not None:
+            self.log.add(short.key, "contradiction", f"`{name}` stands in [study] and as [{name}]", "keep one of them")
+        if table is not None:
+            return self.options.named(name, table, make)
+        if short is None:
+            return None
+        if not isinstance(short.value, str):
+            help_ = self.log.as_text(short) or f"a list of options is a table of its own: [{name}]"
+            self.log.wrong_type(short, "text", help_)
+            return ()
+        option = self.options.one(name, None, short, make)
+        return () if option is None else (option,)
+
+    def _outcome(self, scale: str | None) -> tuple[OutcomeOption, ...]:
+        written = self._written("outcome", lambda row: self.options.outcome(row, scale))
+        if self.formula is not None:
+            self._twice("outcome")
+            return tuple(OutcomeOption(None, y, scale, Meta(), y.origin) for y in self.formula.outcomes)
+        if written is None and "formula" not in self.study.rows:
+            self.study.missing("outcome", "no outcome is declared",
+                               'write [outcome] and below it "label" = "log(y)", or outcome = "log(y)" in [study]')
+        return written or ()
+
+    def _treatment(
+        self, written: tuple[TreatmentOption, ...] | None, cohort: Expression | None
+    ) -> tuple[TreatmentOption, ...]:
+        if written is None and self.formula is not None and self.formula.treatment is not None:
+            term = self.formula.treatment
+            return (TreatmentOption(None, term, None, cohort, None, Meta(), term.origin),)
+        if written is None and "formula" not in self.study.rows:
+            self.study.missing("treatment", "no treatment is declared",
+                               'write [treatment] and below it "label" = "d", or treatment = "d" in [study]')
+        return written or ()
+
+    def _formulas(self, name: str, default: str, label: str | None = None) -> tuple[FormulaOption, ...]:
+        role = ROLES[name]
+        written = self._written(name, lambda row: self.options.formula(row, role))
+        in_formula: Expression | None = getattr(self.formula, name, None)
+        if in_formula is not None:
+            self._twice(name)
+            return (FormulaOption(None, in_formula, Meta(), in_formula.origin),)
+        if written is None:
+            origin = Origin((name,))
+            return (FormulaOption(label, fixed(default, origin), Meta(), origin),)
+        return written
+
+    def _twice(self, name: str) -> None:
+        other = self.study.rows.get(name) or self.tables.get(name)
+        if other is not None:
+            self.log.add(other.key, "contradiction", f"`{name}` stands here and in `formula`", "keep one of them")
+
+    def _both_keys(self) -> str:
+        unit, time = self.keys
+        if unit is None or time is None:
+            return "0"
+        return f"{language.write_name(unit)} + {language.write_name(time)}"
+
+    def _sample(self) -> tuple[SampleOption, ...]:
+        written = self._written("sample", self.options.sample)
+        origin = Origin(("sample",))
+        return (SampleOption("all", fixed("TRUE", origin), None, Meta(), origin),) if written is None else written
+
+    def _estimator(self) -> tuple[EstimatorOption, ...]:
+        written = self._written("estimator", self.options.estimator)
+        origin = Origin(("estimator",))
+        return (EstimatorOption(None, "feols", {}, Meta(), origin),) if written is None else written
+
+    def vcov(self) -> tuple[VcovOption, ...]:
+        """Read [vcov] or its short form; by default errors are clustered by unit."""
+        table, short = self.tables.get("vcov"), self.study.get("vcov")
+        if table is not None and short is not None:
+            self.log.add(short.key, "contradiction", "`vcov` stands in [study] and as [vcov]", "keep one of them")
+        if table is not None:
+            return read_vcovs(table, self.log)
+        if short is not None:
+            option = read_vcov(short, None, self.log)
+            return () if option is None else (option,)
+        unit, origin = self.keys[0], Origin(("vcov",))
+        if unit is None:
+            return (VcovOption(None, "hetero", (), "hetero", origin),)
+        name = language.write_name(unit)
+        return (VcovOption(None, "cluster", (fixed(name, origin),), f"~{name}", origin),)

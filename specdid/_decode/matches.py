@@ -1,0 +1,38 @@
+"""``match = {…}`` of a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specdid._decode.items import Item
+from specdid._decode.table import Log, as_table
+from specdid._study import Match
+
+METHODS = ("nearest", "radius", "kernel", "exact", "entropy")
+
+
+def read_match(item: Item | None, methods: Sequence[str], log: Log) -> Match | None:
+    """Read how a sample is matched; None where it is not, or wrongly."""
+    table = as_table(item, log, "`match`", 'write match = { on = "x1 + x2", method = "nearest" }') if item else None
+    if table is None:
+        return None
+    if "on" not in table.rows:
+        table.missing("on", "`match` has no `on`", 'name what to match on: on = "x1 + x2"')
+    positive = ("above 0", lambda x: x > 0)
+    match = {
+        "on": table.expression("on", "terms"),
+        "treated": table.expression("treated", "value"),
+        "at": table.expression("at", "condition"),
+        "method": table.choice("method", methods) or "nearest",
+        "ratio": table.whole("ratio", "1 or more", lambda n: n >= 1),
+        "replace": table.flag("replace"),
+        "caliper": table.number("caliper", *positive),
+        "caliper_sd": table.number("caliper_sd", *positive),
+        "bandwidth": table.number("bandwidth", *positive),
+        "exact": table.expression("exact", "names"),
+    }
+    table.close()
+    if "caliper" in table.rows and "caliper_sd" in table.rows:
+        log.add(table.rows["caliper_sd"].key, "contradiction", "`caliper` and `caliper_sd` say the same thing twice",
+                "keep the one that is meant: on the score, or in its standard deviations")
+    return Match(**match, origin=table.item.key) if match["on"] is not None else None  # type: ignore[arg-type]

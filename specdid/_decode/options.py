@@ -1,0 +1,165 @@
+"""The options of every dimension: a text, or a table with metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from specdid._decode.items import Item, plain_value
+from specdid._decode.matches import read_match
+from specdid._decode.table import Log, Role, Table, as_table, fixed
+from specdid._diagnostics import closest
+from specdid._study import (
+    EstimatorOption,
+    Expression,
+    FormulaOption,
+    Meta,
+    OptionType,
+    OutcomeOption,
+    SampleOption,
+    TreatmentOption,
+)
+
+Option = TypeVar("Option")
+
+META = ("type", "why")
+TYPES = ("equivalent", "nonequivalent", "uncertain")
+CONTENT = {
+    "outcome": ("formula", "scale"),
+    "treatment": ("term", "with", "cohort", "estimand"),
+    "controls": ("formula",),
+    "fixed_effects": ("formula",),
+    "sample": ("where", "match"),
+    "weights": ("formula",),
+    "estimator": ("method",),
+}
+"""Dimension -> an option's keys; the first is what a text alone stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One option as written; in the short form it has no label, and text is a table of one key."""
+
+    label: str | None
+    item: Item
+    table: Table
+
+
+class Options:
+    """Reads dimensions, and remembers the labels it could not read: nobody shall miss them again."""
+
+    def __init__(self, log: Log, methods: Sequence[str], matchers: Sequence[str]) -> None:
+        self.log, self.methods, self.matchers = log, methods, matchers
+        self.unread: set[tuple[str, str]] = set()
+
+    def named(self, dimension: str, item: Item, make: Callable[[Row], Option | None]) -> tuple[Option, ...]:
+        """Read the options under a dimension's header."""
+        hint = f'write [{dimension}] and below it "label" = …'
+        table = as_table(item, self.log, f"[{dimension}]", hint)
+        if table is None:
+            return ()
+        if not table.rows:
+            help_ = 'write "label" = … below it, or take the header away'
+            self.log.add(item.key, "empty_dimension", f"[{dimension}] has no options", help_)
+        options = []
+        for inner in table.rows.values():
+            label = self.log.label(inner)
+            option = self.one(dimension, label, inner, make)
+            if option is None:
+                self.unread.add((dimension, label))
+            else:
+                options.append(option)
+        return tuple(options)
+
+    def one(
+        self, dimension: str, label: str | None, item: Item, make: Callable[[Row], Option | None]
+    ) -> Option | None:
+        """Read one option; None where it is wrong."""
+        keys = CONTENT[dimension]
+        title = f"the {dimension} option `{label}`" if label else f"`{dimension}`"
+        if isinstance(item.value, str):
+            row = Row(label, item, Table(Item({keys[0]: item}, item.origin, item.key), self.log, title))
+        elif not isinstance(item.value, dict):
+            self.log.wrong_type(item, "text or a table", self.log.as_text(item))
+            return None
+        elif self._dotted_label(item, (*keys, *META)):
+            return None
+        else:
+            row = Row(label, item, Table(item, self.log, title))
+        return make(row)
+
+    def _dotted_label(self, item: Item, known: Sequence[str]) -> bool:
+        """Say whether an option is a table only because its label has a dot outside quotes."""
+        rows = cast("dict[str, Item]", item.value)
+        if not item.dotted or not rows or any(closest(key, known) for key in rows):
+            return False
+        *table, outer = item.key.path
+        label = f"{outer}.{next(iter(rows))}"
+        header = ".".join(table)
+        self.log.add(
+            item.key, "dotted_label", f"the dot in `{label}` makes `{outer}` a table that holds `{next(iter(rows))}`",
+            f'put a label with a dot in quotes: "{label}" = … in [{header}], or [{header}."{label}"]',
+        )
+        return True
+
+    def outcome(self, row: Row, scale: str | None) -> OutcomeOption | None:
+        """Read an outcome; ``scale`` is the one that [study] declares for all."""
+        formula = self._content(row, "formula", "outcome")
+        own = row.table.text("scale") or scale
+        meta = read_meta(row.table)
+        row.table.close()
+        return OutcomeOption(row.label, formula, own, meta, row.item.key) if formula else None
+
+    def treatment(self, row: Row, cohort: Expression | None) -> TreatmentOption | None:
+        """Read a treatment; ``cohort`` is the one of [study]."""
+        term = self._content(row, "term", "terms")
+        with_ = row.table.expression("with", "terms")
+        own = row.table.expression("cohort", "value") or cohort
+        estimand = row.table.text("estimand")
+        meta = read_meta(row.table)
+        row.table.close()
+        if term is None:
+            return None
+        return TreatmentOption(row.label, term, with_, own, estimand, meta, row.item.key)
+
+    def formula(self, row: Row, role: Role) -> FormulaOption | None:
+        """Read an option of controls, fixed_effects or weights."""
+        formula = self._content(row, "formula", role)
+        meta = read_meta(row.table)
+        row.table.close()
+        return FormulaOption(row.label, formula, meta, row.item.key) if formula else None
+
+    def sample(self, row: Row) -> SampleOption | None:
+        """Read a sample, matched or not; a match alone takes all rows."""
+        matched = row.table.get("match")
+        where = self._content(row, "where", "condition", fixed("TRUE", row.item.key) if matched else None)
+        match = read_match(matched, self.matchers, self.log)
+        meta = read_meta(row.table)
+        row.table.close()
+        if where is None or (matched is not None and match is None):
+            return None
+        return SampleOption(row.label, where, match, meta, row.item.key)
+
+    def estimator(self, row: Row) -> EstimatorOption | None:
+        """Read an estimator; its own options are checked where the estimator is known."""
+        method = row.table.get("method")
+        meta = read_meta(row.table)
+        if method is None:
+            row.table.missing("method", f"{row.table.title} has no `method`", f"methods: {', '.join(self.methods)}")
+            return None
+        name = self.log.one_of(method, self.methods, "estimator")
+        options = {k: plain_value(v) for k, v in row.table.rows.items() if k not in row.table.known}
+        return EstimatorOption(row.label, name, options, meta, row.item.key) if name else None
+
+    def _content(self, row: Row, key: str, role: Role, default: Expression | None = None) -> Expression | None:
+        if key not in row.table.rows and default is None:
+            row.table.missing(key, f"{row.table.title} has no `{key}`", f'write {key} = "…" in it')
+        found = row.table.expression(key, role)
+        return found if key in row.table.rows else default
+
+
+def read_meta(table: Table) -> Meta:
+    """Read ``type`` and ``why``, which every option may have."""
+    kind = table.choice("type", TYPES)
+    return Meta(cast("OptionType | None", kind), table.text("why"))

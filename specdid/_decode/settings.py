@@ -1,0 +1,70 @@
+"""[inference], [run] and [figure]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specdid._decode.items import Item
+from specdid._decode.table import Log, Table, as_table
+from specdid._decode.words import BACKENDS, FORMATS, NULLS
+from specdid._study import FigureOptions, Inference, RunOptions
+
+
+def read_inference(item: Item | None, log: Log) -> Inference:
+    """Read [inference]; what is not written has the contract's defaults."""
+    table = _settings(item, log, "[inference]")
+    if table is None:
+        return Inference()
+    default = Inference()
+    alpha = table.number("alpha", "above 0 and below 1: 0.05 gives 95% intervals", lambda a: 0 < a < 1)
+    draws = table.whole("draws", "0 (no test) or more, up to 1,000,000", lambda n: 0 <= n <= 1_000_000)
+    null = table.choices("null", NULLS)
+    found = Inference(
+        default.alpha if alpha is None else alpha,
+        default.draws if draws is None else draws,
+        default.null if null is None else null,
+        table.expression("cluster", "names"),
+        table.expression("assign", "names"),
+        table.expression("level", "names"),
+        table.expression("strata", "names"),
+        True,
+        table.item.key,
+    )
+    table.close()
+    if "permutation" in found.null and "assign" not in table.rows and found.draws:
+        log.add(table.rows["null"].origin, "no_assign", "permutation needs `assign`",
+                'name the columns that assignment consists of: assign = "pilot + batch"')
+    return found
+
+
+def read_run(item: Item | None, log: Log) -> RunOptions:
+    """Read [run]."""
+    default = RunOptions()
+    table = _settings(item, log, "[run]")
+    if table is None:
+        return default
+    jobs = table.whole("jobs", "1 or more, or -1 for all cores", lambda n: n != 0)
+    backend = table.choice("backend", BACKENDS)
+    limit = table.whole("limit", "1 or more", lambda n: n >= 1)
+    address = table.text("address")
+    table.close()
+    return RunOptions(
+        jobs or default.jobs, backend or default.backend, limit or default.limit, address, table.origin("limit")
+    )
+
+
+def read_figure(item: Item | None, dimensions: Sequence[str], log: Log) -> FigureOptions:
+    """Read [figure]."""
+    default = FigureOptions()
+    table = _settings(item, log, "[figure]")
+    if table is None:
+        return default
+    sort = table.choice("sort", ("estimate", "declared", *dimensions))
+    formats = table.choices("formats", FORMATS)
+    width = table.number("width", "above 0 and up to 100 (inches)", lambda w: 0 < w <= 100)
+    table.close()
+    return FigureOptions(sort or default.sort, formats or default.formats, width)
+
+
+def _settings(item: Item | None, log: Log, title: str) -> Table | None:
+    return as_table(item, log, title) if item is not None else None

@@ -1,0 +1,158 @@
+"""The whole file: [study] and every other table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from specdid._decode.analyses import read_analyses
+from specdid._decode.dimensions import DimensionReader
+from specdid._decode.items import Item
+from specdid._decode.options import Options
+from specdid._decode.selectors import read_exclusions, read_preferred
+from specdid._decode.settings import read_figure, read_inference, read_run
+from specdid._decode.table import Log, Table, as_table
+from specdid._decode.variants import read_definitions, read_labels, read_variants
+from specdid._decode.words import DIMENSIONS, STEPS
+from specdid._diagnostics import Document, Origin
+from specdid._study import Study
+
+DEFAULT_SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """The names of the plug-ins that a spec can mention."""
+
+    estimators: Sequence[str]
+    matchers: Sequence[str]
+    analyses: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a spec comes from: its document, and the directory that ``data`` is relative to."""
+
+    document: Document | None
+    directory: Path
+    stem: str
+
+
+def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | None:
+    """Make a study of a spec's values; what is wrong is noted in ``log`` and left out.
+
+    Returns
+    -------
+    None where there is no outcome or no treatment to go on with.
+    """
+    top = Table(root, log, "a spec file")
+    tables = top.rows
+    study = _study_table(top)
+    options = Options(log, shelves.estimators, shelves.matchers)
+    variants = read_variants(top.get("variant"), options)
+    names = (*DIMENSIONS, *(v.name for v in variants))
+    unit, time = study.column("unit"), study.column("time")
+    reader = DimensionReader(tables, study, options, (unit, time))
+    dimensions = reader.read()
+    top.known += [*DIMENSIONS, "vcov", *shelves.analyses]
+    found = Study(
+        document=source.document,
+        stem=source.stem,
+        title=study.text("title") or source.stem,
+        data=_data_path(study.get("data"), source.directory, log),
+        data_origin=study.origin("data"),
+        unit=unit,
+        time=time,
+        step=_step(study.get("step"), log),
+        unit_origin=study.origin("unit"),
+        time_origin=study.origin("time"),
+        seed=_seed(study),
+        missing="common" if study.choice("missing", ("listwise", "common")) == "common" else "listwise",
+        never="empty" if study.choice("never", ("default", "empty")) == "empty" else "default",
+        one_at_a_time=_one_at_a_time(study, names, log),
+        derive=read_definitions(top.get("derive"), log, "derive", "value"),
+        macros=read_definitions(top.get("macros"), log, "macros", "terms"),
+        outcome=dimensions.outcome,
+        treatment=dimensions.treatment,
+        controls=dimensions.controls,
+        fixed_effects=dimensions.fixed_effects,
+        sample=dimensions.sample,
+        weights=dimensions.weights,
+        estimator=dimensions.estimator,
+        variants=variants,
+        vcov=reader.vcov(),
+        exclude=read_exclusions(top.get("exclude"), names, options),
+        preferred=read_preferred(top.get("preferred"), names, options),
+        inference=read_inference(top.get("inference"), log),
+        run=read_run(top.get("run"), log),
+        figure=read_figure(top.get("figure"), names, log),
+        labels=read_labels(top.get("labels"), log),
+        analyses=read_analyses(tables, shelves.analyses, log),
+    )
+    study.close()
+    top.close()
+    return found if found.outcome and found.treatment else None
+
+
+def _study_table(top: Table) -> Table:
+    item = top.get("study")
+    table = as_table(item, top.log, "[study]", "write [study] and below it title, data, unit and time") if item else None
+    if item is None:
+        help_ = 'begin with [study] and below it data = "file.csv", unit and time'
+        top.log.add(top.item.key, "missing_study", "there is no [study] table", help_)
+    return table or Table(Item({}, top.item.origin, item.key if item else top.item.key), top.log, "[study]")
+
+
+def _data_path(item: Item | None, directory: Path, log: Log) -> Path | None:
+    """Give the data file's path; only a path of this machine's files is one."""
+    text = log.text(item, 'name a file: "panel.csv"')
+    if item is None or text is None:
+        return None
+    wrong = None
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text):
+        wrong = ("a URL is not read", "download the file, so that the study can be repeated, and name it here")
+    elif text.startswith("~"):
+        wrong = ("`~` is not replaced in `data`", "write the path in full, or relative to this file")
+    elif not text.isprintable():
+        wrong = ("a path cannot hold control characters", 'in "…" TOML reads `\\t` as a tab: write \'…\' or `/`')
+    elif "|" in text or "*" in text or "?" in text:
+        wrong = ("`data` names one file: pipes and patterns are not read", None)
+    if wrong:
+        log.add(item.origin, "bad_path", *wrong)
+        return None
+    return directory / text
+
+
+def _step(item: Item | None, log: Log) -> str | None:
+    """Give the step of time: a name, or a number such as 5 for every fifth period."""
+    if item is None:
+        return None
+    if isinstance(item.value, int | float) and not isinstance(item.value, bool):
+        if item.value > 0:
+            return str(item.value)
+        log.add(item.origin, "out_of_range", "`step` must be above 0")
+        return None
+    text = log.text(item)
+    if text is not None and re.fullmatch(r"\d+(\.\d+)?", text) and float(text) > 0:
+        return text
+    return log.one_of(item, STEPS, "step") if text is not None else None
+
+
+def _seed(study: Table) -> int:
+    seed = study.whole("seed", "0 or more", lambda n: n >= 0)
+    return DEFAULT_SEED if seed is None else seed
+
+
+def _one_at_a_time(study: Table, names: Sequence[str], log: Log) -> tuple[tuple[str, Origin], ...]:
+    found: dict[str, Origin] = {}
+    for item in study.list_of("one_at_a_time") or ():
+        name = log.one_of(item, names, "dimension")
+        if name is not None and name in found:
+            log.add(item.origin, "repeated", f"`{name}` is named twice", "take one away")
+        elif name is not None:
+            found[name] = item.origin
+    return tuple(found.items())
+
+

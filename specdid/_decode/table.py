@@ -1,0 +1,237 @@
+"""Reading a table key by key, with every fault gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from specdid import language
+from specdid._decode.items import Item, finite
+from specdid._diagnostics import Fault, Origin, Severity, Span, did_you_mean, fault_at
+from specdid._study import Expression
+from specdid.language import LanguageError, Problem
+from specdid.language.tree import Name, Node
+
+Role = Literal["outcome", "terms", "effects", "condition", "value", "names", "formula"]
+
+NOTHING = {"outcome": None, "terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "value": '"1"'}
+"""Role -> how "nothing" is written."""
+
+LONGEST_LABEL = 200
+
+
+class Log:
+    """The faults of one spec, in the order they are met."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def add(  # noqa: PLR0913
+        self, origin: Origin, code: str, message: str, help: str | None = None,  # noqa: A002
+        span: Span | None = None, severity: Severity = "error", notes: tuple[str, ...] = (),
+    ) -> None:
+        """Note a fault at ``origin``."""
+        self.faults.append(fault_at(origin, span, code, message, help, severity, notes=notes))
+
+    def wrong_type(self, item: Item, wanted: str, help: str | None = None) -> None:  # noqa: A002
+        """Say that a value is of another kind than ``wanted``."""
+        self.add(item.origin, "wrong_type", f"expected {wanted}, found {item.kind()}", help)
+
+    def problems(self, problems: Sequence[Problem], origin: Origin) -> None:
+        """Locate what the language says of a text of the spec."""
+        for problem in problems:
+            self.add(origin, problem.code, problem.message, problem.help, problem.span)
+
+    def text(self, item: Item | None, help: str | None = None) -> str | None:  # noqa: A002
+        """Give a text that is not empty."""
+        if item is None:
+            return None
+        if not isinstance(item.value, str):
+            self.wrong_type(item, "text", self.as_text(item) or help)
+            return None
+        if not item.value.strip():
+            self.add(item.origin, "empty_text", "this text is empty", help)
+            return None
+        return item.value
+
+    def as_text(self, item: Item) -> str | None:
+        """Give the help for a number that stands where text belongs."""
+        number = isinstance(item.value, int | float) and not isinstance(item.value, bool)
+        return f'write "{item.value}"' if number else None
+
+    def one_of(self, item: Item, choices: Sequence[str], what: str) -> str | None:
+        """Give a text that is one of ``choices``; ``what`` names them."""
+        text = self.text(item)
+        if text is None or text in choices:
+            return text
+        listed = f"there are {', '.join(choices)}"
+        near = did_you_mean(text, choices)
+        notes = (listed,) if near else ()
+        self.add(item.origin, f"no_{what}", f"no {what} `{text}`", near or listed, notes=notes)
+        return None
+
+    def label(self, item: Item) -> str:
+        """Give the key of ``item`` as a label, noting what a label cannot be."""
+        label = item.key.path[-1]
+        if not label.strip():
+            self.add(item.key, "bad_label", "a label cannot be empty", "name the option in a few words")
+        elif not label.isprintable():
+            self.add(item.key, "bad_label", "a label cannot hold line breaks or control characters")
+        elif len(label) > LONGEST_LABEL:
+            self.add(item.key, "bad_label", f"a label has at most {LONGEST_LABEL} characters")
+        return label
+
+    def expression(self, item: Item | None, role: Role) -> Expression | None:
+        """Parse and check a text of the formula language; None where it is absent or wrong."""
+        nothing = NOTHING.get(role)
+        text = self.text(item, f"write {nothing} for none" if nothing else None)
+        if item is None or text is None:
+            return None
+        try:
+            tree = language.parse(text)
+        except LanguageError as error:
+            self.problems(error.problems, item.origin)
+            return None
+        found = language.check(tree, role)
+        self.problems(found, item.origin)
+        return None if found else Expression(text, tree, item.origin)
+
+    def column(self, item: Item | None) -> str | None:
+        """Give the one column that a text names."""
+        found = self.expression(item, "names")
+        if found is None:
+            return None
+        if isinstance(found.tree, Name):
+            return found.tree.name
+        self.add(found.origin, "not_a_column", "expected the name of one column")
+        return None
+
+
+class Table:
+    """A table being read: every key asked for is a known one, `close` reports the others."""
+
+    def __init__(self, item: Item, log: Log, title: str) -> None:
+        self.item, self.log, self.title = item, log, title
+        self.known: list[str] = []
+        self.rows: dict[str, Item] = item.value if isinstance(item.value, dict) else {}
+
+    def get(self, key: str) -> Item | None:
+        """Give the item of ``key``, which counts as known from here on."""
+        self.known.append(key)
+        return self.rows.get(key)
+
+    def text(self, key: str) -> str | None:
+        """Give the text of ``key``."""
+        return self.log.text(self.get(key))
+
+    def column(self, key: str) -> str | None:
+        """Give the column that ``key`` names."""
+        return self.log.column(self.get(key))
+
+    def expression(self, key: str, role: Role) -> Expression | None:
+        """Give the expression of ``key``."""
+        return self.log.expression(self.get(key), role)
+
+    def origin(self, key: str) -> Origin | None:
+        """Give where the value of ``key`` stands."""
+        return self.rows[key].origin if key in self.rows else None
+
+    def flag(self, key: str) -> bool | None:
+        """Give a boolean."""
+        item = self.get(key)
+        if item is None or isinstance(item.value, bool):
+            return item.value if item else None  # type: ignore[return-value]
+        self.log.wrong_type(item, "true or false")
+        return None
+
+    def whole(self, key: str, rule: str, holds: Callable[[int], bool]) -> int | None:
+        """Give a whole number for which ``holds``; ``rule`` says it in words."""
+        item = self.get(key)
+        if item is None:
+            return None
+        if not isinstance(item.value, int) or isinstance(item.value, bool):
+            self.log.wrong_type(item, "a whole number")
+            return None
+        return self._within(item, item.value, rule, holds)
+
+    def number(self, key: str, rule: str, holds: Callable[[float], bool]) -> float | None:
+        """Give a finite number for which ``holds``."""
+        item = self.get(key)
+        if item is None:
+            return None
+        if not finite(item.value):
+            self.log.wrong_type(item, "a number")
+            return None
+        return self._within(item, float(item.value), rule, holds)  # type: ignore[arg-type]
+
+    def _within(self, item: Item, value: Any, rule: str, holds: Callable[[Any], bool]) -> Any:
+        if abs(value) < 2**62 and holds(value):
+            return value
+        self.log.add(item.origin, "out_of_range", f"`{item.key.path[-1]}` must be {rule}")
+        return None
+
+    def choice(self, key: str, choices: Sequence[str]) -> str | None:
+        """Give a text that is one of ``choices``."""
+        item = self.get(key)
+        return self.log.one_of(item, choices, key) if item else None
+
+    def choices(self, key: str, choices: Sequence[str]) -> tuple[str, ...] | None:
+        """Give a list of texts, each one of ``choices``; one that is repeated counts once."""
+        items = self.list_of(key)
+        if items is None:
+            return None
+        chosen = [self.log.one_of(item, choices, key) for item in items]
+        return tuple(dict.fromkeys(c for c in chosen if c is not None))
+
+    def list_of(self, key: str) -> tuple[Item, ...] | None:
+        """Give the items of a list; one value alone counts as a list of one."""
+        item = self.get(key)
+        if item is None:
+            return None
+        return item.value if isinstance(item.value, tuple) else (item,)
+
+    def table(self, key: str, title: str = "") -> Table | None:
+        """Give the table under ``key``."""
+        item = self.get(key)
+        return as_table(item, self.log, title or f"`{key}`") if item else None
+
+    def missing(self, key: str, message: str, help: str) -> None:  # noqa: A002
+        """Say that a key is missing from this table."""
+        self.log.add(self.item.key, f"missing_{key}", message, help)
+
+    def close(self) -> None:
+        """Report the keys nobody asked for."""
+        for key, item in self.rows.items():
+            if key not in self.known:
+                allowed = f"{self.title} takes {', '.join(dict.fromkeys(self.known))}"
+                near = did_you_mean(key, self.known)
+                notes = (allowed,) if near else ()
+                self.log.add(item.key, "unknown_key", f"unknown key `{key}` in {self.title}", near or allowed,
+                             notes=notes)
+
+
+def fixed(text: str, origin: Origin) -> Expression:
+    """Give the expression of a default; its origin is that of what it is a default for."""
+    return Expression(text, language.parse(text), origin)
+
+
+def part_of(text: str, node: Node, origin: Origin) -> Expression:
+    """Give the part of an expression that ``node`` is, with its own text where it stands alone."""
+    start, stop = node.span.start, node.span.stop
+    offsets = origin.offsets[start : stop + 1]
+    try:
+        tree = language.parse(text[start:stop])
+    except LanguageError:
+        tree = None
+    if tree is None or tree != node:
+        return Expression(text, node, origin)
+    return Expression(text[start:stop], tree, replace(origin, offsets=offsets))
+
+
+def as_table(item: Item, log: Log, title: str, help: str | None = None) -> Table | None:  # noqa: A002
+    """Read ``item`` as a table, or say that it is none."""
+    if isinstance(item.value, dict):
+        return Table(item, log, title)
+    log.wrong_type(item, "a table", help)
+    return None
