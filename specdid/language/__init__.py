@@ -5,16 +5,19 @@ may hold (`check`), expanded into alternatives (`expand`, `expand_terms`), read 
 effects (`terms`, `effects`), tied to columns (`bind`) and written back (`write`).
 """
 
+from specdid.language.check import Role, check
 from specdid.language.effects import Effect, effects
 from specdid.language.expansion import expand, expansion_size
 from specdid.language.functions import FUNCTIONS, Function, argument
 from specdid.language.grammar import parse
+from specdid.language.hints import column_help
 from specdid.language.parts import FormulaParts, formula_parts
 from specdid.language.problems import LanguageError, Problem, closest
 from specdid.language.references import macros_in, referenced
 from specdid.language.scope import Bound, Definition, Scope, bind, write_out
 from specdid.language.terms import Term, Terms, terms
 from specdid.language.termsets import TermSets, expand_terms, join_term_sets
+from specdid.language.tree import Name
 from specdid.language.write import write, write_name, write_number
 
 __all__ = [
@@ -25,14 +28,18 @@ __all__ = [
     "FormulaParts",
     "Function",
     "LanguageError",
+    "Name",
     "Problem",
+    "Role",
     "Scope",
     "Term",
     "TermSets",
     "Terms",
     "argument",
     "bind",
+    "check",
     "closest",
+    "column_help",
     "effects",
     "expand",
     "expand_terms",

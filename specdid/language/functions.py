@@ -7,9 +7,7 @@ from typing import Literal
 
 from specdid.language.tree import Argument, Call, Constant, Node, Number
 
-Kind = Literal[
-    "value", "condition", "constants", "text", "base", "degree", "lag", "tail", "logical", "terms", "name"
-]
+Kind = Literal["value", "condition", "constants", "text", "base", "degree", "lag", "tail", "logical", "terms"]
 Where = Literal["value", "terms", "list", "columns", "stepwise"]
 
 

@@ -1,0 +1,116 @@
+"""Arguments that must be constants, and the constants that each kind accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from specdid.language.functions import Kind
+from specdid.language.patterns import pattern_problem
+from specdid.language.problems import Problem
+from specdid.language.resolve import lag_values
+from specdid.language.tree import Binary, Call, Constant, Node, Number, Text, Unary
+from specdid.language.write import write
+
+MAX_EXPONENT = 10
+MAX_LAG = 100
+MAX_RANGE = 10_000
+
+
+def number_value(node: Node) -> float | None:
+    """Return the number that ``2`` or ``-2`` is, else None."""
+    if isinstance(node, Unary) and node.operator in ("+", "-"):
+        inner = number_value(node.operand)
+        return None if inner is None else -inner if node.operator == "-" else inner
+    return node.value if isinstance(node, Number) else None
+
+
+def exponent_problem(node: Node, whole: bool) -> Problem | None:
+    """Return what is wrong with an exponent: it is a constant, at most 10."""
+    value = number_value(node)
+    if value is None:
+        help = "powers are constant, as in `x^2`; write `exp(a * log(x))` for others"
+        return Problem("exponent", "the exponent is not a constant", node.span, help)
+    if abs(value) > MAX_EXPONENT:
+        return Problem("exponent", f"the exponent is above {MAX_EXPONENT}", node.span)
+    if whole and value not in range(1, MAX_EXPONENT + 1):
+        help = "`(a + b)^2` has all terms and their products up to the second degree"
+        return Problem("exponent", "the exponent is not 1, 2, … or 10", node.span, help)
+    return None
+
+
+def constant_problem(node: Node, kind: Kind) -> Problem | None:
+    """Return what is wrong with an argument that has to be a constant of some kind."""
+    return _KINDS[kind](node)
+
+
+def _constants(node: Node) -> Problem | None:
+    """Accept numbers, texts and TRUE, ranges of whole numbers, and ``c()`` of these."""
+    if isinstance(node, Call) and node.function == "c":
+        values = [a.value for a in node.arguments]
+        named = next((a for a in node.arguments if a.name is not None or a.value is None), None)
+        if named is not None:
+            return Problem("arguments", "`c()` takes values alone", named.span, "write `c(1, 2)`")
+        found = (_constants(value) for value in values if value is not None)
+        return next((problem for problem in found if problem), None)
+    if isinstance(node, Binary) and node.operator == ":":
+        return _range(node)
+    if number_value(node) is None and not isinstance(node, Text | Constant):
+        help = "columns cannot stand in a list of values" if not isinstance(node, Call) else None
+        return Problem("not_constant", f"`{write(node)}` is not a constant", node.span, help)
+    return None
+
+
+def _range(node: Binary) -> Problem | None:
+    ends = [number_value(node.left), number_value(node.right)]
+    whole = [end for end in ends if end is not None and end == int(end)]
+    if len(whole) < 2:
+        help = "a range has two whole numbers, as in `2008:2016`"
+        return Problem("range", f"`{write(node)}` is not a range", node.span, help)
+    if abs(whole[1] - whole[0]) > MAX_RANGE:
+        return Problem(
+            "range", f"the range has more than {MAX_RANGE:,} values", node.span, "compare with `<=`"
+        )
+    return None
+
+
+def _text(node: Node) -> Problem | None:
+    if not isinstance(node, Text):
+        help = 'write it in quotes, as in `regex("^ind")`'
+        return Problem("argument_value", f"`{write(node)}` is not a text", node.span, help)
+    return pattern_problem(node)
+
+
+def _lag(node: Node) -> Problem | None:
+    lags = lag_values(node)
+    if not lags:
+        return Problem("argument_value", f"`{write(node)}` is not a whole number of periods", node.span)
+    if max(map(abs, lags)) > MAX_LAG:
+        return Problem("argument_value", f"the lag is above {MAX_LAG} periods", node.span)
+    return None
+
+
+def _logical(node: Node) -> Problem | None:
+    if isinstance(node, Constant) and node.value is not None:
+        return None
+    return Problem("argument_value", f"`{write(node)}` is not TRUE or FALSE", node.span)
+
+
+def _numeric(rule: Callable[[float], bool], words: str) -> Callable[[Node], Problem | None]:
+    def problem(node: Node) -> Problem | None:
+        value = number_value(node)
+        if value is not None and rule(value):
+            return None
+        return Problem("argument_value", f"`{write(node)}` is not {words}", node.span)
+
+    return problem
+
+
+_KINDS: dict[Kind, Callable[[Node], Problem | None]] = {
+    "constants": _constants,
+    "text": _text,
+    "lag": _lag,
+    "logical": _logical,
+    "tail": _numeric(lambda p: 0 <= p < 0.5, "a share per tail, from 0 to below 0.5"),
+    "base": _numeric(lambda b: b > 0 and b != 1, "a positive constant other than 1"),
+    "degree": _numeric(lambda d: d in range(1, 11), "a whole number from 1 to 10"),
+}

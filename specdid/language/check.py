@@ -1,0 +1,221 @@
+"""The allow-list: what an expression may hold in its role. What is not listed is a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from specdid.language.arguments import exponent_problem
+from specdid.language.effects import read_effect
+from specdid.language.functions import FUNCTIONS, STEPWISE
+from specdid.language.parts import OUTCOME_LISTS, formula_parts, outcomes
+from specdid.language.problems import LanguageError, Problem
+from specdid.language.terms import is_algebra, power
+from specdid.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Macro,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+    chain,
+    walk,
+)
+from specdid.language.values import ValueChecker, shown
+
+Role = Literal["outcome", "terms", "effects", "condition", "value", "names", "formula"]
+
+
+def check(node: Node, role: Role) -> tuple[Problem, ...]:
+    """Check an expression against what its role allows, before anything is evaluated.
+
+    Parameters
+    ----------
+    node : Node
+        A tree from `parse`.
+    role : str
+        "outcome" (one expression, or several in ``c()`` or ``sw()``), "terms", "effects",
+        "condition", "value" (any expression of columns), "names" (columns joined by
+        ``+``) or "formula" (two or three parts).
+
+    Returns
+    -------
+    tuple of Problem
+        Everything that is wrong, in order of place; empty where the expression is fine.
+    """
+    checker = _Checker()
+    checker.role(node, role)
+    return tuple(sorted(checker.problems, key=lambda problem: problem.span.start))
+
+
+class _Checker(ValueChecker):
+    """Checks roles, terms and effects; ``among_effects`` tells what stepwise arguments are."""
+
+    among_effects = False
+
+    def role(self, node: Node, role: Role) -> None:
+        """Check a whole expression."""
+        rules: dict[Role, Callable[[Node], None]] = {
+            "outcome": self.outcome,
+            "terms": self.terms,
+            "effects": self.effects,
+            "condition": self.condition,
+            "value": self.value,
+            "names": self.names,
+            "formula": self.formula,
+        }
+        rules[role](node)
+
+    def formula(self, node: Node) -> None:
+        try:
+            parts = formula_parts(node)
+        except LanguageError as error:
+            self.problems += error.problems
+            return
+        left = node.left if isinstance(node, Binary) else node
+        self.outcome(left)
+        self.terms(parts.right)
+        if parts.effects is not None:
+            self.effects(parts.effects)
+
+    def outcome(self, node: Node) -> None:
+        if isinstance(node, Call) and node.function in OUTCOME_LISTS:
+            if not self.only_places(node):
+                self.note("arguments", f"`{node.function}()` lists no outcome", node)
+            if any(a.value is None for a in node.arguments):
+                self.note("arguments", "an outcome cannot be empty", node)
+            for value in (a.value for a in node.arguments if a.value is not None):
+                self.value(value)
+        else:
+            for one in outcomes(node):
+                self.value(one)
+
+    def names(self, node: Node) -> None:
+        for part in chain(node, "+"):
+            if not isinstance(part, Name):
+                help = "name columns, joined by `+`; what has to be computed goes into [derive]"
+                self.note("not_a_name", f"`{shown(part)}` is not a column's name", part, help)
+
+    # Terms and effects
+
+    def terms(self, node: Node) -> None:
+        if isinstance(node, Binary) and node.operator == "|":
+            help = "fixed effects stand in [fixed_effects]; as a condition, write `I(a | b)`"
+            self.note("operator", "`|` has no meaning among terms", node, help)
+            return
+        while isinstance(node, Binary) and node.operator in ("+", "-"):
+            self.summand(node.right, node.operator)
+            node = node.left
+        self.summand(node, "+")
+
+    def summand(self, node: Node, sign: str) -> None:
+        if isinstance(node, Number):
+            if node.value not in (0, 1):
+                help = "a multiple of a column is `I(2 * x)`"
+                self.note("not_a_term", "a number is not a term", node, help)
+        elif sign == "-" and any(isinstance(n, Call) and n.function in STEPWISE for n in walk(node)):
+            self.note("stepwise", "alternatives cannot be subtracted", node)
+        else:
+            self.term(node, stepwise=True)
+
+    def term(self, node: Node, stepwise: bool) -> None:
+        match node:
+            case Number() | Text() | Constant():
+                help = "a multiple of a column is `I(2 * x)`" if isinstance(node, Number) else None
+                self.note("not_a_term", f"`{shown(node)}` is not a term", node, help)
+            case Call():
+                self.term_call(node, stepwise)
+            case Binary(operator="^") if is_algebra(node):
+                self.power(node, stepwise)
+            case Binary(operator="+" | "-") | Unary(operator="+" | "-"):
+                self.sum_inside(node, stepwise)
+            case Binary() if is_algebra(node):
+                self.term(node.left, stepwise)
+                self.term(node.right, stepwise)
+            case Macro() | Name():
+                pass
+            case Binary(operator="[" | "[["):
+                help = "a slope by unit is a fixed effect, as in `city_id[year]`"
+                self.note("operator", "slopes stand among the fixed effects", node, help)
+            case _:
+                self.value(node)
+
+    def sum_inside(self, node: Binary | Unary, stepwise: bool) -> None:
+        sides = [node.operand] if isinstance(node, Unary) else [node.left, node.right]
+        for side in sides:
+            if not isinstance(side, Number) or side.value not in (0, 1):
+                self.term(side, stepwise)
+
+    def power(self, node: Binary, stepwise: bool) -> None:
+        if power(node) is not None:
+            self.value(node)
+            return
+        self.term(node.left, stepwise)
+        if problem := exponent_problem(node.right, whole=True):
+            self.problems.append(problem)
+
+    def term_call(self, call: Call, stepwise: bool) -> None:
+        function = self.known(call)
+        if function is None:
+            return
+        if function.where == "stepwise":
+            self.stepwise(call, stepwise)
+        elif call.function == "each":
+            help = '`each()` stands in a stepwise operator, as in `mvsw(each("^ind"))`; else write `regex()`'
+            self.note("stepwise", "`each()` separates arguments, and there is no operator here", call, help)
+        elif function.where == "list":
+            self.note("not_a_term", "`c()` lists values, not terms", call, "join terms by `+`")
+        else:
+            self.arguments(call, function)
+
+    def stepwise(self, call: Call, allowed: bool) -> None:
+        if not allowed:
+            help = "write one operator with all arguments, as in `sw(a, b, c)`"
+            self.note("stepwise", f"`{call.function}()` cannot stand in another operator", call, help)
+            return
+        if not self.only_places(call):
+            self.note("arguments", f"`{call.function}()` has no arguments", call)
+        for value in (a.value for a in call.arguments if a.value is not None):
+            self.stepwise_argument(value)
+
+    def stepwise_argument(self, value: Node) -> None:
+        function = FUNCTIONS.get(value.function) if isinstance(value, Call) else None
+        if isinstance(value, Call) and function is not None and value.function == "each":
+            self.arguments(value, function)
+            return
+        for part in chain(value, "+"):
+            if not (isinstance(part, Number) and part.value in (0, 1)):
+                self.effect_or_term(part)
+
+    def effect_or_term(self, part: Node) -> None:
+        if self.among_effects:
+            self.effect(part, stepwise=False)
+        else:
+            self.term(part, stepwise=False)
+
+    def effects(self, node: Node) -> None:
+        self.among_effects = True
+        for part in chain(node, "+"):
+            self.effect(part, stepwise=True)
+        self.among_effects = False
+
+    def effect(self, node: Node, stepwise: bool) -> None:
+        if isinstance(node, Macro) or (isinstance(node, Number) and node.value in (0, 1)):
+            return
+        if isinstance(node, Call):
+            function = self.known(node)
+            if function is None:
+                return
+            if function.where in ("stepwise", "columns"):
+                self.term_call(node, stepwise)
+                return
+        try:
+            effect = read_effect(node)
+        except LanguageError as error:
+            self.problems += error.problems
+            return
+        for part in (*effect.factors, *effect.slopes):
+            self.value(part)
