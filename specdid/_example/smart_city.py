@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from specdid._example.dirt import add_dirt
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Panel = dict[str, NDArray[Any]]
 
 # Chosen among the first 300 seeds as an example that teaches: estimates near their averages over seeds,
 # pre-trends that fail (p = .02) and no longer do with zone-by-year effects (p = .75).
@@ -65,7 +67,7 @@ class _Cities:
     pop: Floats
 
 
-def make_panel(seed: int = SEED, *, effect: bool = True, dirt: bool = True) -> dict[str, NDArray[np.generic]]:
+def make_panel(seed: int = SEED, *, effect: bool = True, dirt: bool = True) -> Panel:
     """Draw the synthetic panel.
 
     The random numbers do not depend on the switches: two panels of one seed differ by the effect
@@ -108,7 +110,7 @@ def make_panel(seed: int = SEED, *, effect: bool = True, dirt: bool = True) -> d
     return _assemble(cities, dirty if dirt else columns, _draw_policies(rng, cities.batch))
 
 
-def write_csv(path: Path, panel: dict[str, NDArray[np.generic]]) -> None:
+def write_csv(path: Path, panel: Panel) -> None:
     """Write a panel as CSV, missing cells empty, whole numbers without a decimal point."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -116,11 +118,12 @@ def write_csv(path: Path, panel: dict[str, NDArray[np.generic]]) -> None:
         writer.writerows(zip(*(_cells(column) for column in panel.values()), strict=True))
 
 
-def _cells(column: NDArray[np.generic]) -> list[object]:
+def _cells(column: NDArray[Any]) -> list[object]:
+    values: list[Any] = column.tolist()
     if column.dtype.kind != "f":
-        return column.tolist()
-    whole = bool(np.all(np.isnan(column) | (column == np.round(column))))
-    return ["" if value != value else int(value) if whole else value for value in column.tolist()]
+        return values
+    whole = all(value != value or value.is_integer() for value in values)
+    return ["" if value != value else int(value) if whole else value for value in values]
 
 
 def _draw_cities(rng: np.random.Generator) -> _Cities:
@@ -151,7 +154,8 @@ def _draw_cities(rng: np.random.Generator) -> _Cities:
 
 def _normal_quantiles(n: int) -> Floats:
     """Return the expected order statistics of a standard normal sample, simulated (scipy is slow to load)."""
-    return np.sort(np.random.default_rng(0).normal(size=(400, n)), axis=1).mean(axis=0)
+    samples: Floats = np.sort(np.random.default_rng(0).normal(size=(400, n)), axis=1)
+    return np.asarray(samples.mean(axis=0))
 
 
 def _draw_economy(rng: np.random.Generator, cities: _Cities) -> dict[str, Floats]:
@@ -199,12 +203,13 @@ def _shock(rng: np.random.Generator, province: NDArray[np.str_], rho: float) -> 
     labels, place = np.unique(province, return_inverse=True)
     common = _ar1(rng, len(labels), rho, 8)
     own = _ar1(rng, len(province), rho, 3)
-    return np.sqrt(0.28) * common[place] + np.sqrt(0.72) * own
+    shock: Floats = np.sqrt(0.28) * common[place] + np.sqrt(0.72) * own
+    return shock
 
 
 def _ar1(rng: np.random.Generator, n: int, rho: float, df: int) -> Floats:
     """Stationary AR(1) of unit variance with Student-t innovations, shape (n, 13)."""
-    steps = np.clip(rng.standard_t(df, size=(n, len(YEARS))), -8, 8) * np.sqrt((df - 2) / df)
+    steps: Floats = np.clip(rng.standard_t(df, size=(n, len(YEARS))), -8, 8) * np.sqrt((df - 2) / df)
     out = np.empty_like(steps)
     out[:, 0] = steps[:, 0]
     for t in range(1, len(YEARS)):
@@ -237,9 +242,7 @@ def _phase_in(order: Ints, starts: dict[int, float]) -> Ints:
     return on
 
 
-def _assemble(
-    cities: _Cities, economy: dict[str, Floats], policies: dict[str, Ints]
-) -> dict[str, NDArray[np.generic]]:
+def _assemble(cities: _Cities, economy: dict[str, Floats], policies: dict[str, Ints]) -> Panel:
     n, periods = len(cities.batch), len(YEARS)
     fixed = {
         "municipality": cities.municipality,

@@ -1,5 +1,4 @@
 import pytest
-
 from specdid._example import write_starter
 
 
