@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid._records.columns import NUMBERS
 from specdid._records.fits import Code, Fits, Floats, Ints
 from specdid._records.messages import VCOV_NOTES, failure_message

@@ -88,6 +88,7 @@ class Curve:
         if "table" not in self._cache:
             import pandas as pd
             import pyarrow as pa
+
             from specdid._records.write import arrow_table
 
             nullable = {pa.int64(): pd.Int64Dtype()}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from specdid._diagnostics import Fault, SpecError
 from specdid._records.blocks import STATUS_WORDS
 from specdid._records.columns import NUMBERS

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid._records.blocks import Encoder, hexadecimal
 from specdid._records.results import Planned, Results
 

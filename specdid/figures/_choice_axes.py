@@ -36,7 +36,7 @@ def draw_choices(axes: Axes, panel: Panel, band: Band, row: float, width: float)
             axes.hlines(middle, 0, len(panel), color=HAIR, linewidth=0.5, zorder=1)
             _marks(axes, panel, found, middle, row, width)
         else:
-            _tiles(axes, found, line, row, width)
+            _tiles(axes, panel, found, line, row, width)
         _preferred(axes, panel, found, middle, row, width)
 
 
@@ -53,18 +53,18 @@ def _marks(axes: Axes, panel: Panel, row: Row, middle: float, height: float, wid
     axes.vlines(at + 0.5, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
 
 
-def _tiles(axes: Axes, row: Row, line: Line, height: float, width: float) -> None:
+def _tiles(axes: Axes, panel: Panel, row: Row, line: Line, height: float, width: float) -> None:
     from matplotlib.collections import PolyCollection
 
-    bins = max(1, min(len(row.chosen) // _NEIGHBOURS, int(width / _TILE)))
-    edges = np.linspace(0, len(row.chosen), bins + 1)
-    gap = 0.35 * len(row.chosen) / width
     top, bottom = line.top + 0.10 * height, line.top + 0.90 * height
-    corners = [
-        ((left, top), (right - gap, top), (right - gap, bottom), (left, bottom))
-        for left, right in pairwise(edges)
-    ]
-    colours = [blend(INK, 0.04 + 0.74 * share) for share in shares(row.chosen, bins)]
+    gap = 0.35 * len(panel) / width
+    corners, colours = [], []
+    for start, stop in panel.pieces:
+        n = stop - start
+        bins = max(1, min(n // _NEIGHBOURS, int(width * n / len(panel) / _TILE)))
+        for left, right in pairwise(np.linspace(start, stop, bins + 1)):
+            corners.append(((left, top), (right - gap, top), (right - gap, bottom), (left, bottom)))
+        colours += [blend(INK, 0.04 + 0.74 * share) for share in shares(row.chosen[start:stop], bins)]
     axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, zorder=2))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from specdid._records.numerals import decimals_for
 from specdid.figures._curve_data import POINTS, Flags, Floats, Panel
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import (
@@ -48,14 +49,14 @@ class Drawn:
 def thin(panel: Panel, chosen: Flags) -> Drawn:
     """Give the chosen specifications' places and numbers, thinned to at most THIN."""
     at = np.flatnonzero(chosen)
-    x = at + 0.5
+    x = np.asarray(at + 0.5, dtype=np.float64)
     ends = (panel.low95[at], panel.high95[at], panel.low90[at], panel.high90[at])
     significant = panel.significant[at].astype(np.float64)
     if len(at) <= THIN:
         return Drawn(x, panel.estimate[at], ends, significant)
     runs = np.array_split(np.arange(len(at)), THIN)
 
-    def middle(values: Floats) -> Floats:
+    def middle(values: NDArray[Any]) -> Floats:
         return np.asarray([_median(values[run]) for run in runs])
 
     low95, high95, low90, high90 = (middle(end) for end in ends)
@@ -92,7 +93,7 @@ def shade(panel: Panel, series: int, significant: float) -> Any:
     """Give the colour of a point: greys for one series, a hue and its tint for several."""
     if len(panel.series) == 1:
         return blend(INK, 0.36 + 0.64 * significant)
-    return blend(SERIES[series % len(SERIES)], 0.42 + 0.58 * significant)
+    return blend(SERIES[series % len(SERIES)], 0.5 + 0.5 * significant)
 
 
 def few(panel: Panel, width: float) -> bool:
@@ -125,25 +126,22 @@ def _bars(axes: Axes, panel: Panel, slot: float) -> None:
         drawn = thin(panel, panel.which == k)
         colours = [shade(panel, k, s) for s in drawn.significant]
         low95, high95, low90, high90 = drawn.ends
-        looks = {"colors": colours, "alpha": 0.5}
-        axes.vlines(drawn.x, low95, high95, linewidth=min(0.8, 0.3 * slot), zorder=3, **looks)
-        axes.vlines(drawn.x, low90, high90, linewidth=min(1.8, 0.5 * slot), zorder=4, **looks)
-        size = min(3.8, max(1.8, 0.75 * slot)) ** 2
-        axes.scatter(
-            drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=MARKERS[k % len(MARKERS)], zorder=5
-        )  # fmt: skip
+        marker, size = MARKERS[k % len(MARKERS)], min(3.8, max(1.8, 0.75 * slot)) ** 2
+        for low, high, thick in ((low95, high95, min(0.8, 0.3 * slot)), (low90, high90, min(1.8, 0.5 * slot))):
+            axes.vlines(drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
+        axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=marker, zorder=5)
 
 
 def _ribbons(axes: Axes, panel: Panel, slot: float) -> None:
     """Draw ribbons piece by piece, in a series' colour where it has the piece to itself."""
     several = len(panel.series) > 1
     places = np.arange(len(panel))
-    for start, stop in pairwise((0, *panel.breaks, len(panel))):
+    for start, stop in panel.pieces:
         drawn = thin(panel, (places >= start) & (places < stop))
         low95, high95, low90, high90 = drawn.ends
         own = np.unique(panel.which[start:stop])
         colour = SERIES[own[0] % len(SERIES)] if several and len(own) == 1 else None
-        outer, inner = (blend(colour, 0.18), blend(colour, 0.36)) if colour else (BAND95, BAND90)
+        outer, inner = (blend(colour, 0.12), blend(colour, 0.24)) if colour else (BAND95, BAND90)
         axes.fill_between(drawn.x, low95, high95, color=outer, linewidth=0, zorder=1)
         axes.fill_between(drawn.x, low90, high90, color=inner, linewidth=0, zorder=1.1)
         for k in own.tolist():
@@ -175,7 +173,7 @@ def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
 def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
     """Write the rank clear of the intervals: above or below them, where there is more room."""
     assert panel.preferred is not None
-    words = f"preferred: {fixed(panel.preferred.estimate, decimals_of(panel))}, {panel.preferred.words}"
+    words = f"preferred: {fixed(panel.preferred.estimate, decimals_for(panel.estimate))}, {panel.preferred.words}"
     at, n, half = panel.preferred.place, len(panel), 0.5 * fonts.width(words, TEXT) / slot
     middle = float(np.clip(at + 0.5, min(half, n / 2), max(n - half, n / 2)))
     near = slice(max(0, int(middle - half) - 1), int(middle + half) + 2)
@@ -209,7 +207,7 @@ def _numbers(axes: Axes, bottom: float, top: float) -> None:
     """Put round numbers at the vertical axis, all with the decimals that their step needs."""
     from matplotlib.ticker import MaxNLocator
 
-    ticks = MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top)
+    ticks = np.asarray(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top))
     ticks = ticks[(ticks >= bottom) & (ticks <= top)]
     step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
     decimals = next((d for d in range(8) if abs(step * 10**d - round(step * 10**d)) < 1e-6 * step * 10**d), 8)
@@ -227,12 +225,6 @@ def style_axis(axes: Axes, fonts: Fonts) -> None:
     axes.tick_params(axis="y", labelfontfamily=list(fonts.families))
     axes.grid(axis="y", color=HAIR, linewidth=0.5, zorder=0)
     axes.set_axisbelow(True)
-
-
-def decimals_of(panel: Panel) -> int:
-    """Give the decimals with which a panel's estimates are written: three digits for the largest."""
-    largest = float(np.abs(panel.estimate).max())
-    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 8)) if largest > 0 else 0
 
 
 def fixed(value: float, decimals: int) -> str:

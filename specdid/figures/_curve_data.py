@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records import Group, Results, Status
+from specdid._records.numerals import ordinal
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -108,6 +110,11 @@ class Panel:
     def __len__(self) -> int:
         return len(self.positions)
 
+    @property
+    def pieces(self) -> tuple[tuple[int, int], ...]:
+        """Where each curve begins and ends; one piece unless estimands stand one after the other."""
+        return tuple(pairwise((0, *self.breaks, len(self))))
+
 
 @dataclass(frozen=True, slots=True)
 class CurveData:
@@ -150,12 +157,6 @@ def curve_data(
         if len(order := _ordered(results, group, sort))
     )
     return CurveData(planned.title, planned.alpha, planned.vcovs[0], panels)
-
-
-def ordinal(n: int) -> str:
-    """Write 1st, 2nd, 3rd, 4th, 11th, 21st."""
-    suffix = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
-    return f"{n:,}{suffix}"
 
 
 def shares(chosen: Flags, bins: int) -> Floats:
@@ -208,9 +209,8 @@ def _interval(results: Results, order: Ints, level: float) -> tuple[Floats, Floa
 def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
     """Group by estimand and estimator, in order of their options."""
     planned = results.planned
-    estimand = planned.estimand.codes[order]
     estimator = planned.dimension("estimator").codes[order] if "estimator" in planned.dimensions else 0
-    key = estimator * (len(planned.estimand.words) + 1) + estimand
+    key = estimator * len(planned.estimand.words) + planned.estimand.codes[order]
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     places = order[first]
     several = len(set(planned.estimand.codes[places].tolist())) > 1
@@ -221,7 +221,8 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
             method = planned.dimension("estimator").at(place) or ""
             words = f"{method}: {words}" if several else method
         values = results.estimate[order][which.reshape(-1) == k]
-        series.append(Series(words, int(planned.estimand.codes[place]), len(values), float(np.median(values))))
+        estimand = int(planned.estimand.codes[place])
+        series.append(Series(words, estimand, len(values), float(np.median(values))))
     return which.reshape(-1).astype(np.int64), tuple(series)
 
 

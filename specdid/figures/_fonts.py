@@ -106,4 +106,5 @@ def _installed() -> dict[str, str]:
 def _renderer() -> Any:
     from matplotlib.backends.backend_agg import RendererAgg
 
-    return RendererAgg(1, 1, 72 * _FINE)
+    renderer: Any = RendererAgg
+    return renderer(1, 1, 72 * _FINE)

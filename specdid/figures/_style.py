@@ -25,7 +25,7 @@ TEXT, SMALL, TITLE = 7.0, 6.5, 9.0
 """Font sizes in points at print size."""
 
 _KEPT = ("backend", "backend_fallback", "interactive", "toolbar", "webagg", "tk.", "macosx", "timezone")
-_OWN = {
+_OWN: dict[Any, Any] = {
     "text.parse_math": False,
     "axes.unicode_minus": True,
     "svg.fonttype": "path",
@@ -47,7 +47,7 @@ def own_style() -> Iterator[None]:
     import matplotlib as mpl
 
     with mpl.rc_context():
-        defaults = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
+        defaults: dict[Any, Any] = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
         mpl.rcParams.update(defaults | _OWN)
         yield
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._records import Results
+from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._choice_axes import draw_choices, separate
-from specdid.figures._curve_axes import THIN, beyond, decimals_of, draw_curve, draw_strip, few, fixed
+from specdid.figures._curve_axes import THIN, beyond, draw_curve, draw_strip, few, fixed
 from specdid.figures._curve_data import CurveData, Floats, Panel, curve_data
 from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._key import Key, draw_key, key_lines
@@ -183,9 +184,9 @@ def _names(panel: Panel) -> tuple[str, ...]:
 
 def _words(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
     """Give facts about a panel, each in spellings from long to short."""
-    facts = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
+    facts: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
     if len(panel.series) == 1:
-        facts.append((f"median {fixed(panel.series[0].median, decimals_of(panel))}",))
+        facts.append((f"median {fixed(panel.series[0].median, decimals_for(panel.estimate))}",))
     for sign, word, short in ((-1, "negative", "−"), (1, "positive", "+")):
         share = f"{np.mean(panel.significant & (sign * panel.estimate > 0)):.0%}"
         facts.append((f"{share} {word}, p < {alpha:g}", f"{share} sig. {word}", f"{share} sig. {short}"))
@@ -204,13 +205,13 @@ def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
             page.text(right, middle, "median", SMALL, colour=QUIET, align="right")
         if row is not None:
             values = panel.estimate[row.chosen]
-            text = fixed(float(np.median(values)), decimals_of(panel)) if len(values) else "–"
+            text = fixed(float(np.median(values)), decimals_for(panel.estimate)) if len(values) else "–"
             page.text(right, middle, text, SMALL, colour=QUIET, align="right")
 
 
 def _note(data: CurveData, layout: Layout) -> str:
     """Say what is drawn, in sentences."""
-    longest = max(len(p) for p in data.panels)
+    longest = max(stop - start for p in data.panels for start, stop in p.pieces)
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
     failed = sum(p.failed for p in data.panels)
     cut = sum(beyond(p) for p in data.panels)

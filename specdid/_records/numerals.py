@@ -1,0 +1,23 @@
+"""How numbers are written for readers, the same in the figure and in the summary."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def ordinal(n: int) -> str:
+    """Write 1st, 2nd, 3rd, 4th, 11th, 21st."""
+    suffix = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n:,}{suffix}"
+
+
+def decimals_for(values: NDArray[np.float64]) -> int:
+    """Give the decimals that show three digits of the largest value, at most 8."""
+    largest = float(np.abs(values).max())
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 8)) if largest > 0 else 0
+
+
+def p_text(p: float) -> str:
+    """Write a p-value to three decimals, or that it is below the last of them."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

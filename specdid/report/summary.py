@@ -1,0 +1,185 @@
+"""summary.md: what a reader must know, as Markdown that is also read in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from unicodedata import east_asian_width
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._records import CODES, Audit, Curve, Results, Section, Status
+
+_MOST = 12
+"""Reasons listed under one heading; the rest is counted."""
+
+
+def summarise(curve: Curve) -> str:
+    """Write the summary of a run.
+
+    Returns
+    -------
+    str
+        Markdown: the accounting line; per scale and estimand the count, median, range and
+        shares significant by sign; the preferred specification; rows; failures, exclusions
+        and duplicates with their reasons; the audit; ``curve.sections``; warnings.
+    """
+    sections = [
+        *_estimates(curve.results),
+        _preferred(curve.results),
+        _rows(curve.results),
+        _reasons(curve.results, Status.FAILED, "Failed"),
+        _reasons(curve.results, Status.EXCLUDED, "Excluded"),
+        _reasons(curve.results, Status.DUPLICATE, "Duplicates"),
+        _estimation(curve),
+        *curve.sections,
+        Section("Warnings", tuple(f"- {w}" for w in curve.warnings)),
+    ]
+    head = [f"# {curve.title or 'Specification curve'}", "", str(curve.counts)]
+    for section in sections:
+        if section.lines:
+            head += ["", f"## {section.title}", "", *section.lines]
+    return "\n".join(head) + "\n"
+
+
+def _estimates(results: Results) -> Iterator[Section]:
+    """Give a table for every scale, one line per estimand."""
+    alpha = results.planned.alpha
+    header = ("estimand", "n", "median", "lowest", "highest", f"p < {alpha:g}, < 0", f"p < {alpha:g}, > 0")
+    for group in results.groups():
+        order = results.order(group)
+        if not len(order):
+            continue
+        lines = [_line(results, order[chosen], words) for words, chosen in _estimands(results, order)]
+        title = f"Estimates in {group.scale}" if group.scale else f"Effect on {group.name}"
+        yield Section(title, (*table(header, lines), *_without_error(results, order)))
+    if not results.counts.ok:
+        yield Section("Estimates", ("No specification could be estimated.",))
+
+
+def _estimands(results: Results, order: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    codes = results.planned.estimand.codes[order]
+    for code in np.unique(codes).tolist():
+        yield results.planned.estimand.words[code], codes == code
+
+
+def _line(results: Results, places: NDArray[np.int64], words: str) -> tuple[str, ...]:
+    estimate = results.estimate[places]
+    significant = results.first("p_value")[places] < results.planned.alpha
+    decimals = decimals_for(estimate)
+    shares = (np.mean(significant & (estimate < 0)), np.mean(significant & (estimate > 0)))
+    numbers = (np.median(estimate), estimate.min(), estimate.max())
+    return words, f"{len(places):,}", *(f"{v:,.{decimals}f}" for v in numbers), *(f"{s:.1%}" for s in shares)
+
+
+def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...]:
+    n = int(np.sum(np.isnan(results.first("std_error")[order])))
+    label = results.planned.vcovs[0]
+    return ("", f"{n:,} of them have no standard error under `{label}`; their rows say why.") if n else ()
+
+
+def _preferred(results: Results) -> Section:
+    """Give the preferred specification's number, or why it has none."""
+    written, place = results.planned.preferred, results.preferred
+    if written < 0:
+        return Section("Preferred specification", ())
+    lines = [f"`{results.planned.formulas(written, written + 1)[0]}`", ""]
+    if results.status[place] != Status.OK:
+        status, why = Status(int(results.status[place])).name.lower(), results.message.at(place)
+        return Section("Preferred specification", (*lines, f"It has no estimate ({status}): {why}."))
+    if place != written:
+        twin = f"{int(results.planned.ids[place]):016x}"
+        lines += [f"It is the same model as specification {place + 1} ({twin}), which has its numbers.", ""]
+    return Section("Preferred specification", (*lines, _number(results, place)))
+
+
+def _number(results: Results, place: int) -> str:
+    estimate = float(results.estimate[place])
+    low, high, p = (float(results.first(n)[place]) for n in ("conf_low", "conf_high", "p_value"))
+    decimals = decimals_for(np.array([estimate]))
+    rank, of = results.rank(place)
+    level = f"{100 * (1 - results.planned.alpha):g}%"
+    interval = f" ({level} CI {low:,.{decimals}f} to {high:,.{decimals}f}, {p_text(p)})"
+    beside = interval if np.isfinite(low) else " (no standard error)"
+    return f"{estimate:,.{decimals}f}{beside}: {ordinal(rank)} of {of:,}, from the lowest estimate."
+
+
+def _rows(results: Results) -> Section:
+    """Give the range of sample sizes and what was dropped from the samples."""
+    ok = results.status == Status.OK
+    labels = {
+        "nobs": "rows", "n_units": "units", "n_treated": "treated units", "n_clusters": "clusters",
+        "n_missing": "rows dropped as missing", "n_log0": "rows dropped as the log of a non-positive value",
+        "n_singletons": "rows dropped as singletons",
+    }  # fmt: skip
+    lines = []
+    for name, words in labels.items():
+        values = results.first(name)[ok]
+        values = values[values >= 0]
+        if len(values) and values.max() > 0:
+            low, high = int(values.min()), int(values.max())
+            upper = f" to {high:,}" if high > low else " in every specification"
+            lines.append(f"- {words}: {low:,}{upper}")
+    return Section("Samples", tuple(lines))
+
+
+def _reasons(results: Results, status: Status, title: str) -> Section:
+    """Count the specifications of a status by code and message, most frequent first."""
+    places = np.flatnonzero(results.status == status)
+    pairs = np.stack([results.code[places].astype(np.int64), results.message.codes[places]], axis=1)
+    kinds, first, counts = np.unique(pairs, axis=0, return_index=True, return_counts=True)
+    order = sorted(range(len(kinds)), key=lambda k: (-int(counts[k]), int(first[k])))
+    lines = [
+        f"- {int(counts[k]):,} `{CODES[int(kinds[k, 0])]}`: {results.message.words[int(kinds[k, 1])]}"
+        for k in order[:_MOST]
+    ]
+    rest = order[_MOST:]
+    if rest:
+        n = sum(int(counts[k]) for k in rest)
+        lines.append(f"- {n:,} more for {len(rest):,} other reasons: see `message` in the results")
+    return Section(title, tuple(lines))
+
+
+def _estimation(curve: Curve) -> Section:
+    """Say what was estimated how, and how the audit came out."""
+    lines = []
+    if curve.one_by_one:
+        lines.append(f"- {curve.one_by_one:,} specifications were estimated one by one, not in batches")
+    if curve.audit:
+        lines.append(_audit(curve.audit))
+        lines += [f"- **disagrees**: {spec_id}" for spec_id in curve.audit.disagreeing[:_MOST]]
+    return Section("Estimation and audit", tuple(lines))
+
+
+def _audit(audit: Audit) -> str:
+    gaps = f"largest differences |Δβ|/se {audit.estimate_gap:.1e}, |Δse|/se {audit.se_gap:.1e}"
+    verdict = (
+        f"**AUDIT FAILED for {len(audit.disagreeing):,}**: do not use these results"
+        if audit.disagreeing
+        else f"all within {audit.limit:g}"
+    )
+    checked = f"{audit.checked:,} of {audit.eligible:,} estimated again by {audit.reference}"
+    return f"- audit: {checked}; {gaps}; {verdict}"
+
+
+def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Write a Markdown table whose columns are aligned as text; all but the first to the right."""
+    columns = list(zip(header, *lines, strict=True))
+    widths = [max(3, *(_width(cell) for cell in column)) for column in columns]
+    rule = [("-" * w) if k == 0 else "-" * (w - 1) + ":" for k, w in enumerate(widths)]
+
+    def row(cells: Sequence[str]) -> str:
+        padded = [
+            cell + " " * (w - _width(cell)) if k == 0 else " " * (w - _width(cell)) + cell
+            for k, (cell, w) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "| " + " | ".join(padded) + " |"
+
+    safe = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    return (row(header), row(rule), *(row(line) for line in safe))
+
+
+def _width(text: str) -> int:
+    """Count a text's columns in a terminal: Chinese characters take two."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
