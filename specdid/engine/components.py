@@ -23,14 +23,14 @@ WEAK_PIVOT = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Rows placed at (component, level of the first effect, level of the second), padded to one size.
+    """Rows placed at (component, level of the first effect, level of the second, slot), padded to one size.
 
-    With one effect the last axis only numbers the rows of a level; without any there is
-    one level.
+    Slots number the rows of one cell; with one effect there is one second level, without
+    any also one first level.
 
     Attributes
     ----------
-    n_blocks, n_first, n_second : the three sizes
+    n_blocks, n_first, n_second, n_slots : the four sizes
     place : (n,) int64
         Each row's place on the flattened grid.
     n_effects : 0, 1 or 2
@@ -39,24 +39,30 @@ class Grid:
     n_blocks: int
     n_first: int
     n_second: int
+    n_slots: int
     place: Ints
     n_effects: int
 
     @property
     def cells(self) -> int:
         """Places on the grid."""
-        return self.n_blocks * self.n_first * self.n_second
+        return self.n_blocks * self.n_first * self.n_second * self.n_slots
 
     @property
-    def one_row_a_cell(self) -> bool:
-        """Tell whether no two rows share a place."""
-        return bool(np.bincount(self.place, minlength=1).max(initial=0) <= 1)
+    def shape(self) -> tuple[int, int, int, int]:
+        """The four sizes."""
+        return self.n_blocks, self.n_first, self.n_second, self.n_slots
+
+    def levels(self) -> tuple[Ints, ...]:
+        """Levels of each effect at each place: (cells,), those of the first, then of the second."""
+        block, first, second, _ = np.unravel_index(np.arange(self.cells), self.shape)
+        return (block * self.n_first + first, block * self.n_second + second)[: self.n_effects]
 
 
-def make_grid(effects: tuple[Ints, ...]) -> Grid:
-    """Lay out one or two effects.
+def make_grid(effects: tuple[Ints, ...], n: int) -> Grid:
+    """Lay out n rows by none, one or two effects.
 
-    Of two effects, the one with fewer levels per component takes the last axis: it is
+    Of two effects, the one with fewer levels per component takes the third axis: it is
     eliminated, the other divided out.
 
     Parameters
@@ -64,19 +70,24 @@ def make_grid(effects: tuple[Ints, ...]) -> Grid:
     effects : arrays (n,) of int64
         Levels of each row, any non-negative codes.
     """
+    if len(effects) < 2:
+        first = np.unique(effects[0], return_inverse=True)[1].astype(np.int64) if effects else np.zeros(n, np.int64)
+        return _with_slots(1, int(first.max()) + 1, 1, first, len(effects))
     first = np.unique(effects[0], return_inverse=True)[1].astype(np.int64)
-    if len(effects) == 1:
-        within = places(first)
-        size = int(within.max()) + 1
-        return Grid(1, int(first.max()) + 1, size, first * size + within, 1)
     second = np.unique(effects[1], return_inverse=True)[1].astype(np.int64)
     blocks = _components(first, second)
     sizes = [int(np.bincount(labels).max()) for labels in blocks]
     if sizes[0] < sizes[1]:
         first, second, blocks, sizes = second, first, blocks[::-1], sizes[::-1]
     at_first = blocks[0][first] * sizes[0] + places(blocks[0])[first]
-    place = at_first * sizes[1] + places(blocks[1])[second]
-    return Grid(int(blocks[0].max()) + 1, sizes[0], sizes[1], place, 2)
+    cell = at_first * sizes[1] + places(blocks[1])[second]
+    return _with_slots(int(blocks[0].max()) + 1, sizes[0], sizes[1], cell, 2)
+
+
+def _with_slots(n_blocks: int, n_first: int, n_second: int, cell: Ints, n_effects: int) -> Grid:
+    slot = places(cell)
+    n_slots = int(slot.max()) + 1
+    return Grid(n_blocks, n_first, n_second, n_slots, cell * n_slots + slot, n_effects)
 
 
 def _components(first: Ints, second: Ints) -> tuple[Ints, Ints]:
@@ -95,7 +106,7 @@ def _components(first: Ints, second: Ints) -> tuple[Ints, Ints]:
 def places(labels: Ints) -> Ints:
     """Number the elements with the same label from 0, in their order."""
     order = np.argsort(labels, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(labels))[:-1]])
+    starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
     found = np.empty(len(labels), dtype=np.int64)
     found[order] = np.arange(len(labels)) - starts[labels[order]]
     return found

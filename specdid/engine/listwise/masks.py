@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid.engine.components import Grid
-from specdid.engine.listwise.sample import Sample
+from specdid.engine.listwise.sample import Sample, within_axes
 from specdid.engine.listwise.scratch import Scratch
 
 Floats = NDArray[np.float64]
@@ -30,8 +31,19 @@ def complete_rows(sample: Sample, needed: Floats, scratch: Scratch) -> Floats:
 
 def level_counts(grid: Grid, mask: Floats) -> tuple[Floats, ...]:
     """Sum a mask by level of each effect: (blocks, levels, M), the first effect's and the second's."""
-    cells = mask.reshape(grid.n_blocks, grid.n_first, grid.n_second, -1)
-    return tuple(cells.sum(axis) for axis in (2, 1)[: grid.n_effects])
+    return (first_sums(grid, mask), second_sums(grid, mask))[: grid.n_effects]
+
+
+def first_sums(grid: Grid, rows: Floats) -> Floats:
+    """Sum rows (g, M) by level of the first effect: (blocks, levels, M)."""
+    sums: Floats = rows.reshape(grid.n_blocks, grid.n_first, grid.n_second * grid.n_slots, -1).sum(2)
+    return sums
+
+
+def second_sums(grid: Grid, rows: Floats) -> Floats:
+    """Sum rows (g, M) by level of the second effect: (blocks, levels, M)."""
+    sums: Floats = rows.reshape(*grid.shape, -1).sum((1, 3))
+    return sums
 
 
 def drop_singletons(grid: Grid, mask: Floats) -> tuple[tuple[Floats, ...], Ints]:
@@ -51,9 +63,9 @@ def drop_singletons(grid: Grid, mask: Floats) -> tuple[tuple[Floats, ...], Ints]
         if not len(todo):
             break
         part = mask[:, todo]
-        cells = part.reshape(grid.n_blocks, grid.n_first, grid.n_second, -1)
-        for axis, count in zip((2, 1), counts, strict=False):
-            cells *= np.expand_dims(count[..., todo] != 1, axis)
+        cells = part.reshape(*grid.shape, -1)
+        for axes, count in zip(within_axes(grid), counts, strict=True):
+            cells *= np.expand_dims(count[..., todo] != 1, axes)
         dropped[todo] += (mask[:, todo].sum(0) - part.sum(0)).astype(np.int64)
         mask[:, todo] = part
         for count, fewer in zip(counts, level_counts(grid, part), strict=True):

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid.engine.components import Grid, eliminate
+from specdid.engine.listwise.masks import first_sums, second_sums
 from specdid.engine.listwise.scratch import Scratch
 
 Floats = NDArray[np.float64]
@@ -45,7 +47,7 @@ def moments(grid: Grid, columns: Floats, mask: Floats, scratch: Scratch) -> Mome
     by_mask = scratch.array("by mask", (n_masks, len(mask)))
     by_mask[:] = mask.T
     wide = _first_sums(grid, columns, by_mask, scratch)
-    weight = mask.reshape(grid.n_blocks, grid.n_first, grid.n_second, n_masks).sum(2)
+    weight = first_sums(grid, mask)
     inverse = np.zeros_like(weight)
     np.divide(1.0, weight, out=inverse, where=weight > 0)
     wide *= np.sqrt(inverse).transpose(2, 0, 1)[..., None]
@@ -88,9 +90,10 @@ def _first_sums(grid: Grid, columns: Floats, by_mask: Floats, scratch: Scratch) 
     b = grid.n_second if grid.n_effects == 2 else 0
     levels = grid.n_blocks * grid.n_first
     wide = scratch.array("by first", (n_masks, levels, b + k))
-    cells = by_mask.reshape(n_masks, levels, grid.n_second)
-    wide[..., :b] = cells[..., :b]
-    sums = np.matmul(cells.transpose(1, 0, 2), columns.reshape(levels, grid.n_second, k))
+    if b:
+        wide[..., :b] = by_mask.reshape(n_masks, levels, b, grid.n_slots).sum(3)
+    rows = by_mask.reshape(n_masks, levels, -1)
+    sums = np.matmul(rows.transpose(1, 0, 2), columns.reshape(levels, -1, k))
     wide[..., b:] = sums.transpose(1, 0, 2)
     return wide.reshape(n_masks, grid.n_blocks, grid.n_first, b + k)
 
@@ -106,10 +109,10 @@ def _second_system(grid: Grid, wide: Floats, columns: Floats, mask: Floats, scra
     n_masks, k = mask.shape[1], columns.shape[1]
     n_blocks, b = grid.n_blocks, grid.n_second
     crossed = np.matmul(wide[..., :b].transpose(0, 1, 3, 2), wide)
-    cells = mask.reshape(n_blocks, grid.n_first, b, n_masks)
-    across = columns.reshape(n_blocks, grid.n_first, b, k).transpose(0, 2, 3, 1)
-    by_second = np.matmul(np.ascontiguousarray(across), cells.transpose(0, 2, 1, 3))
-    weight = cells.sum(1).transpose(1, 0, 2)
+    rows = mask.reshape(*grid.shape, n_masks).transpose(0, 2, 1, 3, 4).reshape(n_blocks, b, -1, n_masks)
+    across = columns.reshape(*grid.shape, k).transpose(0, 2, 4, 1, 3).reshape(n_blocks, b, k, -1)
+    by_second = np.matmul(across, rows)
+    weight = second_sums(grid, mask).transpose(1, 0, 2)
     system = scratch.array("system", (b, b + k, n_blocks, n_masks))
     np.negative(crossed.transpose(2, 3, 1, 0), out=system)
     system[:, b:] += by_second.transpose(1, 2, 0, 3)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid.engine.components import Grid
 
 Floats = NDArray[np.float64]
@@ -83,13 +84,17 @@ def _spread(columns: Floats, missing: Bools) -> Floats:
 
 def _constant_within(columns: Floats, missing: Bools, grid: Grid) -> Bools:
     """Tell the columns that do not vary within the levels of some effect."""
-    shape = (grid.n_blocks, grid.n_first, grid.n_second, -1)
-    low = np.where(missing, np.inf, columns).reshape(shape)
-    high = np.where(missing, -np.inf, columns).reshape(shape)
+    low = np.where(missing, np.inf, columns).reshape(*grid.shape, -1)
+    high = np.where(missing, -np.inf, columns).reshape(*grid.shape, -1)
     absorbed = np.zeros(columns.shape[1], dtype=bool)
-    for axis in (2, 1)[: max(grid.n_effects, 1)]:
-        absorbed |= ~(high.max(axis) > low.min(axis)).any((0, 1))
+    for axes in within_axes(grid):
+        absorbed |= ~(high.max(axes) > low.min(axes)).any((0, 1))
     return absorbed
+
+
+def within_axes(grid: Grid) -> tuple[tuple[int, int], ...]:
+    """Axes of the grid along which the rows of one level lie, for each effect (the intercept, without any)."""
+    return ((2, 3), (1, 3))[: max(grid.n_effects, 1)]
 
 
 def _sweep(columns: Floats, missing: Bools, grid: Grid, weights: Floats | None) -> None:
@@ -97,11 +102,10 @@ def _sweep(columns: Floats, missing: Bools, grid: Grid, weights: Floats | None) 
     here = (~missing).astype(np.float64)
     if weights is not None:
         here *= weights
-    shape = (grid.n_blocks, grid.n_first, grid.n_second, -1)
-    wide, heavy = columns.reshape(shape), here.reshape(shape)
-    axes = (2, 1)[: max(grid.n_effects, 1)]
-    totals = [np.maximum(heavy.sum(axis, keepdims=True), np.finfo(float).tiny) for axis in axes]
-    for _ in range(SWEEPS if len(axes) > 1 else 1):
-        for axis, total in zip(axes, totals, strict=True):
-            wide -= (wide * heavy).sum(axis, keepdims=True) / total
+    wide, heavy = columns.reshape(*grid.shape, -1), here.reshape(*grid.shape, -1)
+    sides = within_axes(grid)
+    totals = [np.maximum(heavy.sum(axes, keepdims=True), np.finfo(float).tiny) for axes in sides]
+    for _ in range(SWEEPS if len(sides) > 1 else 1):
+        for axes, total in zip(sides, totals, strict=True):
+            wide -= (wide * heavy).sum(axes, keepdims=True) / total
     columns[missing] = 0.0

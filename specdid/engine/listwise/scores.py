@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid.engine.components import Grid, back_substitute
+from specdid.engine.listwise.masks import first_sums
 from specdid.engine.listwise.moments import Moments
 from specdid.engine.listwise.sample import Sample
 from specdid.engine.listwise.scratch import Scratch
@@ -50,8 +52,8 @@ def scores(
     for part, on_columns, effect in zip((d, e), (fit.treatment, fit.residual), second, strict=True):
         np.matmul(columns, on_columns, out=part)
         if effect is not None:
-            cells = part.reshape(sample.grid.n_blocks, sample.grid.n_first, sample.grid.n_second, -1)
-            cells -= effect[:, None]
+            cells = part.reshape(*sample.grid.shape, -1)
+            cells -= effect[:, None, :, None]
         _take_first_out(sample.grid, part, weighted, net.first_inverse, spare)
     if sample.weights is None:
         d *= mask
@@ -67,9 +69,8 @@ def scores(
 
 def _take_first_out(grid: Grid, part: Floats, weighted: Floats, inverse: Floats, spare: Floats) -> None:
     """Subtract the (weighted) mean of each level of the first effect, in place; rows outside are arbitrary."""
-    shape = (grid.n_blocks, grid.n_first, grid.n_second, -1)
-    total = np.multiply(part, weighted, out=spare).reshape(shape).sum(2)
-    cells = part.reshape(shape)
+    total = first_sums(grid, np.multiply(part, weighted, out=spare))
+    cells = part.reshape(grid.n_blocks, grid.n_first, grid.n_second * grid.n_slots, -1)
     cells -= (total * inverse)[:, :, None]
 
 

@@ -1,0 +1,5 @@
+"""Least squares for specifications that each have their own rows (``missing = "listwise"``)."""
+
+from specdid.engine.listwise.fit import fit, supports
+
+__all__ = ["fit", "supports"]

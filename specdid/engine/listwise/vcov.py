@@ -1,0 +1,127 @@
+"""Variances of many estimates at once, with each mask's own cluster counts and nested effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.engine import ssc
+from specdid.engine.components import Grid
+from specdid.engine.listwise.scores import Scores
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+WITNESSES = 64
+"""Pairs of rows tried before a mask's nesting is worked out on its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """One vcov on the places of a grid: nothing for iid and hetero.
+
+    Attributes
+    ----------
+    sums : sparse (clusters, places) of each variable, then of their pairs where there are two
+    effects, codes : levels of the effects and of the cluster variables at each place
+    nested : (m,) int8, whether an effect is nested in the clusters under every mask (1), under
+        some (-1), or not as long as a pair of its ``witnesses`` is there (0)
+    witnesses : for each effect (2, w), places in one level and in different clusters
+    """
+
+    kind: ssc.Kind
+    sums: tuple[Any, ...]
+    codes: tuple[Ints, ...]
+    effects: tuple[Ints, ...]
+    always: Bools
+    witnesses: tuple[tuple[Ints, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variance:
+    """Variance of M estimates over the sandwich's bread, degrees of freedom and clusters (-1: none)."""
+
+    variance: Floats
+    df: Floats
+    n_clusters: Ints
+
+
+def level_sums(codes: Ints, place: Ints, n_places: int) -> Any:
+    """Make the matrix that sums places by level, for rows at ``place`` with ``codes`` from 0."""
+    from scipy.sparse import csr_array
+
+    size = int(codes.max(initial=-1)) + 1
+    return csr_array((np.ones(len(codes)), (codes, place)), shape=(size, n_places))
+
+
+def make_clusters(kind: ssc.Kind, clusters: tuple[Ints, ...], grid: Grid) -> Clusters:
+    """Prepare a vcov for rows on a grid; ``clusters`` are the codes (n,) of its variables."""
+    levels = tuple(level[grid.place] for level in grid.levels())
+    dense = tuple(np.unique(c, return_inverse=True)[1].astype(np.int64) for c in clusters)
+    grouped = dense
+    if len(dense) == 2:
+        pairs = np.unique(dense[0] * (int(dense[1].max(initial=0)) + 1) + dense[1], return_inverse=True)[1]
+        grouped = (*dense, pairs.astype(np.int64))
+    sums = tuple(level_sums(codes, grid.place, grid.cells) for codes in grouped)
+    always = np.array([ssc.is_nested(level, dense) for level in levels], dtype=bool)
+    witnesses = tuple(tuple(grid.place[_witnesses(level, c)] for c in dense) for level in levels)
+    return Clusters(kind, sums, dense, levels, always, witnesses)
+
+
+def _witnesses(level: Ints, cluster: Ints) -> Ints:
+    """Find pairs of rows (2, w) of one level in different clusters, spread over the rows."""
+    first = np.zeros(int(level.max(initial=0)) + 1, dtype=np.int64)
+    first[level[::-1]] = np.arange(len(level))[::-1]
+    other = np.flatnonzero(cluster != cluster[first[level]])
+    chosen = other[np.linspace(0, len(other) - 1, min(WITNESSES, len(other))).astype(np.int64)]
+    return np.stack([first[level[chosen]], chosen])
+
+
+def variance(clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: Ints, k: Ints, levels: Ints) -> Variance:
+    """Give the variance of M estimates, in units of the columns.
+
+    Parameters
+    ----------
+    place : (n,), the grid's
+    mask : (g, M)
+    nobs, k : (M,), rows and coefficients
+    levels : (m, M), levels of each effect that are left
+    """
+    nested = None
+    n_clusters = np.full(len(nobs), -1, dtype=np.int64)
+    if clusters.kind == "iid":
+        meat = sums.residual * sums.treatment
+    elif clusters.kind == "hetero":
+        meat = np.einsum("gm,gm->m", sums.score, sums.score)
+    else:
+        nested = _nested(clusters, place, mask)
+        sizes = [(group @ mask > 0).sum(0) for group in clusters.sums[:2]]
+        n_clusters = np.minimum.reduce(sizes).astype(np.int64)
+        parts = [_squares(group @ sums.score) for group in clusters.sums]
+        meat = parts[0] if len(parts) == 1 else parts[0] + parts[1] - parts[2]
+    df_k = k + ssc.absorbed_parameters(levels, nested)
+    factor = ssc.variance_factor(clusters.kind, nobs, df_k, n_clusters)
+    bread = np.where(sums.treatment > 0, sums.treatment, np.nan) ** 2
+    return Variance(meat / bread * factor, ssc.t_df(clusters.kind, nobs, df_k, n_clusters), n_clusters)
+
+
+def _squares(by_cluster: Floats) -> Floats:
+    squares: Floats = np.einsum("gm,gm->m", by_cluster, by_cluster)
+    return squares
+
+
+def _nested(clusters: Clusters, place: Ints, mask: Floats) -> Bools:
+    """Tell which effects are nested in the clusters under each mask: (m, M)."""
+    nested = np.repeat(clusters.always[:, None], mask.shape[1], axis=1)
+    for effect in np.flatnonzero(~clusters.always):
+        refuted = np.ones(mask.shape[1], dtype=bool)
+        for one, two in clusters.witnesses[effect]:
+            refuted &= ((mask[one] > 0) & (mask[two] > 0)).any(0)
+        for m in np.flatnonzero(~refuted):
+            rows = mask[place, m] > 0
+            nested[effect, m] = ssc.is_nested(clusters.effects[effect][rows], tuple(c[rows] for c in clusters.codes))
+    return nested
