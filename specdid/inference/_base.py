@@ -5,11 +5,15 @@ A plug-in is one module ``specdid/inference/<name>.py`` with ``INFERENCE: Null``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from specdid._plan import Plan
+from specdid.engine.columns import Compiled
+from specdid.panel import Evaluator, Panel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,6 +54,31 @@ class NullDraws:
     dropped_draws: int = 0
     clusters: int = 0
     treated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a null is given.
+
+    Attributes
+    ----------
+    plan, panel, evaluator, compiled : the study on its data.
+    chosen : (S,) positions in ``compiled.members`` of the specifications that enter.
+    dropped : position among the chosen -> columns of values that were dropped as collinear.
+    cluster : (n,) codes of [inference] cluster over the whole panel, -1 missing.
+    draws, seed, progress
+    """
+
+    plan: Plan
+    panel: Panel
+    evaluator: Evaluator
+    compiled: Compiled
+    chosen: Ints
+    dropped: Mapping[int, tuple[int, ...]]
+    cluster: Ints
+    draws: int
+    seed: int
+    progress: Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,36 @@
+"""How the conductor draws the curve: the figure of the shelf, saved in the asked formats."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from specdid import _shelf
+from specdid._records import Results
+from specdid.figures._style import save
+
+CURVE = "spec_curve"
+
+
+def draw_curve(results: Results, sort: str = "estimate", width: float | None = None, bands: Any = None) -> Any:
+    """Draw the specification curve as a matplotlib figure."""
+    figure = _shelf.load("figures", CURVE)
+    return figure.draw(figure.data(results, sort, bands), width)
+
+
+def save_curve(
+    results: Results,
+    directory: Path,
+    sort: str,
+    formats: Sequence[str],
+    width: float | None = None,
+    bands: Mapping[str, Any] | None = None,
+) -> tuple[list[Path], list[str]]:
+    """Draw and save; gives the files and what the figure warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        figure = draw_curve(results, sort, width, bands)
+        paths = save(figure, directory, "curve", formats)
+    return list(paths), [str(w.message) for w in caught if issubclass(w.category, UserWarning)]

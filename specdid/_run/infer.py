@@ -1,0 +1,167 @@
+"""Joint tests of the curve: which specifications enter, under which nulls, and the rows of inference.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid import _shelf
+from specdid._records import Results, Section, Status
+from specdid._run.prepare import Prepared
+from specdid.engine.columns import Compiled
+from specdid.inference._base import Context, Floats, NullDraws
+from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
+from specdid.language import bind
+
+Bools = NDArray[np.bool_]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CurveTests:
+    """What one null says of the curve.
+
+    Attributes
+    ----------
+    null, title : the plug-in's name and its words.
+    draws : how many were drawn and kept.
+    index : (S,) places in the plan of the specifications tested.
+    tests : rows of inference.csv.
+    adjusted : per specification.
+    bands : group name -> (3, n) null curves by rank; only where all n of the group entered.
+    notes : what is left out, what a referee would ask; one line each.
+    """
+
+    null: str
+    title: str
+    draws: int
+    index: NDArray[np.int64]
+    tests: tuple[Test, ...]
+    adjusted: Adjusted
+    bands: Mapping[str, Floats]
+    notes: tuple[str, ...]
+
+
+def run_nulls(
+    prepared: Prepared, compiled: Compiled, results: Results, jobs: int, progress: Progress
+) -> tuple[tuple[CurveTests, ...], tuple[str, ...]]:
+    """Run every null of [inference]; gives the tests and warnings.
+
+    Without a cluster and a unit there is nothing to draw signs for: the test is off and
+    says so.
+    """
+    asked = prepared.study.inference
+    if asked.draws == 0:
+        return (), ()
+    cluster = _cluster(prepared)
+    if cluster is None:
+        return (), ("the joint test is off: the study has no unit; give `cluster` in [inference]",)
+    entering = _entering(prepared, results)
+    if not entering.any():
+        return (), ()
+    found = []
+    for name in asked.null:
+        null = _shelf.load("inference", name)
+        draws = null.draw(_context(prepared, compiled, results, entering, cluster, progress))
+        if len(draws.index):
+            found.append(_tests(prepared, results, draws, null.title))
+    return tuple(found), ()
+
+
+def _cluster(prepared: Prepared) -> NDArray[np.int64] | None:
+    expression = prepared.study.inference.cluster
+    panel = prepared.panel
+    if expression is not None:
+        return prepared.evaluator.codes((bind(expression.tree, prepared.plan.grid.settings[0].scope),))
+    return panel.unit_codes
+
+
+def _entering(prepared: Prepared, results: Results) -> Bools:
+    """Mark ok specifications all of whose options are equivalent, or without a type."""
+    entering = results.status == Status.OK
+    for d, dimension in enumerate(prepared.plan.dimensions):
+        fits = np.array([m.type in (None, "equivalent") for m in dimension.metas], dtype=bool)
+        entering &= fits[dimension.option][prepared.plan.codes[:, d]]
+    return entering
+
+
+def _context(
+    prepared: Prepared,
+    compiled: Compiled,
+    results: Results,
+    entering: Bools,
+    cluster: NDArray[np.int64],
+    progress: Progress,
+) -> Context:
+    """Give a null the specifications that entered, with the terms that were kept."""
+    chosen = np.flatnonzero(entering[compiled.members.index])
+    column = {label: k for k, label in enumerate(compiled.problem.labels)}
+    dropped = {}
+    for position, m in enumerate(chosen.tolist()):
+        text = results.dropped.at(int(compiled.members.index[m]))
+        if text:
+            dropped[position] = tuple(column[t] for t in text.split(" + ") if t in column)
+    return Context(prepared.plan, prepared.panel, prepared.evaluator, compiled, chosen, dropped, cluster,
+                   prepared.study.inference.draws, prepared.study.seed, progress)
+
+
+def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -> CurveTests:
+    alpha = prepared.study.inference.alpha
+    rows: list[Test] = []
+    bands: dict[str, Floats] = {}
+    place = np.full(len(results), -1, np.int64)
+    place[draws.index] = np.arange(len(draws.index))
+    for group in results.groups():
+        ok = group.members[results.status[group.members] == Status.OK]
+        inside = place[ok][place[ok] >= 0]
+        if len(inside) == len(ok) and len(ok):
+            bands[group.name] = rank_band(draws.null_estimate[inside])
+        rows += _medians(results, draws, inside, group.name)
+    rows += statistic_tests(draws, np.ones(len(draws.index), dtype=bool), alpha, "")
+    return CurveTests(
+        draws.null, title, draws.null_statistic.shape[1], draws.index, tuple(rows), adjust(draws, alpha), bands, draws.left_out
+    )
+
+
+def _medians(results: Results, draws: NullDraws, inside: NDArray[np.int64], group: str) -> list[Test]:
+    """One median per estimand within a scale: medians of different things are not added up."""
+    estimand = results.planned.estimand
+    codes = estimand.codes[draws.index]
+    rows = []
+    for code in np.unique(codes[inside]):
+        members = np.zeros(len(draws.index), dtype=bool)
+        members[inside] = codes[inside] == code
+        name = f"median estimate ({group}; {estimand.words[int(code)]})"
+        rows.append(median_estimate(draws, members, name))
+    return rows
+
+
+def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:
+    """Write the tests for the summary."""
+    return tuple(
+        Section(
+            f"Joint test: {t.title}",
+            (
+                f"{t.draws:,} draws; {len(t.index):,} specifications; null range is 2.5% to 97.5%.",
+                "",
+                "| statistic | value | null range | p |",
+                "|---|---:|---:|---:|",
+                *(f"| {r.statistic} | {r.value:.4g} | {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |" for r in t.tests),
+                "",
+                _family(t),
+                *(f"- {note}" for note in t.notes),
+            ),
+        )
+        for t in tests
+    )
+
+
+def _family(tests: CurveTests) -> str:
+    significant = int(np.count_nonzero(tests.adjusted.p_adjusted <= 0.05))
+    return (
+        f"{significant:,} of {len(tests.index):,} specifications have a step-down adjusted p of at most .05 "
+        f"(max|t|, critical value {tests.adjusted.critical:.2f})."
+    )
