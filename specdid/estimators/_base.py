@@ -69,10 +69,10 @@ class Estimate:
 
     estimate: float
     std_error: tuple[float, ...]
-    df: tuple[float, ...]                  # inf: normal
+    df: tuple[float, ...]  # inf: normal
     n_clusters: tuple[int, ...]
     nobs: int
-    dropped: tuple[int, ...] = ()          # positions in Task.controls
+    dropped: tuple[int, ...] = ()  # positions in Task.controls
     r2_within: float = float("nan")
     keep: NDArray[np.bool_] | None = None  # rows of the task actually used, where fewer
     vcov_notes: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ class Estimator:
     cohort: bool
     binary: bool
     batched: bool
-    vcovs: frozenset[str]                  # of iid, hetero, cluster, twoway
+    vcovs: frozenset[str]  # of iid, hetero, cluster, twoway
     fit: Callable[[Task], Estimate | Failure]
     slopes: bool = True
     doc: str = ""

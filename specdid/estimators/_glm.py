@@ -22,7 +22,7 @@ def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate |
     if not keep.any():
         return Failure("no_rows", "the fixed effects predict every row perfectly (separation)")
     if np.ptp(task.treatment[keep]) == 0:
-        return Failure("no_treatment_variation", "the treatment does not vary in the rows the likelihood can use")
+        return Failure("no_treatment_variation", "the treatment does not vary in the rows that count")
     laid = model(_relevelled(task, keep), task.treatment[:, None], keep)
     settings = {"iwls_tol": 1e-10, "iwls_maxiter": 100, **task.options}
     fit = estimate_with(function, laid, separation_check=[], **settings, **options)

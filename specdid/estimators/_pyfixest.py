@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -51,19 +52,43 @@ class Model:
     outcome_unit: float = 1.0
 
 
+class _Quiet:
+    """Silences warnings; threads share their filters, so the first in saves and the last out restores."""
+
+    def __init__(self) -> None:
+        self.lock, self.depth = Lock(), 0
+        self.saved: Any = None
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.depth == 0:
+                self.saved = warnings.catch_warnings()
+                self.saved.__enter__()
+                warnings.simplefilter("ignore")
+            self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0:
+                self.saved.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
 def guarded(fit: Callable[[Task], Estimate | Failure]) -> Callable[[Task], Estimate | Failure]:
     """Turn everything an estimator raises into a Failure; no warning reaches the user."""
 
     def fit_guarded(task: Task) -> Estimate | Failure:
         if len(task.outcome) == 0:
             return Failure("no_rows", "no rows are left")
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with _quiet, np.errstate(all="ignore"):
             try:
                 return fit(task)
             except Refusal as refusal:
                 return refusal.failure
-            except Exception as error:  # noqa: BLE001 - one specification is a row, never the run's end
+            except Exception as error:  # one specification is a row, never the run's end
                 return translate(error)
 
     return fit_guarded
@@ -73,11 +98,11 @@ def translate(error: Exception) -> Failure:
     """Put an exception of pyfixest, numpy or scipy into words."""
     text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if "Demeaning failed" in text:
-        return Failure("not_converged", "the fixed effects could not be swept out: demeaning did not converge")
+        return Failure("not_converged", "demeaning by the fixed effects did not converge")
     if type(error).__name__ == "NonConvergenceError" or "Step-halving failed" in text:
         return Failure("not_converged", "the iterations did not converge")
     if isinstance(error, np.linalg.LinAlgError):
-        return Failure("not_identified", "the coefficients cannot be told apart: the normal equations are singular")
+        return Failure("not_identified", "the coefficients cannot be told apart")
     return Failure("estimator_error", f"the estimation stopped: {text}")
 
 

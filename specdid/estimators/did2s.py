@@ -65,7 +65,7 @@ def two_stage(task: Task, treated: Bools, keep: Bools) -> tuple[float, Floats]:
     target = design[imputed].T @ weights[imputed]
     share = _least_squares(first.T.tocsr(), target)
     if np.linalg.norm(first.T @ share - target) > 1e-8 * np.linalg.norm(target):
-        raise Refusal("not_identified", "the untreated rows do not identify what the treated ones would have been")
+        raise Refusal("not_identified", "the untreated rows do not identify the counterfactual")
     influence = np.zeros(len(keep))
     influence[imputed] = weights[imputed] * (left[imputed] - estimate) / total
     influence[untreated] = -share * root[untreated] * left[untreated] / total
@@ -88,9 +88,7 @@ def _least_squares(matrix: Any, target: Floats) -> Floats:
     """Give the shortest least-squares solution; columns are scaled, which leaves that of X₀'h alone."""
     from scipy.sparse.linalg import lsmr
 
-    solution, stop, *_ = lsmr(
-        matrix, target, atol=TOLERANCE, btol=TOLERANCE, conlim=0, maxiter=ITERATIONS
-    )
+    solution, stop, *_ = lsmr(matrix, target, atol=TOLERANCE, btol=TOLERANCE, conlim=0, maxiter=ITERATIONS)
     if stop == 7:
         raise Refusal("not_converged", "the first stage did not converge")
     return np.asarray(solution, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Least squares with fixed effects: the two-way fixed effects estimator where the effects are unit and time."""
+"""Least squares with fixed effects."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from specdid.estimators._pyfixest import guarded
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     if np.any(task.outcome < 0):
-        return Failure("estimator_error", "Poisson needs an outcome of zero or more; this one has negative values")
+        return Failure(
+            "estimator_error", "Poisson needs an outcome of zero or more; some values are negative"
+        )
     if not np.any(task.outcome > 0):
         return Failure("no_outcome_variation", "the outcome is zero in every row")
     return fit_glm("fepois", task, sure=lambda lowest, highest: highest == 0)

@@ -18,7 +18,7 @@ from specdid.estimators._pyfixest import Bools, estimate_with, guarded, model, r
 
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
-    assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: S101, PT018
+    assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
     period, cohort = periods(task.time, task.cohort)
     last = int(np.nanmax(period - cohort)) if np.any(period >= cohort) else -1
     window = task.options.get("post_window")
@@ -30,11 +30,11 @@ def _fit(task: Task) -> Estimate | Failure:
         clean &= np.isnan(cohort)
     rows = ~np.isnan(change) & (entering | clean)
     if not (rows & entering).any():
-        return Failure("no_treatment_variation", f"no unit is seen from the period before its treatment to {window} "
-                       "periods after; set post_window to a smaller number")  # fmt: skip
+        reason = f"no unit is seen from the period before its treatment to {window} periods after"
+        return Failure("no_treatment_variation", f"{reason}; set post_window to a smaller number")
     if not (rows & clean).any():
-        return Failure("not_identified", f"no unit stays untreated for {window} periods to compare with; "
-                       "set post_window to a smaller number")  # fmt: skip
+        reason = f"no unit to compare with stays untreated for {window} periods"
+        return Failure("not_identified", f"{reason}; set post_window to a smaller number")
     return _regress(task, rows, change, entering, period)
 
 
@@ -49,7 +49,7 @@ def periods(time: Floats, cohort: Floats) -> tuple[Ints, Floats]:
 def projection(
     outcome: Floats, unit: Ints, period: Ints, cohort: Floats, window: int
 ) -> tuple[Floats, Bools, Bools]:
-    """Give, for each row, the change of the outcome, whether the unit enters, whether it is a clean control."""
+    """Give each row's change of the outcome, and whether it enters treatment or is a clean control."""
     unit = relevelled(unit)
     last = int(period.max())
     table = np.full((int(unit.max()) + 1, last + window + 2), np.nan)
@@ -84,8 +84,8 @@ ESTIMATOR = Estimator(
     title="LP-DiD",
     estimand="average effect on the treated (local projections, pooled)",
     settings=(
-        EstimatorSetting("pre_window", int, None, doc="periods before treatment; the pooled effect does not use them"),
-        EstimatorSetting("post_window", int, None, doc="periods after treatment to average; all seen by default"),
+        EstimatorSetting("pre_window", int, None, doc="periods before; the pooled effect uses none"),
+        EstimatorSetting("post_window", int, None, doc="periods after to average; by default all"),
         EstimatorSetting("control", str, "notyet", ("never", "notyet"), "the comparison group"),
     ),
     honours=frozenset({"outcome", "treatment", "sample"}),

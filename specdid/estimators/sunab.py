@@ -10,11 +10,11 @@ from specdid.estimators._pyfixest import Bools, Refusal, estimate_with, guarded,
 
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
-    assert task.time is not None and task.cohort is not None  # noqa: S101, PT018 - the plan sees to it
+    assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
     control = str(task.options.get("control", "never"))
-    reference = task.options.get("reference", (-1,))
+    reference = tuple(np.atleast_1d(task.options.get("reference", -1)).tolist())
     keep, cohort = comparison(task.time, task.cohort, control)
-    columns, relative = cells(task.time, np.where(keep, cohort, np.nan), control, tuple(np.atleast_1d(reference)))
+    columns, relative = cells(task.time, np.where(keep, cohort, np.nan), control, reference)
     weights = np.ones(len(keep)) if task.weights is None else task.weights
     shares = np.where(relative >= 0, columns.T @ (weights * keep), 0.0)
     laid = model(task, columns, keep, scale_outcome=True)
@@ -39,7 +39,7 @@ def comparison(time: Floats, cohort: Floats, control: str) -> tuple[Bools, Float
         raise Refusal("no_treatment_variation", "no cohort is seen both before and after its treatment")
     if not np.isnan(cohort[keep]).any():
         if control == "never":
-            raise Refusal("not_identified", 'no unit is never treated; control = "notyet" compares with later cohorts')
+            raise Refusal("not_identified", 'no unit is never treated: use control = "notyet"')
         keep &= time < treated[-1]
         cohort = np.where(cohort == treated[-1], np.nan, cohort)
         if len(treated) == 1:
@@ -47,9 +47,7 @@ def comparison(time: Floats, cohort: Floats, control: str) -> tuple[Bools, Float
     return keep, cohort
 
 
-def cells(
-    time: Floats, cohort: Floats, control: str, reference: tuple[float, ...]
-) -> tuple[Floats, Floats]:
+def cells(time: Floats, cohort: Floats, control: str, reference: tuple[float, ...]) -> tuple[Floats, Floats]:
     """Give the cohort × relative-period dummies (n, m) and their relative periods (m,).
 
     ``control = "notyet"`` has no dummies before treatment: the rows of units not yet
@@ -79,5 +77,5 @@ ESTIMATOR = Estimator(
     batched=True,
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
-    doc="The engine estimates it by least squares on cohort × period dummies; fit() is the plain pyfixest call.",
+    doc="Least squares on cohort × period dummies; the engine estimates it in batches.",
 )

@@ -1,0 +1,219 @@
+"""Specifications that cannot share their work: each is cut, handed to its estimator and recorded.
+
+Workers get the Problem once (joblib maps its arrays), indices, and an estimator's name;
+they give back columns. Nothing of pyfixest crosses a process boundary.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain, islice
+from time import perf_counter
+from typing import Any, TypeVar
+
+import numpy as np
+
+from specdid import _shelf
+from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.ssc import t_inference
+from specdid.engine.tasks import Cut, controls_of, count_units, cut_rows, make_task
+from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Task
+
+CHUNK = 8
+"""Specifications handed to a worker at a time: a function of nothing, so that blocks never depend on jobs."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An estimator by name, with the user's options."""
+
+    name: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Members with what the estimators need beside them.
+
+    Attributes
+    ----------
+    methods : the study's estimators
+    method : (S,) int64, place in ``methods``
+    cohort : (S,) int64, column of values with the first treated period, or -1
+    time : column of values with the period, or -1
+    """
+
+    problem: Problem
+    members: Members
+    methods: tuple[Method, ...]
+    method: Ints
+    cohort: Ints
+    time: int
+
+
+def fit_one_by_one(work: Work, jobs: int = 1, backend: str = "serial") -> Iterator[Fits]:
+    """Estimate every member of ``work``, in order, as blocks of CHUNK; lazily, so that it can be stopped."""
+    places = np.arange(len(work.members))
+    chunks = [(work, places[start : start + CHUNK]) for start in range(0, len(places), CHUNK)]
+    return parallel(_fit_chunk, chunks, jobs, backend)
+
+
+def run_tasks(
+    tasks: Iterable[tuple[str, Task]], jobs: int = 1, backend: str = "serial"
+) -> Iterator[Estimate | Failure]:
+    """Estimate (estimator's name, task) pairs, in order."""
+    blocks = parallel(_fit_tasks, _runs(tasks, CHUNK), jobs, backend)
+    return chain.from_iterable(blocks)
+
+
+def parallel(function: Callable[[T], R], items: Iterable[T], jobs: int, backend: str) -> Iterator[R]:
+    """Give ``function(item)`` for each item, in order; ``jobs`` and ``backend`` are joblib's.
+
+    Each worker computes on one thread: BLAS and pyfixest's own threads only contend.
+    """
+    with single_threaded():
+        if backend == "serial" or jobs in (0, 1):
+            yield from map(function, items)
+            return
+        from joblib import Parallel, delayed, parallel_config
+
+        lazy = backend in ("loky", "threading")
+        limits = {"inner_max_num_threads": 1} if backend == "loky" else {}
+        with parallel_config(backend=backend, n_jobs=jobs, **limits):
+            pool = Parallel(return_as="generator" if lazy else "list", pre_dispatch="3 * n_jobs")
+            yield from pool(delayed(function)(item) for item in items)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Hold BLAS, and the Rust threads of processes started meanwhile, to one."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
+
+    before = os.environ.get("RAYON_NUM_THREADS")
+    os.environ["RAYON_NUM_THREADS"] = "1"
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        if before is None:
+            del os.environ["RAYON_NUM_THREADS"]
+        else:
+            os.environ["RAYON_NUM_THREADS"] = before
+
+
+def _runs(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    rest = iter(items)
+    while run := tuple(islice(rest, size)):
+        yield run
+
+
+def _fit_tasks(tasks: Sequence[tuple[str, Task]]) -> list[Estimate | Failure]:
+    return [_shelf.load("estimators", name).fit(task) for name, task in tasks]
+
+
+def _fit_chunk(job: tuple[Work, Ints]) -> Fits:
+    work, places = job
+    extra: dict[str, Floats] = {}
+    fits = blank_fits(work.members.index[places], len(work.problem.vcovs), extra)
+    for at, s in enumerate(places.tolist()):
+        began = perf_counter()
+        _fit_one(work, s, at, fits, extra)
+        fits.seconds[at] = perf_counter() - began
+    return fits
+
+
+def _fit_one(work: Work, s: int, at: int, fits: Fits, extra: dict[str, Floats]) -> None:
+    """Estimate member ``s`` and record it at position ``at``."""
+    problem, members = work.problem, work.members
+    cut, method = cut_rows(problem, members, s), work.methods[work.method[s]]
+    fits.n_missing[at], fits.n_log0[at], fits.n_singletons[at] = cut.n_missing, cut.n_log0, cut.n_singletons
+    outcome, treatment = (problem.values[cut.rows, c[s]] for c in (members.outcome, members.treatment))
+    if not len(cut.rows):
+        fits.code[at] = Code.NO_ROWS
+    elif np.ptp(outcome) == 0:
+        fits.code[at], fits.culprit[at] = Code.NO_OUTCOME_VARIATION, members.outcome[s]
+    elif np.ptp(treatment) == 0:
+        fits.code[at], fits.culprit[at] = Code.NO_TREATMENT_VARIATION, members.treatment[s]
+    else:
+        task = make_task(problem, members, s, cut.rows, method.options, int(work.cohort[s]), work.time)
+        result = _shelf.load("estimators", method.name).fit(task)
+        if isinstance(result, Failure):
+            fits.code[at], fits.detail[at] = Code[result.code.upper()], result.message
+        else:
+            _record(work, s, at, fits, cut, task, result)
+            for name, value in result.extra.items():
+                extra.setdefault(name, np.full(len(fits.index), np.nan))[at] = value
+
+
+def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, result: Estimate) -> None:
+    """Write an estimate, what follows from it and its rows into the block."""
+    keep = np.ones(len(cut.rows), bool) if result.keep is None else result.keep
+    fits.estimate[at], fits.std_error[at], fits.df[at] = result.estimate, result.std_error, result.df
+    fits.n_clusters[at], fits.nobs[at], fits.r2_within[at] = result.n_clusters, result.nobs, result.r2_within
+    fits.statistic[at], fits.p_value[at], fits.conf_low[at], fits.conf_high[at] = t_inference(
+        np.full(len(result.df), result.estimate), fits.std_error[at], fits.df[at], work.problem.alpha
+    )
+    fits.vcov_code[at] = [VCOV_NOTES.index(note) for note in result.vcov_notes or [""] * len(result.df)]
+    fits.y_mean[at] = task.outcome[keep].mean()
+    weights = np.ones(int(keep.sum())) if task.weights is None else task.weights[keep]
+    fits.n_eff[at] = weights.sum() ** 2 / (weights @ weights)
+    if task.unit is not None:
+        units = count_units(task.unit[keep], task.treatment[keep])
+        fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units
+    columns = controls_of(work.members, s)
+    if result.dropped:
+        fits.dropped[at] = tuple(int(columns[j]) for j in result.dropped)
+    fits.signature[at] = _signature(work.methods[work.method[s]], task, cut.rows[keep], keep, result.dropped)
+
+
+def _signature(method: Method, task: Task, rows: Ints, keep: Any, dropped: tuple[int, ...]) -> Any:
+    """Hash the content of a model: the same model twice has one signature, whatever its labels."""
+    parts = [repr((method.name, sorted(method.options.items()))).encode(), rows.tobytes()]
+    kept = [_bytes(task.controls[keep, j]) for j in range(task.controls.shape[1]) if j not in dropped]
+    # Which is the treatment matters, the order of controls and of effects does not.
+    parts += [_bytes(task.outcome[keep]), _bytes(task.treatment[keep]), *sorted(kept)]
+    parts += [b"effects", *sorted(_bytes(_first_seen(codes[keep])) for codes in task.effects)]
+    parts += [b"weights", b"" if task.weights is None else _bytes(task.weights[keep])]
+    if task.cohort is not None:
+        parts.append(_bytes(task.cohort[keep]))
+    digest = blake2b(b"|".join(blake2b(p, digest_size=16).digest() for p in parts), digest_size=16).digest()
+    return np.frombuffer(digest, np.uint64)
+
+
+def _bytes(column: Floats | Ints) -> bytes:
+    return np.ascontiguousarray(column).tobytes()
+
+
+def _first_seen(codes: Ints) -> Ints:
+    """Name each level by its first row, so that equal partitions are equal."""
+    _, first, level = np.unique(codes, return_index=True, return_inverse=True)
+    return np.asarray(first[level.reshape(-1)], np.int64)
+
+
+def blank_fits(index: Ints, vcovs: int, extra: Mapping[str, Floats]) -> Fits:
+    """Give a block for specifications at ``index`` with nothing in it."""
+    n = len(index)
+
+    def floats(*shape: int) -> Floats:
+        return np.full(shape, np.nan)
+
+    def counts(*shape: int) -> Ints:
+        return np.full(shape, -1, np.int64)
+
+    return Fits(
+        index=index, code=np.zeros(n, np.int8), culprit=counts(n), detail={}, estimate=floats(n),
+        std_error=floats(n, vcovs), statistic=floats(n, vcovs), p_value=floats(n, vcovs),
+        conf_low=floats(n, vcovs), conf_high=floats(n, vcovs), df=floats(n, vcovs),
+        vcov_code=np.zeros((n, vcovs), np.int8), n_clusters=counts(n, vcovs), nobs=counts(n),
+        n_units=counts(n), n_treated=counts(n), n_control=counts(n), n_always_treated=counts(n),
+        n_missing=counts(n), n_log0=counts(n), n_singletons=counts(n), n_eff=floats(n), y_mean=floats(n),
+        r2_within=floats(n), dropped={}, signature=np.zeros((n, 2), np.uint64), seconds=floats(n),
+        extra=extra,
+    )  # fmt: skip
