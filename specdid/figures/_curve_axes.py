@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records.numerals import decimals_for
 from specdid.figures._curve_data import POINTS, Flags, Floats, Panel
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import (
@@ -127,7 +126,8 @@ def _bars(axes: Axes, panel: Panel, slot: float) -> None:
         colours = [shade(panel, k, s) for s in drawn.significant]
         low95, high95, low90, high90 = drawn.ends
         marker, size = MARKERS[k % len(MARKERS)], min(3.8, max(1.8, 0.75 * slot)) ** 2
-        for low, high, thick in ((low95, high95, min(0.8, 0.3 * slot)), (low90, high90, min(1.8, 0.5 * slot))):
+        thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
+        for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             axes.vlines(drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
         axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=marker, zorder=5)
 
@@ -173,7 +173,7 @@ def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
 def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
     """Write the rank clear of the intervals: above or below them, where there is more room."""
     assert panel.preferred is not None
-    words = f"preferred: {fixed(panel.preferred.estimate, decimals_for(panel.estimate))}, {panel.preferred.words}"
+    words = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}, {panel.preferred.words}"
     at, n, half = panel.preferred.place, len(panel), 0.5 * fonts.width(words, TEXT) / slot
     middle = float(np.clip(at + 0.5, min(half, n / 2), max(n - half, n / 2)))
     near = slice(max(0, int(middle - half) - 1), int(middle + half) + 2)

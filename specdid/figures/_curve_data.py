@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records import Group, Results, Status
-from specdid._records.numerals import ordinal
+from specdid._records.numerals import decimals_for, ordinal
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -109,6 +109,11 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    @property
+    def decimals(self) -> int:
+        """Decimals with which this panel's estimates are written."""
+        return decimals_for(self.estimate)
 
     @property
     def pieces(self) -> tuple[tuple[int, int], ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from specdid._records.numerals import decimals_for
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import Panel
 from specdid.figures._fonts import Fonts
@@ -64,7 +63,7 @@ def _entries(panel: Panel, alpha: float, fonts: Fonts, room: float, bars: bool) 
     entries = []
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
-            facts = f" ({series.n:,}, median {fixed(series.median, decimals_for(panel.estimate))})"
+            facts = f" ({series.n:,}, median {fixed(series.median, panel.decimals)})"
             label = fonts.fit(series.label, SMALL, room - _SWATCH - fonts.width(facts, SMALL))
             marker = MARKERS[k % len(MARKERS)] if bars else "o"
             entries.append(Entry("dot", shade(panel, k, 1.0), label + facts, marker))

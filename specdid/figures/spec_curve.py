@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._records import Results
-from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._choice_axes import draw_choices, separate
 from specdid.figures._curve_axes import THIN, beyond, draw_curve, draw_strip, few, fixed
@@ -186,7 +185,7 @@ def _words(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
     """Give facts about a panel, each in spellings from long to short."""
     facts: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
     if len(panel.series) == 1:
-        facts.append((f"median {fixed(panel.series[0].median, decimals_for(panel.estimate))}",))
+        facts.append((f"median {fixed(panel.series[0].median, panel.decimals)}",))
     for sign, word, short in ((-1, "negative", "−"), (1, "positive", "+")):
         share = f"{np.mean(panel.significant & (sign * panel.estimate > 0)):.0%}"
         facts.append((f"{share} {word}, p < {alpha:g}", f"{share} sig. {word}", f"{share} sig. {short}"))
@@ -205,7 +204,7 @@ def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
             page.text(right, middle, "median", SMALL, colour=QUIET, align="right")
         if row is not None:
             values = panel.estimate[row.chosen]
-            text = fixed(float(np.median(values)), decimals_for(panel.estimate)) if len(values) else "–"
+            text = fixed(float(np.median(values)), panel.decimals) if len(values) else "–"
             page.text(right, middle, text, SMALL, colour=QUIET, align="right")
 
 

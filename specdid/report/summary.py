@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records import CODES, Audit, Curve, Results, Section, Status
+from specdid._records.numerals import decimals_for, ordinal, p_text
 
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""
