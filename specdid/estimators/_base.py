@@ -26,6 +26,7 @@ class EstimatorSetting:
     default: object
     choices: tuple[object, ...] = ()
     doc: str = ""
+    several: bool = False  # a list of such values may be given, too
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ ESTIMATOR = Estimator(
     title="Sun–Abraham",
     estimand="average effect on the treated (cohort shares)",
     settings=(
-        EstimatorSetting("reference", int, -1, doc="the relative period left out, or several"),
+        EstimatorSetting("reference", int, -1, doc="the relative period left out, or several", several=True),
         EstimatorSetting("control", str, "never", ("never", "notyet"), "the comparison group"),
     ),
     honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),
