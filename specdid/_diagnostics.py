@@ -110,7 +110,7 @@ def fault_at(
     span: Span | None,
     code: str,
     message: str,
-    help: str | None = None,  # noqa: A002 - the word printed
+    help: str | None = None,
     severity: Severity = "error",
     label: str = "",
     notes: tuple[str, ...] = (),
@@ -165,7 +165,7 @@ class Faults(Sequence[Fault]):
         return Faults(self.items + tuple(other))
 
 
-def closest(word: str, candidates: Iterable[str]) -> str | None:
+def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Give the candidate that ``word`` is most probably a misspelling of, if one is near.
 
     Upper and lower case count as equal; of several equally near the first is taken.
@@ -173,7 +173,7 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
     by_fold: dict[str, str] = {}
     for candidate in candidates:
         by_fold.setdefault(candidate.casefold(), candidate)
-    near = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    near = get_close_matches(word.casefold(), by_fold, n=1, cutoff=cutoff)
     return by_fold[near[0]] if near else None
 
 

@@ -11,6 +11,9 @@ from specdid._diagnostics import Fault, Place
 WIDEST_LINE = 100
 """Columns of source shown; a longer line is cropped around the caret."""
 
+LONGEST_MESSAGE = 400
+"""Characters; a name of a million letters is quoted in part."""
+
 _TAB = "    "
 _LABELLED = {"variant": 2, "labels": 1, "table": 1}
 """How many parts after a table's name are the user's own texts; a dimension has one."""
@@ -34,7 +37,8 @@ def render(fault: Fault, colour: bool = False) -> str:
     margin = " " * (len(str(place.line)) if place else 1)
     where = f"{place.file}:{place.line}:{place.column}" if place else written_path(fault.path)
     caret = fault.severity
-    lines = [paint(fault.severity, fault.severity) + paint("bold", f": {printable(fault.message)}")]
+    message = printable(fault.message).replace("\n", " ")
+    lines = [paint(caret, caret) + paint("bold", f": {_shortened(message)}")]
     if where:
         lines.append(f"{margin}{paint('frame', '-->')} {printable(where)}")
     if place:
@@ -136,9 +140,13 @@ def _window(widths: list[int], first: int, stop: int) -> tuple[int, int]:
 
 
 def _remark(word: str, text: str, margin: str, paint: _Paint) -> list[str]:
-    first, *others = printable(text).split("\n")
+    first, *others = (_shortened(line) for line in printable(text).split("\n"))
     head = f"{margin} {paint('frame', '=')} {paint('help', word)}: {first}"
     return [head, *(f"{margin}   {' ' * len(word)}  {line}" for line in others)]
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST_MESSAGE else line[:LONGEST_MESSAGE] + "…"
 
 
 def _unprintable(character: str) -> bool:

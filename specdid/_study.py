@@ -96,6 +96,7 @@ class EstimatorOption:
     options: Mapping[str, object]
     meta: Meta
     origin: Origin
+    origins: Mapping[str, Origin] = field(default_factory=dict)    # of each option's value
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Inference:
     level: Expression | None = None
     strata: Expression | None = None
     written: bool = False
-    origin: Origin = Origin(("inference",))
+    origin: Origin = field(default_factory=lambda: Origin(("inference",)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,3 +234,4 @@ class Study:
     labels: Mapping[str, str]
     analyses: tuple[AnalysisTable, ...]
     warnings: tuple[Fault, ...] = ()
+    label_origins: Mapping[str, Origin] = field(default_factory=dict)    # of the keys of [labels]

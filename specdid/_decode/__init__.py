@@ -12,7 +12,7 @@ from specdid._decode.matches import METHODS
 from specdid._decode.study import Shelves, Source, decode
 from specdid._decode.table import Log
 from specdid._decode.words import ANALYSES
-from specdid._diagnostics import Document, Fault, Faults, file_order
+from specdid._diagnostics import Fault, Faults, file_order
 from specdid._study import Study
 from specdid._toml import parse_toml, read_document
 
@@ -58,18 +58,16 @@ def _read_file(path: Path, log: Log) -> Study | None:
     toml = parse_toml(document)
     log.faults += toml.faults
     if not toml.values:
-        return _without_values(document, toml.faults, log)
+        if not toml.faults:
+            help_ = "`specdid init DIR` writes a spec to start from"
+            place = document.place(0, 1)
+            log.faults.append(Fault("empty_file", f"{document.name} says nothing", place, help_))
+        return None
     after = Log()
     root: Item = item_of_document(toml, document)
     study = decode(root, Source(document, path.parent, path.stem), _shelves(), after)
     log.faults += [f for f in after.faults if not toml.faults or not f.code.startswith(FOLLOWS)]
     return None if toml.faults else study
-
-
-def _without_values(document: Document, faults: tuple[Fault, ...], log: Log) -> None:
-    if not faults:
-        help_ = "`specdid init DIR` writes a spec to start from"
-        log.faults.append(Fault("empty_file", f"{document.name} says nothing", document.place(0, 1), help_))
 
 
 def _shelves() -> Shelves:

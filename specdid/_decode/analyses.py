@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from specdid._decode.items import Item, plain_value
 from specdid._decode.table import Log, as_table
@@ -43,9 +43,11 @@ def _table(kind: str, name: str | None, item: Item) -> AnalysisTable:
 
 
 def _below(item: Item, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Item]]:
-    inner = item.value.items() if isinstance(item.value, dict) else ()
-    if isinstance(item.value, tuple):
-        inner = [(f"[{i}]", one) for i, one in enumerate(item.value)]
-    for key, one in inner:
+    rows: Iterable[tuple[str, Item]] = ()
+    if isinstance(item.value, dict):
+        rows = item.value.items()
+    elif isinstance(item.value, tuple):
+        rows = [(f"[{i}]", one) for i, one in enumerate(item.value)]
+    for key, one in rows:
         yield (*path, key), one
         yield from _below(one, (*path, key))

@@ -10,12 +10,13 @@ from specdid import language
 from specdid._decode.formula import FormulaDimensions, split_formula
 from specdid._decode.items import Item
 from specdid._decode.options import Options, Row
-from specdid._decode.table import Expression, Table, fixed
+from specdid._decode.table import Table, fixed
 from specdid._decode.variants import read_vcov, read_vcovs
 from specdid._decode.words import ROLES
 from specdid._diagnostics import Origin
 from specdid._study import (
     EstimatorOption,
+    Expression,
     FormulaOption,
     Meta,
     OutcomeOption,
@@ -25,6 +26,7 @@ from specdid._study import (
 )
 
 Option = TypeVar("Option")
+Keys = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class DimensionReader:
     """Reads dimensions of one study; ``keys`` are the columns of unit and time, if declared."""
 
     def __init__(
-        self, tables: Mapping[str, Item], study: Table, options: Options, keys: tuple[str | None, str | None]
+        self, tables: Mapping[str, Item], study: Table, options: Options, keys: Keys
     ) -> None:
         self.tables, self.study, self.options, self.keys = tables, study, options, keys
         self.log = options.log
@@ -73,7 +75,7 @@ class DimensionReader:
         """Give the options that the file writes for a dimension; None where it writes none."""
         table, short = self.tables.get(name), self.study.get(name)
         if table is not None and short is not None:
-            self.log.add(short.key, "contradiction", f"`{name}` stands in [study] and as [{name}]", "keep one of them")
+            self._contradiction(short, f"`{name}` stands in [study] and as [{name}]")
         if table is not None:
             return self.options.named(name, table, make)
         if short is None:
@@ -91,8 +93,8 @@ class DimensionReader:
             self._twice("outcome")
             return tuple(OutcomeOption(None, y, scale, Meta(), y.origin) for y in self.formula.outcomes)
         if written is None and "formula" not in self.study.rows:
-            self.study.missing("outcome", "no outcome is declared",
-                               'write [outcome] and below it "label" = "log(y)", or outcome = "log(y)" in [study]')
+            help_ = 'write [outcome] and below it "label" = "log(y)", or outcome = "log(y)" in [study]'
+            self.study.missing("outcome", "no outcome is declared", help_)
         return written or ()
 
     def _treatment(
@@ -102,8 +104,8 @@ class DimensionReader:
             term = self.formula.treatment
             return (TreatmentOption(None, term, None, cohort, None, Meta(), term.origin),)
         if written is None and "formula" not in self.study.rows:
-            self.study.missing("treatment", "no treatment is declared",
-                               'write [treatment] and below it "label" = "d", or treatment = "d" in [study]')
+            help_ = 'write [treatment] and below it "label" = "d", or treatment = "d" in [study]'
+            self.study.missing("treatment", "no treatment is declared", help_)
         return written or ()
 
     def _formulas(self, name: str, default: str, label: str | None = None) -> tuple[FormulaOption, ...]:
@@ -121,7 +123,10 @@ class DimensionReader:
     def _twice(self, name: str) -> None:
         other = self.study.rows.get(name) or self.tables.get(name)
         if other is not None:
-            self.log.add(other.key, "contradiction", f"`{name}` stands here and in `formula`", "keep one of them")
+            self._contradiction(other, f"`{name}` stands here and in `formula`")
+
+    def _contradiction(self, item: Item, message: str) -> None:
+        self.log.add(item.key, "contradiction", message, "keep one of them")
 
     def _both_keys(self) -> str:
         unit, time = self.keys
@@ -131,19 +136,22 @@ class DimensionReader:
 
     def _sample(self) -> tuple[SampleOption, ...]:
         written = self._written("sample", self.options.sample)
+        if written is not None:
+            return written
         origin = Origin(("sample",))
-        return (SampleOption("all", fixed("TRUE", origin), None, Meta(), origin),) if written is None else written
+        return (SampleOption("all", fixed("TRUE", origin), None, Meta(), origin),)
 
     def _estimator(self) -> tuple[EstimatorOption, ...]:
         written = self._written("estimator", self.options.estimator)
-        origin = Origin(("estimator",))
-        return (EstimatorOption(None, "feols", {}, Meta(), origin),) if written is None else written
+        if written is not None:
+            return written
+        return (EstimatorOption(None, "feols", {}, Meta(), Origin(("estimator",))),)
 
     def vcov(self) -> tuple[VcovOption, ...]:
         """Read [vcov] or its short form; by default errors are clustered by unit."""
         table, short = self.tables.get("vcov"), self.study.get("vcov")
         if table is not None and short is not None:
-            self.log.add(short.key, "contradiction", "`vcov` stands in [study] and as [vcov]", "keep one of them")
+            self._contradiction(short, "`vcov` stands in [study] and as [vcov]")
         if table is not None:
             return read_vcovs(table, self.log)
         if short is not None:

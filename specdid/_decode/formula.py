@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specdid import language
-from specdid._decode.table import Expression, Log, part_of
+from specdid._decode.table import Log, part_of
 from specdid._diagnostics import Origin
+from specdid._study import Expression
 from specdid.language import FormulaParts, LanguageError
 from specdid.language.tree import Binary, Node, Number, Unary
 
@@ -21,9 +22,7 @@ class FormulaDimensions:
     fixed_effects: Expression | None
 
 
-def split_formula(
-    formula: Expression, treatments: tuple[Node, ...], log: Log
-) -> FormulaDimensions | None:
+def split_formula(formula: Expression, treatments: tuple[Node, ...], log: Log) -> FormulaDimensions | None:
     """Take a formula apart.
 
     Parameters

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 from specdid._diagnostics import Document, Fault, Origin
 from specdid._toml import KeyPath, Spot, Toml
@@ -40,7 +41,8 @@ class Item:
 
     def kind(self) -> str:
         """Name the kind of value for a message."""
-        return next((word for kinds, word in _WORDS if isinstance(self.value, kinds)), type(self.value).__name__)
+        named = (word for kinds, word in _WORDS if isinstance(self.value, kinds))
+        return next(named, type(self.value).__name__)
 
 
 def item_of_document(toml: Toml, document: Document) -> Item:
@@ -77,7 +79,7 @@ def written(path: KeyPath) -> tuple[str, ...]:
     return tuple(part if isinstance(part, str) else f"[{part}]" for part in path)
 
 
-def item_of_mapping(mapping: Mapping[object, object], faults: list[Fault]) -> Item:
+def item_of_mapping(mapping: Mapping[Any, object], faults: list[Fault]) -> Item:
     """Give the table that a dict is; what TOML could not hold becomes a fault."""
     return _plain(mapping, (), faults)
 
@@ -100,7 +102,7 @@ def _plain(value: object, path: tuple[str, ...], faults: list[Fault]) -> Item:
 
 
 def _text_keys(
-    mapping: Mapping[object, object], path: tuple[str, ...], faults: list[Fault]
+    mapping: Mapping[Any, object], path: tuple[str, ...], faults: list[Fault]
 ) -> Iterable[tuple[str, object]]:
     for key, value in mapping.items():
         if isinstance(key, str):

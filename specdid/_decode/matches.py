@@ -13,7 +13,8 @@ METHODS = ("nearest", "radius", "kernel", "exact", "entropy")
 
 def read_match(item: Item | None, methods: Sequence[str], log: Log) -> Match | None:
     """Read how a sample is matched; None where it is not, or wrongly."""
-    table = as_table(item, log, "`match`", 'write match = { on = "x1 + x2", method = "nearest" }') if item else None
+    hint = 'write match = { on = "x1 + x2", method = "nearest" }'
+    table = as_table(item, log, "`match`", hint) if item else None
     if table is None:
         return None
     if "on" not in table.rows:
@@ -33,6 +34,7 @@ def read_match(item: Item | None, methods: Sequence[str], log: Log) -> Match | N
     }
     table.close()
     if "caliper" in table.rows and "caliper_sd" in table.rows:
-        log.add(table.rows["caliper_sd"].key, "contradiction", "`caliper` and `caliper_sd` say the same thing twice",
-                "keep the one that is meant: on the score, or in its standard deviations")
+        message = "`caliper` and `caliper_sd` say the same thing twice"
+        help_ = "keep the one that is meant: on the score, or in its standard deviations"
+        log.add(table.rows["caliper_sd"].key, "contradiction", message, help_)
     return Match(**match, origin=table.item.key) if match["on"] is not None else None  # type: ignore[arg-type]

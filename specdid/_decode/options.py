@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from specdid._decode.items import Item, plain_value
 from specdid._decode.matches import read_match
-from specdid._decode.table import Log, Role, Table, as_table, fixed
+from specdid._decode.table import Log, Table, as_table, fixed
 from specdid._diagnostics import closest
 from specdid._study import (
     EstimatorOption,
@@ -20,6 +20,7 @@ from specdid._study import (
     SampleOption,
     TreatmentOption,
 )
+from specdid.language.check import Role
 
 Option = TypeVar("Option")
 
@@ -98,7 +99,8 @@ class Options:
         label = f"{outer}.{next(iter(rows))}"
         header = ".".join(table)
         self.log.add(
-            item.key, "dotted_label", f"the dot in `{label}` makes `{outer}` a table that holds `{next(iter(rows))}`",
+            item.key, "dotted_label",
+            f"the dot in `{label}` makes `{outer}` a table that holds `{next(iter(rows))}`",
             f'put a label with a dot in quotes: "{label}" = … in [{header}], or [{header}."{label}"]',
         )
         return True
@@ -146,13 +148,17 @@ class Options:
         method = row.table.get("method")
         meta = read_meta(row.table)
         if method is None:
-            row.table.missing("method", f"{row.table.title} has no `method`", f"methods: {', '.join(self.methods)}")
+            help_ = f"write method = …, one of {', '.join(self.methods)}"
+            row.table.missing("method", f"{row.table.title} has no `method`", help_)
             return None
         name = self.log.one_of(method, self.methods, "estimator")
         options = {k: plain_value(v) for k, v in row.table.rows.items() if k not in row.table.known}
-        return EstimatorOption(row.label, name, options, meta, row.item.key) if name else None
+        origins = {k: row.table.rows[k].origin for k in options}
+        return EstimatorOption(row.label, name, options, meta, row.item.key, origins) if name else None
 
-    def _content(self, row: Row, key: str, role: Role, default: Expression | None = None) -> Expression | None:
+    def _content(
+        self, row: Row, key: str, role: Role, default: Expression | None = None
+    ) -> Expression | None:
         if key not in row.table.rows and default is None:
             row.table.missing(key, f"{row.table.title} has no `{key}`", f'write {key} = "…" in it')
         found = row.table.expression(key, role)

@@ -16,7 +16,9 @@ Selectors = Mapping[str, tuple[Selector, ...]]
 RULE = '[[exclude]] has `when = { dimension = "label" }`, `unless` likewise, and `because = "…"`'
 
 
-def read_exclusions(item: Item | None, dimensions: Sequence[str], options: Options) -> tuple[Exclusion, ...]:
+def read_exclusions(
+    item: Item | None, dimensions: Sequence[str], options: Options
+) -> tuple[Exclusion, ...]:
     """Read the [[exclude]] rules in file order."""
     log = options.log
     if item is None:
@@ -58,7 +60,8 @@ def _of(table: Table, key: str, dimensions: Sequence[str], options: Options) -> 
 
 def read_preferred(item: Item | None, dimensions: Sequence[str], options: Options) -> Selectors:
     """Read [preferred]."""
-    table = as_table(item, options.log, "[preferred]", "[preferred] has lines dimension = \"label\"") if item else None
+    hint = 'write [preferred] and below it dimension = "label"'
+    table = as_table(item, options.log, "[preferred]", hint) if item else None
     found = read_selectors(table, dimensions, options) if table else {}
     return {name: chosen for name, chosen in found.items() if chosen}
 
@@ -73,7 +76,8 @@ def read_selectors(table: Table, dimensions: Sequence[str], options: Options) ->
             continue
         several = item.value if isinstance(item.value, tuple) else (item,)
         if not several:
-            log.add(item.origin, "empty_selector", f"no option of {name} is named", "take the key away, or name one")
+            help_ = "take the key away, or name an option"
+            log.add(item.origin, "empty_selector", f"no option of {name} is named", help_)
         selectors = [_selector(one, name, log) for one in several]
         found[name] = tuple(s for s in selectors if s is not None and (name, s.text) not in options.unread)
     return found
@@ -84,7 +88,7 @@ def _selector(item: Item, dimension: str, log: Log) -> Selector | None:
         text = log.text(item)
         return Selector(text, None, None, item.origin) if text is not None else None
     if not isinstance(item.value, dict):
-        help_ = log.as_text(item) or 'a selector is a label, a formula, a list, or { has = "x", lacks = "z" }'
+        help_ = log.as_text(item) or 'write a label, a formula, a list, or { has = "x", lacks = "z" }'
         log.wrong_type(item, "text or a table", help_)
         return None
     table = Table(item, log, f"the selector of {dimension}")
@@ -92,12 +96,16 @@ def _selector(item: Item, dimension: str, log: Log) -> Selector | None:
     has, lacks = table.expression("has", role), table.expression("lacks", role)
     table.close()
     if not item.value:
-        log.add(item.origin, "empty_selector", "this selector says nothing", 'write { has = "x", lacks = "z" }')
+        help_ = 'write { has = "x", lacks = "z" }'
+        log.add(item.origin, "empty_selector", "this selector says nothing", help_)
     return Selector(None, has, lacks, item.origin) if has or lacks else None
 
 
 def _no_dimension(item: Item, name: str, dimensions: Sequence[str], log: Log) -> None:
     listed = f"dimensions of this study: {', '.join(dimensions)}"
     near = did_you_mean(name, dimensions)
-    help_ = near or ("vcovs are rows of one point, no dimension" if name == "vcov" else listed)
-    log.add(item.key, "no_dimension", f"no dimension `{name}`", help_, notes=() if help_ == listed else (listed,))
+    help_ = near or listed
+    if name == "vcov":
+        help_ = "vcovs are no dimension: each is a further row of the same specification"
+    notes = () if help_ == listed else (listed,)
+    log.add(item.key, "no_dimension", f"no dimension `{name}`", help_, notes=notes)

@@ -49,7 +49,11 @@ def read_run(item: Item | None, log: Log) -> RunOptions:
     address = table.text("address")
     table.close()
     return RunOptions(
-        jobs or default.jobs, backend or default.backend, limit or default.limit, address, table.origin("limit")
+        jobs or default.jobs,
+        backend or default.backend,
+        limit or default.limit,
+        address,
+        table.origin("limit"),
     )
 
 

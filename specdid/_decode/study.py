@@ -16,10 +16,20 @@ from specdid._decode.settings import read_figure, read_inference, read_run
 from specdid._decode.table import Log, Table, as_table
 from specdid._decode.variants import read_definitions, read_labels, read_variants
 from specdid._decode.words import DIMENSIONS, STEPS
-from specdid._diagnostics import Document, Origin
+from specdid._diagnostics import Document, Origin, did_you_mean
 from specdid._study import Study
 
 DEFAULT_SEED = 1
+
+STUDY_KEYS = (
+    "title", "data", "unit", "time", "step", "seed", "missing", "never", "one_at_a_time",
+    "formula", "scale", "cohort", *DIMENSIONS, "vcov",
+)  # fmt: skip
+TABLES = (
+    "study", "derive", "macros", *DIMENSIONS, "variant", "vcov", "exclude", "preferred",
+    "inference", "run", "figure", "labels",
+)  # fmt: skip
+"""In the order in which messages list them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +58,16 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
     None where there is no outcome or no treatment to go on with.
     """
     top = Table(root, log, "a spec file")
+    top.known += (*TABLES, *shelves.analyses)
     tables = top.rows
     study = _study_table(top)
+    labels, label_origins = read_labels(top.get("labels"), log)
     options = Options(log, shelves.estimators, shelves.matchers)
     variants = read_variants(top.get("variant"), options)
     names = (*DIMENSIONS, *(v.name for v in variants))
     unit, time = study.column("unit"), study.column("time")
     reader = DimensionReader(tables, study, options, (unit, time))
     dimensions = reader.read()
-    top.known += [*DIMENSIONS, "vcov", *shelves.analyses]
     found = Study(
         document=source.document,
         stem=source.stem,
@@ -88,21 +99,39 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
         inference=read_inference(top.get("inference"), log),
         run=read_run(top.get("run"), log),
         figure=read_figure(top.get("figure"), names, log),
-        labels=read_labels(top.get("labels"), log),
+        labels=labels,
         analyses=read_analyses(tables, shelves.analyses, log),
+        label_origins=label_origins,
     )
     study.close()
-    top.close()
+    _close_file(top)
     return found if found.outcome and found.treatment else None
+
+
+def _close_file(top: Table) -> None:
+    """Report the tables nobody knows, and keys that stand before any table."""
+    for key, item in top.rows.items():
+        if key not in top.known:
+            tables = f"tables: {', '.join(dict.fromkeys(top.known))}"
+            near = did_you_mean(key, top.known) or did_you_mean(key, STUDY_KEYS)
+            if isinstance(item.value, dict | tuple):
+                top.log.add(item.key, "unknown_key", f"unknown table [{key}]", near or tables)
+            else:
+                help_ = "write it below [study]" if key in STUDY_KEYS else near or tables
+                top.log.add(item.key, "unknown_key", f"`{key}` stands outside any table", help_)
 
 
 def _study_table(top: Table) -> Table:
     item = top.get("study")
-    table = as_table(item, top.log, "[study]", "write [study] and below it title, data, unit and time") if item else None
+    hint = "write [study] and below it title, data, unit and time"
+    table = as_table(item, top.log, "[study]", hint) if item else None
     if item is None:
         help_ = 'begin with [study] and below it data = "file.csv", unit and time'
         top.log.add(top.item.key, "missing_study", "there is no [study] table", help_)
-    return table or Table(Item({}, top.item.origin, item.key if item else top.item.key), top.log, "[study]")
+    nothing = Item({}, top.item.origin, item.key if item else top.item.key)
+    table = table or Table(nothing, top.log, "[study]")
+    table.known += STUDY_KEYS
+    return table
 
 
 def _data_path(item: Item | None, directory: Path, log: Log) -> Path | None:
@@ -110,13 +139,14 @@ def _data_path(item: Item | None, directory: Path, log: Log) -> Path | None:
     text = log.text(item, 'name a file: "panel.csv"')
     if item is None or text is None:
         return None
-    wrong = None
+    wrong: tuple[str, str | None] | None = None
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text):
-        wrong = ("a URL is not read", "download the file, so that the study can be repeated, and name it here")
+        wrong = ("a URL is not read", "download the file, so that the study can be repeated")
     elif text.startswith("~"):
         wrong = ("`~` is not replaced in `data`", "write the path in full, or relative to this file")
     elif not text.isprintable():
-        wrong = ("a path cannot hold control characters", 'in "…" TOML reads `\\t` as a tab: write \'…\' or `/`')
+        help_ = "between double quotes TOML reads `\\t` as a tab: use single quotes, or `/`"
+        wrong = ("a path cannot hold control characters", help_)
     elif "|" in text or "*" in text or "?" in text:
         wrong = ("`data` names one file: pipes and patterns are not read", None)
     if wrong:

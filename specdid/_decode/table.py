@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TypeVar, cast
 
 from specdid import language
 from specdid._decode.items import Item, finite
 from specdid._diagnostics import Fault, Origin, Severity, Span, did_you_mean, fault_at
 from specdid._study import Expression
 from specdid.language import LanguageError, Problem
+from specdid.language.check import Role
 from specdid.language.tree import Name, Node
 
-Role = Literal["outcome", "terms", "effects", "condition", "value", "names", "formula"]
+N = TypeVar("N", int, float)
 
-NOTHING = {"outcome": None, "terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "value": '"1"'}
+NOTHING = {"terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "value": '"1"'}
 """Role -> how "nothing" is written."""
 
 LONGEST_LABEL = 200
@@ -27,14 +28,14 @@ class Log:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
 
-    def add(  # noqa: PLR0913
-        self, origin: Origin, code: str, message: str, help: str | None = None,  # noqa: A002
+    def add(
+        self, origin: Origin, code: str, message: str, help: str | None = None,
         span: Span | None = None, severity: Severity = "error", notes: tuple[str, ...] = (),
     ) -> None:
         """Note a fault at ``origin``."""
         self.faults.append(fault_at(origin, span, code, message, help, severity, notes=notes))
 
-    def wrong_type(self, item: Item, wanted: str, help: str | None = None) -> None:  # noqa: A002
+    def wrong_type(self, item: Item, wanted: str, help: str | None = None) -> None:
         """Say that a value is of another kind than ``wanted``."""
         self.add(item.origin, "wrong_type", f"expected {wanted}, found {item.kind()}", help)
 
@@ -43,7 +44,7 @@ class Log:
         for problem in problems:
             self.add(origin, problem.code, problem.message, problem.help, problem.span)
 
-    def text(self, item: Item | None, help: str | None = None) -> str | None:  # noqa: A002
+    def text(self, item: Item | None, help: str | None = None) -> str | None:
         """Give a text that is not empty."""
         if item is None:
             return None
@@ -69,6 +70,17 @@ class Log:
         near = did_you_mean(text, choices)
         notes = (listed,) if near else ()
         self.add(item.origin, f"no_{what}", f"no {what} `{text}`", near or listed, notes=notes)
+        return None
+
+    def choice(self, item: Item, choices: Sequence[str], key: str) -> str | None:
+        """Give a text that is one of the values that ``key`` takes."""
+        text = self.text(item)
+        if text is None or text in choices:
+            return text
+        listed = f"`{key}` is one of {', '.join(choices)}"
+        near = did_you_mean(text, choices)
+        message = f"`{key}` cannot be `{text}`"
+        self.add(item.origin, "bad_choice", message, near or listed, notes=(listed,) if near else ())
         return None
 
     def label(self, item: Item) -> str:
@@ -104,7 +116,8 @@ class Log:
             return None
         if isinstance(found.tree, Name):
             return found.tree.name
-        self.add(found.origin, "not_a_column", "expected the name of one column")
+        help_ = "name one column; a name that holds spaces or signs stands in backticks: \"`city code`\""
+        self.add(found.origin, "not_a_column", "expected one column", help_)
         return None
 
 
@@ -140,8 +153,10 @@ class Table:
     def flag(self, key: str) -> bool | None:
         """Give a boolean."""
         item = self.get(key)
-        if item is None or isinstance(item.value, bool):
-            return item.value if item else None  # type: ignore[return-value]
+        if item is None:
+            return None
+        if isinstance(item.value, bool):
+            return item.value
         self.log.wrong_type(item, "true or false")
         return None
 
@@ -163,9 +178,9 @@ class Table:
         if not finite(item.value):
             self.log.wrong_type(item, "a number")
             return None
-        return self._within(item, float(item.value), rule, holds)  # type: ignore[arg-type]
+        return self._within(item, float(cast("float", item.value)), rule, holds)
 
-    def _within(self, item: Item, value: Any, rule: str, holds: Callable[[Any], bool]) -> Any:
+    def _within(self, item: Item, value: N, rule: str, holds: Callable[[N], bool]) -> N | None:
         if abs(value) < 2**62 and holds(value):
             return value
         self.log.add(item.origin, "out_of_range", f"`{item.key.path[-1]}` must be {rule}")
@@ -174,14 +189,14 @@ class Table:
     def choice(self, key: str, choices: Sequence[str]) -> str | None:
         """Give a text that is one of ``choices``."""
         item = self.get(key)
-        return self.log.one_of(item, choices, key) if item else None
+        return self.log.choice(item, choices, key) if item else None
 
     def choices(self, key: str, choices: Sequence[str]) -> tuple[str, ...] | None:
         """Give a list of texts, each one of ``choices``; one that is repeated counts once."""
         items = self.list_of(key)
         if items is None:
             return None
-        chosen = [self.log.one_of(item, choices, key) for item in items]
+        chosen = [self.log.choice(item, choices, key) for item in items]
         return tuple(dict.fromkeys(c for c in chosen if c is not None))
 
     def list_of(self, key: str) -> tuple[Item, ...] | None:
@@ -196,7 +211,7 @@ class Table:
         item = self.get(key)
         return as_table(item, self.log, title or f"`{key}`") if item else None
 
-    def missing(self, key: str, message: str, help: str) -> None:  # noqa: A002
+    def missing(self, key: str, message: str, help: str) -> None:
         """Say that a key is missing from this table."""
         self.log.add(self.item.key, f"missing_{key}", message, help)
 
@@ -207,8 +222,8 @@ class Table:
                 allowed = f"{self.title} takes {', '.join(dict.fromkeys(self.known))}"
                 near = did_you_mean(key, self.known)
                 notes = (allowed,) if near else ()
-                self.log.add(item.key, "unknown_key", f"unknown key `{key}` in {self.title}", near or allowed,
-                             notes=notes)
+                message = f"unknown key `{key}` in {self.title}"
+                self.log.add(item.key, "unknown_key", message, near or allowed, notes=notes)
 
 
 def fixed(text: str, origin: Origin) -> Expression:
@@ -229,7 +244,7 @@ def part_of(text: str, node: Node, origin: Origin) -> Expression:
     return Expression(text[start:stop], tree, replace(origin, offsets=offsets))
 
 
-def as_table(item: Item, log: Log, title: str, help: str | None = None) -> Table | None:  # noqa: A002
+def as_table(item: Item, log: Log, title: str, help: str | None = None) -> Table | None:
     """Read ``item`` as a table, or say that it is none."""
     if isinstance(item.value, dict):
         return Table(item, log, title)

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from specdid import language
 from specdid._decode.items import Item
 from specdid._decode.options import Options, read_meta
-from specdid._decode.table import Log, Role, as_table, part_of
+from specdid._decode.table import Log, as_table, fixed, part_of
 from specdid._decode.words import RESERVED
-from specdid._diagnostics import did_you_mean
+from specdid._diagnostics import Origin, closest
 from specdid._study import Expression, Variant, VariantOption, VcovOption
 from specdid.language import LanguageError
+from specdid.language.check import Role
 from specdid.language.tree import Name, Unary, chain
 
 VCOV_HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
+ROBUST = ("robust", "heteroskedastic", "white", "hc0", "hc1", "hc2", "hc3", "r")
+"""What other software calls "hetero"."""
 NOTHING_KNOWN = {"value": "NA", "terms": "1"}
 
 
@@ -27,11 +30,13 @@ def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
     for inner in table.rows.values() if table else ():
         name = log.label(inner)
         if name in RESERVED:
-            log.add(inner.key, "reserved_name", f"a variant cannot be called `{name}`, a column of the results",
-                    "give it another name")
+            message = f"a variant cannot be called `{name}`, a column of the results"
+            log.add(inner.key, "reserved_name", message, "give it another name")
+            continue
         rows = as_table(inner, log, f'[variant."{name}"]', hint)
         if rows is not None and not rows.rows:
-            log.add(inner.key, "empty_dimension", f'[variant."{name}"] has no options', 'write "label" = { … } below it')
+            message = f'[variant."{name}"] has no options'
+            log.add(inner.key, "empty_dimension", message, 'write "label" = { … } below it')
         read = tuple(_variant_option(option, name, options) for option in rows.rows.values()) if rows else ()
         found.append(Variant(name, tuple(o for o in read if o is not None), inner.key))
     return tuple(found)
@@ -40,8 +45,8 @@ def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
 def _variant_option(item: Item, variant: str, options: Options) -> VariantOption | None:
     log = options.log
     label = log.label(item)
-    table = as_table(item, log, f"the {variant} option `{label}`",
-                     'write { where = "…" }, { add = "…" }, { absorb = "…" } or { derive = { … } }; {} changes nothing')
+    hint = 'write { where = "…" }, { add = "…" }, { absorb = "…" } or { derive = { … } }; {} changes nothing'
+    table = as_table(item, log, f"the {variant} option `{label}`", hint)
     if table is None:
         options.unread.add((variant, label))
         return None
@@ -69,16 +74,15 @@ def read_definitions(item: Item | None, log: Log, title: str, role: Role) -> Map
     for key, inner in table.rows.items() if table else ():
         name = _defined_name(key, inner, log, title)
         expression = log.expression(inner, role)
-        if name is not None:
-            empty = NOTHING_KNOWN[role]
-            found[name] = expression or Expression(empty, language.parse(empty), inner.origin)
+        found[name] = expression or fixed(NOTHING_KNOWN[role], inner.origin)
     return found
 
 
-def _defined_name(key: str, item: Item, log: Log, title: str) -> str | None:
+def _defined_name(key: str, item: Item, log: Log, title: str) -> str:
     if title == "macros" and key.startswith(".."):
-        log.add(item.key, "bad_name", f"a macro is defined without its dots: `{key}`", f"write {key.lstrip('.')} = …")
-        return None
+        name = key.lstrip(".")
+        log.add(item.key, "bad_name", f"a macro is defined without its dots: `{key}`", f"write {name} = …")
+        return name
     try:
         node = language.parse(key)
     except LanguageError:
@@ -87,14 +91,15 @@ def _defined_name(key: str, item: Item, log: Log, title: str) -> str | None:
         return node.name
     log.add(item.key, "bad_name", f"`{key}` is no name",
             'a name is letters, digits, `.` and `_`; in backticks it may be anything: "`so2 (t)`" = …')
-    return None
+    return key
 
 
-def read_labels(item: Item | None, log: Log) -> Mapping[str, str]:
-    """Read [labels]: column or term -> the words shown for it."""
+def read_labels(item: Item | None, log: Log) -> tuple[Mapping[str, str], Mapping[str, Origin]]:
+    """Read [labels]: column or term -> the words shown for it, and -> where it is written."""
     table = as_table(item, log, "[labels]", '[labels] has lines column = "words"') if item else None
     texts = {key: log.text(inner) for key, inner in (table.rows if table else {}).items()}
-    return {key: text for key, text in texts.items() if text is not None}
+    found = {key: text for key, text in texts.items() if text is not None}
+    return found, {key: table.rows[key].key for key in found} if table else {}
 
 
 def read_vcovs(item: Item | None, log: Log) -> tuple[VcovOption, ...]:
@@ -114,8 +119,9 @@ def read_vcov(item: Item, label: str | None, log: Log) -> VcovOption | None:
     if text in {"iid", "hetero"}:
         return VcovOption(label, text, (), text, item.key)  # type: ignore[arg-type]
     if "~" not in text:
-        near = did_you_mean(text, ("iid", "hetero"))
-        log.add(item.origin, "bad_vcov", f"no vcov `{text}`", near or f"{VCOV_HELP}; to cluster by it, write \"~{text}\"")
+        robust = text.casefold() in ROBUST or closest(text, ("hetero",)) is not None
+        help_ = 'write "hetero"' if robust else f"{VCOV_HELP}; to cluster by a column, write \"~{text}\""
+        log.add(item.origin, "bad_vcov", f"no vcov `{text}`", help_)
         return None
     return _cluster_vcov(item, text, label, log)
 
@@ -133,8 +139,8 @@ def _cluster_vcov(item: Item, text: str, label: str | None, log: Log) -> VcovOpt
     names = chain(tree.operand, "+")
     log.problems(problems, item.origin)
     if len(names) > 2:
-        log.add(item.origin, "bad_vcov", f"a vcov clusters by one or two columns, not {len(names)}", VCOV_HELP,
-                names[2].span)
+        message = f"a vcov clusters by one or two columns, not {len(names)}"
+        log.add(item.origin, "bad_vcov", message, VCOV_HELP, names[2].span)
     if problems or len(names) > 2:
         return None
     clusters = tuple(part_of(text, name, item.origin) for name in names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specdid._decode.table import Role
+from specdid.language.check import Role
 
 ROLES: dict[str, Role] = {
     "outcome": "outcome",

@@ -8,9 +8,15 @@ from specdid._diagnostics import Document, Fault
 from specdid._toml.scan import Scan, Spot, Statement
 from specdid._toml.texts import Broken
 
-FULL_WIDTH = dict(zip("＝，：；．（）［］｛｝＂＇“”„‟‘’«»＃、。　", "=,:;.()[]{}\"'\"\"\"\"''\"\"#,. ", strict=True))
+FULL_WIDTH = dict(
+    zip("＝，：；．（）［］｛｝＂＇“”„‟‘’«»＃、。　", "=,:;.()[]{}\"'\"\"\"\"''\"\"#,. ", strict=True)
+)
 """Punctuation of Chinese input methods and word processors, and what TOML wants."""
 
+LONGEST_SHOWN = 200
+"""Characters of a wrong value that are looked at."""
+
+_KEY_ENDS = {True: re.compile(r"[\]=＝.\"'\n]"), False: re.compile(r"[=＝.\"'\n{},]")}
 _NUMBER_WITHOUT_DIGIT = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?\Z")
 _LITERALS = {"True": "true", "TRUE": "true", "T": "true", "False": "false", "FALSE": "false", "F": "false"}
 _NOTHING = {"null", "None", "NULL", "nil", "NA", "NaN"}
@@ -101,7 +107,7 @@ def _key_written(text: str, statement: Statement, broken: Broken) -> tuple[int, 
     """Give the part of a dotted key at which the scanner stopped, up to ``=``, ``]`` or a dot."""
     line_end = text.find("\n", broken.start)
     stop = len(text) if line_end < 0 else line_end
-    ending = re.compile(r"[\]=＝.\"'\n]" if statement.header else r"[=＝.\"'\n{},]").search(text, broken.start, stop)
+    ending = _KEY_ENDS[statement.header].search(text, broken.start, stop)
     stop = ending.start() if ending else stop
     start = broken.start
     while start > statement.start and text[start - 1] not in "[.\n{,\"'":
@@ -123,8 +129,10 @@ def _no_equals(text: str, statement: Statement, broken: Broken) -> Cause:
 
 def _bad_value(text: str, statement: Statement, broken: Broken) -> Cause:
     start = broken.start
-    line = text[start : _line_end(text, start)]
-    value = re.split(r"\s+#|\s*$", line, maxsplit=1)[0] or line
+    line = text[start : min(_line_end(text, start), start + LONGEST_SHOWN)]
+    value = line.split(" #")[0].rstrip() or line
+    if any(opening in text[statement.start : start] for opening in "[{"):
+        value = re.split(r"[,\]}]", value, maxsplit=1)[0].rstrip() or value
     stop = start + len(value)
     if value in _LITERALS:
         return start, stop, f"`{value}` is not a TOML value", f"write {_LITERALS[value]}"

@@ -27,7 +27,10 @@ _COMMENT = re.compile(r"#[^\n]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _VALUE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d[^\s,\]}#]*|[^\s,\]}#=]+")
 _TOKEN = re.compile(r"[^\s=,\[\]{}#\"']+|\S?")
-_STATEMENT = re.compile(r"""^[ \t]*(?:\[|(?:"[^"\n]*"|'[^'\n]*'|[^\s=#"'\[\]{},]+)[^\n"'=]*[=＝])""", re.MULTILINE)
+_STATEMENT = re.compile(
+    r"""^[ \t]*(?:\[|(?:"[^"\n]*"|'[^'\n]*'|[^\s=#"'\[\]{},]{1,200})[^\n"'=]{0,200}[=＝])""", re.MULTILINE
+)
+"""What starts a line that can be a statement; bounded, so that a long line costs little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Scan:
 
 
 def scan(document: str) -> Scan:
-    """Find the places of all keys and values of ``document`` (line breaks are ``\\n``)."""
+    """Find the places of all keys and values of ``document``, whose lines end with LF."""
     scanner = _Scanner(document)
     while scanner.next_statement():
         pass
@@ -204,10 +207,8 @@ class _Scanner:
         self._record(path, Spot(key or (start, self.at), (start, self.at), offsets, text), value=True)
 
     def _items(self, path: KeyPath, depth: int) -> None:
-        position = 0
-        for _ in self._between("]", "unclosed_array"):
+        for position, _ in enumerate(self._between("]", "unclosed_array")):
             self._value((*path, position), None, depth + 1)
-            position += 1
 
     def _inline_table(self, path: KeyPath, depth: int) -> None:
         for _ in self._between("}", "unclosed_table"):

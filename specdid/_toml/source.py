@@ -13,7 +13,7 @@ _UTF16 = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def read_document(path: Path) -> tuple[Document | None, tuple[Fault, ...]]:
-    """Read a spec file as UTF-8, with line breaks as ``\\n``.
+    """Read a spec file as UTF-8, its lines ending with LF.
 
     Returns
     -------
