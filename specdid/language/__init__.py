@@ -13,7 +13,7 @@ from specdid.language.grammar import parse
 from specdid.language.hints import column_help
 from specdid.language.parts import FormulaParts, formula_parts
 from specdid.language.problems import LanguageError, Problem, closest
-from specdid.language.references import macros_in, referenced
+from specdid.language.references import macros_in, referenced, unknown_columns
 from specdid.language.scope import Bound, Definition, Scope, bind, write_out
 from specdid.language.terms import Term, Terms, terms
 from specdid.language.termsets import TermSets, expand_terms, join_term_sets
@@ -50,6 +50,7 @@ __all__ = [
     "parse",
     "referenced",
     "terms",
+    "unknown_columns",
     "write",
     "write_name",
     "write_number",

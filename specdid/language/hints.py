@@ -88,7 +88,7 @@ def _function_help(function: str) -> str:
     if plain in FUNCTIONS:
         return f"write `{plain}`"
     if plain in _SPELLED:
-        return f"did you mean `{_SPELLED[plain]}`? It is {FUNCTIONS[_SPELLED[plain]].doc}"
+        return f"did you mean `{FUNCTIONS[_SPELLED[plain]].signature}`?"
     if plain in _HABITS:
         return _HABITS[plain]
     if _CODE.search(function):
@@ -109,14 +109,14 @@ def column_help(name: str, known: list[str]) -> str | None:
     known : list of str
         The data's columns and the derived ones.
     """
-    near = closest(name, known)
-    if near:
-        return f"did you mean `{near}`?"
     if stata := _STATA.match(name):
         function, lag, column = stata.groups()
         return f"Stata's `{name}` is `{function.lower()}({column}, {lag or 1})`"
     if name[:2] in ("i.", "c.") and name[2:] in known:
         return f"write `factor({name[2:]})`" if name[0] == "i" else f"write `{name[2:]}`"
+    near = closest(name, known)
+    if near:
+        return f"did you mean `{near}`?"
     owner, _, attribute = name.partition(".")
     if "__" in name or (owner in known and attribute):
         return "a `.` is part of a name, as in R: columns have no attributes"

@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r"|(?P<extension>\(\?)"
     r"|(?P<open>\()|(?P<close>\))"
     r"|(?P<repeat>[*+]|\{\d*,?\d*\})"
-    r"|(?P<option>\?)"
+    r"|(?P<option>\?)|(?P<either>\|)"
     r"|(?P<other>.)",
     re.DOTALL,
 )
@@ -72,9 +72,11 @@ def _refused(pattern: str) -> tuple[str, str | None] | None:
             return f"has the back-reference `{text}`", "write the text out"
         if kind == "repeat":
             if closed:
-                return "repeats what is already repeated", "one `*`, `+` or `{}` is enough"
+                return "repeats a group that repeats or branches itself", "repeat single characters only"
             if any(int(count) > MAX_REPEAT for count in re.findall(r"\d+", text)):
                 return f"repeats more than {MAX_REPEAT} times", None
+            repeats[-1] = True
+        if kind in ("either", "option"):
             repeats[-1] = True
         if kind == "open":
             repeats.append(False)

@@ -36,7 +36,7 @@ def closest(word: str, known: Sequence[str]) -> str | None:
 
     Spelling counts first; then case, so that ``GDP`` finds ``gdp``.
     """
-    near = get_close_matches(word, known, n=1, cutoff=0.7)
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return near[0]
     folded = word.casefold()

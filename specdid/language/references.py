@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from specdid.language.hints import column_help
+from specdid.language.problems import Problem
 from specdid.language.tree import Macro, Name, Node, walk
 
 
@@ -16,3 +20,13 @@ def referenced(node: Node) -> tuple[Name, ...]:
 def macros_in(node: Node) -> tuple[Macro, ...]:
     """Return the macros that ``node`` mentions, in written order."""
     return tuple(n for n in walk(node) if isinstance(n, Macro))
+
+
+def unknown_columns(node: Node, known: Sequence[str]) -> tuple[Problem, ...]:
+    """Return a problem for every name in ``node`` that is not in ``known``, with a suggestion."""
+    names = dict.fromkeys(known)
+    return tuple(
+        Problem("no_column", f"no column `{n.name}`", n.span, column_help(n.name, list(names)))
+        for n in referenced(node)
+        if n.name not in names
+    )

@@ -152,7 +152,7 @@ def _foreign(character: str, start: int) -> Problem:
         return _invisible(character, start)
     help = "put a column's name that holds it in backticks"
     if plain.isascii():
-        help = f"write `{plain}`, or {help}"
+        help = f"write `{'^' if plain.isdigit() else ''}{plain}`, or {help}"
     return Problem("character", f"{_described(character)} cannot stand in an expression", span, help)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from specdid.language.functions import FUNCTIONS, match_arguments
-from specdid.language.problems import LanguageError, Problem, closest
+from specdid.language.problems import LanguageError, Problem
+from specdid.language.references import unknown_columns
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -161,9 +162,7 @@ def _name_digest(node: Name, scope: Scope) -> str:
     if node.name in scope.names:
         return scope.names[node.name]
     if node.name not in scope.columns:
-        near = closest(node.name, scope.known())
-        help = f"did you mean `{near}`?" if near else None
-        raise LanguageError(Problem("no_column", f"no column `{node.name}`", node.span, help))
+        raise LanguageError(unknown_columns(node, scope.known()))
     return _hash("Name", node.name)
 
 

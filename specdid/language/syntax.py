@@ -67,6 +67,9 @@ def _unreadable(text: str, place: int) -> Problem:
         help = "the operators in percent signs are `%in%`, `%%` (remainder) and `%/%`"
         return Problem("syntax", "a single `%` is no operator", Span(place, place + 1), help)
     if character == "_":
+        if digits := re.search(r"[0-9]+$", text[:place]):
+            span = Span(digits.start(), place + 1)
+            return Problem("syntax", "a number has no `_` in it", span, "write it without, as in `1000`")
         end = place + len(re.match(r"[\w.]*", text[place:]).group())  # type: ignore[union-attr]
         help = f"put it in backticks: `` `{text[place:end]}` ``"
         return Problem("syntax", "a name cannot begin with `_`", Span(place, end), help)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -46,7 +46,8 @@ class Term:
 class Terms:
     """The terms of a right-hand side, each once.
 
-    ``terms`` is in R's order (by degree, then as written); ``written`` as written.
+    ``terms`` is in R's order (by degree, then as written, factors by first appearance);
+    ``written`` is as written.
     """
 
     terms: tuple[Term, ...]
@@ -76,9 +77,10 @@ def terms(node: Node) -> Terms:
         A part is not a term, or there are more than 10,000.
     """
     found = _evaluate(node)
-    order = variable_order([node])
-    written = tuple(arranged(term, order) for term in found.terms.values())
-    by_degree = tuple(sorted(written, key=lambda term: len(term.factors)))
+    order = _variable_order(node)
+    written = tuple(found.terms.values())
+    arranged = (Term(tuple(sorted(t.factors, key=lambda factor: order[factor]))) for t in written)
+    by_degree = tuple(sorted(arranged, key=lambda term: len(term.factors)))
     return Terms(by_degree, found.intercept is not False, written)
 
 
@@ -88,18 +90,9 @@ def unit_terms(node: Node) -> tuple[tuple[Term, ...], bool | None]:
     return tuple(found.terms.values()), found.intercept
 
 
-def variable_order(nodes: Iterable[Node]) -> dict[Node, int]:
-    """Return the place of each factor in ``nodes``: by first appearance, as R orders variables."""
-    order: dict[Node, int] = {}
-    for node in nodes:
-        for factor in _factors(node):
-            order.setdefault(factor, len(order))
-    return order
-
-
-def arranged(term: Term, order: Mapping[Node, int]) -> Term:
-    """Put the factors of ``term`` into ``order``, as R does: ``a + b:a`` has ``a:b``."""
-    return Term(tuple(sorted(term.factors, key=lambda factor: order[factor])))
+def _variable_order(node: Node) -> dict[Node, int]:
+    """Return the place of each factor in ``node``: by first appearance, as R orders variables."""
+    return {factor: place for place, factor in enumerate(dict.fromkeys(_factors(node)))}
 
 
 def is_list(node: Node) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from specdid.language.expansion import LIMIT, Group, choice_matrix, groups_of, within_limit
 from specdid.language.resolve import resolve
-from specdid.language.terms import Key, Term, arranged, unit_terms, variable_order
+from specdid.language.terms import Key, Term, unit_terms
 from specdid.language.tree import Node
 
 _CHUNK = 65_536
@@ -75,9 +75,8 @@ def expand_terms(
     groups = groups_of(resolve(node, macros, columns))
     count = within_limit(groups, limit, node)
     table = _Table()
-    order = variable_order(u for group in groups for u in group.units if u is not None)
     for group in groups:
-        table.add(group, order)
+        table.add(group)
     return table.sets(groups, count)
 
 
@@ -110,14 +109,14 @@ class _Table:
     intercepts: list[tuple[int, bool]] = field(default_factory=list)
     units: int = 0
 
-    def add(self, group: Group, order: Mapping[Node, int]) -> None:
+    def add(self, group: Group) -> None:
         """Enter the terms of a group's units; a subtracted one strikes out what stands before."""
         for unit in group.units:
             found, intercept = ((), None) if unit is None else unit_terms(unit)
             if intercept is not None:
                 self.intercepts.append((self.units, intercept == (group.kind != "-")))
             for term in found:
-                place = self._place(arranged(term, order))
+                place = self._place(term)
                 if group.kind == "-":
                     self.dead = [d or t == place for d, t in zip(self.dead, self.term, strict=True)]
                 else:

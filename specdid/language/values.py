@@ -151,7 +151,8 @@ class ValueChecker:
             self.note("arguments", f"`{call.function}()` takes no further argument", argument, usage)
         for parameter in function.parameters:
             given = matched.given.get(parameter.name)
-            missing = given is None and parameter.default is None and not parameter.optional
+            needed = parameter.default is None and not parameter.optional and not matched.unknown
+            missing = given is None and needed
             if missing or (given is not None and given.value is None):
                 message = f"`{call.function}()` lacks its argument `{parameter.name}`"
                 self.note("arguments", message, given or call, usage)

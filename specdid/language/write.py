@@ -27,6 +27,7 @@ _UNARY_LEVELS = {"~": (1, 2), "!": (4, 13), "+": (10, 10), "-": (10, 10)}
 _COMPARISON, _SUM, _SIGN, _POSTFIX = 5, 6, 10, 12
 _TIGHT = (":", "^")
 _SPECIAL = re.compile(r"""[\\"\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]""")
+_HIDDEN = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
@@ -49,7 +50,7 @@ def write_name(name: str) -> str:
     if plain_name(name):
         return name
     escaped = name.replace("\\", "\\\\").replace("`", "\\`")
-    return f"`{escaped}`"
+    return f"`{_HIDDEN.sub(_escaped, escaped)}`"
 
 
 def write_number(value: float) -> str:
