@@ -11,7 +11,9 @@ from specdid import __version__
 from specdid._cli.exits import Exit, guarded
 
 _SPEC = click.argument("spec", type=click.Path(path_type=Path))
-_OUT = click.option("--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<spec>].")
+_OUT = click.option(
+    "--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<spec>]."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -24,7 +26,9 @@ def main() -> None:
 @_SPEC
 @_OUT
 @click.option("--jobs", "-j", type=int, help="Worker processes; -1 is one per core.")
-@click.option("--audit", default="25", metavar="N|all", help="Specifications to re-estimate with pyfixest [25].")
+@click.option(
+    "--audit", default="25", metavar="N|all", help="Specifications to re-estimate with pyfixest [25]."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but faults.")
 @guarded
 def run(spec: Path, out: Path | None, jobs: int | None, audit: str, quiet: bool) -> Exit:

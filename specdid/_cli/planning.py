@@ -22,7 +22,12 @@ def plan_spec(spec: Path) -> Exit:
     print_faults(faults)
     if prepared is None:
         return Exit.SPEC
-    for line in [*_dimensions(prepared.plan), *_account(prepared.plan), *_formulas(prepared.plan), *_cost(prepared)]:
+    for line in [
+        *_dimensions(prepared.plan),
+        *_account(prepared.plan),
+        *_formulas(prepared.plan),
+        *_cost(prepared),
+    ]:
         click.echo(line)
     return Exit.OK
 
@@ -50,7 +55,10 @@ def _shorten(labels: tuple[str, ...], width: int) -> str:
 def _account(plan: Plan) -> list[str]:
     excluded, duplicate = (int((plan.status == s).sum()) for s in (Status.EXCLUDED, Status.DUPLICATE))
     estimate = len(plan) - excluded - duplicate
-    lines = ["", f"{len(plan):,} planned = {estimate:,} to estimate + {excluded:,} excluded + {duplicate:,} duplicate"]
+    lines = [
+        "",
+        f"{len(plan):,} planned = {estimate:,} to estimate + {excluded:,} excluded + {duplicate:,} duplicate",
+    ]
     counts = Counter(plan.reason[plan.reason >= 0].tolist())
     for place, n in counts.most_common():
         reason = plan.reasons[place]
@@ -73,18 +81,25 @@ def _formulas(plan: Plan) -> list[str]:
 
 def _cost(prepared: Prepared) -> list[str]:
     """Say how the work is shared and what it will take."""
-    from specdid.engine.columns import compile_plan
+    from specdid.engine.compile import compile_plan
     from specdid.engine.cost import estimate_cost
 
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not len(compiled.members):
         return []
     cost = estimate_cost(compiled)
-    lines = ["", f"{cost.batches:,} batches (same rows, fixed effects and weights); largest {cost.largest:,} specifications"]
-    lines.append(f"each column is demeaned once per batch: {cost.sharing:,.0f} × less demeaning than one by one")
+    lines = [
+        "",
+        f"{cost.batches:,} batches (same rows, fixed effects and weights); largest {cost.largest:,} specifications",
+    ]
+    lines.append(
+        f"each column is demeaned once per batch: {cost.sharing:,.0f} × less demeaning than one by one"
+    )
     if cost.one_by_one:
         lines.append(f"{cost.one_by_one:,} specifications are estimated one by one through pyfixest")
-    lines.append(f"about {_duration(cost.seconds)} on one core, {cost.megabytes:,.0f} MB of columns in memory")
+    lines.append(
+        f"about {_duration(cost.seconds)} on one core, {cost.megabytes:,.0f} MB of columns in memory"
+    )
     return lines
 
 

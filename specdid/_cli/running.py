@@ -24,7 +24,7 @@ class Progress(Protocol):
 
 def run_spec(spec: Path, out: Path | None, jobs: int | None, audit: int | None, quiet: bool) -> Exit:
     """Run a spec file; the exit code says how it ended."""
-    from specdid._run.conduct import Interrupted, start_reference, estimate
+    from specdid._run.conduct import Interrupted, estimate, start_reference
 
     start_reference()
     prepared = prepare(spec)

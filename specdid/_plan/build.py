@@ -55,7 +55,17 @@ def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None) -
     status, twin = _duplicates(ids, table.reason)
     preferred = _preferred(study, dimensions, grid, codes, expander.macros, columns)
     return Plan(
-        study, dimensions, grid, codes, setting, status, table.reason, tuple(table.reasons), twin, ids, preferred
+        study,
+        dimensions,
+        grid,
+        codes,
+        setting,
+        status,
+        table.reason,
+        tuple(table.reasons),
+        twin,
+        ids,
+        preferred,
     )
 
 
@@ -66,22 +76,26 @@ def _enumerate(study: Study, dimensions: Sequence[Dimension]) -> Codes:
     total = grid_size(sizes, starred)
     if total > study.run.limit:
         counts = " × ".join(f"{len(d)} {d.name}" for d in dimensions if len(d) > 1)
-        raise SpecError((
-            Fault(
-                "too_many",
-                f"the grid has {total:,} specifications, more than the limit of {study.run.limit:,}: {counts}",
-                help="leave choices out, name some in one_at_a_time, or raise `limit` in [run]",
-                path=("run", "limit"),
-            ),
-        ))
+        raise SpecError(
+            (
+                Fault(
+                    "too_many",
+                    f"the grid has {total:,} specifications, more than the limit of {study.run.limit:,}: {counts}",
+                    help="leave choices out, name some in one_at_a_time, or raise `limit` in [run]",
+                    path=("run", "limit"),
+                ),
+            )
+        )
     return enumerate_grid(sizes, starred)
 
 
 def _settings(expander: Expander, grid: Grid, codes: Codes) -> tuple[Grid, Codes]:
     """Find the combinations of variants that occur and compose each once."""
-    variants = codes[:, len(CORE):]
+    variants = codes[:, len(CORE) :]
     if not variants.shape[1]:
-        return dataclasses.replace(grid, settings=(make_setting(expander, ()),)), np.zeros(len(codes), np.int32)
+        return dataclasses.replace(grid, settings=(make_setting(expander, ()),)), np.zeros(
+            len(codes), np.int32
+        )
     combos, setting = np.unique(variants, axis=0, return_inverse=True)
     settings = tuple(make_setting(expander, tuple(int(c) for c in row)) for row in combos)
     if expander.faults:
@@ -135,7 +149,10 @@ def _rows(content: Contents, sample: Codes) -> Hashes:
 
 def match_digest(match: Match, content: Contents) -> str:
     """Digest what a matched sample consists of."""
-    texts = [bind(e.tree, content.scope).digest if e else "" for e in (match.on, match.treated, match.at, match.exact)]
+    texts = [
+        bind(e.tree, content.scope).digest if e else ""
+        for e in (match.on, match.treated, match.at, match.exact)
+    ]
     numbers = (match.method, match.ratio, match.replace, match.caliper, match.caliper_sd, match.bandwidth)
     return "m:" + ",".join([*texts, *(repr(n) for n in numbers)])
 
@@ -171,17 +188,24 @@ def _refuse_hopeless(study: Study, table: Table, dimensions: Sequence[Dimension]
     codes = [r.code for r in table.reasons]
     if "no_main_effects" not in codes:
         return
-    lacking = np.array([c == "no_main_effects" for c in codes])[np.maximum(table.reason, 0)] & (table.reason >= 0)
+    lacking = np.array([c == "no_main_effects" for c in codes])[np.maximum(table.reason, 0)] & (
+        table.reason >= 0
+    )
     faults = []
     for t in range(len(dimensions[1])):
         mine = table.column("treatment") == t
         if mine.any() and lacking[mine].all():
             option = study.treatment[int(dimensions[1].option[t])]
             words = table.reasons[int(table.reason[np.flatnonzero(mine)[0]])].message
-            faults.append(fault_at(
-                option.term.origin, None, "no_main_effects", f"the treatment is {words}",
-                help='give the main effects in `with`: { term = "dudt:ind3", with = "dudt + ind3" }',
-            ))
+            faults.append(
+                fault_at(
+                    option.term.origin,
+                    None,
+                    "no_main_effects",
+                    f"the treatment is {words}",
+                    help='give the main effects in `with`: { term = "dudt:ind3", with = "dudt + ind3" }',
+                )
+            )
     if faults:
         raise SpecError(faults)
 

@@ -44,9 +44,7 @@ class Contents:
 
     @cached_property
     def samples(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(
-            condition_digests((s.where, *self.setting.where), self.scope) for s in self.grid.samples
-        )
+        return tuple(condition_digests((s.where, *self.setting.where), self.scope) for s in self.grid.samples)
 
     @cached_property
     def weights(self) -> tuple[str, ...]:

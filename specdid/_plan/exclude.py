@@ -17,8 +17,12 @@ from specdid.language import Effect, bind, write
 from specdid.language.tree import Name, Node
 from specdid.panel import Evaluator
 
-DIMENSION = {name: d for d, name in enumerate(
-    ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator"))}
+DIMENSION = {
+    name: d
+    for d, name in enumerate(
+        ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator")
+    )
+}
 
 
 class Table:
@@ -87,7 +91,9 @@ def exclude_own_outcome(table: Table, contents: Sequence[Contents]) -> None:
                 continue
             hit = in_controls[table.column("controls")] | fixed[table.column("treatment")]
             hit &= (table.setting == s) & (table.column("outcome") == o)
-            table.exclude(hit, "own_outcome", f"the outcome `{write(grid.outcomes[o])}` is on its own right-hand side")
+            table.exclude(
+                hit, "own_outcome", f"the outcome `{write(grid.outcomes[o])}` is on its own right-hand side"
+            )
 
 
 def exclude_not_honoured(table: Table, contents: Sequence[Contents], study: Study) -> None:
@@ -117,9 +123,12 @@ def _dishonoured(
         other = np.array([frozenset(e) != wanted for e in content.effects])
         yield other[table.column("fixed_effects")], "always has unit and time effects, exactly these"
     if not estimator.slopes:
-        sloped = np.array([
-            any(e.slopes for e in (*choice, *content.setting.absorb)) for choice in content.grid.fixed_effects
-        ])
+        sloped = np.array(
+            [
+                any(e.slopes for e in (*choice, *content.setting.absorb))
+                for choice in content.grid.fixed_effects
+            ]
+        )
         yield sloped[table.column("fixed_effects")], "takes no slopes in the fixed effects"
 
 
@@ -170,10 +179,15 @@ def exclude_no_main_effects(table: Table, contents: Sequence[Contents], evaluato
                 digest = "t:" + bind(factor, content.scope).digest
                 if digest in fixed:
                     continue
-                within = np.array([
-                    any(_constant_within(evaluator, content, factor, e) for e in (*c, *content.setting.absorb))
-                    for c in grid.fixed_effects
-                ])
+                within = np.array(
+                    [
+                        any(
+                            _constant_within(evaluator, content, factor, e)
+                            for e in (*c, *content.setting.absorb)
+                        )
+                        for c in grid.fixed_effects
+                    ]
+                )
                 has = content.having(digest)[table.column("controls")] | within[table.column("fixed_effects")]
                 words = f"`{treatment.term.text}` without the main effect of `{write(factor)}`"
                 table.exclude(here & ~has, "no_main_effects", words)

@@ -67,7 +67,9 @@ class Expander:
         if len(nodes) > 1:
             self.faults.append(
                 fault_at(
-                    expression.origin, None, "branches",
+                    expression.origin,
+                    None,
+                    "branches",
                     f"`{expression.text}` stands for {len(nodes)} choices, but one is needed here",
                     help="stepwise operators belong in [controls] or a variant of their own",
                 )
@@ -102,7 +104,9 @@ def expand_treatments(x: Expander) -> tuple[Dimension, tuple[TreatmentChoice, ..
             if len(own) != 1:
                 x.faults.append(
                     fault_at(
-                        option.term.origin, None, "treatment_terms",
+                        option.term.origin,
+                        None,
+                        "treatment_terms",
                         f"the treatment `{write(node)}` has {len(own)} terms; it must be one",
                         help='put the others in `with`: { term = "dudt:ind3", with = "dudt + ind3" }',
                     )
@@ -253,14 +257,14 @@ def _dimension(
     """Make a dimension of (label, option) rows; ``content`` tells whether two choices are the same."""
     option: Codes = np.array([p for _, p in rows], dtype=np.int32)
     labels = tuple(label for label, _ in rows)
-    dimension = Dimension(name, labels, tuple(o.label for o in options), option, tuple(o.meta for o in options))
+    dimension = Dimension(
+        name, labels, tuple(o.label for o in options), option, tuple(o.meta for o in options)
+    )
     x.faults += _clashes(dimension, options, content)
     return dimension
 
 
-def _clashes(
-    dimension: Dimension, options: Sequence[Any], content: Callable[[int], object]
-) -> list[Fault]:
+def _clashes(dimension: Dimension, options: Sequence[Any], content: Callable[[int], object]) -> list[Fault]:
     """Find written labels equal to another option's expanded label but not to its content."""
     if len(set(dimension.labels)) == len(dimension.labels):
         return []
@@ -272,7 +276,9 @@ def _clashes(
         if here != there and content(choice) != content(other):
             faults.append(
                 fault_at(
-                    options[here].origin, None, "label_clash",
+                    options[here].origin,
+                    None,
+                    "label_clash",
                     f"the label `{label}` of {dimension.name} stands for two different things",
                     help="another option expands to the same label: rename this one",
                 )

@@ -17,7 +17,7 @@ from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.write import write_figure, write_record, write_results
-from specdid.engine.columns import Compiled, compile_plan
+from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.execute import estimate_all
 from specdid.report.summary import summarise
 
@@ -107,7 +107,9 @@ def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress:
     n_jobs = study.run.jobs if jobs is None else jobs
     outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress)
     results = collect(planned_records(plan), outcome.blocks, compiled.problem.labels)
-    audited = None if outcome.interrupted or audit == 0 else _audit(prepared, compiled, results, audit, progress)
+    audited = (
+        None if outcome.interrupted or audit == 0 else _audit(prepared, compiled, results, audit, progress)
+    )
     curve = _curve(prepared, results, audited, compiled)
     if outcome.interrupted:
         raise Interrupted(curve)

@@ -14,7 +14,9 @@ from specdid.figures._style import save
 CURVE = "spec_curve"
 
 
-def draw_curve(results: Results, sort: str = "estimate", width: float | None = None, bands: Any = None) -> Any:
+def draw_curve(
+    results: Results, sort: str = "estimate", width: float | None = None, bands: Any = None
+) -> Any:
     """Draw the specification curve as a matplotlib figure."""
     figure = _shelf.load("figures", CURVE)
     return figure.draw(figure.data(results, sort, bands), width)

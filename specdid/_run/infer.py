@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specdid import _shelf
 from specdid._records import Results, Section, Status
 from specdid._run.prepare import Prepared
-from specdid.engine.columns import Compiled
+from specdid.engine.compile import Compiled
 from specdid.inference._base import Context, Floats, NullDraws
 from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
@@ -104,8 +104,18 @@ def _context(
         text = results.dropped.at(int(compiled.members.index[m]))
         if text:
             dropped[position] = tuple(column[t] for t in text.split(" + ") if t in column)
-    return Context(prepared.plan, prepared.panel, prepared.evaluator, compiled, chosen, dropped, cluster,
-                   prepared.study.inference.draws, prepared.study.seed, progress)
+    return Context(
+        prepared.plan,
+        prepared.panel,
+        prepared.evaluator,
+        compiled,
+        chosen,
+        dropped,
+        cluster,
+        prepared.study.inference.draws,
+        prepared.study.seed,
+        progress,
+    )
 
 
 def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -> CurveTests:
@@ -122,7 +132,14 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         rows += _medians(results, draws, inside, group.name)
     rows += statistic_tests(draws, np.ones(len(draws.index), dtype=bool), alpha, "")
     return CurveTests(
-        draws.null, title, draws.null_statistic.shape[1], draws.index, tuple(rows), adjust(draws, alpha), bands, draws.left_out
+        draws.null,
+        title,
+        draws.null_statistic.shape[1],
+        draws.index,
+        tuple(rows),
+        adjust(draws, alpha),
+        bands,
+        draws.left_out,
     )
 
 
@@ -149,7 +166,10 @@ def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:
                 "",
                 "| statistic | value | null range | p |",
                 "|---|---:|---:|---:|",
-                *(f"| {r.statistic} | {r.value:.4g} | {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |" for r in t.tests),
+                *(
+                    f"| {r.statistic} | {r.value:.4g} | {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |"
+                    for r in t.tests
+                ),
                 "",
                 _family(t),
                 *(f"- {note}" for note in t.notes),

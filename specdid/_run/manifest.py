@@ -15,25 +15,45 @@ from specdid._study import Study
 from specdid.panel import Panel
 
 LIBRARIES = (
-    "formulaic", "joblib", "lark", "matplotlib", "narwhals", "numpy", "pandas", "polars", "pyarrow",
-    "pyfixest", "scipy", "threadpoolctl", "tomli",
+    "formulaic",
+    "joblib",
+    "lark",
+    "matplotlib",
+    "narwhals",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pyfixest",
+    "scipy",
+    "threadpoolctl",
+    "tomli",
 )
 
 
-def manifest(study: Study, panel: Panel, curve: Curve, wall_seconds: float, run: dict[str, Any]) -> dict[str, Any]:
+def manifest(
+    study: Study, panel: Panel, curve: Curve, wall_seconds: float, run: dict[str, Any]
+) -> dict[str, Any]:
     """Build the manifest's content; keys in a fixed order."""
     counts = curve.counts
     return {
         "specdid": _version("specdid"),
         "spec": {"stem": study.stem, "sha256": _spec_hash(study), "title": study.title},
-        "data": {"file": study.data.name if study.data else None, "sha256": panel.sha256, "rows": panel.n_rows},
+        "data": {
+            "file": study.data.name if study.data else None,
+            "sha256": panel.sha256,
+            "rows": panel.n_rows,
+        },
         "code_sha256": code_hash(),
         "versions": {"python": platform.python_version(), **{n: _version(n) for n in LIBRARIES}},
         "machine": {"system": platform.system(), "processor": platform.machine()},
         "seed": study.seed,
         "counts": {
-            "planned": counts.planned, "ok": counts.ok, "failed": counts.failed,
-            "excluded": counts.excluded, "duplicate": counts.duplicate,
+            "planned": counts.planned,
+            "ok": counts.ok,
+            "failed": counts.failed,
+            "excluded": counts.excluded,
+            "duplicate": counts.duplicate,
         },
         "audit": _audit(curve),
         "one_by_one": curve.one_by_one,
@@ -47,8 +67,12 @@ def _audit(curve: Curve) -> dict[str, Any] | None:
     if audit is None:
         return None
     return {
-        "checked": audit.checked, "eligible": audit.eligible, "estimate_gap": audit.estimate_gap,
-        "se_gap": audit.se_gap, "limit": audit.limit, "reference": audit.reference,
+        "checked": audit.checked,
+        "eligible": audit.eligible,
+        "estimate_gap": audit.estimate_gap,
+        "se_gap": audit.se_gap,
+        "limit": audit.limit,
+        "reference": audit.reference,
         "disagreeing": list(audit.disagreeing),
     }
 

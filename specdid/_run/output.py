@@ -55,7 +55,9 @@ def _locked(directory: Path) -> Iterator[None]:
         raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
     with file:
         if not _try_lock(file.fileno()):
-            raise OutputError(f"another run is writing to {directory}: wait for it, or give --out another directory")
+            raise OutputError(
+                f"another run is writing to {directory}: wait for it, or give --out another directory"
+            )
         try:
             yield
         finally:

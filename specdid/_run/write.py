@@ -63,7 +63,9 @@ def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> lis
     """
     results = read_results(directory)
     existing = tuple(n.removeprefix("curve.") for n in STALE if (directory / n).exists())
-    return write_figure(results, directory, sort or "estimate", tuple(formats) or existing or ("pdf", "png", "svg"))
+    return write_figure(
+        results, directory, sort or "estimate", tuple(formats) or existing or ("pdf", "png", "svg")
+    )
 
 
 class _writing:  # noqa: N801 - reads as a phrase

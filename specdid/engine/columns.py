@@ -1,4 +1,4 @@
-"""From a plan and its panel to the engine's arrays: every column evaluated once.
+"""The study's columns, each evaluated once, and the recipe to evaluate it again.
 
 Columns are shared by content: two terms with the same digest are one column, whatever
 the option, variant or label they came from.
@@ -8,42 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
-from specdid._plan import Plan, Status
 from specdid._plan.contents import Contents
-from specdid._plan.identity import effect_digest, term_digest
-from specdid.engine.problem import Effects, Ints, Members, Problem, Sunab, Vcov
+from specdid._plan.identity import effect_digest
+from specdid.engine.problem import Effects, Floats, Ints
 from specdid.language import Bound, Effect, Term, bind, write
 from specdid.panel import Evaluator, Panel
 
+Bools = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """What is to be estimated, as arrays.
+class Recipe:
+    """How a column, a code or a row mask is made of the data.
 
-    Attributes
-    ----------
-    problem, members
-        Every planned specification, in plan order.
-    method : (S,) int64
-        The estimator's choice in ``plan.grid.estimators``.
-    cohort : (S,) int64
-        Column of values with the first treated period (NaN: never treated), or -1.
-    time : column of values with the time index, or -1.
-    batched : (S,) bool
-        True where the least-squares engine takes the specification.
+    ``part`` is the column's place among those of a term that has several.
     """
 
-    problem: Problem
-    members: Members
-    method: Ints
-    cohort: Ints
-    time: int
-    batched: NDArray[np.bool_]
+    kind: Literal["term", "value", "cohort", "codes", "rows", "fixed"]
+    bounds: tuple[Bound, ...] = ()
+    part: int = 0
+
+
+def evaluate(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Floats:
+    """Evaluate a column of values on (other) data; raises for kinds that are not values."""
+    if recipe.kind == "term":
+        return evaluator.term(recipe.bounds)[recipe.part].numbers
+    if recipe.kind == "value":
+        return evaluator.numbers(recipe.bounds[0])
+    if recipe.kind == "cohort":
+        return first_periods(panel, evaluator.numbers(recipe.bounds[0]))
+    raise ValueError(recipe.kind)
+
+
+def row_mask(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Bools:
+    """Give the rows where every condition of the recipe holds."""
+    mask = np.ones(panel.n_rows, dtype=bool)
+    for condition in recipe.bounds:
+        mask &= evaluator.condition(condition)
+    return mask
+
+
+FIXED = Recipe("fixed")
 
 
 class Columns:
@@ -52,37 +62,45 @@ class Columns:
     def __init__(self, panel: Panel, evaluator: Evaluator) -> None:
         self.panel = panel
         self.evaluator = evaluator
-        self.values: list[NDArray[np.float64]] = []
+        self.values: list[Floats] = []
         self.labels: list[str] = []
-        self.log0: list[NDArray[np.bool_] | None] = []
+        self.log0: list[Bools | None] = []
         self.codes: list[Ints] = []
         self.code_labels: list[str] = []
-        self.rows: list[NDArray[np.bool_]] = []
+        self.rows: list[Bools] = []
         self.effects: list[Effects] = []
+        self.value_recipes: list[Recipe] = []
+        self.code_recipes: list[Recipe] = []
+        self.row_recipes: list[Recipe] = []
         self._terms: dict[str, tuple[int, ...]] = {}
         self._codes: dict[str, int] = {}
         self._rows: dict[tuple[str, ...], int] = {}
         self._effects: dict[tuple[str, ...], int] = {}
 
-    def add(self, key: str, numbers: NDArray[np.float64], label: str, log0: NDArray[np.bool_] | None = None) -> int:
+    def add(
+        self, key: str, numbers: Floats, label: str, recipe: Recipe = FIXED, log0: Bools | None = None
+    ) -> int:
         """Add one column under ``key`` unless it is there."""
         if key not in self._terms:
             self._terms[key] = (len(self.values),)
-            self.values.append(numbers)
-            self.labels.append(label)
-            self.log0.append(log0)
+            self._append(numbers, label, recipe, log0)
         return self._terms[key][0]
+
+    def _append(self, numbers: Floats, label: str, recipe: Recipe, log0: Bools | None) -> None:
+        self.values.append(numbers)
+        self.labels.append(label)
+        self.log0.append(log0)
+        self.value_recipes.append(recipe)
 
     def term(self, digest: str, term: Term, contents: Contents) -> tuple[int, ...]:
         """Give the columns of a regressor term: several for a factor or a polynomial."""
         if digest not in self._terms:
-            coded = self.evaluator.term(tuple(bind(f, contents.scope) for f in term.factors))
+            bounds = tuple(bind(f, contents.scope) for f in term.factors)
+            coded = self.evaluator.term(bounds)
             first = len(self.values)
-            for column in coded:
+            for part, column in enumerate(coded):
                 label = term.text if len(coded) == 1 else column.label
-                self.values.append(column.numbers)
-                self.labels.append(label)
-                self.log0.append(column.log0)
+                self._append(column.numbers, label, Recipe("term", bounds, part), column.log0)
             self._terms[digest] = tuple(range(first, len(self.values)))
         return self._terms[digest]
 
@@ -91,7 +109,7 @@ class Columns:
         digest = "t:" + bound.digest
         if digest not in self._terms:
             column = self.evaluator.column(bound)
-            self.add(digest, column.numbers, label, column.log0)
+            self.add(digest, column.numbers, label, Recipe("value", (bound,)), column.log0)
         return self._terms[digest][0]
 
     def code(self, factors: Sequence[Bound], label: str) -> int:
@@ -101,16 +119,16 @@ class Columns:
             self._codes[key] = len(self.codes)
             self.codes.append(self.evaluator.codes(tuple(factors)))
             self.code_labels.append(label)
+            self.code_recipes.append(Recipe("codes", tuple(factors)))
         return self._codes[key]
 
     def row_mask(self, digests: tuple[str, ...], conditions: Iterable[Bound]) -> int:
         """Give the mask of rows where every condition holds."""
         if digests not in self._rows:
-            mask = np.ones(self.panel.n_rows, dtype=bool)
-            for condition in conditions:
-                mask &= self.evaluator.condition(condition)
+            recipe = Recipe("rows", tuple(conditions))
             self._rows[digests] = len(self.rows)
-            self.rows.append(mask)
+            self.rows.append(row_mask(recipe, self.panel, self.evaluator))
+            self.row_recipes.append(recipe)
         return self._rows[digests]
 
     def effect_set(self, effects: Sequence[Effect], contents: Contents) -> int:
@@ -134,146 +152,6 @@ class Columns:
         return Effects(tuple(dict.fromkeys(fixed)), tuple(dict.fromkeys(slopes)))
 
 
-def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -> Compiled:
-    """Evaluate every column the planned specifications need and index them.
-
-    Returns
-    -------
-    Compiled
-        Members are the specifications with status PLANNED, in plan order.
-    """
-    columns = Columns(panel, evaluator or Evaluator(panel))
-    contents = [Contents(plan.grid, s) for s in plan.grid.settings]
-    index = np.flatnonzero(plan.status == Status.PLANNED)
-    table = _Members(plan, index)
-    time = _time(columns, panel)
-    for s, content in enumerate(contents):
-        table.fill(columns, content, np.flatnonzero(plan.setting[index] == s), time)
-    start, controls = table.controls()
-    extra = _common(plan, index, columns, table) if plan.study.missing == "common" else table.blank()
-    base = contents[0]
-    members = Members(
-        index, table.outcome, table.treatment, start, controls, table.rows, table.effects,
-        table.weights, extra, table.sunab, tuple(table.aggregates),
-    )
-    batched = np.array([_shelf.load("estimators", e.method).batched for e in plan.grid.estimators])
-    vcovs = _vcovs(plan, columns, base)
-    problem = _problem(plan, panel, columns, base, vcovs)
-    return Compiled(problem, members, table.method, table.cohort, time, batched[table.method])
-
-
-def _time(columns: Columns, panel: Panel) -> int:
-    if panel.periods is None:
-        return -1
-    return columns.add("time:", panel.periods.astype(np.float64), panel.time or "time")
-
-
-class _Members:
-    """Columns of Members while they are filled, setting by setting."""
-
-    def __init__(self, plan: Plan, index: Ints) -> None:
-        self.plan = plan
-        self.codes = plan.codes[index].astype(np.int64)
-        n = len(index)
-        self.outcome, self.treatment, self.rows, self.effects, self.weights = (
-            np.full(n, -1, np.int64) for _ in range(5)
-        )
-        self.sunab, self.cohort = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
-        self.method = self.codes[:, 6].copy()
-        self.aggregates: list[Sunab] = []
-        self.lengths = np.zeros(n, np.int64)
-        self.blocks: list[tuple[Ints, Ints]] = []
-
-    def blank(self) -> Ints:
-        """Give a column of -1."""
-        return np.full(len(self.codes), -1, np.int64)
-
-    def fill(self, columns: Columns, content: Contents, here: Ints, time: int) -> None:
-        """Fill the members at positions ``here``, all of one setting."""
-        grid, scope = self.plan.grid, content.scope
-        codes = self.codes[here]
-        self.outcome[here] = _map(codes[:, 0], lambda o: columns.value(
-            bind(grid.outcomes[o], scope), write(grid.outcomes[o])))
-        self.treatment[here] = _map(codes[:, 1], lambda t: columns.term(
-            content.treatments[t], grid.treatments[t].term, content)[0])
-        self.effects[here] = _map(codes[:, 3], lambda f: columns.effect_set(
-            (*grid.fixed_effects[f], *content.setting.absorb), content))
-        self.rows[here] = _map(codes[:, 4], lambda r: columns.row_mask(
-            content.samples[r], [bind(c, scope) for c in (grid.samples[r].where, *content.setting.where)]))
-        self.weights[here] = _map(codes[:, 5], lambda w: _weight(columns, content, w))
-        for t in np.unique(codes[:, 1]):
-            mine = here[codes[:, 1] == t]
-            self._controls(columns, content, int(t), mine)
-            self._cohorts(columns, content, int(t), mine, time)
-
-    def _controls(self, columns: Columns, content: Contents, treatment: int, here: Ints) -> None:
-        """Lay out the columns of with, controls and add, for every member of a treatment."""
-        sets = self.plan.grid.controls
-        fixed = content.fixed_digests(treatment)
-        choice = self.codes[here, 2]
-        lengths = sets.start[choice + 1] - sets.start[choice]
-        source = np.repeat(sets.start[choice] - _starts(lengths), lengths) + np.arange(lengths.sum())
-        term = sets.index[source].astype(np.int64)
-        owner = np.repeat(np.arange(len(here)), lengths)
-        of_term: list[tuple[int, ...]] = [()] * len(sets.terms)
-        for k in np.unique(term):
-            if content.controls[k] not in fixed:
-                of_term[k] = columns.term(content.controls[k], sets.terms[k], content)
-        counts = np.array([len(c) for c in of_term], np.int64)
-        flat = np.array([c for cs in of_term for c in cs], np.int64)
-        first = _starts(counts)
-        n = counts[term] if len(term) else np.zeros(0, np.int64)
-        within = np.arange(n.sum()) - np.repeat(_starts(n), n)
-        chosen = flat[np.repeat(first[term] if len(term) else term, n) + within]
-        self._append(columns, content, treatment, here, np.repeat(owner, n), chosen)
-
-    def _append(
-        self, columns: Columns, content: Contents, treatment: int, here: Ints, owner: Ints, chosen: Ints
-    ) -> None:
-        """Store ``with``, the chosen controls and ``add`` as (member, column) pairs in written order."""
-        own = len(self.plan.grid.treatments[treatment].with_)
-        terms = content.fixed_terms(treatment)
-        before, after = _split(terms, self.plan.grid.treatments[treatment].with_ if own else ())
-        head = [c for t in before for c in columns.term(term_digest(t, content.scope), t, content)]
-        tail = [c for t in after for c in columns.term(term_digest(t, content.scope), t, content)]
-        count = len(here)
-        pieces = [
-            (np.repeat(np.arange(count), len(head)), np.tile(np.array(head, np.int64), count), 0),
-            (owner, chosen, 1),
-            (np.repeat(np.arange(count), len(tail)), np.tile(np.array(tail, np.int64), count), 2),
-        ]
-        members = np.concatenate([p[0] for p in pieces])
-        values = np.concatenate([p[1] for p in pieces])
-        members, values = _first_of_each(members, values, np.argsort(members, kind="stable"))
-        self.lengths[here] = np.bincount(members, minlength=count)
-        self.blocks.append((here[members], values))
-
-    def _cohorts(self, columns: Columns, content: Contents, treatment: int, here: Ints, time: int) -> None:
-        cohort = self.plan.grid.treatments[treatment].cohort
-        if cohort is None:
-            return
-        bound = bind(cohort, content.scope)
-        key = f"cohort:{bound.digest}"
-        column = columns.add(key, first_periods(columns.panel, columns.evaluator.column(bound).numbers), write(cohort))
-        self.cohort[here] = column
-        for e in np.unique(self.method[here]):
-            choice = self.plan.grid.estimators[e]
-            if choice.method == "sunab":
-                aggregate = _sunab(column, time, choice.options)
-                if aggregate not in self.aggregates:
-                    self.aggregates.append(aggregate)
-                self.sunab[here[self.method[here] == e]] = self.aggregates.index(aggregate)
-
-    def controls(self) -> tuple[Ints, Ints]:
-        """Give the CSR layout over all members."""
-        start = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
-        if not self.blocks:
-            return start, np.zeros(0, np.int64)
-        owner = np.concatenate([o for o, _ in self.blocks])
-        values = np.concatenate([v for _, v in self.blocks])
-        return start, values[np.argsort(owner, kind="stable")]
-
-
 def first_periods(panel: Panel, cohort: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn a cohort column into period numbers; NaN is never treated (0, inf, after the last period)."""
     first = np.full(panel.n_rows, np.nan)
@@ -282,96 +160,3 @@ def first_periods(panel: Panel, cohort: NDArray[np.float64]) -> NDArray[np.float
     if panel.periods is not None and panel.n_rows:
         first[first > panel.periods.max()] = np.nan
     return first
-
-
-def _sunab(cohort: int, time: int, options: object) -> Sunab:
-    chosen = dict(options)  # type: ignore[call-overload]
-    reference = chosen.get("reference", -1)
-    references = tuple(reference) if isinstance(reference, list | tuple) else (int(reference),)
-    return Sunab(cohort, time, references, chosen.get("control", "never"))
-
-
-def _map(codes: Ints, give: object) -> Ints:
-    """Apply ``give`` to every distinct code once."""
-    unique, inverse = np.unique(codes, return_inverse=True)
-    found = np.array([give(int(u)) for u in unique], np.int64)  # type: ignore[operator]
-    return np.asarray(found[inverse.reshape(-1)]) if len(unique) else np.zeros(0, np.int64)
-
-
-def _weight(columns: Columns, content: Contents, weight: int) -> int:
-    node = content.grid.weights[weight]
-    return -1 if node is None else columns.value(bind(node, content.scope), write(node))
-
-
-def _starts(lengths: Ints) -> Ints:
-    return np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int64)
-
-
-def _split(terms: Sequence[Term], with_: Sequence[Term]) -> tuple[list[Term], list[Term]]:
-    texts = {t.text for t in with_}
-    return [t for t in terms if t.text in texts], [t for t in terms if t.text not in texts]
-
-
-def _first_of_each(members: Ints, values: Ints, order: Ints) -> tuple[Ints, Ints]:
-    """Sort pairs by member, keeping the written order and the first of equal columns."""
-    members, values = members[order], values[order]
-    width = int(values.max()) + 1 if len(values) else 1
-    _, first = np.unique(members * width + values, return_index=True)
-    keep = np.sort(first)
-    return members[keep], values[keep]
-
-
-def _common(plan: Plan, index: Ints, columns: Columns, table: _Members) -> Ints:
-    """Give, per member, a column that is missing where any variable of its outcome's grid is."""
-    extra = table.blank()
-    start, controls = table.controls()
-    outcome = plan.codes[index, 0]
-    for o in np.unique(outcome):
-        mine = outcome == o
-        spans = [controls[start[m] : start[m + 1]] for m in np.flatnonzero(mine)]
-        used = np.unique(np.concatenate([table.outcome[mine], table.treatment[mine], table.weights[mine], *spans]))
-        complete = np.ones(columns.panel.n_rows, dtype=bool)
-        for column in used[used >= 0]:
-            complete &= np.isfinite(columns.values[column])
-        for effects in np.unique(table.effects[mine]):
-            for code in columns.effects[effects].fixed:
-                complete &= columns.codes[code] >= 0
-        marker = np.where(complete, 0.0, np.nan)
-        extra[mine] = columns.add(f"common:{o}", marker, "complete rows")
-    return extra
-
-
-def _vcovs(plan: Plan, columns: Columns, content: Contents) -> tuple[Vcov, ...]:
-    found = []
-    for option in plan.study.vcov:
-        codes = tuple(columns.code([bind(c.tree, content.scope)], c.text) for c in option.clusters)
-        found.append(Vcov(option.kind, codes))
-    return tuple(found)
-
-
-def _problem(
-    plan: Plan, panel: Panel, columns: Columns, content: Contents, vcovs: tuple[Vcov, ...]
-) -> Problem:
-    unit = -1
-    if panel.unit is not None:
-        from specdid.language.tree import Name
-
-        unit = columns.code([bind(Name(panel.unit), content.scope)], panel.unit)
-    n = panel.n_rows
-    values = np.empty((n, len(columns.values)), order="F")
-    for k, column in enumerate(columns.values):
-        values[:, k] = column
-    codes = np.empty((n, len(columns.codes)), np.int64, order="F")
-    for k, code in enumerate(columns.codes):
-        codes[:, k] = code
-    log0 = None
-    if any(flag is not None for flag in columns.log0):
-        log0 = np.zeros((n, len(columns.values)), dtype=bool, order="F")
-        for k, flag in enumerate(columns.log0):
-            if flag is not None:
-                log0[:, k] = flag
-    rows = np.array(columns.rows, dtype=bool).reshape(len(columns.rows), n)
-    return Problem(
-        values, codes, rows, log0, tuple(columns.labels), tuple(columns.code_labels),
-        tuple(columns.effects), vcovs, unit, plan.study.inference.alpha,
-    )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._plan import Plan
-from specdid.engine.columns import Compiled
+from specdid.engine.compile import Compiled
 from specdid.panel import Evaluator, Panel
 
 Floats = NDArray[np.float64]

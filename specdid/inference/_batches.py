@@ -9,7 +9,7 @@ import numpy as np
 
 from specdid.engine.problem import Effects, Members, Problem
 from specdid.engine.tasks import controls_of, cut_rows
-from specdid.inference._base import Floats, Ints
+from specdid.inference._base import Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ def make_batches(problem: Problem, members: Members) -> Iterator[Batch]:
     for s in range(len(members)):
         used = _used(problem, members, s)
         key = (
-            int(members.rows[s]), int(members.effects[s]), int(members.weights[s]), int(members.extra_rows[s]),
+            int(members.rows[s]),
+            int(members.effects[s]),
+            int(members.weights[s]),
+            int(members.extra_rows[s]),
             tuple(np.unique(patterns[used]).tolist()),
         )
         groups.setdefault(key, []).append(s)
@@ -79,15 +82,3 @@ def kept_controls(members: Members, dropped: Mapping[int, tuple[int, ...]], s: i
     own = controls_of(members, s)
     gone = dropped.get(s, ())
     return own[~np.isin(own, gone)] if gone else own
-
-
-def compact(codes: Ints) -> Ints:
-    """Number the levels that occur from 0, in order."""
-    return np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def standardised(columns: Floats) -> Floats:
-    """Centre and scale columns; a constant one is only centred."""
-    centred = columns - columns.mean(axis=0)
-    spread = centred.std(axis=0)
-    return np.asarray(centred / np.where(spread > 0, spread, 1.0))

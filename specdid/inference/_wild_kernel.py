@@ -131,7 +131,9 @@ def wild_draws(blocks: Blocks, family: Family, signs: Floats) -> tuple[Floats, F
     products = _signed(signs, np.concatenate([s[:, None, :], q, s[:, None, :] * c], axis=1))
     omega, crossed = products[:, :, : 1 + k], products[:, :, 1 + k :]
     squares = (signs**2) @ (s**2).T
-    ss = squares.T - 2 * np.einsum("mbp,mbp->mb", omega, crossed) + _quadratic(omega, c @ c.transpose(0, 2, 1))
+    ss = (
+        squares.T - 2 * np.einsum("mbp,mbp->mb", omega, crossed) + _quadratic(omega, c @ c.transpose(0, 2, 1))
+    )
     for part in blocks.carried:
         ss += _carried(part, d, u, s, c, omega, signs)
     sums = omega[:, :, 0]
