@@ -54,16 +54,18 @@ def _marks(axes: Axes, panel: Panel, row: Row, middle: float, height: float, wid
 
 
 def _tiles(axes: Axes, panel: Panel, row: Row, line: Line, height: float, width: float) -> None:
+    """Draw tiles that reach half a point under the next one, so that no seams show."""
     from matplotlib.collections import PolyCollection
 
     top, bottom = line.top + 0.10 * height, line.top + 0.90 * height
-    gap = 0.35 * len(panel) / width
+    over = 0.5 * len(panel) / width
     corners, colours = [], []
     for start, stop in panel.pieces:
         n = stop - start
         bins = max(1, min(n // _NEIGHBOURS, int(width * n / len(panel) / _TILE)))
         for left, right in pairwise(np.linspace(start, stop, bins + 1)):
-            corners.append(((left, top), (right - gap, top), (right - gap, bottom), (left, bottom)))
+            reach = min(right + over, len(panel))
+            corners.append(((left, top), (reach, top), (reach, bottom), (left, bottom)))
         colours += [blend(INK, 0.04 + 0.74 * share) for share in shares(row.chosen[start:stop], bins)]
     axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, zorder=2))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 _TEXT = ("Arial", "Liberation Sans", "Nimbus Sans", "DejaVu Sans")
@@ -71,6 +72,26 @@ def fonts_for(texts: Iterable[str]) -> Fonts:
             families.append(family)
             left = [c for c in left if c not in found]
     return Fonts(tuple(families), "".join(map(chr, left)))
+
+
+def postscript_outlines(families: Iterable[str]) -> bool:
+    """Say whether any of these fonts has PostScript outlines, as Noto Sans CJK has.
+
+    Such a font cannot be embedded in a PDF as TrueType: some readers then show nothing.
+    """
+    installed = _installed()
+    return any(_outline_tag(installed[f]) == b"OTTO" for f in families if f in installed)
+
+
+@cache
+def _outline_tag(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        tag = file.read(4)
+        if tag == b"ttcf":
+            file.seek(12)
+            file.seek(int.from_bytes(file.read(4), "big"))
+            tag = file.read(4)
+    return tag
 
 
 @cache

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specdid.figures._fonts import postscript_outlines
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -30,7 +32,6 @@ _OWN: dict[Any, Any] = {
     "axes.unicode_minus": True,
     "svg.fonttype": "path",
     "svg.hashsalt": "specdid",
-    "pdf.fonttype": 42,
     "pdf.compression": 6,
     "path.simplify": False,
 }
@@ -43,10 +44,14 @@ _NO_DATES: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def own_style() -> Iterator[None]:
-    """Use matplotlib's defaults and the few settings above, and give the caller's back after."""
+    """Use matplotlib's defaults and the few settings above, and give the caller's back after.
+
+    Missing glyphs are warned of once by name, so not once more for each by matplotlib.
+    """
     import matplotlib as mpl
 
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         defaults: dict[Any, Any] = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
         mpl.rcParams.update(defaults | _OWN)
         yield
@@ -60,15 +65,24 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str]) -> 
     ValueError
         A format is none of pdf, png and svg.
     """
+    import matplotlib as mpl
+
     unknown = [f for f in formats if f not in _NO_DATES]
     if unknown:
         raise ValueError(f"figure formats are pdf, png and svg, not {', '.join(unknown)}")
     paths = tuple(directory / f"{stem}.{kind}" for kind in formats)
-    with own_style(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+    with own_style():
+        mpl.rcParams["pdf.fonttype"] = 3 if postscript_outlines(_families(figure)) else 42
         for path, kind in zip(paths, formats, strict=True):
             figure.savefig(path, format=kind, dpi=300, metadata=_NO_DATES[kind])
     return paths
+
+
+def _families(figure: Figure) -> list[str]:
+    from matplotlib.text import Text
+
+    texts: Any = figure.findobj(Text)
+    return [family for text in texts for family in text.get_fontfamily()]
 
 
 def blend(colour: str, share: float) -> tuple[float, float, float]:

@@ -53,7 +53,15 @@ def plot(
 
 
 def draw(data: CurveData, width: float | None = None) -> Figure:
-    """Draw the data on a new figure, which pyplot does not know."""
+    """Draw the data on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw: no specification was estimated.
+    """
+    if not data.panels:
+        raise ValueError("no specification was estimated, so there is no curve to draw")
     fonts = fonts_for(_texts(data))
     if fonts.missing:
         warnings.warn(
@@ -132,7 +140,8 @@ def _draw_band(page: Page, layout: Layout, placed: _Placed, data: CurveData) -> 
             _name(page, panel, data.alpha, left, placed.top, width)
         draw_key(page, placed.keys[k], left, curve - _ROOM * len(placed.keys[k]) + 3, _ROOM)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
-        draw_choices(page.axes(left, choices, width, band.choices), panel, band, layout.row, width)
+        if band.lines:
+            draw_choices(page.axes(left, choices, width, band.choices), panel, band, layout.row, width)
         draw_strip(page.axes(left, strip, width, STRIP), panel, page.fonts)
     if count == 1:
         _facts(page, band.panels[0], data.alpha, curve, layout.left - TICKS)
@@ -216,7 +225,7 @@ def _note(data: CurveData, layout: Layout) -> str:
     cut = sum(beyond(p) for p in data.panels)
     bars = {few(p, width) for p, width in widths}
     shape = "Bars and ribbons" if len(bars) > 1 else "Bars" if True in bars else "Ribbons"
-    parts = [f"{shape}: 90% and 95% confidence intervals (vcov: {data.vcov})."]
+    parts = [f"{shape}: 90% and 95% confidence intervals (standard errors: {data.vcov})."]
     if longest > THIN:
         parts.append("Drawn are medians of neighbouring specifications.")
     if not all(separate(p, width) for p, width in widths):

@@ -165,7 +165,8 @@ def _audit(audit: Audit) -> str:
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """Write a Markdown table whose columns are aligned as text; all but the first to the right."""
-    columns = list(zip(header, *lines, strict=True))
+    safe = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    columns = list(zip(header, *safe, strict=True))
     widths = [max(3, *(_width(cell) for cell in column)) for column in columns]
     rule = [("-" * w) if k == 0 else "-" * (w - 1) + ":" for k, w in enumerate(widths)]
 
@@ -176,7 +177,6 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[str, .
         ]
         return "| " + " | ".join(padded) + " |"
 
-    safe = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     return (row(header), row(rule), *(row(line) for line in safe))
 
 

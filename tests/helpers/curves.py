@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-
 from specdid._records import Code, Fits, Planned, Results, Text, code_of, collect
 from specdid._records.results import Status
 

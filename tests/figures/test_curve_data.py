@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+from curves import fits_of, plan_of, results_of, smart_city, subsets
+from scipy import stats
+from specdid._records import Code, collect
+from specdid.figures._curve_data import POINTS, curve_data, shares
+
+ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
+
+
+def one_panel(planned, sort="estimate", **options):
+    data = curve_data(results_of(planned, **options), sort)
+    assert len(data.panels) == 1
+    return data.panels[0]
+
+
+def two_estimators(*terms, estimands=ESTIMANDS, **options):
+    dimensions = {"sample": ["all", "east"], "estimator": ["OLS", "did2s"]}
+    return plan_of(
+        dimensions, subsets(*terms), scales={"ln SO2": "log points"}, estimands=estimands, **options
+    )
+
+
+def rows_of(panel):
+    return {(c.heading, r.label): r.chosen for c in panel.choices for r in c.rows}
+
+
+def test_estimates_are_sorted_and_positions_lead_back_to_the_plan():
+    results = results_of(smart_city(3))
+    panel = curve_data(results).panels[0]
+    assert len(panel) == 384
+    assert (np.diff(panel.estimate) >= 0).all()
+    assert np.array_equal(results.estimate[panel.positions], panel.estimate)
+    assert np.array_equal(results.first("nobs")[panel.positions], panel.nobs)
+
+
+def test_intervals_are_student_t_and_nested():
+    results = results_of(smart_city(2))
+    panel = curve_data(results).panels[0]
+    se = results.first("std_error")[panel.positions]
+    assert np.allclose(panel.high95, panel.estimate + stats.t.ppf(0.975, 209) * se)
+    assert np.allclose(panel.low90, panel.estimate - stats.t.ppf(0.95, 209) * se)
+    assert ((panel.low95 < panel.low90) & (panel.high90 < panel.high95)).all()
+
+
+def test_intervals_with_infinite_degrees_of_freedom_are_normal():
+    planned = smart_city(0)
+    fits = fits_of(planned)
+    fits.df[:] = np.inf
+    results = collect(planned, [fits], ["x"])
+    panel = curve_data(results).panels[0]
+    se = results.first("std_error")[panel.positions]
+    assert np.allclose(panel.high90, panel.estimate + stats.norm.ppf(0.95) * se)
+
+
+def test_controls_have_a_row_per_variable_not_per_combination():
+    panel = one_panel(smart_city(3))
+    rows = rows_of(panel)
+    controls = [label for heading, label in rows if heading == "Controls"]
+    assert controls == ["pgdp", "I(pgdp^2)", "ind2"]
+    assert all(rows["Controls", label].sum() == 192 for label in controls)
+
+
+def test_controls_that_are_always_in_stand_beside_the_heading():
+    panel = one_panel(
+        plan_of({"sample": ["a", "b"]}, subsets("x10", always=("x1",)), display={"x10": "Tenth"})
+    )
+    controls = panel.choices[0]
+    assert controls.always == ("x1",)
+    assert [r.label for r in controls.rows] == ["Tenth"]
+
+
+def test_only_dimensions_that_vary_have_a_heading():
+    panel = one_panel(smart_city(1))
+    headings = [c.heading for c in panel.choices]
+    assert headings == ["Treatment", "Controls", "Fixed effects", "Sample", "Weights", "Winsorizing"]
+
+
+def test_each_specification_takes_one_option_of_every_dimension():
+    panel = one_panel(smart_city(2))
+    for choices in panel.choices:
+        if choices.heading != "Controls":
+            assert (np.sum([r.chosen for r in choices.rows], axis=0) == 1).all()
+
+
+def test_an_option_whose_specifications_all_failed_keeps_its_row():
+    planned = plan_of({"sample": ["all", "empty", "excluded"]}, excluded={2: "not now"})
+    panel = one_panel(planned, fails={1: Code.NO_ROWS})
+    assert {label: chosen.sum() for (_, label), chosen in rows_of(panel).items()} == {"all": 1, "empty": 0}
+    assert panel.failed == 1
+
+
+def test_the_preferred_is_marked_with_its_rank():
+    results = results_of(smart_city(3, preferred=100))
+    panel = curve_data(results).panels[0]
+    rank = int((results.estimate < results.estimate[100]).sum()) + 1
+    assert panel.preferred.place == rank - 1
+    assert panel.preferred.words.endswith(" of 384")
+    assert panel.preferred.words.startswith(str(rank))
+
+
+def test_a_preferred_that_failed_is_not_marked():
+    assert one_panel(smart_city(1, preferred=4), fails={4: Code.ABSORBED}).preferred is None
+
+
+def test_a_preferred_duplicate_is_marked_at_its_twin():
+    results = results_of(smart_city(1, preferred=7), same={7: 3})
+    panel = curve_data(results).panels[0]
+    assert panel.positions[panel.preferred.place] == 3
+
+
+def test_one_panel_per_scale_and_per_outcome_without_one():
+    outcomes = {"outcome": ["ln SO2", "ln ww", "SO2"], "sample": ["a", "b"]}
+    scaled = plan_of(outcomes, scales={"ln SO2": "log points", "ln ww": "log points"})
+    panels = curve_data(results_of(scaled)).panels
+    assert [(p.name, p.scaled, len(p)) for p in panels] == [("log points", True, 4), ("SO2", False, 2)]
+    assert [p.name for p in curve_data(results_of(plan_of(outcomes))).panels] == ["ln SO2", "ln ww", "SO2"]
+
+
+def test_a_scale_without_any_estimate_has_no_panel():
+    planned = plan_of({"outcome": ["y", "z"], "sample": ["a", "b"]})
+    panels = curve_data(results_of(planned, fails={2: Code.NO_ROWS, 3: Code.NO_ROWS})).panels
+    assert [p.name for p in panels] == ["y"]
+
+
+def test_estimands_are_series_with_their_own_medians():
+    results = results_of(two_estimators("x", "z"))
+    panel = curve_data(results).panels[0]
+    assert [s.label for s in panel.series] == [f"{k}: {v}" for k, v in ESTIMANDS.items()]
+    method = results.planned.dimension("estimator").codes
+    assert panel.series[1].median == np.median(results.estimate[method == 1])
+    assert panel.breaks == ()
+    assert panel.preferred is None
+
+
+def test_the_rank_is_among_those_with_the_same_estimand():
+    panel = one_panel(two_estimators("x", "z", preferred=5))
+    assert panel.preferred.of == 8
+
+
+def test_many_specifications_of_several_estimands_stand_one_curve_after_the_other():
+    panel = one_panel(two_estimators("a", "b", "c", "d", "e"))
+    assert len(panel) > POINTS
+    assert panel.breaks == (64,)
+    assert panel.pieces == ((0, 64), (64, 128))
+    assert all((np.diff(panel.estimate[a:b]) >= 0).all() for a, b in panel.pieces)
+
+
+def test_many_specifications_of_one_estimand_are_one_curve_whatever_the_estimator():
+    panel = one_panel(two_estimators("a", "b", "c", "d", "e", estimands={}))
+    assert panel.breaks == ()
+    assert (np.diff(panel.estimate) >= 0).all()
+    assert [s.label for s in panel.series] == ["OLS", "did2s"]
+
+
+def test_other_sorts():
+    planned = smart_city(1)
+    assert (np.diff(one_panel(planned, "declared").positions) > 0).all()
+    panel = one_panel(planned, "sample")
+    codes = planned.dimension("sample").codes[panel.positions]
+    assert (np.diff(codes) >= 0).all()
+    assert (np.diff(panel.estimate[codes == 1]) >= 0).all()
+    with pytest.raises(ValueError, match="sort must be"):
+        one_panel(planned, "smaple")
+
+
+def test_a_null_band_is_kept_only_for_the_sorted_curve_of_its_length():
+    results = results_of(smart_city(1))
+    band = np.zeros((3, 96))
+    assert curve_data(results, "estimate", {"log points": band}).panels[0].null_band is band
+    assert curve_data(results, "declared", {"log points": band}).panels[0].null_band is None
+    assert curve_data(results, "estimate", {"log points": band[:, 1:]}).panels[0].null_band is None
+
+
+def test_a_failed_vcov_leaves_a_point_without_an_interval():
+    planned = smart_city(0)
+    fits = fits_of(planned)
+    fits.std_error[4] = fits.p_value[4] = np.nan
+    panel = curve_data(collect(planned, [fits], ["x"])).panels[0]
+    at = int(np.flatnonzero(panel.positions == 4)[0])
+    assert np.isnan(panel.low95[at])
+    assert not panel.significant[at]
+
+
+def test_shares_count_neighbours():
+    chosen = np.array([True, True, False, False, True, False, True])
+    assert shares(chosen, 7).tolist() == chosen.astype(float).tolist()
+    assert shares(chosen, 1).tolist() == [4 / 7]
+    assert np.isclose(shares(np.repeat([True, False], 50), 10), [1] * 5 + [0] * 5).all()

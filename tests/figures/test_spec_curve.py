@@ -1,0 +1,293 @@
+import subprocess
+import sys
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from curves import fits_of, plan_of, results_of, smart_city, subsets
+from matplotlib.text import Text
+from specdid import _shelf
+from specdid._records import Code, collect
+from specdid.figures import _fonts
+from specdid.figures._curve_axes import THIN, beyond, few, fixed, limits, thin
+from specdid.figures._curve_data import curve_data
+from specdid.figures._fonts import fonts_for
+from specdid.figures._key import key_lines
+from specdid.figures._layout import lay_out
+from specdid.figures._style import SMALL, TEXT, blend, own_style, save
+from specdid.figures.spec_curve import draw, plot
+
+CHINESE = {"样本": ["全部城市", "剔除直辖市"], "缩尾处理": ["否", "1%"]}
+
+
+def texts_of(figure):
+    return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
+
+
+def test_the_shelf_finds_it():
+    figure = _shelf.load("figures", "spec_curve")
+    assert figure.name == "spec_curve"
+    assert figure.draw(figure.data(results_of(smart_city(0)))).axes
+
+
+def test_everything_a_reader_needs_is_written():
+    figure = plot(results_of(smart_city(3, preferred=100), fails={0: Code.ABSORBED}))
+    texts = texts_of(figure)
+    assert any(t.startswith("preferred: −") and t.endswith(" of 383") for t in texts)
+    for text in (
+        "Effect in log points",
+        "383 specifications",
+        "Fixed effects",
+        "city + province×year",
+        "ind2",
+    ):
+        assert text in texts
+    note = " ".join(texts)
+    assert "1 planned specification could not be estimated." in note
+    assert "(standard errors: city)" in note
+
+
+def test_headings_are_bold_and_no_text_is_smaller_than_print_allows():
+    figure = plot(results_of(smart_city(2)), width=3.5)
+    texts = [t for t in figure.findobj(Text) if t.get_text()]
+    assert min(t.get_fontsize() for t in texts) >= 6.5
+    weights = {t.get_text(): t.get_weight() for t in texts}
+    assert weights["Sample"] == "bold"
+    assert weights["matched"] == "normal"
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5, 7.0])
+def test_nothing_stands_outside_the_page(width):
+    labels = ["all prefecture-level cities but the four municipalities and Tibet", "east", "x" * 90]
+    planned = plan_of({"sample": labels, "estimator": ["OLS", "did2s"]}, subsets("ln_open"), preferred=2)
+    figure = plot(results_of(planned), width=width)
+    assert figure.get_size_inches()[0] == width
+    with own_style():
+        figure.draw_without_rendering()
+        page = figure.bbox
+        for text in figure.findobj(Text):
+            if text.get_text() and text.get_visible():
+                box = text.get_window_extent()
+                assert box.x0 >= -1
+                assert box.x1 <= page.x1 + 1, text.get_text()
+                assert 0 <= box.y0 <= box.y1 <= page.y1 + 1, text.get_text()
+
+
+def test_height_grows_with_the_rows():
+    one = plot(results_of(smart_city(1))).get_size_inches()[1]
+    many = plot(results_of(smart_city(5))).get_size_inches()[1]
+    assert many > one + 0.4
+
+
+def test_up_to_a_hundred_are_bars_and_more_are_ribbons():
+    assert few(curve_data(results_of(smart_city(1))).panels[0], 330)
+    assert not few(curve_data(results_of(smart_city(2))).panels[0], 330)
+    assert not few(curve_data(results_of(smart_city(1))).panels[0], 150)
+
+
+def test_ten_thousand_are_thinned_to_medians_and_stay_sorted():
+    panel = curve_data(results_of(smart_city(8))).panels[0]
+    drawn = thin(panel, np.ones(len(panel), dtype=bool))
+    assert len(panel) == 12_288
+    assert len(drawn.x) == THIN
+    assert (np.diff(drawn.estimate) >= 0).all()
+    assert drawn.significant.min() >= 0
+    assert drawn.significant.max() <= 1
+    assert np.isclose(drawn.estimate[0], np.median(panel.estimate[:11]))
+
+
+def test_ten_thousand_are_a_small_file(tmp_path):
+    figure = plot(results_of(smart_city(8, preferred=9)))
+    (path,) = save(figure, tmp_path, "curve", ["pdf"])
+    assert path.stat().st_size < 400_000
+
+
+def test_the_axis_holds_zero_and_all_estimates_but_not_an_exploded_interval():
+    planned = smart_city(0)
+    fits = fits_of(planned, centre=0.5)
+    fits.std_error[3] = 900.0
+    panel = curve_data(collect(planned, [fits], ["x"])).panels[0]
+    bottom, top = limits(panel)
+    assert bottom <= 0 <= panel.estimate.max() <= top < 2
+    assert beyond(panel) == 1
+    assert any(
+        "1 interval goes beyond the axis" in t
+        for t in texts_of(draw(curve_data(collect(planned, [fits], ["x"]))))
+    )
+
+
+def test_without_any_standard_error_points_are_drawn_alone():
+    planned = smart_city(1, preferred=3)
+    fits = fits_of(planned)
+    for values in (fits.std_error, fits.p_value, fits.df):
+        values[:] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = draw(curve_data(collect(planned, [fits], ["x"])))
+    assert any(t.startswith("preferred") for t in texts_of(figure))
+
+
+def test_one_specification_is_a_figure(tmp_path):
+    figure = plot(results_of(plan_of({"sample": ["all"]}, preferred=0)))
+    assert save(figure, tmp_path, "curve", ["pdf", "png", "svg"])
+    assert any(t.endswith("1st of 1") for t in texts_of(figure))
+
+
+def test_nothing_estimated_is_said():
+    planned = plan_of({"sample": ["all"]})
+    with pytest.raises(ValueError, match="no specification was estimated"):
+        plot(results_of(planned, fails={0: Code.NO_ROWS}))
+
+
+def test_series_and_medians_are_in_the_key():
+    estimands = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
+    planned = plan_of({"estimator": list(estimands)}, subsets("a", "b"), estimands=estimands)
+    panel = curve_data(results_of(planned)).panels[0]
+    lines = key_lines(panel, 0.05, fonts_for([]), 330, bars=True)
+    entries = [e for line in lines for e in line]
+    assert (
+        entries[0].words
+        == f"OLS: variance-weighted ATT (4, median {fixed(panel.series[0].median, panel.decimals)})"
+    )
+    assert entries[0].colour != entries[1].colour
+    assert entries[0].marker != entries[1].marker
+    assert "pale: p ≥ 0.05" in [e.words for e in entries]
+
+
+def test_several_scales_share_labels_and_one_key():
+    planned = plan_of({"outcome": ["burglary", "robbery", "theft"], "sample": ["a", "b"]}, subsets("x"))
+    figure = plot(results_of(planned))
+    texts = texts_of(figure)
+    assert texts.count("p < 0.05") == 1
+    assert {"Effect on burglary", "Effect on robbery", "Effect on theft"} <= set(texts)
+    assert texts.count("Sample") == 2
+    assert len(figure.axes) == 9
+    layout = lay_out(curve_data(results_of(planned)), fonts_for([]), 3.5)
+    assert [len(b.panels) for b in layout.bands] == [1, 1, 1]
+
+
+def test_a_null_band_is_drawn_and_explained():
+    results = results_of(smart_city(1))
+    figure = draw(curve_data(results, "estimate", {"log points": np.zeros((3, 96))}))
+    assert any("under the null" in t for t in texts_of(figure))
+
+
+def test_the_callers_settings_and_figures_stay(tmp_path):
+    import matplotlib.pyplot as plt
+
+    with mpl.rc_context({"lines.linewidth": 9, "axes.facecolor": "black", "text.color": "red"}):
+        own = plt.figure()
+        before = dict(mpl.rcParams)
+        figure = plot(results_of(smart_city(1)))
+        save(figure, tmp_path, "curve", ["svg"])
+        assert dict(mpl.rcParams) == before
+        assert plt.get_fignums() == [own.number]
+        themed = (tmp_path / "curve.svg").read_bytes()
+        plt.close(own)
+    save(plot(results_of(smart_city(1))), tmp_path, "plain", ["svg"])
+    assert (tmp_path / "plain.svg").read_bytes() == themed
+
+
+DRAW = """
+import sys; sys.path.insert(0, "tests/helpers")
+from pathlib import Path
+from curves import results_of, smart_city
+from specdid.figures._style import save
+from specdid.figures.spec_curve import plot
+for k in (1, 3):
+    save(plot(results_of(smart_city(k, preferred=3))), Path(sys.argv[1]), f"c{k}", ["pdf", "png", "svg"])
+"""
+
+
+def test_files_are_the_same_bytes_under_any_hash_seed(tmp_path):
+    for seed in ("1", "2"):
+        (tmp_path / seed).mkdir()
+        env = {"PYTHONHASHSEED": seed, "MPLCONFIGDIR": str(tmp_path / "mpl")}
+        subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / seed)], check=True, env=env)
+    names = sorted(p.name for p in (tmp_path / "1").iterdir())
+    assert len(names) == 6
+    for name in names:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
+
+
+def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="not eps"):
+        save(plot(results_of(smart_city(0))), tmp_path, "curve", ["pdf", "eps"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_are_text_and_never_mathematics(tmp_path):
+    planned = plan_of({"sample": ["cost in $ of $2010", r"$\frac{1}{0}$"]})
+    figure = plot(results_of(planned))
+    assert {"cost in $ of $2010", r"$\frac{1}{0}$"} <= set(texts_of(figure))
+    save(figure, tmp_path, "curve", ["svg"])
+
+
+def without(monkeypatch, *kept):
+    installed = {k: v for k, v in _fonts._installed().items() if k in kept}
+    monkeypatch.setattr(_fonts, "_installed", lambda: installed)
+
+
+def test_missing_glyphs_are_named(monkeypatch, tmp_path):
+    without(monkeypatch, "DejaVu Sans")
+    results = results_of(plan_of(CHINESE))
+    with pytest.warns(UserWarning, match="no installed font can write 1?.*全.*fonts-noto-cjk"):
+        figure = plot(results)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save(figure, tmp_path, "curve", ["png", "pdf", "svg"])
+
+
+def test_chinese_falls_back_through_installed_fonts(monkeypatch):
+    without(monkeypatch, "DejaVu Sans", "Far Font", "SimHei")
+    installed = {"DejaVu Sans": "dejavu", "SimHei": "hei", "Far Font": "far"}
+    glyphs = {"dejavu": set(map(ord, "abc")), "hei": set(map(ord, "城市")), "far": set(map(ord, "城ж"))}
+    monkeypatch.setattr(_fonts, "_installed", lambda: installed)
+    monkeypatch.setattr(_fonts, "_characters", glyphs.__getitem__)
+    assert fonts_for(["abc"]).families == ("DejaVu Sans",)
+    assert fonts_for(["a城市"]) == _fonts.Fonts(("DejaVu Sans", "SimHei"))
+    assert fonts_for(["市ж"]) == _fonts.Fonts(("DejaVu Sans", "SimHei", "Far Font"))
+    assert fonts_for(["龘城"]).missing == "龘"
+
+
+@pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
+def test_chinese_is_written_with_the_glyphs_of_an_installed_font(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = plot(results_of(plan_of(CHINESE, title="智慧城市试点")))
+        paths = save(figure, tmp_path, "curve", ["pdf", "svg"])
+    pdf = paths[0].read_bytes()
+    family = next(
+        f for f in fonts_for(["城市"]).families if f not in ("DejaVu Sans", "Arial", "Liberation Sans")
+    )
+    if _fonts.postscript_outlines([family]):
+        assert b"/Type3" in pdf
+        assert b"/CIDFontType2" not in pdf
+
+
+@pytest.mark.parametrize(("head", "postscript"), [(b"OTTO", True), (b"\0\1\0\0", False)])
+def test_outlines_are_read_from_the_file_also_in_a_collection(tmp_path, monkeypatch, head, postscript):
+    (tmp_path / "one.otf").write_bytes(head + bytes(8))
+    (tmp_path / "many.ttc").write_bytes(b"ttcf" + bytes(8) + (16).to_bytes(4, "big") + head)
+    for name in ("one.otf", "many.ttc"):
+        monkeypatch.setattr(_fonts, "_installed", lambda name=name: {"F": str(tmp_path / name)})
+        assert _fonts.postscript_outlines(["F"]) is postscript
+
+
+def test_long_texts_are_cut_to_their_room():
+    fonts = fonts_for([])
+    cut = fonts.fit("all prefecture-level cities except municipalities", TEXT, 80)
+    assert cut.endswith("…")
+    assert 60 < fonts.width(cut, TEXT) <= 80
+    assert fonts.fit("short", TEXT, 80) == "short"
+    assert fonts.first_fit(["much too long for so little room", "short"], SMALL, 40) == "short"
+
+
+def test_numbers_have_a_real_minus_but_zero_has_none():
+    assert (fixed(-0.06, 3), fixed(-0.0001, 2), fixed(1234.5, 1)) == ("−0.060", "0.00", "1,234.5")
+
+
+def test_blend_goes_from_white_to_the_colour():
+    assert blend("#000000", 0) == (1, 1, 1)
+    assert blend("#000000", 1) == (0, 0, 0)

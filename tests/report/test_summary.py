@@ -1,0 +1,162 @@
+import re
+
+import numpy as np
+import pytest
+from curves import fits_of, plan_of, results_of, subsets
+from specdid._records import Audit, Code, Curve, Section, collect
+from specdid.report.summary import summarise, table
+
+ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
+
+
+def grid(**options):
+    dimensions = {"outcome": ["ln SO2", "SO2"], "estimator": list(ESTIMANDS)}
+    options = {"scales": {"ln SO2": "log points"}, "estimands": ESTIMANDS} | options
+    return plan_of(dimensions, subsets("pgdp", "ind2", "ln_open"), **options)
+
+
+def curve_of(results, **options):
+    return Curve(results, draw=lambda *_: None, summarise=summarise, **options)
+
+
+def sections_of(text):
+    parts = re.split(r"^## (.*)\n\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], (p.strip() for p in parts[2::2]), strict=True))
+
+
+def sections(planned, **options):
+    return sections_of(curve_of(results_of(planned, **options)).summary())
+
+
+def test_it_begins_with_the_title_and_the_accounting_line():
+    planned = grid(excluded={0: "later"}, twins={9: 4})
+    text = curve_of(results_of(planned, fails={1: Code.ABSORBED}, same={6: 5})).summary()
+    assert text.splitlines()[:3] == [
+        "# Smart-city pilots and industrial pollution",
+        "",
+        "32 planned = 28 ok + 1 failed + 1 excluded + 2 duplicate",
+    ]
+    assert text.endswith("\n")
+    assert "\n\n\n" not in text
+
+
+def test_there_is_a_table_per_scale_and_a_line_per_estimand():
+    results = results_of(grid())
+    found = sections_of(curve_of(results).summary())
+    lines = found["Estimates in log points"].splitlines()
+    assert len(lines) == 4
+    cells = [c.strip() for c in lines[2].strip("|").split("|")]
+    chosen = results.estimate[:16:2]
+    assert cells[:2] == ["variance-weighted ATT", "8"]
+    assert [float(c) for c in cells[2:5]] == [
+        pytest.approx(v, abs=6e-4) for v in (np.median(chosen), chosen.min(), chosen.max())
+    ]
+    p = results.first("p_value")[:16:2]
+    assert cells[5] == f"{np.mean((p < 0.05) & (chosen < 0)):.1%}"
+    assert "Effect on SO2" in found
+
+
+def test_the_preferred_has_its_number_interval_and_rank():
+    results = results_of(grid(preferred=4))
+    found = sections_of(curve_of(results).summary())["Preferred specification"]
+    rank = int((results.estimate[:16:2] < results.estimate[4]).sum()) + 1
+    assert found.startswith("`ln SO2 ~ dudt + ind2 | city_id + year`")
+    assert "95% CI" in found
+    assert re.search(rf"\b{rank}(st|nd|rd|th) of 8, from the lowest estimate", found)
+
+
+def test_a_preferred_without_a_number_says_why():
+    found = sections(grid(preferred=4), fails={4: Code.NOT_CONVERGED})["Preferred specification"]
+    assert "It has no estimate (failed): the estimator did not converge" in found
+    found = sections(grid(preferred=4, excluded={4: "levels only for PPML"}))["Preferred specification"]
+    assert "(excluded): levels only for PPML." in found
+
+
+def test_a_preferred_duplicate_points_to_its_twin():
+    found = sections(grid(preferred=6), same={6: 4})["Preferred specification"]
+    assert "same model as specification 5 (" in found
+    assert " of 7, from the lowest" in found
+
+
+def test_no_preferred_no_section():
+    assert "Preferred specification" not in sections(grid())
+
+
+def test_reasons_are_counted_most_frequent_first():
+    excluded = {0: "levels only", 1: "levels only", 2: "not in this paper"}
+    found = sections(grid(excluded=excluded), fails={9: Code.ABSORBED, 11: Code.ABSORBED, 12: Code.NO_ROWS})
+    assert found["Excluded"].splitlines() == ["- 2 `rule`: levels only", "- 1 `rule`: not in this paper"]
+    failed = found["Failed"].splitlines()
+    assert failed[0].startswith("- 2 `absorbed`: ")
+    assert failed[1].startswith("- 1 `no_rows`: no row is left")
+    assert "Duplicates" not in found
+
+
+def test_a_long_list_of_reasons_is_cut_and_counted():
+    detail = {s: f"reason {s}" for s in range(20)}
+    failed = sections(grid(), fails=dict.fromkeys(detail, Code.ESTIMATOR_ERROR), detail=detail)[
+        "Failed"
+    ].splitlines()
+    assert len(failed) == 13
+    assert failed[-1] == "- 8 more for 8 other reasons: see `message` in the results"
+
+
+def test_when_nothing_was_estimated_it_says_so():
+    planned = grid()
+    found = sections(planned, fails=dict.fromkeys(range(32), Code.NO_ROWS))
+    assert found["Estimates"] == "No specification could be estimated."
+    assert "Samples" not in found
+
+
+def test_samples_give_ranges_and_leave_out_what_never_happened():
+    found = sections(grid())["Samples"]
+    assert re.search(r"^- rows: 1,9\d\d to 2,\d\d\d$", found, re.MULTILINE)
+    assert "- clusters: 210 in every specification" in found
+    assert "singletons" not in found
+
+
+def test_a_missing_standard_error_is_mentioned():
+    planned = grid()
+    fits = fits_of(planned)
+    fits.std_error[3] = fits.p_value[3] = np.nan
+    found = sections_of(curve_of(collect(planned, [fits], ["x"])).summary())
+    assert "1 of them have no standard error under `city`" in found["Estimates in log points"]
+    assert "no standard error" not in found["Effect on SO2"]
+
+
+def test_a_good_audit_is_one_line():
+    audit = Audit(25, 32, 1.2e-12, 3e-11, reference="pyfixest 0.60.0")
+    found = sections_of(curve_of(results_of(grid()), audit=audit, one_by_one=16).summary())
+    assert found["Estimation and audit"].splitlines() == [
+        "- 16 specifications were estimated one by one, not in batches",
+        "- audit: 25 of 32 estimated again by pyfixest 0.60.0; largest differences |Δβ|/se 1.2e-12, "
+        "|Δse|/se 3.0e-11; all within 1e-06",
+    ]
+
+
+def test_a_bad_audit_is_loud():
+    audit = Audit(25, 32, 0.2, 3e-11, disagreeing=("00ff00ff00ff00ff",))
+    text = curve_of(results_of(grid()), audit=audit).summary()
+    assert "**AUDIT FAILED for 1**: do not use these results" in text
+    assert "00ff00ff00ff00ff" in text
+
+
+def test_later_stages_add_sections_before_the_warnings():
+    curve = curve_of(
+        results_of(grid()),
+        sections=(Section("Inference", ("- wild: p = 0.031",)),),
+        warnings=("few clusters",),
+    )
+    found = sections_of(curve.summary())
+    assert list(found)[-2:] == ["Inference", "Warnings"]
+    assert found["Warnings"] == "- few clusters"
+
+
+def test_tables_are_aligned_as_text_also_with_chinese():
+    lines = table(("estimand", "n"), [("平均处理效应", "1,024"), ("a|b", "3")])
+    assert lines == (
+        "| estimand     |     n |",
+        "| ------------ | ----: |",
+        "| 平均处理效应 | 1,024 |",
+        "| a\\|b         |     3 |",
+    )
