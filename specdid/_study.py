@@ -97,6 +97,7 @@ class EstimatorOption:
     meta: Meta
     origin: Origin
     origins: Mapping[str, Origin] = field(default_factory=dict)    # of each option's value
+    keys: Mapping[str, Origin] = field(default_factory=dict)       # of its key
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,8 @@ class Options:
         name = self.log.one_of(method, self.methods, "estimator")
         options = {k: plain_value(v) for k, v in row.table.rows.items() if k not in row.table.known}
         origins = {k: row.table.rows[k].origin for k in options}
-        return EstimatorOption(row.label, name, options, meta, row.item.key, origins) if name else None
+        keys = {k: row.table.rows[k].key for k in options}
+        return EstimatorOption(row.label, name, options, meta, row.item.key, origins, keys) if name else None
 
     def _content(
         self, row: Row, key: str, role: Role, default: Expression | None = None

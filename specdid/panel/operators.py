@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -146,12 +147,19 @@ def mixed_kinds(words: Node, column: Column, numbers: Node, whole: Node) -> Eval
     """Explain a comparison of text with numbers; ``words`` is the side that is text."""
     message = f"{_called(words)} is {_kind(column)} and {_called(numbers)} is numeric"
     if isinstance(words, Text) and not isinstance(numbers, Text):
-        advice: str | None = f"write {words.value} without quotes if it is a number"
+        advice: str | None = f"write {words.value} without quotes" if _looks_numeric(words.value) else None
     else:
         advice = (
             _advice(column) if column.odd else f"its values are {examples(column)}" if column.levels else None
         )
     return EvaluationError("compare_kinds", message, whole.span, advice)
+
+
+def _looks_numeric(words: str) -> bool:
+    try:
+        return math.isfinite(float(words))
+    except ValueError:
+        return False
 
 
 def contained(evaluation: Evaluation, node: Binary, left: Column) -> Column:

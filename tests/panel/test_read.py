@@ -114,18 +114,27 @@ def test_typed_columns(read, name):
     (TYPED.write_parquet if name == "d.parquet" else TYPED.write_ipc)(buffer)
     source = read(name, buffer.getvalue())
     assert plain(source) == {
-        "i": [1, None, 3], "f": [0.5, None, 0.25], "t": ["b", "a", None], "c": ["u", None, "v"],
-        "l": [1, None, 0], "day": ["1970-01-01", None, "1971-01-02"], "list": [None, None, None],
-    }  # fmt: skip
+        "i": [1, None, 3],
+        "f": [0.5, None, 0.25],
+        "t": ["b", "a", None],
+        "c": ["u", None, "v"],
+        "l": [1, None, 0],
+        "day": ["1970-01-01", None, "1971-01-02"],
+        "list": [None, None, None],
+    }
     assert source.columns["day"].kind == "date"
     assert source.columns["list"].kind == "List(Int64)"
 
 
 def test_stata_labels_stay_numbers(read):
     buffer = io.BytesIO()
-    frame = pd.DataFrame({
-        "f": np.array([0.5, np.nan], "f4"), "s": ["x", ""], "c": pd.Categorical(["low", "high"], ["low", "high"])
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "f": np.array([0.5, np.nan], "f4"),
+            "s": ["x", ""],
+            "c": pd.Categorical(["low", "high"], ["low", "high"]),
+        }
+    )
     frame.to_stata(buffer, write_index=False)
     assert plain(read("d.dta", buffer.getvalue())) == {"f": [0.5, None], "s": ["x", None], "c": [0, 1]}
 
@@ -240,8 +249,10 @@ def test_no_such_file_suggests_a_close_one(tmp_path):
     (tmp_path / "smart_city.csv").write_text("a\n1\n")
     _, (fault,) = read_panel(bare_study("smartcity.csv", directory=tmp_path))
     assert (fault.code, fault.message, fault.help) == (
-        "no_file", "there is no file `smartcity.csv`", "did you mean `smart_city.csv`?"
-    )  # fmt: skip
+        "no_file",
+        "there is no file `smartcity.csv`",
+        "did you mean `smart_city.csv`?",
+    )
     assert (fault.place.line, fault.place.column, fault.place.length) == (2, 9, 13)
 
 
@@ -266,8 +277,11 @@ def test_frames_of_every_kind_are_the_same_panel(make):
     panel, faults = read_panel(bare_study(unit="id", time="year"), make(FRAME))
     assert faults == ()
     assert {k: _plain(c) for k, c in panel.columns.items()} == {
-        "id": [2, 1, 2], "year": [2010, 2010, 2011], "x": [1, None, 0.5], "t": ["b", None, "a"]
-    }  # fmt: skip
+        "id": [2, 1, 2],
+        "year": [2010, 2010, 2011],
+        "x": [1, None, 0.5],
+        "t": ["b", None, "a"],
+    }
     assert panel.sha256 == panel_of(FRAME).sha256
     assert panel.path is None
 
@@ -317,9 +331,21 @@ KEYS = {
     "missing unit": (FRAME, "t", "year", "missing_unit", "`t` is missing in row 2 of the data frame"),
     "missing time": (FRAME, "id", "x", "missing_time", "`x` is missing in row 2"),
     "text time": (FRAME | {"t": ["2010", "b", "c"]}, "id", "t", "time_not_numeric", "`t` is text"),
-    "date time": (FRAME | {"d": TYPED["day"].fill_null(strategy="forward")}, "id", "d", "time_not_numeric", "is a date"),
-    "fractions": (FRAME | {"q": [2010.25, 2011, 2012]}, "id", "q", "time_step", "`q` holds 2010.25, which is no whole number"),
-}  # fmt: skip
+    "date time": (
+        FRAME | {"d": TYPED["day"].fill_null(strategy="forward")},
+        "id",
+        "d",
+        "time_not_numeric",
+        "is a date",
+    ),
+    "fractions": (
+        FRAME | {"q": [2010.25, 2011, 2012]},
+        "id",
+        "q",
+        "time_step",
+        "`q` holds 2010.25, which is no whole number",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", KEYS)

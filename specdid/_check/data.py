@@ -1,0 +1,87 @@
+"""Evaluating a study's expressions for the checks: a column, or None where a fault is said elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from specdid._diagnostics import Fault, Span, fault_at
+from specdid._plan.scopes import base_scope, variant_scope
+from specdid._study import Expression, Study, VariantOption
+from specdid.language import LanguageError, Scope, bind
+from specdid.language.tree import Node
+from specdid.panel import Column, EvaluationError, Evaluator, Panel, cell_text
+from specdid.panel.columns import Flags, Floats, Ints
+
+
+class Data:
+    """A study with its panel, and what its names mean without variants."""
+
+    def __init__(self, study: Study, panel: Panel, evaluator: Evaluator) -> None:
+        self.study = study
+        self.panel = panel
+        self.evaluator = evaluator
+        self.names = tuple(panel.columns)
+        self.scope = self._known_scope()
+        self.macros = {name: e.tree for name, e in study.macros.items()}
+
+    def _known_scope(self) -> Scope:
+        """Give the scope of [derive]; definitions that use unknown names are left out of it."""
+        try:
+            return base_scope(self.study, self.names)
+        except LanguageError:
+            scope = Scope.of(self.names)
+        for name, expression in self.study.derive.items():
+            try:
+                scope = scope.define(name, expression.tree)
+            except LanguageError:
+                continue
+        return scope
+
+    def scope_of(self, options: Sequence[VariantOption]) -> Scope | None:
+        """Give the scope under options of variants, None where a definition cannot be followed."""
+        try:
+            return variant_scope(self.study, self.names, options)
+        except LanguageError:
+            return None
+
+    def column(self, node: Node) -> Column | None:
+        """Evaluate ``node``; None where that is not possible."""
+        try:
+            return self.evaluator.column(bind(node, self.scope))
+        except (LanguageError, EvaluationError):
+            return None
+
+    def numbers(self, expression: Expression | None) -> Floats | None:
+        """Evaluate an expression that should be numeric; None where it is not."""
+        column = self.column(expression.tree) if expression is not None else None
+        return None if column is None else column.numbers
+
+    def condition(self, expression: Expression | None) -> Flags | None:
+        """Evaluate a condition, NA is False; None where that is not possible."""
+        values = self.numbers(expression)
+        return None if values is None else np.asarray((values != 0) & ~np.isnan(values))
+
+    def rows(self, rows: Ints, limit: int = 3) -> str:
+        """Name rows of the data: "row 7", "rows 3, 8, 9 and 12 more"."""
+        shown = [f"{row + 1:,}" for row in rows[:limit]]
+        if len(rows) == 1:
+            return f"row {shown[0]}"
+        if len(rows) > limit:
+            return f"rows {', '.join(shown)} and {len(rows) - limit:,} more"
+        return f"rows {', '.join(shown[:-1])} and {shown[-1]}"
+
+    def place(self, row: int) -> str:
+        """Name a row by unit and time where the study has them: "row 7 (city_id 3, year 2012)"."""
+        keys = [key for key in (self.panel.unit, self.panel.time) if key is not None]
+        cells = ", ".join(f"{key} {cell_text(self.panel.columns[key], row)}" for key in keys)
+        return f"row {row + 1:,}" + (f" ({cells})" if cells else "")
+
+
+def located(
+    expression: Expression, error: LanguageError | EvaluationError, span: Span | None = None
+) -> tuple[Fault, ...]:
+    """Make faults of what the language or the data refuse."""
+    problems = error.problems if isinstance(error, LanguageError) else (error.problem,)
+    return tuple(fault_at(expression.origin, span or p.span, p.code, p.message, p.help) for p in problems)

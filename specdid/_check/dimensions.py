@@ -1,0 +1,105 @@
+"""Selectors that mean no option, options that cannot be expanded, scales that nearly agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specdid._check.data import Data
+from specdid._check.uses import selectors
+from specdid._diagnostics import Fault, SpecError, did_you_mean, fault_at
+from specdid._plan.expand import expand_grid
+from specdid._plan.records import Dimension
+from specdid._plan.selectors import select
+from specdid._study import Selector, Study
+from specdid.language import unknown_columns
+
+MOST_LABELS = 5_000
+"""Labels that are compared for a close match."""
+
+
+def check_dimensions(data: Data) -> Iterator[Fault]:
+    """Expand every dimension, and look every selector up."""
+    study = data.study
+    try:
+        dimensions, grid, expander = expand_grid(study, data.names)
+    except SpecError as error:
+        yield from error.faults
+        return
+    by_name = {dimension.name: dimension for dimension in dimensions}
+    for name, selector in selectors(study):
+        dimension = by_name.get(name)
+        if dimension is None or _names_unknown(data, selector):
+            continue
+        if not select(dimension, (selector,), grid, expander.macros, data.names).any():
+            yield _nothing(dimension, selector)
+    for name, found in study.preferred.items():
+        dimension = by_name.get(name)
+        if dimension is None:
+            continue
+        count = int(select(dimension, found, grid, expander.macros, data.names).sum())
+        if count > 1:
+            first = next(
+                label
+                for label, hit in zip(
+                    dimension.labels, select(dimension, found, grid, expander.macros, data.names), strict=True
+                )
+                if hit
+            )
+            yield fault_at(
+                found[0].origin,
+                None,
+                "preferred_several",
+                f"this stands for {count:,} options of {name}; the preferred specification takes one",
+                f"write one of them out, such as `{first}`",
+            )
+
+
+def _names_unknown(data: Data, selector: Selector) -> bool:
+    known = (*data.names, *data.study.derive)
+    expressions = (e for e in (selector.has, selector.lacks) if e is not None)
+    return any(unknown_columns(e.tree, known) for e in expressions)
+
+
+def _nothing(dimension: Dimension, selector: Selector) -> Fault:
+    if selector.text is None:
+        parts = [f"{word} `{e.text}`" for word, e in (("has", selector.has), ("lacks", selector.lacks)) if e]
+        message = f"no option of {dimension.name} {' and '.join(parts)}"
+        return fault_at(selector.origin, None, "no_option", message)
+    labels = dict.fromkeys(label for label in dimension.declared if label is not None)
+    labels |= dict.fromkeys(dimension.labels[:MOST_LABELS])
+    shown = ", ".join(f"`{label}`" for label in list(labels)[:5]) + (" …" if len(labels) > 5 else "")
+    return fault_at(
+        selector.origin,
+        None,
+        "no_option",
+        f"no option of {dimension.name} is `{selector.text}`",
+        did_you_mean(selector.text, labels) or f"its options are {shown}",
+    )
+
+
+def check_scales(study: Study) -> Iterator[Fault]:
+    """Warn of scales that differ only in spelling, and of outcomes without one beside others."""
+    scales = dict.fromkeys(option.scale for option in study.outcome if option.scale is not None)
+    first: dict[str, str] = {}
+    for option in study.outcome:
+        if option.scale is None:
+            if scales:
+                yield fault_at(
+                    option.origin,
+                    None,
+                    "no_scale",
+                    "this outcome has no scale, so it gets a curve of its own",
+                    f'outcomes share a curve where their `scale` is the same: scale = "{next(iter(scales))}"',
+                    severity="warning",
+                )
+            continue
+        other = first.setdefault("".join(option.scale.casefold().split()), option.scale)
+        if other != option.scale:
+            yield fault_at(
+                option.origin,
+                None,
+                "scale_spelling",
+                f"the scales `{option.scale}` and `{other}` are two curves",
+                "spell them the same way if they are the same",
+                severity="warning",
+            )

@@ -1,0 +1,127 @@
+"""Names that are no columns, wherever they stand, and definitions that cannot be followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from specdid._check.uses import selectors, uses
+from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
+from specdid._study import Expression, Study, VariantOption
+from specdid.language import LanguageError, parse, referenced, unknown_columns
+from specdid.panel import Panel
+
+
+def check_names(study: Study, panel: Panel) -> Iterator[Fault]:
+    """Find every name that is neither a column of the data nor derived."""
+    columns = tuple(panel.columns)
+    known = tuple(dict.fromkeys((*columns, *study.derive)))
+    yield from _derived(study, panel, columns)
+    for variant in study.variants:
+        for option in variant.options:
+            yield from _replaced(study, option, panel, columns)
+    for use in uses(study):
+        new = use.option.derive if use.option else ()
+        yield from unknown(use.expression, (*known, *new), panel)
+    for _, selector in selectors(study):
+        for expression in (selector.has, selector.lacks):
+            if expression is not None:
+                yield from unknown(expression, known, panel)
+    yield from _labels(study, known, panel)
+
+
+def unknown(expression: Expression, known: Sequence[str], panel: Panel) -> Iterator[Fault]:
+    """Make a fault of every name in ``expression`` that is not in ``known``."""
+    for problem in unknown_columns(expression.tree, known):
+        message = f"{problem.message} in {panel.name}"
+        yield fault_at(expression.origin, problem.span, problem.code, message, problem.help)
+
+
+def _derived(study: Study, panel: Panel, columns: tuple[str, ...]) -> Iterator[Fault]:
+    """Check that [derive] uses what stands above it; its own name is the data's column."""
+    above: list[str] = list(columns)
+    for name, expression in study.derive.items():
+        yield from _definition(name, expression, above, [n for n in study.derive if n not in above], panel)
+        if name in (study.unit, study.time):
+            yield fault_at(
+                expression.origin,
+                None,
+                "derived_key",
+                f"`{name}` is the panel's unit or time and cannot be derived",
+                help="give the derived column another name, or add it to the data",
+            )
+        elif name in columns and all(n.name != name for n in referenced(expression.tree)):
+            yield fault_at(
+                expression.origin,
+                None,
+                "overwrites",
+                f"`{name}` replaces a column of {panel.name} of the same name",
+                severity="warning",
+            )
+        above.append(name)
+
+
+def _definition(
+    name: str, expression: Expression, above: Sequence[str], later: Sequence[str], panel: Panel
+) -> Iterator[Fault]:
+    for problem in unknown_columns(expression.tree, above):
+        used = next(n.name for n in referenced(expression.tree) if n.span == problem.span)
+        if used == name:
+            message = f"`{name}` is defined by itself, and {panel.name} has no such column"
+            yield fault_at(expression.origin, problem.span, "circular", message)
+        elif used in later:
+            message = f"`{used}` is derived only further down"
+            yield fault_at(
+                expression.origin, problem.span, "derive_order", message, f"move `{used}` above `{name}`"
+            )
+        else:
+            message = f"{problem.message} in {panel.name}"
+            yield fault_at(expression.origin, problem.span, problem.code, message, problem.help)
+
+
+def _replaced(study: Study, option: VariantOption, panel: Panel, columns: tuple[str, ...]) -> Iterator[Fault]:
+    """Check a variant's definitions: data columns come before [derive], derived ones in their place."""
+    derived = list(study.derive)
+    before = list(columns)
+    for name, expression in option.derive.items():
+        if name in derived:
+            above = (*columns, *derived[: derived.index(name) + 1])
+            yield from _definition(name, expression, above, derived, panel)
+            continue
+        for problem in unknown_columns(expression.tree, before):
+            used = next(n.name for n in referenced(expression.tree) if n.span == problem.span)
+            message, advice = f"{problem.message} in {panel.name}", problem.help
+            if used in derived:
+                message = f"`{used}` is derived only after a variant has replaced columns of the data"
+                advice = f"replace a derived column, or put `{name}` into [derive]"
+            yield fault_at(expression.origin, problem.span, problem.code, message, advice)
+        before.append(name)
+        if name not in columns and name not in _used_in(option):
+            message = (
+                f"`{name}` is neither a column of {panel.name} nor derived, so replacing it changes nothing"
+            )
+            yield fault_at(
+                expression.origin, None, "no_column", message, did_you_mean(name, (*columns, *derived))
+            )
+
+
+def _used_in(option: VariantOption) -> tuple[str, ...]:
+    expressions = (option.add, option.absorb, option.where, *option.derive.values())
+    return tuple(n.name for e in expressions if e is not None for n in referenced(e.tree))
+
+
+def _labels(study: Study, known: Sequence[str], panel: Panel) -> Iterator[Fault]:
+    for key in study.labels:
+        try:
+            problems = unknown_columns(parse(key), known)
+        except LanguageError:
+            continue
+        origin = study.label_origins.get(key) or Origin(("labels", key))
+        for problem in problems:
+            yield fault_at(
+                origin,
+                None,
+                "no_column",
+                f"{problem.message} in {panel.name}",
+                problem.help,
+                severity="warning",
+            )

@@ -1,0 +1,148 @@
+"""Whether every expression can be evaluated on the data, and gives what its role needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, product
+
+import numpy as np
+
+from specdid._check.data import Data, located
+from specdid._check.uses import Kind, Use, leaves, uses
+from specdid._diagnostics import Fault, did_you_mean, fault_at
+from specdid._study import Expression, VariantOption
+from specdid.language import LanguageError, Scope, argument, bind
+from specdid.language.tree import Binary, Call, Node, Text, walk
+from specdid.panel import EvaluationError
+
+MOST_SETTINGS = 64
+"""Combinations of the variants' definitions that are evaluated before the run."""
+
+
+def check_values(data: Data) -> Iterator[Fault]:
+    """Evaluate [derive] and every expression once, without variants."""
+    for name, expression in data.study.derive.items():
+        if name in data.scope.names:
+            yield from _tried(data, expression, expression.tree, "value", _before(data, name))
+        yield from _levels(data, expression)
+    for use in uses(data.study):
+        scope = data.scope if use.option is None else data.scope_of((use.option,))
+        if scope is not None:
+            yield from _evaluated(data, use, scope)
+        yield from _levels(data, use.expression)
+
+
+def _before(data: Data, name: str) -> Scope:
+    definition = data.scope.definition(name)
+    assert definition is not None
+    return definition.scope
+
+
+def _evaluated(data: Data, use: Use, scope: Scope) -> Iterator[Fault]:
+    for node, kind in leaves(use.expression.tree, use.role):
+        yield from _tried(data, use.expression, node, kind, scope)
+
+
+def _tried(data: Data, expression: Expression, node: Node, kind: Kind, scope: Scope) -> Iterator[Fault]:
+    """Evaluate one part; what fails inside a derived column is said where that is derived."""
+    try:
+        _evaluate(data, node, kind, scope)
+    except LanguageError:
+        return  # an unknown name, which has its own fault
+    except EvaluationError as error:
+        if not error.within:
+            yield from located(expression, error)
+
+
+def _evaluate(data: Data, node: Node, kind: Kind, scope: Scope) -> None:
+    evaluator = data.evaluator
+    if kind == "level":
+        evaluator.codes((bind(node, scope),))
+    elif kind == "term" and isinstance(node, Call) and node.function == "poly":
+        inner = argument(node, "x")  # coding it takes formulaic, which a check never loads
+        assert inner is not None
+        evaluator.numbers(bind(inner, scope))
+    elif kind == "term":
+        evaluator.term((bind(node, scope),))
+    elif kind == "value":
+        evaluator.column(bind(node, scope))
+    else:
+        evaluator.numbers(bind(node, scope))
+
+
+def check_variants(data: Data) -> Iterator[Fault]:
+    """Evaluate everything again under the variants' definitions, in every combination up to a limit."""
+    choices = [
+        [(variant.name, option) for option in variant.options if option.derive]
+        for variant in data.study.variants
+    ]
+    reported: set[tuple[str, str]] = set()
+    for combination in islice(product(*([None, *options] for options in choices)), MOST_SETTINGS):
+        named = [pair for pair in combination if pair is not None]
+        scope = data.scope_of([option for _, option in named]) if named else None
+        if scope is None:
+            continue
+        problem = _first_problem(data, scope)
+        name, option = named[-1]
+        if problem is not None and (name, option.label) not in reported:
+            reported.add((name, option.label))
+            yield _under(named, problem)
+
+
+def _first_problem(data: Data, scope: Scope) -> EvaluationError | None:
+    for use in uses(data.study):
+        if use.option is not None:
+            continue
+        for node, kind in leaves(use.expression.tree, use.role):
+            try:
+                _evaluate(data, node, kind, scope)
+            except LanguageError:
+                continue
+            except EvaluationError as error:
+                return error
+    return None
+
+
+def _under(named: list[tuple[str, VariantOption]], error: EvaluationError) -> Fault:
+    words = " and ".join(f"{name} = “{option.label}”" for name, option in named)
+    option = named[-1][1]
+    expression = next((e for name, e in option.derive.items() if name in error.within), None)
+    origin = expression.origin if expression else option.origin
+    return fault_at(
+        origin, None, error.problem.code, f"under {words}: {error.problem.message}", error.problem.help
+    )
+
+
+def _levels(data: Data, expression: Expression) -> Iterator[Fault]:
+    """Warn of a text compared with a column that never holds it."""
+    for node in walk(expression.tree):
+        if not isinstance(node, Binary) or node.operator not in ("==", "!=", "%in%"):
+            continue
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            texts = [n for n in walk(side) if isinstance(n, Text)]
+            column = data.column(other) if texts and not isinstance(other, Text) else None
+            for text in texts:
+                if column is not None and column.is_text and text.value not in column.levels:
+                    yield fault_at(
+                        expression.origin,
+                        text.span,
+                        "no_level",
+                        f"no row has the value “{text.value}” here",
+                        help=did_you_mean(text.value, column.levels),
+                        severity="warning",
+                    )
+
+
+def check_outcomes(data: Data) -> Iterator[Fault]:
+    """Find outcomes that are missing in every row."""
+    for option in data.study.outcome:
+        for node, _ in leaves(option.formula.tree, "outcome"):
+            column = data.column(node)
+            if column is not None and column.numbers is not None and np.isnan(column.numbers).all():
+                yield fault_at(
+                    option.formula.origin,
+                    node.span,
+                    "outcome_missing",
+                    "the outcome is missing in every row",
+                    severity="warning",
+                )
