@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import Group, Results, Status
+from specdid._records import CODES, Group, Results, Status
 from specdid._records.numerals import decimals_for, ordinal
 
 Floats = NDArray[np.float64]
@@ -55,18 +55,20 @@ class Series:
 class Preferred:
     """Where the preferred specification stands; ``place`` from 0 from the left.
 
-    ``rank`` is by estimate from the lowest, among the ``of`` specifications with its estimand.
+    ``rank`` is by estimate from the lowest, among the ``of`` specifications with its
+    estimand; ``among`` says so where the panel has others.
     """
 
     place: int
     rank: int
     of: int
     estimate: float
+    among: str = ""
 
     @property
     def words(self) -> str:
         """Give the rank as it is printed: ``41st of 384``."""
-        return f"{ordinal(self.rank)} of {self.of:,}"
+        return f"{ordinal(self.rank)} of {self.of:,}{self.among}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +125,16 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class CurveData:
-    """All panels of the figure; those without any estimate are left out."""
+    """All panels of the figure; those without any estimate are left out.
+
+    ``absent`` says why the preferred specification is not marked, or is empty.
+    """
 
     title: str
     alpha: float
     vcov: str
     panels: tuple[Panel, ...]
+    absent: str = ""
 
 
 def curve_data(
@@ -161,7 +167,7 @@ def curve_data(
         for group in results.groups()
         if len(order := _ordered(results, group, sort))
     )
-    return CurveData(planned.title, planned.alpha, planned.vcovs[0], panels)
+    return CurveData(planned.title, planned.alpha, planned.vcovs[0], panels, _absent(results))
 
 
 def shares(chosen: Flags, bins: int) -> Floats:
@@ -243,7 +249,15 @@ def _preferred(results: Results, order: Ints) -> Preferred | None:
     if not len(place):
         return None
     rank, of = results.rank(results.preferred)
-    return Preferred(int(place[0]), rank, of, float(results.estimate[results.preferred]))
+    among = " with its estimand" if of < len(order) else ""
+    return Preferred(int(place[0]), rank, of, float(results.estimate[results.preferred]), among)
+
+
+def _absent(results: Results) -> str:
+    """Say why the preferred specification is not on the curve, where there is one that is not."""
+    if results.preferred < 0 or results.status[results.preferred] == Status.OK:
+        return ""
+    return f"The preferred specification has no estimate ({CODES[results.code[results.preferred]]})."
 
 
 def _choices(results: Results, group: Group, order: Ints) -> Iterator[Choices]:

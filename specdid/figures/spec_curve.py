@@ -236,7 +236,7 @@ def _note(data: CurveData, layout: Layout) -> str:
         parts.append(f"{cut:,} interval{'s go' if cut > 1 else ' goes'} beyond the axis.")
     if failed:
         parts.append(f"{failed:,} planned specification{'s' * (failed > 1)} could not be estimated.")
-    return " ".join(parts)
+    return " ".join([*parts, data.absent]).strip()
 
 
 def _wrap(text: str, fonts: Fonts, room: float) -> list[str]:

@@ -100,7 +100,10 @@ def test_the_preferred_is_marked_with_its_rank():
 
 
 def test_a_preferred_that_failed_is_not_marked():
-    assert one_panel(smart_city(1, preferred=4), fails={4: Code.ABSORBED}).preferred is None
+    data = curve_data(results_of(smart_city(1, preferred=4), fails={4: Code.ABSORBED}))
+    assert data.panels[0].preferred is None
+    assert data.absent == "The preferred specification has no estimate (absorbed)."
+    assert curve_data(results_of(smart_city(1, preferred=4))).absent == ""
 
 
 def test_a_preferred_duplicate_is_marked_at_its_twin():
@@ -136,6 +139,7 @@ def test_estimands_are_series_with_their_own_medians():
 def test_the_rank_is_among_those_with_the_same_estimand():
     panel = one_panel(two_estimators("x", "z", preferred=5))
     assert panel.preferred.of == 8
+    assert panel.preferred.words.endswith(" of 8 with its estimand")
 
 
 def test_many_specifications_of_several_estimands_stand_one_curve_after_the_other():

@@ -41,7 +41,7 @@ def plan_of(
     n = len(codes)
     terms = tuple(dict.fromkeys(t for c in controls for t in c))
     at = {name: Text(labels[name], codes[:, d]) for d, name in enumerate(names)}
-    estimator = at.get("estimator")
+    methods = [at["estimator"].at(s) if "estimator" in at else "" for s in range(n)]
     excluded, twins = dict(excluded or {}), dict(twins or {})
     status = np.zeros(n, dtype=np.int8)
     status[list(excluded)] = Status.EXCLUDED
@@ -64,7 +64,7 @@ def plan_of(
     return Planned(
         title, alpha, names, tuple(labels.values()), codes, ids, tuple(vcovs), formulas,
         term=at["treatment"],
-        estimand=Text.encode((estimands or {}).get(estimator.at(s) if estimator else "", "ATT") for s in range(n)),
+        estimand=Text.encode((estimands or {}).get(m, "ATT") for m in methods),
         scale=Text.encode((scales or {}).get(at["outcome"].at(s)) for s in range(n)),
         status=status, code=code, reason=Text.encode(reasons), twin=twin, preferred=preferred,
         control_terms=terms,
@@ -116,8 +116,10 @@ def fits_of(
     for later, earlier in (same or {}).items():
         signature[at[later]] = signature[at[earlier]]
     return Fits(
-        index=index, code=code, culprit=np.where(bad, 0, -1), detail={at[s]: m for s, m in (detail or {}).items()},
-        vcov_code=np.zeros((n, v), dtype=np.int8), n_clusters=np.where(bad[:, None], -1, np.full((n, v), 210)),
+        index=index, code=code, culprit=np.where(bad, 0, -1),
+        detail={at[s]: m for s, m in (detail or {}).items()},
+        vcov_code=np.zeros((n, v), dtype=np.int8),
+        n_clusters=np.where(bad[:, None], -1, np.full((n, v), 210)),
         dropped={}, signature=signature, seconds=np.full(n, 1e-5),
         **numbers, **{k: np.where(bad, -1, c) for k, c in counts.items()},
     )  # fmt: skip
