@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid.figures._curve_axes import shade
-from specdid.figures._curve_data import MARKS, Panel, Row, shares
+from specdid.figures._curve_data import MARKS, Choices, Panel, Row, shares
 from specdid.figures._layout import Band, Line
 from specdid.figures._style import ACCENT, HAIR, INK, blend
 
@@ -27,6 +27,7 @@ def draw_choices(axes: Axes, panel: Panel, band: Band, row: float, width: float)
     axes.set_ylim(band.choices, 0)
     axes.axis("off")
     rows = {(c.heading, r.label): r for c in panel.choices for r in c.rows}
+    full = {c.heading: darkest(c) for c in panel.choices}
     for line in band.lines:
         found = rows.get((line.heading, line.label))
         if line.is_heading or found is None:
@@ -36,7 +37,7 @@ def draw_choices(axes: Axes, panel: Panel, band: Band, row: float, width: float)
             axes.hlines(middle, 0, len(panel), color=HAIR, linewidth=0.5, zorder=1)
             _marks(axes, panel, found, middle, row, width)
         else:
-            _tiles(axes, panel, found, line, row, width)
+            _tiles(axes, panel, found, line, row, width, full[line.heading])
         _preferred(axes, panel, found, middle, row, width)
 
 
@@ -53,7 +54,14 @@ def _marks(axes: Axes, panel: Panel, row: Row, middle: float, height: float, wid
     axes.vlines(at + 0.5, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
 
 
-def _tiles(axes: Axes, panel: Panel, row: Row, line: Line, height: float, width: float) -> None:
+def darkest(choices: Choices) -> float:
+    """Give the share that is drawn darkest: three times the mean share, so that 30 options still show."""
+    return min(1.0, 3 * float(np.mean([r.chosen for r in choices.rows])) or 1.0)
+
+
+def _tiles(
+    axes: Axes, panel: Panel, row: Row, line: Line, height: float, width: float, full: float
+) -> None:  # fmt: skip
     """Draw tiles that reach half a point under the next one, so that no seams show."""
     from matplotlib.collections import PolyCollection
 
@@ -66,7 +74,8 @@ def _tiles(axes: Axes, panel: Panel, row: Row, line: Line, height: float, width:
         for left, right in pairwise(np.linspace(start, stop, bins + 1)):
             reach = min(right + over, len(panel))
             corners.append(((left, top), (reach, top), (reach, bottom), (left, bottom)))
-        colours += [blend(INK, 0.04 + 0.74 * share) for share in shares(row.chosen[start:stop], bins)]
+        levels = np.minimum(shares(row.chosen[start:stop], bins) / full, 1.0)
+        colours += [blend(INK, 0.04 + 0.74 * level) for level in levels.tolist()]
     axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, zorder=2))
 
 

@@ -10,8 +10,9 @@ from matplotlib.text import Text
 from specdid import _shelf
 from specdid._records import Code, collect
 from specdid.figures import _fonts
+from specdid.figures._choice_axes import darkest
 from specdid.figures._curve_axes import THIN, beyond, few, fixed, limits, thin
-from specdid.figures._curve_data import curve_data
+from specdid.figures._curve_data import Choices, Row, curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._key import key_lines
 from specdid.figures._layout import lay_out
@@ -95,6 +96,12 @@ def test_ten_thousand_are_thinned_to_medians_and_stay_sorted():
     assert drawn.significant.min() >= 0
     assert drawn.significant.max() <= 1
     assert np.isclose(drawn.estimate[0], np.median(panel.estimate[:11]))
+
+
+def test_the_darkest_tile_means_less_where_a_dimension_has_many_options():
+    one = np.ones(30, dtype=bool)
+    of = lambda k: Choices("Sample", tuple(Row(str(j), one & (np.arange(30) % k == j)) for j in range(k)))  # noqa: E731
+    assert [round(darkest(of(k)), 3) for k in (2, 3, 6, 30)] == [1.0, 1.0, 0.5, 0.1]
 
 
 def test_ten_thousand_are_a_small_file(tmp_path):
