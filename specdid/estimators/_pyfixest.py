@@ -1,6 +1,6 @@
 """The boundary to pyfixest: arrays in, small records out, its exceptions in a researcher's words.
 
-pyfixest sees a data frame with columns y, w, x0.., d0.., f0.., c0_0.. and formulas over
+pyfixest sees a data frame with columns y, w, x0.., d0.., f0_0.., c0_0.. and formulas over
 these names only. Fixed effects are joined by " + ": without the spaces pyfixest may take
 the wrong effect for nested in the cluster, depending on the process's hash seed.
 """
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid.engine.ssc import is_nested
 from specdid.estimators._base import Estimate, Failure, Floats, Ints, Task
 
 Bools = NDArray[np.bool_]
@@ -119,6 +120,21 @@ def relevelled(codes: Ints) -> Ints:
     return levels
 
 
+def effect_names(count: int) -> list[str]:
+    """Name fixed effects so that pyfixest keeps their order.
+
+    It passes the names through a set, whose order changes with the process's hash seed,
+    and with the order of demeaning the last digits change. So names are tried until this
+    process's set leaves them as they are.
+    """
+    attempt = 0
+    while True:
+        names = [f"f{j}_{attempt}" for j in range(count)]
+        if list(set(names)) == names:
+            return names
+        attempt += 1
+
+
 def model(task: Task, treatments: Floats, keep: Bools | None = None, scale_outcome: bool = False) -> Model:
     """Lay out ``task`` with the columns of ``treatments`` (n, m) last, on the rows ``keep``."""
     import pandas as pd
@@ -128,33 +144,34 @@ def model(task: Task, treatments: Floats, keep: Bools | None = None, scale_outco
     if scale_outcome:
         outcome, outcome_unit = standardised(outcome)
     columns: dict[str, Floats | Ints] = {"y": outcome}
-    controls = [*task.controls[rows].T, *_slope_columns(task, rows)]
-    for j, column in enumerate(controls):
-        columns[f"x{j}"] = standardised(column)[0]
+    controls = {f"x{j}": column for j, column in enumerate(task.controls[rows].T)} | _slope_columns(
+        task, rows
+    )
+    columns |= {name: standardised(column)[0] for name, column in controls.items()}
     unit = np.ones(treatments.shape[1])
     for j in range(treatments.shape[1]):
         columns[f"d{j}"], unit[j] = standardised(treatments[rows, j])
-    for j, codes in enumerate(task.effects):
-        columns[f"f{j}"] = codes[rows]
+    fixed = effect_names(len(task.effects))
+    columns |= {name: codes[rows] for name, codes in zip(fixed, task.effects, strict=True)}
     if task.weights is not None:
         columns["w"] = task.weights[rows] / task.weights[rows].mean()
     for v, clusters in enumerate(task.clusters):
         for j, codes in enumerate(clusters):
             columns[f"c{v}_{j}"] = codes[rows]
     names = tuple(f"d{j}" for j in range(treatments.shape[1]))
-    regressors = " + ".join([*(f"x{j}" for j in range(len(controls))), *names])
-    effects = " + ".join(f"f{j}" for j in range(len(task.effects)))
+    regressors = " + ".join([*controls, *names])
+    effects = " + ".join(fixed)
     formula = f"y ~ {regressors} | {effects}" if effects else f"y ~ {regressors}"
     return Model(formula, pd.DataFrame(columns), rows, names, unit, outcome_unit)
 
 
-def _slope_columns(task: Task, rows: Bools) -> list[Floats]:
+def _slope_columns(task: Task, rows: Bools) -> dict[str, Floats]:
     """Write varying slopes out as one column per level; pyfixest has none of its own."""
-    return [
-        np.where(codes[rows] == level, values[rows], 0.0)
-        for codes, values in task.slopes
+    return {
+        f"s{j}_{level}": np.where(codes[rows] == level, values[rows], 0.0)
+        for j, (codes, values) in enumerate(task.slopes)
         for level in np.unique(codes[rows])
-    ]
+    }
 
 
 def estimate_with(function: str, laid: Model, **options: Any) -> Any:
@@ -210,7 +227,7 @@ def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False
             combination[names.index(name)] = share / total / unit * laid.outcome_unit
     used = np.zeros(len(laid.keep), bool)
     used[np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]] = True
-    errors = [_error(fit, task, v, combination, normal) for v in range(len(task.vcovs))]
+    errors = [_error(fit, laid, task, v, combination, normal) for v in range(len(task.vcovs))]
     return Estimate(
         estimate=float(combination @ fit._beta_hat),
         std_error=tuple(e[0] for e in errors),
@@ -224,7 +241,25 @@ def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False
     )
 
 
-def _error(fit: Any, task: Task, v: int, combination: Floats, normal: bool) -> tuple[float, float, int, str]:
+def nested_slopes_factor(fit: Any, levels: tuple[Ints, ...], clusters: tuple[Ints, ...]) -> float:
+    """Correct pyfixest's variance for slopes, which it counts even where their effect is nested.
+
+    Parameters
+    ----------
+    fit : with the columns of slope j named s{j}_{level}
+    levels : (n,) int64 for each slope
+    clusters : (n,) int64 for each cluster variable; none: 1
+    """
+    nested = 0
+    for j, codes in enumerate(levels):
+        if clusters and is_nested(codes, clusters):
+            nested += sum(name.startswith(f"s{j}_") for name in fit._coefnames)
+    return float((fit._N - fit._df_k) / (fit._N - fit._df_k + nested))
+
+
+def _error(
+    fit: Any, laid: Model, task: Task, v: int, combination: Floats, normal: bool
+) -> tuple[float, float, int, str]:
     """Give standard error, df, clusters and the note of vcov ``v``."""
     nan, clusters, argument = float("nan"), -1, task.vcovs[v]
     if argument == "cluster":
@@ -236,7 +271,10 @@ def _error(fit: Any, task: Task, v: int, combination: Floats, normal: bool) -> t
     fit.vcov(argument)
     if not normal and fit._df_t <= 0:
         return nan, nan, clusters, "no_df"
-    variance = float(combination @ fit._vcov @ combination)
+    kept = np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]
+    levels = tuple(codes[kept] for codes, _ in task.slopes)
+    factor = nested_slopes_factor(fit, levels, tuple(codes[kept] for codes in task.clusters[v]))
+    variance = float(combination @ fit._vcov @ combination) * factor
     df = float("inf") if normal else float(fit._df_t)
     if not variance > 0:
         return nan, df, clusters, "not_positive"

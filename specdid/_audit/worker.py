@@ -1,0 +1,90 @@
+"""The reference in a process of its own, started while the spec is still being read.
+
+pyfixest takes two seconds to import. A process that has nothing else to do imports it on
+the other core; it is sent arrays and frozen records and gives back numbers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from specdid.engine.one_by_one import Work, single_threaded
+
+if TYPE_CHECKING:
+    from specdid._audit.reference import Again
+
+_COMMAND = "from specdid._audit.worker import serve; serve()"
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def start_reference() -> None:
+    """Start the reference's process unless there is one; where none can be, the audit runs here."""
+    if _started and _started[0].poll() is None:
+        return
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}  # noqa: PTH109
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _COMMAND],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env=environment, start_new_session=True,
+        )  # fmt: skip
+    except OSError:
+        return
+    _started[:] = [process]
+
+
+@atexit.register
+def stop_reference() -> None:
+    """Let the reference's process end, whatever it is doing."""
+    for process in _started:
+        process.kill()
+        process.communicate()
+    _started.clear()
+
+
+def ask(work: Work) -> list[Again]:
+    """Have every member of ``work`` estimated again, by the reference's process or, failing that, here."""
+    if not _started:
+        return estimate_all_again(work)
+    process = _started[0]
+    stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
+    try:
+        pickle.dump(work, stdin, protocol=5)
+        stdin.flush()
+        answer = cast("list[Again]", pickle.load(stdout))
+    except (OSError, EOFError, pickle.UnpicklingError):
+        answer = estimate_all_again(work)
+    finally:
+        stop_reference()
+    return answer
+
+
+def estimate_all_again(work: Work) -> list[Again]:
+    """Estimate every member of ``work`` by the reference, in order."""
+    from specdid._audit.reference import estimate_again
+
+    with single_threaded(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [estimate_again(work, s) for s in range(len(work.members))]
+
+
+def serve() -> None:
+    """Run in the reference's process: import pyfixest, wait for work, answer, end."""
+    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # what pyfixest prints must not stand in the answer
+    import pyfixest as pf
+
+    pf.feols  # noqa: B018 - the import is lazy; touching the function completes it
+    try:
+        work = pickle.load(stdin)
+    except EOFError:
+        return
+    pickle.dump(estimate_all_again(work), stdout, protocol=5)
+    stdout.flush()
