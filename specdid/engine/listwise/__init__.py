@@ -1,5 +1,5 @@
 """Least squares for specifications that each have their own rows (``missing = "listwise"``)."""
 
-from specdid.engine.listwise.fit import fit, supports
+from specdid.engine.listwise.members import fit, supports
 
 __all__ = ["fit", "supports"]

@@ -18,7 +18,7 @@ from specdid.engine.listwise.scratch import Scratch
 from specdid.engine.listwise.solve import partial_out
 from specdid.engine.listwise.vcov import Variance, variance
 from specdid.engine.problem import Floats, Ints, Members
-from specdid.engine.signature import Words, masks_digest, signature, terms_digest
+from specdid.engine.signature import Words, masks_digest
 
 PERFECT = 1e-10
 """Residual share of the outcome's variation below which the dense path decides on a perfect fit."""
@@ -54,7 +54,7 @@ class Solved:
     undecided: NDArray[np.bool_]
     estimate: Floats
     variances: tuple[Variance, ...]
-    signature: Words
+    rows_digest: Words
     nobs: Ints
     n_missing: Ints
     n_log0: Ints
@@ -113,11 +113,11 @@ def solve(group: Group, members: Members, chunk: Ints, scratch: Scratch) -> Solv
     doubt |= np.logical_or.reduce([~np.isfinite(v.variance) for v in variances])
     scale = sample.scale[what.columns]
     ratio = scale[what.outcome] / scale[what.treatment]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r2_within = 1.0 - sums.residual / total
+    explained = 1.0 - sums.residual / np.where(total > 0, total, np.nan)
+    r2_within = explained if grid.n_effects else np.full(len(chunk), np.nan)
     return Solved(
         doubt, sums.estimate * ratio, tuple(_in_units(v, ratio) for v in variances),
-        _signature(group, members, chunk, what, mask), nobs,
+        masks_digest(mask, group.row_words), nobs,
         group.n_sample - complete, _log0(group, what), n_singletons, _units(group, members, chunk, mask),
         _kish(sample, weighted, nobs), _outcome_mean(group, members, chunk, mask, nobs), r2_within, what.dropped,
     )  # fmt: skip
@@ -125,18 +125,6 @@ def solve(group: Group, members: Members, chunk: Ints, scratch: Scratch) -> Solv
 
 def _in_units(v: Variance, ratio: Floats) -> Variance:
     return Variance(v.variance * ratio**2, v.df, v.n_clusters)
-
-
-def _signature(group: Group, members: Members, chunk: Ints, what: Design, mask: Floats) -> Words:
-    """Hash each model: its rows and kept controls beside its outcome, treatment, weights and effects."""
-    kept = np.append(what.columns, 0)[what.controls]
-    there = what.controls < len(what.columns)
-    owner = np.broadcast_to(np.arange(len(chunk)), there.shape)
-    terms = terms_digest(group.used[kept[there]], owner[there], len(chunk))
-    return signature(
-        masks_digest(mask, group.row_words), terms, members.outcome[chunk], members.treatment[chunk],
-        members.weights[chunk], np.full(len(chunk), group.same_effects), members.sunab[chunk],
-    )  # fmt: skip
 
 
 def _log0(group: Group, what: Design) -> Ints:

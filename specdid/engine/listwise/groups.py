@@ -12,9 +12,9 @@ from specdid.engine.listwise.counts import UnitValues, unit_values
 from specdid.engine.listwise.sample import Sample, make_sample
 from specdid.engine.listwise.vcov import Clusters, make_clusters
 from specdid.engine.problem import Floats, Ints, Members, Problem
-from specdid.engine.signature import Words, canonical_effects, row_words
+from specdid.engine.signature import Words, row_words
 
-CHUNK = 64
+CHUNK = 128
 """Masks at a time."""
 CHUNK_CELLS = 2**24
 """Fewer where a mask over all rows is long: cells of one row array."""
@@ -35,7 +35,6 @@ class Group:
     n_sample : rows of the sample
     levels : (places, k) float64, columns in their own units, 0 where missing
     row_words : (places, 2) uint64, the rows' words of `signature`, 0 where there is none
-    same_effects : the fixed effects in signatures
     """
 
     members: Ints
@@ -48,7 +47,6 @@ class Group:
     n_sample: int
     levels: Floats
     row_words: Words
-    same_effects: int
 
 
 def group_keys(members: Members) -> list[tuple[tuple[int, int, int], Ints]]:
@@ -66,7 +64,7 @@ def base_rows(problem: Problem, rows: int, effects: int, weights: int) -> Ints:
     for code in coded:
         keep &= problem.codes[:, code] >= 0
     if weights >= 0:
-        keep &= np.isfinite(problem.values[:, weights])
+        keep &= np.isfinite(problem.values[:, weights]) & (problem.values[:, weights] > 0)
     return np.flatnonzero(keep)
 
 
@@ -103,7 +101,7 @@ def make_group(problem: Problem, members: Members, key: tuple[int, int, int], mi
     n_sample = int(problem.rows[rows].sum())
     return Group(
         mine[order], base, used, sample, clusters, units, _log0(problem, key, used), n_sample, levels,
-        hashed, int(canonical_effects(problem.effects)[effects]),
+        hashed,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-SWEEPS = 12
+SWEEPS = 6
 """Passes over the effects before the masks are known: they need not converge, they only save digits."""
 
 

@@ -48,14 +48,14 @@ def partial_out(raw: Floats, within: Floats, controls: Ints, treatment: Ints, ou
     size = len(system)
     before = np.vstack([raw, np.ones(n_masks)])[given, each]
     left = np.einsum("qqm->qm", system).copy()
-    doubtful = (left < UNABSORBED * before).any(0) | ~np.isfinite(left).all(0)
+    doubtful = ~(left > UNABSORBED * before).all(0)
     for step in range(size - 2):
         pivot = system[step, step]
-        doubtful |= pivot < TRUSTED * left[step]
+        doubtful |= ~(pivot > TRUSTED * left[step])
         factor = system[step, step + 1 :] / np.where(pivot > 0, pivot, 1.0)
         system[step + 1 :, step + 1 :] -= factor[:, None] * system[step, None, step + 1 :]
         system[step, step + 1 :] = factor
-    doubtful |= system[size - 2, size - 2] < TRUSTED * left[size - 2]
+    doubtful |= ~(system[size - 2, size - 2] > TRUSTED * left[size - 2])
     estimate = system[size - 2, size - 1] / np.where(doubtful, 1.0, system[size - 2, size - 2])
     on_controls = _back(system, size - 2)
     d = np.zeros((k + 1, n_masks))

@@ -19,6 +19,9 @@ Bools = NDArray[np.bool_]
 WITNESSES = 64
 """Pairs of rows tried before a mask's nesting is worked out on its rows."""
 
+ROUNDING = 1e-10
+"""Share of its parts below which a difference, or a sum of scores, is rounding and nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
@@ -101,17 +104,22 @@ def variance(clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: 
         nested = _nested(clusters, place, mask)
         sizes = [(group @ mask > 0).sum(0) for group in clusters.sums[:2]]
         n_clusters = np.minimum.reduce(sizes).astype(np.int64)
-        parts = [_squares(group @ sums.score) for group in clusters.sums]
-        meat = parts[0] if len(parts) == 1 else parts[0] + parts[1] - parts[2]
+        meat = _clustered(clusters, sums.score)
+    # Scores can be zero row by row, as where the treated rows are fitted perfectly.
+    meat = np.where(np.abs(meat) > ROUNDING**2 * sums.treatment * sums.residual, meat, np.nan)
     df_k = k + ssc.absorbed_parameters(levels, nested)
     factor = ssc.variance_factor(clusters.kind, nobs, df_k, n_clusters)
     bread = np.where(sums.treatment > 0, sums.treatment, np.nan) ** 2
     return Variance(meat / bread * factor, ssc.t_df(clusters.kind, nobs, df_k, n_clusters), n_clusters)
 
 
-def _squares(by_cluster: Floats) -> Floats:
-    squares: Floats = np.einsum("gm,gm->m", by_cluster, by_cluster)
-    return squares
+def _clustered(clusters: Clusters, score: Floats) -> Floats:
+    """Sum squared scores by cluster, of two variables less by their pairs; NaN for a sum that is all rounding."""
+    by_cluster = [group @ score for group in clusters.sums]
+    parts = [np.einsum("gm,gm->m", s, s) for s in by_cluster]
+    meat = parts[0] if len(parts) == 1 else parts[0] + parts[1] - parts[2]
+    rounding = ROUNDING * (sum(parts[1:], start=parts[0]) if len(parts) > 1 else 0.0)
+    return np.asarray(np.where(np.abs(meat) > rounding, meat, np.nan))
 
 
 def _nested(clusters: Clusters, place: Ints, mask: Floats) -> Bools:

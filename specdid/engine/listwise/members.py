@@ -14,6 +14,7 @@ from specdid.engine.listwise.chunk import Solved, solve
 from specdid.engine.listwise.groups import base_rows, chunks, group_keys, lay_out, make_group
 from specdid.engine.listwise.scratch import Scratch
 from specdid.engine.problem import Floats, Ints, Members, Problem
+from specdid.engine.signature import canonical_effects, signature, terms_digest
 
 LARGEST_SECOND = 64
 """Levels of the second effect in one component that are still eliminated mask by mask."""
@@ -75,6 +76,7 @@ def fit(problem: Problem, members: Members) -> tuple[Fits, NDArray[np.bool_]]:
             _enter(fits, chunk, solved)
             fits.seconds[chunk] = (perf_counter() - began) / len(chunk)
     _infer(fits, problem.alpha)
+    _sign(fits, problem, members)
     return fits, undecided
 
 
@@ -112,7 +114,7 @@ def _enter(fits: Fits, chunk: Ints, solved: Solved) -> None:
         fits.vcov_code[chunk, v] = np.where(positive, 0, NOT_POSITIVE)
         fits.n_clusters[chunk, v] = found.n_clusters
     fits.dropped.update({int(chunk[m]): lost for m, lost in solved.dropped.items()})
-    fits.signature[chunk] = solved.signature
+    fits.signature[chunk] = solved.rows_digest
 
 
 def _infer(fits: Fits, alpha: float) -> None:
@@ -120,3 +122,16 @@ def _infer(fits: Fits, alpha: float) -> None:
     found = ssc.t_inference(fits.estimate[:, None], fits.std_error, fits.df, alpha)
     for column, values in zip((fits.statistic, fits.p_value, fits.conf_low, fits.conf_high), found, strict=True):
         column[:] = values
+
+
+def _sign(fits: Fits, problem: Problem, members: Members) -> None:
+    """Turn the digests of rows into signatures of models."""
+    owner = np.repeat(np.arange(len(members)), np.diff(members.start))
+    kept = np.ones(len(owner), dtype=bool)
+    for s, lost in fits.dropped.items():
+        span = slice(members.start[s], members.start[s + 1])
+        kept[span] = ~np.isin(members.controls[span], lost)
+    fits.signature[:] = signature(
+        fits.signature, terms_digest(members.controls[kept], owner[kept], len(members)), members.outcome,
+        members.treatment, members.weights, canonical_effects(problem.effects)[members.effects], members.sunab,
+    )  # fmt: skip
