@@ -116,10 +116,14 @@ class _Checker(ValueChecker):
             if node.value not in (0, 1):
                 help = "a multiple of a column is `I(2 * x)`"
                 self.note("not_a_term", "a number is not a term", node, help)
-        elif sign == "-" and any(isinstance(n, Call) and n.function in STEPWISE for n in walk(node)):
+        elif self.subtracted(node, sign):
             self.note("stepwise", "alternatives cannot be subtracted", node)
         else:
             self.term(node, stepwise=True)
+
+    def subtracted(self, node: Node, sign: str) -> bool:
+        minus = sign == "-" or (isinstance(node, Unary) and node.operator == "-")
+        return minus and any(isinstance(n, Call) and n.function in STEPWISE for n in walk(node))
 
     def term(self, node: Node, stepwise: bool) -> None:
         match node:

@@ -143,7 +143,9 @@ def _is_stepwise(node: Node) -> bool:
 def _group(node: Node, sign: str) -> Group:
     if not _is_stepwise(node):
         return Group(sign, (node,), 1, node)
-    if sign == "-":
+    if isinstance(node, Unary) and node.operator == "+":
+        return _group(node.operand, sign)
+    if sign == "-" or isinstance(node, Unary):
         raise LanguageError(Problem("stepwise", "alternatives cannot be subtracted", node.span))
     if isinstance(node, Call):
         return _operator(node)

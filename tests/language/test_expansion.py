@@ -83,6 +83,7 @@ def alternatives(text, macros=None, empty=1.0, columns=COLUMNS):
         ("csw(a, b, c)", ["a", "a + b", "a + b + c"]),
         ("csw0(a, b)", ["1", "a", "a + b"]),
         ("csw(, a)", ["1", "a"]),
+        ("+sw(a, b)", ["a", "b"]),
         ("mvsw(a, b, c)", ["1", "a", "b", "c", "a + b", "a + c", "b + c", "a + b + c"]),
         ("x + sw(a + b, c)", ["x + a + b", "x + c"]),
         ("sw(a, b) + x + sw0(c)", ["a + x", "a + x + c", "b + x", "b + x + c"]),
@@ -139,6 +140,7 @@ def test_what_comes_from_a_macro_stands_where_the_macro_stands():
         ("sw(a, ..m)", {"m": "mvsw(b, c)"}, "stepwise operators cannot stand in each other"),
         ("log(sw(a, b))", {}, "`sw()` cannot stand inside this"),
         ("x - sw(a, b)", {}, "alternatives cannot be subtracted"),
+        ("-sw(a, b)", {}, "alternatives cannot be subtracted"),
         ("x:sw0(a, b)", {}, "nothing can stand beside `:`"),
         (
             "mvsw(" + ", ".join(f"x{i}" for i in range(21)) + ")",
