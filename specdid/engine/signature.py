@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid.engine.problem import Effects, Ints
 
 Words = NDArray[np.uint64]
@@ -23,8 +24,8 @@ def words(index: Ints, stream: int) -> Words:
     -------
     (len(index), 2) uint64
     """
-    start = index.astype(np.uint64) * np.uint64(2)
-    both = start[:, None] + np.arange(2, dtype=np.uint64)
+    both = np.repeat(index.astype(np.uint64) * np.uint64(2), 2).reshape(-1, 2)
+    both[:, 1] += np.uint64(1)
     return _mix(both + np.uint64(stream * 0x632BE59BD9B4E019 % 2**64))
 
 

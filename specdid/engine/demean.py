@@ -1,0 +1,230 @@
+"""Fixed effects and unit-specific slopes taken out of columns.
+
+One effect: subtract the level means, exactly. Several: alternating projections, by
+pyfixest's Rust demeaner. Slopes, many rows with few levels beside the largest effect
+(years), or slow convergence: the largest effect, with its slopes, is projected out
+exactly and the others are solved for from their normal equations,
+
+    x̃ = M₁(x − W a),   (W' M₁ W) a = W' M₁ x,   M₁ = I − E E',
+
+with E the first effect's dummies and slopes, orthonormal within level, and W the other
+effects' columns. Where these are too many, pyfixest's preconditioned LSMR. This module
+and estimators/ are the only places that import pyfixest.
+
+Columns come centred and at unit SD, because the tolerances are absolute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from specdid.engine.problem import Effects, Floats, Ints, Problem
+
+TOLERANCE = 1e-13
+"""Largest change in a sweep of alternating projections, in SDs; pyfixest's default is 1e-6."""
+SWEEPS = 2_000
+"""Sweeps before another way is tried; a slower convergence would also cost digits."""
+MANY_ROWS = 20_000
+SMALL = 64
+"""From so many rows on, so few levels beside the first effect's are solved for rather than swept."""
+LARGEST = 3_000
+"""Levels beside the first effect's up to which they can be solved for."""
+NULL = 1e-10
+"""A pivot below this share of its column is a linear dependence among the effects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absorber:
+    """The effects of a sample, levels numbered without gaps.
+
+    Attributes
+    ----------
+    codes : m of (n,) int64; one effect of one level where the model has an intercept only
+    levels : (m,) int64, levels of each
+    slopes : of ((n,) int64 codes, (n,) float64 values)
+    slope_levels : (len(slopes),) int64
+    weights : (n,) float64 or None
+    """
+
+    codes: tuple[Ints, ...]
+    levels: Ints
+    slopes: tuple[tuple[Ints, Floats], ...]
+    slope_levels: Ints
+    weights: Floats | None
+
+
+def make_absorber(problem: Problem, effects: Effects, rows: Ints, weights: Floats | None) -> Absorber:
+    """Prepare the levels that ``rows`` have."""
+    codes = [relevel(problem.codes[rows, c]) for c in effects.fixed]
+    slopes = [(relevel(problem.codes[rows, c]), problem.values[rows, x]) for c, x in effects.slopes]
+    if not codes and not slopes:
+        codes = [np.zeros(len(rows), dtype=np.int64)]
+    return Absorber(tuple(codes), _sizes(codes), tuple(slopes), _sizes([c for c, _ in slopes]), weights)
+
+
+def _sizes(codes: list[Ints]) -> Ints:
+    return np.array([int(c.max()) + 1 for c in codes], dtype=np.int64)
+
+
+def relevel(codes: Ints) -> Ints:
+    """Give the levels of ``codes`` numbers without gaps, in their order."""
+    seen = np.zeros(int(codes.max()) + 1, dtype=bool)
+    seen[codes] = True
+    return np.asarray((np.cumsum(seen) - 1)[codes])
+
+
+def demean(columns: Floats, absorber: Absorber) -> bool:
+    """Take the effects out of ``columns`` (n, K), Fortran order, in place.
+
+    Returns
+    -------
+    bool
+        Whether it converged.
+    """
+    if len(absorber.codes) == 1 and not absorber.slopes:
+        _subtract_means(columns, absorber.codes[0], absorber.weights)
+        return True
+    sizes = np.concatenate([absorber.levels, absorber.slope_levels])
+    others = int(sizes.sum() - sizes.max())
+    if not absorber.slopes and (len(columns) < MANY_ROWS or others > SMALL) and _sweep(columns, absorber):
+        return True
+    if others <= LARGEST:
+        _eliminate(columns, absorber)
+        return True
+    return not absorber.slopes and _krylov(columns, absorber)
+
+
+def _subtract_means(columns: Floats, codes: Ints, weights: Floats | None) -> None:
+    total = np.bincount(codes, weights)
+    for k in range(columns.shape[1]):
+        x = columns[:, k]
+        x -= (np.bincount(codes, x if weights is None else x * weights) / total)[codes]
+
+
+def _sweep(columns: Floats, absorber: Absorber) -> bool:
+    """Alternate projections; four columns at a time bound memory. Columns stay as they are where it fails."""
+    from pyfixest.core.demean import demean as alternate
+
+    codes = np.column_stack(absorber.codes).astype(np.uint64)
+    weights = _relative_weights(columns, absorber)
+    for start in range(0, columns.shape[1], 4):
+        block = columns[:, start : start + 4]
+        swept, converged = alternate(block, codes, weights, TOLERANCE, SWEEPS)
+        if not converged:
+            return False
+        block[:] = swept
+    return True
+
+
+def _krylov(columns: Floats, absorber: Absorber) -> bool:
+    """Solve for all effects by preconditioned LSMR."""
+    from pyfixest.core.demean import demean_within
+
+    codes = np.column_stack(absorber.codes).astype(np.uint32)
+    weights = _relative_weights(columns, absorber)
+    swept, converged, _ = demean_within(columns, codes, weights, TOLERANCE, 10 * SWEEPS)
+    columns[:] = swept
+    return bool(converged)
+
+
+def _relative_weights(columns: Floats, absorber: Absorber) -> Floats:
+    return np.ones(len(columns)) if absorber.weights is None else absorber.weights / absorber.weights.mean()
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The first effect: levels and an orthonormal basis within each, (n,) per basis column."""
+
+    codes: Ints
+    size: int
+    basis: tuple[Floats, ...]
+
+    def coefficients(self, x: Floats) -> Floats:
+        """Give E'x for x (n,) already weighted, (basis, levels)."""
+        return np.array([np.bincount(self.codes, x * e, self.size) for e in self.basis])
+
+    def subtract(self, x: Floats, coefficients: Floats) -> None:
+        """Take E c out of x in place."""
+        for e, c in zip(self.basis, coefficients, strict=True):
+            x -= e * c[self.codes]
+
+
+def _eliminate(columns: Floats, absorber: Absorber) -> None:
+    """Project out the first effect and solve for the others; twice, which is one refinement."""
+    first, rest = _split(absorber)
+    w = np.ones(len(columns)) if absorber.weights is None else absorber.weights
+    solve, other = _normal_equations(first, rest, w)
+    for k in range(columns.shape[1]):
+        x = columns[:, k]
+        for _ in range(2):
+            if other is not None:
+                first.subtract(x, first.coefficients(w * x))
+                x -= other @ solve(other.T @ (w * x))
+            first.subtract(x, first.coefficients(w * x))
+
+
+def _split(absorber: Absorber) -> tuple[_First, list[tuple[Ints, Floats | None]]]:
+    """Choose the first effect: the one with slopes, else the one with most levels."""
+    if absorber.slopes:
+        codes = absorber.slopes[int(np.argmax(absorber.slope_levels))][0]
+    else:
+        codes = absorber.codes[int(np.argmax(absorber.levels))]
+    inside: list[Floats | None] = [None for c in absorber.codes if np.array_equal(c, codes)]
+    inside += [x for c, x in absorber.slopes if np.array_equal(c, codes)]
+    rest: list[tuple[Ints, Floats | None]] = [(c, None) for c in absorber.codes]
+    rest = [(c, x) for c, x in [*rest, *absorber.slopes] if not np.array_equal(c, codes)]
+    size = int(codes.max()) + 1
+    basis: list[Floats] = []
+    for x in inside:
+        _extend(basis, codes, size, x, absorber.weights)
+    return _First(codes, size, tuple(basis)), rest
+
+
+def _extend(basis: list[Floats], codes: Ints, size: int, x: Floats | None, weights: Floats | None) -> None:
+    """Add a column to the orthonormal basis within levels, zero where it is a combination of the earlier."""
+    w = np.ones(len(codes)) if weights is None else weights
+    e = np.ones(len(codes)) if x is None else (x - x.mean()) / (x.std() or 1.0)
+    before = np.bincount(codes, w * e * e, size)
+    for _ in range(2):
+        for b in basis:
+            e = e - b * np.bincount(codes, w * e * b, size)[codes]
+    norm = np.bincount(codes, w * e * e, size)
+    scale = np.where(norm > NULL * before, 1.0 / np.sqrt(np.where(norm > 0, norm, 1.0)), 0.0)
+    basis.append(e * scale[codes])
+
+
+def _normal_equations(first: _First, rest: list[tuple[Ints, Floats | None]], w: Floats) -> tuple[Any, Any]:
+    """Give a solver of (W' M₁ W) a = g and W (n, L) as a sparse matrix; None where nothing is left."""
+    from scipy.linalg import cho_solve
+    from scipy.linalg.lapack import dpstrf
+    from scipy.sparse import csr_array, hstack
+
+    if not rest:
+        return None, None
+    n = len(w)
+    rows = np.arange(n)
+    parts = []
+    for codes, x in rest:
+        values = np.ones(n) if x is None else (x - x.mean()) / (x.std() or 1.0)
+        parts.append(csr_array((values, (rows, codes)), shape=(n, int(codes.max()) + 1)))
+    other = csr_array(hstack(parts))
+    weighted = other.multiply(w[:, None]).tocsr()
+    system = (other.T @ weighted).toarray()
+    diagonal = np.sqrt(np.maximum(system.diagonal(), np.finfo(float).tiny))
+    for e in first.basis:
+        member = csr_array((e, (rows, first.codes)), shape=(n, first.size))
+        cross = (member.T @ weighted).tocsr()
+        system -= (cross.T @ cross).toarray()
+    factor, pivots, rank, _ = dpstrf(system / np.outer(diagonal, diagonal), tol=NULL, lower=0)
+    kept = pivots[:rank] - 1
+    upper = np.ascontiguousarray(factor[:rank, :rank])
+
+    def solve(g: Floats) -> Floats:
+        a = np.zeros(len(diagonal))
+        a[kept] = cho_solve((upper, False), g[kept] / diagonal[kept], check_finite=False) / diagonal[kept]
+        return a
+
+    return solve, other

@@ -1,0 +1,273 @@
+"""One batch, estimated: its columns prepared once, its specifications solved chunk by chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.engine import ssc
+from specdid.engine.counts import count_units, effective_rows
+from specdid.engine.demean import Absorber, make_absorber, relevel
+from specdid.engine.gram import Basis, make_basis
+from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.scores import Meat, make_meat, squared_scores
+from specdid.engine.signature import canonical_effects, signature, terms_digest
+from specdid.engine.solve import Solved, solve_chunk
+from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells, shares
+
+Bools = NDArray[np.bool_]
+
+FEW_CLUSTERS, NOT_POSITIVE, NO_DF, PERFECT_FIT = 1, 2, 3, 4
+"""Fits.vcov_code."""
+PERFECT = 1e-18
+"""Share of the outcome's variation, net of the effects, that is left by a perfect fit."""
+NO_VARIANCE = 1e-24
+"""Share of Σd²·Σe² below which a sum of squared scores is rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What all members of a batch need together.
+
+    Attributes
+    ----------
+    rows : (n,) int64, rows of the panel
+    columns, treatments : columns of Problem.values in any role, and as treatment, ascending
+    words : (2,) uint64, digest of the rows
+    """
+
+    rows: Ints
+    columns: Ints
+    treatments: Ints
+    words: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch's rows, ready for its chunks.
+
+    Attributes
+    ----------
+    place : (p,) int64, place in the basis of each column of Problem.values, or -1
+    block : places of the columns of a Sun-Abraham block, in every specification
+    treatment : place of its aggregate, or -1
+    means : (K,) float64, of each column over the rows, unweighted
+    nested : per vcov, which effects are nested in its clusters
+    units : treatment -> n_units, n_treated, n_control, n_always_treated
+    words : (2,) uint64, digest of the rows
+    """
+
+    nobs: int
+    place: Ints
+    block: Ints
+    treatment: int
+    means: Floats
+    basis: Basis
+    meat: Meat
+    absorber: Absorber
+    nested: tuple[Bools | None, ...]
+    units: dict[int, tuple[int, int, int, int]]
+    n_eff: float
+    words: NDArray[np.uint64]
+
+
+def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
+    """Demean every column a batch needs, and factorise.
+
+    Parameters
+    ----------
+    members : at least one of the batch, for what they share
+    need : what all of them need
+
+    Raises nothing: what cannot be estimated is found member by member.
+    """
+    rows, weight = need.rows, int(members.weights[0])
+    weights = None if weight < 0 else problem.values[rows, weight]
+    absorber = make_absorber(problem, problem.effects[members.effects[0]], rows, weights)
+    place = np.full(problem.values.shape[1], -1, dtype=np.int64)
+    place[need.columns] = np.arange(len(need.columns))
+    raw = np.empty((len(rows), len(need.columns)), order="F")
+    for k, column in enumerate(need.columns):
+        raw[:, k] = problem.values[rows, column]
+    means, units = raw.mean(axis=0), _units(problem, need, raw, place)
+    block, treatment = np.zeros(0, np.int64), -1
+    if members.sunab[0] >= 0:
+        raw, block = _with_cells(problem, members, rows, raw, absorber)
+        treatment = raw.shape[1] - 1
+    basis = make_basis(raw, absorber)
+    codes = problem.codes[rows]
+    nested = tuple(
+        np.array([ssc.is_nested(e, tuple(codes[:, c] for c in v.clusters)) for e in absorber.codes], bool)
+        if v.kind == "cluster" else None
+        for v in problem.vcovs
+    )  # fmt: skip
+    return Prepared(
+        len(rows), place, block, treatment, means, basis, make_meat(problem.vcovs, codes, basis.q), absorber,
+        nested, units, effective_rows(len(rows), weights), need.words,
+    )  # fmt: skip
+
+
+def _units(problem: Problem, need: Need, raw: Floats, place: Ints) -> dict[int, tuple[int, int, int, int]]:
+    treatments = need.treatments.tolist()
+    if problem.unit < 0:
+        return dict.fromkeys(treatments, (-1, -1, -1, -1))
+    unit = relevel(np.maximum(problem.codes[need.rows, problem.unit], 0))
+    return {t: count_units(unit, raw[:, place[t]]) for t in treatments}
+
+
+def _with_cells(
+    problem: Problem, members: Members, rows: Ints, raw: Floats, absorber: Absorber
+) -> tuple[Floats, Ints]:
+    """Append a Sun-Abraham block and its aggregate, last."""
+    aggregate = members.aggregates[members.sunab[0]]
+    time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
+    cells = make_cells(time, cohort, aggregate)
+    kept = independent_cells(cells, absorber)
+    treatment, others = aggregate_columns(cells.dummies[:, kept], shares(cells, absorber.weights)[kept])
+    k = raw.shape[1]
+    columns = np.asfortranarray(np.column_stack([raw, others, treatment]))
+    return columns, np.arange(k, k + others.shape[1])
+
+
+def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits, at: Ints) -> None:
+    """Estimate ``members`` (a chunk of the batch) and write them at positions ``at`` of ``fits``."""
+    began = perf_counter()
+    controls, treatment, outcome = _places(members, prepared)
+    solved = solve_chunk(prepared.basis, controls, treatment, outcome)
+    code, culprit = _verdict(prepared, solved, members, controls, treatment, outcome)
+    ok = code == Code.OK
+    unit = prepared.basis.unit[outcome] / prepared.basis.unit[treatment]
+    fits.code[at], fits.culprit[at] = code, culprit
+    fits.nobs[at], fits.n_eff[at] = prepared.nobs, prepared.n_eff
+    fits.estimate[at] = np.where(ok, solved.estimate * unit, np.nan)
+    fits.y_mean[at] = prepared.means[outcome]
+    if problem.effects[members.effects[0]].fixed or problem.effects[members.effects[0]].slopes:
+        fits.r2_within[at] = np.where(ok, 1.0 - solved.rss, np.nan)
+    units = np.array([prepared.units[t] for t in members.treatment.tolist()], dtype=np.int64)
+    fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units.T
+    _enter_errors(problem, prepared, solved, ok, unit, fits, at)
+    _enter_terms(problem, members, prepared, solved, controls, ok, fits, at)
+    fits.seconds[at] = (perf_counter() - began) / len(at)
+
+
+def _places(members: Members, prepared: Prepared) -> tuple[Ints, Ints, Ints]:
+    """Give the places in the basis of controls (q, M), padded with its last column, treatment and outcome."""
+    lengths = np.diff(members.start)
+    own = int(lengths.max(initial=0))
+    padding = prepared.basis.gram.shape[0] - 1
+    block = prepared.block
+    controls = np.full((own + len(block), len(members)), padding, dtype=np.int64)
+    owner = np.repeat(np.arange(len(members)), lengths)
+    rank = np.arange(len(owner)) - np.repeat(members.start[:-1], lengths)
+    controls[rank, owner] = prepared.place[members.controls]
+    controls[own:] = block[:, None]
+    treatment = prepared.place[members.treatment]
+    if prepared.treatment >= 0:
+        treatment = np.full(len(members), prepared.treatment)
+    return controls, treatment, prepared.place[members.outcome]
+
+
+def _verdict(
+    prepared: Prepared, solved: Solved, members: Members, controls: Ints, treatment: Ints, outcome: Ints
+) -> tuple[NDArray[np.int8], Ints]:
+    """Say which specifications have an estimate, and for the others why not and which column it is."""
+    basis = prepared.basis
+    lost = solved.squares < basis.least[treatment]
+    tests = [
+        (basis.flat[outcome], Code.NO_OUTCOME_VARIATION, members.outcome),
+        (basis.constant[treatment], Code.NO_TREATMENT_VARIATION, members.treatment),
+        (basis.absorbed[treatment], Code.ABSORBED, members.treatment),
+        (lost, Code.NOT_IDENTIFIED, _loading(prepared, solved, members, controls)),
+        (np.full(len(lost), not basis.converged), Code.NOT_CONVERGED, np.full(len(lost), -1)),
+    ]
+    code = np.full(len(lost), Code.OK, dtype=np.int8)
+    culprit = np.full(len(lost), -1, dtype=np.int64)
+    for failed, why, column in reversed(tests):
+        code[failed] = why
+        culprit[failed] = column[failed]
+    return code, culprit
+
+
+def _loading(prepared: Prepared, solved: Solved, members: Members, controls: Ints) -> Ints:
+    """Give the last control the treatment loads on: the one that would be dropped beside it."""
+    size = np.abs(solved.on_controls) * solved.kept
+    loads = size > 1e-6 * size.max(axis=0, initial=1e-300)
+    own = len(controls) - len(prepared.block)
+    last = own - 1 - np.argmax(loads[:own][::-1], axis=0) if own else np.zeros(len(members), np.int64)
+    columns = np.append(members.controls, -1)
+    found = np.minimum(members.start[:-1] + last, len(members.controls))
+    return np.asarray(np.where(loads[:own].any(axis=0), columns[found], members.treatment))
+
+
+def _enter_errors(
+    problem: Problem, prepared: Prepared, solved: Solved, ok: Bools, unit: Floats, fits: Fits, at: Ints
+) -> None:
+    """Write standard errors and what follows from them, for every vcov."""
+    meat = prepared.meat
+    scores = squared_scores(meat, prepared.basis.q, solved.treatment, solved.residual)
+    squares = np.where(solved.squares > 0, solved.squares, np.nan)
+    perfect = solved.rss < PERFECT
+    k = solved.kept.sum(axis=0) + 1
+    slopes = int(prepared.absorber.slope_levels.sum())
+    for v, vcov in enumerate(problem.vcovs):
+        df_k = k + ssc.absorbed_parameters(prepared.absorber.levels, prepared.nested[v], slopes)
+        count = meat.n_clusters[v]
+        factor = ssc.variance_factor(vcov.kind, prepared.nobs, df_k, count)
+        if vcov.kind == "iid":
+            variance = solved.rss / squares * factor
+            positive = variance > 0
+        else:
+            total = sum(sign * scores[p] for sign, p in meat.parts[v])
+            variance = total / squares**2 * factor
+            positive = total > NO_VARIANCE * squares * solved.rss
+        df = ssc.t_df(vcov.kind, prepared.nobs, df_k, count)
+        few = np.full(len(at), vcov.kind == "cluster" and count < 2)
+        note = np.select(
+            [few, prepared.nobs <= df_k, perfect, ~positive],
+            [FEW_CLUSTERS, NO_DF, PERFECT_FIT, NOT_POSITIVE], 0,
+        )  # fmt: skip
+        usable = ok & (note == 0)
+        fits.vcov_code[at, v] = np.where(ok, note, 0)
+        fits.n_clusters[at, v] = count
+        root = np.sqrt(np.where(usable, variance, 0.0)) * np.abs(unit)
+        fits.std_error[at, v] = np.where(usable, root, np.nan)
+        fits.df[at, v] = np.where(usable, df, np.nan)
+    for column, values in zip(
+        (fits.statistic, fits.p_value, fits.conf_low, fits.conf_high),
+        ssc.t_inference(fits.estimate[at][:, None], fits.std_error[at], fits.df[at], problem.alpha),
+        strict=True,
+    ):
+        column[at] = values
+    _all_too_few(problem, ok, fits, at)
+
+
+def _all_too_few(problem: Problem, ok: Bools, fits: Fits, at: Ints) -> None:
+    """Fail the specifications that have too few clusters under every vcov."""
+    failed = ok & (fits.vcov_code[at] == FEW_CLUSTERS).all(axis=1) & (len(problem.vcovs) > 0)
+    fits.code[at[failed]] = Code.TOO_FEW_CLUSTERS
+    fits.estimate[at[failed]] = np.nan
+
+
+def _enter_terms(
+    problem: Problem, members: Members, prepared: Prepared, solved: Solved, controls: Ints,
+    ok: Bools, fits: Fits, at: Ints,
+) -> None:  # fmt: skip
+    """Write dropped terms and the signature."""
+    own = len(controls) - len(prepared.block)
+    lengths = np.diff(members.start)
+    owner = np.repeat(np.arange(len(members)), lengths)
+    rank = np.arange(len(owner)) - np.repeat(members.start[:-1], lengths)
+    kept = solved.kept[:own][rank, owner]
+    for m in np.flatnonzero(np.bincount(owner[~kept], minlength=len(members)) * ok):
+        mine = slice(members.start[m], members.start[m + 1])
+        fits.dropped[int(at[m])] = tuple(members.controls[mine][~kept[mine]].tolist())
+    terms = terms_digest(members.controls[kept], owner[kept], len(members))
+    rows = np.broadcast_to(prepared.words, (len(members), 2))
+    effects = canonical_effects(problem.effects)[members.effects]
+    signed = signature(
+        rows, terms, members.outcome, members.treatment, members.weights, effects, members.sunab
+    )
+    fits.signature[at] = np.where(ok[:, None], signed, 0)

@@ -1,0 +1,203 @@
+"""From members to fits: rows found, paths chosen, batches estimated, results put together.
+
+Numbers depend on the problem and the members alone: what goes which path, and which
+specifications are solved together, is fixed before any work is spread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.engine import listwise
+from specdid.engine.batches import make_batches
+from specdid.engine.blocks import blank_fits, place, take
+from specdid.engine.cost import LISTWISE_MEMBER
+from specdid.engine.masks import Keys, Samples, find_samples, missing_patterns, row_keys
+from specdid.engine.one_by_one import Method, Work, fit_one_by_one, parallel
+from specdid.engine.pieces import fit_batches, workers
+from specdid.engine.problem import Code, Fits, Ints, Members, Problem
+
+if TYPE_CHECKING:
+    from specdid.engine.compile import Compiled
+
+Progress = Callable[[str, int, int], None]
+Bools = NDArray[np.bool_]
+
+MANY_MASKS = 8
+PER_MASK = 24
+"""Members that share sample, effects and weights take the listwise path where they have at
+least so many missing patterns, and at most so many members to a pattern: demeaning once per
+mask then costs more."""
+LISTWISE_RUN = 2048
+"""Members the listwise path is given at a time: it prepares their columns once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """Fits of all specifications, in any order, or of those done before an interruption."""
+
+    blocks: tuple[Fits, ...]
+    interrupted: bool
+
+
+def estimate_all(
+    compiled: Compiled, estimators: Sequence[Any], jobs: int, backend: str, progress: Progress
+) -> Estimated:
+    """Estimate every planned specification: least squares in batches, the others one by one.
+
+    Parameters
+    ----------
+    compiled : what is to be estimated
+    estimators : the study's, each with ``method`` and ``options``
+    jobs, backend : as in joblib
+    progress : called as ``progress("estimating", done, S)``
+
+    Returns
+    -------
+    Estimated
+        After Ctrl-C, what was done.
+    """
+    blocks: list[Fits] = []
+    done, interrupted = 0, False
+    try:
+        for block in _blocks(compiled, estimators, jobs, backend):
+            blocks.append(block)
+            done += len(block.index)
+            progress("estimating", done, len(compiled.members))
+    except KeyboardInterrupt:
+        interrupted = True
+    return Estimated(tuple(blocks), interrupted)
+
+
+def _blocks(compiled: Compiled, estimators: Sequence[Any], jobs: int, backend: str) -> Iterator[Fits]:
+    members = compiled.members
+    batched = np.flatnonzero(compiled.batched)
+    for _, fits in run_parts(compiled.problem, members.take(batched), jobs, backend):
+        yield fits
+    alone = np.flatnonzero(~compiled.batched)
+    if len(alone):
+        methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
+        work = Work(
+            compiled.problem, members.take(alone), methods, compiled.method[alone], compiled.cohort[alone],
+            compiled.time,
+        )  # fmt: skip
+        yield from fit_one_by_one(work, jobs, backend)
+
+
+def run(
+    problem: Problem,
+    members: Members,
+    jobs: int = 1,
+    backend: str = "serial",
+    progress: Progress | None = None,
+) -> Fits:
+    """Estimate least-squares specifications.
+
+    Parameters
+    ----------
+    problem, members
+        The study's columns and S specifications.
+    jobs, backend
+        As in joblib; "serial" ignores jobs. Small work is done serially in any case.
+    progress
+        Called as ``progress("estimating", done, S)``.
+
+    Returns
+    -------
+    Fits
+        In the members' order; the same bytes for any jobs and backend.
+    """
+    total = blank_fits(members.index, len(problem.vcovs))
+    done = 0
+    for at, part in run_parts(problem, members, jobs, backend):
+        place(total, part, at)
+        done += len(at)
+        if progress is not None:
+            progress("estimating", done, len(members))
+    return total
+
+
+def run_parts(
+    problem: Problem, members: Members, jobs: int = 1, backend: str = "serial"
+) -> Iterator[tuple[Ints, Fits]]:
+    """Estimate as `run` does, giving (positions, their fits) as they are finished."""
+    patterns = missing_patterns(problem, members)
+    keys = row_keys(members, patterns)
+    apart = _for_listwise(problem, members, keys)
+    dense = ~apart
+    if apart.any():
+        places = np.flatnonzero(apart)
+        for at, fits, undecided in _listwise_parts(problem, members, places, jobs, backend):
+            dense[at[undecided]] = True
+            if not undecided.all():
+                yield at[~undecided], take(fits, np.flatnonzero(~undecided))
+    which = np.unique(keys.of_member[dense])
+    samples = find_samples(problem, members, keys, patterns, which)
+    hopeless = dense & (samples.code[keys.of_member] > Code.OK)
+    if hopeless.any():
+        yield _without_rows(problem, members, keys, samples, np.flatnonzero(hopeless))
+    batches = make_batches(members, keys, samples, dense & ~hopeless)
+    for at, fits in fit_batches(problem, members, samples, batches, jobs, backend):
+        _enter_counts(fits, samples, keys.of_member[at])
+        yield at, fits
+
+
+def _for_listwise(problem: Problem, members: Members, keys: Keys) -> Bools:
+    """Choose the members whose masks are too many to demean one by one."""
+    chosen = np.zeros(len(members), dtype=bool)
+    if keys.bits.any(axis=1).sum() < MANY_MASKS:
+        return chosen
+    lead = keys.first
+    table = np.column_stack([members.rows[lead], members.effects[lead], members.weights[lead]])
+    _, family = np.unique(table, axis=0, return_inverse=True)
+    family = family.reshape(-1)
+    masks = np.bincount(family)
+    of_member = family[keys.of_member]
+    size = np.bincount(of_member, minlength=len(masks))
+    chosen = ((masks >= MANY_MASKS) & (size <= PER_MASK * masks))[of_member] & (members.sunab < 0)
+    if chosen.any():
+        places = np.flatnonzero(chosen)
+        chosen[places] = listwise.supports(problem, members.take(places))
+    return np.asarray(chosen)
+
+
+def _listwise_parts(
+    problem: Problem, members: Members, places: Ints, jobs: int, backend: str
+) -> Iterator[tuple[Ints, Fits, NDArray[np.bool_]]]:
+    """Give the listwise path runs of members that share rows, effects and weights."""
+    mine = members.take(places)
+    order = places[np.lexsort((places, mine.weights, mine.effects, mine.rows))]
+    runs = [order[first : first + LISTWISE_RUN] for first in range(0, len(order), LISTWISE_RUN)]
+    items = [(problem, members.take(run)) for run in runs]
+    found = parallel(_listwise_job, items, *workers(len(order) * LISTWISE_MEMBER, len(runs), jobs, backend))
+    for run, (fits, undecided) in zip(runs, found, strict=True):
+        yield run, fits, undecided
+
+
+def _listwise_job(item: tuple[Problem, Members]) -> tuple[Fits, Bools]:
+    return listwise.fit(*item)
+
+
+def _without_rows(
+    problem: Problem, members: Members, keys: Keys, samples: Samples, at: Ints
+) -> tuple[Ints, Fits]:
+    """Record the members that have no rows, or nothing to compare on them."""
+    fits = blank_fits(members.index[at], len(problem.vcovs))
+    key = keys.of_member[at]
+    fits.code[:] = samples.code[key]
+    fits.nobs[:] = samples.nobs[key]
+    fits.culprit[:] = np.where(samples.code[key] == Code.NO_ROWS, -1, members.treatment[at])
+    _enter_counts(fits, samples, key)
+    return at, fits
+
+
+def _enter_counts(fits: Fits, samples: Samples, key: Ints) -> None:
+    for name in ("n_missing", "n_log0", "n_singletons"):
+        getattr(fits, name)[:] = getattr(samples, name)[key]
+
+

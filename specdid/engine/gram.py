@@ -1,0 +1,125 @@
+"""The Q-basis of a batch: one QR holds every regression of the batch, and its rows.
+
+Every column any member needs is centred, brought to unit SD, cleared of the fixed
+effects, multiplied with √weight and brought to unit norm; then Z = Q R. A regression on a
+subset S is a regression of columns of R on R_S, and its rows are Q times the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.engine.demean import Absorber, demean
+from specdid.engine.problem import Floats
+
+Bools = NDArray[np.bool_]
+
+PYFIXEST_PIVOT = 1e-9
+"""pyfixest drops a column whose squared pivot, in the column's own units, is below this."""
+ORDINARY = (1e-4, 1e4)
+"""SDs for which that rule is followed; other units must not decide what is collinear."""
+LEAST, MOST = 1e-14, 1e-9
+"""Bounds of the rule as a share of a column's variance: rounding, and what can be estimated anyway."""
+NO_OUTCOME = 1e-18
+"""Share of the outcome's variance below which the effects explain all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """K columns of a batch and one more, which is zero (it pads specifications of different size).
+
+    Attributes
+    ----------
+    q : (n, r) float64, orthonormal, r = min(n, K)
+    r : (r, K + 1) float64
+    gram : (K + 1, K + 1) float64, R'R, with 1 for the padding column
+    unit : (K + 1,) float64, one unit of a column of Z in the column's own units
+    least : (K + 1,) float64, the pivot (of 1) below which a column is collinear
+    constant, absorbed : (K + 1,) bool, no variation in the rows, none beyond the fixed effects
+    flat : (K + 1,) bool, the same as an outcome
+    converged : bool
+    """
+
+    q: Floats
+    r: Floats
+    gram: Floats
+    unit: Floats
+    least: Floats
+    constant: Bools
+    absorbed: Bools
+    flat: Bools
+    converged: bool
+
+
+def make_basis(columns: Floats, absorber: Absorber) -> Basis:
+    """Build the basis; ``columns`` (n, K), Fortran order, finite, are overwritten.
+
+    Raises nothing; where the effects could not be swept out, ``converged`` says so.
+    """
+    n, k = columns.shape
+    sd, constant = _standardise(columns)
+    converged = demean(columns, absorber)
+    weights = absorber.weights
+    if weights is not None:
+        root = np.sqrt(weights / weights.mean())
+        for j in range(k):
+            columns[:, j] *= root
+    share = np.einsum("ij,ij->j", columns, columns) / n
+    collinear = np.where(constant, np.inf, _collinear_share(n, sd))
+    absorbed = ~(share >= collinear)
+    flat = constant | (share < NO_OUTCOME)
+    norm = np.sqrt(share * n)
+    for j in range(k):
+        columns[:, j] *= 0.0 if flat[j] else 1.0 / norm[j]
+    q, r = _householder(columns)
+    gram = np.zeros((k + 1, k + 1))
+    gram[:k, :k] = r.T @ r
+    gram[k, k] = 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        least = np.where(flat, 1.0, collinear / share)
+    return Basis(
+        q, np.hstack([r, np.zeros((len(r), 1))]), gram, np.append(sd * norm, 1.0), np.append(least, 0.0),
+        np.append(constant, True), np.append(absorbed, False), np.append(flat, True), converged,
+    )  # fmt: skip
+
+
+def _standardise(columns: Floats) -> tuple[Floats, Bools]:
+    """Centre and scale in place; give the SDs and which columns are constant."""
+    k = columns.shape[1]
+    sd, constant = np.ones(k), np.zeros(k, dtype=bool)
+    for j in range(k):
+        x = columns[:, j]
+        peak = float(np.abs(x).max())
+        if peak > 0:
+            x /= peak  # squares of what is left neither overflow nor vanish
+        x -= x.mean()
+        spread = float(np.sqrt(x @ x / len(x)))
+        constant[j] = not spread > 1e-14
+        sd[j] = peak * spread
+        if constant[j]:
+            x[:] = 0.0
+        else:
+            x /= spread
+    return sd, constant
+
+
+def _collinear_share(n: int, sd: Floats) -> Floats:
+    """Give pyfixest's rule as a share of each column's variance."""
+    ordinary = (sd >= ORDINARY[0]) & (sd <= ORDINARY[1])
+    scale = np.where(ordinary, sd, 1.0)
+    return np.asarray(np.clip(PYFIXEST_PIVOT / (n * scale**2), LEAST, MOST))
+
+
+def _householder(columns: Floats) -> tuple[Floats, Floats]:
+    """QR in place: no second copy of the rows."""
+    from scipy.linalg.lapack import dgeqrf, dorgqr
+
+    n, k = columns.shape
+    rank = min(n, k)
+    factored, tau, _, _ = dgeqrf(columns, lwork=64 * k, overwrite_a=1)
+    r = np.triu(factored[:rank])
+    q, _, _ = dorgqr(factored[:, :rank], tau[:rank], lwork=64 * rank, overwrite_a=1)
+    return q, r

@@ -1,0 +1,245 @@
+"""Rows: what each specification has left after missing values and singletons, found once per pattern.
+
+A row is in the sample of a model where the sample's condition holds, every variable is
+finite (as in pyfixest, infinite is missing), every effect and cluster has a level, and
+the weight is positive (fixest drops rows of weight zero; pyfixest refuses them). Rows
+alone in a level of an effect then go, again until none is (fixef_rm = "singleton").
+Sun-Abraham models further lose always-treated cohorts; see `sunab`.
+
+Members are first numbered by what decides their rows (a key), without looking at rows;
+masks are formed per key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.engine.problem import Code, Ints, Members, Problem
+from specdid.engine.signature import Words, row_words, rows_digest
+from specdid.engine.sunab import comparison
+
+Bools = NDArray[np.bool_]
+SLICE = 2**16
+"""Members looked at together, to bound memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Distinct missing patterns of the columns in use.
+
+    Attributes
+    ----------
+    of_column : (p,) int64, pattern of each column of Problem.values, -1 where complete or unused
+    missing, log0 : (P, n) bool
+    """
+
+    of_column: Ints
+    missing: Bools
+    log0: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What decides the rows of each member.
+
+    Attributes
+    ----------
+    of_member : (S,) int64, key
+    first : (K,) int64, the first member with the key
+    bits : (K, W) uint64, the patterns of its outcome, treatment and controls
+    """
+
+    of_member: Ints
+    first: Ints
+    bits: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The rows of each key.
+
+    Attributes
+    ----------
+    packed : K arrays of uint8, the row mask's bits (numpy.packbits)
+    code : (K,) int64, a Code: NO_ROWS, or why a Sun-Abraham model has no comparison
+    nobs, n_missing, n_log0, n_singletons : (K,) int64
+    words : (K, 2) uint64, digest of the rows
+    """
+
+    packed: tuple[NDArray[np.uint8], ...]
+    code: Ints
+    nobs: Ints
+    n_missing: Ints
+    n_log0: Ints
+    n_singletons: Ints
+    words: Words
+
+
+def missing_patterns(problem: Problem, members: Members) -> Patterns:
+    """Find the distinct missing patterns of the columns that members use."""
+    extra = members.extra_rows[members.extra_rows >= 0]
+    used = np.unique(np.concatenate([members.outcome, members.treatment, members.controls, extra]))
+    n, p = problem.values.shape
+    of_column = np.full(p, -1, dtype=np.int64)
+    place: dict[bytes, int] = {}
+    missing, log0 = [], []
+    for column in used.tolist():
+        lost = ~np.isfinite(problem.values[:, column])
+        if not lost.any():
+            continue
+        marked = np.zeros(n, dtype=bool) if problem.log0 is None else problem.log0[:, column]
+        digest = blake2b(np.packbits(lost).tobytes() + np.packbits(marked).tobytes()).digest()
+        if digest not in place:
+            missing.append(lost)
+            log0.append(marked)
+        of_column[column] = place.setdefault(digest, len(place))
+    shape = (len(missing), n)
+    return Patterns(of_column, np.array(missing, bool).reshape(shape), np.array(log0, bool).reshape(shape))
+
+
+def row_keys(members: Members, patterns: Patterns) -> Keys:
+    """Give a number to members by sample, effects, weights, aggregate and missing patterns."""
+    count = (len(patterns.missing) + 63) // 64
+    bits = np.zeros((len(members), count), dtype=np.uint64)
+    for word in range(count):
+        inside = patterns.of_column // 64 == word
+        shift = np.where(inside, patterns.of_column % 64, 0).astype(np.uint64)
+        of_column = np.where(inside, np.uint64(1) << shift, np.uint64(0))
+        for start in range(0, len(members), SLICE):
+            bits[start : start + SLICE, word] = _or_by_member(members, of_column, start)
+    first, of_member = number_rows(
+        members.rows, members.effects, members.weights, members.sunab, *bits.T
+    )
+    return Keys(of_member, first, bits[first])
+
+
+def _or_by_member(members: Members, bits: Words, start: int) -> Words:
+    stop = min(start + SLICE, len(members))
+    here = slice(start, stop)
+    extra = members.extra_rows[here]
+    found = bits[members.outcome[here]] | bits[members.treatment[here]]
+    found |= np.where(extra >= 0, bits[extra], np.uint64(0))
+    begin = members.start[start : stop + 1]
+    some = begin[1:] > begin[:-1]
+    if some.any():
+        controls = bits[members.controls[begin[0] : begin[-1]]]
+        found[some] |= np.bitwise_or.reduceat(controls, begin[:-1][some] - begin[0])
+    return np.asarray(found)
+
+
+def number_rows(*columns: NDArray[np.int64] | Words) -> tuple[Ints, Ints]:
+    """Tell the distinct rows of a table apart: the first row of each number, and every row's number."""
+    number = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        if len(column) and (column != column[0]).any():
+            _, level = np.unique(column, return_inverse=True)
+            joint = number * (int(level.max()) + 1) + level.reshape(-1)
+            number = np.unique(joint, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    first = np.unique(number, return_index=True)[1].astype(np.int64)
+    return first, number
+
+
+def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patterns, which: Ints) -> Samples:
+    """Form the masks of the keys ``which``; the others stay empty.
+
+    Returns
+    -------
+    Samples
+        For all keys; of those not in ``which`` nothing is known (nobs -1).
+    """
+    n_keys = len(keys.first)
+    of_row = row_words(len(problem.values))
+    packed: list[NDArray[np.uint8]] = [np.zeros(0, np.uint8)] * n_keys
+    found = np.full((n_keys, 5), -1, dtype=np.int64)
+    words = np.zeros((n_keys, 2), dtype=np.uint64)
+    for key in which.tolist():
+        member = int(keys.first[key])
+        sample, base, log0 = _base(problem, members, member)
+        for pattern in _set_bits(keys.bits[key]):
+            base &= ~patterns.missing[pattern]
+            log0 |= patterns.log0[pattern]
+        complete = int(base.sum())
+        rows = without_singletons(np.flatnonzero(base), _effect_codes(problem, members, member))
+        singletons = complete - len(rows)
+        rows, code = _compared(problem, members, member, rows)
+        mask = np.zeros(len(base), dtype=bool)
+        mask[rows] = True
+        packed[key] = np.packbits(mask)
+        words[key] = rows_digest(mask, of_row)
+        lost = int(sample.sum()) - complete
+        found[key] = (code, len(rows), lost, int((log0 & sample).sum()), singletons)
+    code, nobs, lost_rows, log0_rows, singles = (found[:, j] for j in range(5))
+    return Samples(tuple(packed), code, nobs, lost_rows, log0_rows, singles, words)
+
+
+def rows_of(packed: NDArray[np.uint8], n: int) -> Ints:
+    """Give the row numbers of a packed mask over n rows."""
+    return np.flatnonzero(np.unpackbits(packed, count=n)).astype(np.int64)
+
+
+def without_singletons(rows: Ints, effects: tuple[Ints, ...]) -> Ints:
+    """Drop rows that are alone in a level of an effect, again until none is.
+
+    Parameters
+    ----------
+    rows : (k,) int64
+    effects : (n,) int64 each, levels of all rows of the panel
+    """
+    while len(rows):
+        before = len(rows)
+        for codes in effects:
+            level = codes[rows]
+            rows = rows[np.bincount(level)[level] > 1]
+        if len(rows) == before:
+            break
+    return rows
+
+
+def _base(problem: Problem, members: Members, member: int) -> tuple[Bools, Bools, Bools]:
+    """Give the sample, its rows with effects, clusters, weights and slopes, and the logs of nothing."""
+    sample = problem.rows[members.rows[member]]
+    effects = problem.effects[members.effects[member]]
+    keep = sample.copy()
+    clusters = (c for vcov in problem.vcovs for c in vcov.clusters)
+    for code in dict.fromkeys((*effects.fixed, *(c for c, _ in effects.slopes), *clusters)):
+        keep &= problem.codes[:, code] >= 0
+    others = [x for _, x in effects.slopes]
+    if members.sunab[member] >= 0:
+        others.append(members.aggregates[members.sunab[member]].period)
+    weight = int(members.weights[member])
+    if weight >= 0:
+        others.append(weight)
+        keep &= problem.values[:, weight] > 0
+    log0 = np.zeros(len(keep), dtype=bool)
+    for column in others:
+        keep &= np.isfinite(problem.values[:, column])
+        if problem.log0 is not None:
+            log0 |= problem.log0[:, column]
+    return sample, keep, log0
+
+
+def _effect_codes(problem: Problem, members: Members, member: int) -> tuple[Ints, ...]:
+    fixed = problem.effects[members.effects[member]].fixed
+    return tuple(problem.codes[:, c] for c in fixed)
+
+
+def _compared(problem: Problem, members: Members, member: int, rows: Ints) -> tuple[Ints, int]:
+    """Drop what a Sun-Abraham model does not use, and say if nothing is left to compare."""
+    if not len(rows):
+        return rows, Code.NO_ROWS
+    if members.sunab[member] < 0:
+        return rows, Code.OK
+    aggregate = members.aggregates[members.sunab[member]]
+    time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
+    found = comparison(time, cohort, aggregate.control)
+    rows = without_singletons(rows[found.keep], _effect_codes(problem, members, member))
+    return rows, found.code if len(rows) else Code.NO_ROWS
+
+
+def _set_bits(bits: Words) -> list[int]:
+    flags = np.unpackbits(bits.view(np.uint8), bitorder="little")
+    return np.flatnonzero(flags).tolist()

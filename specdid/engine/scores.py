@@ -1,0 +1,172 @@
+"""Sums of squared cluster scores for a chunk of specifications.
+
+The score of cluster g is s_g = Σ_{i∈g} (Q v_D)_i (Q e)_i = v_D' C_g e with C_g = Q_g'Q_g,
+so that with C the matrix of all C_g's upper triangles s = C · sym(v_D ⊗ e): one product
+for a chunk. Where clusters are nearly as many as rows (hetero: rows are clusters), the
+rows are formed instead, a block at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from specdid.engine.demean import relevel
+from specdid.engine.problem import Floats, Ints, Vcov
+
+BLOCK = 2**16
+"""Rows or clusters whose products are held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """One way to sum scores.
+
+    Attributes
+    ----------
+    size : number of clusters
+    products : (size, r (r + 1) / 2) float64, or None: the rows are formed
+    order : (n,) int64, rows by cluster, and starts : (size,) of each; None where rows are clusters
+    """
+
+    size: int
+    products: Floats | None
+    order: Ints | None
+    starts: Ints | None
+
+
+@dataclass(frozen=True, slots=True)
+class Meat:
+    """What the study's vcovs need: distinct clusterings, and each vcov's as (sign, place) pairs.
+
+    ``n_clusters`` is -1 for iid and hetero and the smaller one for two-way clusters.
+    """
+
+    clusterings: tuple[Clustering, ...]
+    parts: tuple[tuple[tuple[int, int], ...], ...]
+    n_clusters: tuple[int, ...]
+
+
+def make_meat(vcovs: tuple[Vcov, ...], codes: Ints, q: Floats) -> Meat:
+    """Prepare the clusterings of a batch.
+
+    Parameters
+    ----------
+    codes : (n, c) int64, Problem.codes on the batch's rows
+    q : (n, r) float64, the basis
+    """
+    place: dict[tuple[int, ...], int] = {}
+    parts, counts = [], []
+    for vcov in vcovs:
+        wanted: list[tuple[int, tuple[int, ...]]] = []
+        if vcov.kind != "iid":
+            wanted = [(1, (c,)) for c in vcov.clusters] or [(1, ())]
+        if len(vcov.clusters) == 2:
+            wanted.append((-1, tuple(sorted(vcov.clusters))))
+        parts.append(tuple((sign, place.setdefault(key, len(place))) for sign, key in wanted))
+    clusterings = tuple(_make_clustering(key, codes, q) for key in place)
+    for vcov, part in zip(vcovs, parts, strict=True):
+        sizes = [clusterings[p].size for sign, p in part if sign > 0]
+        counts.append(min(sizes) if vcov.kind == "cluster" else -1)
+    return Meat(clusterings, tuple(parts), tuple(counts))
+
+
+def _make_clustering(key: tuple[int, ...], codes: Ints, q: Floats) -> Clustering:
+    n, r = q.shape
+    if not key:
+        return Clustering(n, None, None, None)
+    joint = relevel(codes[:, key[0]])
+    for column in key[1:]:
+        other = relevel(codes[:, column])
+        joint = np.unique(joint * (int(other.max()) + 1) + other, return_inverse=True)[1].reshape(-1)
+    size = int(joint.max()) + 1
+    if size == n:
+        return Clustering(n, None, None, None)
+    order = np.argsort(joint, kind="stable")
+    starts = np.searchsorted(joint[order], np.arange(size))
+    if size * (r + 1) > 4 * n:
+        return Clustering(size, None, order, starts)
+    return Clustering(size, _products(q, order, starts), order, starts)
+
+
+def _products(q: Floats, order: Ints, starts: Ints) -> Floats:
+    """Sum the products of the basis's columns by cluster, (size, r (r + 1) / 2)."""
+    r = q.shape[1]
+    found = np.empty((len(starts), r * (r + 1) // 2))
+    for rows, groups, local in _blocks(order, starts):
+        part = np.ascontiguousarray(q[rows].T)
+        at = 0
+        for a in range(r):
+            found[groups, at : at + r - a] = np.add.reduceat(part[a:] * part[a], local, axis=1).T
+            at += r - a
+    return found
+
+
+def _blocks(order: Ints, starts: Ints) -> list[tuple[Ints, slice, Ints]]:
+    """Cut clusters into runs of about BLOCK rows: their rows, their places, their starts within the run."""
+    runs = []
+    first = 0
+    while first < len(starts):
+        last = max(first + 1, int(np.searchsorted(starts, starts[first] + BLOCK, side="right")) - 1)
+        if starts[first] + BLOCK >= len(order):
+            last = len(starts)
+        stop = int(starts[last]) if last < len(starts) else len(order)
+        runs.append((order[starts[first] : stop], slice(first, last), starts[first:last] - starts[first]))
+        first = last
+    return runs
+
+
+def squared_scores(meat: Meat, q: Floats, treatment: Floats, residual: Floats) -> Floats:
+    """Give Σ_g s_g² for each clustering and specification.
+
+    Parameters
+    ----------
+    treatment, residual : (r, M), v_D and e
+
+    Returns
+    -------
+    (clusterings, M) float64
+    """
+    found = np.zeros((len(meat.clusterings), treatment.shape[1]))
+    pairs = None
+    for place, clustering in enumerate(meat.clusterings):
+        if clustering.products is None:
+            found[place] = _by_rows(clustering, q, treatment, residual)
+            continue
+        if pairs is None:
+            pairs = _symmetric(treatment, residual)
+        for first in range(0, clustering.size, BLOCK):
+            scores = clustering.products[first : first + BLOCK] @ pairs
+            found[place] += np.einsum("gm,gm->m", scores, scores)
+    return found
+
+
+def _symmetric(d: Floats, e: Floats) -> Floats:
+    """Give d_a e_b + d_b e_a for a < b and d_a e_a: (r (r + 1) / 2, M)."""
+    r = len(d)
+    found = np.empty((r * (r + 1) // 2, d.shape[1]))
+    at = 0
+    for a in range(r):
+        block = found[at : at + r - a]
+        np.multiply(d[a], e[a:], out=block)
+        block[1:] += d[a + 1 :] * e[a]
+        at += r - a
+    return found
+
+
+def _by_rows(clustering: Clustering, q: Floats, treatment: Floats, residual: Floats) -> Floats:
+    """Form the rows' scores, sum them by cluster, square."""
+    n, total = len(q), np.zeros(treatment.shape[1])
+    size = max(1, BLOCK // 16)
+    if clustering.order is None or clustering.starts is None:
+        for first in range(0, n, size):
+            rows = q[first : first + size]
+            scores = (rows @ treatment) * (rows @ residual)
+            total += np.einsum("im,im->m", scores, scores)
+        return total
+    for rows_, _, local in _blocks(clustering.order, clustering.starts):
+        rows = q[rows_]
+        scores = np.add.reduceat((rows @ treatment) * (rows @ residual), local, axis=0)
+        total += np.einsum("im,im->m", scores, scores)
+    return total
