@@ -53,7 +53,11 @@ class DimensionReader:
         self.formula: FormulaDimensions | None = None
 
     def read(self) -> Dimensions:
-        """Read them all; what the formula stands for must not stand elsewhere as well."""
+        """Read them all; what the formula stands for must not stand elsewhere as well.
+
+        A dimension without a single option that is right takes its default, so that the
+        data can be checked all the same.
+        """
         scale = self.study.text("scale")
         cohort = self.study.expression("cohort", "value")
         formula = self.study.expression("formula", "formula")
@@ -115,10 +119,10 @@ class DimensionReader:
         if in_formula is not None:
             self._twice(name)
             return (FormulaOption(None, in_formula, Meta(), in_formula.origin),)
-        if written is None:
-            origin = Origin((name,))
-            return (FormulaOption(label, fixed(default, origin), Meta(), origin),)
-        return written
+        if written:
+            return written
+        origin = Origin((name,))
+        return (FormulaOption(label, fixed(default, origin), Meta(), origin),)
 
     def _twice(self, name: str) -> None:
         other = self.study.rows.get(name) or self.tables.get(name)
@@ -136,14 +140,14 @@ class DimensionReader:
 
     def _sample(self) -> tuple[SampleOption, ...]:
         written = self._written("sample", self.options.sample)
-        if written is not None:
+        if written:
             return written
         origin = Origin(("sample",))
         return (SampleOption("all", fixed("TRUE", origin), None, Meta(), origin),)
 
     def _estimator(self) -> tuple[EstimatorOption, ...]:
         written = self._written("estimator", self.options.estimator)
-        if written is not None:
+        if written:
             return written
         return (EstimatorOption(None, "feols", {}, Meta(), Origin(("estimator",))),)
 

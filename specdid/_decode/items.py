@@ -17,7 +17,7 @@ MAX_DEPTH = 40
 _WORDS = (
     (bool, "true or false"),
     (int, "a whole number"),
-    (float, "a number"),
+    (float, "a decimal number"),
     (str, "text"),
     (Mapping, "a table"),
     (tuple, "a list"),

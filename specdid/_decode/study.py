@@ -55,7 +55,8 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
 
     Returns
     -------
-    None where there is no outcome or no treatment to go on with.
+    None where there is nothing to go on with: no outcome, no treatment, or data, unit or
+    time that cannot be read.
     """
     top = Table(root, log, "a spec file")
     top.known += (*TABLES, *shelves.analyses)
@@ -73,7 +74,7 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
         stem=source.stem,
         title=study.text("title") or source.stem,
         data=_data_path(study.get("data"), source.directory, log),
-        data_origin=study.origin("data"),
+        data_origin=study.origin("data") or study.item.key,
         unit=unit,
         time=time,
         step=_step(study.get("step"), log),
@@ -104,12 +105,20 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
         label_origins=label_origins,
     )
     study.close()
-    _close_file(top)
-    return found if found.outcome and found.treatment else None
+    misplaced = _close_file(top)
+    return None if misplaced or _hopeless(found, study) else found
 
 
-def _close_file(top: Table) -> None:
-    """Report the tables nobody knows, and keys that stand before any table."""
+def _hopeless(found: Study, study: Table) -> bool:
+    """Say whether looking at the data could only repeat what is known to be wrong."""
+    read = (("data", found.data), ("unit", found.unit), ("time", found.time))
+    unread = any(key in study.rows and value is None for key, value in read)
+    return unread or not (found.outcome and found.treatment and study.rows)
+
+
+def _close_file(top: Table) -> bool:
+    """Report the tables nobody knows; say whether keys of [study] stand before any table."""
+    misplaced = False
     for key, item in top.rows.items():
         if key not in top.known:
             tables = f"tables: {', '.join(dict.fromkeys(top.known))}"
@@ -119,6 +128,8 @@ def _close_file(top: Table) -> None:
             else:
                 help_ = "write it below [study]" if key in STUDY_KEYS else near or tables
                 top.log.add(item.key, "unknown_key", f"`{key}` stands outside any table", help_)
+                misplaced = misplaced or key in STUDY_KEYS
+    return misplaced
 
 
 def _study_table(top: Table) -> Table:

@@ -87,20 +87,21 @@ def _full_width(text: str, broken: Broken) -> Cause | None:
     plain = FULL_WIDTH.get(character)
     if plain is None:
         return None
-    named = "typographic quote" if character in "“”„‟‘’«»" else "full-width character"
-    shown = "a space" if plain == " " else plain
-    help_ = f"write {shown} instead; switch the input method to half-width"
-    return broken.start, broken.start + 1, f"{named} `{character}`", help_
+    if character in "“”„‟‘’«»":
+        help_ = f"write {plain} instead: word processors and input methods make others"
+        return broken.start, broken.start + 1, f"typographic quote `{character}`", help_
+    shown = "a space" if plain == " " else f"`{plain}`"
+    help_ = f"write {shown} instead: switch the input method to half-width"
+    return broken.start, broken.start + 1, f"full-width character `{character}`", help_
 
 
 def _bare_key(text: str, statement: Statement, broken: Broken) -> Cause:
     start, stop = _key_written(text, statement, broken)
     key = text[start:stop]
-    ascii_only = key.isascii()
-    reason = "only A-Z a-z 0-9 _ - can stand without quotes" if ascii_only else "it is not plain ASCII"
-    message = f"the key `{key}` must stand in quotes"
-    opening, closing = ("[", "]") if statement.header else ("", " = …")
-    return start, stop, message, f'write {opening}"{key}"{closing}: {reason}'
+    before = text[statement.start : start]
+    after = "]" * before.count("[") if statement.header else " = …"
+    help_ = f'write {before}"{key}"{after}; only A-Z a-z 0-9 _ - can stand without quotes'
+    return start, stop, f"the key `{key}` must stand in quotes", help_
 
 
 def _key_written(text: str, statement: Statement, broken: Broken) -> tuple[int, int]:

@@ -75,7 +75,8 @@ def _near(path: Path) -> str | None:
 def _decoded(name: str, content: bytes) -> str | Fault:
     if content[:2] in _UTF16:
         message = f"{name} is {_UTF16[content[:2]]}, not UTF-8"
-        return Fault("encoding", message, Place(name, 1, 1, 1, ""), "save it as UTF-8")
+        first_line = content.decode("utf-16", "replace").split("\n", 1)[0].rstrip("\r")
+        return Fault("encoding", message, Place(name, 1, 1, 1, first_line), "save it as UTF-8")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
