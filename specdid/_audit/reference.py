@@ -59,6 +59,8 @@ def _frame(work: Work, s: int) -> Any:
         rows &= np.isfinite(problem.values[:, members.extra_rows[s]])
     for code in [c for v in problem.vcovs for c in v.clusters] + [c for c, _ in effects.slopes]:
         rows &= problem.codes[:, code] >= 0
+    if members.weights[s] >= 0:
+        rows &= problem.values[:, members.weights[s]] > 0
     at = np.flatnonzero(rows)
     columns: dict[str, Any] = {"y": problem.values[at, members.outcome[s]]}
     columns |= {f"x{j}": problem.values[at, c] for j, c in enumerate(controls_of(members, s))}

@@ -18,9 +18,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from specdid import _shelf
+from specdid.engine.blocks import blank_fits
+from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.ssc import t_inference
-from specdid.engine.tasks import Cut, controls_of, count_units, cut_rows, make_task
+from specdid.engine.tasks import Cut, controls_of, cut_rows, levels, make_task
 from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Task
 
 CHUNK = 8
@@ -162,10 +164,10 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
     )
     fits.vcov_code[at] = [VCOV_NOTES.index(note) for note in result.vcov_notes or [""] * len(result.df)]
     fits.y_mean[at] = task.outcome[keep].mean()
-    weights = np.ones(int(keep.sum())) if task.weights is None else task.weights[keep]
-    fits.n_eff[at] = weights.sum() ** 2 / (weights @ weights)
+    weights = None if task.weights is None else task.weights[keep]
+    fits.n_eff[at] = effective_rows(int(keep.sum()), weights)
     if task.unit is not None:
-        units = count_units(task.unit[keep], task.treatment[keep])
+        units = count_units(levels(task.unit[keep]), task.treatment[keep])
         fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units
     columns = controls_of(work.members, s)
     if result.dropped:
@@ -195,25 +197,3 @@ def _first_seen(codes: Ints) -> Ints:
     """Name each level by its first row, so that equal partitions are equal."""
     _, first, level = np.unique(codes, return_index=True, return_inverse=True)
     return np.asarray(first[level.reshape(-1)], np.int64)
-
-
-def blank_fits(index: Ints, vcovs: int, extra: Mapping[str, Floats]) -> Fits:
-    """Give a block for specifications at ``index`` with nothing in it."""
-    n = len(index)
-
-    def floats(*shape: int) -> Floats:
-        return np.full(shape, np.nan)
-
-    def counts(*shape: int) -> Ints:
-        return np.full(shape, -1, np.int64)
-
-    return Fits(
-        index=index, code=np.zeros(n, np.int8), culprit=counts(n), detail={}, estimate=floats(n),
-        std_error=floats(n, vcovs), statistic=floats(n, vcovs), p_value=floats(n, vcovs),
-        conf_low=floats(n, vcovs), conf_high=floats(n, vcovs), df=floats(n, vcovs),
-        vcov_code=np.zeros((n, vcovs), np.int8), n_clusters=counts(n, vcovs), nobs=counts(n),
-        n_units=counts(n), n_treated=counts(n), n_control=counts(n), n_always_treated=counts(n),
-        n_missing=counts(n), n_log0=counts(n), n_singletons=counts(n), n_eff=floats(n), y_mean=floats(n),
-        r2_within=floats(n), dropped={}, signature=np.zeros((n, 2), np.uint64), seconds=floats(n),
-        extra=extra,
-    )  # fmt: skip

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid.engine.masks import without_singletons
 from specdid.engine.problem import Floats, Ints, Members, Problem
 from specdid.estimators._base import Task
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +44,12 @@ def cut_rows(problem: Problem, members: Members, s: int) -> Cut:
     sample = problem.rows[members.rows[s]]
     complete = sample & (problem.codes[:, codes] >= 0).all(axis=1)
     complete &= np.isfinite(problem.values[:, own]).all(axis=1)
-    keep = without_singletons(complete, tuple(problem.codes[:, c] for c in effects.fixed))
+    if members.weights[s] >= 0:
+        complete &= problem.values[:, members.weights[s]] > 0
+    rows = np.flatnonzero(complete)
+    kept = without_singletons(rows, tuple(problem.codes[:, c] for c in effects.fixed))
     log0 = 0 if problem.log0 is None else int((sample & problem.log0[:, own].any(axis=1)).sum())
-    left = int(complete.sum())
-    return Cut(np.flatnonzero(keep), int(sample.sum()) - left, log0, left - int(keep.sum()))
-
-
-def without_singletons(keep: Bools, effects: tuple[Ints, ...]) -> Bools:
-    """Drop rows that are alone in a level of a fixed effect, again until none is."""
-    keep = keep.copy()
-    while True:
-        before = int(keep.sum())
-        for codes in effects:
-            alone = np.bincount(codes[keep], minlength=int(codes.max(initial=-1)) + 1) == 1
-            keep &= ~alone[codes]
-        if int(keep.sum()) == before:
-            return keep
+    return Cut(kept, int(sample.sum()) - len(rows), log0, len(rows) - len(kept))
 
 
 def make_task(
@@ -78,13 +66,13 @@ def make_task(
         treatment=values[rows, members.treatment[s]],
         controls=values[np.ix_(rows, controls)],
         control_labels=tuple(problem.labels[c] for c in controls),
-        effects=tuple(_levels(problem.codes[rows, c]) for c in effects.fixed),
+        effects=tuple(levels(problem.codes[rows, c]) for c in effects.fixed),
         effect_labels=tuple(problem.effect_labels[c] for c in effects.fixed),
-        slopes=tuple((_levels(problem.codes[rows, c]), values[rows, x]) for c, x in effects.slopes),
+        slopes=tuple((levels(problem.codes[rows, c]), values[rows, x]) for c, x in effects.slopes),
         weights=column(int(members.weights[s])),
         vcovs=tuple(v.kind for v in problem.vcovs),
-        clusters=tuple(tuple(_levels(problem.codes[rows, c]) for c in v.clusters) for v in problem.vcovs),
-        unit=_levels(problem.codes[rows, problem.unit]) if problem.unit >= 0 else None,
+        clusters=tuple(tuple(levels(problem.codes[rows, c]) for c in v.clusters) for v in problem.vcovs),
+        unit=levels(problem.codes[rows, problem.unit]) if problem.unit >= 0 else None,
         time=column(time),
         cohort=column(cohort),
         options=options,
@@ -92,15 +80,6 @@ def make_task(
     )
 
 
-def _levels(codes: Ints) -> Ints:
+def levels(codes: Ints) -> Ints:
+    """Give codes from 0 without gaps."""
     return np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def count_units(unit: Ints, treatment: Floats) -> tuple[int, int, int, int]:
-    """Count units, those whose treatment varies, is always zero, is always the same other value."""
-    order = np.lexsort((treatment, unit))
-    unit, treatment = unit[order], treatment[order]
-    first = np.flatnonzero(np.r_[True, unit[1:] != unit[:-1]])
-    low, high = np.minimum.reduceat(treatment, first), np.maximum.reduceat(treatment, first)
-    varies, zero = low != high, (low == 0) & (high == 0)
-    return len(first), int(varies.sum()), int(zero.sum()), int((~varies & ~zero).sum())
