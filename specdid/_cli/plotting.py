@@ -13,6 +13,9 @@ def plot_directory(directory: Path, sort: str | None, formats: tuple[str, ...]) 
     """Draw the curve of a results directory again."""
     from specdid._run.write import draw_again
 
-    for path in draw_again(directory, sort, formats):
+    paths, warnings = draw_again(directory, sort, formats)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for path in paths:
         click.echo(str(path))
     return Exit.OK

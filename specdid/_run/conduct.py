@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from specdid._audit import audit_results, start_reference
 from specdid._records import Audit, Curve, Results, collect
 from specdid._run.draw import draw_curve
+from specdid._run.infer import CurveTests, run_nulls, sections, write_inference
 from specdid._run.manifest import manifest
 from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
@@ -107,10 +109,13 @@ def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress:
     n_jobs = study.run.jobs if jobs is None else jobs
     outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress)
     results = collect(planned_records(plan), outcome.blocks, compiled.problem.labels)
-    audited = (
-        None if outcome.interrupted or audit == 0 else _audit(prepared, compiled, results, audit, progress)
-    )
-    curve = _curve(prepared, results, audited, compiled)
+    tests: tuple[CurveTests, ...] = ()
+    notes: tuple[str, ...] = ()
+    audited = None
+    if not outcome.interrupted:
+        tests, notes = run_nulls(prepared, compiled, results, progress)
+        audited = None if audit == 0 else _audit(prepared, compiled, results, audit, progress)
+    curve = _curve(prepared, results, audited, compiled, tests, notes)
     if outcome.interrupted:
         raise Interrupted(curve)
     return curve
@@ -123,24 +128,38 @@ def _audit(
     return audit_results(compiled, prepared.plan.grid.estimators, results, size, prepared.study.seed)
 
 
-def _curve(prepared: Prepared, results: Results, audit: Audit | None, compiled: Compiled) -> Curve:
+def _curve(
+    prepared: Prepared,
+    results: Results,
+    audit: Audit | None,
+    compiled: Compiled,
+    tests: tuple[CurveTests, ...],
+    notes: tuple[str, ...],
+) -> Curve:
     return Curve(
         results,
         draw=draw_curve,
         summarise=summarise,
+        sections=sections(tests),
+        findings=tests,
         audit=audit,
-        warnings=tuple(f.message for f in prepared.warnings.warnings),
+        warnings=(*(f.message for f in prepared.warnings.warnings), *notes),
         one_by_one=int(np.count_nonzero(~compiled.batched)),
     )
 
 
 def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, progress: Progress) -> None:
     study = prepared.study
-    progress("writing results", 0, 0)
-    write_results(curve, directory)
+    tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
-        write_figure(curve.results, directory, study.figure.sort, study.figure.formats)
+        bands = tests[0].bands if tests else None
+        figure = study.figure
+        _, said = write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, bands)
+        curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
+    progress("writing results", 0, 0)
+    write_results(curve, directory)
+    write_inference(curve.results, tests, directory)
     setup = {"backend": study.run.backend, "missing": study.missing}
     wall = time.perf_counter() - begun
     write_record(directory, manifest(study, prepared.panel, curve, wall, setup))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from specdid import _shelf
 from specdid._records import Results, Section, Status
 from specdid._run.prepare import Prepared
+from specdid._run.write import write_text
 from specdid.engine.compile import Compiled
 from specdid.inference._base import Context, Floats, NullDraws
 from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
@@ -46,7 +48,7 @@ class CurveTests:
 
 
 def run_nulls(
-    prepared: Prepared, compiled: Compiled, results: Results, jobs: int, progress: Progress
+    prepared: Prepared, compiled: Compiled, results: Results, progress: Progress
 ) -> tuple[tuple[CurveTests, ...], tuple[str, ...]]:
     """Run every null of [inference]; gives the tests and warnings.
 
@@ -185,3 +187,32 @@ def _family(tests: CurveTests) -> str:
         f"{significant:,} of {len(tests.index):,} specifications have a step-down adjusted p of at most .05 "
         f"(max|t|, critical value {tests.adjusted.critical:.2f})."
     )
+
+
+def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:
+    """Write inference.csv and, per specification and null, inference_specifications.csv."""
+    if not tests:
+        for name in ("inference.csv", "inference_specifications.csv"):
+            (directory / name).unlink(missing_ok=True)
+        return
+    lines = ["null,statistic,value,low,high,p_value,draws"]
+    for test in tests:
+        lines += [
+            f"{r.null},{_cell(r.statistic)},{r.value:.12g},{r.low:.12g},{r.high:.12g},{r.p_value:.12g},{r.draws}"
+            for r in test.tests
+        ]
+    write_text("\n".join(lines), directory / "inference.csv")
+    lines = ["null,index,spec_id,p_null,p_adjusted,band_low,band_high"]
+    for test in tests:
+        a = test.adjusted
+        for k, place in enumerate(test.index.tolist()):
+            numbers = (a.p_null[k], a.p_adjusted[k], a.band_low[k], a.band_high[k])
+            spec_id = f"{int(results.planned.ids[place]):016x}"
+            lines.append(",".join([test.null, str(place + 1), spec_id, *(f"{n:.12g}" for n in numbers)]))
+    write_text("\n".join(lines), directory / "inference_specifications.csv")
+
+
+def _cell(text: str) -> str:
+    r"""Quote a text cell as CSV asks; one that a spreadsheet would run gets a leading ``'``."""
+    guarded = f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return '"' + guarded.replace('"', '""') + '"' if any(c in guarded for c in ',"\n') else guarded

@@ -35,14 +35,21 @@ def write_text(text: str, path: Path) -> None:
         new.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8", newline="\n")
 
 
-def write_figure(results: Results, directory: Path, sort: str, formats: Sequence[str]) -> list[Path]:
-    """Draw curve.pdf, .png and .svg; other formats of an earlier run are removed."""
+def write_figure(
+    results: Results,
+    directory: Path,
+    sort: str,
+    formats: Sequence[str],
+    width: float | None = None,
+    bands: Mapping[str, Any] | None = None,
+) -> tuple[list[Path], list[str]]:
+    """Draw the curve in these formats, removing others of an earlier run; gives files and warnings."""
     from specdid._run.draw import save_curve
 
     with _writing(directory):
         for name in STALE:
             (directory / name).unlink(missing_ok=True)
-        return save_curve(results, directory, sort, formats)
+        return save_curve(results, directory, sort, formats, width, bands)
 
 
 def write_record(directory: Path, content: Mapping[str, Any]) -> None:
@@ -51,7 +58,9 @@ def write_record(directory: Path, content: Mapping[str, Any]) -> None:
         write_manifest(directory / "manifest.json", content)
 
 
-def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> list[Path]:
+def draw_again(
+    directory: Path, sort: str | None, formats: Sequence[str]
+) -> tuple[list[Path], list[str]]:
     """Draw the curve of a results directory from its results.
 
     Raises

@@ -17,7 +17,7 @@ cluster drop out. The first draw is v = 1: the real statistic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -187,7 +187,8 @@ def carry(
     clusters: Ints,
     n_clusters: int,
     levels: Sequence[Ints],
-    crossed: Floats,
+    n_levels: int,
+    crossed: Callable[[Ints, Ints], Floats],
     root: Floats | None,
 ) -> tuple[Carried, ...]:
     """Lay out the dummies of effects not nested in the cluster, by connected component.
@@ -196,51 +197,39 @@ def carry(
     ----------
     columns : (n, K), residualised on all effects and times the root of the weights.
     levels : for each effect its (n,) levels, numbered over all effects from 0.
-    crossed : (L, L) cross product of all dummies after the nested effects.
+    crossed : (rows, own levels) -> cross product of these dummies after the nested effects.
     root : (n,) root of the weights, or None.
     """
-    if not levels:
-        return ()
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    n_levels = len(crossed)
-    rows = np.concatenate([clusters] * len(levels))
-    stacked = np.concatenate(list(levels))
-    links = coo_matrix((np.ones(len(rows)), (rows, stacked + n_clusters)), shape=(n_clusters + n_levels,) * 2)
-    count, label = connected_components(links, directed=False)
+    of_cluster, of_level, count = _components(clusters, n_clusters, levels, n_levels)
+    of_row = of_cluster[clusters]
+    order = np.argsort(of_row, kind="stable")
+    bounds = np.searchsorted(of_row[order], np.arange(count + 1))
+    weighted = columns if root is None else columns * root[:, None]
     parts = []
     for component in range(count):
-        mine = np.flatnonzero(label[:n_clusters] == component)
-        own = np.flatnonzero(label[n_clusters:] == component)
-        if not len(mine) or not len(own):
-            continue
-        sums = _cells(columns, clusters, levels, mine, own, n_clusters, n_levels, root)
-        block = crossed[np.ix_(own, own)]
-        parts.append(Carried(mine, sums, np.linalg.pinv(block, rcond=1e-10, hermitian=True)))
+        mine = np.flatnonzero(of_cluster == component)
+        own = np.flatnonzero(of_level == component)
+        rows = order[bounds[component] : bounds[component + 1]]
+        g, size = np.searchsorted(mine, clusters[rows]), len(own)
+        cells = np.zeros((columns.shape[1], len(mine) * size))
+        for effect in levels:
+            place = g * size + np.searchsorted(own, effect[rows])
+            for k in range(len(cells)):
+                cells[k] += np.bincount(place, weights=weighted[rows, k], minlength=len(mine) * size)
+        inverse = np.linalg.pinv(crossed(rows, own), rcond=1e-10, hermitian=True)
+        parts.append(Carried(mine, cells.reshape(-1, len(mine), size), inverse))
     return tuple(parts)
 
 
-def _cells(
-    columns: Floats,
-    clusters: Ints,
-    levels: Sequence[Ints],
-    mine: Ints,
-    own: Ints,
-    n_clusters: int,
-    n_levels: int,
-    root: Floats | None,
-) -> Floats:
-    """Sum the columns within cluster × level for one component, (K, G_b, L_b)."""
-    of_cluster = np.full(n_clusters, -1)
-    of_cluster[mine] = np.arange(len(mine))
-    of_level = np.full(n_levels, -1)
-    of_level[own] = np.arange(len(own))
-    inside = of_cluster[clusters] >= 0
-    sums = np.zeros((columns.shape[1], len(mine) * len(own)))
-    for effect in levels:
-        place = of_cluster[clusters[inside]] * len(own) + of_level[effect[inside]]
-        for k in range(columns.shape[1]):
-            value = columns[inside, k] if root is None else columns[inside, k] * root[inside]
-            sums[k] += np.bincount(place, weights=value, minlength=sums.shape[1])
-    return sums.reshape(columns.shape[1], len(mine), len(own))
+def _components(
+    clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int
+) -> tuple[Ints, Ints, int]:
+    """Number the sets of clusters and levels that rows connect: of each cluster, of each level."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    rows = np.concatenate([clusters] * len(levels))
+    columns = np.concatenate(list(levels)) + n_clusters
+    links = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(n_clusters + n_levels,) * 2)
+    count, label = connected_components(links, directed=False)
+    return label[:n_clusters].astype(np.int64), label[n_clusters:].astype(np.int64), int(count)

@@ -10,7 +10,7 @@ change with what else is in the grid.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,11 +127,14 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints) ->
     if root is not None:
         residual = residual * root[:, None]
     nested = [ssc.is_nested(e, (clusters,)) for e in effects]
-    levels, crossed = _carried_levels(effects, nested, slopes, weights, len(rows))
-    blocks = Blocks(
-        cluster_gram(residual, clusters, len(present)),
-        carry(residual, clusters, len(present), levels, crossed, root),
+    levels, total = _carried_levels(effects, nested, bool(slopes), len(rows))
+    inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
+    carried = (
+        carry(residual, clusters, len(present), levels, total, _crossed(levels, total, inner, slopes, weights), root)
+        if levels
+        else ()
     )
+    blocks = Blocks(cluster_gram(residual, clusters, len(present)), carried)
     counts = [int(e.max()) + 1 for e in effects]
     loose = sum(int(f.max()) + 1 for f, _ in slopes if not ssc.is_nested(f, (clusters,)))
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), loose))
@@ -140,10 +143,8 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints) ->
     return _Prepared(blocks, present, column, scale, len(rows), absorbed, plain, clusters)
 
 
-def _carried_levels(
-    effects: list[Ints], nested: list[bool], slopes: list[tuple[Ints, Floats]], weights: Floats | None, n: int
-) -> tuple[list[Ints], Floats]:
-    """Number the levels of effects not nested in the cluster, and give their cross product after the nested ones.
+def _carried_levels(effects: list[Ints], nested: list[bool], slopes: bool, n: int) -> tuple[list[Ints], int]:
+    """Number the levels of the effects not nested in the cluster, over all of them from 0.
 
     Without any effect the intercept is what is carried. An effect that another carried
     one is finer than adds nothing.
@@ -151,18 +152,56 @@ def _carried_levels(
     carried = [e for e, inside in zip(effects, nested, strict=True) if not inside]
     if not effects and not slopes:
         carried = [np.zeros(n, np.int64)]
-    carried = _finest(carried)
-    if not carried:
-        return [], np.zeros((0, 0))
-    offsets = np.concatenate([[0], np.cumsum([int(e.max()) + 1 for e in carried])])
-    levels = [e + start for e, start in zip(carried, offsets[:-1], strict=True)]
-    dummies = np.zeros((n, int(offsets[-1])))
-    for level in levels:
-        dummies[np.arange(n), level] = 1.0
-    inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
-    if inner or slopes:
+    levels, total = [], 0
+    for effect in _finest(carried):
+        levels.append(effect + total)
+        total += int(effect.max()) + 1
+    return levels, total
+
+
+def _crossed(
+    levels: list[Ints],
+    total: int,
+    inner: list[Ints],
+    slopes: list[tuple[Ints, Floats]],
+    weights: Floats | None,
+) -> Callable[[Ints, Ints], Floats]:
+    """Give the function (rows, own levels) -> cross product of the dummies after the nested effects."""
+    n = len(levels[0])
+    if len(inner) > 1 or slopes:
+        dummies = np.zeros((n, total))
+        for level in levels:
+            dummies[np.arange(n), level] = 1.0
         dummies = residualise(dummies, inner, slopes, weights)
-    return levels, dummies.T @ (dummies if weights is None else dummies * weights[:, None])
+        whole = dummies.T @ (dummies if weights is None else dummies * weights[:, None])
+        return lambda rows, own: whole[np.ix_(own, own)]
+    return lambda rows, own: _counted(levels, inner, weights, rows, own, total)
+
+
+def _counted(
+    levels: list[Ints], inner: list[Ints], weights: Floats | None, rows: Ints, own: Ints, total: int
+) -> Floats:
+    """Cross product of dummies from counts: F'F less the part within the one nested effect's levels."""
+    place = np.full(total, -1, np.int64)
+    place[own] = np.arange(len(own))
+    local = [place[level[rows]] for level in levels]
+    weight = None if weights is None else weights[rows]
+    size = len(own)
+    out = np.zeros(size * size)
+    for a in local:
+        for b in local:
+            out += np.bincount(a * size + b, weights=weight, minlength=size * size)
+    crossed = out.reshape(size, size)
+    if inner:
+        level = relevel(inner[0][rows])
+        count = int(level.max()) + 1
+        cells = np.zeros(count * size)
+        for a in local:
+            cells += np.bincount(level * size + a, weights=weight, minlength=count * size)
+        shares = cells.reshape(count, size)
+        mass = np.bincount(level, weights=weight, minlength=count)
+        crossed = crossed - shares.T @ (shares / mass[:, None])
+    return crossed
 
 
 def _finest(effects: list[Ints]) -> list[Ints]:
