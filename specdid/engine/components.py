@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid.engine.demean import relevel
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -71,10 +73,9 @@ def make_grid(effects: tuple[Ints, ...], n: int) -> Grid:
         Levels of each row, any non-negative codes.
     """
     if len(effects) < 2:
-        first = np.unique(effects[0], return_inverse=True)[1].astype(np.int64) if effects else np.zeros(n, np.int64)
+        first = relevel(effects[0]) if effects else np.zeros(n, dtype=np.int64)
         return _with_slots(1, int(first.max()) + 1, 1, first, len(effects))
-    first = np.unique(effects[0], return_inverse=True)[1].astype(np.int64)
-    second = np.unique(effects[1], return_inverse=True)[1].astype(np.int64)
+    first, second = relevel(effects[0]), relevel(effects[1])
     blocks = _components(first, second)
     sizes = [int(np.bincount(labels).max()) for labels in blocks]
     if sizes[0] < sizes[1]:
@@ -104,7 +105,7 @@ def _components(first: Ints, second: Ints) -> tuple[Ints, Ints]:
 
 
 def places(labels: Ints) -> Ints:
-    """Number the elements with the same label from 0, in their order."""
+    """Count, for each element, the earlier ones with its label."""
     order = np.argsort(labels, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
     found = np.empty(len(labels), dtype=np.int64)

@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from specdid.engine.problem import Effects, Members, Problem, Vcov
 
 if TYPE_CHECKING:
@@ -69,7 +68,12 @@ def make_panel(
     return Panel(values, np.asfortranarray(codes), tuple(labels), outcomes, controls)
 
 
-def make_problem(panel: Panel, effects: tuple[Effects, ...], vcovs: tuple[Vcov, ...] = (Vcov("cluster", (0,)),)) -> Problem:
+BY_CITY = Vcov("cluster", (0,))
+
+
+def make_problem(
+    panel: Panel, effects: tuple[Effects, ...], vcovs: tuple[Vcov, ...] = (BY_CITY,)
+) -> Problem:
     """Give the engine's problem: all rows, no logs, units are cities."""
     rows = np.ones((1, len(panel.values)), dtype=bool)
     return Problem(panel.values, panel.codes, rows, None, panel.labels, CODES, effects, vcovs, 0, 0.05)

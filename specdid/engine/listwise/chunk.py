@@ -102,7 +102,7 @@ def solve(group: Group, members: Members, chunk: Ints, scratch: Scratch) -> Solv
         weighted = np.multiply(mask, sample.weights, out=scratch.array("weighted", mask.shape))
     columns = np.ascontiguousarray(sample.columns[:, what.columns])
     net = moments(grid, columns, weighted, scratch)
-    fit = partial_out(net.raw, net.within, what.controls, what.treatment, what.outcome)
+    fit = partial_out(net, sample.share[what.columns], what.controls, what.treatment, what.outcome)
     sums = scores(sample, columns, mask, weighted, net, fit, scratch)
     k = (what.controls < len(what.columns)).sum(0) + 1 + (grid.n_effects == 0)
     levels = np.array([(c > 0).sum((0, 1)) for c in counts], dtype=np.int64).reshape(len(counts), len(chunk))
@@ -119,7 +119,8 @@ def solve(group: Group, members: Members, chunk: Ints, scratch: Scratch) -> Solv
         doubt, sums.estimate * ratio, tuple(_in_units(v, ratio) for v in variances),
         masks_digest(mask, group.row_words), nobs,
         group.n_sample - complete, _log0(group, what), n_singletons, _units(group, members, chunk, mask),
-        _kish(sample, weighted, nobs), _outcome_mean(group, members, chunk, mask, nobs), r2_within, what.dropped,
+        _kish(sample, weighted, nobs), _outcome_mean(group, members, chunk, mask, nobs), r2_within,
+        what.dropped,
     )  # fmt: skip
 
 

@@ -80,7 +80,8 @@ def make_group(problem: Problem, members: Members, key: tuple[int, int, int], mi
     grid = lay_out(problem, base, effects)
     spans = [members.controls[members.start[s] : members.start[s + 1]] for s in mine]
     extra = members.extra_rows[mine]
-    used = np.unique(np.concatenate([members.outcome[mine], members.treatment[mine], extra[extra >= 0], *spans]))
+    alone = (members.outcome[mine], members.treatment[mine], extra[extra >= 0])
+    used = np.unique(np.concatenate([*alone, *spans]))
     heavy = None if weights < 0 else problem.values[base, weights]
     values = problem.values[np.ix_(base, used)]
     sample = make_sample(values, grid, heavy)

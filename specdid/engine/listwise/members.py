@@ -7,19 +7,18 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records.fits import Fits
 from specdid.engine import ssc
+from specdid.engine.blocks import blank_fits
 from specdid.engine.components import Grid
+from specdid.engine.dense import NOT_POSITIVE
 from specdid.engine.listwise.chunk import Solved, solve
 from specdid.engine.listwise.groups import base_rows, chunks, group_keys, lay_out, make_group
 from specdid.engine.listwise.scratch import Scratch
-from specdid.engine.problem import Floats, Ints, Members, Problem
+from specdid.engine.problem import Fits, Ints, Members, Problem
 from specdid.engine.signature import canonical_effects, signature, terms_digest
 
 LARGEST_SECOND = 64
 """Levels of the second effect in one component that are still eliminated mask by mask."""
-NOT_POSITIVE = 2
-"""Fits.vcov_code of a variance that is not positive."""
 FULL_ENOUGH = 0.2
 """Least share of the grid that rows fill: the rest is arithmetic on nothing."""
 
@@ -64,7 +63,7 @@ def fit(problem: Problem, members: Members) -> tuple[Fits, NDArray[np.bool_]]:
         True where the numbers are not to be used: a failure whose reason, or a
         near-collinearity whose digits, need the columns themselves.
     """
-    fits = _blank(problem, members)
+    fits = blank_fits(members.index, len(problem.vcovs))
     undecided = np.ones(len(members), dtype=bool)
     for key, mine in group_keys(members):
         group = make_group(problem, members, key, mine)
@@ -78,26 +77,6 @@ def fit(problem: Problem, members: Members) -> tuple[Fits, NDArray[np.bool_]]:
     _infer(fits, problem.alpha)
     _sign(fits, problem, members)
     return fits, undecided
-
-
-def _blank(problem: Problem, members: Members) -> Fits:
-    """Make fits without numbers, to be filled in place."""
-    s, v = len(members), len(problem.vcovs)
-    def numbers(*shape: int) -> Floats:
-        return np.full(shape, np.nan)
-
-    def counts(*shape: int) -> Ints:
-        return np.full(shape, -1, dtype=np.int64)
-
-    return Fits(
-        index=members.index.copy(), code=np.zeros(s, dtype=np.int8), culprit=counts(s), detail={},
-        estimate=numbers(s), std_error=numbers(s, v), statistic=numbers(s, v), p_value=numbers(s, v),
-        conf_low=numbers(s, v), conf_high=numbers(s, v), df=numbers(s, v),
-        vcov_code=np.zeros((s, v), dtype=np.int8), n_clusters=counts(s, v), nobs=counts(s), n_units=counts(s),
-        n_treated=counts(s), n_control=counts(s), n_always_treated=counts(s), n_missing=counts(s),
-        n_log0=counts(s), n_singletons=counts(s), n_eff=numbers(s), y_mean=numbers(s), r2_within=numbers(s),
-        dropped={}, signature=np.zeros((s, 2), dtype=np.uint64), seconds=np.zeros(s),
-    )  # fmt: skip
 
 
 def _enter(fits: Fits, chunk: Ints, solved: Solved) -> None:
@@ -120,7 +99,8 @@ def _enter(fits: Fits, chunk: Ints, solved: Solved) -> None:
 def _infer(fits: Fits, alpha: float) -> None:
     """Add what follows from estimates and standard errors."""
     found = ssc.t_inference(fits.estimate[:, None], fits.std_error, fits.df, alpha)
-    for column, values in zip((fits.statistic, fits.p_value, fits.conf_low, fits.conf_high), found, strict=True):
+    columns = (fits.statistic, fits.p_value, fits.conf_low, fits.conf_high)
+    for column, values in zip(columns, found, strict=True):
         column[:] = values
 
 
@@ -131,7 +111,8 @@ def _sign(fits: Fits, problem: Problem, members: Members) -> None:
     for s, lost in fits.dropped.items():
         span = slice(members.start[s], members.start[s + 1])
         kept[span] = ~np.isin(members.controls[span], lost)
+    terms = terms_digest(members.controls[kept], owner[kept], len(members))
+    effects = canonical_effects(problem.effects)[members.effects]
     fits.signature[:] = signature(
-        fits.signature, terms_digest(members.controls[kept], owner[kept], len(members)), members.outcome,
-        members.treatment, members.weights, canonical_effects(problem.effects)[members.effects], members.sunab,
-    )  # fmt: skip
+        fits.signature, terms, members.outcome, members.treatment, members.weights, effects, members.sunab
+    )

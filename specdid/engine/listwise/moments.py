@@ -57,7 +57,8 @@ def moments(grid: Grid, columns: Floats, mask: Floats, scratch: Scratch) -> Mome
     system, second = _second_system(grid, wide, columns, mask, scratch)
     pivots, doubtful = eliminate(system, second)
     _subtract_second(within, system, pivots, grid.n_blocks)
-    return Moments(raw, within, inverse, system, pivots, doubtful.reshape(-1, n_masks).any(0))
+    doubt = np.asarray(doubtful.reshape(-1, n_masks).any(0))
+    return Moments(raw, within, inverse, system, pivots, doubt)
 
 
 def _products(columns: Floats, mask: Floats, scratch: Scratch) -> Floats:
@@ -104,7 +105,9 @@ def _squares(wide: Floats) -> Floats:
     return products
 
 
-def _second_system(grid: Grid, wide: Floats, columns: Floats, mask: Floats, scratch: Scratch) -> tuple[Floats, Floats]:
+def _second_system(
+    grid: Grid, wide: Floats, columns: Floats, mask: Floats, scratch: Scratch
+) -> tuple[Floats, Floats]:
     """Set up the second effect net of the first, with the columns as right-hand sides."""
     n_masks, k = mask.shape[1], columns.shape[1]
     n_blocks, b = grid.n_blocks, grid.n_second

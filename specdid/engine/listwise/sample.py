@@ -26,6 +26,8 @@ class Sample:
     columns : (g, k) float64
     scale : (k,) float64
         A column times this is in its original units.
+    share : (k,) float64
+        Part of a column's variance that the effects leave.
     missing : (g, k + 1) float64
         1 where the cell is missing; the last column is 1 where the place holds no row.
     absorbed : (k,) bool
@@ -36,6 +38,7 @@ class Sample:
 
     columns: Floats
     scale: Floats
+    share: Floats
     missing: Floats
     absorbed: Bools
     grid: Grid
@@ -57,9 +60,8 @@ def make_sample(values: Floats, grid: Grid, weights: Floats | None) -> Sample:
         heavy[grid.place, 0] = weights
     _sweep(columns, missing, grid, heavy)
     spread = _spread(columns, missing)
-    return Sample(
-        columns / spread, scale * spread, np.hstack([missing, empty]).astype(np.float64), absorbed, grid, heavy
-    )
+    lost = np.hstack([missing, empty]).astype(np.float64)
+    return Sample(columns / spread, scale * spread, spread**2, lost, absorbed, grid, heavy)
 
 
 def _standardise(placed: Floats, missing: Bools) -> tuple[Floats, Floats]:
@@ -93,7 +95,7 @@ def _constant_within(columns: Floats, missing: Bools, grid: Grid) -> Bools:
 
 
 def within_axes(grid: Grid) -> tuple[tuple[int, int], ...]:
-    """Axes of the grid along which the rows of one level lie, for each effect (the intercept, without any)."""
+    """Axes of the grid along which the rows of a level lie, for each effect (the intercept, without any)."""
     return ((2, 3), (1, 3))[: max(grid.n_effects, 1)]
 
 

@@ -35,8 +35,9 @@ class Scores:
 
 
 def scores(
-    sample: Sample, columns: Floats, mask: Floats, weighted: Floats, net: Moments, fit: Partial, scratch: Scratch
-) -> Scores:
+    sample: Sample, columns: Floats, mask: Floats, weighted: Floats, net: Moments, fit: Partial,
+    scratch: Scratch,
+) -> Scores:  # fmt: skip
     """Form treatment and residual on the rows and take the effects out of them.
 
     The rows do not inherit the moments' cancellation: an error in the coefficients enters
@@ -68,7 +69,7 @@ def scores(
 
 
 def _take_first_out(grid: Grid, part: Floats, weighted: Floats, inverse: Floats, spare: Floats) -> None:
-    """Subtract the (weighted) mean of each level of the first effect, in place; rows outside are arbitrary."""
+    """Subtract the weighted mean of each level of the first effect, in place; rows outside are arbitrary."""
     total = first_sums(grid, np.multiply(part, weighted, out=spare))
     cells = part.reshape(grid.n_blocks, grid.n_first, grid.n_second * grid.n_slots, -1)
     cells -= (total * inverse)[:, :, None]
@@ -81,7 +82,8 @@ def _squares(one: Floats, two: Floats) -> Floats:
 
 def _second_effect(grid: Grid, net: Moments, fit: Partial) -> Floats:
     """Coefficients of the second effect for the treatment and the residual: (2, blocks, levels, M)."""
-    assert net.system is not None and net.pivots is not None
+    assert net.system is not None
+    assert net.pivots is not None
     b, n_masks = len(net.pivots), len(fit.estimate)
     reduced = net.system[:, b:].reshape(b, -1, grid.n_blocks, n_masks)
     right = np.empty((b, 2, grid.n_blocks, n_masks))

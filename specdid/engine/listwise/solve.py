@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid.engine.listwise.moments import Moments
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -14,6 +16,8 @@ TRUSTED = 1e-5
 """Least share of a column's variation that the earlier ones may leave: below, the dense path decides."""
 UNABSORBED = 1e-6
 """The same before and after the effects, where cancellation costs the digits."""
+COLLINEAR = 1e-8
+"""The same of its variation before the effects: the dense path drops a column below a tenth of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +38,32 @@ class Partial:
     doubtful: NDArray[np.bool_]
 
 
-def partial_out(raw: Floats, within: Floats, controls: Ints, treatment: Ints, outcome: Ints) -> Partial:
+def partial_out(net: Moments, share: Floats, controls: Ints, treatment: Ints, outcome: Ints) -> Partial:
     """Regress, for each mask m, outcome[m] on treatment[m] and controls[:, m].
 
     Parameters
     ----------
-    raw, within : moments of k columns under M masks, (k, M) and (k, k, M)
+    net : moments of k columns under M masks
+    share : (k,), part of the columns' variance that the effects leave
     controls : (c, M) int64, columns; k where a specification has fewer
     """
-    k, n_masks = raw.shape
+    k, n_masks = net.raw.shape
     each = np.arange(n_masks)
-    system, given = _gather(within, np.vstack([controls, treatment, outcome]))
+    system, given = _gather(net.within, np.vstack([controls, treatment, outcome]))
     size = len(system)
-    before = np.vstack([raw, np.ones(n_masks)])[given, each]
+    before = np.vstack([net.raw, np.ones(n_masks)])[given, each]
+    least = COLLINEAR * before / np.append(np.maximum(share, 1e-30), 1.0)[given]
     left = np.einsum("qqm->qm", system).copy()
     doubtful = ~(left > UNABSORBED * before).all(0)
     for step in range(size - 2):
         pivot = system[step, step]
-        doubtful |= ~(pivot > TRUSTED * left[step])
+        doubtful |= ~(pivot > np.maximum(TRUSTED * left[step], least[step]))
         factor = system[step, step + 1 :] / np.where(pivot > 0, pivot, 1.0)
         system[step + 1 :, step + 1 :] -= factor[:, None] * system[step, None, step + 1 :]
         system[step, step + 1 :] = factor
-    doubtful |= ~(system[size - 2, size - 2] > TRUSTED * left[size - 2])
-    estimate = system[size - 2, size - 1] / np.where(doubtful, 1.0, system[size - 2, size - 2])
+    pivot = system[size - 2, size - 2]
+    doubtful |= ~(pivot > np.maximum(TRUSTED * left[size - 2], least[size - 2]))
+    estimate = system[size - 2, size - 1] / np.where(doubtful, 1.0, pivot)
     on_controls = _back(system, size - 2)
     d = np.zeros((k + 1, n_masks))
     e = np.zeros((k + 1, n_masks))
@@ -88,5 +95,6 @@ def _back(system: Floats, size: int) -> Floats:
     for step in range(size - 1, -1, -1):
         coefficients[step] = system[step, size : size + 2]
         if step + 1 < size:
-            coefficients[step] -= np.einsum("sm,scm->cm", system[step, step + 1 : size], coefficients[step + 1 :])
+            below = system[step, step + 1 : size]
+            coefficients[step] -= np.einsum("sm,scm->cm", below, coefficients[step + 1 :])
     return coefficients

@@ -31,9 +31,11 @@ class Clusters:
     ----------
     sums : sparse (clusters, places) of each variable, then of their pairs where there are two
     effects, codes : levels of the effects and of the cluster variables at each place
-    nested : (m,) int8, whether an effect is nested in the clusters under every mask (1), under
-        some (-1), or not as long as a pair of its ``witnesses`` is there (0)
-    witnesses : for each effect (2, w), places in one level and in different clusters
+    always : (m,) bool
+        Whether an effect is nested in the clusters under every mask.
+    witnesses : for each effect and each variable (2, w)
+        Places in one level and in different clusters: where both are in a mask, the effect
+        is not nested in that variable.
     """
 
     kind: ssc.Kind
@@ -84,7 +86,9 @@ def _witnesses(level: Ints, cluster: Ints) -> Ints:
     return np.stack([first[level[chosen]], chosen])
 
 
-def variance(clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: Ints, k: Ints, levels: Ints) -> Variance:
+def variance(
+    clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: Ints, k: Ints, levels: Ints
+) -> Variance:
     """Give the variance of M estimates, in units of the columns.
 
     Parameters
@@ -114,7 +118,7 @@ def variance(clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: 
 
 
 def _clustered(clusters: Clusters, score: Floats) -> Floats:
-    """Sum squared scores by cluster, of two variables less by their pairs; NaN for a sum that is all rounding."""
+    """Sum squared scores by cluster, of two variables less their pairs; NaN where all is rounding."""
     by_cluster = [group @ score for group in clusters.sums]
     parts = [np.einsum("gm,gm->m", s, s) for s in by_cluster]
     meat = parts[0] if len(parts) == 1 else parts[0] + parts[1] - parts[2]
@@ -131,5 +135,6 @@ def _nested(clusters: Clusters, place: Ints, mask: Floats) -> Bools:
             refuted &= ((mask[one] > 0) & (mask[two] > 0)).any(0)
         for m in np.flatnonzero(~refuted):
             rows = mask[place, m] > 0
-            nested[effect, m] = ssc.is_nested(clusters.effects[effect][rows], tuple(c[rows] for c in clusters.codes))
+            inside = tuple(codes[rows] for codes in clusters.codes)
+            nested[effect, m] = ssc.is_nested(clusters.effects[effect][rows], inside)
     return nested
