@@ -1,0 +1,157 @@
+"""What holds for every estimator on the shelf, whoever wrote it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_problems import task_of
+from specdid import _shelf
+from specdid.estimators._base import VCOV_NOTES, Estimate, Estimator, Failure
+
+NAMES = _shelf.names("estimators")
+DIMENSIONS = {"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}
+VCOVS = ("unit", "state", "unit + t", "hetero", "iid")
+
+
+def tiny_panel() -> pd.DataFrame:
+    """40 units, 8 periods, two cohorts, a 0/1 outcome and a count beside the continuous one."""
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"unit": np.repeat(np.arange(40.0), 8), "t": np.tile(np.arange(8.0), 40)})
+    frame["state"] = frame.unit // 4
+    frame["cohort"] = np.select([frame.unit < 10, frame.unit < 20], [4.0, 6.0], np.nan)
+    frame["d"] = (frame.t >= frame.cohort).astype(float)
+    frame["x"] = rng.normal(size=320) + 0.1 * frame.t
+    frame["y"] = frame.d + 0.5 * frame.x + rng.normal(size=40)[frame.unit.astype(int)] + rng.normal(size=320)
+    frame["count"] = rng.poisson(np.exp(0.3 * frame.y)).astype(float)
+    frame["binary"] = (frame.y + rng.normal(size=320) > 0.5).astype(float)
+    frame["w"] = rng.uniform(0.5, 2.0, 320)
+    return frame
+
+
+def tiny_task(name: str, weights: str | None = None):
+    outcome = {"fepois": "count", "logit": "binary"}.get(name, "y")
+    spec = (outcome, "d", ("x",), ("unit", "t"), weights, name)
+    options = {"lpdid": {"post_window": 1}}
+    return task_of(tiny_panel(), spec, vcovs=VCOVS, unit="unit", time="t", cohort="cohort", options=options)
+
+
+@pytest.fixture(params=NAMES)
+def estimator(request) -> Estimator:
+    return _shelf.load("estimators", request.param)
+
+
+def test_declaration(estimator):
+    assert isinstance(estimator, Estimator)
+    assert estimator.name in NAMES
+    assert estimator.honours <= DIMENSIONS
+    assert {"outcome", "treatment", "sample"} <= estimator.honours
+    assert estimator.vcovs <= {"iid", "hetero", "cluster", "twoway"}
+    assert estimator.estimand
+    assert estimator.effects != "unit + time" or "fixed_effects" not in estimator.honours
+    for setting in estimator.settings:
+        assert setting.doc
+        assert setting.default is None or isinstance(setting.default, setting.kind)
+        assert not setting.choices or setting.default in setting.choices
+
+
+def test_one_number_with_a_standard_error_per_vcov(estimator):
+    result = estimator.fit(tiny_task(estimator.name))
+    assert isinstance(result, Estimate)
+    assert 0.0 < result.estimate < 2.0  # the true effect is 1, .3 on the log scale
+    lengths = {len(result.std_error), len(result.df), len(result.n_clusters), len(result.vcov_notes)}
+    assert lengths == {len(VCOVS)}
+    for kind, error, note in zip(VCOVS, result.std_error, result.vcov_notes, strict=True):
+        assert note in VCOV_NOTES
+        offered = {"iid": "iid", "hetero": "hetero", "unit + t": "twoway"}.get(kind, "cluster")
+        assert (note == "not_offered") == (offered not in estimator.vcovs)
+        assert (error > 0) if note == "" else np.isnan(error)
+    rows = np.arange(320) if result.keep is None else np.flatnonzero(result.keep)
+    assert result.nobs == len(rows)
+    assert result.n_clusters == (*(tiny_panel()[c][rows].nunique() for c in ("unit", "state", "t")), -1, -1)
+
+
+def test_the_same_task_gives_the_same_bytes(estimator):
+    assert repr(estimator.fit(tiny_task(estimator.name))) == repr(estimator.fit(tiny_task(estimator.name)))
+
+
+def test_weights_matter_exactly_where_they_are_honoured(estimator):
+    plain, weighted = (estimator.fit(tiny_task(estimator.name, w)) for w in (None, "w"))
+    if isinstance(weighted, Failure):
+        assert "weights" not in estimator.honours
+    else:
+        assert (plain.estimate != weighted.estimate) == ("weights" in estimator.honours)
+
+
+def test_controls_matter_exactly_where_they_are_honoured(estimator):
+    task = tiny_task(estimator.name)
+    without = replace(task, controls=np.empty((len(task.outcome), 0)), control_labels=())
+    assert (estimator.fit(task).estimate != estimator.fit(without).estimate) == (
+        "controls" in estimator.honours
+    )
+
+
+def test_effects_matter_exactly_where_they_are_honoured(estimator):
+    task = tiny_task(estimator.name)
+    fewer = replace(task, effects=task.effects[:1], effect_labels=task.effect_labels[:1])
+    changes = estimator.fit(task).estimate != estimator.fit(fewer).estimate
+    assert changes == ("fixed_effects" in estimator.honours)
+
+
+def test_units_of_measurement_change_nothing_else(estimator):
+    task = tiny_task(estimator.name)
+    scaled = replace(task, controls=task.controls * 1e-7 + 3.0)
+    one, other = estimator.fit(task), estimator.fit(scaled)
+    assert other.estimate == pytest.approx(one.estimate, rel=1e-8)
+    assert other.dropped == one.dropped == ()
+
+
+def test_no_rows_never_reach_pyfixest(estimator):
+    task = tiny_task(estimator.name)
+    empty = replace(task, outcome=task.outcome[:0])
+    assert estimator.fit(empty) == Failure("no_rows", "no rows are left")
+
+
+def test_an_absorbed_treatment_is_a_failure_in_words(estimator):
+    if "fixed_effects" not in estimator.honours:
+        pytest.skip("has its own fixed effects")
+    task = tiny_task(estimator.name)
+    cohort_by_period = (8 * np.nan_to_num(task.cohort) + task.time).astype(np.int64)
+    absorbed = estimator.fit(replace(task, effects=(cohort_by_period,)))
+    assert isinstance(absorbed, Failure)
+    assert absorbed.code == "absorbed"
+    assert "\n" not in absorbed.message
+
+
+def test_one_cluster_leaves_that_vcov_empty(estimator):
+    task = tiny_task(estimator.name)
+    one = (np.zeros_like(task.unit),)
+    result = estimator.fit(replace(task, clusters=(one, *task.clusters[1:])))
+    assert np.isnan(result.std_error[0])
+    assert result.vcov_notes[0] == "few_clusters"
+    assert result.std_error[1] > 0
+
+
+def test_every_hash_seed_gives_the_same_bytes():
+    here = Path(__file__).parent
+    code = (
+        "import sys; sys.path[:0] = [{here!r}, {helpers!r}]\n"
+        "from test_every_estimator import NAMES, _shelf, tiny_task\n"
+        "print([repr(_shelf.load('estimators', n).fit(tiny_task(n))) for n in NAMES])"
+    ).format(here=str(here), helpers=str(here.parent / "helpers"))
+    root = Path(_shelf.__file__).parent.parent
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+        ).stdout
+        for seed in ("0", "1", "2")
+    }  # fmt: skip
+    assert len(outputs) == 1
+    assert outputs.pop().count("Estimate(") == len(NAMES)
