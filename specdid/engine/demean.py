@@ -32,6 +32,8 @@ SMALL = 64
 """From so many rows on, so few levels beside the first effect's are solved for rather than swept."""
 LARGEST = 3_000
 """Levels beside the first effect's up to which they can be solved for."""
+BLOCK = 2**20
+"""Cells that are demeaned together."""
 NULL = 1e-10
 """A pivot below this share of its column is a linear dependence among the effects."""
 
@@ -105,13 +107,14 @@ def _subtract_means(columns: Floats, codes: Ints, weights: Floats | None) -> Non
 
 
 def _sweep(columns: Floats, absorber: Absorber) -> bool:
-    """Alternate projections; four columns at a time bound memory. Columns stay as they are where it fails."""
+    """Alternate projections, a few columns at a time where they are long; False where convergence is slow."""
     from pyfixest.core.demean import demean as alternate
 
     codes = np.column_stack(absorber.codes).astype(np.uint64)
     weights = _relative_weights(columns, absorber)
-    for start in range(0, columns.shape[1], 4):
-        block = columns[:, start : start + 4]
+    step = max(1, BLOCK // len(columns))
+    for start in range(0, columns.shape[1], step):
+        block = columns[:, start : start + step]
         swept, converged = alternate(block, codes, weights, TOLERANCE, SWEEPS)
         if not converged:
             return False

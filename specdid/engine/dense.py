@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine import ssc
+from specdid.engine.batches import CHUNK
+from specdid.engine.blocks import blank_fits
 from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import Absorber, make_absorber, relevel
 from specdid.engine.gram import Basis, make_basis
@@ -132,8 +134,31 @@ def _with_cells(
     return columns, np.arange(k, k + others.shape[1])
 
 
-def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits, at: Ints) -> None:
-    """Estimate ``members`` (a chunk of the batch) and write them at positions ``at`` of ``fits``."""
+def fit_members(problem: Problem, members: Members, prepared: Prepared) -> Fits:
+    """Estimate ``members`` of the batch chunk by chunk (without counts of lost rows)."""
+    fits = blank_fits(members.index, len(problem.vcovs))
+    kept = np.zeros(len(members.controls), dtype=bool)
+    for first in range(0, len(members), CHUNK):
+        at = np.arange(first, min(first + CHUNK, len(members)))
+        chunk = members.take(at)
+        kept[members.start[first] : members.start[at[-1] + 1]] = fit_chunk(problem, chunk, prepared, fits, at)
+    found = ssc.t_inference(fits.estimate[:, None], fits.std_error, fits.df, problem.alpha)
+    for column, values in zip(
+        (fits.statistic, fits.p_value, fits.conf_low, fits.conf_high), found, strict=True
+    ):
+        column[:] = values
+    _enter_terms(problem, members, prepared, kept, fits)
+    return fits
+
+
+def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits, at: Ints) -> Bools:
+    """Estimate a chunk and write it at positions ``at`` of ``fits``.
+
+    Returns
+    -------
+    (len(members.controls),) bool
+        Which controls are in the regressions.
+    """
     began = perf_counter()
     controls, treatment, outcome = _places(members, prepared)
     solved = solve_chunk(prepared.basis, controls, treatment, outcome)
@@ -149,8 +174,16 @@ def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits
     units = np.array([prepared.units[t] for t in members.treatment.tolist()], dtype=np.int64)
     fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units.T
     _enter_errors(problem, prepared, solved, ok, unit, fits, at)
-    _enter_terms(problem, members, prepared, solved, controls, ok, fits, at)
+    owner, rank = _layout(members)
     fits.seconds[at] = (perf_counter() - began) / len(at)
+    return np.asarray(solved.kept[rank, owner])
+
+
+def _layout(members: Members) -> tuple[Ints, Ints]:
+    """Give each control's member and its place among that member's controls."""
+    lengths = np.diff(members.start)
+    owner = np.repeat(np.arange(len(members)), lengths)
+    return owner, np.arange(len(owner)) - np.repeat(members.start[:-1], lengths)
 
 
 def _places(members: Members, prepared: Prepared) -> tuple[Ints, Ints, Ints]:
@@ -160,8 +193,7 @@ def _places(members: Members, prepared: Prepared) -> tuple[Ints, Ints, Ints]:
     padding = prepared.basis.gram.shape[0] - 1
     block = prepared.block
     controls = np.full((own + len(block), len(members)), padding, dtype=np.int64)
-    owner = np.repeat(np.arange(len(members)), lengths)
-    rank = np.arange(len(owner)) - np.repeat(members.start[:-1], lengths)
+    owner, rank = _layout(members)
     controls[rank, owner] = prepared.place[members.controls]
     controls[own:] = block[:, None]
     treatment = prepared.place[members.treatment]
@@ -235,12 +267,6 @@ def _enter_errors(
         root = np.sqrt(np.where(usable, variance, 0.0)) * np.abs(unit)
         fits.std_error[at, v] = np.where(usable, root, np.nan)
         fits.df[at, v] = np.where(usable, df, np.nan)
-    for column, values in zip(
-        (fits.statistic, fits.p_value, fits.conf_low, fits.conf_high),
-        ssc.t_inference(fits.estimate[at][:, None], fits.std_error[at], fits.df[at], problem.alpha),
-        strict=True,
-    ):
-        column[at] = values
     _all_too_few(problem, ok, fits, at)
 
 
@@ -251,23 +277,17 @@ def _all_too_few(problem: Problem, ok: Bools, fits: Fits, at: Ints) -> None:
     fits.estimate[at[failed]] = np.nan
 
 
-def _enter_terms(
-    problem: Problem, members: Members, prepared: Prepared, solved: Solved, controls: Ints,
-    ok: Bools, fits: Fits, at: Ints,
-) -> None:  # fmt: skip
+def _enter_terms(problem: Problem, members: Members, prepared: Prepared, kept: Bools, fits: Fits) -> None:
     """Write dropped terms and the signature."""
-    own = len(controls) - len(prepared.block)
-    lengths = np.diff(members.start)
-    owner = np.repeat(np.arange(len(members)), lengths)
-    rank = np.arange(len(owner)) - np.repeat(members.start[:-1], lengths)
-    kept = solved.kept[:own][rank, owner]
-    for m in np.flatnonzero(np.bincount(owner[~kept], minlength=len(members)) * ok):
+    ok = fits.code == Code.OK
+    owner, _ = _layout(members)
+    for m in np.flatnonzero((np.bincount(owner[~kept], minlength=len(members)) > 0) & ok):
         mine = slice(members.start[m], members.start[m + 1])
-        fits.dropped[int(at[m])] = tuple(members.controls[mine][~kept[mine]].tolist())
+        fits.dropped[int(m)] = tuple(members.controls[mine][~kept[mine]].tolist())
     terms = terms_digest(members.controls[kept], owner[kept], len(members))
     rows = np.broadcast_to(prepared.words, (len(members), 2))
     effects = canonical_effects(problem.effects)[members.effects]
     signed = signature(
         rows, terms, members.outcome, members.treatment, members.weights, effects, members.sunab
     )
-    fits.signature[at] = np.where(ok[:, None], signed, 0)
+    fits.signature[:] = np.where(ok[:, None], signed, 0)

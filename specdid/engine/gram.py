@@ -23,6 +23,10 @@ ORDINARY = (1e-4, 1e4)
 """SDs for which that rule is followed; other units must not decide what is collinear."""
 LEAST, MOST = 1e-14, 1e-9
 """Bounds of the rule as a share of a column's variance: rounding, and what can be estimated anyway."""
+CONSTANT = 1e-14
+"""SD below which a column of values up to 1 is constant but for rounding."""
+BLOCK = 2**16
+"""Cells worked on together."""
 NO_OUTCOME = 1e-18
 """Share of the outcome's variance below which the effects explain all of it."""
 
@@ -35,7 +39,7 @@ class Basis:
     ----------
     q : (n, r) float64, orthonormal, r = min(n, K)
     r : (r, K + 1) float64
-    gram : (K + 1, K + 1) float64, R'R, with 1 for the padding column
+    gram : (K + 1, K + 1) float64, R'R
     unit : (K + 1,) float64, one unit of a column of Z in the column's own units
     least : (K + 1,) float64, the pivot (of 1) below which a column is collinear
     constant, absorbed : (K + 1,) bool, no variation in the rows, none beyond the fixed effects
@@ -65,44 +69,40 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
     weights = absorber.weights
     if weights is not None:
         root = np.sqrt(weights / weights.mean())
-        for j in range(k):
-            columns[:, j] *= root
+        columns *= root[:, None]
     share = np.einsum("ij,ij->j", columns, columns) / n
     collinear = np.where(constant, np.inf, _collinear_share(n, sd))
     absorbed = ~(share >= collinear)
     flat = constant | (share < NO_OUTCOME)
     norm = np.sqrt(share * n)
-    for j in range(k):
-        columns[:, j] *= 0.0 if flat[j] else 1.0 / norm[j]
+    columns *= np.where(flat, 0.0, 1.0 / np.where(norm > 0, norm, 1.0))
     q, r = _householder(columns)
     gram = np.zeros((k + 1, k + 1))
     gram[:k, :k] = r.T @ r
-    gram[k, k] = 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
         least = np.where(flat, 1.0, collinear / share)
     return Basis(
         q, np.hstack([r, np.zeros((len(r), 1))]), gram, np.append(sd * norm, 1.0), np.append(least, 0.0),
-        np.append(constant, True), np.append(absorbed, False), np.append(flat, True), converged,
+        np.append(constant, True), np.append(absorbed, True), np.append(flat, True), converged,
     )  # fmt: skip
 
 
 def _standardise(columns: Floats) -> tuple[Floats, Bools]:
     """Centre and scale in place; give the SDs and which columns are constant."""
-    k = columns.shape[1]
+    n, k = columns.shape
     sd, constant = np.ones(k), np.zeros(k, dtype=bool)
-    for j in range(k):
-        x = columns[:, j]
-        peak = float(np.abs(x).max())
-        if peak > 0:
-            x /= peak  # squares of what is left neither overflow nor vanish
-        x -= x.mean()
-        spread = float(np.sqrt(x @ x / len(x)))
-        constant[j] = not spread > 1e-14
-        sd[j] = peak * spread
-        if constant[j]:
-            x[:] = 0.0
-        else:
-            x /= spread
+    step = max(1, BLOCK // n)
+    for first in range(0, k, step):
+        x = columns[:, first : first + step]
+        peak = np.maximum(x.max(axis=0), -x.min(axis=0))
+        x /= np.where(peak > 0, peak, 1.0)  # squares of what is left neither overflow nor vanish
+        x -= x.mean(axis=0)
+        spread = np.sqrt(np.einsum("ij,ij->j", x, x) / n)
+        flat = ~(spread > CONSTANT)
+        x /= np.where(flat, 1.0, spread)
+        x[:, flat] = 0.0
+        sd[first : first + step] = peak * spread
+        constant[first : first + step] = flat
     return sd, constant
 
 

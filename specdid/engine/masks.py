@@ -172,8 +172,8 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
         words[key] = rows_digest(mask, of_row)
         lost = int(sample.sum()) - complete
         found[key] = (code, len(rows), lost, int((log0 & sample).sum()), singletons)
-    code, nobs, lost_rows, log0_rows, singles = (found[:, j] for j in range(5))
-    return Samples(tuple(packed), code, nobs, lost_rows, log0_rows, singles, words)
+    codes, nobs, n_missing, n_log0, n_singletons = (found[:, j] for j in range(5))
+    return Samples(tuple(packed), codes, nobs, n_missing, n_log0, n_singletons, words)
 
 
 def rows_of(packed: NDArray[np.uint8], n: int) -> Ints:

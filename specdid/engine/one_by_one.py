@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from itertools import chain, islice
 from time import perf_counter
@@ -96,18 +97,25 @@ def parallel(function: Callable[[T], R], items: Iterable[T], jobs: int, backend:
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Hold BLAS, and the Rust threads of processes started meanwhile, to one."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
-
     before = os.environ.get("RAYON_NUM_THREADS")
     os.environ["RAYON_NUM_THREADS"] = "1"
     try:
-        with threadpool_limits(1):
+        with _pools().limit(limits=1):
             yield
     finally:
         if before is None:
             del os.environ["RAYON_NUM_THREADS"]
         else:
             os.environ["RAYON_NUM_THREADS"] = before
+
+
+@cache
+def _pools() -> Any:
+    """Find the thread pools of the libraries that compute; looking for them takes a millisecond."""
+    import scipy.linalg  # noqa: F401 - has a BLAS of its own
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped,unused-ignore]
+
+    return ThreadpoolController()
 
 
 def _runs(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

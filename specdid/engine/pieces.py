@@ -16,9 +16,8 @@ from time import perf_counter
 import numpy as np
 
 from specdid.engine.batches import CHUNK, Batch, Piece, cut
-from specdid.engine.blocks import blank_fits
 from specdid.engine.cost import chunk_seconds, prepare_seconds
-from specdid.engine.dense import Need, Prepared, fit_chunk, prepare
+from specdid.engine.dense import Need, Prepared, fit_members, prepare
 from specdid.engine.masks import Samples, rows_of
 from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Fits, Ints, Members, Problem
@@ -84,12 +83,9 @@ def workers(seconds: float, pieces: int, jobs: int, backend: str) -> tuple[int, 
 def _fit_piece(job: Job) -> Fits:
     """Estimate a piece; the batch stays prepared for the next piece of it."""
     began = perf_counter()
-    fits = blank_fits(job.members.index, len(job.problem.vcovs))
     prepared = _prepared(job)
     spent = perf_counter() - began
-    for first in range(0, len(job.members), CHUNK):
-        at = np.arange(first, min(first + CHUNK, len(job.members)))
-        fit_chunk(job.problem, job.members.take(at), prepared, fits, at)
+    fits = fit_members(job.problem, job.members, prepared)
     fits.seconds[:] += spent / len(job.members)
     return fits
 

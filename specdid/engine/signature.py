@@ -67,8 +67,10 @@ def masks_digest(masks: NDArray[np.float64], of_row: Words) -> Words:
 
 def terms_digest(columns: Ints, owner: Ints, n: int) -> Words:
     """Hash the sets of columns ``columns[owner == m]`` for m below n, (n, 2) uint64."""
+    of_column = words(np.arange(int(columns.max(initial=-1)) + 1), _TERMS)
     total = np.zeros((n, 2), dtype=np.uint64)
-    np.add.at(total, owner, words(columns, _TERMS))
+    for half in range(2):
+        np.add.at(total[:, half], owner, of_column[columns, half])
     return total
 
 
@@ -85,7 +87,9 @@ def signature(
     """
     total = _mix(rows) * np.uint64(3) + _mix(terms + np.uint64(1)) * np.uint64(5)
     for place, part in enumerate((outcome, treatment, weights, effects, sunab)):
-        total = _mix(total + words(part + 1, _MODEL + place))
+        of_part = words(np.arange(int(part.max(initial=-1)) + 2), _MODEL + place)
+        total = total + of_part[part + 1]
+    total = _mix(total)
     return np.where(total == 0, np.uint64(1), total)
 
 

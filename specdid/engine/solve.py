@@ -89,7 +89,7 @@ def solve_chunk(basis: Basis, controls: Ints, treatment: Ints, outcome: Ints) ->
     gamma += correction
     coefficients[controls[:, None], [[0], [1]], each] -= correction
     left = _times(basis.r, coefficients)
-    kept = (factor.inverse != 0) & (controls < basis.gram.shape[0] - 1)
+    kept = factor.inverse != 0
     for m in np.flatnonzero(factor.doubtful):
         kept[:, m], gamma[:, 0, m], left[:, :, m] = _by_qr(basis, controls[:, m], targets[:, m])
     return _regress(left, kept, np.ascontiguousarray(gamma[:, 0]))
@@ -140,8 +140,7 @@ def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, 
     -------
     kept : (q,), on_controls : (q,), left : (r, 2)
     """
-    last = basis.gram.shape[0] - 1
-    kept = (controls < last) & ~basis.absorbed[controls]
+    kept = ~basis.absorbed[controls]
     while True:
         here = np.flatnonzero(kept)
         q, r = np.linalg.qr(basis.r[:, controls[here]])
