@@ -38,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The text of one spec file and the name it is shown under."""
+    """The text of one spec file, its lines ending with LF, and the name it is shown under."""
 
     name: str
     text: str = field(repr=False)
@@ -47,7 +47,7 @@ class Document:
         """Give the place of the characters ``start`` to ``stop`` of the file."""
         first = self.text.rfind("\n", 0, start) + 1
         last = self.text.find("\n", first)
-        line_text = self.text[first : last if last >= 0 else len(self.text)].rstrip("\r")
+        line_text = self.text[first : last if last >= 0 else len(self.text)]
         line = self.text.count("\n", 0, start) + 1
         length = max(1, min(stop, first + len(line_text)) - start)
         return Place(self.name, line, start - first + 1, length, line_text)

@@ -60,12 +60,10 @@ def _repeated(document: Document, found: Scan, statement: Statement) -> Fault:
 
 
 def _tomli(text: str, at: int, said: str) -> Cause:
-    character = text[at : at + 1]
-    if "Illegal character" in said and character not in {"\n", ""}:
-        return at, at + 1, f"a control character (U+{ord(character):04X})", "take it away"
-    if character == "\r":
-        return at, at + 1, "a carriage return without a line feed", "save the file with LF or CRLF line ends"
-    if "overwrite" in said or "redefine" in said or "mutate" in said or "declare" in said:
+    control = _control_character(text, at)
+    if control is not None:
+        return control
+    if any(word in said for word in ("overwrite", "redefine", "mutate", "declare")):
         start = text.rfind("\n", 0, max(at - 1, 0)) + 1
         message = "this key or table is already there with another meaning"
         return start, at, message, "a key holds a value or a table, and stands once"
@@ -73,12 +71,21 @@ def _tomli(text: str, at: int, said: str) -> Cause:
 
 
 def _explain(text: str, statement: Statement, broken: Broken) -> Cause:
-    full_width = _full_width(text, broken)
-    if full_width is not None:
-        return full_width
+    character = _control_character(text, broken.start) or _full_width(text, broken)
+    if character is not None:
+        return character
     if broken.code in _SIMPLE:
         return broken.start, broken.stop, *_SIMPLE[broken.code]
     return _EXPLAINERS[broken.code](text, statement, broken)
+
+
+def _control_character(text: str, at: int) -> Cause | None:
+    character = text[at : at + 1]
+    if character == "\r":
+        return at, at + 1, "a carriage return without a line feed", "save the file with LF or CRLF line ends"
+    if character and (character < " " or character == "\x7f") and character not in "\n\t":
+        return at, at + 1, f"a control character (U+{ord(character):04X})", "take it away"
+    return None
 
 
 def _full_width(text: str, broken: Broken) -> Cause | None:

@@ -27,10 +27,10 @@ _COMMENT = re.compile(r"#[^\n]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _VALUE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d[^\s,\]}#]*|[^\s,\]}#=]+")
 _TOKEN = re.compile(r"[^\s=,\[\]{}#\"']+|\S?")
-_STATEMENT = re.compile(
-    r"""^[ \t]*(?:\[|(?:"[^"\n]*"|'[^'\n]*'|[^\s=#"'\[\]{},]{1,200})[^\n"'=]{0,200}[=＝])""", re.MULTILINE
-)
-"""What starts a line that can be a statement; bounded, so that a long line costs little."""
+_PAIR_START = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s=#"'\[\]{},]{1,200})[^\n"'=#,\[\]{}]{0,200}[=＝]"""
+_PAIR = re.compile(rf"[ \t]*{_PAIR_START}")
+_STATEMENT = re.compile(rf"^[ \t]*(?:\[|{_PAIR_START})", re.MULTILINE)
+"""What a line begins with that can be a statement; bounded, so that a long line costs little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,14 +222,14 @@ class _Scanner:
             self._skip(_LAYOUT)
             if self._looking_at(closing):
                 break
-            if self.at >= len(self.document):
+            if self.at >= len(self.document) or (closing == "]" and self._looking_at_line(_PAIR)):
                 raise Broken(unclosed, opening, opening + 1)
             yield
             self._skip(_LAYOUT)
             if self._looking_at(","):
                 self.at += 1
             elif not self._looking_at(closing):
-                if self.at >= len(self.document) or self._looking_at_statement(closing):
+                if self.at >= len(self.document) or self._left_open(closing):
                     raise Broken(unclosed, opening, opening + 1)
                 raise Broken("no_comma", self.at, self._token_end())
         self.at += 1
@@ -248,13 +248,17 @@ class _Scanner:
     def _looking_at(self, text: str) -> bool:
         return self.document.startswith(text, self.at)
 
-    def _looking_at_statement(self, closing: str) -> bool:
-        """Say whether a line starts here that belongs to no open list or inline table."""
+    def _looking_at_line(self, pattern: re.Pattern[str]) -> bool:
+        """Say whether a line starts here, and begins with ``pattern``."""
         line_start = self.document.rfind("\n", 0, self.at) + 1
-        line = self.document[line_start : self._line_end()]
-        if self.document[line_start : self.at].strip() or _STATEMENT.match(line) is None:
-            return False
-        return closing != "}" or line.count("}") <= line.count("{")
+        fresh = not self.document[line_start : self.at].strip()
+        return fresh and pattern.match(self.document, line_start) is not None
+
+    def _left_open(self, closing: str) -> bool:
+        """Say whether the line that starts here belongs to no open list or inline table."""
+        line = self.document[self.at : self._line_end()]
+        closes_here = closing == "}" and line.count("}") > line.count("{")
+        return not closes_here and self._looking_at_line(_STATEMENT)
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         match = pattern.match(self.document, self.at)
