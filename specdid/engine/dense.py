@@ -126,9 +126,8 @@ def _with_cells(
     """Append a Sun-Abraham block and its aggregate, last."""
     aggregate = members.aggregates[members.sunab[0]]
     time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
-    cells = make_cells(time, cohort, aggregate)
-    kept = independent_cells(cells, absorber)
-    treatment, others = aggregate_columns(cells.dummies[:, kept], shares(cells, absorber.weights)[kept])
+    cells = independent_cells(make_cells(time, cohort, absorber.weights, aggregate), absorber)
+    treatment, others = aggregate_columns(cells.dummies, shares(cells))
     k = raw.shape[1]
     columns = np.asfortranarray(np.column_stack([raw, others, treatment]))
     return columns, np.arange(k, k + others.shape[1])

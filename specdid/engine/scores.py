@@ -59,11 +59,7 @@ def make_meat(vcovs: tuple[Vcov, ...], codes: Ints, q: Floats) -> Meat:
     place: dict[tuple[int, ...], int] = {}
     parts, counts = [], []
     for vcov in vcovs:
-        wanted: list[tuple[int, tuple[int, ...]]] = []
-        if vcov.kind != "iid":
-            wanted = [(1, (c,)) for c in vcov.clusters] or [(1, ())]
-        if len(vcov.clusters) == 2:
-            wanted.append((-1, tuple(sorted(vcov.clusters))))
+        wanted = wanted_clusterings(vcov)
         parts.append(tuple((sign, place.setdefault(key, len(place))) for sign, key in wanted))
     clusterings = tuple(_make_clustering(key, codes, q) for key in place)
     for vcov, part in zip(vcovs, parts, strict=True):
@@ -72,14 +68,30 @@ def make_meat(vcovs: tuple[Vcov, ...], codes: Ints, q: Floats) -> Meat:
     return Meat(clusterings, tuple(parts), tuple(counts))
 
 
-def _make_clustering(key: tuple[int, ...], codes: Ints, q: Floats) -> Clustering:
-    n, r = q.shape
-    if not key:
-        return Clustering(n, None, None, None)
+def wanted_clusterings(vcov: Vcov) -> list[tuple[int, tuple[int, ...]]]:
+    """Give the signed clusterings a vcov adds up: columns of codes, none where rows are clusters."""
+    if vcov.kind == "iid":
+        return []
+    wanted: list[tuple[int, tuple[int, ...]]] = [(1, (c,)) for c in vcov.clusters] or [(1, ())]
+    if len(vcov.clusters) == 2:
+        wanted.append((-1, tuple(sorted(vcov.clusters))))
+    return wanted
+
+
+def cluster_codes(codes: Ints, key: tuple[int, ...]) -> Ints:
+    """Give the joint levels of the columns ``key`` of codes, without gaps."""
     joint = relevel(codes[:, key[0]])
     for column in key[1:]:
         other = relevel(codes[:, column])
         joint = np.unique(joint * (int(other.max()) + 1) + other, return_inverse=True)[1].reshape(-1)
+    return joint
+
+
+def _make_clustering(key: tuple[int, ...], codes: Ints, q: Floats) -> Clustering:
+    n, r = q.shape
+    if not key:
+        return Clustering(n, None, None, None)
+    joint = cluster_codes(codes, key)
     size = int(joint.max()) + 1
     if size == n:
         return Clustering(n, None, None, None)

@@ -140,16 +140,9 @@ def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, 
     -------
     kept : (q,), on_controls : (q,), left : (r, 2)
     """
-    kept = ~basis.absorbed[controls]
-    while True:
-        here = np.flatnonzero(kept)
-        q, r = np.linalg.qr(basis.r[:, controls[here]])
-        pivots = np.zeros(len(here))
-        pivots[: len(r)] = np.diag(r) ** 2
-        lost = np.flatnonzero(pivots < basis.least[controls[here]])
-        if not len(lost):
-            break
-        kept[here[lost[0]]] = False
+    kept = independent(basis, controls)
+    here = np.flatnonzero(kept)
+    q, r = np.linalg.qr(basis.r[:, controls[here]])
     right = basis.r[:, targets]
     first = q.T @ right
     left = right - q @ first
@@ -158,3 +151,26 @@ def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, 
     on_controls = np.zeros(len(controls))
     on_controls[here] = np.linalg.solve(r, (first + again)[:, 0]) if len(here) else 0.0
     return kept, on_controls, left
+
+
+def independent(basis: Basis, columns: Ints) -> Bools:
+    """Tell which columns of the basis are no combination of the effects and of earlier ones kept.
+
+    Parameters
+    ----------
+    columns : (q,) int64, places in the basis, in order
+
+    Returns
+    -------
+    (q,) bool
+    """
+    kept = ~basis.absorbed[columns]
+    while True:
+        here = np.flatnonzero(kept)
+        r = np.linalg.qr(basis.r[:, columns[here]], mode="r")
+        pivots = np.zeros(len(here))
+        pivots[: len(r)] = np.diag(r) ** 2
+        lost = np.flatnonzero(pivots < basis.least[columns[here]])
+        if not len(lost):
+            return np.asarray(kept)
+        kept[here[lost[0]]] = False

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from specdid.engine.demean import Absorber
 from specdid.engine.gram import make_basis
 from specdid.engine.problem import Code, Floats, Sunab
+from specdid.engine.solve import independent
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,16 @@ class Cells:
     ----------
     dummies : (n, m) float64
     cohort, relative : (m,) float64
+    size : (m,) float64, (weighted) rows
     """
 
     dummies: Floats
     cohort: Floats
     relative: Floats
+    size: Floats
 
 
-def make_cells(time: Floats, cohort: Floats, aggregate: Sunab) -> Cells:
+def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> Cells:
     """Make the dummies of a sample, in the order of relative period, then cohort."""
     cohort = comparison(time, cohort, aggregate.control).cohort
     relative = time - cohort
@@ -94,28 +97,22 @@ def make_cells(time: Floats, cohort: Floats, aggregate: Sunab) -> Cells:
     else:
         pairs = pairs[~np.isin(pairs[:, 0], aggregate.reference)]
     dummies = (relative[:, None] == pairs[:, 0]) & (cohort[:, None] == pairs[:, 1])
-    return Cells(np.asfortranarray(dummies, dtype=np.float64), pairs[:, 1], pairs[:, 0])
+    columns = np.asfortranarray(dummies, dtype=np.float64)
+    size = columns.sum(axis=0) if weights is None else weights @ columns
+    return Cells(columns, pairs[:, 1], pairs[:, 0], size)
 
 
-def independent_cells(cells: Cells, absorber: Absorber) -> NDArray[np.bool_]:
-    """Tell which cells are not a combination of the effects and earlier cells: (m,)."""
+def independent_cells(cells: Cells, absorber: Absorber) -> Cells:
+    """Leave out the cells that are a combination of the effects and earlier cells."""
     basis = make_basis(cells.dummies.copy(order="F"), absorber)
-    kept = ~basis.absorbed[:-1]
-    while True:
-        here = np.flatnonzero(kept)
-        r = np.linalg.qr(basis.r[:, here], mode="r")
-        pivots = np.zeros(len(here))
-        pivots[: len(r)] = np.diag(r) ** 2
-        lost = np.flatnonzero(pivots < basis.least[here])
-        if not len(lost):
-            return kept
-        kept[here[lost[0]]] = False
+    kept = independent(basis, np.arange(len(cells.relative)))
+    dummies = np.asfortranarray(cells.dummies[:, kept])
+    return Cells(dummies, cells.cohort[kept], cells.relative[kept], cells.size[kept])
 
 
-def shares(cells: Cells, weights: Floats | None) -> Floats:
+def shares(cells: Cells) -> Floats:
     """Give each post cell's share of the (weighted) treated rows, 0 for pre cells: (m,)."""
-    size = cells.dummies.sum(axis=0) if weights is None else weights @ cells.dummies
-    size = np.where(cells.relative >= 0, size, 0.0)
+    size = np.where(cells.relative >= 0, cells.size, 0.0)
     total = size.sum()
     return np.asarray(size / total if total > 0 else size)
 

@@ -1,0 +1,297 @@
+"""One least-squares specification in full: every coefficient, full covariance matrices, the constant.
+
+With x̃ the columns net of the effects, A = x̃'x̃ and e the residuals, coefficient j has the
+influences ψ_ij = (A⁻¹ x̃_i)_j e_i; a sandwich is Σ_g ψ_g ψ_g' times its correction. The
+constant is what reghdfe reports, ȳ − x̄'β, with influences e_i / n − x̄'ψ_i.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.engine import ssc
+from specdid.engine.demean import Absorber, make_absorber
+from specdid.engine.dense import (
+    FEW_CLUSTERS,
+    NO_DF,
+    NO_VARIANCE,
+    NOT_POSITIVE,
+    PERFECT,
+    PERFECT_FIT,
+    Need,
+    fit_members,
+    prepare,
+)
+from specdid.engine.gram import Basis, make_basis
+from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.problem import Code, Floats, Ints, Members, Problem, Vcov
+from specdid.engine.scores import cluster_codes, wanted_clusterings
+from specdid.engine.solve import independent
+from specdid.engine.sunab import Cells, independent_cells, make_cells, shares
+
+CONSTANT, CELL = -1, -2
+"""What FullFit.columns has for the constant and for a Sun-Abraham cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class FullFit:
+    """A specification's regression table.
+
+    Attributes
+    ----------
+    code, culprit : as in Fits; where code is not OK the arrays are empty
+    rows : (n,) int64, rows of the panel
+    columns : (k,) int64
+        Column of Problem.values of each coefficient: the treatment (a Sun-Abraham model:
+        its cells, CELL), then the controls that were kept, in written order, then CONSTANT.
+    estimate : (k,) float64
+    vcov : (V, k, k) float64, NaN where ``vcov_code`` (V,) says why, as in Fits
+    df, n_clusters : (V,)
+    cells : cohort × period cells of a Sun-Abraham model that were kept, or None
+    weights : (k,) float64
+        The effect of the treatment is ``weights @ estimate``.
+    dropped : columns of values dropped as collinear
+    n_missing, n_log0, n_singletons : rows lost
+    levels : levels of each fixed effect
+    rss : (weighted, weights of mean 1) residual sum of squares
+    r2, r2_within : r2_within is NaN without fixed effects
+    """
+
+    code: Code
+    culprit: int
+    rows: Ints
+    columns: Ints
+    estimate: Floats
+    vcov: Floats
+    vcov_code: Ints
+    df: Floats
+    n_clusters: Ints
+    cells: Cells | None
+    weights: Floats
+    dropped: tuple[int, ...]
+    n_missing: int
+    n_log0: int
+    n_singletons: int
+    levels: tuple[int, ...]
+    rss: float
+    r2: float
+    r2_within: float
+
+    @property
+    def nobs(self) -> int:
+        """Rows used."""
+        return len(self.rows)
+
+    @property
+    def std_error(self) -> Floats:
+        """Standard errors, (V, k)."""
+        return _roots(self.vcov)
+
+
+def combine(fit: FullFit, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Form linear combinations of coefficients.
+
+    Parameters
+    ----------
+    weights : (m, k) float64
+
+    Returns
+    -------
+    estimate : (m,), std_error : (V, m), vcov : (V, m, m)
+    """
+    vcov = np.einsum("mk,vkl,nl->vmn", weights, fit.vcov, weights)
+    return np.asarray(weights @ fit.estimate), _roots(vcov), vcov
+
+
+def by_relative_period(fit: FullFit) -> tuple[Floats, Floats]:
+    """Give what averages the cohorts of a Sun-Abraham fit in each relative period, by their rows.
+
+    Returns
+    -------
+    periods : (m,) float64, weights : (m, k) float64
+
+    Raises
+    ------
+    ValueError
+        The fit has no cells.
+    """
+    if fit.cells is None:
+        raise ValueError("only a Sun-Abraham fit has relative periods")
+    size = fit.cells.size
+    periods = np.unique(fit.cells.relative)
+    weights = np.zeros((len(periods), len(fit.estimate)))
+    for m, period in enumerate(periods):
+        here = np.flatnonzero(fit.cells.relative == period)
+        weights[m, here] = size[here] / size[here].sum()
+    return periods, weights
+
+
+def fit_full(problem: Problem, members: Members, s: int = 0) -> FullFit:
+    """Estimate member ``s`` in full.
+
+    Raises nothing: ``code`` says why there are no numbers.
+    """
+    one = members.take(np.array([s], dtype=np.int64))
+    patterns = missing_patterns(problem, one)
+    keys = row_keys(one, patterns)
+    samples = find_samples(problem, one, keys, patterns, np.zeros(1, np.int64))
+    rows = rows_of(samples.packed[0], len(problem.values))
+    lost = (int(samples.n_missing[0]), int(samples.n_log0[0]), int(samples.n_singletons[0]))
+    if samples.code[0] != Code.OK:
+        return _failed(problem, Code(int(samples.code[0])), int(one.treatment[0]), rows, lost)
+    used = np.unique(np.concatenate([one.controls, one.treatment, one.outcome]))
+    need = Need(rows, used, one.treatment, samples.words[0])
+    tried = fit_members(problem, one, prepare(problem, one, need))
+    code = Code(int(tried.code[0]))
+    if code not in (Code.OK, Code.TOO_FEW_CLUSTERS):
+        return _failed(problem, code, int(tried.culprit[0]), rows, lost)
+    return _regress(problem, one, rows, lost)
+
+
+def _failed(problem: Problem, code: Code, culprit: int, rows: Ints, lost: tuple[int, int, int]) -> FullFit:
+    v, nothing = len(problem.vcovs), np.zeros(0)
+    return FullFit(
+        code, culprit, rows, np.zeros(0, np.int64), nothing, np.zeros((v, 0, 0)), np.zeros(v, np.int64),
+        np.full(v, np.nan), np.full(v, -1), None, nothing, (), *lost, (), np.nan, np.nan, np.nan,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """Columns in the order of the table, the outcome last, on the basis."""
+
+    basis: Basis
+    origin: Ints
+    means: Floats
+    cells: Cells | None
+    absorber: Absorber
+
+
+def _design(problem: Problem, one: Members, rows: Ints) -> _Design:
+    weight, sunab = int(one.weights[0]), int(one.sunab[0])
+    weights = None if weight < 0 else problem.values[rows, weight]
+    absorber = make_absorber(problem, problem.effects[one.effects[0]], rows, weights)
+    cells, lead, origin = None, problem.values[np.ix_(rows, one.treatment)], one.treatment
+    if sunab >= 0:
+        aggregate = one.aggregates[sunab]
+        time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
+        cells = independent_cells(make_cells(time, cohort, absorber.weights, aggregate), absorber)
+        lead, origin = cells.dummies, np.full(len(cells.relative), CELL)
+    rest = np.concatenate([one.controls, one.outcome])
+    raw = np.asfortranarray(np.hstack([lead, problem.values[np.ix_(rows, rest)]]))
+    means = np.average(raw, axis=0, weights=weights)
+    return _Design(make_basis(raw, absorber), np.concatenate([origin, one.controls]), means, cells, absorber)
+
+
+def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, int]) -> FullFit:
+    design = _design(problem, one, rows)
+    basis, last = design.basis, len(design.origin)
+    kept = np.flatnonzero(independent(basis, np.arange(last)))
+    q, r = np.linalg.qr(basis.r[:, kept])
+    y = basis.r[:, last]
+    first = q.T @ y
+    residual = y - q @ first
+    again = q.T @ residual
+    residual -= q @ again
+    unit = basis.unit[last] / basis.unit[kept]
+    inverse = np.linalg.inv(r)
+    beta = inverse @ (first + again) * unit
+    constant = design.means[last] - design.means[kept] @ beta
+    errors = _errors(problem, rows, design, _Solution(q, inverse, residual, unit, design.means[kept]))
+    effect = np.zeros(len(kept) + 1)
+    share = np.ones(1) if design.cells is None else shares(design.cells)
+    effect[: len(share)] = share
+    dropped = np.delete(design.origin, kept)
+    rss, outcome = float(residual @ residual), problem.values[rows, one.outcome[0]]
+    w = np.ones(len(rows)) if design.absorber.weights is None else design.absorber.weights
+    total = float(w / w.mean() @ (outcome - design.means[last]) ** 2)
+    effects = problem.effects[one.effects[0]]
+    absorbs = bool(effects.fixed or effects.slopes)
+    scale = basis.unit[last] ** 2
+    return FullFit(
+        Code.OK, -1, rows, np.append(design.origin[kept], CONSTANT), np.append(beta, constant), *errors,
+        design.cells, effect, tuple(dropped.tolist()), *lost,
+        tuple(design.absorber.levels.tolist()) if absorbs else (),
+        rss * scale, 1.0 - rss * scale / total, 1.0 - rss if absorbs else np.nan,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Solution:
+    """A regression on the basis: QR of its columns, residual (r,), units and means of the columns."""
+
+    q: Floats
+    inverse: Floats
+    residual: Floats
+    unit: Floats
+    means: Floats
+
+
+def _errors(
+    problem: Problem, rows: Ints, design: _Design, solution: _Solution
+) -> tuple[Floats, Ints, Floats, Ints]:
+    """Give covariance matrices with the constant last, their codes, degrees of freedom and clusters."""
+    n, k = len(rows), len(solution.unit)
+    influence, bread = _influence(design, solution, n)
+    codes = problem.codes[rows]
+    absorber = design.absorber
+    rss = float(solution.residual @ solution.residual)
+    vcov = np.full((len(problem.vcovs), k + 1, k + 1), np.nan)
+    note, df = np.zeros(len(problem.vcovs), np.int64), np.full(len(problem.vcovs), np.nan)
+    clusters = np.full(len(problem.vcovs), -1)
+    for v, kind in enumerate(problem.vcovs):
+        meat, clusters[v] = _meat(kind, codes, influence, bread * rss)
+        nested = None
+        if kind.kind == "cluster":
+            nested = [ssc.is_nested(e, tuple(codes[:, c] for c in kind.clusters)) for e in absorber.codes]
+        df_k = k + int(ssc.absorbed_parameters(absorber.levels, nested, int(absorber.slope_levels.sum())))
+        variance = meat * float(ssc.variance_factor(kind.kind, n, df_k, clusters[v]))
+        if kind.kind == "cluster" and clusters[v] < 2:
+            note[v] = FEW_CLUSTERS
+        elif n <= df_k:
+            note[v] = NO_DF
+        elif rss < PERFECT:
+            note[v] = PERFECT_FIT
+        elif not meat[0, 0] > NO_VARIANCE * bread[0, 0] * rss:
+            note[v] = NOT_POSITIVE
+        else:
+            vcov[v], df[v] = variance, float(ssc.t_df(kind.kind, n, df_k, clusters[v]))
+    return vcov, note, df, clusters
+
+
+def _influence(design: _Design, solution: _Solution, n: int) -> tuple[Floats, Floats]:
+    """Give the rows' influences (n, k + 1), in own units, and the bread for an RSS in the basis's."""
+    scale = float(design.basis.unit[len(design.origin)])
+    rows = design.basis.q @ np.column_stack([solution.q, solution.residual])
+    residual = rows[:, -1:]
+    slopes = rows[:, :-1] @ (solution.inverse.T * solution.unit) * residual
+    weights = design.absorber.weights
+    root = np.ones(n) if weights is None else np.sqrt(weights / weights.mean())
+    constant = root * residual[:, 0] * scale / n - slopes @ solution.means
+    half = (solution.inverse * solution.unit[:, None]).T
+    half = np.column_stack([half, -half @ solution.means])
+    bread = half.T @ half
+    bread[-1, -1] += scale**2 / n
+    return np.column_stack([slopes, constant]), bread
+
+
+def _meat(vcov: Vcov, codes: Ints, influence: Floats, iid: Floats) -> tuple[Floats, int]:
+    if vcov.kind == "iid":
+        return iid, -1
+    total, sizes = np.zeros_like(iid), []
+    for sign, key in wanted_clusterings(vcov):
+        scores = influence
+        if key:
+            cluster = cluster_codes(codes, key)
+            sizes += [int(cluster.max()) + 1] if sign > 0 else []
+            scores = np.array([np.bincount(cluster, column) for column in influence.T]).T
+        total += sign * (scores.T @ scores)
+    return total, min(sizes, default=-1)
+
+
+def _roots(vcov: NDArray[np.float64]) -> Floats:
+    variance = np.einsum("vkk->vk", vcov)
+    return np.asarray(np.sqrt(np.where(variance > 0, variance, np.nan)))
