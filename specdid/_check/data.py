@@ -63,6 +63,14 @@ class Data:
         values = self.numbers(expression)
         return None if values is None else np.asarray((values != 0) & ~np.isnan(values))
 
+    def sampled(self) -> Flags:
+        """Mark the rows of any sample, before matching; all where one cannot be evaluated."""
+        used = np.zeros(self.panel.n_rows, dtype=bool)
+        for sample in self.study.sample:
+            rows = self.condition(sample.where)
+            used |= True if rows is None else rows
+        return used
+
     def rows(self, rows: Ints, limit: int = 3) -> str:
         """Name rows of the data: "row 7", "rows 3, 8, 9 and 12 more"."""
         shown = [f"{row + 1:,}" for row in rows[:limit]]

@@ -10,29 +10,26 @@ from specdid._check.data import Data
 from specdid._check.treatments import changing_rows
 from specdid._diagnostics import Fault, fault_at
 from specdid._study import Expression
-from specdid.language import LanguageError, bind
+from specdid.language import LanguageError, bind, write
 from specdid.language.tree import chain
 from specdid.panel import EvaluationError
 from specdid.panel.columns import Ints
 
 
 def check_clusters(data: Data) -> Iterator[Fault]:
-    """Find clusters with missing values, of [vcov] and of [inference]."""
-    given = data.study.inference
+    """Find clusters with missing values in rows of any sample, of [vcov] and of [inference]."""
+    given, used = data.study.inference, data.sampled()
     named = [cluster for option in data.study.vcov for cluster in option.clusters]
     named += [e for e in (given.cluster, given.level, given.strata) if e is not None]
     for expression in named:
         for node in chain(expression.tree, "+"):
             column = data.column(node)
-            rows = np.flatnonzero(column.missing) if column is not None else ()
-            if len(rows):
-                yield fault_at(
-                    expression.origin,
-                    node.span,
-                    "cluster_missing",
-                    f"`{expression.text[node.span.start : node.span.stop]}` is missing in {data.rows(rows)}",  # type: ignore[arg-type]
-                    "every row needs its cluster: fill it in, or leave the rows out of the data",
-                )
+            if column is None or not (column.missing & used).any():
+                continue
+            rows = data.rows(np.flatnonzero(column.missing & used))
+            advice = "every row of a sample needs its cluster: fill it in, or leave these rows out"
+            message = f"`{write(node)}` is missing in {rows}"
+            yield fault_at(expression.origin, node.span, "cluster_missing", message, advice)
 
 
 def check_inference(data: Data) -> Iterator[Fault]:

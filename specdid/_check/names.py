@@ -42,13 +42,7 @@ def _derived(study: Study, panel: Panel, columns: tuple[str, ...]) -> Iterator[F
     for name, expression in study.derive.items():
         yield from _definition(name, expression, above, [n for n in study.derive if n not in above], panel)
         if name in (study.unit, study.time):
-            yield fault_at(
-                expression.origin,
-                None,
-                "derived_key",
-                f"`{name}` is the panel's unit or time and cannot be derived",
-                help="give the derived column another name, or add it to the data",
-            )
+            yield _key(name, expression)
         elif name in columns and all(n.name != name for n in referenced(expression.tree)):
             yield fault_at(
                 expression.origin,
@@ -58,6 +52,12 @@ def _derived(study: Study, panel: Panel, columns: tuple[str, ...]) -> Iterator[F
                 severity="warning",
             )
         above.append(name)
+
+
+def _key(name: str, expression: Expression) -> Fault:
+    message = f"`{name}` is the panel's unit or time and cannot be derived"
+    advice = "give the derived column another name, or add it to the data"
+    return fault_at(expression.origin, None, "derived_key", message, advice)
 
 
 def _definition(
@@ -83,6 +83,9 @@ def _replaced(study: Study, option: VariantOption, panel: Panel, columns: tuple[
     derived = list(study.derive)
     before = list(columns)
     for name, expression in option.derive.items():
+        if name in (study.unit, study.time):
+            yield _key(name, expression)
+            continue
         if name in derived:
             above = (*columns, *derived[: derived.index(name) + 1])
             yield from _definition(name, expression, above, derived, panel)

@@ -18,3 +18,9 @@ class EvaluationError(SpecdidError):
         super().__init__(message)
         self.problem = Problem(code, message, span, help)
         self.within: tuple[str, ...] = ()
+
+    def inside(self, name: str) -> EvaluationError:
+        """Give the same error as one of the derived column ``name``."""
+        error = EvaluationError(self.problem.code, self.problem.message, self.problem.span, self.problem.help)
+        error.within = (name, *self.within)
+        return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from specdid._diagnostics import Span
-from specdid.language import Bound, Scope, bind
+from specdid.language import Bound, Scope, bind, referenced
 from specdid.language.tree import (
     Binary,
     Call,
@@ -37,6 +37,7 @@ class Evaluator:
         self._columns: dict[str, Column] = {}
         self._codes: dict[tuple[str, ...], Ints] = {}
         self._terms: dict[tuple[str, ...], tuple[CodedColumn, ...]] = {}
+        self._failed: dict[str, EvaluationError] = {}
 
     def column(self, bound: Bound) -> Column:
         """Evaluate an expression.
@@ -48,10 +49,57 @@ class Evaluator:
         """
         found = self._columns.get(bound.digest)
         if found is None:
-            with np.errstate(all="ignore"):
-                found = self.evaluation(bound.scope).value(bound.node).broadcast(self.panel.n_rows)
-            self._columns[bound.digest] = found
+            for definition in self._definitions(bound):
+                try:
+                    self._evaluate(definition)
+                except EvaluationError as error:
+                    self._failed[definition.digest] = error
+            found = self._evaluate(bound)
         return found
+
+    def _evaluate(self, bound: Bound) -> Column:
+        with np.errstate(all="ignore"):
+            found = self.evaluation(bound.scope).value(bound.node).broadcast(self.panel.n_rows)
+        self._columns[bound.digest] = found
+        return found
+
+    def _definitions(self, bound: Bound) -> list[Bound]:
+        """List what an expression builds on and is not yet evaluated, innermost first.
+
+        Evaluated in this order, derived columns never nest, however long their chain is.
+        """
+        ordered: dict[str, Bound] = {}
+        stack = [(bound, False)]
+        while stack:
+            top, complete = stack.pop()
+            if complete:
+                ordered[top.digest] = top
+                continue
+            stack.append((top, True))
+            for name in referenced(top.node):
+                inner = top.scope.definition(name.name)
+                if inner is not None and not self._known(inner.digest) and inner.digest not in ordered:
+                    stack.append((inner, False))
+        ordered.pop(bound.digest)
+        return list(ordered.values())
+
+    def _known(self, digest: str) -> bool:
+        return digest in self._columns or digest in self._failed
+
+    def derived(self, definition: Bound, name: str) -> Column:
+        """Give a derived column; its error names it.
+
+        Raises
+        ------
+        EvaluationError
+        """
+        definition = _without_aliases(definition)
+        try:
+            if definition.digest in self._failed:
+                raise self._failed[definition.digest]
+            return self.column(definition)
+        except EvaluationError as error:
+            raise error.inside(name) from None
 
     def evaluation(self, scope: Scope) -> Evaluation:
         """Begin to evaluate in ``scope``."""
@@ -115,6 +163,18 @@ class Evaluator:
         return found
 
 
+def _without_aliases(definition: Bound) -> Bound:
+    """Follow definitions that are only another name, which have the same digest."""
+    while True:
+        node = definition.node
+        while isinstance(node, Call) and node.function == "I" and node.arguments[0].value is not None:
+            node = node.arguments[0].value
+        inner = definition.scope.definition(node.name) if isinstance(node, Name) else None
+        if inner is None:
+            return definition
+        definition = inner
+
+
 class Evaluation:
     """One pass over a tree in one scope; values of constants have no dimension."""
 
@@ -162,19 +222,12 @@ class Evaluation:
     def _name(self, node: Name) -> Column:
         definition = self.scope.definition(node.name)
         if definition is not None:
-            return self._derived(node, definition)
+            return self.evaluator.derived(definition, node.name)
         column = self.panel.columns.get(node.name)
         if column is None:
             raise EvaluationError("no_column", f"no column `{node.name}` in {self.panel.name}", node.span)
         operators.usable(column, node)
         return column
-
-    def _derived(self, node: Name, definition: Bound) -> Column:
-        try:
-            return self.evaluator.column(definition)
-        except EvaluationError as error:
-            error.within = (node.name, *error.within)
-            raise
 
     def _binary(self, node: Binary) -> Column:
         """Evaluate a chain of operators from its innermost left end, without recursing along it."""

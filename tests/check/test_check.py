@@ -499,6 +499,15 @@ def test_a_definition_with_an_unknown_name_is_said_once(tmp_path):
     assert [f.message for f in found] == ["no column `nope` in d.csv"]
 
 
+def test_a_variant_cannot_move_the_panel(tmp_path):
+    (fault,) = faults(tmp_path, variant__v='"a" = {}\n"b" = { derive = { year = "year + 1" } }')
+    assert (fault.code, marked(fault)) == ("derived_key", "year + 1")
+
+
+def test_a_cluster_may_be_missing_where_no_sample_is(tmp_path):
+    assert tuple(faults(tmp_path, vcov='"g" = "~gap"', sample='"s" = "!is.na(gap)"')) == ()
+
+
 def test_what_fails_only_under_a_variant_says_which(tmp_path):
     found = faults(
         tmp_path,

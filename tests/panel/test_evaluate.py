@@ -242,5 +242,12 @@ def test_joint_codes_are_sorted_and_skip_missing():
     assert codes.tolist() == [0, 3, -1, 0, 1, 2]
 
 
+def test_definitions_as_deep_as_the_language_allows():
+    derived = {"v0": "x"} | {f"v{i}": f"{'abs(' * 14}v{i - 1}{')' * 14}" for i in range(1, 17)}
+    assert values(PANEL, "v16", **derived) == [1, 2, 0, NA, 4, 2.5]
+    aliases = {"v0": "x"} | {f"v{i}": f"I(v{i - 1})" for i in range(1, 120)}
+    assert values(PANEL, "v119", **aliases) == [1, -2, 0, NA, 4, 2.5]
+
+
 def test_a_long_chain_does_not_recurse():
     assert values(PANEL, " + ".join(["北京"] * 240))[0] == 240
