@@ -78,6 +78,7 @@ class Match:
     bandwidth: float | None
     exact: Expression | None
     origin: Origin
+    common_support: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

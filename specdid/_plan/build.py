@@ -22,9 +22,10 @@ from specdid._plan.exclude import (
 )
 from specdid._plan.expand import Expander, expand_grid, make_setting
 from specdid._plan.identity import Hashes, mix, segment_sums, set_hash, text_hash
+from specdid._plan.matches import match_digest
 from specdid._plan.records import CORE, Codes, Dimension, Grid, Plan, Status
 from specdid._plan.selectors import select
-from specdid._study import Match, Study
+from specdid._study import Study
 from specdid.language import bind
 from specdid.panel import Evaluator, Panel
 
@@ -142,19 +143,9 @@ def _right_hand_side(content: Contents, treatment: Codes, controls: Codes) -> Ha
 def _rows(content: Contents, sample: Codes) -> Hashes:
     parts = []
     for choice, digests in zip(content.grid.samples, content.samples, strict=True):
-        match = "" if choice.match is None else match_digest(choice.match, content)
+        match = "" if choice.match is None else match_digest(choice.match, content.scope)
         parts.append(set_hash(digests) ^ (text_hash(match) if match else 0))
     return np.array(parts, np.uint64)[sample]
-
-
-def match_digest(match: Match, content: Contents) -> str:
-    """Digest what a matched sample consists of."""
-    texts = [
-        bind(e.tree, content.scope).digest if e else ""
-        for e in (match.on, match.treated, match.at, match.exact)
-    ]
-    numbers = (match.method, match.ratio, match.replace, match.caliper, match.caliper_sd, match.bandwidth)
-    return "m:" + ",".join([*texts, *(repr(n) for n in numbers)])
 
 
 def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Codes) -> Hashes:

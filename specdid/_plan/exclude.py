@@ -118,6 +118,8 @@ def _dishonoured(
     if "weights" not in honours:
         weighted = np.array([w != "" for w in content.weights])
         yield weighted[table.column("weights")], "takes no weights"
+        matched = np.array([m is not None and m.weighted for m in (s.match for s in content.grid.samples)])
+        yield matched[table.column("sample")], "takes no weights, and this match gives weights"
     if estimator.effects == "unit + time":
         wanted = _unit_and_time(content, study)
         other = np.array([frozenset(e) != wanted for e in content.effects])

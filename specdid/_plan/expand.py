@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at
+from specdid._plan.matches import match_choice
 from specdid._plan.records import (
     Codes,
     Dimension,
@@ -160,7 +161,8 @@ def expand_samples(x: Expander) -> tuple[Dimension, tuple[SampleChoice, ...]]:
     rows = []
     for position, option in enumerate(x.study.sample):
         for node in x.nodes(option.where):
-            content.append(SampleChoice(node, option.match))
+            match = option.match and match_choice(option.match, x.sum_of(option.match.on))
+            content.append(SampleChoice(node, match))
             rows.append((_label(option.label, write(node), 1), position))
     return _dimension(x, "sample", rows, x.study.sample, content.__getitem__), tuple(content)
 

@@ -9,7 +9,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._study import Match, Meta, Study
+from specdid._plan.matches import MatchChoice
+from specdid._study import Meta, Study
 from specdid.language import Effect, Scope, Term, TermSets
 from specdid.language.tree import Node
 
@@ -57,7 +58,7 @@ class TreatmentChoice:
 @dataclass(frozen=True, slots=True)
 class SampleChoice:
     where: Node
-    match: Match | None
+    match: MatchChoice | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ def _choice_keys(name: str, grid: Grid) -> list[frozenset[str]]:
     if name == "outcome":
         return [frozenset((write(n),)) for n in grid.outcomes]
     if name == "sample":
-        return [frozenset((write(s.where),)) for s in grid.samples]
+        # A condition means the sample of its rows, not one matched among them.
+        return [frozenset((write(s.where),) if s.match is None else ()) for s in grid.samples]
     if name == "weights":
         return [frozenset(("1" if n is None else write(n),)) for n in grid.weights]
     return []

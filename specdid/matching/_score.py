@@ -1,0 +1,87 @@
+"""The propensity score by logit, and what nearest, radius and kernel matching make of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specdid._plan.matches import MatchSettings
+from specdid.matching._base import Bools, Candidates, Floats, Ints, Unmatched
+
+RANK = 1e-10
+"""Singular values below this share of the largest are of combinations of other columns."""
+FLAT = 1e-9
+"""Below this curvature the likelihood has no maximum: treated and controls are separated."""
+
+
+def basis(columns: Floats) -> Floats:
+    """Give scaled orthogonal columns, (n, r), that span ``columns`` less their means.
+
+    On them, neither units of measurement nor near-collinearity cost digits.
+    """
+    centred = columns - columns.mean(axis=0)
+    scale = np.sqrt((centred**2).mean(axis=0))
+    known = scale > RANK * np.abs(columns).max(axis=0, initial=0.0)
+    if not known.any():
+        return np.empty((len(columns), 0))
+    left, size, _ = np.linalg.svd(centred[:, known] / scale[known], full_matrices=False)
+    return np.asarray(left[:, size > RANK * size[0]] * np.sqrt(len(columns)))
+
+
+def propensity_score(candidates: Candidates) -> Floats | Unmatched:
+    """Estimate the probability of treatment by logit, (n,).
+
+    The maximum of the likelihood is found with scipy's trust-region Newton method.
+    """
+    treated = candidates.treated
+    if not treated.any() or treated.all():
+        return Unmatched(f"no {'control' if treated.any() else 'treated unit'} is left to match")
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    X = np.column_stack([np.ones(len(treated)), basis(candidates.covariates)])
+    sign = np.where(treated, 1.0, -1.0)
+
+    def loss(b: Floats) -> tuple[float, Floats]:
+        margin = sign * (X @ b)
+        return float(np.logaddexp(0.0, -margin).mean()), -(sign * expit(-margin)) @ X / len(X)
+
+    def curvature(b: Floats) -> Floats:
+        p = expit(X @ b)
+        return np.asarray((X.T * (p * (1 - p))) @ X / len(X))
+
+    options = {"gtol": 1e-13, "maxiter": 200}
+    found = minimize(
+        loss, np.zeros(X.shape[1]), jac=True, hess=curvature, method="trust-exact", options=options
+    )
+    if np.linalg.eigvalsh(curvature(found.x))[0] < FLAT:
+        return Unmatched(
+            "the propensity score cannot be estimated: a combination of the variables in `on` "
+            "separates treated and controls, whose scores do not overlap"
+        )
+    # Row by row, so that units with the same values have the same score to the last digit.
+    return np.asarray(expit((X * found.x).sum(axis=1)))
+
+
+def supported(treated: Bools, score: Floats, settings: MatchSettings) -> Bools:
+    """Mark the candidates that may be matched, (n,): all, or those on the common support.
+
+    The common support is the range of the controls' scores, and only treated units are
+    left out for it, since the effect is that on the treated (Leuven and Sianesi 2003).
+    """
+    if not settings.common_support:
+        return np.ones(len(treated), dtype=bool)
+    controls = score[~treated]
+    return ~treated | ((score >= controls.min()) & (score <= controls.max()))
+
+
+def caliper(score: Floats, settings: MatchSettings) -> float:
+    """Give the largest distance between matched scores; a standard deviation is that of all scores."""
+    if settings.caliper_sd is not None:
+        return settings.caliper_sd * float(np.std(score, ddof=1))
+    return np.inf if settings.caliper is None else settings.caliper
+
+
+def same_group(candidates: Candidates, unit: int, others: Ints) -> Bools:
+    """Mark those of ``others`` that are in the group of ``unit``."""
+    groups = candidates.groups
+    return np.ones(len(others), dtype=bool) if groups is None else groups[others] == groups[unit]

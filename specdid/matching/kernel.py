@@ -1,0 +1,32 @@
+"""Kernel matching with the Epanechnikov kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specdid._plan.matches import MatchSettings
+from specdid.matching._base import Candidates, Floats, Matched, Matching, Unmatched
+from specdid.matching._score import propensity_score, supported
+from specdid.matching._spread import spread
+
+
+def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatched:
+    """Weight controls by 1 - u², u their distance in bandwidths (Heckman, Ichimura and Todd 1997)."""
+    score = propensity_score(candidates)
+    if isinstance(score, Unmatched):
+        return score
+
+    def epanechnikov(difference: Floats) -> Floats:
+        return np.maximum(1.0 - (difference / settings.bandwidth) ** 2, 0.0)
+
+    allowed = supported(candidates.treated, score, settings)
+    return spread(candidates, score, allowed, epanechnikov, "the bandwidth")
+
+
+MATCHING = Matching(
+    name="kernel",
+    title="Epanechnikov kernel on the propensity score",
+    settings=frozenset({"bandwidth", "common_support"}),
+    weighted=lambda settings: True,
+    match=match,
+)

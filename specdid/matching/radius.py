@@ -1,0 +1,30 @@
+"""Radius matching: every control within the caliper, with equal weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specdid._plan.matches import MatchSettings
+from specdid.matching._base import Candidates, Matched, Matching, Unmatched
+from specdid.matching._score import caliper, propensity_score, supported
+from specdid.matching._spread import spread
+
+
+def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatched:
+    """Match each treated unit with all controls within the caliper (Dehejia and Wahba 2002)."""
+    score = propensity_score(candidates)
+    if isinstance(score, Unmatched):
+        return score
+    allowed = supported(candidates.treated, score, settings)
+    widest = caliper(score[allowed], settings)
+    return spread(candidates, score, allowed, lambda d: (np.abs(d) <= widest).astype(float), "the caliper")
+
+
+MATCHING = Matching(
+    name="radius",
+    title="all controls within a radius of the propensity score",
+    settings=frozenset({"caliper", "caliper_sd", "common_support"}),
+    weighted=lambda settings: True,
+    match=match,
+    needs=(frozenset({"caliper", "caliper_sd"}),),
+)
