@@ -16,7 +16,7 @@ from specdid.engine.signature import Words, row_words
 
 CHUNK = 128
 """Masks at a time."""
-CHUNK_CELLS = 2**24
+CHUNK_CELLS = 2**23
 """Fewer where a mask over all rows is long: cells of one row array."""
 
 
