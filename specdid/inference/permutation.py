@@ -1,0 +1,315 @@
+"""The permutation null: the assignment moved between those who could have been assigned.
+
+The columns of [inference] ``assign`` are permuted across ``level`` (within ``strata``),
+whole paths at a time; derived columns, treatments, cohorts, variants and samples that
+depend on them are built again. One permutation serves every specification. Where only
+the treatment depends on the assignment, the outcome and the controls are residualised
+once; everything else is estimated again by the engine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.engine import execute, ssc
+from specdid.engine.columns import evaluate, row_mask
+from specdid.engine.demean import demean, make_absorber
+from specdid.engine.problem import Code, Members, Problem, Vcov
+from specdid.inference._assignment import Assignment, make_assignment, permute
+from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
+from specdid.inference._batches import Batch, kept_controls, make_batches
+from specdid.inference._permutation_kernel import Pairs, make_pairs, permutation_draws
+from specdid.language import bind
+from specdid.language.sources import sources
+from specdid.language.tree import Name
+from specdid.panel import Evaluator
+
+Bools = NDArray[np.bool_]
+SLICE = 128
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Moved:
+    """What depends on the assignment: columns of values, row masks, columns of codes."""
+
+    values: Bools
+    rows: Bools
+    codes: Bools
+
+
+def draw(context: Context) -> NullDraws:
+    """Draw the null in which the assignment is exchangeable between levels."""
+    compiled = context.compiled
+    problem = _with_cluster(compiled.problem, context.cluster)
+    names = _assigned(context)
+    moved = _moved(context, frozenset(names))
+    members = compiled.members.take(context.chosen)
+    batched = compiled.batched[context.chosen]
+    depends = moved.values[members.treatment] | (members.sunab >= 0) & _cohort_moves(members, moved)
+    usable = batched & depends & ~_matched(context)
+    simple = usable & _only_treatment(problem, members, moved)
+    assignment = make_assignment(context.panel, names, *_levels(context))
+    shape = (len(members), context.draws + 1)
+    table = np.full((3, *shape), np.nan)
+    treatments = _permuted_treatments(context, assignment, np.unique(members.treatment[simple]))
+    _draw_simple(context, problem, members, np.flatnonzero(simple), treatments, table)
+    _draw_again(context, problem, members, np.flatnonzero(usable & ~simple), assignment, moved, table)
+    return _collected(context, members, usable, table, batched, depends)
+
+
+def _assigned(context: Context) -> tuple[str, ...]:
+    from specdid.language import referenced
+
+    expression = context.plan.study.inference.assign
+    assert expression is not None
+    return tuple(dict.fromkeys(name.name for name in referenced(expression.tree)))
+
+
+def _levels(context: Context) -> tuple[Ints, Ints | None]:
+    asked = context.plan.study.inference
+    scope = context.plan.grid.settings[0].scope
+    unit = context.panel.unit
+    node = asked.level.tree if asked.level is not None else Name(unit or "")
+    level = context.evaluator.codes((bind(node, scope),))
+    strata = None if asked.strata is None else context.evaluator.codes((bind(asked.strata.tree, scope),))
+    return level, strata
+
+
+def _moved(context: Context, names: frozenset[str]) -> _Moved:
+    compiled = context.compiled
+    found = [
+        np.array([any(sources(b) & names for b in recipe.bounds) for recipe in recipes], dtype=bool)
+        for recipes in (compiled.value_recipes, compiled.row_recipes, compiled.code_recipes)
+    ]
+    codes = np.zeros(compiled.problem.codes.shape[1] + 1, dtype=bool)
+    codes[: len(found[2])] = found[2]
+    return _Moved(found[0], found[1], codes)
+
+
+def _cohort_moves(members: Members, moved: _Moved) -> Bools:
+    of_aggregate = np.array([moved.values[a.cohort] for a in members.aggregates] + [False], dtype=bool)
+    return np.asarray(of_aggregate[members.sunab])
+
+
+def _matched(context: Context) -> Bools:
+    """Mark specifications on matched samples: they would have to be matched again in every draw."""
+    samples = context.plan.grid.samples
+    flags = np.array([s.match is not None for s in samples], dtype=bool)
+    places = context.compiled.members.index[context.chosen]
+    return np.asarray(flags[context.plan.codes[places, 4]])
+
+
+def _only_treatment(problem: Problem, members: Members, moved: _Moved) -> Bools:
+    """Mark members of which nothing but the treatment depends on the assignment."""
+    owner = np.repeat(np.arange(len(members)), np.diff(members.start))
+    held = np.zeros(len(members), dtype=bool)
+    np.logical_or.at(held, owner, moved.values[members.controls])
+    for column in (members.weights, members.extra_rows):
+        held |= (column >= 0) & moved.values[column]
+    of_effects = np.array(
+        [
+            any(moved.codes[c] for c in (*e.fixed, *(c for c, _ in e.slopes))) or any(moved.values[x] for _, x in e.slopes)
+            for e in problem.effects
+        ],
+        dtype=bool,
+    )
+    complete = np.isfinite(problem.values).all(axis=0)[members.treatment]
+    held |= moved.values[members.outcome] | moved.rows[members.rows] | of_effects[members.effects] | ~complete
+    return ~held & (members.sunab < 0)
+
+
+def _with_cluster(problem: Problem, cluster: Ints) -> Problem:
+    """Give the problem with one vcov, clustered at [inference] cluster."""
+    codes = np.asfortranarray(np.column_stack([problem.codes, cluster]))
+    labels = (*problem.effect_labels, "cluster")
+    vcovs = (Vcov("cluster", (codes.shape[1] - 1,)),)
+    return dataclasses.replace(problem, codes=codes, effect_labels=labels, vcovs=vcovs)
+
+
+def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints) -> dict[int, Floats]:
+    """Evaluate the treatments in every draw, (n, 1 + B); the first is the real one."""
+    out = {int(c): np.empty((context.panel.n_rows, context.draws + 1), order="F") for c in columns}
+    if not out:
+        return out
+    for c, table in out.items():
+        table[:, 0] = context.compiled.problem.values[:, c]
+    for b in range(context.draws):
+        panel = permute(context.panel, assignment, context.plan.study.seed, b)
+        evaluator = Evaluator(panel)
+        for c, table in out.items():
+            table[:, b + 1] = evaluate(context.compiled.value_recipes[c], panel, evaluator)
+    return out
+
+
+def _draw_simple(
+    context: Context,
+    problem: Problem,
+    members: Members,
+    places: Ints,
+    treatments: dict[int, Floats],
+    table: Floats,
+) -> None:
+    """Fill the draws of members of which only the treatment moves."""
+    part = members.take(places)
+    dropped = {new: context.dropped[old] for new, old in enumerate(places.tolist()) if old in context.dropped}
+    done = 0
+    for batch in make_batches(problem, part):
+        context.progress("permutation null", done, len(members))
+        done += len(batch.members)
+        for mine, pairs, facts in _batch_pairs(problem, part, batch, treatments):
+            column = {int(c): k for k, c in enumerate(facts.columns)}
+            for s in mine.tolist():
+                kept = kept_controls(part, dropped, s)
+                at = np.array([column[int(c)] for c in kept], np.int64)
+                outcome = column[int(part.outcome[s])]
+                beta, t, se = permutation_draws(pairs, outcome, at, facts.factor(len(kept)))
+                scale = facts.scale[outcome]
+                table[:, places[s]] = beta * scale, t, se * scale
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Facts:
+    """What turns a batch's sums into numbers: fixed columns, their scales, and the correction."""
+
+    columns: Ints
+    scale: Floats
+    nobs: int
+    clusters: int
+    absorbed: int
+    intercept: int
+
+    def factor(self, controls: int) -> float:
+        """Give the CRV1 factor of a regression with so many controls."""
+        df_k = 1 + controls + self.intercept + self.absorbed
+        return float(ssc.variance_factor("cluster", self.nobs, df_k, self.clusters))
+
+
+def _batch_pairs(
+    problem: Problem, members: Members, batch: Batch, treatments: dict[int, Floats]
+) -> Iterator[tuple[Ints, Pairs, _Facts]]:
+    """Residualise a batch once, then each of its treatments under all draws."""
+    rows = batch.rows
+    weights = problem.values[rows, batch.weights] if batch.weights >= 0 else None
+    absorber = make_absorber(problem, batch.effects, rows, weights)
+    own = np.unique(members.treatment[batch.members])
+    fixed = np.setdiff1d(batch.columns, own[~np.isin(own, _regressors(members, batch))])
+    values = problem.values[np.ix_(rows, fixed)]
+    spread = values.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    columns = np.asfortranarray((values - values.mean(axis=0)) / scale)
+    demean(columns, absorber)
+    root = np.ones((len(rows), 1)) if weights is None else np.sqrt(weights)[:, None]
+    present, cluster = np.unique(problem.codes[rows, problem.vcovs[0].clusters[0]], return_inverse=True)
+    facts = _facts(problem, batch, fixed, scale, cluster, len(present))
+    for treatment in own.tolist():
+        moved = np.asfortranarray(treatments[treatment][rows])
+        for start in range(0, moved.shape[1], SLICE):
+            demean(moved[:, start : start + SLICE], absorber)
+        mine = batch.members[members.treatment[batch.members] == treatment]
+        yield mine, make_pairs(columns * root, moved * root, cluster, len(present)), facts
+
+
+def _regressors(members: Members, batch: Batch) -> Ints:
+    parts = [members.controls[members.start[s] : members.start[s + 1]] for s in batch.members]
+    return np.unique(np.concatenate([*parts, members.outcome[batch.members]]))
+
+
+def _facts(problem: Problem, batch: Batch, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int) -> _Facts:
+    codes = [problem.codes[batch.rows, c] for c in batch.effects.fixed]
+    nested = [ssc.is_nested(c, (cluster,)) for c in codes]
+    counts = [len(np.unique(c)) for c in codes]
+    slopes = [problem.codes[batch.rows, c] for c, _ in batch.effects.slopes]
+    loose = sum(len(np.unique(c)) for c in slopes if not ssc.is_nested(c, (cluster,)))
+    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), loose))
+    return _Facts(fixed, scale, len(batch.rows), n_clusters, absorbed, int(not codes and not slopes))
+
+
+def _draw_again(
+    context: Context,
+    problem: Problem,
+    members: Members,
+    places: Ints,
+    assignment: Assignment,
+    moved: _Moved,
+    table: Floats,
+) -> None:
+    """Estimate members again in every draw: their rows, controls or cohorts move too."""
+    if not len(places):
+        return
+    part = members.take(places)
+    compiled = context.compiled
+    used = np.flatnonzero(moved.values)
+    for b in range(context.draws + 1):
+        context.progress("permutation null, again", b, context.draws + 1)
+        here = problem
+        if b:
+            panel = permute(context.panel, assignment, context.plan.study.seed, b - 1)
+            evaluator = Evaluator(panel)
+            values, rows, codes = problem.values.copy(order="F"), problem.rows.copy(), problem.codes.copy(order="F")
+            for c in used:
+                values[:, c] = evaluate(compiled.value_recipes[c], panel, evaluator)
+            for r in np.flatnonzero(moved.rows):
+                rows[r] = row_mask(compiled.row_recipes[r], panel, evaluator)
+            for c in np.flatnonzero(moved.codes):
+                codes[:, c] = evaluator.codes(compiled.code_recipes[c].bounds)
+            here = dataclasses.replace(problem, values=values, rows=rows, codes=codes)
+        fits = execute.run(here, part)
+        ok = fits.code == Code.OK
+        table[0, places, b] = np.where(ok, fits.estimate, np.nan)
+        table[1, places, b] = np.where(ok, fits.statistic[:, 0], np.nan)
+        table[2, places, b] = np.where(ok, fits.std_error[:, 0], np.nan)
+
+
+def _collected(
+    context: Context, members: Members, usable: Bools, table: Floats, batched: Bools, depends: Bools
+) -> NullDraws:
+    """Keep the specifications with a real statistic and the draws in which none of them failed."""
+    kept = usable & np.isfinite(table[1, :, 0])
+    places = np.flatnonzero(kept)
+    whole = np.isfinite(table[1, places]).all(axis=0)
+    whole[0] = False
+    clusters = np.array([_clusters(context, members, s) for s in places.tolist()], np.int64).reshape(-1, 2)
+    notes = _notes(context, batched, depends, int(np.count_nonzero(usable & ~kept)))
+    return NullDraws(
+        "permutation",
+        members.index[places],
+        table[0, places, 0],
+        table[1, places, 0],
+        table[2, places, 0],
+        clusters[:, 0].astype(np.float64) - 1.0,
+        table[0][np.ix_(places, whole)],
+        table[1][np.ix_(places, whole)],
+        notes,
+        context.draws - int(whole.sum()),
+        int(clusters[:, 0].min(initial=2**31)),
+        int(clusters[:, 1].min(initial=2**31)),
+    )
+
+
+def _clusters(context: Context, members: Members, s: int) -> tuple[int, int]:
+    problem = context.compiled.problem
+    rows = problem.rows[members.rows[s]]
+    on = rows & (problem.values[:, members.treatment[s]] != 0)
+    return len(np.unique(context.cluster[rows])), len(np.unique(context.cluster[on]))
+
+
+def _notes(context: Context, batched: Bools, depends: Bools, failed: int) -> tuple[str, ...]:
+    counted = [
+        (int(np.count_nonzero(~batched)), "are not least squares"),
+        (int(np.count_nonzero(batched & ~depends)), "have a treatment that `assign` does not move"),
+        (int(np.count_nonzero(_matched(context) & batched)), "are on matched samples, which are not matched again"),
+        (failed, "have no cluster-robust variance"),
+    ]
+    return tuple(f"{n:,} specifications {words} and are not in this test" for n, words in counted if n)
+
+
+INFERENCE = Null(
+    "permutation",
+    "permutation of the assignment",
+    "Whole paths of the assigned columns moved between levels; everything that follows is built again.",
+    draw,
+)
