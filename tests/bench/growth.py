@@ -13,7 +13,6 @@ import _bench
 import numpy as np
 from _children import child_arguments, measure_apart
 from _panels import EFFECTS, make_members, make_panel, make_problem
-
 from specdid.engine import execute
 
 YEARS = 13
@@ -48,7 +47,7 @@ def cells() -> list[tuple[str, int, int, float]]:
 
 
 def draw(rows: list[list[object]]) -> None:
-    """Draw seconds and peak memory over specifications and over rows, log-log, as results/growth.png and .svg."""
+    """Draw seconds and peak memory over specifications and over rows as results/growth.png and .svg."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -78,9 +77,9 @@ def main() -> None:
     rows: list[list[object]] = []
     for series, log2, size, missing in cells():
         found = measure_apart(__file__, log2=log2, rows=size, missing=missing)
-        each = found["seconds"] / 2**log2 * 1e6
-        rows.append([series, 2**log2, int(found["rows"]), found["seconds"], each, found["peak"] / 1e6, found["above"] / 1e6])
-    header = ["series", "specifications", "rows", "seconds", "µs each", "peak MB", "above the loaded panel, MB"]
+        each, megabytes = found["seconds"] / 2**log2 * 1e6, (found["peak"] / 1e6, found["above"] / 1e6)
+        rows.append([series, 2**log2, int(found["rows"]), found["seconds"], each, *megabytes])
+    header = ["series", "specifications", "rows", "seconds", "µs each", "peak MB", "above the panel, MB"]
     _bench.report("growth", "Growth with specifications and rows, engine only", header, rows)
     each = {r[1]: float(str(r[4])) for r in rows if r[0] == "specifications"}
     most = max(each)

@@ -14,7 +14,6 @@ import numpy as np
 from _children import child_arguments, measure_apart
 from _panels import EFFECTS, Panel, make_members, make_panel, make_problem
 from _reference import formula
-
 from specdid.engine import execute
 from specdid.engine.problem import Members, Vcov
 
@@ -44,7 +43,8 @@ def engine() -> dict[str, float]:
     largest = len(members) - 1
     return {
         "seconds": spent, "above": above, "columns": columns, "rows": len(panel.values),
-        "estimate": fits.estimate[largest], "city": fits.std_error[largest, 0], "province": fits.std_error[largest, 1],
+        "estimate": fits.estimate[largest],
+        "city": fits.std_error[largest, 0], "province": fits.std_error[largest, 1],
     }  # fmt: skip
 
 
@@ -62,7 +62,8 @@ def reference() -> dict[str, float]:
     city = model.tidy().loc["d"]
     province = model.vcov({"CRV1": "province"}).tidy().loc["d"]
     return {
-        "seconds": spent, "estimate": city["Estimate"], "city": city["Std. Error"], "province": province["Std. Error"]
+        "seconds": spent, "estimate": city["Estimate"],
+        "city": city["Std. Error"], "province": province["Std. Error"],
     }  # fmt: skip
 
 
@@ -80,7 +81,8 @@ def main() -> None:
         ["the same, in dense columns used", memory, MEMORY, "yes" if memory <= MEMORY else "NO"],
         ["largest relative difference", worst, 1e-8, "yes" if worst <= 1e-8 else "NO"],
     ]
-    _bench.report("million_rows", "A million rows, 256 specifications, two clusterings", ["what", "value", "bar", "met"], rows)
+    title = "A million rows, 256 specifications, two clusterings"
+    _bench.report("million_rows", title, ["what", "value", "bar", "met"], rows)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from functools import partial
 import _bench
 import numpy as np
 from _panels import EFFECTS, Panel, make_members, make_panel, make_problem
-
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 
 BAR = 1.7

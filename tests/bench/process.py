@@ -80,7 +80,8 @@ def process_seconds(*command: str, cwd: Path = _bench.ROOT, repeats: int = 1) ->
     def once() -> None:
         done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+            said = f"{done.stdout}\n{done.stderr}"
+            raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{said}")
 
     return _bench.seconds(once, repeats)
 
@@ -112,8 +113,9 @@ def start_rows() -> list[list[object]]:
     ]
 
 
-def run_row(title: str, controls: int, effects: int, samples: int, missing: float, part: float) -> list[list[object]]:
+def run_rows(title: str, controls: int, samples: int, missing: float, part: float) -> list[list[object]]:
     """Measure one complete run against pf.feols for the estimates alone."""
+    effects = len(EFFECT_NAMES)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         spec, planned = write_study(folder, controls, effects, samples, missing)
@@ -146,8 +148,8 @@ def main() -> None:
         small = specdid("run", str(spec), "--out", str(folder / "out"), cwd=folder)
     rows.append([f"specdid run, {planned} specifications, s", small, 4.0, _met(small, 4.0)])
     controls, samples = (5, 2) if _bench.quick() else (8, 5)
-    rows += run_row("specdid run, common sample", controls, 4, samples, 0.0, 1 / 8)
-    rows += run_row("specdid run, 3% missing, listwise", controls, 4, samples, 0.03, 1 / 5)
+    rows += run_rows("specdid run, common sample", controls, samples, 0.0, 1 / 8)
+    rows += run_rows("specdid run, 3% missing, listwise", controls, samples, 0.03, 1 / 5)
     _bench.report("process", "Whole processes", ["what", "value", "bar", "met"], rows)
 
 

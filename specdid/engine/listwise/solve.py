@@ -47,54 +47,55 @@ def partial_out(net: Moments, share: Floats, controls: Ints, treatment: Ints, ou
     share : (k,), part of the columns' variance that the effects leave
     controls : (c, M) int64, columns; k where a specification has fewer
     """
-    k, n_masks = net.raw.shape
-    each = np.arange(n_masks)
-    system, given = _gather(net.within, np.vstack([controls, treatment, outcome]))
-    size = len(system)
-    before = np.vstack([net.raw, np.ones(n_masks)])[given, each]
-    least = COLLINEAR * before / np.append(np.maximum(share, 1e-30), 1.0)[given]
+    given = np.vstack([controls, treatment, outcome])
+    system = _gather(net.within, given)
+    each = np.arange(given.shape[1])
+    before = np.vstack([net.raw, np.ones(len(each))])[given, each]
+    kept = np.append(np.maximum(share, np.finfo(float).tiny), 1.0)[given]
     left = np.einsum("qqm->qm", system).copy()
     doubtful = ~(left > UNABSORBED * before).all(0)
-    for step in range(size - 2):
-        pivot = system[step, step]
-        doubtful |= ~(pivot > np.maximum(TRUSTED * left[step], least[step]))
-        factor = system[step, step + 1 :] / np.where(pivot > 0, pivot, 1.0)
-        system[step + 1 :, step + 1 :] -= factor[:, None] * system[step, None, step + 1 :]
-        system[step, step + 1 :] = factor
-    pivot = system[size - 2, size - 2]
-    doubtful |= ~(pivot > np.maximum(TRUSTED * left[size - 2], least[size - 2]))
-    estimate = system[size - 2, size - 1] / np.where(doubtful, 1.0, pivot)
-    on_controls = _back(system, size - 2)
-    d = np.zeros((k + 1, n_masks))
-    e = np.zeros((k + 1, n_masks))
-    for step in range(size - 2):
-        d[given[step], each] = -on_controls[step, 0]
-        e[given[step], each] = -(on_controls[step, 1] - estimate * on_controls[step, 0])
-    d[treatment, each] = 1.0
-    e[treatment, each] -= estimate
-    e[outcome, each] = 1.0
-    return Partial(d[:k], e[:k], estimate, doubtful)
+    doubtful |= _eliminate(system, np.maximum(TRUSTED * left, COLLINEAR * before / kept))
+    estimate = np.where(doubtful, 0.0, system[-2, -1])
+    gamma = _back(system)
+    on_treatment, on_outcome = np.zeros((2, *given.shape))
+    on_treatment[:-2], on_treatment[-2] = -gamma[:, 0], 1.0
+    on_outcome[:-2], on_outcome[-2], on_outcome[-1] = estimate * gamma[:, 0] - gamma[:, 1], -estimate, 1.0
+    net_of = np.zeros((2, len(net.raw) + 1, len(each)))
+    net_of[0, given, each] = np.where(doubtful, 0.0, on_treatment)
+    net_of[1, given, each] = np.where(doubtful, 0.0, on_outcome)
+    return Partial(net_of[0, :-1], net_of[1, :-1], estimate, doubtful)
 
 
-def _gather(within: Floats, given: Ints) -> tuple[Floats, Ints]:
+def _gather(within: Floats, given: Ints) -> Floats:
     """Pick each specification's own rows and columns; an absent control is a unit column of its own."""
     k, _, n_masks = within.shape
     padded = np.zeros((k + 1, k + 1, n_masks))
     padded[:k, :k] = within
-    each = np.arange(n_masks)
-    system = padded[given[:, None, :], given[None, :, :], each]
-    absent = given == k
-    steps, masks = np.nonzero(absent)
+    system = padded[given[:, None, :], given[None, :, :], np.arange(n_masks)]
+    steps, masks = np.nonzero(given == k)
     system[steps, steps, masks] = 1.0
-    return system, given
+    return np.asarray(system)
 
 
-def _back(system: Floats, size: int) -> Floats:
-    """Coefficients (size, 2, M) of treatment and outcome on the controls, from the scaled triangle."""
-    coefficients = np.zeros((size, 2, system.shape[2]))
+def _eliminate(system: Floats, least: Floats) -> NDArray[np.bool_]:
+    """Eliminate all but the outcome in place, rows divided by their pivots; tell where one is too small."""
+    doubtful = np.zeros(system.shape[2], dtype=bool)
+    for step in range(len(system) - 1):
+        pivot = system[step, step]
+        trusted = pivot > least[step]
+        doubtful |= ~trusted
+        factor = system[step, step + 1 :] / np.where(trusted, pivot, 1.0)
+        system[step + 1 :, step + 1 :] -= factor[:, None] * system[step, None, step + 1 :]
+        system[step, step + 1 :] = factor
+    return doubtful
+
+
+def _back(system: Floats) -> Floats:
+    """Coefficients (controls, 2, M) of treatment and outcome on the controls, from the triangle."""
+    size = len(system) - 2
+    gamma = np.zeros((size, 2, system.shape[2]))
     for step in range(size - 1, -1, -1):
-        coefficients[step] = system[step, size : size + 2]
+        gamma[step] = system[step, size:]
         if step + 1 < size:
-            below = system[step, step + 1 : size]
-            coefficients[step] -= np.einsum("sm,scm->cm", below, coefficients[step + 1 :])
-    return coefficients
+            gamma[step] -= np.einsum("sm,scm->cm", system[step, step + 1 : size], gamma[step + 1 :])
+    return gamma
