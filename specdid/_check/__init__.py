@@ -6,6 +6,7 @@ from specdid._check.data import Data
 from specdid._check.dimensions import check_dimensions, check_scales
 from specdid._check.estimators import check_estimators
 from specdid._check.inference import check_clusters, check_inference
+from specdid._check.matches import check_matches
 from specdid._check.names import check_names
 from specdid._check.samples import check_samples, check_weights
 from specdid._check.treatments import check_treatments
@@ -21,6 +22,7 @@ _ON_DATA = (
     check_outcomes,
     check_treatments,
     check_samples,
+    check_matches,
     check_weights,
     check_clusters,
     check_inference,

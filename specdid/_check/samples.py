@@ -1,4 +1,4 @@
-"""Samples, matching and weights on the data."""
+"""Samples and weights on the data."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from specdid._check.data import Data
 from specdid._check.uses import leaves
 from specdid._diagnostics import Fault, fault_at
-from specdid._study import Expression, Match
+from specdid._study import Expression
 from specdid.language.tree import Node, Number
 
 
 def check_samples(data: Data) -> Iterator[Fault]:
-    """Warn of conditions that hold nowhere; a match needs one row per unit."""
+    """Warn of conditions that hold nowhere."""
     conditions = [sample.where for sample in data.study.sample]
     conditions += [o.where for v in data.study.variants for o in v.options if o.where is not None]
     for expression in conditions:
@@ -27,31 +27,6 @@ def check_samples(data: Data) -> Iterator[Fault]:
                 "no row satisfies this condition",
                 severity="warning",
             )
-    for sample in data.study.sample:
-        if sample.match is not None:
-            yield from _match(data, sample.match)
-
-
-def _match(data: Data, match: Match) -> Iterator[Fault]:
-    if match.at is None:
-        return
-    rows = data.condition(match.at)
-    if rows is None:
-        return
-    origin, span = match.at.origin, match.at.tree.span
-    units = data.panel.unit_codes
-    if units is None:
-        yield fault_at(
-            origin, span, "no_unit", "`at` needs the unit of the panel", 'declare `unit = "…"` in [study]'
-        )
-    elif not rows.any():
-        yield fault_at(origin, span, "match_at", "no row satisfies `at`, so there is nothing to match on")
-    else:
-        count = np.bincount(units[rows], minlength=len(data.panel.unit_levels))
-        if count.max() > 1:
-            unit = data.panel.unit_levels[int(count.argmax())]
-            message = f"`at` must select one row per unit; {data.panel.unit} {unit} has {count.max():,}"
-            yield fault_at(origin, span, "match_at", message, "name one period, as in year == 2011")
 
 
 def check_weights(data: Data) -> Iterator[Fault]:

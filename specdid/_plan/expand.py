@@ -161,7 +161,7 @@ def expand_samples(x: Expander) -> tuple[Dimension, tuple[SampleChoice, ...]]:
     rows = []
     for position, option in enumerate(x.study.sample):
         for node in x.nodes(option.where):
-            match = option.match and match_choice(option.match, x.sum_of(option.match.on))
+            match = match_choice(option.match, x.sum_of(option.match.on)) if option.match else None
             content.append(SampleChoice(node, match))
             rows.append((_label(option.label, write(node), 1), position))
     return _dimension(x, "sample", rows, x.study.sample, content.__getitem__), tuple(content)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from specdid._plan.contents import Contents
 from specdid._plan.identity import effect_digest
+from specdid.engine.matched import MatchedRows, MatchRecipe, match_rows
 from specdid.engine.problem import Effects, Floats, Ints
 from specdid.language import Bound, Effect, Term, bind, write
 from specdid.panel import Evaluator, Panel
@@ -26,12 +27,14 @@ Bools = NDArray[np.bool_]
 class Recipe:
     """How a column, a code or a row mask is made of the data.
 
-    ``part`` is the column's place among those of a term that has several.
+    ``part`` is the column's place among those of a term that has several. ``match`` is
+    that of a matched sample's rows and weights; ``bounds`` are then all it is made of.
     """
 
-    kind: Literal["term", "value", "cohort", "codes", "rows", "fixed"]
+    kind: Literal["term", "value", "cohort", "codes", "rows", "fixed", "weights"]
     bounds: tuple[Bound, ...] = ()
     part: int = 0
+    match: MatchRecipe | None = None
 
 
 def evaluate(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Floats:
@@ -42,11 +45,17 @@ def evaluate(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Floats:
         return evaluator.numbers(recipe.bounds[0])
     if recipe.kind == "cohort":
         return first_periods(panel, evaluator.numbers(recipe.bounds[0]))
+    if recipe.kind == "weights" and recipe.match is not None:
+        weights = match_rows(recipe.match, panel, evaluator).weights
+        own = recipe.bounds[len(recipe.match.bounds) :]
+        return weights * evaluator.numbers(own[0]) if own else weights
     raise ValueError(recipe.kind)
 
 
 def row_mask(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Bools:
-    """Give the rows where every condition of the recipe holds."""
+    """Give the rows where every condition of the recipe holds, and of them those that are matched."""
+    if recipe.match is not None:
+        return match_rows(recipe.match, panel, evaluator).weights > 0
     mask = np.ones(panel.n_rows, dtype=bool)
     for condition in recipe.bounds:
         mask &= evaluator.condition(condition)
@@ -76,6 +85,7 @@ class Columns:
         self._codes: dict[str, int] = {}
         self._rows: dict[tuple[str, ...], int] = {}
         self._effects: dict[tuple[str, ...], int] = {}
+        self._matched: dict[str, tuple[int, MatchedRows]] = {}
 
     def add(
         self, key: str, numbers: Floats, label: str, recipe: Recipe = FIXED, log0: Bools | None = None
@@ -130,6 +140,15 @@ class Columns:
             self.rows.append(row_mask(recipe, self.panel, self.evaluator))
             self.row_recipes.append(recipe)
         return self._rows[digests]
+
+    def matched(self, key: str, recipe: MatchRecipe) -> tuple[int, MatchedRows]:
+        """Give the mask of a matched sample's rows, and the match."""
+        if key not in self._matched:
+            found = match_rows(recipe, self.panel, self.evaluator)
+            self._matched[key] = len(self.rows), found
+            self.rows.append(found.weights > 0)
+            self.row_recipes.append(Recipe("rows", recipe.bounds, match=recipe))
+        return self._matched[key]
 
     def effect_set(self, effects: Sequence[Effect], contents: Contents) -> int:
         """Give the fixed-effects option ``effects``, each once."""

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _shelf
+from specdid._diagnostics import Fault
 from specdid._plan import Plan, Status
 from specdid._plan.contents import Contents
 from specdid._plan.identity import term_digest
 from specdid.engine.columns import Columns, Recipe, first_periods
+from specdid.engine.match_members import MatchNote, enter_matched, match_warnings
 from specdid.engine.problem import Ints, Members, Problem, Sunab, Vcov
 from specdid.language import Term, bind, write
 from specdid.language.tree import Name
@@ -36,6 +38,8 @@ class Compiled:
         True where the least-squares engine takes the specification.
     value_recipes, code_recipes, row_recipes
         How to evaluate each column of values and codes and each row mask again.
+    warnings
+        What matched samples lost, located at their ``match``.
     """
 
     problem: Problem
@@ -47,6 +51,7 @@ class Compiled:
     value_recipes: tuple[Recipe, ...]
     code_recipes: tuple[Recipe, ...]
     row_recipes: tuple[Recipe, ...]
+    warnings: tuple[Fault, ...] = ()
 
 
 def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -> Compiled:
@@ -93,6 +98,7 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
         tuple(columns.value_recipes),
         tuple(columns.code_recipes),
         tuple(columns.row_recipes),
+        match_warnings(plan, table.notes),
     )
 
 
@@ -115,6 +121,7 @@ class _Members:
         self.sunab, self.cohort = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
         self.method = self.codes[:, 6].copy()
         self.aggregates: list[Sunab] = []
+        self.notes: list[MatchNote] = []
         self.lengths = np.zeros(n, np.int64)
         self.blocks: list[tuple[Ints, Ints]] = []
 
@@ -136,13 +143,15 @@ class _Members:
             codes[:, 3],
             lambda f: columns.effect_set((*grid.fixed_effects[f], *content.setting.absorb), content),
         )
-        self.rows[here] = _map(
-            codes[:, 4],
+        plain = here[[grid.samples[r].match is None for r in codes[:, 4]]]
+        self.rows[plain] = _map(
+            self.codes[plain, 4],
             lambda r: columns.row_mask(
                 content.samples[r], [bind(c, scope) for c in (grid.samples[r].where, *content.setting.where)]
             ),
         )
-        self.weights[here] = _map(codes[:, 5], lambda w: _weight(columns, content, w))
+        self.weights[plain] = _map(self.codes[plain, 5], lambda w: _weight(columns, content, w))
+        self.notes += enter_matched(self, columns, content, here)
         for t in np.unique(codes[:, 1]):
             mine = here[codes[:, 1] == t]
             self._controls(columns, content, int(t), mine)

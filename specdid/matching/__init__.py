@@ -1,0 +1,1 @@
+"""Ways to match treated with comparable units: one file a method."""

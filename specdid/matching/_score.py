@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from specdid._plan.matches import MatchSettings
@@ -27,39 +29,64 @@ def basis(columns: Floats) -> Floats:
     return np.asarray(left[:, size > RANK * size[0]] * np.sqrt(len(columns)))
 
 
-def propensity_score(candidates: Candidates) -> Floats | Unmatched:
-    """Estimate the probability of treatment by logit, (n,).
+@dataclass(frozen=True, slots=True)
+class Logit:
+    """A logit with an intercept.
 
-    The maximum of the likelihood is found with scipy's trust-region Newton method.
+    Attributes
+    ----------
+    probability : (n,) float64
+    log_likelihood : float, weighted
+    df : number of independent columns beside the intercept
+    separated : True where a combination of the columns tells the two sides apart
     """
-    treated = candidates.treated
-    if not treated.any() or treated.all():
-        return Unmatched(f"no {'control' if treated.any() else 'treated unit'} is left to match")
+
+    probability: Floats
+    log_likelihood: float
+    df: int
+    separated: bool
+
+
+def fit_logit(treated: Bools, columns: Floats, weights: Floats | None = None) -> Logit:
+    """Maximise the (weighted) likelihood with scipy's trust-region Newton method."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    X = np.column_stack([np.ones(len(treated)), basis(candidates.covariates)])
+    X = np.column_stack([np.ones(len(treated)), basis(columns)])
     sign = np.where(treated, 1.0, -1.0)
+    total = float(len(treated)) if weights is None else float(weights.sum())
+    w = np.full(len(treated), 1 / total) if weights is None else weights / total
 
     def loss(b: Floats) -> tuple[float, Floats]:
         margin = sign * (X @ b)
-        return float(np.logaddexp(0.0, -margin).mean()), -(sign * expit(-margin)) @ X / len(X)
+        return float(w @ np.logaddexp(0.0, -margin)), -(w * sign * expit(-margin)) @ X
 
     def curvature(b: Floats) -> Floats:
         p = expit(X @ b)
-        return np.asarray((X.T * (p * (1 - p))) @ X / len(X))
+        return np.asarray((X.T * (w * p * (1 - p))) @ X)
 
     options = {"gtol": 1e-13, "maxiter": 200}
     found = minimize(
         loss, np.zeros(X.shape[1]), jac=True, hess=curvature, method="trust-exact", options=options
     )
-    if np.linalg.eigvalsh(curvature(found.x))[0] < FLAT:
+    # Row by row, so that units with the same values have the same score to the last digit.
+    score = np.asarray(expit((X * found.x).sum(axis=1)))
+    flat = bool(np.linalg.eigvalsh(curvature(found.x))[0] < FLAT)
+    return Logit(score, -total * float(found.fun), X.shape[1] - 1, flat)
+
+
+def propensity_score(candidates: Candidates) -> Floats | Unmatched:
+    """Estimate the probability of treatment by logit, (n,)."""
+    treated = candidates.treated
+    if not treated.any() or treated.all():
+        return Unmatched(f"there is no {'control' if treated.any() else 'treated unit'} to match")
+    fit = fit_logit(treated, candidates.covariates)
+    if fit.separated:
         return Unmatched(
             "the propensity score cannot be estimated: a combination of the variables in `on` "
             "separates treated and controls, whose scores do not overlap"
         )
-    # Row by row, so that units with the same values have the same score to the last digit.
-    return np.asarray(expit((X * found.x).sum(axis=1)))
+    return fit.probability
 
 
 def supported(treated: Bools, score: Floats, settings: MatchSettings) -> Bools:
@@ -71,7 +98,7 @@ def supported(treated: Bools, score: Floats, settings: MatchSettings) -> Bools:
     if not settings.common_support:
         return np.ones(len(treated), dtype=bool)
     controls = score[~treated]
-    return ~treated | ((score >= controls.min()) & (score <= controls.max()))
+    return np.asarray(~treated | ((score >= controls.min()) & (score <= controls.max())))
 
 
 def caliper(score: Floats, settings: MatchSettings) -> float:

@@ -22,9 +22,7 @@ def att_weights(treated: Bools, matched: Bools, shares: Floats) -> Floats:
     weights = np.where(treated & matched, 1.0, 0.0)
     used = ~treated & (shares > 0)
     if used.any():
-        scaled = shares[used] / shares[used].mean()
-        # Equal shares are weights of exactly 1: such a sample is not weighted.
-        weights[used] = 1.0 if np.ptp(scaled) < 1e-12 else scaled
+        weights[used] = shares[used] / shares[used].mean()
     return weights
 
 

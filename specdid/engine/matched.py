@@ -1,0 +1,195 @@
+"""Matched samples: units matched on a cross-section or period by period, as rows with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid import _shelf
+from specdid._plan.contents import Contents
+from specdid._plan.matches import MatchSettings
+from specdid.engine.problem import Floats, Ints
+from specdid.language import Bound, bind
+from specdid.matching._base import Candidates, Matched, Unmatched
+from specdid.panel import Evaluator, Panel, number_text
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRecipe:
+    """How a matched sample is made of the data.
+
+    ``treated`` are the factors of a 0/1 value of each row, or with ``ever`` those of a
+    treatment term: treated is then a unit where the term is not 0 in any period.
+    """
+
+    conditions: tuple[Bound, ...]
+    on: tuple[tuple[Bound, ...], ...]
+    treated: tuple[Bound, ...]
+    ever: bool
+    at: Bound | None
+    exact: tuple[Bound, ...]
+    method: str
+    settings: MatchSettings
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """Every expression the sample depends on."""
+        at = () if self.at is None else (self.at,)
+        return (*self.conditions, *(f for term in self.on for f in term), *self.treated, *at, *self.exact)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossSection:
+    """One match: of the rows of ``at``, or of one period.
+
+    Attributes
+    ----------
+    rows : (c,) int64, rows of the panel: the candidates, by unit
+    candidates : what was matched, with ``labels`` for its covariates
+    result : the match, or why there is none
+    n_missing, n_missing_treated : rows that lack a variable to match on, not among ``rows``
+    period : as the data write it; empty with ``at``
+    """
+
+    rows: Ints
+    candidates: Candidates
+    labels: tuple[str, ...]
+    result: Matched | Unmatched
+    n_missing: int
+    n_missing_treated: int
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedRows:
+    """A matched sample: (n,) weights over the panel's rows, 0 where not in it, and the matches."""
+
+    weights: Floats
+    sections: tuple[CrossSection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """A recipe's columns on all rows of the panel; ``usable`` are complete."""
+
+    treated: Floats
+    covariates: Floats
+    labels: tuple[str, ...]
+    groups: Ints | None
+    usable: Bools
+
+
+def match_recipe(content: Contents, sample: int, treatment: int) -> MatchRecipe:
+    """Bind the names of a matched sample of ``content.grid`` under its setting."""
+    choice, scope = content.grid.samples[sample], content.scope
+    match = choice.match
+    assert match is not None
+    own = content.grid.treatments[treatment].term.factors
+    return MatchRecipe(
+        tuple(bind(c, scope) for c in (choice.where, *content.setting.where)),
+        tuple(tuple(bind(f, scope) for f in term.factors) for term in match.on),
+        tuple(bind(f, scope) for f in (own if match.treated is None else (match.treated,))),
+        match.treated is None,
+        None if match.at is None else bind(match.at, scope),
+        tuple(bind(n, scope) for n in match.exact),
+        match.method,
+        match.settings,
+    )
+
+
+def match_rows(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> MatchedRows:
+    """Match the rows where the recipe's conditions hold.
+
+    With ``at``, units are matched on its rows and keep their weight in every period in
+    which the conditions hold; without, every period is matched on its own.
+    """
+    sample = np.ones(panel.n_rows, dtype=bool)
+    for condition in recipe.conditions:
+        sample &= evaluator.condition(condition)
+    inputs = _inputs(recipe, panel, evaluator)
+    weights = np.zeros(panel.n_rows)
+    sections = []
+    for period, rows in _cross_sections(recipe, panel, evaluator, sample):
+        section = _match(recipe, panel, inputs, rows, period)
+        sections.append(section)
+        if isinstance(section.result, Matched):
+            weights[section.rows] = section.result.weights
+    if recipe.at is not None and panel.unit_codes is not None:
+        by_unit = np.zeros(len(panel.unit_levels) + 1)
+        by_unit[panel.unit_codes[weights > 0]] = weights[weights > 0]
+        weights = np.where(sample & (panel.unit_codes >= 0), by_unit[panel.unit_codes], 0.0)
+    return MatchedRows(weights, tuple(sections))
+
+
+def _inputs(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> _Inputs:
+    columns = [column for factors in recipe.on for column in evaluator.term(factors)]
+    covariates = np.empty((panel.n_rows, len(columns)))
+    for k, column in enumerate(columns):
+        covariates[:, k] = column.numbers
+    treated = _ever(recipe, panel, evaluator) if recipe.ever else evaluator.numbers(recipe.treated[0])
+    groups = evaluator.codes(recipe.exact) if recipe.exact else None
+    usable = np.isfinite(covariates).all(axis=1) & np.isfinite(treated)
+    if groups is not None:
+        usable &= groups >= 0
+    return _Inputs(treated, covariates, tuple(c.label for c in columns), groups, usable)
+
+
+def _ever(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> Floats:
+    """Mark the rows of units whose treatment is not 0 in some period, by row where there are no units."""
+    values = evaluator.term(recipe.treated)[0].numbers
+    on = np.nan_to_num(values) != 0
+    if panel.unit_codes is None:
+        return np.asarray(on, np.float64)
+    units = np.zeros(len(panel.unit_levels) + 1)
+    units[panel.unit_codes[on]] = 1.0
+    return np.asarray(units[panel.unit_codes])
+
+
+def _cross_sections(
+    recipe: MatchRecipe, panel: Panel, evaluator: Evaluator, sample: Bools
+) -> Iterator[tuple[str, Ints]]:
+    """Give (period, rows by unit): one of the rows of ``at``, else one per period in order."""
+    order = np.arange(panel.n_rows)
+    if panel.unit_codes is not None:
+        order = np.argsort(panel.unit_codes, kind="stable")
+    if recipe.at is not None:
+        yield "", order[(sample & evaluator.condition(recipe.at))[order]]
+    elif panel.periods is None or panel.time is None:
+        yield "", order[sample[order]]
+    else:
+        time = panel.columns[panel.time].numbers
+        for period in np.unique(panel.periods[sample]):
+            rows = order[(sample & (panel.periods == period))[order]]
+            yield number_text(float(period if time is None else time[rows[0]])), rows
+
+
+def _match(recipe: MatchRecipe, panel: Panel, inputs: _Inputs, rows: Ints, period: str) -> CrossSection:
+    usable = rows[inputs.usable[rows]]
+    lost = rows[~inputs.usable[rows]]
+    groups = None if inputs.groups is None else inputs.groups[usable]
+    candidates = Candidates(inputs.treated[usable] != 0, inputs.covariates[usable], groups)
+    result: Matched | Unmatched
+    if recipe.at is not None and panel.unit_codes is not None and _repeats(panel.unit_codes[usable]):
+        result = Unmatched("`at` selects several rows of one unit")
+    elif not candidates.treated.any() or candidates.treated.all():
+        result = Unmatched(_one_sided(candidates))
+    else:
+        result = _shelf.load("matching", recipe.method).match(candidates, recipe.settings)
+    n_treated = int((np.nan_to_num(inputs.treated[lost]) != 0).sum())
+    return CrossSection(usable, candidates, inputs.labels, result, len(lost), n_treated, period)
+
+
+def _repeats(units: Ints) -> bool:
+    return len(np.unique(units)) < len(units)
+
+
+def _one_sided(candidates: Candidates) -> str:
+    if not len(candidates):
+        return "no row with every variable to match on is left"
+    side = "untreated" if candidates.treated.all() else "treated"
+    return f"none of the rows to match is {side}"
