@@ -113,7 +113,7 @@ def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress:
     notes: tuple[str, ...] = ()
     audited = None
     if not outcome.interrupted:
-        tests, notes = run_nulls(prepared, compiled, results, progress)
+        tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress)
         audited = None if audit == 0 else _audit(prepared, compiled, results, audit, progress)
     curve = _curve(prepared, results, audited, compiled, tests, notes)
     if outcome.interrupted:

@@ -48,7 +48,7 @@ class CurveTests:
 
 
 def run_nulls(
-    prepared: Prepared, compiled: Compiled, results: Results, progress: Progress
+    prepared: Prepared, compiled: Compiled, results: Results, jobs: int, progress: Progress
 ) -> tuple[tuple[CurveTests, ...], tuple[str, ...]]:
     """Run every null of [inference]; gives the tests and warnings.
 
@@ -67,7 +67,7 @@ def run_nulls(
     found = []
     for name in asked.null:
         null = _shelf.load("inference", name)
-        draws = null.draw(_context(prepared, compiled, results, entering, cluster, progress))
+        draws = null.draw(_context(prepared, compiled, results, entering, cluster, progress, jobs))
         if len(draws.index):
             found.append(_tests(prepared, results, draws, null.title))
     return tuple(found), ()
@@ -97,6 +97,7 @@ def _context(
     entering: Bools,
     cluster: NDArray[np.int64],
     progress: Progress,
+    jobs: int,
 ) -> Context:
     """Give a null the specifications that entered, with the terms that were kept."""
     chosen = np.flatnonzero(entering[compiled.members.index])
@@ -116,6 +117,8 @@ def _context(
         cluster,
         prepared.study.inference.draws,
         prepared.study.seed,
+        jobs,
+        prepared.study.run.backend,
         progress,
     )
 

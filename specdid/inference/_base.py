@@ -66,7 +66,7 @@ class Context:
     chosen : (S,) positions in ``compiled.members`` of the specifications that enter.
     dropped : position among the chosen -> columns of values that were dropped as collinear.
     cluster : (n,) codes of [inference] cluster over the whole panel, -1 missing.
-    draws, seed, progress
+    draws, seed, jobs, backend, progress
     """
 
     plan: Plan
@@ -78,6 +78,8 @@ class Context:
     cluster: Ints
     draws: int
     seed: int
+    jobs: int
+    backend: str
     progress: Callable[[str, int, int], None]
 
 

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine import execute, ssc
-from specdid.engine.columns import evaluate, row_mask
+from specdid.engine.columns import Recipe, evaluate, row_mask
 from specdid.engine.demean import demean, make_absorber
+from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Code, Members, Problem, Vcov
 from specdid.inference._assignment import Assignment, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
@@ -26,10 +27,16 @@ from specdid.inference._permutation_kernel import Pairs, make_pairs, permutation
 from specdid.language import bind
 from specdid.language.sources import sources
 from specdid.language.tree import Name
-from specdid.panel import Evaluator
+from specdid.panel import Evaluator, Panel
 
 Bools = NDArray[np.bool_]
 SLICE = 128
+DRAWS = 16
+"""Draws a worker takes at a time."""
+BUDGET = 120.0
+"""Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""
+PLAIN_SECONDS = 5e-4
+SUNAB_SECONDS = 5e-3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,13 +59,17 @@ def draw(context: Context) -> NullDraws:
     depends = moved.values[members.treatment] | (members.sunab >= 0) & _cohort_moves(members, moved)
     usable = batched & depends & ~_matched(context)
     simple = usable & _only_treatment(problem, members, moved)
+    again = usable & ~simple
+    costly = _too_costly(members, again, context.draws)
+    usable &= ~costly
+    again &= ~costly
     assignment = make_assignment(context.panel, names, *_levels(context))
     shape = (len(members), context.draws + 1)
     table = np.full((3, *shape), np.nan)
     treatments = _permuted_treatments(context, assignment, np.unique(members.treatment[simple]))
     _draw_simple(context, problem, members, np.flatnonzero(simple), treatments, table)
-    _draw_again(context, problem, members, np.flatnonzero(usable & ~simple), assignment, moved, table)
-    return _collected(context, members, usable, table, batched, depends)
+    _draw_again(context, problem, members, np.flatnonzero(again), assignment, moved, table)
+    return _collected(context, members, usable, table, _notes(context, batched, depends, costly))
 
 
 def _assigned(context: Context) -> tuple[str, ...]:
@@ -228,6 +239,20 @@ def _facts(problem: Problem, batch: Batch, fixed: Ints, scale: Floats, cluster: 
     return _Facts(fixed, scale, len(batch.rows), n_clusters, absorbed, int(not codes and not slopes))
 
 
+def _too_costly(members: Members, again: Bools, draws: int) -> Bools:
+    """Mark members that would be estimated anew in every draw beyond the budget, the dearest first."""
+    sunab = again & (members.sunab >= 0)
+    plain = again & ~sunab
+    seconds = draws * PLAIN_SECONDS * int(np.count_nonzero(plain))
+    costly = np.zeros(len(again), dtype=bool)
+    if seconds > BUDGET:
+        costly |= plain
+        seconds = 0.0
+    if seconds + draws * SUNAB_SECONDS * int(np.count_nonzero(sunab)) > BUDGET:
+        costly |= sunab
+    return costly
+
+
 def _draw_again(
     context: Context,
     problem: Problem,
@@ -241,31 +266,61 @@ def _draw_again(
     if not len(places):
         return
     part = members.take(places)
-    compiled = context.compiled
-    used = np.flatnonzero(moved.values)
-    for b in range(context.draws + 1):
-        context.progress("permutation null, again", b, context.draws + 1)
-        here = problem
-        if b:
-            panel = permute(context.panel, assignment, context.plan.study.seed, b - 1)
-            evaluator = Evaluator(panel)
-            values, rows, codes = problem.values.copy(order="F"), problem.rows.copy(), problem.codes.copy(order="F")
-            for c in used:
-                values[:, c] = evaluate(compiled.value_recipes[c], panel, evaluator)
-            for r in np.flatnonzero(moved.rows):
-                rows[r] = row_mask(compiled.row_recipes[r], panel, evaluator)
-            for c in np.flatnonzero(moved.codes):
-                codes[:, c] = evaluator.codes(compiled.code_recipes[c].bounds)
-            here = dataclasses.replace(problem, values=values, rows=rows, codes=codes)
-        fits = execute.run(here, part)
+    work = _Again(
+        problem, part, context.panel, assignment, context.plan.study.seed, moved,
+        context.compiled.value_recipes, context.compiled.row_recipes, context.compiled.code_recipes,
+    )
+    starts = range(0, context.draws + 1, DRAWS)
+    items = [(work, range(b, min(b + DRAWS, context.draws + 1))) for b in starts]
+    for (_, draws), block in zip(items, parallel(_again, items, context.jobs, context.backend), strict=True):
+        context.progress("permutation null, anew", draws.start, context.draws + 1)
+        table[:, places, draws.start : draws.stop] = block
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Again:
+    """What a worker needs to estimate members under permuted assignments."""
+
+    problem: Problem
+    members: Members
+    panel: Panel
+    assignment: Assignment
+    seed: int
+    moved: _Moved
+    value_recipes: tuple[Recipe, ...]
+    row_recipes: tuple[Recipe, ...]
+    code_recipes: tuple[Recipe, ...]
+
+
+def _again(item: tuple[_Again, range]) -> Floats:
+    """Estimate all members in some draws: (3, S, draws) of estimate, t and standard error."""
+    work, draws = item
+    out = np.full((3, len(work.members), len(draws)), np.nan)
+    for k, b in enumerate(draws):
+        fits = execute.run(work.problem if b == 0 else _permuted(work, b - 1), work.members)
         ok = fits.code == Code.OK
-        table[0, places, b] = np.where(ok, fits.estimate, np.nan)
-        table[1, places, b] = np.where(ok, fits.statistic[:, 0], np.nan)
-        table[2, places, b] = np.where(ok, fits.std_error[:, 0], np.nan)
+        for row, values in enumerate((fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0])):
+            out[row, :, k] = np.where(ok, values, np.nan)
+    return out
+
+
+def _permuted(work: _Again, draw: int) -> Problem:
+    """Evaluate what depends on the assignment again."""
+    panel = permute(work.panel, work.assignment, work.seed, draw)
+    evaluator = Evaluator(panel)
+    problem = work.problem
+    values, rows, codes = problem.values.copy(order="F"), problem.rows.copy(), problem.codes.copy(order="F")
+    for c in np.flatnonzero(work.moved.values):
+        values[:, c] = evaluate(work.value_recipes[c], panel, evaluator)
+    for r in np.flatnonzero(work.moved.rows):
+        rows[r] = row_mask(work.row_recipes[r], panel, evaluator)
+    for c in np.flatnonzero(work.moved.codes):
+        codes[:, c] = evaluator.codes(work.code_recipes[c].bounds)
+    return dataclasses.replace(problem, values=values, rows=rows, codes=codes)
 
 
 def _collected(
-    context: Context, members: Members, usable: Bools, table: Floats, batched: Bools, depends: Bools
+    context: Context, members: Members, usable: Bools, table: Floats, notes: tuple[str, ...]
 ) -> NullDraws:
     """Keep the specifications with a real statistic and the draws in which none of them failed."""
     kept = usable & np.isfinite(table[1, :, 0])
@@ -273,7 +328,9 @@ def _collected(
     whole = np.isfinite(table[1, places]).all(axis=0)
     whole[0] = False
     clusters = np.array([_clusters(context, members, s) for s in places.tolist()], np.int64).reshape(-1, 2)
-    notes = _notes(context, batched, depends, int(np.count_nonzero(usable & ~kept)))
+    failed = int(np.count_nonzero(usable & ~kept))
+    if failed:
+        notes = (*notes, f"{failed:,} specifications have no cluster-robust variance and are not in this test")
     return NullDraws(
         "permutation",
         members.index[places],
@@ -297,14 +354,15 @@ def _clusters(context: Context, members: Members, s: int) -> tuple[int, int]:
     return len(np.unique(context.cluster[rows])), len(np.unique(context.cluster[on]))
 
 
-def _notes(context: Context, batched: Bools, depends: Bools, failed: int) -> tuple[str, ...]:
+def _notes(context: Context, batched: Bools, depends: Bools, costly: Bools) -> tuple[str, ...]:
     counted = [
-        (int(np.count_nonzero(~batched)), "are not least squares"),
-        (int(np.count_nonzero(batched & ~depends)), "have a treatment that `assign` does not move"),
-        (int(np.count_nonzero(_matched(context) & batched)), "are on matched samples, which are not matched again"),
-        (failed, "have no cluster-robust variance"),
+        (~batched, "are not least squares"),
+        (batched & ~depends, "have a treatment that `assign` does not move"),
+        (_matched(context) & batched, "are on matched samples, which are not matched again"),
+        (costly, f"would have to be estimated {context.draws:,} times anew, rows and cohorts with them,"),
     ]
-    return tuple(f"{n:,} specifications {words} and are not in this test" for n, words in counted if n)
+    found = [(int(np.count_nonzero(which)), words) for which, words in counted]
+    return tuple(f"{n:,} specifications {words} and are not in this test" for n, words in found if n)
 
 
 INFERENCE = Null(
