@@ -17,7 +17,7 @@ from specdid.engine.one_by_one import Work
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.tasks import controls_of, make_task
 from specdid.estimators._base import Failure
-from specdid.estimators._pyfixest import effect_names, nested_slopes_factor
+from specdid.estimators._pyfixest import effect_names, uncounted_slopes
 
 ILL_CONDITIONED = 1e4
 LARGE = 1e4
@@ -120,7 +120,7 @@ def _as_is(work: Work, s: int, frame: Any, fit: Any) -> Again:
     errors = []
     for v in range(len(work.problem.vcovs)):
         variance = _vcov(work, fit, v)
-        factor = 1.0 if variance is None else _slopes_factor(work, s, frame, fit, v)
+        factor = 1.0 if variance is None else _slopes_factor(work, s, frame, fit)
         errors.append(float("nan") if variance is None else float(np.sqrt(variance[d, d] * factor)))
     return Again(float(fit._beta_hat[d]), tuple(errors))
 
@@ -135,11 +135,12 @@ def _vcov(work: Work, fit: Any, v: int) -> Any:
     return fit._vcov
 
 
-def _slopes_factor(work: Work, s: int, frame: Any, fit: Any, v: int) -> float:
+def _slopes_factor(work: Work, s: int, frame: Any, fit: Any) -> float:
     """Correct for slopes, which pyfixest knows only as columns."""
     problem, at = work.problem, frame.index.to_numpy()[fit._data.index.to_numpy()]
     levels = tuple(problem.codes[at, code] for code, _ in problem.effects[work.members.effects[s]].slopes)
-    return nested_slopes_factor(fit, levels, tuple(problem.codes[at, c] for c in problem.vcovs[v].clusters))
+    left = fit._N - fit._df_k
+    return float(left / (left - uncounted_slopes(fit, levels)))
 
 
 def _by_qr(work: Work, s: int, frame: Any, regressors: list[str]) -> Again:
@@ -163,7 +164,7 @@ def _by_qr(work: Work, s: int, frame: Any, regressors: list[str]) -> Again:
             errors.append(float("nan"))
             continue
         variance = _sandwich(fit, work.problem.vcovs[v].kind, direction, residual)
-        variance *= _slopes_factor(work, s, frame, fit, v)
+        variance *= _slopes_factor(work, s, frame, fit)
         errors.append(float(np.sqrt(variance)) * ratio if variance > 0 else float("nan"))
     return Again(float(direction @ outcome) * ratio, tuple(errors))
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.ssc import is_nested
 from specdid.estimators._base import Estimate, Failure, Floats, Ints, Task
 
 Bools = NDArray[np.bool_]
@@ -241,20 +240,16 @@ def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False
     )
 
 
-def nested_slopes_factor(fit: Any, levels: tuple[Ints, ...], clusters: tuple[Ints, ...]) -> float:
-    """Correct pyfixest's variance for slopes, which it counts even where their effect is nested.
+def uncounted_slopes(fit: Any, levels: tuple[Ints, ...]) -> int:
+    """Count the slopes that pyfixest dropped as collinear; as in fixest each one is a parameter.
 
     Parameters
     ----------
     fit : with the columns of slope j named s{j}_{level}
     levels : (n,) int64 for each slope
-    clusters : (n,) int64 for each cluster variable; none: 1
     """
-    nested = 0
-    for j, codes in enumerate(levels):
-        if clusters and is_nested(codes, clusters):
-            nested += sum(name.startswith(f"s{j}_") for name in fit._coefnames)
-    return float((fit._N - fit._df_k) / (fit._N - fit._df_k + nested))
+    kept = [name for name in fit._coefnames if name.startswith("s")]
+    return sum(len(np.unique(codes)) for codes in levels) - len(kept)
 
 
 def _error(
@@ -269,13 +264,13 @@ def _error(
             return nan, nan, clusters, "few_clusters"
         argument = {"CRV1": " + ".join(columns)}  # type: ignore[assignment]
     fit.vcov(argument)
-    if not normal and fit._df_t <= 0:
-        return nan, nan, clusters, "no_df"
     kept = np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]
-    levels = tuple(codes[kept] for codes, _ in task.slopes)
-    factor = nested_slopes_factor(fit, levels, tuple(codes[kept] for codes in task.clusters[v]))
-    variance = float(combination @ fit._vcov @ combination) * factor
-    df = float("inf") if normal else float(fit._df_t)
+    uncounted = uncounted_slopes(fit, tuple(codes[kept] for codes, _ in task.slopes))
+    left = fit._N - fit._df_k - uncounted
+    if left <= 0:
+        return nan, nan, clusters, "no_df"
+    variance = float(combination @ fit._vcov @ combination) * (left + uncounted) / left
+    df = float("inf") if normal else float(clusters - 1 if clusters > 0 else left)
     if not variance > 0:
         return nan, df, clusters, "not_positive"
     return float(np.sqrt(variance)), df, clusters, ""

@@ -1,0 +1,195 @@
+"""The audit: it agrees where the engine is right, says so loudly where it is not, on rows of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_problems import work_of
+from specdid._audit import audit_results, start_reference, worker
+from specdid._audit.compare import draw, smallest
+from specdid._audit.reference import _least_squares
+from specdid._records import Status
+from specdid.engine.execute import run
+from specdid.engine.one_by_one import fit_one_by_one
+
+VCOVS = ("city_id", "province", "city_id + year", "hetero", "iid")
+FE = ("city_id", "year")
+
+
+@pytest.fixture(scope="module")
+def panel() -> pd.DataFrame:
+    frame = pd.read_csv(Path(__file__).parent / "reference" / "panel.csv").astype(float)
+    rng = np.random.default_rng(2)
+    frame["cohort"] = frame.batch.where(frame.batch > 0)
+    frame["near"] = frame.pgdp + 1e-5 * rng.normal(size=len(frame))
+    frame["tiny"], frame["huge"] = frame.ind2 * 1e-7, frame.ind2 * 1e9
+    frame["pgdp"] = frame.pgdp.where(frame.city_id != 7, np.inf)
+    frame["province_year"] = frame.province * 10_000 + frame.year
+    return frame
+
+
+def least_squares(panel):
+    specs = [
+        ("ln_so2", "dudt", controls, effects, weights, "feols")
+        for controls in ((), ("pgdp", "ln_open"), ("pgdp", "near"), ("huge", "ln_pat"))
+        for effects in (
+            (),
+            ("city_id",),
+            FE,
+            ("city_id", "province_year"),
+            ("city_id[year]", "province_year"),
+        )
+        for weights in (None, "pop")
+    ]
+    layout = work_of(panel, specs, vcovs=VCOVS, cohort="cohort")
+    return layout, [run(layout.problem, layout.members)]
+
+
+def sun_abraham(panel):
+    specs = [
+        ("ln_so2", "dudt", controls, FE, weights, "sunab")
+        for controls in ((), ("ind2",))
+        for weights in (None, "pop")
+    ]
+    layout = work_of(panel, specs, vcovs=VCOVS, cohort="cohort")
+    return layout, [run(layout.problem, layout.members)]
+
+
+def others(panel):
+    specs = [("ln_so2", "dudt", (), FE, None, "lpdid"), ("ln_so2", "dudt", ("ind2",), FE, "pop", "did2s"),
+             ("so2", "dudt", ("ind2",), FE, "pop", "fepois")]  # fmt: skip
+    layout = work_of(panel, specs, vcovs=VCOVS, cohort="cohort", options={"lpdid": {"post_window": 2}})
+    return layout, list(fit_one_by_one(layout))
+
+
+def results_of(blocks):
+    """The part of Results that the audit reads."""
+    estimate = np.concatenate([b.estimate for b in blocks])
+    return SimpleNamespace(
+        status=np.where(np.concatenate([b.code for b in blocks]) == 0, Status.OK, Status.FAILED),
+        estimate=estimate,
+        numbers={"std_error": np.concatenate([b.std_error for b in blocks])},
+        planned=SimpleNamespace(ids=np.arange(len(estimate), dtype=np.uint64) + 0xABC),
+    )
+
+
+def audit(layout, results, size=None, seed=1):
+    estimators = [SimpleNamespace(method=m.name, options=m.options) for m in layout.methods]
+    return audit_results(layout, estimators, results, size, seed)
+
+
+@pytest.mark.parametrize("made", [least_squares, sun_abraham, others])
+def test_agreement(panel, made):
+    """Weights, two-way clusters, slopes, infinite values, and designs that pyfixest solves inaccurately."""
+    layout, blocks = made(panel)
+    found = audit(layout, results_of(blocks))
+    assert found.checked == found.eligible == len(layout.members)
+    assert found.disagreeing == ()
+    assert 0 <= found.estimate_gap < 1e-8
+    assert 0 <= found.se_gap < 1e-8
+
+
+@pytest.mark.parametrize("part", ["estimate", "std_error"])
+def test_a_wrong_number_is_found(panel, part):
+    layout, blocks = sun_abraham(panel)
+    results = results_of(blocks)
+    wrong = results.estimate if part == "estimate" else results.numbers["std_error"]
+    wrong[2] += 1e-5 * results.numbers["std_error"][2, 0]
+    found = audit(layout, results)
+    assert found.disagreeing == (f"{0xABC + 2:016x}",)
+    assert (found.estimate_gap if part == "estimate" else found.se_gap) > 1e-6
+
+
+def test_what_the_reference_cannot_estimate_does_not_pass(panel):
+    layout, blocks = sun_abraham(panel)
+    results = results_of(blocks)
+    nobody = replace(layout, problem=replace(layout.problem, rows=np.zeros_like(layout.problem.rows)))
+    found = audit(nobody, results)
+    assert len(found.disagreeing) == len(layout.members)
+    assert found.estimate_gap == float("inf")
+
+
+def test_an_ill_conditioned_design_is_solved_by_qr(panel):
+    """Against numpy's QR on dummies, at a condition number where normal equations keep few digits."""
+    small = panel[(panel.city_id <= 40) & np.isfinite(panel.pgdp)].dropna(subset=["ln_so2", "near"])
+    layout = work_of(
+        small, [("ln_so2", "dudt", ("pgdp", "near"), FE, None, "feols")], vcovs=("hetero", "iid")
+    )
+    again = _least_squares(layout, 0)
+    dummies = [pd.get_dummies(small[c]).to_numpy(float) for c in FE]
+    difference = (small.near - small.pgdp).to_numpy()  # the same span, well conditioned
+    design = np.column_stack([small.dudt, small.pgdp, difference * 1e5, dummies[0], dummies[1][:, 1:]])
+    basis, triangle = np.linalg.qr(design)
+    beta = np.linalg.solve(triangle, basis.T @ small.ln_so2)
+    residual = small.ln_so2 - design @ beta
+    row = np.linalg.solve(triangle, basis.T)[0]
+    left = len(small) - design.shape[1]
+    assert again.estimate == pytest.approx(beta[0], rel=1e-9)
+    hetero = np.sqrt(np.sum((row * residual) ** 2) * len(small) / left)
+    iid = np.sqrt(np.sum(row**2) * np.sum(residual**2) / left)
+    assert again.std_error == pytest.approx((hetero, iid), rel=1e-8)
+
+
+def test_the_sample_is_seeded_and_in_plan_order():
+    ok = np.arange(0, 4000, 2)
+    assert (draw(ok, 25, 1) == draw(ok, 25, 1)).all()
+    assert (draw(ok, 25, 1) != draw(ok, 25, 2)).any()
+    assert len(np.unique(draw(ok, 25, 1))) == 25
+    assert (np.diff(draw(ok, 25, 1)) > 0).all()
+    assert set(draw(ok, 25, 1)) <= set(ok)
+    assert (draw(ok, None, 1) == ok).all()
+    assert (draw(ok, 9999, 1) == ok).all()
+
+
+def test_only_ok_specifications_are_audited(panel):
+    layout, blocks = sun_abraham(panel)
+    results = results_of(blocks)
+    results.status[1] = Status.FAILED
+    results.estimate[1] = np.nan
+    found = audit(layout, results)
+    assert (found.checked, found.eligible, found.disagreeing) == (3, 3, ())
+
+
+def test_nothing_to_audit(panel):
+    layout, blocks = sun_abraham(panel)
+    results = results_of(blocks)
+    results.status[:] = Status.FAILED
+    found = audit(layout, results)
+    assert (found.checked, found.eligible, found.estimate_gap, found.disagreeing) == (0, 0, 0.0, ())
+
+
+def test_the_references_process_answers_as_this_one_does(panel):
+    layout, _ = sun_abraham(panel)
+    start_reference()
+    process = worker._started[0]
+    start_reference()
+    assert worker._started == [process]
+    theirs = worker.ask(smallest(layout, np.array([1, 3])))
+    assert process.poll() is not None  # it ends with its answer
+    assert worker._started == []
+    here = worker.estimate_all_again(layout)
+    assert repr(theirs) == repr([here[1], here[3]])
+
+
+def test_a_dead_process_is_replaced_by_this_one(panel):
+    layout, _ = sun_abraham(panel)
+    start_reference()
+    worker._started[0].kill()
+    worker._started[0].wait()
+    assert len(worker.ask(smallest(layout, np.array([0])))) == 1
+
+
+def test_where_no_process_can_be_started_the_audit_runs_here(panel, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("no processes here")
+
+    layout, blocks = sun_abraham(panel)
+    monkeypatch.setattr(worker.subprocess, "Popen", refuse)
+    start_reference()
+    assert worker._started == []
+    assert audit(layout, results_of(blocks), size=1).disagreeing == ()
