@@ -58,9 +58,10 @@ def draw(rows: list[list[object]]) -> None:
         for series, style in ((what, "o-"), (f"{what}, listwise", "s--")):
             mine = [r for r in rows if r[0] == series]
             for row, value in ((0, 3), (1, 5)):
-                axes[row, column].loglog(
-                    [r[place] for r in mine], [r[value] for r in mine], style, label=series, color="0.2"
-                )
+                x, y = [r[place] for r in mine], [r[value] for r in mine]
+                axes[row, column].plot(x, y, style, label=series, color="0.2")
+        axes[0, column].set(xscale="log", yscale="log")
+        axes[1, column].set_ylim(bottom=0)
         axes[1, column].set_xlabel(what)
     axes[0, 0].set_ylabel("seconds, engine")
     axes[1, 0].set_ylabel("peak memory, MB")
