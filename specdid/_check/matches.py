@@ -73,6 +73,9 @@ def _on(data: Data, match: Match) -> tuple[Node, ...] | None:
     """Give the variables matched on, None where `on` cannot be followed; interactions are left out."""
     try:
         found = [terms(n).terms for n in expand(match.on.tree, data.macros, data.names, 1.0)]
+        for term in (t for each in found for t in each):
+            for factor in term.factors:
+                bind(factor, data.scope)
     except LanguageError:
         return None
     if len(found) != 1:

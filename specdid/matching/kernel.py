@@ -9,6 +9,9 @@ from specdid.matching._base import Candidates, Floats, Matched, Matching, Unmatc
 from specdid.matching._score import propensity_score, supported
 from specdid.matching._spread import spread
 
+NOTHING = 1e-12
+"""Weights up to this are rounding errors at the very end of the bandwidth."""
+
 
 def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatched:
     """Weight controls by 1 - u², u their distance in bandwidths (Heckman, Ichimura and Todd 1997)."""
@@ -17,7 +20,8 @@ def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatche
         return score
 
     def epanechnikov(difference: Floats) -> Floats:
-        return np.maximum(1.0 - (difference / settings.bandwidth) ** 2, 0.0)
+        weight = 1.0 - (difference / settings.bandwidth) ** 2
+        return np.where(weight > NOTHING, weight, 0.0)
 
     allowed = supported(candidates.treated, score, settings)
     return spread(candidates, score, allowed, epanechnikov, "the bandwidth")
