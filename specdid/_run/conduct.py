@@ -143,7 +143,7 @@ def _curve(
         sections=sections(tests),
         findings=tests,
         audit=audit,
-        warnings=(*(f.message for f in prepared.warnings.warnings), *notes),
+        warnings=(*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes),
         one_by_one=int(np.count_nonzero(~compiled.batched)),
     )
 

@@ -69,22 +69,9 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
     time = _time(columns, panel)
     for s, content in enumerate(contents):
         table.fill(columns, content, np.flatnonzero(plan.setting[index] == s), time)
-    start, controls = table.controls()
     extra = _common(plan, index, columns, table) if plan.study.missing == "common" else table.blank()
     base = contents[0]
-    members = Members(
-        index,
-        table.outcome,
-        table.treatment,
-        start,
-        controls,
-        table.rows,
-        table.effects,
-        table.weights,
-        extra,
-        table.sunab,
-        tuple(table.aggregates),
-    )
+    members = table.members(index, extra)
     batched = np.array([_shelf.load("estimators", e.method).batched for e in plan.grid.estimators])
     vcovs = _vcovs(plan, columns, base)
     problem = _problem(plan, panel, columns, base, vcovs)
@@ -228,6 +215,24 @@ class _Members:
         owner = np.concatenate([o for o, _ in self.blocks])
         values = np.concatenate([v for _, v in self.blocks])
         return start, values[np.argsort(owner, kind="stable")]
+
+
+    def members(self, index: Ints, extra: Ints) -> Members:
+        """Give what is filled, for the specifications at ``index`` of the plan."""
+        start, controls = self.controls()
+        return Members(
+            index,
+            self.outcome,
+            self.treatment,
+            start,
+            controls,
+            self.rows,
+            self.effects,
+            self.weights,
+            extra,
+            self.sunab,
+            tuple(self.aggregates),
+        )
 
 
 def _sunab(cohort: int, time: int, options: Mapping[str, object]) -> Sunab:

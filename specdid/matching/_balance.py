@@ -80,15 +80,14 @@ def balance(
         bias = 100.0 * (means[0] - means[1]) / np.sqrt(squared)
         reduction = 100.0 * (1.0 - np.abs(bias[1]) / np.abs(bias[0]))
         ratio = spreads[0] / spreads[1]
-    tests = [_t_test(columns, treated, w) for w in stages]
+    t, p = np.array([_t_test(columns, treated, w) for w in stages]).swapaxes(0, 1)
+    n_treated, n_control, n_eff = _sizes(treated, stages)
+    return Balance(*means, bias, reduction, ratio, t, p, n_treated, n_control, n_eff)
+
+
+def _sizes(treated: Bools, stages: tuple[Floats, ...]) -> tuple[Ints, Ints, Floats]:
     controls = [w[~treated] for w in stages]
-    return Balance(
-        *means,
-        bias,
-        reduction,
-        ratio,
-        np.array([t for t, _ in tests]),
-        np.array([p for _, p in tests]),
+    return (
         np.array([np.count_nonzero(w[treated]) for w in stages], np.int64),
         np.array([np.count_nonzero(w) for w in controls], np.int64),
         np.array([w.sum() ** 2 / (w**2).sum() if w.any() else 0.0 for w in controls]),

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import specdid
 from specdid import SpecError
 from specdid._plan import Status
 from specdid._run.prepare import prepare
@@ -269,3 +270,10 @@ def test_one_treatment_without_overlap_is_a_warning(data):
     (warning,) = found.warnings
     assert warning.code == "no_overlap"
     assert "(treatment `high`)" in warning.message
+
+
+def test_the_curve_carries_the_warnings(data):
+    study = spec({"treated": "pilot", "at": "year == 2011", "caliper": 1e-9})
+    curve = specdid.run(study, data, jobs=1, audit=0)
+    assert any(message.startswith("the sample `m`: nothing is matched") for message in curve.warnings)
+    assert curve.table["code"].tolist() == ["no_rows"]
