@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from specdid import language
 from specdid._decode.formula import FormulaDimensions, split_formula
 from specdid._decode.items import Item
 from specdid._decode.options import Options, Row
@@ -24,6 +23,7 @@ from specdid._study import (
     TreatmentOption,
     VcovOption,
 )
+from specdid.language.tree import Constant, Name, Node, Number, joined
 
 Option = TypeVar("Option")
 Keys = tuple[str | None, str | None]
@@ -68,10 +68,10 @@ class DimensionReader:
         return Dimensions(
             self._outcome(scale),
             self._treatment(treatment, cohort),
-            self._formulas("controls", "1"),
+            self._formulas("controls", Number(1.0)),
             self._formulas("fixed_effects", self._both_keys()),
             self._sample(),
-            self._formulas("weights", "1", "unweighted"),
+            self._formulas("weights", Number(1.0), "unweighted"),
             self._estimator(),
         )
 
@@ -112,7 +112,7 @@ class DimensionReader:
             self.study.missing("treatment", "no treatment is declared", help_)
         return written or ()
 
-    def _formulas(self, name: str, default: str, label: str | None = None) -> tuple[FormulaOption, ...]:
+    def _formulas(self, name: str, default: Node, label: str | None = None) -> tuple[FormulaOption, ...]:
         role = ROLES[name]
         written = self._written(name, lambda row: self.options.formula(row, role))
         in_formula: Expression | None = getattr(self.formula, name, None)
@@ -132,18 +132,18 @@ class DimensionReader:
     def _contradiction(self, item: Item, message: str) -> None:
         self.log.add(item.key, "contradiction", message, "keep one of them")
 
-    def _both_keys(self) -> str:
+    def _both_keys(self) -> Node:
         unit, time = self.keys
         if unit is None or time is None:
-            return "0"
-        return f"{language.write_name(unit)} + {language.write_name(time)}"
+            return Number(0.0)
+        return joined([Name(unit), Name(time)])
 
     def _sample(self) -> tuple[SampleOption, ...]:
         written = self._written("sample", self.options.sample)
         if written:
             return written
         origin = Origin(("sample",))
-        return (SampleOption("all", fixed("TRUE", origin), None, Meta(), origin),)
+        return (SampleOption("all", fixed(Constant(True), origin), None, Meta(), origin),)
 
     def _estimator(self) -> tuple[EstimatorOption, ...]:
         written = self._written("estimator", self.options.estimator)
@@ -164,5 +164,5 @@ class DimensionReader:
         unit, origin = self.keys[0], Origin(("vcov",))
         if unit is None:
             return (VcovOption(None, "hetero", (), "hetero", origin),)
-        name = language.write_name(unit)
-        return (VcovOption(None, "cluster", (fixed(name, origin),), f"~{name}", origin),)
+        cluster = fixed(Name(unit), origin)
+        return (VcovOption(None, "cluster", (cluster,), f"~{cluster.text}", origin),)

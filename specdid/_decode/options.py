@@ -21,6 +21,7 @@ from specdid._study import (
     TreatmentOption,
 )
 from specdid.language.check import Role
+from specdid.language.tree import Constant
 
 Option = TypeVar("Option")
 
@@ -135,7 +136,8 @@ class Options:
     def sample(self, row: Row) -> SampleOption | None:
         """Read a sample, matched or not; a match alone takes all rows."""
         matched = row.table.get("match")
-        where = self._content(row, "where", "condition", fixed("TRUE", row.item.key) if matched else None)
+        everything = fixed(Constant(True), row.item.key) if matched else None
+        where = self._content(row, "where", "condition", everything)
         match = read_match(matched, self.matchers, self.log)
         meta = read_meta(row.table)
         row.table.close()

@@ -13,7 +13,7 @@ from specdid._decode.items import Item
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
 from specdid._decode.settings import read_figure, read_inference, read_run
-from specdid._decode.table import Log, Table, as_table
+from specdid._decode.table import MOST_UNKNOWN, Log, Table, as_table
 from specdid._decode.variants import read_definitions, read_labels, read_variants
 from specdid._decode.words import DIMENSIONS, STEPS
 from specdid._diagnostics import Document, Origin, did_you_mean
@@ -119,16 +119,16 @@ def _hopeless(found: Study, study: Table) -> bool:
 def _close_file(top: Table) -> bool:
     """Report the tables nobody knows; say whether keys of [study] stand before any table."""
     misplaced = False
-    for key, item in top.rows.items():
-        if key not in top.known:
-            tables = f"tables: {', '.join(dict.fromkeys(top.known))}"
-            near = did_you_mean(key, top.known) or did_you_mean(key, STUDY_KEYS)
-            if isinstance(item.value, dict | tuple):
-                top.log.add(item.key, "unknown_key", f"unknown table [{key}]", near or tables)
-            else:
-                help_ = "write it below [study]" if key in STUDY_KEYS else near or tables
-                top.log.add(item.key, "unknown_key", f"`{key}` stands outside any table", help_)
-                misplaced = misplaced or key in STUDY_KEYS
+    tables = f"tables: {', '.join(dict.fromkeys(top.known))}"
+    for key in [key for key in top.rows if key not in top.known][:MOST_UNKNOWN]:
+        item = top.rows[key]
+        near = did_you_mean(key, top.known) or did_you_mean(key, STUDY_KEYS)
+        if isinstance(item.value, dict | tuple):
+            top.log.add(item.key, "unknown_key", f"unknown table [{key}]", near or tables)
+        else:
+            help_ = "write it below [study]" if key in STUDY_KEYS else near or tables
+            top.log.add(item.key, "unknown_key", f"`{key}` stands outside any table", help_)
+            misplaced = misplaced or key in STUDY_KEYS
     return misplaced
 
 

@@ -19,6 +19,7 @@ N = TypeVar("N", int, float)
 NOTHING = {"terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "value": '"1"'}
 """Role -> how "nothing" is written."""
 
+MOST_UNKNOWN = 50
 LONGEST_LABEL = 200
 
 
@@ -216,19 +217,19 @@ class Table:
         self.log.add(self.item.key, f"missing_{key}", message, help)
 
     def close(self) -> None:
-        """Report the keys nobody asked for."""
-        for key, item in self.rows.items():
-            if key not in self.known:
-                allowed = f"{self.title} takes {', '.join(dict.fromkeys(self.known))}"
-                near = did_you_mean(key, self.known)
-                notes = (allowed,) if near else ()
-                message = f"unknown key `{key}` in {self.title}"
-                self.log.add(item.key, "unknown_key", message, near or allowed, notes=notes)
+        """Report the keys nobody asked for, of very many the first."""
+        unknown = [key for key in self.rows if key not in self.known]
+        for key in unknown[:MOST_UNKNOWN]:
+            allowed = f"{self.title} takes {', '.join(dict.fromkeys(self.known))}"
+            near = did_you_mean(key, self.known)
+            notes = (allowed,) if near else ()
+            message = f"unknown key `{key}` in {self.title}"
+            self.log.add(self.rows[key].key, "unknown_key", message, near or allowed, notes=notes)
 
 
-def fixed(text: str, origin: Origin) -> Expression:
+def fixed(tree: Node, origin: Origin) -> Expression:
     """Give the expression of a default; its origin is that of what it is a default for."""
-    return Expression(text, language.parse(text), origin)
+    return Expression(language.write(tree), tree, origin)
 
 
 def part_of(text: str, node: Node, origin: Origin) -> Expression:

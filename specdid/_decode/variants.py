@@ -13,12 +13,12 @@ from specdid._diagnostics import Origin, closest
 from specdid._study import Expression, Variant, VariantOption, VcovOption
 from specdid.language import LanguageError
 from specdid.language.check import Role
-from specdid.language.tree import Name, Unary, chain
+from specdid.language.tree import Constant, Name, Node, Number, Unary, chain
 
 VCOV_HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
 ROBUST = ("robust", "heteroskedastic", "white", "hc0", "hc1", "hc2", "hc3", "r")
 """What other software calls "hetero"."""
-NOTHING_KNOWN = {"value": "NA", "terms": "1"}
+NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
 
 
 def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import tomli
@@ -58,12 +59,14 @@ def _refusal(text: str) -> dict[str, object] | tuple[int, str]:
 
 def _statement_at(found: Scan, text: str, at: int) -> int | None:
     """Give the statement to blame for what tomli met at ``at``: one that was left open, or the last."""
-    left = [
-        position for position, statement in enumerate(found.statements)
-        if statement.start <= at and text[statement.start] != " "
-    ]
-    broken = (position for position in left if found.statements[position].broken)
-    return next(broken, left[-1] if left else None)
+    statements = found.statements
+    last = bisect_right(statements, at, key=lambda statement: statement.start) - 1
+    for position in found.broken:
+        if position <= last and text[statements[position].start] != " ":
+            return position
+    while last >= 0 and text[statements[last].start] == " ":
+        last -= 1
+    return last if last >= 0 else None
 
 
 def _without(text: str, statements: list[Statement], position: int) -> str:

@@ -18,6 +18,9 @@ Range = tuple[int, int]
 MAX_DEPTH = 40
 """Arrays and tables within each other; a spec file needs four."""
 
+MOST_BROKEN = 100
+"""Statements that are not TOML, after which nobody reads on."""
+
 LONGEST_NUMBER = 200
 """Characters; Python refuses to read numbers of some thousand digits."""
 
@@ -63,16 +66,17 @@ class Statement:
 
 @dataclass(slots=True)
 class Scan:
-    """Every key path's spot, and the statements in file order."""
+    """Every key path's spot, the statements in file order, and which of them are broken."""
 
     spots: dict[KeyPath, Spot] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
 
 
 def scan(document: str) -> Scan:
     """Find the places of all keys and values of ``document``, whose lines end with LF."""
     scanner = _Scanner(document)
-    while scanner.next_statement():
+    while scanner.next_statement() and len(scanner.found.broken) < MOST_BROKEN:
         pass
     return scanner.found
 
@@ -100,7 +104,8 @@ class _Scanner:
             path = self._header() if header else self._pair(self.table)
             self._end_of_line()
         except Broken as problem:
-            broken = problem
+            broken = problem.with_traceback(None)
+            self.found.broken.append(len(self.found.statements))
             self.at = self._resume(start, problem)
         statement = Statement(start, self.at, header, path, broken, tuple(self.repeats))
         self.found.statements.append(statement)
@@ -250,9 +255,11 @@ class _Scanner:
 
     def _looking_at_line(self, pattern: re.Pattern[str]) -> bool:
         """Say whether a line starts here, and begins with ``pattern``."""
-        line_start = self.document.rfind("\n", 0, self.at) + 1
-        fresh = not self.document[line_start : self.at].strip()
-        return fresh and pattern.match(self.document, line_start) is not None
+        before = self.at
+        while before > 0 and self.document[before - 1] in " \t":
+            before -= 1
+        fresh = before == 0 or self.document[before - 1] == "\n"
+        return fresh and pattern.match(self.document, before) is not None
 
     def _left_open(self, closing: str) -> bool:
         """Say whether the line that starts here belongs to no open list or inline table."""
