@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from specdid._plan import build_plan
 from specdid._plan.records import Status
 from specdid._study import TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms
-from specdid.panel import EvaluationError, StepError, cell_text, number_text
+from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, number_text
 from specdid.panel.columns import Floats, Ints
 
 
@@ -39,52 +39,41 @@ def _choices(data: Data, option: TreatmentOption) -> list[Term]:
 
 
 def _values(data: Data, option: TreatmentOption, term: Term) -> tuple[Floats | None, list[Fault]]:
-    origin, span = option.term.origin, option.term.tree.span
+    """Give the numbers of a treatment term, None where there are none to go on with, and its faults."""
     try:
-        bound = tuple(bind(factor, data.scope) for factor in term.factors)
-        texts = [c for c in map(data.evaluator.column, bound[:1]) if c.is_text] if len(bound) == 1 else []
-        columns = data.evaluator.term(bound)
+        columns = data.evaluator.term(tuple(bind(factor, data.scope) for factor in term.factors))
     except (LanguageError, EvaluationError):
         return None, []
-    if texts:
-        message = f"the treatment `{term.text}` is text"
-        levels = ", ".join(f"“{level}”" for level in texts[0].levels[:4])
-        return None, [
-            fault_at(
-                origin,
-                span,
-                "treatment_text",
-                message,
-                f'its values are {levels}; write a condition: {term.text} == "{texts[0].levels[0]}"'
-                if levels
-                else None,
-            )
-        ]
+    refused = _text(data, term) or _no_number(term, columns)
+    if refused is None:
+        return columns[0].numbers, []
+    code, message, advice = refused
+    return None, [fault_at(option.term.origin, option.term.tree.span, code, message, advice)]
+
+
+Refusal = tuple[str, str, str | None]
+
+
+def _text(data: Data, term: Term) -> Refusal | None:
+    column = data.column(term.factors[0]) if len(term.factors) == 1 else None
+    if column is None or not column.is_text or not column.levels:
+        return None
+    levels = ", ".join(f"“{level}”" for level in column.levels[:4])
+    advice = f'its values are {levels}; write a condition: {term.text} == "{column.levels[0]}"'
+    return "treatment_text", f"the treatment `{term.text}` is text", advice
+
+
+def _no_number(term: Term, columns: Sequence[CodedColumn]) -> Refusal | None:
     if len(columns) != 1:
         message = f"the treatment `{term.text}` is {len(columns)} variables; it must be one"
-        return None, [
-            fault_at(
-                origin,
-                span,
-                "treatment_terms",
-                message,
-                "name one of them as the treatment and put the others in `with`",
-            )
-        ]
-    values = columns[0].numbers
-    known = values[~np.isnan(values)]
+        return "treatment_terms", message, "name one of them as the treatment and put the others in `with`"
+    known = columns[0].numbers[~np.isnan(columns[0].numbers)]
     if not known.size:
-        return None, [
-            fault_at(
-                origin, span, "treatment_missing", f"the treatment `{term.text}` is missing in every row"
-            )
-        ]
+        return "treatment_missing", f"the treatment `{term.text}` is missing in every row", None
     if known.min() == known.max():
         message = f"the treatment `{term.text}` is {number_text(float(known[0]))} in every row"
-        return values, [
-            fault_at(origin, span, "treatment_constant", message, "a treatment must differ between rows")
-        ]
-    return values, []
+        return "treatment_constant", message, "a treatment must differ between rows"
+    return None
 
 
 def _cohort(data: Data, option: TreatmentOption, columns: list[tuple[Term, Floats]]) -> Iterator[Fault]:

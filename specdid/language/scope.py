@@ -80,7 +80,8 @@ class Scope:
             message = f"derived columns build on each other more than {MAX_WRITTEN_DEPTH} deep"
             raise LanguageError(Problem("too_deep", message, node.span))
         definition = Definition(node, self.names, digest, size)
-        return Scope(self.columns, {**self.names, name: digest}, {**self.definitions, digest: definition})
+        # of equal contents the first stays: a later alias of it would lead to itself
+        return Scope(self.columns, {**self.names, name: digest}, {digest: definition, **self.definitions})
 
     def definition(self, name: str) -> Bound | None:
         """Return what the derived column ``name`` stands for; None for a data column."""

@@ -61,7 +61,7 @@ def _factor(evaluation: Evaluation, node: Node, alone: bool) -> list[CodedColumn
         if node.function in ("l", "f", "d"):
             return _lags(evaluation, node)
     column = evaluation.evaluator.column(evaluation.bind(node))
-    if column.is_text:
+    if column.is_text and not column.odd:  # odd cells spoil a number: dummies of it are never meant
         return _dummies(evaluation, node, write(node), drop_first=alone)
     return [CodedColumn(write(node), numeric(column, node), column.log0)]
 

@@ -74,6 +74,7 @@ class Evaluator:
             top, complete = stack.pop()
             if complete:
                 ordered[top.digest] = top
+            if complete or top.digest in ordered:
                 continue
             stack.append((top, True))
             for name in referenced(top.node):
@@ -93,7 +94,6 @@ class Evaluator:
         ------
         EvaluationError
         """
-        definition = _without_aliases(definition)
         try:
             if definition.digest in self._failed:
                 raise self._failed[definition.digest]
@@ -161,18 +161,6 @@ class Evaluator:
                 found = code_term(self, factors)
             self._terms[key] = found
         return found
-
-
-def _without_aliases(definition: Bound) -> Bound:
-    """Follow definitions that are only another name, which have the same digest."""
-    while True:
-        node = definition.node
-        while isinstance(node, Call) and node.function == "I" and node.arguments[0].value is not None:
-            node = node.arguments[0].value
-        inner = definition.scope.definition(node.name) if isinstance(node, Name) else None
-        if inner is None:
-            return definition
-        definition = inner
 
 
 class Evaluation:

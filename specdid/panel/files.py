@@ -105,13 +105,9 @@ def _attempt(read: Callable[[], Any]) -> Any:
         return read()
     except (ReadError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except BaseException as error:  # a Rust panic is no Exception
-        words = str(error).strip("'\" \n").splitlines()
-        raise ReadError(
-            "not_readable",
-            f"the file is damaged or cut short: {words[0] if words else error!r}",
-            help="copy or export it again",
-        ) from None
+    except BaseException:  # a Rust panic is no Exception
+        advice = "copy or export it again"
+        raise ReadError("not_readable", "the file is damaged or cut short", advice) from None
 
 
 def convert(frame: pl.DataFrame) -> _Read:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -67,11 +66,12 @@ def data_name(study: Study) -> str:
     """Name the data file as the spec does, relative to the spec file."""
     assert study.data is not None
     base = Path(study.document.name).parent if study.document else Path()
-    try:
-        relative = os.path.relpath(study.data, base)
-    except ValueError:
-        return str(study.data)
-    return relative if relative.count("..") < 3 else str(study.data)
+    place = study.data_origin.place() if study.data_origin else None
+    if place is not None:
+        written = place.line_text[place.column - 1 : place.column - 1 + place.length]
+        if base / written == study.data:
+            return written
+    return str(study.data.relative_to(base)) if study.data.is_relative_to(base) else str(study.data)
 
 
 def _warning(origin: Origin, name: str, remark: Remark) -> Fault:
@@ -189,6 +189,8 @@ def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tupl
     except StepError as error:
         shown = ", ".join(number_text(float(v)) for v in error.examples)
         advice = 'give the `step` of time in [study]: "month" reads 201212, "0.25" reads 2012.25'
+        if study.step is not None:
+            advice = f"correct these values, or the `step`, which is {study.step} now"
         return None, (
             _time_fault(study, "time_step", f"`{study.time}` holds {shown}, which {error}", advice),
         )

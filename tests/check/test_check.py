@@ -106,7 +106,7 @@ ERRORS = {
     "column in macro": ({"macros": 'm = "x + zz"'}, "no_column", "no column `zz`", "zz", "`z`"),
     "column in vcov": ({"vcov": '"c" = "~id + stat"'}, "no_column", "no column `stat`", "stat", "`state`"),
     "column in match": (
-        {"sample": '"m" = { match = { on = "x + xx", at = "year == 2010", method = "nearest" } }'},
+        {"sample": '"m" = { match = { on = "z + xx", at = "year == 2010", method = "nearest" } }'},
         "no_column",
         "no column `xx`",
         "xx",

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from panels import bound, panel_of
+from frames_as_panels import bound, panel_of
 from specdid.panel import EvaluationError, Evaluator
 
 PANEL = panel_of(

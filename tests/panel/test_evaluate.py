@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from panels import bound, evaluate, panel_of, values
+from frames_as_panels import bound, evaluate, panel_of, values
 from specdid.panel import EvaluationError, Evaluator
 
 NA = None

@@ -4,9 +4,9 @@ import itertools
 import math
 
 import numpy as np
+from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from panels import panel_of, values
 from specdid.panel import logic
 
 T, F, N = True, False, None

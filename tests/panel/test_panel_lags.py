@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from frames_as_panels import evaluate, faults_of, panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from panels import evaluate, faults_of, panel_of, values
 from specdid.panel import EvaluationError, StepError, period_numbers
 
 NA = None

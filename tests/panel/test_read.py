@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from panels import bare_study, faults_of, panel_of
+from frames_as_panels import bare_study, faults_of, panel_of
 from specdid.panel import read_panel
 from specdid.panel.files import read_columns
 from specdid.panel.sources import ReadError
