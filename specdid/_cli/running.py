@@ -26,7 +26,8 @@ def run_spec(spec: Path, out: Path | None, jobs: int | None, audit: int | None, 
     """Run a spec file; the exit code says how it ended."""
     from specdid._run.conduct import Interrupted, estimate, start_reference
 
-    start_reference()
+    if audit != 0:
+        start_reference()
     prepared = prepare(spec)
     if not quiet:
         print_faults(prepared.warnings)

@@ -72,7 +72,8 @@ def run(
     OutputError
         ``out`` cannot be written, or holds another study's results.
     """
-    start_reference()
+    if audit != 0:
+        start_reference()
     prepared = prepare(study, data)
     return estimate(prepared, Path(out) if out is not None else None, jobs, audit, progress)
 

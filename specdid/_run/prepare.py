@@ -9,7 +9,7 @@ from typing import Any
 
 from specdid._check import check_study
 from specdid._decode import read_study
-from specdid._diagnostics import Faults, SpecError
+from specdid._diagnostics import Faults, SpecError, file_order
 from specdid._plan import Plan, build_plan
 from specdid._study import Study
 from specdid.panel import Evaluator, Panel, read_panel
@@ -78,15 +78,15 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     panel, found = read_panel(study, data)
     faults = faults + found
     if panel is None:
-        return None, faults + check_study(study, None)
+        return None, file_order(faults + check_study(study, None))
     evaluator = Evaluator(panel)
-    faults = faults + check_study(study, panel, evaluator)
+    faults = file_order(faults + check_study(study, panel, evaluator))
     if faults.errors:
         return None, faults
     try:
         plan = build_plan(study, panel, evaluator)
     except SpecError as error:
-        return None, faults + error.faults
+        return None, file_order(faults + error.faults)
     return Prepared(study, panel, evaluator, plan, faults), faults
 
 

@@ -57,7 +57,7 @@ def draw(context: Context) -> NullDraws:
     members = compiled.members.take(context.chosen)
     batched = compiled.batched[context.chosen]
     depends = moved.values[members.treatment] | (members.sunab >= 0) & _cohort_moves(members, moved)
-    usable = batched & depends & ~_matched(context)
+    usable = batched & depends
     simple = usable & _only_treatment(problem, members, moved)
     again = usable & ~simple
     costly = _too_costly(members, again, context.draws)
@@ -104,14 +104,6 @@ def _moved(context: Context, names: frozenset[str]) -> _Moved:
 def _cohort_moves(members: Members, moved: _Moved) -> Bools:
     of_aggregate = np.array([moved.values[a.cohort] for a in members.aggregates] + [False], dtype=bool)
     return np.asarray(of_aggregate[members.sunab])
-
-
-def _matched(context: Context) -> Bools:
-    """Mark specifications on matched samples: they would have to be matched again in every draw."""
-    samples = context.plan.grid.samples
-    flags = np.array([s.match is not None for s in samples], dtype=bool)
-    places = context.compiled.members.index[context.chosen]
-    return np.asarray(flags[context.plan.codes[places, 4]])
 
 
 def _only_treatment(problem: Problem, members: Members, moved: _Moved) -> Bools:
@@ -358,7 +350,6 @@ def _notes(context: Context, batched: Bools, depends: Bools, costly: Bools) -> t
     counted = [
         (~batched, "are not least squares"),
         (batched & ~depends, "have a treatment that `assign` does not move"),
-        (_matched(context) & batched, "are on matched samples, which are not matched again"),
         (costly, f"would have to be estimated {context.draws:,} times anew, rows and cohorts with them,"),
     ]
     found = [(int(np.count_nonzero(which)), words) for which, words in counted]

@@ -1,0 +1,38 @@
+"""Results are the same bytes for any hash seed, number of workers and backend."""
+
+from __future__ import annotations
+
+import pytest
+from command import run_specdid
+from studies import small_panel, small_study
+from toml_text import write_toml
+
+FILES = ("results.csv", "results.parquet", "summary.md", "inference.csv", "inference_specifications.csv", "curve.svg")
+SETTINGS = [("0", "1", "serial"), ("1", "2", "loky"), ("2", "2", "threading")]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    found = []
+    for seed, jobs, backend in SETTINGS:
+        directory = tmp_path_factory.mktemp(f"run{seed}")
+        small_panel(units=30).write_csv(directory / "given.csv")
+        study = small_study(
+            weights={"none": "1", "w": "w"},
+            estimator={"OLS": "feols", "SA": "sunab", "2S": "did2s", "LP": "lpdid"},
+            inference={"draws": 49, "null": ["wild", "permutation"], "assign": "d + cohort"},
+            run={"backend": backend},
+            figure={"formats": ["svg"]},
+        )
+        write_toml(study, directory / "s.toml")
+        done = run_specdid(["run", "s.toml", "--jobs", jobs, "--audit", "4"], directory, PYTHONHASHSEED=seed)
+        assert done.returncode == 0, done.stderr
+        found.append({name: (directory / "outputs/s" / name).read_bytes() for name in FILES})
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_same_bytes(runs, name):
+    assert len(runs[0][name]) > 100
+    assert runs[1][name] == runs[0][name]
+    assert runs[2][name] == runs[0][name]
