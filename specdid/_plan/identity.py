@@ -47,10 +47,10 @@ def set_hash(digests: Iterable[str]) -> int:
     return sum(text_hash(d) for d in dict.fromkeys(digests)) % 2**64
 
 
-def segment_sums(start: NDArray[np.int64], index: NDArray[np.int64], hashes: Hashes) -> Hashes:
+def segment_sums(start: NDArray[np.int64], index: NDArray[np.int32], hashes: Hashes) -> Hashes:
     """Sum ``hashes[index]`` within each segment of a CSR layout, modulo 2^64."""
     total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes[index], dtype=np.uint64)])
-    return total[start[1:]] - total[start[:-1]]
+    return np.asarray(total[start[1:]] - total[start[:-1]])
 
 
 def mix(parts: Sequence[Hashes]) -> Hashes:

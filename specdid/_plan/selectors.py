@@ -69,7 +69,7 @@ def _by_formula(
 
 
 def _key(name: str, node: Node) -> frozenset[str]:
-    """What a formula means in a dimension, whatever the order of its terms."""
+    """Give what a formula means in a dimension, whatever the order of its terms."""
     if name == "fixed_effects":
         return frozenset(e.text for e in effects(node))
     if name in {"controls", "treatment"}:
@@ -99,7 +99,7 @@ def _choice_keys(name: str, grid: Grid) -> list[frozenset[str]]:
 def _counts(grid: Grid, flags: Flags) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Count, for each controls choice, its terms that are flagged."""
     total = np.concatenate([[0], np.cumsum(flags[grid.controls.index])])
-    return (total[grid.controls.start[1:]] - total[grid.controls.start[:-1]]).astype(np.int64)
+    return np.asarray(total[grid.controls.start[1:]] - total[grid.controls.start[:-1]], np.int64)
 
 
 def _term_flags(grid: Grid, keys: frozenset[str]) -> Flags:
@@ -111,7 +111,7 @@ def _equal_sets(grid: Grid, key: frozenset[str]) -> Flags:
     if int(flags.sum()) != len(key):
         return np.zeros(len(grid.controls), dtype=bool)
     sizes = np.diff(grid.controls.start)
-    return (_counts(grid, flags) == len(key)) & (sizes == len(key))
+    return np.asarray((_counts(grid, flags) == len(key)) & (sizes == len(key)))
 
 
 def _by_terms(

@@ -87,7 +87,7 @@ def _entering(prepared: Prepared, results: Results) -> Bools:
     for d, dimension in enumerate(prepared.plan.dimensions):
         fits = np.array([m.type in (None, "equivalent") for m in dimension.metas], dtype=bool)
         entering &= fits[dimension.option][prepared.plan.codes[:, d]]
-    return entering
+    return np.asarray(entering)
 
 
 def _context(

@@ -62,7 +62,7 @@ def _members(plan: Plan) -> NDArray[np.bool_]:
 
 
 def _estimands(plan: Plan) -> Text:
-    """A treatment's own words, else the estimator's."""
+    """Give the treatment's own words, else the estimator's."""
     pairs = [
         t.estimand or _shelf.load("estimators", e.method).estimand
         for t in plan.grid.treatments

@@ -1,0 +1,1 @@
+"""The appendix: from results to a paper."""

@@ -1,0 +1,1 @@
+"""The least-squares engine: columns, masks, batches, demeaning, the kernel, corrections."""

@@ -118,8 +118,8 @@ class Columns:
         """Give the column of a plain expression: an outcome, a weight, a slope's variable."""
         digest = "t:" + bound.digest
         if digest not in self._terms:
-            column = self.evaluator.column(bound)
-            self.add(digest, column.numbers, label, Recipe("value", (bound,)), column.log0)
+            log0 = self.evaluator.column(bound).log0
+            self.add(digest, self.evaluator.numbers(bound), label, Recipe("value", (bound,)), log0)
         return self._terms[digest][0]
 
     def code(self, factors: Sequence[Bound], label: str) -> int:

@@ -1,0 +1,1 @@
+"""A specification as code in another language, one file each."""

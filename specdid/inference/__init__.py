@@ -1,0 +1,1 @@
+"""Nulls for a whole curve, one file each, and the statistics tested under them."""

@@ -68,7 +68,7 @@ def _used(problem: Problem, members: Members, s: int) -> Ints:
 
 
 def _finite_patterns(problem: Problem) -> Ints:
-    """Number the distinct patterns of missing cells among the columns; equal patterns cut equal rows."""
+    """Give numbers to the distinct patterns of missing cells; columns of equal patterns cut equal rows."""
     seen: dict[bytes, int] = {}
     found = [
         seen.setdefault(np.packbits(np.isfinite(problem.values[:, k])).tobytes(), len(seen))

@@ -58,7 +58,7 @@ def _test(null: str, name: str, value: float, draws: Floats) -> Test:
 
 
 def median_estimate(draws: NullDraws, members: NDArray[np.bool_], name: str) -> Test:
-    """The median estimate of specifications with one scale and one estimand."""
+    """Test the median estimate of specifications with one scale and one estimand."""
     value = float(np.median(draws.estimate[members]))
     return _test(draws.null, name, value, np.median(draws.null_estimate[members], axis=0))
 
@@ -103,7 +103,7 @@ def stouffer(t: Floats, df: Floats) -> Floats:
 
 
 def normal_scores(t: Floats, df: float) -> Floats:
-    """The normal quantile with the p-value of t, by a table where there are many."""
+    """Give the normal quantile with the p-value of t, by a table where there are many."""
     if t.size < len(_GRID):
         return _scores(t, df)
     return np.interp(t, _GRID, _scores(_GRID, df))
@@ -141,6 +141,6 @@ def adjust(draws: NullDraws, alpha: float) -> Adjusted:
 
 
 def rank_band(null_estimate: Floats) -> Floats:
-    """The 2.5, 50 and 97.5% points of the sorted null curves at every rank, (3, S)."""
+    """Give the 2.5, 50 and 97.5% points of the sorted null curves at every rank, (3, S)."""
     ranked = np.sort(null_estimate, axis=0)
     return np.asarray(np.quantile(ranked, [0.025, 0.5, 0.975], axis=1))

@@ -96,7 +96,7 @@ def solve(total: Floats, family: Family) -> tuple[Floats, Floats, Floats, Floats
             ],
             axis=2,
         )
-        inverse = np.linalg.inv(a)
+        inverse = np.asarray(np.linalg.inv(a), np.float64)
         coefficients = inverse @ right
         coefficients += inverse @ (right - a @ coefficients)
         d[family.controls, rows[:, None]] = -coefficients[:, :, 0]
@@ -149,13 +149,13 @@ def _signed(signs: Floats, columns: Floats) -> Floats:
 
 
 def _quadratic(omega: Floats, matrix: Floats) -> Floats:
-    return np.einsum("mbp,mbp->mb", omega @ matrix, omega)
+    return np.asarray(np.einsum("mbp,mbp->mb", omega @ matrix, omega))
 
 
 def _carried(
     part: Carried, d: Floats, u: Floats, s: Floats, c: Floats, omega: Floats, signs: Floats
 ) -> Floats:
-    """What the effects not nested in the cluster add to the sum of squared scores."""
+    """Give what the effects not nested in the cluster add to the sum of squared scores."""
     width, g, levels = part.cells.shape
     m = d.shape[1]
     mine = np.ascontiguousarray(signs[:, part.clusters])
@@ -168,7 +168,7 @@ def _carried(
     across = c[:, :, part.clusters] @ mine_c.transpose(0, 2, 1)
     linear = crossed - omega @ across
     out = -2 * np.einsum("mbp,mbp->mb", mine_omega, linear)
-    return out + _quadratic(mine_omega, mine_c @ mine_c.transpose(0, 2, 1))
+    return np.asarray(out + _quadratic(mine_omega, mine_c @ mine_c.transpose(0, 2, 1)))
 
 
 def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:
@@ -216,7 +216,7 @@ def carry(
             place = g * size + np.searchsorted(own, effect[rows])
             for k in range(len(cells)):
                 cells[k] += np.bincount(place, weights=weighted[rows, k], minlength=len(mine) * size)
-        inverse = np.linalg.pinv(crossed(rows, own), rcond=1e-10, hermitian=True)
+        inverse = np.asarray(np.linalg.pinv(crossed(rows, own), rcond=1e-10, hermitian=True), np.float64)
         parts.append(Carried(mine, cells.reshape(-1, len(mine), size), inverse))
     return tuple(parts)
 
@@ -224,7 +224,7 @@ def carry(
 def _components(
     clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int
 ) -> tuple[Ints, Ints, int]:
-    """Number the sets of clusters and levels that rows connect: of each cluster, of each level."""
+    """Give numbers to the sets of clusters and levels that rows connect: of each cluster, of each level."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 

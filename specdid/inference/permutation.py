@@ -115,12 +115,13 @@ def _only_treatment(problem: Problem, members: Members, moved: _Moved) -> Bools:
         held |= (column >= 0) & moved.values[column]
     of_effects = np.array(
         [
-            any(moved.codes[c] for c in (*e.fixed, *(c for c, _ in e.slopes))) or any(moved.values[x] for _, x in e.slopes)
+            any(moved.codes[c] for c in e.fixed)
+            or any(moved.codes[c] or moved.values[x] for c, x in e.slopes)
             for e in problem.effects
         ],
         dtype=bool,
     )
-    complete = np.isfinite(problem.values).all(axis=0)[members.treatment]
+    complete = np.asarray(np.isfinite(problem.values).all(axis=0))[members.treatment]
     held |= moved.values[members.outcome] | moved.rows[members.rows] | of_effects[members.effects] | ~complete
     return ~held & (members.sunab < 0)
 
@@ -221,7 +222,9 @@ def _regressors(members: Members, batch: Batch) -> Ints:
     return np.unique(np.concatenate([*parts, members.outcome[batch.members]]))
 
 
-def _facts(problem: Problem, batch: Batch, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int) -> _Facts:
+def _facts(
+    problem: Problem, batch: Batch, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int
+) -> _Facts:
     codes = [problem.codes[batch.rows, c] for c in batch.effects.fixed]
     nested = [ssc.is_nested(c, (cluster,)) for c in codes]
     counts = [len(np.unique(c)) for c in codes]
@@ -259,8 +262,15 @@ def _draw_again(
         return
     part = members.take(places)
     work = _Again(
-        problem, part, context.panel, assignment, context.plan.study.seed, moved,
-        context.compiled.value_recipes, context.compiled.row_recipes, context.compiled.code_recipes,
+        problem,
+        part,
+        context.panel,
+        assignment,
+        context.plan.study.seed,
+        moved,
+        context.compiled.value_recipes,
+        context.compiled.row_recipes,
+        context.compiled.code_recipes,
     )
     starts = range(0, context.draws + 1, DRAWS)
     items = [(work, range(b, min(b + DRAWS, context.draws + 1))) for b in starts]
@@ -322,7 +332,10 @@ def _collected(
     clusters = np.array([_clusters(context, members, s) for s in places.tolist()], np.int64).reshape(-1, 2)
     failed = int(np.count_nonzero(usable & ~kept))
     if failed:
-        notes = (*notes, f"{failed:,} specifications have no cluster-robust variance and are not in this test")
+        notes = (
+            *notes,
+            f"{failed:,} specifications have no cluster-robust variance and are not in this test",
+        )
     return NullDraws(
         "permutation",
         members.index[places],

@@ -46,6 +46,8 @@ def draw(context: Context) -> NullDraws:
     for batch in make_batches(problem, members):
         context.progress("wild null", done, len(chosen))
         done += len(batch.members)
+        if _slopes_across(problem, batch, context.cluster):
+            continue
         prepared = _prepare(problem, members, batch, context.cluster)
         facts[batch.members] = _cluster_facts(problem, members, batch, prepared)
         for places, family in _families(problem, members, dropped, batch, prepared):
@@ -54,7 +56,7 @@ def draw(context: Context) -> NullDraws:
             estimate[places] = b * scale[:, None]
             statistic[places] = t
             error[places] = se[:, 0] * scale
-    usable = np.isfinite(statistic).all(axis=1)
+    usable = np.asarray(np.isfinite(statistic).all(axis=1))
     notes = _left_out(linear, usable)
     df = facts[:, 0].astype(np.float64) - 1.0
     return NullDraws(
@@ -74,7 +76,7 @@ def draw(context: Context) -> NullDraws:
 
 
 def cluster_signs(cluster: Ints, draws: int, seed: int) -> Floats:
-    """Give (1 + draws, G) signs over all clusters of the panel; the first row is ones, the data themselves."""
+    """Give (1 + draws, G) signs over all clusters of the panel; the first row, ones, is the data."""
     count = int(cluster.max(initial=-1)) + 1
     out = np.ones((draws + 1, count))
     for b in range(draws):
@@ -92,10 +94,18 @@ def residualise(
 ) -> Floats:
     """Take effects and slopes out of (n, K) columns; without any, the mean."""
     codes = effects if effects or slopes else [np.zeros(len(columns), np.int64)]
-    sizes = [np.array([int(c.max()) + 1 for c in group], np.int64) for group in (codes, [c for c, _ in slopes])]
+    sizes = [
+        np.array([int(c.max()) + 1 for c in group], np.int64) for group in (codes, [c for c, _ in slopes])
+    ]
     swept = np.asfortranarray(columns)
     demean(swept, Absorber(tuple(codes), sizes[0], tuple(slopes), sizes[1], weights))
     return swept
+
+
+def _slopes_across(problem: Problem, batch: Batch, cluster: Ints) -> bool:
+    """Say whether a slope's levels lie across clusters: these are not carried."""
+    codes = [problem.codes[batch.rows, f] for f, _ in batch.effects.slopes]
+    return any(not ssc.is_nested(c, (cluster[batch.rows],)) for c in codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,15 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints) ->
     levels, total = _carried_levels(effects, nested, bool(slopes), len(rows))
     inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
     carried = (
-        carry(residual, clusters, len(present), levels, total, _crossed(levels, total, inner, slopes, weights), root)
+        carry(
+            residual,
+            clusters,
+            len(present),
+            levels,
+            total,
+            _crossed(levels, total, inner, slopes, weights),
+            root,
+        )
         if levels
         else ()
     )
@@ -144,7 +162,7 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints) ->
 
 
 def _carried_levels(effects: list[Ints], nested: list[bool], slopes: bool, n: int) -> tuple[list[Ints], int]:
-    """Number the levels of the effects not nested in the cluster, over all of them from 0.
+    """Give numbers to the levels of the effects not nested in the cluster, over all of them from 0.
 
     Without any effect the intercept is what is carried. An effect that another carried
     one is finer than adds nothing.
@@ -274,7 +292,9 @@ def _left_out(linear: np.ndarray, usable: np.ndarray) -> tuple[str, ...]:
         notes.append(f"{other:,} specifications are not plain least squares and are not in this test")
     broken = int(np.count_nonzero(~usable))
     if broken:
-        notes.append(f"{broken:,} specifications have no cluster-robust variance and are not in this test")
+        notes.append(
+            f"{broken:,} specifications have no cluster-robust variance, or slopes that lie across clusters, and are not in this test"
+        )
     return tuple(notes)
 
 

@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 import pytest
+import specdid
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from studies import small_panel, small_study
-
-import specdid
 from specdid._plan import Status
+from studies import small_panel, small_study
 
 PANEL = small_panel()
 NAMES = ("x1", "x2", "x3", "w")
@@ -27,7 +26,16 @@ def test_last_dimension_varies_fastest():
     assert len(made) == 2 * 8 * 2
     assert made.codes[:3, 3].tolist() == [0, 1, 0]
     assert made.codes[:, 0].tolist() == [0] * 16 + [1] * 16
-    assert made.dimensions[2].labels == ("1", "x1", "x2", "x3", "x1 + x2", "x1 + x3", "x2 + x3", "x1 + x2 + x3")
+    assert made.dimensions[2].labels == (
+        "1",
+        "x1",
+        "x2",
+        "x3",
+        "x1 + x2",
+        "x1 + x3",
+        "x2 + x3",
+        "x1 + x2 + x3",
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -38,12 +46,21 @@ def test_last_dimension_varies_fastest():
     st.booleans(),
 )
 def test_size_is_the_product_less_what_one_at_a_time_leaves_out(names, operator, variants, star):
-    tables = {f"v{k}": {"base": {}} | {f"o{j}": {"where": f"x1 < {j}"} for j in range(1, n)} for k, n in enumerate(variants)}
+    tables = {
+        f"v{k}": {"base": {}} | {f"o{j}": {"where": f"x1 < {j}"} for j in range(1, n)}
+        for k, n in enumerate(variants)
+    }
     head = {"title": "t", "data": "d.csv", "unit": "id", "time": "year"}
     if star and variants:
         head["one_at_a_time"] = list(tables)
     made = plan(study=head, controls={"c": f"{operator}({', '.join(names)})"}, variant=tables)
-    count = {"sw": len(names), "sw0": len(names) + 1, "csw": len(names), "csw0": len(names) + 1, "mvsw": 2 ** len(names)}
+    count = {
+        "sw": len(names),
+        "sw0": len(names) + 1,
+        "csw": len(names),
+        "csw0": len(names) + 1,
+        "mvsw": 2 ** len(names),
+    }
     moved = 1 + sum(n - 1 for n in variants) if star else math.prod(variants)
     assert len(made) == 2 * count[operator] * 2 * moved
     assert len(np.unique(made.codes, axis=0)) == len(made)
@@ -119,7 +136,13 @@ def test_first_rule_gives_the_reason_and_excluded_comes_before_duplicate():
     labels = [made.dimensions[2].labels[c] for c in made.codes[:, 2]]
     effects = [made.dimensions[3].labels[c] for c in made.codes[:, 3]]
     for word, label, effect in zip(words, labels, effects, strict=True):
-        want = "first" if "x3" in label and effect != "unit" else "second" if label in ("x1 + x3", "x1 + x2") else ""
+        want = (
+            "first"
+            if "x3" in label and effect != "unit"
+            else "second"
+            if label in ("x1 + x3", "x1 + x2")
+            else ""
+        )
         assert word == want
 
 

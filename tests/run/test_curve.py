@@ -7,9 +7,8 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from studies import small_panel, small_study
-
 import specdid
+from studies import small_panel, small_study
 
 PANEL = small_panel()
 
@@ -90,8 +89,12 @@ def test_what_cannot_be_estimated_is_a_row_with_a_plain_message():
     assert (twice.status, twice.code) == ("failed", "not_identified")
     assert "`twice`" in twice.message
     assert set(one(sample="empty").code) == {"no_rows"}
-    assert set(one(outcome="flat", sample="all", fixed_effects="two-way", controls="none").code) == {"no_outcome_variation"}
-    assert one(outcome="y", sample="all", fixed_effects="absorbing", controls="none").code.tolist() == ["absorbed"]
+    assert set(one(outcome="flat", sample="all", fixed_effects="two-way", controls="none").code) == {
+        "no_outcome_variation"
+    }
+    assert one(outcome="y", sample="all", fixed_effects="absorbing", controls="none").code.tolist() == [
+        "absorbed"
+    ]
     for message in table[table.status == "failed"].message:
         assert message
         assert "\n" not in message

@@ -7,7 +7,14 @@ from command import run_specdid
 from studies import small_panel, small_study
 from toml_text import write_toml
 
-FILES = ("results.csv", "results.parquet", "summary.md", "inference.csv", "inference_specifications.csv", "curve.svg")
+FILES = (
+    "results.csv",
+    "results.parquet",
+    "summary.md",
+    "inference.csv",
+    "inference_specifications.csv",
+    "curve.svg",
+)
 SETTINGS = [("0", "1", "serial"), ("1", "2", "loky"), ("2", "2", "threading")]
 
 
