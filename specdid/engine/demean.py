@@ -189,7 +189,7 @@ def _split(absorber: Absorber) -> tuple[_First, list[tuple[Ints, Floats | None]]
 def _extend(basis: list[Floats], codes: Ints, size: int, x: Floats | None, weights: Floats | None) -> None:
     """Add a column to the orthonormal basis within levels, zero where it is a combination of the earlier."""
     w = np.ones(len(codes)) if weights is None else weights
-    e = np.ones(len(codes)) if x is None else (x - x.mean()) / (x.std() or 1.0)
+    e = np.ones(len(codes)) if x is None else x / (np.abs(x).max() or 1.0)
     before = np.bincount(codes, w * e * e, size)
     for _ in range(2):
         for b in basis:
@@ -211,7 +211,7 @@ def _normal_equations(first: _First, rest: list[tuple[Ints, Floats | None]], w: 
     rows = np.arange(n)
     parts = []
     for codes, x in rest:
-        values = np.ones(n) if x is None else (x - x.mean()) / (x.std() or 1.0)
+        values = np.ones(n) if x is None else x / (np.abs(x).max() or 1.0)
         parts.append(csr_array((values, (rows, codes)), shape=(n, int(codes.max()) + 1)))
     other = csr_array(hstack(parts))
     weighted = other.multiply(w[:, None]).tocsr()

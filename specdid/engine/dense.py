@@ -28,6 +28,8 @@ PERFECT = 1e-18
 """Share of the outcome's variation, net of the effects, that is left by a perfect fit."""
 NO_VARIANCE = 1e-24
 """Share of Σd²·Σe² below which a sum of squared scores is rounding."""
+CANCELLED = 1e-12
+"""Share of V₁ + V₂ + V₁₂ below which V₁ + V₂ − V₁₂ is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +253,10 @@ def _enter_errors(
             variance = solved.rss / squares * factor
             positive = variance > 0
         else:
-            total = sum(sign * scores[p] for sign, p in meat.parts[v])
+            total = np.sum([sign * scores[p] for sign, p in meat.parts[v]], axis=0)
+            gross = np.sum([scores[p] for _, p in meat.parts[v]], axis=0)
             variance = total / squares**2 * factor
-            positive = total > NO_VARIANCE * squares * solved.rss
+            positive = (total > NO_VARIANCE * squares * solved.rss) & (total > CANCELLED * gross)
         df = ssc.t_df(vcov.kind, prepared.nobs, df_k, count)
         few = np.full(len(at), vcov.kind == "cluster" and count < 2)
         note = np.select(

@@ -1,8 +1,7 @@
 """One least-squares specification in full: every coefficient, full covariance matrices, the constant.
 
-With x̃ the columns net of the effects, A = x̃'x̃ and e the residuals, coefficient j has the
-influences ψ_ij = (A⁻¹ x̃_i)_j e_i; a sandwich is Σ_g ψ_g ψ_g' times its correction. The
-constant is what reghdfe reports, ȳ − x̄'β, with influences e_i / n − x̄'ψ_i.
+For tables, event studies, Wald tests and everything that needs more than the treatment's
+line; the constant is what reghdfe reports, ȳ − x̄'β.
 """
 
 from __future__ import annotations
@@ -12,23 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine import ssc
+from specdid.engine.covariance import Solution, errors
 from specdid.engine.demean import Absorber, make_absorber
-from specdid.engine.dense import (
-    FEW_CLUSTERS,
-    NO_DF,
-    NO_VARIANCE,
-    NOT_POSITIVE,
-    PERFECT,
-    PERFECT_FIT,
-    Need,
-    fit_members,
-    prepare,
-)
+from specdid.engine.dense import Need, fit_members, prepare
 from specdid.engine.gram import Basis, make_basis
 from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
-from specdid.engine.problem import Code, Floats, Ints, Members, Problem, Vcov
-from specdid.engine.scores import cluster_codes, wanted_clusterings
+from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 from specdid.engine.solve import independent
 from specdid.engine.sunab import Cells, independent_cells, make_cells, shares
 
@@ -200,96 +188,27 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
     inverse = np.linalg.inv(r)
     beta = inverse @ (first + again) * unit
     constant = design.means[last] - design.means[kept] @ beta
-    errors = _errors(problem, rows, design, _Solution(q, inverse, residual, unit, design.means[kept]))
     effect = np.zeros(len(kept) + 1)
     share = np.ones(1) if design.cells is None else shares(design.cells)
     effect[: len(share)] = share
+    solution = Solution(
+        basis.q @ np.column_stack([q, residual]), inverse, float(residual @ residual), unit,
+        float(basis.unit[last]), design.means[kept], effect,
+    )  # fmt: skip
     dropped = np.delete(design.origin, kept)
-    rss, outcome = float(residual @ residual), problem.values[rows, one.outcome[0]]
+    rss, outcome = solution.rss, problem.values[rows, one.outcome[0]]
     w = np.ones(len(rows)) if design.absorber.weights is None else design.absorber.weights
     total = float(w / w.mean() @ (outcome - design.means[last]) ** 2)
     effects = problem.effects[one.effects[0]]
     absorbs = bool(effects.fixed or effects.slopes)
     scale = basis.unit[last] ** 2
     return FullFit(
-        Code.OK, -1, rows, np.append(design.origin[kept], CONSTANT), np.append(beta, constant), *errors,
+        Code.OK, -1, rows, np.append(design.origin[kept], CONSTANT), np.append(beta, constant),
+        *errors(problem.vcovs, problem.codes[rows], design.absorber, solution),
         design.cells, effect, tuple(dropped.tolist()), *lost,
         tuple(design.absorber.levels.tolist()) if absorbs else (),
         rss * scale, 1.0 - rss * scale / total, 1.0 - rss if absorbs else np.nan,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Solution:
-    """A regression on the basis: QR of its columns, residual (r,), units and means of the columns."""
-
-    q: Floats
-    inverse: Floats
-    residual: Floats
-    unit: Floats
-    means: Floats
-
-
-def _errors(
-    problem: Problem, rows: Ints, design: _Design, solution: _Solution
-) -> tuple[Floats, Ints, Floats, Ints]:
-    """Give covariance matrices with the constant last, their codes, degrees of freedom and clusters."""
-    n, k = len(rows), len(solution.unit)
-    influence, bread = _influence(design, solution, n)
-    codes = problem.codes[rows]
-    absorber = design.absorber
-    rss = float(solution.residual @ solution.residual)
-    vcov = np.full((len(problem.vcovs), k + 1, k + 1), np.nan)
-    note, df = np.zeros(len(problem.vcovs), np.int64), np.full(len(problem.vcovs), np.nan)
-    clusters = np.full(len(problem.vcovs), -1)
-    for v, kind in enumerate(problem.vcovs):
-        meat, clusters[v] = _meat(kind, codes, influence, bread * rss)
-        nested = None
-        if kind.kind == "cluster":
-            nested = [ssc.is_nested(e, tuple(codes[:, c] for c in kind.clusters)) for e in absorber.codes]
-        df_k = k + int(ssc.absorbed_parameters(absorber.levels, nested, int(absorber.slope_levels.sum())))
-        variance = meat * float(ssc.variance_factor(kind.kind, n, df_k, clusters[v]))
-        if kind.kind == "cluster" and clusters[v] < 2:
-            note[v] = FEW_CLUSTERS
-        elif n <= df_k:
-            note[v] = NO_DF
-        elif rss < PERFECT:
-            note[v] = PERFECT_FIT
-        elif not meat[0, 0] > NO_VARIANCE * bread[0, 0] * rss:
-            note[v] = NOT_POSITIVE
-        else:
-            vcov[v], df[v] = variance, float(ssc.t_df(kind.kind, n, df_k, clusters[v]))
-    return vcov, note, df, clusters
-
-
-def _influence(design: _Design, solution: _Solution, n: int) -> tuple[Floats, Floats]:
-    """Give the rows' influences (n, k + 1), in own units, and the bread for an RSS in the basis's."""
-    scale = float(design.basis.unit[len(design.origin)])
-    rows = design.basis.q @ np.column_stack([solution.q, solution.residual])
-    residual = rows[:, -1:]
-    slopes = rows[:, :-1] @ (solution.inverse.T * solution.unit) * residual
-    weights = design.absorber.weights
-    root = np.ones(n) if weights is None else np.sqrt(weights / weights.mean())
-    constant = root * residual[:, 0] * scale / n - slopes @ solution.means
-    half = (solution.inverse * solution.unit[:, None]).T
-    half = np.column_stack([half, -half @ solution.means])
-    bread = half.T @ half
-    bread[-1, -1] += scale**2 / n
-    return np.column_stack([slopes, constant]), bread
-
-
-def _meat(vcov: Vcov, codes: Ints, influence: Floats, iid: Floats) -> tuple[Floats, int]:
-    if vcov.kind == "iid":
-        return iid, -1
-    total, sizes = np.zeros_like(iid), []
-    for sign, key in wanted_clusterings(vcov):
-        scores = influence
-        if key:
-            cluster = cluster_codes(codes, key)
-            sizes += [int(cluster.max()) + 1] if sign > 0 else []
-            scores = np.array([np.bincount(cluster, column) for column in influence.T]).T
-        total += sign * (scores.T @ scores)
-    return total, min(sizes, default=-1)
 
 
 def _roots(vcov: NDArray[np.float64]) -> Floats:

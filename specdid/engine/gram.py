@@ -64,7 +64,7 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
     Raises nothing; where the effects could not be swept out, ``converged`` says so.
     """
     n, k = columns.shape
-    sd, constant = _standardise(columns)
+    sd, constant = _standardise(columns, centred=bool(absorber.codes))
     converged = demean(columns, absorber)
     weights = absorber.weights
     if weights is not None:
@@ -81,14 +81,15 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
     gram[:k, :k] = r.T @ r
     with np.errstate(divide="ignore", invalid="ignore"):
         least = np.where(flat, 1.0, collinear / share)
+    unit = np.where(flat, 1.0, sd * norm)
     return Basis(
-        q, np.hstack([r, np.zeros((len(r), 1))]), gram, np.append(sd * norm, 1.0), np.append(least, 0.0),
+        q, np.hstack([r, np.zeros((len(r), 1))]), gram, np.append(unit, 1.0), np.append(least, 0.0),
         np.append(constant, True), np.append(absorbed, True), np.append(flat, True), converged,
     )  # fmt: skip
 
 
-def _standardise(columns: Floats) -> tuple[Floats, Bools]:
-    """Centre and scale in place; give the SDs and which columns are constant."""
+def _standardise(columns: Floats, centred: bool) -> tuple[Floats, Bools]:
+    """Scale, and centre where an intercept is absorbed, in place; give SDs and what is constant."""
     n, k = columns.shape
     sd, constant = np.ones(k), np.zeros(k, dtype=bool)
     step = max(1, BLOCK // n)
@@ -96,8 +97,11 @@ def _standardise(columns: Floats) -> tuple[Floats, Bools]:
         x = columns[:, first : first + step]
         peak = np.maximum(x.max(axis=0), -x.min(axis=0))
         x /= np.where(peak > 0, peak, 1.0)  # squares of what is left neither overflow nor vanish
-        x -= x.mean(axis=0)
+        mean = x.mean(axis=0)
+        x -= mean
         spread = np.sqrt(np.einsum("ij,ij->j", x, x) / n)
+        if not centred:
+            x += mean
         flat = ~(spread > CONSTANT)
         x /= np.where(flat, 1.0, spread)
         x[:, flat] = 0.0

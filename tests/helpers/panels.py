@@ -23,6 +23,7 @@ def members_of(
     aggregates: tuple[Sunab, ...] = (),
 ) -> Members:
     """(outcome, treatment, controls, rows, effects, weights) each."""
+
     def column(k: int) -> np.ndarray:
         return np.array([s[k] for s in specs], np.int64)
 
@@ -61,9 +62,7 @@ def reference_problem() -> Problem:
 def reference_specs() -> list[tuple[int, int, tuple[int, ...], int, int, int]]:
     """The 768 specifications of reference.toml."""
     subsets = [s for k in range(5) for s in itertools.combinations((3, 4, 5, 6), k)]
-    return [
-        (y, 2, s, r, f, w) for y in (0, 1) for s in subsets for f in range(4) for r in range(3) for w in (-1, 7)
-    ]
+    return [(y, 2, s, r, f, w) for y in (0, 1) for s in subsets for f in range(4) for r in range(3) for w in (-1, 7)]
 
 
 CODES = ("unit", "time", "region", "region^time", "crossed")

@@ -84,9 +84,7 @@ def plain(problem: Problem, members: Members, s: int) -> Plain:
             return Plain("treatment dropped")
         at = fit._coefnames.index("d")
         rows = [_under(fit, problem, v, at) for v in range(len(problem.vcovs))]
-    dropped = tuple(
-        int(c) for j, c in enumerate(controls_of(members, s)) if f"x{j}" not in fit._coefnames
-    )
+    dropped = tuple(int(c) for j, c in enumerate(controls_of(members, s)) if f"x{j}" not in fit._coefnames)
     return Plain(
         "", float(fit._beta_hat[at]), *(tuple(r[k] for r in rows) for k in range(5)), int(fit._N), dropped,
         float(fit._r2_within) if effects else np.nan,
