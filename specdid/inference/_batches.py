@@ -1,15 +1,19 @@
-"""Batches for a null: specifications with the same rows, effects and weights, residualised once."""
+"""Batches for a null: specifications with the same rows, effects and weights, with their columns laid out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from specdid.engine.problem import Effects, Members, Problem
-from specdid.engine.tasks import controls_of, cut_rows
-from specdid.inference._base import Ints
+from specdid.engine import batches as engine
+from specdid.engine.demean import Absorber, make_absorber
+from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.problem import Code, Effects, Members, Problem
+from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells, shares
+from specdid.engine.tasks import controls_of
+from specdid.inference._base import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Batch:
     rows : (n,) rows of the panel
     effects : the fixed-effects option
     weights : column of values, or -1
+    sunab : index of the aggregate, or -1
     columns : (K,) columns of values that any member needs, ascending
     """
 
@@ -29,52 +34,34 @@ class Batch:
     rows: Ints
     effects: Effects
     weights: int
+    sunab: int
     columns: Ints
 
 
-def make_batches(problem: Problem, members: Members) -> Iterator[Batch]:
-    """Group members by rows, effects and weights, in order of their first member."""
-    patterns = _finite_patterns(problem)
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for s in range(len(members)):
-        used = _used(problem, members, s)
-        key = (
-            int(members.rows[s]),
-            int(members.effects[s]),
-            int(members.weights[s]),
-            int(members.extra_rows[s]),
-            tuple(np.unique(patterns[used]).tolist()),
+def make_batches(problem: Problem, members: Members) -> list[Batch]:
+    """Group members by rows, effects and weights, as the engine does; in order of first member."""
+    patterns = missing_patterns(problem, members)
+    keys = row_keys(members, patterns)
+    samples = find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+    usable = samples.code[keys.of_member] == Code.OK
+    found = []
+    for batch in engine.make_batches(members, keys, samples, usable):
+        mine, first = np.sort(batch.members), int(batch.members[0])
+        found.append(
+            Batch(
+                mine,
+                rows_of(samples.packed[batch.key], len(problem.values)),
+                problem.effects[members.effects[first]],
+                int(members.weights[first]),
+                int(members.sunab[first]),
+                np.unique(np.concatenate([_regressors(members, s) for s in mine.tolist()])),
+            )
         )
-        groups.setdefault(key, []).append(s)
-    for mine in groups.values():
-        first = mine[0]
-        needed = np.unique(np.concatenate([_regressors(members, s) for s in mine]))
-        yield Batch(
-            np.array(mine, np.int64),
-            cut_rows(problem, members, first).rows,
-            problem.effects[members.effects[first]],
-            int(members.weights[first]),
-            needed,
-        )
+    return found
 
 
 def _regressors(members: Members, s: int) -> Ints:
     return np.concatenate([[members.outcome[s], members.treatment[s]], controls_of(members, s)])
-
-
-def _used(problem: Problem, members: Members, s: int) -> Ints:
-    slopes = [x for _, x in problem.effects[members.effects[s]].slopes]
-    return np.concatenate([_regressors(members, s), np.array(slopes, np.int64)])
-
-
-def _finite_patterns(problem: Problem) -> Ints:
-    """Give numbers to the distinct patterns of missing cells; columns of equal patterns cut equal rows."""
-    seen: dict[bytes, int] = {}
-    found = [
-        seen.setdefault(np.packbits(np.isfinite(problem.values[:, k])).tobytes(), len(seen))
-        for k in range(problem.values.shape[1])
-    ]
-    return np.array(found, np.int64)
 
 
 def kept_controls(members: Members, dropped: Mapping[int, tuple[int, ...]], s: int) -> Ints:
@@ -82,3 +69,47 @@ def kept_controls(members: Members, dropped: Mapping[int, tuple[int, ...]], s: i
     own = controls_of(members, s)
     gone = dropped.get(s, ())
     return own[~np.isin(own, gone)] if gone else own
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A batch's columns on its rows.
+
+    Attributes
+    ----------
+    values : (n, K + m) float64
+        The batch's columns, then a Sun-Abraham block and, last, its aggregate.
+    place : column of Problem.values -> position
+    block : positions of a Sun-Abraham block
+    treatment : position of its aggregate, or -1: the member's own treatment
+    absorber : the batch's effects
+    """
+
+    values: Floats
+    place: Mapping[int, int]
+    block: Ints
+    treatment: int
+    absorber: Absorber
+
+
+def lay_out(problem: Problem, members: Members, batch: Batch) -> Laid:
+    """Take the rows of a batch's columns, and make the cells of a Sun-Abraham model."""
+    rows = batch.rows
+    weights = problem.values[rows, batch.weights] if batch.weights >= 0 else None
+    absorber = make_absorber(problem, batch.effects, rows, weights)
+    values = problem.values[np.ix_(rows, batch.columns)]
+    place = {int(c): k for k, c in enumerate(batch.columns)}
+    if batch.sunab < 0:
+        return Laid(values, place, np.zeros(0, np.int64), -1, absorber)
+    aggregate = members.aggregates[batch.sunab]
+    time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
+    cells = independent_cells(make_cells(time, cohort, weights, aggregate), absorber)
+    treatment, others = aggregate_columns(cells.dummies, shares(cells))
+    first = values.shape[1]
+    block = np.arange(first, first + others.shape[1])
+    return Laid(np.column_stack([values, others, treatment]), place, block, first + len(block), absorber)
+
+
+def positions(laid: Laid, columns: Ints) -> Ints:
+    """Give the positions of columns of Problem.values."""
+    return np.array([laid.place[int(c)] for c in columns], np.int64)

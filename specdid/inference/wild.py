@@ -11,68 +11,121 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean, relevel
+from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
-from specdid.inference._batches import Batch, kept_controls, make_batches
-from specdid.inference._wild_kernel import Blocks, Family, carry, cluster_gram, wild_draws
+from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, make_batches, positions
+from specdid.inference._wild_kernel import Blocks, Carried, Family, carry, cluster_gram, wild_draws
 
 FEW = 12
 CHUNK = 64
+SMALL = 200_000
+"""Specifications times draws below which workers are not worth starting."""
 
 
 def draw(context: Context) -> NullDraws:
     """Draw the null of no effect for the least-squares specifications among the chosen."""
     compiled = context.compiled
-    linear = compiled.batched[context.chosen] & (compiled.members.sunab[context.chosen] < 0)
-    problem = compiled.problem
-    chosen = context.chosen[linear]
-    members = compiled.members.take(chosen)
-    dropped = {
-        new: context.dropped[old]
-        for new, old in enumerate(np.flatnonzero(linear).tolist())
-        if old in context.dropped
-    }
+    linear = compiled.batched[context.chosen]
+    members = compiled.members.take(context.chosen[linear])
+    kept = {old: new for new, old in enumerate(np.flatnonzero(linear).tolist())}
+    dropped = {kept[old]: gone for old, gone in context.dropped.items() if old in kept}
     signs = cluster_signs(context.cluster, context.draws, context.seed)
-    estimate = np.full((len(chosen), context.draws + 1), np.nan)
-    statistic, error = np.full_like(estimate, np.nan), np.full(len(chosen), np.nan)
-    facts = np.zeros((len(chosen), 2), np.int64)
-    done = 0
-    for batch in make_batches(problem, members):
-        context.progress("wild null", done, len(chosen))
-        done += len(batch.members)
-        if _slopes_across(problem, batch, context.cluster):
-            continue
-        prepared = _prepare(problem, members, batch, context.cluster)
-        facts[batch.members] = _cluster_facts(problem, members, batch, prepared)
-        for places, family in _families(problem, members, dropped, batch, prepared):
-            b, t, se = wild_draws(prepared.blocks, family, signs[:, prepared.present])
-            scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
-            estimate[places] = b * scale[:, None]
-            statistic[places] = t
-            error[places] = se[:, 0] * scale
-    usable = np.asarray(np.isfinite(statistic).all(axis=1))
+    batches = make_batches(compiled.problem, members)
+    parts = cut(batches, len(members))
+    items = [(compiled.problem, members, dropped, part, context.cluster, signs) for part in parts]
+    small = len(members) * context.draws < SMALL
+    done, drawn = 0, _Drawn.empty(len(members), context.draws)
+    for part, found in zip(
+        parts, parallel(_draw_part, items, 1 if small else context.jobs, context.backend), strict=True
+    ):
+        drawn.enter(found)
+        done += sum(len(b.members) for b in part)
+        context.progress("wild null", done, len(members))
+    usable = np.asarray(np.isfinite(drawn.statistic).all(axis=1))
     notes = _left_out(linear, usable)
-    df = facts[:, 0].astype(np.float64) - 1.0
     return NullDraws(
         "wild",
         members.index[usable],
-        estimate[usable, 0],
-        statistic[usable, 0],
-        error[usable],
-        df[usable],
-        estimate[usable, 1:],
-        statistic[usable, 1:],
+        drawn.estimate[usable, 0],
+        drawn.statistic[usable, 0],
+        drawn.error[usable],
+        drawn.facts[usable, 0].astype(np.float64) - 1.0,
+        drawn.estimate[usable, 1:],
+        drawn.statistic[usable, 1:],
         notes,
         0,
-        int(facts[usable, 0].min(initial=2**31)),
-        int(facts[usable, 1].min(initial=2**31)),
+        int(drawn.facts[usable, 0].min(initial=2**31)),
+        int(drawn.facts[usable, 1].min(initial=2**31)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What was drawn: estimate and statistic (S, 1 + B), error (S,), clusters and treated clusters (S, 2)."""
+
+    places: Ints
+    estimate: Floats
+    statistic: Floats
+    error: Floats
+    facts: Ints
+
+    @classmethod
+    def empty(cls, count: int, draws: int) -> _Drawn:
+        """Give room for ``count`` specifications."""
+        table = np.full((count, draws + 1), np.nan)
+        return cls(np.arange(count), table, table.copy(), np.full(count, np.nan), np.zeros((count, 2), np.int64))
+
+    def enter(self, part: _Drawn) -> None:
+        """Write a part at its places."""
+        for name in ("estimate", "statistic", "error", "facts"):
+            getattr(self, name)[part.places] = getattr(part, name)
+
+
+def cut(batches: list[Batch], count: int) -> list[list[Batch]]:
+    """Gather batches into parts for workers: a function of the plan alone."""
+    size = max(CHUNK, count // 24)
+    parts: list[list[Batch]] = [[]]
+    filled = 0
+    for batch in batches:
+        for start in range(0, len(batch.members), size):
+            parts[-1].append(replace(batch, members=batch.members[start : start + size]))
+            filled += len(parts[-1][-1].members)
+            if filled >= size:
+                parts.append([])
+                filled = 0
+    return [part for part in parts if part]
+
+
+def _draw_part(
+    item: tuple[Problem, Members, dict[int, tuple[int, ...]], list[Batch], Ints, Floats],
+) -> _Drawn:
+    """Draw a part's specifications."""
+    problem, members, dropped, batches, cluster, signs = item
+    places = np.concatenate([b.members for b in batches])
+    local = {int(p): k for k, p in enumerate(places)}
+    drawn = _Drawn.empty(len(places), len(signs) - 1)
+    for batch in batches:
+        if _slopes_across(problem, batch, cluster):
+            continue
+        prepared = _prepare(problem, members, batch, cluster)
+        at = np.array([local[int(p)] for p in batch.members])
+        drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
+        mine = signs[:, prepared.present]
+        for places_, family in _families(members, dropped, batch, prepared):
+            b, t, se = wild_draws(prepared.blocks, family, mine)
+            scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
+            at = np.array([local[int(p)] for p in places_])
+            drawn.estimate[at] = b * scale[:, None]
+            drawn.statistic[at] = t
+            drawn.error[at] = se[:, 0] * scale
+    return _Drawn(places, drawn.estimate, drawn.statistic, drawn.error, drawn.facts)
 
 
 def cluster_signs(cluster: Ints, draws: int, seed: int) -> Floats:
@@ -92,13 +145,10 @@ def cluster_signs(cluster: Ints, draws: int, seed: int) -> Floats:
 def residualise(
     columns: Floats, effects: list[Ints], slopes: list[tuple[Ints, Floats]], weights: Floats | None
 ) -> Floats:
-    """Take effects and slopes out of (n, K) columns; without any, the mean."""
-    codes = effects if effects or slopes else [np.zeros(len(columns), np.int64)]
-    sizes = [
-        np.array([int(c.max()) + 1 for c in group], np.int64) for group in (codes, [c for c, _ in slopes])
-    ]
+    """Take effects and slopes out of (n, K) columns."""
+    sizes = [np.array([int(c.max()) + 1 for c in group], np.int64) for group in (effects, [c for c, _ in slopes])]
     swept = np.asfortranarray(columns)
-    demean(swept, Absorber(tuple(codes), sizes[0], tuple(slopes), sizes[1], weights))
+    demean(swept, Absorber(tuple(effects), sizes[0], tuple(slopes), sizes[1], weights))
     return swept
 
 
@@ -112,9 +162,9 @@ def _slopes_across(problem: Problem, batch: Batch, cluster: Ints) -> bool:
 class _Prepared:
     """A batch's sums, which clusters are in it, and what the correction needs."""
 
+    laid: Laid
     blocks: Blocks
     present: Ints
-    column: dict[int, int]
     scale: Floats
     nobs: int
     absorbed: int
@@ -123,52 +173,38 @@ class _Prepared:
 
 
 def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints) -> _Prepared:
-    rows = batch.rows
-    present = np.unique(cluster[rows])
-    clusters = np.searchsorted(present, cluster[rows])
-    weights = problem.values[rows, batch.weights] if batch.weights >= 0 else None
-    effects = [relevel(problem.codes[rows, f]) for f in batch.effects.fixed]
-    slopes = [(relevel(problem.codes[rows, f]), problem.values[rows, x]) for f, x in batch.effects.slopes]
-    columns = problem.values[np.ix_(rows, batch.columns)]
-    spread = columns.std(axis=0)
+    present, clusters = np.unique(cluster[batch.rows], return_inverse=True)
+    laid = lay_out(problem, members, batch)
+    absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
+    spread = laid.values.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
-    residual = residualise((columns - columns.mean(axis=0)) / scale, effects, slopes, weights)
-    root = None if weights is None else np.sqrt(weights)
+    residual = np.asfortranarray((laid.values - laid.values.mean(axis=0)) / scale)
+    demean(residual, absorber)
+    root = None if absorber.weights is None else np.sqrt(absorber.weights)
     if root is not None:
-        residual = residual * root[:, None]
+        residual *= root[:, None]
+    effects = [] if plain else list(absorber.codes)
     nested = [ssc.is_nested(e, (clusters,)) for e in effects]
-    levels, total = _carried_levels(effects, nested, bool(slopes), len(rows))
-    inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
-    carried = (
-        carry(
-            residual,
-            clusters,
-            len(present),
-            levels,
-            total,
-            _crossed(levels, total, inner, slopes, weights),
-            root,
-        )
-        if levels
-        else ()
-    )
+    levels, total = _carried_levels(effects, nested, plain, len(clusters))
+    carried: tuple[Carried, ...] = ()
+    if levels:
+        inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
+        crossed = _crossed(levels, total, inner, list(absorber.slopes), absorber.weights)
+        carried = carry(residual, clusters, len(present), levels, total, crossed, root)
     blocks = Blocks(cluster_gram(residual, clusters, len(present)), carried)
-    counts = [int(e.max()) + 1 for e in effects]
-    loose = sum(int(f.max()) + 1 for f, _ in slopes if not ssc.is_nested(f, (clusters,)))
-    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), loose))
-    column = {int(c): k for k, c in enumerate(batch.columns)}
-    plain = int(not effects and not slopes)
-    return _Prepared(blocks, present, column, scale, len(rows), absorbed, plain, clusters)
+    counts = np.zeros(0, np.int64) if plain else absorber.levels
+    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool)))
+    return _Prepared(laid, blocks, present, scale, len(clusters), absorbed, int(plain), clusters)
 
 
-def _carried_levels(effects: list[Ints], nested: list[bool], slopes: bool, n: int) -> tuple[list[Ints], int]:
+def _carried_levels(effects: list[Ints], nested: list[bool], plain: bool, n: int) -> tuple[list[Ints], int]:
     """Give numbers to the levels of the effects not nested in the cluster, over all of them from 0.
 
     Without any effect the intercept is what is carried. An effect that another carried
     one is finer than adds nothing.
     """
     carried = [e for e, inside in zip(effects, nested, strict=True) if not inside]
-    if not effects and not slopes:
+    if plain:
         carried = [np.zeros(n, np.int64)]
     levels, total = [], 0
     for effect in _finest(carried):
@@ -237,41 +273,31 @@ def _finest(effects: list[Ints]) -> list[Ints]:
 
 
 def _families(
-    problem: Problem, members: Members, dropped: dict[int, tuple[int, ...]], batch: Batch, prepared: _Prepared
+    members: Members, dropped: dict[int, tuple[int, ...]], batch: Batch, prepared: _Prepared
 ) -> Iterator[tuple[Ints, Family]]:
     """Stack the batch's members by their number of controls, in chunks."""
+    laid = prepared.laid
     by_size: dict[int, list[tuple[int, Ints]]] = defaultdict(list)
     for s in batch.members.tolist():
-        kept = kept_controls(members, dropped, s)
+        kept = np.concatenate([positions(laid, kept_controls(members, dropped, s)), laid.block])
         by_size[len(kept)].append((s, kept))
     for size in sorted(by_size):
         entries = by_size[size]
-        factor = float(
-            ssc.variance_factor(
-                "cluster",
-                prepared.nobs,
-                1 + size + prepared.intercept + prepared.absorbed,
-                len(prepared.present),
-            )
-        )
+        df_k = 1 + size + prepared.intercept + prepared.absorbed
+        factor = float(ssc.variance_factor("cluster", prepared.nobs, df_k, len(prepared.present)))
         for start in range(0, len(entries), CHUNK):
             part = entries[start : start + CHUNK]
             places = np.array([s for s, _ in part], np.int64)
+            treatment = positions(laid, members.treatment[places])
             yield (
                 places,
                 Family(
-                    _positions(prepared, members.outcome[places]),
-                    _positions(prepared, members.treatment[places]),
-                    np.array([_positions(prepared, kept) for _, kept in part], np.int64).reshape(
-                        len(part), size
-                    ),
+                    positions(laid, members.outcome[places]),
+                    treatment if laid.treatment < 0 else np.full(len(part), laid.treatment),
+                    np.array([kept for _, kept in part], np.int64).reshape(len(part), size),
                     np.full(len(part), factor),
                 ),
             )
-
-
-def _positions(prepared: _Prepared, columns: Ints) -> Ints:
-    return np.array([prepared.column[int(c)] for c in columns], np.int64)
 
 
 def _cluster_facts(problem: Problem, members: Members, batch: Batch, prepared: _Prepared) -> Ints:
@@ -292,9 +318,8 @@ def _left_out(linear: np.ndarray, usable: np.ndarray) -> tuple[str, ...]:
         notes.append(f"{other:,} specifications are not plain least squares and are not in this test")
     broken = int(np.count_nonzero(~usable))
     if broken:
-        notes.append(
-            f"{broken:,} specifications have no cluster-robust variance, or slopes that lie across clusters, and are not in this test"
-        )
+        reason = "have no cluster-robust variance, or slopes that lie across clusters,"
+        notes.append(f"{broken:,} specifications {reason} and are not in this test")
     return tuple(notes)
 
 
