@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,17 @@ from specdid._plan.records import CORE, Codes, Dimension, Grid, Plan, Status
 from specdid._plan.selectors import select
 from specdid._study import Study
 from specdid.language import bind
+from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
 
+Choose = Callable[[Sequence[Dimension], Grid, Mapping[str, Node], Sequence[str]], Codes]
+"""Gives the rows of a plan: the choice of each dimension."""
 
-def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None) -> Plan:
-    """Plan every specification of ``study`` on the columns of ``panel``.
+
+def build_plan(
+    study: Study, panel: Panel, evaluator: Evaluator | None = None, choose: Choose | None = None
+) -> Plan:
+    """Plan every specification of ``study`` on the columns of ``panel``, or those that ``choose`` gives.
 
     Raises
     ------
@@ -42,7 +48,11 @@ def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None) -
     evaluator = evaluator or Evaluator(panel)
     columns = tuple(panel.columns)
     dimensions, grid, expander = expand_grid(study, columns)
-    codes = _enumerate(study, dimensions)
+    codes = (
+        _enumerate(study, dimensions)
+        if choose is None
+        else choose(dimensions, grid, expander.macros, columns)
+    )
     grid, setting = _settings(expander, grid, codes)
     contents = [Contents(grid, s) for s in grid.settings]
     table = Table(codes, setting)

@@ -12,6 +12,7 @@ import numpy as np
 
 from specdid._audit import audit_results, start_reference
 from specdid._records import Audit, Curve, Results, collect
+from specdid._run import analyse
 from specdid._run.draw import draw_curve
 from specdid._run.infer import CurveTests, run_nulls, sections, write_inference
 from specdid._run.manifest import manifest
@@ -112,11 +113,13 @@ def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress:
     results = collect(planned_records(plan), outcome.blocks, compiled.problem.labels)
     tests: tuple[CurveTests, ...] = ()
     notes: tuple[str, ...] = ()
+    analysed: tuple[analyse.Analysed, ...] = ()
     audited = None
     if not outcome.interrupted:
         tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress)
         audited = None if audit == 0 else _audit(prepared, compiled, results, audit, progress)
-    curve = _curve(prepared, results, audited, compiled, tests, notes)
+        analysed = analyse.run_analyses(prepared, n_jobs, progress)
+    curve = _curve(prepared, results, audited, compiled, tests, analysed, notes)
     if outcome.interrupted:
         raise Interrupted(curve)
     return curve
@@ -135,16 +138,18 @@ def _curve(
     audit: Audit | None,
     compiled: Compiled,
     tests: tuple[CurveTests, ...],
+    analysed: tuple[analyse.Analysed, ...],
     notes: tuple[str, ...],
 ) -> Curve:
+    said = (*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes)
     return Curve(
         results,
         draw=draw_curve,
         summarise=summarise,
-        sections=sections(tests),
-        findings=tests,
+        sections=(*sections(tests), *analyse.sections(analysed)),
+        findings=(*tests, *analysed),
         audit=audit,
-        warnings=(*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes),
+        warnings=(*said, *analyse.notes(analysed)),
         one_by_one=int(np.count_nonzero(~compiled.batched)),
     )
 
@@ -159,6 +164,9 @@ def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, prog
         _, said = write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, bands)
         curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
     progress("writing results", 0, 0)
+    analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
+    said = list(analyse.write_analyses(analysed, directory, study.figure.formats, study.figure.width))
+    curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
     write_results(curve, directory)
     write_inference(curve.results, tests, directory)
     setup = {"backend": study.run.backend, "missing": study.missing}

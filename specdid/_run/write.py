@@ -22,7 +22,7 @@ def write_results(curve: Curve, directory: Path) -> None:
     OutputError
         Where the directory cannot be written or the disk is full.
     """
-    with _writing(directory):
+    with writing(directory):
         write_parquet(curve.results, directory / "results.parquet")
         write_csv(curve.results, directory / "results.csv")
         write_timings(curve.results, directory / "timings.parquet")
@@ -46,7 +46,7 @@ def write_figure(
     """Draw the curve in these formats, removing others of an earlier run; gives files and warnings."""
     from specdid._run.draw import save_curve
 
-    with _writing(directory):
+    with writing(directory):
         for name in STALE:
             (directory / name).unlink(missing_ok=True)
         return save_curve(results, directory, sort, formats, width, bands)
@@ -54,7 +54,7 @@ def write_figure(
 
 def write_record(directory: Path, content: Mapping[str, Any]) -> None:
     """Write manifest.json, last of all: it says that the directory is complete."""
-    with _writing(directory):
+    with writing(directory):
         write_manifest(directory / "manifest.json", content)
 
 
@@ -77,7 +77,7 @@ def draw_again(
     )
 
 
-class _writing:  # noqa: N801 - reads as a phrase
+class writing:  # noqa: N801 - reads as a phrase
     """Turn what the system says of a write into one message."""
 
     def __init__(self, directory: Path) -> None:

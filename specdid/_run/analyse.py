@@ -1,0 +1,131 @@
+"""The analyses of a study: run, written to files, told in the summary."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from specdid import _shelf
+from specdid._diagnostics import SpecError
+from specdid._records import Section
+from specdid._run.prepare import Prepared
+from specdid._run.write import write_text, writing
+from specdid._study import AnalysisTable
+from specdid.analyses._base import Analysis, Bench, Chart, Finding
+from specdid.analyses._request import read_request
+from specdid.figures._style import save
+from specdid.tables._base import csv_text
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What a table of section 7 gave: its finding, or why there is none.
+
+    ``stem`` is the name of its files, ``heading`` that in the summary.
+    """
+
+    stem: str
+    heading: str
+    finding: Finding = field(repr=False)
+    failure: str | None = None
+
+
+def run_analyses(prepared: Prepared, jobs: int, progress: Progress) -> tuple[Analysed, ...]:
+    """Run every analysis of a study, in file order; one that fails is a message, not the end."""
+    study = prepared.study
+    bench = Bench(study, prepared.panel, prepared.evaluator, jobs, study.run.backend)
+    found = []
+    for k, table in enumerate(study.analyses):
+        progress(f"analysis: {table.name or table.kind}", k, len(study.analyses))
+        found.append(run_one(bench, table))
+    return tuple(found)
+
+
+def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
+    """Run one analysis."""
+    name = table.name
+    heading = table.kind.replace("_", " ").capitalize() + (f": {name}" if name is not None else "")
+    stem = file_stem(table.kind, name)
+    try:
+        analysis: Analysis = _shelf.load("analyses", table.kind)
+        request, faults = read_request(bench.study, table, analysis.decode)
+        if faults:
+            return Analysed(stem, heading, Finding(), faults[0].message)
+        return Analysed(stem, heading, analysis.run(bench, request))
+    except (SpecError, _shelf.PluginError) as error:
+        return Analysed(stem, heading, Finding(), str(error).replace("\n", "; "))
+    except Exception as error:  # the curve is done: whatever one analysis does must not lose it
+        said = f"{type(error).__name__}: {error}".replace("\n", " ")
+        return Analysed(stem, heading, Finding(), said)
+
+
+def file_stem(kind: str, name: str | None) -> str:
+    """Give an analysis's file name: ``table_Table_3``; letters of any script stay."""
+    return kind if name is None else re.sub(r"[^\w-]", "_", f"{kind}_{name}")
+
+
+def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:
+    """Give what the analyses add to the summary."""
+    return tuple(Section(a.heading, _lines(a)) for a in found)
+
+
+def _lines(analysed: Analysed) -> tuple[str, ...]:
+    if analysed.failure is not None:
+        return (f"It could not be run: {analysed.failure}",)
+    files = [name for name, _ in _names(analysed, ("csv",))]
+    return (*analysed.finding.lines, "", f"Files: {', '.join(f'`{n}`' for n in files)}")
+
+
+def notes(found: Sequence[Analysed]) -> tuple[str, ...]:
+    """Give the analyses' warnings, each with the analysis it is of."""
+    said = [(a.heading, w) for a in found for w in a.finding.warnings]
+    said += [(a.heading, f"it could not be run: {a.failure}") for a in found if a.failure is not None]
+    return tuple(f"{heading}: {words}" for heading, words in said)
+
+
+def _names(analysed: Analysed, endings: Sequence[str]) -> list[tuple[str, int]]:
+    tables = enumerate(analysed.finding.tables)
+    return [(f"{_stem(analysed, t.suffix)}.{e}", k) for k, t in tables for e in endings]
+
+
+def _stem(analysed: Analysed, suffix: str) -> str:
+    return file_stem(analysed.stem, suffix or None)
+
+
+def write_analyses(
+    found: Sequence[Analysed], directory: Path, formats: Sequence[str], width: float | None
+) -> tuple[str, ...]:
+    """Write every table and figure; gives what the figures warned of.
+
+    Raises
+    ------
+    OutputError
+        Where the directory cannot be written.
+    """
+    said: list[str] = []
+    printers = [_shelf.load("tables", name) for name in _shelf.names("tables")]
+    with writing(directory):
+        for analysed in found:
+            for table in analysed.finding.tables:
+                stem = _stem(analysed, table.suffix)
+                write_text(csv_text(table), directory / f"{stem}.csv")
+                for printer in printers if table.print is not None else ():
+                    write_text(printer.write(table.print), directory / f"{stem}{printer.ending}")
+            for chart in analysed.finding.charts:
+                said += _draw(chart, _stem(analysed, chart.suffix), directory, formats, width)
+    return tuple(said)
+
+
+def _draw(
+    chart: Chart, stem: str, directory: Path, formats: Sequence[str], width: float | None
+) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        figure = _shelf.load("figures", chart.figure).draw(chart.data, width)
+        save(figure, directory, stem, formats)
+    return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]

@@ -1,0 +1,130 @@
+"""What an analysis works with: the study, its panel, its columns and their regressions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._study import Expression, Study
+from specdid.analyses._cells import Cell, Cells, make_cells
+from specdid.analyses._fit import CellFit, Extra, derive, fit_cell
+from specdid.analyses._request import Request
+from specdid.engine.problem import Floats, Ints
+from specdid.engine.tasks import cut_rows, make_task
+from specdid.estimators._base import Task
+from specdid.language import bind
+from specdid.language.tree import Node
+from specdid.panel import Evaluator, Panel
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A study with its data, for the analyses; ``jobs`` and ``backend`` may not change a number."""
+
+    study: Study
+    panel: Panel = field(repr=False)
+    evaluator: Evaluator = field(repr=False)
+    jobs: int = 1
+    backend: str = "serial"
+
+    @property
+    def periods(self) -> Ints | None:
+        """The period of each row, None where the study has no time."""
+        return self.panel.periods
+
+    def label(self, text: str) -> str:
+        """Give the display text of a term or label, from [labels]."""
+        return self.study.labels.get(text, text)
+
+    def cells(self, request: Request) -> Cells:
+        """Give the columns of an analysis; raises SpecError where they cannot be planned."""
+        return make_cells(request, self.panel, self.evaluator)
+
+    def fit(
+        self,
+        cell: Cell,
+        extra: Sequence[Extra] = (),
+        treatment: Extra | None = None,
+        outcome: Extra | None = None,
+        controls: bool = True,
+        where: NDArray[np.bool_] | None = None,
+        within: Ints | None = None,
+    ) -> CellFit:
+        """Estimate a cell, with columns and rows of the analysis's own.
+
+        Raises
+        ------
+        ValueError
+            The cell's estimator is not least squares and columns are given.
+        """
+        return fit_cell(cell, extra, treatment, outcome, controls, where, within)
+
+    def sample(
+        self,
+        cell: Cell,
+        extra: Sequence[Extra] = (),
+        treatment: Extra | None = None,
+        outcome: Extra | None = None,
+        controls: bool = True,
+        where: NDArray[np.bool_] | None = None,
+    ) -> tuple[Ints, Task]:
+        """Give the rows of a cell's regression and its arrays on them."""
+        problem, one = derive(cell, extra, treatment, outcome, controls, where)
+        rows = cut_rows(problem, one, 0).rows
+        compiled = cell.compiled
+        cohort = int(compiled.cohort[cell.member])
+        options = cell.plan.grid.estimators[compiled.method[cell.member]].options
+        return rows, make_task(problem, one, 0, rows, options, cohort, compiled.time)
+
+    def numbers(self, expression: Expression | Node, cell: Cell) -> Floats:
+        """Evaluate an expression on all rows, under the cell's variants."""
+        tree = expression.tree if isinstance(expression, Expression) else expression
+        return self.evaluator.numbers(bind(tree, cell.plan.grid.settings[self._setting(cell)].scope))
+
+    def condition(self, expression: Expression | Node, cell: Cell) -> NDArray[np.bool_]:
+        """Evaluate a condition on all rows, NA is False."""
+        tree = expression.tree if isinstance(expression, Expression) else expression
+        return self.evaluator.condition(bind(tree, cell.plan.grid.settings[self._setting(cell)].scope))
+
+    def codes(self, expression: Expression | Node, cell: Cell) -> Ints:
+        """Give the levels of an expression's value from 0, -1 missing, on all rows."""
+        tree = expression.tree if isinstance(expression, Expression) else expression
+        return self.evaluator.codes((bind(tree, cell.plan.grid.settings[self._setting(cell)].scope),))
+
+    def _setting(self, cell: Cell) -> int:
+        return int(cell.plan.setting[cell.place])
+
+    def in_sample(self, cell: Cell) -> NDArray[np.bool_]:
+        """Mark the rows of the cell's sample, missing values not yet dropped."""
+        compiled = cell.compiled
+        return np.asarray(compiled.problem.rows[compiled.members.rows[cell.member]])
+
+    def treatment(self, cell: Cell) -> Floats:
+        """Give the treatment term on all rows."""
+        compiled = cell.compiled
+        return np.asarray(compiled.problem.values[:, compiled.members.treatment[cell.member]])
+
+    def outcome(self, cell: Cell) -> Floats:
+        """Give the outcome on all rows."""
+        compiled = cell.compiled
+        return np.asarray(compiled.problem.values[:, compiled.members.outcome[cell.member]])
+
+    def weights(self, cell: Cell) -> Floats | None:
+        """Give the weights on all rows, None where there are none."""
+        column = int(cell.compiled.members.weights[cell.member])
+        return np.asarray(cell.compiled.problem.values[:, column]) if column >= 0 else None
+
+    def controls(self, cell: Cell) -> tuple[Extra, ...]:
+        """Give the cell's controls (with, controls, add) on all rows."""
+        compiled = cell.compiled
+        start, stop = compiled.members.start[cell.member : cell.member + 2]
+        columns = compiled.members.controls[start:stop].tolist()
+        return tuple(Extra(compiled.problem.labels[c], compiled.problem.values[:, c]) for c in columns)
+
+    def cohort(self, cell: Cell) -> Floats | None:
+        """Give the first treated period of each row, NaN never treated; None without a cohort."""
+        column = int(cell.compiled.cohort[cell.member])
+        return np.asarray(cell.compiled.problem.values[:, column]) if column >= 0 else None

@@ -1,0 +1,164 @@
+"""The columns of an analysis: specifications at [preferred], moved by ``fix`` and ``vary``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from specdid._diagnostics import SpecError, fault_at
+from specdid._plan import Dimension, Grid, Plan, Status, build_plan
+from specdid._plan.records import Codes
+from specdid._plan.selectors import select
+from specdid._study import Selector, Study
+from specdid.analyses._request import Request
+from specdid.engine.compile import Compiled, compile_plan
+from specdid.language.tree import Node
+from specdid.panel import Evaluator, Panel
+
+MOST = 200
+"""Columns of one analysis: more is a mistake in `vary`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One column: a specification that can be estimated.
+
+    Attributes
+    ----------
+    labels : dimension -> label
+    place : row of ``plan``
+    member : row of ``compiled.members``
+    """
+
+    labels: Mapping[str, str]
+    place: int
+    member: int
+    plan: Plan = field(repr=False)
+    compiled: Compiled = field(repr=False)
+
+    @property
+    def method(self) -> str:
+        """The estimator's name."""
+        return self.plan.grid.estimators[int(self.plan.codes[self.place, 6])].method
+
+
+@dataclass(frozen=True, slots=True)
+class Cells(Sequence[Cell]):
+    """The columns in order, what differs between them and what was left out."""
+
+    items: tuple[Cell, ...]
+    varying: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(self.items)
+
+    def heading(self, cell: Cell) -> tuple[str, ...]:
+        """Give a cell's labels in the dimensions that differ, or its outcome alone."""
+        return tuple(cell.labels[name] for name in self.varying or ("outcome",))
+
+
+def make_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Cells:
+    """Plan and compile the columns of an analysis.
+
+    Raises
+    ------
+    SpecError
+        They cannot be planned: an option expands to nothing, a treatment lacks main effects.
+    """
+    study = request.layout.study
+    order: list[str] = []
+
+    def choose(
+        dimensions: Sequence[Dimension], grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
+    ) -> Codes:
+        chosen = [_choices(request, study, d, grid, macros, columns) for d in dimensions]
+        by_name = {d.name: c for d, c in zip(dimensions, chosen, strict=True)}
+        order.extend(_order(request, by_name))
+        return _product([d.name for d in dimensions], by_name, order, request)
+
+    plan = build_plan(study, panel, evaluator, choose)
+    compiled = compile_plan(plan, panel, evaluator)
+    return _cells(plan, compiled, tuple(order))
+
+
+def _choices(
+    request: Request,
+    study: Study,
+    dimension: Dimension,
+    grid: Grid,
+    macros: Mapping[str, Node],
+    columns: Sequence[str],
+) -> list[int]:
+    """Give a dimension's choices: fixed in written order, all where it varies, else the preferred."""
+    name, layout = dimension.name, request.layout
+
+    def meant(selector: Selector | int) -> list[int]:
+        if isinstance(selector, int):
+            return np.flatnonzero(dimension.option == selector).tolist()
+        return np.flatnonzero(select(dimension, (selector,), grid, macros, columns)).tolist()
+
+    if name in layout.fix:
+        return list(dict.fromkeys(c for selector in layout.fix[name] for c in meant(selector)))
+    if name in layout.vary or name == "outcome":
+        return np.flatnonzero(dimension.option < _declared(request, dimension)).tolist()
+    preferred = [c for selector in study.preferred.get(name, ()) for c in meant(selector)]
+    return preferred[:1] or [0]
+
+
+def _declared(request: Request, dimension: Dimension) -> int:
+    """Count the options that the study itself declares."""
+    own = [s for s in request.layout.fix.get(dimension.name, ()) if isinstance(s, int)]
+    return min(own, default=len(dimension.declared))
+
+
+def _order(request: Request, chosen: Mapping[str, list[int]]) -> list[str]:
+    """Give the dimensions with several choices: outcome, what is fixed at several, then ``vary``."""
+    vary = request.layout.vary
+    first = [n for n in ("outcome", *request.layout.fix) if n not in vary]
+    return [n for n in dict.fromkeys([*first, *vary]) if len(chosen[n]) > 1]
+
+
+def _product(
+    names: Sequence[str], chosen: Mapping[str, list[int]], order: Sequence[str], request: Request
+) -> Codes:
+    count = int(np.prod([len(chosen[n]) for n in names], dtype=np.float64))
+    if count > MOST:
+        raise SpecError((
+            fault_at(
+                request.key("vary"), None, "too_many",
+                f"these are {count:,} columns, more than {MOST}",
+                'name fewer dimensions in `vary`, or fix some: fix = { controls = ["…", "…"] }',
+            ),
+        ))  # fmt: skip
+    codes = np.zeros((count, len(names)), np.int32)
+    for d, name in enumerate(names):
+        if name not in order and chosen[name]:
+            codes[:, d] = chosen[name][0]
+    place = [names.index(n) for n in order]
+    for row, combination in enumerate(product(*(chosen[n] for n in order))):
+        codes[row, place] = combination
+    return codes
+
+
+def _cells(plan: Plan, compiled: Compiled, varying: tuple[str, ...]) -> Cells:
+    member = {int(place): m for m, place in enumerate(compiled.members.index)}
+    items, notes = [], []
+    for place in range(len(plan)):
+        labels = {d.name: d.labels[c] for d, c in zip(plan.dimensions, plan.codes[place], strict=True)}
+        if plan.status[place] == Status.EXCLUDED:
+            shown = ", ".join(labels[n] for n in varying or ("outcome",))
+            notes.append(f"no column for {shown}: {plan.reasons[plan.reason[place]].message}")
+            continue
+        twin = int(plan.twin[place])
+        items.append(Cell(labels, place, member[twin if twin >= 0 else place], plan, compiled))
+    return Cells(tuple(items), varying, tuple(notes))

@@ -1,0 +1,283 @@
+"""A cell's regression in full: coefficients, covariances, combinations and Wald tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._records import Code, Fits
+from specdid._records.messages import VCOV_NOTES, failure_message
+from specdid.analyses._cells import Cell
+from specdid.engine.counts import count_units
+from specdid.engine.full import CONSTANT, FullFit, combine, fit_full
+from specdid.engine.one_by_one import Method, Work, fit_one_by_one
+from specdid.engine.problem import Effects, Floats, Ints, Members, Problem
+from specdid.engine.ssc import t_inference
+from specdid.engine.tasks import cut_rows, levels
+
+CONSTANT_LABEL = "Constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A column that is not in the study: numbers on all rows of the panel, NaN missing."""
+
+    label: str
+    numbers: Floats = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A number with its error under one vcov; NaN where ``note`` says why."""
+
+    label: str
+    estimate: float
+    std_error: float
+    statistic: float
+    p_value: float
+    conf_low: float
+    conf_high: float
+    df: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wald:
+    """A joint test that combinations are zero: F = chi² / df1 with df2 degrees (inf: chi²)."""
+
+    statistic: float
+    df1: int
+    df2: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class CellFit:
+    """What one regression gave.
+
+    Attributes
+    ----------
+    failure : None, or why there are no numbers (everything else is then empty)
+    terms : (k,) texts: the treatment, extras, controls that were kept, "Constant"
+    estimate : (k,), vcov : (V, k, k), df and n_clusters : (V,)
+    vcov_notes : (V,) texts, why a vcov has no standard errors
+    rows : rows of the panel used
+    n_units, n_treated, n_control, n_always : units, those whose treatment varies, never, always treated
+    dropped : terms dropped as collinear
+    effects : the fixed effects, as texts, with their levels
+    full : the engine's own record, of least squares
+    """
+
+    cell: Cell = field(repr=False)
+    failure: str | None
+    terms: tuple[str, ...]
+    estimate: Floats
+    vcov: Floats = field(repr=False)
+    vcov_notes: tuple[str, ...]
+    df: Floats
+    n_clusters: Ints
+    rows: Ints = field(repr=False)
+    nobs: int
+    n_units: int
+    n_treated: int
+    n_control: int
+    n_always: int
+    r2: float
+    r2_within: float
+    dropped: tuple[str, ...]
+    effects: tuple[str, ...]
+    alpha: float
+    full: FullFit | None = field(default=None, repr=False)
+
+    def place(self, term: str | int) -> int:
+        """Give the position of a term, which is 0 for the treatment; ValueError if it is not there."""
+        return term if isinstance(term, int) else self.terms.index(term)
+
+    def coefficient(self, term: str | int = 0, vcov: int = 0) -> Coefficient:
+        """Give one coefficient under one vcov."""
+        weights = np.zeros((1, len(self.estimate)))
+        weights[0, self.place(term)] = 1.0
+        return self.combine(weights, (self.terms[self.place(term)],), vcov)[0]
+
+    def combine(
+        self, weights: Floats, labels: Sequence[str] = (), vcov: int = 0
+    ) -> tuple[Coefficient, ...]:
+        """Give linear combinations; weights are (m, k)."""
+        estimate = weights @ self.estimate
+        variance = np.einsum("mk,kl,ml->m", weights, self.vcov[vcov], weights)
+        error = np.sqrt(np.where(variance > 0, variance, np.nan))
+        df = np.full(len(estimate), self.df[vcov])
+        numbers = t_inference(estimate, error, df, self.alpha)
+        names = labels or [""] * len(estimate)
+        columns = zip(names, estimate, error, *numbers, df, strict=True)
+        return tuple(Coefficient(n, *(float(v) for v in line), self.vcov_notes[vcov]) for n, *line in columns)
+
+    def wald(self, weights: Floats, vcov: int = 0) -> Wald:
+        """Test jointly that combinations (q, k) are zero, F with df2 of the vcov's t (clusters − 1).
+
+        NaN where the covariance of the combinations is singular or there is none.
+        """
+        from scipy.stats import f
+
+        q = len(weights)
+        value, variance = weights @ self.estimate, weights @ self.vcov[vcov] @ weights.T
+        if not q or not np.isfinite(variance).all() or np.linalg.matrix_rank(variance, hermitian=True) < q:
+            return Wald(np.nan, q, float(self.df[vcov]), np.nan)
+        statistic = float(value @ np.linalg.solve(variance, value)) / q
+        df2 = float(self.df[vcov])
+        return Wald(statistic, q, df2, float(f.sf(statistic, q, df2)))
+
+
+def fit_cell(
+    cell: Cell,
+    extra: Sequence[Extra] = (),
+    treatment: Extra | None = None,
+    outcome: Extra | None = None,
+    controls: bool = True,
+    where: NDArray[np.bool_] | None = None,
+    within: Ints | None = None,
+) -> CellFit:
+    """Estimate a cell; see ``_base``."""
+    plain = treatment is not None or outcome is not None or bool(extra) or not controls
+    if not cell.compiled.batched[cell.member]:
+        if plain or within is not None:
+            raise ValueError(f"{cell.method} is no least-squares estimator: it takes no columns of an analysis")
+        return _one(cell, where)
+    problem, members = derive(cell, extra, treatment, outcome, controls, where, within)
+    return _record(cell, problem, members, fit_full(problem, members))
+
+
+def derive(
+    cell: Cell,
+    extra: Sequence[Extra] = (),
+    treatment: Extra | None = None,
+    outcome: Extra | None = None,
+    controls: bool = True,
+    where: NDArray[np.bool_] | None = None,
+    within: Ints | None = None,
+) -> tuple[Problem, Members]:
+    """Give the engine's problem of one cell with an analysis's own columns and rows."""
+    problem = cell.compiled.problem
+    one = cell.compiled.members.take(np.array([cell.member], np.int64))
+    new = [*extra, *(e for e in (treatment, outcome) if e is not None)]
+    if new:
+        first = problem.values.shape[1]
+        values = np.asfortranarray(np.column_stack([problem.values, *(e.numbers for e in new)]))
+        log0 = problem.log0
+        if log0 is not None:
+            log0 = np.asfortranarray(np.column_stack([log0, np.zeros((len(log0), len(new)), bool)]))
+        problem = replace(problem, values=values, log0=log0, labels=(*problem.labels, *(e.label for e in new)))
+        column = {id(e): np.array([first + k], np.int64) for k, e in enumerate(new)}
+        kept = one.controls if controls else one.controls[:0]
+        lines = np.concatenate([*(column[id(e)] for e in extra), kept]).astype(np.int64)
+        one = replace(one, controls=lines, start=np.array([0, len(lines)], np.int64))
+        if treatment is not None:
+            one = replace(one, treatment=column[id(treatment)], sunab=np.full(1, -1, np.int64))
+        if outcome is not None:
+            one = replace(one, outcome=column[id(outcome)])
+    elif not controls:
+        one = replace(one, controls=one.controls[:0], start=np.zeros(2, np.int64))
+    if where is not None:
+        problem = replace(problem, rows=problem.rows[one.rows] & where)
+        one = replace(one, rows=np.zeros(1, np.int64))
+    return (problem, one) if within is None else _interacted(problem, one, within)
+
+
+def _interacted(problem: Problem, one: Members, within: Ints) -> tuple[Problem, Members]:
+    """Interact every fixed effect with codes; without effects there is one constant per code."""
+    effects = problem.effects[one.effects[0]]
+    used = dict.fromkeys([*effects.fixed, *(c for c, _ in effects.slopes)])
+    first, columns, labels = problem.codes.shape[1], [], []
+    for code in used:
+        both = problem.codes[:, code] * (int(within.max()) + 1) + within
+        columns.append(np.where((problem.codes[:, code] < 0) | (within < 0), -1, both))
+        labels.append(problem.effect_labels[code])
+    place = {code: first + k for k, code in enumerate(used)}
+    fixed = tuple(place[c] for c in effects.fixed)
+    if not used:
+        columns, labels, fixed = [within], ["group"], (first,)
+    codes = np.asfortranarray(np.column_stack([problem.codes, *columns]))
+    crossed = Effects(fixed, tuple((place[c], x) for c, x in effects.slopes))
+    problem = replace(
+        problem, codes=codes, effect_labels=(*problem.effect_labels, *labels), effects=(crossed,)
+    )
+    return problem, replace(one, effects=np.zeros(1, np.int64))
+
+
+def _record(cell: Cell, problem: Problem, one: Members, full: FullFit) -> CellFit:
+    """Turn the engine's record into terms; the cells of a Sun-Abraham model into their average."""
+    effects = _effect_texts(problem, one)
+    if full.code != Code.OK:
+        return failed(cell, _why(cell, problem, one, full), effects, problem.alpha, len(problem.vcovs))
+    lead = len(full.columns) if full.cells is None else len(full.cells.relative)
+    weights = np.eye(len(full.columns))
+    if full.cells is not None:
+        weights = np.vstack([full.weights, weights[lead:]])
+    estimate, _, vcov = combine(full, weights)
+    columns = full.columns if full.cells is None else np.concatenate([one.treatment, full.columns[lead:]])
+    terms = tuple(CONSTANT_LABEL if c == CONSTANT else problem.labels[c] for c in columns)
+    units = (-1, -1, -1, -1)
+    if problem.unit >= 0:
+        treated = problem.values[full.rows, one.treatment[0]]
+        units = count_units(levels(problem.codes[full.rows, problem.unit]), treated)
+    return CellFit(
+        cell, None, terms, estimate, vcov, tuple(VCOV_NOTES[c] for c in full.vcov_code), full.df,
+        full.n_clusters, full.rows, full.nobs, *units, full.r2, full.r2_within,
+        tuple(problem.labels[c] for c in full.dropped), effects, problem.alpha, full,
+    )  # fmt: skip
+
+
+def _effect_texts(problem: Problem, one: Members) -> tuple[str, ...]:
+    effects = problem.effects[one.effects[0]]
+    slopes = [f"{problem.effect_labels[c]}[{problem.labels[x]}]" for c, x in effects.slopes]
+    return (*(problem.effect_labels[c] for c in effects.fixed), *slopes)
+
+
+def _why(cell: Cell, problem: Problem, one: Members, full: FullFit) -> str:
+    culprit = problem.labels[full.culprit] if full.culprit >= 0 else ""
+    return failure_message(
+        full.code, problem.labels[one.treatment[0]], cell.labels["outcome"],
+        " + ".join(_effect_texts(problem, one)), culprit,
+    )  # fmt: skip
+
+
+def failed(cell: Cell, why: str, effects: tuple[str, ...], alpha: float, vcovs: int) -> CellFit:
+    """Give the fit of a cell that has no numbers."""
+    nothing, none = np.zeros(0), np.zeros(0, np.int64)
+    return CellFit(
+        cell, why, (), nothing, np.zeros((vcovs, 0, 0)), ("",) * vcovs, np.full(vcovs, np.nan),
+        np.full(vcovs, -1), none, 0, 0, 0, 0, 0, np.nan, np.nan, (), effects, alpha,
+    )  # fmt: skip
+
+
+def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
+    """Estimate a cell whose estimator takes specifications one at a time: the treatment's coefficient."""
+    compiled = cell.compiled
+    problem, one = derive(cell, where=where)
+    choice = cell.plan.grid.estimators[compiled.method[cell.member]]
+    work = Work(
+        problem, one, (Method(choice.method, choice.options),), np.zeros(1, np.int64),
+        compiled.cohort[[cell.member]], compiled.time,
+    )  # fmt: skip
+    fits: Fits = next(iter(fit_one_by_one(work)))
+    effects = _effect_texts(problem, one)
+    if fits.code[0] != Code.OK:
+        code, culprit = Code(int(fits.code[0])), int(fits.culprit[0])
+        said = fits.detail.get(0) or failure_message(
+            code, problem.labels[one.treatment[0]], cell.labels["outcome"], " + ".join(effects),
+            problem.labels[culprit] if culprit >= 0 else "",
+        )  # fmt: skip
+        return failed(cell, said, effects, problem.alpha, len(problem.vcovs))
+    units = (int(fits.n_units[0]), int(fits.n_treated[0]), int(fits.n_control[0]), int(fits.n_always_treated[0]))
+    notes = tuple(
+        fits.vcov_detail.get((0, v)) or VCOV_NOTES[code] for v, code in enumerate(fits.vcov_code[0])
+    )
+    return CellFit(
+        cell, None, (problem.labels[one.treatment[0]],), fits.estimate[:1], fits.std_error[0][:, None, None] ** 2,
+        notes, fits.df[0], fits.n_clusters[0], cut_rows(problem, one, 0).rows, int(fits.nobs[0]), *units,
+        np.nan, float(fits.r2_within[0]), tuple(problem.labels[c] for c in fits.dropped.get(0, ())),
+        effects, problem.alpha,
+    )  # fmt: skip

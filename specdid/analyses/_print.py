@@ -1,0 +1,44 @@
+"""How numbers stand in printed tables: the same number of decimals in a column of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+MINUS = "−"
+
+
+def decimals(errors: Iterable[float]) -> int:
+    """Give the decimals that show two digits of the smallest finite error: at least 3, at most 6."""
+    known = [e for e in errors if np.isfinite(e) and e > 0]
+    return int(np.clip(1 - np.floor(np.log10(min(known))), 3, 6)) if known else 3
+
+
+def number(value: float | None, places: int = 3) -> str:
+    """Write a number with a true minus sign; empty where there is none."""
+    if value is None or not np.isfinite(value):
+        return ""
+    text = f"{value:,.{places}f}"
+    bare = text.lstrip("-")
+    if text.startswith("-") and bare.strip("0.,"):
+        return MINUS + bare
+    return bare
+
+
+def in_parentheses(value: float | None, places: int = 3) -> str:
+    """Write a standard error; empty where there is none."""
+    text = number(value, places)
+    return f"({text})" if text else ""
+
+
+def count(value: int) -> str:
+    """Write a count; empty where it is unknown (negative)."""
+    return f"{value:,}" if value >= 0 else ""
+
+
+def p_value(p: float) -> str:
+    """Write a p-value: three decimals, or that it is below the last of them."""
+    if not np.isfinite(p):
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

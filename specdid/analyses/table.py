@@ -1,0 +1,147 @@
+"""[table."Table 3"]: regressions side by side with every coefficient, as papers print them.
+
+Constants are those of reghdfe (Correia 2017): the mean of what the fixed effects leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+from specdid._decode.table import Table
+from specdid._plan import Dimension
+from specdid.analyses._base import Analysis, Bench, CellFit, Cells, Finding, Request
+from specdid.analyses._fit import CONSTANT_LABEL
+from specdid.analyses._print import count, decimals, in_parentheses, number
+from specdid.tables._base import Cell as Value
+from specdid.tables._base import PrintTable, Row, TidyTable
+
+HEADER = (
+    "vcov", "term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df",
+    "nobs", "n_units", "n_treated", "n_clusters", "r2", "r2_within", "message",
+)  # fmt: skip
+
+
+def decode(table: Table) -> None:
+    """Take no key but ``fix`` and ``vary``."""
+
+
+def run(bench: Bench, request: Request) -> Finding:
+    """Estimate every column, and lay the coefficients out."""
+    cells = bench.cells(request)
+    fits = [bench.fit(cell) for cell in cells]
+    tidy = TidyTable(
+        ("column", *_names(cells), *HEADER),
+        tuple(row for k, fit in enumerate(fits) for row in _tidy(bench, k + 1, fit)),
+        printed(bench, request, cells, fits) if any(f.failure is None for f in fits) else None,
+    )
+    failures = [f"{', '.join(cells.heading(f.cell))}: {f.failure}" for f in fits if f.failure is not None]
+    return Finding((tidy,), warnings=(*cells.notes, *failures))
+
+
+def _names(cells: Cells) -> tuple[str, ...]:
+    return tuple(cells[0].labels) if len(cells) else ()
+
+
+def _tidy(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, ...]]:
+    labels = tuple(fit.cell.labels.values())
+    for v, vcov in enumerate(bench.study.vcov):
+        lead = (column, *labels, vcov.label or vcov.text)
+        clusters = int(fit.n_clusters[v]) if fit.n_clusters[v] >= 0 else None
+        units = (fit.n_units, fit.n_treated) if fit.n_units >= 0 else (None, None)
+        size = (fit.nobs, *units, clusters, fit.r2, fit.r2_within)
+        if fit.failure is not None:
+            yield (*lead, *(None,) * 14, fit.failure)
+        for k in range(len(fit.terms)):
+            c = fit.coefficient(k, v)
+            numbers = (c.estimate, c.std_error, c.statistic, c.p_value, c.conf_low, c.conf_high, c.df)
+            yield (*lead, c.label, *numbers, *size, c.note or None)
+
+
+def printed(bench: Bench, request: Request, cells: Cells, fits: Sequence[CellFit]) -> PrintTable:
+    """Lay a table of regressions out for print."""
+    columns = tuple(f"({k})" for k in range(1, len(fits) + 1))
+    return PrintTable(
+        request.title, columns, (coefficients(bench, fits), *_choices(cells, fits), statistics(bench, fits)),
+        spanners(bench, cells), notes(bench, fits),
+    )  # fmt: skip
+
+
+def spanners(bench: Bench, cells: Cells) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """Give a line of headings for every dimension that differs, equal neighbours joined."""
+    lines = []
+    for depth in range(1, len(cells.varying) + 1):
+        # A heading ends where one above it does.
+        keys = [tuple(cell.labels[n] for n in cells.varying[:depth]) for cell in cells]
+        lines.append(tuple((bench.label(key[-1]), len(list(same))) for key, same in groupby(keys)))
+    return tuple(lines) or (((bench.label(cells[0].labels["outcome"]), len(cells)),),)
+
+
+def coefficients(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
+    """Give a row for every term: treatments first, the constant last, standard errors below."""
+    lead = dict.fromkeys(f.terms[0] for f in fits if f.terms)
+    rest = dict.fromkeys(t for f in fits for t in f.terms if t != CONSTANT_LABEL)
+    terms = [*(lead | rest), *([CONSTANT_LABEL] if any(CONSTANT_LABEL in f.terms for f in fits) else [])]
+    rows = []
+    for term in terms:
+        found = [f.coefficient(term) if term in f.terms else None for f in fits]
+        places = decimals(c.std_error for c in found if c is not None)
+        rows.append(
+            Row(
+                bench.label(term),
+                tuple(number(c.estimate, places) if c else "" for c in found),
+                tuple(in_parentheses(c.std_error, places) if c else "" for c in found),
+            )
+        )
+    return tuple(rows)
+
+
+def _choices(cells: Cells, fits: Sequence[CellFit]) -> Iterator[tuple[Row, ...]]:
+    """Say for every fixed effect of any column whether it is in; nothing where there are none."""
+    effects = dict.fromkeys(e for f in fits for e in f.effects)
+    if effects:
+        yield tuple(
+            Row(f"{effect} effects", tuple("yes" if effect in f.effects else "no" for f in fits))
+            for effect in effects
+        )
+
+
+def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
+    """Give observations, units, treated units, clusters and within R²."""
+
+    def row(label: str, give: Callable[[CellFit], str]) -> Row:
+        return Row(label, tuple("" if f.failure is not None else give(f) for f in fits))
+
+    rows = [
+        row("Observations", lambda f: count(f.nobs)),
+        row("Units", lambda f: count(f.n_units)),
+        row("Treated units", lambda f: count(f.n_treated)),
+        row("Clusters", lambda f: count(int(f.n_clusters[0]))),
+        row("R²", lambda f: number(f.r2)),
+        row("Within R²", lambda f: number(f.r2_within)),
+    ]
+    return tuple(r for r in rows if any(r.cells))
+
+
+def notes(bench: Bench, fits: Sequence[CellFit]) -> tuple[str, ...]:
+    """Say what the parentheses hold, what all columns share, and what could not be estimated."""
+    vcov = bench.study.vcov[0]
+    kinds = {"iid": "for independent errors of equal variance", "hetero": "robust to heteroskedasticity"}
+    clustered = " and ".join(bench.label(c.text) for c in vcov.clusters)
+    found = [f"Standard errors in parentheses, {kinds.get(vcov.kind) or f'clustered by {clustered}'}."]
+    alone = dict.fromkeys(f.cell.method for f in fits if f.failure is None and f.full is None)
+    if alone:
+        found.append(f"Of {', '.join(alone)} only the treatment's coefficient is given.")
+    if any(CONSTANT_LABEL in f.terms and f.effects for f in fits):
+        found.append("The constant is the mean outcome net of the regressors, as reghdfe reports it.")
+    if any(f.failure is not None for f in fits):
+        found.append("Empty columns could not be estimated.")
+    return tuple(found)
+
+
+def shared(dimensions: Sequence[Dimension], cells: Cells) -> str:
+    """Give what all columns have in common, in words."""
+    return "; ".join(f"{d.name} {cells[0].labels[d.name]}" for d in dimensions if d.name not in cells.varying)
+
+
+ANALYSIS = Analysis("table", "Regressions with every coefficient", decode, run)

@@ -1,0 +1,92 @@
+"""What a table consists of: tidy rows for the CSV file, and cells laid out for print.
+
+Both are records; a plug-in of this shelf (``latex``) writes the printed form. Every cell of
+``PrintTable`` is plain text, never markup: the plug-in escapes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Cell = str | float | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a printed table; ``under`` is set below it in parentheses where given."""
+
+    label: str
+    cells: tuple[str, ...]
+    under: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PrintTable:
+    """A table as it is printed.
+
+    Attributes
+    ----------
+    title : the caption.
+    columns : headings of the columns, without that of the first (the labels).
+    blocks : rows between rules.
+    spanners : (text, number of columns) from the left, above ``columns``, line by line;
+        an empty text spans columns that share nothing.
+    notes : sentences below the table.
+    stub : heading of the column of labels.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    blocks: tuple[tuple[Row, ...], ...]
+    spanners: tuple[tuple[tuple[str, int], ...], ...] = ()
+    notes: tuple[str, ...] = ()
+    stub: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TidyTable:
+    """One table of an analysis.
+
+    Attributes
+    ----------
+    header : names of the CSV file's columns.
+    rows : one tuple of cells each; None and NaN are written empty.
+    print : how it is printed, None for a CSV file only.
+    suffix : what is added to the analysis's file name; "" for its main table.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    print: PrintTable | None = None
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """A format tables are printed in: ``write(table) -> str`` for files that end in ``ending``."""
+
+    name: str
+    title: str
+    ending: str
+    write: Callable[[PrintTable], Any]
+
+
+def csv_text(table: TidyTable) -> str:
+    r"""Write tidy rows: 12 significant digits, ``\n``, empty cells, text guarded as in results.csv."""
+    lines = [table.header, *table.rows]
+    return "".join(",".join(_csv_cell(c) for c in line) + "\n" for line in lines)
+
+
+def _csv_cell(value: Cell) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        text = f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+        return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n\r') else text
+    return f"{float(value):.12g}"
