@@ -142,7 +142,7 @@ def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints
     for c, table in out.items():
         table[:, 0] = context.compiled.problem.values[:, c]
     for b in range(context.draws):
-        panel = permute(context.panel, assignment, context.plan.study.seed, b)
+        panel = permute(context.panel, assignment, context.seed, b)
         evaluator = Evaluator(panel)
         for c, table in out.items():
             table[:, b + 1] = evaluate(context.compiled.value_recipes[c], panel, evaluator)
@@ -266,7 +266,7 @@ def _draw_again(
         part,
         context.panel,
         assignment,
-        context.plan.study.seed,
+        context.seed,
         moved,
         context.compiled.value_recipes,
         context.compiled.row_recipes,

@@ -1,0 +1,69 @@
+"""Statistics of a curve, by their definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from specdid.inference import _statistics as s
+from specdid.inference._base import NullDraws
+
+RNG = np.random.default_rng(5)
+S, B = 40, 199
+
+
+def draws(shift: float = 0.0) -> NullDraws:
+    null = RNG.standard_t(30, size=(S, B))
+    t = RNG.standard_t(30, size=S) + shift
+    return NullDraws("wild", np.arange(S), t * 0.1, t, np.full(S, 0.1), np.full(S, 30.0), null * 0.1, null)
+
+
+def test_p_value_is_never_zero_and_counts_ties():
+    null = np.array([-1.0, 0.5, 2.0, 3.0])
+    assert s.p_value(10.0, null) == 1 / 5
+    assert s.p_value(2.0, null) == 3 / 5
+    assert s.p_value(0.1, np.array([np.nan, 0.0])) == 2 / 3
+
+
+def test_median_and_shares():
+    d = draws(1.0)
+    everyone = np.ones(S, dtype=bool)
+    median = s.median_estimate(d, everyone, "median")
+    assert median.value == pytest.approx(np.median(d.estimate))
+    null = np.abs(np.median(d.null_estimate, axis=0))
+    assert median.p_value == (1 + (null >= abs(median.value)).sum()) / (B + 1)
+    rows = {t.statistic: t for t in s.statistic_tests(d, everyone, 0.05, "")}
+    critical = stats.t.ppf(0.975, 30)
+    share = max((d.statistic > critical).mean(), (d.statistic < -critical).mean())
+    assert rows["share significant, dominant sign"].value == pytest.approx(share)
+    z = stats.norm.ppf(stats.t.cdf(d.statistic, 30))
+    assert rows["Stouffer's Z"].value == pytest.approx(z.sum() / np.sqrt(S), rel=1e-9)
+
+
+def test_table_of_normal_scores_agrees_with_the_formula():
+    t = RNG.standard_t(20, size=200_000)
+    np.testing.assert_allclose(s.normal_scores(t, 20.0), stats.norm.ppf(stats.t.cdf(t, 20)), atol=2e-6)
+    assert np.isfinite(s.normal_scores(np.full(100_000, 60.0), 200.0)).all()
+
+
+def test_step_down_by_its_definition():
+    d = draws(1.5)
+    got = s.adjust(d, 0.05)
+    order = np.argsort(-np.abs(d.statistic))
+    expected, largest = np.empty(S), 0.0
+    for j, k in enumerate(order):
+        rest = np.abs(d.null_statistic[order[j:]]).max(axis=0)
+        largest = max(largest, (1 + (rest >= abs(d.statistic[k])).sum()) / (B + 1))
+        expected[k] = largest
+    np.testing.assert_allclose(got.p_adjusted, expected)
+    assert (got.p_adjusted >= got.p_null - 1e-15).all()
+    highest = np.sort(np.abs(d.null_statistic).max(axis=0))
+    assert (highest > got.critical).mean() <= 0.05
+    np.testing.assert_allclose(got.band_high - d.estimate, got.critical * d.std_error)
+
+
+def test_rank_band():
+    null = RNG.normal(size=(S, B))
+    band = s.rank_band(null)
+    np.testing.assert_allclose(band[1], np.median(np.sort(null, axis=0), axis=1))
+    assert (np.diff(band[1]) >= 0).all()
