@@ -31,7 +31,7 @@ def check_dimensions(data: Data) -> Iterator[Fault]:
         if dimension is None or _names_unknown(data, selector):
             continue
         if not select(dimension, (selector,), grid, expander.macros, data.names).any():
-            yield _nothing(dimension, selector)
+            yield nothing_selected(dimension, selector)
     for name, found in study.preferred.items():
         dimension = by_name.get(name)
         if dimension is None:
@@ -60,7 +60,8 @@ def _names_unknown(data: Data, selector: Selector) -> bool:
     return any(unknown_columns(e.tree, known) for e in expressions)
 
 
-def _nothing(dimension: Dimension, selector: Selector) -> Fault:
+def nothing_selected(dimension: Dimension, selector: Selector) -> Fault:
+    """Say that a selector means no option, and which there are."""
     if selector.text is None:
         parts = [f"{word} `{e.text}`" for word, e in (("has", selector.has), ("lacks", selector.lacks)) if e]
         message = f"no option of {dimension.name} {' and '.join(parts)}"

@@ -26,10 +26,15 @@ def check_values(data: Data) -> Iterator[Fault]:
             yield from _tried(data, expression, expression.tree, "value", _before(data, name))
         yield from _levels(data, expression)
     for use in uses(data.study):
-        scope = data.scope if use.option is None else data.scope_of((use.option,))
-        if scope is not None:
-            yield from _evaluated(data, use, scope)
-        yield from _levels(data, use.expression)
+        yield from check_use(data, use)
+
+
+def check_use(data: Data, use: Use) -> Iterator[Fault]:
+    """Evaluate one expression in its role."""
+    scope = data.scope if use.option is None else data.scope_of((use.option,))
+    if scope is not None:
+        yield from _evaluated(data, use, scope)
+    yield from _levels(data, use.expression)
 
 
 def _before(data: Data, name: str) -> Scope:

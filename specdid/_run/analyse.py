@@ -54,8 +54,8 @@ def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
     try:
         analysis: Analysis = _shelf.load("analyses", table.kind)
         request, faults = read_request(bench.study, table, analysis.decode)
-        if faults:
-            return Analysed(stem, heading, Finding(), faults[0].message)
+        if wrong := [f.message for f in faults if f.severity == "error"]:
+            return Analysed(stem, heading, Finding(), "; ".join(wrong))
         return Analysed(stem, heading, analysis.run(bench, request))
     except (SpecError, _shelf.PluginError) as error:
         return Analysed(stem, heading, Finding(), str(error).replace("\n", "; "))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specdid._check import check_study
+from specdid._check.analyses import check_analyses
 from specdid._decode import read_study
 from specdid._diagnostics import Faults, SpecError, file_order
 from specdid._plan import Plan, build_plan
@@ -78,15 +79,18 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     panel, found = read_panel(study, data)
     faults = faults + found
     if panel is None:
-        return None, file_order(faults + check_study(study, None))
+        return None, file_order((*faults, *check_study(study, None), *check_analyses(study, None, None)))
     evaluator = Evaluator(panel)
     faults = file_order(faults + check_study(study, panel, evaluator))
     if faults.errors:
-        return None, faults
+        return None, file_order(faults + tuple(check_analyses(study, None, None)))
     try:
         plan = build_plan(study, panel, evaluator)
     except SpecError as error:
         return None, file_order(faults + error.faults)
+    faults = file_order(faults + tuple(check_analyses(study, panel, evaluator)))
+    if faults.errors:
+        return None, faults
     return Prepared(study, panel, evaluator, plan, faults), faults
 
 

@@ -112,8 +112,9 @@ class CellFit:
         df = np.full(len(estimate), self.df[vcov])
         numbers = t_inference(estimate, error, df, self.alpha)
         names = labels or [""] * len(estimate)
-        columns = zip(names, estimate, error, *numbers, df, strict=True)
-        return tuple(Coefficient(n, *(float(v) for v in line), self.vcov_notes[vcov]) for n, *line in columns)
+        table = np.column_stack([estimate, error, *numbers, df]).tolist()
+        note = self.vcov_notes[vcov]
+        return tuple(Coefficient(name, *line[:7], note) for name, line in zip(names, table, strict=True))
 
     def wald(self, weights: Floats, vcov: int = 0) -> Wald:
         """Test jointly that combinations (q, k) are zero, F with df2 of the vcov's t (clusters − 1).

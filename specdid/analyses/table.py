@@ -46,10 +46,10 @@ def _names(cells: Cells) -> tuple[str, ...]:
 def _tidy(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, ...]]:
     labels = tuple(fit.cell.labels.values())
     for v, vcov in enumerate(bench.study.vcov):
-        lead = (column, *labels, vcov.label or vcov.text)
+        lead: tuple[Value, ...] = (column, *labels, vcov.label or vcov.text)
         clusters = int(fit.n_clusters[v]) if fit.n_clusters[v] >= 0 else None
         units = (fit.n_units, fit.n_treated) if fit.n_units >= 0 else (None, None)
-        size = (fit.nobs, *units, clusters, fit.r2, fit.r2_within)
+        size: tuple[Value, ...] = (fit.nobs, *units, clusters, fit.r2, fit.r2_within)
         if fit.failure is not None:
             yield (*lead, *(None,) * 14, fit.failure)
         for k in range(len(fit.terms)):

@@ -1,0 +1,80 @@
+"""The tables of the paper's analyses: their keys, their names, their selectors, their data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specdid import _shelf
+from specdid._check.data import Data
+from specdid._check.dimensions import nothing_selected
+from specdid._check.names import unknown
+from specdid._check.uses import Use, uses
+from specdid._check.values import check_use
+from specdid._diagnostics import Fault, SpecError
+from specdid._plan.expand import expand_grid
+from specdid._plan.selectors import select
+from specdid._study import Selector, Study
+from specdid.analyses._base import Analysis, Bench, Request
+from specdid.analyses._request import read_request
+from specdid.panel import Evaluator, Panel
+
+
+def check_analyses(study: Study, panel: Panel | None, evaluator: Evaluator | None) -> Iterator[Fault]:
+    """Find what is wrong with every table of an analysis.
+
+    Data are looked at only where the rest of the study has no errors and is given as
+    ``panel``: an analysis plans specifications of its own.
+    """
+    for table in study.analyses:
+        if table.kind not in _shelf.names("analyses"):
+            continue
+        analysis: Analysis = _shelf.load("analyses", table.kind)
+        request, faults = read_request(study, table, analysis.decode)
+        yield from faults
+        if panel is None or evaluator is None or faults:
+            continue
+        found = [*_names(request, panel), *_selectors(request, panel)]
+        yield from found
+        if not found:
+            yield from _on_data(analysis, Bench(study, panel, evaluator), request)
+
+
+def _added(request: Request, study: Study) -> list[Use]:
+    """Give the expressions of the options that only this analysis has."""
+    known = {id(u.expression) for u in uses(study)}
+    return [u for u in uses(request.layout.study) if id(u.expression) not in known]
+
+
+def _names(request: Request, panel: Panel) -> Iterator[Fault]:
+    study = request.layout.study
+    columns = tuple(dict.fromkeys((*panel.columns, *study.derive)))
+    for expression, _ in request.expressions:
+        yield from unknown(expression, columns, panel)
+    for use in uses(study):
+        if use.expression.origin.path[: len(request.table.origin.path)] == request.table.origin.path:
+            yield from unknown(use.expression, columns, panel)
+
+
+def _selectors(request: Request, panel: Panel) -> Iterator[Fault]:
+    study, columns = request.layout.study, tuple(panel.columns)
+    dimensions, grid, expander = expand_grid(study, columns)
+    by_name = {d.name: d for d in dimensions}
+    for name, chosen in request.layout.fix.items():
+        for selector in chosen:
+            if isinstance(selector, Selector):
+                dimension = by_name[name]
+                if not select(dimension, (selector,), grid, expander.macros, columns).any():
+                    yield nothing_selected(dimension, selector)
+
+
+def _on_data(analysis: Analysis, bench: Bench, request: Request) -> Iterator[Fault]:
+    data = Data(request.layout.study, bench.panel, bench.evaluator)
+    uses_ = [Use(e, role) for e, role in request.expressions if role in ("terms", "effects", "condition", "names")]
+    wrong = [f for use in (*_added(request, bench.study), *uses_) for f in check_use(data, use)]
+    if wrong:
+        yield from wrong
+        return
+    try:
+        yield from analysis.check(bench, request)
+    except SpecError as error:
+        yield from error.faults
