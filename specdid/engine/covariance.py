@@ -7,6 +7,7 @@ constant is ȳ − x̄'β, with influences e_i / n − x̄'ψ_i.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,10 +52,10 @@ class Solution:
 
 
 def errors(
-    vcovs: tuple[Vcov, ...], codes: Ints, absorber: Absorber, solution: Solution
+    vcovs: tuple[Vcov, ...], codes: Mapping[int, Ints], absorber: Absorber, solution: Solution
 ) -> tuple[Floats, Ints, Floats, Ints]:
     """Give covariance matrices with the constant last, their codes, degrees of freedom and clusters."""
-    n, k, effect = len(codes), len(solution.unit), solution.effect
+    n, k, effect = len(solution.rows), len(solution.unit), solution.effect
     influence, bread = _influence(absorber, solution)
     rss = solution.rss
     vcov = np.full((len(vcovs), k + 1, k + 1), np.nan)
@@ -64,7 +65,7 @@ def errors(
         meat, gross, clusters[v] = _meat(kind, codes, influence, bread * rss, effect)
         nested = None
         if kind.kind == "cluster":
-            nested = [ssc.is_nested(e, tuple(codes[:, c] for c in kind.clusters)) for e in absorber.codes]
+            nested = [ssc.is_nested(e, tuple(codes[c] for c in kind.clusters)) for e in absorber.codes]
         df_k = k + int(ssc.absorbed_parameters(absorber.levels, nested, int(absorber.slope_levels.sum())))
         variance = meat * float(ssc.variance_factor(kind.kind, n, df_k, clusters[v]))
         if kind.kind == "cluster" and clusters[v] < 2:
@@ -102,7 +103,7 @@ def _influence(absorber: Absorber, solution: Solution) -> tuple[Floats, Floats]:
 
 
 def _meat(
-    vcov: Vcov, codes: Ints, influence: Floats, iid: Floats, effect: Floats
+    vcov: Vcov, codes: Mapping[int, Ints], influence: Floats, iid: Floats, effect: Floats
 ) -> tuple[Floats, float, int]:
     """Give the matrix before its correction, the effect's variance without signs, and the clusters."""
     if vcov.kind == "iid":

@@ -16,6 +16,7 @@ Columns come centred and at unit SD, because the tolerances are absolute.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,21 +156,55 @@ class _First:
             x -= e * c[self.codes]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """The other effects' columns W: (codes, values or None for dummies) of each, side by side."""
+
+    parts: tuple[tuple[Ints, Floats | None], ...]
+    sizes: tuple[int, ...]
+
+    def sums(self, x: Floats) -> Floats:
+        """Give W'x for x (n,) already weighted."""
+        pieces = [np.bincount(c, x if v is None else x * v, k) for (c, v), k in self.each()]
+        return np.concatenate(pieces)
+
+    def subtract(self, x: Floats, coefficients: Floats) -> None:
+        """Take W a out of x in place."""
+        start = 0
+        for (codes, values), size in self.each():
+            part = coefficients[start : start + size][codes]
+            x -= part if values is None else part * values
+            start += size
+
+    def table(self, codes: Ints, size: int, x: Floats) -> Any:
+        """Give the sums of x W over the levels of ``codes``, sparse (size, columns of W)."""
+        from scipy.sparse import csr_array, hstack
+
+        blocks = [
+            csr_array((x if v is None else x * v, (codes, c)), shape=(size, k)) for (c, v), k in self.each()
+        ]
+        return csr_array(hstack(blocks))
+
+    def each(self) -> Iterable[tuple[tuple[Ints, Floats | None], int]]:
+        """Give every effect's codes and values, and its number of columns."""
+        return zip(self.parts, self.sizes, strict=True)
+
+
 def _eliminate(columns: Floats, absorber: Absorber) -> None:
     """Project out the first effect and solve for the others; twice, which is one refinement."""
     first, rest = _split(absorber)
-    w = np.ones(len(columns)) if absorber.weights is None else absorber.weights
-    solve, other = _normal_equations(first, rest, w)
+    w = absorber.weights
+    solve = _normal_equations(first, rest, w) if rest.parts else None
     for k in range(columns.shape[1]):
         x = columns[:, k]
         for _ in range(2):
-            if other is not None:
-                first.subtract(x, first.coefficients(w * x))
-                x -= other @ solve(other.T @ (w * x))
-            first.subtract(x, first.coefficients(w * x))
+            if solve is not None:
+                first.subtract(x, first.coefficients(x if w is None else w * x))
+                rest.subtract(x, solve(rest.sums(x if w is None else w * x)))
+            first.subtract(x, first.coefficients(x if w is None else w * x))
 
 
-def _split(absorber: Absorber) -> tuple[_First, list[tuple[Ints, Floats | None]]]:
+def _split(absorber: Absorber) -> tuple[_First, _Rest]:
     """Choose the first effect: the one with slopes, else the one with most levels."""
     if absorber.slopes:
         codes = absorber.slopes[int(np.argmax(absorber.slope_levels))][0]
@@ -177,13 +212,14 @@ def _split(absorber: Absorber) -> tuple[_First, list[tuple[Ints, Floats | None]]
         codes = absorber.codes[int(np.argmax(absorber.levels))]
     inside: list[Floats | None] = [None for c in absorber.codes if np.array_equal(c, codes)]
     inside += [x for c, x in absorber.slopes if np.array_equal(c, codes)]
-    rest: list[tuple[Ints, Floats | None]] = [(c, None) for c in absorber.codes]
-    rest = [(c, x) for c, x in [*rest, *absorber.slopes] if not np.array_equal(c, codes)]
+    plain: list[tuple[Ints, Floats | None]] = [(c, None) for c in absorber.codes]
+    slopes = [(c, x / (np.abs(x).max() or 1.0)) for c, x in absorber.slopes]
+    rest = [(c, x) for c, x in [*plain, *slopes] if not np.array_equal(c, codes)]
     size = int(codes.max()) + 1
     basis: list[Floats] = []
     for x in inside:
         _extend(basis, codes, size, x, absorber.weights)
-    return _First(codes, size, tuple(basis)), rest
+    return _First(codes, size, tuple(basis)), _Rest(tuple(rest), tuple(int(c.max()) + 1 for c, _ in rest))
 
 
 def _extend(basis: list[Floats], codes: Ints, size: int, x: Floats | None, weights: Floats | None) -> None:
@@ -199,27 +235,17 @@ def _extend(basis: list[Floats], codes: Ints, size: int, x: Floats | None, weigh
     basis.append(e * scale[codes])
 
 
-def _normal_equations(first: _First, rest: list[tuple[Ints, Floats | None]], w: Floats) -> tuple[Any, Any]:
-    """Give a solver of (W' M₁ W) a = g and W (n, L) as a sparse matrix; None where nothing is left."""
+def _normal_equations(first: _First, rest: _Rest, weights: Floats | None) -> Callable[[Floats], Floats]:
+    """Give a solver of (W' M₁ W) a = g; dependent columns of W get 0."""
     from scipy.linalg import cho_solve
     from scipy.linalg.lapack import dpstrf
-    from scipy.sparse import csr_array, hstack
 
-    if not rest:
-        return None, None
-    n = len(w)
-    rows = np.arange(n)
-    parts = []
-    for codes, x in rest:
-        values = np.ones(n) if x is None else x / (np.abs(x).max() or 1.0)
-        parts.append(csr_array((values, (rows, codes)), shape=(n, int(codes.max()) + 1)))
-    other = csr_array(hstack(parts))
-    weighted = other.multiply(w[:, None]).tocsr()
-    system = (other.T @ weighted).toarray()
+    w = np.ones(len(first.codes)) if weights is None else weights
+    blocks = [rest.table(c, k, w if x is None else w * x) for (c, x), k in rest.each()]
+    system = np.vstack([block.toarray() for block in blocks])
     diagonal = np.sqrt(np.maximum(system.diagonal(), np.finfo(float).tiny))
     for e in first.basis:
-        member = csr_array((e, (rows, first.codes)), shape=(n, first.size))
-        cross = (member.T @ weighted).tocsr()
+        cross = rest.table(first.codes, first.size, w * e)
         system -= (cross.T @ cross).toarray()
     factor, pivots, rank, _ = dpstrf(system / np.outer(diagonal, diagonal), tol=NULL, lower=0)
     kept = pivots[:rank] - 1
@@ -230,4 +256,4 @@ def _normal_equations(first: _First, rest: list[tuple[Ints, Floats | None]], w: 
         a[kept] = cho_solve((upper, False), g[kept] / diagonal[kept], check_finite=False) / diagonal[kept]
         return a
 
-    return solve, other
+    return solve

@@ -15,7 +15,7 @@ from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import Absorber, make_absorber, relevel
 from specdid.engine.gram import Basis, make_basis
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
-from specdid.engine.scores import Meat, make_meat, squared_scores
+from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
 from specdid.engine.signature import canonical_effects, signature, terms_digest
 from specdid.engine.solve import Solved, solve_chunk
 from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells, shares
@@ -102,9 +102,9 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
         raw, block = _with_cells(problem, members, rows, raw, absorber)
         treatment = raw.shape[1] - 1
     basis = make_basis(raw, absorber)
-    codes = problem.codes[rows]
+    codes = clusters_of(problem, rows)
     nested = tuple(
-        np.array([ssc.is_nested(e, tuple(codes[:, c] for c in v.clusters)) for e in absorber.codes], bool)
+        np.array([ssc.is_nested(e, tuple(codes[c] for c in v.clusters)) for e in absorber.codes], bool)
         if v.kind == "cluster" else None
         for v in problem.vcovs
     )  # fmt: skip

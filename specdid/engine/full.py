@@ -17,6 +17,7 @@ from specdid.engine.dense import Need, fit_members, prepare
 from specdid.engine.gram import Basis, make_basis
 from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
+from specdid.engine.scores import clusters_of
 from specdid.engine.solve import independent
 from specdid.engine.sunab import Cells, independent_cells, make_cells, shares
 
@@ -204,7 +205,7 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
     scale = basis.unit[last] ** 2
     return FullFit(
         Code.OK, -1, rows, np.append(design.origin[kept], CONSTANT), np.append(beta, constant),
-        *errors(problem.vcovs, problem.codes[rows], design.absorber, solution),
+        *errors(problem.vcovs, clusters_of(problem, rows), design.absorber, solution),
         design.cells, effect, tuple(dropped.tolist()), *lost,
         tuple(design.absorber.levels.tolist()) if absorbs else (),
         rss * scale, 1.0 - rss * scale / total, 1.0 - rss if absorbs else np.nan,

@@ -21,10 +21,13 @@ PYFIXEST_PIVOT = 1e-9
 """pyfixest drops a column whose squared pivot, in the column's own units, is below this."""
 ORDINARY = (1e-4, 1e4)
 """SDs for which that rule is followed; other units must not decide what is collinear."""
-LEAST, MOST = 1e-14, 1e-9
-"""Bounds of the rule as a share of a column's variance: rounding, and what can be estimated anyway."""
-CONSTANT = 1e-14
-"""SD below which a column of values up to 1 is constant but for rounding."""
+LEAST, MOST = 1e-14, 1e-13
+"""Bounds of the rule as a share of a column's variance: what rounding leaves of a collinear column, and
+what a QR estimates with eight digits though pyfixest would drop it from a small sample."""
+CONSTANT = 1e-15
+"""SD below which, as a share of its largest value, a column is constant but for rounding."""
+NEARLY_ABSORBED = 1e-5
+"""Share of a column's variance below which what the effects leave is scaled up and demeaned again."""
 BLOCK = 2**16
 """Cells worked on together."""
 NO_OUTCOME = 1e-18
@@ -66,6 +69,7 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
     n, k = columns.shape
     sd, constant = _standardise(columns, centred=bool(absorber.codes))
     converged = demean(columns, absorber)
+    converged &= _demean_again(columns, absorber)
     weights = absorber.weights
     if weights is not None:
         root = np.sqrt(weights / weights.mean())
@@ -89,25 +93,45 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
 
 
 def _standardise(columns: Floats, centred: bool) -> tuple[Floats, Bools]:
-    """Scale, and centre where an intercept is absorbed, in place; give SDs and what is constant."""
+    """Scale, and centre where an intercept is absorbed, in place; give SDs and what is constant.
+
+    A column is centred before it is scaled: subtracting a near number is exact, so that a
+    large mean costs no digits.
+    """
     n, k = columns.shape
     sd, constant = np.ones(k), np.zeros(k, dtype=bool)
     step = max(1, BLOCK // n)
     for first in range(0, k, step):
         x = columns[:, first : first + step]
+        size = np.maximum(x.max(axis=0), -x.min(axis=0))
+        middle = x.mean(axis=0)
+        x -= middle
         peak = np.maximum(x.max(axis=0), -x.min(axis=0))
-        x /= np.where(peak > 0, peak, 1.0)  # squares of what is left neither overflow nor vanish
-        mean = x.mean(axis=0)
-        x -= mean
+        extreme = (peak > 0) & ((peak > 1e100) | (peak < 1e-100))
+        unit = np.where(extreme, peak, 1.0)  # squares neither overflow nor vanish
+        if extreme.any():
+            x /= unit
         spread = np.sqrt(np.einsum("ij,ij->j", x, x) / n)
+        flat = ~(spread * unit > CONSTANT * size)
         if not centred:
-            x += mean
-        flat = ~(spread > CONSTANT)
+            x += middle / unit
         x /= np.where(flat, 1.0, spread)
         x[:, flat] = 0.0
-        sd[first : first + step] = peak * spread
+        sd[first : first + step] = unit * spread
         constant[first : first + step] = flat
     return sd, constant
+
+
+def _demean_again(columns: Floats, absorber: Absorber) -> bool:
+    """Clear what is left of nearly absorbed columns to the same relative accuracy, in place."""
+    left = np.sqrt(np.einsum("ij,ij->j", columns, columns) / len(columns))
+    few = np.flatnonzero((left > np.sqrt(NO_OUTCOME)) & (left < np.sqrt(NEARLY_ABSORBED)))
+    if not len(few):
+        return True
+    part = np.asfortranarray(columns[:, few] / left[few])
+    converged = demean(part, absorber)
+    columns[:, few] = part * left[few]
+    return converged
 
 
 def _collinear_share(n: int, sd: Floats) -> Floats:

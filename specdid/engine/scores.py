@@ -8,14 +8,15 @@ rows are formed instead, a block at a time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from specdid.engine.demean import relevel
-from specdid.engine.problem import Floats, Ints, Vcov
+from specdid.engine.problem import Floats, Ints, Problem, Vcov
 
-BLOCK = 2**16
+BLOCK = 2**13
 """Rows or clusters whose products are held at once."""
 
 
@@ -48,12 +49,12 @@ class Meat:
     n_clusters: tuple[int, ...]
 
 
-def make_meat(vcovs: tuple[Vcov, ...], codes: Ints, q: Floats) -> Meat:
+def make_meat(vcovs: tuple[Vcov, ...], codes: Mapping[int, Ints], q: Floats) -> Meat:
     """Prepare the clusterings of a batch.
 
     Parameters
     ----------
-    codes : (n, c) int64, Problem.codes on the batch's rows
+    codes : the columns of Problem.codes that are clusters, on the batch's rows
     q : (n, r) float64, the basis
     """
     place: dict[tuple[int, ...], int] = {}
@@ -78,16 +79,22 @@ def wanted_clusterings(vcov: Vcov) -> list[tuple[int, tuple[int, ...]]]:
     return wanted
 
 
-def cluster_codes(codes: Ints, key: tuple[int, ...]) -> Ints:
+def clusters_of(problem: Problem, rows: Ints) -> dict[int, Ints]:
+    """Give the columns of codes that any vcov clusters by, on ``rows``."""
+    columns = dict.fromkeys(c for vcov in problem.vcovs for c in vcov.clusters)
+    return {c: problem.codes[rows, c] for c in columns}
+
+
+def cluster_codes(codes: Mapping[int, Ints], key: tuple[int, ...]) -> Ints:
     """Give the joint levels of the columns ``key`` of codes, without gaps."""
-    joint = relevel(codes[:, key[0]])
+    joint = relevel(codes[key[0]])
     for column in key[1:]:
-        other = relevel(codes[:, column])
+        other = relevel(codes[column])
         joint = np.unique(joint * (int(other.max()) + 1) + other, return_inverse=True)[1].reshape(-1)
     return joint
 
 
-def _make_clustering(key: tuple[int, ...], codes: Ints, q: Floats) -> Clustering:
+def _make_clustering(key: tuple[int, ...], codes: Mapping[int, Ints], q: Floats) -> Clustering:
     n, r = q.shape
     if not key:
         return Clustering(n, None, None, None)
@@ -170,10 +177,9 @@ def _symmetric(d: Floats, e: Floats) -> Floats:
 def _by_rows(clustering: Clustering, q: Floats, treatment: Floats, residual: Floats) -> Floats:
     """Form the rows' scores, sum them by cluster, square."""
     n, total = len(q), np.zeros(treatment.shape[1])
-    size = max(1, BLOCK // 16)
     if clustering.order is None or clustering.starts is None:
-        for first in range(0, n, size):
-            rows = q[first : first + size]
+        for first in range(0, n, BLOCK):
+            rows = q[first : first + BLOCK]
             scores = (rows @ treatment) * (rows @ residual)
             total += np.einsum("im,im->m", scores, scores)
         return total
