@@ -18,7 +18,7 @@ import numpy as np
 from specdid.engine.batches import CHUNK, Batch, Piece, cut
 from specdid.engine.cost import chunk_seconds, prepare_seconds
 from specdid.engine.dense import Need, Prepared, fit_members, prepare
-from specdid.engine.masks import Samples, rows_of
+from specdid.engine.masks import SLICE, Samples, rows_of
 from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Fits, Ints, Members, Problem
 
@@ -52,22 +52,33 @@ def fit_batches(
     """Estimate batches piece by piece, giving positions and their fits (without counts of lost rows)."""
     pieces = cut(batches, PIECE)
     run_token = next(_tokens)
-    n = len(problem.values)
+    needs: dict[int, Need] = {}
 
     def make(piece: Piece) -> Job:
         batch = batches[piece.batch]
-        every = members.take(batch.members)
-        used = np.unique(np.concatenate([every.controls, every.treatment, every.outcome]))
-        need = Need(
-            rows_of(samples.packed[batch.key], n), used, np.unique(every.treatment), samples.words[batch.key]
-        )
-        return Job((getpid(), run_token, piece.batch), problem, members.take(_positions(batch, piece)), need)
+        if piece.batch not in needs:
+            needs.clear()
+            needs[piece.batch] = _need(problem, members, samples, batch)
+        mine = members.take(_positions(batch, piece))
+        return Job((getpid(), run_token, piece.batch), problem, mine, needs[piece.batch])
 
     seconds = sum(prepare_seconds(samples.nobs[batch.key]) for batch in batches)
     seconds += sum(batch.chunks * chunk_seconds(samples.nobs[batch.key]) for batch in batches)
     found = parallel(_fit_piece, map(make, pieces), *workers(seconds, len(pieces), jobs, backend))
     for piece, fits in zip(pieces, found, strict=True):
         yield _positions(batches[piece.batch], piece), fits
+
+
+def _need(problem: Problem, members: Members, samples: Samples, batch: Batch) -> Need:
+    """Find the rows and the columns that a batch needs."""
+    n, p = problem.values.shape
+    treated, used = np.zeros(p, dtype=bool), np.zeros(p, dtype=bool)
+    treated[members.treatment[batch.members]] = True
+    used[members.outcome[batch.members]] = True
+    for first in range(0, len(batch.members), SLICE):
+        used[members.take(batch.members[first : first + SLICE]).controls] = True
+    rows = rows_of(samples.packed[batch.key], n)
+    return Need(rows, np.flatnonzero(used | treated), np.flatnonzero(treated), samples.words[batch.key])
 
 
 def _positions(batch: Batch, piece: Piece) -> Ints:
