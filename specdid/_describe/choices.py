@@ -1,0 +1,254 @@
+"""Which choices matter: shares of the variance of the estimates, changes by option, spread.
+
+The share of a choice is its sum of squares in an analysis of variance of the estimates on
+main effects. Where choices are orthogonal, as in a full factorial, it does not depend on
+their order and is exact; where exclusions, duplicates or failures break the balance it is
+averaged over all orders (Shapley 1953; Lindeman, Merenda and Gold 1980), among the choices
+that are not orthogonal to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._describe.factors import Factor, Family, Ints, change_factors, variance_factors
+from specdid._records import Results
+
+Floats = NDArray[np.float64]
+EXACT = 12
+"""Up to so many choices that are not orthogonal are averaged over all orders, more over ORDERS of them."""
+ORDERS = 512
+_CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Shares of the variance of the estimates.
+
+    Attributes
+    ----------
+    share : (F,) of each factor; together at most 1.
+    rest : what main effects do not explain: interactions of choices.
+    balanced : all factors are orthogonal: the analysis of variance is exact.
+    """
+
+    share: Floats
+    rest: float
+    balanced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The mean change of the estimate when one option takes the reference's place, all else equal."""
+
+    factor: Factor
+    level: int
+    mean: float
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Young and Holsteen (2017, Sociological Methods & Research 46), equations 2 to 6.
+
+    Attributes
+    ----------
+    modelling, sampling : variance of the estimates over specifications, and the mean of
+        their squared standard errors.
+    ratio : modelling standard error by sampling standard error.
+    robustness : estimate (the preferred one, or the median) by the root of both variances' sum.
+    sign : share of estimates with the sign of that estimate.
+    of_preferred : whether that estimate is the preferred one.
+    """
+
+    modelling: float
+    sampling: float
+    ratio: float
+    robustness: float
+    sign: float
+    of_preferred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What one family's estimates owe to its choices; ``shares`` is in the order of ``factors``."""
+
+    family: Family
+    factors: tuple[Factor, ...]
+    shares: Shares
+    changes: tuple[Change, ...]
+    spread: Spread
+
+
+def describe_choices(results: Results, family: Family) -> Choices:
+    """Describe a family of at least two specifications; sums only, nothing is estimated."""
+    y = results.estimate[family.places]
+    factors = variance_factors(results, family.places)
+    return Choices(
+        family,
+        factors,
+        variance_shares(factors, y),
+        mean_changes(change_factors(results, family.places), y),
+        spread(results, family),
+    )
+
+
+def variance_shares(factors: Sequence[Factor], y: Floats) -> Shares:
+    """Give each factor's share of the variance of ``y`` (n,)."""
+    total = float(np.sum((y - y.mean()) ** 2))
+    if total <= 1e-24 * float(y @ y) or not factors:
+        return Shares(np.zeros(len(factors)), 0.0, balanced=True)
+    gram, cross, bounds = _moments(factors, y)
+    explained = np.zeros(len(factors))
+    blocks = _connected(gram, bounds, len(y))
+    for block in blocks:
+        own = np.concatenate([np.arange(*bounds[f]) for f in block])
+        sizes = [bounds[f][1] - bounds[f][0] for f in block]
+        edges = list(pairwise(np.cumsum([0, *sizes]).tolist()))
+        system = _augmented(gram[np.ix_(own, own)], cross[own], total)
+        explained[block] = _shapley(system, edges) if len(block) <= EXACT else _sampled(system, edges)
+    share = np.clip(explained / total, 0.0, 1.0)
+    return Shares(share, max(0.0, 1.0 - float(share.sum())), balanced=len(blocks) == len(factors))
+
+
+def _moments(factors: Sequence[Factor], y: Floats) -> tuple[Floats, Floats, list[tuple[int, int]]]:
+    """Give cross products of the centred dummies of all levels, with each other and with y."""
+    bounds = list(pairwise(np.cumsum([0, *(len(f.labels) for f in factors)]).tolist()))
+    n, width = len(y), bounds[-1][1]
+    gram, cross, centred = np.zeros((width, width)), np.zeros(width), y - y.mean()
+    for start in range(0, n, _CHUNK):
+        part = slice(start, min(n, start + _CHUNK))
+        dummies = np.zeros((part.stop - start, width))
+        for factor, (first, _) in zip(factors, bounds, strict=True):
+            dummies[np.arange(len(dummies)), first + factor.codes[part]] = 1.0
+        gram += dummies.T @ dummies
+        cross += dummies.T @ centred[part]
+    counts = np.diag(gram).copy()
+    return gram - np.outer(counts, counts) / n, cross, bounds
+
+
+def _connected(gram: Floats, bounds: list[tuple[int, int]], n: int) -> list[list[int]]:
+    """Split factors into blocks that are orthogonal to each other."""
+    tied = np.array(
+        [[np.abs(gram[a:b, c:d]).max() > 1e-9 * n for c, d in bounds] for a, b in bounds], dtype=bool
+    )
+    blocks, left = [], list(range(len(bounds)))
+    while left:
+        block = [left.pop(0)]
+        for member in block:
+            block += [f for f in left if tied[member, f]]
+            left = [f for f in left if not tied[member, f]]
+        blocks.append(sorted(block))
+    return blocks
+
+
+def _augmented(gram: Floats, cross: Floats, total: float) -> Floats:
+    """Border the cross products with those of y; rows are scaled so that pivots are comparable."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    inner = gram * np.outer(scale, scale)
+    edge = (cross * scale)[:, None]
+    return np.block([[inner, edge], [edge.T, np.array([[total]])]])
+
+
+def _eliminate(system: Floats, edges: tuple[int, int]) -> Floats:
+    """Sweep a factor's columns out of the rest; the last pivot is what is left of y."""
+    out = system
+    for j in range(*edges):
+        if out[j, j] > 1e-9:
+            out = out - np.outer(out[:, j], out[j]) / out[j, j]
+    return out
+
+
+def _shapley(system: Floats, edges: list[tuple[int, int]]) -> Floats:
+    """Average each factor's explained sum of squares over all orders, by way of all subsets."""
+    count = len(edges)
+    left = np.empty(1 << count)
+
+    def visit(mask: int, first: int, reduced: Floats) -> None:
+        left[mask] = reduced[-1, -1]
+        for f in range(first, count):
+            visit(mask | 1 << f, f + 1, _eliminate(reduced, edges[f]))
+
+    visit(0, 0, system)
+    masks = np.arange(1 << count)
+    size = np.array([int(m).bit_count() for m in masks])
+    weight = np.array([factorial(k) * factorial(count - k - 1) / factorial(count) for k in range(count)])
+    gains = np.empty(count)
+    for f in range(count):
+        without = masks[(masks >> f) & 1 == 0]
+        gains[f] = weight[size[without]] @ (left[without] - left[without | 1 << f])
+    return gains
+
+
+def _sampled(system: Floats, edges: list[tuple[int, int]]) -> Floats:
+    """Average over random orders and their reverses; always the same ones."""
+    generator = np.random.Generator(np.random.Philox(key=[len(edges), 0]))
+    gains = np.zeros(len(edges))
+    for _ in range(ORDERS // 2):
+        order = generator.permutation(len(edges))
+        for way in (order, order[::-1]):
+            reduced = system
+            for f in way.tolist():
+                after = _eliminate(reduced, edges[f])
+                gains[f] += reduced[-1, -1] - after[-1, -1]
+                reduced = after
+    return gains / ORDERS
+
+
+def mean_changes(factors: Sequence[Factor], y: Floats) -> tuple[Change, ...]:
+    """Compare every option with its factor's reference over pairs equal in all other choices."""
+    return tuple(change for f, factor in enumerate(factors) for change in _paired(factors, f, factor, y))
+
+
+def _paired(factors: Sequence[Factor], f: int, factor: Factor, y: Floats) -> Iterator[Change]:
+    rest = _joint([other.codes for k, other in enumerate(factors) if k != f], len(y))
+    at = np.full(int(rest.max()) + 1, np.nan)
+    base = factor.codes == factor.reference
+    at[rest[base]] = y[base]
+    change = y - at[rest]
+    known = np.isfinite(change)
+    for level in range(len(factor.labels)):
+        mine = known & (factor.codes == level)
+        pairs = int(np.count_nonzero(mine))
+        if level != factor.reference:
+            yield Change(factor, level, float(change[mine].mean()) if pairs else float("nan"), pairs)
+
+
+def _joint(columns: Sequence[Ints], n: int) -> Ints:
+    """Number the combinations of codes; compressed before they outgrow 62 bits."""
+    key, size = np.zeros(n, np.int64), 1
+    for codes in columns:
+        levels = int(codes.max()) + 1
+        if size * levels > 2**31:
+            _, key = np.unique(key, return_inverse=True)
+            size = int(key.max()) + 1
+        key, size = key.reshape(-1) * levels + codes, size * levels
+    _, key = np.unique(key, return_inverse=True)
+    return key.reshape(-1).astype(np.int64)
+
+
+def spread(results: Results, family: Family) -> Spread:
+    """Compare what choices move with what sampling moves."""
+    y = results.estimate[family.places]
+    error = results.first("std_error")[family.places]
+    error = error[np.isfinite(error)]
+    preferred = results.preferred
+    inside = preferred >= 0 and bool(np.any(family.places == preferred))
+    centre = float(results.estimate[preferred]) if inside else float(np.median(y))
+    modelling = float(np.var(y))
+    sampling = float(np.mean(error**2)) if len(error) else float("nan")
+    both = np.sqrt(modelling + sampling)
+    return Spread(
+        modelling,
+        sampling,
+        float(np.sqrt(modelling / sampling)) if sampling > 0 else float("nan"),
+        centre / float(both) if both > 0 else float("nan"),
+        float(np.mean(np.sign(y) == np.sign(centre))),
+        inside,
+    )

@@ -1,0 +1,174 @@
+"""What a referee would ask: clusters, samples, scales, estimands, controls that respond to treatment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._describe.factors import Family, families
+from specdid._records import Results, Status
+from specdid.engine import execute
+from specdid.engine.compile import Compiled
+from specdid.engine.problem import Code, Floats, Ints, Members, Problem
+
+CLUSTERS, TREATED = 30, 10
+"""Below these numbers cluster-robust inference is not reliable (Cameron and Miller 2015)."""
+CHEAP = 20_000
+"""Up to so many specifications are estimated again on the rows they have in common."""
+RESPONDS = 0.05
+_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Responding:
+    """A control that differs with the treatment, given the preferred fixed effects."""
+
+    label: str
+    p_value: float
+
+
+def clusters(results: Results, treated: int | None, drawn: int | None) -> Iterator[str]:
+    """Warn of few clusters; ``treated`` and ``drawn`` are the smallest numbers in the tests, if any."""
+    counts = results.first("n_clusters")[results.status == Status.OK]
+    counts = counts[counts > 0]
+    few = [int(counts.min())] if len(counts) else []
+    few += [drawn] if drawn else []
+    advice = "compare the wild and the permutation null (null = [\"wild\", \"permutation\"] in [inference])"
+    if few and min(few) < CLUSTERS:
+        yield f"as few as {min(few):,} clusters: standard errors may be too small; {advice}"
+    if treated is not None and treated < TREATED:
+        yield f"as few as {treated:,} clusters with treatment: the wild bootstrap is not reliable; {advice}"
+
+
+def comparability(results: Results) -> Iterator[str]:
+    """Warn of numbers that cannot be compared: several scales, several estimands."""
+    found = families(results)
+    groups = list(dict.fromkeys(f.group for f in found))
+    if len(groups) > 1:
+        yield (
+            f"outcomes on {len(groups):,} different scales ({_listed(groups)}): "
+            "each has its own curve, and estimates are not compared across them"
+        )
+    for group in groups:
+        words = [f.estimand for f in found if f.group == group]
+        if len(words) > 1:
+            yield f"{group}: estimators have different estimands ({_listed(words)}): read them apart"
+
+
+def samples(results: Results, compiled: Compiled) -> Iterator[str]:
+    """Say how much of the spread goes when all specifications have the same rows."""
+    ok = results.status == Status.OK
+    nobs = results.first("nobs")[ok]
+    if not len(nobs) or nobs.min() == nobs.max():
+        return
+    head = f"samples differ across specifications ({int(nobs.min()):,} to {int(nobs.max()):,} rows)"
+    shared = common_rows(compiled, ok)
+    if shared is None:
+        yield f"{head}; they were not estimated again on common rows"
+        return
+    if not shared.any():
+        yield f"{head}; no row is in all of them"
+        return
+    again = on_common_rows(compiled, ok, shared)
+    parts = [text for f in families(results) if (text := _explained(results, again, f))]
+    yield f"{head}; on the {int(shared.sum()):,} rows that all have, {'; '.join(parts) or 'none can be estimated'}"
+
+
+def common_rows(compiled: Compiled, ok: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Give the rows that every ok least-squares specification uses; None where that is not cheap."""
+    problem, members = compiled.problem, _estimated(compiled, ok)
+    if not 1 < len(members) <= CHEAP:
+        return None
+    rows = problem.rows[np.unique(members.rows)].all(axis=0)
+    used = np.concatenate(
+        [members.outcome, members.treatment, members.controls, members.weights, members.extra_rows]
+    )
+    used = np.unique(used[used >= 0])
+    rows &= np.isfinite(problem.values[:, used]).all(axis=1)
+    for effects in np.unique(members.effects):
+        for code in problem.effects[effects].fixed:
+            rows &= problem.codes[:, code] >= 0
+        for code, column in problem.effects[effects].slopes:
+            rows &= (problem.codes[:, code] >= 0) & np.isfinite(problem.values[:, column])
+    return np.asarray(rows)
+
+
+def on_common_rows(compiled: Compiled, ok: NDArray[np.bool_], shared: NDArray[np.bool_]) -> Floats:
+    """Estimate the ok least-squares specifications on these rows; by place in the plan, else NaN."""
+    members = _estimated(compiled, ok)
+    same = replace(
+        members,
+        rows=np.zeros_like(members.rows),
+        extra_rows=np.full_like(members.extra_rows, -1),
+    )
+    problem = replace(compiled.problem, rows=shared[None], vcovs=compiled.problem.vcovs[:1])
+    fits = execute.run(problem, same)
+    out = np.full(len(ok), np.nan)
+    good = fits.code == Code.OK
+    out[fits.index[good]] = fits.estimate[good]
+    return out
+
+
+def _estimated(compiled: Compiled, ok: NDArray[np.bool_]) -> Members:
+    return compiled.members.take(np.flatnonzero(ok[compiled.members.index] & compiled.batched))
+
+
+def _explained(results: Results, again: Floats, family: Family) -> str:
+    both = family.places[np.isfinite(again[family.places])]
+    before = float(np.var(results.estimate[both])) if len(both) > 1 else 0.0
+    if before <= 0:
+        return ""
+    change = float(np.var(again[both])) / before - 1
+    way = "smaller" if change <= 0 else "larger"
+    return f"the variance of the estimates is {abs(change):.0%} {way} ({family.group})"
+
+
+def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> tuple[tuple[Responding, ...], int]:
+    """Regress each control on the treatment, with the preferred rows, effects and weights.
+
+    Parameters
+    ----------
+    preferred : position of the preferred member.
+    ok : positions of the members whose controls are asked about.
+
+    Returns
+    -------
+    those with p < .05, by p, and how many were regressed
+    """
+    controls = np.unique(members.take(ok).controls)
+    controls = controls[~np.isin(controls, members.treatment[ok])]
+    if not len(controls):
+        return (), 0
+    one = members.take(np.full(len(controls), preferred, np.int64))
+    none = np.zeros(len(controls) + 1, np.int64)
+    asked = replace(
+        one, index=np.arange(len(controls)), outcome=controls, start=none, controls=np.zeros(0, np.int64),
+        sunab=np.full(len(controls), -1), extra_rows=np.full(len(controls), -1),
+    )  # fmt: skip
+    fits = execute.run(replace(problem, vcovs=problem.vcovs[:1]), asked)
+    p = np.where(fits.code == Code.OK, fits.p_value[:, 0], np.nan)
+    named = [Responding(problem.labels[int(controls[k])], float(p[k])) for k in np.argsort(p) if p[k] < RESPONDS]
+    return tuple(named), int(np.count_nonzero(np.isfinite(p)))
+
+
+def bad_controls(found: tuple[Responding, ...], regressed: int) -> Iterator[str]:
+    """Warn of controls that respond to the treatment."""
+    if found:
+        named = _listed([f"`{r.label}` ({_p(r.p_value)})" for r in found])
+        yield (
+            f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment given the preferred "
+            f"fixed effects (p < .05 for {len(found):,} of {regressed:,} controls; by chance "
+            f"{RESPONDS * regressed:.1f}): a control that the treatment moves takes part of the effect away"
+        )
+
+
+def _p(value: float) -> str:
+    return "p < .001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _listed(words: list[str]) -> str:
+    more = len(words) - _NAMED
+    return ", ".join(words[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
