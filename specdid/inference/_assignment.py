@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specdid.inference._base import Floats, Ints
 from specdid.panel import Panel
 
+Bools = NDArray[np.bool_]
 STREAM = 1 << 32
 
 
@@ -32,11 +34,18 @@ class Assignment:
     strata: Ints
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Moved:
+    """What depends on the assignment: columns of values, row masks, columns of codes."""
+
+    values: Bools
+    rows: Bools
+    codes: Bools
+
+
 def make_assignment(panel: Panel, names: tuple[str, ...], level: Ints, strata: Ints | None) -> Assignment:
     """Lay out the assigned columns; ``level`` and ``strata`` are codes by row."""
-    period = (
-        np.zeros(panel.n_rows, np.int64) if panel.periods is None else panel.periods - panel.periods.min()
-    )
+    period = np.zeros(panel.n_rows, np.int64) if panel.periods is None else panel.periods - panel.periods.min()
     shape = (int(level.max()) + 1, int(period.max()) + 1)
     paths = {name: _path(_numbers(panel, name), level, period, shape) for name in names}
     of_level = np.zeros(shape[0], np.int64)
@@ -78,7 +87,5 @@ def permute(panel: Panel, assignment: Assignment, seed: int, draw: int) -> Panel
         if old.numbers is not None:
             columns[name] = dataclasses.replace(old, numbers=moved)
         else:
-            columns[name] = dataclasses.replace(
-                old, codes=np.where(np.isnan(moved), -1, moved).astype(np.int64)
-            )
+            columns[name] = dataclasses.replace(old, codes=np.where(np.isnan(moved), -1, moved).astype(np.int64))
     return dataclasses.replace(panel, columns=columns)

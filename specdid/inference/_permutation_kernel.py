@@ -74,9 +74,7 @@ def make_pairs(columns: Floats, treatments: Floats, clusters: Ints, n_clusters: 
     return Pairs(x.T @ x, fixed.T @ fixed, place, sums[:k], sums[k], mixed, both)
 
 
-def permutation_draws(
-    pairs: Pairs, outcome: int, controls: Ints, correction: float
-) -> tuple[Floats, Floats, Floats]:
+def permutation_draws(pairs: Pairs, outcome: int, controls: Ints, correction: float) -> tuple[Floats, Floats, Floats]:
     """Give the coefficient, t and standard error of one regression in every draw, (B,) each."""
     k = len(controls)
     a = pairs.total[np.ix_(controls, controls)]
@@ -92,9 +90,7 @@ def permutation_draws(
         return beta, beta / error, error
 
 
-def _squared_scores(
-    pairs: Pairs, outcome: int, controls: Ints, gamma: Floats, delta: Floats, beta: Floats
-) -> Floats:
+def _squared_scores(pairs: Pairs, outcome: int, controls: Ints, gamma: Floats, delta: Floats, beta: Floats) -> Floats:
     """Sum over clusters of (sum d e)², as a quadratic form in the pairs of columns."""
     k, b = gamma.shape
     rest = beta * gamma - delta[:, None]

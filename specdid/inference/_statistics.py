@@ -63,9 +63,7 @@ def median_estimate(draws: NullDraws, members: NDArray[np.bool_], name: str) -> 
     return _test(draws.null, name, value, np.median(draws.null_estimate[members], axis=0))
 
 
-def statistic_tests(
-    draws: NullDraws, members: NDArray[np.bool_], alpha: float, suffix: str
-) -> tuple[Test, ...]:
+def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, suffix: str) -> tuple[Test, ...]:
     """Median t, share significant with the dominant sign, Stouffer's Z."""
     t, df = draws.statistic[members], draws.df[members]
     critical = stdtrit(df, 1 - alpha / 2)
@@ -76,8 +74,7 @@ def statistic_tests(
     ]
     null = draws.null_statistic[members]
     return tuple(
-        _test(draws.null, name + suffix, float(score(t[:, None])[0]), _by_blocks(score, null))
-        for name, score in scores
+        _test(draws.null, name + suffix, float(score(t[:, None])[0]), _by_blocks(score, null)) for name, score in scores
     )
 
 

@@ -131,9 +131,7 @@ def wild_draws(blocks: Blocks, family: Family, signs: Floats) -> tuple[Floats, F
     products = _signed(signs, np.concatenate([s[:, None, :], q, s[:, None, :] * c], axis=1))
     omega, crossed = products[:, :, : 1 + k], products[:, :, 1 + k :]
     squares = (signs**2) @ (s**2).T
-    ss = (
-        squares.T - 2 * np.einsum("mbp,mbp->mb", omega, crossed) + _quadratic(omega, c @ c.transpose(0, 2, 1))
-    )
+    ss = squares.T - 2 * np.einsum("mbp,mbp->mb", omega, crossed) + _quadratic(omega, c @ c.transpose(0, 2, 1))
     for part in blocks.carried:
         ss += _carried(part, d, u, s, c, omega, signs)
     sums = omega[:, :, 0]
@@ -152,9 +150,7 @@ def _quadratic(omega: Floats, matrix: Floats) -> Floats:
     return np.asarray(np.einsum("mbp,mbp->mb", omega @ matrix, omega))
 
 
-def _carried(
-    part: Carried, d: Floats, u: Floats, s: Floats, c: Floats, omega: Floats, signs: Floats
-) -> Floats:
+def _carried(part: Carried, d: Floats, u: Floats, s: Floats, c: Floats, omega: Floats, signs: Floats) -> Floats:
     """Give what the effects not nested in the cluster add to the sum of squared scores."""
     width, g, levels = part.cells.shape
     m = d.shape[1]
@@ -221,9 +217,7 @@ def carry(
     return tuple(parts)
 
 
-def _components(
-    clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int
-) -> tuple[Ints, Ints, int]:
+def _components(clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int) -> tuple[Ints, Ints, int]:
     """Give numbers to the sets of clusters and levels that rows connect: of each cluster, of each level."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components

@@ -10,42 +10,31 @@ once; everything else is estimated again by the engine.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine import execute, ssc
-from specdid.engine.columns import Recipe, evaluate, row_mask
-from specdid.engine.demean import demean, make_absorber
+from specdid.engine.columns import evaluate
 from specdid.engine.one_by_one import parallel
-from specdid.engine.problem import Code, Members, Problem, Vcov
-from specdid.inference._assignment import Assignment, make_assignment, permute
+from specdid.engine.problem import Members, Problem, Vcov
+from specdid.inference._assignment import Assignment, Moved, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
-from specdid.inference._batches import Batch, kept_controls, make_batches
-from specdid.inference._permutation_kernel import Pairs, make_pairs, permutation_draws
-from specdid.language import bind
+from specdid.inference._permutation_again import Again, estimate_again
+from specdid.inference._permutation_simple import draw_simple
+from specdid.language import bind, referenced
 from specdid.language.sources import sources
 from specdid.language.tree import Name
-from specdid.panel import Evaluator, Panel
+from specdid.panel import Evaluator
 
 Bools = NDArray[np.bool_]
-SLICE = 128
+PART = 256
+"""Specifications a worker takes at a time."""
 DRAWS = 16
 """Draws a worker takes at a time."""
 BUDGET = 120.0
 """Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""
 PLAIN_SECONDS = 5e-4
 SUNAB_SECONDS = 5e-3
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Moved:
-    """What depends on the assignment: columns of values, row masks, columns of codes."""
-
-    values: Bools
-    rows: Bools
-    codes: Bools
 
 
 def draw(context: Context) -> NullDraws:
@@ -73,8 +62,6 @@ def draw(context: Context) -> NullDraws:
 
 
 def _assigned(context: Context) -> tuple[str, ...]:
-    from specdid.language import referenced
-
     expression = context.plan.study.inference.assign
     assert expression is not None
     return tuple(dict.fromkeys(name.name for name in referenced(expression.tree)))
@@ -90,7 +77,7 @@ def _levels(context: Context) -> tuple[Ints, Ints | None]:
     return level, strata
 
 
-def _moved(context: Context, names: frozenset[str]) -> _Moved:
+def _moved(context: Context, names: frozenset[str]) -> Moved:
     compiled = context.compiled
     found = [
         np.array([any(sources(b) & names for b in recipe.bounds) for recipe in recipes], dtype=bool)
@@ -98,15 +85,15 @@ def _moved(context: Context, names: frozenset[str]) -> _Moved:
     ]
     codes = np.zeros(compiled.problem.codes.shape[1] + 1, dtype=bool)
     codes[: len(found[2])] = found[2]
-    return _Moved(found[0], found[1], codes)
+    return Moved(found[0], found[1], codes)
 
 
-def _cohort_moves(members: Members, moved: _Moved) -> Bools:
+def _cohort_moves(members: Members, moved: Moved) -> Bools:
     of_aggregate = np.array([moved.values[a.cohort] for a in members.aggregates] + [False], dtype=bool)
     return np.asarray(of_aggregate[members.sunab])
 
 
-def _only_treatment(problem: Problem, members: Members, moved: _Moved) -> Bools:
+def _only_treatment(problem: Problem, members: Members, moved: Moved) -> Bools:
     """Mark members of which nothing but the treatment depends on the assignment."""
     owner = np.repeat(np.arange(len(members)), np.diff(members.start))
     held = np.zeros(len(members), dtype=bool)
@@ -115,8 +102,7 @@ def _only_treatment(problem: Problem, members: Members, moved: _Moved) -> Bools:
         held |= (column >= 0) & moved.values[column]
     of_effects = np.array(
         [
-            any(moved.codes[c] for c in e.fixed)
-            or any(moved.codes[c] or moved.values[x] for c, x in e.slopes)
+            any(moved.codes[c] for c in e.fixed) or any(moved.codes[c] or moved.values[x] for c, x in e.slopes)
             for e in problem.effects
         ],
         dtype=bool,
@@ -150,88 +136,27 @@ def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints
 
 
 def _draw_simple(
-    context: Context,
-    problem: Problem,
-    members: Members,
-    places: Ints,
-    treatments: dict[int, Floats],
-    table: Floats,
+    context: Context, problem: Problem, members: Members, places: Ints, treatments: dict[int, Floats], table: Floats
 ) -> None:
-    """Fill the draws of members of which only the treatment moves."""
+    """Fill the draws of members of which only the treatment moves, in parts for workers."""
     part = members.take(places)
     dropped = {new: context.dropped[old] for new, old in enumerate(places.tolist()) if old in context.dropped}
+    order = np.lexsort((np.arange(len(part)), part.weights, part.effects, part.rows, part.treatment))
+    pieces = [order[start : start + PART] for start in range(0, len(order), PART)]
+    items = []
+    for piece in pieces:
+        mine = part.take(piece)
+        gone = {k: dropped[int(p)] for k, p in enumerate(piece) if int(p) in dropped}
+        items.append((problem, mine, gone, {int(t): treatments[int(t)] for t in np.unique(mine.treatment)}))
     done = 0
-    for batch in make_batches(problem, part):
-        context.progress("permutation null", done, len(members))
-        done += len(batch.members)
-        for mine, pairs, facts in _batch_pairs(problem, part, batch, treatments):
-            column = {int(c): k for k, c in enumerate(facts.columns)}
-            for s in mine.tolist():
-                kept = kept_controls(part, dropped, s)
-                at = np.array([column[int(c)] for c in kept], np.int64)
-                outcome = column[int(part.outcome[s])]
-                beta, t, se = permutation_draws(pairs, outcome, at, facts.factor(len(kept)))
-                scale = facts.scale[outcome]
-                table[:, places[s]] = beta * scale, t, se * scale
+    for piece, found in zip(pieces, parallel(_simple_part, items, context.jobs, context.backend), strict=True):
+        done += len(piece)
+        context.progress("permutation null", done, len(part))
+        table[:, places[piece]] = found
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Facts:
-    """What turns a batch's sums into numbers: fixed columns, their scales, and the correction."""
-
-    columns: Ints
-    scale: Floats
-    nobs: int
-    clusters: int
-    absorbed: int
-    intercept: int
-
-    def factor(self, controls: int) -> float:
-        """Give the CRV1 factor of a regression with so many controls."""
-        df_k = 1 + controls + self.intercept + self.absorbed
-        return float(ssc.variance_factor("cluster", self.nobs, df_k, self.clusters))
-
-
-def _batch_pairs(
-    problem: Problem, members: Members, batch: Batch, treatments: dict[int, Floats]
-) -> Iterator[tuple[Ints, Pairs, _Facts]]:
-    """Residualise a batch once, then each of its treatments under all draws."""
-    rows = batch.rows
-    weights = problem.values[rows, batch.weights] if batch.weights >= 0 else None
-    absorber = make_absorber(problem, batch.effects, rows, weights)
-    own = np.unique(members.treatment[batch.members])
-    fixed = np.setdiff1d(batch.columns, own[~np.isin(own, _regressors(members, batch))])
-    values = problem.values[np.ix_(rows, fixed)]
-    spread = values.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    columns = np.asfortranarray((values - values.mean(axis=0)) / scale)
-    demean(columns, absorber)
-    root = np.ones((len(rows), 1)) if weights is None else np.sqrt(weights)[:, None]
-    present, cluster = np.unique(problem.codes[rows, problem.vcovs[0].clusters[0]], return_inverse=True)
-    facts = _facts(problem, batch, fixed, scale, cluster, len(present))
-    for treatment in own.tolist():
-        moved = np.asfortranarray(treatments[treatment][rows])
-        for start in range(0, moved.shape[1], SLICE):
-            demean(moved[:, start : start + SLICE], absorber)
-        mine = batch.members[members.treatment[batch.members] == treatment]
-        yield mine, make_pairs(columns * root, moved * root, cluster, len(present)), facts
-
-
-def _regressors(members: Members, batch: Batch) -> Ints:
-    parts = [members.controls[members.start[s] : members.start[s + 1]] for s in batch.members]
-    return np.unique(np.concatenate([*parts, members.outcome[batch.members]]))
-
-
-def _facts(
-    problem: Problem, batch: Batch, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int
-) -> _Facts:
-    codes = [problem.codes[batch.rows, c] for c in batch.effects.fixed]
-    nested = [ssc.is_nested(c, (cluster,)) for c in codes]
-    counts = [len(np.unique(c)) for c in codes]
-    slopes = [problem.codes[batch.rows, c] for c, _ in batch.effects.slopes]
-    loose = sum(len(np.unique(c)) for c in slopes if not ssc.is_nested(c, (cluster,)))
-    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), loose))
-    return _Facts(fixed, scale, len(batch.rows), n_clusters, absorbed, int(not codes and not slopes))
+def _simple_part(item: tuple[Problem, Members, dict[int, tuple[int, ...]], dict[int, Floats]]) -> Floats:
+    return draw_simple(*item)
 
 
 def _too_costly(members: Members, again: Bools, draws: int) -> Bools:
@@ -254,14 +179,14 @@ def _draw_again(
     members: Members,
     places: Ints,
     assignment: Assignment,
-    moved: _Moved,
+    moved: Moved,
     table: Floats,
 ) -> None:
     """Estimate members again in every draw: their rows, controls or cohorts move too."""
     if not len(places):
         return
     part = members.take(places)
-    work = _Again(
+    work = Again(
         problem,
         part,
         context.panel,
@@ -274,56 +199,12 @@ def _draw_again(
     )
     starts = range(0, context.draws + 1, DRAWS)
     items = [(work, range(b, min(b + DRAWS, context.draws + 1))) for b in starts]
-    for (_, draws), block in zip(items, parallel(_again, items, context.jobs, context.backend), strict=True):
+    for (_, draws), block in zip(items, parallel(estimate_again, items, context.jobs, context.backend), strict=True):
         context.progress("permutation null, anew", draws.start, context.draws + 1)
         table[:, places, draws.start : draws.stop] = block
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Again:
-    """What a worker needs to estimate members under permuted assignments."""
-
-    problem: Problem
-    members: Members
-    panel: Panel
-    assignment: Assignment
-    seed: int
-    moved: _Moved
-    value_recipes: tuple[Recipe, ...]
-    row_recipes: tuple[Recipe, ...]
-    code_recipes: tuple[Recipe, ...]
-
-
-def _again(item: tuple[_Again, range]) -> Floats:
-    """Estimate all members in some draws: (3, S, draws) of estimate, t and standard error."""
-    work, draws = item
-    out = np.full((3, len(work.members), len(draws)), np.nan)
-    for k, b in enumerate(draws):
-        fits = execute.run(work.problem if b == 0 else _permuted(work, b - 1), work.members)
-        ok = fits.code == Code.OK
-        for row, values in enumerate((fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0])):
-            out[row, :, k] = np.where(ok, values, np.nan)
-    return out
-
-
-def _permuted(work: _Again, draw: int) -> Problem:
-    """Evaluate what depends on the assignment again."""
-    panel = permute(work.panel, work.assignment, work.seed, draw)
-    evaluator = Evaluator(panel)
-    problem = work.problem
-    values, rows, codes = problem.values.copy(order="F"), problem.rows.copy(), problem.codes.copy(order="F")
-    for c in np.flatnonzero(work.moved.values):
-        values[:, c] = evaluate(work.value_recipes[c], panel, evaluator)
-    for r in np.flatnonzero(work.moved.rows):
-        rows[r] = row_mask(work.row_recipes[r], panel, evaluator)
-    for c in np.flatnonzero(work.moved.codes):
-        codes[:, c] = evaluator.codes(work.code_recipes[c].bounds)
-    return dataclasses.replace(problem, values=values, rows=rows, codes=codes)
-
-
-def _collected(
-    context: Context, members: Members, usable: Bools, table: Floats, notes: tuple[str, ...]
-) -> NullDraws:
+def _collected(context: Context, members: Members, usable: Bools, table: Floats, notes: tuple[str, ...]) -> NullDraws:
     """Keep the specifications with a real statistic and the draws in which none of them failed."""
     kept = usable & np.isfinite(table[1, :, 0])
     places = np.flatnonzero(kept)

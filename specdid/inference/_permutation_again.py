@@ -1,0 +1,56 @@
+"""Members estimated anew in every draw, by the engine: their rows, controls or cohorts move with the assignment."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from specdid.engine import execute
+from specdid.engine.columns import Recipe, evaluate, row_mask
+from specdid.engine.problem import Code, Members, Problem
+from specdid.inference._assignment import Assignment, Moved, permute
+from specdid.inference._base import Floats
+from specdid.panel import Evaluator, Panel
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Again:
+    """What a worker needs to estimate members under permuted assignments."""
+
+    problem: Problem
+    members: Members
+    panel: Panel
+    assignment: Assignment
+    seed: int
+    moved: Moved
+    value_recipes: tuple[Recipe, ...]
+    row_recipes: tuple[Recipe, ...]
+    code_recipes: tuple[Recipe, ...]
+
+
+def estimate_again(item: tuple[Again, range]) -> Floats:
+    """Estimate all members in some draws: (3, S, draws) of estimate, t and standard error."""
+    work, draws = item
+    out = np.full((3, len(work.members), len(draws)), np.nan)
+    for k, b in enumerate(draws):
+        fits = execute.run(work.problem if b == 0 else _permuted(work, b - 1), work.members)
+        ok = fits.code == Code.OK
+        for row, values in enumerate((fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0])):
+            out[row, :, k] = np.where(ok, values, np.nan)
+    return out
+
+
+def _permuted(work: Again, draw: int) -> Problem:
+    """Evaluate what depends on the assignment again."""
+    panel = permute(work.panel, work.assignment, work.seed, draw)
+    evaluator = Evaluator(panel)
+    problem = work.problem
+    values, rows, codes = problem.values.copy(order="F"), problem.rows.copy(), problem.codes.copy(order="F")
+    for c in np.flatnonzero(work.moved.values):
+        values[:, c] = evaluate(work.value_recipes[c], panel, evaluator)
+    for r in np.flatnonzero(work.moved.rows):
+        rows[r] = row_mask(work.row_recipes[r], panel, evaluator)
+    for c in np.flatnonzero(work.moved.codes):
+        codes[:, c] = evaluator.codes(work.code_recipes[c].bounds)
+    return dataclasses.replace(problem, values=values, rows=rows, codes=codes)

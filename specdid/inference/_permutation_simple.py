@@ -1,0 +1,101 @@
+"""Permuted treatments where nothing else moves: outcome and controls residualised once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from specdid.engine import ssc
+from specdid.engine.demean import demean, make_absorber
+from specdid.engine.problem import Members, Problem
+from specdid.inference._base import Floats, Ints
+from specdid.inference._batches import Batch, kept_controls, make_batches
+from specdid.inference._permutation_kernel import Pairs, make_pairs, permutation_draws
+
+SLICE = 128
+"""Draws demeaned together."""
+
+
+def draw_simple(
+    problem: Problem, members: Members, dropped: Mapping[int, tuple[int, ...]], treatments: Mapping[int, Floats]
+) -> Floats:
+    """Give estimate, t and standard error of every member in every draw, (3, S, 1 + B).
+
+    Parameters
+    ----------
+    problem : with the inference cluster as its only vcov
+    dropped : position -> columns of values dropped as collinear
+    treatments : column of values -> (n, 1 + B), the treatment in every draw
+    """
+    width = next(iter(treatments.values())).shape[1] if treatments else 0
+    table = np.full((3, len(members), width), np.nan)
+    for batch in make_batches(problem, members):
+        for mine, pairs, facts in _batch_pairs(problem, members, batch, treatments):
+            column = {int(c): k for k, c in enumerate(facts.columns)}
+            for s in mine.tolist():
+                kept = kept_controls(members, dropped, s)
+                at = np.array([column[int(c)] for c in kept], np.int64)
+                outcome = column[int(members.outcome[s])]
+                beta, t, se = permutation_draws(pairs, outcome, at, facts.factor(len(kept)))
+                scale = facts.scale[outcome]
+                table[:, s] = beta * scale, t, se * scale
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What turns a batch's sums into numbers: fixed columns, their scales, and the correction."""
+
+    columns: Ints
+    scale: Floats
+    nobs: int
+    clusters: int
+    absorbed: int
+    intercept: int
+
+    def factor(self, controls: int) -> float:
+        """Give the CRV1 factor of a regression with so many controls."""
+        df_k = 1 + controls + self.intercept + self.absorbed
+        return float(ssc.variance_factor("cluster", self.nobs, df_k, self.clusters))
+
+
+def _batch_pairs(
+    problem: Problem, members: Members, batch: Batch, treatments: Mapping[int, Floats]
+) -> Iterator[tuple[Ints, Pairs, _Facts]]:
+    """Residualise a batch once, then each of its treatments under all draws."""
+    rows = batch.rows
+    weights = problem.values[rows, batch.weights] if batch.weights >= 0 else None
+    absorber = make_absorber(problem, batch.effects, rows, weights)
+    own = np.unique(members.treatment[batch.members])
+    fixed = np.setdiff1d(batch.columns, own[~np.isin(own, _regressors(members, batch))])
+    values = problem.values[np.ix_(rows, fixed)]
+    spread = values.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    columns = np.asfortranarray((values - values.mean(axis=0)) / scale)
+    demean(columns, absorber)
+    root = np.ones((len(rows), 1)) if weights is None else np.sqrt(weights)[:, None]
+    present, cluster = np.unique(problem.codes[rows, problem.vcovs[0].clusters[0]], return_inverse=True)
+    facts = _facts(problem, batch, fixed, scale, cluster, len(present))
+    for treatment in own.tolist():
+        moved = np.asfortranarray(treatments[treatment][rows])
+        for start in range(0, moved.shape[1], SLICE):
+            demean(moved[:, start : start + SLICE], absorber)
+        mine = batch.members[members.treatment[batch.members] == treatment]
+        yield mine, make_pairs(columns * root, moved * root, cluster, len(present)), facts
+
+
+def _regressors(members: Members, batch: Batch) -> Ints:
+    parts = [members.controls[members.start[s] : members.start[s + 1]] for s in batch.members]
+    return np.unique(np.concatenate([*parts, members.outcome[batch.members]]))
+
+
+def _facts(problem: Problem, batch: Batch, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int) -> _Facts:
+    codes = [problem.codes[batch.rows, c] for c in batch.effects.fixed]
+    nested = [ssc.is_nested(c, (cluster,)) for c in codes]
+    counts = [len(np.unique(c)) for c in codes]
+    slopes = [problem.codes[batch.rows, c] for c, _ in batch.effects.slopes]
+    loose = sum(len(np.unique(c)) for c in slopes if not ssc.is_nested(c, (cluster,)))
+    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), loose))
+    return _Facts(fixed, scale, len(batch.rows), n_clusters, absorbed, int(not codes and not slopes))
