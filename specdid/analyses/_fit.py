@@ -114,22 +114,34 @@ class CellFit:
         names = labels or [""] * len(estimate)
         table = np.column_stack([estimate, error, *numbers, df]).tolist()
         note = self.vcov_notes[vcov]
-        return tuple(Coefficient(name, *line[:7], note) for name, line in zip(names, table, strict=True))
+        return tuple(
+            Coefficient(name, b, se, t, p, low, high, freedom, note)
+            for name, (b, se, t, p, low, high, freedom) in zip(names, table, strict=True)
+        )
 
     def wald(self, weights: Floats, vcov: int = 0) -> Wald:
         """Test jointly that combinations (q, k) are zero, F with df2 of the vcov's t (clusters − 1).
 
         NaN where the covariance of the combinations is singular or there is none.
         """
-        from scipy.stats import f
+        variance = weights @ self.vcov[vcov] @ weights.T
+        return joint_test(weights @ self.estimate, variance, float(self.df[vcov]))
 
-        q = len(weights)
-        value, variance = weights @ self.estimate, weights @ self.vcov[vcov] @ weights.T
-        if not q or not np.isfinite(variance).all() or np.linalg.matrix_rank(variance, hermitian=True) < q:
-            return Wald(np.nan, q, float(self.df[vcov]), np.nan)
-        statistic = float(value @ np.linalg.solve(variance, value)) / q
-        df2 = float(self.df[vcov])
-        return Wald(statistic, q, df2, float(f.sf(statistic, q, df2)))
+
+def joint_test(value: Floats, variance: Floats, df2: float) -> Wald:
+    """Test that ``value`` (q,) with covariance (q, q) is zero: F with df2 degrees, inf for chi²."""
+    from scipy.special import chdtrc, fdtrc
+
+    q = len(value)
+    if not q or not np.isfinite(variance).all():
+        return Wald(np.nan, q, df2, np.nan)
+    unit = np.sqrt(np.diag(variance))
+    if not (unit > 0).all() or np.linalg.matrix_rank(variance / np.outer(unit, unit), hermitian=True) < q:
+        return Wald(np.nan, q, df2, np.nan)
+    scaled = value / unit
+    statistic = float(scaled @ np.linalg.solve(variance / np.outer(unit, unit), scaled)) / q
+    p_value = chdtrc(q, statistic * q) if np.isinf(df2) else fdtrc(q, df2, statistic)
+    return Wald(statistic, q, df2, float(p_value))
 
 
 def fit_cell(
@@ -148,7 +160,23 @@ def fit_cell(
             raise ValueError(f"{cell.method} is no least-squares estimator: it takes no columns of an analysis")
         return _one(cell, where)
     problem, members = derive(cell, extra, treatment, outcome, controls, where, within)
-    return _record(cell, problem, members, fit_full(problem, members))
+    return record_fit(cell, problem, members, fit_full(problem, members))
+
+
+def refit(cell: Cell, where: NDArray[np.bool_], reference: int) -> tuple[CellFit, tuple[int, ...]]:
+    """Estimate a Sun-Abraham cell with ``reference`` left out, unless its option names others.
+
+    Returns
+    -------
+    fit, and the reference periods
+    """
+    problem, one = derive(cell, where=where)
+    aggregate = one.aggregates[int(one.sunab[0])]
+    options = cell.plan.grid.estimators[cell.compiled.method[cell.member]].options
+    if "reference" not in options:
+        aggregate = replace(aggregate, reference=(reference,))
+    one = replace(one, sunab=np.zeros(1, np.int64), aggregates=(aggregate,))
+    return _record(cell, problem, one, fit_full(problem, one)), aggregate.reference
 
 
 def derive(
@@ -184,10 +212,10 @@ def derive(
     if where is not None:
         problem = replace(problem, rows=problem.rows[one.rows] & where)
         one = replace(one, rows=np.zeros(1, np.int64))
-    return (problem, one) if within is None else _interacted(problem, one, within)
+    return (problem, one) if within is None else interact_effects(problem, one, within)
 
 
-def _interacted(problem: Problem, one: Members, within: Ints) -> tuple[Problem, Members]:
+def interact_effects(problem: Problem, one: Members, within: Ints) -> tuple[Problem, Members]:
     """Interact every fixed effect with codes; without effects there is one constant per code."""
     effects = problem.effects[one.effects[0]]
     used = dict.fromkeys([*effects.fixed, *(c for c, _ in effects.slopes)])
@@ -208,7 +236,7 @@ def _interacted(problem: Problem, one: Members, within: Ints) -> tuple[Problem, 
     return problem, replace(one, effects=np.zeros(1, np.int64))
 
 
-def _record(cell: Cell, problem: Problem, one: Members, full: FullFit) -> CellFit:
+def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> CellFit:
     """Turn the engine's record into terms; the cells of a Sun-Abraham model into their average."""
     effects = _effect_texts(problem, one)
     if full.code != Code.OK:
