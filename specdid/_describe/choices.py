@@ -221,7 +221,7 @@ def _paired(factors: Sequence[Factor], f: int, factor: Factor, y: Floats) -> Ite
 
 
 def _joint(columns: Sequence[Ints], n: int) -> Ints:
-    """Number the combinations of codes; compressed before they outgrow 62 bits."""
+    """Give every combination of codes a number, without gaps."""
     key, size = np.zeros(n, np.int64), 1
     for codes in columns:
         levels = int(codes.max()) + 1

@@ -16,7 +16,7 @@ from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 
 CLUSTERS, TREATED = 30, 10
 """Below these numbers cluster-robust inference is not reliable (Cameron and Miller 2015)."""
-CHEAP = 20_000
+CHEAP, CHEAP_SUNAB = 20_000, 100
 """Up to so many specifications are estimated again on the rows they have in common."""
 RESPONDS = 0.05
 _NAMED = 8
@@ -49,13 +49,13 @@ def comparability(results: Results) -> Iterator[str]:
     groups = list(dict.fromkeys(f.group for f in found))
     if len(groups) > 1:
         yield (
-            f"outcomes on {len(groups):,} different scales ({_listed(groups)}): "
+            f"outcomes on {len(groups):,} different scales ({_quoted(groups)}): "
             "each has its own curve, and estimates are not compared across them"
         )
     for group in groups:
         words = [f.estimand for f in found if f.group == group]
         if len(words) > 1:
-            yield f"{group}: estimators have different estimands ({_listed(words)}): read them apart"
+            yield f"{group}: different estimands ({_quoted(words)}): read them apart"
 
 
 def samples(results: Results, compiled: Compiled) -> Iterator[str]:
@@ -74,13 +74,14 @@ def samples(results: Results, compiled: Compiled) -> Iterator[str]:
         return
     again = on_common_rows(compiled, ok, shared)
     parts = [text for f in families(results) if (text := _explained(results, again, f))]
-    yield f"{head}; on the {int(shared.sum()):,} rows that all have, {'; '.join(parts) or 'none can be estimated'}"
+    said = f"the variance of the estimates is {' and '.join(parts)}" if parts else "none can be estimated"
+    yield f"{head}; on the {int(shared.sum()):,} rows that all have, {said}"
 
 
 def common_rows(compiled: Compiled, ok: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     """Give the rows that every ok least-squares specification uses; None where that is not cheap."""
     problem, members = compiled.problem, _estimated(compiled, ok)
-    if not 1 < len(members) <= CHEAP:
+    if not 1 < len(members) <= CHEAP or np.count_nonzero(members.sunab >= 0) > CHEAP_SUNAB:
         return None
     rows = problem.rows[np.unique(members.rows)].all(axis=0)
     used = np.concatenate(
@@ -123,7 +124,7 @@ def _explained(results: Results, again: Floats, family: Family) -> str:
         return ""
     change = float(np.var(again[both])) / before - 1
     way = "smaller" if change <= 0 else "larger"
-    return f"the variance of the estimates is {abs(change):.0%} {way} ({family.group})"
+    return f"{abs(change):.0%} {way} ({family.group})"
 
 
 def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> tuple[tuple[Responding, ...], int]:
@@ -154,19 +155,23 @@ def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> 
     return tuple(named), int(np.count_nonzero(np.isfinite(p)))
 
 
-def bad_controls(found: tuple[Responding, ...], regressed: int) -> Iterator[str]:
-    """Warn of controls that respond to the treatment."""
+def bad_controls(found: tuple[Responding, ...], regressed: int, whose: str = "preferred") -> Iterator[str]:
+    """Warn of controls that respond to the treatment; ``whose`` fixed effects were taken."""
     if found:
         named = _listed([f"`{r.label}` ({_p(r.p_value)})" for r in found])
         yield (
-            f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment given the preferred "
-            f"fixed effects (p < .05 for {len(found):,} of {regressed:,} controls; by chance "
+            f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment given the {whose} "
+            f"specification's fixed effects (p < .05 for {len(found):,} of {regressed:,} controls; by chance "
             f"{RESPONDS * regressed:.1f}): a control that the treatment moves takes part of the effect away"
         )
 
 
 def _p(value: float) -> str:
     return "p < .001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _quoted(words: list[str]) -> str:
+    return _listed([f"“{w}”" for w in words])
 
 
 def _listed(words: list[str]) -> str:

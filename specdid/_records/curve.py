@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,8 @@ class Curve:
     audit : None where nothing was audited.
     warnings : one line each.
     one_by_one : specifications that an estimator fitted one at a time.
+    null_shares : (scale or outcome, estimand) -> shares significantly negative and positive
+        that are expected without any effect.
     """
 
     results: Results
@@ -67,6 +69,7 @@ class Curve:
     audit: Audit | None = None
     warnings: tuple[str, ...] = ()
     one_by_one: int = 0
+    null_shares: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict, repr=False)
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

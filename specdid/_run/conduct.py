@@ -13,8 +13,9 @@ import numpy as np
 from specdid._audit import audit_results, start_reference
 from specdid._records import Audit, Curve, Results, collect
 from specdid._run import analyse
+from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve
-from specdid._run.infer import CurveTests, run_nulls, sections, write_inference
+from specdid._run.infer import CurveTests, null_shares, run_nulls, sections, write_inference
 from specdid._run.manifest import manifest
 from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
@@ -114,12 +115,14 @@ def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress:
     tests: tuple[CurveTests, ...] = ()
     notes: tuple[str, ...] = ()
     analysed: tuple[analyse.Analysed, ...] = ()
+    described = Described()
     audited = None
     if not outcome.interrupted:
         tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress)
         audited = None if audit == 0 else _audit(prepared, compiled, results, audit, progress)
+        described = describe(compiled, results, tests)
         analysed = analyse.run_analyses(prepared, n_jobs, progress)
-    curve = _curve(prepared, results, audited, compiled, tests, analysed, notes)
+    curve = _curve(prepared, results, audited, compiled, tests, described, analysed, notes)
     if outcome.interrupted:
         raise Interrupted(curve)
     return curve
@@ -138,18 +141,20 @@ def _curve(
     audit: Audit | None,
     compiled: Compiled,
     tests: tuple[CurveTests, ...],
+    described: Described,
     analysed: tuple[analyse.Analysed, ...],
     notes: tuple[str, ...],
 ) -> Curve:
-    said = (*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes)
+    said = (*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes, *described.warnings)
     return Curve(
         results,
         draw=draw_curve,
         summarise=summarise,
-        sections=(*sections(tests), *analyse.sections(analysed)),
-        findings=(*tests, *analysed),
+        sections=(*sections(tests), *described.sections, *analyse.sections(analysed)),
+        findings=(*tests, described, *analysed),
         audit=audit,
         warnings=(*said, *analyse.notes(analysed)),
+        null_shares=null_shares(tests),
         one_by_one=int(np.count_nonzero(~compiled.batched)),
     )
 
@@ -162,7 +167,9 @@ def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, prog
         bands = tests[0].bands if tests else None
         figure = study.figure
         _, said = write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, bands)
-        curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
+        (described,) = (d for d in curve.findings if isinstance(d, Described))
+        said += write_described(curve.results, described, tests, directory, figure.formats, figure.width)
+        curve = dataclasses.replace(curve, warnings=(*curve.warnings, *dict.fromkeys(said)))
     progress("writing results", 0, 0)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
     said = list(analyse.write_analyses(analysed, directory, study.figure.formats, study.figure.width))

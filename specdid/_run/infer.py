@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from specdid._run.prepare import Prepared
 from specdid._run.write import write_text
 from specdid.engine.compile import Compiled
 from specdid.inference._base import Context, Floats, NullDraws
+from specdid.inference._placebo import Placebo, placebo
 from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
 
@@ -35,6 +36,8 @@ class CurveTests:
     adjusted : per specification.
     bands : group name -> (3, n) null curves by rank; only where all n of the group entered.
     notes : what is left out, what a referee would ask; one line each.
+    placebos : per scale and estimand the null of the median estimate.
+    clusters, treated : the smallest numbers of clusters, and of clusters with treatment.
     """
 
     null: str
@@ -45,6 +48,9 @@ class CurveTests:
     adjusted: Adjusted
     bands: Mapping[str, Floats]
     notes: tuple[str, ...]
+    placebos: tuple[Placebo, ...] = ()
+    clusters: int = 0
+    treated: int = 0
 
 
 def run_nulls(
@@ -126,6 +132,7 @@ def _context(
 def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -> CurveTests:
     alpha = prepared.study.inference.alpha
     rows: list[Test] = []
+    placebos: list[Placebo] = []
     bands: dict[str, Floats] = {}
     place = np.full(len(results), -1, np.int64)
     place[draws.index] = np.arange(len(draws.index))
@@ -134,7 +141,9 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         inside = place[ok][place[ok] >= 0]
         if len(inside) == len(ok) and len(ok):
             bands[group.name] = rank_band(draws.null_estimate[inside])
-        rows += _medians(results, draws, inside, group.name)
+        for members, words in _estimands(results, draws, inside):
+            rows.append(median_estimate(draws, members, f"median estimate ({group.name}; {words})"))
+            placebos.append(placebo(draws, members, title, group.name, words, alpha))
     rows += statistic_tests(draws, np.ones(len(draws.index), dtype=bool), alpha, "")
     return CurveTests(
         draws.null,
@@ -145,20 +154,28 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         adjust(draws, alpha),
         bands,
         draws.left_out,
+        tuple(placebos),
+        draws.clusters,
+        draws.treated,
     )
 
 
-def _medians(results: Results, draws: NullDraws, inside: NDArray[np.int64], group: str) -> list[Test]:
-    """One median per estimand within a scale: medians of different things are not added up."""
+def _estimands(
+    results: Results, draws: NullDraws, inside: NDArray[np.int64]
+) -> Iterator[tuple[Bools, str]]:
+    """Part a scale by estimand: medians of different things are not added up."""
     estimand = results.planned.estimand
     codes = estimand.codes[draws.index]
-    rows = []
-    for code in np.unique(codes[inside]):
+    for code in np.unique(codes[inside]).tolist():
         members = np.zeros(len(draws.index), dtype=bool)
         members[inside] = codes[inside] == code
-        name = f"median estimate ({group}; {estimand.words[int(code)]})"
-        rows.append(median_estimate(draws, members, name))
-    return rows
+        yield members, estimand.words[code]
+
+
+def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], tuple[float, float]]:
+    """Give the shares significant by sign that the first null expects, by scale and estimand."""
+    placebos = tests[0].placebos if tests else ()
+    return {(p.group, p.estimand): (p.negative, p.positive) for p in placebos}
 
 
 def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:

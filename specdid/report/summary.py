@@ -26,7 +26,7 @@ def summarise(curve: Curve) -> str:
         and duplicates with their reasons; the audit; ``curve.sections``; warnings.
     """
     sections = [
-        *_estimates(curve.results),
+        *_estimates(curve),
         _preferred(curve.results),
         _rows(curve.results),
         _reasons(curve.results, Status.FAILED, "Failed"),
@@ -43,15 +43,24 @@ def summarise(curve: Curve) -> str:
     return "\n".join(head) + "\n"
 
 
-def _estimates(results: Results) -> Iterator[Section]:
+def _estimates(curve: Curve) -> Iterator[Section]:
     """Give a table for every scale, one line per estimand."""
+    results = curve.results
     alpha = results.planned.alpha
+    header: tuple[str, ...]
     header = ("estimand", "n", "median", "lowest", "highest", f"p < {alpha:g}, < 0", f"p < {alpha:g}, > 0")
+    tested = bool(curve.null_shares)
+    header = (*header[:6], "under the null", header[6], "under the null") if tested else header
     for group in results.groups():
         order = results.order(group)
         if not len(order):
             continue
-        lines = [_line(results, order[chosen], words) for words, chosen in _estimands(results, order)]
+        lines = []
+        for words, chosen in _estimands(results, order):
+            line = _line(results, order[chosen], words)
+            beside = curve.null_shares.get((group.name, words))
+            low, high = (f"{s:.1%}" for s in beside) if beside else ("–", "–")
+            lines.append((*line[:6], low, line[6], high) if tested else line)
         title = f"Estimates in {group.scale}" if group.scale else f"Effect on {group.name}"
         yield Section(title, (*table(header, lines), *_without_error(results, order)))
     if not results.counts.ok:

@@ -148,7 +148,12 @@ def test_equal_estimates_have_no_shares():
 def test_a_hundred_thousand_take_seconds(failing):
     names = [f"x{k}" for k in range(11)]
     planned = plan_of(
-        {"sample": ["a", "b", "c"], "weights": ["1", "pop"], "fixed_effects": ["u", "v"], "winsor": ["0", "1", "2", "5"]},
+        {
+            "sample": ["a", "b", "c"],
+            "weights": ["1", "pop"],
+            "fixed_effects": ["u", "v"],
+            "winsor": ["0", "1", "2", "5"],
+        },
         subsets(*names),
     )
     bad = np.random.default_rng(0).choice(len(planned), failing, replace=False)

@@ -1,0 +1,176 @@
+"""What is said of a curve beside its tests: choices, sensitivity, a referee's questions; and their files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from specdid import _shelf
+from specdid._describe import referee
+from specdid._describe.choices import Choices, describe_choices
+from specdid._describe.factors import families
+from specdid._describe.sensitivity import sensitivity
+from specdid._records import Results, Section, Status
+from specdid._run.infer import CurveTests
+from specdid._run.write import write_text
+from specdid.engine.compile import Compiled
+from specdid.figures._style import save
+from specdid.report.choices import choice_section, sensitivity_section
+from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
+
+FIGURES: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Descriptions of a curve: numbers, and their words for the summary."""
+
+    choices: tuple[Choices, ...] = ()
+    sections: tuple[Section, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def describe(compiled: Compiled, results: Results, tests: tuple[CurveTests, ...]) -> Described:
+    """Describe a finished run."""
+    found = tuple(describe_choices(results, f) for f in families(results) if len(f.places) > 1)
+    sections = [choice_section(c, alone=len(found) == 1) for c in found]
+    sections.append(_sensitivity(compiled, results))
+    return Described(found, tuple(sections), tuple(_warnings(compiled, results, tests)))
+
+
+def _member(compiled: Compiled, place: int) -> int:
+    """Give the position of a plain least-squares member by its place in the plan, or -1."""
+    members = compiled.members
+    at = int(np.searchsorted(members.index, place)) if place >= 0 else len(members)
+    if at == len(members) or members.index[at] != place:
+        return -1
+    return at if compiled.batched[at] and members.sunab[at] < 0 else -1
+
+
+def _sensitivity(compiled: Compiled, results: Results) -> Section:
+    place = results.preferred
+    if place < 0 or results.status[place] != Status.OK:
+        return sensitivity_section(None)
+    at = _member(compiled, place)
+    if at < 0:
+        return sensitivity_section(None, "It is not plain least squares: robustness value and δ are not defined.")
+    return sensitivity_section(sensitivity(compiled.problem, compiled.members, at))
+
+
+def _warnings(compiled: Compiled, results: Results, tests: tuple[CurveTests, ...]) -> Iterator[str]:
+    treated = min((t.treated for t in tests), default=None)
+    yield from referee.clusters(results, treated, min((t.clusters for t in tests), default=None))
+    yield from referee.comparability(results)
+    yield from referee.samples(results, compiled)
+    ok = np.flatnonzero((results.status == Status.OK)[compiled.members.index])
+    at = _member(compiled, results.preferred)
+    plain = [m for m in ok.tolist() if compiled.batched[m] and compiled.members.sunab[m] < 0] if at < 0 else [at]
+    if plain:
+        found = referee.responding(compiled.problem, compiled.members, plain[0], ok)
+        yield from referee.bad_controls(*found, "preferred" if at >= 0 else "first")
+
+
+def write_described(
+    results: Results,
+    described: Described,
+    tests: tuple[CurveTests, ...],
+    directory: Path,
+    formats: Sequence[str],
+    width: float | None,
+) -> list[str]:
+    """Write choices.csv, inference.tex and the figures; gives what the figures warned of."""
+    _write_or_remove(_choices_csv(described.choices), directory / "choices.csv")
+    _write_or_remove(_inference_tex(tests), directory / "inference.tex")
+    for name in FIGURES:
+        for ending in ("pdf", "png", "svg"):
+            (directory / f"{name}.{ending}").unlink(missing_ok=True)
+    placebos = tuple(p for t in tests for p in t.placebos)
+    given = {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}
+    said: list[str] = []
+    for name in FIGURES:
+        said += _draw(name, given[name], directory, formats, width)
+    return list(dict.fromkeys(said))
+
+
+def _draw(
+    name: str, given: tuple[object, ...], directory: Path, formats: Sequence[str], width: float | None
+) -> list[str]:
+    figure = _shelf.load("figures", name)
+    data = figure.data(*given)
+    if not data.panels:
+        return []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        save(figure.draw(data, width), directory, name, formats)
+    return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+
+
+def _write_or_remove(text: str, path: Path) -> None:
+    if text:
+        write_text(text, path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _choices_csv(found: tuple[Choices, ...]) -> str:
+    header = ("scale", "estimand", "measure", "dimension", "choice", "option", "reference", "value", "pairs")
+    rows: list[tuple[str | float | int | None, ...]] = []
+    for c in found:
+        key = (c.family.group, c.family.estimand)
+        rows += [
+            (*key, "variance share", f.dimension, f.name, None, None, float(s), None)
+            for f, s in zip(c.factors, c.shares.share, strict=True)
+        ]
+        rows.append((*key, "variance share", None, "combinations of choices", None, None, c.shares.rest, None))
+        for change in c.changes:
+            f = change.factor
+            labels = (f.labels[change.level], f.labels[f.reference])
+            rows.append((*key, "mean change", f.dimension, f.name, *labels, change.mean, change.pairs))
+        s = c.spread
+        numbers = {
+            "modelling variance": s.modelling, "sampling variance": s.sampling, "spread ratio": s.ratio,
+            "robustness ratio": s.robustness, "sign stability": s.sign,
+        }  # fmt: skip
+        rows += [(*key, name, None, None, None, None, value, None) for name, value in numbers.items()]
+    return csv_text(TidyTable(header, tuple(rows))) if rows else ""
+
+
+def _inference_tex(tests: tuple[CurveTests, ...]) -> str:
+    """Write the joint tests as a LaTeX table, a block per null."""
+    if not tests:
+        return ""
+    estimands = {p.estimand: None for t in tests for p in t.placebos}
+    alone = next(iter(estimands)) if len(estimands) == 1 else ""
+    blocks = tuple((Row(_capital(t.title), ("", "", "")), *_test_rows(t, alone)) for t in tests)
+    draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.draws:,} draws" for t in tests)
+    notes = (
+        f"{_capital(draws)}.",
+        "The null range holds 95% of the draws; p is the share of draws, the data among them, that are at "
+        "least as far from zero.",
+        *([f"Estimand: {alone}."] if alone else []),
+    )
+    table = PrintTable("Tests of the specification curve", ("Value", "Null range", "p"), blocks, notes=notes)
+    return str(_shelf.load("tables", "latex").write(table))
+
+
+def _test_rows(tests: CurveTests, alone: str) -> tuple[Row, ...]:
+    """Give a row per statistic; the estimand is not repeated where there is one."""
+    return tuple(
+        Row(
+            _capital(r.statistic.replace(f"; {alone})", ")") if alone else r.statistic),
+            (_signed(f"{r.value:.3g}"), _signed(f"{r.low:.3g} to {r.high:.3g}"), f"{r.p_value:.3f}"),
+        )
+        for r in tests.tests
+    )
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
