@@ -31,11 +31,13 @@ class Cell:
     labels : dimension -> label
     place : row of ``plan``
     member : row of ``compiled.members``
+    preferred : whether every dimension but the outcome is at its preferred choice
     """
 
     labels: Mapping[str, str]
     place: int
     member: int
+    preferred: bool
     plan: Plan = field(repr=False)
     compiled: Compiled = field(repr=False)
 
@@ -77,6 +79,7 @@ def make_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Cells:
     """
     study = request.layout.study
     order: list[str] = []
+    preferred: list[int] = []
 
     def choose(
         dimensions: Sequence[Dimension], grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
@@ -84,11 +87,12 @@ def make_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Cells:
         chosen = [_choices(request, study, d, grid, macros, columns) for d in dimensions]
         by_name = {d.name: c for d, c in zip(dimensions, chosen, strict=True)}
         order.extend(_order(request, by_name))
+        preferred.extend(_preferred(study, d, grid, macros, columns) for d in dimensions)
         return _product([d.name for d in dimensions], by_name, order, request)
 
     plan = build_plan(study, panel, evaluator, choose)
     compiled = compile_plan(plan, panel, evaluator)
-    return _cells(plan, compiled, tuple(order))
+    return _cells(plan, compiled, tuple(order), preferred)
 
 
 def _choices(
@@ -101,6 +105,8 @@ def _choices(
 ) -> list[int]:
     """Give a dimension's choices: fixed in written order, all where it varies, else the preferred."""
     name, layout = dimension.name, request.layout
+    if name not in layout.fix and (name in layout.vary or name == "outcome"):
+        return np.flatnonzero(dimension.option < _declared(request, dimension)).tolist()
 
     def meant(selector: Selector | int) -> list[int]:
         if isinstance(selector, int):
@@ -109,10 +115,15 @@ def _choices(
 
     if name in layout.fix:
         return list(dict.fromkeys(c for selector in layout.fix[name] for c in meant(selector)))
-    if name in layout.vary or name == "outcome":
-        return np.flatnonzero(dimension.option < _declared(request, dimension)).tolist()
-    preferred = [c for selector in study.preferred.get(name, ()) for c in meant(selector)]
-    return preferred[:1] or [0]
+    return [_preferred(study, dimension, grid, macros, columns)]
+
+
+def _preferred(
+    study: Study, dimension: Dimension, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
+) -> int:
+    """Give a dimension's choice in the preferred specification: the first where none is written."""
+    chosen = select(dimension, study.preferred.get(dimension.name, ()), grid, macros, columns)
+    return int(np.argmax(chosen))
 
 
 def _declared(request: Request, dimension: Dimension) -> int:
@@ -150,7 +161,7 @@ def _product(
     return codes
 
 
-def _cells(plan: Plan, compiled: Compiled, varying: tuple[str, ...]) -> Cells:
+def _cells(plan: Plan, compiled: Compiled, varying: tuple[str, ...], preferred: Sequence[int]) -> Cells:
     member = {int(place): m for m, place in enumerate(compiled.members.index)}
     items, notes = [], []
     for place in range(len(plan)):
@@ -160,5 +171,6 @@ def _cells(plan: Plan, compiled: Compiled, varying: tuple[str, ...]) -> Cells:
             notes.append(f"no column for {shown}: {plan.reasons[plan.reason[place]].message}")
             continue
         twin = int(plan.twin[place])
-        items.append(Cell(labels, place, member[twin if twin >= 0 else place], plan, compiled))
+        chosen = bool((plan.codes[place, 1:] == preferred[1:]).all())
+        items.append(Cell(labels, place, member[twin if twin >= 0 else place], chosen, plan, compiled))
     return Cells(tuple(items), varying, tuple(notes))

@@ -176,7 +176,7 @@ def refit(cell: Cell, where: NDArray[np.bool_], reference: int) -> tuple[CellFit
     if "reference" not in options:
         aggregate = replace(aggregate, reference=(reference,))
     one = replace(one, sunab=np.zeros(1, np.int64), aggregates=(aggregate,))
-    return _record(cell, problem, one, fit_full(problem, one)), aggregate.reference
+    return record_fit(cell, problem, one, fit_full(problem, one)), aggregate.reference
 
 
 def derive(

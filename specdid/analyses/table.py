@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from specdid._decode.table import Table
-from specdid._plan import Dimension
 from specdid.analyses._base import Analysis, Bench, CellFit, Cells, Finding, Request
 from specdid.analyses._fit import CONSTANT_LABEL
 from specdid.analyses._print import count, decimals, in_parentheses, number
@@ -124,11 +123,8 @@ def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
 
 
 def notes(bench: Bench, fits: Sequence[CellFit]) -> tuple[str, ...]:
-    """Say what the parentheses hold, what all columns share, and what could not be estimated."""
-    vcov = bench.study.vcov[0]
-    kinds = {"iid": "for independent errors of equal variance", "hetero": "robust to heteroskedasticity"}
-    clustered = " and ".join(bench.label(c.text) for c in vcov.clusters)
-    found = [f"Standard errors in parentheses, {kinds.get(vcov.kind) or f'clustered by {clustered}'}."]
+    """Say what the parentheses hold, and what could not be estimated."""
+    found = [error_note(bench)]
     alone = dict.fromkeys(f.cell.method for f in fits if f.failure is None and f.full is None)
     if alone:
         found.append(f"Of {', '.join(alone)} only the treatment's coefficient is given.")
@@ -139,9 +135,12 @@ def notes(bench: Bench, fits: Sequence[CellFit]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def shared(dimensions: Sequence[Dimension], cells: Cells) -> str:
-    """Give what all columns have in common, in words."""
-    return "; ".join(f"{d.name} {cells[0].labels[d.name]}" for d in dimensions if d.name not in cells.varying)
+def error_note(bench: Bench) -> str:
+    """Say what the parentheses hold: standard errors under the study's first vcov."""
+    vcov = bench.study.vcov[0]
+    kinds = {"iid": "for independent errors of equal variance", "hetero": "robust to heteroskedasticity"}
+    clustered = " and ".join(bench.label(c.text) for c in vcov.clusters)
+    return f"Standard errors in parentheses, {kinds.get(vcov.kind) or f'clustered by {clustered}'}."
 
 
 ANALYSIS = Analysis("table", "Regressions with every coefficient", decode, run)

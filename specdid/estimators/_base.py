@@ -81,6 +81,24 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Path:
+    """Effects by relative period.
+
+    ``periods`` (m,), ``estimate`` (m,), ``vcov`` (V, m, m) with NaN where ``vcov_notes``
+    says why; ``size`` (m,) treated rows behind each; ``keep`` as in Estimate.
+    """
+
+    periods: tuple[int, ...]
+    estimate: Floats
+    vcov: Floats
+    df: tuple[float, ...]
+    n_clusters: tuple[int, ...]
+    nobs: int
+    size: Ints
+    vcov_notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why there is no number: a code of the contract and words for a researcher."""
 
@@ -97,6 +115,8 @@ class Estimator:
     (``not_honoured``). ``effects`` "any" or "unit + time" (exactly these).
     ``binary``: the treatment must be 0/1. ``cohort``: needs a cohort.
     ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback.
+    ``path(task, relative, periods, reference)`` gives effects by relative period, for event
+    studies; ``relative`` (n,) is NaN for the never treated.
     """
 
     name: str
@@ -112,3 +132,4 @@ class Estimator:
     fit: Callable[[Task], Estimate | Failure]
     slopes: bool = True
     doc: str = ""
+    path: Callable[[Task, Floats, tuple[int, ...], int], Path | Failure] | None = None

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,15 +77,21 @@ class _Quiet:
 _quiet = _Quiet()
 
 
-def guarded(fit: Callable[[Task], Estimate | Failure]) -> Callable[[Task], Estimate | Failure]:
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def guarded(
+    fit: Callable[Concatenate[Task, P], R | Failure],
+) -> Callable[Concatenate[Task, P], R | Failure]:
     """Turn everything an estimator raises into a Failure; no warning reaches the user."""
 
-    def fit_guarded(task: Task) -> Estimate | Failure:
+    def fit_guarded(task: Task, /, *more: P.args, **named: P.kwargs) -> R | Failure:
         if len(task.outcome) == 0:
             return Failure("no_rows", "no rows are left")
         with _quiet, np.errstate(all="ignore"):
             try:
-                return fit(task)
+                return fit(task, *more, **named)
             except Refusal as refusal:
                 return refusal.failure
             except Exception as error:  # one specification is a row, never the run's end

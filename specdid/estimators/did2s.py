@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Ints, Task
+from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Ints, Path, Task
+from specdid.estimators._paths import path_of
 from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
 
 TOLERANCE = 1e-14
@@ -48,28 +49,54 @@ def imputable(effects: tuple[Ints, ...], treated: Bools) -> Bools:
 
 
 def two_stage(task: Task, treated: Bools, keep: Bools) -> tuple[float, Floats]:
-    """Give the ATT and each row's influence on it (n,), 0 outside ``keep``.
+    """Give the ATT and each row's influence on it (n,), 0 outside ``keep``."""
+    estimate, influence = second_stage(task, treated, keep, treated[:, None].astype(np.float64))
+    return float(estimate[0]), influence[:, 0]
 
-    With h the shortest solution of X₀'h = X'WD, the weights with which the untreated
-    rows impute the treated ones, a row's influence is D w (ũ − β) or −h √w ũ, over Σ w D.
+
+def second_stage(task: Task, treated: Bools, keep: Bools, columns: Floats) -> tuple[Floats, Floats]:
+    """Average what the first stage leaves over each of ``columns``, (n, m) of 0 and 1 without overlap.
+
+    With h the shortest solution of X₀'h = X'Wd, the weights with which the untreated rows
+    impute those of column d, a row's influence is d w (ũ − β) − h √w ũ, over Σ w d.
+
+    Returns
+    -------
+    estimate : (m,), influence : (n, m), 0 outside ``keep``
     """
     weights = np.ones(len(keep)) if task.weights is None else task.weights / task.weights.mean()
-    root, untreated, imputed = np.sqrt(weights), keep & ~treated, keep & treated
+    root, untreated = np.sqrt(weights), keep & ~treated
     design = _design(task)
     first = design[untreated].multiply(root[untreated][:, None]).tocsr()
     outcome, unit = standardised(task.outcome)
     coefficients = _least_squares(first, root[untreated] * outcome[untreated])
     left = outcome - design @ coefficients
-    total = weights[imputed].sum()
-    estimate = float(weights[imputed] @ left[imputed] / total)
-    target = design[imputed].T @ weights[imputed]
-    share = _least_squares(first.T.tocsr(), target)
-    if np.linalg.norm(first.T @ share - target) > 1e-8 * np.linalg.norm(target):
-        raise Refusal("not_identified", "the untreated rows do not identify the counterfactual")
-    influence = np.zeros(len(keep))
-    influence[imputed] = weights[imputed] * (left[imputed] - estimate) / total
-    influence[untreated] = -share * root[untreated] * left[untreated] / total
+    estimate, influence = np.zeros(columns.shape[1]), np.zeros(columns.shape)
+    for k, column in enumerate(columns.T):
+        share = weights * column * keep
+        total = share.sum()
+        estimate[k] = share @ left / total
+        target = design.T @ share
+        through = _least_squares(first.T.tocsr(), target)
+        if np.linalg.norm(first.T @ through - target) > 1e-8 * np.linalg.norm(target):
+            raise Refusal("not_identified", "the untreated rows do not identify the counterfactual")
+        influence[:, k] = share * (left - estimate[k]) / total
+        influence[untreated, k] -= through * root[untreated] * left[untreated] / total
     return estimate * unit, influence * unit
+
+
+@guarded
+def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int) -> Path | Failure:
+    """Average by relative period; leads are residuals of the first stage, against all untreated rows."""
+    treated = task.treatment == 1
+    keep = imputable(task.effects + tuple(codes for codes, _ in task.slopes), treated)
+    columns = (relative[:, None] == np.array(periods)) & keep[:, None]
+    seen = np.flatnonzero(columns.any(axis=0))
+    if not len(seen):
+        return Failure("absorbed", "each treated row has a fixed effect that no untreated row shares")
+    estimate, influence = second_stage(task, treated, keep, columns[:, seen].astype(np.float64))
+    size = columns.sum(axis=0)[seen]
+    return path_of(task, tuple(periods[k] for k in seen), estimate, influence, keep, size)
 
 
 def _design(task: Task) -> Any:
@@ -132,4 +159,5 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"hetero", "cluster", "twoway"}),
     fit=_fit,
     doc="Fixed effects and controls are fitted on untreated rows; always-treated units are dropped.",
+    path=_path,
 )

@@ -12,7 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Ints, Task
+from specdid.engine import ssc
+from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Ints, Path, Task
+from specdid.estimators._paths import path_of
 from specdid.estimators._pyfixest import Bools, estimate_with, guarded, model, read, relevelled
 
 
@@ -79,6 +81,80 @@ def _regress(task: Task, rows: Bools, change: Floats, entering: Bools, period: I
     return replace(result, keep=used, r2_within=float("nan"))
 
 
+@guarded
+def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: int) -> Path | Failure:
+    """Run one projection per horizon: the change since ``reference``, on entering treatment.
+
+    Horizons before treatment are compared with units that are untreated on entering,
+    later ones with units that still are at the horizon. The covariance between horizons
+    is that of their influences, with each one's own small-sample factor.
+    """
+    assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
+    period, cohort = periods(task.time, task.cohort)
+    found, estimate, size = [], [], []
+    influences = np.zeros((len(period), len(periods_)))
+    factors = np.full((len(task.vcovs), len(periods_)), np.nan)
+    used = np.zeros(len(period), bool)
+    for k, horizon in enumerate(periods_):
+        change = _change(task.outcome, task.unit, period, horizon, reference)
+        clean = np.isnan(cohort) | (period + max(horizon, 0) < cohort)
+        if task.options.get("control", "notyet") == "never":
+            clean &= np.isnan(cohort)
+        entering = (period == cohort) & ~np.isnan(change)
+        rows = ~np.isnan(change) & (entering | clean)
+        fitted = _within_periods(change, entering, rows, period)
+        if fitted is None:
+            continue
+        found.append(k)
+        estimate.append(fitted[0])
+        influences[:, k] = fitted[1]
+        factors[:, k] = [_factor(task, v, rows, period) for v in range(len(task.vcovs))]
+        used |= rows
+        size.append(int(entering.sum()))
+    if not found:
+        return Failure("no_treatment_variation", "at no horizon is an entering unit seen beside a clean control")
+    at = np.array(found)
+    names = tuple(periods_[k] for k in found)
+    kept = influences[:, at]
+    return path_of(task, names, np.array(estimate), kept, used, np.array(size), np.sqrt(factors[:, at]))
+
+
+def _change(outcome: Floats, unit: Ints, period: Ints, horizon: int, base: int) -> Floats:
+    """Give each row's outcome ``horizon`` periods on less that ``base`` periods on."""
+    unit, low, high = relevelled(unit), min(horizon, base, 0), max(horizon, base, 0)
+    table = np.full((int(unit.max()) + 1, int(period.max()) + high - low + 1), np.nan)
+    table[unit, period - low] = outcome
+    return np.asarray(table[unit, period + horizon - low] - table[unit, period + base - low])
+
+
+def _within_periods(
+    change: Floats, entering: Bools, rows: Bools, period: Ints
+) -> tuple[float, Floats] | None:
+    """Regress on entering with period effects; None where nothing is left of entering."""
+    at = np.flatnonzero(rows)
+    if not len(at):
+        return None
+    level = relevelled(period[at])
+    count = np.bincount(level)
+    x, y = (v - (np.bincount(level, v) / count)[level] for v in (entering[at].astype(float), change[at]))
+    square = float(x @ x)
+    if square < 1e-10:
+        return None
+    slope = float(x @ y) / square
+    influence = np.zeros(len(rows))
+    influence[at] = x * (y - slope * x) / square
+    return slope, influence
+
+
+def _factor(task: Task, v: int, rows: Bools, period: Ints) -> float:
+    """Give the small-sample factor that a regression of one horizon has by itself."""
+    level, clusters = relevelled(period[rows]), tuple(relevelled(c[rows]) for c in task.clusters[v])
+    kind, groups = task.vcovs[v], min((len(np.unique(c)) for c in clusters), default=-1)
+    nested = [ssc.is_nested(level, clusters)] if kind == "cluster" else None
+    df_k = 1 + int(ssc.absorbed_parameters([int(level.max()) + 1], nested))
+    return float(ssc.variance_factor(kind, int(rows.sum()), df_k, groups))
+
+
 ESTIMATOR = Estimator(
     name="lpdid",
     title="LP-DiD",
@@ -97,4 +173,5 @@ ESTIMATOR = Estimator(
     fit=_fit,
     slopes=False,
     doc="Takes no controls, weights or other fixed effects.",
+    path=_path,
 )

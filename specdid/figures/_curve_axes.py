@@ -105,7 +105,7 @@ def draw_curve(axes: Axes, panel: Panel, fonts: Fonts, width: float) -> None:
     style_axis(axes, fonts)
     axes.set_xlim(0, len(panel))
     axes.set_ylim(*limits(panel))
-    _numbers(axes, *limits(panel))
+    number_axis(axes, *limits(panel))
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     if panel.null_band is not None:
         _null_band(axes, panel.null_band)
@@ -203,7 +203,7 @@ def draw_strip(axes: Axes, panel: Panel, fonts: Fonts) -> None:
     axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
 
 
-def _numbers(axes: Axes, bottom: float, top: float) -> None:
+def number_axis(axes: Axes, bottom: float, top: float) -> None:
     """Put round numbers at the vertical axis, all with the decimals that their step needs."""
     from matplotlib.ticker import MaxNLocator
 

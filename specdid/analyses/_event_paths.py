@@ -1,0 +1,186 @@
+"""Effects by relative period: what each estimator gives, their joint tests and bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid import _shelf
+from specdid._records.messages import VCOV_NOTES
+from specdid.analyses._base import Bench, Cell, CellFit, Extra
+from specdid.analyses._fit import Wald, joint_test, refit
+from specdid.engine.full import by_relative_period, combine
+from specdid.engine.problem import Floats, Ints
+from specdid.engine.ssc import critical_values
+from specdid.estimators._base import VCOV_NOTES as NOTES
+from specdid.estimators._base import Failure
+
+DRAWS = 100_000
+"""Draws for the critical value of a simultaneous band: its error is about half a percent."""
+
+PERIOD = "period "
+"""What the labels of event-time dummies begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Relative time on all rows, ends binned or dropped.
+
+    Attributes
+    ----------
+    relative : (n,) float64, NaN for the never treated
+    keep : (n,) bool, rows inside the window
+    periods : relative periods to estimate, without the reference
+    reference : int
+    first, last : the window
+    binned : the ends hold what lies beyond them
+    """
+
+    relative: Floats = field(repr=False)
+    keep: NDArray[np.bool_] = field(repr=False)
+    periods: tuple[int, ...]
+    reference: int
+    first: int
+    last: int
+    binned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventPath:
+    """One event-study curve.
+
+    Attributes
+    ----------
+    failure : None, or why there is none (all else is then empty)
+    periods : (m,) int64
+    estimate : (m,), vcov : (V, m, m), df, n_clusters : (V,), vcov_notes : (V,)
+    size : (m,) treated rows behind each estimate
+    references : periods whose effect is zero by construction
+    fit : the regression behind it where it is one, with the controls
+    notes : what differs from the others
+    """
+
+    cell: Cell = field(repr=False)
+    failure: str | None = None
+    periods: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    estimate: Floats = field(default_factory=lambda: np.zeros(0))
+    vcov: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)), repr=False)
+    df: tuple[float, ...] = ()
+    n_clusters: tuple[int, ...] = ()
+    vcov_notes: tuple[str, ...] = ()
+    size: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    nobs: int = 0
+    references: tuple[int, ...] = ()
+    fit: CellFit | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+
+    def std_error(self, v: int = 0) -> Floats:
+        """Give the standard errors under a vcov, NaN where there are none."""
+        variance = np.diagonal(self.vcov[v])
+        return np.asarray(np.sqrt(np.where(variance > 0, variance, np.nan)))
+
+    def pretrend(self, v: int = 0) -> Wald:
+        """Test that all leads are zero."""
+        leads = np.flatnonzero(self.periods < 0)
+        return joint_test(self.estimate[leads], self.vcov[v][np.ix_(leads, leads)], self.df[v])
+
+    def margins(self, alpha: float, seed: int, v: int = 0) -> tuple[float, float]:
+        """Give the critical values of pointwise intervals and of the simultaneous band."""
+        pointwise = float(critical_values(np.array([self.df[v]]), alpha)[0])
+        return pointwise, simultaneous(self.vcov[v], self.df[v], alpha, seed, pointwise)
+
+
+def simultaneous(vcov: Floats, df: float, alpha: float, seed: int, pointwise: float) -> float:
+    """Give the 1 − alpha quantile of max |t|: the sup-t band of Montiel Olea and Plagborg-Møller (2019).
+
+    The draws are of a t distribution with the estimates' correlation and the degrees of
+    freedom of the pointwise intervals, seeded by the study.
+    """
+    spread = np.sqrt(np.diagonal(vcov))
+    if not (np.isfinite(spread).all() and (spread > 0).all()) or not len(spread):
+        return float("nan")
+    values, vectors = np.linalg.eigh(vcov / np.outer(spread, spread))
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, len(spread)])))
+    largest = np.abs(np.einsum("dk,kj->dj", rng.standard_normal((DRAWS, len(spread))), root)).max(axis=1)
+    if np.isfinite(df):
+        largest = largest / np.sqrt(rng.chisquare(df, DRAWS) / df)
+    # More than one estimate cannot have a narrower band than one; the quantile's error could say so.
+    return max(pointwise, round(float(np.quantile(largest, 1 - alpha)), 6))
+
+
+def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
+    """Estimate a cell by relative period, in the way of its estimator."""
+    if cell.method == "feols":
+        return _least_squares(bench, cell, clock)
+    if int(cell.compiled.members.sunab[cell.member]) >= 0:
+        return _interaction_weighted(bench, cell, clock)
+    declared = _shelf.load("estimators", cell.method)
+    if declared.path is None:
+        return EventPath(cell, f"{cell.method} gives no effects by relative period")
+    rows, task = bench.sample(cell, where=clock.keep)
+    if not len(rows):
+        return EventPath(cell, "no row is left after the sample condition, missing values and singletons")
+    found = declared.path(task, clock.relative[rows], clock.periods, clock.reference)
+    if isinstance(found, Failure):
+        return EventPath(cell, found.message)
+    words = tuple(VCOV_NOTES[NOTES.index(note)] for note in found.vcov_notes)
+    return EventPath(
+        cell, None, np.array(found.periods), found.estimate, found.vcov, found.df, found.n_clusters, words,
+        found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None, _notes(cell, clock),
+    )  # fmt: skip
+
+
+def _notes(cell: Cell, clock: Clock) -> tuple[str, ...]:
+    if cell.method == "did2s":
+        return ("leads of did2s are measured against all untreated rows, not against the reference period",)
+    if cell.method == "lpdid" and clock.binned:
+        return ("local projections do not bin: the ends are single periods",)
+    return ()
+
+
+def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
+    rows, _ = bench.sample(cell, where=clock.keep)
+    relative = clock.relative[rows]
+    seen = [k for k in clock.periods if (relative == k).any()]
+    if not seen:
+        return EventPath(cell, "no treated unit is seen outside the reference period")
+    dummies = {f"{PERIOD}{k}": Extra(f"{PERIOD}{k}", (clock.relative == k).astype(float)) for k in seen}
+    first, *rest = dummies.values()
+    fit = bench.fit(cell, treatment=first, extra=rest, where=clock.keep)
+    if fit.failure is not None:
+        return EventPath(cell, fit.failure, fit=fit)
+    kept = [(k, fit.terms.index(name)) for k, name in zip(seen, dummies, strict=True) if name in fit.terms]
+    at = np.array([place for _, place in kept])
+    periods = np.array([k for k, _ in kept])
+    used = clock.relative[fit.rows]
+    lost = [k for k in seen if k not in periods]
+    notes = tuple(f"period {k} is a combination of the fixed effects and other periods" for k in lost)
+    return EventPath(
+        cell, None, periods, fit.estimate[at], fit.vcov[:, at[:, None], at], tuple(fit.df.tolist()),
+        tuple(fit.n_clusters.tolist()), fit.vcov_notes, np.array([(used == k).sum() for k in periods]),
+        fit.nobs, (clock.reference,), fit, notes,
+    )  # fmt: skip
+
+
+def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
+    """Average a Sun-Abraham model's cohorts in each period, by their rows; ends are averages too."""
+    fit, references = refit(cell, clock.keep, clock.reference)
+    if fit.failure is not None or fit.full is None or fit.full.cells is None:
+        return EventPath(cell, fit.failure or "the model has no cells", fit=fit)
+    periods, weights = by_relative_period(fit.full)
+    cells = fit.full.cells
+    share = np.array([cells.size[cells.relative == k].sum() for k in periods])
+    ends = np.clip(periods, clock.first, clock.last) if clock.binned else periods
+    wanted = [k for k in np.unique(ends) if clock.first <= k <= clock.last]
+    joined = np.array([share[ends == k] @ weights[ends == k] / share[ends == k].sum() for k in wanted])
+    estimate, _, vcov = combine(fit.full, joined)
+    size = np.array([share[ends == k].sum() for k in wanted]).round().astype(np.int64)
+    leads = () if min(wanted) < 0 else ("the not-yet-treated comparison has no leads",)
+    return EventPath(
+        cell, None, np.array(wanted).astype(np.int64), estimate, vcov, tuple(fit.df.tolist()),
+        tuple(fit.n_clusters.tolist()), fit.vcov_notes, size, fit.nobs, references if not leads else (), fit,
+        leads,
+    )  # fmt: skip

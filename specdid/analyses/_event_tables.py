@@ -1,0 +1,165 @@
+"""An event study's tables: every period, the joint tests, and the printed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from specdid.analyses._base import Bench, Cells, Request
+from specdid.analyses._event_paths import PERIOD, Clock, EventPath
+from specdid.analyses._fit import CONSTANT_LABEL
+from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
+from specdid.analyses.table import error_note, spanners
+from specdid.engine.ssc import t_inference
+from specdid.tables._base import Cell as Value
+from specdid.tables._base import PrintTable, Row, TidyTable
+
+HEADER = (
+    "vcov", "term", "period", "end", "reference", "estimate", "std_error", "statistic", "p_value", "conf_low",
+    "conf_high", "band_low", "band_high", "df", "n_treated_rows", "nobs", "n_clusters", "message",
+)  # fmt: skip
+TEST_HEADER = ("vcov", "statistic", "df1", "df2", "p_value", "chi2", "nobs", "n_clusters", "message")
+
+
+def words_of(cells: Cells, one: EventPath) -> str:
+    """Name a curve by what differs between the curves."""
+    return ", ".join(cells.heading(one.cell))
+
+
+def event_table(
+    bench: Bench, cells: Cells, paths: Sequence[EventPath], clocks: Sequence[Clock]
+) -> TidyTable:
+    """Give every coefficient under every vcov, controls included."""
+    names = tuple(cells[0].labels) if len(cells) else ()
+    rows: list[tuple[Value, ...]] = []
+    for k, (one, clock) in enumerate(zip(paths, clocks, strict=True)):
+        for v, vcov in enumerate(bench.study.vcov):
+            lead: tuple[Value, ...] = (k + 1, *one.cell.labels.values(), vcov.label or vcov.text)
+            if one.failure is None:
+                rows += ((*lead, *line) for line in _lines(bench, one, clock, v))
+            else:
+                rows.append((*lead, *(None,) * (len(HEADER) - 2), one.failure))
+    return TidyTable(("column", *names, *HEADER), tuple(rows))
+
+
+def _lines(bench: Bench, one: EventPath, clock: Clock, v: int) -> Iterator[tuple[Value, ...]]:
+    """Give periods in order, the references among them, then what else is in the regression."""
+    alpha = bench.study.inference.alpha
+    error, df = one.std_error(v), float(one.df[v])
+    numbers = t_inference(one.estimate, error, np.full(len(error), df), alpha)
+    band = one.margins(alpha, bench.study.seed, v)[1] * error
+    table = np.column_stack([one.estimate, error, *numbers, one.estimate - band, one.estimate + band])
+    clusters = int(one.n_clusters[v]) if one.n_clusters[v] >= 0 else None
+    note = one.vcov_notes[v] or None
+    place = {int(k): m for m, k in enumerate(one.periods)}
+    for k in sorted({*place, *one.references}):
+        end = _end(clock, k)
+        if k in place:
+            tail = (df, int(one.size[place[k]]), one.nobs, clusters, note)
+            yield ("period", k, end, False, *table[place[k]].tolist(), *tail)
+        else:
+            yield ("period", k, end, True, 0.0, *(None,) * 8, None, one.nobs, clusters, "reference")
+    for term in other_terms(one):
+        if one.fit is not None:
+            c = one.fit.coefficient(term, v)
+            found = (c.estimate, c.std_error, c.statistic, c.p_value, c.conf_low, c.conf_high)
+            yield (term, None, None, False, *found, None, None, c.df, None, one.nobs, clusters, note)
+
+
+def other_terms(one: EventPath) -> tuple[str, ...]:
+    """Give the terms of a curve's regression that are no periods: controls and the constant."""
+    if one.fit is None:
+        return ()
+    if one.cell.method == "feols":
+        return tuple(t for t in one.fit.terms if not t.startswith(PERIOD))
+    return one.fit.terms[1:]
+
+
+def _end(clock: Clock, period: int) -> str | None:
+    if not clock.binned:
+        return None
+    return {clock.first: "and earlier", clock.last: "and later"}.get(period)
+
+
+def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyTable:
+    """Give the joint tests of the leads under every vcov."""
+    names = tuple(cells[0].labels) if len(cells) else ()
+    rows: list[tuple[Value, ...]] = []
+    for k, one in enumerate(p for p in paths if p.failure is None):
+        for v, vcov in enumerate(bench.study.vcov):
+            test = one.pretrend(v)
+            clusters = int(one.n_clusters[v]) if one.n_clusters[v] >= 0 else None
+            said = one.vcov_notes[v] or (None if test.df1 else "there are no leads")
+            numbers = (test.statistic, test.df1, test.df2, test.p_value, test.statistic * test.df1)
+            labels = one.cell.labels.values()
+            rows.append((k + 1, *labels, vcov.label or vcov.text, *numbers, one.nobs, clusters, said))
+    return TidyTable(("column", *names, *TEST_HEADER), tuple(rows), suffix="pretrend")
+
+
+def printed(
+    bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath], clocks: Sequence[Clock]
+) -> PrintTable:
+    """Lay the curves out side by side, periods down the page."""
+    title = request.title if request.table.name else "Event study"
+    every = sorted({int(k) for p in paths for k in (*p.periods, *p.references)})
+    errors = [e for p in paths if p.failure is None for e in p.std_error()]
+    places, clock = decimals(errors), clocks[0]
+    rows = {k: _row(k, paths, clock, places) for k in every}
+    blocks = (
+        tuple(rows[k] for k in every if k < 0), tuple(rows[k] for k in every if k >= 0),
+        _controls(bench, paths), _tests(paths),
+    )  # fmt: skip
+    columns = tuple(f"({k})" for k in range(1, len(paths) + 1))
+    return PrintTable(
+        title, columns, tuple(b for b in blocks if b), spanners(bench, cells), _notes(bench, paths, clock),
+        "Period",
+    )  # fmt: skip
+
+
+def _row(period: int, paths: Sequence[EventPath], clock: Clock, places: int) -> Row:
+    cells, under = [], []
+    for one in paths:
+        at = np.flatnonzero(one.periods == period)
+        reference = period in one.references
+        cells.append(number(float(one.estimate[at[0]]), places) if len(at) else "0" * reference)
+        under.append(in_parentheses(float(one.std_error()[at[0]]), places) if len(at) else "")
+    words = f"{period}".replace("-", "−") if period <= 0 else f"+{period}"
+    end = {"and earlier": " or earlier", "and later": " or later"}.get(_end(clock, period) or "", "")
+    reference_ = " (reference)" if any(period in p.references for p in paths) else ""
+    return Row(words + end + reference_, tuple(cells), tuple(under))
+
+
+def _controls(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
+    """Say which controls are in, without their coefficients: those are in the CSV file."""
+    own = [tuple(t for t in other_terms(p) if t != CONSTANT_LABEL) for p in paths]
+    every = dict.fromkeys(t for terms in own for t in terms)
+    return tuple(Row(bench.label(t), tuple("yes" if t in o else "no" for o in own)) for t in every)
+
+
+def _tests(paths: Sequence[EventPath]) -> tuple[Row, ...]:
+    tests = [p.pretrend() if p.failure is None else None for p in paths]
+    known = [t if t is not None and np.isfinite(t.p_value) else None for t in tests]
+    good = [p.failure is None for p in paths]
+    rows = (
+        Row("Leads, joint F", tuple(number(t.statistic, 2) if t else "" for t in known)),
+        Row("Degrees of freedom", tuple(f"{t.df1}, {t.df2:g}" if t else "" for t in known)),
+        Row("p", tuple(p_value(t.p_value) if t else "" for t in known)),
+        Row("Observations", tuple(count(p.nobs) if g else "" for p, g in zip(paths, good, strict=True))),
+        Row("Clusters", tuple(count(p.n_clusters[0]) if g else "" for p, g in zip(paths, good, strict=True))),
+    )
+    return tuple(r for r in rows if any(r.cells))
+
+
+def _notes(bench: Bench, paths: Sequence[EventPath], clock: Clock) -> tuple[str, ...]:
+    reference = f"{clock.reference}".replace("-", "−")
+    found = [
+        f"Effects by period relative to the first treated one, which is 0; the reference is period {reference}.",
+        error_note(bench),
+    ]
+    if clock.binned:
+        found.append("The end periods include all earlier and later ones.")
+    found += dict.fromkeys(f"{note[0].upper()}{note[1:]}." for p in paths for note in p.notes)
+    if any(p.failure is not None for p in paths):
+        found.append("Empty columns could not be estimated.")
+    return tuple(found)

@@ -1,0 +1,261 @@
+"""[event_study]: leads and lags around adoption, their joint pre-trend test, bands and figure.
+
+Relative time is the period less the treatment option's cohort. Least squares has a dummy
+per relative period of the treated, ``i(rel, ever, ref = -1)`` in fixest; Sun-Abraham
+averages its cohorts in each period; did2s and lpdid give their own (Gardner 2021; Dube
+et al. 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from specdid._decode.items import Item
+from specdid._decode.table import Table
+from specdid._decode.words import STEPS
+from specdid._diagnostics import Fault, fault_at
+from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
+from specdid.analyses._event_paths import Clock, EventPath, path
+from specdid.analyses._event_tables import event_table, pretrend_table, printed, words_of
+from specdid.analyses._print import number, p_value
+from specdid.engine.problem import Floats
+from specdid.figures.event_study import EventData, EventPanel, EventSeries
+
+ENDS = ("bin", "drop")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The table's keys; ``window`` None is all that the data show."""
+
+    window: tuple[int, int] | None
+    reference: int
+    ends: str
+
+
+def decode(table: Table) -> Config:
+    """Read window, reference and ends."""
+    window = _window(table)
+    item = table.rows.get("reference")
+    reference = table.whole("reference", "before treatment, such as -1", lambda k: k < 0)
+    if item is not None and reference is not None and window and not window[0] <= reference:
+        table.log.add(
+            item.origin, "reference_outside",
+            f"the reference period {reference} is outside the window [{window[0]}, {window[1]}]",
+            "the window must hold the period that all others are compared with",
+        )  # fmt: skip
+    return Config(window, -1 if reference is None else reference, table.choice("ends", ENDS) or "bin")
+
+
+def _window(table: Table) -> tuple[int, int] | None:
+    item = table.get("window")
+    if item is None:
+        return None
+    ends = item.value if isinstance(item.value, tuple) else ()
+    numbers = [e.value for e in ends if isinstance(e.value, int) and not isinstance(e.value, bool)]
+    if len(numbers) != 2 or len(ends) != 2:
+        table.log.wrong_type(item, "two whole numbers", "write window = [-7, 5]: from 7 before to 5 after")
+        return None
+    first, last = numbers
+    if not first < -1 or not last >= 0:
+        _bad_window(table, item, first, last)
+        return None
+    return first, last
+
+
+def _bad_window(table: Table, item: Item, first: int, last: int) -> None:
+    table.log.add(
+        item.origin, "bad_window",
+        f"the window [{first}, {last}] must begin at -2 or before and end at 0 or after",
+        "it counts periods from the first treated one, which is 0",
+    )  # fmt: skip
+
+
+def check(bench: Bench, request: Request) -> Iterator[Fault]:
+    """Find treatments without a cohort or a pre-period, and windows that the data do not fill."""
+    cells = bench.cells(request)
+    without = dict.fromkeys(c.labels["treatment"] for c in cells if bench.cohort(c) is None)
+    for label in without:
+        yield fault_at(
+            request.table.origin, None, "no_cohort",
+            f"the treatment `{label}` has no cohort, so there is no time relative to adoption",
+            'give it one: { term = "…", cohort = "…" }, the first treated period, 0 for never',
+        )  # fmt: skip
+    seen = [_relative(bench, c) for c in cells if c.labels["treatment"] not in without]
+    if bench.periods is None or not seen:
+        return
+    known = np.unique(np.concatenate(seen))
+    known = known[~np.isnan(known)].astype(int)
+    if not (known < 0).any():
+        yield fault_at(
+            request.table.origin, None, "no_pre_period",
+            "no treated unit is seen before its first treated period, so there are no leads",
+            "an event study needs periods before treatment; check the cohort and the sample",
+        )  # fmt: skip
+    else:
+        yield from _outside(request, known.tolist())
+
+
+def _outside(request: Request, known: Sequence[int]) -> Iterator[Fault]:
+    """Compare window and reference with the relative periods in the data."""
+    config: Config = request.config
+    low, high = min(known), max(known)
+    for k, (end, beyond) in enumerate(zip(config.window or (), (-1, 1), strict=False)):
+        if (end - (low, high)[k]) * beyond > 0:
+            side = "before" if beyond < 0 else "after"
+            yield fault_at(
+                request.origin("window", f"[{k}]"), None, "window_outside",
+                f"no treated unit is seen {abs(end)} periods {side} its first treated one",
+                f"relative periods in the data run from {low} to {high}",
+            )  # fmt: skip
+    if config.reference not in known:
+        yield fault_at(
+            request.origin("reference"), None, "reference_unseen",
+            f"no treated unit is seen in the reference period {config.reference}",
+            f"relative periods in the data run from {low} to {high}",
+        )  # fmt: skip
+
+
+def _relative(bench: Bench, cell: Cell) -> Floats:
+    """Give relative time in the rows of a cell whose outcome is known."""
+    cohort = bench.cohort(cell)
+    assert cohort is not None and bench.periods is not None  # noqa: PT018
+    rows = bench.in_sample(cell) & np.isfinite(bench.outcome(cell))
+    return np.asarray((bench.periods - cohort)[rows])
+
+
+def clock_of(bench: Bench, cell: Cell, config: Config) -> Clock:
+    """Set relative time for a cell."""
+    cohort = bench.cohort(cell)
+    assert cohort is not None and bench.periods is not None  # noqa: PT018
+    relative = bench.periods - cohort
+    here = _relative(bench, cell)
+    if config.window is None:
+        first, last = int(np.nanmin(here)), int(np.nanmax(here))
+    else:
+        first, last = config.window
+    keep = np.ones(len(relative), bool)
+    if config.ends == "bin":
+        relative = np.clip(relative, first, last)
+    else:
+        keep = np.isnan(relative) | ((relative >= first) & (relative <= last))
+    periods = tuple(k for k in range(first, last + 1) if k != config.reference)
+    binned = config.ends == "bin" and bool((here < first).any() or (here > last).any())
+    return Clock(relative, keep, periods, config.reference, first, last, binned)
+
+
+def run(bench: Bench, request: Request) -> Finding:
+    """Estimate every curve."""
+    cells = bench.cells(request)
+    clocks = [clock_of(bench, cell, request.config) for cell in cells]
+    paths = [path(bench, cell, clock) for cell, clock in zip(cells, clocks, strict=True)]
+    good = [p for p in paths if p.failure is None]
+    tables = (event_table(bench, cells, paths, clocks), pretrend_table(bench, cells, paths))
+    if not good:
+        return Finding(tables, warnings=(*cells.notes, *_failures(cells, paths)))
+    main, tests = tables
+    main = type(main)(main.header, main.rows, printed(bench, request, cells, paths, clocks))
+    return Finding(
+        (main, tests), (Chart("event_study", figure_data(bench, request, cells, good, clocks[0])),),
+        (*cells.notes, *_failures(cells, paths), *_doubts(bench, cells, good)), _lines(bench, cells, good),
+    )  # fmt: skip
+
+
+def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[str]:
+    return [f"{words_of(cells, p)}: {p.failure}" for p in paths if p.failure is not None]
+
+
+def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[str]:
+    """Say what speaks against reading the curves as effects."""
+    alpha = bench.study.inference.alpha
+    for one in paths:
+        words, test = words_of(cells, one), one.pretrend()
+        leads, alone = one.periods < 0, _significant(one, alpha)
+        if test.p_value < alpha:
+            said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {_is(test.p_value)}"
+            yield f"{words}: the leads are jointly different from zero ({said}): trends were not parallel"
+        elif (alone & leads).any():
+            listed = ", ".join(_signed(k) for k in one.periods[alone & leads])
+            yield f"{words}: single leads differ from zero (period {listed}), though not jointly"
+        elif leads.any() and np.isnan(test.p_value):
+            yield f"{words}: the leads cannot be tested jointly under the first vcov"
+        if one.cell.method == "feols" and len(_cohorts(bench, one.cell)) > 1:
+            yield (
+                f"{words}: with several cohorts, leads and lags of two-way fixed effects mix each other's "
+                "effects (Sun and Abraham 2021); compare with sunab"
+            )
+        yield from (f"{words}: {note}" for note in one.notes)
+
+
+def _is(p: float) -> str:
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _signed(period: int) -> str:
+    return f"{period}".replace("-", "−")
+
+
+def _significant(one: EventPath, alpha: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    with np.errstate(invalid="ignore"):
+        margin = one.margins(alpha, 0)[0] if len(one.periods) else 0.0
+        return np.asarray(np.abs(one.estimate) > margin * one.std_error())
+
+
+def _cohorts(bench: Bench, cell: Cell) -> Floats:
+    cohort = bench.cohort(cell)
+    assert cohort is not None
+    rows = bench.in_sample(cell) & ~np.isnan(cohort)
+    return np.unique(cohort[rows])
+
+
+def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str, ...]:
+    """Give the joint tests for the summary."""
+    found = ["Joint tests of the leads:", ""]
+    for one in paths:
+        test = one.pretrend()
+        said = "no leads" if not test.df1 else "no test"
+        if np.isfinite(test.p_value):
+            said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {_is(test.p_value)}"
+        found.append(f"- {words_of(cells, one)}: {said}; {one.nobs:,} rows")
+    return tuple(found)
+
+
+def figure_data(
+    bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath], clock: Clock
+) -> EventData:
+    """Give what the figure draws: a panel per outcome, a series per specification."""
+    study = bench.study
+    panels = []
+    for outcome in dict.fromkeys(p.cell.labels["outcome"] for p in paths):
+        mine = [p for p in paths if p.cell.labels["outcome"] == outcome]
+        panels.append(EventPanel(bench.label(outcome), tuple(_series(bench, cells, p) for p in mine)))
+    vcov = study.vcov[0]
+    return EventData(
+        request.title if request.table.name else "Event study", tuple(panels), clock.reference,
+        (clock.first, clock.last), clock.binned, study.inference.alpha, vcov.label or vcov.text, _unit(bench),
+    )  # fmt: skip
+
+
+def _unit(bench: Bench) -> str:
+    """Give the word for a period: the step's, or the time column's name where that is one."""
+    words = (bench.study.step or "", (bench.study.time or "").lower())
+    return next((w for w in words if w in STEPS), "period")
+
+
+def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
+    names = [n for n in cells.varying if n != "outcome"]
+    label = " · ".join(bench.label(one.cell.labels[n]) for n in names) or one.cell.method
+    pointwise, band = one.margins(bench.study.inference.alpha, bench.study.seed)
+    test = one.pretrend()
+    return EventSeries(
+        label, one.periods.astype(float), one.estimate, pointwise * one.std_error(), band * one.std_error(),
+        one.references, (test.statistic, test.df1, test.df2, test.p_value), one.nobs,
+        one.cell.preferred,
+    )  # fmt: skip
+
+
+ANALYSIS = Analysis("event_study", "Event study: leads and lags around adoption", decode, run, check)

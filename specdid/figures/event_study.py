@@ -1,0 +1,355 @@
+"""An event study: effects by period with pointwise and simultaneous intervals, specifications overlaid.
+
+A panel per outcome, one above the other; the reference period is a hollow mark at zero and
+is named below it. The joint test of the leads stands above the panel it is about.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from specdid._records.numerals import p_text
+from specdid.figures._base import FigureKind
+from specdid.figures._curve_axes import fixed, number_axis, style_axis
+from specdid.figures._curve_data import Floats
+from specdid.figures._fonts import Fonts, fonts_for
+from specdid.figures._page import Page
+from specdid.figures._style import (
+    ACCENT,
+    DEFAULT,
+    FAINT,
+    INK,
+    MARKERS,
+    QUIET,
+    SERIES,
+    SMALL,
+    TEXT,
+    TITLE,
+    blend,
+    own_style,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST = len(SERIES)
+"""Series with colours and bars of their own; of more, only the preferred one has them."""
+
+_ROOM = 10.5
+_LEFT, _RIGHT, _TALL, _FEET = 34.0, 6.0, 128.0, 24.0
+_SWATCH, _BETWEEN = 10.0, 11.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventSeries:
+    """One curve.
+
+    ``pointwise`` and ``band`` are half widths (m,) at the periods, NaN where there are no
+    errors; ``references`` are the periods set to zero; ``test`` is F, df1, df2 and p of
+    the leads, NaN where there is none.
+    """
+
+    label: str
+    periods: Floats
+    estimate: Floats
+    pointwise: Floats
+    band: Floats
+    references: tuple[int, ...]
+    test: tuple[float, int, float, float]
+    nobs: int
+    preferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventPanel:
+    """The curves of one outcome."""
+
+    name: str
+    series: tuple[EventSeries, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventData:
+    """What an event-study figure shows; ``unit`` is a period's word: "year"."""
+
+    title: str
+    panels: tuple[EventPanel, ...]
+    reference: int
+    window: tuple[int, int]
+    binned: bool
+    alpha: float
+    vcov: str
+    unit: str = "period"
+
+
+def draw(data: EventData, width: float | None = None) -> Figure:
+    """Draw on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    if not any(panel.series for panel in data.panels):
+        raise ValueError("no event study could be estimated, so there is nothing to draw")
+    fonts = fonts_for(_texts(data))
+    if fonts.missing:
+        warnings.warn(f"no installed font can write {' '.join(fonts.missing[:20])} in the figure", stacklevel=2)
+    with own_style():
+        return _draw(data, fonts, 72 * (width or DEFAULT))
+
+
+def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
+    key = _key(data, fonts, width - _LEFT - _RIGHT)
+    notes = _wrapped(_note(data), fonts, width - 4)
+    tests = [_tests(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
+    start = 4.0 + (1.9 * _ROOM if data.title else 0.0)
+    top = start + _ROOM * len(key) + 3
+    heads = [_ROOM * (1 + len(lines)) + 3 for lines in tests]
+    total = top + sum(head + _TALL + _FEET for head in heads) + _ROOM + 9.0 * len(notes) + 6
+    page = Page.new(fonts, width, total)
+    if data.title:
+        page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
+    _write_lines(page, key, start + 3)
+    for panel, lines, head in zip(data.panels, tests, heads, strict=True):
+        page.text(_LEFT, top + 4, fonts.fit(f"Effect on {panel.name}", TEXT, width - _LEFT, bold=True), bold=True)
+        _write_lines(page, lines, top + 4 + _ROOM)
+        _panel(page, panel, data, top + head, width - _LEFT - _RIGHT)
+        top += head + _TALL + _FEET
+    middle = _LEFT + (width - _LEFT - _RIGHT) / 2
+    words = f"{data.unit}s since the first treated one".capitalize()
+    page.text(middle, top + 1, words, SMALL, colour=QUIET, align="center")
+    for k, line in enumerate(notes):
+        page.text(2, top + _ROOM + 5 + 9.0 * k, line, SMALL, colour=QUIET)
+    return page.figure
+
+
+def _panel(page: Page, panel: EventPanel, data: EventData, top: float, width: float) -> None:
+    """Draw one outcome's axes, curves, and the periods below them."""
+    axes = page.axes(_LEFT, top, width, _TALL)
+    style_axis(axes, page.fonts)
+    first, last = data.window
+    axes.set_xlim(first - 0.5, last + 0.5)
+    bottom, ceiling = _limits(panel)
+    axes.set_ylim(bottom, ceiling)
+    number_axis(axes, bottom, ceiling)
+    axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
+    axes.axvline(-0.5, color=FAINT, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1.5)
+    slot = width / (last - first + 1)
+    for k, series in enumerate(panel.series):
+        _curve(axes, series, _look(panel, k), _shift(panel, k, slot), slot)
+    _periods(page, data, top + _TALL + 7, slot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a series is drawn: its colour and marker, and whether its intervals are."""
+
+    colour: Any
+    marker: str
+    bars: bool
+
+
+def _look(panel: EventPanel, k: int) -> _Look:
+    if len(panel.series) <= MOST:
+        return _Look(SERIES[k], MARKERS[k], True)
+    if panel.series[k].preferred:
+        return _Look(ACCENT, "D", True)
+    return _Look(blend(INK, 0.3), "o", False)
+
+
+def _shift(panel: EventPanel, k: int, slot: float) -> float:
+    """Give how far a series stands from the middle of its slot, in periods."""
+    count = len(panel.series)
+    if not 1 < count <= MOST:
+        return 0.0
+    step = min(6.5, 0.72 * slot / count)
+    return (k - (count - 1) / 2) * step / slot
+
+
+def _curve(axes: Axes, series: EventSeries, look: _Look, shift: float, slot: float) -> None:
+    """Draw a curve: thick pointwise and thin simultaneous intervals, or a thin line among many."""
+    x, y = series.periods + shift, series.estimate
+    size = min(4.0, max(2.2, 0.5 * slot))
+    if not look.bars:
+        places = np.concatenate([series.periods, np.array(series.references, dtype=float)])
+        order = np.argsort(places)
+        heights = np.concatenate([y, np.zeros(len(series.references))])
+        axes.plot(places[order], heights[order], color=look.colour, linewidth=0.6, zorder=2.5)
+        return
+    for half, thick in ((series.band, 0.7), (series.pointwise, 1.9)):
+        known = np.isfinite(half)
+        axes.vlines(
+            x[known], (y - half)[known], (y + half)[known], colors=[blend(look.colour, 0.55)], linewidth=thick,
+            zorder=3,
+        )  # fmt: skip
+    axes.scatter(x, y, s=size**2, color=[look.colour], marker=look.marker, linewidths=0, zorder=5)
+    axes.scatter(
+        np.array(series.references, dtype=float) + shift, np.zeros(len(series.references)), s=size**2,
+        facecolors="white", edgecolors=[look.colour], marker=look.marker, linewidths=0.8, zorder=5, clip_on=False,
+    )  # fmt: skip
+
+
+def _limits(panel: EventPanel) -> tuple[float, float]:
+    """Give the ends of the vertical axis: zero, all estimates and bands unless these explode."""
+    ends, lows, highs = [0.0], [], []
+    for k, series in enumerate(panel.series):
+        ends += series.estimate.tolist()
+        if _look(panel, k).bars:
+            half = np.where(np.isfinite(series.band), series.band, series.pointwise)
+            known = np.isfinite(half)
+            lows += (series.estimate - half)[known].tolist()
+            highs += (series.estimate + half)[known].tolist()
+    low, high = min(ends), max(ends)
+    if lows:
+        typical = float(np.median(np.array(highs) - np.array(lows)))
+        low, high = max(min(lows), low - 2 * typical), min(max(highs), high + 2 * typical)
+    low, high = min(low, 0.0), max(high, 0.0)
+    room = 0.06 * (high - low) or 1.0
+    return low - room, high + room
+
+
+def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
+    """Write the periods, every second or fifth where they are narrow, and name the reference."""
+    first, last = data.window
+    widest = max(page.fonts.width(_tick(data, k), SMALL) for k in (first, last, data.reference))
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if s * slot > widest + 4 or s == 100)
+    taken = -np.inf
+    own = {first, last, data.reference, 0} if step > 1 else set()
+    for k in range(first, last + 1):
+        x = _LEFT + (k - first + 0.5) * slot
+        wide = page.fonts.width(_tick(data, k), SMALL)
+        if k not in own and (k % step or any(abs(k - o) * slot < widest + 4 for o in own)):
+            continue
+        if x - wide / 2 <= taken:
+            continue
+        taken = x + wide / 2 + 1
+        at_reference = k == data.reference
+        page.text(x, middle, _tick(data, k), SMALL, at_reference, INK if at_reference else QUIET, "center")
+        if at_reference:
+            page.text(x, middle + 8, "reference", SMALL - 0.5, colour=QUIET, align="center")
+
+
+def _tick(data: EventData, period: int) -> str:
+    text = fixed(float(period), 0)
+    if data.binned and period == data.window[0]:
+        return f"≤ {text}"
+    return f"≥ {text}" if data.binned and period == data.window[1] else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A mark and words: of a series, or of a kind of bar (``thick``)."""
+
+    words: str
+    look: _Look | None = None
+    thick: float = 0.0
+
+    def width(self, fonts: Fonts) -> float:
+        lead = _SWATCH if self.look or self.thick else 0.0
+        return lead + fonts.width(self.words, SMALL)
+
+
+Lines = list[list[_Entry]]
+
+
+def _key(data: EventData, fonts: Fonts, room: float) -> Lines:
+    """Say what colours and bars mean; series are named once where all panels have the same."""
+    panel = max(data.panels, key=lambda p: len(p.series))
+    entries = []
+    if 1 < len(panel.series) <= MOST:
+        entries = [
+            _Entry(fonts.fit(s.label, SMALL, room - _SWATCH), _look(panel, k)) for k, s in enumerate(panel.series)
+        ]
+    elif len(panel.series) > MOST:
+        kept = next((s for s in panel.series if s.preferred), None)
+        if kept is not None:
+            entries = [_Entry(fonts.fit(f"preferred: {kept.label}", SMALL, room), _Look(ACCENT, "D", True))]
+        entries.append(_Entry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6))
+    level = f"{100 * (1 - data.alpha):g}%"
+    bars = [_Entry(f"{level} pointwise", thick=1.9), _Entry(f"{level} simultaneous", thick=0.7)]
+    return _broken([*entries, *bars], fonts, room)
+
+
+def _tests(panel: EventPanel, data: EventData, fonts: Fonts, room: float) -> Lines:
+    """Write each curve's joint test of the leads, or for many curves how often it rejects."""
+    tested = [(k, s.test) for k, s in enumerate(panel.series) if np.isfinite(s.test[3])]
+    if not tested:
+        return []
+    if len(panel.series) > MOST:
+        share = np.mean([test[3] < data.alpha for _, test in tested])
+        words = f"joint test of the leads: p < {data.alpha:g} in {share:.0%} of {len(tested):,}"
+        return [[_Entry(words)]]
+    entries = [_Entry("joint test of the leads:")]
+    for k, (statistic, df1, df2, p) in tested:
+        words = f"F({df1}, {df2:g}) = {statistic:.2f}, {p_text(p)}"
+        entries.append(_Entry(words, _look(panel, k) if len(panel.series) > 1 else None))
+    return _broken(entries, fonts, room)
+
+
+def _broken(entries: Sequence[_Entry], fonts: Fonts, room: float) -> Lines:
+    lines: Lines = [[]]
+    used = 0.0
+    for entry in entries:
+        width = entry.width(fonts)
+        if lines[-1] and used + width > room:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(entry)
+        used += width + _BETWEEN
+    return lines
+
+
+def _write_lines(page: Page, lines: Lines, top: float) -> None:
+    for k, line in enumerate(lines):
+        x, y = _LEFT, top + k * _ROOM
+        for entry in line:
+            if entry.look is not None:
+                page.dot(x + 3, y, entry.look.colour, entry.look.marker, 4.0)
+            elif entry.thick:
+                page.line((x, x + 7), (y, y), blend(INK, 0.5), entry.thick)
+            lead = _SWATCH if entry.look or entry.thick else 0.0
+            page.text(x + lead, y, entry.words, SMALL, colour=QUIET)
+            x += entry.width(page.fonts) + _BETWEEN
+
+
+def _note(data: EventData) -> str:
+    """Say what is drawn, in sentences."""
+    parts = []
+    if any(s.references for p in data.panels for s in p.series):
+        parts.append(f"Effects are relative to {data.unit} {fixed(data.reference, 0)} (hollow).")
+    else:
+        parts.append("No period is set to zero.")
+    if any(not s.references for p in data.panels for s in p.series) and len(parts[0]) > 30:
+        parts.append("Curves without a hollow mark have no reference period.")
+    if data.binned:
+        parts.append("The end periods include all earlier and later ones.")
+    parts.append(f"Standard errors: {data.vcov}; the simultaneous band covers the whole curve.")
+    return " ".join(parts)
+
+
+def _wrapped(text: str, fonts: Fonts, room: float) -> list[str]:
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and fonts.width(longer, SMALL) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _texts(data: EventData) -> Iterator[str]:
+    yield data.title + data.vcov + data.unit + "−≤≥…"
+    for panel in data.panels:
+        yield panel.name
+        yield from (s.label for s in panel.series)
+
+
+FIGURE = FigureKind("event_study", "Event study", EventData, draw)
