@@ -1,0 +1,259 @@
+"""[hausman] against R's plm, against statsmodels, and what it says."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from specdid._run.analyse import Bench, run_one
+from specdid._run.prepare import prepare
+from specdid.analyses._hausman_tables import warnings
+from specdid.analyses._random_effects import both_effects, hausman, mundlak
+from specdid.tables._base import csv_text
+from specdid.tables.latex import TABLE
+from studies import small_panel, small_study
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+ON = ["pgdp", "ind2", "ln_open", "ln_pat"]
+COMPLETE = "ave(1 * !is.na({y} + pgdp + ind2 + ln_open + ln_pat), city_id) == 1"
+
+
+def found(study, data=None):
+    prepared = prepare(study, data)
+    bench = Bench(prepared.study, prepared.panel, prepared.evaluator)
+    analysed = [run_one(bench, table) for table in prepared.study.analyses]
+    assert [a.failure for a in analysed] == [None] * len(analysed)
+    return [a.finding for a in analysed]
+
+
+def table(tidy):
+    return [dict(zip(tidy.header, row, strict=True)) for row in tidy.rows]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    with (REFERENCE / "plm_hausman.csv").open() as file:
+        rows = [{k: v.strip() for k, v in row.items()} for row in csv.DictReader(file)]
+    return {(r["outcome"], r["balanced"] == "TRUE", r["term"]): r for r in rows}
+
+
+@pytest.fixture(scope="module")
+def compared():
+    """The terms and tests of both outcomes, balanced and not, through the spec file's table."""
+    study = {
+        "study": {"data": str(REFERENCE / "panel.csv"), "unit": "city_id", "time": "year", "treatment": "dudt"},
+        "outcome": {"ln_so2": "ln_so2", "ln_ww": "ln_ww"},
+        "inference": {"draws": 0},
+        "hausman": {"controls": " + ".join(ON)},
+    }
+    terms, tests = {}, {}
+    for balanced in (False, True):
+        for y in ("ln_so2", "ln_ww") if balanced else (None,):
+            # A balanced panel is that of one outcome: its complete cities.
+            one = study | ({"sample": {"complete": COMPLETE.format(y=y)}} if balanced else {})
+            (finding,) = found(one)
+            for row in table(finding.tables[0]):
+                if y in (None, row["outcome"]):
+                    terms[row["outcome"], balanced, row["term"]] = row
+            for row in table(finding.tables[1]):
+                if y in (None, row["outcome"]):
+                    tests[row["outcome"], balanced, row["test"]] = row
+    return terms, tests
+
+
+def test_estimates_and_errors_are_those_of_plm(compared, expected):
+    terms, _ = compared
+    assert terms.keys() == expected.keys()
+    for key, row in terms.items():
+        want = expected[key]
+        for name in ("fe", "fe_se", "re", "re_se"):
+            assert row[name] == pytest.approx(float(want[name]), rel=1e-9)
+        assert row["difference"] == pytest.approx(float(want["fe"]) - float(want["re"]), rel=1e-7)
+        variance = float(want["fe_se"]) ** 2 - float(want["re_se"]) ** 2
+        if variance > 0:
+            assert row["difference_se"] == pytest.approx(variance**0.5, rel=1e-6)
+        else:
+            assert np.isnan(row["difference_se"])
+
+
+def test_variance_components_are_those_of_plm_balanced_or_not(compared, expected):
+    """Unbalanced panels have several definitions of the variance of the unit effects.
+
+    plm's (since 2.0) and ours are Baltagi and Chang's: the between regression weighted by
+    T_i, its squared residuals less their expectation under σ²_e, over N − tr. Stata's
+    default takes the unweighted regression and the harmonic mean of T_i: .7250 in place of
+    .7279 for ln_so2, .5713 of .5687 for ln_ww. In a balanced panel they are the same.
+    """
+    _, tests = compared
+    for (outcome, balanced, _), row in tests.items():
+        want = expected[outcome, balanced, "pgdp"]
+        assert row["variance_e"] == pytest.approx(float(want["sigma2_e"]), rel=1e-10)
+        assert row["variance_u"] == pytest.approx(float(want["sigma2_u"]), rel=1e-10)
+        assert row["nobs"] == int(want["n"])
+        assert row["balanced"] is balanced
+        if balanced:
+            assert row["theta_low"] == row["theta_high"] == pytest.approx(float(want["theta"]), rel=1e-10)
+
+
+def test_chi2_is_that_of_plm_which_prints_it_without_its_sign(compared, expected):
+    """V_b − V_B is not positive definite in any of the four, and χ² negative in three.
+
+    plm takes the absolute value and gives it a p-value: ln_ww balanced, −345.64, becomes
+    345.64 with p = 1.5e-73. Both numbers are in the file, and the sign in the warning.
+    """
+    _, tests = compared
+    signs = []
+    for outcome in ("ln_so2", "ln_ww"):
+        for balanced in (False, True):
+            want = expected[outcome, balanced, "pgdp"]
+            row = tests[outcome, balanced, "Hausman"]
+            signs.append(np.sign(row["statistic"]))
+            assert abs(row["statistic"]) == pytest.approx(float(want["chisq"]), rel=1e-9)
+            assert row["df"] == int(want["df"])
+            assert row["positive_definite"] is False
+            if row["statistic"] < 0:
+                assert np.isnan(row["p_value"])
+                row = tests[outcome, balanced, "Hausman, absolute value"]
+                assert row["statistic"] == pytest.approx(float(want["chisq"]), rel=1e-9)
+            assert row["p_value"] == pytest.approx(float(want["p"]), rel=1e-7)
+    assert signs == [-1, 1, -1, -1]
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """An unbalanced panel whose effects depend on the first regressor, with a time-constant one."""
+    rng = np.random.default_rng(8)
+    units = np.sort(rng.integers(0, 60, 400))
+    units = np.unique(units, return_inverse=True)[1]
+    effect = rng.normal(size=60)
+    X = np.column_stack([rng.normal(size=(400, 2)), rng.normal(size=60)[units]])
+    X[:, 0] += 0.5 * effect[units]
+    return X[:, 0] - X[:, 1] + effect[units] + rng.normal(size=400), X, units
+
+
+def test_the_robust_test_is_a_clustered_wald_test_of_the_means(drawn):
+    models = pytest.importorskip("statsmodels.api")
+    y, X, units = drawn
+    effects = both_effects(y, X, units)
+    mean = pl.DataFrame({"u": units, "y": y, "a": X[:, 0], "b": X[:, 1], "c": X[:, 2]})
+    mean = mean.select(pl.col("y", "a", "b", "c").mean().over("u")).to_numpy()
+    theta = effects.theta[units][:, None]
+    design = np.column_stack([np.ones(400), X, mean[:, 1:3]])
+    moved = design - theta * np.column_stack([np.ones(400), mean[:, 1:], mean[:, 1:3]])
+    fit = models.OLS(y - theta[:, 0] * mean[:, 0], moved).fit(cov_type="cluster", cov_kwds={"groups": units})
+    want = fit.f_test(np.eye(6)[4:])
+    test = mundlak(y, X, units, effects.theta)
+    assert (test.df, test.df2) == (2, 59)
+    assert test.statistic == pytest.approx(float(want.fvalue), rel=1e-9)
+    assert test.p_value == pytest.approx(float(want.pvalue), rel=1e-7)
+    assert test.p_value < 0.01
+
+
+def test_a_time_constant_regressor_has_random_effects_only(drawn):
+    y, X, units = drawn
+    effects = both_effects(y, X, units)
+    assert np.isnan(effects.fe[2])
+    assert np.isfinite(effects.re).all()
+    assert hausman(effects).df == 2
+    without = both_effects(y, X[:, :2], units)
+    np.testing.assert_allclose(effects.fe[:2], without.fe, rtol=1e-12)
+
+
+def test_mundlaks_means_turn_random_into_fixed_effects(drawn):
+    """Mundlak (1978): with the unit means in, random effects give the within estimates."""
+    y, X, units = drawn
+    mean = pl.DataFrame({"u": units, "a": X[:, 0], "b": X[:, 1]}).select(pl.col("a", "b").mean().over("u"))
+    both = both_effects(y, np.column_stack([X[:, :2], mean.to_numpy()]), units)
+    np.testing.assert_allclose(both.re[:2], both_effects(y, X[:, :2], units).fe, rtol=1e-9)
+
+
+def test_scaling_a_regressor_changes_no_test(drawn):
+    y, X, units = drawn
+    effects, scaled = both_effects(y, X, units), both_effects(y, X * [1e6, 1e-6, 1.0], units)
+    assert hausman(scaled).statistic == pytest.approx(hausman(effects).statistic, rel=1e-8)
+    assert scaled.variance_u == pytest.approx(effects.variance_u, rel=1e-9)
+
+
+def test_without_unit_effects_random_effects_are_pooled_least_squares():
+    rng = np.random.default_rng(2)
+    units, X = np.repeat(np.arange(20), 5), rng.normal(size=(100, 1))
+    y = X[:, 0] + rng.normal(size=100)
+    y -= 0.9 * np.bincount(units, y)[units] / 5
+    effects = both_effects(y, X, units)
+    assert effects.variance_u == 0
+    assert not effects.theta.any()
+    np.testing.assert_allclose(effects.re[0], np.polyfit(X[:, 0], y, 1)[0])
+
+
+@pytest.mark.parametrize(
+    ("units", "columns", "words"),
+    [
+        (np.repeat(np.arange(5), 2), 0, "no term of the right-hand side varies within units"),
+        (np.arange(10), 0, "no term of the right-hand side varies within units"),
+        (np.repeat(np.arange(5), 2), 5, "there are no more observations than units and terms"),
+        (np.repeat(np.arange(3), 9), 3, "3 units are too few for a regression of their means on 2 terms"),
+    ],
+)
+def test_why_it_cannot_be_compared(units, columns, words):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(len(units), max(columns, 1)))
+    X = X if columns else units[:, None] * 1.0
+    assert both_effects(rng.normal(size=len(units)), X, units) == words
+
+
+@pytest.fixture(scope="module")
+def small():
+    study = small_study(hausman={"": {}, "by controls": {"vary": ["controls"], "fix": {"outcome": "y"}}})
+    del study["hausman"][""]
+    study["hausman"]["written"] = {"controls": "x1 + i(year)"}
+    return found(study, small_panel())
+
+
+def test_the_right_hand_side_is_that_of_the_cell_unless_written(small):
+    varied, written = small
+    tests = table(varied.tables[1])
+    assert len({row["controls"] for row in tests}) == 8
+    assert {row["df"] for row in tests if row["controls"] == "x1 + x2"} == {3}
+    terms = [row["term"] for row in table(written.tables[0]) if row["outcome"] == "y"]
+    assert terms == ["x1", *(f"year::{t}" for t in range(2002, 2008))]
+    assert {row["df"] for row in table(written.tables[1])} == {1}
+    assert "not tested" in written.tables[1].print.notes[-1]
+    assert {row["controls"] for row in table(written.tables[1])} == {"x1 + i(year)"}
+
+
+def test_it_always_says_what_the_classical_test_assumes(small):
+    for finding in small:
+        assert "independent errors of equal variance" in finding.warnings[0]
+        assert "independent errors of equal variance" in finding.tables[1].print.notes[0]
+
+
+def test_what_is_printed(small):
+    _, written = small
+    terms, tests = (t.print for t in written.tables)
+    assert terms.columns == ("FE (b)", "RE (B)", "b − B", "√diag(V_b − V_B)")
+    assert [len(b) for b in terms.blocks] == [8, 8]
+    assert tests.columns == ("y", "log z")
+    for printed in (terms, tests):
+        text = TABLE.write(printed)
+        assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
+    assert csv_text(written.tables[1]).startswith("column,outcome,controls,sample,test,")
+    assert any("random effects are" in line for line in written.lines)
+
+
+def test_an_indefinite_difference_is_told(compared):
+    _, tests = compared
+    assert tests["ln_ww", True, "Hausman"]["statistic"] < 0
+    study = {
+        "study": {"data": str(REFERENCE / "panel.csv"), "unit": "city_id", "time": "year", "treatment": "dudt"},
+        "outcome": {"ln_ww": "ln_ww"},
+        "sample": {"complete": COMPLETE.format(y="ln_ww")},
+        "inference": {"draws": 0},
+        "hausman": {"controls": " + ".join(ON)},
+    }
+    (finding,) = found(study)
+    assert finding.warnings[1] == (
+        "ln_ww: V_b − V_B is not positive definite, so the classical statistic has no chi² distribution; "
+        "it is −345.64, of which R's plm prints the absolute value with a p-value"
+    )
+    assert list(warnings([], 0.05)) == []
