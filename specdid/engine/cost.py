@@ -18,7 +18,7 @@ PREPARE, PREPARE_ROW = 1.0e-3, 1.0e-6
 CHUNK_ALONE, CHUNK_ROW = 2.0e-3, 0.4e-6
 """Seconds per chunk, and per chunk and row where rows are formed."""
 LISTWISE_MEMBER = 1.0e-4
-"""Seconds per specification with its own rows."""
+"""Seconds per specification with its own rows, where many have (of some thousand rows)."""
 ONE_BY_ONE = 2.0e-2
 """Seconds per specification of an estimator that is not least squares."""
 
@@ -72,5 +72,6 @@ def estimate_cost(compiled: Compiled) -> Cost:
     shared = len(np.unique(np.concatenate(used)))
     alone = int(lengths.sum()) + 2 * len(members)
     chunks = int((-(-sizes // CHUNK)).sum())
-    seconds = len(sizes) * prepare_seconds(rows) + chunks * chunk_seconds(rows) + one_by_one * ONE_BY_ONE
+    dense = len(sizes) * prepare_seconds(rows) + chunks * chunk_seconds(rows)
+    seconds = min(dense, len(members) * LISTWISE_MEMBER * max(1.0, rows / 2_000)) + one_by_one * ONE_BY_ONE
     return Cost(len(sizes), int(sizes.max()), alone / shared, one_by_one, seconds, megabytes)

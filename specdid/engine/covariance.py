@@ -35,7 +35,7 @@ class Solution:
     ----------
     rows : (n, k + 1) float64, orthonormal columns and the residual, times √weight
     inverse : (k, k), of R, so that rows[:, :k] @ R are the columns
-    rss : of the outcome's unit norm
+    rss, within : squares of the residual, and of the outcome net of the effects
     unit : (k,), what a coefficient on the basis is in the columns' own units
     scale : the same for the outcome
     means : (k,), (weighted) means of the columns
@@ -45,6 +45,7 @@ class Solution:
     rows: Floats
     inverse: Floats
     rss: float
+    within: float
     unit: Floats
     scale: float
     means: Floats
@@ -72,7 +73,7 @@ def errors(
             note[v] = FEW_CLUSTERS
         elif n <= df_k:
             note[v] = NO_DF
-        elif rss < PERFECT:
+        elif rss < PERFECT * solution.within:
             note[v] = PERFECT_FIT
         elif not _positive(meat, gross, bread * rss, effect):
             note[v] = NOT_POSITIVE

@@ -171,10 +171,11 @@ def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits
     fits.estimate[at] = np.where(ok, solved.estimate * unit, np.nan)
     fits.y_mean[at] = prepared.means[outcome]
     if problem.effects[members.effects[0]].fixed or problem.effects[members.effects[0]].slopes:
-        fits.r2_within[at] = np.where(ok, 1.0 - solved.rss, np.nan)
+        within = prepared.basis.gram[outcome, outcome]
+        fits.r2_within[at] = np.where(ok, 1.0 - solved.rss / np.where(within > 0, within, 1.0), np.nan)
     units = np.array([prepared.units[t] for t in members.treatment.tolist()], dtype=np.int64)
     fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units.T
-    _enter_errors(problem, prepared, solved, ok, unit, fits, at)
+    _enter_errors(problem, prepared, solved, outcome, ok, unit, fits, at)
     owner, rank = _layout(members)
     fits.seconds[at] = (perf_counter() - began) / len(at)
     return np.asarray(solved.kept[rank, owner])
@@ -236,13 +237,14 @@ def _loading(prepared: Prepared, solved: Solved, members: Members, controls: Int
 
 
 def _enter_errors(
-    problem: Problem, prepared: Prepared, solved: Solved, ok: Bools, unit: Floats, fits: Fits, at: Ints
-) -> None:
+    problem: Problem, prepared: Prepared, solved: Solved, outcome: Ints, ok: Bools, unit: Floats,
+    fits: Fits, at: Ints,
+) -> None:  # fmt: skip
     """Write standard errors and what follows from them, for every vcov."""
     meat = prepared.meat
     scores = squared_scores(meat, prepared.basis.q, solved.treatment, solved.residual)
     squares = np.where(solved.squares > 0, solved.squares, np.nan)
-    perfect = solved.rss < PERFECT
+    perfect = solved.rss < PERFECT * prepared.basis.gram[outcome, outcome]
     k = solved.kept.sum(axis=0) + 1
     slopes = int(prepared.absorber.slope_levels.sum())
     for v, vcov in enumerate(problem.vcovs):

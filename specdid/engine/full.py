@@ -193,7 +193,8 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
     share = np.ones(1) if design.cells is None else shares(design.cells)
     effect[: len(share)] = share
     solution = Solution(
-        basis.q @ np.column_stack([q, residual]), inverse, float(residual @ residual), unit,
+        basis.q @ np.column_stack([q, residual]), inverse, float(residual @ residual),
+        float(y @ y), unit,
         float(basis.unit[last]), design.means[kept], effect,
     )  # fmt: skip
     dropped = np.delete(design.origin, kept)
@@ -208,7 +209,7 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
         *errors(problem.vcovs, clusters_of(problem, rows), design.absorber, solution),
         design.cells, effect, tuple(dropped.tolist()), *lost,
         tuple(design.absorber.levels.tolist()) if absorbs else (),
-        rss * scale, 1.0 - rss * scale / total, 1.0 - rss if absorbs else np.nan,
+        rss * scale, 1.0 - rss * scale / total, 1.0 - rss / solution.within if absorbs else np.nan,
     )  # fmt: skip
 
 

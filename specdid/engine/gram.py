@@ -1,7 +1,7 @@
 """The Q-basis of a batch: one QR holds every regression of the batch, and its rows.
 
-Every column any member needs is centred, brought to unit SD, cleared of the fixed
-effects, multiplied with √weight and brought to unit norm; then Z = Q R. A regression on a
+Every column any member needs is brought to an SD near 1, cleared of the fixed effects,
+multiplied with √weight and brought to a norm near 1; then Z = Q R. A regression on a
 subset S is a regression of columns of R on R_S, and its rows are Q times the result.
 """
 
@@ -26,6 +26,8 @@ LEAST, MOST = 1e-14, 1e-13
 what a QR estimates with eight digits though pyfixest would drop it from a small sample."""
 CONSTANT = 1e-15
 """SD below which, as a share of its largest value, a column is constant but for rounding."""
+LARGE_MEAN = 8.0
+"""SDs from which on a mean is subtracted before anything else."""
 NEARLY_ABSORBED = 1e-5
 """Share of a column's variance below which what the effects leave is scaled up and demeaned again."""
 BLOCK = 2**16
@@ -44,7 +46,7 @@ class Basis:
     r : (r, K + 1) float64
     gram : (K + 1, K + 1) float64, R'R
     unit : (K + 1,) float64, one unit of a column of Z in the column's own units
-    least : (K + 1,) float64, the pivot (of 1) below which a column is collinear
+    least : (K + 1,) float64, the pivot below which a column is collinear
     constant, absorbed : (K + 1,) bool, no variation in the rows, none beyond the fixed effects
     flat : (K + 1,) bool, the same as an outcome
     converged : bool
@@ -78,13 +80,13 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
     collinear = np.where(constant, np.inf, _collinear_share(n, sd))
     absorbed = ~(share >= collinear)
     flat = constant | (share < NO_OUTCOME)
-    norm = np.sqrt(share * n)
-    columns *= np.where(flat, 0.0, 1.0 / np.where(norm > 0, norm, 1.0))
+    norm = _power_of_two(np.sqrt(share * n))
+    columns *= np.where(flat, 0.0, 1.0 / norm)
     q, r = _householder(columns)
     gram = np.zeros((k + 1, k + 1))
     gram[:k, :k] = r.T @ r
     with np.errstate(divide="ignore", invalid="ignore"):
-        least = np.where(flat, 1.0, collinear / share)
+        least = np.where(flat, 2.0, collinear / share * gram.diagonal()[:k])
     unit = np.where(flat, 1.0, sd * norm)
     return Basis(
         q, np.hstack([r, np.zeros((len(r), 1))]), gram, np.append(unit, 1.0), np.append(least, 0.0),
@@ -92,34 +94,40 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
     )  # fmt: skip
 
 
-def _standardise(columns: Floats, centred: bool) -> tuple[Floats, Bools]:
-    """Scale, and centre where an intercept is absorbed, in place; give SDs and what is constant.
+def _power_of_two(size: Floats) -> Floats:
+    """Give the nearest powers of two: to scale by one rounds nothing, which near-collinear columns notice."""
+    return np.asarray(np.exp2(np.round(np.log2(np.where(size > 0, size, 1.0)))))
 
-    A column is centred before it is scaled: subtracting a near number is exact, so that a
-    large mean costs no digits.
+
+def _standardise(columns: Floats, centred: bool) -> tuple[Floats, Bools]:
+    """Scale, and where an intercept is absorbed bring large means down, in place.
+
+    Both round nothing: the scale is a power of two, and a mean is subtracted only where it
+    is so large that the difference is exact.
+
+    Returns
+    -------
+    scale : (K,), one unit of a column in its old units, its SD up to a factor √2
+    constant : (K,) bool
     """
     n, k = columns.shape
-    sd, constant = np.ones(k), np.zeros(k, dtype=bool)
+    scale, constant = np.ones(k), np.zeros(k, dtype=bool)
     step = max(1, BLOCK // n)
     for first in range(0, k, step):
         x = columns[:, first : first + step]
-        size = np.maximum(x.max(axis=0), -x.min(axis=0))
+        peak = _power_of_two(np.maximum(x.max(axis=0), -x.min(axis=0)))
+        x /= peak  # squares neither overflow nor vanish
         middle = x.mean(axis=0)
-        x -= middle
-        peak = np.maximum(x.max(axis=0), -x.min(axis=0))
-        extreme = (peak > 0) & ((peak > 1e100) | (peak < 1e-100))
-        unit = np.where(extreme, peak, 1.0)  # squares neither overflow nor vanish
-        if extreme.any():
-            x /= unit
-        spread = np.sqrt(np.einsum("ij,ij->j", x, x) / n)
-        flat = ~(spread * unit > CONSTANT * size)
-        if not centred:
-            x += middle / unit
-        x /= np.where(flat, 1.0, spread)
+        spread = x.std(axis=0)
+        flat = ~(spread > CONSTANT)
+        if centred:
+            x -= np.where(np.abs(middle) > LARGE_MEAN * spread, middle, 0.0)
+        unit = _power_of_two(np.where(flat, 1.0, spread))
+        x /= unit
         x[:, flat] = 0.0
-        sd[first : first + step] = unit * spread
+        scale[first : first + step] = peak * unit
         constant[first : first + step] = flat
-    return sd, constant
+    return scale, constant
 
 
 def _demean_again(columns: Floats, absorber: Absorber) -> bool:
@@ -128,9 +136,10 @@ def _demean_again(columns: Floats, absorber: Absorber) -> bool:
     few = np.flatnonzero((left > np.sqrt(NO_OUTCOME)) & (left < np.sqrt(NEARLY_ABSORBED)))
     if not len(few):
         return True
-    part = np.asfortranarray(columns[:, few] / left[few])
+    scale = _power_of_two(left[few])
+    part = np.asfortranarray(columns[:, few] / scale)
     converged = demean(part, absorber)
-    columns[:, few] = part * left[few]
+    columns[:, few] = part * scale
     return converged
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,41 +31,52 @@ def digest(fits):
     return total.hexdigest()
 
 
+def problem_of(path):
+    """Listwise: every specification has rows of its own; dense: they share 24 batches."""
+    problem = reference_problem()
+    return problem if path == "listwise" else replace(problem, values=np.nan_to_num(problem.values))
+
+
+@pytest.fixture(scope="module", params=["listwise", "dense"])
+def path(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def serial():
-    return run(reference_problem(), members_of(reference_specs()))
+def serial(path):
+    return run(problem_of(path), members_of(reference_specs()))
 
 
 @pytest.mark.parametrize(("jobs", "backend"), [(2, "loky"), (3, "loky"), (2, "threading")])
-def test_workers_change_nothing(serial, monkeypatch, jobs, backend):
+def test_workers_change_nothing(path, serial, monkeypatch, jobs, backend):
     monkeypatch.setattr(pieces, "WORTH_WORKERS", 0.0)
     monkeypatch.setattr(pieces, "PIECE", 1)
-    fits = run(reference_problem(), members_of(reference_specs()), jobs, backend)
+    fits = run(problem_of(path), members_of(reference_specs()), jobs, backend)
     assert digest(fits) == digest(serial)
 
 
 @pytest.mark.parametrize(("seed", "threads"), [("1", "1"), ("77", "2")])
-def test_hash_seeds_and_threads_change_nothing(serial, seed, threads):
+def test_hash_seeds_and_threads_change_nothing(path, serial, seed, threads):
     program = (
         "import sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
-        "from panels import members_of, reference_problem, reference_specs\n"
+        "from panels import members_of, reference_specs\n"
         "from specdid.engine.execute import run\n"
-        "from test_same_bytes import digest\n"
-        "print(digest(run(reference_problem(), members_of(reference_specs()))))"
+        "from test_same_bytes import digest, problem_of\n"
+        "print(digest(run(problem_of(sys.argv[3]), members_of(reference_specs()))))"
     )
     threads_of = dict.fromkeys(("OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), threads)
     done = subprocess.run(
-        [sys.executable, "-c", program, str(HERE / "helpers"), str(HERE / "engine")],
+        [sys.executable, "-c", program, str(HERE / "helpers"), str(HERE / "engine"), path],
         env={**os.environ, **threads_of, "PYTHONHASHSEED": seed}, cwd=HERE.parent,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split()[-1] == digest(serial)
 
 
-def test_members_alone_give_nearly_the_same(serial):
+def test_members_alone_give_nearly_the_same(path, serial):
     """What else is in a batch may change the last digits, and nothing more."""
     which = np.arange(0, 768, 37)
-    alone = run(reference_problem(), members_of(reference_specs()).take(which))
+    alone = run(problem_of(path), members_of(reference_specs()).take(which))
     together = take(serial, which)
     np.testing.assert_allclose(alone.estimate, together.estimate, rtol=1e-9)
     np.testing.assert_allclose(alone.std_error, together.std_error, rtol=1e-10)

@@ -1,0 +1,114 @@
+"""Which path takes what, costs said beforehand, interruption."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from panels import COLUMNS, members_of, random_problem, reference_problem, reference_specs
+from specdid.engine import execute
+from specdid.engine.cost import estimate_cost
+from specdid.engine.execute import estimate_all, run
+from specdid.engine.problem import Code
+
+
+@dataclass
+class Compiled:
+    problem: object
+    members: object
+    method: object
+    cohort: object
+    time: int
+    batched: object
+
+
+@pytest.fixture
+def compiled():
+    members = members_of(reference_specs())
+    n = len(members)
+    return Compiled(reference_problem(), members, np.zeros(n, int), np.full(n, -1), -1, np.ones(n, bool))
+
+
+def listwise_case():
+    rng = np.random.default_rng(7)
+    problem = reference_problem()
+    values = problem.values.copy(order="F")
+    values[rng.random(values.shape) < 0.03] = np.nan
+    problem = type(problem)(
+        values, problem.codes, problem.rows, None, problem.labels, problem.effect_labels, problem.effects,
+        problem.vcovs, 0, 0.05,
+    )  # fmt: skip
+    return problem, members_of([s for s in reference_specs() if s[3] == 0 and s[5] == -1])
+
+
+def test_both_paths_say_the_same(monkeypatch):
+    problem, members = listwise_case()
+    assert execute._for_listwise(
+        problem, members, execute.row_keys(members, execute.missing_patterns(problem, members))
+    ).any()
+    listwise = run(problem, members)
+    monkeypatch.setattr(execute, "MANY_MASKS", 10**9)
+    dense = run(problem, members)
+    for name in ("estimate", "std_error", "p_value", "conf_low", "df", "r2_within", "y_mean", "n_eff"):
+        np.testing.assert_allclose(getattr(listwise, name), getattr(dense, name), rtol=1e-8, err_msg=name)
+    for name in ("code", "nobs", "n_missing", "n_singletons", "n_units", "n_treated", "n_clusters", "signature"):
+        np.testing.assert_array_equal(getattr(listwise, name), getattr(dense, name), err_msg=name)
+    assert listwise.dropped == dense.dropped
+
+
+def test_interruption_keeps_what_was_done(compiled, monkeypatch):
+    monkeypatch.setattr(execute, "MANY_MASKS", 10**9)
+    done = []
+
+    def progress(stage, count, total):
+        done.append(count)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    found = estimate_all(compiled, (), 1, "serial", progress)
+    assert found.interrupted
+    assert sum(len(b.index) for b in found.blocks) == done[-1] < len(compiled.members)
+    assert all((b.code == Code.OK).all() for b in found.blocks)
+
+
+def test_everything_is_estimated_once(compiled):
+    found = estimate_all(compiled, (), 1, "serial", lambda *a: None)
+    assert not found.interrupted
+    index = np.concatenate([b.index for b in found.blocks])
+    assert sorted(index.tolist()) == list(range(768))
+
+
+def test_cost_counts_batches_and_sharing(compiled):
+    cost = estimate_cost(compiled)
+    patterns = {frozenset(s[2]) | {s[0]} for s in reference_specs()}  # every variable has missing values
+    assert cost.batches == 4 * 3 * 2 * len(patterns)
+    assert (cost.one_by_one, cost.largest, cost.sharing) == (0, 1, 1.0)
+    complete = np.nan_to_num(compiled.problem.values)
+    compiled.problem = replace(compiled.problem, values=complete)
+    cost = estimate_cost(compiled)
+    assert (cost.batches, cost.largest) == (4 * 3 * 2, 32)
+    assert cost.sharing == pytest.approx(32 * 4 / 7)  # 2 + 2 columns on average, of 7
+    assert 0 < cost.seconds < 60
+
+
+def test_nothing_at_all():
+    problem = random_problem(1, 6, 3, 1.0, False)
+    fits = run(problem, members_of([(0, 1, (), 0, 0, -1)]).take(np.zeros(0, np.int64)))
+    assert len(fits.index) == 0
+
+
+@pytest.mark.parametrize("clusters", [(0,), (0, 1)])
+def test_one_cluster_everywhere_is_a_failure(clusters):
+    """Under every vcov fewer than two clusters: no specification, rather than a line without errors."""
+    from specdid.engine.problem import Vcov
+
+    problem = random_problem(2, 8, 5, 1.0, False)
+    codes = problem.codes.copy(order="F")
+    codes[:, 4] = 0
+    problem = type(problem)(
+        problem.values, codes, problem.rows, None, COLUMNS, problem.effect_labels, problem.effects,
+        (Vcov("cluster", (4,)),) * len(clusters), 0, 0.05,
+    )  # fmt: skip
+    fits = run(problem, members_of([(0, 1, (), 0, 2, -1)]))
+    assert fits.code[0] == Code.TOO_FEW_CLUSTERS
+    assert (fits.vcov_code[0] == 1).all()
+    assert np.isnan(fits.estimate[0])

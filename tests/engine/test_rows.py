@@ -1,0 +1,146 @@
+"""Rows: missing patterns, singletons to a fixpoint, counts of what was lost, digests."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from panels import COLUMNS, members_of, random_problem
+from specdid.engine.execute import run
+from specdid.engine.masks import find_samples, missing_patterns, number_rows, row_keys, rows_of, without_singletons
+from specdid.engine.problem import Code
+
+D, X1, MISSING, INFINITE, W = (COLUMNS.index(c) for c in ("d", "x1", "missing", "infinite", "w"))
+
+
+def samples_of(problem, members):
+    patterns = missing_patterns(problem, members)
+    keys = row_keys(members, patterns)
+    return keys, find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+
+
+def rows_of_member(problem, members, s):
+    keys, samples = samples_of(problem, members)
+    return rows_of(samples.packed[keys.of_member[s]], len(problem.values))
+
+
+def test_members_with_the_same_patterns_share_a_key():
+    problem = random_problem(3, 12, 6, 0.9, False)
+    specs = [(0, D, (X1,), 0, 2, -1), (0, D, (), 0, 2, -1), (0, D, (MISSING,), 0, 2, -1), (0, D, (X1,), 0, 1, -1)]
+    keys, samples = samples_of(problem, members_of(specs))
+    assert keys.of_member[0] == keys.of_member[1]
+    assert len(set(keys.of_member.tolist())) == 3
+    assert len({tuple(w) for w in samples.words.tolist()}) >= 2
+
+
+def test_infinite_is_missing_and_counted():
+    problem = random_problem(3, 12, 6, 1.0, False)
+    rows = rows_of_member(problem, members_of([(0, D, (INFINITE,), 0, 0, -1)]), 0)
+    assert rows.tolist() == np.flatnonzero(np.isfinite(problem.values[:, [0, D, INFINITE]]).all(axis=1)).tolist()
+
+
+def test_rows_of_weight_zero_or_less_go():
+    problem = random_problem(3, 12, 6, 1.0, True)
+    values = problem.values.copy(order="F")
+    values[5, W] = -1.0
+    problem = replace(problem, values=values)
+    rows = rows_of_member(problem, members_of([(0, D, (), 0, 0, W)]), 0)
+    assert (values[rows, W] > 0).all()
+    assert len(rows) == ((values[:, W] > 0) & np.isfinite(values[:, 0])).sum()
+
+
+def test_missing_levels_of_effects_and_clusters_go():
+    problem = random_problem(3, 12, 6, 1.0, False)
+    codes = problem.codes.copy(order="F")
+    codes[7, 0] = -1  # an effect and a cluster
+    codes[9, 4] = -1  # a cluster only
+    problem = replace(problem, codes=codes)
+    rows = rows_of_member(problem, members_of([(0, D, (), 0, 2, -1)]), 0)
+    assert not {7, 9} & set(rows.tolist())
+    assert run(problem, members_of([(0, D, (), 0, 2, -1)])).code[0] == Code.OK
+
+
+def test_an_extra_column_must_be_complete_too():
+    problem = random_problem(3, 12, 6, 1.0, False)
+    plain = members_of([(0, D, (), 0, 0, -1)])
+    common = replace(plain, extra_rows=np.array([MISSING]))
+    rows = rows_of_member(problem, common, 0)
+    assert np.isfinite(problem.values[rows, MISSING]).all()
+    assert len(rows) < len(rows_of_member(problem, plain, 0))
+
+
+def test_logs_of_nothing_are_counted_once_per_row():
+    problem = random_problem(3, 12, 6, 1.0, False)
+    log0 = np.zeros(problem.values.shape, bool)
+    lost = np.flatnonzero(np.isnan(problem.values[:, MISSING]))[:3]
+    log0[lost, MISSING] = True
+    values = problem.values.copy(order="F")
+    values[lost[0], 0] = np.nan
+    log0[lost[0], 0] = True
+    problem = replace(problem, values=values, log0=np.asfortranarray(log0))
+    fits = run(problem, members_of([(0, D, (MISSING,), 0, 1, -1), (0, D, (), 0, 1, -1)]))
+    assert fits.n_log0.tolist() == [3, 1]
+    assert (fits.n_missing >= fits.n_log0).all()
+
+
+def test_singletons_go_until_there_are_none():
+    """Row 0 is alone in a level; without it row 1 is alone in its own, and so on along a chain."""
+    length = 7
+    one = np.repeat(np.arange(length), 2)[1 : 2 * length]
+    two = np.repeat(np.arange(length), 2)[: 2 * length - 1]
+    rows = without_singletons(np.arange(len(one)), (one.astype(np.int64), two.astype(np.int64)))
+    assert len(rows) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40))
+def test_what_is_left_has_no_singletons_and_nothing_else_went(pairs):
+    one, two = np.array(pairs, np.int64).T
+    rows = without_singletons(np.arange(len(one)), (one, two))
+    for codes in (one, two):
+        assert not (np.bincount(codes[rows]) == 1).any()
+    kept = set(range(len(one)))
+    while True:
+        alone = {
+            i for i in kept
+            if sum(one[j] == one[i] for j in kept) == 1 or sum(two[j] == two[i] for j in kept) == 1
+        }  # fmt: skip
+        if not alone:
+            break
+        kept -= alone
+    assert set(rows.tolist()) == kept
+
+
+def test_no_rows_is_said():
+    problem = random_problem(3, 12, 6, 1.0, False)
+    problem = replace(problem, rows=np.zeros_like(problem.rows))
+    fits = run(problem, members_of([(0, D, (), 0, 2, -1)]))
+    assert fits.code[0] == Code.NO_ROWS
+    assert fits.nobs[0] == 0
+    assert fits.culprit[0] == -1
+
+
+@pytest.mark.parametrize("columns", [([1, 1, 0, 1], [0, 0, 0, 2]), ([3, 3, 3, 3], [1, 1, 1, 1])])
+def test_numbering_rows(columns):
+    first, number = number_rows(*(np.array(c, np.int64) for c in columns))
+    pairs = list(zip(*columns, strict=True))
+    assert len(first) == len(set(pairs))
+    for i, a in enumerate(pairs):
+        assert pairs[first[number[i]]] == a
+
+
+def test_more_patterns_than_a_word_has_bits():
+    rng = np.random.default_rng(0)
+    problem = random_problem(3, 12, 6, 1.0, False)
+    n = len(problem.values)
+    extra = rng.normal(size=(n, 70))
+    extra[np.arange(70) % n, np.arange(70)] = np.nan
+    extra[(np.arange(70) * 7 + 3) % n, np.arange(70)] = np.nan
+    values = np.asfortranarray(np.hstack([problem.values, extra]))
+    p = problem.values.shape[1]
+    problem = replace(problem, values=values, labels=tuple(map(str, range(values.shape[1]))))
+    members = members_of([(0, D, (p, p + 69), 0, 0, -1), (0, D, (p + 65,), 0, 0, -1)])
+    for s, used in enumerate(([0, D, p, p + 69], [0, D, p + 65])):
+        rows = rows_of_member(problem, members, s)
+        assert rows.tolist() == np.flatnonzero(np.isfinite(values[:, used]).all(axis=1)).tolist()
