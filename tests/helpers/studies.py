@@ -1,41 +1,62 @@
-"""Small studies as dicts and the panels they stand on."""
+"""A simulated panel with a known effect, and an analysis run on it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
+import specdid
+from specdid._run.analyse import Analysed, run_one
+from specdid._run.prepare import prepare
+from specdid.analyses._base import Bench
+
+SPEC: dict[str, Any] = {
+    "study": {"unit": "id", "time": "year", "data": "simulated.csv", "seed": 7},
+    "outcome": {"y": "y"},
+    "treatment": {"policy": {"term": "d", "cohort": "cohort"}},
+    "controls": {"x": "x"},
+    "fixed_effects": {"two-way": "id + year"},
+    "vcov": {"id": "~id"},
+}
 
 
-def small_panel(seed: int = 1, units: int = 24, periods: int = 7) -> pl.DataFrame:
-    """A staggered panel with controls x1 to x3, groups of units, weights and some missing cells."""
+def simulated(units: int = 60, seed: int = 1, effect: float = 0.5, cohorts: tuple[int, ...] = (2004,)) -> pl.DataFrame:
+    """Units over 2000-2007, a third of them treated from their cohort on; ``size`` moves over time."""
     rng = np.random.default_rng(seed)
-    unit = np.repeat(np.arange(1, units + 1), periods)
-    year = np.tile(np.arange(2001, 2001 + periods), units)
-    cohort = np.where(unit % 3 == 0, 2004, np.where(unit % 3 == 1, 2005, 0))
-    d = ((cohort > 0) & (year >= cohort)).astype(int)
-    x = rng.normal(size=(3, len(unit))) + 0.1 * unit
-    level = rng.normal(size=units)[unit - 1]
-    y = level + 0.1 * (year - 2000) + 0.3 * d + x[0] * 0.2 + rng.normal(size=len(unit)) * 0.5
-    frame = {
-        "id": unit, "year": year, "group": (unit - 1) // 4, "cohort": cohort, "d": d,
-        "x1": x[0], "x2": x[1], "x3": x[2], "y": y, "z": np.exp(y), "w": rng.uniform(0.5, 2, len(unit)),
-    }  # fmt: skip
-    out = pl.DataFrame(frame)
-    gap = pl.Series(rng.random(len(unit)) < 0.05)
-    return out.with_columns(pl.when(gap).then(None).otherwise(pl.col("x2")).alias("x2"))
+    years = np.arange(2000, 2008)
+    unit, year = np.repeat(np.arange(units), len(years)), np.tile(years, units)
+    cohort = np.array([cohorts[(u // 3) % len(cohorts)] if u % 3 == 0 else 0 for u in range(units)])[unit]
+    d = ((cohort > 0) & (year >= cohort)).astype(float)
+    size = np.repeat(rng.uniform(0, 10, units), len(years)) + 0.1 * (year - 2003)
+    x = rng.normal(size=len(unit)) + 0.3 * size
+    m = np.repeat(rng.normal(size=units), len(years)) + 0.4 * d + 0.2 * rng.normal(size=len(unit))
+    noise = rng.normal(size=units)[unit] + 0.1 * (year - 2000) + 0.5 * rng.normal(size=len(unit))
+    y = effect * d + 0.05 * size * d + 0.2 * x + 0.3 * m + noise
+    return pl.DataFrame({
+        "id": unit, "year": year, "cohort": cohort, "d": d, "pilot": (cohort > 0).astype(float),
+        "size": size, "region": unit % 4, "x": x, "m": m, "y": y,
+    })  # fmt: skip
 
 
-def small_study(**changes: Any) -> dict[str, Any]:
-    """A study of ``small_panel``; ``changes`` replace or add tables."""
-    base: dict[str, Any] = {
-        "study": {"title": "small", "data": "given.csv", "unit": "id", "time": "year", "seed": 7},
-        "outcome": {"y": "y", "log z": "log(z)"},
-        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
-        "controls": {"any": "mvsw(x1, x2, x3)"},
-        "fixed_effects": {"two-way": "id + year", "unit": "id"},
-        "vcov": {"unit": "~id", "robust": "hetero"},
-        "inference": {"draws": 0},
-    }
-    return {**base, **changes}
+def spec_with(kind: str, table: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """Give a spec with one analysis; ``more`` replaces tables."""
+    return {**SPEC, **more, kind: dict(table)}
+
+
+def analysed(kind: str, table: Mapping[str, Any], data: pl.DataFrame, jobs: int = 1, **more: Any) -> Analysed:
+    """Run one analysis of a spec."""
+    prepared = prepare(spec_with(kind, table, **more), data)
+    bench = Bench(prepared.study, prepared.panel, prepared.evaluator, jobs, "loky" if jobs > 1 else "serial")
+    return run_one(bench, prepared.study.analyses[0])
+
+
+def faults_of(kind: str, table: Mapping[str, Any], data: pl.DataFrame, **more: Any) -> list[str]:
+    """Give the codes of what is wrong with a spec."""
+    return [f.code for f in specdid.check(spec_with(kind, table, **more), data)]
+
+
+def records(table: Any) -> list[dict[str, Any]]:
+    """Give a tidy table's rows by column."""
+    return [dict(zip(table.header, row, strict=True)) for row in table.rows]

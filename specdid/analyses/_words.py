@@ -1,0 +1,57 @@
+"""Words that several analyses write: rows of the panel, columns of the table, facts of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specdid.analyses._cells import Cell, Cells
+from specdid.analyses._fit import CellFit, Coefficient
+from specdid.panel import Panel
+from specdid.panel.text import cell_text
+from specdid.tables._base import Cell as Value
+
+COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
+SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters")
+
+
+def numbers_of(coefficient: Coefficient | None) -> tuple[Value, ...]:
+    """Give a coefficient's numbers in the order of COEFFICIENT, empty where there is none."""
+    if coefficient is None:
+        return (None,) * len(COEFFICIENT)
+    c = coefficient
+    return (c.estimate, c.std_error, c.statistic, c.p_value, c.conf_low, c.conf_high, c.df)
+
+
+def sizes_of(fit: CellFit, vcov: int) -> tuple[Value, ...]:
+    """Give what a regression counts, in the order of SIZES; empty where it failed."""
+    if fit.failure is not None:
+        return (None,) * len(SIZES)
+    found = (fit.nobs, fit.n_units, fit.n_treated, fit.n_control, int(fit.n_clusters[vcov]))
+    return tuple(n if n >= 0 else None for n in found)
+
+
+def labels_of(cells: Cells) -> tuple[str, ...]:
+    """Give the dimensions whose labels a tidy row holds."""
+    return tuple(cells[0].labels) if len(cells) else ()
+
+
+def heading(cells: Cells, cell: Cell) -> str:
+    """Give a column's name in one line."""
+    return ", ".join(cells.heading(cell))
+
+
+def unit_name(panel: Panel, row: int) -> str:
+    """Name the unit of a row: ``city_id 17``."""
+    if panel.unit is None:
+        return f"row {row + 1:,}"
+    return f"{panel.unit} {cell_text(panel.columns[panel.unit], row)}"
+
+
+def time_name(panel: Panel, row: int) -> str:
+    """Give the time of a row as the data write it."""
+    return cell_text(panel.columns[panel.time], row) if panel.time is not None else f"row {row + 1:,}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,0 +1,214 @@
+"""[heterogeneity."City size"]: the effect in groups of units, and a test that it is the same in all.
+
+Effects are from split samples; the test is a Wald test in one regression in which the
+treatment, every control and every fixed effect are interacted with the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from specdid.analyses._base import Analysis, Bench, Cell, CellFit, Cells, Chart, Finding, Request
+from specdid.analyses._fit import Wald
+from specdid.analyses._groups import Config, check, count_units_of, decode, masks, units_text
+from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
+from specdid.analyses._stacked import fit_interacted
+from specdid.analyses._words import (
+    COEFFICIENT,
+    SIZES,
+    heading,
+    labels_of,
+    listed,
+    numbers_of,
+    sizes_of,
+)
+from specdid.analyses.table import notes as table_notes
+from specdid.figures import forest
+from specdid.tables._base import Cell as Value
+from specdid.tables._base import PrintTable, Row, TidyTable
+
+FEW = 10
+"""Fewer treated units or clusters than this are too few for cluster-robust errors."""
+WHOLE = "Whole sample"
+PRINTED = ("Effect", "p", "Observations", "Units", "Treated units", "Clusters")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One cell by group: the whole sample's fit, the groups' fits, and tests by vcov."""
+
+    cell: Cell
+    whole: CellFit
+    fits: tuple[CellFit, ...]
+    tests: tuple[Wald, ...]
+    note: str = ""
+    outside: int = field(default=0)
+
+
+def run(bench: Bench, request: Request) -> Finding:
+    """Estimate every cell by group and test that the groups' effects are equal."""
+    config: Config = request.config
+    cells = bench.cells(request)
+    splits = [split(bench, cell, config) for cell in cells]
+    data = _forest(bench, request, cells, splits, config)
+    drawn = any(np.isfinite(r.estimate) for b in data.blocks for r in b.rows)
+    tables = (_tidy(bench, request, cells, splits, config), _tests(bench, cells, splits))
+    warnings = tuple(w for s in splits for w in _warnings(bench, cells, s, config))
+    charts = (Chart("forest", data),) if drawn else ()
+    return Finding(tables, charts, (*cells.notes, *warnings), tuple(_lines(bench, cells, splits, config)))
+
+
+def split(bench: Bench, cell: Cell, config: Config) -> Split:
+    """Estimate a cell in every group, and everything interacted in one regression."""
+    rows = masks(bench, cell, config.groups)
+    whole = bench.fit(cell)
+    fits = tuple(bench.fit(cell, where=mine) for mine in rows)
+    vcovs = bench.study.vcov
+    nothing = tuple(Wald(np.nan, 0, np.nan, np.nan) for _ in vcovs)
+    outside = bench.in_sample(cell) & ~np.any(rows, axis=0)
+    missing = count_units_of(bench, np.flatnonzero(outside)) if outside.any() else 0
+    usable = [mine for mine, fit in zip(rows, fits, strict=True) if fit.failure is None]
+    if len(usable) < 2:
+        return Split(cell, whole, fits, nothing, "fewer than two groups could be estimated", missing)
+    if any(f.full is None or f.full.cells is not None for f in fits if f.failure is None):
+        return Split(cell, whole, fits, nothing, "the test of equality is for feols only", missing)
+    joint = fit_interacted(cell, usable)
+    if joint.failure is not None:
+        return Split(cell, whole, fits, nothing, joint.failure, missing)
+    g = len(usable)
+    contrasts = np.zeros((g - 1, len(joint.estimate)))
+    contrasts[:, 0], contrasts[np.arange(g - 1), np.arange(1, g)] = -1.0, 1.0
+    tests = tuple(
+        joint.wald(contrasts, v) if vcov.kind == "cluster" or not config.overlap else nothing[v]
+        for v, vcov in enumerate(vcovs)
+    )
+    return Split(cell, whole, fits, tests, "", missing)
+
+
+def _tidy(
+    bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config
+) -> TidyTable:
+    header = (*labels_of(cells), "group", "condition", "vcov", *COEFFICIENT, *SIZES, "message")
+    parts = [(WHOLE, "TRUE"), *((g.label, g.condition.text) for g in config.groups)]
+    rows: list[tuple[Value, ...]] = []
+    for s in splits:
+        for (label, condition), fit in zip(parts, (s.whole, *s.fits), strict=True):
+            for v, vcov in enumerate(bench.study.vcov):
+                c = fit.coefficient(0, v) if fit.failure is None else None
+                lead = (*s.cell.labels.values(), label, condition, vcov.label or vcov.text)
+                note = fit.failure or (c.note if c is not None else "") or None
+                rows.append((*lead, *numbers_of(c), *sizes_of(fit, v), note))
+    return TidyTable(header, tuple(rows), _printed(bench, request, cells, splits, config))
+
+
+def _tests(bench: Bench, cells: Cells, splits: Sequence[Split]) -> TidyTable:
+    header = (*labels_of(cells), "vcov", "f", "df1", "df2", "p_value", "message")
+    rows = tuple(
+        (*s.cell.labels.values(), vcov.label or vcov.text, t.statistic, t.df1, t.df2, t.p_value, s.note or None)
+        for s in splits
+        for vcov, t in zip(bench.study.vcov, s.tests, strict=True)
+    )
+    return TidyTable(header, rows, suffix="equality")
+
+
+def _named_fits(s: Split, config: Config) -> list[tuple[str, CellFit]]:
+    return [(WHOLE, s.whole), *zip((g.label for g in config.groups), s.fits, strict=True)]
+
+
+def _printed(
+    bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config
+) -> PrintTable:
+    found = [fit.coefficient() for s in splits for _, fit in _named_fits(s, config) if fit.failure is None]
+    places = decimals(c.std_error for c in found)
+    blocks = []
+    for s in splits:
+        rows = [Row(bench.label(heading(cells, s.cell)), ("",) * len(PRINTED))]
+        rows += [_printed_row(label, fit, places) for label, fit in _named_fits(s, config)]
+        if words := equality(s):
+            test, p = words.split(", p ")
+            rows.append(Row("Equality of groups", (test, p.removeprefix("= "), *[""] * (len(PRINTED) - 2))))
+        blocks.append(tuple(rows))
+    said = [*table_notes(bench, [f for s in splits for _, f in _named_fits(s, config)])]
+    said.append("Effects by group are from split samples; their equality is tested with everything interacted.")
+    return PrintTable(request.title, PRINTED, tuple(blocks), notes=tuple(n for n in said if "constant" not in n))
+
+
+def _printed_row(label: str, fit: CellFit, places: int) -> Row:
+    if fit.failure is not None:
+        return Row(label, ("",) * len(PRINTED))
+    c = fit.coefficient()
+    sizes = (count(fit.nobs), count(fit.n_units), count(fit.n_treated), count(int(fit.n_clusters[0])))
+    under = (in_parentheses(c.std_error, places), *[""] * (len(PRINTED) - 1))
+    return Row(label, (number(c.estimate, places), p_value(c.p_value), *sizes), under)
+
+
+def equality(s: Split) -> str:
+    """Write the test under the first vcov: ``F(4, 209) = 1.23, p = 0.301``."""
+    t = s.tests[0]
+    if not np.isfinite(t.statistic):
+        return ""
+    p = p_value(t.p_value)
+    return f"F({t.df1}, {t.df2:.0f}) = {t.statistic:.2f}, p {p if p.startswith('<') else f'= {p}'}"
+
+
+def _forest(
+    bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config
+) -> forest.ForestData:
+    places = decimals(f.coefficient().std_error for s in splits for _, f in _named_fits(s, config) if not f.failure)
+    level = f"{1 - bench.study.inference.alpha:.0%}"
+    blocks = []
+    for s in splits:
+        rows = []
+        for label, fit in _named_fits(s, config):
+            c = fit.coefficient() if fit.failure is None else None
+            known = (np.nan,) * 3 if c is None else (c.estimate, c.conf_low, c.conf_high)
+            interval = f"{number(known[1], 2)} to {number(known[2], 2)}" if np.isfinite(known[1]) else ""
+            units = "" if c is None else f"{count(fit.n_treated)} / {count(fit.n_units)}"
+            facts = (number(known[0], min(places, 3)), interval, units)
+            rows.append(forest.Row(label, *known, facts, label == WHOLE))
+        words = f"Equality of groups: {equality(s)}" if equality(s) else ""
+        outcome = s.cell.labels["outcome"]
+        blocks.append(forest.Block(bench.label(heading(cells, s.cell)), outcome, tuple(rows), words))
+    vcov = bench.study.vcov[0]
+    note = f"Effects from split samples with {level} intervals (standard errors: {vcov.label or vcov.text})."
+    return forest.ForestData(request.title, ("effect", f"{level} interval", "treated / units"), tuple(blocks), note)
+
+
+def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[str]:
+    where = heading(cells, s.cell)
+    for group, fit in zip(config.groups, s.fits, strict=True):
+        if fit.failure is not None:
+            yield f"{where}, `{group.label}`: {fit.failure}"
+            continue
+        clusters = int(fit.n_clusters[0])
+        few = [units_text(fit.n_treated, "treated unit")] if 0 <= fit.n_treated < FEW else []
+        few += [units_text(clusters, "cluster")] if 0 <= clusters < FEW else []
+        if few:
+            yield f"{where}, `{group.label}` has {listed(few)}, below {FEW}: its errors and p cannot be trusted"
+    if s.note:
+        yield f"{where}: no test of equality, {s.note}"
+    if s.outside:
+        yield f"{where}: {units_text(s.outside)} of the sample have rows in no group"
+    if config.overlap and any(v.kind != "cluster" for v in bench.study.vcov):
+        yield f"{where}: where groups overlap, equality is tested with clustered errors only"
+
+
+def _lines(bench: Bench, cells: Cells, splits: Sequence[Split], config: Config) -> Iterator[str]:
+    """Say which groups differ from zero, and that this alone does not make them differ."""
+    alpha = bench.study.inference.alpha
+    for s in splits:
+        ok = [(g.label, f.coefficient()) for g, f in zip(config.groups, s.fits, strict=True) if not f.failure]
+        told = [f"{label} {number(c.estimate)} (p {p_value(c.p_value)})" for label, c in ok]
+        yield f"- {heading(cells, s.cell)}: {'; '.join(told)}. Equality: {equality(s) or 'not tested'}."
+        marked = [c.p_value < alpha for _, c in ok]
+        if s.tests[0].p_value >= alpha and any(marked) and not all(marked):
+            yield (
+                "  Some groups differ from zero and others do not, but the groups do not differ "
+                f"from each other at {alpha:g}."
+            )
+
+
+ANALYSIS = Analysis("heterogeneity", "Effects by group", decode, run, check)

@@ -1,0 +1,180 @@
+"""Forest plot: effects below each other with their intervals, and what stands behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid.figures._base import FigureKind
+from specdid.figures._fonts import Fonts
+from specdid.figures._page import Page
+from specdid.figures._plain import LINE, NOTE, choose_fonts, round_ticks, style, with_room, wrap, write_note
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, TITLE, own_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ROW = 12.0
+_AXIS = 22.0
+_HALF = 1.5
+"""An interval longer than so many times the median one is cut at the axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One effect: NaN where it could not be estimated; ``facts`` stand in the columns at the right.
+
+    ``whole`` marks the effect that the others are to be compared with.
+    """
+
+    label: str
+    estimate: float
+    low: float
+    high: float
+    facts: tuple[str, ...]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Effects on one axis; blocks of one ``axis`` have the same limits.
+
+    ``words`` stand below the rows, such as a test of their equality.
+    """
+
+    name: str
+    axis: str
+    rows: tuple[Row, ...]
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForestData:
+    """A forest plot; ``columns`` head the facts."""
+
+    title: str
+    columns: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    note: str = ""
+
+
+def draw(data: ForestData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    if not any(np.isfinite(r.estimate) for b in data.blocks for r in b.rows):
+        raise ValueError("no effect was estimated, so there is no forest plot to draw")
+    fonts = choose_fonts(_texts(data))
+    with own_style():
+        return _draw(data, fonts, 72 * (width or DEFAULT))
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where the labels, the axis and the facts stand, in points; facts end at ``ends``."""
+
+    labels: float
+    left: float
+    width: float
+    ends: tuple[float, ...]
+
+
+def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
+    columns = _place(data, fonts, width)
+    notes = wrap(data.note, fonts, width - 4)
+    head = (1.9 * LINE if data.title else 0.0) + LINE
+    heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
+    page = Page.new(fonts, width, head + sum(heights) + NOTE * len(notes) + 6)
+    if data.title:
+        page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
+    for text, end in zip(data.columns, columns.ends, strict=True):
+        page.text(end, head - 4, text, SMALL, colour=QUIET, align="right")
+    top = head
+    for block, height in zip(data.blocks, heights, strict=True):
+        _block(page, columns, block, _limits(data, block), top)
+        top += height
+    write_note(page, notes, top + 2)
+    return page.figure
+
+
+def _place(data: ForestData, fonts: Fonts, width: float) -> _Columns:
+    widths = []
+    for k, head in enumerate(data.columns):
+        texts = [head, *(r.facts[k] for b in data.blocks for r in b.rows)]
+        widths.append(max(fonts.width(t, SMALL) for t in texts) + 9)
+    ends = [width - 2 - sum(widths[k + 1 :]) for k in range(len(widths))]
+    longest = max(fonts.width(r.label, TEXT) for b in data.blocks for r in b.rows)
+    labels = min(longest + 10, 0.3 * width)
+    right = ends[0] - widths[0] if ends else width - 2
+    return _Columns(labels, labels + 6, max(right - labels - 8, 40.0), tuple(ends))
+
+
+def _limits(data: ForestData, block: Block) -> tuple[float, float]:
+    """Give the ends of an axis: zero, all estimates, and intervals unless they explode."""
+    rows = [r for b in data.blocks if b.axis == block.axis for r in b.rows if np.isfinite(r.estimate)]
+    lengths = [r.high - r.low for r in rows if np.isfinite(r.high)]
+    reach = _HALF * float(np.median(lengths)) if lengths else 0.0
+    ends = [0.0, *(r.estimate for r in rows)]
+    for r in rows:
+        ends += [max(r.low, r.estimate - reach), min(r.high, r.estimate + reach)]
+    return with_room(ends)
+
+
+def _block(page: Page, columns: _Columns, block: Block, limits: tuple[float, float], top: float) -> None:
+    fonts, rows = page.fonts, block.rows
+    page.text(2, top + LINE / 2, fonts.fit(block.name, TEXT, page.width - 4, bold=True), bold=True)
+    first = top + LINE
+    axes = page.axes(columns.left, first, columns.width, _ROW * len(rows))
+    _axis(axes, fonts, limits, len(rows))
+    for k, row in enumerate(rows):
+        middle = first + _ROW * (k + 0.5)
+        page.text(8, middle, fonts.fit(row.label, TEXT, columns.labels - 8), bold=row.whole)
+        _effect(axes, row, k, limits)
+        for text, end in zip(row.facts, columns.ends, strict=True):
+            page.text(end, middle, text, SMALL, align="right")
+    if block.words:
+        below = first + _ROW * len(rows) + 14 + LINE / 2
+        page.text(8, below, fonts.fit(block.words, SMALL, page.width - 10), SMALL, colour=QUIET)
+
+
+def _axis(axes: Axes, fonts: Fonts, limits: tuple[float, float], count: int) -> None:
+    style(axes, fonts, "x")
+    axes.set_xlim(*limits)
+    axes.set_ylim(count, 0)
+    axes.set_yticks([])
+    axes.set_xticks(*round_ticks(*limits))
+    axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
+
+
+def _effect(axes: Axes, row: Row, place: int, limits: tuple[float, float]) -> None:
+    """Draw a point and its interval, with an arrow where the interval goes beyond the axis."""
+    if not np.isfinite(row.estimate):
+        return
+    y, colour = place + 0.5, ACCENT if row.whole else INK
+    low, high = max(row.low, limits[0]), min(row.high, limits[1])
+    axes.hlines(y, low, high, color=colour, linewidth=1.0, zorder=4)
+    for end, beyond, marker in ((low, row.low < limits[0], "<"), (high, row.high > limits[1], ">")):
+        if beyond:
+            axes.plot([end], [y], marker=marker, markersize=4, color=colour, clip_on=False, zorder=5)
+    shape, size = ("D", 4.4) if row.whole else ("o", 4.4)
+    axes.plot([row.estimate], [y], marker=shape, markersize=size, color=colour, markeredgewidth=0, zorder=6)
+
+
+def _texts(data: ForestData) -> Iterator[str]:
+    yield data.title + data.note + "−–…·≤≥χ²"
+    yield from data.columns
+    for block in data.blocks:
+        yield block.name + block.words
+        for row in block.rows:
+            yield row.label + "".join(row.facts)
+
+
+FIGURE = FigureKind("forest", "Forest plot", ForestData, draw)

@@ -1,0 +1,147 @@
+"""Effects by group against split samples and against an interacted regression made by hand."""
+
+import numpy as np
+import polars as pl
+import pyfixest as pf
+import pytest
+from matplotlib.text import Text
+from scipy.stats import f as f_distribution
+from specdid.figures import forest
+from studies import analysed, faults_of, records, simulated
+
+AT = "at(size, year == 2003)"
+GROUPS = {"small": f"{AT} < 3", "middle": f"{AT} >= 3 & {AT} < 6", "large": f"{AT} >= 6"}
+
+
+def groups_of(frame):
+    size = frame["size"] - 0.1 * (frame["year"] - 2003)
+    return np.digitize(size, [3, 6])
+
+
+@pytest.fixture(scope="module")
+def data():
+    return simulated()
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    result = analysed("heterogeneity", {"groups": GROUPS}, data)
+    assert result.failure is None
+    return result.finding
+
+
+def test_effects_are_those_of_split_samples(data, found):
+    frame = data.to_pandas()
+    group = groups_of(frame)
+    rows = {r["group"]: r for r in records(found.tables[0])}
+    for k, label in enumerate(GROUPS):
+        fit = pf.feols("y ~ d + x | id + year", frame[group == k], vcov={"CRV1": "id"})
+        assert rows[label]["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-9)
+        assert rows[label]["std_error"] == pytest.approx(fit.se()["d"], rel=1e-9)
+        assert rows[label]["nobs"] == (group == k).sum()
+        treated = frame.loc[(group == k) & (frame["cohort"] > 0), "id"].nunique()
+        assert rows[label]["n_treated"] == treated
+    assert rows["Whole sample"]["nobs"] == len(frame)
+
+
+def test_equality_is_the_wald_test_of_a_regression_interacted_by_hand(data, found):
+    frame = data.to_pandas()
+    frame["g"] = groups_of(frame)
+    for k in range(3):
+        frame[f"d{k}"] = frame["d"] * (frame["g"] == k)
+        frame[f"x{k}"] = frame["x"] * (frame["g"] == k)
+    fit = pf.feols("y ~ d0 + d1 + d2 + x0 + x1 + x2 | id^g + year^g", frame, vcov={"CRV1": "id"})
+    contrast = np.array([[-1, 1, 0, 0, 0, 0], [-1, 0, 1, 0, 0, 0]], dtype=float)
+    order = [list(fit.coef().index).index(t) for t in ("d0", "d1", "d2", "x0", "x1", "x2")]
+    beta, v = fit.coef().to_numpy()[order], fit._vcov[np.ix_(order, order)]
+    gap = contrast @ beta
+    statistic = gap @ np.linalg.solve(contrast @ v @ contrast.T, gap) / 2
+    (row,) = records(found.tables[1])
+    assert row["f"] == pytest.approx(statistic, rel=1e-8)
+    assert (row["df1"], row["df2"]) == (2, frame["id"].nunique() - 1)
+    assert row["p_value"] == pytest.approx(f_distribution.sf(statistic, 2, frame["id"].nunique() - 1), rel=1e-8)
+
+
+def test_overlapping_groups_are_stacked_and_their_common_units_clustered_together(data):
+    groups = {"all": "TRUE", "large": f"{AT} >= 5"}
+    finding = analysed("heterogeneity", {"groups": groups, "overlap": True}, data).finding
+    frame = data.to_pandas()
+    large = frame[frame["size"] - 0.1 * (frame["year"] - 2003) >= 5]
+    import pandas as pd
+
+    stack = pd.concat([frame.assign(g=0), large.assign(g=1)])
+    for k in range(2):
+        stack[f"d{k}"], stack[f"x{k}"] = stack["d"] * (stack["g"] == k), stack["x"] * (stack["g"] == k)
+    fit = pf.feols("y ~ d0 + d1 + x0 + x1 | id^g + year^g", stack, vcov={"CRV1": "id"})
+    names = list(fit.coef().index)
+    weights = np.array([float(n == "d1") - float(n == "d0") for n in names])
+    t2 = (weights @ fit.coef()) ** 2 / (weights @ fit._vcov @ weights)
+    (row,) = records(finding.tables[1])
+    assert row["f"] == pytest.approx(t2, rel=1e-8)
+
+
+def test_small_groups_and_units_in_none_are_warned_of(data):
+    groups = {"tiny": f"{AT} < 1.5", "rest": f"{AT} >= 2"}
+    finding = analysed("heterogeneity", {"groups": groups}, data).finding
+    said = " ".join(finding.warnings)
+    assert "`tiny` has" in said
+    assert "below 10: its errors and p cannot be trusted" in said
+    assert "`rest` has" not in said
+    assert "of the sample have rows in no group" in said
+
+
+def test_a_group_without_treated_units_is_a_message_and_leaves_the_test_to_the_others(data):
+    groups = {"never": "pilot == 0", "a": f"pilot == 1 & {AT} < 5", "b": f"pilot == 1 & {AT} >= 5"}
+    finding = analysed(
+        "heterogeneity", {"groups": groups}, data, fixed_effects={"unit": "id"}, vcov={"id": "~id"}
+    ).finding
+    assert any(w.startswith("y, `never`: ") for w in finding.warnings)
+    (row,) = records(finding.tables[1])
+    assert row["df1"] == 1
+    assert np.isfinite(row["p_value"])
+
+
+def test_wrong_groups_are_faults(data):
+    moving = {"small": "size < 5", "large": "size >= 5"}
+    assert faults_of("heterogeneity", {"groups": moving}, data) == ["unit_changes_group"]
+    shared = {"small": f"{AT} < 5", "large": f"{AT} >= 3"}
+    assert faults_of("heterogeneity", {"groups": shared}, data) == ["groups_overlap"]
+    assert faults_of("heterogeneity", {"groups": shared, "overlap": True}, data) == []
+    none = {"small": f"{AT} < 5", "large": f"{AT} >= 50"}
+    assert faults_of("heterogeneity", {"groups": none}, data) == ["empty_group"]
+    assert faults_of("heterogeneity", {}, data) == ["missing_groups"]
+    assert faults_of("heterogeneity", {"groups": {"one": "TRUE"}}, data) == ["few_groups"]
+
+
+def test_the_figure_says_what_stands_behind_each_effect(found):
+    (chart,) = found.charts
+    figure = forest.draw(chart.data)
+    texts = [t.get_text() for t in figure.findobj(Text)]
+    assert {"Whole sample", "small", "middle", "large"} <= set(texts)
+    assert any(t.startswith("Equality of groups: F(2, 59)") for t in texts)
+    assert sum(" / " in t for t in texts) == 5
+    assert min(t.get_fontsize() for t in figure.findobj(Text) if t.get_text()) >= 6.5
+
+
+def test_an_interval_that_explodes_does_not_squeeze_the_others():
+    rows = tuple(forest.Row(str(k), 0.1, 0.0, 0.2, ()) for k in range(4))
+    wild = forest.Row("wild", 0.1, -50.0, 50.0, ())
+    figure = forest.draw(forest.ForestData("t", (), (forest.Block("y", "y", (*rows, wild)),)))
+    low, high = figure.axes[0].get_xlim()
+    assert high - low < 2
+
+
+def test_nothing_to_draw_is_an_error():
+    row = forest.Row("a", np.nan, np.nan, np.nan, ())
+    with pytest.raises(ValueError, match="no effect was estimated"):
+        forest.draw(forest.ForestData("t", (), (forest.Block("y", "y", (row,)),)))
+
+
+def test_every_vcov_has_its_own_test(data):
+    finding = analysed(
+        "heterogeneity", {"groups": GROUPS}, data.with_columns(pl.col("region").alias("r")),
+        vcov={"id": "~id", "robust": "hetero"},
+    ).finding  # fmt: skip
+    ids, robust = records(finding.tables[1])
+    assert (ids["vcov"], robust["vcov"]) == ("id", "robust")
+    assert ids["f"] != robust["f"]
