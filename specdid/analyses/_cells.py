@@ -166,11 +166,13 @@ def _cells(plan: Plan, compiled: Compiled, varying: tuple[str, ...], preferred: 
     items, notes = [], []
     for place in range(len(plan)):
         labels = {d.name: d.labels[c] for d, c in zip(plan.dimensions, plan.codes[place], strict=True)}
+        shown = ", ".join(labels[n] for n in varying or ("outcome",))
         if plan.status[place] == Status.EXCLUDED:
-            shown = ", ".join(labels[n] for n in varying or ("outcome",))
             notes.append(f"no column for {shown}: {plan.reasons[plan.reason[place]].message}")
             continue
-        twin = int(plan.twin[place])
+        if plan.status[place] == Status.DUPLICATE:
+            notes.append(f"no column for {shown}: it is the same model as another column")
+            continue
         chosen = bool((plan.codes[place, 1:] == preferred[1:]).all())
-        items.append(Cell(labels, place, member[twin if twin >= 0 else place], chosen, plan, compiled))
+        items.append(Cell(labels, place, member[place], chosen, plan, compiled))
     return Cells(tuple(items), varying, tuple(notes))

@@ -22,6 +22,11 @@ HEADER = (
 TEST_HEADER = ("vcov", "statistic", "df1", "df2", "p_value", "chi2", "nobs", "n_clusters", "message")
 
 
+def title_of(request: Request) -> str:
+    """Give the title of table and figure."""
+    return f"Event study: {request.table.name}" if request.table.name else "Event study"
+
+
 def words_of(cells: Cells, one: EventPath) -> str:
     """Name a curve by what differs between the curves."""
     return ", ".join(cells.heading(one.cell))
@@ -101,7 +106,6 @@ def printed(
     bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath], clocks: Sequence[Clock]
 ) -> PrintTable:
     """Lay the curves out side by side, periods down the page."""
-    title = request.title if request.table.name else "Event study"
     every = sorted({int(k) for p in paths for k in (*p.periods, *p.references)})
     errors = [e for p in paths if p.failure is None for e in p.std_error()]
     places, clock = decimals(errors), clocks[0]
@@ -112,7 +116,7 @@ def printed(
     )  # fmt: skip
     columns = tuple(f"({k})" for k in range(1, len(paths) + 1))
     return PrintTable(
-        title, columns, tuple(b for b in blocks if b), spanners(bench, cells), _notes(bench, paths, clock),
+        title_of(request), columns, tuple(b for b in blocks if b), spanners(bench, cells), _notes(bench, paths, clock),
         "Period",
     )  # fmt: skip
 

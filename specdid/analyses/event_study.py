@@ -19,12 +19,14 @@ from specdid._decode.words import STEPS
 from specdid._diagnostics import Fault, fault_at
 from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._event_paths import Clock, EventPath, path
-from specdid.analyses._event_tables import event_table, pretrend_table, printed, words_of
+from specdid.analyses._event_tables import event_table, pretrend_table, printed, title_of, words_of
 from specdid.analyses._print import number, p_value
 from specdid.engine.problem import Floats
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
 ENDS = ("bin", "drop")
+FEW = 4
+"""Curves whose doubts are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _outside(request: Request, known: Sequence[int]) -> Iterator[Fault]:
             side = "before" if beyond < 0 else "after"
             yield fault_at(
                 request.origin("window", f"[{k}]"), None, "window_outside",
-                f"no treated unit is seen {abs(end)} periods {side} its first treated one",
+                f"no treated unit is seen {abs(end):,} periods {side} its first treated one",
                 f"relative periods in the data run from {low} to {high}",
             )  # fmt: skip
     if config.reference not in known:
@@ -171,23 +173,36 @@ def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[str]:
 def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[str]:
     """Say what speaks against reading the curves as effects."""
     alpha = bench.study.inference.alpha
+    joint, single = [], []
     for one in paths:
-        words, test = words_of(cells, one), one.pretrend()
-        leads, alone = one.periods < 0, _significant(one, alpha)
+        words, test, leads = words_of(cells, one), one.pretrend(), one.periods < 0
+        alone = _significant(one, alpha) & leads
         if test.p_value < alpha:
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {_is(test.p_value)}"
-            yield f"{words}: the leads are jointly different from zero ({said}): trends were not parallel"
-        elif (alone & leads).any():
-            listed = ", ".join(_signed(k) for k in one.periods[alone & leads])
-            yield f"{words}: single leads differ from zero (period {listed}), though not jointly"
+            joint.append(f"{words}: the leads are jointly different from zero ({said})")
+        elif alone.any():
+            listed = ", ".join(_signed(k) for k in one.periods[alone])
+            single.append(f"{words}: single leads differ from zero, though not jointly (period {listed})")
         elif leads.any() and np.isnan(test.p_value):
             yield f"{words}: the leads cannot be tested jointly under the first vcov"
-        if one.cell.method == "feols" and len(_cohorts(bench, one.cell)) > 1:
-            yield (
-                f"{words}: with several cohorts, leads and lags of two-way fixed effects mix each other's "
-                "effects (Sun and Abraham 2021); compare with sunab"
-            )
-        yield from (f"{words}: {note}" for note in one.notes)
+    yield from _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths))
+    yield from _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths))
+    if any(p.cell.method == "feols" and len(_cohorts(bench, p.cell)) > 1 for p in paths):
+        yield (
+            "with several cohorts, leads and lags of two-way fixed effects mix each other's effects "
+            "(Sun and Abraham 2021); compare with sunab"
+        )
+    for note in dict.fromkeys(n for p in paths for n in p.notes):
+        which = [words_of(cells, p) for p in paths if note in p.notes]
+        yield f"{which[0] if len(which) == 1 else f'{len(which)} of {len(paths)} curves'}: {note}"
+
+
+def _told(said: Sequence[str], words: str, of: int) -> Iterator[str]:
+    """Give a few warnings one by one, of many the count."""
+    if len(said) <= FEW:
+        yield from said
+    else:
+        yield f"{words} in {len(said)} of {of} curves"
 
 
 def _is(p: float) -> str:
@@ -235,7 +250,7 @@ def figure_data(
         panels.append(EventPanel(bench.label(outcome), tuple(_series(bench, cells, p) for p in mine)))
     vcov = study.vcov[0]
     return EventData(
-        request.title if request.table.name else "Event study", tuple(panels), clock.reference,
+        title_of(request), tuple(panels), clock.reference,
         (clock.first, clock.last), clock.binned, study.inference.alpha, vcov.label or vcov.text, _unit(bench),
     )  # fmt: skip
 

@@ -250,6 +250,7 @@ class _Entry:
     words: str
     look: _Look | None = None
     thick: float = 0.0
+    colour: str = INK
 
     def width(self, fonts: Fonts) -> float:
         lead = _SWATCH if self.look or self.thick else 0.0
@@ -271,9 +272,11 @@ def _key(data: EventData, fonts: Fonts, room: float) -> Lines:
         kept = next((s for s in panel.series if s.preferred), None)
         if kept is not None:
             entries = [_Entry(fonts.fit(f"preferred: {kept.label}", SMALL, room), _Look(ACCENT, "D", True))]
-        entries.append(_Entry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6))
+        entries.append(_Entry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6, colour=FAINT))
     level = f"{100 * (1 - data.alpha):g}%"
-    bars = [_Entry(f"{level} pointwise", thick=1.9), _Entry(f"{level} simultaneous", thick=0.7)]
+    colour = ACCENT if len(panel.series) > MOST else INK
+    kinds = ((f"{level} pointwise", 1.9), (f"{level} simultaneous", 0.7))
+    bars = [_Entry(words, thick=thick, colour=colour) for words, thick in kinds]
     return _broken([*entries, *bars], fonts, room)
 
 
@@ -313,7 +316,7 @@ def _write_lines(page: Page, lines: Lines, top: float) -> None:
             if entry.look is not None:
                 page.dot(x + 3, y, entry.look.colour, entry.look.marker, 4.0)
             elif entry.thick:
-                page.line((x, x + 7), (y, y), blend(INK, 0.5), entry.thick)
+                page.line((x, x + 7), (y, y), blend(entry.colour, 0.5), entry.thick)
             lead = _SWATCH if entry.look or entry.thick else 0.0
             page.text(x + lead, y, entry.words, SMALL, colour=QUIET)
             x += entry.width(page.fonts) + _BETWEEN
