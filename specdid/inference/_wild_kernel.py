@@ -25,6 +25,12 @@ import numpy as np
 from specdid.inference._base import Floats, Ints
 
 
+FEW_CELLS = 400_000
+"""Products below which they are all formed at once rather than cluster by cluster."""
+SPLIT = 64
+"""Levels below which components are not looked for: taking several as one is as right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """Dummies of effects not nested in the cluster, within one set of clusters they connect.
@@ -34,13 +40,20 @@ class Carried:
     clusters : (G_b,) int64, positions among the batch's clusters.
     cells : (K, G_b, L) float64
         Sums of each column within cluster × level.
+    signed : (K, L, B) float64 or None
+        The same, signed and summed over clusters: shared where a batch has many members.
     inverse : (L, L) float64
         Pseudo-inverse of the dummies' cross product after the nested effects.
     """
 
     clusters: Ints
     cells: Floats
+    signed: Floats | None
     inverse: Floats
+
+    def direct(self, controls: int) -> bool:
+        """Say whether its clusters are so few that their scores are formed one by one."""
+        return len(self.clusters) <= len(self.inverse) + 1 + controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +63,12 @@ class Blocks:
     Attributes
     ----------
     gram : (G, K, K) float64, cross products of the K columns within each cluster.
+    total : (K, K), their sum.
     carried : the effects that are not nested in the cluster.
     """
 
     gram: Floats
+    total: Floats
     carried: tuple[Carried, ...]
 
 
@@ -111,71 +126,127 @@ def wild_draws(blocks: Blocks, family: Family, signs: Floats) -> tuple[Floats, F
 
     Parameters
     ----------
-    signs : (B, G) float64; a row of ones gives the real statistics.
+    signs : (G, B) float64; a column of ones gives the real statistics.
 
     Returns
     -------
     estimate, statistic, std_error : (m, B) float64
     """
-    g, width, _ = blocks.gram.shape
-    m, k = family.controls.shape
-    d, u, dd, inverse = solve(blocks.gram.sum(axis=0), family)
-    rows = np.arange(m)[:, None]
-    with_u = (blocks.gram.reshape(g * width, width) @ u).reshape(g, width, m)
-    with_d = (blocks.gram.reshape(g * width, width) @ d).reshape(g, width, m)
-    s = np.einsum("gkm,km->mg", with_u, d)
-    own = np.einsum("gkm,km->mg", with_d, d)
-    q = with_u[:, family.controls, rows].transpose(1, 2, 0)
-    h = with_d[:, family.controls, rows].transpose(1, 2, 0)
-    c = np.concatenate([(own / dd[:, None])[:, None, :], inverse @ h], axis=1)
-    products = _signed(signs, np.concatenate([s[:, None, :], q, s[:, None, :] * c], axis=1))
-    omega, crossed = products[:, :, : 1 + k], products[:, :, 1 + k :]
-    squares = (signs**2) @ (s**2).T
-    ss = squares.T - 2 * np.einsum("mbp,mbp->mb", omega, crossed) + _quadratic(omega, c @ c.transpose(0, 2, 1))
-    for part in blocks.carried:
-        ss += _carried(part, d, u, s, c, omega, signs)
-    sums = omega[:, :, 0]
+    scores = cluster_scores(blocks, family)
+    k = family.controls.shape[1]
+    if all(part.direct(k) for part in blocks.carried) and blocks.carried:
+        omega = _signed(np.concatenate([scores.s[:, None, :], scores.q], axis=1), signs)
+        ss = sum(_direct(part, scores, omega, signs) for part in blocks.carried)
+    else:
+        weighted = scores.s[:, None, :] * scores.c
+        products = _signed(np.concatenate([scores.s[:, None, :], scores.q, weighted], axis=1), signs)
+        omega, crossed = products[:, : 1 + k], products[:, 1 + k :]
+        ss = (scores.s**2) @ (signs**2) - 2 * np.einsum("mpb,mpb->mb", omega, crossed)
+        ss += _quadratic(omega, scores.c @ scores.c.transpose(0, 2, 1))
+        for part in blocks.carried:
+            ss += _expanded(part, scores, omega, signs)
     error = np.sqrt(np.maximum(ss, 0.0) * family.correction[:, None])
+    dd = scores.dd[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return sums / dd[:, None], sums / error, error / dd[:, None]
+        return omega[:, 0] / dd, omega[:, 0] / error, error / dd
 
 
-def _signed(signs: Floats, columns: Floats) -> Floats:
-    """Sum signed columns over clusters: (B, G) and (m, p, G) give (m, B, p)."""
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Sums of a family by cluster.
+
+    Attributes
+    ----------
+    d, u : (K, m) coefficients of D~ and u~ in the batch's columns; dd : (m,)
+    s : (m, G); q : (m, k, G); c : (m, 1 + k, G), A H_g' for D~ and the controls
+    """
+
+    d: Floats
+    u: Floats
+    dd: Floats
+    s: Floats
+    q: Floats
+    c: Floats
+
+
+def cluster_scores(blocks: Blocks, family: Family) -> Scores:
+    """Form s, q and c of every regression."""
+    g, width, _ = blocks.gram.shape
+    m = len(family.outcome)
+    d, u, dd, inverse = solve(blocks.total, family)
+    rows = np.arange(m)[:, None]
+    both = (blocks.gram.reshape(g * width, width) @ np.hstack([u, d])).reshape(g, width, 2 * m)
+    s = np.einsum("gkm,km->mg", both[:, :, :m], d)
+    own = np.einsum("gkm,km->mg", both[:, :, m:], d)
+    q = both[:, family.controls, rows].transpose(1, 2, 0)
+    h = both[:, family.controls, rows + m].transpose(1, 2, 0)
+    c = np.concatenate([(own / dd[:, None])[:, None, :], inverse @ h], axis=1)
+    return Scores(d, u, dd, s, q, c)
+
+
+def _signed(columns: Floats, signs: Floats) -> Floats:
+    """Sum signed columns over clusters: (m, p, G) and (G, B) give (m, p, B)."""
     m, p, g = columns.shape
-    return np.ascontiguousarray((signs @ columns.reshape(m * p, g).T).reshape(-1, m, p).transpose(1, 0, 2))
+    return np.asarray((columns.reshape(m * p, g) @ signs).reshape(m, p, -1))
 
 
 def _quadratic(omega: Floats, matrix: Floats) -> Floats:
-    return np.asarray(np.einsum("mbp,mbp->mb", omega @ matrix, omega))
+    return np.asarray(np.einsum("mpb,mpb->mb", matrix @ omega, omega))
 
 
-def _carried(part: Carried, d: Floats, u: Floats, s: Floats, c: Floats, omega: Floats, signs: Floats) -> Floats:
-    """Give what the effects not nested in the cluster add to the sum of squared scores."""
+def _direct(part: Carried, scores: Scores, omega: Floats, signs: Floats) -> Floats:
+    """Sum the squared scores of the component's clusters, formed one by one.
+
+    Within a component the dummies' part of r is linear in its own clusters' signs,
+    (H A q') v, a small square matrix.
+    """
+    loads, q = _loads(part, scores)
+    m, g, _ = loads.shape
+    mine = part.clusters
+    matrix = -(loads @ q.transpose(0, 2, 1))
+    at = np.arange(g)
+    matrix[:, at, at] += scores.s[:, mine]
+    score = (matrix.reshape(m * g, g) @ signs[mine]).reshape(m, g, -1)
+    score -= scores.c[:, :, mine].transpose(0, 2, 1) @ omega
+    return np.asarray(np.einsum("mgb,mgb->mb", score, score))
+
+
+def _expanded(part: Carried, scores: Scores, omega: Floats, signs: Floats) -> Floats:
+    """Give what the component adds to the sum of squared scores, the square multiplied out."""
+    loads, q = _loads(part, scores)
+    mine = part.clusters
+    c = loads.transpose(0, 2, 1)
+    signed = signs[mine]
+    if part.signed is None:
+        mine_omega = q.transpose(0, 2, 1) @ signed
+    else:
+        mine_omega = (scores.u.T @ part.signed.reshape(len(scores.u), -1)).reshape(*c.shape[:2], -1)
+    linear = _signed(scores.s[:, None, mine] * c, signed)
+    linear -= (c @ scores.c[:, :, mine].transpose(0, 2, 1)) @ omega
+    out = -2 * np.einsum("mlb,mlb->mb", mine_omega, linear)
+    return np.asarray(out + _quadratic(mine_omega, c @ loads))
+
+
+def _loads(part: Carried, scores: Scores) -> tuple[Floats, Floats]:
+    """Give A H_g' and q_g of the dummies, (m, G_b, L) each."""
     width, g, levels = part.cells.shape
-    m = d.shape[1]
-    mine = np.ascontiguousarray(signs[:, part.clusters])
+    m = scores.d.shape[1]
     flat = part.cells.reshape(width, g * levels)
-    h = (d.T @ flat).reshape(m, g, levels)
-    mine_c = (h @ part.inverse).transpose(0, 2, 1)
-    signed_cells = np.matmul(mine, part.cells).reshape(width, -1)
-    mine_omega = (u.T @ signed_cells).reshape(m, -1, levels)
-    crossed = _signed(mine, s[:, None, part.clusters] * mine_c)
-    across = c[:, :, part.clusters] @ mine_c.transpose(0, 2, 1)
-    linear = crossed - omega @ across
-    out = -2 * np.einsum("mbp,mbp->mb", mine_omega, linear)
-    return np.asarray(out + _quadratic(mine_omega, mine_c @ mine_c.transpose(0, 2, 1)))
+    h = (scores.d.T @ flat).reshape(m * g, levels)
+    return (h @ part.inverse).reshape(m, g, levels), (scores.u.T @ flat).reshape(m, g, levels)
 
 
 def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:
     """Cross products of columns within clusters: (n, K) and (n,) give (G, K, K)."""
     order = np.argsort(clusters, kind="stable")
-    sorted_columns, bounds = columns[order], np.searchsorted(clusters[order], np.arange(n_clusters + 1))
-    out = np.empty((n_clusters, columns.shape[1], columns.shape[1]))
-    for g in range(n_clusters):
-        block = sorted_columns[bounds[g] : bounds[g + 1]]
-        out[g] = block.T @ block
-    return out
+    sorted_columns, bounds = columns[order], np.searchsorted(clusters[order], np.arange(n_clusters))
+    k = columns.shape[1]
+    if len(columns) * k * k < FEW_CELLS:
+        products = (sorted_columns[:, :, None] * sorted_columns[:, None, :]).reshape(len(columns), k * k)
+        return np.asarray(np.add.reduceat(products, bounds, axis=0).reshape(n_clusters, k, k))
+    ends = [*bounds[1:], len(columns)]
+    blocks = (sorted_columns[start:stop] for start, stop in zip(bounds, ends, strict=True))
+    return np.stack([block.T @ block for block in blocks])
 
 
 def carry(
@@ -186,6 +257,7 @@ def carry(
     n_levels: int,
     crossed: Callable[[Ints, Ints], Floats],
     root: Floats | None,
+    signs: Floats | None,
 ) -> tuple[Carried, ...]:
     """Lay out the dummies of effects not nested in the cluster, by connected component.
 
@@ -195,6 +267,7 @@ def carry(
     levels : for each effect its (n,) levels, numbered over all effects from 0.
     crossed : (rows, own levels) -> cross product of these dummies after the nested effects.
     root : (n,) root of the weights, or None.
+    signs : (G, B) float64, or None where the signed sums are not worth sharing
     """
     of_cluster, of_level, count = _components(clusters, n_clusters, levels, n_levels)
     of_row = of_cluster[clusters]
@@ -213,12 +286,17 @@ def carry(
             for k in range(len(cells)):
                 cells[k] += np.bincount(place, weights=weighted[rows, k], minlength=len(mine) * size)
         inverse = np.asarray(np.linalg.pinv(crossed(rows, own), rcond=1e-10, hermitian=True), np.float64)
-        parts.append(Carried(mine, cells.reshape(-1, len(mine), size), inverse))
+        table = cells.reshape(-1, len(mine), size)
+        large = signs is not None and len(mine) > size + 1
+        signed = table.transpose(0, 2, 1) @ signs[mine] if large and signs is not None else None
+        parts.append(Carried(mine, table, signed, inverse))
     return tuple(parts)
 
 
 def _components(clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int) -> tuple[Ints, Ints, int]:
     """Give numbers to the sets of clusters and levels that rows connect: of each cluster, of each level."""
+    if n_levels < SPLIT:
+        return np.zeros(n_clusters, np.int64), np.zeros(n_levels, np.int64), 1
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 

@@ -24,7 +24,9 @@ from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, make
 from specdid.inference._wild_kernel import Blocks, Carried, Family, carry, cluster_gram, wild_draws
 
 FEW = 12
-CHUNK = 64
+CHUNK = 16
+"""Regressions whose draws are formed together: what fits the cache."""
+LEAST_PART = 64
 SMALL = 200_000
 """Specifications times draws below which workers are not worth starting."""
 
@@ -90,7 +92,7 @@ class _Drawn:
 
 def cut(batches: list[Batch], count: int) -> list[list[Batch]]:
     """Gather batches into parts for workers: a function of the plan alone."""
-    size = max(CHUNK, count // 24)
+    size = max(LEAST_PART, count // 24)
     parts: list[list[Batch]] = [[]]
     filled = 0
     for batch in batches:
@@ -110,16 +112,15 @@ def _draw_part(
     problem, members, dropped, batches, cluster, signs = item
     places = np.concatenate([b.members for b in batches])
     local = {int(p): k for k, p in enumerate(places)}
-    drawn = _Drawn.empty(len(places), len(signs) - 1)
+    drawn = _Drawn.empty(len(places), signs.shape[1] - 1)
     for batch in batches:
         if _slopes_across(problem, batch, cluster):
             continue
-        prepared = _prepare(problem, members, batch, cluster)
+        prepared = _prepare(problem, members, batch, cluster, signs)
         at = np.array([local[int(p)] for p in batch.members])
         drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
-        mine = signs[:, prepared.present]
         for places_, family in _families(members, dropped, batch, prepared):
-            b, t, se = wild_draws(prepared.blocks, family, mine)
+            b, t, se = wild_draws(prepared.blocks, family, prepared.signs)
             scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
             at = np.array([local[int(p)] for p in places_])
             drawn.estimate[at] = b * scale[:, None]
@@ -129,16 +130,16 @@ def _draw_part(
 
 
 def cluster_signs(cluster: Ints, draws: int, seed: int) -> Floats:
-    """Give (1 + draws, G) signs over all clusters of the panel; the first row, ones, is the data."""
+    """Give (G, 1 + draws) signs over all clusters of the panel; the first column, ones, is the data."""
     count = int(cluster.max(initial=-1)) + 1
-    out = np.ones((draws + 1, count))
+    out = np.ones((count, draws + 1))
     for b in range(draws):
         generator = np.random.Generator(np.random.Philox(key=[seed % 2**64, b]))
         if count >= FEW:
-            out[b + 1] = 2.0 * generator.integers(0, 2, count) - 1.0
+            out[:, b + 1] = 2.0 * generator.integers(0, 2, count) - 1.0
         else:
             six = np.sqrt([0.5, 1.0, 1.5])
-            out[b + 1] = np.concatenate([-six, six])[generator.integers(0, 6, count)]
+            out[:, b + 1] = np.concatenate([-six, six])[generator.integers(0, 6, count)]
     return out
 
 
@@ -164,6 +165,7 @@ class _Prepared:
 
     laid: Laid
     blocks: Blocks
+    signs: Floats
     present: Ints
     scale: Floats
     nobs: int
@@ -172,8 +174,9 @@ class _Prepared:
     clusters: Ints
 
 
-def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints) -> _Prepared:
+def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, signs: Floats) -> _Prepared:
     present, clusters = np.unique(cluster[batch.rows], return_inverse=True)
+    mine = signs[present]
     laid = lay_out(problem, members, batch)
     absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
     spread = laid.values.std(axis=0)
@@ -186,15 +189,17 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints) ->
     effects = [] if plain else list(absorber.codes)
     nested = [ssc.is_nested(e, (clusters,)) for e in effects]
     levels, total = _carried_levels(effects, nested, plain, len(clusters))
+    shared = mine if len(batch.members) > len(batch.columns) else None
     carried: tuple[Carried, ...] = ()
     if levels:
         inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
         crossed = _crossed(levels, total, inner, list(absorber.slopes), absorber.weights)
-        carried = carry(residual, clusters, len(present), levels, total, crossed, root)
-    blocks = Blocks(cluster_gram(residual, clusters, len(present)), carried)
+        carried = carry(residual, clusters, len(present), levels, total, crossed, root, shared)
+    gram = cluster_gram(residual, clusters, len(present))
+    blocks = Blocks(gram, gram.sum(axis=0), carried)
     counts = np.zeros(0, np.int64) if plain else absorber.levels
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool)))
-    return _Prepared(laid, blocks, present, scale, len(clusters), absorbed, int(plain), clusters)
+    return _Prepared(laid, blocks, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
 
 
 def _carried_levels(effects: list[Ints], nested: list[bool], plain: bool, n: int) -> tuple[list[Ints], int]:

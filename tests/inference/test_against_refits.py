@@ -11,7 +11,7 @@ from specdid.engine.compile import compile_plan
 from specdid.inference import permutation, wild
 from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import Context
-from studies import small_panel, small_study
+from small_studies import small_panel, small_study
 
 DRAWS = 5
 TIGHT = pf.MapDemeaner(fixef_tol=1e-12)
@@ -96,7 +96,7 @@ def test_wild(cluster, units):
     ctx = context(cluster, data)
     drawn = wild.draw(ctx)
     signs = wild.cluster_signs(ctx.cluster, DRAWS, 11)
-    assert (np.abs(signs[1:]) == 1).all() == (signs.shape[1] >= 12)
+    assert (np.abs(signs[:, 1:]) == 1).all() == (len(signs) >= 12)
     frame = frame_of(data)
     frame["_g"] = ctx.cluster
     rng = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def test_wild(cluster, units):
         null = pf.feols(f"y ~ {controls.removeprefix(' + ') or '1'}{effects}", used, demeaner=TIGHT, **given)
         residual = used.y.to_numpy() - null.predict()
         for b in range(DRAWS + 1):
-            used["_y"] = null.predict() + residual * signs[b][used["_g"]]
+            used["_y"] = null.predict() + residual * signs[:, b][used["_g"]]
             estimate, t = t_of(f"d{controls}{effects}", used, weights, cluster, "_y")
             got = drawn.statistic[k] if b == 0 else drawn.null_statistic[k, b - 1]
             coefficient = drawn.estimate[k] if b == 0 else drawn.null_estimate[k, b - 1]

@@ -10,7 +10,7 @@ import specdid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from specdid._plan import Status
-from studies import small_panel, small_study
+from small_studies import small_panel, small_study
 
 PANEL = small_panel()
 NAMES = ("x1", "x2", "x3", "w")

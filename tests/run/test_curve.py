@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
-from studies import small_panel, small_study
+from small_studies import small_panel, small_study
 
 PANEL = small_panel()
 

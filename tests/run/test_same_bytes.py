@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from command import run_specdid
-from studies import small_panel, small_study
+from small_studies import small_panel, small_study
 from toml_text import write_toml
 
 FILES = (
