@@ -47,7 +47,7 @@ def make_assignment(panel: Panel, names: tuple[str, ...], level: Ints, strata: I
     """Lay out the assigned columns; ``level`` and ``strata`` are codes by row."""
     period = np.zeros(panel.n_rows, np.int64) if panel.periods is None else panel.periods - panel.periods.min()
     shape = (int(level.max()) + 1, int(period.max()) + 1)
-    paths = {name: _path(_numbers(panel, name), level, period, shape) for name in names}
+    paths = {name: fill_path(_numbers(panel, name), level, period, shape) for name in names}
     of_level = np.zeros(shape[0], np.int64)
     if strata is not None:
         of_level[level] = strata
@@ -62,7 +62,8 @@ def _numbers(panel: Panel, name: str) -> Floats:
     return np.where(column.codes >= 0, column.codes, np.nan).astype(np.float64)
 
 
-def _path(values: Floats, level: Ints, period: Ints, shape: tuple[int, int]) -> Floats:
+def fill_path(values: Floats, level: Ints, period: Ints, shape: tuple[int, int]) -> Floats:
+    """Give values as a table of levels by periods; a hole has the value before it, or else after it."""
     table = np.full(shape, np.nan)
     known = ~np.isnan(values)
     table[level[known], period[known]] = values[known]

@@ -53,9 +53,11 @@ def make_pairs(columns: Floats, treatments: Floats, clusters: Ints, n_clusters: 
     ----------
     columns : (n, K) fixed columns; treatments : (n, B); clusters : (n,) from 0.
     """
-    order = np.argsort(clusters, kind="stable")
-    bounds = np.searchsorted(clusters[order], np.arange(n_clusters + 1))
-    x, d = columns[order], treatments[order]
+    x, d = columns, treatments
+    if (np.diff(clusters) < 0).any():
+        order = np.argsort(clusters, kind="stable")
+        clusters, x, d = clusters[order], columns[order], treatments[order]
+    bounds = np.searchsorted(clusters, np.arange(n_clusters + 1))
     k, b = x.shape[1], d.shape[1]
     upper = np.triu_indices(k)
     place = np.zeros((k, k), np.int64)

@@ -12,10 +12,8 @@ from specdid.engine.demean import demean, make_absorber
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import Batch, kept_controls, make_batches
+from specdid.inference._many_columns import residualise_many
 from specdid.inference._permutation_kernel import Pairs, make_pairs, permutation_draws
-
-SLICE = 128
-"""Draws demeaned together."""
 
 
 def draw_simple(
@@ -79,11 +77,11 @@ def _batch_pairs(
     present, cluster = np.unique(problem.codes[rows, problem.vcovs[0].clusters[0]], return_inverse=True)
     facts = _facts(problem, batch, fixed, scale, cluster, len(present))
     for treatment in own.tolist():
-        moved = np.asfortranarray(treatments[treatment][rows])
-        for start in range(0, moved.shape[1], SLICE):
-            demean(moved[:, start : start + SLICE], absorber)
+        moved = residualise_many(treatments[treatment][rows], absorber)
+        if weights is not None:
+            moved *= root
         mine = batch.members[members.treatment[batch.members] == treatment]
-        yield mine, make_pairs(columns * root, moved * root, cluster, len(present)), facts
+        yield mine, make_pairs(columns * root, moved, cluster, len(present)), facts
 
 
 def _regressors(members: Members, batch: Batch) -> Ints:

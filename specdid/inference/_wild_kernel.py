@@ -24,7 +24,6 @@ import numpy as np
 
 from specdid.inference._base import Floats, Ints
 
-
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
 SPLIT = 64
@@ -270,27 +269,44 @@ def carry(
     signs : (G, B) float64, or None where the signed sums are not worth sharing
     """
     of_cluster, of_level, count = _components(clusters, n_clusters, levels, n_levels)
-    of_row = of_cluster[clusters]
-    order = np.argsort(of_row, kind="stable")
-    bounds = np.searchsorted(of_row[order], np.arange(count + 1))
+    local_cluster, clusters_in = _numbered(of_cluster, count)
+    local_level, levels_in = _numbered(of_level, count)
+    offset = np.concatenate([[0], np.cumsum(clusters_in * levels_in)])
+    component = of_cluster[clusters]
     weighted = columns if root is None else columns * root[:, None]
+    cells = np.zeros((columns.shape[1], int(offset[-1])))
+    for effect in levels:
+        place = offset[component] + local_cluster[clusters] * levels_in[component] + local_level[effect]
+        for k in range(len(cells)):
+            cells[k] += np.bincount(place, weights=weighted[:, k], minlength=cells.shape[1])
+    order = np.argsort(component, kind="stable")
+    bounds = np.searchsorted(component[order], np.arange(count + 1))
     parts = []
-    for component in range(count):
-        mine = np.flatnonzero(of_cluster == component)
-        own = np.flatnonzero(of_level == component)
-        rows = order[bounds[component] : bounds[component + 1]]
-        g, size = np.searchsorted(mine, clusters[rows]), len(own)
-        cells = np.zeros((columns.shape[1], len(mine) * size))
-        for effect in levels:
-            place = g * size + np.searchsorted(own, effect[rows])
-            for k in range(len(cells)):
-                cells[k] += np.bincount(place, weights=weighted[rows, k], minlength=len(mine) * size)
-        inverse = np.asarray(np.linalg.pinv(crossed(rows, own), rcond=1e-10, hermitian=True), np.float64)
-        table = cells.reshape(-1, len(mine), size)
-        large = signs is not None and len(mine) > size + 1
+    for c in range(count):
+        mine, own = np.flatnonzero(of_cluster == c), np.flatnonzero(of_level == c)
+        table = cells[:, offset[c] : offset[c + 1]].reshape(-1, len(mine), len(own))
+        inverse = _inverse(crossed(order[bounds[c] : bounds[c + 1]], own))
+        large = signs is not None and len(mine) > len(own) + 1
         signed = table.transpose(0, 2, 1) @ signs[mine] if large and signs is not None else None
         parts.append(Carried(mine, table, signed, inverse))
     return tuple(parts)
+
+
+def _numbered(component: Ints, count: int) -> tuple[Ints, Ints]:
+    """Give each element's place within its component, and the components' sizes."""
+    sizes = np.bincount(component, minlength=count)
+    order = np.argsort(component, kind="stable")
+    place = np.empty(len(component), np.int64)
+    place[order] = np.arange(len(component)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return place, sizes
+
+
+def _inverse(crossed: Floats) -> Floats:
+    """Invert on the range: dummies of a component have one dependence or more."""
+    values, vectors = np.linalg.eigh(crossed)
+    usable = values > 1e-10 * max(values[-1], 1e-300)
+    kept = vectors[:, usable]
+    return np.asarray((kept / values[usable]) @ kept.T)
 
 
 def _components(clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int) -> tuple[Ints, Ints, int]:

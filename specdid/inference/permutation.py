@@ -122,7 +122,7 @@ def _with_cluster(problem: Problem, cluster: Ints) -> Problem:
 
 def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints) -> dict[int, Floats]:
     """Evaluate the treatments in every draw, (n, 1 + B); the first is the real one."""
-    out = {int(c): np.empty((context.panel.n_rows, context.draws + 1), order="F") for c in columns}
+    out = {int(c): np.empty((context.panel.n_rows, context.draws + 1)) for c in columns}
     if not out:
         return out
     for c, table in out.items():

@@ -36,7 +36,7 @@ def permutation_seconds(problem: Problem, members: Members, cluster: np.ndarray)
     treatment = int(members.treatment[0])
     values = problem.values[:, treatment].reshape(int(cluster.max()) + 1, -1)
     rng = np.random.default_rng(2)
-    moved = np.empty((len(cluster), DRAWS + 1), order="F")
+    moved = np.empty((len(cluster), DRAWS + 1))
     for b in range(DRAWS + 1):
         moved[:, b] = values[rng.permutation(len(values))].ravel() if b else values.ravel()
     began = perf_counter()
