@@ -167,9 +167,10 @@ def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, prog
         bands = tests[0].bands if tests else None
         figure = study.figure
         _, said = write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, bands)
-        (described,) = (d for d in curve.findings if isinstance(d, Described))
-        said += write_described(curve.results, described, tests, directory, figure.formats, figure.width)
-        curve = dataclasses.replace(curve, warnings=(*curve.warnings, *dict.fromkeys(said)))
+        curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
+    (described,) = (d for d in curve.findings if isinstance(d, Described))
+    said = write_described(curve, described, tests, directory, study.figure.formats, study.figure.width)
+    curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
     progress("writing results", 0, 0)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
     said = list(analyse.write_analyses(analysed, directory, study.figure.formats, study.figure.width))

@@ -14,7 +14,7 @@ from specdid._describe import referee
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.factors import families
 from specdid._describe.sensitivity import sensitivity
-from specdid._records import Results, Section, Status
+from specdid._records import Curve, Results, Section, Status
 from specdid._run.infer import CurveTests
 from specdid._run.write import write_text
 from specdid.engine.compile import Compiled
@@ -22,7 +22,7 @@ from specdid.figures._style import save
 from specdid.report.choices import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
 
-FIGURES: tuple[str, ...] = ()
+FIGURES = ("volcano", "multiverse", "null_density")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,15 @@ def _warnings(compiled: Compiled, results: Results, tests: tuple[CurveTests, ...
 
 
 def write_described(
-    results: Results,
+    curve: Curve,
     described: Described,
     tests: tuple[CurveTests, ...],
     directory: Path,
     formats: Sequence[str],
     width: float | None,
 ) -> list[str]:
-    """Write choices.csv, inference.tex and the figures; gives what the figures warned of."""
+    """Write choices.csv, inference.tex and the figures; gives what the figures warned of and is new."""
+    results = curve.results
     _write_or_remove(_choices_csv(described.choices), directory / "choices.csv")
     _write_or_remove(_inference_tex(tests), directory / "inference.tex")
     for name in FIGURES:
@@ -93,7 +94,7 @@ def write_described(
     said: list[str] = []
     for name in FIGURES:
         said += _draw(name, given[name], directory, formats, width)
-    return list(dict.fromkeys(said))
+    return [text for text in dict.fromkeys(said) if text not in curve.warnings]
 
 
 def _draw(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,9 +35,14 @@ Key = tuple[tuple[Entry, ...], ...]
 
 def key_lines(panel: Panel, alpha: float, fonts: Fonts, room: float, bars: bool) -> Key:
     """Give the entries, broken into lines of at most ``room`` points."""
+    return break_lines(_entries(panel, alpha, fonts, room, bars), fonts, room)
+
+
+def break_lines(entries: Sequence[Entry], fonts: Fonts, room: float) -> Key:
+    """Break entries into lines of at most ``room`` points."""
     lines: list[list[Entry]] = [[]]
     used = 0.0
-    for entry in _entries(panel, alpha, fonts, room, bars):
+    for entry in entries:
         width = entry.width(fonts)
         if lines[-1] and used + width > room:
             lines.append([])

@@ -66,9 +66,11 @@ def _name(dimension: str, name: str) -> str:
 
 
 def _short(label: str) -> str:
-    """Cut a long label in its middle: sets of controls often begin alike."""
-    half = _LONGEST // 2
-    return label if len(label) <= _LONGEST else f"{label[: half - 1].rstrip(' +')} … {label[-half:].lstrip(' +')}"
+    """Cut a long label after its first letters: sets of controls differ at their ends."""
+    if len(label) <= _LONGEST:
+        return label
+    tail = 3 * _LONGEST // 4
+    return f"{label[: _LONGEST - tail].rstrip(' +')} … {label[-tail:].lstrip(' +')}"
 
 
 def _spread(spread: Spread, choices: Choices) -> list[str]:

@@ -1,0 +1,113 @@
+"""A sheet of panes: title, a heading and a key above each pair of axes, notes below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from specdid.figures._fonts import Fonts
+from specdid.figures._key import Entry, break_lines, draw_key
+from specdid.figures._page import Page
+from specdid.figures._plain import LINE, NOTE, round_ticks, style, wrap, write_note
+from specdid.figures._style import QUIET, SINGLE, SMALL, TEXT, TITLE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FOOT = 26.0
+"""Room below axes for numbers and what they count."""
+GUTTER = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """What stands above one pair of axes: ``names`` from long to short, facts on one line if they fit."""
+
+    names: tuple[str, ...]
+    facts: tuple[str, ...]
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a pane's axes stand, in points from the top left."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def columns(count: int, width: float) -> int:
+    """Give how many panes stand side by side on ``width`` inches."""
+    return 1 if count == 1 or width < 1.4 * SINGLE else 2
+
+
+def lay_sheet(
+    title: str,
+    panes: Sequence[Pane],
+    note: str,
+    fonts: Fonts,
+    width: float,
+    height: float,
+    *,
+    margin: float = 0.0,
+    inner: tuple[float, float] = (30.0, 6.0),
+) -> tuple[Page, list[Box]]:
+    """Write all texts and give the axes' boxes, ``height`` points high.
+
+    Parameters
+    ----------
+    width : of the sheet, in inches.
+    margin : points at the left of the sheet that no pane uses.
+    inner : points at the left and right of the axes that belong to a pane.
+    """
+    points, across = width * 72, columns(len(panes), width)
+    whole = (points - 2 - margin - (across - 1) * GUTTER) / across
+    room = whole - sum(inner)
+    heads = [_head(p, fonts, room) for p in panes]
+    top = 4.0 + (1.9 * LINE if title else 0.0)
+    boxes: list[Box] = []
+    tops: list[float] = []
+    for first in range(0, len(panes), across):
+        row = range(first, min(first + across, len(panes)))
+        head = max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5
+        for k in row:
+            left = margin + (k - first) * (whole + GUTTER) + inner[0]
+            boxes.append(Box(left, top + head, room, height))
+            tops.append(top + 4)
+        top += head + height + FOOT
+    notes = wrap(note, fonts, 0.97 * points - 4)
+    page = Page.new(fonts, points, top + NOTE * len(notes) + 3)
+    if title:
+        page.text(2, 9, fonts.fit(title, TITLE, points - 4, bold=True), TITLE, bold=True)
+    # One spelling for all names: "Effect in …" beside a bare name would look like two things.
+    bare = any(fonts.width(p.names[0], TEXT, bold=True) > box.width for p, box in zip(panes, boxes, strict=True))
+    for pane, (facts, key), box, line in zip(panes, heads, boxes, tops, strict=True):
+        page.text(box.left, line, fonts.first_fit(pane.names[bare:], TEXT, room, bold=True), TEXT, bold=True)
+        for k, text in enumerate(facts):
+            page.text(box.left, line + LINE * (k + 1), text, SMALL, colour=QUIET)
+        draw_key(page, key, box.left, line + LINE * (1 + len(facts)), LINE)
+    write_note(page, notes, top)
+    return page, boxes
+
+
+def _head(pane: Pane, fonts: Fonts, room: float) -> tuple[list[str], tuple[tuple[Entry, ...], ...]]:
+    joined = " · ".join(pane.facts)
+    one = fonts.width(joined, SMALL) <= room
+    facts = [joined] if one else [line for fact in pane.facts for line in wrap(fact, fonts, room)]
+    return facts, break_lines(pane.entries, fonts, room) if pane.entries else ()
+
+
+def style_across(axes: Axes, fonts: Fonts, low: float, high: float, width: float) -> None:
+    """Put round numbers along the bottom, with hairlines up from them, and no box."""
+    style(axes, fonts, "x")
+    axes.set_xlim(low, high)
+    axes.set_xticks(*round_ticks(low, high, max(3, min(8, int(width / 32)))))
+
+
+def label_across(page: Page, box: Box, text: str) -> None:
+    """Say below the numbers what they are."""
+    words = page.fonts.fit(text, SMALL, box.width + 20)
+    page.text(box.left + box.width / 2, box.top + box.height + 17, words, SMALL, colour=QUIET, align="center")

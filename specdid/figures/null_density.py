@@ -1,0 +1,126 @@
+"""The placebo density: the median estimate under each null, with the real one marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid._records import Results
+from specdid._records.numerals import decimals_for
+from specdid.figures._base import FigureKind
+from specdid.figures._curve_axes import fixed
+from specdid.figures._density import bandwidth, density
+from specdid.figures._key import Entry
+from specdid.figures._panes import Box, Pane, label_across, lay_sheet, style_across
+from specdid.figures._plain import choose_fonts, with_room
+from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
+from specdid.inference._placebo import Placebo
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from specdid.figures._page import Page
+
+_RIDGE = 62.0
+"""Height of one null's density, in points."""
+
+
+@dataclass(frozen=True, slots=True)
+class NullPanel:
+    """The nulls of one scale and estimand; the real median is the same up to what they leave out."""
+
+    group: str
+    estimand: str
+    scaled: bool
+    several: bool
+    nulls: tuple[Placebo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NullData:
+    """All panes; none where no null was drawn."""
+
+    title: str
+    panels: tuple[NullPanel, ...]
+
+
+def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
+    """Gather the nulls by scale and estimand, in their order."""
+    scaled = {g.name: g.scale is not None for g in results.groups()}
+    keys = list(dict.fromkeys((p.group, p.estimand) for p in placebos))
+    panels = tuple(
+        NullPanel(
+            group, words, scaled.get(group, False), sum(g == group for g, _ in keys) > 1,
+            tuple(p for p in placebos if (p.group, p.estimand) == (group, words)),
+        )
+        for group, words in keys
+    )  # fmt: skip
+    return NullData(results.planned.title, panels)
+
+
+def draw(data: NullData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know."""
+    fonts = choose_fonts(_texts(data))
+    with own_style():
+        height = _RIDGE * max(len(p.nulls) for p in data.panels)
+        note = (
+            "Density of the median estimate over the draws of each null, in which there is no effect; "
+            "dark: the outer 2.5% on each side."
+        )
+        panes = [_pane(p) for p in data.panels]
+        page, boxes = lay_sheet(data.title, panes, note, fonts, width or DEFAULT, height, inner=(10.0, 12.0))
+        for panel, box in zip(data.panels, boxes, strict=True):
+            _draw_pane(page, box, panel)
+        return page.figure
+
+
+def _pane(panel: NullPanel) -> Pane:
+    name = f"Median effect in {panel.group}" if panel.scaled else f"Median effect on {panel.group}"
+    values = list(dict.fromkeys(fixed(p.value, decimals_for(np.array([p.value]))) for p in panel.nulls))
+    facts = (f"{panel.nulls[0].specifications:,} specifications", *([panel.estimand] if panel.several else []))
+    return Pane((name, panel.group), facts, (Entry("thin bar", ACCENT, f"real median: {' / '.join(values)}"),))
+
+
+def _draw_pane(page: Page, box: Box, panel: NullPanel) -> None:
+    axes = page.axes(box.left, box.top, box.width, box.height)
+    ends = [v for p in panel.nulls for v in (p.value, float(p.quantiles[0]), float(p.quantiles[-1]))]
+    low, high = with_room([0.0, *ends], 0.08)
+    style_across(axes, page.fonts, low, high, box.width)
+    rows = len(panel.nulls)
+    axes.set_ylim(0, rows)
+    axes.set_yticks([])
+    for k, null in enumerate(panel.nulls):
+        base = rows - 1 - k
+        x, y = density(null.quantiles, low, high, bandwidth(null.quantiles))
+        y = base + 0.72 * y / y.max()
+        left, right = np.quantile(null.quantiles, [0.025, 0.975])
+        axes.fill_between(x, base, y, color=BAND95, linewidth=0, zorder=2)
+        for outer in (x <= left, x >= right):
+            axes.fill_between(x, base, y, where=outer, color=blend(INK, 0.5), linewidth=0, zorder=2.1)
+        axes.plot(x, y, color=INK, linewidth=0.7, zorder=2.2)
+        axes.plot([0, 0], [base, base + 0.8], color=INK, linewidth=0.6, zorder=1.5)
+        axes.plot([null.value] * 2, [base, base + 0.8], color=ACCENT, linewidth=1.3, zorder=4)
+        _label(page, box, null, k)
+    label_across(page, box, f"median estimate, {panel.group}" if panel.scaled else "median estimate")
+
+
+def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
+    """Write a null's name and p above its density."""
+    p = "p < 0.001" if null.p_value < 0.001 else f"p = {null.p_value:.3f}"
+    room = page.fonts.width(p, SMALL) + 8
+    title = page.fonts.fit(null.title, SMALL, box.width - room)
+    page.text(box.left, box.top + k * _RIDGE + 5, title, SMALL, colour=QUIET)
+    page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=ACCENT, align="right")
+
+
+def _texts(data: NullData) -> Iterator[str]:
+    yield "−–…·≥%" + data.title
+    for panel in data.panels:
+        yield panel.group + panel.estimand
+        yield from (p.title for p in panel.nulls)
+
+
+FIGURE = FigureKind("null_density", "The median estimate under the null", null_data, draw)

@@ -1,0 +1,183 @@
+"""The volcano plot: every estimate against its p-value, one pane per scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid._records import Results
+from specdid.figures._base import FigureKind
+from specdid.figures._curve_axes import fixed, shade
+from specdid.figures._curve_data import Floats, Panel, curve_data
+from specdid.figures._key import Entry
+from specdid.figures._panes import (
+    Box,
+    Pane,
+    columns,
+    label_across,
+    lay_sheet,
+    style_across,
+)
+from specdid.figures._plain import choose_fonts, round_ticks, with_room
+from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SMALL, own_style
+from specdid.inference._placebo import Placebo
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from specdid.figures._page import Page
+
+LEAST = 1e-300
+"""Smaller p-values are drawn here."""
+_GRAIN = 0.5
+"""Points of one colour nearer than this, in points of the page, are drawn once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volcano:
+    """One pane.
+
+    Attributes
+    ----------
+    panel : the curve with the same specifications, sorted by estimate.
+    height : (n,) -log10 p, NaN where there is no p-value.
+    null : shares significantly negative and positive that the null expects, if it was drawn.
+    """
+
+    panel: Panel
+    height: Floats
+    null: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class VolcanoData:
+    """All panes; ``null`` names the null whose shares stand beside the real ones."""
+
+    title: str
+    alpha: float
+    vcov: str
+    panels: tuple[Volcano, ...]
+    null: str = ""
+
+
+def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoData:
+    """Compute what the figure shows; ``placebos`` give the shares expected under the first null."""
+    data = curve_data(results)
+    p = np.maximum(results.first("p_value"), LEAST)
+    panels = tuple(Volcano(q, -np.log10(p[q.positions]), _expected(q, placebos)) for q in data.panels)
+    return VolcanoData(data.title, data.alpha, data.vcov, panels, placebos[0].title if placebos else "")
+
+
+def _expected(panel: Panel, placebos: Sequence[Placebo]) -> tuple[float, float] | None:
+    """Average the expected shares over the estimands of a scale, by their specifications."""
+    mine = [q for q in placebos if q.group == panel.name and q.null == placebos[0].null]
+    n = sum(q.specifications for q in mine)
+    if not n:
+        return None
+    return (
+        sum(q.negative * q.specifications for q in mine) / n,
+        sum(q.positive * q.specifications for q in mine) / n,
+    )
+
+
+def draw(data: VolcanoData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know."""
+    fonts = choose_fonts(_texts(data))
+    width = width or DEFAULT
+    with own_style():
+        panes = [_pane(v, data.alpha) for v in data.panels]
+        height = 165.0 if columns(len(panes), width) == 1 else 130.0
+        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height)
+        for volcano, box in zip(data.panels, boxes, strict=True):
+            _draw_pane(page, box, volcano, data.alpha)
+        return page.figure
+
+
+def _pane(volcano: Volcano, alpha: float) -> Pane:
+    panel = volcano.panel
+    names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
+    facts = [f"{len(panel):,} specifications"]
+    if volcano.null is not None:
+        for sign, word, expected in zip((-1, 1), ("negative", "positive"), volcano.null, strict=True):
+            share = np.mean(panel.significant & (sign * panel.estimate > 0))
+            facts.append(f"{share:.1%} {word}, p < {alpha:g} ({expected:.1%} under the null)")
+    return Pane(names, tuple(facts), tuple(_entries(panel, alpha)))
+
+
+def _entries(panel: Panel, alpha: float) -> Iterator[Entry]:
+    if len(panel.series) > 1:
+        for k, series in enumerate(panel.series):
+            yield Entry("dot", shade(panel, k, 1.0), series.label)
+        yield Entry("dot", FAINT, f"pale: p ≥ {alpha:g}")
+    else:
+        yield Entry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
+        yield Entry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}")
+    if panel.preferred:
+        words = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}, {panel.preferred.words}"
+        yield Entry("dot", ACCENT, words, "D")
+
+
+def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
+    panel = volcano.panel
+    axes = page.axes(box.left, box.top, box.width, box.height)
+    low, high = with_room([0.0, float(panel.estimate.min()), float(panel.estimate.max())])
+    style_across(axes, page.fonts, low, high, box.width)
+    known = volcano.height[np.isfinite(volcano.height)]
+    top = 1.07 * max(float(known.max()) if len(known) else 0.0, -1.3 * np.log10(alpha))
+    axes.set_ylim(-0.015 * top, top)
+    axes.set_yticks(*round_ticks(0, top, 6))
+    axes.grid(axis="y", color=HAIR, linewidth=0.5, zorder=0)
+    axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
+    axes.axhline(-np.log10(alpha), color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)), zorder=2)
+    _points(axes, volcano, (low, high), top, box)
+    words = f"estimate, {panel.name}" if panel.scaled else "estimate"
+    label_across(page, box, words)
+    page.text(box.left - 4, box.top - 8, "−log10 p", SMALL, colour=QUIET, align="right")
+
+
+def _points(axes: Axes, volcano: Volcano, ends: tuple[float, float], top: float, box: Box) -> None:
+    panel = volcano.panel
+    across = np.round((panel.estimate - ends[0]) / (ends[1] - ends[0]) * box.width / _GRAIN)
+    up = np.round(np.nan_to_num(volcano.height) / top * box.height / _GRAIN)
+    size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, 3.2)) ** 2
+    known = np.isfinite(volcano.height)
+    # What is not significant lies below, so that a significant point is never hidden by a pale one.
+    for significant in (False, True):
+        mine = np.flatnonzero(known & (panel.significant == significant))
+        key = np.column_stack([across[mine], up[mine], panel.which[mine]])
+        _, first = np.unique(key, axis=0, return_index=True)
+        at = mine[np.sort(first)]
+        colours = [shade(panel, int(panel.which[s]), float(significant)) for s in at.tolist()]
+        axes.scatter(
+            panel.estimate[at], volcano.height[at], s=size, c=colours, linewidths=0, zorder=3 + significant
+        )
+    if panel.preferred:
+        place = panel.preferred.place
+        axes.scatter(
+            [panel.preferred.estimate], [volcano.height[place]], s=26, marker="D", color=ACCENT,
+            edgecolor="white", linewidth=0.6, zorder=7,
+        )  # fmt: skip
+
+
+def _note(data: VolcanoData) -> str:
+    parts = [f"A point is a specification; dashed: p = {data.alpha:g} (standard errors: {data.vcov})."]
+    without = sum(int(np.count_nonzero(~np.isfinite(v.height))) for v in data.panels)
+    if without:
+        parts.append(f"{without:,} without a p-value {'is' if without == 1 else 'are'} not drawn.")
+    if any(v.null is not None for v in data.panels):
+        parts.append(f"Under the null: the mean share over the draws of the {data.null}.")
+    return " ".join(parts)
+
+
+def _texts(data: VolcanoData) -> Iterator[str]:
+    yield "−–…·≥%" + data.title + data.vcov
+    for volcano in data.panels:
+        yield volcano.panel.name
+        yield from (s.label for s in volcano.panel.series)
+
+
+FIGURE = FigureKind("volcano", "Estimates against p-values", volcano_data, draw)

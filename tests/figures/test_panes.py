@@ -1,0 +1,180 @@
+import numpy as np
+import pytest
+from curves import fits_of, plan_of, results_of, smart_city, subsets
+from matplotlib.text import Text
+from specdid import _shelf
+from specdid._records import Code, collect
+from specdid.figures._density import BINS, bandwidth, density
+from specdid.figures._style import own_style, save
+from specdid.figures.multiverse import multiverse_data
+from specdid.figures.null_density import null_data
+from specdid.figures.volcano import volcano_data
+from specdid.inference._placebo import Placebo
+
+FIGURES = ("volcano", "multiverse", "null_density")
+LONG = "all prefecture-level cities but the four municipalities and Tibet"
+
+
+def placebo(null="wild", group="log points", estimand="ATT", n=96, shares=(0.03, 0.02)):
+    medians = np.random.default_rng(5).normal(0, 0.02, 999)
+    quantiles = np.quantile(medians, np.linspace(0, 1, 201))
+    return Placebo(null, f"{null} null", group, estimand, n, -0.06, 0.004, quantiles, *shares)
+
+
+def given(name, results, placebos):
+    return {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}[name]
+
+
+def drawn(name, results, placebos=(placebo(),), width=None):
+    figure = _shelf.load("figures", name)
+    return figure.draw(figure.data(*given(name, results, placebos)), width)
+
+
+def texts_of(figure):
+    return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
+
+
+def chinese():
+    planned = plan_of(
+        {"outcome": ["二氧化硫", "废水"], "样本": ["全部城市", "剔除直辖市", LONG], "estimator": ["OLS", "双重稳健"]},
+        subsets("人均GDP", "开放度", "专利", "财政"),
+        scales={"二氧化硫": "对数点", "废水": "对数点"},
+        estimands={"OLS": "加权平均效应", "双重稳健": "处理组平均效应"},
+        title="智慧城市试点与工业污染",
+        preferred=5,
+    )
+    return results_of(planned), tuple(
+        placebo(null, "对数点", words) for null in ("wild", "permutation") for words in planned.estimand.words
+    )
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("width", [3.5, 6.5, 7.0])
+def test_nothing_stands_outside_the_page_or_is_too_small(name, width):
+    figure = drawn(name, *chinese(), width)
+    assert figure.get_size_inches()[0] == width
+    figure.set_dpi(300)
+    with own_style():
+        figure.draw_without_rendering()
+        page = figure.bbox
+        for text in figure.findobj(Text):
+            if text.get_text() and text.get_visible():
+                box = text.get_window_extent()
+                assert text.get_fontsize() >= 6.5
+                assert box.x0 >= -1, text.get_text()
+                assert box.x1 <= page.x1 + 1, text.get_text()
+                assert 0 <= box.y0 <= box.y1 <= page.y1 + 1, text.get_text()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_bytes_every_time(name, tmp_path):
+    found = []
+    for k in range(2):
+        directory = tmp_path / str(k)
+        directory.mkdir()
+        results, placebos = chinese()
+        paths = save(drawn(name, results, placebos), directory, name, ["pdf", "png", "svg"])
+        found.append([p.read_bytes() for p in paths])
+    assert found[0] == found[1]
+
+
+def test_the_volcano_has_log_p_and_prints_shares_only_beside_the_null():
+    results = results_of(smart_city(1, preferred=4))
+    data = volcano_data(results, (placebo(),))
+    (pane,) = data.panels
+    assert np.allclose(10**-pane.height, results.first("p_value")[pane.panel.positions])
+    share = np.mean(pane.panel.significant & (pane.panel.estimate < 0))
+    assert f"{share:.1%} negative, p < 0.05 (3.0% under the null)" in " ".join(texts_of(drawn("volcano", results)))
+    assert not any("negative" in t for t in texts_of(drawn("volcano", results, ())))
+
+
+def test_expected_shares_are_weighted_by_the_specifications_of_each_estimand():
+    results, _ = chinese()
+    two = (placebo("w", "对数点", "a", 30, (0.1, 0.2)), placebo("w", "对数点", "b", 10, (0.5, 0.6)))
+    other = placebo("permutation", "对数点", "a", 30, (0.9, 0.9))
+    assert volcano_data(results, (*two, other)).panels[0].null == pytest.approx((0.2, 0.3))
+
+
+def test_those_without_a_p_value_are_counted():
+    planned = smart_city(0)
+    fits = fits_of(planned)
+    fits.p_value[3] = np.nan
+    results = collect(planned, [fits], ["x"])
+    assert "1 without a p-value is not drawn." in " ".join(texts_of(drawn("volcano", results)))
+
+
+def test_a_hundred_thousand_are_a_small_file(tmp_path):
+    results = results_of(smart_city(10))
+    for name in FIGURES[:2]:
+        (path,) = save(drawn(name, results), tmp_path, name, ["pdf"])
+        assert path.stat().st_size < 900_000
+
+
+def test_the_multiverse_has_a_row_per_option_and_what_it_changes():
+    results = results_of(smart_city(2, preferred=50), fails={3: Code.ABSORBED})
+    (panel,) = multiverse_data(results).panels
+    rows = {(r.heading, r.label): r for r in panel.rows}
+    assert len(panel.estimate) == 191
+    assert rows["Weights", "unweighted"].reference != rows["Weights", "population"].reference
+    assert rows["Controls", "pgdp"].chosen.sum() == 48
+    y, planned = results.estimate, results.planned
+    d = planned.dimensions.index("winsorizing")
+    one = np.flatnonzero(planned.codes[:, d] != planned.codes[50, d])
+    gaps = []
+    for s in one.tolist():
+        twin = planned.codes[s].copy()
+        twin[d] = planned.codes[50, d]
+        (t,) = np.flatnonzero((planned.codes == twin).all(axis=1))
+        gaps.append(y[s] - y[t])
+    (changed,) = (r for r in panel.rows if r.heading == "Winsorizing" and not r.reference)
+    assert changed.change == pytest.approx(np.nanmean(gaps))
+
+
+def test_a_variable_is_with_against_without_whatever_is_preferred():
+    planned = smart_city(4)
+    plain = multiverse_data(results_of(planned)).panels[0]
+    last = multiverse_data(results_of(smart_city(4, preferred=len(planned) - 1))).panels[0]
+    for one, other in zip(plain.rows, last.rows, strict=True):
+        if one.heading == "Controls, with":
+            assert one.change == pytest.approx(other.change)
+            assert not other.reference
+
+
+def test_long_labels_that_begin_alike_keep_what_differs():
+    always = ("young_black_men", "young_white_men", "older_black_men", "older_white_men")
+    planned = plan_of({"sample": ["a", "b"]}, subsets("police", "prisons", always=always))
+    texts = texts_of(drawn("multiverse", results_of(planned)))
+    assert "… + police + prisons" in texts
+    assert "… + prisons" in texts
+
+
+def test_the_null_density_holds_every_null_of_a_scale_and_estimand():
+    results, placebos = chinese()
+    panels = null_data(placebos, results).panels
+    assert [(p.estimand, [q.null for q in p.nulls]) for p in panels] == [
+        ("加权平均效应", ["wild", "permutation"]),
+        ("处理组平均效应", ["wild", "permutation"]),
+    ]
+    texts = texts_of(drawn("null_density", results, placebos))
+    assert "p = 0.004" in texts
+    assert "real median: −0.0600" in texts
+
+
+def test_density_integrates_to_one_and_is_the_normal_kernel_estimate():
+    values = np.random.default_rng(1).normal(size=300)
+    width = bandwidth(values)
+    x, y = density(values, -6.0, 6.0, width)
+    assert len(x) == BINS
+    assert np.sum(y) * 12 / BINS == pytest.approx(1, abs=1e-6)
+    kernel = np.exp(-0.5 * ((x[:, None] - values) / width) ** 2).sum(1) / (300 * width * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(y, kernel, atol=0.004)
+
+
+def test_equal_estimates_can_be_drawn():
+    planned = smart_city(0)
+    fits = fits_of(planned)
+    fits.estimate[:] = 0.25
+    results = collect(planned, [fits], ["x"])
+    assert bandwidth(results.estimate) == 0
+    assert drawn("multiverse", results).axes
+    assert drawn("volcano", results).axes
