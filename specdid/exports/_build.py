@@ -1,0 +1,170 @@
+"""From one specification of a plan to a Script, through the engine's own recipes for its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from specdid import _shelf
+from specdid._plan import Plan, Status
+from specdid.engine.columns import Recipe
+from specdid.engine.compile import Compiled, compile_plan
+from specdid.engine.problem import Floats, Ints
+from specdid.engine.tasks import controls_of
+from specdid.exports._matched import matched_units
+from specdid.exports._program import Program
+from specdid.exports._script import Errors, Levels, MatchedUnits, Script
+from specdid.language import bind, write
+from specdid.language.tree import Constant, Node
+from specdid.panel import Evaluator, Panel
+
+SMALL, LARGE = 1e-2, 1e3
+"""A column whose values or spread lie outside is scaled before pyfixest, which works to absolute tolerances."""
+
+
+def make_script(
+    plan: Plan, panel: Panel, evaluator: Evaluator, place: int, data: str | None = None, about: Sequence[str] = ()
+) -> Script:
+    """Lay out the specification at ``place`` of the plan.
+
+    Parameters
+    ----------
+    place : of a specification that is planned (neither excluded nor a duplicate)
+    data : the path that the program opens, by default the panel's, absolute
+    about : lines for the program's head
+    """
+    return _Builder(plan, panel, evaluator, place).script(data, tuple(about))
+
+
+def compile_one(plan: Plan, panel: Panel, evaluator: Evaluator, place: int) -> tuple[Compiled, int]:
+    """Compile what the specification at ``place`` needs; gives also its position among the members.
+
+    With ``missing = "common"`` its rows depend on all others of its outcome, so all are compiled.
+    """
+    if plan.study.missing != "common":
+        status = np.full(len(plan), Status.EXCLUDED, np.uint8)
+        status[place] = Status.PLANNED
+        plan = replace(plan, status=status)
+    compiled = compile_plan(plan, panel, evaluator)
+    return compiled, int(np.flatnonzero(compiled.members.index == place)[0])
+
+
+class _Builder:
+    def __init__(self, plan: Plan, panel: Panel, evaluator: Evaluator, place: int) -> None:
+        self.plan, self.panel, self.place = plan, panel, place
+        self.compiled, self.s = compile_one(plan, panel, evaluator, place)
+        self.codes = plan.codes[place].tolist()
+        self.setting = plan.grid.settings[int(plan.setting[place])]
+        self.program = Program(panel, evaluator)
+        self.matched: MatchedUnits | None = None
+
+    def script(self, data: str | None, about: tuple[str, ...]) -> Script:
+        members, s, program, grid = self.compiled.members, self.s, self.program, self.plan.grid
+        where, unit, time = self._rows(), self._panel_key(self.panel.unit), self._panel_key(self.panel.time)
+        outcome, treatment = (self._value(int(c[s])) for c in (members.outcome, members.treatment))
+        controls = tuple(self._value(int(c)) for c in controls_of(members, s))
+        fixed, slopes = self._effects()
+        weight = self._value(int(members.weights[s])) if members.weights[s] >= 0 else None
+        errors = tuple(self._errors())
+        estimator = grid.estimators[self.codes[6]]
+        asks = _shelf.load("estimators", estimator.method).cohort
+        cohort = self._value(int(self.compiled.cohort[s])) if asks else None
+        levels = [f for e in (*fixed, *(e for e, _ in slopes)) for f in e.factors]
+        clusters = [c for e in errors for c in e.clusters]
+        named = [outcome, treatment, *controls, *(x for _, x in slopes), *([weight] if weight else [])]
+        complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
+        used = [int(members.outcome[s]), int(members.treatment[s]), *controls_of(members, s).tolist()]
+        glm = estimator.method in ("fepois", "logit")
+        return Script(
+            about, program.source(data or str(Path(self.panel.path or self.panel.name).resolve())),
+            unit, time, self.panel.step, _last(self.panel), tuple(program.steps), where, self.matched,
+            complete, outcome, treatment, controls, fixed, slopes, weight, errors,
+            estimator.method, dict(estimator.options), cohort,
+            bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if glm else used))), dict(program.labels),
+        )  # fmt: skip
+
+    def _numbers(self, columns: Sequence[int]) -> Iterator[Floats]:
+        for column in columns:
+            yield self.compiled.problem.values[:, column]
+
+    def _panel_key(self, name: str | None) -> str | None:
+        return None if name is None else self.program.data_column(name)
+
+    def _value(self, column: int) -> str:
+        """Place a column of the engine's values."""
+        recipe, label = self.compiled.value_recipes[column], self.compiled.problem.labels[column]
+        if recipe.kind == "term":
+            return self.program.term(recipe.bounds, recipe.part, label)
+        if recipe.kind in ("value", "cohort"):
+            return self.program.column(recipe.bounds[0], label)
+        return self.program.matching_weight(recipe)
+
+    def _levels(self, code: int) -> Levels:
+        recipe = self.compiled.code_recipes[code]
+        factors = tuple(self.program.column(b, write(b.node)) for b in recipe.bounds)
+        return Levels(factors[0] if len(factors) == 1 else self.program.joint(factors), factors)
+
+    def _effects(self) -> tuple[tuple[Levels, ...], tuple[tuple[Levels, str], ...]]:
+        effects = self.compiled.problem.effects[self.compiled.members.effects[self.s]]
+        fixed = {code: self._levels(code) for code in effects.fixed}
+        slopes = [(fixed.get(code) or self._levels(code), self._value(x)) for code, x in effects.slopes]
+        return tuple(fixed.values()), tuple(slopes)
+
+    def _errors(self) -> Iterator[Errors]:
+        pairs = zip(self.plan.study.vcov, self.compiled.problem.vcovs, strict=True)
+        for option, vcov in pairs:
+            bounds = [self.compiled.code_recipes[c].bounds[0] for c in vcov.clusters]
+            clusters = tuple(self.program.column(b, write(b.node)) for b in bounds)
+            yield Errors(option.label or option.text, vcov.kind, clusters)
+
+    def _rows(self) -> tuple[Node, ...]:
+        """Give the sample's conditions, and what is matched among them."""
+        recipe = self.compiled.row_recipes[self.compiled.members.rows[self.s]]
+        match = self.plan.grid.samples[self.codes[4]].match
+        if match is not None and recipe.match is not None:
+            self.matched = matched_units(self.program, match, recipe.match)
+        conditions = [bind(n, self.setting.scope) for n in self._conditions()]
+        return tuple(self.program.tree(b) for b in conditions)
+
+    def _conditions(self) -> list[Node]:
+        nodes = (self.plan.grid.samples[self.codes[4]].where, *self.setting.where)
+        return [n for n in nodes if n != Constant(True)]
+
+    def _common(self) -> list[str]:
+        """Give every variable of the outcome's specifications, where rows must be complete in all."""
+        if self.plan.study.missing != "common":
+            return []
+        members = self.compiled.members
+        mine = np.flatnonzero(self.plan.codes[members.index, 0] == self.codes[0])
+        spans = [controls_of(members, int(m)) for m in mine]
+        columns: Ints = np.unique(
+            np.concatenate([members.outcome[mine], members.treatment[mine], members.weights[mine], *spans])
+        )
+        names = [n for c in columns if c >= 0 for n in self._needed(self.compiled.value_recipes[c], int(c))]
+        for e in np.unique(members.effects[mine]):
+            for code in self.compiled.problem.effects[e].fixed:
+                bounds = self.compiled.code_recipes[code].bounds
+                names += [self.program.column(b, write(b.node)) for b in bounds]
+        return names
+
+    def _needed(self, recipe: Recipe, column: int) -> list[str]:
+        """Name what must not be missing for a column; matching weights never are."""
+        if recipe.kind != "weights":
+            return [self._value(column)]
+        own = recipe.bounds[len(recipe.match.bounds) :] if recipe.match else ()
+        return [self.program.column(b, write(b.node)) for b in own]
+
+
+def _last(panel: Panel) -> float:
+    times = panel.columns[panel.time].numbers if panel.time else None
+    return float("nan") if times is None else float(np.nanmax(times))
+
+
+def _odd_size(values: Floats) -> bool:
+    known = values[np.isfinite(values)]
+    if not known.size or np.ptp(known) == 0:
+        return False
+    return bool(np.abs(known).max() > LARGE or known.std() > LARGE or known.std() < SMALL)

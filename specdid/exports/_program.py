@@ -1,0 +1,180 @@
+"""The growing program of a specification: data columns it reads and columns it makes, each once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from specdid.engine.columns import Recipe
+from specdid.exports._coding import coded_columns
+from specdid.exports._names import Namer
+from specdid.exports._script import Source, Step
+from specdid.language import Bound, bind, referenced, write
+from specdid.language.tree import Argument, Binary, Call, Name, Node, Unary
+from specdid.panel import Evaluator, Panel
+
+MATCH_WEIGHT = "match_weight"
+
+
+class Program:
+    """Names of columns by their content; what a variant redefines gets a name of its own.
+
+    Attributes
+    ----------
+    steps : columns made so far, in order
+    labels : safe name -> the term as written
+    """
+
+    def __init__(self, panel: Panel, evaluator: Evaluator) -> None:
+        self.panel, self.evaluator = panel, evaluator
+        self.steps: list[Step] = []
+        self.labels: dict[str, str] = {}
+        self._names = Namer([*panel.columns, MATCH_WEIGHT])
+        self._data: dict[str, str] = {}
+        self._made: dict[str, str] = {}
+        self._joint: dict[tuple[str, ...], str] = {}
+
+    def data_column(self, name: str) -> str:
+        """Name a column of the data."""
+        if name not in self._data:
+            self._data[name] = self._names.column(name)
+        return self._data[name]
+
+    def column(self, bound: Bound, label: str) -> str:
+        """Name the column that holds an expression, making it unless it is there."""
+        node = _without_identity(bound.node)
+        if isinstance(node, Name) and node.name not in bound.scope.names:
+            name = self.data_column(node.name)
+        elif bound.digest in self._made:
+            name = self._made[bound.digest]
+        else:
+            self._definitions(bound)
+            name = self._made.get(bound.digest) or self._make(bound, write(bound.node))
+        self.labels.setdefault(name, label)
+        return name
+
+    def term(self, factors: tuple[Bound, ...], part: int, label: str) -> str:
+        """Name column ``part`` of a regressor term."""
+        key = ":".join((*(f.digest for f in factors), str(part)))
+        if key not in self._made:
+            coded = self.evaluator.term(factors)
+            trees = coded_columns(self.evaluator, factors, lambda b: self.column(b, write(b.node)))
+            if len(trees) != len(coded):
+                raise RuntimeError(f"`{label}` has {len(coded)} columns, and {len(trees)} in the program")
+            tree = trees[part]
+            if isinstance(tree, Name):
+                self._made[key] = tree.name
+            else:
+                self._made[key] = self._names.new(coded[part].label)
+                self.steps.append(Step(self._made[key], tree, coded[part].label))
+        self.labels.setdefault(self._made[key], label)
+        return self._made[key]
+
+    def joint(self, factors: tuple[str, ...]) -> str:
+        """Name the joint levels of columns."""
+        if factors not in self._joint:
+            self._joint[factors] = self._names.new("_".join(factors))
+        return self._joint[factors]
+
+    def matching_weight(self, recipe: Recipe) -> str:
+        """Name a match's weights, times those of the option."""
+        own = recipe.bounds[len(recipe.match.bounds) :] if recipe.match else ()
+        if not own:
+            return MATCH_WEIGHT
+        key = f"{MATCH_WEIGHT}:{own[0].digest}"
+        if key not in self._made:
+            factor = self.column(own[0], write(own[0].node))
+            self._made[key] = self._names.new(f"{MATCH_WEIGHT}_{factor}")
+            tree = Binary("*", Name(MATCH_WEIGHT), Name(factor))
+            self.steps.append(Step(self._made[key], tree, "matching weights, times those of the option"))
+        return self._made[key]
+
+    def tree(self, bound: Bound) -> Node:
+        """Give an expression over safe names, making what it builds on."""
+        self._definitions(bound)
+        return self._renamed(bound.node, bound)
+
+    def source(self, path: str) -> Source:
+        """Describe the data file and the columns that the program reads."""
+        place = {name: k for k, name in enumerate(self.panel.columns)}
+        used = sorted(self._data, key=place.__getitem__)
+        kind = Path(path).suffix.lower().removeprefix(".")
+        columns = {name: self.panel.columns[name] for name in used}
+        return Source(
+            path,
+            kind,
+            _encoding(self.panel.path) if kind in ("csv", "tsv") else "utf-8",
+            self.panel.sha256,
+            {self._data[name]: name for name in used},
+            frozenset(self._data[name] for name, c in columns.items() if c.is_text),
+            frozenset(self._data[name] for name, c in columns.items() if c.kind == "date"),
+        )
+
+    def _definitions(self, bound: Bound) -> None:
+        """Make every derived column an expression builds on, innermost first, without recursing."""
+        stack = [(bound, "", False)]
+        while stack:
+            top, name, complete = stack.pop()
+            if complete and top.digest not in self._made:
+                self._make(top, name)
+            if complete or (name and top.digest in self._made):
+                continue
+            if name:
+                stack.append((top, name, True))
+            for inner in reversed(referenced(top.node)):
+                definition = top.scope.definition(inner.name)
+                if definition is not None and definition.digest not in self._made:
+                    stack.append((definition, inner.name, False))
+
+    def _make(self, bound: Bound, text: str) -> str:
+        """Make a column whose definitions are there; one that only renames another is that other."""
+        tree = _without_identity(self._renamed(bound.node, bound))
+        if isinstance(tree, Name):
+            self._made[bound.digest] = tree.name
+        else:
+            self._made[bound.digest] = self._names.new(text)
+            expression = write(bound.node)
+            written = expression if text == expression else f"{text} = {expression}"
+            self.steps.append(Step(self._made[bound.digest], tree, written))
+        return self._made[bound.digest]
+
+    def _renamed(self, node: Node, bound: Bound) -> Node:
+        match node:
+            case Name():
+                if node.name in bound.scope.names:
+                    return Name(self._made[bind(node, bound.scope).digest])
+                return Name(self.data_column(node.name))
+            case Unary():
+                return Unary(node.operator, self._renamed(node.operand, bound))
+            case Binary():
+                left, right = self._renamed(node.left, bound), self._renamed(node.right, bound)
+                return Binary(node.operator, left, right)
+            case Call():
+                arguments = tuple(
+                    Argument(None if a.value is None else self._renamed(a.value, bound), a.name)
+                    for a in node.arguments
+                )
+                return Call(node.function, arguments)
+            case _:
+                return node
+
+
+def _without_identity(node: Node) -> Node:
+    """Take ``I()`` off, which says nothing here."""
+    while isinstance(node, Call) and node.function == "I" and node.arguments[0].value is not None:
+        node = node.arguments[0].value
+    return node
+
+
+def _encoding(path: Path | None) -> str:
+    """Give the encoding that the panel read a text file with, in Python's word."""
+    raw = path.read_bytes() if path is not None and path.exists() else b""
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "gb18030"
+    return "utf-8"
+

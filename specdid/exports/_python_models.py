@@ -1,0 +1,144 @@
+"""Least squares, Poisson and logit in a Python program: the lines end with estimate and std_error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specdid.exports._names import listed, quoted
+from specdid.exports._script import Errors, Script
+
+DEMEANER = "demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)"
+
+
+def formula(outcome: str, regressors: str, script: Script) -> str:
+    """Write a formula; the fixed effects are joined by " + ", which pyfixest 0.60 needs to count them."""
+    effects = " + ".join(e.name for e in script.fixed)
+    return f'{outcome} ~ {regressors}{" | " + effects if effects else ""}'
+
+
+def least_squares(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of a least-squares regression."""
+    yield from prepare(script, (script.outcome, *script.regressors), used)
+    yield from feols(script, " + ".join(script.regressors))
+    yield from coefficient(script, f'sd["{script.outcome}"] / sd["{script.treatment}"]')
+
+
+def prepare(script: Script, columns: tuple[str, ...], used: dict[str, None]) -> Iterator[str]:
+    """Write slopes out, scale ``columns`` where their size asks for it, and normalise weights."""
+    if script.weight:
+        yield "# analytic weights: only their ratios matter"
+        yield f'd["_weight"] = d["{script.weight}"] / d["{script.weight}"].mean()'
+    if script.slopes:
+        yield from _slopes(script, used)
+    if script.scaled:
+        yield from _scaled(script, columns)
+
+
+def feols(script: Script, regressors: str) -> Iterator[str]:
+    """Call feols; ``regressors`` may hold an expression in braces."""
+    text = formula(script.outcome, regressors + (" + {' + '.join(slopes)}" if script.slopes else ""), script)
+    prefix = "f" if "{" in text else ""
+    yield "fit = pf.feols("
+    yield f'    {prefix}"{text}",'
+    yield f'    d, vcov="iid", fixef_rm="singleton", {weighted(script)}{DEMEANER},'
+    yield ")"
+
+
+def coefficient(script: Script, unit: str) -> Iterator[str]:
+    """Read the treatment's coefficient under every vcov; ``unit`` turns scaled columns back."""
+    times = " * unit" if script.scaled else ""
+    if script.scaled:
+        yield f"unit = {unit}  # back to the data's own units"
+    yield f'estimate = fit.coef()["{script.treatment}"]{times}'
+    yield from each_vcov(script)
+    yield f'    std_error[label] = fit.se()["{script.treatment}"]{times}{correction(script)}'
+
+
+def each_vcov(script: Script) -> Iterator[str]:
+    """Begin a loop over the study's variance estimators."""
+    yield "std_error = {}"
+    yield "for label, vcov in {"
+    for errors in script.errors:
+        yield f"    {quoted(errors.label)}: {_vcov(errors)},"
+    yield "}.items():"
+    yield "    fit.vcov(vcov)"
+    if script.slopes:
+        yield "    left = fit._N - fit._df_k  # pyfixest counts the slopes it kept, fixest and reghdfe all of them"
+        yield "    unkept = len(slopes) - sum(name in slopes for name in fit._coefnames)"
+
+
+def correction(script: Script) -> str:
+    """Give the factor of a standard error by which slopes are counted as fixest counts them."""
+    return " * np.sqrt(left / (left - unkept))" if script.slopes else ""
+
+
+def _vcov(errors: Errors) -> str:
+    if errors.kind != "cluster":
+        return quoted(errors.kind)
+    return f'{{"CRV1": "{" + ".join(errors.clusters)}"}}'
+
+
+def weighted(script: Script) -> str:
+    """Give the argument for weights."""
+    return 'weights="_weight", ' if script.weight else ""
+
+
+def _scaled(script: Script, columns: tuple[str, ...]) -> Iterator[str]:
+    """Scale columns whose size pyfixest's absolute tolerances could not deal with."""
+    names = [*(f'"{c}"' for c in dict.fromkeys(columns)), *(["*slopes"] if script.slopes else [])]
+    yield "# pyfixest's tolerances are absolute: columns enter centred, in standard deviations"
+    yield from listed("sd = d[[", names, "]].std(ddof=0).replace(0.0, 1.0)")
+    yield "d[sd.index] = (d[sd.index] - d[sd.index].mean()) / sd"
+
+
+def _slopes(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Write varying slopes out as a column for each level."""
+    yield from without_singletons(script, used)
+    yield "# pyfixest has no varying slopes: a column for each level"
+    yield "slopes = {}"
+    for levels, column in script.slopes:
+        yield f'for level in np.unique(d["{levels.name}"]):'
+        yield f'    slopes[f"_slope_{{len(slopes)}}"] = np.where(d["{levels.name}"] == level, d["{column}"], 0.0)'
+    yield "d = pd.concat([d, pd.DataFrame(slopes, index=d.index)], axis=1)"
+
+
+def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Drop singletons, where there are effects."""
+    if not script.fixed:
+        return
+    used["without_singletons"] = None
+    names = ", ".join(f'"{e.name}"' for e in script.fixed)
+    yield f"d = without_singletons(d, [{names}]).reset_index(drop=True)"
+
+
+def glm(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of a Poisson or logit regression."""
+    poisson = script.method == "fepois"
+    yield from _separation(script, poisson)
+    yield from prepare(script, script.regressors, used)
+    settings = {"iwls_tol": 1e-10, "iwls_maxiter": 100, **script.options}
+    options = ", ".join(f"{name}={value!r}" for name, value in sorted(settings.items()))
+    family = "" if poisson else 'family="logit", '
+    yield f"fit = pf.{'fepois' if poisson else 'feglm'}("
+    yield f'    "{formula(script.outcome, " + ".join(script.regressors), script)}",'
+    yield f'    d, {family}vcov="iid", fixef_rm="singleton", separation_check=[],'
+    yield f"    {weighted(script)}{options}, {DEMEANER},"
+    yield ")"
+    yield from coefficient(script, f'1.0 / sd["{script.treatment}"]')
+
+
+def _separation(script: Script, poisson: bool) -> Iterator[str]:
+    """Drop what the fixed effects alone predict, and singletons, to a fixpoint."""
+    if not script.fixed:
+        return
+    names = ", ".join(f'"{e.name}"' for e in script.fixed)
+    what = "is always zero" if poisson else "never varies"
+    test = 'y.transform("max") > 0' if poisson else 'y.transform("min") < y.transform("max")'
+    yield f"# levels in which the outcome {what} say nothing, nor do singletons: drop them until none are left"
+    yield "rows = 0"
+    yield "while len(d) != rows:"
+    yield "    rows = len(d)"
+    yield f"    for effect in [{names}]:"
+    yield f'        y = d.groupby(effect)["{script.outcome}"]'
+    yield f'        d = d[({test}) & (y.transform("size") > 1)]'
+    yield "d = d.reset_index(drop=True)"

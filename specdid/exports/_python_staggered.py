@@ -1,0 +1,155 @@
+"""Estimators for staggered adoption in a Python program: the lines end with estimate and std_error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specdid.exports._names import quoted
+from specdid.exports._python_models import correction, each_vcov, feols, prepare, without_singletons
+from specdid.exports._script import Script
+from specdid.exports._trees import plain_number
+
+
+def cohorts(script: Script) -> Iterator[str]:
+    """Number periods and cohorts; never treated is missing."""
+    numbered = "periods({})" if script.step not in (None, "year") else "{}"
+    yield "# the first treated period; missing is never treated: 0, infinite, or after the last period"
+    yield f'cohort = d["{script.cohort}"]'
+    last = plain_number(script.last)
+    yield f"cohort = cohort.where(np.isfinite(cohort) & (cohort != 0) & (cohort <= {last}))"
+    yield f'd["_period"], d["_cohort"] = {numbered.format(f"""d["{script.time}"]""")}, {numbered.format("cohort")}'
+
+
+def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of Sun and Abraham's estimator: cohort × period dummies, averaged by their rows."""
+    notyet = script.options.get("control") == "notyet"
+    yield from cohorts(script)
+    yield 'd["_cohort"] = d["_cohort"].where(d["_cohort"] <= d["_period"].max())'
+    yield "# cohorts that are treated in all of their rows are left out"
+    yield 'd = d[~(d.groupby("_cohort")["_period"].transform("min") >= d["_cohort"])]'
+    if notyet:
+        yield 'if d["_cohort"].notna().all():  # no cohort is never treated: the last one serves, until its treatment'
+        yield '    last = d["_cohort"].max()'
+        yield '    d = d[d["_period"] < last]'
+        yield '    d["_cohort"] = d["_cohort"].mask(d["_cohort"] == last)'
+    yield from without_singletons(script, used)
+    yield "# Sun and Abraham (2021): a dummy for each cohort and period since treatment"
+    yield 'd["_since"] = d["_period"] - d["_cohort"]'
+    yield 'pairs = d[["_since", "_cohort"]].dropna().drop_duplicates().sort_values(["_since", "_cohort"])'
+    yield f"pairs = pairs[{_chosen(script, notyet)}]"
+    yield 'cells = {f"_cell_{k}": pair for k, pair in enumerate(pairs.itertuples(index=False, name=None))}'
+    yield 'dummies = {k: 1.0 * ((d["_since"] == r) & (d["_cohort"] == g)) for k, (r, g) in cells.items()}'
+    yield "d = pd.concat([d, pd.DataFrame(dummies, index=d.index)], axis=1)"
+    yield from prepare(script, (script.outcome, *script.controls), used)
+    yield from feols(script, " + ".join(["{' + '.join(cells)}", *script.controls]))
+    yield "# the effect is the mean of the cells since treatment, by their rows"
+    yield "share = pd.Series(0.0, index=fit._coefnames)"
+    yield "for cell in share.index.intersection(list(cells)):"
+    rows = '(d["_weight"] * d[cell]).sum()' if script.weight else "d[cell].sum()"
+    yield f"    share[cell] = {rows} if cells[cell][0] >= 0 else 0.0"
+    yield "share = share / share.sum()"
+    unit = f' * sd["{script.outcome}"]' if script.scaled else ""
+    yield f"estimate = share @ fit.coef().loc[share.index]{unit}"
+    yield from each_vcov(script)
+    yield f"    std_error[label] = np.sqrt(share @ fit._vcov @ share){unit}{correction(script)}"
+
+
+def _chosen(script: Script, notyet: bool) -> str:
+    if notyet:
+        return 'pairs["_since"] >= 0'
+    reference = script.options.get("reference", -1)
+    skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
+    return f'~pairs["_since"].isin({skipped!r})'
+
+
+def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of local projections: the mean change over the post window, on entering treatment."""
+    assert script.unit is not None  # the check sees to it
+    window = script.options.get("post_window")
+    never = script.options.get("control", "notyet") == "never"
+    yield from without_singletons(script, used)
+    yield from cohorts(script)
+    yield "# periods in steps of the panel, from its first"
+    yield 'values = np.unique(d["_period"])'
+    yield "step = max(int(np.gcd.reduce(np.diff(values).round().astype(int))), 1) if len(values) > 1 else 1"
+    yield 'd["_cohort"] = np.ceil((d["_cohort"] - values[0]) / step)'
+    yield 'd["_period"] = ((d["_period"] - values[0]) / step).round()'
+    yield 'window = int((d["_period"] - d["_cohort"]).max())' if window is None else f"window = {window!r}"
+    yield "# Dube et al. (2023): the mean outcome of periods 0 to window less that of period -1"
+    yield f'outcome = d.set_index(["{script.unit}", "_period"])["{script.outcome}"]'
+    yield "def shifted(h):"
+    yield f'    return outcome.reindex(pd.MultiIndex.from_arrays([d["{script.unit}"], d["_period"] + h])).to_numpy()'
+    yield 'd["_change"] = np.mean([shifted(h) for h in range(window + 1)], axis=0) - shifted(-1)'
+    yield 'd["_enters"] = 1.0 * ((d["_period"] == d["_cohort"]) & (d["_period"] > 0))'
+    clean = 'd["_cohort"].isna()' + ("" if never else ' | (d["_period"] + window < d["_cohort"])')
+    yield f"clean = {clean}"
+    yield 'd = d[d["_change"].notna() & ((d["_enters"] == 1) | clean)]'
+    yield "fit = pf.feols("
+    yield '    "_change ~ _enters | _period", d, vcov="iid", fixef_rm="singleton",'
+    yield "    demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000),"
+    yield ")"
+    yield 'estimate = fit.coef()["_enters"]'
+    yield from each_vcov(script)
+    yield '    std_error[label] = fit.se()["_enters"]'
+
+
+def did2s(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of Gardner's estimator, with the standard errors of the R package did2s."""
+    effects = ", ".join(f'"{e.name}"' for e in (*script.fixed, *(e for e, _ in script.slopes)))
+    yield from without_singletons(script, used)
+    yield f'treated = d["{script.treatment}"] == 1'
+    yield "keep = pd.Series(True, index=d.index)  # rows whose fixed effects are seen untreated"
+    if effects:
+        yield f"for effect in [{effects}]:"
+        yield "    keep &= d[effect].isin(d.loc[~treated, effect])"
+    yield "untreated, imputed = (keep & ~treated).to_numpy(), (keep & treated).to_numpy()"
+    weight = f'(d["{script.weight}"] / d["{script.weight}"].mean()).to_numpy()'
+    yield f"w = {weight}" if script.weight else "w = np.ones(len(d))"
+    yield from _first_stage(script)
+    yield "# Gardner (2021): fixed effects and controls from untreated rows; what is left of the treated is the effect"
+    yield f'root, y = np.sqrt(w), d["{script.outcome}"].to_numpy()'
+    yield "centre, sd = y.mean(), y.std()"
+    yield "y = (y - centre) / sd"
+    yield "first = X[untreated].multiply(root[untreated][:, None]).tocsr()"
+    yield "left = y - X @ solve(first, root[untreated] * y[untreated])"
+    yield "effect = w[imputed] @ left[imputed] / w[imputed].sum()"
+    yield "h = solve(first.T.tocsr(), X[imputed].T @ w[imputed])"
+    yield "influence = np.zeros(len(d))  # of each row on the estimate: both stages as one GMM problem"
+    yield "influence[imputed] = w[imputed] * (left[imputed] - effect)"
+    yield "influence[untreated] = -h * root[untreated] * left[untreated]"
+    yield "influence *= sd / w[imputed].sum()"
+    yield "estimate = effect * sd"
+    yield from _did2s_errors(script)
+
+
+def _first_stage(script: Script) -> Iterator[str]:
+    yield "def dummies(effect, values):"
+    yield "    codes = np.unique(d[effect], return_inverse=True)[1]"
+    yield "    return sparse.csr_array((values, (np.arange(len(d)), codes)))"
+    yield "def standardised(column):"
+    yield "    values = d[column].to_numpy(float)"
+    yield "    return (values - values.mean()) / (values.std() or 1.0)"
+    yield "def solve(matrix, target):"
+    yield "    return sparse.linalg.lsmr(matrix, target, atol=1e-14, btol=1e-14, conlim=0, maxiter=50_000)[0]"
+    blocks = [f'dummies("{e.name}", np.ones(len(d)))' for e in script.fixed]
+    blocks = blocks or ["sparse.csr_array(np.ones((len(d), 1)))"]
+    blocks += [f'dummies("{e.name}", standardised("{x}"))' for e, x in script.slopes]
+    blocks += [f'sparse.csr_array(standardised("{c}")[:, None])' for c in script.controls]
+    yield "X = sparse.hstack(["
+    for block in blocks:
+        yield f"    {block},"
+    yield '], format="csr")'
+
+
+def _did2s_errors(script: Script) -> Iterator[str]:
+    """Sum squares of the influences by cluster, without small-sample correction, as in did2s."""
+    yield "def between(*columns):"
+    yield "    return (pd.Series(influence, index=d.index).groupby([d[c] for c in columns]).sum() ** 2).sum()"
+    yield "std_error = {}"
+    for errors in script.errors:
+        if errors.kind == "iid":
+            continue
+        names = [f'"{c}"' for c in errors.clusters]
+        variance = " + ".join(f"between({n})" for n in names) or "influence @ influence"
+        variance += f" - between({', '.join(names)})" if len(names) == 2 else ""
+        yield f"std_error[{quoted(errors.label)}] = np.sqrt({variance})"

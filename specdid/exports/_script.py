@@ -1,0 +1,136 @@
+"""A specification as what a program must do, in order, in no language.
+
+Every name is safe in Python, R and Stata: ASCII letters, digits and underscores, at most 28
+of them, no reserved word. Trees hold such names only. What a stranger wrote stands in Text
+nodes, ``Source.columns``, labels and comments, which the languages quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from specdid.language.tree import Node
+
+POLY = "poly_part"
+"""The call ``poly_part(x, degree, k)``: column k of R's ``poly(x, degree)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The data file.
+
+    Attributes
+    ----------
+    path : as the program will open it
+    kind : its ending: csv, tsv, parquet, feather, dta, xlsx
+    encoding : of a text file, in Python's word
+    sha256 : of the file
+    columns : safe name -> name in the file, in data order, of those that are used
+    text : safe names of those that hold text
+    dates : safe names of those that hold dates, which are compared as "2012-12-31"
+    """
+
+    path: str
+    kind: str
+    encoding: str
+    sha256: str
+    columns: Mapping[str, str]
+    text: frozenset[str]
+    dates: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A new column on all rows: its name, its tree, and how the spec writes it."""
+
+    name: str
+    node: Node
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The joint levels of columns: a fixed effect or a cluster."""
+
+    name: str
+    factors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """One of the study's variance estimators; ``clusters`` are one or two columns."""
+
+    label: str
+    kind: Literal["iid", "hetero", "cluster"]
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedUnits:
+    """A matched sample, written out: keys of units (and periods) and their weights.
+
+    ``by`` are safe names of the key's columns; without any the keys are rows of the file, from 1.
+    ``words`` say how it was matched.
+    """
+
+    by: tuple[str, ...]
+    keys: tuple[tuple[float | str, ...], ...]
+    weights: tuple[float, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a program must do.
+
+    Attributes
+    ----------
+    about : lines for its head
+    source : the data
+    unit, time : safe names, None where the study has none
+    step : how one period follows another, as in the study
+    last : the last value of time in the data
+    steps : new columns, in order, on all rows
+    where : conditions that a row of the sample fulfils
+    matched : the rows that a match leaves, or None
+    complete : columns a row must have, in the order of the model
+    outcome, treatment, controls : columns of the model
+    fixed : fixed effects with an intercept for each level
+    slopes : (levels, column) pairs: slopes of their own
+    weight : column, or None
+    errors : the study's variance estimators, the first is on the curve
+    method, options : the estimator
+    cohort : column of the first treated period, or None
+    scaled : the size of the columns asks for scaling before pyfixest, whose tolerances are absolute
+    labels : safe name -> the term as the spec writes it, of treatment and controls
+    """
+
+    about: tuple[str, ...]
+    source: Source
+    unit: str | None
+    time: str | None
+    step: str | None
+    last: float
+    steps: tuple[Step, ...]
+    where: tuple[Node, ...]
+    matched: MatchedUnits | None
+    complete: tuple[str, ...]
+    outcome: str
+    treatment: str
+    controls: tuple[str, ...]
+    fixed: tuple[Levels, ...]
+    slopes: tuple[tuple[Levels, str], ...]
+    weight: str | None
+    errors: tuple[Errors, ...]
+    method: str
+    options: Mapping[str, object]
+    cohort: str | None
+    scaled: bool
+    labels: Mapping[str, str]
+
+    @property
+    def regressors(self) -> tuple[str, ...]:
+        """The treatment, then the controls."""
+        return (self.treatment, *self.controls)

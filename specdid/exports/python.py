@@ -1,0 +1,163 @@
+"""A specification as a Python program: pandas for the data, pyfixest for the regression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from specdid.exports._base import Export
+from specdid.exports._names import comment, listed, quoted
+from specdid.exports._python_helpers import helpers, periods
+from specdid.exports._python_models import glm, least_squares
+from specdid.exports._python_staggered import did2s, lpdid, sunab
+from specdid.exports._python_values import PythonValues
+from specdid.exports._script import MatchedUnits, Script
+from specdid.exports._trees import functions, plain_number
+
+MODELS: dict[str, Callable[[Script, dict[str, None]], Iterator[str]]] = {
+    "feols": least_squares, "fepois": glm, "logit": glm, "sunab": sunab, "did2s": did2s, "lpdid": lpdid,
+}  # fmt: skip
+_MISSING = '["", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A"]'
+_READERS = {
+    "parquet": "pd.read_parquet(DATA)",
+    "feather": "pd.read_feather(DATA)",
+    "dta": "pd.read_stata(DATA, convert_categoricals=False, convert_dates=False)",
+    "xlsx": "pd.read_excel(DATA, keep_default_na=False, na_values=MISSING)",
+}
+
+
+def write(script: Script) -> str:
+    """Write a program that ends with the names estimate and std_error (by label of the vcov)."""
+    values = PythonValues()
+    derived = list(_derived(script, values))
+    sample = list(_sample(script, values))
+    model = list(MODELS[script.method](script, values.used))
+    body = [
+        *_section("The data", _data(script)),
+        *_section("New columns, on all rows", derived),
+        *_section("The sample", sample),
+        *_section("The regression", model),
+        *_section("The result", _result()),
+    ]
+    called = functions(iter([*(step.node for step in script.steps), *script.where]))
+    numbering = periods(script.step) if script.cohort or called & {"l", "f", "d"} else ""
+    head = [*_head(script), (numbering + helpers(values.used)).strip("\n")]
+    return "\n".join([*head, *body]).rstrip() + "\n"
+
+
+def _head(script: Script) -> Iterator[str]:
+    for line in script.about:
+        yield f"# {comment(line)}".rstrip()
+    yield "# Needs Python with pandas and pyfixest 0.60."
+    yield ""
+    yield "import numpy as np"
+    yield "import pandas as pd"
+    if script.method == "did2s":
+        yield "from scipy import sparse"
+        yield "import scipy.sparse.linalg"
+    else:
+        yield "import pyfixest as pf"
+    yield ""
+    yield f"DATA = {quoted(script.source.path)}  # sha256 {script.source.sha256[:16]}"
+    yield ""
+
+
+def _section(title: str, lines: Iterator[str] | list[str]) -> Iterator[str]:
+    content = list(lines)
+    if content:
+        yield ""
+        yield f"# --- {title} ---"
+        yield from content
+
+
+def _data(script: Script) -> Iterator[str]:
+    source = script.source
+    if source.kind in ("csv", "tsv", "xlsx"):
+        yield f"MISSING = {_MISSING}"
+    if source.kind in ("csv", "tsv"):
+        separator = ', sep="\\t"' if source.kind == "tsv" else ""
+        texts = [f"{quoted(source.columns[n])}: str" for n in source.columns if n in source.text]
+        yield from listed("texts = {", texts, "}")
+        yield f'd = pd.read_csv(DATA{separator}, encoding="{source.encoding}", dtype=texts,'
+        yield "                keep_default_na=False, na_values=MISSING, skipinitialspace=True)"
+        yield "d.columns = d.columns.str.strip()"
+    else:
+        yield f"d = {_READERS[source.kind]}"
+    yield from listed("d = d[[", map(quoted, source.columns.values()), ']].dropna(how="all").reset_index(drop=True)')
+    renamed = {new: old for new, old in source.columns.items() if new != old}
+    if renamed:
+        yield from listed("d = d.rename(columns={", (f'{quoted(o)}: "{n}"' for n, o in renamed.items()), "})")
+    for name in source.columns:
+        if name in source.dates:
+            yield f'd["{name}"] = pd.to_datetime(d["{name}"]).dt.strftime("%Y-%m-%d")'
+        elif name in source.text and source.kind in ("csv", "tsv", "xlsx"):
+            yield f'd["{name}"] = d["{name}"].str.strip().mask(lambda x: x.isin(MISSING))'
+    yield from listed("numbers = [", (f'"{n}"' for n in source.columns if n not in source.text), "]")
+    yield "d[numbers] = d[numbers].astype(float)"
+
+
+def _keys(script: Script) -> Iterator[str]:
+    """Keep unit and time as the data have them, for what goes along the panel."""
+    called = functions(iter([*(step.node for step in script.steps), *script.where]))
+    if called & {"l", "f", "d", "at", "first"} and script.unit:
+        yield f'unit = d["{script.unit}"]'
+    if called & {"l", "f", "d"} and script.time:
+        numbered = script.step not in (None, "year")
+        yield f'period = periods(d["{script.time}"])' if numbered else f'period = d["{script.time}"]'
+    if "first" in called and script.time:
+        yield f'time = d["{script.time}"]'
+
+
+def _derived(script: Script, values: PythonValues) -> Iterator[str]:
+    yield from _keys(script)
+    if script.matched is not None:
+        yield from _matched(script.matched)
+    for step in script.steps:
+        yield f'd["{step.name}"] = {values.text(step.node)}  # {comment(step.comment)}'
+
+
+def _matched(matched: MatchedUnits) -> Iterator[str]:
+    """Write the matched units and their weights out."""
+    for words in matched.words:
+        yield f"# {comment(words)}"
+    yield "# (written out, because a match depends on ties and last digits; `specdid` made it)"
+    yield "matched = {"
+    for key, weight in zip(matched.keys, matched.weights, strict=True):
+        cells = [quoted(c) if isinstance(c, str) else plain_number(c) for c in key]
+        written = cells[0] if len(cells) == 1 else f"({', '.join(cells)})"
+        yield f"    {written}: {weight!r},"
+    yield "}"
+    if not matched.by:
+        yield 'd["match_weight"] = pd.Series(matched).reindex(np.arange(1, len(d) + 1)).fillna(0.0).to_numpy()'
+    elif len(matched.by) == 1:
+        yield f'd["match_weight"] = d["{matched.by[0]}"].map(matched).fillna(0.0)'
+    else:
+        columns = ", ".join(f'd["{c}"]' for c in matched.by)
+        yield f'd["match_weight"] = [matched.get(key, 0.0) for key in zip({columns})]'
+
+
+def _sample(script: Script, values: PythonValues) -> Iterator[str]:
+    if script.matched is not None:
+        yield 'keep = d["match_weight"] > 0'
+    for position, condition in enumerate(script.where):
+        sign = "keep &=" if position or script.matched is not None else "keep ="
+        yield f"{sign} {values.holds(condition)}"
+    if script.where or script.matched is not None:
+        yield "d = d[keep]"
+    yield "# rows that are complete in all variables, those of every clustering included"
+    yield from listed("complete = [", (f'"{c}"' for c in script.complete), "]")
+    yield "d = d.replace([np.inf, -np.inf], np.nan).dropna(subset=complete)"
+    if script.weight:
+        yield f'd = d[d["{script.weight}"] > 0]'
+    yield "d = d.reset_index(drop=True)"
+    joint = {e.name: e.factors for e in (*script.fixed, *(e for e, _ in script.slopes)) if len(e.factors) > 1}
+    for name, factors in joint.items():
+        columns = ", ".join(f'"{f}"' for f in factors)
+        yield f'd["{name}"] = d.groupby([{columns}]).ngroup()'
+
+
+def _result() -> Iterator[str]:
+    yield "for label, error in std_error.items():"
+    yield '    print(f"{label}: {estimate:.10g} (standard error {error:.10g}, t = {estimate / error:.4f})")'
+
+
+EXPORT = Export("python", "Python (pyfixest)", ".py", write)
