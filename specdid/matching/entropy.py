@@ -6,7 +6,7 @@ import numpy as np
 
 from specdid._plan.matches import MatchSettings
 from specdid.matching._base import Candidates, Floats, Matched, Matching, Unmatched
-from specdid.matching._score import FLAT, basis
+from specdid.matching._score import FLAT, basis, polished
 from specdid.matching._weights import att_weights
 
 CLOSE = 1e-8
@@ -60,10 +60,10 @@ def _balance(covariates: Floats, treated: np.ndarray) -> Floats | None:
     found = minimize(
         dual, np.zeros(Z.shape[1]), jac=True, hess=curvature, method="trust-exact", options=options
     )
-    off = np.abs(dual(found.x)[1]).max()
-    if off > CLOSE or np.linalg.eigvalsh(curvature(found.x))[0] < FLAT:
+    b = polished(found.x, lambda b: dual(b)[1], curvature)
+    if np.abs(dual(b)[1]).max() > CLOSE or np.linalg.eigvalsh(curvature(b))[0] < FLAT:
         return None
-    return np.asarray(softmax(Z @ found.x))
+    return np.asarray(softmax(Z @ b))
 
 
 MATCHING = Matching(
