@@ -7,7 +7,7 @@ import pytest
 from matplotlib.text import Text
 from scipy.stats import f as f_distribution
 from specdid.figures import forest
-from studies import analysed, faults_of, records, simulated
+from simulated import analysed, faults_of, records, simulated
 
 AT = "at(size, year == 2003)"
 GROUPS = {"small": f"{AT} < 3", "middle": f"{AT} >= 3 & {AT} < 6", "large": f"{AT} >= 6"}

@@ -1,62 +1,97 @@
-"""A simulated panel with a known effect, and an analysis run on it."""
+"""Small studies for the analyses: spec texts on the reference panel, prepared and run in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from pathlib import Path
 
-import numpy as np
-import polars as pl
-import specdid
 from specdid._run.analyse import Analysed, run_one
-from specdid._run.prepare import prepare
+from specdid._run.prepare import Prepared, examine, prepare
 from specdid.analyses._base import Bench
 
-SPEC: dict[str, Any] = {
-    "study": {"unit": "id", "time": "year", "data": "simulated.csv", "seed": 7},
-    "outcome": {"y": "y"},
-    "treatment": {"policy": {"term": "d", "cohort": "cohort"}},
-    "controls": {"x": "x"},
-    "fixed_effects": {"two-way": "id + year"},
-    "vcov": {"id": "~id"},
-}
+PANEL = Path(__file__).parents[1] / "reference" / "panel.csv"
+
+SPEC = f"""\
+[study]
+data = '{PANEL}'
+unit = "city_id"
+time = "year"
+[derive]
+c12 = "ifelse(batch == 2012, 2012, 0)"
+dall = "(batch > 0) * (year >= batch)"
+[outcome]
+"ln SO2" = "ln_so2"
+"ln wastewater" = "ln_ww"
+[treatment]
+"pilot" = {{ term = "dudt", cohort = "c12" }}
+"all batches" = {{ term = "dall", cohort = "batch" }}
+"no cohort" = "dudt"
+[controls]
+"none" = "1"
+"all controls" = "pgdp + ind2 + ln_open + ln_pat"
+[sample]
+"all cities" = "TRUE"
+"batch 1" = "batch %in% c(0, 2012)"
+[sample."matched"]
+where = "municipality == 0"
+match = {{ on = "pgdp + ind2 + ln_open", treated = "pilot", at = "year == 2011", method = "nearest" }}
+[estimator]
+"OLS" = "feols"
+"Sun-Abraham" = "sunab"
+"did2s" = "did2s"
+"lpdid" = "lpdid"
+"PPML" = "fepois"
+[vcov]
+"city" = "~city_id"
+"province" = "~province"
+[[exclude]]
+when = {{ estimator = "PPML", outcome = "ln SO2" }}
+because = "PPML takes levels"
+[inference]
+draws = 0
+assign = "pilot + batch"
+strata = "province"
+[labels]
+pgdp = "GDP per head_%"
+"""
 
 
-def simulated(units: int = 60, seed: int = 1, effect: float = 0.5, cohorts: tuple[int, ...] = (2004,)) -> pl.DataFrame:
-    """Units over 2000-2007, a third of them treated from their cohort on; ``size`` moves over time."""
-    rng = np.random.default_rng(seed)
-    years = np.arange(2000, 2008)
-    unit, year = np.repeat(np.arange(units), len(years)), np.tile(years, units)
-    cohort = np.array([cohorts[(u // 3) % len(cohorts)] if u % 3 == 0 else 0 for u in range(units)])[unit]
-    d = ((cohort > 0) & (year >= cohort)).astype(float)
-    size = np.repeat(rng.uniform(0, 10, units), len(years)) + 0.1 * (year - 2003)
-    x = rng.normal(size=len(unit)) + 0.3 * size
-    m = np.repeat(rng.normal(size=units), len(years)) + 0.4 * d + 0.2 * rng.normal(size=len(unit))
-    noise = rng.normal(size=units)[unit] + 0.1 * (year - 2000) + 0.5 * rng.normal(size=len(unit))
-    y = effect * d + 0.05 * size * d + 0.2 * x + 0.3 * m + noise
-    return pl.DataFrame({
-        "id": unit, "year": year, "cohort": cohort, "d": d, "pilot": (cohort > 0).astype(float),
-        "size": size, "region": unit % 4, "x": x, "m": m, "y": y,
-    })  # fmt: skip
+def spec_file(directory: Path, tables: str, base: str = SPEC) -> Path:
+    path = directory / "s.toml"
+    path.write_text(base + tables, encoding="utf-8")
+    return path
 
 
-def spec_with(kind: str, table: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Give a spec with one analysis; ``more`` replaces tables."""
-    return {**SPEC, **more, kind: dict(table)}
+def fault_texts(directory: Path, tables: str, base: str = SPEC) -> list[tuple[str, str, str | None]]:
+    """(caret's text, message, help) of every fault."""
+    found = examine(spec_file(directory, tables, base))[1]
+    return [
+        (f.place.line_text[f.place.column - 1 :][: f.place.length] if f.place else "", f.message, f.help)
+        for f in found
+    ]
 
 
-def analysed(kind: str, table: Mapping[str, Any], data: pl.DataFrame, jobs: int = 1, **more: Any) -> Analysed:
-    """Run one analysis of a spec."""
-    prepared = prepare(spec_with(kind, table, **more), data)
-    bench = Bench(prepared.study, prepared.panel, prepared.evaluator, jobs, "loky" if jobs > 1 else "serial")
-    return run_one(bench, prepared.study.analyses[0])
+def run_tables(directory: Path, tables: str, base: str = SPEC) -> tuple[Analysed, ...]:
+    return run_prepared(prepare(spec_file(directory, tables, base)))
 
 
-def faults_of(kind: str, table: Mapping[str, Any], data: pl.DataFrame, **more: Any) -> list[str]:
-    """Give the codes of what is wrong with a spec."""
-    return [f.code for f in specdid.check(spec_with(kind, table, **more), data)]
+def run_prepared(prepared: Prepared, jobs: int = 1) -> tuple[Analysed, ...]:
+    bench = bench_of(prepared, jobs)
+    return tuple(run_one(bench, table) for table in prepared.study.analyses)
 
 
-def records(table: Any) -> list[dict[str, Any]]:
-    """Give a tidy table's rows by column."""
-    return [dict(zip(table.header, row, strict=True)) for row in table.rows]
+def bench_of(prepared: Prepared, jobs: int = 1) -> Bench:
+    return Bench(prepared.study, prepared.panel, prepared.evaluator, jobs, "serial" if jobs == 1 else "threading")
+
+
+def columns(table) -> dict[str, list]:
+    """A tidy table as columns."""
+    return {name: [row[k] for row in table.rows] for k, name in enumerate(table.header)}
+
+
+@cache
+def reference(name: str) -> list[dict[str, str]]:
+    import csv
+
+    with (PANEL.parent / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
