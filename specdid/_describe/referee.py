@@ -162,7 +162,7 @@ def bad_controls(found: tuple[Responding, ...], regressed: int, whose: str = "pr
         yield (
             f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment given the {whose} "
             f"specification's fixed effects (p < .05 for {len(found):,} of {regressed:,} controls; by chance "
-            f"{RESPONDS * regressed:.1f}): a control that the treatment moves takes part of the effect away"
+            f"{RESPONDS * regressed:.2g}): a control that the treatment moves takes part of the effect away"
         )
 
 

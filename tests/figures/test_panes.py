@@ -25,8 +25,9 @@ def given(name, results, placebos):
     return {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}[name]
 
 
-def drawn(name, results, placebos=(placebo(),), width=None):
+def drawn(name, results, placebos=None, width=None):
     figure = _shelf.load("figures", name)
+    placebos = (placebo(),) if placebos is None else placebos
     return figure.draw(figure.data(*given(name, results, placebos)), width)
 
 
