@@ -12,7 +12,7 @@ from specdid.analyses._hausman_tables import warnings
 from specdid.analyses._random_effects import both_effects, hausman, mundlak
 from specdid.tables._base import csv_text
 from specdid.tables.latex import TABLE
-from studies import small_panel, small_study
+from small_studies import small_panel, small_study
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 ON = ["pgdp", "ind2", "ln_open", "ln_pat"]
