@@ -105,7 +105,7 @@ def _changing(bench: Bench, config: Config, cell: Cell, rows: Sequence[Bools]) -
         first = int(np.flatnonzero(changing)[0])
         return [fault_at(
             group.condition.origin, group.condition.tree.span, "unit_changes_group",
-            f"{units_text(int(every.sum()))} change group over time",
+            f"{units_text(int(every.sum()))} change{'s' if every.sum() == 1 else ''} group over time",
             _advice(bench, group, cell), notes=(_example(bench, config, rows, sample & (codes == first)),),
         )]  # fmt: skip
     return []

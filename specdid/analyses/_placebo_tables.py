@@ -1,0 +1,214 @@
+"""The tables and figures of [placebo]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from specdid._study import Expression
+from specdid.analyses._base import Bench, Cell, CellFit, Cells, Chart, Request
+from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
+from specdid.analyses._random_placebo import Placebos
+from specdid.analyses._words import COEFFICIENT, SIZES, heading, labels_of, listed, numbers_of, sizes_of
+from specdid.analyses.table import spanners
+from specdid.figures import forest
+from specdid.figures.placebo_density import PlaceboPanel
+from specdid.inference import _statistics
+from specdid.tables._base import Cell as Value
+from specdid.tables._base import PrintTable, Row, TidyTable
+
+QUANTILES = (0.025, 0.5, 0.975)
+HEADER = (
+    "estimate", "std_error", "statistic", "p_value", "df", "p_permutation", "p_permutation_t", "draws",
+    "placebo_mean", "placebo_sd", "placebo_q025", "placebo_q500", "placebo_q975", "placebo_significant", "message",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A cell's fit, its random placebos, and (periods, fit) of its timing placebos."""
+
+    cell: Cell = field(repr=False)
+    fit: CellFit = field(repr=False)
+    random: Placebos
+    earlier: tuple[tuple[int, CellFit], ...] = ()
+
+    def p_values(self) -> tuple[float, float]:
+        """Give the permutation p of the estimate, and of its t."""
+        r = self.random
+        by_estimate = _statistics.p_value(r.estimate, r.null_estimate)
+        return by_estimate, _statistics.p_value(r.statistic, r.null_statistic)
+
+
+def title_of(request: Request) -> str:
+    """Give the analysis's name, or what it is."""
+    return request.table.name or "Placebo"
+
+
+def placebo_words(moved: Sequence[str], strata: Expression | None, bench: Bench) -> str:
+    """Say what is dealt out, between whom and by which errors."""
+    given = bench.study.inference
+    level = given.level.text if given.level is not None else bench.panel.unit
+    cluster = given.cluster.text if given.cluster is not None else bench.panel.unit
+    within = f", within {strata.text}" if strata is not None else ""
+    return (
+        f"Dealt out again: {listed(moved)}, between {level}{within}, whole paths at a time; "
+        f"errors and p clustered by {cluster}; seed {bench.study.seed}."
+    )
+
+
+def main_table(
+    bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed], note: str
+) -> TidyTable:
+    """Give a row per cell: the estimate among its placebos."""
+    rows: list[tuple[Value, ...]] = []
+    for one in placed:
+        r, b = one.random, one.random.null_estimate
+        message = one.fit.failure or ("; ".join(r.notes) or None)
+        lead: tuple[Value, ...] = (*one.cell.labels.values(), r.estimate, r.std_error, r.statistic, r.p_value, r.df)
+        if not len(b):
+            rows.append((*lead, *(None,) * 9, message))
+            continue
+        share = float(np.mean(r.null_p < bench.study.inference.alpha))
+        quantiles = tuple(float(q) for q in np.quantile(b, QUANTILES))
+        spread = float(np.std(b, ddof=1)) if len(b) > 1 else None
+        rows.append((*lead, *one.p_values(), len(b), float(np.mean(b)), spread, *quantiles, share, message))
+    return TidyTable((*labels_of(cells), *HEADER), tuple(rows), _printed(bench, request, cells, placed, note))
+
+
+def draws_table(cells: Cells, placed: Sequence[Placed]) -> TidyTable:
+    """Give a row per draw."""
+    rows = tuple(
+        (k + 1, heading(cells, one.cell), b + 1, *map(float, numbers))
+        for k, one in enumerate(placed)
+        for b, numbers in enumerate(
+            zip(one.random.null_estimate, one.random.null_statistic, one.random.null_p, strict=True)
+        )
+    )
+    return TidyTable(("column", "specification", "draw", "estimate", "statistic", "p_value"), rows, suffix="draws")
+
+
+def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTable:
+    """Give a row per cell, shift and vcov."""
+    header = (*labels_of(cells), "periods_earlier", "vcov", *COEFFICIENT, *SIZES, "message")
+    rows: list[tuple[Value, ...]] = []
+    for one in placed:
+        for earlier, fit in one.earlier:
+            for v, vcov in enumerate(bench.study.vcov):
+                c = fit.coefficient(0, v) if fit.failure is None else None
+                lead = (*one.cell.labels.values(), earlier, vcov.label or vcov.text)
+                rows.append((*lead, *numbers_of(c), *sizes_of(fit, v), fit.failure))
+    return TidyTable(header, tuple(rows), suffix="timing")
+
+
+def _printed(
+    bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed], note: str
+) -> PrintTable:
+    columns = tuple(f"({k})" for k in range(1, len(placed) + 1))
+    errors = [p.random.std_error for p in placed]
+    places = decimals(errors)
+    real = (
+        Row("Estimate", tuple(number(p.random.estimate, places) for p in placed),
+            tuple(in_parentheses(p.random.std_error, places) for p in placed)),
+        Row("p, clustered", tuple(p_value(p.random.p_value) for p in placed)),
+        Row("p, permutation of the estimate", tuple(p_value(_first(p, 0)) for p in placed)),
+        Row("p, permutation of t", tuple(p_value(_first(p, 1)) for p in placed)),
+    )  # fmt: skip
+    alpha = bench.study.inference.alpha
+    drawn = (
+        Row("Placebos: mean", tuple(number(_mean(p), places) for p in placed)),
+        *(
+            Row(f"{100 * q:g}% quantile", tuple(number(_quantile(p, q), places) for p in placed))
+            for q in (0.025, 0.975)
+        ),
+        Row(f"Share with p below {alpha:g}", tuple(number(_share(p, alpha)) for p in placed)),
+        Row("Draws", tuple(count(len(p.random.null_estimate)) for p in placed)),
+    )
+    said = [note, "Standard errors in parentheses."]
+    moved = _printed_timing(placed)
+    if moved:
+        said.append("Below: the treatment moved earlier, on rows before the actual treatment, first vcov.")
+    blocks = (real, drawn, moved) if moved else (real, drawn)
+    return PrintTable(title_of(request), columns, blocks, spanners(bench, cells), tuple(said))
+
+
+def _printed_timing(placed: Sequence[Placed]) -> tuple[Row, ...]:
+    shifts = dict.fromkeys(k for p in placed for k, _ in p.earlier)
+    rows = []
+    for shift in shifts:
+        fits = [dict(p.earlier).get(shift) for p in placed]
+        found = [f.coefficient() if f is not None and f.failure is None else None for f in fits]
+        places = decimals(c.std_error for c in found if c is not None)
+        rows.append(
+            Row(
+                earlier_words(shift),
+                tuple(number(c.estimate, places) if c else "" for c in found),
+                tuple(in_parentheses(c.std_error, places) if c else "" for c in found),
+            )
+        )
+    return tuple(rows)
+
+
+def earlier_words(shift: int) -> str:
+    """Write a shift: ``1 period earlier``."""
+    return f"{shift} period{'' if shift == 1 else 's'} earlier"
+
+
+def _first(placed: Placed, which: int) -> float:
+    return placed.p_values()[which] if len(placed.random.null_estimate) else np.nan
+
+
+def _mean(placed: Placed) -> float:
+    return float(np.mean(placed.random.null_estimate)) if len(placed.random.null_estimate) else np.nan
+
+
+def _quantile(placed: Placed, q: float) -> float:
+    return float(np.quantile(placed.random.null_estimate, q)) if len(placed.random.null_estimate) else np.nan
+
+
+def _share(placed: Placed, alpha: float) -> float:
+    return float(np.mean(placed.random.null_p < alpha)) if len(placed.random.null_p) else np.nan
+
+
+def panel_of(bench: Bench, cells: Cells, placed: Placed) -> PlaceboPanel:
+    """Give a cell's part of the figure."""
+    r = placed.random
+    p, by_t = (p_value(v) for v in placed.p_values())
+    share = float(np.mean(r.null_p < bench.study.inference.alpha))
+    facts = (
+        f"{len(r.null_estimate):,} placebos",
+        f"permutation p {p if p.startswith('<') else f'= {p}'} (by t {by_t})",
+        f"{share:.1%} with p < {bench.study.inference.alpha:g}",
+    )
+    name = bench.label(heading(cells, placed.cell))
+    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p)
+
+
+def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed]) -> list[Chart]:
+    """Give a forest plot of the actual effect and the shifted ones, where there is one to draw."""
+    level = f"{1 - bench.study.inference.alpha:.0%}"
+    blocks = []
+    for one in placed:
+        named = [("Actual", one.fit), *((earlier_words(k), f) for k, f in one.earlier)]
+        rows = []
+        for label, fit in named:
+            c = fit.coefficient() if fit.failure is None else None
+            known = (np.nan,) * 3 if c is None else (c.estimate, c.conf_low, c.conf_high)
+            interval = f"{number(known[1], 2)} to {number(known[2], 2)}" if np.isfinite(known[1]) else ""
+            facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
+            rows.append(forest.Row(label, *known, facts, label == "Actual"))
+        outcome = one.cell.labels["outcome"]
+        blocks.append(forest.Block(bench.label(heading(cells, one.cell)), outcome, tuple(rows)))
+    if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
+        return []
+    vcov = bench.study.vcov[0]
+    note = (
+        "The treatment moved earlier, estimated on rows before the actual treatment; "
+        f"{level} intervals (standard errors: {vcov.label or vcov.text})."
+    )
+    data = forest.ForestData(
+        f"{title_of(request)}: timing", ("effect", f"{level} interval", "rows"), tuple(blocks), note
+    )
+    return [Chart("forest", data, "timing")]

@@ -1,0 +1,106 @@
+"""Random placebos: the treatment's paths dealt out again, by the machinery of the permutation null."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from specdid import _shelf, language
+from specdid._study import Expression
+from specdid.analyses._base import Bench, Cell, CellFit
+from specdid.engine.problem import Floats, Ints
+from specdid.inference._base import Context, Null
+from specdid.language import bind, referenced, write
+from specdid.language.sources import sources
+from specdid.language.tree import Name
+
+
+@dataclass(frozen=True, slots=True)
+class Placebos:
+    """The draws of one cell.
+
+    Attributes
+    ----------
+    estimate, statistic, std_error, p_value : with the real assignment, errors by [inference] cluster
+    df : degrees of freedom of the t
+    null_estimate, null_statistic, null_p : (B,) of the draws
+    notes : what is left out and why; with no draws, why there are none
+    """
+
+    estimate: float
+    statistic: float
+    std_error: float
+    p_value: float
+    df: float
+    null_estimate: Floats = field(repr=False)
+    null_statistic: Floats = field(repr=False)
+    null_p: Floats = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def moved_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
+    """Give the columns that an assignment consists of.
+
+    They are those of [inference] ``assign``; without it, what the treatment and its cohort are
+    made of but for the unit and the time.
+    """
+    given = bench.study.inference.assign
+    if given is not None:
+        return tuple(dict.fromkeys(name.name for name in referenced(given.tree)))
+    compiled = cell.compiled
+    places = (int(compiled.members.treatment[cell.member]), int(compiled.cohort[cell.member]))
+    bounds = [b for p in places if p >= 0 for b in compiled.value_recipes[p].bounds]
+    used = [sources(b) for b in bounds]
+    kept = [name for name in bench.panel.columns if name not in (bench.panel.unit, bench.panel.time)]
+    return tuple(name for name in kept if any(name in found for found in used))
+
+
+def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Expression | None) -> Placebos:
+    """Estimate a cell under permuted assignments; the draws are those of the study's seed."""
+    null: Null = _shelf.load("inference", "permutation")
+    found = null.draw(_context(bench, cell, fit, draws, strata))
+    if not len(found.index):
+        nothing = np.zeros(0)
+        why = found.left_out or ("there is no estimate to compare with",)
+        return Placebos(np.nan, np.nan, np.nan, np.nan, np.nan, nothing, nothing, nothing, why)
+    df, t = float(found.df[0]), found.null_statistic[0]
+    notes = found.left_out
+    if found.dropped_draws:
+        notes = (*notes, f"{found.dropped_draws:,} draws gave no estimate and are left out")
+    return Placebos(
+        float(found.estimate[0]), float(found.statistic[0]), float(found.std_error[0]),
+        float(two_sided(found.statistic[:1], df)[0]), df, found.null_estimate[0], t, two_sided(t, df), notes,
+    )  # fmt: skip
+
+
+def two_sided(t: Floats, df: float) -> Floats:
+    """Give two-sided p-values of t statistics."""
+    from scipy.special import stdtr
+
+    return np.asarray(2.0 * stdtr(df, -np.abs(t)))
+
+
+def _context(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Expression | None) -> Context:
+    asked = bench.study.inference
+    text = " + ".join(write(Name(name)) for name in moved_columns(bench, cell))
+    assign = asked.assign or Expression(text, language.parse(text), asked.origin)
+    inference = replace(asked, assign=assign, strata=strata or asked.strata)
+    plan = replace(cell.plan, study=replace(cell.plan.study, inference=inference))
+    dropped = {} if fit.full is None else {0: fit.full.dropped}
+    return Context(
+        plan, bench.panel, bench.evaluator, cell.compiled, np.array([cell.member], np.int64), dropped,
+        _cluster(bench, cell), draws, bench.study.seed, bench.jobs, bench.backend, _quiet,
+    )  # fmt: skip
+
+
+def _cluster(bench: Bench, cell: Cell) -> Ints:
+    expression = bench.study.inference.cluster
+    if expression is None:
+        assert bench.panel.unit_codes is not None
+        return bench.panel.unit_codes
+    return bench.evaluator.codes((bind(expression.tree, cell.plan.grid.settings[0].scope),))
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    """Take no notice of progress."""

@@ -1,0 +1,199 @@
+"""[placebo]: the treatment given to others at random, and moved to earlier periods.
+
+Random placebos share the draws of the curve's permutation null: whole paths of the assigned
+columns are dealt out again between units, within strata; the p-value is the share of draws
+at least as extreme as the estimate (Fisher 1935). The timing placebo moves the treatment a
+few periods earlier and estimates it on periods before it really began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from specdid._decode.table import Table
+from specdid._diagnostics import Fault, fault_at
+from specdid._study import Expression
+from specdid.analyses._base import Analysis, Bench, Cell, CellFit, Cells, Chart, Finding, Request
+from specdid.analyses._placebo_tables import (
+    Placed,
+    draws_table,
+    main_table,
+    panel_of,
+    placebo_words,
+    timing_chart,
+    timing_table,
+    title_of,
+)
+from specdid.analyses._random_placebo import draw_placebos, moved_columns
+from specdid.analyses._timing import fit_earlier, timing
+from specdid.analyses._words import heading, time_name, unit_name
+from specdid.figures import placebo_density
+from specdid.language import bind
+from specdid.language.tree import Name
+
+DRAWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The table's own keys; ``periods`` are those of the timing placebo."""
+
+    draws: int
+    strata: Expression | None
+    periods: tuple[int, ...]
+
+
+def decode(table: Table) -> Config:
+    """Read ``draws``, ``strata`` and ``periods``."""
+    draws = table.whole("draws", "from 19 to 100,000", lambda n: 19 <= n <= 100_000)
+    strata = table.expression("strata", "names")
+    periods: list[int] = []
+    for item in table.list_of("periods") or ():
+        if not isinstance(item.value, int) or isinstance(item.value, bool):
+            table.log.wrong_type(item, "a whole number", "write periods = [1, 2, 3, 4]")
+        elif item.value < 1:
+            help_ = "periods count how much earlier the treatment is moved: 1, 2, 3"
+            table.log.add(item.origin, "out_of_range", "`periods` must be 1 or more", help_)
+        else:
+            periods.append(item.value)
+    return Config(DRAWS if draws is None else draws, strata, tuple(dict.fromkeys(periods)))
+
+
+def check(bench: Bench, request: Request) -> Iterator[Fault]:
+    """Check that there is something to deal out, and periods to move the treatment to."""
+    config: Config = request.config
+    cells = bench.cells(request)
+    if bench.panel.unit is None and bench.study.inference.level is None:
+        yield fault_at(
+            request.table.origin, None, "no_level", "a placebo needs to know who was assigned",
+            "declare `unit` in [study], or write level = \"…\" in [inference]",
+        )  # fmt: skip
+        return
+    if len(cells) and not moved_columns(bench, cells[0]):
+        yield fault_at(
+            request.table.origin, None, "nothing_moves",
+            "the treatment is made of the unit and the time alone, so there is nothing to deal out",
+            'write assign = "…" in [inference], the columns that an assignment consists of',
+        )  # fmt: skip
+        return
+    if config.strata is not None and len(cells):
+        yield from _strata(bench, config.strata, cells[0])
+    yield from _periods(bench, request, cells)
+
+
+def _strata(bench: Bench, strata: Expression, cell: Cell) -> Iterator[Fault]:
+    """Check that a stratum holds whole levels."""
+    level = bench.study.inference.level
+    scope = cell.plan.grid.settings[0].scope
+    node = level.tree if level is not None else Name(bench.panel.unit or "")
+    of_level = bench.evaluator.codes((bind(node, scope),))
+    stratum = bench.codes(strata, cell)
+    first = np.full(int(of_level.max()) + 1, -2, np.int64)
+    first[of_level[::-1]] = stratum[::-1]
+    wrong = np.flatnonzero((stratum != first[of_level]) | (stratum < 0))
+    if len(wrong):
+        row = int(wrong[0])
+        what = "is missing for" if stratum[row] < 0 else "changes within"
+        yield fault_at(
+            strata.origin, strata.tree.span, "strata_change",
+            f"`{strata.text}` {what} {unit_name(bench.panel, row)} ({time_name(bench.panel, row)})",
+            "strata hold whole units, in every period",
+        )  # fmt: skip
+
+
+def _periods(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
+    config: Config = request.config
+    if not config.periods:
+        return
+    if bench.panel.unit_codes is None or bench.periods is None:
+        yield fault_at(
+            request.key("periods"), None, "no_time", "a timing placebo needs units and periods",
+            "declare `unit` and `time` in [study]",
+        )  # fmt: skip
+        return
+    most = max((timing(bench, c).most(bench.periods) for c in cells), default=0)
+    for k, earlier in enumerate(config.periods):
+        if earlier > most:
+            one = request.origin("periods", f"[{k}]")
+            yield fault_at(
+                request.origin("periods") if one == request.table.origin else one, None, "no_pre_period",
+                f"a treatment moved {earlier} periods earlier has no period before it",
+                f"it can be moved by {most} at most" if most >= 1 else "the treatment begins too early in the data",
+            )  # fmt: skip
+
+
+def run(bench: Bench, request: Request) -> Finding:
+    """Draw the random placebos of every cell, and estimate the timing placebos."""
+    config: Config = request.config
+    cells = bench.cells(request)
+    placed = [_place(bench, cell, config) for cell in cells]
+    strata = config.strata or bench.study.inference.strata
+    note = placebo_words(moved_columns(bench, cells[0]) if len(cells) else (), strata, bench)
+    tables = [main_table(bench, request, cells, placed, note), draws_table(cells, placed)]
+    panels = tuple(panel_of(bench, cells, p) for p in placed if len(p.random.null_estimate))
+    charts = []
+    if panels:
+        data = placebo_density.PlaceboData(title_of(request), bench.study.inference.alpha, panels, note)
+        charts.append(Chart("placebo_density", data))
+    if any(p.earlier for p in placed):
+        tables.append(timing_table(bench, cells, placed))
+        charts += timing_chart(bench, request, cells, placed)
+    warnings = [w for p in placed for w in _warnings(bench, cells, p, config)]
+    return Finding(tuple(tables), tuple(charts), (*cells.notes, *warnings), tuple(_lines(bench, cells, placed, note)))
+
+
+def _place(bench: Bench, cell: Cell, config: Config) -> Placed:
+    fit = bench.fit(cell)
+    random = draw_placebos(bench, cell, fit, config.draws, config.strata)
+    earlier: list[tuple[int, CellFit]] = []
+    if config.periods and bench.periods is not None and cell.compiled.batched[cell.member]:
+        when = timing(bench, cell)
+        earlier = [(k, fit_earlier(bench, cell, when, k)) for k in config.periods]
+    return Placed(cell, fit, random, tuple(earlier))
+
+
+def _warnings(bench: Bench, cells: Cells, placed: Placed, config: Config) -> Iterator[str]:
+    where, alpha, r = heading(cells, placed.cell), bench.study.inference.alpha, placed.random
+    yield from (f"{where}: {note}" for note in r.notes)
+    if len(r.null_estimate):
+        p = placed.p_values()[0]
+        if r.p_value < alpha <= p:
+            yield f"{where}: p is {r.p_value:.3f} by clustered errors, but {p:.3f} by permutation"
+        size = float(np.mean(r.null_p < alpha))
+        if size > 2 * alpha:
+            yield f"{where}: {size:.0%} of placebos have p < {alpha:g}, so clustered errors are too small here"
+    if config.periods and not placed.earlier:
+        yield f"{where}: no timing placebo for {placed.cell.method}, it is for least squares"
+    for k, fit in placed.earlier:
+        if fit.failure is not None:
+            yield f"{where}, moved {k} earlier: {fit.failure}"
+        elif fit.coefficient().p_value < alpha:
+            c = fit.coefficient()
+            yield f"{where}: moved {k} earlier the treatment has an effect of {c.estimate:.3f} (p {c.p_value:.3f})"
+
+
+def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> Iterator[str]:
+    yield note
+    yield ""
+    for one in placed:
+        r = one.random
+        if not len(r.null_estimate):
+            continue
+        low, high = np.quantile(r.null_estimate, [0.025, 0.975])
+        p, p_t = one.p_values()
+        share = float(np.mean(r.null_p < bench.study.inference.alpha))
+        yield (
+            f"- {heading(cells, one.cell)}: {r.estimate:.3f}, placebos {low:.3f} to {high:.3f} (95% of "
+            f"{len(r.null_estimate):,}); permutation p {p:.3f}, by t {p_t:.3f}; {share:.1%} of placebos have "
+            f"p < {bench.study.inference.alpha:g}."
+        )
+        found = [(k, f.coefficient()) for k, f in one.earlier if f.failure is None]
+        told = [f"{k}: {c.estimate:.3f} (p {c.p_value:.3f})" for k, c in found]
+        if told:
+            yield f"  Moved earlier by periods: {'; '.join(told)}."
+
+
+ANALYSIS = Analysis("placebo", "Placebos", decode, run, check)

@@ -1,0 +1,132 @@
+"""Random placebos as this literature shows them: density of the estimates, p-values, and the actual one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.figures._base import FigureKind
+from specdid.figures._density import bandwidth, density
+from specdid.figures._key import Entry
+from specdid.figures._panes import Box, Pane, label_across, lay_sheet, style_across
+from specdid.figures._plain import choose_fonts, round_ticks, style, with_room
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from specdid.figures._page import Page
+
+Floats = NDArray[np.float64]
+_HEIGHT = 132.0
+_DOTS = blend(SERIES[0], 0.55)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceboPanel:
+    """The placebos of one specification.
+
+    Attributes
+    ----------
+    name, facts : what it is, and what the draws say
+    actual : the estimate with the real assignment, NaN where there is none
+    actual_words : the estimate as written
+    estimates, p_values : (B,) of the draws
+    """
+
+    name: str
+    facts: tuple[str, ...]
+    actual: float
+    actual_words: str
+    estimates: Floats = field(repr=False)
+    p_values: Floats = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceboData:
+    """All panels; ``alpha`` is marked on the axis of p."""
+
+    title: str
+    alpha: float
+    panels: tuple[PlaceboPanel, ...]
+    note: str = ""
+
+
+def draw(data: PlaceboData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    if not data.panels:
+        raise ValueError("no placebo was estimated, so there is nothing to draw")
+    fonts = choose_fonts(_texts(data))
+    with own_style():
+        page, boxes = lay_sheet(
+            data.title, [_pane(p) for p in data.panels], data.note, fonts, width or DEFAULT, _HEIGHT,
+            inner=(26.0, 26.0),
+        )  # fmt: skip
+        for panel, box in zip(data.panels, boxes, strict=True):
+            _draw_panel(page, box, panel, data.alpha)
+        return page.figure
+
+
+def _pane(panel: PlaceboPanel) -> Pane:
+    entries = (
+        Entry("thin bar", ACCENT, f"actual: {panel.actual_words}"),
+        Entry("thin bar", INK, "density (left)"),
+        Entry("dot", _DOTS, "p-value (right)"),
+    )
+    return Pane((panel.name,), panel.facts, entries)
+
+
+def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float) -> None:
+    low, high = with_room([0.0, panel.actual, *panel.estimates.tolist()], 0.06)
+    points = page.axes(box.left, box.top, box.width, box.height)
+    style_across(points, page.fonts, low, high, box.width)
+    points.set_ylim(0, 1.08)
+    points.yaxis.tick_right()
+    points.tick_params(axis="y", length=0)
+    points.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.50", "0.75", "1"])
+    points.scatter(panel.estimates, panel.p_values, s=3.2, color=_DOTS, linewidths=0, zorder=3)
+    points.axhline(alpha, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)), zorder=2.5)
+    points.text(
+        high, alpha + 0.012, f"p = {alpha:g}", ha="right", va="bottom", fontsize=SMALL, color=QUIET,
+        family=list(page.fonts.families), zorder=7, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+    )  # fmt: skip
+    curve = page.axes(box.left, box.top, box.width, box.height)
+    _density(curve, page, panel, (low, high))
+    points.axvline(0, color=INK, linewidth=0.5, zorder=2)
+    if np.isfinite(panel.actual):
+        curve.axvline(panel.actual, color=ACCENT, linewidth=1.2, zorder=6)
+    label_across(page, box, "estimate")
+
+
+def _density(axes: Axes, page: Page, panel: PlaceboPanel, ends: tuple[float, float]) -> None:
+    """Draw the density on an axis of its own at the left."""
+    style(axes, page.fonts, "y")
+    axes.grid(False)
+    axes.spines["bottom"].set_visible(False)
+    axes.set_xlim(*ends)
+    axes.set_xticks([])
+    x, y = density(panel.estimates, *ends, bandwidth(panel.estimates))
+    top = 1.08 * float(y.max())
+    axes.set_ylim(0, top)
+    axes.set_yticks(*round_ticks(0, top, 5))
+    axes.plot(x, y, color=INK, linewidth=1.0, zorder=5)
+
+
+def _texts(data: PlaceboData) -> Iterator[str]:
+    yield data.title + data.note + "−–…·≥|"
+    for panel in data.panels:
+        yield panel.name + "".join(panel.facts) + panel.actual_words
+
+
+FIGURE = FigureKind("placebo_density", "Placebo estimates and their p-values", PlaceboData, draw)

@@ -1,0 +1,150 @@
+"""Placebos against explicit refits, p-values by their definition, draws by their seed."""
+
+import numpy as np
+import pyfixest as pf
+import pytest
+import specdid
+from matplotlib.text import Text
+from specdid.figures import placebo_density
+from specdid.inference._assignment import STREAM
+from simulated import analysed, faults_of, records, simulated, spec_with
+
+DRAWS = 39
+
+
+@pytest.fixture(scope="module")
+def data():
+    return simulated(units=24)
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    result = analysed("placebo", {"draws": DRAWS, "strata": "region", "periods": [1, 2]}, data)
+    assert result.failure is None
+    return result.finding
+
+
+def test_draws_are_refits_with_paths_dealt_out_within_strata(data, found):
+    frame = data.to_pandas()
+    rows = records(found.tables[1])
+    assert len(rows) == DRAWS
+    path = frame.pivot(index="id", columns="year", values="d")
+    region = frame.groupby("id")["region"].first().to_numpy()
+    for draw in (0, 17):
+        generator = np.random.Generator(np.random.Philox(key=[7, STREAM + draw]))
+        source = np.arange(len(path))
+        for stratum in range(4):
+            mine = np.flatnonzero(region == stratum)
+            source[mine] = generator.permutation(mine)
+        moved = frame.assign(d=path.to_numpy()[source][frame["id"], frame["year"] - 2000])
+        fit = pf.feols("y ~ d + x | id + year", moved, vcov={"CRV1": "id"})
+        assert rows[draw]["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-8)
+        assert rows[draw]["statistic"] == pytest.approx(fit.tstat()["d"], rel=1e-8)
+        assert rows[draw]["p_value"] == pytest.approx(fit.pvalue()["d"], rel=1e-8)
+
+
+def test_the_permutation_p_counts_draws_at_least_as_extreme(found):
+    (row,) = records(found.tables[0])
+    drawn = records(found.tables[1])
+    extreme = sum(abs(d["estimate"]) >= abs(row["estimate"]) for d in drawn)
+    assert row["p_permutation"] == (1 + extreme) / (DRAWS + 1)
+    by_t = sum(abs(d["statistic"]) >= abs(row["statistic"]) for d in drawn)
+    assert row["p_permutation_t"] == (1 + by_t) / (DRAWS + 1)
+    assert row["placebo_significant"] == pytest.approx(np.mean([d["p_value"] < 0.05 for d in drawn]))
+    assert row["draws"] == DRAWS
+
+
+def test_the_timing_placebo_is_a_regression_on_rows_before_the_treatment(data, found):
+    frame = data.to_pandas()
+    before = frame[frame["year"] < 2004]
+    timing = {r["periods_earlier"]: r for r in records(found.tables[2])}
+    for earlier in (1, 2):
+        moved = before.assign(d=((before["cohort"] > 0) & (before["year"] >= 2004 - earlier)).astype(float))
+        fit = pf.feols("y ~ d + x | id + year", moved, vcov={"CRV1": "id"})
+        assert timing[earlier]["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-8)
+        assert timing[earlier]["std_error"] == pytest.approx(fit.se()["d"], rel=1e-8)
+        assert timing[earlier]["nobs"] == len(before)
+
+
+def test_with_several_cohorts_a_unit_leaves_when_its_own_treatment_begins():
+    data = simulated(units=30, cohorts=(2003, 2005))
+    finding = analysed("placebo", {"draws": 19, "periods": [1]}, data).finding
+    frame = data.to_pandas()
+    before = frame[(frame["d"] == 0) & (frame["year"] < 2005)]
+    moved = before.assign(d=((before["cohort"] > 0) & (before["year"] >= before["cohort"] - 1)).astype(float))
+    fit = pf.feols("y ~ d + x | id + year", moved, vcov={"CRV1": "id"})
+    (row,) = records(finding.tables[2])
+    assert row["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-8)
+
+
+def test_the_same_seed_gives_the_same_draws_for_any_number_of_workers(data):
+    table = {"draws": 40}
+    one, two = (analysed("placebo", table, data, jobs=j).finding.tables[1].rows for j in (1, 2))
+    assert one == two
+    study = {"unit": "id", "time": "year", "data": "simulated.csv", "seed": 8}
+    other = analysed("placebo", table, data, study=study).finding.tables[1].rows
+    assert other != one
+
+
+def test_five_hundred_draws_by_default(data):
+    assert len(analysed("placebo", {}, data).finding.tables[1].rows) == 500
+
+
+def test_what_moves_is_what_inference_assigns_or_what_the_treatment_is_made_of(data, found):
+    assert found.lines[0].startswith("Dealt out again: cohort and d, between id, within region")
+    spec = {"assign": "pilot", "null": ["wild"]}
+    treatment = {"policy": "I(pilot * (year >= 2004))"}
+    lines = analysed("placebo", {"draws": 19}, data, inference=spec, treatment=treatment).finding.lines
+    assert lines[0].startswith("Dealt out again: pilot, between id, whole paths")
+    plain = analysed("placebo", {"draws": 19}, data, treatment=treatment).finding
+    assert plain.tables[1].rows == analysed(
+        "placebo", {"draws": 19}, data, inference=spec, treatment=treatment
+    ).finding.tables[1].rows  # fmt: skip
+
+
+def test_an_effect_before_its_time_is_warned_of(data):
+    early = data.with_columns(y=data["y"] + 3.0 * ((data["cohort"] > 0) & (data["year"] >= 2002)))
+    said = analysed("placebo", {"draws": 19, "periods": [2]}, early).finding.warnings
+    assert any(w.startswith("y: moved 2 earlier the treatment has an effect of") for w in said)
+
+
+def test_an_estimator_that_is_not_least_squares_has_a_message_and_no_figure(data):
+    found = analysed(
+        "placebo", {"draws": 19, "periods": [1]}, data, estimator={"two-stage": "did2s"}, controls={"none": "1"}
+    )
+    assert found.failure is None
+    assert found.finding.charts == ()
+    assert any("are not least squares" in w for w in found.finding.warnings)
+    assert any("no timing placebo for did2s" in w for w in found.finding.warnings)
+
+
+def test_wrong_tables_are_faults(data):
+    assert faults_of("placebo", {"draws": 5}, data) == ["out_of_range"]
+    assert faults_of("placebo", {"periods": [4]}, data) == ["no_pre_period"]
+    assert faults_of("placebo", {"periods": 3}, data) == []
+    assert faults_of("placebo", {"periods": 4}, data) == ["no_pre_period"]
+    assert faults_of("placebo", {"periods": [0, "a"]}, data) == ["out_of_range", "wrong_type"]
+    assert faults_of("placebo", {"strata": "year"}, data) == ["strata_change"]
+    calendar = {"policy": "year >= 2004"}
+    assert "nothing_moves" in faults_of("placebo", {}, data, treatment=calendar)
+    message = specdid.check(spec_with("placebo", {"periods": [1, 9]}), data)[0]
+    assert message.message == "a treatment moved 9 periods earlier has no period before it"
+    assert message.help == "it can be moved by 3 at most"
+
+
+def test_the_figure_marks_the_actual_estimate(found):
+    chart = found.charts[0]
+    figure = placebo_density.draw(chart.data)
+    texts = [t.get_text() for t in figure.findobj(Text)]
+    (panel,) = chart.data.panels
+    assert f"actual: {panel.actual_words}" in texts
+    lines = [line for axes in figure.axes for line in axes.lines if line.get_color() == "#d55e00"]
+    assert [line.get_xdata()[0] for line in lines] == [panel.actual]
+    dots = [c.get_offsets() for axes in figure.axes for c in axes.collections]
+    assert max(len(d) for d in dots) == DRAWS
+
+
+def test_the_printed_table_has_real_and_drawn_numbers(found):
+    labels = [row.label for block in found.tables[0].print.blocks for row in block]
+    for label in ("p, permutation of the estimate", "97.5% quantile", "1 period earlier", "2 periods earlier"):
+        assert label in labels
