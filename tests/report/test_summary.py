@@ -40,6 +40,18 @@ def test_it_begins_with_the_title_and_the_accounting_line():
     assert "\n\n\n" not in text
 
 
+def test_shares_stand_beside_those_expected_under_the_null():
+    results = results_of(grid())
+    curve = curve_of(results, null_shares={("log points", "variance-weighted ATT"): (0.031, 0.024)})
+    lines = sections_of(curve.summary())["Estimates in log points"].splitlines()
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in lines]
+    assert cells[0][5:] == ["p < 0.05, < 0", "under the null", "p < 0.05, > 0", "under the null"]
+    assert (cells[2][6], cells[2][8]) == ("3.1%", "2.4%")
+    assert (cells[3][6], cells[3][8]) == ("–", "–")
+    plain = sections_of(curve_of(results).summary())["Estimates in log points"].splitlines()
+    assert [c.strip() for c in plain[2].strip("|").split("|")][5] == cells[2][5]
+
+
 def test_there_is_a_table_per_scale_and_a_line_per_estimand():
     results = results_of(grid())
     found = sections_of(curve_of(results).summary())

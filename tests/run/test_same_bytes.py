@@ -13,7 +13,12 @@ FILES = (
     "summary.md",
     "inference.csv",
     "inference_specifications.csv",
+    "inference.tex",
+    "choices.csv",
     "curve.svg",
+    "volcano.svg",
+    "multiverse.svg",
+    "null_density.svg",
 )
 SETTINGS = [("0", "1", "serial"), ("1", "2", "loky"), ("2", "2", "threading")]
 
