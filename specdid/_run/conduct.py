@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from specdid.report.summary import summarise
 __all__ = ["Interrupted", "estimate", "run", "start_reference"]
 
 Progress = Callable[[str, int, int], None]
+NOTHING = Described()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -88,62 +90,73 @@ def estimate(
     progress: Progress | None = None,
 ) -> Curve:
     """Run a prepared study; see :func:`run`."""
+    say = progress or _silent
     if directory is None:
-        return _estimate(prepared, jobs, audit, progress or _silent)
-    with output_directory(directory, prepared.study.stem):
-        begun = time.perf_counter()
-        try:
-            curve, stop = _estimate(prepared, jobs, audit, progress or _silent), None
-        except Interrupted as interrupted:
-            curve, stop = interrupted.curve, interrupted
-        _write(prepared, curve, directory, begun, progress or _silent)
-        if stop is not None:
-            raise stop
-        return curve
+        made = _estimate(prepared, jobs, audit, say)
+        curve = made.audited(made.curve)
+    else:
+        with output_directory(directory, prepared.study.stem):
+            begun = time.perf_counter()
+            made = _estimate(prepared, jobs, audit, say)
+            curve = made.audited(_draw(prepared, made.curve, directory, say))
+            _write(prepared, curve, directory, begun, say)
+    if made.interrupted:
+        raise Interrupted(curve)
+    return curve
 
 
 def _silent(stage: str, done: int, total: int) -> None:
     return None
 
 
-def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress: Progress) -> Curve:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Made:
+    """A curve whose audit may still be running: the reference works in a process of its own."""
+
+    curve: Curve
+    audit: Future[Audit] | None
+    interrupted: bool
+
+    def audited(self, curve: Curve) -> Curve:
+        """Wait for the audit and enter it."""
+        return curve if self.audit is None else dataclasses.replace(curve, audit=self.audit.result())
+
+
+def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress: Progress) -> _Made:
     study, plan = prepared.study, prepared.plan
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
     n_jobs = study.run.jobs if jobs is None else jobs
     outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress)
     results = collect(planned_records(plan), outcome.blocks, compiled.problem.labels)
-    tests: tuple[CurveTests, ...] = ()
-    notes: tuple[str, ...] = ()
-    analysed: tuple[analyse.Analysed, ...] = ()
-    described = Described()
-    audited = None
-    if not outcome.interrupted:
+    if outcome.interrupted:
+        return _Made(_curve(prepared, results, compiled), None, True)
+    audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
+    try:
         tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress)
-        audited = None if audit == 0 else _audit(prepared, compiled, results, audit, progress)
         described = describe(compiled, results, tests)
         analysed = analyse.run_analyses(prepared, n_jobs, progress)
-    curve = _curve(prepared, results, audited, compiled, tests, described, analysed, notes)
-    if outcome.interrupted:
-        raise Interrupted(curve)
-    return curve
+    except KeyboardInterrupt:
+        return _Made(_curve(prepared, results, compiled), None, True)
+    return _Made(_curve(prepared, results, compiled, tests, described, analysed, notes), audited, False)
 
 
-def _audit(
-    prepared: Prepared, compiled: Compiled, results: Results, size: int | None, progress: Progress
-) -> Audit:
-    progress("audit", 0, 0)
-    return audit_results(compiled, prepared.plan.grid.estimators, results, size, prepared.study.seed)
+def _start_audit(prepared: Prepared, compiled: Compiled, results: Results, size: int | None) -> Future[Audit]:
+    """Audit beside the nulls and the figures."""
+    pool = ThreadPoolExecutor(1)
+    estimators, seed = prepared.plan.grid.estimators, prepared.study.seed
+    found = pool.submit(audit_results, compiled, estimators, results, size, seed)
+    pool.shutdown(wait=False)
+    return found
 
 
 def _curve(
     prepared: Prepared,
     results: Results,
-    audit: Audit | None,
     compiled: Compiled,
-    tests: tuple[CurveTests, ...],
-    described: Described,
-    analysed: tuple[analyse.Analysed, ...],
-    notes: tuple[str, ...],
+    tests: tuple[CurveTests, ...] = (),
+    described: Described = NOTHING,
+    analysed: tuple[analyse.Analysed, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Curve:
     said = (*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes, *described.warnings)
     return Curve(
@@ -152,31 +165,33 @@ def _curve(
         summarise=summarise,
         sections=(*sections(tests), *described.sections, *analyse.sections(analysed)),
         findings=(*tests, described, *analysed),
-        audit=audit,
         warnings=(*said, *analyse.notes(analysed)),
         null_shares=null_shares(tests),
         one_by_one=int(np.count_nonzero(~compiled.batched)),
     )
 
 
-def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, progress: Progress) -> None:
-    study = prepared.study
+def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress) -> Curve:
+    """Draw every figure; what the figures warn of joins the curve's warnings."""
+    figure = prepared.study.figure
     tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
+    said: list[str] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
         bands = tests[0].bands if tests else None
-        figure = study.figure
-        _, said = write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, bands)
-        curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
-    (described,) = (d for d in curve.findings if isinstance(d, Described))
-    said = write_described(curve, described, tests, directory, study.figure.formats, study.figure.width)
-    curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
-    progress("writing results", 0, 0)
+        said += write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, bands)[1]
+    for described in (d for d in curve.findings if isinstance(d, Described)):
+        said += write_described(curve, described, tests, directory, figure.formats, figure.width)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
-    said = list(analyse.write_analyses(analysed, directory, study.figure.formats, study.figure.width))
-    curve = dataclasses.replace(curve, warnings=(*curve.warnings, *said))
+    said += analyse.write_analyses(analysed, directory, figure.formats, figure.width)
+    return dataclasses.replace(curve, warnings=(*curve.warnings, *said))
+
+
+def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, progress: Progress) -> None:
+    progress("writing results", 0, 0)
+    study = prepared.study
     write_results(curve, directory)
-    write_inference(curve.results, tests, directory)
+    write_inference(curve.results, tuple(t for t in curve.findings if isinstance(t, CurveTests)), directory)
     setup = {"backend": study.run.backend, "missing": study.missing}
     wall = time.perf_counter() - begun
     write_record(directory, manifest(study, prepared.panel, curve, wall, setup))
