@@ -50,9 +50,21 @@ class Carried:
     signed: Floats | None
     inverse: Floats
 
-    def direct(self, controls: int) -> bool:
-        """Say whether its clusters are so few that their scores are formed one by one."""
-        return len(self.clusters) <= len(self.inverse) + 1 + controls
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """All sets at once, where each has few clusters: padded to the same size.
+
+    Attributes
+    ----------
+    clusters : (C, G_b) int64, padded with G.
+    cells : (K, C, G_b, L) float64, padded with zeros.
+    inverse : (C, L, L) float64
+    """
+
+    clusters: Ints
+    cells: Floats
+    inverse: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ class Blocks:
 
     gram: Floats
     total: Floats
-    carried: tuple[Carried, ...]
+    carried: tuple[Carried, ...] | Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +145,9 @@ def wild_draws(blocks: Blocks, family: Family, signs: Floats) -> tuple[Floats, F
     """
     scores = cluster_scores(blocks, family)
     k = family.controls.shape[1]
-    if all(part.direct(k) for part in blocks.carried) and blocks.carried:
+    if isinstance(blocks.carried, Stack):
         omega = _signed(np.concatenate([scores.s[:, None, :], scores.q], axis=1), signs)
-        ss = sum(_direct(part, scores, omega, signs) for part in blocks.carried)
+        ss = _direct(blocks.carried, scores, omega, signs)
     else:
         weighted = scores.s[:, None, :] * scores.c
         products = _signed(np.concatenate([scores.s[:, None, :], scores.q, weighted], axis=1), signs)
@@ -193,21 +205,29 @@ def _quadratic(omega: Floats, matrix: Floats) -> Floats:
     return np.asarray(np.einsum("mpb,mpb->mb", matrix @ omega, omega))
 
 
-def _direct(part: Carried, scores: Scores, omega: Floats, signs: Floats) -> Floats:
-    """Sum the squared scores of the component's clusters, formed one by one.
+def _direct(stack: Stack, scores: Scores, omega: Floats, signs: Floats) -> Floats:
+    """Sum the squared scores, formed one by one.
 
-    Within a component the dummies' part of r is linear in its own clusters' signs,
+    Within a set of clusters the dummies' part of r is linear in these clusters' signs,
     (H A q') v, a small square matrix.
     """
-    loads, q = _loads(part, scores)
-    m, g, _ = loads.shape
-    mine = part.clusters
-    matrix = -(loads @ q.transpose(0, 2, 1))
+    width, sets, g, levels = stack.cells.shape
+    flat = stack.cells.reshape(width, -1)
+    m = scores.d.shape[1]
+    h = (scores.d.T @ flat).reshape(m, sets, g, levels)
+    q = (scores.u.T @ flat).reshape(m, sets, g, levels)
+    matrix = -(h @ stack.inverse) @ q.transpose(0, 1, 3, 2)
     at = np.arange(g)
-    matrix[:, at, at] += scores.s[:, mine]
-    score = (matrix.reshape(m * g, g) @ signs[mine]).reshape(m, g, -1)
-    score -= scores.c[:, :, mine].transpose(0, 2, 1) @ omega
-    return np.asarray(np.einsum("mgb,mgb->mb", score, score))
+    padded = np.concatenate([scores.s, np.zeros((m, 1))], axis=1)
+    matrix[:, :, at, at] += padded[:, stack.clusters]
+    mine = np.concatenate([signs, np.zeros((1, signs.shape[1]))])[stack.clusters]
+    c = np.concatenate([scores.c, np.zeros((*scores.c.shape[:2], 1))], axis=2)[:, :, stack.clusters]
+    out = np.empty((m, signs.shape[1]))
+    for one in range(m):
+        score = matrix[one] @ mine
+        score -= c[one].transpose(1, 2, 0) @ omega[one]
+        out[one] = np.einsum("cgb,cgb->b", score, score)
+    return out
 
 
 def _expanded(part: Carried, scores: Scores, omega: Floats, signs: Floats) -> Floats:
@@ -254,41 +274,44 @@ def carry(
     n_clusters: int,
     levels: Sequence[Ints],
     n_levels: int,
-    crossed: Callable[[Ints, Ints], Floats],
+    crossed: Callable[[Ints, Ints, int], Floats],
     root: Floats | None,
     signs: Floats | None,
-) -> tuple[Carried, ...]:
+) -> tuple[Carried, ...] | Stack:
     """Lay out the dummies of effects not nested in the cluster, by connected component.
 
     Parameters
     ----------
     columns : (n, K), residualised on all effects and times the root of the weights.
     levels : for each effect its (n,) levels, numbered over all effects from 0.
-    crossed : (rows, own levels) -> cross product of these dummies after the nested effects.
+    crossed : (component of rows, place of levels in it, C) -> (C, L, L) cross products of
+        these dummies after the nested effects, padded with zeros.
     root : (n,) root of the weights, or None.
     signs : (G, B) float64, or None where the signed sums are not worth sharing
     """
     of_cluster, of_level, count = _components(clusters, n_clusters, levels, n_levels)
-    local_cluster, clusters_in = _numbered(of_cluster, count)
-    local_level, levels_in = _numbered(of_level, count)
-    offset = np.concatenate([[0], np.cumsum(clusters_in * levels_in)])
+    cluster_place, clusters_in = _numbered(of_cluster, count)
+    level_place, levels_in = _numbered(of_level, count)
+    g, size = int(clusters_in.max()), int(levels_in.max())
     component = of_cluster[clusters]
     weighted = columns if root is None else columns * root[:, None]
-    cells = np.zeros((columns.shape[1], int(offset[-1])))
+    cells = np.zeros((columns.shape[1], count * g * size))
     for effect in levels:
-        place = offset[component] + local_cluster[clusters] * levels_in[component] + local_level[effect]
+        place = (component * g + cluster_place[clusters]) * size + level_place[effect]
         for k in range(len(cells)):
             cells[k] += np.bincount(place, weights=weighted[:, k], minlength=cells.shape[1])
-    order = np.argsort(component, kind="stable")
-    bounds = np.searchsorted(component[order], np.arange(count + 1))
+    table = cells.reshape(-1, count, g, size)
+    inverse = _inverse(crossed(component, level_place, count))
+    index = np.full((count, g), n_clusters)
+    index[of_cluster, cluster_place] = np.arange(n_clusters)
+    if g <= size + 1:
+        return Stack(index, table, inverse)
     parts = []
     for c in range(count):
-        mine, own = np.flatnonzero(of_cluster == c), np.flatnonzero(of_level == c)
-        table = cells[:, offset[c] : offset[c + 1]].reshape(-1, len(mine), len(own))
-        inverse = _inverse(crossed(order[bounds[c] : bounds[c + 1]], own))
-        large = signs is not None and len(mine) > len(own) + 1
-        signed = table.transpose(0, 2, 1) @ signs[mine] if large and signs is not None else None
-        parts.append(Carried(mine, table, signed, inverse))
+        mine, own = index[c, : clusters_in[c]], slice(levels_in[c])
+        part = np.ascontiguousarray(table[:, c, : len(mine), own])
+        signed = None if signs is None else part.transpose(0, 2, 1) @ signs[mine]
+        parts.append(Carried(mine, part, signed, inverse[c, own, own]))
     return tuple(parts)
 
 
@@ -302,11 +325,11 @@ def _numbered(component: Ints, count: int) -> tuple[Ints, Ints]:
 
 
 def _inverse(crossed: Floats) -> Floats:
-    """Invert on the range: dummies of a component have one dependence or more."""
+    """Invert (C, L, L) on their ranges: dummies of a component have one dependence or more."""
     values, vectors = np.linalg.eigh(crossed)
-    usable = values > 1e-10 * max(values[-1], 1e-300)
-    kept = vectors[:, usable]
-    return np.asarray((kept / values[usable]) @ kept.T)
+    usable = values > 1e-10 * np.maximum(values[:, -1:], 1e-300)
+    scaled = vectors * np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)[:, None, :]
+    return np.asarray(scaled @ vectors.transpose(0, 2, 1))
 
 
 def _components(clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int) -> tuple[Ints, Ints, int]:

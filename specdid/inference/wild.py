@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from specdid.engine import ssc
-from specdid.engine.demean import Absorber, demean, relevel
+from specdid.engine.demean import Absorber, demean
 from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, make_batches, positions
-from specdid.inference._wild_kernel import Blocks, Carried, Family, carry, cluster_gram, wild_draws
+from specdid.inference._wild_kernel import Blocks, Carried, Family, Stack, carry, cluster_gram, wild_draws
 
 FEW = 12
 CHUNK = 16
@@ -190,10 +190,10 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, si
     nested = [ssc.is_nested(e, (clusters,)) for e in effects]
     levels, total = _carried_levels(effects, nested, plain, len(clusters))
     shared = mine if len(batch.members) > len(batch.columns) else None
-    carried: tuple[Carried, ...] = ()
+    carried: tuple[Carried, ...] | Stack = ()
     if levels:
         inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
-        crossed = _crossed(levels, total, inner, list(absorber.slopes), absorber.weights)
+        crossed = _crossed(levels, inner, list(absorber.slopes), absorber.weights)
         carried = carry(residual, clusters, len(present), levels, total, crossed, root, shared)
     gram = cluster_gram(residual, clusters, len(present))
     blocks = Blocks(gram, gram.sum(axis=0), carried)
@@ -220,46 +220,63 @@ def _carried_levels(effects: list[Ints], nested: list[bool], plain: bool, n: int
 
 def _crossed(
     levels: list[Ints],
-    total: int,
     inner: list[Ints],
     slopes: list[tuple[Ints, Floats]],
     weights: Floats | None,
-) -> Callable[[Ints, Ints], Floats]:
-    """Give the function (rows, own levels) -> cross product of the dummies after the nested effects."""
-    n = len(levels[0])
+) -> Callable[[Ints, Ints, int], Floats]:
+    """Give the function that forms the dummies' cross products after the nested effects; see `carry`."""
     if len(inner) > 1 or slopes:
-        dummies = np.zeros((n, total))
+        return lambda component, place, count: _swept(levels, inner, slopes, weights, component, place, count)
+    return lambda component, place, count: _counted(levels, inner, weights, component, place, count)
+
+
+def _swept(
+    levels: list[Ints],
+    inner: list[Ints],
+    slopes: list[tuple[Ints, Floats]],
+    weights: Floats | None,
+    component: Ints,
+    place: Ints,
+    count: int,
+) -> Floats:
+    """Cross products of dummies that are residualised themselves."""
+    size = int(place.max()) + 1
+    out = np.zeros((count, size, size))
+    for c in range(count):
+        dummies = np.zeros((len(component), size))
         for level in levels:
-            dummies[np.arange(n), level] = 1.0
+            rows = np.flatnonzero(component == c)
+            dummies[rows, place[level[rows]]] = 1.0
         dummies = residualise(dummies, inner, slopes, weights)
-        whole = dummies.T @ (dummies if weights is None else dummies * weights[:, None])
-        return lambda rows, own: whole[np.ix_(own, own)]
-    return lambda rows, own: _counted(levels, inner, weights, rows, own, total)
+        out[c] = dummies.T @ (dummies if weights is None else dummies * weights[:, None])
+    return out
 
 
 def _counted(
-    levels: list[Ints], inner: list[Ints], weights: Floats | None, rows: Ints, own: Ints, total: int
+    levels: list[Ints], inner: list[Ints], weights: Floats | None, component: Ints, place: Ints, count: int
 ) -> Floats:
-    """Cross product of dummies from counts: F'F less the part within the one nested effect's levels."""
-    place = np.full(total, -1, np.int64)
-    place[own] = np.arange(len(own))
-    local = [place[level[rows]] for level in levels]
-    weight = None if weights is None else weights[rows]
-    size = len(own)
-    out = np.zeros(size * size)
+    """Cross products of dummies from counts: F'F less the part within the one nested effect's levels."""
+    size = int(place.max()) + 1
+    local = [place[level] for level in levels]
+    out = np.zeros(count * size * size)
     for a in local:
         for b in local:
-            out += np.bincount(a * size + b, weights=weight, minlength=size * size)
-    crossed = out.reshape(size, size)
+            at = (component * size + a) * size + b
+            out += np.bincount(at, weights=weights, minlength=len(out))
+    crossed = out.reshape(count, size, size)
     if inner:
-        level = relevel(inner[0][rows])
-        count = int(level.max()) + 1
-        cells = np.zeros(count * size)
+        level = inner[0]
+        found = int(level.max()) + 1
+        cells = np.zeros(found * size)
         for a in local:
-            cells += np.bincount(level * size + a, weights=weight, minlength=count * size)
-        shares = cells.reshape(count, size)
-        mass = np.bincount(level, weights=weight, minlength=count)
-        crossed = crossed - shares.T @ (shares / mass[:, None])
+            cells += np.bincount(level * size + a, weights=weights, minlength=len(cells))
+        shares = cells.reshape(found, size)
+        mass = np.bincount(level, weights=weights, minlength=found)
+        of_level = np.zeros(found, np.int64)
+        of_level[level] = component
+        for c in range(count):
+            mine = np.flatnonzero(of_level == c) if count > 1 else slice(None)
+            crossed[c] -= shares[mine].T @ (shares[mine] / mass[mine, None])
     return crossed
 
 
