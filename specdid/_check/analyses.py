@@ -8,15 +8,19 @@ from specdid import _shelf
 from specdid._check.data import Data
 from specdid._check.dimensions import nothing_selected
 from specdid._check.names import unknown
-from specdid._check.uses import Use, uses
+from specdid._check.uses import Role, Use, uses
 from specdid._check.values import check_use
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan.expand import expand_grid
 from specdid._plan.selectors import select
 from specdid._study import Selector, Study
 from specdid.analyses._base import Analysis, Bench, Request
+from specdid.analyses._cells import plan_cells
 from specdid.analyses._request import read_request
 from specdid.panel import Evaluator, Panel
+
+_AS: dict[str, Role] = {"terms": "terms", "effects": "effects", "condition": "condition", "names": "names"}
+"""Roles whose expressions are evaluated here; what values an analysis takes it says itself."""
 
 
 def check_analyses(study: Study, panel: Panel | None, evaluator: Evaluator | None) -> Iterator[Fault]:
@@ -33,10 +37,10 @@ def check_analyses(study: Study, panel: Panel | None, evaluator: Evaluator | Non
         yield from faults
         if panel is None or evaluator is None or faults:
             continue
-        found = [*_names(request, panel), *_selectors(request, panel)]
+        found = list(_names(request, panel))
         yield from found
         if not found:
-            yield from _on_data(analysis, Bench(study, panel, evaluator), request)
+            yield from _planned(analysis, Bench(study, panel, evaluator), request)
 
 
 def _added(request: Request, study: Study) -> list[Use]:
@@ -67,14 +71,20 @@ def _selectors(request: Request, panel: Panel) -> Iterator[Fault]:
                     yield nothing_selected(dimension, selector)
 
 
-def _on_data(analysis: Analysis, bench: Bench, request: Request) -> Iterator[Fault]:
-    data = Data(request.layout.study, bench.panel, bench.evaluator)
-    uses_ = [Use(e, role) for e, role in request.expressions if role in ("terms", "effects", "condition", "names")]
-    wrong = [f for use in (*_added(request, bench.study), *uses_) for f in check_use(data, use)]
-    if wrong:
-        yield from wrong
-        return
+def _planned(analysis: Analysis, bench: Bench, request: Request) -> Iterator[Fault]:
+    """Check what needs the analysis's own plan; what cannot be planned is a fault of its own."""
     try:
-        yield from analysis.check(bench, request)
+        found = list(_selectors(request, bench.panel)) or list(_values(bench, request))
+        if not found:
+            plan_cells(request, bench.panel, bench.evaluator)
+        yield from found or list(analysis.check(bench, request))
     except SpecError as error:
         yield from error.faults
+
+
+def _values(bench: Bench, request: Request) -> Iterator[Fault]:
+    """Evaluate the expressions of the analysis's own options and keys."""
+    data = Data(request.layout.study, bench.panel, bench.evaluator)
+    own = [Use(e, _AS[role]) for e, role in request.expressions if role in _AS]
+    for use in (*_added(request, bench.study), *own):
+        yield from check_use(data, use)

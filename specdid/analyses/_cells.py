@@ -31,7 +31,7 @@ class Cell:
     labels : dimension -> label
     place : row of ``plan``
     member : row of ``compiled.members``
-    preferred : whether every dimension but the outcome is at its preferred choice
+    preferred : whether every dimension that differs, but the outcome, is at its preferred choice
     """
 
     labels: Mapping[str, str]
@@ -70,12 +70,27 @@ class Cells(Sequence[Cell]):
 
 
 def make_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Cells:
-    """Plan and compile the columns of an analysis.
+    """Plan and compile the columns of an analysis; raises as ``plan_cells``."""
+    planned = plan_cells(request, panel, evaluator)
+    return _cells(planned, compile_plan(planned.plan, panel, evaluator))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCells:
+    """The plan of an analysis, the dimensions that differ, and each dimension's preferred choice."""
+
+    plan: Plan
+    varying: tuple[str, ...]
+    preferred: tuple[int, ...]
+
+
+def plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> PlannedCells:
+    """Plan the columns of an analysis.
 
     Raises
     ------
     SpecError
-        They cannot be planned: an option expands to nothing, a treatment lacks main effects.
+        An option expands to nothing, a treatment lacks main effects, the columns are too many.
     """
     study = request.layout.study
     order: list[str] = []
@@ -91,8 +106,7 @@ def make_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Cells:
         return _product([d.name for d in dimensions], by_name, order, request)
 
     plan = build_plan(study, panel, evaluator, choose)
-    compiled = compile_plan(plan, panel, evaluator)
-    return _cells(plan, compiled, tuple(order), preferred)
+    return PlannedCells(plan, tuple(order), tuple(preferred))
 
 
 def _choices(
@@ -161,8 +175,10 @@ def _product(
     return codes
 
 
-def _cells(plan: Plan, compiled: Compiled, varying: tuple[str, ...], preferred: Sequence[int]) -> Cells:
+def _cells(planned: PlannedCells, compiled: Compiled) -> Cells:
+    plan, varying, preferred = planned.plan, planned.varying, planned.preferred
     member = {int(place): m for m, place in enumerate(compiled.members.index)}
+    differing = [d for d, one in enumerate(plan.dimensions) if one.name in varying and one.name != "outcome"]
     items, notes = [], []
     for place in range(len(plan)):
         labels = {d.name: d.labels[c] for d, c in zip(plan.dimensions, plan.codes[place], strict=True)}
@@ -173,6 +189,6 @@ def _cells(plan: Plan, compiled: Compiled, varying: tuple[str, ...], preferred: 
         if plan.status[place] == Status.DUPLICATE:
             notes.append(f"no column for {shown}: it is the same model as another column")
             continue
-        chosen = bool((plan.codes[place, 1:] == preferred[1:]).all())
+        chosen = all(plan.codes[place, d] == preferred[d] for d in differing)
         items.append(Cell(labels, place, member[place], chosen, plan, compiled))
     return Cells(tuple(items), varying, tuple(notes))

@@ -14,7 +14,7 @@ from specdid._decode.selectors import read_selectors
 from specdid._decode.table import Log, Table
 from specdid._decode.words import DIMENSIONS, ROLES
 from specdid._diagnostics import Fault, Origin
-from specdid._study import AnalysisTable, Expression, Selector, Study
+from specdid._study import AnalysisTable, EstimatorOption, Expression, SampleOption, Selector, Study
 from specdid.language.check import Role
 
 
@@ -151,8 +151,18 @@ def _option(study: Study, name: str, item: Item, added: dict[str, list[Any]], lo
     if option is None:
         return []
     mine = added.setdefault(name, [])
-    mine.append(option)
+    mine.append(_named(option))
     return [len(getattr(study, name)) + len(mine) - 1]
+
+
+def _named(option: Any) -> Any:
+    """Give an option without a label one that tells it from the study's own."""
+    if isinstance(option, EstimatorOption) and option.options:
+        written = ", ".join(f"{k} = {v}" for k, v in option.options.items())
+        return replace(option, label=f"{option.method}({written})")
+    if isinstance(option, SampleOption) and option.match is not None:
+        return replace(option, label=f"{option.where.text}, matched by {option.match.method}")
+    return option
 
 
 def _options(log: Log) -> Options:

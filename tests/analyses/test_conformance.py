@@ -1,0 +1,204 @@
+"""What every analysis must do: declared, checked without estimating, run, written, the same every time."""
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+
+import pytest
+from specdid import _shelf
+from specdid._run.analyse import run_one, write_analyses
+from specdid._run.prepare import prepare
+from specdid.analyses._base import Analysis, Finding
+from specdid.tables._base import csv_text
+from specdid.tables.latex import write
+from studies import bench_of, fault_texts, run_prepared, spec_file
+
+KINDS = _shelf.names("analyses")
+
+FIX = 'fix = { sample = "batch 1" }\n'
+SIZE = "at(pop, year == 2011)"
+EXAMPLES = {
+    "table": FIX + 'vary = ["controls"]',
+    "event_study": FIX,
+    "hausman": 'controls = "pgdp + ind2"',
+    "balance": "",
+    "heterogeneity": FIX + f"groups = {{ small = '{SIZE} <= 350', large = '{SIZE} > 350' }}",
+    "mechanism": FIX + 'moderator = "ind3"',
+    "placebo": FIX + "draws = 20",
+}
+"""A table of every analysis on the reference panel."""
+
+
+def table_of(kind, keys=None):
+    return f"[{kind}.\"Übung 1 & 2_%\"]\n{EXAMPLES.get(kind, '') if keys is None else keys}\n"
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def ran(request, tmp_path_factory):
+    """Each analysis, run once."""
+    directory = tmp_path_factory.mktemp(request.param)
+    prepared = prepare(spec_file(directory, table_of(request.param)))
+    (found,) = run_prepared(prepared)
+    return request.param, prepared, found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_declares_itself_under_its_modules_name(kind):
+    analysis = _shelf.load("analyses", kind)
+    assert isinstance(analysis, Analysis)
+    assert analysis.name == kind
+    assert analysis.title
+
+
+def test_importing_them_loads_nothing_heavy():
+    """`specdid check` decodes and checks analyses, and may load none of these (law 4)."""
+    code = (
+        "import sys\nfrom specdid import _shelf\n"
+        f"[_shelf.load('analyses', k) for k in {KINDS!r}]\n"
+        "heavy = ('pandas', 'scipy', 'formulaic', 'pyfixest', 'matplotlib', 'sklearn', 'statsmodels', 'linearmodels')\n"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_runs_and_finds_something(ran):
+    kind, _, found = ran
+    assert found.failure is None, found.failure
+    assert isinstance(found.finding, Finding)
+    assert found.finding.tables
+    assert found.finding.tables[0].suffix == ""
+    assert found.finding.tables[0].rows
+    assert found.stem == f"{kind}_Übung_1___2__"
+
+
+def test_tables_are_tidy(ran):
+    for table in ran[2].finding.tables:
+        assert len(set(table.header)) == len(table.header)
+        for row in table.rows:
+            assert len(row) == len(table.header)
+            assert all(v is None or isinstance(v, str | float | int) for v in row), row
+        assert csv_text(table).count("\n") >= len(table.rows) + 1
+
+
+def test_files_of_one_analysis_have_names_of_their_own(ran):
+    finding = ran[2].finding
+    for things in (finding.tables, finding.charts):
+        assert len({t.suffix for t in things}) == len(things)
+
+
+def test_the_main_table_is_printed_with_its_size(ran):
+    """A reader sees how many observations or units are behind every number."""
+    printed = [t.print for t in ran[2].finding.tables if t.print is not None]
+    assert printed
+    for table in printed:
+        for row in (r for block in table.blocks for r in block):
+            assert len(row.cells) == len(table.columns), row
+            assert not row.under or len(row.under) == len(table.columns), row
+        for line in table.spanners:
+            assert sum(width for _, width in line) == len(table.columns)
+
+
+def test_latex_is_balanced_and_escaped(ran):
+    for table in (t.print for t in ran[2].finding.tables if t.print is not None):
+        text = write(table)
+        bare = text.replace(r"\{", "").replace(r"\}", "")
+        assert bare.count("{") == bare.count("}")
+        assert bare.count(r"\begin{") == bare.count(r"\end{")
+        assert "Übung 1 & 2_%" not in text
+        width = len(table.columns)
+        body = bare.split(r"\midrule", 1)[1].split(r"\bottomrule")[0]
+        for line in body.split("\n"):
+            if line.endswith(r"\\") and r"\multicolumn" not in line:
+                assert line.replace(r"\&", "").count("&") == width, line
+
+
+def test_warnings_and_lines_are_sentences_on_one_line(ran):
+    finding = ran[2].finding
+    for words in (*finding.warnings, *finding.lines):
+        assert isinstance(words, str)
+        assert "\n" not in words
+    assert all(w.strip() for w in finding.warnings)
+
+
+def test_charts_are_frozen_data_and_can_be_drawn(ran, tmp_path):
+    found = ran[2]
+    for chart in found.finding.charts:
+        assert is_dataclass(chart.data)
+        with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
+            setattr(chart.data, fields(chart.data)[0].name, None)
+    write_analyses((found,), tmp_path, ("pdf", "png"), None)
+    written = sorted(p.suffix for p in tmp_path.iterdir())
+    assert written.count(".csv") == len(found.finding.tables)
+    assert written.count(".pdf") == written.count(".png") == len(found.finding.charts)
+    narrow = tmp_path / "narrow"
+    narrow.mkdir()
+    write_analyses((found,), narrow, ("png",), 3.5)
+    assert len(list(narrow.glob("*.png"))) == len(found.finding.charts)
+
+
+def test_same_bytes_again_and_for_any_number_of_workers(ran, tmp_path):
+    _, prepared, found = ran
+    again = run_prepared(prepared)[0]
+    workers = run_one(bench_of(prepared, 2), prepared.study.analyses[0])
+    for k, one in enumerate((found, again, workers)):
+        (tmp_path / str(k)).mkdir()
+        write_analyses((one,), tmp_path / str(k), ("png",), None)
+    first = {p.name: p.read_bytes() for p in (tmp_path / "0").iterdir()}
+    for k in (1, 2):
+        assert {p.name: p.read_bytes() for p in (tmp_path / str(k)).iterdir()} == first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_keys_that_nobody_knows_are_located(kind, tmp_path):
+    keys = EXAMPLES.get(kind, "") + "\nno_such_key = 1"
+    found = fault_texts(tmp_path, table_of(kind, keys))
+    assert [(caret, message.split(" in ")[0]) for caret, message, _ in found] == [
+        ("no_such_key", "unknown key `no_such_key`")
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", ["1", '""', "[]", "{}", "true", '["x", 1]', "{ has = 1 }", "1979-05-27"])
+def test_values_of_the_wrong_kind_are_faults_and_no_traceback(kind, value, tmp_path):
+    for line in [line for line in EXAMPLES.get(kind, "").split("\n") if line]:
+        key = line.split(" = ")[0]
+        keys = "\n".join([other for other in EXAMPLES[kind].split("\n") if other != line] + [f"{key} = {value}"])
+        for _, message, _ in fault_texts(tmp_path, table_of(kind, keys)):
+            assert message
+
+
+def test_an_analysis_that_breaks_is_a_message(tmp_path, monkeypatch):
+    prepared = prepare(spec_file(tmp_path, "[table]\n[event_study]\n" + FIX))
+
+    def breaks(bench, request):
+        raise RuntimeError("out of\nluck")
+
+    broken = Analysis("table", "t", lambda table: None, breaks)
+    load = _shelf.load
+    monkeypatch.setattr(_shelf, "load", lambda shelf, name: broken if name == "table" else load(shelf, name))
+    first, second = run_prepared(prepared)
+    assert first.failure == "RuntimeError: out of luck"
+    assert second.failure is None
+    assert second.finding.charts
+
+
+def test_a_dummy_in_the_shelf_is_found_and_run(tmp_path, monkeypatch):
+    """Adding an analysis is adding one file."""
+    import specdid.analyses
+
+    (tmp_path / "dummy_count.py").write_text(
+        "from specdid.analyses._base import Analysis, Finding\n"
+        "from specdid.tables._base import TidyTable\n"
+        "def decode(table):\n    return table.whole('from', '0 or more', lambda n: n >= 0) or 0\n"
+        "def run(bench, request):\n"
+        "    rows = tuple((request.config + k,) for k, _ in enumerate(bench.cells(request)))\n"
+        "    return Finding((TidyTable(('n',), rows),))\n"
+        "ANALYSIS = Analysis('dummy_count', 'Counts columns', decode, run)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(specdid.analyses, "__path__", [*specdid.analyses.__path__, str(tmp_path)])
+    prepared = prepare(spec_file(tmp_path, '[dummy_count]\nfrom = 5\nvary = ["controls"]\n'))
+    (found,) = run_prepared(prepared)
+    assert found.failure is None
+    assert found.finding.tables[0].rows == ((5,), (6,), (7,), (8,))

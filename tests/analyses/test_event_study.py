@@ -1,0 +1,243 @@
+"""Event studies against fixest, the estimators' own averages, theory, and what wrong tables are told."""
+
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from specdid._run.prepare import prepare
+from specdid.analyses._event_paths import path, simultaneous
+from specdid.analyses._request import read_request
+from specdid.analyses.event_study import ANALYSIS, clock_of
+from studies import bench_of, columns, fault_texts, reference, run_tables, spec_file
+
+FIRST = 'fix = { outcome = "ln SO2", sample = "batch 1", controls = "all controls" }\n'
+ALL = 'outcome = "ln SO2", treatment = "all batches"'
+
+
+def one(directory, keys):
+    (found,) = run_tables(directory, f"[event_study]\n{keys}\n")
+    assert found.failure is None
+    return found.finding
+
+
+def paths_of(directory, keys):
+    prepared = prepare(spec_file(directory, f"[event_study]\n{keys}\n"))
+    bench = bench_of(prepared)
+    request, faults = read_request(prepared.study, prepared.study.analyses[0], ANALYSIS.decode)
+    assert not faults
+    return [(bench, cell, clock_of(bench, cell, request.config)) for cell in bench.cells(request)]
+
+
+def test_coefficients_are_those_of_fixest(tmp_path):
+    table = columns(one(tmp_path, FIRST).tables[0])
+    first = [v == "city" for v in table["vcov"]]
+    ours = {}
+    for k, mine in enumerate(first):
+        if mine and not table["reference"][k] and table["term"][k] != "Constant":
+            term = table["term"][k]
+            name = f"rel::{table['period'][k]}:pilot" if term == "period" else term
+            ours[name] = tuple(table[c][k] for c in ("estimate", "std_error", "statistic", "p_value", "nobs"))
+    theirs = {
+        row["term"]: tuple(float(row[c]) for c in ("Estimate", "Std. Error", "t value", "Pr(>|t|)", "nobs"))
+        for row in reference("fixest_event_study.csv")
+    }
+    assert len(theirs) == 16
+    assert sorted(ours) == sorted(theirs)
+    for term, numbers in theirs.items():
+        np.testing.assert_allclose(ours[term], numbers, rtol=1e-9)
+
+
+def test_joint_test_is_fixests_wald_with_clusters_less_one(tmp_path):
+    tests = columns(one(tmp_path, FIRST).tables[1])
+    (row,) = reference("fixest_event_study_pretrend_wald.csv")
+    assert tests["statistic"][0] == pytest.approx(float(row["stat"]), rel=1e-9)
+    assert (tests["df1"][0], tests["df2"][0]) == (6, tests["n_clusters"][0] - 1)
+
+
+def test_sun_abraham_by_period_is_fixests(tmp_path):
+    fix = f'fix = {{ {ALL}, estimator = "Sun-Abraham" }}'
+    table = columns(one(tmp_path, fix).tables[0])
+    ours = {
+        period: (table["estimate"][k], table["std_error"][k])
+        for k, period in enumerate(table["period"])
+        if table["vcov"][k] == "city" and table["term"][k] == "period" and not table["reference"][k]
+    }
+    theirs = {
+        int(row["term"].split("::")[1]): (float(row["Estimate"]), float(row["Std. Error"]))
+        for row in reference("fixest_sunab.csv")
+        if row["term"] != "ATT"
+    }
+    assert sorted(ours) == sorted(theirs)
+    for period, numbers in theirs.items():
+        np.testing.assert_allclose(ours[period], numbers, rtol=1e-8)
+
+
+@pytest.mark.parametrize("estimator", ["Sun-Abraham", "did2s"])
+def test_one_bin_after_treatment_is_the_average_effect(tmp_path, estimator):
+    fix = f'fix = {{ {ALL}, estimator = "{estimator}" }}'
+    ((bench, cell, clock),) = paths_of(tmp_path, f"{fix}\nwindow = [-3, 0]")
+    found, fit = path(bench, cell, clock), bench.fit(cell)
+    assert found.estimate[-1] == pytest.approx(fit.estimate[0], rel=1e-9)
+    for v in range(2):
+        assert found.std_error(v)[-1] == pytest.approx(fit.coefficient(0, v).std_error, rel=1e-7)
+
+
+def test_local_projection_at_zero_is_the_estimators(tmp_path):
+    fix = f'fix = {{ {ALL}, estimator = {{ method = "lpdid", post_window = 0 }} }}'
+    ((bench, cell, clock),) = paths_of(tmp_path, fix)
+    found, fit = path(bench, cell, clock), bench.fit(cell)
+    at = int(np.flatnonzero(found.periods == 0)[0])
+    assert found.estimate[at] == pytest.approx(fit.estimate[0], rel=1e-9)
+    for v in range(2):
+        assert found.std_error(v)[at] == pytest.approx(fit.coefficient(0, v).std_error, rel=1e-7)
+
+
+def test_local_projections_by_hand(tmp_path):
+    """Three horizons as changes regressed on entering and period dummies."""
+    fix = f'fix = {{ {ALL}, estimator = "lpdid" }}'
+    ((bench, cell, clock),) = paths_of(tmp_path, fix)
+    found = path(bench, cell, clock)
+    unit, time, cohort = bench.panel.unit_codes, bench.periods, bench.cohort(cell)
+    y = {(u, t): v for u, t, v in zip(unit, time, bench.outcome(cell), strict=True)}
+    for horizon in (-3, 0, 2):
+        rows = []
+        for u, t, c in zip(unit, time, cohort, strict=True):
+            change = y.get((u, t + horizon), np.nan) - y.get((u, t - 1), np.nan)
+            clean = np.isnan(c) or t + max(horizon, 0) < c
+            if not np.isnan(change) and not np.isnan(y[u, t]) and (t == c or clean):
+                rows.append((change, t == c, t))
+        change, enters, t = (np.array(column, float) for column in zip(*rows, strict=True))
+        design = np.column_stack([enters, t[:, None] == np.unique(t)])
+        slope = np.linalg.lstsq(design, change, rcond=None)[0][0]
+        assert found.estimate[found.periods == horizon][0] == pytest.approx(slope, rel=1e-8)
+
+
+def test_bins_and_drops(tmp_path):
+    ((_, _, binned),) = paths_of(tmp_path, FIRST + "window = [-5, 3]")
+    assert (binned.periods, binned.binned, bool(binned.keep.all())) == ((-5, -4, -3, -2, 0, 1, 2, 3), True, True)
+    ((bench, cell, dropped),) = paths_of(tmp_path, FIRST + 'window = [-5, 3]\nends = "drop"')
+    assert not dropped.binned
+    out = ~dropped.keep
+    assert set(np.unique((bench.periods - bench.cohort(cell))[out])) == {-7, -6, 4, 5}
+    both = [columns(one(tmp_path, FIRST + f'window = [-5, 3]\nends = "{e}"').tables[0]) for e in ("bin", "drop")]
+    rows = [t["n_treated_rows"][t["term"].index("period")] for t in both]
+    assert rows[0] == 29 + 31 + 32
+    assert rows[1] == 29
+    assert both[0]["end"][0] == "and earlier"
+    assert both[1]["end"][0] is None
+
+
+def test_band_of_independent_estimates_has_the_exact_critical_value():
+    exact = norm.ppf((1 + 0.95 ** (1 / 6)) / 2)
+    assert simultaneous(np.diag(np.arange(1.0, 7.0)), np.inf, 0.05, 1, 1.96) == pytest.approx(exact, rel=0.01)
+    assert simultaneous(np.ones((5, 5)), np.inf, 0.05, 1, 1.9599) == pytest.approx(1.96, rel=0.01)
+    assert simultaneous(np.eye(3), 10.0, 0.05, 1, 2.2281) > simultaneous(np.eye(3), np.inf, 0.05, 1, 1.96)
+
+
+def test_band_is_never_narrower_than_the_interval(tmp_path):
+    table = columns(one(tmp_path, FIRST).tables[0])
+    for k, term in enumerate(table["term"]):
+        if term == "period" and not table["reference"][k]:
+            assert table["band_low"][k] <= table["conf_low"][k] < table["conf_high"][k] <= table["band_high"][k]
+
+
+def test_specifications_are_overlaid_by_outcome(tmp_path):
+    finding = one(tmp_path, 'fix = { sample = "batch 1" }\nvary = ["controls"]')
+    (chart,) = finding.charts
+    assert [(p.name, [s.label for s in p.series]) for p in chart.data.panels] == [
+        ("ln SO2", ["none", "all controls"]),
+        ("ln wastewater", ["none", "all controls"]),
+    ]
+    assert (chart.data.reference, chart.data.window, chart.data.unit) == (-1, (-7, 5), "year")
+    assert [s.preferred for s in chart.data.panels[0].series] == [True, False]
+    series = chart.data.panels[0].series[0]
+    assert series.references == (-1,)
+    assert -1 not in series.periods
+
+
+def test_warns_of_leads_cohorts_and_estimators_without_periods(tmp_path):
+    fix = 'fix = { outcome = ["ln SO2", "ln wastewater"], treatment = "all batches" }\nvary = ["estimator"]'
+    said = one(tmp_path, fix).warnings
+    assert "no column for ln SO2, PPML: PPML takes levels" in said
+    assert "ln wastewater, PPML: fepois gives no effects by relative period" in said
+    assert any(w.startswith("with several cohorts, leads and lags of two-way fixed effects mix") for w in said)
+    (row,) = reference("fixest_event_study_pretrend_wald.csv")
+    joint = f"ln SO2: the leads are jointly different from zero (F(6, 168) = {float(row['stat']):.2f}, p < 0.001)"
+    assert joint in one(tmp_path, FIRST).warnings
+
+
+def test_one_cohort_and_no_comparison_is_a_message(tmp_path):
+    base_rows = 'fix = { outcome = "ln SO2", sample = { where = "pilot == 1" } }'
+    (found,) = run_tables(tmp_path, f"[event_study]\n{base_rows}\n")
+    assert found.failure is None
+    assert not found.finding.charts
+    assert len(found.finding.warnings) == 1
+    assert found.finding.warnings[0].startswith("ln SO2: ")
+
+
+FAULTS = {
+    'fix = { treatment = "no cohort" }': (
+        "event_study",
+        "the treatment `no cohort` has no cohort, so there is no time relative to adoption",
+        'give it one: { term = "…", cohort = "…" }, the first treated period, 0 for never',
+    ),
+    'fix = { sample = { where = "year >= 2012" } }': (
+        "event_study",
+        "no treated unit is seen before its first treated period, so there are no leads",
+        "an event study needs periods before treatment; check the cohort and the sample",
+    ),
+    "window = [-9, 5]": (
+        "-9",
+        "no treated unit is seen 9 periods before its first treated one",
+        "relative periods in the data run from -7 to 5",
+    ),
+    "window = [-7, 6]": (
+        "6",
+        "no treated unit is seen 6 periods after its first treated one",
+        "relative periods in the data run from -7 to 5",
+    ),
+    "window = [-4, 5]\nreference = -6": (
+        "-6",
+        "the reference period -6 is outside the window [-4, 5]",
+        "the window must hold the period that all others are compared with",
+    ),
+    "reference = -8": (
+        "-8",
+        "no treated unit is seen in the reference period -8",
+        "relative periods in the data run from -7 to 5",
+    ),
+    "reference = 0": ("0", "`reference` must be before treatment, such as -1", None),
+    "window = [0, 5]": (
+        "[0, 5]",
+        "the window [0, 5] must begin at -2 or before and end at 0 or after",
+        "it counts periods from the first treated one, which is 0",
+    ),
+    "window = 5": (
+        "5",
+        "expected two whole numbers, found a whole number",
+        "write window = [-7, 5]: from 7 before to 5 after",
+    ),
+    'ends = "bins"': ("bins", "`ends` cannot be `bins`", "did you mean `bin`?"),
+    "windw = [-7, 5]": ("windw", "unknown key `windw` in [event_study]", "did you mean `window`?"),
+    'vary = ["control"]': ("control", "no dimension `control`", "did you mean `controls`?"),
+    'fix = { controls = { formula = "pgpd" } }': (
+        "pgpd",
+        "no column `pgpd` in {panel}",
+        "did you mean `pgdp`?",
+    ),
+    'fix = { controls = "al controls" }': (
+        "al controls",
+        "no option of controls is `al controls`",
+        "did you mean `all controls`?",
+    ),
+}
+
+
+@pytest.mark.parametrize("keys", FAULTS)
+def test_faults(tmp_path, keys):
+    wanted = FAULTS[keys]
+    (found,) = fault_texts(tmp_path, f"[event_study]\n{keys}\n")
+    message = wanted[1].replace("{panel}", found[1].split(" in ")[-1])
+    assert found == (wanted[0], message, wanted[2])
+
+

@@ -1,0 +1,161 @@
+"""[table]: coefficients against fixest and least squares, columns in order, text in LaTeX."""
+
+import csv
+import gzip
+import re
+
+import numpy as np
+import pytest
+from specdid._run.analyse import file_stem, sections
+from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
+from specdid.tables.latex import escape, write
+from studies import PANEL, columns, fault_texts, run_tables
+
+
+def finding(directory, keys, name='table."Table 3"'):
+    (found,) = run_tables(directory, f"[{name}]\n{keys}\n")
+    assert found.failure is None
+    return found.finding
+
+
+def test_treatment_is_fixests_in_every_column(tmp_path):
+    effects = '["city_id + year", { formula = "city_id" }, { formula = "0" }]'
+    table = columns(finding(tmp_path, f'fix = {{ fixed_effects = {effects} }}\nvary = ["controls"]').tables[0])
+    with gzip.open(PANEL.parent / "fixest_ols.csv.gz", "rt", encoding="utf-8") as file:
+        theirs = {
+            (r["outcome"], len(r["controls"].split("+")) if r["controls"] else 0, r["fe"], r["vcov"]): r
+            for r in csv.DictReader(file)
+            if (r["sample"], r["weights"]) == ("all", "none")
+        }
+    outcomes = {"ln SO2": "ln_so2", "ln wastewater": "ln_ww"}
+    clusters = {"city": "city_id", "province": "province"}
+    count = 0
+    for k, term in enumerate(table["term"]):
+        if term != "dudt":
+            continue
+        controls = 0 if table["controls"][k] == "none" else 4
+        key = (outcomes[table["outcome"][k]], controls, table["fixed_effects"][k], clusters[table["vcov"][k]])
+        for name in ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "nobs"):
+            assert table[name][k] == pytest.approx(float(theirs[key][name]), rel=1e-7)
+        count += 1
+    assert count == 24
+
+
+def test_constant_is_reghdfes(tmp_path):
+    """The constant of the model with dummies, averaged over the rows, with its clustered error."""
+    table = columns(finding(tmp_path, 'fix = { outcome = "ln SO2", controls = "all controls" }').tables[0])
+    with PANEL.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = ("ln_so2", "dudt", "pgdp", "ind2", "ln_open", "ln_pat")
+    number = lambda r, c: float(r[c]) if r[c] not in ("", "NA") else np.nan  # noqa: E731
+    data = np.array([[number(r, c) for c in names] for r in rows])
+    keep = np.isfinite(data).all(axis=1)
+    at = [k for k, (t, v) in enumerate(zip(table["term"], table["vcov"], strict=True)) if v == "city"]
+    beta = {table["term"][k]: table["estimate"][k] for k in at}
+    mean = data[keep].mean(axis=0)
+    assert beta["Constant"] == pytest.approx(mean[0] - mean[1:] @ [beta[c] for c in names[1:]], rel=1e-10)
+    assert [table["nobs"][k] for k in at] == [int(keep.sum())] * 6
+    assert list(beta) == [*names[1:], "Constant"]
+
+
+def test_columns_follow_vary_the_last_fastest(tmp_path):
+    keys = 'fix = { sample = ["batch 1", "all cities"] }\nvary = ["controls", "outcome"]'
+    table = columns(finding(tmp_path, keys).tables[0])
+    seen = dict.fromkeys(zip(table["column"], table["sample"], table["controls"], table["outcome"], strict=True))
+    outcomes = ("ln SO2", "ln wastewater")
+    assert [line[1:] for line in seen] == [
+        (s, c, o) for s in ("batch 1", "all cities") for c in ("none", "all controls") for o in outcomes
+    ]
+    assert [line[0] for line in seen] == list(range(1, 9))
+
+
+def test_an_option_written_as_a_table_is_this_analysiss_alone(tmp_path):
+    keys = 'fix = { controls = { formula = "pgdp" }, sample = { where = "year < 2015" } }\nvary = ["outcome"]'
+    table = columns(finding(tmp_path, keys).tables[0])
+    assert dict.fromkeys(table["controls"]) == {"pgdp": None}
+    assert dict.fromkeys(table["sample"]) == {"year < 2015": None}
+    assert dict.fromkeys(table["term"]) == dict.fromkeys(["dudt", "pgdp", "Constant"])
+
+
+def test_excluded_and_repeated_columns_are_left_out_with_their_reason(tmp_path):
+    keys = 'fix = { estimator = ["OLS", "PPML"], controls = ["none", { formula = "1" }] }'
+    found = finding(tmp_path, keys)
+    assert found.warnings == (
+        "no column for ln SO2, OLS, 1: it is the same model as another column",
+        "no column for ln SO2, PPML, none: PPML takes levels",
+        "no column for ln SO2, PPML, 1: PPML takes levels",
+        "no column for ln wastewater, OLS, 1: it is the same model as another column",
+        "no column for ln wastewater, PPML, 1: it is the same model as another column",
+        "ln wastewater, PPML, none: Poisson needs an outcome of zero or more; some values are negative",
+    )
+
+
+def test_other_estimators_give_their_one_coefficient(tmp_path):
+    keys = 'fix = { estimator = ["did2s", "OLS"], outcome = { formula = "exp(ln_so2)" } }'
+    table = finding(tmp_path, keys).tables[0]
+    assert "Of did2s only the treatment's coefficient is given." in table.print.notes
+    assert columns(table)["term"] == ["dudt", "dudt", "dudt", "Constant", "dudt", "Constant"]
+
+
+
+def test_what_cannot_be_estimated_is_an_empty_column_and_a_warning(tmp_path):
+    found = finding(tmp_path, 'fix = { outcome = "ln SO2", sample = ["all cities", { where = "pilot == 0" }] }')
+    assert found.warnings == ("pilot == 0: `dudt` does not vary in these rows: all are treated alike",)
+    table = found.tables[0].print
+    assert [row.cells[1] for block in table.blocks for row in block if "effects" not in row.label] == [""] * 8
+    assert table.notes[-1] == "Empty columns could not be estimated."
+
+
+def test_print(tmp_path):
+    table = finding(tmp_path, 'fix = { sample = "batch 1" }\nvary = ["controls"]').tables[0].print
+    assert table.title == "Table 3"
+    assert table.columns == ("(1)", "(2)", "(3)", "(4)")
+    assert table.spanners == (
+        (("ln SO2", 2), ("ln wastewater", 2)),
+        (("none", 1), ("all controls", 1), ("none", 1), ("all controls", 1)),
+    )
+    labels = [row.label for block in table.blocks for row in block]
+    assert labels == [
+        "dudt", "GDP per head_%", "ind2", "ln_open", "ln_pat", "Constant", "city_id effects", "year effects",
+        "Observations", "Units", "Treated units", "Clusters", "R²", "Within R²",
+    ]  # fmt: skip
+    assert table.notes == (
+        "Standard errors in parentheses, clustered by city_id.",
+        "The constant is the mean outcome net of the regressors, as reghdfe reports it.",
+    )
+    first = table.blocks[0][0]
+    assert all(re.fullmatch(r"−?\d\.\d{3,6}", cell) for cell in first.cells)
+    assert all(re.fullmatch(r"\(\d\.\d{3,6}\)", cell) for cell in first.under)
+
+
+def test_every_cell_is_escaped():
+    nasty = r"a_b & 50% of $x^2$ #1 {y} \input{z} ~ 中文 <|>"
+    table = PrintTable(nasty, (nasty,), ((Row(nasty, (nasty,), (nasty,)),),), (((nasty, 1),),), (nasty,), nasty)
+    text = write(table)
+    assert text.count(escape(nasty)) == 8
+    assert r"\input{z}" not in text
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    assert write(table) == text
+
+
+def test_csv_guards_text_and_leaves_numbers():
+    table = TidyTable(("a", "b"), (("=x", -1.5), ('q"', 1 / 3), (None, float("nan")), (True, 3)))
+    assert csv_text(table) == 'a,b\n\'=x,-1.5\n"q""",0.333333333333\n,\ntrue,3\n'
+
+
+def test_file_names():
+    assert file_stem("table", None) == "table"
+    assert file_stem("table", "Table 3: SO2/ww") == "table_Table_3__SO2_ww"
+    assert file_stem("event_study", "按批次") == "event_study_按批次"
+
+
+def test_the_summary_names_the_files(tmp_path):
+    (section,) = sections(run_tables(tmp_path, '[table."Table 3"]\n'))
+    assert section.title == "Table: Table 3"
+    assert section.lines[-1] == "Files: `table_Table_3.csv`"
+
+
+def test_too_many_columns_are_a_fault(tmp_path):
+    keys = 'fix = { controls = { formula = "mvsw(pgdp, ind2, ln_open, ln_pat, ind3, pop, trade)" } }'
+    (fault,) = fault_texts(tmp_path, f"[table]\n{keys}\n")
+    assert fault[1] == "these are 256 columns, more than 200"

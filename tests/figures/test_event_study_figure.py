@@ -1,0 +1,106 @@
+"""The event-study figure: what it says and where things stand, without comparing pixels."""
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
+from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries
+
+PERIODS = np.array([-3.0, -2.0, 0.0, 1.0, 2.0])
+
+
+def series(label="none", shift=0.0, **changes):
+    looks = {
+        "periods": PERIODS, "estimate": np.array([0.1, -0.05, -0.1, -0.2, -0.3]) + shift,
+        "pointwise": np.full(5, 0.1), "band": np.full(5, 0.15), "references": (-1,),
+        "test": (2.5, 2, 49.0, 0.0927), "nobs": 500,
+    }  # fmt: skip
+    return EventSeries(label, **(looks | changes))
+
+
+def data(*panels, **changes):
+    looks = {"title": "Event study", "reference": -1, "window": (-3, 2), "binned": True, "alpha": 0.05, "vcov": "city"}
+    return EventData(panels=panels or (EventPanel("y", (series(),)),), **(looks | changes))
+
+
+def texts(figure):
+    return [t.get_text() for t in figure.texts]
+
+
+def inside(figure):
+    """No text leaves the page, and none lies on another."""
+    figure.set_dpi(300)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in figure.texts if t.get_text()]
+    page = figure.bbox
+    for text, box in boxes:
+        assert box.x0 >= page.x0 - 3, text
+        assert box.x1 <= page.x1 + 3, text
+    for k, (text, box) in enumerate(boxes):
+        for other, second in boxes[k + 1 :]:
+            apart = box.x1 <= second.x0 or second.x1 <= box.x0 or box.y1 <= second.y0 + 5 or second.y1 <= box.y0 + 5
+            assert apart, (text, other)
+
+
+def test_names_the_reference_the_bins_the_test_and_what_bars_mean():
+    said = texts(FIGURE.draw(data(unit="year")))
+    assert [t for t in said if t in ("≤ −3", "−2", "−1", "0", "1", "≥ 2")] == ["≤ −3", "−2", "−1", "0", "1", "≥ 2"]
+    assert "reference" in said
+    assert "F(2, 49) = 2.50, p = 0.093" in said
+    assert "95% pointwise" in said
+    assert "95% simultaneous" in said
+    assert "Years since the first treated one" in said
+    assert any(t.startswith("Effects are relative to year −1 (hollow).") for t in said)
+
+
+def test_series_stand_side_by_side_with_hollow_references_at_zero():
+    three = tuple(series(name, 0.1 * k) for k, name in enumerate(("none", "income", "all")))
+    figure = FIGURE.draw(data(EventPanel("y", three)))
+    dots = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+    offsets = [c.get_offsets() for c in dots]
+    points = [np.asarray(o) for o in offsets if len(o) == 5]
+    hollow = [np.asarray(o) for o in offsets if len(o) == 1]
+    assert len(points) == len(hollow) == 3
+    assert all(len({round(float(p[k, 0]), 6) for p in points}) == 3 for k in range(5))
+    assert all(float(h[0, 1]) == 0.0 for h in hollow)
+    assert {"none", "income", "all"} <= set(texts(figure))
+    inside(figure)
+
+
+def test_of_many_series_only_the_preferred_has_bars():
+    many = tuple(series(f"set {k}", 0.01 * k, preferred=k == 4) for k in range(MOST + 6))
+    figure = FIGURE.draw(data(EventPanel("y", many)))
+    said = texts(figure)
+    assert "preferred: set 4" in said
+    assert f"{MOST + 5} others" in said
+    assert f"joint test of the leads: p < 0.05 in 0% of {MOST + 6}" in said
+    assert sum(line.get_linewidth() == 0.6 and len(line.get_xdata()) == 6 for line in figure.axes[0].lines) == MOST + 5
+    inside(figure)
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5, 7.0])
+@pytest.mark.parametrize("span", [(-3, 2), (-12, 15), (-60, 40)])
+def test_fits_the_page_at_every_width(width, span):
+    periods = np.array([k for k in range(span[0], span[1] + 1) if k != -1], float)
+    looks = {"periods": periods, "estimate": np.sin(periods), "pointwise": np.full(len(periods), 0.2)}
+    curve = [
+        series(f"a long label of controls {k}", band=np.full(len(periods), 0.3), **looks) for k in range(4)
+    ]
+    panels = (EventPanel("ln SO2 per 10,000 persons", tuple(curve)), EventPanel("ln wastewater", tuple(curve[:2])))
+    figure = FIGURE.draw(data(*panels, window=span), width)
+    assert figure.get_size_inches()[0] == pytest.approx(width)
+    inside(figure)
+
+
+def test_without_standard_errors_there_are_points_alone():
+    nothing = np.full(5, np.nan)
+    bare = series(pointwise=nothing, band=nothing, test=(np.nan, 2, np.nan, np.nan), references=())
+    figure = FIGURE.draw(data(EventPanel("y", (bare,))))
+    assert not any(t.startswith("F(") for t in texts(figure))
+    assert any(t.startswith("No period is set to zero.") for t in texts(figure))
+
+
+def test_chinese_labels_and_nothing_to_draw():
+    FIGURE.draw(data(EventPanel("工业二氧化硫", (series("无控制变量"), series("全部控制变量")))))
+    with pytest.raises(ValueError, match="nothing to draw"):
+        FIGURE.draw(data(EventPanel("y", ())))
