@@ -73,15 +73,16 @@ def samples(results: Results, compiled: Compiled) -> Iterator[str]:
         yield f"{head}; no row is in all of them"
         return
     again = on_common_rows(compiled, ok, shared)
+    whose = "all" if len(_estimated(compiled, ok)) == np.count_nonzero(ok) else "all least-squares specifications"
     parts = [text for f in families(results) if (text := _explained(results, again, f))]
     said = f"the variance of the estimates is {' and '.join(parts)}" if parts else "none can be estimated"
-    yield f"{head}; on the {int(shared.sum()):,} rows that all have, {said}"
+    yield f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}"
 
 
 def common_rows(compiled: Compiled, ok: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Give the rows that every ok least-squares specification uses; None where that is not cheap."""
+    """Give the rows that all specifications estimated again have; None where that is not cheap."""
     problem, members = compiled.problem, _estimated(compiled, ok)
-    if not 1 < len(members) <= CHEAP or np.count_nonzero(members.sunab >= 0) > CHEAP_SUNAB:
+    if not 1 < len(members) <= CHEAP:
         return None
     rows = problem.rows[np.unique(members.rows)].all(axis=0)
     used = np.concatenate(
@@ -114,7 +115,11 @@ def on_common_rows(compiled: Compiled, ok: NDArray[np.bool_], shared: NDArray[np
 
 
 def _estimated(compiled: Compiled, ok: NDArray[np.bool_]) -> Members:
-    return compiled.members.take(np.flatnonzero(ok[compiled.members.index] & compiled.batched))
+    """Give the ok members of the least-squares engine; Sun-Abraham models only where they are few."""
+    chosen = ok[compiled.members.index] & compiled.batched
+    if np.count_nonzero(chosen & (compiled.members.sunab >= 0)) > CHEAP_SUNAB:
+        chosen &= compiled.members.sunab < 0
+    return compiled.members.take(np.flatnonzero(chosen))
 
 
 def _explained(results: Results, again: Floats, family: Family) -> str:

@@ -104,7 +104,7 @@ def style_across(axes: Axes, fonts: Fonts, low: float, high: float, width: float
     """Put round numbers along the bottom, with hairlines up from them, and no box."""
     style(axes, fonts, "x")
     axes.set_xlim(low, high)
-    axes.set_xticks(*round_ticks(low, high, max(3, min(8, int(width / 32)))))
+    axes.set_xticks(*round_ticks(low, high, max(3, min(8, int(width / 26)))))
 
 
 def label_across(page: Page, box: Box, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,7 +73,7 @@ def draw(data: NullData, width: float | None = None) -> Figure:
         panes = [_pane(p) for p in data.panels]
         page, boxes = lay_sheet(data.title, panes, note, fonts, width or DEFAULT, height, inner=(10.0, 12.0))
         for panel, box in zip(data.panels, boxes, strict=True):
-            _draw_pane(page, box, panel)
+            _draw_pane(page, replace(box, height=_RIDGE * len(panel.nulls)), panel)
         return page.figure
 
 

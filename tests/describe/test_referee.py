@@ -53,6 +53,12 @@ def test_the_spread_that_samples_explain_is_that_of_a_run_on_their_common_rows()
     assert rows == [first.nobs.min(), first.nobs.max()]
 
 
+def test_many_sun_abraham_models_are_left_out_of_the_common_rows(monkeypatch):
+    monkeypatch.setattr(referee, "CHEAP_SUNAB", 3)
+    curve = run(outcome={"y": "y"}, estimator={"OLS": "feols", "SA": "sunab"}, fixed_effects={"two-way": "id + year"})
+    assert "rows that all least-squares specifications have" in warned(curve, "samples differ")
+
+
 def test_samples_without_a_common_row_say_so():
     curve = run(controls={"none": "1"}, sample={"a": "group <= 4", "b": "group > 4"})
     assert warned(curve, "samples differ").endswith("no row is in all of them")

@@ -161,6 +161,12 @@ def test_the_null_density_holds_every_null_of_a_scale_and_estimand():
     assert "real median: −0.0600" in texts
 
 
+def test_a_null_has_the_same_height_in_every_pane():
+    results, placebos = chinese()
+    heights = [a.get_position().height for a in drawn("null_density", results, placebos[:3]).axes]
+    assert heights[0] == pytest.approx(2 * heights[1])
+
+
 def test_density_integrates_to_one_and_is_the_normal_kernel_estimate():
     values = np.random.default_rng(1).normal(size=300)
     width = bandwidth(values)
