@@ -99,7 +99,7 @@ def run(bench: Bench, request: Request) -> Finding:
     """Compare both estimators for every outcome, and whatever else is varied."""
     cells = bench.cells(request)
     columns = [_compare(bench, request, cells, cell) for cell in cells]
-    title = f"{request.title[:1].upper()}{request.title[1:]}"
+    title = request.table.name or ANALYSIS.title
     alpha = bench.study.inference.alpha
     tables = (tidy_terms(columns, title, bench.label), tidy_tests(columns, title))
     found = (IID, *warnings(columns, alpha), *_unread(cells), *cells.notes)

@@ -1,0 +1,154 @@
+"""Love plot: the standardised bias of every variable before and after matching.
+
+With its sign, so that a bias that changes sides shows; the band is what is called balanced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid.figures._base import FigureKind
+from specdid.figures._curve_axes import fixed
+from specdid.figures._fonts import Fonts
+from specdid.figures._page import Page
+from specdid.figures._plain import LINE, NOTE, choose_fonts, round_ticks, style, with_room, wrap, write_note
+from specdid.figures._style import ACCENT, BAND95, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, TITLE, own_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ROW, _AXIS, _COLUMN = 12.0, 20.0, 32.0
+HEADS = ("before", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class LoveRow:
+    """A variable's bias in per cent, NaN where it has none."""
+
+    label: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoveBlock:
+    """A matched sample, and in words how many it matched."""
+
+    name: str
+    rows: tuple[LoveRow, ...]
+    facts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoveData:
+    """A love plot; ``limit`` is the bias up to which a variable is called balanced."""
+
+    title: str
+    blocks: tuple[LoveBlock, ...]
+    limit: float
+    note: str = ""
+
+
+def draw(data: LoveData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    if not any(block.rows for block in data.blocks):
+        raise ValueError("no sample was matched, so there is no balance to draw")
+    fonts = choose_fonts(_texts(data))
+    with own_style():
+        return _draw(data, fonts, 72 * (width or DEFAULT))
+
+
+def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
+    labels = min(max(fonts.width(r.label, TEXT) for b in data.blocks for r in b.rows) + 16, 0.4 * width)
+    notes = wrap(data.note, fonts, width - 4)
+    head = (1.9 * LINE if data.title else 2.0) + LINE + 3
+    heights = [LINE + _ROW * len(b.rows) + _AXIS for b in data.blocks]
+    page = Page.new(fonts, width, head + sum(heights) + LINE + NOTE * len(notes) + 3)
+    if data.title:
+        page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
+    _key(page, head - LINE, data.limit)
+    biases = (x for b in data.blocks for r in b.rows for x in (r.before, r.after))
+    limits = with_room([-data.limit, data.limit, *biases])
+    top = head
+    for block, height in zip(data.blocks, heights, strict=True):
+        _block(page, block, data.limit, limits, (top, labels))
+        top += height
+    middle = labels + (width - labels - 2 * _COLUMN) / 2
+    page.text(middle, top, "standardised bias, % (treated less controls)", SMALL, colour=QUIET, align="center")
+    write_note(page, notes, top + LINE - 2)
+    return page.figure
+
+
+def _key(page: Page, middle: float, limit: float) -> None:
+    """Say what the marks and the band are, and head the columns at the right."""
+    x = 2.0
+    marks = ((FAINT, "o", "before matching"), (ACCENT, "D", "after"), (BAND95, "s", f"±{limit:g}%"))
+    for colour, marker, words in marks:
+        page.dot(x + 4, middle, colour, marker, 4.4)
+        page.text(x + 10, middle, words, SMALL, colour=QUIET)
+        x += 20 + page.fonts.width(words, SMALL)
+    for k, words in enumerate(HEADS):
+        page.text(page.width - 2 - _COLUMN * (1 - k), middle, words, SMALL, colour=QUIET, align="right")
+
+
+def _block(
+    page: Page, block: LoveBlock, limit: float, limits: tuple[float, float], corner: tuple[float, float]
+) -> None:
+    """Write a sample's name, its variables with their numbers, and draw the biases."""
+    top, left = corner
+    name = page.fonts.fit(block.name, TEXT, 0.6 * page.width, bold=True)
+    page.text(2, top + LINE / 2, name, bold=True)
+    beside = 8 + page.fonts.width(name, TEXT, bold=True)
+    facts = page.fonts.fit(block.facts, SMALL, page.width - beside - 4)
+    page.text(beside, top + LINE / 2, facts, SMALL, colour=QUIET)
+    first, count = top + LINE, len(block.rows)
+    axes = page.axes(left, first, page.width - left - 2 * _COLUMN - 4, _ROW * count)
+    _axis(axes, page.fonts, limits, count)
+    axes.axvspan(-limit, limit, color=BAND95, linewidth=0, zorder=0.5)
+    for k, row in enumerate(block.rows):
+        middle = first + _ROW * (k + 0.5)
+        page.text(8, middle, page.fonts.fit(row.label, TEXT, left - 12))
+        _bias(axes, row, k + 0.5)
+        for place, value in enumerate((row.before, row.after)):
+            words = fixed(value, 1) if np.isfinite(value) else "–"
+            loud = place == 1 and abs(value) > limit
+            end = page.width - 2 - _COLUMN * (1 - place)
+            page.text(end, middle, words, SMALL, loud, INK if loud else QUIET, "right")
+
+
+def _axis(axes: Axes, fonts: Fonts, limits: tuple[float, float], count: int) -> None:
+    style(axes, fonts, "x")
+    axes.set_xlim(*limits)
+    axes.set_ylim(count, 0)
+    axes.set_yticks([])
+    axes.set_xticks(*round_ticks(*limits, most=8))
+    axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
+
+
+def _bias(axes: Axes, row: LoveRow, y: float) -> None:
+    if np.isfinite(row.before) and np.isfinite(row.after):
+        axes.hlines(y, row.before, row.after, color=FAINT, linewidth=0.8, zorder=3)
+    for value, colour, marker in ((row.before, FAINT, "o"), (row.after, ACCENT, "D")):
+        if np.isfinite(value):
+            axes.plot([value], [y], marker=marker, markersize=4.4, color=colour, markeredgewidth=0, zorder=5)
+
+
+def _texts(data: LoveData) -> Iterator[str]:
+    yield data.title + data.note + "−–…±%"
+    for block in data.blocks:
+        yield block.name + block.facts
+        yield from (row.label for row in block.rows)
+
+
+FIGURE = FigureKind("love_plot", "Love plot", LoveData, draw)

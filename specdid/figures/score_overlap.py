@@ -1,0 +1,157 @@
+"""Overlap of propensity scores: treated above and controls below a line, before and after matching."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.figures._base import FigureKind
+from specdid.figures._fonts import Fonts
+from specdid.figures._page import Page
+from specdid.figures._plain import LINE, NOTE, choose_fonts, round_ticks, style, wrap, write_note
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, TITLE, blend, own_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+BINS = 24
+_TALL, _AXIS, _GAP = 74.0, 20.0, 14.0
+STAGES = ("before matching", "after matching")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBlock:
+    """The scores of one matched sample.
+
+    Attributes
+    ----------
+    edges : (BINS + 1,) float64
+    treated, control : (2, BINS) float64
+        Shares of each side in the bins, before and after matching; each sums to 1.
+    counts : (2, 2), treated and controls, before and after
+    support : least and greatest score that both sides reach, before matching
+    outside : treated beyond the scores of all controls
+    """
+
+    name: str
+    edges: Floats
+    treated: Floats
+    control: Floats
+    counts: tuple[tuple[int, int], tuple[int, int]]
+    support: tuple[float, float]
+    outside: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreData:
+    """Score overlap of several matched samples."""
+
+    title: str
+    blocks: tuple[ScoreBlock, ...]
+    note: str = ""
+
+
+def score_block(name: str, score: Floats, treated: NDArray[np.bool_], weights: Floats) -> ScoreBlock:
+    """Count scores in bins of equal width over their range; ``weights`` are those of the match."""
+    edges = np.linspace(float(score.min()), max(float(score.max()), float(score.min()) + 1e-12), BINS + 1)
+    stages = (np.ones(len(score)), weights)
+
+    def shares(side: NDArray[np.bool_]) -> Floats:
+        counts = [np.histogram(score[side], edges, weights=w[side])[0] for w in stages]
+        return np.array([c / c.sum() if c.sum() else c for c in counts])
+
+    low, high = float(score[~treated].min()), float(score[~treated].max())
+    counts = [(int((w[treated] > 0).sum()), int((w[~treated] > 0).sum())) for w in stages]
+    both = max(low, float(score[treated].min())), min(high, float(score[treated].max()))
+    outside = int(((score[treated] < low) | (score[treated] > high)).sum())
+    return ScoreBlock(name, edges, shares(treated), shares(~treated), (counts[0], counts[1]), both, outside)
+
+
+def draw(data: ScoreData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    if not data.blocks:
+        raise ValueError("no matched sample has a propensity score, so there is no overlap to draw")
+    fonts = choose_fonts(_texts(data))
+    with own_style():
+        return _draw(data, fonts, 72 * (width or DEFAULT))
+
+
+def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
+    notes = wrap(data.note, fonts, width - 4)
+    head = (1.9 * LINE if data.title else 2.0) + LINE + 2
+    page = Page.new(
+        fonts, width, head + (2 * LINE + _TALL + _AXIS) * len(data.blocks) + LINE + NOTE * len(notes) + 3
+    )
+    if data.title:
+        page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
+    _key(page, head - LINE)
+    top = head
+    for block in data.blocks:
+        _block(page, block, top)
+        top += 2 * LINE + _TALL + _AXIS
+    page.text(width / 2, top, "propensity score", SMALL, colour=QUIET, align="center")
+    write_note(page, notes, top + LINE - 2)
+    return page.figure
+
+
+def _key(page: Page, middle: float) -> None:
+    x = 2.0
+    for colour, words in ((ACCENT, "treated"), (QUIET, "controls")):
+        page.dot(x + 4, middle, blend(colour, 0.75), "s", 5.0)
+        page.text(x + 11, middle, words, SMALL, colour=QUIET)
+        x += 22 + page.fonts.width(words, SMALL)
+    for start in (x, x + 5):
+        page.line((start, start + 3), (middle, middle), INK, 0.6)
+    page.text(x + 11, middle, "ends of the scores that both reach", SMALL, colour=QUIET)
+
+
+def _block(page: Page, block: ScoreBlock, top: float) -> None:
+    """Draw a sample's two pairs of histograms on one scale, with how many they hold."""
+    room = (page.width - 4 - _GAP) / 2
+    facts = f"{block.outside:,} treated beyond the controls' scores" if block.outside else ""
+    name = page.fonts.fit(block.name, TEXT, 0.6 * page.width, bold=True)
+    page.text(2, top + LINE / 2, name, bold=True)
+    beside = 8 + page.fonts.width(name, TEXT, bold=True)
+    page.text(beside, top + LINE / 2, page.fonts.fit(facts, SMALL, page.width - beside), SMALL, colour=QUIET)
+    tallest = float(max(block.treated.max(), block.control.max())) * 1.06
+    for k, stage in enumerate(STAGES):
+        left = 2 + k * (room + _GAP)
+        treated, control = block.counts[k]
+        facts = f": {treated:,} treated, {control:,} controls"
+        words = page.fonts.first_fit((stage + facts, stage.split()[0] + facts), SMALL, room)
+        page.text(left, top + 1.5 * LINE, words, SMALL, colour=QUIET)
+        axes = page.axes(left, top + 2 * LINE + 1, room, _TALL)
+        _axis(axes, page.fonts, block, tallest)
+        axes.stairs(block.treated[k], block.edges, fill=True, color=blend(ACCENT, 0.75), linewidth=0, zorder=3)
+        axes.stairs(-block.control[k], block.edges, fill=True, color=blend(QUIET, 0.75), linewidth=0, zorder=3)
+
+
+def _axis(axes: Axes, fonts: Fonts, block: ScoreBlock, tallest: float) -> None:
+    style(axes, fonts, "x")
+    axes.set_xlim(float(block.edges[0]), float(block.edges[-1]))
+    axes.set_ylim(-tallest, tallest)
+    axes.set_yticks([])
+    axes.set_xticks(*round_ticks(float(block.edges[0]), float(block.edges[-1])))
+    axes.axhline(0, color=INK, linewidth=0.5, zorder=4)
+    if block.support[0] < block.support[1]:
+        axes.vlines(block.support, -tallest, tallest, color=INK, linewidth=0.6, linestyle=(0, (3, 2)), zorder=4)
+
+
+def _texts(data: ScoreData) -> Iterator[str]:
+    yield data.title + data.note + "−–…"
+    yield from (block.name for block in data.blocks)
+
+
+FIGURE = FigureKind("score_overlap", "Overlap of propensity scores", ScoreData, draw)
