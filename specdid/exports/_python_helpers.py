@@ -17,6 +17,13 @@ def known(result, *operands):
         missing = missing | pd.isna(operand)
     return np.where(missing, np.nan, result)
 '''
+_COMPARE = '''
+def compare(a, sign, b):
+    """A comparison of expressions, as 1 and 0; missing where either is."""
+    a, b = column(a), column(b)
+    signs = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+    return known(getattr(a, signs[sign])(b), a, b)
+'''
 _BOTH = '''
 def both(a, b):
     """R's `&`: 0 where either is 0, else missing where either is."""
@@ -78,6 +85,11 @@ def lag(x, k):
     """The unit's value k periods earlier; missing where there is no such row."""
     keys = pd.MultiIndex.from_arrays([unit, period])
     return pd.Series(column(x).to_numpy(), keys).reindex(pd.MultiIndex.from_arrays([unit, period - k])).to_numpy()
+'''
+_CHANGE = '''
+def change(x, k):
+    """x less its value k periods earlier."""
+    return column(x) - lag(x, k)
 '''
 _AT = '''
 def at(x, condition):
@@ -153,7 +165,9 @@ _PERIODS = {
 
 _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "holds": (_HOLDS, ()),
+    "column": (_COLUMN, ()),
     "known": (_KNOWN, ()),
+    "compare": (_COMPARE, ("column", "known")),
     "both": (_BOTH, ()),
     "either": (_EITHER, ()),
     "negation": (_NEGATION, ()),
@@ -163,8 +177,8 @@ _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "log": (_LOG, ()),
     "log1p": (_LOG1P, ()),
     "log10": (_LOG10, ()),
-    "column": (_COLUMN, ()),
     "lag": (_LAG, ("column",)),
+    "change": (_CHANGE, ("column", "lag")),
     "at": (_AT, ("holds", "column")),
     "first": (_FIRST, ("holds", "column")),
     "average": (_AVERAGE, ("column",)),

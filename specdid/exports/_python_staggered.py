@@ -12,12 +12,14 @@ from specdid.exports._trees import plain_number
 
 def cohorts(script: Script) -> Iterator[str]:
     """Number periods and cohorts; never treated is missing."""
-    numbered = "periods({})" if script.step not in (None, "year") else "{}"
+    numbered = script.step not in (None, "year")
     yield "# the first treated period; missing is never treated: 0, infinite, or after the last period"
     yield f'cohort = d["{script.cohort}"]'
     last = plain_number(script.last)
     yield f"cohort = cohort.where(np.isfinite(cohort) & (cohort != 0) & (cohort <= {last}))"
-    yield f'd["_period"], d["_cohort"] = {numbered.format(f"""d["{script.time}"]""")}, {numbered.format("cohort")}'
+    time = f'd["{script.time}"]'
+    yield f'd["_period"] = periods({time})' if numbered else f'd["_period"] = {time}'
+    yield 'd["_cohort"] = periods(cohort)' if numbered else 'd["_cohort"] = cohort'
 
 
 def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:

@@ -69,6 +69,8 @@ class PythonValues:
 
     def _comparison(self, node: Binary) -> str:
         operands = [n for n in (node.left, node.right) if not is_constant(n)]
+        if not all(isinstance(n, Name) or is_missing(n) for n in operands):  # written once, however deep it is
+            return self._call("compare", self.text(node.left), quoted(node.operator), self.text(node.right))
         result = f"{self.text(node.left, 6)} {node.operator} {self.text(node.right, 6)}"
         return self._call("known", result, *(self.text(n) for n in operands))
 
@@ -94,9 +96,8 @@ class PythonValues:
         if name in ("pmin", "pmax"):
             return self._extreme("np.minimum" if name == "pmin" else "np.maximum", many(call))
         if name in ("l", "f", "d"):
-            x, k = self.text(given(call, "x"), 6), number(given(call, "k"))
-            shift = self._call("lag", self.text(given(call, "x")), _number(-k if name == "f" else k))
-            return f"({x} - {shift})" if name == "d" else shift
+            k = number(given(call, "k")) * (-1 if name == "f" else 1)
+            return self._call("change" if name == "d" else "lag", self.text(given(call, "x")), _number(k))
         if name == POLY:
             return self._call("poly", *map(self.text, many(call)))
         base = call.function == "log" and len(many(call)) > 1

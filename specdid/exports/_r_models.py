@@ -1,0 +1,250 @@
+"""The regressions of an R program, all through fixest but for did2s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specdid.exports._names import listed, quoted
+from specdid.exports._script import Errors, Levels, Script
+from specdid.exports._trees import plain_number
+
+TIGHT = "fixef.tol = 1e-10, fixef.iter = 1e5"
+SSC = (
+    "# fixest's small-sample corrections are its defaults, which specdid takes over: (N - 1) / (N - K) with the",
+    "# fixed effects that are nested in a cluster left out of K, G / (G - 1), two clusters with the smaller G.",
+)
+
+
+def effects(script: Script) -> str:
+    """Write the part behind the bar: interacted effects as a^b, varying slopes as f[x] or f[[x]]."""
+    by_levels: dict[str, list[str]] = {}
+    for levels, column in script.slopes:
+        by_levels.setdefault(levels.name, []).append(column)
+    texts = []
+    for levels in script.fixed:
+        slopes = by_levels.pop(levels.name, None)
+        texts.append(_levels(levels, slopes is not None) + (f"[{', '.join(slopes)}]" if slopes else ""))
+    only = {levels.name: levels for levels, _ in script.slopes}
+    texts += [f"{_levels(only[name], True)}[[{', '.join(x)}]]" for name, x in by_levels.items()]
+    return " + ".join(texts)
+
+
+def _levels(levels: Levels, enclosed: bool) -> str:
+    text = "^".join(levels.factors)
+    return f"({text})" if enclosed and len(levels.factors) > 1 else text
+
+
+def formula(outcome: str, regressors: tuple[str, ...], script: Script) -> list[str]:
+    """Write a formula, filled into lines."""
+    behind = effects(script)
+    text = f"{outcome} ~ {' + '.join(regressors)}" + (f" | {behind}" if behind else "")
+    lines, current = [], "  "
+    for word in text.split(" "):
+        if len(current) + len(word) > 100:
+            lines.append(current.rstrip())
+            current = "    "
+        current += word + " "
+    return [*lines, current.rstrip() + ","]
+
+
+def vcovs(script: Script) -> Iterator[str]:
+    """List the study's variance estimators."""
+    entries = [f"{quoted(e.label)} = {_vcov(e)}" for e in script.errors]
+    yield from listed("vcovs <- list(", entries, ")")
+
+
+def _vcov(errors: Errors) -> str:
+    return f"~ {' + '.join(errors.clusters)}" if errors.kind == "cluster" else f'"{errors.kind}"'
+
+
+def _weights(script: Script) -> str:
+    return f", weights = ~ {script.weight}" if script.weight else ""
+
+
+def _report(script: Script) -> Iterator[str]:
+    yield from vcovs(script)
+    yield "for (label in names(vcovs)) {"
+    yield "  cat(label, \"\\n\")"
+    yield "  print(summary(fit, vcov = vcovs[[label]]))"
+    yield f'  print(coeftable(fit, vcov = vcovs[[label]])["{script.treatment}", ], digits = 10)'
+    yield "}"
+
+
+def least_squares(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of a least-squares regression."""
+    yield from SSC
+    yield "fit <- feols("
+    yield from formula(script.outcome, script.regressors, script)
+    yield f'  data = d{_weights(script)}, vcov = "iid", fixef.rm = "singleton", {TIGHT}'
+    yield ")"
+    yield from _report(script)
+
+
+def glm(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of a Poisson or logit regression."""
+    poisson = script.method == "fepois"
+    yield from _separation(script, poisson, used)
+    yield from SSC
+    yield f"fit <- {'fepois' if poisson else 'feglm'}("
+    yield from formula(script.outcome, script.regressors, script)
+    settings = {"iwls_tol": 1e-10, "iwls_maxiter": 100, **script.options}
+    family = "" if poisson else ', family = binomial("logit")'
+    yield f'  data = d{family}{_weights(script)}, vcov = "iid", fixef.rm = "none",'
+    yield f"  glm.tol = {settings['iwls_tol']!r}, glm.iter = {settings['iwls_maxiter']!r}, {TIGHT}"
+    yield ")"
+    yield from _report(script)
+
+
+def _separation(script: Script, poisson: bool, used: dict[str, None]) -> Iterator[str]:
+    if script.weight:
+        yield f"d${script.weight} <- d${script.weight} / mean(d${script.weight})"
+    if not script.fixed:
+        return
+    what = "is always zero" if poisson else "never varies"
+    test = "highest > 0" if poisson else "lowest < highest"
+    yield f"# levels in which the outcome {what} say nothing, nor do singletons: drop them until none are left"
+    yield "repeat {"
+    yield "  rows <- nrow(d)"
+    yield f"  for (effect in list({_lists(script)})) {{"
+    yield '    level <- do.call(paste, c(d[effect], sep = "\\r"))'
+    yield f"    highest <- ave(d${script.outcome}, level, FUN = max)"
+    if not poisson:
+        yield f"    lowest <- ave(d${script.outcome}, level, FUN = min)"
+    yield f"    d <- d[{test} & table(level)[level] > 1, ]"
+    yield "  }"
+    yield "  if (nrow(d) == rows) break"
+    yield "}"
+
+
+def _lists(script: Script) -> str:
+    return ", ".join("c(" + ", ".join(f'"{f}"' for f in e.factors) + ")" for e in script.fixed)
+
+
+def _without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
+    if script.fixed:
+        used["without_singletons"] = None
+        yield f"d <- without_singletons(d, list({_lists(script)}))"
+
+
+def _cohorts(script: Script) -> Iterator[str]:
+    numbered = script.step not in (None, "year")
+    yield "# the first treated period; missing is never treated: 0, infinite, or after the last period"
+    yield f"d$.cohort <- d${script.cohort}"
+    yield f"d$.cohort[!is.finite(d$.cohort) | d$.cohort == 0 | d$.cohort > {plain_number(script.last)}] <- NA"
+    if numbered:
+        yield "d$.cohort <- periods(d$.cohort)"
+    yield f"d$.period <- periods(d${script.time})" if numbered else f"d$.period <- d${script.time}"
+
+
+def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of Sun and Abraham's estimator."""
+    notyet = script.options.get("control") == "notyet"
+    yield from _cohorts(script)
+    yield "d$.cohort[d$.cohort > max(d$.period)] <- NA"
+    yield "# cohorts that are treated in all of their rows are left out"
+    yield "starts <- tapply(d$.period, d$.cohort, min)[as.character(d$.cohort)]"
+    yield "d <- d[!((starts >= d$.cohort) %in% TRUE), ]"
+    if notyet:
+        yield "if (!anyNA(d$.cohort)) {  # no cohort is never treated: the last one serves, until its treatment"
+        yield "  last <- max(d$.cohort)"
+        yield "  d <- d[d$.period < last, ]"
+        yield "  d$.cohort[d$.cohort == last] <- NA"
+        yield "}"
+    yield from _without_singletons(script, used)
+    yield "# Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows; with"
+    yield '# never-treated units the same as summary(feols(y ~ sunab(cohort, period) + ...), agg = "ATT")'
+    yield "d$.since <- d$.period - d$.cohort"
+    yield 'pairs <- unique(d[!is.na(d$.since), c(".since", ".cohort")])'
+    yield "pairs <- pairs[order(pairs$.since, pairs$.cohort), ]"
+    yield f"pairs <- pairs[{_chosen(script, notyet)}, ]"
+    yield 'cells <- paste0(".cell", seq_len(nrow(pairs)))'
+    yield "for (k in seq_along(cells)) {"
+    yield "  d[[cells[k]]] <- as.numeric(d$.since %in% pairs$.since[k] & d$.cohort %in% pairs$.cohort[k])"
+    yield "}"
+    yield from SSC
+    behind = effects(script)
+    rest = "".join(f" + {c}" for c in script.controls) + (f" | {behind}" if behind else "")
+    yield "fit <- feols("
+    yield f'  as.formula(paste("{script.outcome} ~", paste(cells, collapse = " + "), "{rest}")),'
+    yield f'  data = d{_weights(script)}, vcov = "iid", fixef.rm = "singleton", {TIGHT}'
+    yield ")"
+    yield "kept <- intersect(names(coef(fit)), cells[pairs$.since >= 0])"
+    weight = f"d${script.weight} * " if script.weight else ""
+    yield f"share <- sapply(kept, function(cell) sum({weight}d[[cell]]))"
+    yield "share <- share / sum(share)"
+    yield "estimate <- sum(share * coef(fit)[kept])"
+    yield from vcovs(script)
+    yield "for (label in names(vcovs)) {"
+    yield "  V <- vcov(fit, vcov = vcovs[[label]])[kept, kept]"
+    yield '  cat(label, ": ", format(estimate, digits = 10), " (standard error ",'
+    yield '      format(sqrt(drop(share %*% V %*% share)), digits = 10), ")\\n", sep = "")'
+    yield "}"
+
+
+def _chosen(script: Script, notyet: bool) -> str:
+    if notyet:
+        return "pairs$.since >= 0"
+    reference = script.options.get("reference", -1)
+    skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
+    return f"!(pairs$.since %in% c({', '.join(map(repr, skipped))}))"
+
+
+def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of local projections."""
+    window = script.options.get("post_window")
+    never = script.options.get("control", "notyet") == "never"
+    yield from _without_singletons(script, used)
+    yield from _cohorts(script)
+    yield "# periods in steps of the panel, from its first"
+    yield "values <- sort(unique(d$.period))"
+    yield "divisor <- function(a, b) if (b == 0) a else divisor(b, a %% b)"
+    yield "step <- if (length(values) > 1) Reduce(divisor, round(diff(values))) else 1"
+    yield "d$.cohort <- ceiling((d$.cohort - values[1]) / step)"
+    yield "d$.period <- round((d$.period - values[1]) / step)"
+    ahead = "max(d$.period - d$.cohort, na.rm = TRUE)" if window is None else repr(window)
+    yield f"window <- {ahead}"
+    yield "# Dube et al. (2023): the mean outcome of periods 0 to window less that of period -1"
+    yield "shifted <- function(h) {"
+    yield f"  d${script.outcome}[match(paste(d${script.unit}, d$.period + h), paste(d${script.unit}, d$.period))]"
+    yield "}"
+    yield "d$.change <- rowMeans(sapply(0:window, shifted)) - shifted(-1)"
+    yield "d$.enters <- as.numeric((d$.period == d$.cohort & d$.period > 0) %in% TRUE)"
+    late = "" if never else " | (d$.period + window < d$.cohort) %in% TRUE"
+    yield f"clean <- is.na(d$.cohort){late}"
+    yield "d <- d[!is.na(d$.change) & (d$.enters == 1 | clean), ]"
+    yield from SSC
+    yield f'fit <- feols(.change ~ .enters | .period, data = d, vcov = "iid", fixef.rm = "singleton", {TIGHT})'
+    yield from vcovs(script)
+    yield "for (label in names(vcovs)) {"
+    yield '  cat(label, "\\n")'
+    yield '  print(coeftable(fit, vcov = vcovs[[label]])[".enters", ], digits = 10)'
+    yield "}"
+
+
+def did2s(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of Gardner's estimator."""
+    yield from _without_singletons(script, used)
+    yield "# rows whose fixed effects are seen untreated"
+    yield "keep <- rep(TRUE, nrow(d))"
+    names = [e.factors for e in (*script.fixed, *(e for e, _ in script.slopes))]
+    groups = ", ".join("c(" + ", ".join(f'"{f}"' for f in factors) + ")" for factors in dict.fromkeys(names))
+    yield f"for (effect in list({groups})) {{"
+    yield '  level <- do.call(paste, c(d[effect], sep = "\\r"))'
+    yield f"  keep <- keep & level %in% level[d${script.treatment} != 1]"
+    yield "}"
+    yield "d <- d[keep, ]"
+    yield "# did2s makes no small-sample correction, nor does specdid"
+    behind = effects(script)
+    first = f"~ {' + '.join(script.controls) or '0'}" + (f" | {behind}" if behind else "")
+    if not behind:
+        first = f"~ {' + '.join(('1', *script.controls))}"
+    weight = f', weights = "{script.weight}"' if script.weight else ""
+    for errors in script.errors:
+        if errors.kind != "cluster" or len(errors.clusters) != 1:
+            yield f"# {quoted(errors.label)}: did2s offers clustering by one variable only"
+            continue
+        yield f"print({quoted(errors.label)})"
+        yield "print(did2s::did2s("
+        yield f'  d, yname = "{script.outcome}", treatment = "{script.treatment}", cluster_var = "{errors.clusters[0]}",'
+        yield f"  first_stage = {first}, second_stage = ~ {script.treatment}{weight}"
+        yield "), digits = 10)"

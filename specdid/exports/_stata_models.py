@@ -1,0 +1,295 @@
+"""The regressions of a Stata program: reghdfe and ppmlhdfe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from specdid.exports._script import Errors, Script
+from specdid.exports._stata_names import filled, printable
+from specdid.exports._trees import plain_number
+
+DOF = (
+    "* dofadjustments(clusters) counts fixed effects as fixest and specdid do: one redundant level for each effect",
+    "* after the first, effects nested in a cluster not at all. reghdfe's own default (pairwise) also takes off",
+    "* redundant levels of disconnected groups, so that its standard errors would be slightly smaller.",
+)
+FACTOR = """* sqrt((N - 1) / (N - K)): {command} leaves this correction out, fixest and specdid make it. K is the
+* coefficients, a constant, and the levels but one of each fixed effect that is not nested in a cluster.
+capture program drop small_sample
+program small_sample, rclass
+    syntax, k(integer) [effects(varlist) clusters(varlist)]
+    local K = `k' + 1
+    foreach f of local effects {{
+        local nested = 0
+        foreach c of local clusters {{
+            tempvar low high
+            quietly egen double `low' = min(`c') if e(sample), by(`f')
+            quietly egen double `high' = max(`c') if e(sample), by(`f')
+            quietly count if `low' != `high' & e(sample)
+            if r(N) == 0 local nested = 1
+            drop `low' `high'
+        }}
+        if !`nested' {{
+            quietly levelsof `f' if e(sample)
+            local K = `K' + r(r) - 1
+        }}
+    }}
+    return scalar factor = sqrt((e(N) - 1) / (e(N) - `K'))
+end"""
+
+
+class StataModels:
+    """Writes the lines of a regression; ``numbers`` gives each text column's numbered twin."""
+
+    def __init__(self, script: Script, numbers: Mapping[str, str]) -> None:
+        self.script, self.numbers = script, numbers
+
+    def lines(self) -> Iterator[str]:
+        """Give the lines of the script's estimator."""
+        methods = {
+            "feols": self._least_squares, "fepois": self._poisson, "logit": self._logit,
+            "sunab": self._sunab, "lpdid": self._lpdid, "did2s": self._did2s,
+        }  # fmt: skip
+        yield from methods[self.script.method]()
+
+    def _number(self, name: str) -> str:
+        return self.numbers.get(name, name)
+
+    def _effects(self) -> list[str]:
+        return [self._number(e.name) for e in self.script.fixed]
+
+    def _absorb(self) -> str:
+        by_levels: dict[str, list[str]] = {}
+        for levels, column in self.script.slopes:
+            by_levels.setdefault(levels.name, []).append(column)
+        texts = []
+        for levels in self.script.fixed:
+            slopes = by_levels.pop(levels.name, None)
+            name = self._number(levels.name)
+            texts.append(f"i.{name}##c.({' '.join(slopes)})" if slopes else name)
+        texts += [f"i.{self._number(name)}#c.({' '.join(x)})" for name, x in by_levels.items()]
+        return f"absorb({' '.join(texts)})" if texts else "noabsorb"
+
+    def _vce(self, errors: Errors) -> str:
+        words = {"iid": "unadjusted", "hetero": "robust"}
+        return f"vce({words.get(errors.kind) or 'cluster ' + ' '.join(map(self._number, errors.clusters))})"
+
+    def _weight(self) -> str:
+        return f" [aweight = {self.script.weight}]" if self.script.weight else ""
+
+    def _label(self, errors: Errors) -> str:
+        return f'display as text "{printable(errors.label)}"'
+
+    def _reghdfe(self, model: Iterable[str], absorb: str, errors: Errors, weight: str) -> Iterator[str]:
+        yield self._label(errors)
+        yield from filled("reghdfe", model, f"{weight}, ///")
+        yield f"    {absorb} {self._vce(errors)} dofadjustments(clusters) tolerance(1e-12)"
+
+    def _shown(self, name: str, factor: str = "") -> str:
+        return f'display %14.10g _b[{name}] "  (standard error " %14.10g _se[{name}]{factor} ")"'
+
+    def _least_squares(self) -> Iterator[str]:
+        yield from DOF
+        for errors in self.script.errors:
+            model = [self.script.outcome, *self.script.regressors]
+            yield from self._reghdfe(model, self._absorb(), errors, self._weight())
+            yield self._shown(self.script.treatment)
+
+    def _separation(self, poisson: bool) -> Iterator[str]:
+        if not self.script.fixed:
+            return
+        what = "is always zero" if poisson else "never varies"
+        test = "`high' == 0" if poisson else "`high' == `low'"
+        y = self.script.outcome
+        yield f"* levels in which the outcome {what} say nothing, nor do singletons: drop them until none are left"
+        yield "local rows = 0"
+        yield "while _N != `rows' {"
+        yield "    local rows = _N"
+        yield f"    foreach f of varlist {' '.join(self._effects())} {{"
+        yield "        tempvar high low size"
+        yield f"        egen double `high' = max({y}), by(`f')"
+        yield f"        egen double `low' = min({y}), by(`f')"
+        yield "        bysort `f': generate long `size' = _N"
+        yield f"        drop if `size' == 1 | {test}"
+        yield "        drop `high' `low' `size'"
+        yield "    }"
+        yield "}"
+
+    def _corrected(self, errors: Errors, k: str) -> Iterator[str]:
+        effects = f" effects({' '.join(self._effects())})" if self.script.fixed else ""
+        clusters = f" clusters({' '.join(map(self._number, errors.clusters))})" if errors.clusters else ""
+        yield f"small_sample, k({k}){effects}{clusters}"
+        yield self._shown(self.script.treatment, " * r(factor)")
+
+    def _poisson(self) -> Iterator[str]:
+        yield from self._separation(poisson=True)
+        yield FACTOR.format(command="ppmlhdfe")
+        weight = f" [pweight = {self.script.weight}]" if self.script.weight else ""
+        for errors in self.script.errors:
+            if errors.kind == "iid":
+                yield f"* {printable(errors.label)}: ppmlhdfe's unadjusted errors estimate a dispersion, which is 1 here"
+                continue
+            yield self._label(errors)
+            yield from filled("ppmlhdfe", [self.script.outcome, *self.script.regressors], f"{weight}, ///")
+            yield f"    {self._absorb()} {self._vce(errors)} tolerance(1e-10)"
+            yield from self._corrected(errors, "`=e(df_m)'")
+
+    def _logit(self) -> Iterator[str]:
+        yield from self._separation(poisson=False)
+        yield FACTOR.format(command="logit")
+        model = [self.script.outcome, *self.script.regressors, *(f"i.{e}" for e in self._effects())]
+        for errors in self.script.errors:
+            if len(errors.clusters) == 2:
+                yield f"* {printable(errors.label)}: logit has no clustering by two variables"
+                continue
+            vce = "vce(oim)" if errors.kind == "iid" else self._vce(errors)
+            yield self._label(errors)
+            yield from filled("logit", model, f", {vce} tolerance(1e-10)")
+            yield from self._corrected(errors, str(len(self.script.regressors)))
+
+    def _cohorts(self) -> Iterator[str]:
+        s = self.script
+        yield "* the first treated period; missing is never treated: 0 or after the last period"
+        yield f"generate double _cohort = {s.cohort} if {s.cohort} != 0 & {s.cohort} <= {plain_number(s.last)}"
+        if s.step not in (None, "year"):
+            yield f"replace _cohort = {numbered('_cohort', s.step)}"
+        yield f"generate double _now = {numbered(s.time or '', s.step)}"
+
+    def _sunab(self) -> Iterator[str]:
+        s, notyet = self.script, self.script.options.get("control") == "notyet"
+        yield from self._cohorts()
+        yield "quietly summarize _now"
+        yield "replace _cohort = . if _cohort > r(max)"
+        yield "* cohorts that are treated in all of their rows are left out"
+        yield "egen double _starts = min(_now), by(_cohort)"
+        yield "drop if _starts >= _cohort & !missing(_cohort)"
+        if notyet:
+            yield "quietly count if missing(_cohort)"
+            yield "if r(N) == 0 {  // no cohort is never treated: the last one serves, until its treatment"
+            yield "    quietly summarize _cohort"
+            yield "    local last = r(max)"
+            yield "    keep if _now < `last'"
+            yield "    replace _cohort = . if _cohort == `last'"
+            yield "}"
+        yield "* Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows"
+        yield "generate double _since = _now - _cohort"
+        reference = s.options.get("reference", -1)
+        skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
+        chosen = "_since >= 0" if notyet else f"!inlist(_since, {', '.join(map(repr, skipped))})"
+        yield f"egen long _cell = group(_since _cohort) if !missing(_since) & {chosen}"
+        yield "quietly levelsof _cell, local(cells)"
+        yield "foreach k of local cells {"
+        yield "    generate byte _cell`k' = _cell == `k'"
+        yield "}"
+        yield f"generate double _rows = {s.weight or '1'}"
+        yield from DOF
+        for position, errors in enumerate(s.errors):
+            model = [s.outcome, "_cell?*", *s.controls]
+            yield from self._reghdfe(model, self._absorb(), errors, self._weight())
+            if not position:
+                yield from _AVERAGE
+            yield "lincom `effect'"
+
+    def _lpdid(self) -> Iterator[str]:
+        s, window = self.script, self.script.options.get("post_window")
+        never = s.options.get("control", "notyet") == "never"
+        yield from self._cohorts()
+        yield "* periods in steps of the panel, from its first"
+        yield "quietly levelsof _now, local(values)"
+        yield from _COMMON_STEP
+        yield "quietly summarize _now"
+        yield "scalar _first = r(min)"
+        yield "replace _cohort = ceil((_cohort - _first) / _step)"
+        yield "replace _now = round((_now - _first) / _step)"
+        if window is None:
+            yield "generate double _since = _now - _cohort"
+            yield "quietly summarize _since"
+            yield "local window = r(max)"
+        else:
+            yield f"local window = {window!r}"
+        yield "* Dube et al. (2023): the mean outcome of periods 0 to window less that of period -1"
+        yield f"egen long _panel = group({s.unit})"
+        yield "tsset _panel _now"
+        yield "generate double _ahead = 0"
+        yield "forvalues h = 0/`window' {"
+        yield f"    replace _ahead = _ahead + F`h'.{s.outcome}"
+        yield "}"
+        yield f"generate double _change = _ahead / (`window' + 1) - L1.{s.outcome}"
+        yield "generate byte _enters = _now == _cohort & _now > 0"
+        late = "" if never else " | (_now + `window' < _cohort)"
+        yield f"keep if !missing(_change) & (_enters == 1 | missing(_cohort){late})"
+        yield from DOF
+        for errors in s.errors:
+            yield from self._reghdfe(("_change", "_enters"), "absorb(_now)", errors, "")
+            yield self._shown("_enters")
+
+    def _did2s(self) -> Iterator[str]:
+        s = self.script
+        yield "* rows whose fixed effects are seen untreated"
+        for name in dict.fromkeys([*self._effects(), *(self._number(e.name) for e, _ in s.slopes)]):
+            yield f"egen byte _seen_{name} = max({s.treatment} != 1), by({name})"
+            yield f"keep if _seen_{name} == 1"
+        first = [f"i.{e}" for e in self._effects()]
+        first += [f"i.{self._number(e.name)}#c.{x}" for e, x in s.slopes]
+        yield "* did2s makes no small-sample correction, nor does specdid"
+        for errors in s.errors:
+            if errors.kind != "cluster" or len(errors.clusters) != 1:
+                yield f"* {printable(errors.label)}: did2s offers clustering by one variable only"
+                continue
+            yield self._label(errors)
+            yield f"did2s {s.outcome}{self._weight()}, first_stage({' '.join([*first, *s.controls])}) ///"
+            yield f"    second_stage({s.treatment}) treatment({s.treatment}) cluster({self._number(errors.clusters[0])})"
+
+
+_COMMON_STEP = (
+    "scalar _step = 0",
+    "local before",
+    "foreach value of local values {",
+    '    if "`before\'" != "" {',
+    "        scalar _a = max(_step, round(`value' - `before'))",
+    "        scalar _b = min(_step, round(`value' - `before'))",
+    "        while _b > 0 {",
+    "            scalar _r = mod(_a, _b)",
+    "            scalar _a = _b",
+    "            scalar _b = _r",
+    "        }",
+    "        scalar _step = _a",
+    "    }",
+    "    local before `value'",
+    "}",
+    "scalar _step = max(_step, 1)",
+)
+_AVERAGE = (
+    "scalar _total = 0",
+    "foreach k of local cells {",
+    "    quietly summarize _since if _cell == `k'",
+    "    scalar _n`k' = 0",
+    "    if r(mean) >= 0 & _se[_cell`k'] > 0 {",
+    "        quietly summarize _rows if _cell == `k' & e(sample)",
+    "        scalar _n`k' = r(sum)",
+    "    }",
+    "    scalar _total = _total + _n`k'",
+    "}",
+    'local effect "0"',
+    "foreach k of local cells {",
+    "    local share = _n`k' / _total",
+    "    if `share' > 0 local effect \"`effect' + `share' * _cell`k'\"",
+    "}",
+)
+
+
+def numbered(variable: str, step: str | None) -> str:
+    """Write the number of a period, so that a step is 1."""
+    v = variable
+    if step in (None, "year"):
+        return v
+    fourth = f'mdy(1, 4, floor({v} / 100))'
+    calendar = {
+        "half": f"floor({v} / 10) * 2 + mod({v}, 10) - 1",
+        "quarter": f"floor({v} / 10) * 4 + mod({v}, 10) - 1",
+        "month": f"floor({v} / 100) * 12 + mod({v}, 100) - 1",
+        "day": f'daily(string({v}, "%8.0f"), "YMD")',
+        # the week of 4 January is the first; dow() counts from Sunday, and 4 January 1960 was a Monday
+        "week": f"floor(({fourth} - mod(dow({fourth}) + 6, 7) - 3) / 7) + mod({v}, 100) - 1",
+    }
+    return calendar.get(str(step)) or f"round({v} / {float(str(step))!r})"

@@ -1,0 +1,239 @@
+"""A specification as a Stata program: reghdfe, ppmlhdfe."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from specdid.exports._base import Export
+from specdid.exports._names import is_safe
+from specdid.exports._script import MatchedUnits, Script, Source
+from specdid.exports._stata_models import StataModels, numbered
+from specdid.exports._stata_names import filled, literal, printable, remark
+from specdid.exports._stata_values import INFINITY, StataValues
+from specdid.exports._trees import functions, plain_number
+
+_PACKAGES = {
+    "feols": "reghdfe", "sunab": "reghdfe", "lpdid": "reghdfe", "fepois": "reghdfe, ppmlhdfe", "did2s": "did2s",
+}  # fmt: skip
+_ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030"}
+_NUMERIC = """* a column that is numeric but for words that stand for missing, TRUE and FALSE
+capture program drop numeric_column
+program numeric_column
+    args name
+    capture confirm string variable `name'
+    if _rc {
+        recast double `name'
+        exit
+    }
+    generate double _value = real(trim(`name'))
+    replace _value = 1 if inlist(trim(`name'), "TRUE", "True", "true")
+    replace _value = 0 if inlist(trim(`name'), "FALSE", "False", "false")
+    drop `name'
+    rename _value `name'
+end"""
+_RENAME = """* a column by its name in the file, where Stata cannot keep that name: it is then the variable's label
+mata:
+void name_column(string scalar wanted, string scalar name)
+{
+    real scalar j
+    for (j = 1; j <= st_nvar(); j++) {
+        if (st_varlabel(j) == wanted | st_varname(j) == wanted) {
+            st_varrename(j, name)
+            return
+        }
+    }
+    errprintf("the file lacks a column for " + name + "\\n")
+    exit(error(111))
+}
+end"""
+_QUANTILES = """* the quantiles p and 1 - p, interpolated as R's default does
+mata:
+real scalar type7(real colvector v, real scalar p)
+{
+    real scalar h, j
+    h = (rows(v) - 1) * p + 1
+    j = floor(h)
+    return(v[j] + (h - j) * (v[min((j + 1, rows(v)))] - v[j]))
+}
+void tails(string scalar name, real scalar p)
+{
+    real colvector v
+    v = st_data(., name)
+    v = sort(select(v, v :< .), 1)
+    st_numscalar("r(low)", type7(v, p))
+    st_numscalar("r(high)", type7(v, 1 - p))
+}
+end
+capture program drop quantiles
+program quantiles, rclass
+    args name p
+    mata: tails("`name'", `p')
+    return scalar low = r(low)
+    return scalar high = r(high)
+end"""
+
+
+def write(script: Script) -> str:
+    """Write a do-file that displays the estimate under every vcov."""
+    values = StataValues(script.source.text | script.source.dates, script.unit, script.time)
+    derived, sample = _derived(script, values), list(_sample(script, values))
+    numbers, numbering = _numbers(script, values)
+    model = list(StataModels(script, numbers).lines())
+    renamed = any(_renamed(script.source))
+    blocks = [
+        _NUMERIC,
+        *([_RENAME] if renamed else []),
+        *([_QUANTILES] if "quantiles" in values.used else []),
+    ]
+    lines = [
+        *_head(script),
+        *blocks,
+        *_section("The data", _data(script)),
+        *_section("New columns, on all rows", [*_panel(script, values), *derived]),
+        *_section("The sample", [*sample, *numbering]),
+        *_section("The regression", model),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _head(script: Script) -> Iterator[str]:
+    for line in script.about:
+        yield f"* {remark(line)}".rstrip()
+    packages = _PACKAGES.get(script.method)
+    yield "* Needs Stata 16 or later" + (f" with {packages} (ssc install)." if packages else ".")
+    yield ""
+    yield "version 16"
+    yield "clear all"
+    yield "set varabbrev off"
+    yield ""
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    content = list(lines)
+    if content:
+        yield ""
+        yield f"* --- {title} ---"
+        yield from content
+
+
+def _renamed(source: Source) -> Iterator[tuple[str, str]]:
+    for name, original in source.columns.items():
+        if name != original or not is_safe(original):
+            yield name, original
+
+
+def _data(script: Script) -> Iterator[str]:
+    source = script.source
+    path = source.path
+    yield f"* sha256 {source.sha256[:16]}"
+    if printable(path) != path:
+        yield "* the path of the data holds characters that Stata would take for code: write it here"
+        path = "data." + source.kind
+    if source.kind in ("parquet", "feather"):
+        yield f"* Stata does not read .{source.kind}: save the file as .csv beside it"
+        path = path.removesuffix(source.kind) + "csv"
+    if source.kind == "dta":
+        yield f'use "{path}"'
+    elif source.kind == "xlsx":
+        yield f'import excel "{path}", firstrow case(preserve)'
+    else:
+        tab = ' delimiters("\\t")' if source.kind == "tsv" else ""
+        encoding = _ENCODINGS[source.encoding]
+        yield f'import delimited using "{path}", varnames(1) case(preserve) asdouble encoding("{encoding}"){tab}'
+    yield "generate long _row = _n"
+    for name, original in _renamed(source):
+        yield f'mata: name_column({literal(original)}, "{name}")'
+    numbers = [n for n in source.columns if n not in source.text]
+    yield from filled("foreach name in", numbers, " {")
+    yield "    numeric_column `name'"
+    yield "}"
+    for name in source.columns:
+        if name in source.text:
+            yield f"replace {name} = trim({name})"
+            yield f'replace {name} = "" if inlist({name}, "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")'
+    if script.unit:
+        yield f"drop if missing({script.unit})"
+
+
+def _panel(script: Script, values: StataValues) -> Iterator[str]:
+    if "panel" in values.used:
+        yield f"egen long _unit = group({script.unit})"
+        yield f"generate long _period = {numbered(script.time or '', script.step)}"
+        yield "tsset _unit _period"
+
+
+def _derived(script: Script, values: StataValues) -> list[str]:
+    if script.matched is not None:
+        values.lines += _matched(script.matched)
+    for step in script.steps:
+        values.lines.append(f"* {remark(step.comment)}")
+        text = values.is_text(step.node)
+        expression = values.text(step.node)
+        values.lines.append(f"generate {'' if text else 'double '}{step.name} = {expression}")
+        if text:
+            values.texts.add(step.name)
+    lines, values.lines = values.lines, []
+    return lines
+
+
+def _matched(matched: MatchedUnits) -> Iterator[str]:
+    for words in matched.words:
+        yield f"* {remark(words)}"
+    yield "* (written out, because a match depends on ties and last digits; specdid made it)"
+    yield "generate double match_weight = 0"
+    groups: defaultdict[tuple[object, ...], list[float | str]] = defaultdict(list)
+    for key, weight in zip(matched.keys, matched.weights, strict=True):
+        groups[(weight, *key[1:])].append(key[0])
+    names = matched.by or ("_row",)
+    for (weight, *rest), firsts in groups.items():
+        others = "".join(f" & {n} == {_cell(c)}" for n, c in zip(names[1:], rest, strict=True))
+        size = 8 if isinstance(firsts[0], str) else 12
+        for start in range(0, len(firsts), size):
+            cells = ", ".join(_cell(c) for c in firsts[start : start + size])
+            yield f"replace match_weight = {weight!r} if inlist({names[0]}, {cells}){others}"
+
+
+def _cell(value: object) -> str:
+    return literal(value) if isinstance(value, str) else plain_number(float(str(value)))
+
+
+def _sample(script: Script, values: StataValues) -> Iterator[str]:
+    conditions = ["match_weight > 0"] if script.matched is not None else []
+    conditions += [values.true(condition) for condition in script.where]
+    yield from values.lines
+    values.lines = []
+    if conditions:
+        yield f"generate byte _keep = {' & '.join(conditions)}"
+        yield "keep if _keep"
+    yield "* rows that are complete in all variables, those of every clustering included"
+    yield from filled("foreach name in", list(script.complete), " {")
+    yield "    drop if missing(`name')"
+    yield "}"
+    if "first" in functions(iter([*(s.node for s in script.steps), *script.where])):
+        numeric = [c for c in script.complete if c not in values.texts]
+        yield from filled("foreach name in", numeric, " {")
+        yield f"    drop if abs(`name') == {INFINITY}  // stands for infinity"
+        yield "}"
+    if script.weight:
+        yield f"keep if {script.weight} > 0"
+
+
+def _numbers(script: Script, values: StataValues) -> tuple[dict[str, str], list[str]]:
+    """Number the levels of what is text or has several parts; gives their names and the lines."""
+    numbers, lines = {}, []
+    joint = [e for e in (*script.fixed, *(e for e, _ in script.slopes))]
+    for levels in joint:
+        if len(levels.factors) > 1 and levels.name not in numbers:
+            numbers[levels.name] = levels.name
+            lines.append(f"egen long {levels.name} = group({' '.join(levels.factors)})")
+    single = [e.factors[0] for e in joint if len(e.factors) == 1]
+    sloped = {e.name for e, _ in script.slopes}
+    for name in dict.fromkeys([*single, *(c for e in script.errors for c in e.clusters)]):
+        if name in values.texts or name in sloped or script.method in ("logit", "did2s"):
+            numbers[name] = f"_g_{name}"
+            lines.append(f"egen long _g_{name} = group({name})")
+    return numbers, lines
+
+
+EXPORT = Export("stata", "Stata (reghdfe, ppmlhdfe)", ".do", write)
