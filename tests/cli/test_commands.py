@@ -1,0 +1,168 @@
+"""The command line: exit codes, what is printed where, what is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command import run_specdid
+from small_studies import small_panel, small_study
+from toml_text import write_toml
+
+HEAVY = ("pandas", "scipy", "formulaic", "pyfixest", "matplotlib")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    small_panel().write_csv(tmp_path / "given.csv")
+    write_toml(small_study(controls={"none": "1", "x": "x1"}, figure={"formats": ["png"]}), tmp_path / "s.toml")
+    return tmp_path
+
+
+def test_run_writes_every_file_and_prints_the_summary(folder):
+    done = run_specdid(["run", "s.toml", "--audit", "2"], folder)
+    assert done.returncode == 0, done.stderr
+    out = folder / "outputs/s"
+    for name in ("results.parquet", "results.csv", "curve.png", "summary.md", "manifest.json", "timings.parquet"):
+        assert (out / name).stat().st_size > 0
+    assert "8 planned = 8 ok + 0 failed + 0 excluded + 0 duplicate" in done.stdout
+    assert "files are in outputs/s/" in done.stdout
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["spec"]["stem"] == "s"
+    assert manifest["audit"]["checked"] == 2
+    assert not [p for p in out.iterdir() if p.name.startswith(".")]
+    quiet = run_specdid(["run", "s.toml", "--quiet", "--audit", "0"], folder)
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+    drawn = run_specdid(["plot", "outputs/s", "--format", "svg"], folder)
+    assert drawn.returncode == 0
+    assert (out / "curve.svg").exists()
+
+
+def test_a_wrong_spec_is_2(folder):
+    head = {"data": "given.csv", "unit": "idd", "time": "year", "outcome": "y", "treatment": "d"}
+    write_toml({"study": head}, folder / "bad.toml")
+    for command in ("run", "check", "plan"):
+        done = run_specdid([command, "bad.toml"], folder)
+        assert done.returncode == 2
+        assert "did you mean `id`?" in done.stderr
+        assert "bad.toml:3" in done.stderr
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr
+    assert run_specdid(["run", "nowhere.toml"], folder).returncode == 2
+    assert run_specdid(["run"], folder).returncode == 2
+    assert run_specdid(["run", "s.toml", "--audit", "some"], folder).returncode == 2
+
+
+def test_nothing_estimated_is_3(folder):
+    write_toml(small_study(sample={"none": "year > 3000"}), folder / "s.toml")
+    done = run_specdid(["run", "s.toml"], folder)
+    assert done.returncode == 3
+    assert (folder / "outputs/s/results.csv").exists()
+
+
+def python(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=here, capture_output=True, text=True, check=False
+    )
+
+
+def test_an_audit_that_disagrees_is_4(folder):
+    script = (
+        "import dataclasses, sys, specdid._run.conduct as c\n"
+        "true = c.audit_results\n"
+        "def wrong(*a):\n"
+        "    return dataclasses.replace(true(*a), disagreeing=('0' * 16,))\n"
+        "c.audit_results = wrong\n"
+        "from specdid._cli import main\n"
+        "main(['run', 's.toml', '--audit', '1'])\n"
+    )
+    done = python(script, folder)
+    assert done.returncode == 4
+    assert "do not use these numbers" in done.stderr
+
+
+def test_output_that_is_anothers_or_cannot_be_written_is_5(folder):
+    assert run_specdid(["run", "s.toml", "--audit", "0", "--out", "o"], folder).returncode == 0
+    write_toml(small_study(controls={"none": "1"}), folder / "t.toml")
+    done = run_specdid(["run", "t.toml", "--audit", "0", "--out", "o"], folder)
+    assert done.returncode == 5
+    assert "holds the results of `s`" in done.stderr
+    (folder / "file").write_text("x")
+    assert run_specdid(["run", "s.toml", "--out", "file/o"], folder).returncode == 5
+
+
+def test_interrupted_is_130_and_keeps_what_was_done(folder):
+    controls = {"any": "mvsw(x1, x2, x3)"}
+    study = small_study(controls=controls, estimator={"P": "fepois"}, outcome={"z": "z"}, sample={
+        f"s{k}": f"id != {k}" for k in range(1, 24)
+    })  # fmt: skip
+    write_toml(study, folder / "s.toml")
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "specdid", "run", "s.toml", "--jobs", "1", "--audit", "0"],
+        cwd=folder, env=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while "estimating" not in (line := process.stderr.readline()):
+        assert line, "ended before it estimated"
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "what was done is kept" in err
+    assert "interrupted" in (folder / "outputs/s/results.csv").read_text()
+    assert "planned =" in out
+
+
+def loaded_by(arguments: list[str], folder: Path) -> set[str]:
+    script = (
+        "import sys\n"
+        "try:\n"
+        "    from specdid._cli import main\n"
+        f"    main({arguments!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        f"print('LOADED', *[m for m in {HEAVY!r} if m in sys.modules])\n"
+    )
+    done = python(script, folder)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "s.toml"], ["check", "p.toml"]])
+def test_help_and_check_load_no_heavy_library(folder, arguments):
+    small_panel().write_parquet(folder / "given.parquet")
+    study = small_study()
+    study["study"] = {**study["study"], "data": "given.parquet"}
+    write_toml(study, folder / "p.toml")
+    assert loaded_by(arguments, folder) == set()
+
+
+def test_import_loads_nothing_heavy(folder):
+    script = f"import sys, specdid; print([m for m in {(*HEAVY, 'numpy', 'polars', 'lark')!r} if m in sys.modules])"
+    done = python(script, folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_init_gives_a_study_that_runs_and_never_writes_over_files(folder):
+    done = run_specdid(["init", "new"], folder)
+    assert done.returncode == 0
+    assert "next: specdid run" in done.stdout
+    spec = next((folder / "new").rglob("*.toml"))
+    assert run_specdid(["check", str(spec)], folder).returncode == 0
+    assert run_specdid(["init", "new"], folder).returncode == 5
+
+
+def test_plan_prints_the_account(folder):
+    done = run_specdid(["plan", "s.toml"], folder)
+    assert done.returncode == 0
+    for words in ("8 planned = 8 to estimate + 0 excluded + 0 duplicate", "y ~ d | id + year", "batches", "MB"):
+        assert words in done.stdout
