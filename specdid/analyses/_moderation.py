@@ -1,0 +1,239 @@
+"""The interaction of a treatment with a moderator: coefficients and marginal effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from specdid.analyses._base import Bench, Cell, CellFit, Cells, Chart, Extra, Finding, Request
+from specdid.analyses._fit import Coefficient, failed
+from specdid.analyses._groups import units_text
+from specdid.analyses._moderator import Config, Moderator, moderator_of
+from specdid.analyses._print import decimals, in_parentheses, number, p_value
+from specdid.analyses._words import COEFFICIENT, SIZES, heading, labels_of, listed, numbers_of, sizes_of
+from specdid.analyses.table import coefficients, notes, spanners, statistics
+from specdid.engine.problem import Floats
+from specdid.figures import marginal_effect
+from specdid.tables._base import Cell as Value
+from specdid.tables._base import PrintTable, Row, TidyTable
+
+POINTS = {
+    "minimum": 0.0, "10% quantile": 0.1, "25% quantile": 0.25, "median": 0.5, "75% quantile": 0.75,
+    "90% quantile": 0.9, "maximum": 1.0,
+}  # fmt: skip
+GRID = 61
+
+
+@dataclass(frozen=True, slots=True)
+class Moderated:
+    """A cell with its interaction.
+
+    Attributes
+    ----------
+    plain : without the moderator, on the same rows
+    fit : with it; ``names`` are its terms of the interaction and the main effect
+    treated, control : the moderator of the units in the regression (of rows, where it moves)
+    lost : units of the sample that have no moderator
+    """
+
+    cell: Cell = field(repr=False)
+    plain: CellFit = field(repr=False)
+    fit: CellFit = field(repr=False)
+    names: tuple[str, str]
+    treated: Floats = field(repr=False)
+    control: Floats = field(repr=False)
+    when: str
+    lost: int
+
+    @property
+    def values(self) -> Floats:
+        """The moderator of treated and controls."""
+        return np.concatenate([self.treated, self.control])
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interaction to show."""
+        return self.fit.failure is None and self.names[0] in self.fit.terms
+
+    def points(self) -> dict[str, float]:
+        """Give the values shown in tables: every one where there are few, quantiles otherwise."""
+        distinct = np.unique(self.values)
+        if len(distinct) <= marginal_effect.FEW:
+            return {f"{value:.6g}": value for value in distinct.tolist()}
+        found = np.quantile(self.values, list(POINTS.values())).tolist()
+        return dict(zip(POINTS, found, strict=True))
+
+    def effects(self, at: Floats, vcov: int = 0) -> tuple[Coefficient, ...]:
+        """Give the treatment's effect where the moderator is ``at`` (m,), by the delta method."""
+        weights = np.zeros((len(at), len(self.fit.estimate)))
+        weights[:, 0] = 1.0
+        weights[:, self.fit.place(self.names[0])] = at
+        return self.fit.combine(weights, (), vcov)
+
+
+def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
+    """Estimate every cell with the moderator."""
+    config: Config = request.config
+    done = [moderate(bench, cell, config) for cell in cells]
+    tables = (_coefficients(bench, request, cells, done), _effects(bench, cells, done))
+    panels = tuple(_panel(bench, cells, m) for m in done if m.known)
+    charts = ()
+    if panels and config.moderator is not None:
+        level = f"{1 - bench.study.inference.alpha:.0%}"
+        vcov = bench.study.vcov[0]
+        axis = f"{bench.label(config.moderator.text)} ({done[0].when})"
+        note = f"Effect of the treatment where the moderator has a value; standard errors: {vcov.label or vcov.text}."
+        charts = (Chart("marginal_effect", marginal_effect.EffectData(request.title, axis, level, panels, note)),)
+    warnings = tuple(w for m in done for w in _warnings(cells, m, config))
+    return Finding(tables, charts, (*cells.notes, *warnings), tuple(_lines(bench, cells, done, config)))
+
+
+def moderate(bench: Bench, cell: Cell, config: Config) -> Moderated:
+    """Estimate a cell with the interaction and both main effects."""
+    assert config.moderator is not None
+    moderator = moderator_of(bench, cell, config)
+    name = config.moderator.text
+    known = np.isfinite(moderator.values)
+    plain = bench.fit(cell, where=known)
+    if plain.failure is None and (plain.full is None or plain.full.cells is not None):
+        fit = failed(cell, "a moderator is for least squares (feols)", (), plain.alpha, len(bench.study.vcov))
+        return Moderated(cell, plain, fit, ("", name), np.zeros(0), np.zeros(0), moderator.when, 0)
+    treatment = plain.terms[0] if plain.terms else cell.labels["treatment"]
+    names = (f"{treatment}:{name}", name)
+    product = bench.treatment(cell) * moderator.values
+    fit = bench.fit(cell, extra=(Extra(names[0], product), Extra(names[1], moderator.values)))
+    treated, control = _units(bench, cell, fit, moderator, config.now)
+    lost = bench.in_sample(cell) & ~known
+    units = bench.panel.unit_codes
+    count = 0 if units is None else len(np.setdiff1d(units[lost], units[bench.in_sample(cell) & known]))
+    return Moderated(cell, plain, fit, names, treated, control, moderator.when, count)
+
+
+def _units(bench: Bench, cell: Cell, fit: CellFit, moderator: Moderator, by_row: bool) -> tuple[Floats, Floats]:
+    """Give the moderator of treated and control units in the regression; of rows where it moves."""
+    rows, units = fit.rows, bench.panel.unit_codes
+    if not len(rows) or units is None:
+        return np.zeros(0), np.zeros(0)
+    on = np.zeros(int(units.max()) + 1, dtype=bool)
+    on[units[rows[bench.treatment(cell)[rows] != 0]]] = True
+    if not by_row:
+        rows = rows[np.unique(units[rows], return_index=True)[1]]
+    values, treated = moderator.values[rows], on[units[rows]]
+    return values[treated], values[~treated]
+
+
+def _coefficients(
+    bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]
+) -> TidyTable:
+    header = (*labels_of(cells), "vcov", "term", "role", *COEFFICIENT, *SIZES, "message")
+    rows: list[tuple[Value, ...]] = []
+    for m in done:
+        for v, vcov in enumerate(bench.study.vcov):
+            lead: tuple[Value, ...] = (*m.cell.labels.values(), vcov.label or vcov.text)
+            if m.fit.failure is not None:
+                rows.append((*lead, None, None, *numbers_of(None), *sizes_of(m.fit, v), m.fit.failure))
+                continue
+            for term in m.fit.terms:
+                c = m.fit.coefficient(term, v)
+                rows.append((*lead, term, _role(m, term), *numbers_of(c), *sizes_of(m.fit, v), c.note or None))
+            for term in (t for t in m.names if t in m.fit.dropped):
+                rows.append((*lead, term, _role(m, term), *numbers_of(None), *sizes_of(m.fit, v), "absorbed"))
+    return TidyTable(header, tuple(rows), _printed(bench, request, cells, done))
+
+
+def _role(m: Moderated, term: str) -> str:
+    roles = {m.fit.terms[0]: "treatment", m.names[0]: "interaction", m.names[1]: "moderator"}
+    return roles.get(term, "control")
+
+
+def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable:
+    """Give marginal effects at quantiles of the moderator."""
+    header = (*labels_of(cells), "vcov", "at", "moderator", *COEFFICIENT)
+    rows: list[tuple[Value, ...]] = []
+    for m in (m for m in done if m.known):
+        points = m.points()
+        places = np.array(list(points.values()))
+        for v, vcov in enumerate(bench.study.vcov):
+            lead = (*m.cell.labels.values(), vcov.label or vcov.text)
+            for (name, value), c in zip(points.items(), m.effects(places, v), strict=True):
+                rows.append((*lead, name, value, *numbers_of(c)))
+    return TidyTable(header, tuple(rows), suffix="effects")
+
+
+def _printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]) -> PrintTable:
+    fits = [m.fit for m in done]
+    blocks = [coefficients(bench, fits), _printed_effects(done), statistics(bench, fits)]
+    said = [f"The moderator is taken {done[0].when}." if done else "", *notes(bench, fits)]
+    if any(m.names[1] in m.fit.dropped for m in done):
+        said.insert(1, "Its main effect does not vary within units and is absorbed by the fixed effects.")
+    columns = tuple(f"({k})" for k in range(1, len(done) + 1))
+    return PrintTable(request.title, columns, tuple(b for b in blocks if b), spanners(bench, cells), tuple(said))
+
+
+def _printed_effects(done: Sequence[Moderated]) -> tuple[Row, ...]:
+    found = [m.points() if m.known else {} for m in done]
+    rows = []
+    for name in dict.fromkeys(n for points in found for n in points):
+        pairs = zip(done, found, strict=True)
+        effects = [m.effects(np.array([points[name]]))[0] if name in points else None for m, points in pairs]
+        places = decimals(c.std_error for c in effects if c is not None)
+        rows.append(
+            Row(
+                f"Effect at the {name}" if name in POINTS else f"Effect where the moderator is {name}",
+                tuple(number(c.estimate, places) if c else "" for c in effects),
+                tuple(in_parentheses(c.std_error, places) if c else "" for c in effects),
+            )
+        )
+    return tuple(rows)
+
+
+def _panel(bench: Bench, cells: Cells, m: Moderated) -> marginal_effect.EffectPanel:
+    values = np.unique(m.values)
+    at = values if len(values) <= marginal_effect.FEW else np.linspace(values[0], values[-1], GRID)
+    found = m.effects(at)
+    effect, low, high = (np.array([getattr(c, k) for c in found]) for k in ("estimate", "conf_low", "conf_high"))
+    c = m.fit.coefficient(m.names[0])
+    p = p_value(c.p_value)
+    fact = f"interaction {number(c.estimate, decimals([c.std_error]))}, p {p if p.startswith('<') else f'= {p}'}"
+    average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
+    name = bench.label(heading(cells, m.cell))
+    return marginal_effect.EffectPanel(name, (fact,), at, effect, low, high, m.treated, m.control, average)
+
+
+def _warnings(cells: Cells, m: Moderated, config: Config) -> Iterator[str]:
+    where = heading(cells, m.cell)
+    if m.fit.failure is not None:
+        yield f"{where}: {m.fit.failure}"
+    elif not m.known:
+        yield f"{where}: the interaction is a combination of other terms and was dropped"
+    if m.lost:
+        yield f"{where}: {units_text(m.lost)} without a value of the moderator {m.when} left out"
+    if config.now:
+        yield f"{where}: the moderator is taken in the same period; where the treatment changes it, it is a bad control"
+    if m.known and len(m.treated):
+        outside = float(np.mean((m.values < m.treated.min()) | (m.values > m.treated.max())))
+        if outside > 0.1:
+            yield (
+                f"{where}: {outside:.0%} of units lie outside the moderator's range among the treated "
+                f"({m.treated.min():.4g} to {m.treated.max():.4g}), where the effect is extrapolated"
+            )
+
+
+def _lines(bench: Bench, cells: Cells, done: Sequence[Moderated], config: Config) -> Iterator[str]:
+    for m in (m for m in done if m.known):
+        c = m.fit.coefficient(m.names[0])
+        low, high = np.quantile(m.values, [0.1, 0.9]).tolist()
+        effects = zip((low, high), m.effects(np.array([low, high])), strict=True)
+        told = [f"{number(e.estimate)} (p {p_value(e.p_value)}) where it is {at:.4g}" for at, e in effects]
+        yield (
+            f"- {heading(cells, m.cell)}: interaction with {m.names[1]} ({m.when}) "
+            f"{number(c.estimate, decimals([c.std_error]))} (p {p_value(c.p_value)}); effect {listed(told)} "
+            "(10% and 90% quantiles)."
+        )
+    if any(m.known for m in done) and not config.now:
+        yield (
+            "  Units that differ in the moderator may also have moved apart for other reasons: "
+            "i(time, moderator) among the controls lets them."
+        )

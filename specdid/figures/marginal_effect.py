@@ -1,0 +1,149 @@
+"""The effect over the range of a moderator, with its interval and where the units are.
+
+What stands behind the line is shown as Hainmueller, Mummolo and Xu (2019, Political
+Analysis 27) ask: the moderator's distribution among treated and control units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid.figures._base import FigureKind
+from specdid.figures._key import Entry
+from specdid.figures._panes import Box, Pane, label_across, lay_sheet, style_across
+from specdid.figures._plain import choose_fonts, round_ticks, style, with_room
+from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, blend, own_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from specdid.figures._page import Page
+
+Floats = NDArray[np.float64]
+_HEIGHT = 128.0
+_STRIP = 30.0
+_BINS = 24
+FEW = 6
+"""A moderator of so many values or fewer is drawn value by value."""
+
+
+@dataclass(frozen=True, slots=True)
+class EffectPanel:
+    """The marginal effect in one specification.
+
+    Attributes
+    ----------
+    name, facts : what it is
+    at, effect, low, high : (m,) the moderator's values and the effect there
+    treated, control : the moderator of every treated and control unit
+    average : the effect without the interaction, NaN where unknown
+    """
+
+    name: str
+    facts: tuple[str, ...]
+    at: Floats = field(repr=False)
+    effect: Floats = field(repr=False)
+    low: Floats = field(repr=False)
+    high: Floats = field(repr=False)
+    treated: Floats = field(repr=False)
+    control: Floats = field(repr=False)
+    average: float = np.nan
+
+
+@dataclass(frozen=True, slots=True)
+class EffectData:
+    """All panels; ``moderator`` says what the horizontal axes are."""
+
+    title: str
+    moderator: str
+    level: str
+    panels: tuple[EffectPanel, ...]
+    note: str = ""
+
+
+def draw(data: EffectData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    if not data.panels:
+        raise ValueError("no interaction was estimated, so there is nothing to draw")
+    fonts = choose_fonts(_texts(data))
+    with own_style():
+        page, boxes = lay_sheet(
+            data.title, [_pane(p, data.level) for p in data.panels], data.note, fonts, width or DEFAULT,
+            _HEIGHT + _STRIP, inner=(30.0, 8.0),
+        )  # fmt: skip
+        for panel, box in zip(data.panels, boxes, strict=True):
+            _draw_panel(page, box, panel)
+            label_across(page, box, data.moderator)
+        return page.figure
+
+
+def _pane(panel: EffectPanel, level: str) -> Pane:
+    entries = [Entry("thin bar", INK, "effect"), Entry("bar", BAND95, f"{level} interval")]
+    if np.isfinite(panel.average):
+        entries.append(Entry("thin bar", ACCENT, "average effect"))
+    entries += [Entry("bar", blend(INK, 0.65), "treated units"), Entry("bar", blend(INK, 0.25), "control units")]
+    return Pane((panel.name,), panel.facts, tuple(entries))
+
+
+def _draw_panel(page: Page, box: Box, panel: EffectPanel) -> None:
+    low, high = with_room(panel.at.tolist(), 0.12 if len(panel.at) <= FEW else 0.02)
+    upper = page.axes(box.left, box.top, box.width, box.height - _STRIP - 4)
+    style(upper, page.fonts, "y")
+    upper.spines["bottom"].set_visible(False)
+    ends = with_room([0.0, panel.average, *panel.low.tolist(), *panel.high.tolist()])
+    upper.set_xlim(low, high)
+    upper.set_ylim(*ends)
+    upper.set_xticks([])
+    upper.set_yticks(*round_ticks(*ends, 6))
+    upper.axhline(0, color=INK, linewidth=0.6, zorder=2)
+    if np.isfinite(panel.average):
+        upper.axhline(panel.average, color=ACCENT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=2.5)
+    _effect(upper, panel)
+    strip = page.axes(box.left, box.top + box.height - _STRIP, box.width, _STRIP)
+    style_across(strip, page.fonts, low, high, box.width)
+    strip.grid(False)
+    strip.set_yticks([])
+    if len(panel.at) <= FEW:
+        strip.set_xticks(panel.at, [f"{value:g}".replace("-", "−") for value in panel.at.tolist()])
+    _units(strip, panel, (low, high))
+
+
+def _effect(axes: Axes, panel: EffectPanel) -> None:
+    if len(panel.at) <= FEW:
+        axes.vlines(panel.at, panel.low, panel.high, color=INK, linewidth=1.0, zorder=3)
+        axes.scatter(panel.at, panel.effect, s=4.4**2, color=INK, linewidths=0, zorder=4)
+        return
+    axes.fill_between(panel.at, panel.low, panel.high, color=BAND95, linewidth=0, zorder=1)
+    axes.plot(panel.at, panel.effect, color=INK, linewidth=1.1, zorder=3)
+
+
+def _units(axes: Axes, panel: EffectPanel, ends: tuple[float, float]) -> None:
+    """Draw the units' distribution: the treated above, the controls below, each to its own height."""
+    edges = np.linspace(*ends, _BINS + 1)
+    for values, sign, share in ((panel.treated, 1.0, 0.65), (panel.control, -1.0, 0.25)):
+        counts = np.histogram(values, edges)[0].astype(np.float64)
+        heights = sign * counts / max(counts.max(initial=0.0), 1.0)
+        axes.stairs(heights, edges, fill=True, color=blend(INK, share), linewidth=0)
+    axes.axhline(0, color=QUIET, linewidth=0.4)
+    axes.set_ylim(-1.1, 1.1)
+
+
+def _texts(data: EffectData) -> Iterator[str]:
+    yield data.title + data.note + data.moderator + "−–…·≥×%"
+    for panel in data.panels:
+        yield panel.name + "".join(panel.facts)
+
+
+FIGURE = FigureKind("marginal_effect", "The effect over a moderator", EffectData, draw)

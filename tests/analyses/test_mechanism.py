@@ -1,0 +1,169 @@
+"""Interactions and mediators against regressions made by hand, and what cannot be either."""
+
+import numpy as np
+import polars as pl
+import pyfixest as pf
+import pytest
+from matplotlib.text import Text
+from scipy.stats import t as t_distribution
+from simulated import analysed, faults_of, records, simulated
+from specdid.figures import marginal_effect
+
+
+@pytest.fixture(scope="module")
+def data():
+    return simulated(units=48)
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    result = analysed("mechanism", {"moderator": "size"}, data)
+    assert result.failure is None
+    return result.finding
+
+
+def by_hand(data, now=False):
+    frame = data.to_pandas()
+    before = frame[frame["year"] == 2003].set_index("id")["size"]
+    frame["m0"] = frame["m"] if now else frame["id"].map(before)
+    frame["dm"] = frame["d"] * frame["m0"]
+    right = "d + dm + m0 + x" if now else "d + dm + x"
+    return frame, pf.feols(f"y ~ {right} | id + year", frame, vcov={"CRV1": "id"})
+
+
+def test_the_moderator_is_taken_in_the_last_period_before_the_treatment(data, found):
+    _, fit = by_hand(data)
+    rows = {r["role"]: r for r in records(found.tables[0])}
+    for role, name in (("treatment", "d"), ("interaction", "dm")):
+        assert rows[role]["estimate"] == pytest.approx(fit.coef()[name], rel=1e-8)
+        assert rows[role]["std_error"] == pytest.approx(fit.se()[name], rel=1e-8)
+    assert rows["moderator"]["message"] == "absorbed"
+    assert "(in 2003)" in found.lines[0]
+    assert any("absorbed by the fixed effects" in note for note in found.tables[0].print.notes)
+
+
+def test_marginal_effects_have_the_errors_of_the_delta_method(data, found):
+    frame, fit = by_hand(data)
+    values = frame.groupby("id")["m0"].first()
+    names = list(fit.coef().index)
+    rows = {r["at"]: r for r in records(found.tables[1])}
+    for at, share in (("minimum", 0.0), ("25% quantile", 0.25), ("maximum", 1.0)):
+        value = np.quantile(values, share)
+        weights = np.array([1.0 if n == "d" else value if n == "dm" else 0.0 for n in names])
+        effect, error = weights @ fit.coef(), np.sqrt(weights @ fit._vcov @ weights)
+        assert rows[at]["moderator"] == pytest.approx(value)
+        assert rows[at]["estimate"] == pytest.approx(effect, rel=1e-8)
+        assert rows[at]["std_error"] == pytest.approx(error, rel=1e-8)
+        assert rows[at]["conf_high"] == pytest.approx(effect + t_distribution.ppf(0.975, 47) * error, rel=1e-8)
+
+
+def test_in_the_same_period_both_main_effects_are_in_and_a_bad_control_is_warned_of(data):
+    finding = analysed("mechanism", {"moderator": "m", "at": False}, data).finding
+    _, fit = by_hand(data, now=True)
+    rows = {r["role"]: r for r in records(finding.tables[0])}
+    for role, name in (("treatment", "d"), ("interaction", "dm"), ("moderator", "m0")):
+        assert rows[role]["estimate"] == pytest.approx(fit.coef()[name], rel=1e-8)
+    assert any("it is a bad control" in w for w in finding.warnings)
+    assert faults_of("mechanism", {"moderator": "size", "at": False}, data) == ["moderator_now"]
+
+
+def test_at_chooses_the_period(data):
+    finding = analysed("mechanism", {"moderator": "size", "at": "year == 2001"}, data).finding
+    other = analysed("mechanism", {"moderator": "at(size, year == 2001)"}, data).finding
+    one, two = (records(f.tables[0])[1]["estimate"] for f in (finding, other))
+    assert one == pytest.approx(two, rel=1e-12)
+
+
+def test_units_without_a_value_are_left_out_and_counted(data):
+    missing = data.with_columns(
+        pl.when((pl.col("id") < 2) & (pl.col("year") == 2003)).then(None).otherwise(pl.col("size")).alias("size")
+    )
+    finding = analysed("mechanism", {"moderator": "size"}, missing).finding
+    assert any("2 units without a value of the moderator" in w for w in finding.warnings)
+    assert records(finding.tables[0])[0]["n_units"] == 46
+
+
+def test_effects_beyond_the_treated_are_called_extrapolated(data):
+    apart = data.with_columns(size=pl.col("size") + 8 * (pl.col("cohort") > 0))
+    said = analysed("mechanism", {"moderator": "size"}, apart).finding.warnings
+    assert any("where the effect is extrapolated" in w for w in said)
+
+
+def test_a_moderator_of_few_values_is_shown_value_by_value(data):
+    finding = analysed("mechanism", {"moderator": "region"}, data).finding
+    assert [r["at"] for r in records(finding.tables[1])] == ["0", "1", "2", "3"]
+    panel = finding.charts[0].data.panels[0]
+    assert panel.at.tolist() == [0, 1, 2, 3]
+    figure = marginal_effect.draw(finding.charts[0].data)
+    assert [t.get_text() for t in figure.axes[1].get_xticklabels()] == ["0", "1", "2", "3"]
+
+
+def test_a_mediator_has_three_regressions_on_the_same_rows(data):
+    gaps = data.with_columns(pl.when(pl.col("id") == 5).then(None).otherwise(pl.col("m")).alias("m"))
+    finding = analysed("mechanism", {"mediator": "m"}, gaps).finding
+    frame = gaps.to_pandas().dropna(subset=["m"])
+    rows = {(r["equation"], r["term"]): r for r in records(finding.tables[0])}
+    fits = {
+        "outcome": pf.feols("y ~ d + x | id + year", frame, vcov={"CRV1": "id"}),
+        "mediator": pf.feols("m ~ d + x | id + year", frame, vcov={"CRV1": "id"}),
+        "outcome with mediator": pf.feols("y ~ d + m + x | id + year", frame, vcov={"CRV1": "id"}),
+    }
+    for equation, fit in fits.items():
+        assert rows[equation, "d"]["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-8)
+        assert rows[equation, "d"]["std_error"] == pytest.approx(fit.se()["d"], rel=1e-8)
+        assert rows[equation, "d"]["nobs"] == len(frame)
+    assert "nothing unobserved moves both mediator and outcome" in finding.warnings[-1]
+    difference = fits["outcome"].coef()["d"] - fits["outcome with mediator"].coef()["d"]
+    product = rows["mediator", "d"]["estimate"] * rows["outcome with mediator", "m"]["estimate"]
+    assert difference == pytest.approx(product, rel=1e-6)
+    assert finding.tables[0].print.blocks[1][0].cells[2] == f"{difference:.3f}".replace("-", "−")
+
+
+def test_a_mediator_among_the_controls_leaves_them(data):
+    finding = analysed("mechanism", {"mediator": "m"}, data, controls={"both": "x + m"}).finding
+    plain = analysed("mechanism", {"mediator": "m"}, data).finding
+    assert finding.tables[0].rows[0][-13:] == plain.tables[0].rows[0][-13:]
+    assert any("m is among the controls" in w for w in finding.warnings)
+
+
+@pytest.mark.parametrize(
+    ("table", "code"),
+    [
+        ({}, "missing_moderator"),
+        ({"moderator": "size", "mediator": "m"}, "two_mechanisms"),
+        ({"mediator": "m", "at": "year == 2003"}, "unused_at"),
+        ({"moderator": "size", "at": True}, "bad_at"),
+        ({"moderator": "size", "at": "year == 2005"}, "moderator_after_treatment"),
+        ({"moderator": "size", "at": "year < 2003"}, "several_values"),
+        ({"moderator": "size", "at": "year == 1990"}, "no_pre_period"),
+        ({"moderator": "d"}, "moderator_is_treatment"),
+        ({"mediator": "2 * d"}, "mediator_is_treatment"),
+        ({"moderator": "year"}, "moderator_constant"),
+        ({"moderator": "name"}, "not_numbers"),
+    ],
+)
+def test_what_cannot_be_a_mechanism_is_a_fault(data, table, code):
+    named = data.with_columns(name=pl.col("region").cast(pl.String) + "a")
+    assert faults_of("mechanism", table, named) == [code]
+
+
+def test_a_treatment_without_a_period_before_it_has_no_baseline(data):
+    late = data.filter(pl.col("year") >= 2004)
+    assert "no_pre_period" in faults_of("mechanism", {"moderator": "size"}, late)
+
+
+def test_another_estimator_is_a_message(data):
+    finding = analysed("mechanism", {"moderator": "size"}, data, estimator={"sa": "sunab"}).finding
+    assert finding.charts == ()
+    assert any("a moderator is for least squares" in w for w in finding.warnings)
+
+
+def test_the_figure_shows_the_line_its_interval_and_the_units(found):
+    figure = marginal_effect.draw(found.charts[0].data)
+    texts = [t.get_text() for t in figure.findobj(Text)]
+    assert "size (in 2003)" in texts
+    assert {"treated units", "control units", "average effect", "95% interval"} <= set(texts)
+    panel = found.charts[0].data.panels[0]
+    assert (len(panel.treated), len(panel.control)) == (16, 32)
+    assert np.all(panel.low < panel.effect)
+    assert np.all(panel.effect < panel.high)
