@@ -1,6 +1,6 @@
 """What the engine estimates and what it gives back: arrays and small frozen records, no text of a user.
 
-Everything above (the plan, the panel) is compiled to this by ``engine.columns``; workers
+Everything above (the plan, the panel) is compiled to this by ``engine.compile``; workers
 get a Problem by memory map and Members by slice.
 """
 
