@@ -98,9 +98,10 @@ def simultaneous(vcov: Floats, df: float, alpha: float, seed: int, pointwise: fl
     The draws are of a t distribution with the estimates' correlation and the degrees of
     freedom of the pointwise intervals, seeded by the study.
     """
-    spread = np.sqrt(np.diagonal(vcov))
-    if not (np.isfinite(spread).all() and (spread > 0).all()) or not len(spread):
+    variance = np.diagonal(vcov)
+    if not (len(variance) and np.isfinite(variance).all() and (variance > 0).all()):
         return float("nan")
+    spread = np.sqrt(variance)
     values, vectors = np.linalg.eigh(vcov / np.outer(spread, spread))
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, len(spread)])))

@@ -135,11 +135,16 @@ def joint_test(value: Floats, variance: Floats, df2: float) -> Wald:
     q = len(value)
     if not q or not np.isfinite(variance).all():
         return Wald(np.nan, q, df2, np.nan)
-    unit = np.sqrt(np.diag(variance))
-    if not (unit > 0).all() or np.linalg.matrix_rank(variance / np.outer(unit, unit), hermitian=True) < q:
+    # Two-way clustered covariances need not be positive definite: there is no test then.
+    diagonal = np.diag(variance)
+    if not (diagonal > 0).all():
         return Wald(np.nan, q, df2, np.nan)
-    scaled = value / unit
-    statistic = float(scaled @ np.linalg.solve(variance / np.outer(unit, unit), scaled)) / q
+    unit = np.sqrt(diagonal)
+    scaled, correlation = value / unit, variance / np.outer(unit, unit)
+    values = np.linalg.eigvalsh(correlation)
+    if values[0] <= q * np.finfo(float).eps * values[-1]:
+        return Wald(np.nan, q, df2, np.nan)
+    statistic = float(scaled @ np.linalg.solve(correlation, scaled)) / q
     p_value = chdtrc(q, statistic * q) if np.isinf(df2) else fdtrc(q, df2, statistic)
     return Wald(statistic, q, df2, float(p_value))
 

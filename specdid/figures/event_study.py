@@ -107,7 +107,8 @@ def draw(data: EventData, width: float | None = None) -> Figure:
 
 def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     key = _key(data, fonts, width - _LEFT - _RIGHT)
-    notes = _wrapped(_note(data), fonts, width - 4)
+    # Agg sets small text up to two percent wider than it measures.
+    notes = _wrapped(_note(data), fonts, 0.98 * (width - 4))
     tests = [_tests(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
     start = 4.0 + (1.9 * _ROOM if data.title else 0.0)
     top = start + _ROOM * len(key) + 3
@@ -272,7 +273,7 @@ def _key(data: EventData, fonts: Fonts, room: float) -> Lines:
         kept = next((s for s in panel.series if s.preferred), None)
         if kept is not None:
             entries = [_Entry(fonts.fit(f"preferred: {kept.label}", SMALL, room), _Look(ACCENT, "D", True))]
-        entries.append(_Entry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6, colour=FAINT))
+        entries.append(_Entry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6, colour=QUIET))
     level = f"{100 * (1 - data.alpha):g}%"
     colour = ACCENT if len(panel.series) > MOST else INK
     kinds = ((f"{level} pointwise", 1.9), (f"{level} simultaneous", 0.7))

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import norm
 from specdid._run.prepare import prepare
 from specdid.analyses._event_paths import path, simultaneous
+from specdid.analyses._fit import joint_test
 from specdid.analyses._request import read_request
 from specdid.analyses.event_study import ANALYSIS, clock_of
 from studies import bench_of, columns, fault_texts, reference, run_tables, spec_file
@@ -132,6 +133,16 @@ def test_band_of_independent_estimates_has_the_exact_critical_value():
     assert simultaneous(np.diag(np.arange(1.0, 7.0)), np.inf, 0.05, 1, 1.96) == pytest.approx(exact, rel=0.01)
     assert simultaneous(np.ones((5, 5)), np.inf, 0.05, 1, 1.9599) == pytest.approx(1.96, rel=0.01)
     assert simultaneous(np.eye(3), 10.0, 0.05, 1, 2.2281) > simultaneous(np.eye(3), np.inf, 0.05, 1, 1.96)
+
+
+def test_without_a_positive_covariance_there_is_neither_band_nor_test():
+    """Two-way clustering can give either; no warning of numpy reaches the user."""
+    indefinite = np.array([[1.0, 2.0], [2.0, 1.0]])
+    assert np.isnan(joint_test(np.ones(2), indefinite, 9.0).p_value)
+    negative = np.diag([-1.0, 1.0])
+    assert np.isnan(joint_test(np.ones(2), negative, 9.0).p_value)
+    assert np.isnan(simultaneous(negative, 9.0, 0.05, 1, 2.26))
+    assert np.isnan(joint_test(np.zeros(0), np.zeros((0, 0)), 9.0).p_value)
 
 
 def test_band_is_never_narrower_than_the_interval(tmp_path):

@@ -34,8 +34,8 @@ def inside(figure):
     boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in figure.texts if t.get_text()]
     page = figure.bbox
     for text, box in boxes:
-        assert box.x0 >= page.x0 - 3, text
-        assert box.x1 <= page.x1 + 3, text
+        assert box.x0 >= page.x0, text
+        assert box.x1 <= page.x1, text
     for k, (text, box) in enumerate(boxes):
         for other, second in boxes[k + 1 :]:
             apart = box.x1 <= second.x0 or second.x1 <= box.x0 or box.y1 <= second.y0 + 5 or second.y1 <= box.y0 + 5
