@@ -15,7 +15,6 @@ from specdid.analyses._words import COEFFICIENT, SIZES, heading, labels_of, list
 from specdid.analyses.table import spanners
 from specdid.figures import forest
 from specdid.figures.placebo_density import PlaceboPanel
-from specdid.inference import _statistics
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -37,9 +36,10 @@ class Placed:
 
     def p_values(self) -> tuple[float, float]:
         """Give the permutation p of the estimate, and of its t."""
+        from specdid.inference._statistics import p_value as share_as_extreme
+
         r = self.random
-        by_estimate = _statistics.p_value(r.estimate, r.null_estimate)
-        return by_estimate, _statistics.p_value(r.statistic, r.null_statistic)
+        return share_as_extreme(r.estimate, r.null_estimate), share_as_extreme(r.statistic, r.null_statistic)
 
 
 def title_of(request: Request) -> str:
@@ -80,14 +80,12 @@ def main_table(
 
 def draws_table(cells: Cells, placed: Sequence[Placed]) -> TidyTable:
     """Give a row per draw."""
-    rows = tuple(
-        (k + 1, heading(cells, one.cell), b + 1, *map(float, numbers))
-        for k, one in enumerate(placed)
-        for b, numbers in enumerate(
-            zip(one.random.null_estimate, one.random.null_statistic, one.random.null_p, strict=True)
-        )
-    )
-    return TidyTable(("column", "specification", "draw", "estimate", "statistic", "p_value"), rows, suffix="draws")
+    rows: list[tuple[Value, ...]] = []
+    for k, one in enumerate(placed):
+        r = one.random
+        numbers = np.column_stack([r.null_estimate, r.null_statistic, r.null_p]).tolist()
+        rows += [(k + 1, heading(cells, one.cell), b + 1, *line) for b, line in enumerate(numbers)]
+    return TidyTable(("column", "specification", "draw", "estimate", "statistic", "p_value"), tuple(rows), suffix="draws")
 
 
 def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTable:
@@ -98,7 +96,7 @@ def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTa
         for earlier, fit in one.earlier:
             for v, vcov in enumerate(bench.study.vcov):
                 c = fit.coefficient(0, v) if fit.failure is None else None
-                lead = (*one.cell.labels.values(), earlier, vcov.label or vcov.text)
+                lead: tuple[Value, ...] = (*one.cell.labels.values(), earlier, vcov.label or vcov.text)
                 rows.append((*lead, *numbers_of(c), *sizes_of(fit, v), fit.failure))
     return TidyTable(header, tuple(rows), suffix="timing")
 
