@@ -79,7 +79,7 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
     done = [moderate(bench, cell, config) for cell in cells]
     tables = (_coefficients(bench, request, cells, done), _effects(bench, cells, done))
     panels = tuple(_panel(bench, cells, m) for m in done if m.known)
-    charts = ()
+    charts: tuple[Chart, ...] = ()
     if panels and config.moderator is not None:
         level = f"{1 - bench.study.inference.alpha:.0%}"
         vcov = bench.study.vcov[0]

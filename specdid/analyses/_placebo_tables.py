@@ -85,7 +85,8 @@ def draws_table(cells: Cells, placed: Sequence[Placed]) -> TidyTable:
         r = one.random
         numbers = np.column_stack([r.null_estimate, r.null_statistic, r.null_p]).tolist()
         rows += [(k + 1, heading(cells, one.cell), b + 1, *line) for b, line in enumerate(numbers)]
-    return TidyTable(("column", "specification", "draw", "estimate", "statistic", "p_value"), tuple(rows), suffix="draws")
+    header = ("column", "specification", "draw", "estimate", "statistic", "p_value")
+    return TidyTable(header, tuple(rows), suffix="draws")
 
 
 def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTable:
