@@ -12,7 +12,7 @@ from specdid._records import Results, Status
 
 Ints = NDArray[np.int64]
 FEW = 12
-"""Up to so many sets of controls are compared as sets; more are compared variable by variable."""
+"""Up to so many sets of controls are compared as sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,19 @@ def variance_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
 
 
 def change_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
-    """Give every choice that varies, the controls as sets where there are few of them."""
-    planned = results.planned
-    many = True
-    if "controls" in planned.dimensions:
-        d = planned.dimensions.index("controls")
-        many = len(np.unique(planned.codes[places, d])) > FEW
-    return tuple(_factors(results, places, by_variable=many))
+    """Give every choice that varies, the controls as sets where there are few of them.
+
+    Many sets, and all subsets of some variables, are compared variable by variable.
+    """
+    factors = variance_factors(results, places)
+    variables = sum(f.dimension == "controls" for f in factors)
+    if "controls" not in results.planned.dimensions or not variables:
+        return factors
+    d = results.planned.dimensions.index("controls")
+    sets = len(np.unique(results.planned.codes[places, d]))
+    if sets > FEW or sets == 2**variables:
+        return factors
+    return tuple(_factors(results, places, by_variable=False))
 
 
 def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Factor]:

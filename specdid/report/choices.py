@@ -113,7 +113,7 @@ def _delta(found: Sensitivity) -> str:
         return "- Oster's δ: not defined, since the preferred specification has no controls."
     head = f"- Oster's δ: {found.delta:.2f}, with R² up to {found.r_max:.3g} (1.3 times that within the fixed effects)."
     if found.delta < 0:
-        return f"{head} Controls move the estimate away from zero: unobservables must select the other way."
+        return f"{head} Unobservables must select the other way than the controls do to take the effect to zero."
     return (
         f"{head} Unobservables must select on treatment {found.delta:.2f} times as strongly as the controls do "
         "to take the effect to zero; 1 is the usual mark."

@@ -81,7 +81,11 @@ def test_controls_are_a_factor_per_variable_and_those_always_together_one():
     results = results_of(planned)
     (family,) = families(results)
     assert [f.name for f in variance_factors(results, family.places)] == ["a + b", "c", "sample"]
-    assert [f.name for f in change_factors(results, family.places)] == ["controls", "sample"]
+    assert [f.name for f in change_factors(results, family.places)] == ["a + b", "c", "sample"]
+    nested = results_of(plan_of({"sample": ["all", "east"]}, [(), ("a",), ("a", "b")]))
+    (family,) = families(nested)
+    assert [f.name for f in variance_factors(nested, family.places)] == ["a", "b", "sample"]
+    assert [f.name for f in change_factors(nested, family.places)] == ["controls", "sample"]
 
 
 def test_changes_are_means_over_pairs_equal_in_all_else_against_the_preferred():

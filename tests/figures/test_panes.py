@@ -117,7 +117,7 @@ def test_the_multiverse_has_a_row_per_option_and_what_it_changes():
     rows = {(r.heading, r.label): r for r in panel.rows}
     assert len(panel.estimate) == 191
     assert rows["Weights", "unweighted"].reference != rows["Weights", "population"].reference
-    assert rows["Controls", "pgdp"].chosen.sum() == 48
+    assert rows["Controls, with", "I(pgdp^2)"].chosen.sum() == 96
     y, planned = results.estimate, results.planned
     d = planned.dimensions.index("winsorizing")
     one = np.flatnonzero(planned.codes[:, d] != planned.codes[50, d])
@@ -143,7 +143,8 @@ def test_a_variable_is_with_against_without_whatever_is_preferred():
 
 def test_long_labels_that_begin_alike_keep_what_differs():
     always = ("young_black_men", "young_white_men", "older_black_men", "older_white_men")
-    planned = plan_of({"sample": ["a", "b"]}, subsets("police", "prisons", always=always))
+    nested = [always, (*always, "prisons"), (*always, "police", "prisons")]
+    planned = plan_of({"sample": ["a", "b"]}, nested)
     texts = texts_of(drawn("multiverse", results_of(planned)))
     assert "… + police + prisons" in texts
     assert "… + prisons" in texts
