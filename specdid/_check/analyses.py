@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from specdid import _shelf
 from specdid._check.data import Data
 from specdid._check.dimensions import nothing_selected
+from specdid._check.matches import check_matches
 from specdid._check.names import unknown
 from specdid._check.uses import Role, Use, uses
 from specdid._check.values import check_use
@@ -75,9 +77,10 @@ def _planned(analysis: Analysis, bench: Bench, request: Request) -> Iterator[Fau
     """Check what needs the analysis's own plan; what cannot be planned is a fault of its own."""
     try:
         found = list(_selectors(request, bench.panel)) or list(_values(bench, request))
-        if not found:
+        if not any(f.severity == "error" for f in found):
             plan_cells(request, bench.panel, bench.evaluator)
-        yield from found or list(analysis.check(bench, request))
+            found += analysis.check(bench, request)
+        yield from found
     except SpecError as error:
         yield from error.faults
 
@@ -88,3 +91,7 @@ def _values(bench: Bench, request: Request) -> Iterator[Fault]:
     own = [Use(e, _AS[role]) for e, role in request.expressions if role in _AS]
     for use in (*_added(request, bench.study), *own):
         yield from check_use(data, use)
+    matched = request.layout.study.sample[len(bench.study.sample) :]
+    if matched:
+        own_samples = replace(request.layout.study, sample=matched)
+        yield from check_matches(Data(own_samples, bench.panel, bench.evaluator))

@@ -142,7 +142,7 @@ def _unit_variance(means: Floats, periods: Floats, variance_e: float) -> float |
     between = least_squares(means[:, 0] * root, Z * root[:, None])
     df = len(means) - len(between.kept)
     if df < 1:
-        return f"{len(means):,} units are too few for a regression of their means on {len(between.kept) - 1} terms"
+        return f"there are too few units ({len(means):,}) for a regression of their means on the terms"
     kept = Z[:, between.kept]
     trace = float(np.trace(between.inverse @ (kept.T * periods**2) @ kept))
     return max((between.rss - df * variance_e) / (float(periods.sum()) - trace), 0.0)

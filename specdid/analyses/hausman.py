@@ -102,7 +102,8 @@ def run(bench: Bench, request: Request) -> Finding:
     title = request.table.name or ANALYSIS.title
     alpha = bench.study.inference.alpha
     tables = (tidy_terms(columns, title, bench.label), tidy_tests(columns, title))
-    found = (IID, *warnings(columns, alpha), *_unread(cells), *cells.notes)
+    assumed = (IID,) if any(c.effects is not None for c in columns) else ()
+    found = (*assumed, *warnings(columns, alpha), *_unread(cells), *cells.notes)
     return Finding(tables, (), tuple(dict.fromkeys(found)), tuple(lines(columns, alpha)))
 
 
