@@ -17,56 +17,15 @@ cluster drop out. The first draw is v = 1: the real statistic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from specdid.inference._base import Floats, Ints
+from specdid.inference._carried import Carried, Stack
 
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
-SPLIT = 64
-"""Levels below which components are not looked for: taking several as one is as right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """Dummies of effects not nested in the cluster, within one set of clusters they connect.
-
-    Attributes
-    ----------
-    clusters : (G_b,) int64, positions among the batch's clusters.
-    cells : (K, G_b, L) float64
-        Sums of each column within cluster × level.
-    signed : (K, L, B) float64 or None
-        The same, signed and summed over clusters: shared where a batch has many members.
-    inverse : (L, L) float64
-        Pseudo-inverse of the dummies' cross product after the nested effects.
-    """
-
-    clusters: Ints
-    cells: Floats
-    signed: Floats | None
-    inverse: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """All sets at once, where each has few clusters: padded to the same size.
-
-    Attributes
-    ----------
-    clusters : (C, G_b) int64, padded with G.
-    cells : (K, C, G_b, L) float64, padded with zeros.
-    inverse : (C, L, L) float64
-    """
-
-    clusters: Ints
-    cells: Floats
-    inverse: Floats
-
-
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """A batch's sums: same rows, effects and weights.
@@ -266,81 +225,3 @@ def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:
     ends = [*bounds[1:], len(columns)]
     blocks = (sorted_columns[start:stop] for start, stop in zip(bounds, ends, strict=True))
     return np.stack([block.T @ block for block in blocks])
-
-
-def carry(
-    columns: Floats,
-    clusters: Ints,
-    n_clusters: int,
-    levels: Sequence[Ints],
-    n_levels: int,
-    crossed: Callable[[Ints, Ints, int], Floats],
-    root: Floats | None,
-    signs: Floats | None,
-) -> tuple[Carried, ...] | Stack:
-    """Lay out the dummies of effects not nested in the cluster, by connected component.
-
-    Parameters
-    ----------
-    columns : (n, K), residualised on all effects and times the root of the weights.
-    levels : for each effect its (n,) levels, numbered over all effects from 0.
-    crossed : (component of rows, place of levels in it, C) -> (C, L, L) cross products of
-        these dummies after the nested effects, padded with zeros.
-    root : (n,) root of the weights, or None.
-    signs : (G, B) float64, or None where the signed sums are not worth sharing
-    """
-    of_cluster, of_level, count = _components(clusters, n_clusters, levels, n_levels)
-    cluster_place, clusters_in = _numbered(of_cluster, count)
-    level_place, levels_in = _numbered(of_level, count)
-    g, size = int(clusters_in.max()), int(levels_in.max())
-    component = of_cluster[clusters]
-    weighted = columns if root is None else columns * root[:, None]
-    cells = np.zeros((columns.shape[1], count * g * size))
-    for effect in levels:
-        place = (component * g + cluster_place[clusters]) * size + level_place[effect]
-        for k in range(len(cells)):
-            cells[k] += np.bincount(place, weights=weighted[:, k], minlength=cells.shape[1])
-    table = cells.reshape(-1, count, g, size)
-    inverse = _inverse(crossed(component, level_place, count))
-    index = np.full((count, g), n_clusters)
-    index[of_cluster, cluster_place] = np.arange(n_clusters)
-    if g <= size + 1:
-        return Stack(index, table, inverse)
-    parts = []
-    for c in range(count):
-        mine, own = index[c, : clusters_in[c]], slice(levels_in[c])
-        part = np.ascontiguousarray(table[:, c, : len(mine), own])
-        signed = None if signs is None else part.transpose(0, 2, 1) @ signs[mine]
-        parts.append(Carried(mine, part, signed, inverse[c, own, own]))
-    return tuple(parts)
-
-
-def _numbered(component: Ints, count: int) -> tuple[Ints, Ints]:
-    """Give each element's place within its component, and the components' sizes."""
-    sizes = np.bincount(component, minlength=count)
-    order = np.argsort(component, kind="stable")
-    place = np.empty(len(component), np.int64)
-    place[order] = np.arange(len(component)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return place, sizes
-
-
-def _inverse(crossed: Floats) -> Floats:
-    """Invert (C, L, L) on their ranges: dummies of a component have one dependence or more."""
-    values, vectors = np.linalg.eigh(crossed)
-    usable = values > 1e-10 * np.maximum(values[:, -1:], 1e-300)
-    scaled = vectors * np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)[:, None, :]
-    return np.asarray(scaled @ vectors.transpose(0, 2, 1))
-
-
-def _components(clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int) -> tuple[Ints, Ints, int]:
-    """Give numbers to the sets of clusters and levels that rows connect: of each cluster, of each level."""
-    if n_levels < SPLIT:
-        return np.zeros(n_clusters, np.int64), np.zeros(n_levels, np.int64), 1
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    rows = np.concatenate([clusters] * len(levels))
-    columns = np.concatenate(list(levels)) + n_clusters
-    links = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(n_clusters + n_levels,) * 2)
-    count, label = connected_components(links, directed=False)
-    return label[:n_clusters].astype(np.int64), label[n_clusters:].astype(np.int64), int(count)

@@ -10,18 +10,19 @@ change with what else is in the grid.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from specdid.engine import ssc
-from specdid.engine.demean import Absorber, demean
+from specdid.engine.demean import demean
 from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, make_batches, positions
-from specdid.inference._wild_kernel import Blocks, Carried, Family, Stack, carry, cluster_gram, wild_draws
+from specdid.inference._carried import Carried, Stack, carried_levels, carry, cross_products
+from specdid.inference._wild_kernel import Blocks, Family, cluster_gram, wild_draws
 
 FEW = 12
 CHUNK = 16
@@ -143,16 +144,6 @@ def cluster_signs(cluster: Ints, draws: int, seed: int) -> Floats:
     return out
 
 
-def residualise(
-    columns: Floats, effects: list[Ints], slopes: list[tuple[Ints, Floats]], weights: Floats | None
-) -> Floats:
-    """Take effects and slopes out of (n, K) columns."""
-    sizes = [np.array([int(c.max()) + 1 for c in group], np.int64) for group in (effects, [c for c, _ in slopes])]
-    swept = np.asfortranarray(columns)
-    demean(swept, Absorber(tuple(effects), sizes[0], tuple(slopes), sizes[1], weights))
-    return swept
-
-
 def _slopes_across(problem: Problem, batch: Batch, cluster: Ints) -> bool:
     """Say whether a slope's levels lie across clusters: these are not carried."""
     codes = [problem.codes[batch.rows, f] for f, _ in batch.effects.slopes]
@@ -188,110 +179,18 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, si
         residual *= root[:, None]
     effects = [] if plain else list(absorber.codes)
     nested = [ssc.is_nested(e, (clusters,)) for e in effects]
-    levels, total = _carried_levels(effects, nested, plain, len(clusters))
+    levels, total = carried_levels(effects, nested, plain, len(clusters))
     shared = mine if len(batch.members) > len(batch.columns) else None
     carried: tuple[Carried, ...] | Stack = ()
     if levels:
         inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
-        crossed = _crossed(levels, inner, list(absorber.slopes), absorber.weights)
+        crossed = cross_products(levels, inner, list(absorber.slopes), absorber.weights)
         carried = carry(residual, clusters, len(present), levels, total, crossed, root, shared)
     gram = cluster_gram(residual, clusters, len(present))
     blocks = Blocks(gram, gram.sum(axis=0), carried)
     counts = np.zeros(0, np.int64) if plain else absorber.levels
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool)))
     return _Prepared(laid, blocks, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
-
-
-def _carried_levels(effects: list[Ints], nested: list[bool], plain: bool, n: int) -> tuple[list[Ints], int]:
-    """Give numbers to the levels of the effects not nested in the cluster, over all of them from 0.
-
-    Without any effect the intercept is what is carried. An effect that another carried
-    one is finer than adds nothing.
-    """
-    carried = [e for e, inside in zip(effects, nested, strict=True) if not inside]
-    if plain:
-        carried = [np.zeros(n, np.int64)]
-    levels, total = [], 0
-    for effect in _finest(carried):
-        levels.append(effect + total)
-        total += int(effect.max()) + 1
-    return levels, total
-
-
-def _crossed(
-    levels: list[Ints],
-    inner: list[Ints],
-    slopes: list[tuple[Ints, Floats]],
-    weights: Floats | None,
-) -> Callable[[Ints, Ints, int], Floats]:
-    """Give the function that forms the dummies' cross products after the nested effects; see `carry`."""
-    if len(inner) > 1 or slopes:
-        return lambda component, place, count: _swept(levels, inner, slopes, weights, component, place, count)
-    return lambda component, place, count: _counted(levels, inner, weights, component, place, count)
-
-
-def _swept(
-    levels: list[Ints],
-    inner: list[Ints],
-    slopes: list[tuple[Ints, Floats]],
-    weights: Floats | None,
-    component: Ints,
-    place: Ints,
-    count: int,
-) -> Floats:
-    """Cross products of dummies that are residualised themselves."""
-    size = int(place.max()) + 1
-    out = np.zeros((count, size, size))
-    for c in range(count):
-        dummies = np.zeros((len(component), size))
-        for level in levels:
-            rows = np.flatnonzero(component == c)
-            dummies[rows, place[level[rows]]] = 1.0
-        dummies = residualise(dummies, inner, slopes, weights)
-        out[c] = dummies.T @ (dummies if weights is None else dummies * weights[:, None])
-    return out
-
-
-def _counted(
-    levels: list[Ints], inner: list[Ints], weights: Floats | None, component: Ints, place: Ints, count: int
-) -> Floats:
-    """Cross products of dummies from counts: F'F less the part within the one nested effect's levels."""
-    size = int(place.max()) + 1
-    local = [place[level] for level in levels]
-    out = np.zeros(count * size * size)
-    for a in local:
-        for b in local:
-            at = (component * size + a) * size + b
-            out += np.bincount(at, weights=weights, minlength=len(out))
-    crossed = out.reshape(count, size, size)
-    if inner:
-        level = inner[0]
-        found = int(level.max()) + 1
-        cells = np.zeros(found * size)
-        for a in local:
-            cells += np.bincount(level * size + a, weights=weights, minlength=len(cells))
-        shares = cells.reshape(found, size)
-        mass = np.bincount(level, weights=weights, minlength=found)
-        of_level = np.zeros(found, np.int64)
-        of_level[level] = component
-        for c in range(count):
-            mine = np.flatnonzero(of_level == c) if count > 1 else slice(None)
-            crossed[c] -= shares[mine].T @ (shares[mine] / mass[mine, None])
-    return crossed
-
-
-def _finest(effects: list[Ints]) -> list[Ints]:
-    """Drop effects whose levels are unions of another's."""
-    keep: list[Ints] = []
-    for k, coarse in enumerate(effects):
-        finer = [
-            fine
-            for j, fine in enumerate(effects)
-            if j != k and ssc.is_nested(fine, (coarse,)) and (j < k or not ssc.is_nested(coarse, (fine,)))
-        ]
-        if not finer:
-            keep.append(coarse)
-    return keep
 
 
 def _families(
