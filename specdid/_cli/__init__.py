@@ -60,14 +60,19 @@ def plan(spec: Path) -> Exit:
 
 @main.command()
 @_SPEC
-@click.argument("which")
+@click.argument("which", metavar="ID")
 @_OUT
+@click.option("--code", type=click.Choice(["python", "r", "stata"]), help="Print this language's code alone.")
+@click.option("--write", "target", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
 @guarded
-def show(spec: Path, which: str, out: Path | None) -> Exit:
-    """Show one specification of SPEC: an id or its beginning, a rank as #41, or preferred."""
+def show(spec: Path, which: str, out: Path | None, code: str | None, target: Path | None) -> Exit:
+    """Show one specification of SPEC in words, as a regression table and as code.
+
+    ID is the specification's id or its beginning, its rank as '#41', or preferred.
+    """
     from specdid._cli.showing import show_spec
 
-    return show_spec(spec, which, out)
+    return show_spec(spec, which, out, code, target)
 
 
 @main.command()

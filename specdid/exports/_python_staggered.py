@@ -11,7 +11,7 @@ from specdid.exports._trees import plain_number
 
 
 def cohorts(script: Script) -> Iterator[str]:
-    """Number periods and cohorts; never treated is missing."""
+    """Give the lines that number periods and cohorts; never treated is missing."""
     numbered = script.step not in (None, "year")
     yield "# the first treated period; missing is never treated: 0, infinite, or after the last period"
     yield f'cohort = d["{script.cohort}"]'

@@ -5,8 +5,22 @@ from __future__ import annotations
 from specdid.exports._names import quoted
 from specdid.exports._script import POLY
 from specdid.exports._trees import (
-    COMPARISONS, Binary, Call, Constant, Name, Node, Number, Text, Unary,
-    given, is_constant, is_missing, many, members, number, plain_number,
+    COMPARISONS,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+    given,
+    is_constant,
+    is_missing,
+    many,
+    members,
+    number,
+    plain_number,
 )  # fmt: skip
 
 _DIRECT = {"exp": "np.exp", "sqrt": "np.sqrt", "abs": "np.abs", "asinh": "np.arcsinh", "floor": "np.floor"}

@@ -65,7 +65,8 @@ without_singletons <- function(d, effects) {
 """Name -> definition."""
 
 _NEEDS = {
-    "lag_by": ("on_rows",), "change_by": ("on_rows", "lag_by"), "at_cond": ("on_rows",), "first_time": ("on_rows",), "mean_by": ("on_rows",),
+    "lag_by": ("on_rows",), "change_by": ("on_rows", "lag_by"), "at_cond": ("on_rows",),
+    "first_time": ("on_rows",), "mean_by": ("on_rows",),
 }  # fmt: skip
 _PERIODS = {
     "half": "values %/% 10 * 2 + values %% 10 - 1",

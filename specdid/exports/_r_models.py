@@ -245,6 +245,7 @@ def did2s(script: Script, used: dict[str, None]) -> Iterator[str]:
             continue
         yield f"print({quoted(errors.label)})"
         yield "print(did2s::did2s("
-        yield f'  d, yname = "{script.outcome}", treatment = "{script.treatment}", cluster_var = "{errors.clusters[0]}",'
+        yield f'  d, yname = "{script.outcome}", treatment = "{script.treatment}",'
+        yield f'  cluster_var = "{errors.clusters[0]}",'
         yield f"  first_stage = {first}, second_stage = ~ {script.treatment}{weight}"
         yield "), digits = 10)"

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from specdid.exports._script import POLY
 from specdid.exports._trees import (
-    Argument, Binary, Call, Constant, Node, Number, Unary, is_missing, members, number,
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Node,
+    Number,
+    Unary,
+    is_missing,
+    members,
+    number,
 )  # fmt: skip
 from specdid.language import argument
 from specdid.language import write as written
@@ -44,7 +53,7 @@ class RValues:
                 return node
 
     def _member(self, node: Binary) -> Node:
-        """A missing value is in a list where NA stands there; R tells NaN from NA, the language does not."""
+        """Write `%in%`: a missing value is in a list where NA stands there; R tells NaN from NA."""
         left = self._own(node.left)
         if any(map(is_missing, members(node.right))):
             self.used["in_or_na"] = None

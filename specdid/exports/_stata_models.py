@@ -127,7 +127,7 @@ class StataModels:
         weight = f" [pweight = {self.script.weight}]" if self.script.weight else ""
         for errors in self.script.errors:
             if errors.kind == "iid":
-                yield f"* {printable(errors.label)}: ppmlhdfe's unadjusted errors estimate a dispersion, which is 1 here"
+                yield f"* {printable(errors.label)}: ppmlhdfe's unadjusted errors estimate a dispersion, here it is 1"
                 continue
             yield self._label(errors)
             yield from filled("ppmlhdfe", [self.script.outcome, *self.script.regressors], f"{weight}, ///")
@@ -226,9 +226,11 @@ class StataModels:
     def _did2s(self) -> Iterator[str]:
         s = self.script
         yield "* rows whose fixed effects are seen untreated"
-        for name in dict.fromkeys([*self._effects(), *(self._number(e.name) for e, _ in s.slopes)]):
-            yield f"egen byte _seen_{name} = max({s.treatment} != 1), by({name})"
-            yield f"keep if _seen_{name} == 1"
+        levels = dict.fromkeys([*self._effects(), *(self._number(e.name) for e, _ in s.slopes)])
+        for k, name in enumerate(levels, 1):
+            yield f"egen byte _seen{k} = max({s.treatment} != 1), by({name})"
+        if levels:
+            yield f"keep if {' & '.join(f'_seen{k} == 1' for k in range(1, len(levels) + 1))}"
         first = [f"i.{e}" for e in self._effects()]
         first += [f"i.{self._number(e.name)}#c.{x}" for e, x in s.slopes]
         yield "* did2s makes no small-sample correction, nor does specdid"
@@ -238,7 +240,8 @@ class StataModels:
                 continue
             yield self._label(errors)
             yield f"did2s {s.outcome}{self._weight()}, first_stage({' '.join([*first, *s.controls])}) ///"
-            yield f"    second_stage({s.treatment}) treatment({s.treatment}) cluster({self._number(errors.clusters[0])})"
+            cluster = self._number(errors.clusters[0])
+            yield f"    second_stage({s.treatment}) treatment({s.treatment}) cluster({cluster})"
 
 
 _COMMON_STEP = (

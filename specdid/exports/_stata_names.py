@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from specdid.exports._names import comment
 
 WIDTH = 96
+INFINITY = "maxdouble()"
+"""Stands for infinity, which Stata lacks; missing would be larger still."""
 _PLAIN = " _-.,:;()[]{}<>=+*%&|!?#@^~/"
 
 

@@ -7,16 +7,27 @@ mean, a quantile) becomes a variable of its own first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from specdid.exports._script import POLY
-from specdid.exports._stata_names import literal
+from specdid.exports._stata_names import INFINITY, literal
+from specdid.exports._stata_variables import VARIABLES
 from specdid.exports._trees import (
-    COMPARISONS, Binary, Call, Constant, Name, Node, Number, Text, Unary,
-    given, is_constant, is_missing, many, members, number, plain_number,
+    COMPARISONS,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+    given,
+    is_constant,
+    is_missing,
+    many,
+    members,
+    number,
+    plain_number,
 )  # fmt: skip
 
-INFINITY = "maxdouble()"
 _DIRECT = {"exp": "exp", "sqrt": "sqrt", "abs": "abs", "floor": "floor", "asinh": "asinh"}
 _LOGS = {"log": ("ln", "0"), "log10": ("log10", "0"), "log1p": ("ln1p", "-1")}
 _ARITHMETIC = {"+": (6, "+"), "-": (6, "-"), "*": (7, "*"), "/": (7, "/"), "^": (9, "^")}
@@ -83,6 +94,10 @@ class StataValues:
         """Write where a condition holds."""
         return self._holds(node, wanted=True)
 
+    def false(self, node: Node) -> str:
+        """Write where a condition is known not to hold."""
+        return self._holds(node, wanted=False)
+
     def _holds(self, node: Node, wanted: bool) -> str:
         """Write where a condition is true, or where it is false; NA is neither."""
         if isinstance(node, Unary) and node.operator == "!":
@@ -121,7 +136,7 @@ class StataValues:
             unknown = [a for a, n in zip(operands, (node.left, node.right), strict=True) if not is_constant(n)]
             test = f"{operands[0]} {node.operator} {operands[1]}"
             return f"cond(missing({', '.join(unknown)}), ., {test})" if unknown else f"({test})"
-        return f"cond({self.true(node)}, 1, cond({self._holds(node, wanted=False)}, 0, .))"
+        return f"cond({self.true(node)}, 1, cond({self.false(node)}, 0, .))"
 
     def _member(self, node: Binary) -> str:
         name, tests = self.atom(node.left), []
@@ -190,7 +205,7 @@ class StataValues:
             return f"cond(missing({', '.join(atoms)}), ., {function}({', '.join(atoms)}))"
         if name == "ifelse":
             return self._ifelse(call)
-        return _VARIABLES[name](self, call)
+        return VARIABLES[name](self, call)
 
     def _logarithm(self, call: Call) -> str:
         x = self.atom(given(call, "x"))
@@ -205,93 +220,10 @@ class StataValues:
         test = given(call, "test")
         yes, no = (self._side(given(call, n), text) for n in ("yes", "no"))
         nothing = '""' if text else "."
-        return f"cond({self.true(test)}, {yes}, cond({self._holds(test, wanted=False)}, {no}, {nothing}))"
+        return f"cond({self.true(test)}, {yes}, cond({self.false(test)}, {no}, {nothing}))"
 
     def _side(self, node: Node, text: bool) -> str:
         return '""' if text and is_missing(node) else self.text(node)
-
-    def lag(self, call: Call) -> str:
-        """Make a lag along unit and time."""
-        k = int(number(given(call, "k"))) * (-1 if call.function == "f" else 1)
-        x = self.variable(given(call, "x"))
-        text = self.is_text(given(call, "x"))
-        name = self.new(text)
-        self.used["panel"] = None
-        self.lines.append("sort _unit _period")
-        operator = f"{'L' if k >= 0 else 'F'}{abs(k)}"
-        if text:
-            row = self.generate("_n")
-            source = self.generate(f"{operator}.{row}")
-            self.lines.append(f"generate {name} = {x}[{source}]")
-        else:
-            self.lines.append(f"generate double {name} = {operator}.{x}")
-        return f"({x} - {name})" if call.function == "d" else name
-
-    def at(self, call: Call) -> str:
-        """Make the unit's value where a condition holds."""
-        x, name = self.variable(given(call, "x")), self.new(self.is_text(given(call, "x")))
-        held = self.generate(self.true(given(call, "cond")))
-        self.lines.append(f"replace {held} = 0 if missing({x})")
-        self.lines.append(f"gsort {self.unit} -{held}")
-        kind, nothing = ("", '""') if name in self.texts else ("double ", ".")
-        self.lines.append(f"by {self.unit}: generate {kind}{name} = cond({held}[1] == 1, {x}[1], {nothing})")
-        return name
-
-    def first(self, call: Call) -> str:
-        """Make the first time at which a condition holds; infinity is Stata's largest number."""
-        condition = given(call, "cond")
-        hit = self.generate(f"cond({self.true(condition)}, {self.time}, {INFINITY})")
-        known = self.generate(f"{self.true(condition)} | {self._holds(condition, wanted=False)}")
-        name, any_known = self.new(), self.new()
-        self.lines.append(f"egen double {name} = min({hit}), by({self.unit})")
-        self.lines.append(f"egen double {any_known} = max({known}), by({self.unit})")
-        self.lines.append(f"replace {name} = . if {any_known} == 0")
-        return name
-
-    def average(self, call: Call) -> str:
-        """Make a group's mean."""
-        x, by, name = self.variable(given(call, "x")), self.variable(given(call, "by")), self.new()
-        self.lines.append(f"egen double {name} = mean({x}) if !missing({by}), by({by})")
-        return name
-
-    def tails(self, call: Call) -> str:
-        """Make the variable with its tails set to their quantiles, or to missing."""
-        x, p, name = self.variable(given(call, "x")), _number(number(given(call, "p"))), self.new()
-        self.used["quantiles"] = None
-        self.lines.append(f"quantiles {x} {p}")
-        if call.function == "trim":
-            self.lines.append(f"generate double {name} = {x} if inrange({x}, r(low), r(high))")
-        else:
-            inside = f"min(max({x}, r(low)), r(high))"
-            self.lines.append(f"generate double {name} = cond(missing({x}), ., {inside})")
-        return name
-
-    def standardised(self, call: Call) -> str:
-        """Make the centred (and scaled) variable."""
-        x, name = self.variable(given(call, "x")), self.new()
-        self.lines.append(f"summarize {x}")
-        scale = " / r(sd)" if call.function == "scale" else ""
-        self.lines.append(f"generate double {name} = ({x} - r(mean)){scale}")
-        return name
-
-    def polynomial(self, call: Call) -> str:
-        """Make a column of an orthogonal polynomial of unit length, as R scales it."""
-        x, degree, k = many(call)
-        variable, name = self.variable(x), self.new()
-        top = int(number(degree))
-        stubs = " ".join(f"{name}_{j}" for j in range(1, top + 1))
-        self.lines.append(f"orthpoly {variable}, generate({stubs}) degree({top})")
-        self.lines.append(f"quietly count if !missing({variable})")
-        self.lines.append(f"generate double {name} = {name}_{int(number(k))} / sqrt(r(N))")
-        return name
-
-
-_VARIABLES: dict[str, Callable[[StataValues, Call], str]] = {
-    "l": StataValues.lag, "f": StataValues.lag, "d": StataValues.lag, "at": StataValues.at,
-    "first": StataValues.first, "ave": StataValues.average, "winsorize": StataValues.tails,
-    "trim": StataValues.tails, "scale": StataValues.standardised, "center": StataValues.standardised,
-    POLY: StataValues.polynomial,
-}  # fmt: skip
 
 
 def _number(value: float) -> str:

@@ -9,8 +9,8 @@ from specdid.exports._base import Export
 from specdid.exports._names import is_safe
 from specdid.exports._script import MatchedUnits, Script, Source
 from specdid.exports._stata_models import StataModels, numbered
-from specdid.exports._stata_names import filled, literal, printable, remark
-from specdid.exports._stata_values import INFINITY, StataValues
+from specdid.exports._stata_names import INFINITY, filled, literal, printable, remark
+from specdid.exports._stata_values import StataValues
 from specdid.exports._trees import functions, plain_number
 
 _PACKAGES = {
@@ -186,12 +186,12 @@ def _matched(matched: MatchedUnits) -> Iterator[str]:
     for key, weight in zip(matched.keys, matched.weights, strict=True):
         groups[(weight, *key[1:])].append(key[0])
     names = matched.by or ("_row",)
-    for (weight, *rest), firsts in groups.items():
-        others = "".join(f" & {n} == {_cell(c)}" for n, c in zip(names[1:], rest, strict=True))
+    for (value, *rest), firsts in groups.items():
+        others = "".join(f" & {name} == {_cell(c)}" for name, c in zip(names[1:], rest, strict=True))
         size = 8 if isinstance(firsts[0], str) else 12
         for start in range(0, len(firsts), size):
             cells = ", ".join(_cell(c) for c in firsts[start : start + size])
-            yield f"replace match_weight = {weight!r} if inlist({names[0]}, {cells}){others}"
+            yield f"replace match_weight = {value!r} if inlist({names[0]}, {cells}){others}"
 
 
 def _cell(value: object) -> str:
@@ -220,9 +220,9 @@ def _sample(script: Script, values: StataValues) -> Iterator[str]:
 
 
 def _numbers(script: Script, values: StataValues) -> tuple[dict[str, str], list[str]]:
-    """Number the levels of what is text or has several parts; gives their names and the lines."""
+    """Give numbered twins of what is text or has several parts, and the lines that make them."""
     numbers, lines = {}, []
-    joint = [e for e in (*script.fixed, *(e for e, _ in script.slopes))]
+    joint = [*script.fixed, *(e for e, _ in script.slopes)]
     for levels in joint:
         if len(levels.factors) > 1 and levels.name not in numbers:
             numbers[levels.name] = levels.name

@@ -1,0 +1,220 @@
+"""One specification: which one is meant, in words, as a table, and as code."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+
+import numpy as np
+
+from specdid import __version__, _shelf
+from specdid._diagnostics import Fault, SpecError
+from specdid._plan import Plan, Status
+from specdid._records import Results
+from specdid._records import Status as Became
+from specdid._records.numerals import ordinal
+from specdid._records.read import read_results
+from specdid._run.planned import formula_writer
+from specdid._run.prepare import Prepared
+from specdid._run.show_table import regression_table
+from specdid._run.show_words import in_words
+from specdid.exports._build import make_script
+from specdid.exports._script import Script
+
+LANGUAGES = ("python", "r", "stata")
+LISTED = 8
+WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The specification that is meant: its place in the plan, and what is to be said of the search."""
+
+    place: int
+    notes: tuple[str, ...] = ()
+
+
+def stored_results(prepared: Prepared, directory: Path) -> Results | None:
+    """Read a run's results, where there are some and they are of this plan."""
+    if not (directory / "results.parquet").is_file():
+        return None
+    results = read_results(directory)
+    return results if np.array_equal(results.planned.ids, prepared.plan.ids) else None
+
+
+def find(prepared: Prepared, which: str, results: Results | None, directory: Path) -> Found:
+    """Look a specification up by id, the beginning of one, rank as ``#41``, or ``preferred``.
+
+    Raises
+    ------
+    SpecError
+        There is no such specification, or several begin so.
+    """
+    plan = prepared.plan
+    if which == "preferred":
+        if plan.preferred < 0:
+            raise _fault("no_preferred", "the study has no preferred specification", "write a [preferred] table")
+        return Found(plan.preferred)
+    if which.startswith("#"):
+        return _by_rank(prepared, which[1:], results, directory)
+    return _by_id(plan, which)
+
+
+def _fault(code: str, message: str, help: str | None = None) -> SpecError:
+    return SpecError([Fault(code, message, help=help)])
+
+
+def _by_id(plan: Plan, which: str) -> Found:
+    """Find the first specification whose id begins so; ids are 16 hex digits."""
+    wanted = which.lower()
+    if not wanted or len(wanted) > 16 or set(wanted) - set("0123456789abcdef"):
+        help = "give an id or its beginning, a rank as '#41', or preferred; ids stand in results.csv"
+        raise _fault("no_specification", f"`{which}` is no id of a specification", help)
+    low = int(wanted.ljust(16, "0"), 16)
+    high = int(wanted.ljust(16, "f"), 16)
+    hits = np.flatnonzero((plan.ids >= np.uint64(low)) & (plan.ids <= np.uint64(high)))
+    if not len(hits):
+        raise _fault("no_specification", f"no specification's id begins with `{which}`", "ids stand in results.csv")
+    ids = list(dict.fromkeys(plan.spec_id(int(h)) for h in hits))
+    if len(ids) > 1:
+        shown = ", ".join(ids[:LISTED]) + (f" and {len(ids) - LISTED:,} more" if len(ids) > LISTED else "")
+        raise _fault("several_specifications", f"{len(ids):,} specifications begin with `{which}`", f"they are {shown}")
+    planned = hits[plan.status[hits] == Status.PLANNED]
+    return Found(int(planned[0] if len(planned) else hits[0]))
+
+
+def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: Path) -> Found:
+    if not text.isdecimal() or int(text) < 1:
+        raise _fault("no_specification", f"`#{text}` is no rank", "a rank is a number from 1, as '#41'")
+    if results is None:
+        stale = (directory / "results.parquet").is_file()
+        what = "are of another version of this study or its data" if stale else "are not there yet"
+        raise _fault(
+            "no_results", f"ranks need the results of a run; those in {directory} {what}",
+            "run `specdid run` on this spec first, or name the directory with --out",
+        )  # fmt: skip
+    rank = int(text)
+    curves = list(_curves(results))
+    if not curves:
+        raise _fault("no_specification", "no specification has an estimate, so none has a rank")
+    curves.sort(key=lambda curve: results.preferred not in curve[1])
+    name, order = curves[0]
+    if rank > len(order):
+        help = f"ranks go by estimate from the lowest, among {name}"
+        raise _fault("no_specification", f"there are {len(order):,} specifications, no #{rank}", help)
+    others = [
+        f"#{rank} among {n}: {prepared.plan.spec_id(int(o[rank - 1]))}" for n, o in curves[1:] if rank <= len(o)
+    ]
+    said = f"{ordinal(rank)} of {len(order):,} from the lowest estimate, among {name}"
+    return Found(int(order[rank - 1]), (said, *others))
+
+
+def _curves(results: Results) -> Iterator[tuple[str, np.ndarray]]:
+    """Give the specifications that are ranked together, by estimate, with what they share."""
+    estimand = results.planned.estimand
+    for group in results.groups():
+        order = results.order(group)
+        for code in dict.fromkeys(estimand.codes[order].tolist()):
+            yield f"{group.name}; {estimand.words[code]}", order[estimand.codes[order] == code]
+
+
+def script_of(prepared: Prepared, place: int) -> Script:
+    """Lay the specification out for the languages of exports/."""
+    plan = prepared.plan
+    where = prepared.study.document.name if prepared.study.document else "a study in memory"
+    words = [
+        f"Specification {plan.spec_id(place)} of {where}",
+        formula_writer(plan)(place, place + 1)[0],
+        " · ".join(f"{d.name}: {d.labels[c]}" for d, c in zip(plan.dimensions, plan.codes[place], strict=True)),
+        f"Written by specdid {__version__}.",
+    ]
+    about = [line for text in words for line in wrap(text, WIDTH, break_long_words=False)]
+    return make_script(plan, prepared.panel, prepared.evaluator, place, about=about)
+
+
+def code_of(prepared: Prepared, place: int, language: str) -> str:
+    """Write the specification as a program.
+
+    Raises
+    ------
+    SpecError
+        It is excluded, so that there is nothing to reproduce.
+    """
+    place = with_content(prepared.plan, place)
+    if prepared.plan.status[place] == Status.EXCLUDED:
+        reason = prepared.plan.reasons[int(prepared.plan.reason[place])].message
+        raise _fault("excluded", f"the specification is excluded, so there is no code for it: {reason}")
+    return str(_shelf.load("exports", language).write(script_of(prepared, place)))
+
+
+def with_content(plan: Plan, place: int) -> int:
+    """Give the planned specification of the same content; itself but for duplicates."""
+    return int(plan.twin[place]) if plan.status[place] == Status.DUPLICATE else place
+
+
+def describe(prepared: Prepared, found: Found, results: Results | None, directory: Path) -> Iterator[str]:
+    """Give the lines that show a specification, without code."""
+    plan, place = prepared.plan, found.place
+    preferred = "  (preferred)" if place == plan.preferred else ""
+    yield f"Specification {place + 1:,} of {len(plan):,} · {plan.spec_id(place)}{preferred}"
+    yield formula_writer(plan)(place, place + 1)[0]
+    yield from found.notes
+    yield ""
+    excluded = plan.status[place] == Status.EXCLUDED
+    script = None if excluded else script_of(prepared, with_content(plan, place))
+    yield from in_words(prepared, place, script)
+    yield ""
+    if excluded:
+        reason = plan.reasons[int(plan.reason[place])]
+        yield f"Excluded ({reason.code}): {reason.message}"
+        return
+    yield from _became(prepared, place, results)
+    yield from regression_table(prepared, with_content(plan, place))
+    yield from _standing(prepared, place, results, directory)
+
+
+def _became(prepared: Prepared, place: int, results: Results | None) -> Iterator[str]:
+    """Say of which specification a duplicate is the twin."""
+    plan = prepared.plan
+    if plan.status[place] == Status.DUPLICATE:
+        twin = int(plan.twin[place])
+        yield f"Duplicate (same_content) of specification {twin + 1:,}, which has the id and the numbers."
+        yield ""
+    elif results is not None and results.status[place] == Became.DUPLICATE:
+        twin = int(results.twin[place])
+        yield (
+            f"Duplicate (same_model): the same rows, weights, fixed effects and kept terms as specification "
+            f"{twin + 1:,} ({plan.spec_id(twin)}), which stands on the curve."
+        )
+        yield ""
+
+
+def _standing(prepared: Prepared, place: int, results: Results | None, directory: Path) -> Iterator[str]:
+    """Give rank and joint tests, from the results of a run."""
+    if results is None:
+        yield ""
+        yield f"No results of this study in {directory}: `specdid run` adds its rank and the joint tests' p-values."
+        return
+    at = int(results.twin[place]) if results.status[place] == Became.DUPLICATE else place
+    if results.status[at] != Became.OK:
+        return
+    rank, of = results.rank(at)
+    yield ""
+    yield f"Rank: {ordinal(rank)} of {of:,} from the lowest estimate."
+    yield from _nulls(directory / "inference_specifications.csv", at)
+
+
+def _nulls(path: Path, place: int) -> Iterator[str]:
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["index"] == str(place + 1):
+                yield (
+                    f"Null ({row['null']}): p = {float(row['p_null']):.4f}, adjusted for all specifications "
+                    f"p = {float(row['p_adjusted']):.4f}; simultaneous band "
+                    f"{float(row['band_low']):.4g} to {float(row['band_high']):.4g}."
+                )

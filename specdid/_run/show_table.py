@@ -1,0 +1,160 @@
+"""The regression table of one specification, estimated anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from specdid._records.fits import Code, Fits
+from specdid._records.messages import VCOV_NOTES, failure_message
+from specdid._run.prepare import Prepared
+from specdid.engine.compile import Compiled
+from specdid.engine.execute import estimate_all
+from specdid.engine.full import CELL, CONSTANT, FullFit, by_relative_period, combine, fit_full
+from specdid.engine.problem import Floats
+from specdid.engine.ssc import t_inference
+from specdid.exports._build import compile_one
+from specdid.language import write
+
+COLUMNS = ("estimate", "std. error", "t", "p")
+
+
+def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
+    """Estimate the specification at ``place`` and give the lines of its table."""
+    plan = prepared.plan
+    compiled, s = compile_one(plan, prepared.panel, prepared.evaluator, place)
+    at = np.array([s], np.int64)
+    one = replace(
+        compiled, members=compiled.members.take(at), method=compiled.method[at],
+        cohort=compiled.cohort[at], batched=compiled.batched[at],
+    )  # fmt: skip
+    outcome = estimate_all(one, plan.grid.estimators, 1, "serial", lambda *_: None)
+    fits = next(b for b in outcome.blocks if len(b.index))
+    if fits.code[0] != Code.OK:
+        yield f"Failed ({Code(int(fits.code[0])).name.lower()}): {_failure(prepared, place, one, fits)}"
+        return
+    vcovs = [v.label or v.text for v in plan.study.vcov]
+    full = fit_full(one.problem, one.members) if one.batched[0] else None
+    if full is not None and full.code in (Code.OK, Code.TOO_FEW_CLUSTERS):
+        yield from _coefficients(prepared, place, one, full, vcovs)
+    else:
+        yield from _effect(prepared, place, one, fits, vcovs)
+    yield ""
+    yield from _other_vcovs(fits, vcovs)
+    yield from _footer(one, fits, full)
+
+
+def _failure(prepared: Prepared, place: int, one: Compiled, fits: Fits) -> str:
+    plan, codes = prepared.plan, prepared.plan.codes[place].tolist()
+    if 0 in fits.detail:
+        return fits.detail[0]
+    labels = one.problem.labels
+    culprit = int(fits.culprit[0])
+    return failure_message(
+        Code(int(fits.code[0])),
+        plan.grid.treatments[codes[1]].term.text,
+        write(plan.grid.outcomes[codes[0]]),
+        " + ".join(e.text for e in plan.grid.fixed_effects[codes[3]]),
+        labels[culprit] if culprit >= 0 else "",
+    )
+
+
+def _table(names: Sequence[str], estimates: Floats, errors: Floats, df: float, alpha: float) -> Iterator[str]:
+    """Lay out rows of estimate, standard error, t, p and interval."""
+    statistic, p, low, high = t_inference(estimates, errors, np.full(len(estimates), df), alpha)
+    head = [*COLUMNS, f"{100 * (1 - alpha):g}% CI low", "high"]
+    rows = [
+        [_number(v) for v in row[:2]] + [_fixed(row[2], 3), _fixed(row[3], 4), _number(row[4]), _number(row[5])]
+        for row in zip(estimates, errors, statistic, p, low, high, strict=True)
+    ]
+    first = max(len(n) for n in names)
+    widths = [max(len(h), *(len(r[k]) for r in rows)) for k, h in enumerate(head)]
+    yield " " * first + "  " + "  ".join(f"{h:>{w}}" for h, w in zip(head, widths, strict=True))
+    for name, row in zip(names, rows, strict=True):
+        yield f"{name:<{first}}  " + "  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True))
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.6g}"
+
+
+def _fixed(value: float, digits: int) -> str:
+    return "" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _heading(label: str, clusters: int) -> str:
+    return f"Standard errors: {label}" + (f", {clusters:,} clusters" if clusters >= 0 else "")
+
+
+def _coefficients(
+    prepared: Prepared, place: int, one: Compiled, full: FullFit, vcovs: Sequence[str]
+) -> Iterator[str]:
+    """Give every coefficient under the first vcov."""
+    labels, alpha = one.problem.labels, one.problem.alpha
+    names = ["(constant)" if c == CONSTANT else "" if c == CELL else labels[c] for c in full.columns.tolist()]
+    estimates, errors = full.estimate, full.std_error[0]
+    if full.cells is not None:
+        periods, weights = by_relative_period(full)
+        unit = np.eye(len(full.estimate))[[c != CELL for c in full.columns]]
+        estimates, spread, _ = combine(full, np.vstack([full.weights, weights, unit]))
+        errors = spread[0]
+        term = prepared.plan.grid.treatments[int(prepared.plan.codes[place, 1])].term.text
+        since = [f"  period {int(p):+d}" if p else "  period 0" for p in periods]
+        names = [f"{term} (mean of the cohorts)", *since, *(n for n in names if n)]
+    yield _heading(vcovs[0], int(full.n_clusters[0]))
+    yield from _table(names, estimates, errors, float(full.df[0]), alpha)
+
+
+def _effect(
+    prepared: Prepared, place: int, one: Compiled, fits: Fits, vcovs: Sequence[str]
+) -> Iterator[str]:
+    """Give what an estimator of its own gives: the effect."""
+    term = prepared.plan.grid.treatments[int(prepared.plan.codes[place, 1])].term.text
+    yield _heading(vcovs[0], int(fits.n_clusters[0, 0]))
+    yield from _table([term], fits.estimate[:1], fits.std_error[0, :1], float(fits.df[0, 0]), one.problem.alpha)
+
+
+def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
+    """Give the treatment's standard error under the other vcovs, and why one has none."""
+    for v, label in enumerate(vcovs):
+        note = fits.vcov_detail.get((0, v)) or VCOV_NOTES[int(fits.vcov_code[0, v])]
+        if note:
+            yield f"{label}: {note}"
+        elif v:
+            yield (
+                f"{label}: std. error {_number(fits.std_error[0, v])}, t {_fixed(fits.statistic[0, v], 3)}, "
+                f"p {_fixed(fits.p_value[0, v], 4)}, CI {_number(fits.conf_low[0, v])} to "
+                f"{_number(fits.conf_high[0, v])}"
+                + (f", {int(fits.n_clusters[0, v]):,} clusters" if fits.n_clusters[0, v] >= 0 else "")
+            )
+
+
+def _footer(one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
+    """Give rows, units, fit and fixed effects."""
+    units = f"; {int(fits.n_units[0]):,} units" if fits.n_units[0] >= 0 else ""
+    kinds = (("treated", fits.n_treated), ("never treated", fits.n_control), ("always treated", fits.n_always_treated))
+    counted = ", ".join(f"{int(n[0]):,} {word}" for word, n in kinds if n[0] > 0)
+    yield f"Rows: {int(fits.nobs[0]):,}{units}" + (f" ({counted})" if counted else "")
+    lost = (("missing", fits.n_missing), ("singletons", fits.n_singletons))
+    yield "Dropped: " + ", ".join(f"{int(n[0]):,} {word}" for word, n in lost) + _logs(fits)
+    effects = one.problem.effects[one.members.effects[0]]
+    names = [one.problem.effect_labels[c] for c in effects.fixed]
+    sizes = list(full.levels) if full is not None and len(full.levels) == len(names) else []
+    shown = [f"{n} ({sizes[k]:,} levels)" if sizes else n for k, n in enumerate(names)]
+    shown += [f"{one.problem.effect_labels[c]}[{one.problem.labels[x]}]" for c, x in effects.slopes]
+    yield f"Fixed effects: {', '.join(shown) or 'none'}"
+    if full is not None:
+        yield f"R²: {full.r2:.4f}" + ("" if np.isnan(full.r2_within) else f"; within: {full.r2_within:.4f}")
+    elif not np.isnan(fits.r2_within[0]):
+        yield f"Within R²: {fits.r2_within[0]:.4f}"
+    yield f"Mean of the outcome: {_number(fits.y_mean[0])}"
+    dropped = [one.problem.labels[c] for c in fits.dropped.get(0, ())]
+    if dropped:
+        yield f"Collinear, left out: {' + '.join(dropped)}"
+
+
+def _logs(fits: Fits) -> str:
+    count = int(fits.n_log0[0])
+    return f" ({count:,} of them for the log of a non-positive value)" if count > 0 else ""
