@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import factorial
+from math import factorial, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,11 +203,11 @@ def _sampled(system: Floats, edges: list[tuple[int, int]]) -> Floats:
 
 def mean_changes(factors: Sequence[Factor], y: Floats) -> tuple[Change, ...]:
     """Compare every option with its factor's reference over pairs equal in all other choices."""
-    return tuple(change for f, factor in enumerate(factors) for change in _paired(factors, f, factor, y))
+    rests = _rests(factors, len(y))
+    return tuple(c for factor, rest in zip(factors, rests, strict=True) for c in _paired(factor, rest, y))
 
 
-def _paired(factors: Sequence[Factor], f: int, factor: Factor, y: Floats) -> Iterator[Change]:
-    rest = _joint([other.codes for k, other in enumerate(factors) if k != f], len(y))
+def _paired(factor: Factor, rest: Ints, y: Floats) -> Iterator[Change]:
     at = np.full(int(rest.max()) + 1, np.nan)
     base = factor.codes == factor.reference
     at[rest[base]] = y[base]
@@ -218,6 +218,22 @@ def _paired(factors: Sequence[Factor], f: int, factor: Factor, y: Floats) -> Ite
         pairs = int(np.count_nonzero(mine))
         if level != factor.reference:
             yield Change(factor, level, float(change[mine].mean()) if pairs else float("nan"), pairs)
+
+
+def _rests(factors: Sequence[Factor], n: int) -> Iterator[Ints]:
+    """Give, factor by factor, a number for the combination of all other choices."""
+    sizes = [len(f.labels) for f in factors]
+    if prod(sizes) > 8 * n:
+        for f in range(len(factors)):
+            yield _joint([other.codes for k, other in enumerate(factors) if k != f], n)
+        return
+    # The grid is nearly full: places in it serve as numbers, and nothing is sorted.
+    strides = [prod(sizes[f + 1 :]) for f in range(len(factors))]
+    key = np.zeros(n, np.int64)
+    for factor, stride in zip(factors, strides, strict=True):
+        key += factor.codes * stride
+    for factor, stride in zip(factors, strides, strict=True):
+        yield key - factor.codes * stride
 
 
 def _joint(columns: Sequence[Ints], n: int) -> Ints:

@@ -148,8 +148,8 @@ def _points(axes: Axes, volcano: Volcano, ends: tuple[float, float], top: float,
     # What is not significant lies below, so that a significant point is never hidden by a pale one.
     for significant in (False, True):
         mine = np.flatnonzero(known & (panel.significant == significant))
-        key = np.column_stack([across[mine], up[mine], panel.which[mine]])
-        _, first = np.unique(key, axis=0, return_index=True)
+        key = (across[mine] * 10_000 + up[mine]) * len(panel.series) + panel.which[mine]
+        _, first = np.unique(key, return_index=True)
         at = mine[np.sort(first)]
         colours = [shade(panel, int(panel.which[s]), float(significant)) for s in at.tolist()]
         axes.scatter(

@@ -111,6 +111,15 @@ def test_changes_are_means_over_pairs_equal_in_all_else_against_the_preferred():
     }
 
 
+def test_a_sparse_grid_gives_the_same_changes_as_a_full_one():
+    full = factorial(2, 3, 2)
+    y = np.random.default_rng(8).normal(size=12)
+    blank = factor("never", np.zeros(12, int))
+    wide = [*full, Factor("wide", "wide", tuple("abcdefghijklmnopqrstuvwxyz"), blank.codes, 0)]
+    sparse = [c for c in mean_changes([*wide, *[wide[-1]] * 2], y) if c.factor.name != "wide"]
+    assert [(c.mean, c.pairs) for c in sparse] == [(c.mean, c.pairs) for c in mean_changes(full, y)]
+
+
 def test_an_option_without_a_pair_has_no_change():
     (change,) = mean_changes([factor("a", [0, 1]), factor("b", [0, 1])], np.array([1.0, 2.0]))[:1]
     assert change.pairs == 0
