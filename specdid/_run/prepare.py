@@ -10,8 +10,8 @@ from typing import Any
 from specdid._check import check_study
 from specdid._check.analyses import check_analyses
 from specdid._decode import read_study
-from specdid._diagnostics import Faults, SpecError, file_order
-from specdid._plan import Plan, build_plan
+from specdid._diagnostics import Fault, Faults, SpecError, fault_at, file_order
+from specdid._plan import Plan, Status, build_plan
 from specdid._study import Study
 from specdid.panel import Evaluator, Panel, read_panel
 
@@ -91,7 +91,21 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     faults = file_order(faults + tuple(check_analyses(study, panel, evaluator)))
     if faults.errors:
         return None, faults
+    faults = file_order(faults + _preferred(study, plan))
     return Prepared(study, panel, evaluator, plan, faults), faults
+
+
+def _preferred(study: Study, plan: Plan) -> tuple[Fault, ...]:
+    """Warn of a preferred specification that will not be on the curve."""
+    if not study.preferred or (plan.preferred >= 0 and plan.status[plan.preferred] != Status.EXCLUDED):
+        return ()
+    origin = next(iter(study.preferred.values()))[0].origin
+    if plan.preferred < 0:
+        why = "is not planned: more than one of one_at_a_time leaves its first option"
+    else:
+        why = f"is excluded: {plan.reasons[int(plan.reason[plan.preferred])].message}"
+    help = "choose options that are planned together, or change the rule"
+    return (fault_at(origin, None, "preferred_not_planned", f"the preferred specification {why}", help, "warning"),)
 
 
 def prepare(source: Source, data: Any = None) -> Prepared:

@@ -9,8 +9,8 @@ import pytest
 import specdid
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from specdid._plan import Status
 from small_studies import small_panel, small_study
+from specdid._plan import Status
 
 PANEL = small_panel()
 NAMES = ("x1", "x2", "x3", "w")
@@ -195,3 +195,15 @@ def test_preferred_takes_first_options_and_terms_in_any_order():
     assert made.dimensions[3].labels[row[3]] == "unit"
     assert row[0] == 0
     assert plan().preferred == -1
+
+
+def test_a_preferred_specification_off_the_curve_is_warned_of():
+    rule = [{"when": {"controls": "x1"}, "because": "no x1"}]
+    faults = specdid.check(small_study(exclude=rule, preferred={"controls": "x1"}), PANEL)
+    assert [(f.code, f.severity) for f in faults] == [("preferred_not_planned", "warning")]
+    assert "no x1" in faults[0].message
+    head = {**small_study()["study"], "one_at_a_time": ["a", "b"]}
+    variants = {"a": {"0": {}, "1": {"where": "x1 > 0"}}, "b": {"0": {}, "1": {"where": "x2 > 0"}}}
+    faults = specdid.check(small_study(study=head, variant=variants, preferred={"a": "1", "b": "1"}), PANEL)
+    assert [f.code for f in faults] == ["preferred_not_planned"]
+    assert "one_at_a_time" in faults[0].message
