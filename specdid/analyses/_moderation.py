@@ -12,7 +12,7 @@ from specdid.analyses._fit import Coefficient, failed
 from specdid.analyses._groups import units_text
 from specdid.analyses._moderator import Config, Moderator, moderator_of
 from specdid.analyses._print import decimals, in_parentheses, number, p_value
-from specdid.analyses._words import COEFFICIENT, SIZES, heading, labels_of, listed, numbers_of, sizes_of
+from specdid.analyses._words import COEFFICIENT, PANELS, SIZES, heading, labels_of, listed, numbers_of, shown, sizes_of
 from specdid.analyses.table import coefficients, notes, spanners, statistics
 from specdid.engine.problem import Floats
 from specdid.figures import marginal_effect
@@ -78,13 +78,15 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
     config: Config = request.config
     done = [moderate(bench, cell, config) for cell in cells]
     tables = (_coefficients(bench, request, cells, done), _effects(bench, cells, done))
-    panels = tuple(_panel(bench, cells, m) for m in done if m.known)
+    drawn = [(k, m) for k, m in enumerate(done, 1) if m.known]
+    panels = tuple(_panel(bench, cells, m, k) for k, m in drawn[:PANELS])
     charts: tuple[Chart, ...] = ()
     if panels and config.moderator is not None:
         level = f"{1 - bench.study.inference.alpha:.0%}"
         vcov = bench.study.vcov[0]
         axis = f"{bench.label(config.moderator.text)} ({done[0].when})"
-        note = f"Effect of the treatment where the moderator has a value; standard errors: {vcov.label or vcov.text}."
+        note = f"The treatment's effect at values of the moderator; standard errors: {vcov.label or vcov.text}."
+        note += shown(len(drawn))
         charts = (Chart("marginal_effect", marginal_effect.EffectData(request.title, axis, level, panels, note)),)
     warnings = tuple(w for m in done for w in _warnings(cells, m, config))
     return Finding(tables, charts, (*cells.notes, *warnings), tuple(_lines(bench, cells, done, config)))
@@ -189,7 +191,7 @@ def _printed_effects(done: Sequence[Moderated]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _panel(bench: Bench, cells: Cells, m: Moderated) -> marginal_effect.EffectPanel:
+def _panel(bench: Bench, cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPanel:
     values = np.unique(m.values)
     at = values if len(values) <= marginal_effect.FEW else np.linspace(values[0], values[-1], GRID)
     found = m.effects(at)
@@ -199,7 +201,9 @@ def _panel(bench: Bench, cells: Cells, m: Moderated) -> marginal_effect.EffectPa
     fact = f"interaction {number(c.estimate, decimals([c.std_error]))}, p {p if p.startswith('<') else f'= {p}'}"
     average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
     name = bench.label(heading(cells, m.cell))
-    return marginal_effect.EffectPanel(name, (fact,), at, effect, low, high, m.treated, m.control, average)
+    return marginal_effect.EffectPanel(
+        name, (fact,), at, effect, low, high, m.treated, m.control, average, f"({column}) {name}"
+    )
 
 
 def _warnings(cells: Cells, m: Moderated, config: Config) -> Iterator[str]:

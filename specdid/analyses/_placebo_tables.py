@@ -11,13 +11,14 @@ from specdid._study import Expression
 from specdid.analyses._base import Bench, Cell, CellFit, Cells, Chart, Request
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses._random_placebo import Placebos
-from specdid.analyses._words import COEFFICIENT, SIZES, heading, labels_of, listed, numbers_of, sizes_of
+from specdid.analyses._words import COEFFICIENT, SIZES, heading, labels_of, listed, numbers_of, shown, sizes_of
 from specdid.analyses.table import spanners
 from specdid.figures import forest
 from specdid.figures.placebo_density import PlaceboPanel
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
+BLOCKS = 12
 QUANTILES = (0.025, 0.5, 0.975)
 HEADER = (
     "estimate", "std_error", "statistic", "p_value", "df", "p_permutation", "p_permutation_t", "draws",
@@ -171,7 +172,7 @@ def _share(placed: Placed, alpha: float) -> float:
     return float(np.mean(placed.random.null_p < alpha)) if len(placed.random.null_p) else np.nan
 
 
-def panel_of(bench: Bench, cells: Cells, placed: Placed) -> PlaceboPanel:
+def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> PlaceboPanel:
     """Give a cell's part of the figure."""
     r = placed.random
     p, by_t = (p_value(v) for v in placed.p_values())
@@ -182,7 +183,7 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed) -> PlaceboPanel:
         f"{share:.1%} with p < {bench.study.inference.alpha:g}",
     )
     name = bench.label(heading(cells, placed.cell))
-    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p)
+    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p, f"({column}) {name}")
 
 
 def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed]) -> list[Chart]:
@@ -207,6 +208,7 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
         "The treatment moved earlier, estimated on rows before the actual treatment; "
         f"{level} intervals (standard errors: {vcov.label or vcov.text})."
     )
+    blocks, note = blocks[:BLOCKS], note + shown(len(blocks), BLOCKS)
     data = forest.ForestData(
         f"{title_of(request)}: timing", ("effect", f"{level} interval", "rows"), tuple(blocks), note
     )

@@ -11,6 +11,8 @@ from specdid.panel.text import cell_text
 from specdid.tables._base import Cell as Value
 
 COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
+PANELS = 8
+"""Columns of an analysis that a figure shows in panels of their own."""
 SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters")
 
 
@@ -50,6 +52,11 @@ def unit_name(panel: Panel, row: int) -> str:
 def time_name(panel: Panel, row: int) -> str:
     """Give the time of a row as the data write it."""
     return cell_text(panel.columns[panel.time], row) if panel.time is not None else f"row {row + 1:,}"
+
+
+def shown(total: int, most: int = PANELS) -> str:
+    """Say that a figure has the first of many columns; empty where it has all."""
+    return f" The first {most} of {total:,} columns are drawn." if total > most else ""
 
 
 def listed(words: Sequence[str]) -> str:

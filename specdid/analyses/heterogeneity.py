@@ -23,6 +23,7 @@ from specdid.analyses._words import (
     labels_of,
     listed,
     numbers_of,
+    shown,
     sizes_of,
 )
 from specdid.analyses.table import notes as table_notes
@@ -32,6 +33,7 @@ from specdid.tables._base import PrintTable, Row, TidyTable
 
 FEW = 10
 """Fewer treated units or clusters than this are too few for cluster-robust errors."""
+BLOCKS = 12
 WHOLE = "Whole sample"
 PRINTED = ("Effect", "p", "Observations", "Units", "Treated units", "Clusters")
 
@@ -174,6 +176,8 @@ def _forest(
         blocks.append(forest.Block(bench.label(heading(cells, s.cell)), outcome, tuple(rows), words))
     vcov = bench.study.vcov[0]
     note = f"Effects from split samples with {level} intervals (standard errors: {vcov.label or vcov.text})."
+    note += shown(len(blocks), BLOCKS)
+    blocks = blocks[:BLOCKS]
     return forest.ForestData(request.title, ("effect", f"{level} interval", "treated / units"), tuple(blocks), note)
 
 

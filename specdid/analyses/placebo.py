@@ -27,9 +27,10 @@ from specdid.analyses._placebo_tables import (
     timing_table,
     title_of,
 )
+from specdid.analyses._print import number, p_value
 from specdid.analyses._random_placebo import draw_placebos, moved_columns
 from specdid.analyses._timing import fit_earlier, timing
-from specdid.analyses._words import heading, time_name, unit_name
+from specdid.analyses._words import PANELS, heading, shown, time_name, unit_name
 from specdid.figures import placebo_density
 from specdid.language import bind
 from specdid.language.tree import Name
@@ -133,15 +134,17 @@ def run(bench: Bench, request: Request) -> Finding:
     strata = config.strata or bench.study.inference.strata
     note = placebo_words(moved_columns(bench, cells[0]) if len(cells) else (), strata, bench)
     tables = [main_table(bench, request, cells, placed, note), draws_table(cells, placed)]
-    panels = tuple(panel_of(bench, cells, p) for p in placed if len(p.random.null_estimate))
+    drawn = [(k, p) for k, p in enumerate(placed, 1) if len(p.random.null_estimate)]
+    panels = tuple(panel_of(bench, cells, p, k) for k, p in drawn[:PANELS])
     charts = []
     if panels:
-        data = placebo_density.PlaceboData(title_of(request), bench.study.inference.alpha, panels, note)
+        said, alpha = note + shown(len(drawn)), bench.study.inference.alpha
+        data = placebo_density.PlaceboData(title_of(request), alpha, panels, said)
         charts.append(Chart("placebo_density", data))
     if any(p.earlier for p in placed):
         tables.append(timing_table(bench, cells, placed))
         charts += timing_chart(bench, request, cells, placed)
-    warnings = [w for p in placed for w in _warnings(bench, cells, p, config)]
+    warnings = _warnings(bench, cells, placed, config)
     return Finding(tuple(tables), tuple(charts), (*cells.notes, *warnings), tuple(_lines(bench, cells, placed, note)))
 
 
@@ -155,43 +158,48 @@ def _place(bench: Bench, cell: Cell, config: Config) -> Placed:
     return Placed(cell, fit, random, tuple(earlier))
 
 
-def _warnings(bench: Bench, cells: Cells, placed: Placed, config: Config) -> Iterator[str]:
-    where, alpha, r = heading(cells, placed.cell), bench.study.inference.alpha, placed.random
-    yield from (f"{where}: {note}" for note in r.notes)
-    if len(r.null_estimate):
-        p = placed.p_values()[0]
-        if r.p_value < alpha <= p:
+def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Config) -> Iterator[str]:
+    alpha = bench.study.inference.alpha
+    drawn = [p for p in placed if len(p.random.null_p)]
+    shares = [float(np.mean(p.random.null_p < alpha)) for p in drawn]
+    over = [share for share in shares if share > 2 * alpha]
+    if over:
+        yield (
+            f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
+            f"(at most {max(over):.0%}), so clustered errors are too small"
+        )
+    for one in placed:
+        where, r = heading(cells, one.cell), one.random
+        yield from (f"{where}: {note}" for note in r.notes)
+        if len(r.null_p) and r.p_value < alpha <= (p := one.p_values()[0]):
             yield f"{where}: p is {r.p_value:.3f} by clustered errors, but {p:.3f} by permutation"
-        size = float(np.mean(r.null_p < alpha))
-        if size > 2 * alpha:
-            yield f"{where}: {size:.0%} of placebos have p < {alpha:g}, so clustered errors are too small here"
-    if config.periods and not placed.earlier:
-        yield f"{where}: no timing placebo for {placed.cell.method}, it is for least squares"
-    for k, fit in placed.earlier:
-        if fit.failure is not None:
-            yield f"{where}, moved {k} earlier: {fit.failure}"
-        elif fit.coefficient().p_value < alpha:
-            c = fit.coefficient()
-            yield f"{where}: moved {k} earlier the treatment has an effect of {c.estimate:.3f} (p {c.p_value:.3f})"
+        if config.periods and not one.earlier:
+            yield f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
+        for k, fit in one.earlier:
+            if fit.failure is not None:
+                yield f"{where}, moved {k} earlier: {fit.failure}"
+            elif (c := fit.coefficient()).p_value < alpha:
+                words = f"{number(c.estimate)} (p {p_value(c.p_value)})"
+                yield f"{where}: moved {k} earlier the treatment has an effect of {words}"
 
 
 def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> Iterator[str]:
     yield note
     yield ""
+    alpha = bench.study.inference.alpha
     for one in placed:
         r = one.random
         if not len(r.null_estimate):
             continue
-        low, high = np.quantile(r.null_estimate, [0.025, 0.975])
+        low, high = np.quantile(r.null_estimate, [0.025, 0.975]).tolist()
         p, p_t = one.p_values()
-        share = float(np.mean(r.null_p < bench.study.inference.alpha))
         yield (
-            f"- {heading(cells, one.cell)}: {r.estimate:.3f}, placebos {low:.3f} to {high:.3f} (95% of "
-            f"{len(r.null_estimate):,}); permutation p {p:.3f}, by t {p_t:.3f}; {share:.1%} of placebos have "
-            f"p < {bench.study.inference.alpha:g}."
+            f"- {heading(cells, one.cell)}: {number(r.estimate)}, 95% of {len(r.null_estimate):,} placebos from "
+            f"{number(low)} to {number(high)}; permutation p {p:.3f}, by t {p_t:.3f}; "
+            f"{float(np.mean(r.null_p < alpha)):.1%} of placebos have p < {alpha:g}."
         )
         found = [(k, f.coefficient()) for k, f in one.earlier if f.failure is None]
-        told = [f"{k}: {c.estimate:.3f} (p {c.p_value:.3f})" for k, c in found]
+        told = [f"{k}: {number(c.estimate)} (p {p_value(c.p_value)})" for k, c in found]
         if told:
             yield f"  Moved earlier by periods: {'; '.join(told)}."
 

@@ -39,7 +39,7 @@ class EffectPanel:
 
     Attributes
     ----------
-    name, facts : what it is
+    name, short, facts : what it is, and how it is told where that is too long
     at, effect, low, high : (m,) the moderator's values and the effect there
     treated, control : the moderator of every treated and control unit
     average : the effect without the interaction, NaN where unknown
@@ -54,6 +54,7 @@ class EffectPanel:
     treated: Floats = field(repr=False)
     control: Floats = field(repr=False)
     average: float = np.nan
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _pane(panel: EffectPanel, level: str) -> Pane:
     if np.isfinite(panel.average):
         entries.append(Entry("thin bar", ACCENT, "average effect"))
     entries += [Entry("bar", blend(INK, 0.65), "treated units"), Entry("bar", blend(INK, 0.25), "control units")]
-    return Pane((panel.name,), panel.facts, tuple(entries))
+    return Pane((panel.name, panel.short or panel.name), panel.facts, tuple(entries))
 
 
 def _draw_panel(page: Page, box: Box, panel: EffectPanel) -> None:

@@ -33,7 +33,7 @@ class PlaceboPanel:
 
     Attributes
     ----------
-    name, facts : what it is, and what the draws say
+    name, short, facts : what it is, how it is told where that is too long, and what the draws say
     actual : the estimate with the real assignment, NaN where there is none
     actual_words : the estimate as written
     estimates, p_values : (B,) of the draws
@@ -45,6 +45,7 @@ class PlaceboPanel:
     actual_words: str
     estimates: Floats = field(repr=False)
     p_values: Floats = field(repr=False)
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _pane(panel: PlaceboPanel) -> Pane:
         Entry("thin bar", INK, "density (left)"),
         Entry("dot", _DOTS, "p-value (right)"),
     )
-    return Pane((panel.name,), panel.facts, entries)
+    return Pane((panel.name, panel.short or panel.name), panel.facts, entries)
 
 
 def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float) -> None:
@@ -97,9 +98,10 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float) -> None
     points.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.50", "0.75", "1"])
     points.scatter(panel.estimates, panel.p_values, s=3.2, color=_DOTS, linewidths=0, zorder=3)
     points.axhline(alpha, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)), zorder=2.5)
+    left = panel.actual > (low + high) / 2
     points.text(
-        high, alpha + 0.012, f"p = {alpha:g}", ha="right", va="bottom", fontsize=SMALL, color=QUIET,
-        family=list(page.fonts.families), zorder=7, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+        low if left else high, alpha + 0.012, f"p = {alpha:g}", ha="left" if left else "right", va="bottom",
+        fontsize=SMALL, color=QUIET, family=list(page.fonts.families), zorder=7, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
     )  # fmt: skip
     curve = page.axes(box.left, box.top, box.width, box.height)
     _density(curve, page, panel, (low, high))
