@@ -273,9 +273,15 @@ def _effect_texts(problem: Problem, one: Members) -> tuple[str, ...]:
 def _why(cell: Cell, problem: Problem, one: Members, full: FullFit) -> str:
     culprit = problem.labels[full.culprit] if full.culprit >= 0 else ""
     return failure_message(
-        full.code, problem.labels[one.treatment[0]], cell.labels["outcome"],
+        full.code, problem.labels[one.treatment[0]], _outcome_text(cell, problem, one),
         " + ".join(_effect_texts(problem, one)), culprit,
     )  # fmt: skip
+
+
+def _outcome_text(cell: Cell, problem: Problem, one: Members) -> str:
+    """Give the outcome's label, or that of the column an analysis put in its place."""
+    own = int(one.outcome[0]) < cell.compiled.problem.values.shape[1]
+    return cell.labels["outcome"] if own else problem.labels[one.outcome[0]]
 
 
 def failed(cell: Cell, why: str, effects: tuple[str, ...], alpha: float, vcovs: int) -> CellFit:

@@ -15,6 +15,15 @@ from specdid.language import bind, referenced, write
 from specdid.language.sources import sources
 from specdid.language.tree import Name
 
+NOTHING = "no draw can be compared with its estimate"
+WHY = {
+    "least squares": "random placebos are for least squares and Sun-Abraham models",
+    "does not move": "its treatment is not made of what is dealt out",
+    "times anew": "its rows or cohorts move, and estimating it anew in every draw would take too long: ask for fewer",
+    "cluster-robust": "it has no cluster-robust variance",
+}
+"""Words for what the null says of many specifications, by what they hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placebos:
@@ -62,8 +71,8 @@ def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Ex
     found = null.draw(_context(bench, cell, fit, draws, strata))
     if not len(found.index):
         nothing = np.zeros(0)
-        why = found.left_out or ("there is no estimate to compare with",)
-        return Placebos(np.nan, np.nan, np.nan, np.nan, np.nan, nothing, nothing, nothing, why)
+        why = fit.failure or next((words for key, words in WHY.items() if key in " ".join(found.left_out)), NOTHING)
+        return Placebos(np.nan, np.nan, np.nan, np.nan, np.nan, nothing, nothing, nothing, (why,))
     df, t = float(found.df[0]), found.null_statistic[0]
     notes = found.left_out
     if found.dropped_draws:

@@ -175,6 +175,8 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
             yield f"{where}: p is {r.p_value:.3f} by clustered errors, but {p:.3f} by permutation"
         if config.periods and not one.earlier:
             yield f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
+        if one.earlier and one.cell.method != "feols":
+            yield f"{where}: the timing placebo is by two-way least squares, without cohorts"
         for k, fit in one.earlier:
             if fit.failure is not None:
                 yield f"{where}, moved {k} earlier: {fit.failure}"

@@ -101,7 +101,8 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float) -> None
     left = panel.actual > (low + high) / 2
     points.text(
         low if left else high, alpha + 0.012, f"p = {alpha:g}", ha="left" if left else "right", va="bottom",
-        fontsize=SMALL, color=QUIET, family=list(page.fonts.families), zorder=7, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+        fontsize=SMALL, color=QUIET, family=list(page.fonts.families), zorder=7,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
     )  # fmt: skip
     curve = page.axes(box.left, box.top, box.width, box.height)
     _density(curve, page, panel, (low, high))

@@ -5,9 +5,9 @@ import pyfixest as pf
 import pytest
 import specdid
 from matplotlib.text import Text
+from simulated import analysed, faults_of, records, simulated, spec_with
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
-from simulated import analysed, faults_of, records, simulated, spec_with
 
 DRAWS = 39
 
@@ -114,7 +114,7 @@ def test_an_estimator_that_is_not_least_squares_has_a_message_and_no_figure(data
     )
     assert found.failure is None
     assert found.finding.charts == ()
-    assert any("are not least squares" in w for w in found.finding.warnings)
+    assert any("random placebos are for least squares" in w for w in found.finding.warnings)
     assert any("no timing placebo for did2s" in w for w in found.finding.warnings)
 
 
