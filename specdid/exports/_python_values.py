@@ -21,6 +21,7 @@ from specdid.exports._trees import (
     members,
     number,
     plain_number,
+    walk,
 )  # fmt: skip
 
 _DIRECT = {"exp": "np.exp", "sqrt": "np.sqrt", "abs": "np.abs", "asinh": "np.arcsinh", "floor": "np.floor"}
@@ -28,6 +29,9 @@ _HELPERS = {
     "is.na": "is_missing", "ifelse": "ifelse", "ave": "average", "at": "at", "first": "first",
     "winsorize": "winsorize", "trim": "trim", "scale": "scale", "center": "center", "l": "lag", "f": "lag", "d": "lag",
     POLY: "poly", "log": "log", "log1p": "log1p", "log10": "log10",
+}  # fmt: skip
+_NUMPY = {
+    "+": "np.add", "-": "np.subtract", "*": "np.multiply", "/": "np.divide", "^": "np.float_power", "%%": "np.mod",
 }  # fmt: skip
 _ARITHMETIC = {"+": (6, "+"), "-": (6, "-"), "*": (7, "*"), "/": (7, "/"), "^": (9, "**"), "%%": (7, "%")}
 
@@ -76,7 +80,9 @@ class PythonValues:
         if node.operator == "%in%":
             return self._member(node)
         if node.operator == "%/%":
-            return f"np.floor({self.text(node.left, 7)} / {self.text(node.right, 8)})"
+            return f"np.floor(np.divide({self.text(node.left)}, {self.text(node.right)}))"
+        if not any(isinstance(n, Name) for n in walk(node)):  # Python's own numbers stop at 1 / 0
+            return f"{_NUMPY[node.operator]}(1.0 * {self.text(node.left, 8)}, {self.text(node.right)})"
         own, sign = _ARITHMETIC[node.operator]
         left, right = (own + 1, own) if node.operator == "^" else (own, own + 1)
         return _enclosed(f"{self.text(node.left, left)} {sign} {self.text(node.right, right)}", own < level)
