@@ -16,12 +16,13 @@ from specdid._records import Audit, Curve, Results, collect
 from specdid._run import analyse
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve
-from specdid._run.infer import CurveTests, null_shares, run_nulls, sections, write_inference
+from specdid._run.infer import CurveTests, figure_shares, null_shares, run_nulls, sections, write_inference
 from specdid._run.manifest import manifest
 from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.write import write_figure, write_record, write_results
+from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.execute import estimate_all
 from specdid.report.summary import summarise
@@ -126,6 +127,14 @@ def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress:
     study, plan = prepared.study, prepared.plan
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
     n_jobs = study.run.jobs if jobs is None else jobs
+    with connected(study.run.backend, n_jobs, study.run.address):
+        return _estimate_all(prepared, compiled, n_jobs, audit, progress)
+
+
+def _estimate_all(
+    prepared: Prepared, compiled: Compiled, n_jobs: int, audit: int | None, progress: Progress
+) -> _Made:
+    study, plan = prepared.study, prepared.plan
     outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress)
     results = collect(planned_records(plan), outcome.blocks, compiled.problem.labels)
     if outcome.interrupted:
@@ -178,8 +187,8 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
     said: list[str] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
-        bands = tests[0].bands if tests else None
-        said += write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, bands)[1]
+        null = (tests[0].bands if tests else None, figure_shares(curve.results, tests))
+        said += write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, *null)[1]
     for described in (d for d in curve.findings if isinstance(d, Described)):
         said += write_described(curve, described, tests, directory, figure.formats, figure.width)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))

@@ -15,11 +15,11 @@ CURVE = "spec_curve"
 
 
 def draw_curve(
-    results: Results, sort: str = "estimate", width: float | None = None, bands: Any = None
+    results: Results, sort: str = "estimate", width: float | None = None, bands: Any = None, shares: Any = None
 ) -> Any:
     """Draw the specification curve as a matplotlib figure."""
     figure = _shelf.load("figures", CURVE)
-    return figure.draw(figure.data(results, sort, bands), width)
+    return figure.draw(figure.data(results, sort, bands, shares), width)
 
 
 def save_curve(
@@ -29,10 +29,11 @@ def save_curve(
     formats: Sequence[str],
     width: float | None = None,
     bands: Mapping[str, Any] | None = None,
+    shares: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Draw and save; gives the files and what the figure warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        figure = draw_curve(results, sort, width, bands)
+        figure = draw_curve(results, sort, width, bands, shares)
         paths = save(figure, directory, "curve", formats)
     return list(paths), [str(w.message) for w in caught if issubclass(w.category, UserWarning)]

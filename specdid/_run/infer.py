@@ -15,7 +15,7 @@ from specdid._run.prepare import Prepared
 from specdid._run.write import write_text
 from specdid.engine.compile import Compiled
 from specdid.inference._base import Context, Floats, NullDraws
-from specdid.inference._placebo import Placebo, placebo
+from specdid.inference._placebo import Placebo, expected_shares, placebo
 from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
 
@@ -176,6 +176,13 @@ def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], tuple
     """Give the shares significant by sign that the first null expects, by scale and estimand."""
     placebos = tests[0].placebos if tests else ()
     return {(p.group, p.estimand): (p.negative, p.positive) for p in placebos}
+
+
+def figure_shares(results: Results, tests: tuple[CurveTests, ...]) -> Mapping[str, tuple[float, float]]:
+    """Give the same by scale alone, for the figure."""
+    placebos = tests[0].placebos if tests else ()
+    found = {g.name: expected_shares(placebos, g.name) for g in results.groups()}
+    return {name: shares for name, shares in found.items() if shares is not None}
 
 
 def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:

@@ -13,6 +13,7 @@ from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, SpecError, fault_at, file_order
 from specdid._plan import Plan, Status, build_plan
 from specdid._study import Study
+from specdid.engine.clusters import missing_package
 from specdid.panel import Evaluator, Panel, read_panel
 
 Source = Study | str | Path | Mapping[str, Any]
@@ -91,8 +92,20 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     faults = file_order(faults + tuple(check_analyses(study, panel, evaluator)))
     if faults.errors:
         return None, faults
-    faults = file_order(faults + _preferred(study, plan))
+    faults = file_order(faults + _preferred(study, plan) + _backend(study))
+    if faults.errors:
+        return None, faults
     return Prepared(study, panel, evaluator, plan, faults), faults
+
+
+def _backend(study: Study) -> tuple[Fault, ...]:
+    """Refuse a backend whose package is not installed."""
+    package = missing_package(study.run.backend)
+    if package is None:
+        return ()
+    name = study.run.backend
+    message = f"backend = \"{name}\" needs the package {package}, which is not installed"
+    return (Fault("no_backend", message, help=f"pip install 'specdid[{name}]'", path=("run", "backend")),)
 
 
 def _preferred(study: Study, plan: Plan) -> tuple[Fault, ...]:

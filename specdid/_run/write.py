@@ -42,6 +42,7 @@ def write_figure(
     formats: Sequence[str],
     width: float | None = None,
     bands: Mapping[str, Any] | None = None,
+    shares: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Draw the curve in these formats, removing others of an earlier run; gives files and warnings."""
     from specdid._run.draw import save_curve
@@ -49,7 +50,7 @@ def write_figure(
     with writing(directory):
         for name in STALE:
             (directory / name).unlink(missing_ok=True)
-        return save_curve(results, directory, sort, formats, width, bands)
+        return save_curve(results, directory, sort, formats, width, bands, shares)
 
 
 def write_record(directory: Path, content: Mapping[str, Any]) -> None:
