@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -89,6 +89,7 @@ class Panel:
     preferred : None where it is not among these.
     failed : planned specifications of this scale that could not be estimated.
     null_band : (3, n) 2.5, 50 and 97.5% of the sorted null curves, or None.
+    null_shares : shares significantly negative and positive that the null expects, or None.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Panel:
     preferred: Preferred | None
     failed: int
     null_band: Floats | None = None
+    null_shares: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -138,7 +140,10 @@ class CurveData:
 
 
 def curve_data(
-    results: Results, sort: str = "estimate", null_bands: Mapping[str, Floats] | None = None
+    results: Results,
+    sort: str = "estimate",
+    null_bands: Mapping[str, Floats] | None = None,
+    null_shares: Mapping[str, tuple[float, float]] | None = None,
 ) -> CurveData:
     """Compute what the figure shows.
 
@@ -152,6 +157,8 @@ def curve_data(
         declared order, by estimate within each.
     null_bands
         By group name (scale, or outcome), (3, n) for the sorted curve.
+    null_shares
+        By group name, the shares significantly negative and positive under the null.
 
     Raises
     ------
@@ -162,8 +169,9 @@ def curve_data(
     if sort not in ("estimate", "declared", *planned.dimensions):
         raise ValueError(f"sort must be estimate, declared or a dimension, not {sort!r}")
     bands = (null_bands or {}) if sort == "estimate" else {}
+    expected = null_shares or {}
     panels = tuple(
-        _panel(results, group, order, sort, bands.get(group.name))
+        replace(_panel(results, group, order, sort, bands.get(group.name)), null_shares=expected.get(group.name))
         for group in results.groups()
         if len(order := _ordered(results, group, sort))
     )

@@ -84,7 +84,8 @@ class _Placed:
     @property
     def head(self) -> float:
         """Height of the lines above the curves."""
-        names = 2 * _ROOM if len(self.band.panels) > 1 else 0.0
+        lines = 3 if any(p.null_shares for p in self.band.panels) else 2
+        names = lines * _ROOM if len(self.band.panels) > 1 else 0.0
         return names + _ROOM * max(len(key) for key in self.keys) + 2
 
     def height(self, layout: Layout) -> float:
@@ -182,8 +183,12 @@ def _name(page: Page, panel: Panel, alpha: float, left: float, top: float, width
     """Write a panel's name and facts above it, where several stand side by side."""
     page.text(left, top + 4, page.fonts.first_fit(_names(panel), TEXT, width, bold=True), TEXT, bold=True)
     words = _words(panel, alpha)
-    lines = [" · ".join(texts[min(k, len(texts) - 1)] for texts in words) for k in range(3)]
-    page.text(left, top + 4 + _ROOM, page.fonts.first_fit(lines, SMALL, width), SMALL, colour=QUIET)
+    # The shares need a line of their own where what the null expects stands beside them.
+    parts = (words[:-2], words[-2:]) if panel.null_shares else (words,)
+    for line, part in enumerate(parts):
+        texts = [" · ".join(fact[min(k, len(fact) - 1)] for fact in part) for k in range(3)]
+        middle = top + 4 + _ROOM * (line + 1)
+        page.text(left, middle, page.fonts.first_fit(texts, SMALL, width), SMALL, colour=QUIET)
 
 
 def _names(panel: Panel) -> tuple[str, ...]:
@@ -195,9 +200,12 @@ def _words(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
     facts: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
     if len(panel.series) == 1:
         facts.append((f"median {fixed(panel.series[0].median, panel.decimals)}",))
-    for sign, word, short in ((-1, "negative", "−"), (1, "positive", "+")):
+    expected = panel.null_shares or (None, None)
+    for sign, word, short, null in ((-1, "negative", "−", expected[0]), (1, "positive", "+", expected[1])):
         share = f"{np.mean(panel.significant & (sign * panel.estimate > 0)):.0%}"
-        facts.append((f"{share} {word}, p < {alpha:g}", f"{share} sig. {word}", f"{share} sig. {short}"))
+        beside = "" if null is None else f" (null: {null:.0%})"
+        spellings = (f"{share} {word}, p < {alpha:g}", f"{share} sig. {word}", f"{share} sig. {short}")
+        facts.append(tuple(text + beside for text in spellings))
     return facts
 
 

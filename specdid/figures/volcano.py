@@ -23,7 +23,7 @@ from specdid.figures._panes import (
 )
 from specdid.figures._plain import choose_fonts, round_ticks, with_room
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SMALL, own_style
-from specdid.inference._placebo import Placebo
+from specdid.inference._placebo import Placebo, expected_shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,20 +68,8 @@ def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoD
     """Compute what the figure shows; ``placebos`` give the shares expected under the first null."""
     data = curve_data(results)
     p = np.maximum(results.first("p_value"), LEAST)
-    panels = tuple(Volcano(q, -np.log10(p[q.positions]), _expected(q, placebos)) for q in data.panels)
+    panels = tuple(Volcano(q, -np.log10(p[q.positions]), expected_shares(placebos, q.name)) for q in data.panels)
     return VolcanoData(data.title, data.alpha, data.vcov, panels, placebos[0].title if placebos else "")
-
-
-def _expected(panel: Panel, placebos: Sequence[Placebo]) -> tuple[float, float] | None:
-    """Average the expected shares over the estimands of a scale, by their specifications."""
-    mine = [q for q in placebos if q.group == panel.name and q.null == placebos[0].null]
-    n = sum(q.specifications for q in mine)
-    if not n:
-        return None
-    return (
-        sum(q.negative * q.specifications for q in mine) / n,
-        sum(q.positive * q.specifications for q in mine) / n,
-    )
 
 
 def draw(data: VolcanoData, width: float | None = None) -> Figure:

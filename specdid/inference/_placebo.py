@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,3 +54,15 @@ def placebo(
         np.nanquantile(medians, np.linspace(0, 1, POINTS)),
         float(np.mean(t < -critical)), float(np.mean(t > critical)),
     )  # fmt: skip
+
+
+def expected_shares(placebos: Sequence[Placebo], group: str) -> tuple[float, float] | None:
+    """Give the shares significant by sign that the first null expects of a scale, over all its estimands."""
+    mine = [p for p in placebos if p.group == group and p.null == placebos[0].null]
+    n = sum(p.specifications for p in mine)
+    if not n:
+        return None
+    return (
+        sum(p.negative * p.specifications for p in mine) / n,
+        sum(p.positive * p.specifications for p in mine) / n,
+    )

@@ -298,3 +298,11 @@ def test_numbers_have_a_real_minus_but_zero_has_none():
 def test_blend_goes_from_white_to_the_colour():
     assert blend("#000000", 0) == (1, 1, 1)
     assert blend("#000000", 1) == (0, 0, 0)
+
+
+def test_shares_have_what_the_null_expects_beside_them():
+    results = results_of(smart_city(3))
+    figure = draw(curve_data(results, null_shares={"log points": (0.031, 0.02)}))
+    assert any("negative" in t and t.endswith("(null: 3%)") for t in texts_of(figure))
+    assert any("positive" in t and t.endswith("(null: 2%)") for t in texts_of(figure))
+    assert not any("null" in t for t in texts_of(draw(curve_data(results))))
