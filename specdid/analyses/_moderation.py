@@ -116,8 +116,9 @@ def moderate(bench: Bench, cell: Cell, config: Config) -> Moderated:
 def _units(bench: Bench, cell: Cell, fit: CellFit, moderator: Moderator, by_row: bool) -> tuple[Floats, Floats]:
     """Give the moderator of treated and control units in the regression; of rows where it moves."""
     rows, units = fit.rows, bench.panel.unit_codes
-    if not len(rows) or units is None:
-        return np.zeros(0), np.zeros(0)
+    if units is None:
+        treated = bench.treatment(cell)[rows] != 0
+        return moderator.values[rows[treated]], moderator.values[rows[~treated]]
     on = np.zeros(int(units.max()) + 1, dtype=bool)
     on[units[rows[bench.treatment(cell)[rows] != 0]]] = True
     if not by_row:

@@ -75,7 +75,7 @@ def moderator_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
     given = config.moderator
     assert given is not None
     where = (given.origin, given.tree.span)
-    if bench.panel.unit_codes is None or bench.periods is None:
+    if not config.now and (bench.panel.unit_codes is None or bench.periods is None):
         yield fault_at(
             *where, "no_unit", "a moderator at baseline needs units and periods",
             "declare `unit` and `time` in [study], or write at = false",

@@ -31,11 +31,14 @@ from specdid.analyses._print import number, p_value
 from specdid.analyses._random_placebo import draw_placebos, moved_columns
 from specdid.analyses._timing import fit_earlier, timing
 from specdid.analyses._words import PANELS, heading, shown, time_name, unit_name
+from specdid.engine.problem import Ints
 from specdid.figures import placebo_density
 from specdid.language import bind
 from specdid.language.tree import Name
 
 DRAWS = 500
+ENOUGH = 100
+"""Draws that can show that placebos are significant too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +83,55 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
             'write assign = "…" in [inference], the columns that an assignment consists of',
         )  # fmt: skip
         return
+    if len(cells):
+        yield from _assigned(bench, request, cells[0])
     if config.strata is not None and len(cells):
         yield from _strata(bench, config.strata, cells[0])
     yield from _periods(bench, request, cells)
 
 
+def _level(bench: Bench, cell: Cell) -> Ints:
+    """Give the codes of who was assigned, by row."""
+    level = bench.study.inference.level
+    node = level.tree if level is not None else Name(bench.panel.unit or "")
+    return bench.evaluator.codes((bind(node, cell.plan.grid.settings[0].scope),))
+
+
+def _assigned(bench: Bench, request: Request, cell: Cell) -> Iterator[Fault]:
+    """Check that what is dealt out is one value for a level and period."""
+    level, periods = _level(bench, cell), bench.periods
+    period = np.zeros(len(level), np.int64) if periods is None else periods - periods.min()
+    key = level * (int(period.max()) + 1) + period
+    for name in moved_columns(bench, cell):
+        if name not in bench.panel.columns:
+            assign = bench.study.inference.assign
+            yield fault_at(
+                assign.origin if assign is not None else request.table.origin, None, "assign_derived",
+                f"`{name}` is no column of the data", "what is dealt out are data columns: name those it is made of",
+            )  # fmt: skip
+            return
+        column = bench.panel.columns[name]
+        values = column.numbers if column.numbers is not None else np.asarray(column.codes, np.float64)
+        rows = np.flatnonzero(~np.isnan(values) & (level >= 0))
+        first = np.full(int(key.max()) + 1, np.nan)
+        first[key[rows[::-1]]] = values[rows[::-1]]
+        wrong = rows[values[rows] != first[key[rows]]]
+        if len(wrong):
+            asked = bench.study.inference
+            level_text = asked.level.text if asked.level is not None else bench.panel.unit
+            yield fault_at(
+                request.table.origin, None, "assignment_varies",
+                f"`{name}`, which is dealt out, changes within {level_text}"
+                + ("" if periods is None else f" and {bench.panel.time}")
+                + f": {unit_name(bench.panel, int(wrong[0]))}",
+                "declare `time` in [study]" if periods is None else "set [inference] level to who was assigned",
+            )  # fmt: skip
+            return
+
+
 def _strata(bench: Bench, strata: Expression, cell: Cell) -> Iterator[Fault]:
     """Check that a stratum holds whole levels."""
-    level = bench.study.inference.level
-    scope = cell.plan.grid.settings[0].scope
-    node = level.tree if level is not None else Name(bench.panel.unit or "")
-    of_level = bench.evaluator.codes((bind(node, scope),))
+    of_level = _level(bench, cell)
     stratum = bench.codes(strata, cell)
     first = np.full(int(of_level.max()) + 1, -2, np.int64)
     first[of_level[::-1]] = stratum[::-1]
@@ -162,7 +203,7 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
     alpha = bench.study.inference.alpha
     drawn = [p for p in placed if len(p.random.null_p)]
     shares = [float(np.mean(p.random.null_p < alpha)) for p in drawn]
-    over = [share for share in shares if share > 2 * alpha]
+    over = [s for p, s in zip(drawn, shares, strict=True) if s > 2 * alpha and len(p.random.null_p) >= ENOUGH]
     if over:
         yield (
             f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
@@ -172,7 +213,7 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
         where, r = heading(cells, one.cell), one.random
         yield from (f"{where}: {note}" for note in r.notes)
         if len(r.null_p) and r.p_value < alpha <= (p := one.p_values()[0]):
-            yield f"{where}: p is {r.p_value:.3f} by clustered errors, but {p:.3f} by permutation"
+            yield f"{where}: p {p_value(r.p_value)} by clustered errors, but {p:.3f} by permutation"
         if config.periods and not one.earlier:
             yield f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
         if one.earlier and one.cell.method != "feols":

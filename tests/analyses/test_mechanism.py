@@ -167,3 +167,16 @@ def test_the_figure_shows_the_line_its_interval_and_the_units(found):
     assert (len(panel.treated), len(panel.control)) == (16, 32)
     assert np.all(panel.low < panel.effect)
     assert np.all(panel.effect < panel.high)
+
+
+def test_without_units_a_moderator_is_taken_as_it_is_or_not_at_all(data):
+    study, plain = {"data": "simulated.csv"}, {"policy": "d"}
+    assert faults_of("mechanism", {"moderator": "m"}, data, study=study, treatment=plain)[-1] == "no_unit"
+    found = analysed("mechanism", {"moderator": "m", "at": False}, data, study=study, treatment=plain)
+    assert found.failure is None
+    assert len(found.finding.charts[0].data.panels[0].treated) == int(data["d"].sum())
+
+
+def test_a_mediator_that_cannot_be_estimated_is_named(data):
+    said = analysed("mechanism", {"mediator": "region"}, data).finding.warnings
+    assert any("y, mediator: the outcome `region` does not vary" in w for w in said)

@@ -148,3 +148,15 @@ def test_the_printed_table_has_real_and_drawn_numbers(found):
     labels = [row.label for block in found.tables[0].print.blocks for row in block]
     for label in ("p, permutation of the estimate", "97.5% quantile", "1 period earlier", "2 periods earlier"):
         assert label in labels
+
+
+def test_what_is_dealt_out_is_one_value_for_a_level_and_period(data):
+    by_region = {"level": "region", "assign": "d", "null": ["wild"]}
+    assert faults_of("placebo", {}, data, inference=by_region) == ["assignment_varies"]
+    no_time = {"unit": "id", "data": "simulated.csv"}
+    plain = {"policy": "d"}
+    assert faults_of("placebo", {}, data, study=no_time, treatment=plain) == ["assignment_varies"]
+    assert faults_of("placebo", {"periods": [1]}, data, study=no_time, treatment=plain)[-1] == "no_time"
+    assert faults_of("placebo", {}, data, study={"data": "simulated.csv"}, treatment=plain)[-1] == "no_level"
+    derived = {"derive": {"dd": "d * 1"}, "inference": {"assign": "dd", "null": ["wild"]}}
+    assert faults_of("placebo", {}, data, **derived) == ["assign_derived"]
