@@ -19,7 +19,7 @@ def formula(outcome: str, regressors: str, script: Script) -> str:
 def least_squares(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of a least-squares regression."""
     yield from prepare(script, (script.outcome, *script.regressors), used)
-    yield from feols(script, " + ".join(script.regressors))
+    yield from feols(script, script.treatment)
     yield from coefficient(script, f'sd["{script.outcome}"] / sd["{script.treatment}"]')
 
 
@@ -34,9 +34,13 @@ def prepare(script: Script, columns: tuple[str, ...], used: dict[str, None]) -> 
         yield from _scaled(script, columns)
 
 
-def feols(script: Script, regressors: str) -> Iterator[str]:
-    """Call feols; ``regressors`` may hold an expression in braces."""
-    text = formula(script.outcome, regressors + (" + {' + '.join(slopes)}" if script.slopes else ""), script)
+def feols(script: Script, treatment: str) -> Iterator[str]:
+    """Call feols; ``treatment`` may be an expression in braces.
+
+    Slopes come before the controls, so that of collinear ones the control is dropped.
+    """
+    slopes = ["{' + '.join(slopes)}"] if script.slopes else []
+    text = formula(script.outcome, " + ".join([treatment, *slopes, *script.controls]), script)
     prefix = "f" if "{" in text else ""
     yield "fit = pf.feols("
     yield f'    {prefix}"{text}",'

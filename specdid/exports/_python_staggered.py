@@ -43,7 +43,7 @@ def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield 'dummies = {k: 1.0 * ((d["_since"] == r) & (d["_cohort"] == g)) for k, (r, g) in cells.items()}'
     yield "d = pd.concat([d, pd.DataFrame(dummies, index=d.index)], axis=1)"
     yield from prepare(script, (script.outcome, *script.controls), used)
-    yield from feols(script, " + ".join(["{' + '.join(cells)}", *script.controls]))
+    yield from feols(script, "{' + '.join(cells)}")
     yield "# the effect is the mean of the cells since treatment, by their rows"
     yield "share = pd.Series(0.0, index=fit._coefnames)"
     yield "for cell in share.index.intersection(list(cells)):"

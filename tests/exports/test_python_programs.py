@@ -1,0 +1,145 @@
+"""The Python programs of `specdid show`, run in a process that knows nothing of specdid."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from programs import differences, estimated, random_places
+from specdid._records import Status
+from specdid._run.prepare import prepare
+
+ROOT = Path(__file__).parents[2]
+PANEL = ROOT / "tests" / "reference" / "panel.csv"
+
+
+@pytest.mark.parametrize("example", ["castle", "minimum_wage", "smart_city"])
+def test_random_specifications_of_the_examples(example):
+    prepared = prepare(ROOT / "specs" / f"{example}.toml")
+    results = estimated(prepared)
+    found = differences(prepared, random_places(results, 5, seed=11), results)
+    assert max(found.values()) < 1e-8
+
+
+STUDIES = {
+    "terms": """
+[treatment]
+"pilot" = { term = "dudt:ind2", with = "dudt + ind2" }
+[controls]
+"all" = "poly(pgdp, 3) + i(tcz, ln_open) + factor(municipality):ln_pat + poly(ind2, 2, raw = TRUE) + l(ln_open, 1:2)"
+"large" = "I(pgdp * 1e6) + I(ln_pat / 1e5) + pop"
+[fixed_effects]
+"slopes" = "city_id[year] + year"
+"slopes only" = "city_id[[pop]] + province^year"
+"none" = "0"
+[weights]
+"pop" = "pop"
+[vcov]
+"two" = "~city_id + year"
+"hc" = "hetero"
+"iid" = "iid"
+""",
+    "matched": """
+[treatment]
+"pilot" = { term = "dudt", cohort = "c12" }
+[controls]
+"some" = "pgdp"
+[sample."at"]
+where = "municipality == 0"
+match = { on = "pgdp + ind2", treated = "pilot", at = "year == 2011", method = "nearest" }
+[sample."by period"]
+where = "TRUE"
+match = { on = "pgdp + ind2", treated = "pilot", method = "kernel" }
+[weights]
+"none" = "1"
+"pop" = "pop"
+""",
+    "common": """
+[study]
+missing = "common"
+[treatment]
+"pilot" = "dudt"
+[controls]
+"subsets" = "mvsw(pgdp, l(ln_open), ln_pat)"
+[variant."winsorized"]
+"no" = {}
+"yes" = { derive = { ln_so2 = "winsorize(ln_so2, 0.02)", pgdp = "trim(pgdp, 0.01)" }, where = "tcz == 1 | year > 2008" }
+""",
+    "staggered": """
+[treatment]
+"all" = { term = "dall", cohort = "batch" }
+[controls]
+"none" = "1"
+"some" = "pgdp + ind2"
+[estimator]
+"a" = "sunab"
+"b" = { method = "sunab", control = "notyet", reference = [-1, -3] }
+"c" = "did2s"
+"d" = { method = "lpdid", post_window = 1 }
+"e" = { method = "lpdid", post_window = 2, control = "never" }
+[weights]
+"none" = "1"
+"pop" = "pop"
+[vcov]
+"city" = "~city_id"
+"two" = "~province + year"
+""",
+    "logit": """
+[outcome]
+"high" = "ln_so2 > 4"
+[treatment]
+"pilot" = "dudt"
+[controls]
+"some" = "pgdp"
+[fixed_effects]
+"province + year" = "province + year"
+[estimator]
+"logit" = "logit"
+"ols" = "feols"
+""",
+}
+
+
+def study_of(tables: dict, data: Path = PANEL, **keys: str) -> dict:
+    """The tables of a study on the reference panel, without tests of the curve."""
+    derive = {"c12": "ifelse(batch == 2012, 2012, 0)", "dall": "(batch > 0) * (year >= batch)"}
+    base = {"derive": derive, "outcome": {"a": "ln_so2"}, "inference": {"draws": 0}} | tables
+    base["study"] = {"data": str(data), "unit": "city_id", "time": "year", **keys, **tables.get("study", {})}
+    return base
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_form_of_the_language(name):
+    prepared = prepare(study_of(tomllib.loads(STUDIES[name])))
+    results = estimated(prepared)
+    ok = np.flatnonzero(results.status == Status.OK)
+    assert len(ok) >= 2, results.message.words
+    found = differences(prepared, ok.tolist(), results)
+    assert max(found.values()) < 1e-8, {results.planned.formulas(s, s + 1)[0]: d for s, d in found.items()}
+
+
+def test_names_and_texts_that_would_be_code(tmp_path):
+    """Columns named like commands, units with quotes, months as 201212, a path with quotes, GB18030."""
+    bomb = "\"'; import os; os.abort() #"
+    panel = pl.read_csv(PANEL).with_columns(
+        (201_200 + pl.col("year") - 2004).alias("year"),
+        (pl.lit("城市" + bomb) + pl.col("city_id").cast(pl.String)).alias("city_id"),
+    )
+    panel = panel.filter(pl.col("year") <= 201_212).rename({"ln_so2": bomb, "pgdp": "class", "ln_pat": "重"})
+    data = tmp_path / "da\"'ta.csv"
+    data.write_bytes(panel.write_csv().encode("gb18030"))
+    tables = {
+        "derive": {"late": "year >= 201206", "is_bomb": f"city_id == {json.dumps('城市' + bomb + '7')}"},
+        "outcome": {bomb: f"`{bomb}`"},
+        "treatment": {bomb: {"term": "late:pilot", "with": "pilot"}},
+        "controls": {"x": "l(class) + d(ind2, 2) + 重 + is_bomb:ind2"},
+        "vcov": {bomb: "~city_id"},
+    }
+    prepared = prepare(study_of(tables, data, step="month"))
+    results = estimated(prepared)
+    found = differences(prepared, random_places(results, 2, 0), results)
+    assert max(found.values()) < 1e-8
