@@ -7,7 +7,7 @@ specifications are solved together, is fixed before any work is spread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -143,8 +143,7 @@ def run_parts(
         yield _without_rows(problem, members, keys, samples, np.flatnonzero(hopeless))
     batches = make_batches(members, keys, samples, dense & ~hopeless)
     for at, fits in fit_batches(problem, members, samples, batches, jobs, backend):
-        _enter_counts(fits, samples, keys.of_member[at])
-        yield at, fits
+        yield at, _with_counts(fits, samples, keys.of_member[at])
 
 
 def _for_listwise(problem: Problem, members: Members, keys: Keys) -> Bools:
@@ -192,12 +191,17 @@ def _without_rows(
     fits.code[:] = samples.code[key]
     fits.nobs[:] = samples.nobs[key]
     fits.culprit[:] = np.where(samples.code[key] == Code.NO_ROWS, -1, members.treatment[at])
-    _enter_counts(fits, samples, key)
-    return at, fits
+    return at, _with_counts(fits, samples, key)
 
 
-def _enter_counts(fits: Fits, samples: Samples, key: Ints) -> None:
-    for name in ("n_missing", "n_log0", "n_singletons"):
-        getattr(fits, name)[:] = getattr(samples, name)[key]
+def _with_counts(fits: Fits, samples: Samples, key: Ints) -> Fits:
+    """Give the fits with what was dropped; what a worker sent may be read-only memory."""
+    return replace(
+        fits,
+        n_missing=samples.n_missing[key],
+        n_log0=samples.n_log0[key],
+        n_singletons=samples.n_singletons[key],
+    )
+
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from specdid._records.fits import Code as Code
 from specdid._records.fits import Fits as Fits
 

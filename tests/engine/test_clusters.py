@@ -33,7 +33,8 @@ def test_same_bytes(tmp_path, backend):
         folder = tmp_path / name
         folder.mkdir()
         small_panel().write_csv(folder / "given.csv")
-        study = small_study(estimator={"OLS": "feols", "2S": "did2s"}, run={"backend": name}, figure={"formats": ["svg"]})
+        estimators = {"OLS": "feols", "2S": "did2s"}
+        study = small_study(estimator=estimators, run={"backend": name}, figure={"formats": ["svg"]})
         write_toml(study, folder / "s.toml")
         done = run_specdid(["run", "s.toml", "--jobs", "2", "--audit", "0"], folder)
         assert done.returncode == 0, done.stderr
