@@ -46,7 +46,6 @@ def _dask(address: str | None, jobs: int) -> Iterator[None]:
 
 @contextmanager
 def _ray(address: str | None, jobs: int) -> Iterator[None]:
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     import ray
     from ray.util.joblib import register_ray
 
