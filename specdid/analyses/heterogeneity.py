@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specdid.analyses._base import Analysis, Bench, Cell, CellFit, Cells, Chart, Finding, Request
-from specdid.analyses._fit import Wald
+from specdid.analyses._fit import Wald, joint_test
 from specdid.analyses._groups import Config, check, count_units_of, decode, masks, units_text
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses._stacked import fit_interacted
@@ -27,6 +27,7 @@ from specdid.analyses._words import (
     sizes_of,
 )
 from specdid.analyses.table import notes as table_notes
+from specdid.engine.problem import Floats
 from specdid.figures import forest
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
@@ -34,6 +35,8 @@ from specdid.tables._base import PrintTable, Row, TidyTable
 FEW = 10
 """Fewer treated units or clusters than this are too few for cluster-robust errors."""
 BLOCKS = 12
+APART = "equality is tested with the groups' samples as independent: no cluster is in two groups"
+CROSSING = "which for other estimators than feols needs clusters that are each in one group"
 WHOLE = "Whole sample"
 PRINTED = ("Effect", "p", "Observations", "Units", "Treated units", "Clusters")
 
@@ -75,19 +78,42 @@ def split(bench: Bench, cell: Cell, config: Config) -> Split:
     usable = [mine for mine, fit in zip(rows, fits, strict=True) if fit.failure is None]
     if len(usable) < 2:
         return Split(cell, whole, fits, nothing, "fewer than two groups could be estimated", missing)
-    if any(f.full is None or f.full.cells is not None for f in fits if f.failure is None):
-        return Split(cell, whole, fits, nothing, "the test of equality is for feols only", missing)
+    good = [f for f in fits if f.failure is None]
+    if any(f.full is None or f.full.cells is not None for f in good):
+        tests = tuple(_apart(bench, cell, good, v) for v in range(len(vcovs)))
+        return Split(cell, whole, fits, tests, APART if np.isfinite(tests[0].statistic) else CROSSING, missing)
     joint = fit_interacted(cell, usable)
     if joint.failure is not None:
         return Split(cell, whole, fits, nothing, joint.failure, missing)
-    g = len(usable)
-    contrasts = np.zeros((g - 1, len(joint.estimate)))
-    contrasts[:, 0], contrasts[np.arange(g - 1), np.arange(1, g)] = -1.0, 1.0
+    contrasts = _contrasts(len(usable), len(joint.estimate))
     tests = tuple(
         joint.wald(contrasts, v) if vcov.kind == "cluster" or not config.overlap else nothing[v]
         for v, vcov in enumerate(vcovs)
     )
     return Split(cell, whole, fits, tests, "", missing)
+
+
+def _contrasts(groups: int, width: int) -> Floats:
+    """Give the differences of the groups' effects, the first ``groups`` of ``width`` terms, from the first."""
+    found = np.zeros((groups - 1, width))
+    found[:, 0], found[np.arange(groups - 1), np.arange(1, groups)] = -1.0, 1.0
+    return found
+
+
+def _apart(bench: Bench, cell: Cell, fits: Sequence[CellFit], v: int) -> Wald:
+    """Test equality of effects from samples that share no cluster, and so are independent."""
+    problem, found = cell.compiled.problem, [fit.coefficient(0, v) for fit in fits]
+    nothing = Wald(np.nan, 0, np.nan, np.nan)
+    if bench.study.vcov[v].kind != "cluster" or len(problem.vcovs[v].clusters) != 1:
+        return nothing
+    clusters = [np.unique(problem.codes[fit.rows, problem.vcovs[v].clusters[0]]) for fit in fits]
+    every = np.concatenate(clusters)
+    if len(np.unique(every)) < len(every):
+        return nothing
+    contrasts = _contrasts(len(fits), len(fits))
+    variance = np.diag([c.std_error**2 for c in found])
+    estimate = np.array([c.estimate for c in found])
+    return joint_test(contrasts @ estimate, contrasts @ variance @ contrasts.T, len(every) - 1.0)
 
 
 def _tidy(
@@ -134,7 +160,9 @@ def _printed(
             rows.append(Row("Equality of groups", (test, p.removeprefix("= "), *[""] * (len(PRINTED) - 2))))
         blocks.append(tuple(rows))
     said = [*table_notes(bench, [f for s in splits for _, f in _named_fits(s, config)])]
-    said.append("Effects by group are from split samples; their equality is tested with everything interacted.")
+    said.append("Effects by group are from split samples.")
+    if any(np.isfinite(s.tests[0].statistic) and not s.note for s in splits):
+        said.append("Equality is tested with everything interacted.")
     return PrintTable(request.title, PRINTED, tuple(blocks), notes=tuple(n for n in said if "constant" not in n))
 
 
@@ -192,8 +220,10 @@ def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[
         few += [units_text(clusters, "cluster")] if 0 <= clusters < FEW else []
         if few:
             yield f"{where}, `{group.label}` has {listed(few)}, below {FEW}: its errors and p cannot be trusted"
-    if s.note:
+    if s.note and not np.isfinite(s.tests[0].statistic):
         yield f"{where}: no test of equality, {s.note}"
+    elif s.note:
+        yield f"{where}: {s.note}"
     if s.outside:
         yield f"{where}: {units_text(s.outside)} of the sample have rows in no group"
     if config.overlap and any(v.kind != "cluster" for v in bench.study.vcov):

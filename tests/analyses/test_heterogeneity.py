@@ -6,8 +6,8 @@ import pyfixest as pf
 import pytest
 from matplotlib.text import Text
 from scipy.stats import f as f_distribution
-from specdid.figures import forest
 from simulated import analysed, faults_of, records, simulated
+from specdid.figures import forest
 
 AT = "at(size, year == 2003)"
 GROUPS = {"small": f"{AT} < 3", "middle": f"{AT} >= 3 & {AT} < 6", "large": f"{AT} >= 6"}
@@ -145,3 +145,18 @@ def test_every_vcov_has_its_own_test(data):
     ids, robust = records(finding.tables[1])
     assert (ids["vcov"], robust["vcov"]) == ("id", "robust")
     assert ids["f"] != robust["f"]
+
+
+@pytest.mark.parametrize("method", ["sunab", "did2s"])
+def test_other_estimators_are_compared_where_no_cluster_is_in_two_groups(data, method):
+    options = {"estimator": {"e": method}, "controls": {"none": "1"}}
+    finding = analysed("heterogeneity", {"groups": GROUPS}, data, **options).finding
+    rows = [r for r in records(finding.tables[0]) if r["group"] != "Whole sample"]
+    b, v = np.array([r["estimate"] for r in rows]), np.array([r["std_error"] ** 2 for r in rows])
+    middle = (b / v).sum() / (1 / v).sum()
+    (test,) = records(finding.tables[1])
+    assert test["f"] == pytest.approx((((b - middle) ** 2) / v).sum() / 2, rel=1e-8)
+    assert (test["df1"], test["df2"]) == (2, 59)
+    shared = analysed("heterogeneity", {"groups": GROUPS}, data, **options, vcov={"year": "~year"}).finding
+    assert records(shared.tables[1])[0]["f"] != records(shared.tables[1])[0]["f"]
+    assert any("no test of equality" in w for w in shared.warnings)
