@@ -196,7 +196,7 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
         for label, fit in named:
             c = fit.coefficient() if fit.failure is None else None
             known = (np.nan,) * 3 if c is None else (c.estimate, c.conf_low, c.conf_high)
-            interval = f"{number(known[1], 2)} to {number(known[2], 2)}" if np.isfinite(known[1]) else ""
+            interval = f"{number(known[1])} to {number(known[2])}" if np.isfinite(known[1]) else ""
             facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
             rows.append(forest.Row(label, *known, facts, label == "Actual"))
         outcome = one.cell.labels["outcome"]

@@ -195,7 +195,7 @@ def _forest(
         for label, fit in _named_fits(s, config):
             c = fit.coefficient() if fit.failure is None else None
             known = (np.nan,) * 3 if c is None else (c.estimate, c.conf_low, c.conf_high)
-            interval = f"{number(known[1], 2)} to {number(known[2], 2)}" if np.isfinite(known[1]) else ""
+            interval = f"{number(known[1])} to {number(known[2])}" if np.isfinite(known[1]) else ""
             units = "" if c is None else f"{count(fit.n_treated)} / {count(fit.n_units)}"
             facts = (number(known[0], min(places, 3)), interval, units)
             rows.append(forest.Row(label, *known, facts, label == WHOLE))

@@ -14,7 +14,7 @@ from specdid.figures._density import bandwidth, density
 from specdid.figures._key import Entry
 from specdid.figures._panes import Box, Pane, label_across, lay_sheet, style_across
 from specdid.figures._plain import choose_fonts, round_ticks, style, with_room
-from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,7 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     with own_style():
         page, boxes = lay_sheet(
-            data.title, [_pane(p) for p in data.panels], data.note, fonts, width or DEFAULT, _HEIGHT,
+            data.title, [_pane(p, data.alpha) for p in data.panels], data.note, fonts, width or DEFAULT, _HEIGHT,
             inner=(26.0, 26.0),
         )  # fmt: skip
         for panel, box in zip(data.panels, boxes, strict=True):
@@ -79,11 +79,11 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
         return page.figure
 
 
-def _pane(panel: PlaceboPanel) -> Pane:
+def _pane(panel: PlaceboPanel, alpha: float) -> Pane:
     entries = (
         Entry("thin bar", ACCENT, f"actual: {panel.actual_words}"),
         Entry("thin bar", INK, "density (left)"),
-        Entry("dot", _DOTS, "p-value (right)"),
+        Entry("dot", _DOTS, f"p (right; dashed: {alpha:g})"),
     )
     return Pane((panel.name, panel.short or panel.name), panel.facts, entries)
 
@@ -98,12 +98,6 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float) -> None
     points.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.50", "0.75", "1"])
     points.scatter(panel.estimates, panel.p_values, s=3.2, color=_DOTS, linewidths=0, zorder=3)
     points.axhline(alpha, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)), zorder=2.5)
-    left = panel.actual > (low + high) / 2
-    points.text(
-        low if left else high, alpha + 0.012, f"p = {alpha:g}", ha="left" if left else "right", va="bottom",
-        fontsize=SMALL, color=QUIET, family=list(page.fonts.families), zorder=7,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
-    )  # fmt: skip
     curve = page.axes(box.left, box.top, box.width, box.height)
     _density(curve, page, panel, (low, high))
     points.axvline(0, color=INK, linewidth=0.5, zorder=2)
