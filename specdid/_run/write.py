@@ -45,12 +45,17 @@ def write_figure(
     shares: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Draw the curve in these formats, removing others of an earlier run; gives files and warnings."""
-    from specdid._run.draw import save_curve
-
     with writing(directory):
         for name in STALE:
             (directory / name).unlink(missing_ok=True)
-        return save_curve(results, directory, sort, formats, width, bands, shares)
+    return _save(results, directory, sort, formats, width, bands, shares)
+
+
+def _save(*given: Any) -> tuple[list[Path], list[str]]:
+    from specdid._run.draw import save_curve
+
+    with writing(given[1]):
+        return save_curve(*given)
 
 
 def write_record(directory: Path, content: Mapping[str, Any]) -> None:
@@ -73,9 +78,8 @@ def draw_again(
     """
     results = read_results(directory)
     existing = tuple(n.removeprefix("curve.") for n in STALE if (directory / n).exists())
-    return write_figure(
-        results, directory, sort or "estimate", tuple(formats) or existing or ("pdf", "png", "svg")
-    )
+    chosen = tuple(formats) or existing or ("pdf", "png", "svg")
+    return _save(results, directory, sort or "estimate", chosen)
 
 
 class writing:  # noqa: N801 - reads as a phrase
