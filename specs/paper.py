@@ -138,10 +138,12 @@ def event_study(paper: dict[str, Any], out: Path) -> Iterator[str]:
         both = [ours(find(rows, outcome=o, period=str(period))) for o in (SO2, WW)]
         lines.append([year, printed(paper["T4"].get(year), paper["T4_paren"]) or "not printed", *both])
     lines.append(["dt (not explained)", printed(paper["T4"]["dt"], paper["T4_paren"]), "", ""])
+    joint = []
     for r in (find(read(out / "event_study_pretrend.csv"), outcome=o) for o in (SO2, WW)):
         if r is not None:
             test = f"F({r['df1']}, {r['df2']}) = {shown(r['statistic'], 2)}, {p_shown(r['p_value'])}"
-            lines.append(["joint test of the leads", "not printed", *((test, "") if r["outcome"] == SO2 else ("", test))])
+            joint.append(test)
+    lines.append(["joint test of the leads", "not printed", *joint])
     yield from markdown(["year", "paper (outcome not named)", f"here: {SO2}", f"here: {WW}"], lines)
 
 
@@ -192,7 +194,8 @@ def groups(paper: dict[str, Any], out: Path) -> Iterator[str]:
 
 def mediator(out: Path) -> Iterator[str]:
     """Give the effect on the tertiary share, and on the outcome with and without it."""
-    rows = [r for r in read(out / "mechanism_Through_tertiary_share.csv") if r["term"] == "did12" and r["vcov"] == "city"]
+    rows = read(out / "mechanism_Through_tertiary_share.csv")
+    rows = [r for r in rows if r["term"] == "did12" and r["vcov"] == "city"]
     yield from markdown(["outcome", "regression of", "effect"], [[r["outcome"], r["equation"], ours(r)] for r in rows])
 
 
@@ -230,7 +233,7 @@ def page(paper: dict[str, Any], out: Path) -> Iterator[str]:
     yield f"## Table 7: city size (the paper's parentheses: {paper['T7_paren']})\n"
     yield from groups(paper, out)
     yield f"## Table 8: mechanism (the paper's parentheses: {paper['T8_paren']})\n"
-    yield "The paper's regressor is the log of an interaction; here it is the interaction itself with both main effects.\n"
+    yield "The paper's regressor is the log of an interaction; here it is the interaction with both main effects.\n"
     yield from regressions(paper, "T8", read(out / "mechanism_Tertiary_share.csv"))
     yield "### Through the tertiary share (not in the paper)\n"
     yield from mediator(out)

@@ -26,7 +26,8 @@ def _percent(log_points: float) -> str:
 
 
 def _n(number: float | str, places: int = 3) -> str:
-    return f"{float(number):.{places}f}".replace("-", "−") if abs(float(number)) >= 0.5 * 10**-places else f"{float(number):.1e}".replace("-", "−")
+    small = abs(float(number)) < 0.5 * 10**-places
+    return f"{float(number):{'.1e' if small else f'.{places}f'}}".replace("-", "−")
 
 
 def _p(p: float | str) -> str:
@@ -80,20 +81,25 @@ def _trends(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     early = [f"{k} (p {p})" for k, (_, p) in years.items() if int(k) < 2012 and p < 0.1]
     errors = [abs(b) / NormalDist().inv_cdf(1 - p / 2) for b, p in years.values()]
     tests = [r for r in _rows(out / "event_study_zone_trends_pretrend.csv") if r["controls"] != "1"]
-    told = [f"{r['outcome']}, zone trends {r['zone trends']}: F {_n(r['statistic'], 2)}, {_p(r['p_value'])}" for r in tests]
+    told = [
+        f"{r['outcome']}, zone trends {r['zone trends']}: F {_n(r['statistic'], 2)}, {_p(r['p_value'])}" for r in tests
+    ]
     return (
         "Pre-trends and the base period.",
-        f"Stable trends are claimed, but {' and '.join(early)} differ from a base that is not named; 2016 and 2017 are "
+        f"Stable trends are claimed, but {' and '.join(early)} differ from a base that is not named; 2016 and "
+        "2017 are "
         f"missing. Implied standard errors run from {_n(min(errors))} to {_n(max(errors))}, as constant as those of "
         "independent errors.",
-        f"the base is 2011, on the figure too, all thirteen years are shown, and the leads are tested jointly ({'; '.join(told)}).",
+        "the base is 2011, on the figure too, all thirteen years are shown, and the leads are tested jointly "
+        f"({'; '.join(told)}).",
     )
 
 
 def _after(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     return (
         "“After 2012”, and later batches.",
-        "The list was published in January 2013, so the first treated year may be 2012 or 2013; the batches of 2013 and "
+        "The list was published in January 2013, so the first treated year may be 2012 or 2013; the batches "
+        "of 2013 and "
         "2014 stay among the controls.",
         f"both are dimensions of the curve. Treatment: {', '.join(_moved(out, 'treatment'))}. Later batches: "
         f"{', '.join(_moved(out, 'later batches'))}.",
@@ -108,7 +114,8 @@ def _per_head(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     return (
         "Totals or per head.",
         f"The text says total emissions; the constants of Table 6 ({printed}) fit emissions per head.",
-        f"outcomes are formulas of the spec file, log(so2 / pop) and log(ww / pop), and labelled per head; constants are {found}.",
+        "outcomes are formulas of the spec file, log(so2 / pop) and log(ww / pop), and labelled per head; "
+        f"constants are {found}.",
     )
 
 
@@ -120,7 +127,8 @@ def _balance(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     return (
         "Balance that is not there.",
         f"A difference of {t - c:.1f} that is a bias of {bias}% implies a standard deviation of "
-        f"{(t - c) / bias * 100:.0f}: secondary “share” is a level. After matching openness keeps a bias of {opened}%, and "
+        f"{(t - c) / bias * 100:.0f}: secondary “share” is a level. After matching openness keeps a bias of "
+        f"{opened}%, and "
         f"technology goes from {tech[0]}% to {_n(tech[1], 1)}%.",
         "a bias above 10% after matching and one that matching made larger are warnings; the largest left in three "
         f"matched samples is {_n(worst['bias'], 1)}% ({worst['variable']}, {worst['sample']}).",
@@ -136,7 +144,8 @@ def _not_different(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     return (
         "“Not much different.”",
         f"Table 6 against Table 3: {told}. Column 1 of Table 6 fits a regression without year effects.",
-        f"the same choices on matched and on all rows: {here}; each table says for every column which fixed effects are in.",
+        f"the same choices on matched and on all rows: {here}; each table says for every column which fixed "
+        "effects are in.",
     )
 
 
@@ -146,17 +155,20 @@ def _inverted_u(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     told = []
     for outcome in (SO2, WW):
         b, c = (_full(rows, outcome, term) for term in ("pgdp", "I(pgdp^2)"))
-        told.append(f"{outcome} {_n(b['estimate'])} ({_p(b['p_value'])}) and {_n(c['estimate'], 4)} ({_p(c['p_value'])})")
+        level_here = f"{_n(b['estimate'])} ({_p(b['p_value'])})"
+        told.append(f"{outcome} {level_here} and {_n(c['estimate'], 4)} ({_p(c['p_value'])})")
     return (
         "The inverted U.",
-        f"In Table 6 both GDP ({level}) and its square ({square}) are positive, which is no inverted U; labels look swapped.",
+        f"In Table 6 both GDP ({level}) and its square ({square}) are positive, which is no inverted U; labels "
+        "look swapped.",
         f"terms are labelled by their formula, `pgdp` and `I(pgdp^2)`: {'; '.join(told)}.",
     )
 
 
 def _faults(study: dict[str, Any]) -> str:
     """Give what `specdid check` raises, as quotations."""
-    return "; ".join(dict.fromkeys(f"“{f.message}”" for f in specdid.check(specdid.read(study)) if f.severity == "error"))
+    found = specdid.check(specdid.read(study))
+    return "; ".join(dict.fromkeys(f"“{f.message}”" for f in found if f.severity == "error"))
 
 
 def _part(specs: Path, *tables: str) -> dict[str, Any]:
@@ -176,7 +188,8 @@ def _groups(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     return (
         "Groups that overlap, and small ones.",
         "“>100” overlaps three other bins, equality is not tested, ≤100 and >1000 hold a dozen cities each.",
-        f"the paper's bins are faults: {raised}. With bins of 2011 that do not overlap, equality is tested, and groups with "
+        f"the paper's bins are faults: {raised}. With bins of 2011 that do not overlap, equality is tested, "
+        "and groups with "
         f"fewer than 10 treated cities are warned of ({told}).",
     )
 
@@ -188,9 +201,12 @@ def _logged(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     raised = _faults({**study, "treatment": {"t": "did12:ind3"}})
     return (
         "The log of an interaction.",
-        "Table 8's regressor is the log of an interaction that is 0 for untreated units, and neither main effect is in.",
-        f"the log of 0 is missing and counted: log(did12 * ind3) would lose {int(lost):,} rows. The interaction alone is "
-        f"a fault: {raised}. [mechanism] has both main effects; the baseline share's own is absorbed by the city effects, "
+        "Table 8's regressor is the log of an interaction that is 0 for untreated units, and neither main "
+        "effect is in.",
+        f"the log of 0 is missing and counted: log(did12 * ind3) would lose {int(lost):,} rows. The "
+        "interaction alone is "
+        f"a fault: {raised}. [mechanism] has both main effects; the baseline share's own is absorbed by the "
+        "city effects, "
         "and the table says so.",
     )
 
@@ -200,13 +216,16 @@ def _sizes(paper: dict[str, Any], out: Path, specs: Path) -> Warned:
     return (
         "Nothing to judge by.",
         "No N, R², fixed effects, cluster level, matching method or matched N anywhere.",
-        f"always printed. Column 3: {r['nobs']} rows, {r['n_units']} cities, {r['n_treated']} treated, {r['n_clusters']} "
-        f"clusters, R² {_n(r['r2'])}, within R² {_n(r['r2_within'])}, {r['fixed_effects']}; matched N on both sides in Table 5.",
+        f"always printed. Column 3: {r['nobs']} rows, {r['n_units']} cities, {r['n_treated']} treated, "
+        f"{r['n_clusters']} "
+        f"clusters, R² {_n(r['r2'])}, within R² {_n(r['r2_within'])}, {r['fixed_effects']}; matched N on both "
+        "sides in Table 5.",
     )
 
 
 ALL: tuple[Callable[[dict[str, Any], Path, Path], Warned], ...] = (
-    _significance, _headings, _trends, _after, _per_head, _balance, _not_different, _inverted_u, _groups, _logged, _sizes,
+    _significance, _headings, _trends, _after, _per_head, _balance, _not_different, _inverted_u, _groups, _logged,
+    _sizes,
 )  # fmt: skip
 
 
