@@ -126,6 +126,11 @@ def _draw(
 ) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        figure = _shelf.load("figures", chart.figure).draw(chart.data, width)
-        save(figure, directory, stem, formats)
+        try:
+            figure = _shelf.load("figures", chart.figure).draw(chart.data, width)
+            save(figure, directory, stem, formats)
+        except OSError:
+            raise
+        except Exception as error:
+            return [f"the figure {stem} could not be drawn: {type(error).__name__}: {error}"]
     return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]

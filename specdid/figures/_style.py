@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str]) -> 
     """
     import matplotlib as mpl
 
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     unknown = [f for f in formats if f not in _NO_DATES]
     if unknown:
         raise ValueError(f"figure formats are pdf, png and svg, not {', '.join(unknown)}")
