@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -79,7 +78,7 @@ class _Builder:
         used = [int(members.outcome[s]), int(members.treatment[s]), *controls_of(members, s).tolist()]
         glm = estimator.method in ("fepois", "logit")
         return Script(
-            about, program.source(data or str(Path(self.panel.path or self.panel.name).resolve())),
+            about, program.source(data),
             unit, time, self.panel.step, _last(self.panel), tuple(program.steps), where, self.matched,
             complete, outcome, treatment, controls, fixed, slopes, weight, errors,
             estimator.method, dict(estimator.options), cohort,

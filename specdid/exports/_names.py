@@ -39,7 +39,7 @@ class Namer:
 
     def column(self, name: str) -> str:
         """Name a data column: by its own name where that is safe."""
-        return self._give(name) if is_safe(name) else self.new(name)
+        return self._give(name) if is_safe(name) and name not in self._given else self.new(name)
 
     def new(self, text: str) -> str:
         """Name what an expression gives, never like a data column."""
@@ -84,7 +84,7 @@ def listed(before: str, items: Iterable[str], after: str, width: int = 100) -> l
     indent = " " * (len(before) - len(before.lstrip()) + 4)
     lines, current = [before], indent
     for entry in entries:
-        if len(current) + len(entry) > width and current.strip():
+        if len(current) + len(entry) >= width and current.strip():
             lines.append(current.rstrip())
             current = indent
         current += entry + ", "

@@ -93,16 +93,20 @@ class Program:
         self._definitions(bound)
         return self._renamed(bound.node, bound)
 
-    def source(self, path: str) -> Source:
-        """Describe the data file and the columns that the program reads."""
+    def source(self, path: str | None) -> Source:
+        """Describe the data file and the columns that the program reads.
+
+        A frame in memory has no file: the program then reads one that is to be saved as data.csv.
+        """
+        file = self.panel.path
         place = {name: k for k, name in enumerate(self.panel.columns)}
         used = sorted(self._data, key=place.__getitem__)
-        kind = Path(path).suffix.lower().removeprefix(".")
+        kind = "csv" if file is None else file.suffix.lower().removeprefix(".")
         columns = {name: self.panel.columns[name] for name in used}
         return Source(
-            path,
+            path or ("data.csv" if file is None else str(file.resolve())),
             kind,
-            _encoding(self.panel.path) if kind in ("csv", "tsv") else "utf-8",
+            _encoding(file) if kind in ("csv", "tsv") else "utf-8",
             self.panel.sha256,
             {self._data[name]: name for name in used},
             frozenset(self._data[name] for name, c in columns.items() if c.is_text),

@@ -36,9 +36,9 @@ def _at(values: StataValues, call: Call) -> str:
     x, name = values.variable(given(call, "x")), values.new(values.is_text(given(call, "x")))
     held = values.generate(values.true(given(call, "cond")))
     values.lines.append(f"replace {held} = 0 if missing({x})")
-    values.lines.append(f"gsort {values.unit} -{held}")
     kind, nothing = ("", '""') if name in values.texts else ("double ", ".")
-    values.lines.append(f"by {values.unit}: generate {kind}{name} = cond({held}[1] == 1, {x}[1], {nothing})")
+    chosen = f"cond({held}[_N] == 1, {x}[_N], {nothing})"
+    values.lines.append(f"bysort {values.unit} ({held}): generate {kind}{name} = {chosen}")
     return name
 
 

@@ -1,0 +1,216 @@
+"""`specdid show`: which specification is meant, what is shown of it, and its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import specdid
+from click.testing import CliRunner
+from specdid._cli import main
+from specdid._run.prepare import prepare
+
+PANEL = Path(__file__).parents[1] / "reference" / "panel.csv"
+SPEC = f"""\
+[study]
+data = '{PANEL}'
+unit = "city_id"
+time = "year"
+[derive]
+dall = "(batch > 0) * (year >= batch)"
+[outcome]
+"ln SO2" = {{ formula = "ln_so2", scale = "log points" }}
+[treatment]
+"all batches" = {{ term = "dall", cohort = "batch" }}
+[controls]
+"none" = "1"
+"one" = {{ formula = "pgdp", type = "uncertain", why = "richer cities" }}
+"constant" = "municipality"
+"again" = "(pgdp)"
+"same" = "1 + dall"
+"collinear" = "I(dall * 2)"
+[estimator]
+"OLS" = "feols"
+"Sun-Abraham" = "sunab"
+"two-stage" = "did2s"
+[vcov]
+"city" = "~city_id"
+"province" = "~province"
+[[exclude]]
+when = {{ estimator = "two-stage", controls = ["one", "again"] }}
+because = "two stages are enough"
+[preferred]
+controls = "one"
+[inference]
+draws = 99
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A directory with a spec, its plan, and the results of a run."""
+    directory = tmp_path_factory.mktemp("show")
+    spec = directory / "s.toml"
+    spec.write_text(SPEC, encoding="utf-8")
+    curve = specdid.run(spec, out=directory / "out", jobs=1, audit=0)
+    return directory, prepare(spec).plan, curve
+
+
+def show(directory: Path, which: str, *more: str, out: str | None = "out", code: int = 0) -> str:
+    arguments = ["show", str(directory / "s.toml"), which, *more]
+    arguments += ["--out", str(directory / out)] if out else []
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def labels(plan, controls: str, estimator: str) -> int:
+    wanted = {"controls": controls, "estimator": estimator}
+    for s, row in enumerate(plan.codes.tolist()):
+        found = {d.name: d.labels[c] for d, c in zip(plan.dimensions, row, strict=True)}
+        if all(found[k] == v for k, v in wanted.items()):
+            return s
+    raise AssertionError(wanted)
+
+
+def test_preferred_in_words_as_a_table_and_as_code(place):
+    directory, plan, curve = place
+    text = show(directory, "preferred")
+    row = curve.table[curve.table["preferred"]].iloc[0]
+    assert f"{plan.spec_id(plan.preferred)}  (preferred)" in text
+    assert "ln_so2 ~ dall + pgdp | city_id + year" in text
+    assert "controls       one:  pgdp" in text
+    assert "(uncertain: richer cities)" in text
+    assert "dall = (batch > 0) * (year >= batch)" in text
+    assert "95% CI low" in text
+    table = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.startswith(("dall ", "pgdp "))}
+    assert float(table["dall"][0]) == pytest.approx(row["estimate"], rel=1e-5)
+    assert float(table["dall"][1]) == pytest.approx(row["std_error"], rel=1e-5)
+    assert float(table["dall"][4]) == pytest.approx(row["conf_low"], rel=1e-5)
+    assert f"Rows: {row['nobs']:,}" in text
+    assert "210 clusters" in text
+    assert "Fixed effects: city_id (210 levels), year (13 levels)" in text
+    assert f"within: {row['r2_within']:.4f}" in text
+    assert [t in text for t in ("== Python", "== R (fixest)", "== Stata (reghdfe")] == [True] * 3
+
+
+def test_the_other_vcovs_are_those_of_the_results(place):
+    directory, _, curve = place
+    row = curve.table[curve.table["preferred"] & (curve.table["vcov"] == "province")].iloc[0]
+    line = next(t for t in show(directory, "preferred").splitlines() if t.startswith("province: std. error"))
+    assert f"std. error {row['std_error']:.6g}, t {row['statistic']:.3f}" in line
+
+
+def test_p_values_of_the_null_are_those_of_its_file(place):
+    directory, plan, _ = place
+    lines = (directory / "out" / "inference_specifications.csv").read_text(encoding="utf-8").splitlines()
+    k = labels(plan, "none", "OLS")
+    cells = next(line for line in lines if line.startswith(f"wild,{k + 1},")).split(",")
+    assert f"Null (wild): p = {float(cells[3]):.4f}" in show(directory, plan.spec_id(k))
+
+
+def test_a_rank_is_that_of_the_results(place):
+    directory, _, curve = place
+    results = curve.results
+    preferred = results.preferred
+    rank, of = results.rank(preferred)
+    text = show(directory, f"#{rank}")
+    assert "(preferred)" in text
+    assert f"of {of} from the lowest estimate" in text
+    assert "no #999" in show(directory, "#999", code=2)
+    assert "is no rank" in show(directory, "#x", code=2)
+
+
+def test_a_rank_needs_results(place):
+    directory, _, _ = place
+    text = show(directory, "#1", out="nothing", code=2)
+    assert "are not there yet" in text
+    assert "run `specdid run` on this spec first" in text
+    assert "`specdid run` adds its rank" in show(directory, "preferred", out="nothing")
+
+
+def test_results_of_another_version_are_not_used(place, tmp_path):
+    directory, _, _ = place
+    text = SPEC.replace('"one" = { formula = "pgdp"', '"one" = { formula = "ind2"')
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(main, ["show", str(tmp_path / "s.toml"), "#1", "--out", str(directory / "out")])
+    assert result.exit_code == 2
+    assert "another version of this study" in result.output
+
+
+def test_ids_by_their_beginning(place):
+    directory, plan, _ = place
+    spec_id = plan.spec_id(0)
+    assert spec_id in show(directory, spec_id[:9])
+    assert spec_id in show(directory, spec_id.upper())
+    assert "is no id" in show(directory, "nonsense", code=2)
+    assert "no specification's id begins" in show(directory, "0" * 16, code=2)
+    first = [plan.spec_id(s)[0] for s in range(len(plan))]
+    shared = next(c for c in first if len({plan.spec_id(s) for s in range(len(plan)) if plan.spec_id(s)[0] == c}) > 1)
+    assert "specifications begin with" in show(directory, shared, code=2)
+
+
+def test_excluded_failed_and_duplicate_say_why(place):
+    directory, plan, curve = place
+    excluded = show(directory, plan.spec_id(labels(plan, "one", "two-stage")))
+    assert "Excluded (rule): two stages are enough" in excluded
+    assert "== Python" not in excluded
+    assert "there is no code" in show(directory, plan.spec_id(labels(plan, "one", "two-stage")), "--code", "r", code=2)
+    failed = show(directory, plan.spec_id(labels(plan, "collinear", "OLS")))
+    assert "Failed (not_identified)" in failed
+    k = labels(plan, "constant", "OLS")
+    same = show(directory, plan.spec_id(k))
+    twin = plan.spec_id(int(curve.results.twin[k]))
+    assert "Duplicate (same_model): the same rows" in same
+    assert twin in same
+
+
+def test_estimators_of_their_own_give_what_they_have(place):
+    directory, plan, curve = place
+    for estimator in ("Sun-Abraham", "two-stage"):
+        k = labels(plan, "none", estimator)
+        text = show(directory, plan.spec_id(k))
+        line = next(t for t in text.splitlines() if t.startswith("dall"))
+        assert float(line.removeprefix("dall (mean of the cohorts)").removeprefix("dall").split()[0]) == pytest.approx(
+            float(curve.results.estimate[k]), rel=1e-5
+        )
+    assert "  period 0 " in show(directory, plan.spec_id(labels(plan, "none", "Sun-Abraham")))
+
+
+def test_code_alone_runs_and_is_written(place, tmp_path):
+    directory, _, curve = place
+    code = show(directory, "preferred", "--code", "python")
+    assert code.startswith("# Specification")
+    file = tmp_path / "code.py"
+    assert f"wrote {file}" in show(directory, "preferred", "--code", "python", "--write", str(file))
+    assert file.read_text(encoding="utf-8") == code
+    names: dict[str, object] = {}
+    exec(compile(code, "code.py", "exec"), names)
+    row = curve.table[curve.table["preferred"]].iloc[0]
+    assert names["estimate"] == pytest.approx(row["estimate"], rel=1e-8)
+    assert names["std_error"]["city"] == pytest.approx(row["std_error"], rel=1e-8)
+    assert "cannot write" in show(directory, "preferred", "--write", str(tmp_path / "no" / "x"), code=5)
+    assert show(directory, "preferred", "--code", "stata").startswith("* Specification")
+
+
+def test_a_study_without_a_preferred_specification_says_so(tmp_path):
+    (tmp_path / "s.toml").write_text(SPEC.replace('[preferred]\ncontrols = "one"\n', ""), encoding="utf-8")
+    assert "the study has no preferred specification" in show(tmp_path, "preferred", code=2)
+
+
+def test_a_duplicate_by_content_is_shown_with_its_twins_numbers(tmp_path):
+    text = SPEC.replace('[preferred]\ncontrols = "one"', '[preferred]\ncontrols = "again"')
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    shown = show(tmp_path, "preferred")
+    assert "Duplicate (same_content) of specification 4" in shown
+    assert "210 clusters" in shown
+    assert "== Python" in shown
+
+
+def test_a_reason_cannot_speak_to_the_terminal(tmp_path):
+    text = SPEC.replace("two stages are enough", "two\\u009bstages\\u001b[2J")
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    plan = prepare(tmp_path / "s.toml").plan
+    shown = show(tmp_path, plan.spec_id(labels(plan, "one", "two-stage")))
+    assert "Excluded (rule): two stages" in shown
+    assert all(c.isprintable() or c == "\n" for c in shown)

@@ -1,0 +1,53 @@
+"""The Stata programs' corrections: what reghdfe counts under dofadjustments(clusters) is what specdid counts."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from specdid.engine.ssc import absorbed_parameters, variance_factor
+
+LEVELS = (40, 12, 75)
+
+
+def reghdfe_df(k: int, levels: tuple[int, ...], nested: tuple[bool, ...], slopes: int) -> int:
+    """Count reghdfe's df_m + df_a, and one for the constant where an effect is nested.
+
+    As its DoF.mata does without pairwise and continuous: every intercept after the first
+    is redundant once, all of them where one is nested, a nested one wholly, slopes never.
+    """
+    absorbed, first = slopes, True
+    for size, inside in zip(levels, nested, strict=True):
+        if inside:
+            continue
+        absorbed += size - (0 if first and not any(nested) else 1)
+        first = False
+    return k + absorbed + int(any(nested))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("slopes", [0, 40])
+def test_parameters_and_factor(count, slopes):
+    for nested in itertools.product((False, True), repeat=count):
+        levels = LEVELS[:count]
+        ours = 5 + int(absorbed_parameters(np.array(levels), np.array(nested), slopes))
+        theirs = reghdfe_df(5, levels, nested, slopes)
+        assert ours == theirs
+        factor = (500 - 1) / (500 - theirs) * 30 / 29
+        assert float(variance_factor("cluster", 500, ours, 30)) == pytest.approx(factor, rel=1e-14)
+
+
+def test_without_clusters():
+    ours = 5 + int(absorbed_parameters(np.array(LEVELS)))
+    assert ours == reghdfe_df(5, LEVELS, (False,) * 3, 0)
+    assert float(variance_factor("hetero", 500, ours)) == pytest.approx(500 / (500 - ours))
+    assert float(variance_factor("iid", 500, ours)) == pytest.approx(1 / (500 - ours))
+
+
+def test_ppmlhdfe_lacks_only_the_factor_that_the_program_adds():
+    """Clustered, ppmlhdfe has G / (G - 1) alone; robust, N / (N - 1)."""
+    k = 5 + int(absorbed_parameters(np.array([40, 12]), np.array([True, False])))
+    added = (500 - 1) / (500 - k)
+    assert float(variance_factor("cluster", 500, k, 30)) == pytest.approx(30 / 29 * added)
+    assert float(variance_factor("hetero", 500, k)) == pytest.approx(500 / 499 * added)
