@@ -183,9 +183,10 @@ def _direct(stack: Stack, scores: Scores, omega: Floats, signs: Floats) -> Float
     c = np.concatenate([scores.c, np.zeros((*scores.c.shape[:2], 1))], axis=2)[:, :, stack.clusters]
     out = np.empty((m, signs.shape[1]))
     for one in range(m):
-        score = matrix[one] @ mine
-        score -= c[one].transpose(1, 2, 0) @ omega[one]
-        out[one] = np.einsum("cgb,cgb->b", score, score)
+        score = (matrix[one] @ mine).reshape(sets * g, -1)
+        score -= np.ascontiguousarray(c[one].reshape(len(c[one]), -1).T) @ omega[one]
+        score *= score
+        out[one] = score.sum(axis=0)
     return out
 
 
@@ -216,8 +217,11 @@ def _loads(part: Carried, scores: Scores) -> tuple[Floats, Floats]:
 
 def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:
     """Cross products of columns within clusters: (n, K) and (n,) give (G, K, K)."""
-    order = np.argsort(clusters, kind="stable")
-    sorted_columns, bounds = columns[order], np.searchsorted(clusters[order], np.arange(n_clusters))
+    sorted_columns = columns
+    if (np.diff(clusters) < 0).any():
+        order = np.argsort(clusters, kind="stable")
+        clusters, sorted_columns = clusters[order], columns[order]
+    bounds = np.searchsorted(clusters, np.arange(n_clusters))
     k = columns.shape[1]
     if len(columns) * k * k < FEW_CELLS:
         products = (sorted_columns[:, :, None] * sorted_columns[:, None, :]).reshape(len(columns), k * k)
