@@ -14,6 +14,7 @@ from specdid._records import Results, Section, Status
 from specdid._run.prepare import Prepared
 from specdid._run.write import write_text
 from specdid.engine.compile import Compiled
+from specdid.figures._curve_data import POINTS
 from specdid.inference._base import Context, Floats, NullDraws
 from specdid.inference._placebo import Placebo, expected_shares, placebo
 from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
@@ -140,7 +141,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         ok = group.members[results.status[group.members] == Status.OK]
         inside = place[ok][place[ok] >= 0]
         if len(inside) == len(ok) and len(ok):
-            bands[group.name] = rank_band(draws.null_estimate[inside])
+            bands[group.name] = _band(results, draws, inside)
         for members, words in _estimands(results, draws, inside):
             rows.append(median_estimate(draws, members, f"median estimate ({group.name}; {words})"))
             placebos.append(placebo(draws, members, title, group.name, words, alpha))
@@ -158,6 +159,15 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         draws.clusters,
         draws.treated,
     )
+
+
+def _band(results: Results, draws: NullDraws, inside: NDArray[np.int64]) -> Floats:
+    """Give the null curves by rank; where the figure sets estimands one after the other, of each alone."""
+    estimand = results.planned.estimand.codes[draws.index[inside]]
+    if len(inside) <= POINTS or (estimand == estimand[0]).all():
+        return rank_band(draws.null_estimate[inside])
+    parts = [rank_band(draws.null_estimate[inside[estimand == code]]) for code in np.unique(estimand)]
+    return np.concatenate(parts, axis=1)
 
 
 def _estimands(

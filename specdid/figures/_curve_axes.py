@@ -77,6 +77,8 @@ def limits(panel: Panel) -> tuple[float, float]:
         bottom = max(float(low.min()), float(ends.min()) - 1.5 * middle)
         top = min(float(high.max()), float(ends.max()) + 1.5 * middle)
         ends = np.concatenate([ends, [bottom, top]])
+    if panel.null_band is not None:
+        ends = np.concatenate([ends, [panel.null_band.min(), panel.null_band.max()]])
     bottom, top = float(ends.min()), float(ends.max())
     room = 0.05 * (top - bottom) or 1.0
     return bottom - room, top + room
@@ -108,7 +110,8 @@ def draw_curve(axes: Axes, panel: Panel, fonts: Fonts, width: float) -> None:
     number_axis(axes, *limits(panel))
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     if panel.null_band is not None:
-        _null_band(axes, panel.null_band)
+        for start, stop in panel.pieces:
+            _null_band(axes, panel.null_band[:, start:stop], start)
     slot = width / len(panel)
     if few(panel, width):
         _bars(axes, panel, slot)
@@ -152,8 +155,8 @@ def _ribbons(axes: Axes, panel: Panel, slot: float) -> None:
     axes.vlines(panel.breaks, *axes.get_ylim(), color=FAINT, linewidth=0.5, zorder=2)
 
 
-def _null_band(axes: Axes, band: Floats) -> None:
-    x = np.arange(band.shape[1]) + 0.5
+def _null_band(axes: Axes, band: Floats, start: int) -> None:
+    x = start + np.arange(band.shape[1]) + 0.5
     for values, style in zip(band, ((0, (2, 2)), (0, (5, 2)), (0, (2, 2))), strict=True):
         axes.plot(x, values, color=QUIET, linewidth=0.6, linestyle=style, zorder=2.5)
 
