@@ -169,7 +169,7 @@ def write(rows: list[list[str]]) -> None:
         "A share has few values, and a draw that ties with the data counts as extreme: its test rejects too rarely "
         "(permutation, G = 40, staggered: .029 in 883 other panels, .044 with ties broken at random)."
     )
-    title = f"# Rejection rates at a nominal 5%: {done:,} replications of each design"
+    title = f"# Rejection rates at a nominal 5%: {done:,} replications of each design (the last: see the column)"
     few = "What specdid prints of a study of one panel of the design with 5 treated clusters:\n\n" + said_by_the_tool()
     page = [title, __doc__.split("\n\n", 2)[2].strip(), note, "\n".join(lines), few, _bench.conditions()]
     _bench.RESULTS.mkdir(exist_ok=True)
