@@ -71,13 +71,15 @@ def run_nulls(
     entering = _entering(prepared, results)
     if not entering.any():
         return (), ()
-    found = []
-    for name in asked.null:
+    found, notes = [], []
+    for name in (*asked.null, *(f"{n}_refit" for n in asked.null if f"{n}_refit" in _shelf.names("inference"))):
         null = _shelf.load("inference", name)
         draws = null.draw(_context(prepared, compiled, results, entering, cluster, progress, jobs))
-        if len(draws.index):
+        if len(draws.index) and draws.null_statistic.shape[1]:
             found.append(_tests(prepared, results, draws, null.title))
-    return tuple(found), ()
+        else:
+            notes += draws.left_out
+    return tuple(found), tuple(notes)
 
 
 def _cluster(prepared: Prepared) -> NDArray[np.int64] | None:

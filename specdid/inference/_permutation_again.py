@@ -34,14 +34,14 @@ def estimate_again(item: tuple[Again, range]) -> Floats:
     work, draws = item
     out = np.full((3, len(work.members), len(draws)), np.nan)
     for k, b in enumerate(draws):
-        fits = execute.run(work.problem if b == 0 else _permuted(work, b - 1), work.members)
+        fits = execute.run(work.problem if b == 0 else permuted_problem(work, b - 1), work.members)
         ok = fits.code == Code.OK
         for row, values in enumerate((fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0])):
             out[row, :, k] = np.where(ok, values, np.nan)
     return out
 
 
-def _permuted(work: Again, draw: int) -> Problem:
+def permuted_problem(work: Again, draw: int) -> Problem:
     """Evaluate what depends on the assignment again."""
     panel = permute(work.panel, work.assignment, work.seed, draw)
     evaluator = Evaluator(panel)

@@ -9,21 +9,17 @@ once; everything else is estimated again by the engine.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.columns import evaluate
 from specdid.engine.one_by_one import parallel
-from specdid.engine.problem import Members, Problem, Vcov
+from specdid.engine.problem import Members, Problem
 from specdid.inference._assignment import Assignment, Moved, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
+from specdid.inference._moving import assigned, levels_of, moved_by, with_cluster
 from specdid.inference._permutation_again import Again, estimate_again
 from specdid.inference._permutation_simple import draw_simple
-from specdid.language import bind, referenced
-from specdid.language.sources import sources
-from specdid.language.tree import Name
 from specdid.panel import Evaluator
 
 Bools = NDArray[np.bool_]
@@ -40,9 +36,9 @@ SUNAB_SECONDS = 5e-3
 def draw(context: Context) -> NullDraws:
     """Draw the null in which the assignment is exchangeable between levels."""
     compiled = context.compiled
-    problem = _with_cluster(compiled.problem, context.cluster)
-    names = _assigned(context)
-    moved = _moved(context, frozenset(names))
+    problem = with_cluster(compiled.problem, context.cluster)
+    names = assigned(context)
+    moved = moved_by(context, frozenset(names))
     members = compiled.members.take(context.chosen)
     batched = compiled.batched[context.chosen]
     depends = moved.values[members.treatment] | (members.sunab >= 0) & _cohort_moves(members, moved)
@@ -52,40 +48,13 @@ def draw(context: Context) -> NullDraws:
     costly = _too_costly(members, again, context.draws)
     usable &= ~costly
     again &= ~costly
-    assignment = make_assignment(context.panel, names, *_levels(context))
+    assignment = make_assignment(context.panel, names, *levels_of(context))
     shape = (len(members), context.draws + 1)
     table = np.full((3, *shape), np.nan)
     treatments = _permuted_treatments(context, assignment, np.unique(members.treatment[simple]))
     _draw_simple(context, problem, members, np.flatnonzero(simple), treatments, table)
     _draw_again(context, problem, members, np.flatnonzero(again), assignment, moved, table)
     return _collected(context, members, usable, table, _notes(context, batched, depends, costly))
-
-
-def _assigned(context: Context) -> tuple[str, ...]:
-    expression = context.plan.study.inference.assign
-    assert expression is not None
-    return tuple(dict.fromkeys(name.name for name in referenced(expression.tree)))
-
-
-def _levels(context: Context) -> tuple[Ints, Ints | None]:
-    asked = context.plan.study.inference
-    scope = context.plan.grid.settings[0].scope
-    unit = context.panel.unit
-    node = asked.level.tree if asked.level is not None else Name(unit or "")
-    level = context.evaluator.codes((bind(node, scope),))
-    strata = None if asked.strata is None else context.evaluator.codes((bind(asked.strata.tree, scope),))
-    return level, strata
-
-
-def _moved(context: Context, names: frozenset[str]) -> Moved:
-    compiled = context.compiled
-    found = [
-        np.array([any(sources(b) & names for b in recipe.bounds) for recipe in recipes], dtype=bool)
-        for recipes in (compiled.value_recipes, compiled.row_recipes, compiled.code_recipes)
-    ]
-    codes = np.zeros(compiled.problem.codes.shape[1] + 1, dtype=bool)
-    codes[: len(found[2])] = found[2]
-    return Moved(found[0], found[1], codes)
 
 
 def _cohort_moves(members: Members, moved: Moved) -> Bools:
@@ -110,14 +79,6 @@ def _only_treatment(problem: Problem, members: Members, moved: Moved) -> Bools:
     complete = np.asarray(np.isfinite(problem.values).all(axis=0))[members.treatment]
     held |= moved.values[members.outcome] | moved.rows[members.rows] | of_effects[members.effects] | ~complete
     return ~held & (members.sunab < 0)
-
-
-def _with_cluster(problem: Problem, cluster: Ints) -> Problem:
-    """Give the problem with one vcov, clustered at [inference] cluster."""
-    codes = np.asfortranarray(np.column_stack([problem.codes, cluster]))
-    labels = (*problem.effect_labels, "cluster")
-    vcovs = (Vcov("cluster", (codes.shape[1] - 1,)),)
-    return dataclasses.replace(problem, codes=codes, effect_labels=labels, vcovs=vcovs)
 
 
 def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints) -> dict[int, Floats]:
@@ -242,7 +203,7 @@ def _clusters(context: Context, members: Members, s: int) -> tuple[int, int]:
 
 def _notes(context: Context, batched: Bools, depends: Bools, costly: Bools) -> tuple[str, ...]:
     counted = [
-        (~batched, "are not least squares"),
+        (~batched, "are not least squares (fitted again in fewer draws, where that is affordable)"),
         (batched & ~depends, "have a treatment that `assign` does not move"),
         (costly, f"would have to be estimated {context.draws:,} times anew, rows and cohorts with them,"),
     ]

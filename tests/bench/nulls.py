@@ -12,7 +12,6 @@ import _bench
 import numpy as np
 from _panels import EFFECTS, make_members, make_panel, make_problem
 from _reference import formula, mean_seconds
-
 from specdid.engine.problem import Members, Problem
 from specdid.inference import wild
 from specdid.inference._batches import make_batches
@@ -65,7 +64,8 @@ def measure(title: str, missing: float, sets: tuple[str, ...], bars: tuple[float
         ("permutation", permutation_seconds(problem, members, cluster), bars[1]),
     ):
         share = seconds / fit
-        rows.append([f"{name}, {title}", len(members), seconds * 1e3, fit * 1e3, share, bar, "yes" if share <= bar else "NO"])
+        met = "yes" if share <= bar else "NO"
+        rows.append([f"{name}, {title}", len(members), seconds * 1e3, fit * 1e3, share, bar, met])
     return rows
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 import pyfixest as pf
 import pytest
+from small_studies import small_panel, small_study
 from specdid._run.prepare import prepare
 from specdid.engine.compile import compile_plan
-from specdid.inference import permutation, wild
+from specdid.inference import permutation, permutation_refit, wild
 from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import Context
-from small_studies import small_panel, small_study
 
 DRAWS = 5
 TIGHT = pf.MapDemeaner(fixef_tol=1e-12)
@@ -27,11 +27,10 @@ def panel(units: int = 24) -> pl.DataFrame:
 
 
 def context(cluster: str, frame: pl.DataFrame, **changes) -> Context:
+    changes = {"outcome": {"y": "y"}, "weights": {"none": "1", "w": "w"}, **changes}
     study = small_study(
         controls={"none": "1", "two": "x1 + x2", "three": "x1 + x3 + x2"},
-        outcome={"y": "y"},
         fixed_effects=EFFECTS,
-        weights={"none": "1", "w": "w"},
         inference={"draws": DRAWS, "cluster": cluster, "assign": "cohort", "null": ["wild", "permutation"]},
         derive={"d": "(cohort > 0) & (year >= cohort)"},
         **changes,
@@ -168,3 +167,20 @@ def test_sun_abraham_enters_the_wild_test():
     assert found.index.tolist() == [0]
     half = found.adjusted.critical * table.std_error[0]
     assert found.adjusted.band_low[0] == pytest.approx(table.estimate[0] - half, rel=1e-9)
+
+
+def test_poisson_is_fitted_again_in_every_draw():
+    data = panel()
+    ctx = context("id", data, estimator={"P": "fepois"}, outcome={"z": "z"}, weights={"none": "1"})
+    drawn = permutation_refit.draw(ctx)
+    assignment = make_assignment(ctx.panel, ("cohort",), ctx.panel.unit_codes, None)
+    assert len(drawn.index) == len(ctx.chosen)
+    assert drawn.null_statistic.shape[1] + drawn.dropped_draws == DRAWS
+    k = 4
+    controls, effects, _ = model(ctx, int(drawn.index[k]))
+    for b in range(3):
+        here = ctx.panel if b == 0 else permute(ctx.panel, assignment, 11, b - 1)
+        used = clean(frame_of(data.with_columns(cohort=pl.Series(here.columns["cohort"].numbers))), controls, effects)
+        fit = pf.fepois(f"z ~ d{controls}{effects}", used, vcov={"CRV1": "id"}, demeaner=TIGHT, iwls_tol=1e-12).tidy()
+        got = drawn.statistic[k] if b == 0 else drawn.null_statistic[k, b - 1]
+        assert got == pytest.approx(fit.loc["d", "t value"], rel=1e-6)

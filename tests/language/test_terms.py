@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from formulaic.parser import DefaultFormulaParser
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from specdid.language import LanguageError, effects, formula_parts, parse, terms, write
 from specdid.language.tree import Unary
@@ -102,11 +102,11 @@ FORMULAS = st.recursive(
 
 @given(FORMULAS)
 def test_formulaic_has_the_same_terms(text):
+    # formulaic nests within what a difference leaves (and fails where that is nothing), R within all it mentions
+    assume(not ("-" in text and "/" in text))
     second = DefaultFormulaParser(include_intercept=False).get_terms(text)
     opinion = {frozenset(str(f) for f in term.factors) for term in second}
     found = terms(parse(text))
-    if "-" in text and "/" in text:
-        return  # formulaic nests within what a difference leaves, R within all it mentions
     assert {frozenset(write(f) for f in t.factors) for t in found.terms} == opinion
 
 

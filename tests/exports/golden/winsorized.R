@@ -46,7 +46,7 @@ fit <- feols(
   ln_so2_v2 ~ did12 + pgdp + I_pgdp_2 + ind2 | city_id + province^year,
   data = d, vcov = "iid", fixef.rm = "singleton", fixef.tol = 1e-10, fixef.iter = 1e5
 )
-vcovs <- list("city" = ~ city_id, "province" = ~ province, "two-way" = ~ city_id + year)
+vcovs <- list("city" = ~ city_id, "province" = ~ province)
 for (label in names(vcovs)) {
   cat(label, "\n")
   print(summary(fit, vcov = vcovs[[label]]))

@@ -91,7 +91,3 @@ display as text "province"
 reghdfe ln_so2_v2 did12 pgdp I_pgdp_2 ind2, ///
     absorb(city_id province_year) vce(cluster _g_province) dofadjustments(clusters) tolerance(1e-12)
 display %14.10g _b[did12] "  (standard error " %14.10g _se[did12] ")"
-display as text "two-way"
-reghdfe ln_so2_v2 did12 pgdp I_pgdp_2 ind2, ///
-    absorb(city_id province_year) vce(cluster city_id year) dofadjustments(clusters) tolerance(1e-12)
-display %14.10g _b[did12] "  (standard error " %14.10g _se[did12] ")"

@@ -1,0 +1,52 @@
+"""What a permutation of the assignment moves: the columns asked for, their levels, what depends on them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from specdid.engine.problem import Problem, Vcov
+from specdid.inference._assignment import Moved
+from specdid.inference._base import Context, Ints
+from specdid.language import bind, referenced
+from specdid.language.sources import sources
+from specdid.language.tree import Name
+
+
+def assigned(context: Context) -> tuple[str, ...]:
+    """Give the columns that the assignment consists of."""
+    expression = context.plan.study.inference.assign
+    assert expression is not None
+    return tuple(dict.fromkeys(name.name for name in referenced(expression.tree)))
+
+
+def levels_of(context: Context) -> tuple[Ints, Ints | None]:
+    """Give the codes of who was assigned, and of strata, by row."""
+    asked = context.plan.study.inference
+    scope = context.plan.grid.settings[0].scope
+    unit = context.panel.unit
+    node = asked.level.tree if asked.level is not None else Name(unit or "")
+    level = context.evaluator.codes((bind(node, scope),))
+    strata = None if asked.strata is None else context.evaluator.codes((bind(asked.strata.tree, scope),))
+    return level, strata
+
+
+def moved_by(context: Context, names: frozenset[str]) -> Moved:
+    """Mark what depends on the columns ``names``."""
+    compiled = context.compiled
+    found = [
+        np.array([any(sources(b) & names for b in recipe.bounds) for recipe in recipes], dtype=bool)
+        for recipes in (compiled.value_recipes, compiled.row_recipes, compiled.code_recipes)
+    ]
+    codes = np.zeros(compiled.problem.codes.shape[1] + 1, dtype=bool)
+    codes[: len(found[2])] = found[2]
+    return Moved(found[0], found[1], codes)
+
+
+def with_cluster(problem: Problem, cluster: Ints) -> Problem:
+    """Give the problem with one vcov, clustered at [inference] cluster."""
+    codes = np.asfortranarray(np.column_stack([problem.codes, cluster]))
+    labels = (*problem.effect_labels, "cluster")
+    vcovs = (Vcov("cluster", (codes.shape[1] - 1,)),)
+    return dataclasses.replace(problem, codes=codes, effect_labels=labels, vcovs=vcovs)
