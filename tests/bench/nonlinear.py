@@ -31,7 +31,7 @@ def make_outcomes(panel: Panel) -> Panel:
 
 def make_work(estimator: str, outcome: int) -> Work:
     """All control subsets of one outcome under city + year effects."""
-    panel = make_outcomes(make_panel(controls=4 if _bench.quick() else 6))
+    panel = make_outcomes(make_panel(controls=4 if _bench.quick() else 8))
     members = make_members(panel, 1)
     members = members.take(np.flatnonzero(members.outcome == outcome))
     none = np.full(len(members), -1, dtype=np.int64)
