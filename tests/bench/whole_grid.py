@@ -11,7 +11,6 @@ from time import perf_counter
 
 import _bench
 from _panels import make_panel
-
 from specdid._records import collect
 from specdid._records.write import write_parquet
 from specdid._run.planned import planned_records
