@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from specdid._audit import audit_results, start_reference
-from specdid._records import Audit, Curve, Results, collect
+from specdid._records import Audit, Curve, Fits, Results, collect
 from specdid._run import analyse
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve
@@ -136,8 +136,10 @@ def _estimate_all(
 ) -> _Made:
     study, plan = prepared.study, prepared.plan
     outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress)
-    results = collect(planned_records(plan), outcome.blocks, compiled.problem.labels)
-    if outcome.interrupted:
+    interrupted, blocks = outcome.interrupted, list(outcome.blocks)
+    del outcome
+    results = collect(planned_records(plan), drained(blocks), compiled.problem.labels)
+    if interrupted:
         return _Made(_curve(prepared, results, compiled), None, True)
     audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
     try:
@@ -147,6 +149,12 @@ def _estimate_all(
     except KeyboardInterrupt:
         return _Made(_curve(prepared, results, compiled), None, True)
     return _Made(_curve(prepared, results, compiled, tests, described, analysed, notes), audited, False)
+
+
+def drained(blocks: list[Fits]) -> Iterator[Fits]:
+    """Give the blocks one by one and let go of each, so that fits and records are not held together."""
+    while blocks:
+        yield blocks.pop()
 
 
 def _start_audit(prepared: Prepared, compiled: Compiled, results: Results, size: int | None) -> Future[Audit]:

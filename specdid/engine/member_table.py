@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specdid._plan import Plan
 from specdid._plan.contents import Contents
@@ -13,6 +14,9 @@ from specdid.engine.columns import Columns, Recipe, first_periods
 from specdid.engine.match_members import MatchNote, enter_matched
 from specdid.engine.problem import Ints, Members, Sunab
 from specdid.language import Term, bind, write
+
+SLICE = 2**15
+"""Members laid out together, to bound memory."""
 
 
 class MemberTable:
@@ -30,7 +34,7 @@ class MemberTable:
         self.aggregates: list[Sunab] = []
         self.notes: list[MatchNote] = []
         self.lengths = np.zeros(n, np.int64)
-        self.blocks: list[tuple[Ints, Ints]] = []
+        self.blocks: list[tuple[Ints, Ints, NDArray[np.int32]]] = []
 
     def blank(self) -> Ints:
         """Give a column of -1."""
@@ -61,7 +65,8 @@ class MemberTable:
         self.notes += enter_matched(self, columns, content, here)
         for t in np.unique(codes[:, 1]):
             mine = here[codes[:, 1] == t]
-            self._controls(columns, content, int(t), mine)
+            for start in range(0, len(mine), SLICE):
+                self._controls(columns, content, int(t), mine[start : start + SLICE])
             self._cohorts(columns, content, int(t), mine, time)
 
     def _controls(self, columns: Columns, content: Contents, treatment: int, here: Ints) -> None:
@@ -103,8 +108,9 @@ class MemberTable:
         members = np.concatenate([p[0] for p in pieces])
         values = np.concatenate([p[1] for p in pieces])
         members, values = _first_of_each(members, values, np.argsort(members, kind="stable"))
-        self.lengths[here] = np.bincount(members, minlength=count)
-        self.blocks.append((here[members], values))
+        lengths = np.bincount(members, minlength=count)
+        self.lengths[here] = lengths
+        self.blocks.append((here, lengths, values.astype(np.int32)))
 
     def _cohorts(self, columns: Columns, content: Contents, treatment: int, here: Ints, time: int) -> None:
         cohort = self.plan.grid.treatments[treatment].cohort
@@ -130,12 +136,11 @@ class MemberTable:
     def controls(self) -> tuple[Ints, Ints]:
         """Give the CSR layout over all members."""
         start = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
-        if not self.blocks:
-            return start, np.zeros(0, np.int64)
-        owner = np.concatenate([o for o, _ in self.blocks])
-        values = np.concatenate([v for _, v in self.blocks])
-        return start, values[np.argsort(owner, kind="stable")]
-
+        controls = np.empty(start[-1], np.int64)
+        for here, lengths, values in self.blocks:
+            within = np.arange(len(values)) - np.repeat(_starts(lengths), lengths)
+            controls[np.repeat(start[here], lengths) + within] = values
+        return start, controls
 
     def members(self, index: Ints, extra: Ints) -> Members:
         """Give what is filled, for the specifications at ``index`` of the plan."""

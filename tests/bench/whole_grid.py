@@ -13,6 +13,7 @@ import _bench
 from _panels import make_panel
 from specdid._records import collect
 from specdid._records.write import write_parquet
+from specdid._run.conduct import drained
 from specdid._run.planned import planned_records
 from specdid._run.prepare import prepare
 from specdid.engine.compile import compile_plan
@@ -41,8 +42,9 @@ if __name__ == "__main__":
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     found = estimate_all(compiled, prepared.plan.grid.estimators, 1, "serial", lambda *a: None)
     estimated = perf_counter()
-    results = collect(planned_records(prepared.plan), found.blocks, compiled.problem.labels)
+    blocks, labels = list(found.blocks), compiled.problem.labels
     del found, compiled
+    results = collect(planned_records(prepared.plan), drained(blocks), labels)
     with tempfile.TemporaryDirectory() as folder:
         write_parquet(results, Path(folder) / "results.parquet")
         megabytes = (Path(folder) / "results.parquet").stat().st_size / 1e6
