@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from specdid._decode.items import Item
 from specdid._decode.table import Log, Table, as_table
 from specdid._decode.words import BACKENDS, FORMATS, NULLS
-from specdid._study import FigureOptions, Inference, RunOptions
+from specdid._study import Expression, FigureOptions, Inference, RunOptions
+from specdid.language.tree import chain
 
 
 def read_inference(item: Item | None, log: Log) -> Inference:
@@ -23,7 +24,7 @@ def read_inference(item: Item | None, log: Log) -> Inference:
         default.alpha if alpha is None else alpha,
         default.draws if draws is None else draws,
         default.null if null is None else null,
-        table.expression("cluster", "names"),
+        _cluster(table),
         table.expression("assign", "names"),
         table.expression("level", "names"),
         table.expression("strata", "names"),
@@ -34,6 +35,18 @@ def read_inference(item: Item | None, log: Log) -> Inference:
     if "permutation" in found.null and "assign" not in table.rows and found.draws:
         log.add(table.rows["null"].origin, "no_assign", "permutation needs `assign`",
                 'name the columns that assignment consists of: assign = "pilot + batch"')
+    return found
+
+
+def _cluster(table: Table) -> Expression | None:
+    """Read `cluster`: one column, since the wild bootstrap changes signs by one grouping of the rows."""
+    found = table.expression("cluster", "names")
+    if found is not None and len(nodes := chain(found.tree, "+")) > 1:
+        table.log.add(
+            found.origin, "one_cluster", f"the tests of the curve cluster by one column, not {len(nodes)}",
+            "name the coarser one; two-way standard errors are for [vcov]", found.tree.span,
+        )  # fmt: skip
+        return None
     return found
 
 

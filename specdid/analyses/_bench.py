@@ -16,7 +16,7 @@ from specdid.engine.problem import Floats, Ints
 from specdid.engine.tasks import cut_rows, make_task
 from specdid.estimators._base import Task
 from specdid.language import bind
-from specdid.language.tree import Node
+from specdid.language.tree import Node, chain
 from specdid.panel import Evaluator, Panel
 
 
@@ -89,10 +89,11 @@ class Bench:
         tree = expression.tree if isinstance(expression, Expression) else expression
         return self.evaluator.condition(bind(tree, cell.plan.grid.settings[self._setting(cell)].scope))
 
-    def codes(self, expression: Expression | Node, cell: Cell) -> Ints:
-        """Give the levels of an expression's value from 0, -1 missing, on all rows."""
-        tree = expression.tree if isinstance(expression, Expression) else expression
-        return self.evaluator.codes((bind(tree, cell.plan.grid.settings[self._setting(cell)].scope),))
+    def codes(self, names: Expression | Node, cell: Cell) -> Ints:
+        """Give the joint levels of columns joined by ``+`` from 0, -1 missing, on all rows."""
+        tree = names.tree if isinstance(names, Expression) else names
+        scope = cell.plan.grid.settings[self._setting(cell)].scope
+        return self.evaluator.codes(tuple(bind(node, scope) for node in chain(tree, "+")))
 
     def _setting(self, cell: Cell) -> int:
         return int(cell.plan.setting[cell.place])

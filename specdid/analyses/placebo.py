@@ -33,7 +33,6 @@ from specdid.analyses._timing import fit_earlier, timing
 from specdid.analyses._words import PANELS, heading, shown, time_name, unit_name
 from specdid.engine.problem import Ints
 from specdid.figures import placebo_density
-from specdid.language import bind
 from specdid.language.tree import Name
 
 DRAWS = 500
@@ -94,7 +93,7 @@ def _level(bench: Bench, cell: Cell) -> Ints:
     """Give the codes of who was assigned, by row."""
     level = bench.study.inference.level
     node = level.tree if level is not None else Name(bench.panel.unit or "")
-    return bench.evaluator.codes((bind(node, cell.plan.grid.settings[0].scope),))
+    return bench.codes(node, cell)
 
 
 def _assigned(bench: Bench, request: Request, cell: Cell) -> Iterator[Fault]:

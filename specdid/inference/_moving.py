@@ -11,7 +11,7 @@ from specdid.inference._assignment import Moved
 from specdid.inference._base import Context, Ints
 from specdid.language import bind, referenced
 from specdid.language.sources import sources
-from specdid.language.tree import Name
+from specdid.language.tree import Name, chain
 
 
 def assigned(context: Context) -> tuple[str, ...]:
@@ -27,9 +27,10 @@ def levels_of(context: Context) -> tuple[Ints, Ints | None]:
     scope = context.plan.grid.settings[0].scope
     unit = context.panel.unit
     node = asked.level.tree if asked.level is not None else Name(unit or "")
-    level = context.evaluator.codes((bind(node, scope),))
-    strata = None if asked.strata is None else context.evaluator.codes((bind(asked.strata.tree, scope),))
-    return level, strata
+    level = context.evaluator.codes(tuple(bind(n, scope) for n in chain(node, "+")))
+    if asked.strata is None:
+        return level, None
+    return level, context.evaluator.codes(tuple(bind(n, scope) for n in chain(asked.strata.tree, "+")))
 
 
 def moved_by(context: Context, names: frozenset[str]) -> Moved:

@@ -160,3 +160,29 @@ def test_what_is_dealt_out_is_one_value_for_a_level_and_period(data):
     assert faults_of("placebo", {}, data, study={"data": "simulated.csv"}, treatment=plain)[-1] == "no_level"
     derived = {"derive": {"dd": "d * 1"}, "inference": {"assign": "dd", "null": ["wild"]}}
     assert faults_of("placebo", {}, data, **derived) == ["assign_derived"]
+
+
+def test_strata_of_two_columns_are_their_cells_and_not_their_sum(data):
+    tiers = data.with_columns(tier=data["id"] // 12).with_columns(cell=10 * data["region"] + data["id"] // 12)
+    two, one = (
+        analysed("placebo", {"draws": 19, "strata": strata}, tiers).finding.tables[1].rows
+        for strata in ("region + tier", "cell")
+    )
+    assert two == one
+    inside = {"assign": "pilot", "strata": "region + tier"}
+    policy = {"policy": "I(pilot * (year >= 2004))"}
+    by_study = analysed("placebo", {"draws": 19}, tiers, inference=inside, treatment=policy).finding.tables[1].rows
+    by_cell = analysed(
+        "placebo", {"draws": 19}, tiers, inference={**inside, "strata": "cell"}, treatment=policy
+    ).finding.tables[1].rows  # fmt: skip
+    assert by_study == by_cell
+    summed = tiers.with_columns(cell=data["region"] + data["id"] // 12)
+    assert by_study != analysed(
+        "placebo", {"draws": 19}, summed, inference={**inside, "strata": "cell"}, treatment=policy
+    ).finding.tables[1].rows  # fmt: skip
+
+
+def test_strata_of_texts_can_be_joined(data):
+    named = data.with_columns(place="r" + data["region"].cast(str), tier=data["id"] // 12)
+    assert analysed("placebo", {"draws": 19, "strata": "place + tier"}, named).failure is None
+    assert faults_of("placebo", {"strata": "place + year"}, named) == ["strata_change"]
