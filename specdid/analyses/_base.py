@@ -42,7 +42,7 @@ What a ``Bench`` offers (``_bench.py``):
     are those that differ, ``cells.varying`` the dimensions, ``cells.notes`` what was left
     out and why.
 ``bench.fit(cell, extra=…, treatment=…, outcome=…, controls=…, where=…, within=…)``
-    A regression in full (``_fit.CellFit``): ``fit.failure`` is None or the reason there are no numbers;
+    A regression in full (``_coefficients.CellFit``): ``fit.failure`` is None or the reason there are no numbers;
     ``fit.coefficient(term)``, ``fit.combine(weights)``, ``fit.wald(weights)``. ``extra``
     are ``Extra(label, numbers)``, columns on all rows of the panel; ``treatment``,
     ``outcome`` replace the cell's; ``controls=False`` leaves its controls out; ``where`` is
@@ -77,8 +77,8 @@ from specdid._diagnostics import Fault
 from specdid.analyses._bench import Bench as Bench
 from specdid.analyses._cells import Cell as Cell
 from specdid.analyses._cells import Cells as Cells
-from specdid.analyses._fit import CellFit as CellFit
-from specdid.analyses._fit import Extra as Extra
+from specdid.analyses._coefficients import CellFit as CellFit
+from specdid.analyses._derive import Extra as Extra
 from specdid.analyses._request import Request as Request
 from specdid.tables._base import TidyTable
 

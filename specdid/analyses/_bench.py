@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from specdid._study import Expression, Study
 from specdid.analyses._cells import Cell, Cells, make_cells
-from specdid.analyses._fit import CellFit, Extra, derive, fit_cell
+from specdid.analyses._coefficients import CellFit
+from specdid.analyses._derive import Extra, derive
+from specdid.analyses._fit import fit_cell
 from specdid.analyses._request import Request
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.tasks import cut_rows, make_task

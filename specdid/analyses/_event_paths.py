@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from specdid import _shelf
 from specdid._records.messages import VCOV_NOTES
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
-from specdid.analyses._fit import Wald, joint_test, refit
+from specdid.analyses._coefficients import Wald, joint_test
+from specdid.analyses._fit import refit
 from specdid.engine.full import by_relative_period, combine
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.ssc import critical_values

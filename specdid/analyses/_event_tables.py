@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from specdid.analyses._base import Bench, Cells, Request
+from specdid.analyses._coefficients import CONSTANT_LABEL
 from specdid.analyses._event_paths import PERIOD, Clock, EventPath
-from specdid.analyses._fit import CONSTANT_LABEL
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses.table import error_note, spanners
 from specdid.engine.ssc import t_inference

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specdid.analyses._base import Bench, Cell, CellFit, Cells, Chart, Extra, Finding, Request
-from specdid.analyses._fit import Coefficient, failed
+from specdid.analyses._coefficients import Coefficient
+from specdid.analyses._fit import failed
 from specdid.analyses._groups import units_text
 from specdid.analyses._moderator import Config, Moderator, moderator_of
 from specdid.analyses._print import decimals, in_parentheses, number, p_value

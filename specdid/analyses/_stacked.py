@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.analyses._cells import Cell
-from specdid.analyses._fit import CellFit, derive, interact_effects, record_fit
+from specdid.analyses._coefficients import CellFit
+from specdid.analyses._derive import derive, interact_effects
+from specdid.analyses._fit import record_fit
 from specdid.engine.full import fit_full
 from specdid.engine.problem import Floats, Ints, Members, Problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from specdid.analyses._cells import Cell, Cells
-from specdid.analyses._fit import CellFit, Coefficient
+from specdid.analyses._coefficients import CellFit, Coefficient
 from specdid.panel import Panel
 from specdid.panel.text import cell_text
 from specdid.tables._base import Cell as Value

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specdid.analyses._base import Analysis, Bench, Cell, CellFit, Cells, Chart, Finding, Request
-from specdid.analyses._fit import Wald, joint_test
+from specdid.analyses._coefficients import Wald, joint_test
 from specdid.analyses._groups import Config, check, count_units_of, decode, masks, units_text
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses._stacked import fit_interacted

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from specdid._decode.table import Table
 from specdid.analyses._base import Analysis, Bench, CellFit, Cells, Finding, Request
-from specdid.analyses._fit import CONSTANT_LABEL
+from specdid.analyses._coefficients import CONSTANT_LABEL
 from specdid.analyses._print import count, decimals, in_parentheses, number
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 from specdid._run.prepare import prepare
+from specdid.analyses._coefficients import joint_test
 from specdid.analyses._event_paths import path, simultaneous
-from specdid.analyses._fit import joint_test
 from specdid.analyses._request import read_request
 from specdid.analyses.event_study import ANALYSIS, clock_of
 from studies import bench_of, columns, fault_texts, reference, run_tables, spec_file
