@@ -35,6 +35,7 @@ class PrintTable:
         an empty text spans columns that share nothing.
     notes : sentences below the table.
     stub : heading of the column of labels.
+    label : what text refers to it by, for formats that have references.
     """
 
     title: str
@@ -43,6 +44,7 @@ class PrintTable:
     spanners: tuple[tuple[tuple[str, int], ...], ...] = ()
     notes: tuple[str, ...] = ()
     stub: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 r"""Printed tables as LaTeX: booktabs, every cell escaped, to be read by ``\input``.
 
-The preamble needs booktabs and threeparttable; XeLaTeX or LuaLaTeX for Chinese labels.
+The preamble needs booktabs and threeparttable; longtable for a table of several pages, pdflscape
+for one that lies on its side (``packages`` says which); XeLaTeX or LuaLaTeX for Chinese labels.
 """
 
 from __future__ import annotations
@@ -8,61 +9,119 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from specdid.tables._base import PrintTable, Row, TableFormat
+from specdid.tables._layout import Layout, Lines, cell_lines, lay_out, stub_lines
+from specdid.tables._tex_text import escape
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
-    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", "−": "$-$", "×": r"$\times$", "²": r"$^2$",
-    "χ": r"$\chi$", "≤": r"$\le$", "≥": r"$\ge$", "√": r"$\surd$", "Δ": r"$\Delta$", "±": r"$\pm$",
-    "–": "--", "—": "---", "“": "``", "”": "''", "’": "'", "‘": "`", "…": r"\dots{}", "·": r"$\cdot$",
-    "[": "{[}", "]": "{]}",
-}  # fmt: skip
+__all__ = ["TABLE", "escape", "packages", "write"]
 
 
-def escape(text: str) -> str:
-    """Write plain text so that LaTeX prints it as it is."""
-    return "".join(_SPECIAL.get(c, c) for c in " ".join(text.split()))
+def packages(tables: Sequence[PrintTable]) -> tuple[str, ...]:
+    """Name the packages that these tables need."""
+    layouts = [layout for table in tables for layout in lay_out(table)]
+    more = (("longtable", any(x.long for x in layouts)), ("pdflscape", any(x.turned for x in layouts)))
+    return ("booktabs", "threeparttable", *(name for name, needed in more if needed))
 
 
 def write(table: PrintTable) -> str:
-    """Write a table environment."""
-    lines = [
-        r"\begin{table}[htbp]", r"\centering", r"\begin{threeparttable}",
-        rf"\caption{{{escape(table.title)}}}",
-        rf"\begin{{tabular}}{{l{'c' * len(table.columns)}}}", r"\toprule",
-        *_spanners(table.spanners), _line([table.stub, *table.columns]), r"\midrule",
-    ]  # fmt: skip
-    for k, block in enumerate(table.blocks):
-        lines += [r"\midrule"] if k else []
-        lines += [line for row in block for line in _row(row)]
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    if table.notes:
-        notes = " ".join(escape(note) for note in table.notes)
-        lines += [r"\begin{tablenotes}[flushleft]\footnotesize", rf"\item \emph{{Notes:}} {notes}", r"\end{tablenotes}"]
-    return "\n".join([*lines, r"\end{threeparttable}", r"\end{table}"]) + "\n"
+    """Write a table environment, or several where the columns do not fit on one page."""
+    return "".join("\n".join(_environment(layout)) + "\n" for layout in lay_out(table))
 
 
-def _spanners(lines: Sequence[Sequence[tuple[str, int]]]) -> Iterator[str]:
-    for line in lines:
+def _environment(layout: Layout) -> list[str]:
+    lines = list((_over_pages if layout.long else _float)(layout))
+    return [r"\begin{landscape}", *lines, r"\end{landscape}"] if layout.turned else lines
+
+
+def _caption(layout: Layout) -> str:
+    title = escape(layout.table.title) + (f" (part {layout.part} of {layout.parts})" if layout.parts > 1 else "")
+    label = layout.table.label if layout.part == 1 else ""
+    return rf"\caption{{{title}}}" + (rf"\label{{{label}}}" if label else "")
+
+
+def _type(layout: Layout) -> str:
+    return rf"{layout.size.command}\setlength{{\tabcolsep}}{{{layout.size.gap:g}pt}}"
+
+
+def _columns(layout: Layout) -> str:
+    return "@{}l" + "c" * len(layout.table.columns) + "@{}"
+
+
+def _float(layout: Layout) -> Iterator[str]:
+    yield r"\begin{table}[p]" if layout.turned else r"\begin{table}[htbp]"
+    yield from (r"\centering", r"\begin{threeparttable}", _caption(layout), _type(layout))
+    yield rf"\begin{{tabular}}{{{_columns(layout)}}}"
+    yield from (*_head(layout), *_body(layout), r"\bottomrule", r"\end{tabular}")
+    if layout.table.notes:
+        yield from (r"\begin{tablenotes}[flushleft]\footnotesize", rf"\item {_notes(layout)}", r"\end{tablenotes}")
+    yield from (r"\end{threeparttable}", r"\end{table}")
+
+
+def _over_pages(layout: Layout) -> Iterator[str]:
+    """Write a longtable; its notes stand below it as text."""
+    head = [*_head(layout)]
+    width = len(layout.table.columns) + 1
+    yield rf"{{{_type(layout)}\setlength{{\LTcapwidth}}{{\linewidth}}\setlength{{\LTpost}}{{3pt}}"
+    yield rf"\begin{{longtable}}{{{_columns(layout)}}}"
+    yield from (_caption(layout) + r" \\", *head, r"\endfirsthead")
+    yield from (rf"\multicolumn{{{width}}}{{@{{}}l}}{{\emph{{continued}}}} \\", *head, r"\endhead")
+    yield from (r"\midrule", rf"\multicolumn{{{width}}}{{r@{{}}}}{{\emph{{continued overleaf}}}} \\", r"\endfoot")
+    yield from (r"\bottomrule", r"\endlastfoot", *_body(layout), r"\end{longtable}}")
+    if layout.table.notes:
+        yield rf"{{\footnotesize\noindent {_notes(layout)}\par}}\bigskip"
+
+
+def _notes(layout: Layout) -> str:
+    return rf"\emph{{Notes:}} {' '.join(escape(note) for note in layout.table.notes)}"
+
+
+def _head(layout: Layout) -> Iterator[str]:
+    yield r"\toprule"
+    for line in layout.spanners:
         cells, rules, column = [""], [], 2
         for text, width in line:
-            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(text)}}}")
-            if text and width > 1:
+            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{_stack(text, 'b')}}}")
+            if any(text) and width > 1:
                 rules.append(rf"\cmidrule(lr){{{column}-{column + width - 1}}}")
             column += width
         yield " & ".join(cells) + r" \\"
         if rules:
             yield "".join(rules)
+    yield " & ".join(_stack(h, "b", "l" if not k else "c") for k, h in enumerate(layout.headings)) + r" \\"
+    yield r"\midrule"
 
 
-def _row(row: Row) -> Iterator[str]:
-    yield _line([row.label, *row.cells])
-    if any(row.under):
-        yield _line(["", *row.under])
+def _stack(lines: Lines, where: str, align: str = "c") -> str:
+    """Set lines above each other in a cell."""
+    if len(lines) == 1:
+        return escape(lines[0])
+    inside = r" \\ ".join(map(escape, lines))
+    return rf"\begin{{tabular}}[{where}]{{@{{}}{align}@{{}}}}{inside}\end{{tabular}}"
 
 
-def _line(cells: Sequence[str]) -> str:
-    return " & ".join(escape(c) for c in cells) + r" \\"
+def _body(layout: Layout) -> Iterator[str]:
+    for k, block in enumerate(layout.table.blocks):
+        if k:
+            yield r"\midrule"
+        for row in block:
+            yield from _row(layout, row)
+
+
+def _row(layout: Layout, row: Row) -> Iterator[str]:
+    """Write a row; a long label goes on beside the numbers below it, one without numbers spans the table."""
+    if not any(row.cells):
+        width = len(layout.table.columns) + 1
+        yield rf"\multicolumn{{{width}}}{{@{{}}l@{{}}}}{{\emph{{{escape(row.label)}}}}} \\"
+        return
+    first, *rest = stub_lines(layout, row)
+    under = row.under if any(row.under) else ()
+    ends = [r" \\*" if rest[k:] or (under and not k) else r" \\" for k in range(1 + max(len(rest), bool(under)))]
+    if not layout.long:
+        ends = [r" \\"] * len(ends)
+    yield " & ".join([escape(first), *(_stack(cell_lines(layout, c), "t") for c in row.cells)]) + ends[0]
+    for k, end in enumerate(ends[1:]):
+        label = rf"\quad {escape(rest[k])}" if k < len(rest) else ""
+        cells = under if not k and under else ("",) * len(row.cells)
+        yield " & ".join([label, *map(escape, cells)]) + end
 
 
 TABLE = TableFormat("latex", "LaTeX, booktabs", ".tex", write)

@@ -1,6 +1,7 @@
 """[balance] against MatchIt (tests/reference), and what it shows and says of matched samples."""
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,7 +142,7 @@ def test_what_is_printed(finding):
     assert "the standard deviation of the treated" in variables.notes[0]
     for printed in (variables, joint):
         text = TABLE.write(printed)
-        assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
+        assert len(re.findall(r"\\begin\{(?:tabular|longtable)\}\{", text)) == 1
     assert csv_text(finding.tables[0]).startswith("treatment,sample,period,variable,stage,mean_treated,")
     line = next(line for line in finding.lines if line.startswith("| nn1 |"))
     assert line.startswith("| nn1 | 31 of 31 treated with 31 of ")

@@ -1,0 +1,193 @@
+"""How a printed table is fitted to a page: type size, broken lines, turned, parted, or over several pages.
+
+Widths are in points at 10-point type. A page takes what A4 or letter paper takes with margins
+of an inch in 11- or 12-point type, and what the article class takes at 10 points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from specdid.tables._base import PrintTable, Row
+from specdid.tables._widths import width, wrap
+
+Lines = tuple[str, ...]
+
+PAGE, TURNED = 332.0, 545.0
+"""Width of the text, and of a page that lies on its side."""
+TALL, TALL_TURNED = 500.0, 300.0
+"""Height that a table may take before it goes over several pages."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A type size: its command, its share of 10 points, half the space between columns, and cells' room."""
+
+    command: str
+    share: float
+    gap: float
+    cell: float
+
+
+UPRIGHT = (
+    Size(r"\normalsize", 1.0, 6.0, 80.0), Size(r"\small", 0.9, 5.0, 70.0),
+    Size(r"\footnotesize", 0.8, 3.5, 62.0), Size(r"\footnotesize", 0.8, 3.0, 50.0),
+)  # fmt: skip
+ON_SIDE = (Size(r"\small", 0.9, 5.0, 70.0), Size(r"\footnotesize", 0.8, 3.0, 50.0))
+"""Tried in this order; type smaller than footnotes is not for print."""
+_LINE, _HEAD = 12.0, 45.0
+_STUB, _LONGEST_STUB = 96.0, 190.0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A table as it is set.
+
+    Attributes
+    ----------
+    table : the table, or the part of it that fits
+    size : its type
+    turned : on a page that lies on its side
+    long : over several pages
+    stub : room for the labels of rows
+    spanners : lines of each spanner
+    headings : lines of each heading, the stub's first
+    part, parts : which part of how many
+    """
+
+    table: PrintTable
+    size: Size
+    turned: bool
+    long: bool
+    stub: float
+    spanners: tuple[tuple[tuple[Lines, int], ...], ...]
+    headings: tuple[Lines, ...]
+    part: int = 1
+    parts: int = 1
+
+
+def lay_out(table: PrintTable) -> tuple[Layout, ...]:
+    """Fit a table: upright in the largest type that does, else turned, else in parts of its columns."""
+    for turned, sizes in ((False, UPRIGHT), (True, ON_SIDE)):
+        for size in sizes:
+            found = _fit(table, size, turned)
+            if found is not None:
+                return (found,)
+    half = _cut(table)
+    if half == len(table.columns):
+        return (_layout(table, ON_SIDE[-1], True, _natural_stub(table), _columns(table, ON_SIDE[-1])),)
+    pieces = [p for piece in (_slice(table, 0, half), _slice(table, half, None)) for p in lay_out(piece)]
+    return tuple(replace(p, part=k + 1, parts=len(pieces)) for k, p in enumerate(pieces))
+
+
+def _fit(table: PrintTable, size: Size, turned: bool) -> Layout | None:
+    room = (TURNED if turned else PAGE) / size.share - 2 * size.gap / size.share * len(table.columns)
+    columns = _columns(table, size)
+    stub = min(_natural_stub(table), room - sum(columns))
+    if stub < min(_natural_stub(table), _STUB):
+        return None
+    return _layout(table, size, turned, stub, columns)
+
+
+def _layout(table: PrintTable, size: Size, turned: bool, stub: float, columns: Sequence[float]) -> Layout:
+    heads = zip((table.stub, *table.columns), (max(stub, 1.0), *columns), strict=True)
+    headings = tuple(wrap(text, max(room, size.cell)) for text, room in heads)
+    spanners = tuple(tuple(_spanner(line, columns, size)) for line in table.spanners)
+    layout = Layout(table, size, turned, False, stub, spanners, headings)
+    return replace(layout, long=_height(layout) * size.share > (TALL_TURNED if turned else TALL))
+
+
+def _natural_stub(table: PrintTable) -> float:
+    labels = [width(r.label) for block in table.blocks for r in block if any(r.cells)]
+    return min(max([width(table.stub), 1.0, *labels]), _LONGEST_STUB)
+
+
+def _columns(table: PrintTable, size: Size) -> list[float]:
+    """Give the width of each column: of its numbers, and of its heading and texts once broken."""
+    widths = []
+    for k, heading in enumerate(table.columns):
+        cells = [c for block in table.blocks for r in block for c in (*r.cells[k : k + 1], *r.under[k : k + 1])]
+        body = max((_broken(c, size.cell) for c in cells), default=0.0)
+        widths.append(max(body, _broken(heading, max(body, size.cell))))
+    for line in table.spanners:
+        at = 0
+        for text, count in line:
+            room = sum(widths[at : at + count])
+            more = max(0.0, _broken(text, max(room, size.cell)) - room) / count
+            widths[at : at + count] = [w + more for w in widths[at : at + count]]
+            at += count
+    return widths
+
+
+def _broken(text: str, room: float) -> float:
+    return max(width(line) for line in wrap(text, room))
+
+
+def _spanner(line: Sequence[tuple[str, int]], columns: Sequence[float], size: Size) -> list[tuple[Lines, int]]:
+    found, at = [], 0
+    for text, count in line:
+        room = sum(columns[at : at + count]) + 2 * size.gap / size.share * (count - 1)
+        found.append((wrap(text, max(room, size.cell) + 0.1), count))
+        at += count
+    return found
+
+
+def _height(layout: Layout) -> float:
+    """Estimate the height at 10 points: caption, heads, rows, notes."""
+    heads = sum(max((len(t) for t, _ in line), default=1) for line in layout.spanners)
+    heads += max(len(h) for h in layout.headings)
+    rows = sum(row_lines(layout, row) for block in layout.table.blocks for row in block)
+    notes = width(" ".join(layout.table.notes)) / PAGE
+    return _HEAD + _LINE * (heads + rows + notes) + 6 * len(layout.table.blocks)
+
+
+def row_lines(layout: Layout, row: Row) -> int:
+    """Count the lines of a row."""
+    if not any(row.cells):
+        return 1
+    cells = max(len(cell_lines(layout, c)) for c in row.cells)
+    return max(len(stub_lines(layout, row)), cells + bool(any(row.under)))
+
+
+def stub_lines(layout: Layout, row: Row) -> Lines:
+    """Break a row's label; lines after the first are indented by the writer."""
+    first, *rest = wrap(row.label, layout.stub + 0.1)
+    return (first, *wrap(" ".join(rest), layout.stub - 9.9)) if rest else (first,)
+
+
+def cell_lines(layout: Layout, text: str) -> Lines:
+    """Break a cell that is a long text."""
+    return wrap(text, layout.size.cell)
+
+
+def _cut(table: PrintTable) -> int:
+    """Give the column to part a table before: half way, at a spanner's edge where one is near."""
+    n = len(table.columns)
+    half = (n + 1) // 2
+    edges = {0, n}
+    if table.spanners:
+        at = 0
+        edges = {at := at + count for _, count in table.spanners[0]} - {n}
+    near = [e for e in sorted(edges) if 0 < e < n and n // 4 <= e <= n - n // 4]
+    return min(near, key=lambda e: abs(e - half)) if near else half
+
+
+def _slice(table: PrintTable, start: int, stop: int | None) -> PrintTable:
+    stop = len(table.columns) if stop is None else stop
+    return replace(
+        table,
+        columns=table.columns[start:stop],
+        blocks=tuple(
+            tuple(Row(r.label, r.cells[start:stop], r.under[start:stop]) for r in block) for block in table.blocks
+        ),
+        spanners=tuple(_slice_line(line, start, stop) for line in table.spanners),
+    )
+
+
+def _slice_line(line: Sequence[tuple[str, int]], start: int, stop: int) -> tuple[tuple[str, int], ...]:
+    found, at = [], 0
+    for text, count in line:
+        inside = min(at + count, stop) - max(at, start)
+        if inside > 0:
+            found.append((text, inside))
+        at += count
+    return tuple(found)
