@@ -1,91 +1,36 @@
 """An event study: effects by period with pointwise and simultaneous intervals, specifications overlaid.
 
 A panel per outcome, one above the other; the reference period is a hollow mark at zero and
-is named below it. The joint test of the leads stands above the panel it is about.
+is named below it. The joint test of the leads stands above the panel it is about. The axis
+counts periods from adoption, or is the calendar.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._records.numerals import p_text
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import fixed, number_axis, style_axis
-from specdid.figures._curve_data import Floats
+from specdid.figures._curve_axes import number_axis, style_axis
+from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries, Look, look_of
+from specdid.figures._event_key import LINE, key_lines, note, test_lines, wrapped, write_lines
 from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._page import Page
-from specdid.figures._style import (
-    ACCENT,
-    DEFAULT,
-    FAINT,
-    INK,
-    MARKERS,
-    QUIET,
-    SERIES,
-    SMALL,
-    TEXT,
-    TITLE,
-    blend,
-    own_style,
-)
+from specdid.figures._style import DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, TITLE, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST = len(SERIES)
-"""Series with colours and bars of their own; of more, only the preferred one has them."""
+__all__ = ["FIGURE", "EventData", "EventPanel", "EventSeries"]
 
-_ROOM = 10.5
 _LEFT, _RIGHT, _TALL, _FEET = 34.0, 6.0, 128.0, 24.0
-_SWATCH, _BETWEEN = 10.0, 11.0
-
-
-@dataclass(frozen=True, slots=True)
-class EventSeries:
-    """One curve.
-
-    ``pointwise`` and ``band`` are half widths (m,) at the periods, NaN where there are no
-    errors; ``references`` are the periods set to zero; ``test`` is F, df1, df2 and p of
-    the leads, NaN where there is none.
-    """
-
-    label: str
-    periods: Floats
-    estimate: Floats
-    pointwise: Floats
-    band: Floats
-    references: tuple[int, ...]
-    test: tuple[float, int, float, float]
-    nobs: int
-    preferred: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EventPanel:
-    """The curves of one outcome."""
-
-    name: str
-    series: tuple[EventSeries, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EventData:
-    """What an event-study figure shows; ``unit`` is a period's word: "year"."""
-
-    title: str
-    panels: tuple[EventPanel, ...]
-    reference: int
-    window: tuple[int, int]
-    binned: bool
-    alpha: float
-    vcov: str
-    unit: str = "period"
+_STEPS = (1, 2, 5, 10, 20, 50, 100)
+_CALENDAR_STEPS = {"month": (1, 3, 6, 12, 24, 60, 120), "quarter": (1, 2, 4, 8, 20, 40, 80)}
+"""Periods between two labels of the axis."""
 
 
 def draw(data: EventData, width: float | None = None) -> Figure:
@@ -106,28 +51,28 @@ def draw(data: EventData, width: float | None = None) -> Figure:
 
 
 def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
-    key = _key(data, fonts, width - _LEFT - _RIGHT)
+    key = key_lines(data, fonts, width - _LEFT - _RIGHT)
     # Agg sets small text up to two percent wider than it measures.
-    notes = _wrapped(_note(data), fonts, 0.98 * (width - 4))
-    tests = [_tests(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
-    start = 4.0 + (1.9 * _ROOM if data.title else 0.0)
-    top = start + _ROOM * len(key) + 3
-    heads = [_ROOM * (1 + len(lines)) + 3 for lines in tests]
-    total = top + sum(head + _TALL + _FEET for head in heads) + _ROOM + 9.0 * len(notes) + 6
+    notes = wrapped(note(data), fonts, 0.98 * (width - 4))
+    tests = [test_lines(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
+    start = 4.0 + (1.9 * LINE if data.title else 0.0)
+    top = start + LINE * len(key) + 3
+    heads = [LINE * (1 + len(lines)) + 3 for lines in tests]
+    total = top + sum(head + _TALL + _FEET for head in heads) + LINE + 9.0 * len(notes) + 6
     page = Page.new(fonts, width, total)
     if data.title:
         page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
-    _write_lines(page, key, start + 3)
+    write_lines(page, key, _LEFT, start + 3)
     for panel, lines, head in zip(data.panels, tests, heads, strict=True):
         page.text(_LEFT, top + 4, fonts.fit(f"Effect on {panel.name}", TEXT, width - _LEFT, bold=True), bold=True)
-        _write_lines(page, lines, top + 4 + _ROOM)
+        write_lines(page, lines, _LEFT, top + 4 + LINE)
         _panel(page, panel, data, top + head, width - _LEFT - _RIGHT)
         top += head + _TALL + _FEET
     middle = _LEFT + (width - _LEFT - _RIGHT) / 2
-    words = f"{data.unit}s since the first treated one".capitalize()
-    page.text(middle, top + 1, words, SMALL, colour=QUIET, align="center")
+    words = data.unit if data.ticks else f"{data.unit}s since the first treated one"
+    page.text(middle, top + 1, words.capitalize(), SMALL, colour=QUIET, align="center")
     for k, line in enumerate(notes):
-        page.text(2, top + _ROOM + 5 + 9.0 * k, line, SMALL, colour=QUIET)
+        page.text(2, top + LINE + 5 + 9.0 * k, line, SMALL, colour=QUIET)
     return page.figure
 
 
@@ -141,28 +86,12 @@ def _panel(page: Page, panel: EventPanel, data: EventData, top: float, width: fl
     axes.set_ylim(bottom, ceiling)
     number_axis(axes, bottom, ceiling)
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
-    axes.axvline(-0.5, color=FAINT, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1.5)
+    for start in data.starts:
+        axes.axvline(start - 0.5, color=FAINT, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1.5)
     slot = width / (last - first + 1)
     for k, series in enumerate(panel.series):
-        _curve(axes, series, _look(panel, k), _shift(panel, k, slot), slot)
+        _curve(axes, series, look_of(panel, k), _shift(panel, k, slot), slot)
     _periods(page, data, top + _TALL + 7, slot)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """How a series is drawn: its colour and marker, and whether its intervals are."""
-
-    colour: Any
-    marker: str
-    bars: bool
-
-
-def _look(panel: EventPanel, k: int) -> _Look:
-    if len(panel.series) <= MOST:
-        return _Look(SERIES[k], MARKERS[k], True)
-    if panel.series[k].preferred:
-        return _Look(ACCENT, "D", True)
-    return _Look(blend(INK, 0.3), "o", False)
 
 
 def _shift(panel: EventPanel, k: int, slot: float) -> float:
@@ -174,7 +103,7 @@ def _shift(panel: EventPanel, k: int, slot: float) -> float:
     return (k - (count - 1) / 2) * step / slot
 
 
-def _curve(axes: Axes, series: EventSeries, look: _Look, shift: float, slot: float) -> None:
+def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: float) -> None:
     """Draw a curve: thick pointwise and thin simultaneous intervals, or a thin line among many."""
     x, y = series.periods + shift, series.estimate
     size = min(4.0, max(2.2, 0.5 * slot))
@@ -202,7 +131,7 @@ def _limits(panel: EventPanel) -> tuple[float, float]:
     ends, lows, highs = [0.0], [], []
     for k, series in enumerate(panel.series):
         ends += series.estimate.tolist()
-        if _look(panel, k).bars:
+        if look_of(panel, k).bars:
             half = np.where(np.isfinite(series.band), series.band, series.pointwise)
             known = np.isfinite(half)
             lows += (series.estimate - half)[known].tolist()
@@ -220,9 +149,10 @@ def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
     """Write the periods, every second or fifth where they are narrow, and name the reference."""
     first, last = data.window
     widest = max(page.fonts.width(_tick(data, k), SMALL) for k in (first, last, data.reference))
-    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if s * slot > widest + 4 or s == 100)
+    steps = _CALENDAR_STEPS.get(data.unit, _STEPS) if data.ticks else _STEPS
+    step = next(s for s in steps if s * slot > widest + 4 or s == steps[-1])
     taken = -np.inf
-    own = {first, last, data.reference, 0} if step > 1 else set()
+    own = {first, last, data.reference, *data.starts} if step > 1 else set()
     for k in range(first, last + 1):
         x = _LEFT + (k - first + 0.5) * slot
         wide = page.fonts.width(_tick(data, k), SMALL)
@@ -238,119 +168,14 @@ def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
 
 
 def _tick(data: EventData, period: int) -> str:
-    text = fixed(float(period), 0)
+    text = data.tick(period)
     if data.binned and period == data.window[0]:
         return f"≤ {text}"
     return f"≥ {text}" if data.binned and period == data.window[1] else text
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A mark and words: of a series, or of a kind of bar (``thick``)."""
-
-    words: str
-    look: _Look | None = None
-    thick: float = 0.0
-    colour: str = INK
-
-    def width(self, fonts: Fonts) -> float:
-        lead = _SWATCH if self.look or self.thick else 0.0
-        return lead + fonts.width(self.words, SMALL)
-
-
-Lines = list[list[_Entry]]
-
-
-def _key(data: EventData, fonts: Fonts, room: float) -> Lines:
-    """Say what colours and bars mean; series are named once where all panels have the same."""
-    panel = max(data.panels, key=lambda p: len(p.series))
-    entries = []
-    if 1 < len(panel.series) <= MOST:
-        entries = [
-            _Entry(fonts.fit(s.label, SMALL, room - _SWATCH), _look(panel, k)) for k, s in enumerate(panel.series)
-        ]
-    elif len(panel.series) > MOST:
-        kept = next((s for s in panel.series if s.preferred), None)
-        if kept is not None:
-            entries = [_Entry(fonts.fit(f"preferred: {kept.label}", SMALL, room), _Look(ACCENT, "D", True))]
-        entries.append(_Entry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6, colour=QUIET))
-    level = f"{100 * (1 - data.alpha):g}%"
-    colour = ACCENT if len(panel.series) > MOST else INK
-    kinds = ((f"{level} pointwise", 1.9), (f"{level} simultaneous", 0.7))
-    bars = [_Entry(words, thick=thick, colour=colour) for words, thick in kinds]
-    return _broken([*entries, *bars], fonts, room)
-
-
-def _tests(panel: EventPanel, data: EventData, fonts: Fonts, room: float) -> Lines:
-    """Write each curve's joint test of the leads, or for many curves how often it rejects."""
-    tested = [(k, s.test) for k, s in enumerate(panel.series) if np.isfinite(s.test[3])]
-    if not tested:
-        return []
-    if len(panel.series) > MOST:
-        share = np.mean([test[3] < data.alpha for _, test in tested])
-        words = f"joint test of the leads: p < {data.alpha:g} in {share:.0%} of {len(tested):,}"
-        return [[_Entry(words)]]
-    entries = [_Entry("joint test of the leads:")]
-    for k, (statistic, df1, df2, p) in tested:
-        words = f"F({df1}, {df2:g}) = {statistic:.2f}, {p_text(p)}"
-        entries.append(_Entry(words, _look(panel, k) if len(panel.series) > 1 else None))
-    return _broken(entries, fonts, room)
-
-
-def _broken(entries: Sequence[_Entry], fonts: Fonts, room: float) -> Lines:
-    lines: Lines = [[]]
-    used = 0.0
-    for entry in entries:
-        width = entry.width(fonts)
-        if lines[-1] and used + width > room:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(entry)
-        used += width + _BETWEEN
-    return lines
-
-
-def _write_lines(page: Page, lines: Lines, top: float) -> None:
-    for k, line in enumerate(lines):
-        x, y = _LEFT, top + k * _ROOM
-        for entry in line:
-            if entry.look is not None:
-                page.dot(x + 3, y, entry.look.colour, entry.look.marker, 4.0)
-            elif entry.thick:
-                page.line((x, x + 7), (y, y), blend(entry.colour, 0.5), entry.thick)
-            lead = _SWATCH if entry.look or entry.thick else 0.0
-            page.text(x + lead, y, entry.words, SMALL, colour=QUIET)
-            x += entry.width(page.fonts) + _BETWEEN
-
-
-def _note(data: EventData) -> str:
-    """Say what is drawn, in sentences."""
-    parts = []
-    if any(s.references for p in data.panels for s in p.series):
-        parts.append(f"Effects are relative to {data.unit} {fixed(data.reference, 0)} (hollow).")
-    else:
-        parts.append("No period is set to zero.")
-    if any(not s.references for p in data.panels for s in p.series) and len(parts[0]) > 30:
-        parts.append("Curves without a hollow mark have no reference period.")
-    if data.binned:
-        parts.append("The end periods include all earlier and later ones.")
-    parts.append(f"Standard errors: {data.vcov}; the simultaneous band covers the whole curve.")
-    return " ".join(parts)
-
-
-def _wrapped(text: str, fonts: Fonts, room: float) -> list[str]:
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and fonts.width(longer, SMALL) > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
-
-
 def _texts(data: EventData) -> Iterator[str]:
-    yield data.title + data.vcov + data.unit + "−≤≥…"
+    yield data.title + data.vcov + data.unit + "".join(data.ticks) + "−≤≥…"
     for panel in data.panels:
         yield panel.name
         yield from (s.label for s in panel.series)
