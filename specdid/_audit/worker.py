@@ -14,7 +14,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from specdid.engine.one_by_one import Work, single_threaded
+from specdid.engine.one_by_one import Work
+from specdid.engine.workers import single_threaded
 
 if TYPE_CHECKING:
     from specdid._audit.reference import Again

@@ -16,7 +16,6 @@ from specdid.engine.demean import Absorber, make_absorber, relevel
 from specdid.engine.gram import Basis, make_basis
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
-from specdid.engine.signature import canonical_effects, signature, terms_digest
 from specdid.engine.solve import Solved, solve_chunk
 from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells, shares
 
@@ -40,13 +39,11 @@ class Need:
     ----------
     rows : (n,) int64, rows of the panel
     columns, treatments : columns of Problem.values in any role, and as treatment, ascending
-    words : (2,) uint64, digest of the rows
     """
 
     rows: Ints
     columns: Ints
     treatments: Ints
-    words: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,6 @@ class Prepared:
     means : (K,) float64, of each column over the rows, unweighted
     nested : per vcov, which effects are nested in its clusters
     units : treatment -> n_units, n_treated, n_control, n_always_treated
-    words : (2,) uint64, digest of the rows
     """
 
     nobs: int
@@ -75,7 +71,6 @@ class Prepared:
     nested: tuple[Bools | None, ...]
     units: dict[int, tuple[int, int, int, int]]
     n_eff: float
-    words: NDArray[np.uint64]
 
 
 def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
@@ -110,7 +105,7 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
     )  # fmt: skip
     return Prepared(
         len(rows), place, block, treatment, means, basis, make_meat(problem.vcovs, codes, basis.q), absorber,
-        nested, units, effective_rows(len(rows), weights), need.words,
+        nested, units, effective_rows(len(rows), weights),
     )  # fmt: skip
 
 
@@ -136,7 +131,7 @@ def _with_cells(
 
 
 def fit_members(problem: Problem, members: Members, prepared: Prepared) -> Fits:
-    """Estimate ``members`` of the batch chunk by chunk (without counts of lost rows)."""
+    """Estimate ``members`` of the batch chunk by chunk (without counts of lost rows and signatures)."""
     fits = blank_fits(members.index, len(problem.vcovs))
     kept = np.zeros(len(members.controls), dtype=bool)
     for first in range(0, len(members), CHUNK):
@@ -148,7 +143,7 @@ def fit_members(problem: Problem, members: Members, prepared: Prepared) -> Fits:
         (fits.statistic, fits.p_value, fits.conf_low, fits.conf_high), found, strict=True
     ):
         column[:] = values
-    _enter_terms(problem, members, prepared, kept, fits)
+    _enter_dropped(members, kept, fits)
     return fits
 
 
@@ -281,17 +276,10 @@ def _all_too_few(problem: Problem, ok: Bools, fits: Fits, at: Ints) -> None:
     fits.estimate[at[failed]] = np.nan
 
 
-def _enter_terms(problem: Problem, members: Members, prepared: Prepared, kept: Bools, fits: Fits) -> None:
-    """Write dropped terms and the signature."""
+def _enter_dropped(members: Members, kept: Bools, fits: Fits) -> None:
+    """Write dropped terms."""
     ok = fits.code == Code.OK
     owner, _ = _layout(members)
     for m in np.flatnonzero((np.bincount(owner[~kept], minlength=len(members)) > 0) & ok):
         mine = slice(members.start[m], members.start[m + 1])
         fits.dropped[int(m)] = tuple(members.controls[mine][~kept[mine]].tolist())
-    terms = terms_digest(members.controls[kept], owner[kept], len(members))
-    rows = np.broadcast_to(prepared.words, (len(members), 2))
-    effects = canonical_effects(problem.effects)[members.effects]
-    signed = signature(
-        rows, terms, members.outcome, members.treatment, members.weights, effects, members.sunab
-    )
-    fits.signature[:] = np.where(ok[:, None], signed, 0)

@@ -16,11 +16,16 @@ from numpy.typing import NDArray
 from specdid.engine import listwise
 from specdid.engine.batches import make_batches
 from specdid.engine.blocks import blank_fits, place, take
+from specdid.engine.content import Content, digest
 from specdid.engine.cost import LISTWISE_MEMBER
 from specdid.engine.masks import Keys, Samples, find_samples, missing_patterns, row_keys
-from specdid.engine.one_by_one import Method, Work, fit_one_by_one, parallel
+from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.pieces import fit_batches, workers
 from specdid.engine.problem import Code, Fits, Ints, Members, Problem
+from specdid.engine.signature import Words, sign
+from specdid.engine.store import Store, recall
+from specdid.engine.stored import pack_fits, unpack_fits
+from specdid.engine.workers import as_done
 
 if TYPE_CHECKING:
     from specdid.engine.compile import Compiled
@@ -46,7 +51,12 @@ class Estimated:
 
 
 def estimate_all(
-    compiled: Compiled, estimators: Sequence[Any], jobs: int, backend: str, progress: Progress
+    compiled: Compiled,
+    estimators: Sequence[Any],
+    jobs: int,
+    backend: str,
+    progress: Progress,
+    store: Store | None = None,
 ) -> Estimated:
     """Estimate every planned specification: least squares in batches, the others one by one.
 
@@ -56,6 +66,7 @@ def estimate_all(
     estimators : the study's, each with ``method`` and ``options``
     jobs, backend : as in joblib
     progress : called as ``progress("estimating", done, S)``
+    store : what it has is not estimated, what is estimated is stored
 
     Returns
     -------
@@ -65,7 +76,7 @@ def estimate_all(
     blocks: list[Fits] = []
     done, interrupted = 0, False
     try:
-        for block in _blocks(compiled, estimators, jobs, backend):
+        for block in _blocks(compiled, estimators, jobs, backend, store):
             blocks.append(block)
             done += len(block.index)
             progress("estimating", done, len(compiled.members))
@@ -74,10 +85,12 @@ def estimate_all(
     return Estimated(tuple(blocks), interrupted)
 
 
-def _blocks(compiled: Compiled, estimators: Sequence[Any], jobs: int, backend: str) -> Iterator[Fits]:
+def _blocks(
+    compiled: Compiled, estimators: Sequence[Any], jobs: int, backend: str, store: Store | None
+) -> Iterator[Fits]:
     members = compiled.members
     batched = np.flatnonzero(compiled.batched)
-    for _, fits in run_parts(compiled.problem, members.take(batched), jobs, backend):
+    for _, fits in run_parts(compiled.problem, members.take(batched), jobs, backend, store):
         yield fits
     alone = np.flatnonzero(~compiled.batched)
     if len(alone):
@@ -86,7 +99,7 @@ def _blocks(compiled: Compiled, estimators: Sequence[Any], jobs: int, backend: s
             compiled.problem, members.take(alone), methods, compiled.method[alone], compiled.cohort[alone],
             compiled.time,
         )  # fmt: skip
-        yield from fit_one_by_one(work, jobs, backend)
+        yield from fit_one_by_one(work, jobs, backend, store)
 
 
 def run(
@@ -123,7 +136,7 @@ def run(
 
 
 def run_parts(
-    problem: Problem, members: Members, jobs: int = 1, backend: str = "serial"
+    problem: Problem, members: Members, jobs: int = 1, backend: str = "serial", store: Store | None = None
 ) -> Iterator[tuple[Ints, Fits]]:
     """Estimate as `run` does, giving (positions, their fits) as they are finished."""
     patterns = missing_patterns(problem, members)
@@ -132,18 +145,21 @@ def run_parts(
     dense = ~apart
     if apart.any():
         places = np.flatnonzero(apart)
-        for at, fits, undecided in _listwise_parts(problem, members, places, jobs, backend):
+        for at, fits, undecided in _listwise_parts(problem, members, places, jobs, backend, store):
             dense[at[undecided]] = True
             if not undecided.all():
-                yield at[~undecided], take(fits, np.flatnonzero(~undecided))
+                decided = take(fits, np.flatnonzero(~undecided))
+                yield at[~undecided], _signed(problem, members.take(at[~undecided]), decided, decided.signature)
     which = np.unique(keys.of_member[dense])
     samples = find_samples(problem, members, keys, patterns, which)
     hopeless = dense & (samples.code[keys.of_member] > Code.OK)
     if hopeless.any():
         yield _without_rows(problem, members, keys, samples, np.flatnonzero(hopeless))
     batches = make_batches(members, keys, samples, dense & ~hopeless)
-    for at, fits in fit_batches(problem, members, samples, batches, jobs, backend):
-        yield at, _with_counts(fits, samples, keys.of_member[at])
+    for at, fits in fit_batches(problem, members, samples, batches, jobs, backend, store):
+        key = keys.of_member[at]
+        counted = _with_counts(fits, samples, key)
+        yield at, _signed(problem, members.take(at), counted, samples.words[key])
 
 
 def _for_listwise(problem: Problem, members: Members, keys: Keys) -> Bools:
@@ -166,16 +182,39 @@ def _for_listwise(problem: Problem, members: Members, keys: Keys) -> Bools:
 
 
 def _listwise_parts(
-    problem: Problem, members: Members, places: Ints, jobs: int, backend: str
-) -> Iterator[tuple[Ints, Fits, NDArray[np.bool_]]]:
+    problem: Problem, members: Members, places: Ints, jobs: int, backend: str, store: Store | None
+) -> Iterator[tuple[Ints, Fits, Bools]]:
     """Give the listwise path runs of members that share rows, effects and weights."""
-    mine = members.take(places)
-    order = places[np.lexsort((places, mine.weights, mine.effects, mine.rows))]
-    runs = [order[first : first + LISTWISE_RUN] for first in range(0, len(order), LISTWISE_RUN)]
-    items = [(problem, members.take(run)) for run in runs]
-    found = parallel(_listwise_job, items, *workers(len(order) * LISTWISE_MEMBER, len(runs), jobs, backend))
-    for run, (fits, undecided) in zip(runs, found, strict=True):
-        yield run, fits, undecided
+    groups = [places[at] for _, at in listwise.group_keys(members.take(places))]
+    runs = [g[first : first + LISTWISE_RUN] for g in groups for first in range(0, len(g), LISTWISE_RUN)]
+    taken = [members.take(run) for run in runs]
+    columns = [_used(m) for m in taken]
+    content = None if store is None else Content(problem)
+
+    def key(k: int) -> bytes:
+        assert content is not None
+        rows, shared = content.rows(int(taken[k].rows[0])), content.shared(taken[k], 0)
+        return digest("listwise", content.study, rows, shared, content.layout(taken[k], columns[k]))
+
+    def pack(k: int, found: tuple[Fits, Bools]) -> dict[str, NDArray[Any]]:
+        return {**pack_fits(found[0], columns[k]), "undecided": found[1]}
+
+    def unpack(k: int, arrays: dict[str, NDArray[Any]]) -> tuple[Fits, Bools]:
+        return unpack_fits(arrays, taken[k].index, columns[k]), arrays["undecided"]
+
+    def compute(missing: list[int]) -> Iterator[tuple[int, tuple[Fits, Bools]]]:
+        count = sum(len(runs[k]) for k in missing)
+        chosen = workers(count * LISTWISE_MEMBER, len(missing), jobs, backend)
+        return as_done(_listwise_job, lambda k: (problem, taken[k]), missing, *chosen)
+
+    for k, (fits, undecided) in recall(store, len(runs), key, pack, unpack, compute):
+        yield runs[k], fits, undecided
+
+
+def _used(members: Members) -> Ints:
+    """Give the columns of values that members regress, regress on, or need complete; ascending."""
+    extra = members.extra_rows[members.extra_rows >= 0]
+    return np.unique(np.concatenate([members.outcome, members.treatment, members.controls, extra]))
 
 
 def _listwise_job(item: tuple[Problem, Members]) -> tuple[Fits, Bools]:
@@ -204,4 +243,6 @@ def _with_counts(fits: Fits, samples: Samples, key: Ints) -> Fits:
     )
 
 
-
+def _signed(problem: Problem, members: Members, fits: Fits, rows: Words) -> Fits:
+    """Give the fits with their signatures, from the digests of their rows."""
+    return replace(fits, signature=sign(fits, members, rows, problem.effects))

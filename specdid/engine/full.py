@@ -132,7 +132,7 @@ def fit_full(problem: Problem, members: Members, s: int = 0) -> FullFit:
     if samples.code[0] != Code.OK:
         return _failed(problem, Code(int(samples.code[0])), int(one.treatment[0]), rows, lost)
     used = np.unique(np.concatenate([one.controls, one.treatment, one.outcome]))
-    need = Need(rows, used, one.treatment, samples.words[0])
+    need = Need(rows, used, one.treatment)
     tried = fit_members(problem, one, prepare(problem, one, need))
     code = Code(int(tried.code[0]))
     if code not in (Code.OK, Code.TOO_FEW_CLUSTERS):

@@ -6,11 +6,8 @@ they give back columns. Nothing of pyfixest crosses a process boundary.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from hashlib import blake2b
 from itertools import chain, islice
 from time import perf_counter
@@ -20,17 +17,20 @@ import numpy as np
 
 from specdid import _shelf
 from specdid.engine.blocks import blank_fits
+from specdid.engine.content import Content, digest, plugin_hash
 from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.ssc import t_inference
+from specdid.engine.store import Store
+from specdid.engine.stored import pack_fits, unpack_fits
 from specdid.engine.tasks import Cut, controls_of, cut_rows, levels, make_task
+from specdid.engine.workers import as_done, parallel
 from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Task
 
 CHUNK = 8
 """Specifications handed to a worker at a time: a function of nothing, so that blocks never depend on jobs."""
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,61 +61,58 @@ class Work:
     time: int
 
 
-def fit_one_by_one(work: Work, jobs: int = 1, backend: str = "serial") -> Iterator[Fits]:
-    """Estimate every member of ``work``, in order, as blocks of CHUNK; lazily, so that it can be stopped."""
-    places = np.arange(len(work.members))
-    chunks = [(work, places[start : start + CHUNK]) for start in range(0, len(places), CHUNK)]
-    return parallel(_fit_chunk, chunks, jobs, backend)
+def fit_one_by_one(
+    work: Work, jobs: int = 1, backend: str = "serial", store: Store | None = None
+) -> Iterator[Fits]:
+    """Estimate every member of ``work`` as blocks of CHUNK, in order; lazily, so that it can be stopped.
+
+    With a store, those that it has come first, one by one, and blocks of the others as they
+    are done; each is stored before it is given.
+    """
+    chunks = [np.array(run) for run in _runs(range(len(work.members)), CHUNK)]
+    if store is None:
+        yield from parallel(_fit_chunk, [(work, places) for places in chunks], jobs, backend)
+        return
+    content = Content(work.problem)
+    keys = [_key(content, work, s) for s in range(len(work.members))]
+    missing = []
+    for s, key in enumerate(keys):
+        found = store.get(key)
+        if found is None:
+            missing.append(s)
+        else:
+            yield unpack_fits(found, work.members.index[s : s + 1], _own_columns(work.members, s))
+    chunks = [np.array(run) for run in _runs(missing, CHUNK)]
+    for k, fits in as_done(_fit_chunk, lambda k: (work, chunks[k]), range(len(chunks)), jobs, backend):
+        for at, s in enumerate(chunks[k].tolist()):
+            store.put(keys[s], pack_fits(fits, _own_columns(work.members, s), slice(at, at + 1)))
+        yield fits
+
+
+def _own_columns(members: Members, s: int) -> Ints:
+    return np.unique(np.concatenate([[members.outcome[s], members.treatment[s]], controls_of(members, s)]))
+
+
+def _key(content: Content, work: Work, s: int) -> bytes:
+    """Hash all that member ``s`` depends on; its terms' texts too, which an estimator's message may name."""
+    problem, members, method = work.problem, work.members, work.methods[work.method[s]]
+    own = [members.outcome[s], members.treatment[s], members.extra_rows[s], work.cohort[s], work.time]
+    controls = controls_of(members, s)
+    effects = problem.effects[members.effects[s]]
+    texts = [*(problem.labels[c] for c in controls), *(problem.effect_labels[c] for c in effects.fixed)]
+    return digest(
+        "one by one", content.study, content.shared(members, s), content.rows(int(members.rows[s])),
+        content.values(map(int, own)), content.values(controls.tolist()),
+        method.name, plugin_hash(method.name), repr(sorted(method.options.items())), repr(texts),
+    )  # fmt: skip
 
 
 def run_tasks(
     tasks: Iterable[tuple[str, Task]], jobs: int = 1, backend: str = "serial"
 ) -> Iterator[Estimate | Failure]:
     """Estimate (estimator's name, task) pairs, in order."""
-    blocks = parallel(_fit_tasks, _runs(tasks, CHUNK), jobs, backend)
+    blocks = parallel(_fit_tasks, list(_runs(tasks, CHUNK)), jobs, backend)
     return chain.from_iterable(blocks)
-
-
-def parallel(function: Callable[[T], R], items: Iterable[T], jobs: int, backend: str) -> Iterator[R]:
-    """Give ``function(item)`` for each item, in order; ``jobs`` and ``backend`` are joblib's.
-
-    Each worker computes on one thread: BLAS and pyfixest's own threads only contend.
-    """
-    with single_threaded():
-        if backend == "serial" or jobs in (0, 1):
-            yield from map(function, items)
-            return
-        from joblib import Parallel, delayed, parallel_config
-
-        lazy = backend in ("loky", "threading")
-        limits = {"inner_max_num_threads": 1} if backend == "loky" else {}
-        with parallel_config(backend=backend, n_jobs=jobs, **limits):
-            pool = Parallel(return_as="generator" if lazy else "list", pre_dispatch="3 * n_jobs")
-            yield from pool(delayed(function)(item) for item in items)
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Hold BLAS, and the Rust threads of processes started meanwhile, to one."""
-    before = os.environ.get("RAYON_NUM_THREADS")
-    os.environ["RAYON_NUM_THREADS"] = "1"
-    try:
-        with _pools().limit(limits=1):
-            yield
-    finally:
-        if before is None:
-            del os.environ["RAYON_NUM_THREADS"]
-        else:
-            os.environ["RAYON_NUM_THREADS"] = before
-
-
-@cache
-def _pools() -> Any:
-    """Find the thread pools of the libraries that compute; looking for them takes a millisecond."""
-    import scipy.linalg  # noqa: F401 - has a BLAS of its own
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped,unused-ignore]
-
-    return ThreadpoolController()
 
 
 def _runs(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

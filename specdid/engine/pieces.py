@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from os import getpid
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specdid.engine.batches import CHUNK, Batch, Piece, cut
+from specdid.engine.content import Content, digest
 from specdid.engine.cost import chunk_seconds, prepare_seconds
 from specdid.engine.dense import Need, Prepared, fit_members, prepare
 from specdid.engine.masks import SLICE, Samples, rows_of
-from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Fits, Ints, Members, Problem
+from specdid.engine.store import Store, recall
+from specdid.engine.stored import pack_fits, unpack_fits
+from specdid.engine.workers import as_done
 
 PIECE = 32
 """Chunks a worker is given at a time."""
@@ -41,6 +46,61 @@ class Job:
     need: Need
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Pieces of batches, with what was found of the batches so far; rows are kept of one only."""
+
+    problem: Problem
+    members: Members
+    samples: Samples
+    batches: tuple[Batch, ...]
+    pieces: list[Piece]
+    token: int
+    roles: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
+    needs: dict[int, Need] = field(default_factory=dict)
+    shared: dict[int, bytes] = field(default_factory=dict)
+
+    def positions(self, k: int) -> Ints:
+        """Give the positions of a piece's members."""
+        piece = self.pieces[k]
+        return self.batches[piece.batch].members[piece.first * CHUNK : piece.last * CHUNK]
+
+    def columns(self, k: int) -> tuple[Ints, Ints]:
+        """Give the columns of a piece's batch, and those that are treatments."""
+        batch = self.pieces[k].batch
+        if batch not in self.roles:
+            self.roles[batch] = _columns(self.problem, self.members, self.batches[batch])
+        return self.roles[batch]
+
+    def job(self, k: int) -> Job:
+        """Put together what a worker needs."""
+        batch = self.pieces[k].batch
+        if batch not in self.needs:
+            self.needs.clear()
+            rows = rows_of(self.samples.packed[self.batches[batch].key], len(self.problem.values))
+            self.needs[batch] = Need(rows, *self.columns(k))
+        token = (getpid(), self.token, batch)
+        return Job(token, self.problem, self.members.take(self.positions(k)), self.needs[batch])
+
+    def key(self, content: Content, k: int) -> bytes:
+        """Hash all that a piece depends on: its batch, and which columns its members use."""
+        place, (columns, treatments) = self.pieces[k].batch, self.columns(k)
+        if place not in self.shared:
+            batch = self.batches[place]
+            shared = content.shared(self.members, int(batch.members[0]))
+            treated = np.isin(columns, treatments)
+            self.shared[place] = digest("batch", content.study, shared, self.samples.packed[batch.key], treated)
+        return digest(self.shared[place], content.layout(self.members.take(self.positions(k)), columns))
+
+    def seconds(self, pieces: list[int]) -> float:
+        """Guess what pieces take."""
+        rows = [int(self.samples.nobs[self.batches[self.pieces[k].batch].key]) for k in pieces]
+        chunks = [self.pieces[k].last - self.pieces[k].first for k in pieces]
+        begun = {self.pieces[k].batch: n for k, n in zip(pieces, rows, strict=True)}
+        seconds = sum(c * chunk_seconds(n) for c, n in zip(chunks, rows, strict=True))
+        return seconds + sum(map(prepare_seconds, begun.values()))
+
+
 def fit_batches(
     problem: Problem,
     members: Members,
@@ -48,41 +108,43 @@ def fit_batches(
     batches: tuple[Batch, ...],
     jobs: int,
     backend: str,
+    store: Store | None = None,
 ) -> Iterator[tuple[Ints, Fits]]:
-    """Estimate batches piece by piece, giving positions and their fits (without counts of lost rows)."""
-    pieces = cut(batches, PIECE)
-    run_token = next(_tokens)
-    needs: dict[int, Need] = {}
+    """Estimate batches piece by piece, giving positions and their fits, in any order.
 
-    def make(piece: Piece) -> Job:
-        batch = batches[piece.batch]
-        if piece.batch not in needs:
-            needs.clear()
-            needs[piece.batch] = _need(problem, members, samples, batch)
-        mine = members.take(_positions(batch, piece))
-        return Job((getpid(), run_token, piece.batch), problem, mine, needs[piece.batch])
+    Counts of lost rows and signatures are left to the caller. Pieces that ``store`` has are
+    not estimated; the others are stored as they are done.
+    """
+    work = _Work(problem, members, samples, batches, cut(batches, PIECE), next(_tokens))
+    content = None if store is None else Content(problem)
 
-    seconds = sum(prepare_seconds(samples.nobs[batch.key]) for batch in batches)
-    seconds += sum(batch.chunks * chunk_seconds(samples.nobs[batch.key]) for batch in batches)
-    found = parallel(_fit_piece, map(make, pieces), *workers(seconds, len(pieces), jobs, backend))
-    for piece, fits in zip(pieces, found, strict=True):
-        yield _positions(batches[piece.batch], piece), fits
+    def key(k: int) -> bytes:
+        assert content is not None
+        return work.key(content, k)
+
+    def pack(k: int, fits: Fits) -> dict[str, NDArray[Any]]:
+        return pack_fits(fits, work.columns(k)[0])
+
+    def unpack(k: int, arrays: dict[str, NDArray[Any]]) -> Fits:
+        return unpack_fits(arrays, members.index[work.positions(k)], work.columns(k)[0])
+
+    def compute(missing: list[int]) -> Iterator[tuple[int, Fits]]:
+        chosen = workers(work.seconds(missing), len(missing), jobs, backend)
+        return as_done(_fit_piece, work.job, missing, *chosen)
+
+    for k, fits in recall(store, len(work.pieces), key, pack, unpack, compute):
+        yield work.positions(k), fits
 
 
-def _need(problem: Problem, members: Members, samples: Samples, batch: Batch) -> Need:
-    """Find the rows and the columns that a batch needs."""
-    n, p = problem.values.shape
+def _columns(problem: Problem, members: Members, batch: Batch) -> tuple[Ints, Ints]:
+    """Find the columns that a batch needs, and its treatments."""
+    p = problem.values.shape[1]
     treated, used = np.zeros(p, dtype=bool), np.zeros(p, dtype=bool)
     treated[members.treatment[batch.members]] = True
     used[members.outcome[batch.members]] = True
     for first in range(0, len(batch.members), SLICE):
         used[members.take(batch.members[first : first + SLICE]).controls] = True
-    rows = rows_of(samples.packed[batch.key], n)
-    return Need(rows, np.flatnonzero(used | treated), np.flatnonzero(treated), samples.words[batch.key])
-
-
-def _positions(batch: Batch, piece: Piece) -> Ints:
-    return batch.members[piece.first * CHUNK : piece.last * CHUNK]
+    return np.flatnonzero(used | treated), np.flatnonzero(treated)
 
 
 def workers(seconds: float, pieces: int, jobs: int, backend: str) -> tuple[int, str]:

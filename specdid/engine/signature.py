@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.problem import Effects, Ints
+from specdid.engine.problem import Code, Effects, Fits, Ints, Members
 
 Words = NDArray[np.uint64]
 
@@ -91,6 +91,30 @@ def signature(
         total = total + of_part[part + 1]
     total = _mix(total)
     return np.where(total == 0, np.uint64(1), total)
+
+
+def sign(fits: Fits, members: Members, rows: Words, effects: tuple[Effects, ...]) -> Words:
+    """Give the signatures of fits: zero where there is no estimate.
+
+    Parameters
+    ----------
+    fits, members : of the same M specifications
+    rows : (M, 2) uint64, digests of the rows that they use
+    effects : the study's fixed-effects options
+
+    Returns
+    -------
+    (M, 2) uint64
+    """
+    owner = np.repeat(np.arange(len(members)), np.diff(members.start))
+    kept = np.ones(len(owner), dtype=bool)
+    for m, lost in fits.dropped.items():
+        span = slice(members.start[m], members.start[m + 1])
+        kept[span] = ~np.isin(members.controls[span], lost)
+    terms = terms_digest(members.controls[kept], owner[kept], len(members))
+    effect = canonical_effects(effects)[members.effects]
+    signed = signature(rows, terms, members.outcome, members.treatment, members.weights, effect, members.sunab)
+    return np.where((fits.code == Code.OK)[:, None], signed, np.uint64(0))
 
 
 def canonical_effects(effects: tuple[Effects, ...]) -> Ints:

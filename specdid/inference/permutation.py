@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.columns import evaluate
-from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Members, Problem
+from specdid.engine.workers import parallel
 from specdid.inference._assignment import Assignment, Moved, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._moving import assigned, levels_of, moved_by, with_cluster

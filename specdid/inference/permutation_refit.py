@@ -11,8 +11,9 @@ import dataclasses
 
 import numpy as np
 
-from specdid.engine.one_by_one import Method, Work, fit_one_by_one, parallel
+from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.problem import Code
+from specdid.engine.workers import parallel
 from specdid.inference._assignment import make_assignment
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._moving import assigned, levels_of, moved_by, with_cluster

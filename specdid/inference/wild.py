@@ -17,8 +17,8 @@ import numpy as np
 
 from specdid.engine import ssc
 from specdid.engine.demean import demean
-from specdid.engine.one_by_one import parallel
 from specdid.engine.problem import Members, Problem
+from specdid.engine.workers import parallel
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, make_batches, positions
 from specdid.inference._carried import Carried, Stack, carried_levels, carry, cross_products

@@ -15,7 +15,6 @@ from specdid.engine.listwise.chunk import Solved, solve
 from specdid.engine.listwise.groups import base_rows, chunks, group_keys, lay_out, make_group
 from specdid.engine.listwise.scratch import Scratch
 from specdid.engine.problem import Fits, Ints, Members, Problem
-from specdid.engine.signature import canonical_effects, signature, terms_digest
 
 LARGEST_SECOND = 64
 """Levels of the second effect in one component that are still eliminated mask by mask."""
@@ -58,7 +57,7 @@ def fit(problem: Problem, members: Members) -> tuple[Fits, NDArray[np.bool_]]:
 
     Returns
     -------
-    fits : all members, in their order
+    fits : all members, in their order; in place of signatures, the digests of their rows
     undecided : (S,) bool
         True where the numbers are not to be used: a failure whose reason, or a
         near-collinearity whose digits, need the columns themselves.
@@ -75,7 +74,6 @@ def fit(problem: Problem, members: Members) -> tuple[Fits, NDArray[np.bool_]]:
             _enter(fits, chunk, solved)
             fits.seconds[chunk] = (perf_counter() - began) / len(chunk)
     _infer(fits, problem.alpha)
-    _sign(fits, problem, members)
     return fits, undecided
 
 
@@ -102,17 +100,3 @@ def _infer(fits: Fits, alpha: float) -> None:
     columns = (fits.statistic, fits.p_value, fits.conf_low, fits.conf_high)
     for column, values in zip(columns, found, strict=True):
         column[:] = values
-
-
-def _sign(fits: Fits, problem: Problem, members: Members) -> None:
-    """Turn the digests of rows into signatures of models."""
-    owner = np.repeat(np.arange(len(members)), np.diff(members.start))
-    kept = np.ones(len(owner), dtype=bool)
-    for s, lost in fits.dropped.items():
-        span = slice(members.start[s], members.start[s + 1])
-        kept[span] = ~np.isin(members.controls[span], lost)
-    terms = terms_digest(members.controls[kept], owner[kept], len(members))
-    effects = canonical_effects(problem.effects)[members.effects]
-    fits.signature[:] = signature(
-        fits.signature, terms, members.outcome, members.treatment, members.weights, effects, members.sunab
-    )

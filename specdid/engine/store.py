@@ -1,0 +1,289 @@
+"""What was computed, kept on disk under the hash of its content, so that a run can go on where one stopped.
+
+A pack is a file to which records are appended: a head with the record's key and checksums,
+then arrays. A record is there whole or not at all: one that was cut off or changed is found by
+its checksum, said, and computed again. Keys hash everything a result depends on; see `content`.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from struct import Struct
+from time import monotonic
+from typing import Any, TypeVar
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._diagnostics import OutputError
+
+NAME = ".specdid-cache"
+"""The directory of packs in a directory of results."""
+MARK = b"\x9especd1\n"
+HEAD = Struct("<8s16sQII")
+"""Mark, key, bytes of arrays, their checksum, the head's checksum."""
+SYNC_SECONDS = 2.0
+"""How much work a power cut may cost: records reach the disk at least so often (4 ms each time)."""
+
+R = TypeVar("R")
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    pack: Path
+    start: int
+    size: int
+    check: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.size
+
+
+class Store:
+    """The packs of one directory of results; one process at a time holds it.
+
+    Attributes
+    ----------
+    notes : what was found damaged, one line a file
+    """
+
+    def __init__(self, directory: Path, fresh: bool = False) -> None:
+        self.directory = directory / NAME
+        self.notes: list[str] = []
+        self._places: dict[bytes, _Place] = {}
+        self._used: set[bytes] = set()
+        self._pack: Path | None = None
+        self._file: Any = None
+        self._synced = monotonic()
+        if fresh:
+            clean(directory)
+        for path in self._packs():
+            self._scan(path)
+
+    def _packs(self) -> list[Path]:
+        return sorted(self.directory.glob("*.pack"))
+
+    def _scan(self, path: Path) -> None:
+        """Note where the records of a pack are; what cannot be read is skipped and said."""
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                damaged = [place for key, place in _records(path, content, self._places) if key is None]
+        if damaged:
+            self._damaged(path)
+
+    def _damaged(self, path: Path) -> None:
+        note = f"{path} is damaged or cut off: what cannot be read is computed again"
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def get(self, key: bytes) -> dict[str, NDArray[Any]] | None:
+        """Give the arrays stored under ``key``, or None."""
+        place = self._places.get(key)
+        if place is None:
+            return None
+        with place.pack.open("rb") as file:
+            file.seek(place.start)
+            payload = file.read(place.size)
+        if len(payload) != place.size or crc32(payload) != place.check:
+            del self._places[key]
+            self._damaged(place.pack)
+            return None
+        self._used.add(key)
+        return decode(payload)
+
+    def put(self, key: bytes, arrays: Arrays) -> None:
+        """Store ``arrays`` under ``key``, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            The directory cannot be written, or the disk is full.
+        """
+        self._used.add(key)
+        if key in self._places:
+            return
+        payload = encode(arrays)
+        head = HEAD.pack(MARK, key, len(payload), crc32(payload), 0)
+        head = head[:-4] + crc32(head[:-4]).to_bytes(4, "little")
+        try:
+            start = self._append(head + payload)
+        except OSError as error:
+            raise OutputError(f"cannot write to {self.directory.parent}: {error.strerror}") from error
+        assert self._pack is not None
+        self._places[key] = _Place(self._pack, start + HEAD.size, len(payload), crc32(payload))
+
+    def _append(self, record: bytes) -> int:
+        file = self._opened()
+        start = int(file.tell())
+        written = 0
+        try:
+            while written < len(record):
+                written += file.write(memoryview(record)[written:])
+            if monotonic() - self._synced > SYNC_SECONDS:
+                os.fsync(file.fileno())
+                self._synced = monotonic()
+        except OSError:
+            file.truncate(start)
+            file.seek(start)
+            raise
+        return start
+
+    def _opened(self) -> Any:
+        if self._file is None:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            last = max((int(p.stem) for p in self._packs() if p.stem.isdecimal()), default=0)
+            self._pack = self.directory / f"{last + 1:04d}.pack"
+            self._file = self._pack.open("xb", buffering=0)
+        return self._file
+
+    def close(self) -> None:
+        """Let the file go; what was stored stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def sweep(self) -> None:
+        """Remove the records that were neither read nor written since the store was opened.
+
+        Raises
+        ------
+        OutputError
+            The directory cannot be written.
+        """
+        self.close()
+        used: dict[Path, list[tuple[bytes, _Place]]] = {path: [] for path in self._packs()}
+        for key, place in self._places.items():
+            if key in self._used:
+                used[place.pack].append((key, place))
+        try:
+            for path, records in used.items():
+                size = sum(HEAD.size + place.size for _, place in records)
+                if not size:
+                    path.unlink()
+                elif size < path.stat().st_size:
+                    _rewrite(path, sorted(place.start for _, place in records))
+        except OSError as error:
+            raise OutputError(f"cannot write to {self.directory.parent}: {error.strerror}") from error
+
+
+def _records(
+    path: Path, content: mmap.mmap, places: dict[bytes, _Place]
+) -> Iterator[tuple[bytes | None, _Place | None]]:
+    """Enter the places of a pack's records, giving each key, and None for each stretch that is none."""
+    at = 0
+    while at < len(content):
+        head = content[at : at + HEAD.size]
+        if len(head) == HEAD.size and head[:8] == MARK and crc32(head[:-4]) == int.from_bytes(head[-4:], "little"):
+            _, key, size, check, _ = HEAD.unpack(head)
+            if at + HEAD.size + size <= len(content):
+                places[key] = _Place(path, at + HEAD.size, size, check)
+                yield key, places[key]
+                at = places[key].stop
+                continue
+        yield None, None
+        found = content.find(MARK, at + 1)
+        at = len(content) if found < 0 else found
+
+
+def _rewrite(path: Path, starts: Iterable[int]) -> None:
+    """Keep only the records whose arrays begin at ``starts``."""
+    new = path.with_suffix(".part")
+    try:
+        with path.open("rb") as old, new.open("wb") as file:
+            for start in starts:
+                old.seek(start - HEAD.size)
+                head = old.read(HEAD.size)
+                file.write(head)
+                file.write(old.read(HEAD.unpack(head)[2]))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def clean(directory: Path) -> bool:
+    """Remove the packs of a directory of results; says whether there were any.
+
+    Raises
+    ------
+    OutputError
+        They cannot be removed.
+    """
+    packs = directory / NAME
+    if not packs.is_dir():
+        return False
+    try:
+        shutil.rmtree(packs)
+    except OSError as error:
+        raise OutputError(f"cannot remove {packs}: {error.strerror}") from error
+    return True
+
+
+def recall(
+    store: Store | None,
+    count: int,
+    key: Callable[[int], bytes],
+    pack: Callable[[int, R], Arrays],
+    unpack: Callable[[int, dict[str, NDArray[Any]]], R],
+    compute: Callable[[list[int]], Iterator[tuple[int, R]]],
+) -> Iterator[tuple[int, R]]:
+    """Give ``count`` results by number, in any order: those that are stored, then the others, storing each.
+
+    Parameters
+    ----------
+    key : gives the key of a result's content
+    pack, unpack : turn a result into arrays and back
+    compute : computes the results of these numbers, giving each as it is done
+    """
+    if store is None:
+        yield from compute(list(range(count)))
+        return
+    keys = [key(k) for k in range(count)]
+    missing = []
+    for k in range(count):
+        found = store.get(keys[k])
+        if found is None:
+            missing.append(k)
+        else:
+            yield k, unpack(k, found)
+    for k, result in compute(missing):
+        store.put(keys[k], pack(k, result))
+        yield k, result
+
+
+def encode(arrays: Arrays) -> bytes:
+    """Lay arrays out one after the other; of one that is everywhere the same, a single element."""
+    heads, parts = [], []
+    for name, array in arrays.items():
+        flat = np.ascontiguousarray(array).reshape(-1)
+        bits = flat.view(f"u{flat.itemsize}")
+        if len(bits) > 1 and (bits == bits[0]).all():
+            flat = flat[:1]
+        heads.append((name, array.dtype.str, array.shape, len(flat)))
+        parts.append(flat.tobytes())
+    head = json.dumps(heads, ensure_ascii=False, separators=(",", ":")).encode()
+    return b"".join([len(head).to_bytes(4, "little"), head, *parts])
+
+
+def decode(payload: bytes) -> dict[str, NDArray[Any]]:
+    """Undo `encode`; the arrays are read-only."""
+    at = 4 + int.from_bytes(payload[:4], "little")
+    found = {}
+    for name, dtype, shape, count in json.loads(payload[4:at]):
+        flat = np.frombuffer(payload, dtype, count, at)
+        at += flat.nbytes
+        whole = count != 1
+        found[name] = flat.reshape(shape) if whole else np.broadcast_to(flat.reshape((1,) * len(shape)), shape)
+    return found
