@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from specdid._compare import Comparison
     from specdid._diagnostics import Fault, Faults, OutputError, SpecdidError, SpecError
     from specdid._plan import Plan
     from specdid._records import Curve
-    from specdid._run import check, plan, read, run
+    from specdid._run import check, compare, plan, read, run
     from specdid._study import Study
 
 _HOME = {
+    "Comparison": "specdid._compare",
     "Curve": "specdid._records",
     "Fault": "specdid._diagnostics",
     "Faults": "specdid._diagnostics",
@@ -27,14 +29,15 @@ _HOME = {
     "SpecdidError": "specdid._diagnostics",
     "Study": "specdid._study",
     "check": "specdid._run",
+    "compare": "specdid._run",
     "plan": "specdid._run",
     "read": "specdid._run",
     "run": "specdid._run",
 }
 
 __all__ = [
-    "Curve", "Fault", "Faults", "OutputError", "Plan", "SpecError", "SpecdidError", "Study",
-    "__version__", "check", "plan", "read", "run",
+    "Comparison", "Curve", "Fault", "Faults", "OutputError", "Plan", "SpecError", "SpecdidError", "Study",
+    "__version__", "check", "compare", "plan", "read", "run",
 ]  # fmt: skip
 
 

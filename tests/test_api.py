@@ -9,8 +9,8 @@ import specdid
 
 def test_names():
     assert specdid.__all__ == [
-        "Curve", "Fault", "Faults", "OutputError", "Plan", "SpecError", "SpecdidError", "Study",
-        "__version__", "check", "plan", "read", "run",
+        "Comparison", "Curve", "Fault", "Faults", "OutputError", "Plan", "SpecError", "SpecdidError", "Study",
+        "__version__", "check", "compare", "plan", "read", "run",
     ]  # fmt: skip
     for name in specdid.__all__:
         assert getattr(specdid, name) is not None
@@ -24,10 +24,11 @@ def test_signatures():
     assert of(specdid.read) == ["source"]
     assert of(specdid.check) == ["study", "data"]
     assert of(specdid.plan) == ["study", "data"]
+    assert of(specdid.compare) == ["old", "new"]
     assert of(specdid.run) == ["study", "data", "out", "jobs", "audit", "progress"]
 
 
 def test_public_functions_are_documented():
-    for name in ("read", "check", "plan", "run"):
+    for name in ("read", "check", "compare", "plan", "run"):
         text = getattr(specdid, name).__doc__
         assert "Raises" in text or name == "check"

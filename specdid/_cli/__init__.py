@@ -88,6 +88,21 @@ def plot(directory: Path, sort: str | None, formats: tuple[str, ...]) -> Exit:
 
 
 @main.command()
+@click.argument("old", type=click.Path(path_type=Path), metavar="OLD")
+@click.argument("new", type=click.Path(path_type=Path), metavar="NEW")
+@click.option(
+    "--write", "target", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.md, or rows to FILE.csv."
+)
+@click.option("--figure", type=click.Path(path_type=Path), metavar="FILE", help="Draw both curves: .pdf, .png or .svg.")
+@guarded
+def compare(old: Path, new: Path, target: Path | None, figure: Path | None) -> Exit:
+    """Compare the results in OLD and NEW: what was added, removed, changed, how the curve moved."""
+    from specdid._cli.comparing import compare_directories
+
+    return compare_directories(old, new, target, figure)
+
+
+@main.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @guarded
 def init(directory: Path) -> Exit:

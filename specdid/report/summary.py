@@ -172,16 +172,16 @@ def _audit(audit: Audit) -> str:
     return f"- audit: {checked}; {gaps}; {verdict}"
 
 
-def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """Write a Markdown table whose columns are aligned as text; all but the first to the right."""
+def table(header: Sequence[str], lines: Sequence[Sequence[str]], texts: int = 1) -> tuple[str, ...]:
+    """Write a Markdown table whose columns are aligned as text; all but the first ``texts`` to the right."""
     safe = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     columns = list(zip(header, *safe, strict=True))
     widths = [max(3, *(_width(cell) for cell in column)) for column in columns]
-    rule = [("-" * w) if k == 0 else "-" * (w - 1) + ":" for k, w in enumerate(widths)]
+    rule = [("-" * w) if k < texts else "-" * (w - 1) + ":" for k, w in enumerate(widths)]
 
     def row(cells: Sequence[str]) -> str:
         padded = [
-            cell + " " * (w - _width(cell)) if k == 0 else " " * (w - _width(cell)) + cell
+            cell + " " * (w - _width(cell)) if k < texts else " " * (w - _width(cell)) + cell
             for k, (cell, w) in enumerate(zip(cells, widths, strict=True))
         ]
         return "| " + " | ".join(padded) + " |"

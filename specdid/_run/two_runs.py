@@ -1,0 +1,140 @@
+"""Two results directories beside each other, and the files that say so."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+from specdid import _shelf
+from specdid._compare import Comparison, compare_results
+from specdid._diagnostics import Fault, SpecError
+from specdid._records import read_results
+from specdid._records.write import replacing
+from specdid._run.write import write_text, writing
+from specdid.report.comparison import markdown
+
+FIGURE = "compared_curves"
+FIGURE_ENDINGS = (".pdf", ".png", ".svg")
+TEXT_ENDINGS = (".md", ".csv")
+
+
+def compare(old: str | Path, new: str | Path) -> Comparison:
+    """Compare two runs of a study, before and after a revision.
+
+    Specifications are matched by content, so labels may have changed; what has no partner
+    is matched by its labels and called redefined.
+
+    Parameters
+    ----------
+    old, new
+        Directories that runs wrote. results.parquet is enough; where inference.csv and
+        manifest.json are there, the joint tests and the setup are compared too.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SpecError
+        A directory has no results.
+    """
+    before, after = Path(old), Path(new)
+    found = compare_results(
+        read_results(before), read_results(after), (str(old), str(new)), (_tests(before), _tests(after))
+    )
+    return dataclasses.replace(found, setup=_setup(before, after), draw=_draw, summarise=markdown)
+
+
+def _draw(comparison: Comparison, width: float | None = None) -> Any:
+    figure = _shelf.load("figures", FIGURE)
+    return figure.draw(figure.data(comparison), width)
+
+
+def _tests(directory: Path) -> dict[tuple[str, str], tuple[float, float]]:
+    """Read inference.csv: (null, statistic) -> value and p; nothing where it is not there."""
+    path = directory / "inference.csv"
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {(r["null"], r["statistic"]): (_float(r["value"]), _float(r["p_value"])) for r in rows}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        help_ = "run the study again, or take the file away"
+        raise SpecError([Fault("no_results", f"{path} is not the file that a run writes", help=help_)]) from error
+
+
+def _float(text: str) -> float:
+    return float(text) if text else math.nan
+
+
+def _setup(old: Path, new: Path) -> tuple[str, ...]:
+    """Say what the manifests say of spec, data, program and versions, where both runs have one."""
+    before, after = _manifest(old), _manifest(new)
+    if not before or not after:
+        return ()
+    lines = []
+    for words, key in (("the spec file", "spec"), ("the data", "data")):
+        a, b = (_at(m, key, "sha256") for m in (before, after))
+        lines += [f"{words} {'is the same' if a == b else 'changed'}"] if a and b else []
+    versions = [("versions", name) for name in _at(after, "versions") or {}]
+    for keys in (("specdid",), ("seed",), *versions):
+        a, b = (_at(m, *keys) for m in (before, after))
+        lines += [f"{keys[-1]}: {a} → {b}"] if a != b else []
+    if _at(before, "specdid") == _at(after, "specdid") and _at(before, "code_sha256") != _at(after, "code_sha256"):
+        lines.append("specdid's code changed")
+    return tuple(lines)
+
+
+def _manifest(directory: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _at(content: Any, *keys: str) -> Any:
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
+
+
+def write_comparison(comparison: Comparison, path: Path) -> None:
+    """Write the comparison as Markdown, or, where the file ends in .csv, a row per specification and vcov.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    with writing(path):
+        if path.suffix == ".md":
+            write_text(markdown(comparison), path)
+            return
+        from specdid._compare.rows import rows
+
+        with replacing(path) as part:
+            rows(comparison, guarded=True).write_csv(part)
+
+
+def write_figure(comparison: Comparison, path: Path) -> list[str]:
+    """Draw both curves into a file that ends in .pdf, .png or .svg; gives what the figure warned of.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    from specdid.figures._style import save
+
+    with writing(path), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        save(_draw(comparison), path.parent, path.stem, [path.suffix[1:]])
+    return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]

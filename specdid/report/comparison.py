@@ -1,0 +1,260 @@
+"""A comparison of two runs in words and tables, for the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors
+from specdid._records import Results, Status
+from specdid._records.numerals import decimals_for, ordinal
+from specdid.report.summary import table
+
+MOST = 10
+"""Rows listed of what may be thousands; the rest is in the CSV file."""
+LEAST = 0.01
+"""Choices that explain less of the moves' variance are not listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A heading, lines, and a table whose first ``texts`` columns are text; a table may be absent."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    texts: int = 1
+
+
+def markdown(comparison: Comparison) -> str:
+    """Write the whole comparison as Markdown."""
+    lines: list[str] = []
+    for k, block in enumerate(blocks(comparison)):
+        lines += ["", f"## {block.title}", ""] if k else [f"# {block.title}", ""]
+        lines += block.lines
+        if block.rows:
+            lines += [*([""] if block.lines else []), *table(block.header, block.rows, block.texts)]
+    return "\n".join(lines) + "\n"
+
+
+def blocks(comparison: Comparison) -> tuple[Block, ...]:
+    """Give what there is to say, in order; blocks without anything are left out."""
+    found = [
+        _head(comparison),
+        _specifications(comparison),
+        Block("Changes of status", tuple(_statuses(comparison.statuses, comparison.new))),
+        *(_family(comparison, f) for f in comparison.families),
+        _tests(comparison),
+        _largest(comparison),
+        *_options(comparison),
+    ]
+    return tuple(b for b in found if b.lines or b.rows)
+
+
+def _head(comparison: Comparison) -> Block:
+    old, new = comparison.old.counts, comparison.new.counts
+    words = ("planned", "ok", "failed", "excluded", "duplicate")
+    rows = [(w, f"{getattr(old, w):,}", f"{getattr(new, w):,}") for w in words]
+    titles = dict.fromkeys((comparison.old.planned.title, comparison.new.planned.title))
+    title = " → ".join(visible(t) for t in titles if t) or "Two specification curves"
+    rows.insert(0, ("results", *comparison.names))
+    return Block(f"{title}: two runs", (), ("", "old", "new"), tuple(rows))
+
+
+def _specifications(comparison: Comparison) -> Block:
+    """Count by kind of change, then name the options and labels that differ."""
+    pairs = comparison.pairs
+    status = comparison.old.status[pairs.old] != comparison.new.status[pairs.new]
+    other = comparison.changed & ~pairs.redefined
+    same = len(pairs.new) - np.count_nonzero(other | status | pairs.redefined)
+    parts = {
+        "the same": int(same), "with other numbers": int(np.count_nonzero(other)),
+        "with another status": int(np.count_nonzero(status & ~pairs.redefined)),
+        "redefined (same labels, other content)": int(np.count_nonzero(pairs.redefined)),
+        "added": len(pairs.added), "removed": len(pairs.removed),
+    }  # fmt: skip
+    counts = ", ".join(f"{n:,} {words}" for words, n in parts.items() if n)
+    lines = [f"- {counts or 'none'} (matched by content; duplicates count once)"]
+    lines += _renames(comparison)
+    lines += _options_that_differ(comparison)
+    lines += [f"- {line}" for line in comparison.setup]
+    return Block("Specifications", tuple(lines))
+
+
+def _renames(comparison: Comparison) -> Iterator[str]:
+    for r in comparison.renamed[:MOST]:
+        what = f"{visible(r.dimension)}: " if r.dimension else "dimension "
+        yield f"- renamed: {what}`{visible(r.old)}` → `{visible(r.new)}`"
+    if len(comparison.renamed) > MOST:
+        yield f"- {len(comparison.renamed) - MOST:,} more labels were renamed"
+
+
+def _options_that_differ(comparison: Comparison) -> Iterator[str]:
+    """Name the options that one run alone has, dimension by dimension."""
+    before, after = _labels(comparison.old), _labels(comparison.new)
+    named = {"": {r.new: r.old for r in comparison.renamed if not r.dimension}}
+    for dimension in dict.fromkeys([*after, *before]):
+        if dimension in named[""].values():
+            continue
+        old = before.get(named[""].get(dimension, dimension), ())
+        new = after.get(dimension, ())
+        known = {r.old: r.new for r in comparison.renamed if r.dimension == dimension}
+        came = [label for label in new if label not in old and label not in known.values()]
+        went = [label for label in old if label not in new and label not in known]
+        for words, labels in (("added", came), ("removed", went)):
+            if labels:
+                shown = ", ".join(f"`{visible(label)}`" for label in labels[:4])
+                rest = f" and {len(labels) - 4:,} more" if len(labels) > 4 else ""
+                yield f"- {words} in {visible(dimension)}: {shown}{rest}"
+
+
+def _labels(results: Results) -> dict[str, tuple[str, ...]]:
+    planned = results.planned
+    return {name: tuple(planned.labels[d]) for d, name in enumerate(planned.dimensions)} | {"vcov": planned.vcovs}
+
+
+def _statuses(changes: Sequence[StatusChange], new: Results) -> Iterator[str]:
+    for change in changes[:MOST]:
+        words = f"{change.old.name.lower()} → {change.new.name.lower()}"
+        why = f" `{change.code}`: {visible(change.message)}" if change.code else ""
+        before = " (before:" if change.new == Status.OK and why else ""
+        example = f"{int(new.planned.ids[change.example]):016x}"
+        yield f"- {change.n:,} {words}{before}{why}{')' if before else ''}; such as {example}"
+    rest = sum(c.n for c in changes[MOST:])
+    if rest:
+        yield f"- {rest:,} more for other reasons"
+
+
+def _estimands(comparison: Comparison) -> list[str]:
+    return list(dict.fromkeys(f.estimand for f in comparison.families))
+
+
+def _family(comparison: Comparison, family: FamilyMove) -> Block:
+    old, new = family.old, family.new
+    ends = [s.low for s in (old, new)] + [s.high for s in (old, new)]
+    decimals = decimals_for(np.array([e for e in ends if np.isfinite(e)] or [0.0]))
+    alpha = comparison.new.planned.alpha
+
+    def row(words: str, name: str) -> tuple[str, str, str, str]:
+        a, b = getattr(old, name), getattr(new, name)
+        return words, number(a, decimals), number(b, decimals), number(b - a, decimals, sign=True)
+
+    def share(words: str, name: str) -> tuple[str, str, str, str]:
+        a, b = getattr(old, name), getattr(new, name)
+        return words, percent(a), percent(b), percent(b - a, sign=True)
+
+    rows = [
+        ("specifications", f"{old.n:,}", f"{new.n:,}", f"{new.n - old.n:+,}".replace("-", "−")),
+        row("median", "median"), row("lowest", "low"), row("highest", "high"),
+        share(f"p < {alpha:g}, negative", "negative"), share(f"p < {alpha:g}, positive", "positive"),
+    ]  # fmt: skip
+    if old.rank or new.rank:
+        rows += [row("preferred", "preferred"), ("its rank", _rank(old), _rank(new), "")]
+    name = f"Estimates in {visible(family.group)}" if family.scaled else f"Effect on {visible(family.group)}"
+    title = f"{name}: {visible(family.estimand)}" if len(_estimands(comparison)) > 1 else name
+    return Block(title, _decomposed(family, decimals), ("", "old", "new", "move"), tuple(rows))
+
+
+def _rank(side: Side) -> str:
+    return f"{ordinal(side.rank)} of {side.n:,}" if side.rank else "–"
+
+
+def _decomposed(family: FamilyMove, decimals: int) -> tuple[str, ...]:
+    """Say how much of the median's move is due to the specifications that both runs have."""
+    if not len(family.both_new) or not family.old.n or not family.new.n:
+        return ()
+    whole = family.new.median - family.old.median
+    both = f"{len(family.both_new):,} specifications estimated in both runs"
+    if len(family.both_new) == family.old.n == family.new.n:
+        return (f"All {both}: the median moved by {number(whole, decimals, sign=True)}.",)
+    rest = number(whole - family.median_both, decimals, sign=True)
+    moved = f"The median moved by {number(whole, decimals, sign=True)}"
+    own = number(family.median_both, decimals, sign=True)
+    return (f"{moved}: {own} in the {both}, {rest} because the others differ.",)
+
+
+def _tests(comparison: Comparison) -> Block:
+    """Set the joint tests side by side; the estimand is not repeated where there is one."""
+    words = _estimands(comparison)
+    alone = f"; {words[0]})" if len(words) == 1 else "\n"
+    rows = tuple(
+        (
+            visible(t.null), visible(t.statistic.replace(alone, ")")), f"{t.old:.4g}" if t.old == t.old else "–",
+            f"{t.new:.4g}" if t.new == t.new else "–", number(t.p_old, 3), number(t.p_new, 3),
+        )
+        for t in comparison.tests
+    )  # fmt: skip
+    return Block("Joint tests", (), ("null", "statistic", "old", "new", "old p", "new p"), rows, texts=2)
+
+
+def _largest(comparison: Comparison) -> Block:
+    largest, moves = comparison.largest[:MOST], comparison.moves
+    old, new, pairs = comparison.old, comparison.new, comparison.pairs
+    if not len(largest):
+        return Block("Largest moves")
+    shown = np.concatenate([old.estimate[pairs.old[largest]], new.estimate[pairs.new[largest]]])
+    decimals = decimals_for(shown)
+    rows = []
+    for k in largest.tolist():
+        a, b = int(pairs.old[k]), int(pairs.new[k])
+        before, after = float(old.estimate[a]), float(new.estimate[b])
+        rows.append((
+            f"{int(new.planned.ids[b]):016x}", _choices(new, b), number(before, decimals),
+            number(after, decimals), number(after - before, decimals, sign=True), number(float(moves[k]), 2, sign=True),
+        ))  # fmt: skip
+    header = ("specification", "choices", "old", "new", "move", "in old SE")
+    return Block("Largest moves", (), header, tuple(rows), texts=2)
+
+
+def _choices(results: Results, place: int) -> str:
+    """Give the labels of the dimensions that vary."""
+    planned = results.planned
+    varying = [d for d, labels in enumerate(planned.labels) if len(labels) > 1]
+    return " · ".join(visible(planned.labels[d][planned.codes[place, d]]) for d in varying) or "the only one"
+
+
+def _options(comparison: Comparison) -> Iterator[Block]:
+    """List what each option's specifications moved by, for the choices that matter."""
+    for family in comparison.families:
+        moves = in_errors(comparison.old, comparison.new, family.both_old, family.both_new)
+        if not family.options or not np.any(np.abs(moves) > ALIKE):
+            continue
+        decimals = decimals_for(np.array([o.mean for o in family.options]))
+        rows = tuple(_option(o, decimals) for o in family.options if o.share >= LEAST)[: 2 * MOST]
+        several = len(_estimands(comparison)) > 1
+        estimand = f"; {visible(family.estimand)}" if several else ""
+        name = f": {visible(family.group)}{estimand}" if len(comparison.families) > 1 else ""
+        line = (
+            f"By choice the share of the variance of the moves, where at least {LEAST:.0%}; "
+            "mean moves of the specifications in both runs."
+        )
+        header = ("choice", "option", "share", "n", "mean move", "in old SE")
+        yield Block(f"Which options moved{name}", (line,), header, rows, texts=2)
+
+
+def _option(option: OptionMove, decimals: int) -> tuple[str, ...]:
+    return (
+        visible(option.choice), visible(option.option), percent(option.share), f"{option.n:,}",
+        number(option.mean, decimals, sign=True), number(option.mean_se, 2, sign=True),
+    )  # fmt: skip
+
+
+def number(value: float, decimals: int, sign: bool = False) -> str:
+    """Write a number with a real minus sign, a dash where there is none."""
+    if not np.isfinite(value):
+        return "–"
+    text = f"{value:{'+' if sign else ''},.{decimals}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("+-")
+
+
+def percent(value: float, sign: bool = False) -> str:
+    """Write a share in percent."""
+    return number(100 * value, 1, sign) + ("%" if np.isfinite(value) else "")
+
+
+def visible(text: str) -> str:
+    """Put a space for what a terminal would obey: labels are a stranger's text."""
+    return "".join(c if c.isprintable() else " " for c in text)
