@@ -25,7 +25,7 @@ def test_signatures():
     assert of(specdid.check) == ["study", "data"]
     assert of(specdid.plan) == ["study", "data"]
     assert of(specdid.compare) == ["old", "new"]
-    assert of(specdid.run) == ["study", "data", "out", "jobs", "audit", "progress"]
+    assert of(specdid.run) == ["study", "data", "out", "jobs", "audit", "progress", "fresh"]
 
 
 def test_public_functions_are_documented():

@@ -30,12 +30,16 @@ def main() -> None:
     "--audit", default="25", metavar="N|all", help="Specifications to re-estimate with pyfixest [25]."
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but faults.")
+@click.option("--fresh", is_flag=True, help="Compute everything anew, whatever an earlier run left.")
 @guarded
-def run(spec: Path, out: Path | None, jobs: int | None, audit: str, quiet: bool) -> Exit:
-    """Estimate all specifications of SPEC; write results, summary and figure."""
+def run(spec: Path, out: Path | None, jobs: int | None, audit: str, quiet: bool, fresh: bool) -> Exit:
+    """Estimate all specifications of SPEC; write results, summary and figure.
+
+    A run that was stopped goes on where it was: start it again.
+    """
     from specdid._cli.running import run_spec
 
-    return run_spec(spec, out, jobs, _audit_size(audit), quiet)
+    return run_spec(spec, out, jobs, _audit_size(audit), quiet, fresh)
 
 
 @main.command()
@@ -100,6 +104,16 @@ def compare(old: Path, new: Path, target: Path | None, figure: Path | None) -> E
     from specdid._cli.comparing import compare_directories
 
     return compare_directories(old, new, target, figure)
+
+
+@main.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@guarded
+def clean(directory: Path) -> Exit:
+    """Remove what runs left in DIRECTORY to go on from; results stay."""
+    from specdid._cli.cleaning import clean_directory
+
+    return clean_directory(directory)
 
 
 @main.command()

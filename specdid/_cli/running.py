@@ -22,7 +22,9 @@ class Progress(Protocol):
     def __call__(self, stage: str, done: int, total: int) -> None: ...
 
 
-def run_spec(spec: Path, out: Path | None, jobs: int | None, audit: int | None, quiet: bool) -> Exit:
+def run_spec(
+    spec: Path, out: Path | None, jobs: int | None, audit: int | None, quiet: bool, fresh: bool = False
+) -> Exit:
     """Run a spec file; the exit code says how it ended."""
     from specdid._run.conduct import Interrupted, estimate, start_reference
 
@@ -35,7 +37,7 @@ def run_spec(spec: Path, out: Path | None, jobs: int | None, audit: int | None, 
     interrupted = False
     try:
         with _progress(quiet) as progress:
-            curve = estimate(prepared, directory, jobs, audit, progress)
+            curve = estimate(prepared, directory, jobs, audit, progress, fresh)
     except Interrupted as stop:
         curve, interrupted = stop.curve, True
     if not quiet:

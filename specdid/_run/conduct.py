@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from specdid._run.write import write_figure, write_record, write_results
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.execute import estimate_all
+from specdid.engine.store import Store
 from specdid.report.summary import summarise
 
 __all__ = ["Interrupted", "estimate", "run", "start_reference"]
@@ -48,6 +50,7 @@ def run(
     jobs: int | None = None,
     audit: int | None = 25,
     progress: Progress | None = None,
+    fresh: bool = False,
 ) -> Curve:
     """Estimate every specification of a study.
 
@@ -65,6 +68,8 @@ def run(
         How many specifications to re-estimate with a plain pyfixest call; None is all.
     progress
         Called as ``progress(stage, done, total)``.
+    fresh
+        Compute everything anew; otherwise what an earlier run left in ``out`` is used.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def run(
     if audit != 0:
         start_reference()
     prepared = prepare(study, data)
-    return estimate(prepared, Path(out) if out is not None else None, jobs, audit, progress)
+    return estimate(prepared, Path(out) if out is not None else None, jobs, audit, progress, fresh)
 
 
 def estimate(
@@ -89,18 +94,21 @@ def estimate(
     jobs: int | None = None,
     audit: int | None = 25,
     progress: Progress | None = None,
+    fresh: bool = False,
 ) -> Curve:
     """Run a prepared study; see :func:`run`."""
     say = progress or _silent
     if directory is None:
-        made = _estimate(prepared, jobs, audit, say)
+        made = _estimate(prepared, jobs, audit, say, None)
         curve = made.audited(made.curve)
     else:
-        with output_directory(directory, prepared.study.stem):
+        with output_directory(directory, prepared.study.stem), closing(Store(directory, fresh)) as store:
             begun = time.perf_counter()
-            made = _estimate(prepared, jobs, audit, say)
+            made = _estimate(prepared, jobs, audit, say, store)
             curve = made.audited(_draw(prepared, made.curve, directory, say))
             _write(prepared, curve, directory, begun, say)
+            if not made.interrupted:
+                store.sweep()
     if made.interrupted:
         raise Interrupted(curve)
     return curve
@@ -123,19 +131,26 @@ class _Made:
         return curve if self.audit is None else dataclasses.replace(curve, audit=self.audit.result())
 
 
-def _estimate(prepared: Prepared, jobs: int | None, audit: int | None, progress: Progress) -> _Made:
+def _estimate(
+    prepared: Prepared, jobs: int | None, audit: int | None, progress: Progress, store: Store | None
+) -> _Made:
     study, plan = prepared.study, prepared.plan
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
     n_jobs = study.run.jobs if jobs is None else jobs
     with connected(study.run.backend, n_jobs, study.run.address):
-        return _estimate_all(prepared, compiled, n_jobs, audit, progress)
+        return _estimate_all(prepared, compiled, n_jobs, audit, progress, store)
 
 
 def _estimate_all(
-    prepared: Prepared, compiled: Compiled, n_jobs: int, audit: int | None, progress: Progress
+    prepared: Prepared,
+    compiled: Compiled,
+    n_jobs: int,
+    audit: int | None,
+    progress: Progress,
+    store: Store | None,
 ) -> _Made:
     study, plan = prepared.study, prepared.plan
-    outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress)
+    outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress, store)
     interrupted, blocks = outcome.interrupted, list(outcome.blocks)
     del outcome
     results = collect(planned_records(plan), drained(blocks), compiled.problem.labels)

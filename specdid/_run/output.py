@@ -7,8 +7,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from specdid._diagnostics import OutputError
+from specdid.engine.store import clean
 
 LOCK = ".specdid.lock"
 
@@ -31,6 +33,20 @@ def output_directory(directory: Path, stem: str) -> Iterator[Path]:
         yield directory
 
 
+def clean_output(directory: Path) -> int:
+    """Remove what runs left in ``directory`` to go on from; gives the bytes freed.
+
+    Raises
+    ------
+    OutputError
+        It is no directory, a run holds it, or it cannot be written.
+    """
+    if not directory.is_dir():
+        raise OutputError(f"there is no directory {directory}")
+    with _locked(directory):
+        return clean(directory)
+
+
 def _refuse_foreign(directory: Path, stem: str) -> None:
     manifest = directory / "manifest.json"
     if not manifest.exists():
@@ -49,12 +65,8 @@ def _refuse_foreign(directory: Path, stem: str) -> None:
 def _locked(directory: Path) -> Iterator[None]:
     """Hold an advisory lock that the system releases however the process ends."""
     path = directory / LOCK
-    try:
-        file = path.open("a+")
-    except OSError as error:
-        raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
-    with file:
-        if not _try_lock(file.fileno()):
+    with _opened(path) as file:
+        if not _try_lock(file.fileno()) or not _is_still(path, file.fileno()):
             raise OutputError(
                 f"another run is writing to {directory}: wait for it, or give --out another directory"
             )
@@ -62,6 +74,21 @@ def _locked(directory: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("a+")
+    except OSError as error:
+        raise OutputError(f"cannot write to {path.parent}: {error.strerror}") from error
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Say whether the locked file is the one of that name: a run that just ended removed its own."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(descriptor: int) -> bool:

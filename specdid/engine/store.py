@@ -8,11 +8,14 @@ its checksum, said, and computed again. Keys hash everything a result depends on
 from __future__ import annotations
 
 import json
+import logging
 import mmap
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from struct import Struct
 from time import monotonic
@@ -32,6 +35,8 @@ HEAD = Struct("<8s16sQII")
 SYNC_SECONDS = 2.0
 """How much work a power cut may cost: records reach the disk at least so often (4 ms each time)."""
 
+_log = logging.getLogger("specdid")
+
 R = TypeVar("R")
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -43,31 +48,29 @@ class _Place:
     size: int
     check: int
 
-    @property
-    def stop(self) -> int:
-        return self.start + self.size
-
 
 class Store:
     """The packs of one directory of results; one process at a time holds it.
 
     Attributes
     ----------
-    notes : what was found damaged, one line a file
+    directory : where the packs are
+
+    What is found damaged is said once a file, as a warning of the logger "specdid".
     """
 
     def __init__(self, directory: Path, fresh: bool = False) -> None:
         self.directory = directory / NAME
-        self.notes: list[str] = []
+        self._damaged: set[Path] = set()
         self._places: dict[bytes, _Place] = {}
         self._used: set[bytes] = set()
-        self._pack: Path | None = None
-        self._file: Any = None
+        self._file: tuple[Path, FileIO] | None = None
         self._synced = monotonic()
         if fresh:
             clean(directory)
-        for path in self._packs():
-            self._scan(path)
+        with _writing(directory):
+            for path in self._packs():
+                self._scan(path)
 
     def _packs(self) -> list[Path]:
         return sorted(self.directory.glob("*.pack"))
@@ -78,14 +81,14 @@ class Store:
             if not path.stat().st_size:
                 return
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                damaged = [place for key, place in _records(path, content, self._places) if key is None]
-        if damaged:
-            self._damaged(path)
+                whole = _enter(path, content, self._places)
+        if not whole:
+            self._say_damaged(path)
 
-    def _damaged(self, path: Path) -> None:
-        note = f"{path} is damaged or cut off: what cannot be read is computed again"
-        if note not in self.notes:
-            self.notes.append(note)
+    def _say_damaged(self, path: Path) -> None:
+        if path not in self._damaged:
+            _log.warning("warning: %s is damaged or cut off: what cannot be read is computed again", path)
+        self._damaged.add(path)
 
     def get(self, key: bytes) -> dict[str, NDArray[Any]] | None:
         """Give the arrays stored under ``key``, or None."""
@@ -97,7 +100,7 @@ class Store:
             payload = file.read(place.size)
         if len(payload) != place.size or crc32(payload) != place.check:
             del self._places[key]
-            self._damaged(place.pack)
+            self._say_damaged(place.pack)
             return None
         self._used.add(key)
         return decode(payload)
@@ -114,22 +117,20 @@ class Store:
         if key in self._places:
             return
         payload = encode(arrays)
-        head = HEAD.pack(MARK, key, len(payload), crc32(payload), 0)
+        check = crc32(payload)
+        head = HEAD.pack(MARK, key, len(payload), check, 0)
         head = head[:-4] + crc32(head[:-4]).to_bytes(4, "little")
-        try:
-            start = self._append(head + payload)
-        except OSError as error:
-            raise OutputError(f"cannot write to {self.directory.parent}: {error.strerror}") from error
-        assert self._pack is not None
-        self._places[key] = _Place(self._pack, start + HEAD.size, len(payload), crc32(payload))
+        with _writing(self.directory.parent):
+            pack, start = self._append(memoryview(head + payload))
+        self._places[key] = _Place(pack, start + HEAD.size, len(payload), check)
 
-    def _append(self, record: bytes) -> int:
-        file = self._opened()
-        start = int(file.tell())
+    def _append(self, record: memoryview) -> tuple[Path, int]:
+        pack, file = self._opened()
+        start = file.tell()
         written = 0
         try:
             while written < len(record):
-                written += file.write(memoryview(record)[written:])
+                written += file.write(record[written:]) or 0
             if monotonic() - self._synced > SYNC_SECONDS:
                 os.fsync(file.fileno())
                 self._synced = monotonic()
@@ -137,20 +138,20 @@ class Store:
             file.truncate(start)
             file.seek(start)
             raise
-        return start
+        return pack, start
 
-    def _opened(self) -> Any:
+    def _opened(self) -> tuple[Path, FileIO]:
         if self._file is None:
             self.directory.mkdir(parents=True, exist_ok=True)
             last = max((int(p.stem) for p in self._packs() if p.stem.isdecimal()), default=0)
-            self._pack = self.directory / f"{last + 1:04d}.pack"
-            self._file = self._pack.open("xb", buffering=0)
+            path = self.directory / f"{last + 1:04d}.pack"
+            self._file = path, FileIO(path, "x")
         return self._file
 
     def close(self) -> None:
         """Let the file go; what was stored stays."""
         if self._file is not None:
-            self._file.close()
+            self._file[1].close()
             self._file = None
 
     def sweep(self) -> None:
@@ -162,38 +163,34 @@ class Store:
             The directory cannot be written.
         """
         self.close()
-        used: dict[Path, list[tuple[bytes, _Place]]] = {path: [] for path in self._packs()}
+        used: dict[Path, list[_Place]] = {path: [] for path in self._packs()}
         for key, place in self._places.items():
             if key in self._used:
-                used[place.pack].append((key, place))
-        try:
-            for path, records in used.items():
-                size = sum(HEAD.size + place.size for _, place in records)
+                used[place.pack].append(place)
+        with _writing(self.directory.parent):
+            for path, places in used.items():
+                size = sum(HEAD.size + place.size for place in places)
                 if not size:
                     path.unlink()
                 elif size < path.stat().st_size:
-                    _rewrite(path, sorted(place.start for _, place in records))
-        except OSError as error:
-            raise OutputError(f"cannot write to {self.directory.parent}: {error.strerror}") from error
+                    _rewrite(path, sorted(place.start for place in places))
 
 
-def _records(
-    path: Path, content: mmap.mmap, places: dict[bytes, _Place]
-) -> Iterator[tuple[bytes | None, _Place | None]]:
-    """Enter the places of a pack's records, giving each key, and None for each stretch that is none."""
-    at = 0
+def _enter(path: Path, content: mmap.mmap, places: dict[bytes, _Place]) -> bool:
+    """Enter the places of a pack's records; False where there is anything else in it."""
+    at, whole = 0, True
     while at < len(content):
         head = content[at : at + HEAD.size]
         if len(head) == HEAD.size and head[:8] == MARK and crc32(head[:-4]) == int.from_bytes(head[-4:], "little"):
             _, key, size, check, _ = HEAD.unpack(head)
             if at + HEAD.size + size <= len(content):
                 places[key] = _Place(path, at + HEAD.size, size, check)
-                yield key, places[key]
-                at = places[key].stop
+                at += HEAD.size + size
                 continue
-        yield None, None
+        whole = False
         found = content.find(MARK, at + 1)
         at = len(content) if found < 0 else found
+    return whole
 
 
 def _rewrite(path: Path, starts: Iterable[int]) -> None:
@@ -213,8 +210,16 @@ def _rewrite(path: Path, starts: Iterable[int]) -> None:
         new.unlink(missing_ok=True)
 
 
-def clean(directory: Path) -> bool:
-    """Remove the packs of a directory of results; says whether there were any.
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write to {directory}: {error.strerror or error}") from error
+
+
+def clean(directory: Path) -> int:
+    """Remove the packs of a directory of results; gives the bytes freed.
 
     Raises
     ------
@@ -222,13 +227,11 @@ def clean(directory: Path) -> bool:
         They cannot be removed.
     """
     packs = directory / NAME
-    if not packs.is_dir():
-        return False
-    try:
-        shutil.rmtree(packs)
-    except OSError as error:
-        raise OutputError(f"cannot remove {packs}: {error.strerror}") from error
-    return True
+    with _writing(directory):
+        freed = sum(p.stat().st_size for p in packs.iterdir()) if packs.is_dir() else 0
+        if packs.is_dir():
+            shutil.rmtree(packs)
+    return freed
 
 
 def recall(

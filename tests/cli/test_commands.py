@@ -36,7 +36,7 @@ def test_run_writes_every_file_and_prints_the_summary(folder):
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["spec"]["stem"] == "s"
     assert manifest["audit"]["checked"] == 2
-    assert not [p for p in out.iterdir() if p.name.startswith(".")]
+    assert [p.name for p in out.iterdir() if p.name.startswith(".")] == [".specdid-cache"]
     quiet = run_specdid(["run", "s.toml", "--quiet", "--audit", "0"], folder)
     assert (quiet.stdout, quiet.stderr) == ("", "")
     drawn = run_specdid(["plot", "outputs/s", "--format", "svg"], folder)
