@@ -24,8 +24,12 @@ import numpy as np
 
 from specdid.engine.problem import Effects, Floats, Ints, Problem
 
-TOLERANCE = 1e-13
+TOLERANCE = 1e-14
 """Largest change in a sweep of alternating projections, in SDs; pyfixest's default is 1e-6."""
+LEAST_CHANGE = 2.0**-52
+"""The same as a share of the largest value: less than rounding moves it cannot be asked."""
+KRYLOV = 1e-13
+"""The same for LSMR, whose residual does not fall further."""
 SWEEPS = 2_000
 """Sweeps before another way is tried; a slower convergence would also cost digits."""
 MANY_ROWS = 20_000
@@ -116,7 +120,8 @@ def _sweep(columns: Floats, absorber: Absorber) -> bool:
     step = max(1, BLOCK // len(columns))
     for start in range(0, columns.shape[1], step):
         block = columns[:, start : start + step]
-        swept, converged = alternate(block, codes, weights, TOLERANCE, SWEEPS)
+        tolerance = max(TOLERANCE, LEAST_CHANGE * float(max(block.max(), -block.min())))
+        swept, converged = alternate(block, codes, weights, tolerance, SWEEPS)
         if not converged:
             return False
         block[:] = swept
@@ -129,7 +134,7 @@ def _krylov(columns: Floats, absorber: Absorber) -> bool:
 
     codes = np.column_stack(absorber.codes).astype(np.uint32)
     weights = _relative_weights(columns, absorber)
-    swept, converged, _ = demean_within(columns, codes, weights, TOLERANCE, 10 * SWEEPS)
+    swept, converged, _ = demean_within(columns, codes, weights, KRYLOV, 10 * SWEEPS)
     columns[:] = swept
     return bool(converged)
 

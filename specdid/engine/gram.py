@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import Absorber, demean
+from specdid.engine.orthogonal import factorise
 from specdid.engine.problem import Floats
 
 Bools = NDArray[np.bool_]
@@ -82,7 +83,7 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
     flat = constant | (share < NO_OUTCOME)
     norm = _power_of_two(np.sqrt(share * n))
     columns *= np.where(flat, 0.0, 1.0 / norm)
-    q, r = _householder(columns)
+    q, r = factorise(columns)
     gram = np.zeros((k + 1, k + 1))
     gram[:k, :k] = r.T @ r
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -148,15 +149,3 @@ def _collinear_share(n: int, sd: Floats) -> Floats:
     ordinary = (sd >= ORDINARY[0]) & (sd <= ORDINARY[1])
     scale = np.where(ordinary, sd, 1.0)
     return np.asarray(np.clip(PYFIXEST_PIVOT / (n * scale**2), LEAST, MOST))
-
-
-def _householder(columns: Floats) -> tuple[Floats, Floats]:
-    """QR in place: no second copy of the rows."""
-    from scipy.linalg.lapack import dgeqrf, dorgqr
-
-    n, k = columns.shape
-    rank = min(n, k)
-    factored, tau, _, _ = dgeqrf(columns, lwork=64 * k, overwrite_a=1)
-    r = np.triu(factored[:rank])
-    q, _, _ = dorgqr(factored[:, :rank], tau[:rank], lwork=64 * rank, overwrite_a=1)
-    return q, r

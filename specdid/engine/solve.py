@@ -8,7 +8,7 @@ With S a specification's controls, D its treatment and y its outcome (columns of
 A is eliminated for all specifications at once, specifications along the last axis. A
 pivot is the share of a column's variation that the earlier ones leave; a column with less
 than `Basis.least` is collinear and dropped. Pivots that A's rounding cannot decide, and
-solutions it would cost digits, are taken from a QR of R_S instead.
+solutions it would cost digits, are taken from R_S itself, in extended precision.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.gram import Basis
+from specdid.engine.orthogonal import project_out
 from specdid.engine.problem import Floats, Ints
 
 Bools = NDArray[np.bool_]
 
 EPS = float(np.finfo(np.float64).eps)
 DOUBTFUL = 1e-7
-"""A pivot below this is taken from a QR, unless it clearly is none."""
+"""A pivot below this is taken from the columns themselves, unless it clearly is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +143,9 @@ def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, 
     """
     kept = independent(basis, controls)
     here = np.flatnonzero(kept)
-    q, r = np.linalg.qr(basis.r[:, controls[here]])
-    right = basis.r[:, targets]
-    first = q.T @ right
-    left = right - q @ first
-    again = q.T @ left
-    left -= q @ again
+    coefficients, left = project_out(basis.r[:, controls[here]], basis.r[:, targets])
     on_controls = np.zeros(len(controls))
-    on_controls[here] = np.linalg.solve(r, (first + again)[:, 0]) if len(here) else 0.0
+    on_controls[here] = coefficients[:, 0]
     return kept, on_controls, left
 
 

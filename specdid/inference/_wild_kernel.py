@@ -26,6 +26,8 @@ from specdid.inference._carried import Carried, Stack
 
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """A batch's sums: same rows, effects and weights.
@@ -88,15 +90,17 @@ def solve(total: Floats, family: Family) -> tuple[Floats, Floats, Floats, Floats
         u[family.controls, rows[:, None]] = -coefficients[:, :, 1]
     d[family.treatment, rows] = 1.0
     u[family.outcome, rows] = 1.0
-    return d, u, np.einsum("km,kl,lm->m", d, total, d, optimize=True), inverse
+    return d, u, np.asarray((d * (total @ d)).sum(axis=0)), inverse
 
 
-def wild_draws(blocks: Blocks, family: Family, signs: Floats) -> tuple[Floats, Floats, Floats]:
+def wild_draws(
+    blocks: Blocks, family: Family, signs: Floats, squares: Floats
+) -> tuple[Floats, Floats, Floats]:
     """Draw the coefficient and t of every regression of a family.
 
     Parameters
     ----------
-    signs : (G, B) float64; a column of ones gives the real statistics.
+    signs, squares : (G, B) float64, and their squares; a column of ones gives the real statistics.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def wild_draws(blocks: Blocks, family: Family, signs: Floats) -> tuple[Floats, F
         weighted = scores.s[:, None, :] * scores.c
         products = _signed(np.concatenate([scores.s[:, None, :], scores.q, weighted], axis=1), signs)
         omega, crossed = products[:, : 1 + k], products[:, 1 + k :]
-        ss = (scores.s**2) @ (signs**2) - 2 * np.einsum("mpb,mpb->mb", omega, crossed)
+        ss = (scores.s**2) @ squares - 2 * np.einsum("mpb,mpb->mb", omega, crossed)
         ss += _quadratic(omega, scores.c @ scores.c.transpose(0, 2, 1))
         for part in blocks.carried:
             ss += _expanded(part, scores, omega, signs)
@@ -179,14 +183,13 @@ def _direct(stack: Stack, scores: Scores, omega: Floats, signs: Floats) -> Float
     at = np.arange(g)
     padded = np.concatenate([scores.s, np.zeros((m, 1))], axis=1)
     matrix[:, :, at, at] += padded[:, stack.clusters]
-    mine = np.concatenate([signs, np.zeros((1, signs.shape[1]))])[stack.clusters]
+    mine = signs[np.minimum(stack.clusters, len(signs) - 1)]  # padding meets zeros of the matrix
     c = np.concatenate([scores.c, np.zeros((*scores.c.shape[:2], 1))], axis=2)[:, :, stack.clusters]
     out = np.empty((m, signs.shape[1]))
     for one in range(m):
         score = (matrix[one] @ mine).reshape(sets * g, -1)
         score -= np.ascontiguousarray(c[one].reshape(len(c[one]), -1).T) @ omega[one]
-        score *= score
-        out[one] = score.sum(axis=0)
+        out[one] = np.einsum("gb,gb->b", score, score)
     return out
 
 
@@ -195,7 +198,7 @@ def _expanded(part: Carried, scores: Scores, omega: Floats, signs: Floats) -> Fl
     loads, q = _loads(part, scores)
     mine = part.clusters
     c = loads.transpose(0, 2, 1)
-    signed = signs[mine]
+    signed = signs if len(mine) == len(signs) else signs[mine]
     if part.signed is None:
         mine_omega = q.transpose(0, 2, 1) @ signed
     else:

@@ -114,6 +114,7 @@ def _draw_part(
     places = np.concatenate([b.members for b in batches])
     local = {int(p): k for k, p in enumerate(places)}
     drawn = _Drawn.empty(len(places), signs.shape[1] - 1)
+    squares = signs**2
     for batch in batches:
         if _slopes_across(problem, batch, cluster):
             continue
@@ -121,7 +122,7 @@ def _draw_part(
         at = np.array([local[int(p)] for p in batch.members])
         drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
         for places_, family in _families(members, dropped, batch, prepared):
-            b, t, se = wild_draws(prepared.blocks, family, prepared.signs)
+            b, t, se = wild_draws(prepared.blocks, family, prepared.signs, among(prepared.present, squares))
             scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
             at = np.array([local[int(p)] for p in places_])
             drawn.estimate[at] = b * scale[:, None]
@@ -166,13 +167,14 @@ class _Prepared:
 
 
 def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, signs: Floats) -> _Prepared:
-    present, clusters = np.unique(cluster[batch.rows], return_inverse=True)
-    mine = signs[present]
+    present, clusters = _numbered(cluster[batch.rows], len(signs))
+    mine = among(present, signs)
     laid = lay_out(problem, members, batch)
     absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
-    spread = laid.values.std(axis=0)
+    residual = np.subtract(laid.values, laid.values.mean(axis=0), order="F")
+    spread = np.sqrt(np.einsum("ij,ij->j", residual, residual) / len(residual))
     scale = np.where(spread > 0, spread, 1.0)
-    residual = np.asfortranarray((laid.values - laid.values.mean(axis=0)) / scale)
+    residual /= scale
     demean(residual, absorber)
     root = None if absorber.weights is None else np.sqrt(absorber.weights)
     if root is not None:
@@ -191,6 +193,17 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, si
     counts = np.zeros(0, np.int64) if plain else absorber.levels
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool)))
     return _Prepared(laid, blocks, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
+
+
+def _numbered(cluster: Ints, count: int) -> tuple[Ints, Ints]:
+    """Give the clusters among ``count`` that rows have, and each row's place among these."""
+    seen = np.bincount(cluster, minlength=count) > 0
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[cluster]
+
+
+def among(present: Ints, table: Floats) -> Floats:
+    """Take the rows of the clusters that are present; no copy where all are."""
+    return table if len(present) == len(table) else table[present]
 
 
 def _families(
@@ -228,7 +241,7 @@ def _cluster_facts(problem: Problem, members: Members, batch: Batch, prepared: _
     for treatment in np.unique(members.treatment[batch.members]):
         on = problem.values[batch.rows, treatment] != 0
         mine = members.treatment[batch.members] == treatment
-        out[mine, 1] = len(np.unique(prepared.clusters[on]))
+        out[mine, 1] = np.count_nonzero(np.bincount(prepared.clusters[on]))
     return out
 
 

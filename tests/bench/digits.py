@@ -21,7 +21,7 @@ from specdid.engine.execute import run
 from specdid.engine.problem import Effects, Members, Problem, Vcov
 
 HERE = Path(__file__).parent
-CITIES, YEARS, DRAWS = 24, 8, 15
+CITIES, YEARS, DRAWS = 24, 8, 31
 mp.mp.dps = 60
 
 
