@@ -22,6 +22,7 @@ from specdid._run.manifest import manifest
 from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
+from specdid._run.report import write_report
 from specdid._run.write import write_figure, write_record, write_results
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
@@ -226,4 +227,6 @@ def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, prog
     write_inference(curve.results, tuple(t for t in curve.findings if isinstance(t, CurveTests)), directory)
     setup = {"backend": study.run.backend, "missing": study.missing}
     wall = time.perf_counter() - begun
-    write_record(directory, manifest(study, prepared.panel, curve, wall, setup))
+    record = manifest(study, prepared.panel, curve, wall, setup)
+    write_report(curve, directory, record, study.figure.formats, study.figure.width)
+    write_record(directory, record)

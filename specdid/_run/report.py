@@ -1,0 +1,112 @@
+"""report.html: gather what the page shows, and write it."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from specdid import _shelf
+from specdid._records import Curve
+from specdid._run.analyse import Analysed, file_stem
+from specdid._run.infer import CurveTests
+from specdid._run.write import write_text, writing
+from specdid.analyses._base import Chart
+from specdid.figures._style import save
+from specdid.report.page import Block, Joint, Picture, Report, write_page
+
+_WHOLE = ("multiverse", "null_density")
+"""Figures of the whole curve that the page shows as they are; it draws the curve and the volcano itself."""
+_HEAVY = 2_500_000
+"""Above so many bytes in all, figures are stored with fewer colours."""
+_COLOURS = 64
+
+
+def write_report(
+    curve: Curve, directory: Path, manifest: Mapping[str, Any], formats: Sequence[str], width: float | None
+) -> None:
+    """Write report.html from a finished curve and the figures that were drawn in ``directory``.
+
+    Parameters
+    ----------
+    manifest
+        The content of manifest.json.
+    formats, width
+        Of the figures; where they are not drawn as PNG, those of the analyses are drawn again.
+
+    Raises
+    ------
+    OutputError
+        Where the directory cannot be written.
+    """
+    with writing(directory):
+        joints = tuple(_joint(t) for t in curve.findings if isinstance(t, CurveTests))
+        analysed = [a for a in curve.findings if isinstance(a, Analysed)]
+        blocks = tuple(_block(a, directory, formats, width) for a in analysed)
+        whole = tuple(_whole(directory))
+        report = _lighter(Report(curve, joints, blocks, whole, manifest))
+        write_text(write_page(report), directory / "report.html")
+
+
+def _joint(tests: CurveTests) -> Joint:
+    return Joint(
+        tests.null, tests.title, tests.draws, tests.index, tests.tests, tests.adjusted, tests.bands, tests.placebos
+    )
+
+
+def _block(analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None) -> Block:
+    finding = analysed.finding
+    pictures = []
+    for chart in finding.charts:
+        stem = file_stem(analysed.stem, chart.suffix or None)
+        drawn = directory / f"{stem}.png"
+        content = drawn.read_bytes() if "png" in formats and drawn.exists() else _draw(chart, width)
+        if content:
+            title = _shelf.load("figures", chart.figure).title
+            pictures.append(Picture(stem, f"{analysed.heading}: {title}", content))
+    tables = tuple((f"{file_stem(analysed.stem, t.suffix or None)}.csv", t) for t in finding.tables)
+    return Block(analysed.heading, finding.lines, tables, tuple(pictures), analysed.failure)
+
+
+def _draw(chart: Chart, width: float | None) -> bytes:
+    """Draw a chart as PNG; nothing where it cannot be drawn, of which the run has warned."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            figure = _shelf.load("figures", chart.figure).draw(chart.data, width)
+        except Exception:
+            return b""
+        return save(figure, Path(folder), "chart", ("png",))[0].read_bytes()
+
+
+def _whole(directory: Path) -> Iterator[Picture]:
+    for name in _WHOLE:
+        path = directory / f"{name}.png"
+        if path.exists():
+            yield Picture(name, _shelf.load("figures", name).title, path.read_bytes())
+
+
+def _lighter(report: Report) -> Report:
+    """Store the figures with fewer colours where they are many."""
+    pictures = [*report.pictures, *(p for b in report.blocks for p in b.pictures)]
+    if sum(len(p.content) for p in pictures) <= _HEAVY:
+        return report
+    return replace(
+        report,
+        pictures=tuple(_fewer_colours(p) for p in report.pictures),
+        blocks=tuple(replace(b, pictures=tuple(_fewer_colours(p) for p in b.pictures)) for b in report.blocks),
+    )
+
+
+def _fewer_colours(picture: Picture) -> Picture:
+    from PIL import Image
+
+    made = BytesIO()
+    with Image.open(BytesIO(picture.content)) as image:
+        flat = image.convert("RGB").quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        flat.save(made, "PNG")
+    return replace(picture, content=made.getvalue())

@@ -1,0 +1,187 @@
+"""The finding in one line, the key figures under it, and the table of estimates by estimand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._records import CODES, Curve, Results, Status
+from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid.inference._placebo import Placebo
+from specdid.report._html import element, inside, table
+from specdid.report._input import Joint, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The estimates that share a scale and an estimand.
+
+    ``negative`` and ``positive`` are shares significant by sign, ``null`` those expected
+    without any effect.
+    """
+
+    group: str
+    scaled: bool
+    estimand: str
+    n: int
+    decimals: int
+    median: float
+    lowest: float
+    highest: float
+    negative: float
+    positive: float
+    null: tuple[float, float] | None
+
+    def written(self, value: float) -> str:
+        """Write a number with the decimals of this family."""
+        return minus(f"{value:,.{self.decimals}f}")
+
+    @property
+    def unit(self) -> str:
+        """The scale as it stands after a number."""
+        return f" {self.group}" if self.scaled else ""
+
+
+def minus(text: str) -> str:
+    """Write a minus sign for a hyphen."""
+    return text.replace("-", "−")
+
+
+def families(curve: Curve) -> tuple[Family, ...]:
+    """Give the estimates of every scale by estimand, in order of appearance."""
+    results = curve.results
+    return tuple(
+        _family(curve, group.name, group.scale is not None, results.planned.estimand.words[code], order[codes == code])
+        for group in results.groups()
+        for order in [results.order(group)]
+        for codes in [results.planned.estimand.codes[order]]
+        for code in np.unique(codes).tolist()
+    )
+
+
+def _family(curve: Curve, group: str, scaled: bool, estimand: str, places: NDArray[np.int64]) -> Family:
+    results = curve.results
+    estimate = results.estimate[places]
+    significant = results.first("p_value")[places] < results.planned.alpha
+    negative, positive = (float(np.mean(significant & (sign * estimate > 0))) for sign in (-1, 1))
+    return Family(
+        group, scaled, estimand, len(places), decimals_for(estimate),
+        float(np.median(estimate)), float(estimate.min()), float(estimate.max()),
+        negative, positive, curve.null_shares.get((group, estimand)),
+    )  # fmt: skip
+
+
+def lead(found: Sequence[Family], results: Results) -> Family:
+    """Give the family of the preferred specification, or the largest."""
+    place = results.preferred
+    if place >= 0 and results.status[place] == Status.OK:
+        words = results.planned.estimand.at(place)
+        group = next(g.name for g in results.groups() if place in g.members)
+        return next(f for f in found if (f.group, f.estimand) == (group, words))
+    return max(found, key=lambda f: f.n)
+
+
+def finding(report: Report) -> Iterator[Element]:
+    """Write the sentence and the key figures."""
+    results = report.curve.results
+    found = families(report.curve)
+    if not found:
+        yield element("p", "No specification could be estimated; the account below says why.", class_="finding")
+        return
+    family = lead(found, results)
+    yield element("p", _sentence(family, results.planned.alpha, _placebos(report.joints, family)), class_="finding")
+    facts = element("dl", class_="facts")
+    for label, value, note in _facts(report, family):
+        box = inside(facts, "div")
+        inside(box, "dt", label)
+        inside(box, "dd", value)
+        inside(box, "dd", note, class_="note")
+    yield facts
+
+
+def _placebos(joints: Sequence[Joint], family: Family) -> list[Placebo]:
+    return [p for j in joints for p in j.placebos if (p.group, p.estimand) == (family.group, family.estimand)]
+
+
+def _sentence(family: Family, alpha: float, placebos: Sequence[Placebo]) -> str:
+    many = f"{family.n:,} estimates" if family.n > 1 else "The one estimate"
+    of = "" if family.scaled else f" on {family.group}"
+    head = f"{many} of the {family.estimand}{of}: median {family.written(family.median)}{family.unit}"
+    sign, share, null = _dominant(family)
+    tail = f"{share:.1%} {sign} with p < {alpha:g}"
+    if null is not None:
+        tail += f", where {null:.1%} would be without any effect"
+    if placebos:
+        tail += f"; {p_text(placebos[0].p_value)} for the median under the {placebos[0].title}"
+    return f"{head}; {tail}."
+
+
+def _dominant(family: Family) -> tuple[str, float, float | None]:
+    """Give the sign most significant estimates have, their share and that under the null."""
+    null = family.null or (None, None)
+    if family.positive > family.negative:
+        return "positive", family.positive, null[1]
+    return "negative", family.negative, null[0]
+
+
+def _facts(report: Report, family: Family) -> Iterator[tuple[str, str, str]]:
+    results = report.curve.results
+    counts = report.curve.counts
+    yield "Median", family.written(family.median), family.group
+    yield "Range", f"{family.written(family.lowest)} to {family.written(family.highest)}", f"{family.n:,} estimates"
+    sign, share, null = _dominant(family)
+    beside = f"{null:.1%} under the null" if null is not None else "no null was drawn"
+    yield f"Significant, {sign}", f"{share:.1%}", f"p < {results.planned.alpha:g}; {beside}"
+    for placebo in _placebos(report.joints, family):
+        yield "Joint test of the median", p_text(placebo.p_value), placebo.title
+    if results.planned.preferred >= 0:
+        yield "Preferred", *_preferred(results, family)
+    yield "Specifications", f"{counts.ok:,}", f"of {counts.planned:,} planned"
+
+
+def _preferred(results: Results, family: Family) -> tuple[str, str]:
+    place = results.preferred
+    if results.status[place] != Status.OK:
+        return "–", f"no estimate: {CODES[results.code[place]]}"
+    rank, of = results.rank(place)
+    p = float(results.first("p_value")[place])
+    beside = f"; {p_text(p)}" if np.isfinite(p) else ""
+    return family.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}"
+
+
+def estimates_table(report: Report) -> Element:
+    """Tabulate every scale and estimand; shares beside what the null expects."""
+    alpha = report.curve.results.planned.alpha
+    header = (
+        "Scale", "Estimand", "n", "Median", "Lowest", "Highest",
+        f"p < {alpha:g}, negative", "Under the null", f"p < {alpha:g}, positive", "Under the null",
+    )  # fmt: skip
+    rows = [
+        (
+            f.group, f.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest)),
+            f"{f.negative:.1%}", _share(f.null, 0), f"{f.positive:.1%}", _share(f.null, 1),
+        )
+        for f in families(report.curve)
+    ]  # fmt: skip
+    return table("Estimates by scale and estimand", header, rows, numeric_from=2)
+
+
+def _share(null: tuple[float, float] | None, k: int) -> str:
+    return "–" if null is None else f"{null[k]:.1%}"
+
+
+def tests_table(joint: Joint) -> Element:
+    """Tabulate one null's rows of inference.csv."""
+    rows = [
+        (
+            r.statistic, minus(f"{r.value:.4g}"), f"{minus(f'{r.low:.4g}')} to {minus(f'{r.high:.4g}')}",
+            f"{r.p_value:.3f}", f"{r.draws:,}",
+        )
+        for r in joint.tests
+    ]  # fmt: skip
+    caption = f"{joint.title[:1].upper()}{joint.title[1:]}: {len(joint.index):,} specifications, {joint.draws:,} draws"
+    return table(caption, ("Statistic", "Value", "95% of the null", "p", "Draws"), rows)

@@ -1,0 +1,217 @@
+"""The specifications that the page draws: which, in what order, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._records import Group, Results
+from specdid._records.numerals import decimals_for
+from specdid.figures._curve_data import POINTS
+from specdid.report._encode import Encoded, numbers, texts, words
+from specdid.report._input import Joint
+
+Ints = NDArray[np.int64]
+
+MOST = 20_000
+"""Above so many estimates the page holds a thinned curve."""
+_ENDS = 100
+_OPTIONS = 200
+
+_FIRST = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df", "n_clusters")
+_OTHER = ("std_error", "p_value", "conf_low", "conf_high")
+_COUNTS = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
+_HEADINGS = {"fixed_effects": "Fixed effects"}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One curve: a scale's estimates in the order of the static figure, and those of them that are kept.
+
+    Attributes
+    ----------
+    group : the specifications that share the axis.
+    order : (n,) all places in the plan, by estimate; above POINTS estimand by estimand.
+    kept : (m,) ascending positions in ``order``.
+    rank : (n,) from 1, among those of the same estimand.
+    """
+
+    group: Group
+    order: Ints
+    kept: Ints
+    rank: Ints
+
+    @property
+    def places(self) -> Ints:
+        """Give the kept specifications' places in the plan."""
+        return self.order[self.kept]
+
+
+def drawn(results: Results, most: int = MOST) -> tuple[Drawn, ...]:
+    """Order every scale's estimates and thin them where there are more than ``most`` in all."""
+    ordered = [(g, _ordered(results, g)) for g in results.groups()]
+    total = sum(len(order) for _, order in ordered)
+    return tuple(
+        Drawn(group, order, _kept(results, order, most / max(total, most)), _ranks(results, order))
+        for group, order in ordered
+        if len(order)
+    )
+
+
+def _ordered(results: Results, group: Group) -> Ints:
+    order = results.order(group)
+    if len(order) <= POINTS:
+        return order
+    return np.take(order, np.argsort(results.planned.estimand.codes[order], kind="stable"))
+
+
+def _ranks(results: Results, order: Ints) -> Ints:
+    codes = results.planned.estimand.codes[order]
+    ranks = np.empty(len(order), np.int64)
+    for code in np.unique(codes).tolist():
+        mine = codes == code
+        ranks[mine] = np.arange(1, np.count_nonzero(mine) + 1)
+    return ranks
+
+
+def _kept(results: Results, order: Ints, share: float) -> Ints:
+    """Keep even steps along the curve, both ends of every estimand and option, and the preferred."""
+    n = len(order)
+    if share == 1:
+        return np.arange(n)
+    keep = np.zeros(n, dtype=bool)
+    keep[np.linspace(0, n - 1, max(2, int(share * n))).round().astype(np.int64)] = True
+    keep[order == results.preferred] = True
+    planned = results.planned
+    for codes in (planned.estimand.codes[order], *(planned.codes[order, d] for d in range(len(planned.dimensions)))):
+        first, last = _ends(codes)
+        keep[first] = keep[last] = True
+    for code in np.unique(planned.estimand.codes[order]).tolist():
+        mine = np.flatnonzero(planned.estimand.codes[order] == code)
+        keep[mine[:_ENDS]] = keep[mine[-_ENDS:]] = True
+    return np.flatnonzero(keep)
+
+
+def _ends(codes: NDArray[np.int32]) -> tuple[Ints, Ints]:
+    """Give the first and last position of every code; nothing where there are very many codes."""
+    if int(codes.max()) >= _OPTIONS:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    first = np.full(int(codes.max()) + 1, -1)
+    last = first.copy()
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    last[codes] = np.arange(len(codes))
+    return first[first >= 0], last[last >= 0]
+
+
+def curve_columns(results: Results, curves: Sequence[Drawn], joints: Sequence[Joint]) -> Encoded:
+    """Encode everything that the page knows of its specifications, the curves one after the other."""
+    places = np.concatenate([c.places for c in curves]) if curves else np.empty(0, np.int64)
+    planned = results.planned
+    return {
+        "title": planned.title,
+        "alpha": planned.alpha,
+        "vcovs": list(planned.vcovs),
+        "planned": len(planned),
+        "dimensions": [_dimension(results, d, places) for d in range(len(planned.dimensions))],
+        "terms": _terms(results, places),
+        "groups": [_group(results, c, joints) for c in curves],
+        "columns": {
+            "index": numbers(places + 1),
+            "position": numbers(np.concatenate([c.kept + 1 for c in curves]) if curves else places),
+            "rank": numbers(np.concatenate([c.rank[c.kept] for c in curves]) if curves else places),
+            **_numbers(results, places),
+        },
+        "spec_id": [f"{i:016x}" for i in planned.ids[places].tolist()],
+        "formula": _formulas(results, places),
+        "term": texts(planned.term, places),
+        "estimand": texts(planned.estimand, places),
+        "dropped": texts(results.dropped, places),
+        "preferred": int(np.append(np.flatnonzero(places == results.preferred), -1)[0]),
+        "nulls": [_null(j, places, len(planned)) for j in joints],
+    }
+
+
+def _numbers(results: Results, places: Ints) -> Encoded:
+    found = {"estimate": numbers(results.estimate[places])}
+    for v in range(len(results.planned.vcovs)):
+        for name in _FIRST if v == 0 else _OTHER:
+            found[f"{name}:{v}"] = numbers(results.numbers[name][places, v], "f4" if v else "f8")
+    for name in _COUNTS:
+        found[name] = numbers(results.numbers[name][places])
+    for name in ("r2_within", "y_mean"):
+        found[name] = numbers(results.numbers[name][places], "f4")
+    return found
+
+
+def _dimension(results: Results, d: int, places: Ints) -> Encoded:
+    planned = results.planned
+    name = planned.dimensions[d]
+    heading = _HEADINGS.get(name, name[:1].upper() + name[1:])
+    return {"name": name, "heading": heading, **words(planned.labels[d], planned.codes[places, d])}
+
+
+def _terms(results: Results, places: Ints) -> Encoded:
+    """Encode which options of the controls have which of the terms that vary."""
+    planned = results.planned
+    if "controls" not in planned.dimensions or not planned.control_terms:
+        return {"dimension": -1, "labels": [], "always": [], "members": []}
+    d = planned.dimensions.index("controls")
+    members = planned.control_members[np.unique(planned.codes[places, d])]
+    names = [planned.display.get(t, t) for t in planned.control_terms]
+    varying = members.any(axis=0) & ~members.all(axis=0)
+    return {
+        "dimension": d,
+        "labels": [names[k] for k in np.flatnonzero(varying).tolist()],
+        "always": [names[k] for k in np.flatnonzero(members.all(axis=0)).tolist()],
+        "members": [numbers(members[:, k].astype(np.int8)) for k in np.flatnonzero(varying).tolist()],
+    }
+
+
+def _group(results: Results, curve: Drawn, joints: Sequence[Joint]) -> Encoded:
+    codes = results.planned.estimand.codes[curve.order]
+    estimands = []
+    for code in np.unique(codes).tolist():
+        values = results.estimate[curve.order[codes == code]]
+        estimands.append({"words": results.planned.estimand.words[code], "n": len(values)})
+    changes = np.flatnonzero(np.diff(codes)) + 1
+    apart = len(changes) == len(estimands) - 1
+    bands = [j.bands.get(curve.group.name) for j in joints]
+    return {
+        "name": curve.group.name,
+        "scaled": curve.group.scale is not None,
+        "n": len(curve.order),
+        "kept": len(curve.kept),
+        "decimals": decimals_for(results.estimate[curve.order]),
+        "estimands": estimands,
+        "breaks": changes.tolist() if apart else [],
+        "bands": [
+            None if b is None or b.shape != (3, len(curve.order)) else [numbers(row[curve.kept], "f4") for row in b]
+            for b in bands
+        ],
+    }
+
+
+def _formulas(results: Results, places: Ints) -> Encoded:
+    """Write the formulas of the kept specifications, each text once."""
+    write = results.planned.formulas
+    found: dict[str, int] = {}
+    codes = [found.setdefault(write(p, p + 1)[0], len(found)) for p in places.tolist()]
+    return {"words": list(found), "codes": numbers(np.asarray(codes, dtype=np.int64))}
+
+
+def _null(joint: Joint, places: Ints, planned: int) -> Encoded:
+    """Encode a null's p-values and simultaneous bands of the kept specifications, NaN where it has none."""
+    at = np.full(planned, -1)
+    at[joint.index] = np.arange(len(joint.index))
+    mine = at[places]
+    adjusted: Mapping[str, NDArray[np.float64]] = {
+        "p_null": joint.adjusted.p_null,
+        "p_adjusted": joint.adjusted.p_adjusted,
+        "band_low": joint.adjusted.band_low,
+        "band_high": joint.adjusted.band_high,
+    }
+    values = {k: np.where(mine >= 0, v[mine], np.nan) for k, v in adjusted.items()}
+    return {"name": joint.null, "title": joint.title, **{k: numbers(v, "f4") for k, v in values.items()}}

@@ -1,0 +1,99 @@
+"use strict";
+// One specification in full, and in a sentence.
+
+const tip = make("div", "", { class: "tip", hidden: "" });
+chart.append(tip);
+
+function rankWords(i) {
+  const { estimands } = group();
+  const own = data.estimand.words[data.estimand.codes[i]];
+  const of = estimands.find((e) => e.words === own).n;
+  return `rank ${whole(data.columns.rank[i])} of ${whole(of)}`;
+}
+
+function numberWords(i) {
+  const { decimals } = group();
+  const { p, low, high } = measure();
+  const interval = low && !Number.isNaN(low[i]) ? `, ${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}` : "";
+  return `${fixed(data.columns.estimate[i], decimals)}${interval}, ${pWords(p[i])}, N ${whole(data.columns.nobs[i])}`;
+}
+
+function choiceWords(i) {
+  return data.dimensions
+    .filter((d) => d.words.length > 1)
+    .map((d) => [d.heading, d.words[d.codes[i]]]);
+}
+
+function sentence(i) {
+  const choices = choiceWords(i).map(([heading, label]) => `${heading}: ${label}`);
+  const preferred = i === data.preferred ? "preferred, " : "";
+  return `${preferred}${rankWords(i)}: ${numberWords(i)}. ${choices.join("; ")}.`;
+}
+
+function fillTip(i) {
+  const head = make("strong", fixed(data.columns.estimate[i], group().decimals));
+  const pairs = choiceWords(i).flatMap(([heading, label]) => [make("dt", heading), make("dd", label)]);
+  tip.replaceChildren(
+    make("p", "", {}, head, numberWords(i).slice(head.textContent.length)),
+    make("p", `${rankWords(i)}${i === data.preferred ? ", preferred" : ""}`, { class: "quiet" }),
+    make("dl", "", {}, ...pairs),
+    make("code", data.formula.words[data.formula.codes[i]]),
+  );
+}
+
+function grid(caption, header, lines) {
+  const head = make("tr", "", {}, ...header.map((h, k) => make("th", h, { scope: "col", class: k ? "number" : "" })));
+  const body = lines.map((line) => make("tr", "", {}, ...line.map((cell, k) => (
+    k ? make("td", cell, { class: "number" }) : make("th", cell, { scope: "row" })))));
+  const table = make("table", "", {}, make("caption", caption), make("thead", "", {}, head),
+    make("tbody", "", {}, ...body));
+  return make("div", "", { class: "scroll" }, table);
+}
+
+function fillDetail(i) {
+  byId("detail").hidden = i < 0;
+  if (i < 0) return;
+  const { columns } = data;
+  byId("detail-heading").textContent =
+    `Specification ${whole(columns.index[i])}${i === data.preferred ? " (preferred)" : ""}: ${numberWords(i)}`;
+  const dropped = data.dropped.codes[i] < 0 ? [] : [["Dropped as collinear", data.dropped.words[data.dropped.codes[i]]]];
+  const choices = [...data.dimensions.map((d) => [d.heading, d.words[d.codes[i]]]), ...dropped,
+    ["Coefficient of", data.term.words[data.term.codes[i]]], ["Estimand", data.estimand.words[data.estimand.codes[i]]]];
+  byId("detail-body").replaceChildren(
+    make("p", "", {}, make("code", data.formula.words[data.formula.codes[i]])),
+    make("dl", "", { class: "pairs" }, ...choices.flatMap(([term, text]) => [make("dt", term), make("dd", text)])),
+    errorGrid(i),
+    ...(data.nulls.length ? [nullGrid(i)] : []),
+    countGrid(i),
+    make("p", "", { class: "quiet" }, `${rankWords(i)}. In full and as code: `,
+      make("code", `specdid show SPEC ${data.spec_id[i]}`)),
+  );
+}
+
+function errorGrid(i) {
+  const { decimals } = group();
+  const { columns } = data;
+  return grid("By standard errors", ["Errors", "Estimate", "Std. error", "p", "Low", "High"], data.vcovs.map((label, v) => [
+    label, fixed(columns.estimate[i], decimals), fixed(columns[`std_error:${v}`][i], decimals + 1),
+    pValue(columns[`p_value:${v}`][i]), fixed(columns[`conf_low:${v}`][i], decimals),
+    fixed(columns[`conf_high:${v}`][i], decimals)]));
+}
+
+function nullGrid(i) {
+  const { decimals } = group();
+  return grid("Under the nulls", ["Null", "p", "Adjusted p", "Band low", "Band high"], data.nulls.map((n) => [
+    n.title, pValue(n.p_null[i]), pValue(n.p_adjusted[i]), fixed(n.band_low[i], decimals),
+    fixed(n.band_high[i], decimals)]));
+}
+
+const COUNTS = { nobs: "Rows", n_units: "Units", n_treated: "Treated units", n_control: "Never treated",
+  "n_clusters:0": "Clusters", n_missing: "Dropped, missing", n_log0: "Dropped, log of 0", n_singletons: "Singletons" };
+
+function countGrid(i) {
+  const known = Object.entries(COUNTS).filter(([name]) => data.columns[name][i] >= 0);
+  const header = ["", ...known.map(([, label]) => label), "Within R²", "Mean of outcome"];
+  const numbers = known.map(([name]) => whole(data.columns[name][i]));
+  const mean = data.columns.y_mean[i];
+  return grid("Sample", header, [["this specification", ...numbers, fixed(data.columns.r2_within[i], 3),
+    Number.isNaN(mean) ? "–" : minus(String(Number(mean.toPrecision(4))))]]);
+}

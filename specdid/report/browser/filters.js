@@ -1,0 +1,81 @@
+"use strict";
+// Filters: ticked options keep their colour on the curve.
+
+function tick(label, count, checked, changed) {
+  const box = make("input", "", { type: "checkbox" });
+  box.checked = checked;
+  box.addEventListener("change", () => changed(box.checked));
+  const words = make("span", label, { class: "words", title: label });
+  return make("label", "", { class: "check" }, box, words, make("span", whole(count), { class: "count" }));
+}
+
+function fieldset(heading, children) {
+  return make("fieldset", "", {}, make("legend", heading), make("div", "", { class: "options" }, ...children));
+}
+
+function buildFilters() {
+  const { start, stop } = group();
+  const sets = [];
+  data.dimensions.forEach((dimension, d) => {
+    const counts = new Map();
+    for (let i = start; i < stop; i++) counts.set(dimension.codes[i], (counts.get(dimension.codes[i]) || 0) + 1);
+    if (counts.size < 2) return;
+    if (d === data.terms.dimension && data.terms.labels.length) {
+      sets.push(fieldset(dimension.heading, data.terms.labels.map((label, t) => termField(label, t))));
+      return;
+    }
+    const codes = [...counts.keys()].sort((a, b) => a - b);
+    sets.push(fieldset(dimension.heading, codes.map((code) => optionField(dimension, d, code, counts.get(code)))));
+  });
+  sets.push(fieldset("Significance", [[-1, "negative"], [0, "not significant"], [1, "positive"]].map(
+    ([value, label]) => signField(value, label))));
+  byId("filters").replaceChildren(...sets);
+  countSigns();
+}
+
+function toggle(set, value, on) {
+  if (on) set.add(value);
+  else set.delete(value);
+  changedFilters();
+}
+
+function optionField(dimension, d, code, count) {
+  const set = state.options[d];
+  return tick(dimension.words[code], count, set.has(code), (on) => toggle(set, code, on));
+}
+
+function signField(value, label) {
+  const field = tick(label, 0, state.signs.has(value), (on) => toggle(state.signs, value, on));
+  field.dataset.sign = value;
+  return field;
+}
+
+function termField(label, t) {
+  const select = make("select", "", { "aria-label": label });
+  for (const [value, words] of [["", "any"], ["with", "with"], ["without", "without"]]) {
+    const option = make("option", words, { value });
+    option.selected = state.terms[t] === value;
+    select.append(option);
+  }
+  select.addEventListener("change", () => {
+    state.terms[t] = select.value;
+    changedFilters();
+  });
+  return make("label", "", { class: "check" }, make("span", label, { class: "words", title: label }), select);
+}
+
+function countSigns() {
+  const counts = { "-1": 0, 0: 0, 1: 0 };
+  for (const i of rows) counts[signs[i]]++;
+  for (const field of byId("filters").querySelectorAll("[data-sign]")) {
+    field.querySelector(".count").textContent = whole(counts[field.dataset.sign]);
+  }
+}
+
+function clearFilters() {
+  state.options.forEach((o) => o.clear());
+  state.terms.fill("");
+  state.signs.clear();
+  buildFilters();
+  changedFilters();
+}

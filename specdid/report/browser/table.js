@@ -1,0 +1,115 @@
+"use strict";
+// The table of selected specifications: what the chart shows, as text.
+
+const PAGE = 50;
+const listing = { rows: [], page: 0, by: "place", down: false };
+
+function tableColumns() {
+  const { columns } = data;
+  const { decimals } = group();
+  const { p, low, high } = measure();
+  const found = [
+    { key: "place", label: "Place", number: true, value: (i) => placeOf[i] + 1, text: (i) => whole(placeOf[i] + 1) },
+    number("estimate", "Estimate", columns.estimate, decimals),
+    number("std_error", "Std. error", columns["std_error:0"], decimals + 1),
+    { key: "p", label: "p", number: true, value: (i) => p[i], text: (i) => pValue(p[i]) },
+  ];
+  if (low) found.push(number("low", "Low", low, decimals), number("high", "High", high, decimals));
+  found.push(count("nobs", "N"), count("n_units", "Units"), count("n_clusters:0", "Clusters"));
+  for (const dimension of data.dimensions) {
+    if (dimension.words.length < 2) continue;
+    const words = (i) => dimension.words[dimension.codes[i]];
+    found.push({ key: dimension.name, label: dimension.heading, value: (i) => dimension.codes[i], text: words });
+  }
+  found.push({ key: "id", label: "Id", value: (i) => data.spec_id[i], text: (i) => data.spec_id[i] });
+  return found;
+}
+
+function number(key, label, values, decimals) {
+  return { key, label, number: true, value: (i) => values[i], text: (i) => fixed(values[i], decimals) };
+}
+
+function count(name, label) {
+  const values = data.columns[name];
+  return { key: name, label, number: true, value: (i) => values[i], text: (i) => whole(values[i]) };
+}
+
+function fillTable(page = 0) {
+  const only = byId("matching").checked && filtered();
+  listing.rows = listed(only);
+  const columns = tableColumns();
+  const by = columns.find((c) => c.key === listing.by) || columns[0];
+  const before = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  const turn = listing.down ? -1 : 1;
+  listing.rows.sort((a, b) => turn * before(by.value(a), by.value(b)) || placeOf[a] - placeOf[b]);
+  listing.page = page;
+  const pages = Math.max(1, Math.ceil(listing.rows.length / PAGE));
+  byId("page-of").textContent = `Page ${page + 1} of ${whole(pages)}`;
+  byId("previous").disabled = page === 0;
+  byId("next").disabled = page + 1 >= pages;
+  const what = state.brush ? "selected" : "on the curve";
+  const words = `${whole(listing.rows.length)} specifications ${what}${only ? " and highlighted" : ""}`;
+  byId("table-status").textContent = `${words}.`;
+  const shown = listing.rows.slice(page * PAGE, (page + 1) * PAGE);
+  const body = make("tbody", "", {}, ...shown.map((i, k) => tableRow(columns, i, k)));
+  const table = make("table", "", {}, make("caption", words, { class: "unseen" }), tableHead(columns), body);
+  byId("table-box").replaceChildren(table);
+}
+
+function tableHead(columns) {
+  const cells = columns.map((column) => {
+    const sorted = column.key === listing.by;
+    const button = make("button", column.label, { type: "button", "data-key": column.key });
+    button.addEventListener("click", () => {
+      listing.down = sorted && !listing.down;
+      listing.by = column.key;
+      fillTable();
+      byId("table-box").querySelector(`[data-key="${CSS.escape(column.key)}"]`).focus();
+    });
+    const cell = make("th", "", { scope: "col", class: column.number ? "number" : "" }, button);
+    if (sorted) cell.setAttribute("aria-sort", listing.down ? "descending" : "ascending");
+    return cell;
+  });
+  return make("thead", "", {}, make("tr", "", {}, ...cells));
+}
+
+function tableRow(columns, i, k) {
+  const cells = columns.map((c) => make("td", c.text(i), { class: c.number ? "number" : c.key === "id" ? "id" : "" }));
+  const row = make("tr", "", { tabindex: k ? "-1" : "0", "data-row": i }, ...cells);
+  if (i === data.preferred) row.classList.add("preferred");
+  if (!matches[i]) row.classList.add("faint");
+  row.addEventListener("focus", () => setCurrent(i));
+  row.addEventListener("click", () => keep(i));
+  return row;
+}
+
+function tableKeys(event) {
+  const row = event.target.closest("tr[data-row]");
+  if (!row) return;
+  const to = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling,
+    Home: row.parentElement.firstElementChild, End: row.parentElement.lastElementChild }[event.key];
+  if (event.key === "Enter" || event.key === " ") keep(Number(row.dataset.row));
+  else if (to) {
+    row.tabIndex = -1;
+    to.tabIndex = 0;
+    to.focus();
+  } else return;
+  event.preventDefault();
+}
+
+// The listed rows as CSV, numbers in full; text that a spreadsheet would run is guarded.
+function saveTable() {
+  const guard = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+  const cell = (value) => {
+    if (typeof value === "number") return Number.isNaN(value) ? "" : String(value);
+    const text = guard(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const columns = tableColumns().map((c) => ({ ...c, full: c.number ? c.value : c.text }));
+  columns.push({ key: "formula", full: (i) => data.formula.words[data.formula.codes[i]] });
+  const lines = [columns.map((c) => cell(c.key)), ...listing.rows.map((i) => columns.map((c) => cell(c.full(i))))];
+  const file = new Blob([lines.map((l) => l.join(",") + "\n").join("")], { type: "text/csv" });
+  const link = make("a", "", { href: URL.createObjectURL(file), download: "specifications.csv" });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

@@ -1,0 +1,172 @@
+"""report.html: the results as one page that needs no network, no server and no other file.
+
+The page is a skeleton (``browser/page.html``) with the tables written here as HTML, the
+specifications as encoded columns (``_points``), and the scripts that draw them with uPlot.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from string import Template
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from specdid._records import Curve
+from specdid.report._account import account
+from specdid.report._analyses import block_parts, markdown, picture
+from specdid.report._encode import embedded
+from specdid.report._finding import estimates_table, finding, tests_table
+from specdid.report._html import element, inside, markup, table, written
+from specdid.report._input import Block, Joint, Picture, Report
+from specdid.report._points import Drawn, curve_columns, drawn
+
+__all__ = ["Block", "Joint", "Picture", "Report", "write_page"]
+
+_BROWSER = Path(__file__).parent / "browser"
+_STYLES = ("vendor/uplot/uPlot.min.css", "style.css")
+_SCRIPTS = (
+    "vendor/uplot/uPlot.iife.min.js", "data.js", "words.js", "state.js", "curve.js", "choices.js",
+    "filters.js", "table.js", "detail.js", "main.js",
+)  # fmt: skip
+_OTHER_SECTIONS = ("Which choices matter", "Sensitivity of the preferred specification")
+
+
+def write_page(report: Report) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    report
+        The curve with its tests, analyses, figures and provenance.
+
+    Returns
+    -------
+    str
+        HTML. Every text is escaped, scripts and styles are allowed by their hashes alone,
+        and the policy forbids every connection.
+    """
+    curves = drawn(report.curve.results)
+    content = embedded(curve_columns(report.curve.results, curves, report.joints))
+    styles = [_read(name) for name in _STYLES]
+    scripts = [_read(name) for name in _SCRIPTS]
+    return Template(_read("page.html")).substitute(
+        policy=_policy(styles, scripts),
+        title=_escaped(report.curve.title or "Specification curve"),
+        styles="\n".join(f"<style>{s}</style>" for s in styles),
+        licence=_read("vendor/uplot/LICENSE"),
+        finding=markup(finding(report)),
+        thinned=markup(_thinned(curves)),
+        estimates=markup(_estimates(report)),
+        tests=markup(_tests(report)),
+        choices=_sections(report.curve) + markup(picture(p) for p in report.pictures),
+        analyses="\n".join(_block(k, b) for k, b in enumerate(report.blocks)),
+        contents=markup(_contents(report)),
+        account=markup(account(report.curve.results)),
+        warnings=markup(_warnings(report.curve)),
+        provenance=markup(_provenance(report)),
+        data=content,
+        scripts="\n".join(f"<script>{s}</script>" for s in scripts),
+    )
+
+
+def _read(name: str) -> str:
+    return (_BROWSER / name).read_text(encoding="utf-8")
+
+
+def _escaped(text: str) -> str:
+    return markup([element("span", text)]).removeprefix("<span>").removesuffix("</span>")
+
+
+def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
+    """Give the Content-Security-Policy: these styles and scripts, images within the page, nothing else."""
+
+    def hashes(texts: Sequence[str]) -> str:
+        return " ".join(f"'sha256-{b64encode(sha256(t.encode()).digest()).decode('ascii')}'" for t in texts)
+
+    return (
+        f"default-src 'none'; script-src {hashes(scripts)}; style-src {hashes(styles)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _thinned(curves: Sequence[Drawn]) -> Iterator[Element]:
+    """Say that the page holds a part of the curve, where it does."""
+    kept, n = (sum(len(part) for part in parts) for parts in ([c.kept for c in curves], [c.order for c in curves]))
+    if kept < n:
+        yield element(
+            "p",
+            f"This page holds {kept:,} of {n:,} estimates: even steps along the curve, the 100 lowest and the 100 "
+            "highest of every estimand, the ends of every option, and the preferred. What changes with filters is "
+            "of these; medians, shares and tests above are of all. All are in results.parquet.",
+            class_="notice",
+        )
+
+
+def _estimates(report: Report) -> Iterator[Element]:
+    if report.curve.counts.ok:
+        yield estimates_table(report)
+
+
+def _tests(report: Report) -> Iterator[Element]:
+    if not report.joints:
+        yield element("p", "No joint test was run.")
+    for joint in report.joints:
+        yield tests_table(joint)
+
+
+def _sections(curve: Curve) -> str:
+    """Write the summary's sections on choices and sensitivity."""
+    shown = [s for s in curve.sections if s.lines and s.title.startswith(_OTHER_SECTIONS)]
+    return "\n".join(f"{markup([element('h3', s.title)])}\n{markdown(s.lines)}" for s in shown)
+
+
+def _block(k: int, block: Block) -> str:
+    """Write an analysis as an article of its own."""
+    heading = markup([element("h3", block.heading, id=f"analysis-{k + 1}")])
+    if block.failure is not None:
+        return f"<article>{heading}{markup([element('p', f'It could not be run: {block.failure}')])}</article>"
+    return f"<article>{heading}{markdown(block.lines)}{markup(block_parts(block))}</article>"
+
+
+def _contents(report: Report) -> Iterator[Element]:
+    """List the analyses with links to them."""
+    if not report.blocks:
+        yield element("p", "The spec file asks for no further analysis.")
+        return
+    listed = element("ul", class_="contents")
+    for k, block in enumerate(report.blocks):
+        inside(inside(listed, "li"), "a", block.heading, href=f"#analysis-{k + 1}")
+    yield listed
+
+
+def _warnings(curve: Curve) -> Iterator[Element]:
+    if not curve.warnings:
+        yield element("p", "None.")
+        return
+    listed = element("ul")
+    for text in curve.warnings:
+        written(listed, "li", text)
+    yield listed
+
+
+def _provenance(report: Report) -> Iterator[Element]:
+    """Tabulate what made these results; nothing that differs between two runs of the same."""
+    yield table("What made these results", ("What", "Value"), list(_made(report.manifest)), numeric_from=2)
+
+
+def _made(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "specdid", str(manifest["specdid"] or "not installed")
+    yield "spec file", f"{manifest['spec']['stem']}.toml, SHA-256 {manifest['spec']['sha256'] or 'not from a file'}"
+    data = manifest["data"]
+    yield "data", f"{data['file'] or 'a data frame'}, {data['rows']:,} rows, SHA-256 {data['sha256'] or 'none'}"
+    yield "code of specdid", f"SHA-256 {manifest['code_sha256']}"
+    yield "seed", str(manifest["seed"])
+    yield "missing values", str(manifest["run"]["missing"])
+    if audit := manifest["audit"]:
+        verdict = "all agree" if not audit["disagreeing"] else f"{len(audit['disagreeing']):,} DISAGREE"
+        many = f"{audit['checked']:,} of {audit['eligible']:,}"
+        yield "audit", f"{many} estimated again by {audit['reference']}: {verdict}"
+    yield "versions", ", ".join(f"{name} {number}" for name, number in manifest["versions"].items() if number)
