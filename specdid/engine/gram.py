@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import Absorber, demean
-from specdid.engine.orthogonal import factorise
+from specdid.engine.orthogonal import factorise, triangle
 from specdid.engine.problem import Floats
 
 Bools = NDArray[np.bool_]
@@ -64,10 +64,11 @@ class Basis:
     converged: bool
 
 
-def make_basis(columns: Floats, absorber: Absorber) -> Basis:
+def make_basis(columns: Floats, absorber: Absorber, rows: bool = True) -> Basis:
     """Build the basis; ``columns`` (n, K), Fortran order, finite, are overwritten.
 
-    Raises nothing; where the effects could not be swept out, ``converged`` says so.
+    Without ``rows`` there is no q, and r is as LAPACK rounds it: enough to find what is
+    collinear. Raises nothing; where the effects could not be swept out, ``converged`` says so.
     """
     n, k = columns.shape
     sd, constant = _standardise(columns, centred=bool(absorber.codes))
@@ -83,7 +84,7 @@ def make_basis(columns: Floats, absorber: Absorber) -> Basis:
     flat = constant | (share < NO_OUTCOME)
     norm = _power_of_two(np.sqrt(share * n))
     columns *= np.where(flat, 0.0, 1.0 / norm)
-    q, r = factorise(columns)
+    q, r = factorise(columns) if rows else (np.empty((0, min(n, k))), triangle(columns))
     gram = np.zeros((k + 1, k + 1))
     gram[:k, :k] = r.T @ r
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -43,6 +43,14 @@ def factorise(columns: Floats) -> tuple[Floats, Floats]:
     return _correct(exact, *_householder(columns))
 
 
+def triangle(columns: Floats) -> Floats:
+    """Give Householder's R alone, (r, K), of ``columns``, which are overwritten."""
+    from scipy.linalg.lapack import dgeqrf
+
+    factored, *_ = dgeqrf(columns, lwork=64 * columns.shape[1], overwrite_a=1)
+    return np.triu(factored[: min(columns.shape)])
+
+
 def _householder(columns: Floats) -> tuple[Floats, Floats]:
     """QR in place: no second copy of the rows."""
     from scipy.linalg.lapack import dgeqrf, dorgqr

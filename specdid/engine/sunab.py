@@ -104,7 +104,7 @@ def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: 
 
 def independent_cells(cells: Cells, absorber: Absorber) -> Cells:
     """Leave out the cells that are a combination of the effects and earlier cells."""
-    basis = make_basis(cells.dummies.copy(order="F"), absorber)
+    basis = make_basis(cells.dummies.copy(order="F"), absorber, rows=False)
     kept = independent(basis, np.arange(len(cells.relative)))
     dummies = np.asfortranarray(cells.dummies[:, kept])
     return Cells(dummies, cells.cohort[kept], cells.relative[kept], cells.size[kept])
