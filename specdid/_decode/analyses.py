@@ -21,14 +21,23 @@ def read_analyses(tables: Mapping[str, Item], kinds: Sequence[str], log: Log) ->
 
 
 def _of_kind(kind: str, item: Item, log: Log) -> Iterator[AnalysisTable]:
-    """Tell a table's own keys from names: a name holds a table, and is not a key that does."""
+    """Tell a table's own keys from names: a name holds a table, and is not a key that does.
+
+    [balance] without keys beside [balance.name] is an analysis too: whoever writes it wants it.
+    """
     rows: dict[str, Item] = item.value  # type: ignore[assignment]
     named = {k: v for k, v in rows.items() if isinstance(v.value, dict) and k not in TABLE_KEYS}
     own = {k: v for k, v in rows.items() if k not in named}
-    if own or not named:
+    if own or not named or all(_has_header(one) for one in (item, *named.values())):
         yield _table(kind, None, Item(own, item.origin, item.key))
     for inner in named.values():
         yield _table(kind, log.label(inner), inner)
+
+
+def _has_header(item: Item) -> bool:
+    """Say whether a table is written as [a] or [a.b], and not inline, nor only as the parent of others."""
+    document = item.origin.document
+    return document is not None and not item.dotted and document.text[item.origin.offsets[0]] == "["
 
 
 def _table(kind: str, name: str | None, item: Item) -> AnalysisTable:

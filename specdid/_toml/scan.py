@@ -242,7 +242,10 @@ class _Scanner:
     def _record(self, path: KeyPath, spot: Spot, value: bool = False) -> None:
         if value and path in self.found.spots:
             self.repeats.append((path, spot.key))
-        self.found.spots.setdefault(path, spot)
+        known = self.found.spots.get(path)
+        # A header of the table itself says more of where it is than [table.name] before it.
+        if known is None or (known.dotted and not spot.dotted):
+            self.found.spots[path] = spot
 
     def _end_of_line(self) -> None:
         self._skip(_SPACE)

@@ -11,8 +11,9 @@ from specdid import _shelf
 from specdid._records.messages import VCOV_NOTES
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
 from specdid.analyses._coefficients import Wald, joint_test
+from specdid.analyses._event_clock import Clock
 from specdid.analyses._fit import refit
-from specdid.engine.full import by_relative_period, combine
+from specdid.engine.full import combine
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.ssc import critical_values
 from specdid.estimators._base import VCOV_NOTES as NOTES
@@ -26,34 +27,12 @@ PERIOD = "period "
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """Relative time on all rows, ends binned or dropped.
-
-    Attributes
-    ----------
-    relative : (n,) float64, NaN for the never treated
-    keep : (n,) bool, rows inside the window
-    periods : relative periods to estimate, without the reference
-    reference : int
-    first, last : the window
-    binned : the ends hold what lies beyond them
-    """
-
-    relative: Floats = field(repr=False)
-    keep: NDArray[np.bool_] = field(repr=False)
-    periods: tuple[int, ...]
-    reference: int
-    first: int
-    last: int
-    binned: bool
-
-
-@dataclass(frozen=True, slots=True)
 class EventPath:
     """One event-study curve.
 
     Attributes
     ----------
+    clock : its time axis
     failure : None, or why there is none (all else is then empty)
     periods : (m,) int64
     estimate : (m,), vcov : (V, m, m), df, n_clusters : (V,), vcov_notes : (V,)
@@ -64,6 +43,7 @@ class EventPath:
     """
 
     cell: Cell = field(repr=False)
+    clock: Clock = field(repr=False)
     failure: str | None = None
     periods: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     estimate: Floats = field(default_factory=lambda: np.zeros(0))
@@ -82,9 +62,14 @@ class EventPath:
         variance = np.diagonal(self.vcov[v])
         return np.asarray(np.sqrt(np.where(variance > 0, variance, np.nan)))
 
+    @property
+    def leads(self) -> NDArray[np.bool_]:
+        """Mark the periods before treatment."""
+        return np.asarray(self.periods < self.clock.start)
+
     def pretrend(self, v: int = 0) -> Wald:
         """Test that all leads are zero."""
-        leads = np.flatnonzero(self.periods < 0)
+        leads = np.flatnonzero(self.leads)
         return joint_test(self.estimate[leads], self.vcov[v][np.ix_(leads, leads)], self.df[v])
 
     def margins(self, alpha: float, seed: int, v: int = 0) -> tuple[float, float]:
@@ -121,16 +106,18 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         return _interaction_weighted(bench, cell, clock)
     declared = _shelf.load("estimators", cell.method)
     if declared.path is None:
-        return EventPath(cell, f"{cell.method} gives no effects by relative period")
+        return EventPath(cell, clock, f"{cell.method} gives no effects by relative period")
+    if clock.calendar and not declared.calendar:
+        return EventPath(cell, clock, f"{cell.method} gives effects by relative time, not by calendar time")
     rows, task = bench.sample(cell, where=clock.keep)
     if not len(rows):
-        return EventPath(cell, "no row is left after the sample condition, missing values and singletons")
-    found = declared.path(task, clock.relative[rows], clock.periods, clock.reference)
+        return EventPath(cell, clock, "no row is left after the sample condition, missing values and singletons")
+    found = declared.path(task, clock.place[rows], clock.periods, clock.reference)
     if isinstance(found, Failure):
-        return EventPath(cell, found.message)
+        return EventPath(cell, clock, found.message)
     words = tuple(VCOV_NOTES[NOTES.index(note)] for note in found.vcov_notes)
     return EventPath(
-        cell, None, np.array(found.periods), found.estimate, found.vcov, found.df, found.n_clusters, words,
+        cell, clock, None, np.array(found.periods), found.estimate, found.vcov, found.df, found.n_clusters, words,
         found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None, _notes(cell, clock),
     )  # fmt: skip
 
@@ -145,44 +132,51 @@ def _notes(cell: Cell, clock: Clock) -> tuple[str, ...]:
 
 def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     rows, _ = bench.sample(cell, where=clock.keep)
-    relative = clock.relative[rows]
-    seen = [k for k in clock.periods if (relative == k).any()]
+    place = clock.place[rows]
+    seen = [k for k in clock.periods if (place == k).any()]
     if not seen:
-        return EventPath(cell, "no treated unit is seen outside the reference period")
-    dummies = {f"{PERIOD}{k}": Extra(f"{PERIOD}{k}", (clock.relative == k).astype(float)) for k in seen}
+        return EventPath(cell, clock, "no treated unit is seen outside the reference period")
+    dummies = {f"{PERIOD}{k}": Extra(f"{PERIOD}{k}", (clock.place == k).astype(float)) for k in seen}
     first, *rest = dummies.values()
     fit = bench.fit(cell, treatment=first, extra=rest, where=clock.keep)
     if fit.failure is not None:
-        return EventPath(cell, fit.failure, fit=fit)
+        return EventPath(cell, clock, fit.failure, fit=fit)
     kept = [(k, fit.terms.index(name)) for k, name in zip(seen, dummies, strict=True) if name in fit.terms]
     at = np.array([place for _, place in kept])
     periods = np.array([k for k, _ in kept])
-    used = clock.relative[fit.rows]
+    used = clock.place[fit.rows]
     lost = [k for k in seen if k not in periods]
-    notes = tuple(f"period {k} is a combination of the fixed effects and other periods" for k in lost)
+    notes = tuple(f"period {clock.text(k)} is a combination of the fixed effects and other periods" for k in lost)
     return EventPath(
-        cell, None, periods, fit.estimate[at], fit.vcov[:, at[:, None], at], tuple(fit.df.tolist()),
+        cell, clock, None, periods, fit.estimate[at], fit.vcov[:, at[:, None], at], tuple(fit.df.tolist()),
         tuple(fit.n_clusters.tolist()), fit.vcov_notes, np.array([(used == k).sum() for k in periods]),
         fit.nobs, (clock.reference,), fit, notes,
     )  # fmt: skip
 
 
 def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
-    """Average a Sun-Abraham model's cohorts in each period, by their rows; ends are averages too."""
-    fit, references = refit(cell, clock.keep, clock.reference)
+    """Average a Sun-Abraham model's cells in each period, by their rows; ends are averages too."""
+    fit, references = refit(cell, clock.keep, clock.reference - clock.start)
     if fit.failure is not None or fit.full is None or fit.full.cells is None:
-        return EventPath(cell, fit.failure or "the model has no cells", fit=fit)
-    periods, weights = by_relative_period(fit.full)
+        return EventPath(cell, clock, fit.failure or "the model has no cells", fit=fit)
     cells = fit.full.cells
-    share = np.array([cells.size[cells.relative == k].sum() for k in periods])
-    ends = np.clip(periods, clock.first, clock.last) if clock.binned else periods
-    wanted = [k for k in np.unique(ends) if clock.first <= k <= clock.last]
-    joined = np.array([share[ends == k] @ weights[ends == k] / share[ends == k].sum() for k in wanted])
-    estimate, _, vcov = combine(fit.full, joined)
-    size = np.array([share[ends == k].sum() for k in wanted]).round().astype(np.int64)
-    leads = () if min(wanted) < 0 else ("the not-yet-treated comparison has no leads",)
+    axis, cohorts = cells.relative, np.unique(cells.cohort)
+    if clock.calendar:
+        axis = np.where((cells.relative >= 0) == (axis + cells.cohort >= clock.start), axis + cells.cohort, np.nan)
+        references = tuple(int(cohorts[0]) + k for k in references) if len(cohorts) == 1 else ()
+    ends = np.clip(axis, clock.first, clock.last) if clock.binned else axis
+    wanted = np.array([k for k in np.unique(ends) if clock.first <= k <= clock.last])
+    share = (ends == wanted[:, None]) * cells.size
+    size, weights = share.sum(axis=1), np.zeros((len(wanted), len(fit.full.estimate)))
+    weights[:, : len(axis)] = share / size[:, None]
+    estimate, _, vcov = combine(fit.full, weights)
+    notes = []
+    if not (wanted < clock.start).any():
+        references, notes = (), ["the not-yet-treated comparison has no leads"]
+    elif clock.calendar and len(cohorts) > 1:
+        notes = ["each cohort of sunab is measured against its own period before treatment, so no period is zero"]
     return EventPath(
-        cell, None, np.array(wanted).astype(np.int64), estimate, vcov, tuple(fit.df.tolist()),
-        tuple(fit.n_clusters.tolist()), fit.vcov_notes, size, fit.nobs, references if not leads else (), fit,
-        leads,
+        cell, clock, None, wanted.astype(np.int64), estimate, vcov, tuple(fit.df.tolist()),
+        tuple(fit.n_clusters.tolist()), fit.vcov_notes, size.round().astype(np.int64), fit.nobs, references, fit,
+        tuple(notes),
     )  # fmt: skip

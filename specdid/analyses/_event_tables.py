@@ -8,7 +8,7 @@ import numpy as np
 
 from specdid.analyses._base import Bench, Cells, Request
 from specdid.analyses._coefficients import CONSTANT_LABEL
-from specdid.analyses._event_paths import PERIOD, Clock, EventPath
+from specdid.analyses._event_paths import PERIOD, EventPath
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses.table import error_note, spanners
 from specdid.engine.ssc import t_inference
@@ -32,23 +32,21 @@ def words_of(cells: Cells, one: EventPath) -> str:
     return ", ".join(cells.heading(one.cell))
 
 
-def event_table(
-    bench: Bench, cells: Cells, paths: Sequence[EventPath], clocks: Sequence[Clock]
-) -> TidyTable:
+def event_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyTable:
     """Give every coefficient under every vcov, controls included."""
     names = tuple(cells[0].labels) if len(cells) else ()
     rows: list[tuple[Value, ...]] = []
-    for k, (one, clock) in enumerate(zip(paths, clocks, strict=True)):
+    for k, one in enumerate(paths):
         for v, vcov in enumerate(bench.study.vcov):
             lead: tuple[Value, ...] = (k + 1, *one.cell.labels.values(), vcov.label or vcov.text)
             if one.failure is None:
-                rows += ((*lead, *line) for line in _lines(bench, one, clock, v))
+                rows += ((*lead, *line) for line in _lines(bench, one, v))
             else:
                 rows.append((*lead, *(None,) * (len(HEADER) - 2), one.failure))
     return TidyTable(("column", *names, *HEADER), tuple(rows))
 
 
-def _lines(bench: Bench, one: EventPath, clock: Clock, v: int) -> Iterator[tuple[Value, ...]]:
+def _lines(bench: Bench, one: EventPath, v: int) -> Iterator[tuple[Value, ...]]:
     """Give periods in order, the references among them, then what else is in the regression."""
     alpha = bench.study.inference.alpha
     error, df = one.std_error(v), float(one.df[v])
@@ -59,12 +57,12 @@ def _lines(bench: Bench, one: EventPath, clock: Clock, v: int) -> Iterator[tuple
     note = one.vcov_notes[v] or None
     place = {int(k): m for m, k in enumerate(one.periods)}
     for k in sorted({*place, *one.references}):
-        end = _end(clock, k)
+        end, written = _end(one, k), one.clock.written(k)
         if k in place:
             tail = (df, int(one.size[place[k]]), one.nobs, clusters, note)
-            yield ("period", k, end, False, *table[place[k]].tolist(), *tail)
+            yield ("period", written, end, False, *table[place[k]].tolist(), *tail)
         else:
-            yield ("period", k, end, True, 0.0, *(None,) * 8, None, one.nobs, clusters, "reference")
+            yield ("period", written, end, True, 0.0, *(None,) * 8, None, one.nobs, clusters, "reference")
     for term in other_terms(one):
         if one.fit is not None:
             c = one.fit.coefficient(term, v)
@@ -81,10 +79,10 @@ def other_terms(one: EventPath) -> tuple[str, ...]:
     return one.fit.terms[1:]
 
 
-def _end(clock: Clock, period: int) -> str | None:
-    if not clock.binned:
+def _end(one: EventPath, period: int) -> str | None:
+    if not one.clock.binned:
         return None
-    return {clock.first: "and earlier", clock.last: "and later"}.get(period)
+    return {one.clock.first: "and earlier", one.clock.last: "and later"}.get(period)
 
 
 def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyTable:
@@ -102,34 +100,34 @@ def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Ti
     return TidyTable(("column", *names, *TEST_HEADER), tuple(rows), suffix="pretrend")
 
 
-def printed(
-    bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath], clocks: Sequence[Clock]
-) -> PrintTable:
+def printed(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> PrintTable:
     """Lay the curves out side by side, periods down the page."""
-    every = sorted({int(k) for p in paths for k in (*p.periods, *p.references)})
+    whose = {int(k): p for p in reversed(paths) for k in (*p.periods, *p.references)}
     errors = [e for p in paths if p.failure is None for e in p.std_error()]
-    places, clock = decimals(errors), clocks[0]
-    rows = {k: _row(k, paths, clock, places) for k in every}
+    places = decimals(errors)
+    rows = {k: _row(k, paths, whose[k], places) for k in sorted(whose)}
     blocks = (
-        tuple(rows[k] for k in every if k < 0), tuple(rows[k] for k in every if k >= 0),
+        tuple(row for k, row in rows.items() if k < whose[k].clock.start),
+        tuple(row for k, row in rows.items() if k >= whose[k].clock.start),
         _controls(bench, paths), _tests(paths),
     )  # fmt: skip
     columns = tuple(f"({k})" for k in range(1, len(paths) + 1))
     return PrintTable(
-        title_of(request), columns, tuple(b for b in blocks if b), spanners(bench, cells), _notes(bench, paths, clock),
+        title_of(request), columns, tuple(b for b in blocks if b), spanners(bench, cells), _notes(bench, paths),
         "Period",
     )  # fmt: skip
 
 
-def _row(period: int, paths: Sequence[EventPath], clock: Clock, places: int) -> Row:
+def _row(period: int, paths: Sequence[EventPath], first: EventPath, places: int) -> Row:
+    """Give a period's row; ``first`` is the first curve that has it."""
     cells, under = [], []
     for one in paths:
         at = np.flatnonzero(one.periods == period)
         reference = period in one.references
         cells.append(number(float(one.estimate[at[0]]), places) if len(at) else "0" * reference)
         under.append(in_parentheses(float(one.std_error()[at[0]]), places) if len(at) else "")
-    words = f"{period}".replace("-", "−") if period <= 0 else f"+{period}"
-    end = {"and earlier": " or earlier", "and later": " or later"}.get(_end(clock, period) or "", "")
+    words = first.clock.text(period, plus=True)
+    end = {"and earlier": " or earlier", "and later": " or later"}.get(_end(first, period) or "", "")
     reference_ = " (reference)" if any(period in p.references for p in paths) else ""
     return Row(words + end + reference_, tuple(cells), tuple(under))
 
@@ -155,15 +153,25 @@ def _tests(paths: Sequence[EventPath]) -> tuple[Row, ...]:
     return tuple(r for r in rows if any(r.cells))
 
 
-def _notes(bench: Bench, paths: Sequence[EventPath], clock: Clock) -> tuple[str, ...]:
-    reference = f"{clock.reference}".replace("-", "−")
-    found = [
-        f"Effects by period relative to the first treated one, which is 0; the reference is period {reference}.",
-        error_note(bench),
-    ]
+def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
+    clock = next(p.clock for p in paths if p.failure is None)
+    found = [_about(paths), error_note(bench)]
     if clock.binned:
         found.append("The end periods include all earlier and later ones.")
     found += dict.fromkeys(f"{note[0].upper()}{note[1:]}." for p in paths for note in p.notes)
     if any(p.failure is not None for p in paths):
         found.append("Empty columns could not be estimated.")
     return tuple(found)
+
+
+def _about(paths: Sequence[EventPath]) -> str:
+    """Say what the periods are, and which one is the reference."""
+    clock = next(p.clock for p in paths if p.failure is None)
+    reference = clock.text(clock.reference)
+    if not clock.calendar:
+        return f"Effects by period relative to the first treated one, which is 0; the reference is period {reference}."
+    starts = dict.fromkeys(p.clock.text(p.clock.start) for p in paths if p.clock.start <= p.clock.last)
+    return (
+        f"Effects by calendar period on units treated by then; the first are treated in {' or '.join(starts)}. "
+        f"Before, leads of all that will be treated; the reference is {reference}."
+    )

@@ -54,7 +54,7 @@ def run_mediator(bench: Bench, request: Request, cells: Cells) -> Finding:
         said += [f"{where}, {name}: {f.failure}" for name, f in pairs if f.failure is not None]
         if m.held:
             said.append(f"{where}: {m.name} is among the controls; it is left out where it is not the mediator")
-    return Finding((tidy,), (), (*said, CAVEAT), tuple(_lines(cells, done)))
+    return Finding((tidy,), (), tuple(said), tuple(_lines(cells, done)))
 
 
 def mediate(bench: Bench, cell: Cell, config: Config) -> Mediated:

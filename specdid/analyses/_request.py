@@ -161,7 +161,8 @@ def _named(option: Any) -> Any:
         written = ", ".join(f"{k} = {v}" for k, v in option.options.items())
         return replace(option, label=f"{option.method}({written})")
     if isinstance(option, SampleOption) and option.match is not None:
-        return replace(option, label=f"{option.where.text}, matched by {option.match.method}")
+        where = "" if option.where.text == "TRUE" else f"{option.where.text}, "
+        return replace(option, label=f"{where}matched by {option.match.method}")
     return option
 
 

@@ -3,165 +3,86 @@
 Relative time is the period less the treatment option's cohort. Least squares has a dummy
 per relative period of the treated, ``i(rel, ever, ref = -1)`` in fixest; Sun-Abraham
 averages its cohorts in each period; did2s and lpdid give their own (Gardner 2021; Dube
-et al. 2023).
+et al. 2023). With ``time = "calendar"`` the periods are those of the data: effects on the
+units treated by then and, before the first adoption, leads of all that will be; with one
+cohort these are the same numbers, ``i(year, ever, ref = 2011)`` in fixest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from specdid._decode.items import Item
 from specdid._decode.table import Table
 from specdid._decode.words import STEPS
-from specdid._diagnostics import Fault, fault_at
 from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
-from specdid.analyses._event_paths import Clock, EventPath, path
+from specdid.analyses._event_clock import Config, check, clock_of
+from specdid.analyses._event_paths import EventPath, path
 from specdid.analyses._event_tables import event_table, pretrend_table, printed, title_of, words_of
 from specdid.analyses._print import number, p_value
 from specdid.engine.problem import Floats
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
 ENDS = ("bin", "drop")
+TIMES = ("relative", "calendar")
 FEW = 4
 """Curves whose doubts are told one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The table's keys; ``window`` None is all that the data show."""
-
-    window: tuple[int, int] | None
-    reference: int
-    ends: str
-
-
 def decode(table: Table) -> Config:
-    """Read window, reference and ends."""
-    window = _window(table)
+    """Read window, reference, ends and time."""
+    calendar = (table.choice("time", TIMES) or TIMES[0]) == "calendar"
+    window = _window(table, calendar)
     item = table.rows.get("reference")
-    reference = table.whole("reference", "before treatment, such as -1", lambda k: k < 0)
-    if item is not None and reference is not None and window and not window[0] <= reference:
+    if calendar:
+        reference = table.whole("reference", "a period of the data, such as 2011", lambda k: True)
+    else:
+        reference = table.whole("reference", "before treatment, such as -1", lambda k: k < 0)
+    if item is not None and reference is not None and window and not window[0] <= reference <= window[1]:
         table.log.add(
             item.origin, "reference_outside",
             f"the reference period {reference} is outside the window [{window[0]}, {window[1]}]",
             "the window must hold the period that all others are compared with",
         )  # fmt: skip
-    return Config(window, -1 if reference is None else reference, table.choice("ends", ENDS) or "bin")
+    return Config(window, reference, table.choice("ends", ENDS) or "bin", calendar)
 
 
-def _window(table: Table) -> tuple[int, int] | None:
+def _window(table: Table, calendar: bool) -> tuple[int, int] | None:
     item = table.get("window")
     if item is None:
         return None
     ends = item.value if isinstance(item.value, tuple) else ()
     numbers = [e.value for e in ends if isinstance(e.value, int) and not isinstance(e.value, bool)]
     if len(numbers) != 2 or len(ends) != 2:
-        table.log.wrong_type(item, "two whole numbers", "write window = [-7, 5]: from 7 before to 5 after")
+        help_ = "write window = [-7, 5]: from 7 before to 5 after"
+        table.log.wrong_type(item, "two whole numbers", "write window = [2005, 2017]" if calendar else help_)
         return None
     first, last = numbers
-    if not first < -1 or not last >= 0:
-        _bad_window(table, item, first, last)
-        return None
-    return first, last
-
-
-def _bad_window(table: Table, item: Item, first: int, last: int) -> None:
+    if (calendar and first < last) or (not calendar and first < -1 and last >= 0):
+        return first, last
     table.log.add(
         item.origin, "bad_window",
-        f"the window [{first}, {last}] must begin at -2 or before and end at 0 or after",
-        "it counts periods from the first treated one, which is 0",
+        f"the window [{first}, {last}] must begin "
+        + ("before it ends" if calendar else "at -2 or before and end at 0 or after"),
+        "in calendar time it goes from one period of the data to another" if calendar
+        else 'it counts periods from the first treated one, which is 0; for years write time = "calendar"',
     )  # fmt: skip
-
-
-def check(bench: Bench, request: Request) -> Iterator[Fault]:
-    """Find treatments without a cohort or a pre-period, and windows that the data do not fill."""
-    cells = bench.cells(request)
-    without = dict.fromkeys(c.labels["treatment"] for c in cells if bench.cohort(c) is None)
-    for label in without:
-        yield fault_at(
-            request.table.origin, None, "no_cohort",
-            f"the treatment `{label}` has no cohort, so there is no time relative to adoption",
-            'give it one: { term = "…", cohort = "…" }, the first treated period, 0 for never',
-        )  # fmt: skip
-    seen = [_relative(bench, c) for c in cells if c.labels["treatment"] not in without]
-    if bench.periods is None or not seen:
-        return
-    known = np.unique(np.concatenate(seen))
-    known = known[~np.isnan(known)].astype(int)
-    if not (known < 0).any():
-        yield fault_at(
-            request.table.origin, None, "no_pre_period",
-            "no treated unit is seen before its first treated period, so there are no leads",
-            "an event study needs periods before treatment; check the cohort and the sample",
-        )  # fmt: skip
-    else:
-        yield from _outside(request, known.tolist())
-
-
-def _outside(request: Request, known: Sequence[int]) -> Iterator[Fault]:
-    """Compare window and reference with the relative periods in the data."""
-    config: Config = request.config
-    low, high = min(known), max(known)
-    for k, (end, beyond) in enumerate(zip(config.window or (), (-1, 1), strict=False)):
-        if (end - (low, high)[k]) * beyond > 0:
-            side = "before" if beyond < 0 else "after"
-            yield fault_at(
-                request.origin("window", f"[{k}]"), None, "window_outside",
-                f"no treated unit is seen {abs(end):,} periods {side} its first treated one",
-                f"relative periods in the data run from {low} to {high}",
-            )  # fmt: skip
-    if config.reference not in known:
-        yield fault_at(
-            request.origin("reference"), None, "reference_unseen",
-            f"no treated unit is seen in the reference period {config.reference}",
-            f"relative periods in the data run from {low} to {high}",
-        )  # fmt: skip
-
-
-def _relative(bench: Bench, cell: Cell) -> Floats:
-    """Give relative time in the rows of a cell whose outcome is known."""
-    cohort = bench.cohort(cell)
-    assert cohort is not None and bench.periods is not None  # noqa: PT018
-    rows = bench.in_sample(cell) & np.isfinite(bench.outcome(cell))
-    return np.asarray((bench.periods - cohort)[rows])
-
-
-def clock_of(bench: Bench, cell: Cell, config: Config) -> Clock:
-    """Set relative time for a cell."""
-    cohort = bench.cohort(cell)
-    assert cohort is not None and bench.periods is not None  # noqa: PT018
-    relative = bench.periods - cohort
-    here = _relative(bench, cell)
-    if config.window is None:
-        first, last = int(np.nanmin(here)), int(np.nanmax(here))
-    else:
-        first, last = config.window
-    keep = np.ones(len(relative), bool)
-    if config.ends == "bin":
-        relative = np.clip(relative, first, last)
-    else:
-        keep = np.isnan(relative) | ((relative >= first) & (relative <= last))
-    periods = tuple(k for k in range(first, last + 1) if k != config.reference)
-    binned = config.ends == "bin" and bool((here < first).any() or (here > last).any())
-    return Clock(relative, keep, periods, config.reference, first, last, binned)
+    return None
 
 
 def run(bench: Bench, request: Request) -> Finding:
     """Estimate every curve."""
     cells = bench.cells(request)
-    clocks = [clock_of(bench, cell, request.config) for cell in cells]
-    paths = [path(bench, cell, clock) for cell, clock in zip(cells, clocks, strict=True)]
+    paths = [path(bench, cell, clock_of(bench, cell, request.config)) for cell in cells]
     good = [p for p in paths if p.failure is None]
-    tables = (event_table(bench, cells, paths, clocks), pretrend_table(bench, cells, paths))
+    tables = (event_table(bench, cells, paths), pretrend_table(bench, cells, paths))
     if not good:
         return Finding(tables, warnings=(*cells.notes, *_failures(cells, paths)))
     main, tests = tables
-    main = type(main)(main.header, main.rows, printed(bench, request, cells, paths, clocks))
+    main = type(main)(main.header, main.rows, printed(bench, request, cells, paths))
     return Finding(
-        (main, tests), (Chart("event_study", figure_data(bench, request, cells, good, clocks[0])),),
+        (main, tests), (Chart("event_study", figure_data(bench, request, cells, good)),),
         (*cells.notes, *_failures(cells, paths), *_doubts(bench, cells, good)), _lines(bench, cells, good),
     )  # fmt: skip
 
@@ -175,13 +96,13 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
     alpha = bench.study.inference.alpha
     joint, single = [], []
     for one in paths:
-        words, test, leads = words_of(cells, one), one.pretrend(), one.periods < 0
+        words, test, leads = words_of(cells, one), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
         if test.p_value < alpha:
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {_is(test.p_value)}"
             joint.append(f"{words}: the leads are jointly different from zero ({said})")
         elif alone.any():
-            listed = ", ".join(_signed(k) for k in one.periods[alone])
+            listed = ", ".join(one.clock.text(int(k)) for k in one.periods[alone])
             single.append(f"{words}: single leads differ from zero, though not jointly (period {listed})")
         elif leads.any() and np.isnan(test.p_value):
             yield f"{words}: the leads cannot be tested jointly under the first vcov"
@@ -210,10 +131,6 @@ def _is(p: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def _signed(period: int) -> str:
-    return f"{period}".replace("-", "−")
-
-
 def _significant(one: EventPath, alpha: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     with np.errstate(invalid="ignore"):
         margin = one.margins(alpha, 0)[0] if len(one.periods) else 0.0
@@ -239,11 +156,9 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
     return tuple(found)
 
 
-def figure_data(
-    bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath], clock: Clock
-) -> EventData:
+def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> EventData:
     """Give what the figure draws: a panel per outcome, a series per specification."""
-    study = bench.study
+    study, clock = bench.study, paths[0].clock
     panels = []
     for outcome in dict.fromkeys(p.cell.labels["outcome"] for p in paths):
         mine = [p for p in paths if p.cell.labels["outcome"] == outcome]
@@ -252,6 +167,7 @@ def figure_data(
     return EventData(
         title_of(request), tuple(panels), clock.reference,
         (clock.first, clock.last), clock.binned, study.inference.alpha, vcov.label or vcov.text, _unit(bench),
+        tuple(dict.fromkeys(p.clock.start for p in paths)), clock.names,
     )  # fmt: skip
 
 

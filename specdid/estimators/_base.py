@@ -116,7 +116,8 @@ class Estimator:
     ``binary``: the treatment must be 0/1. ``cohort``: needs a cohort.
     ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback.
     ``path(task, relative, periods, reference)`` gives effects by relative period, for event
-    studies; ``relative`` (n,) is NaN for the never treated.
+    studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
+    the calendar, NaN for rows that no effect is asked for.
     """
 
     name: str
@@ -133,3 +134,4 @@ class Estimator:
     slopes: bool = True
     doc: str = ""
     path: Callable[[Task, Floats, tuple[int, ...], int], Path | Failure] | None = None
+    calendar: bool = False

@@ -160,4 +160,5 @@ ESTIMATOR = Estimator(
     fit=_fit,
     doc="Fixed effects and controls are fitted on untreated rows; always-treated units are dropped.",
     path=_path,
+    calendar=True,
 )

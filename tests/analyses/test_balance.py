@@ -225,3 +225,11 @@ def test_check_loads_no_library_that_only_a_run_needs():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "0 []\n"
+
+
+def test_a_matched_sample_written_in_fix_is_labelled_by_its_method():
+    match = {"on": ON, "treated": "pilot", "at": "year == 2011"}
+    given = [{"match": match}, {"where": "municipality == 0", "match": {**match, "method": "kernel"}}]
+    (one,) = found(study(balance={"fix": {"sample": given}}))
+    labels = [dict(zip(one.tables[0].header, row, strict=True))["sample"] for row in one.tables[0].rows]
+    assert list(dict.fromkeys(labels)) == ["matched by nearest", "municipality == 0, matched by kernel"]

@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pyfixest as pf
 import pytest
+import specdid
 from matplotlib.text import Text
 from scipy.stats import t as t_distribution
-from simulated import analysed, faults_of, records, simulated
+from simulated import analysed, faults_of, records, simulated, spec_with
 from specdid.figures import marginal_effect
 
 
@@ -112,7 +113,7 @@ def test_a_mediator_has_three_regressions_on_the_same_rows(data):
         assert rows[equation, "d"]["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-8)
         assert rows[equation, "d"]["std_error"] == pytest.approx(fit.se()["d"], rel=1e-8)
         assert rows[equation, "d"]["nobs"] == len(frame)
-    assert "nothing unobserved moves both mediator and outcome" in finding.warnings[-1]
+    assert "nothing unobserved moves both mediator and outcome" in finding.lines[-1]
     difference = fits["outcome"].coef()["d"] - fits["outcome with mediator"].coef()["d"]
     product = rows["mediator", "d"]["estimate"] * rows["outcome with mediator", "m"]["estimate"]
     assert difference == pytest.approx(product, rel=1e-6)
@@ -180,3 +181,8 @@ def test_without_units_a_moderator_is_taken_as_it_is_or_not_at_all(data):
 def test_a_mediator_that_cannot_be_estimated_is_named(data):
     said = analysed("mechanism", {"mediator": "region"}, data).finding.warnings
     assert any("y, mediator: the outcome `region` does not vary" in w for w in said)
+
+
+def test_the_caveat_of_mediators_is_said_once(data):
+    curve = specdid.run(spec_with("mechanism", {"mediator": "m"}, inference={"draws": 0}), data, audit=0)
+    assert curve.summary().count("it gives a direct effect only where nothing unobserved moves") == 1

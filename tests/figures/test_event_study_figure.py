@@ -105,3 +105,33 @@ def test_chinese_labels_and_nothing_to_draw():
     FIGURE.draw(data(EventPanel("工业二氧化硫", (series("无控制变量"), series("全部控制变量")))))
     with pytest.raises(ValueError, match="nothing to draw"):
         FIGURE.draw(data(EventPanel("y", ())))
+
+
+@pytest.mark.parametrize("width", [3.5, 7.0])
+def test_a_calendar_axis_has_the_data_s_periods_and_says_when_treatment_begins(width):
+    years = np.array([2009.0, 2010.0, 2012.0, 2013.0, 2014.0])
+    curve = series(periods=years, references=(2011,))
+    ticks = tuple(str(y) for y in range(2009, 2015))
+    looks = {"reference": 2011, "window": (2009, 2014), "starts": (2012,), "ticks": ticks, "unit": "year"}
+    figure = FIGURE.draw(data(EventPanel("y", (curve,)), **looks), width)
+    said = texts(figure)
+    assert {"≤ 2009", "2010", "2011", "2012", "2013", "≥ 2014", "reference", "Year"} <= set(said)
+    note = " ".join(said)
+    assert "Effects are relative to year 2011 (hollow)." in note
+    assert "The first units are treated in 2012 (dashed)." in note
+    assert [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "--"] == [2011.5]
+    inside(figure)
+
+
+def test_calendar_months_are_labelled_by_quarters_or_years():
+    first, last = 2012 * 12, 2014 * 12 + 11
+    months = np.array([k for k in range(first, last + 1) if k != 2013 * 12 - 1], float)
+    zeros = np.zeros(len(months))
+    curve = series(periods=months, estimate=zeros, pointwise=zeros + 0.1, band=zeros + 0.2, references=(2013 * 12 - 1,))
+    ticks = tuple(f"{k // 12}{k % 12 + 1:02d}" for k in range(first, last + 1))
+    looks = {"reference": 2013 * 12 - 1, "window": (first, last), "starts": (2013 * 12,), "ticks": ticks}
+    figure = FIGURE.draw(data(EventPanel("y", (curve,)), unit="month", binned=False, **looks))
+    said = set(texts(figure)) & set(ticks)
+    assert {"201201", "201212", "201412"} <= said
+    assert {t[-2:] for t in said - {"201201", "201212", "201301", "201412"}} <= {"01", "04", "07", "10"}
+    inside(figure)

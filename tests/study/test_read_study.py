@@ -280,6 +280,24 @@ def test_analyses_named_and_not(study):
     assert heterogeneity.keys["groups", "small"].place().length == len("small")
 
 
+@pytest.mark.parametrize(
+    ("tables", "names"),
+    [
+        ("[balance]\n[balance.a]\n", [None, "a"]),
+        ("[balance.a]\n[balance]\n", [None, "a"]),
+        ('[balance]\n[balance."a"]\nvary = ["sample"]\n[balance.b]\n', [None, "a", "b"]),
+        ("[balance.a]\n", ["a"]),
+        ("[balance.a]\n[balance.b]\n", ["a", "b"]),
+        ("[balance]\na = {}\n", ["a"]),
+        ("[balance]\na = {}\nvary = ['sample']\n", [None, "a"]),
+        ("[balance]\n", [None]),
+    ],
+)
+def test_an_analysis_without_keys_beside_named_ones_is_not_dropped(tables, names, tmp_path):
+    start = '[study]\ndata = "d.csv"\n[outcome]\ny = "y"\n[treatment]\nd = "d"\n'
+    assert [a.name for a in study_of(start + tables, tmp_path).analyses] == names
+
+
 def test_a_dict_says_the_same_as_a_file(study):
     of_dict, faults = read_study(tomli.loads(CONTRACT))
     assert not faults
