@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from specdid._diagnostics import SpecdidError
+from specdid._diagnostics import SpecdidError, closest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -43,8 +42,7 @@ def names(shelf: str) -> tuple[str, ...]:
 
 def suggest(shelf: str, name: str) -> str | None:
     """Give the plug-in whose name is closest to ``name``, if one is close."""
-    close = get_close_matches(name, names(shelf), n=1, cutoff=0.6)
-    return close[0] if close else None
+    return closest(name, names(shelf))
 
 
 def load(shelf: str, name: str) -> Any:

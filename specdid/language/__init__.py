@@ -12,7 +12,7 @@ from specdid.language.functions import FUNCTIONS, Function, argument
 from specdid.language.grammar import parse
 from specdid.language.hints import column_help
 from specdid.language.parts import FormulaParts, formula_parts
-from specdid.language.problems import LanguageError, Problem, closest
+from specdid.language.problems import LanguageError, Problem
 from specdid.language.references import macros_in, referenced, unknown_columns
 from specdid.language.scope import Bound, Definition, Scope, bind, write_out
 from specdid.language.terms import Term, Terms, terms
@@ -38,7 +38,6 @@ __all__ = [
     "argument",
     "bind",
     "check",
-    "closest",
     "column_help",
     "effects",
     "expand",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from specdid._diagnostics import Span
+from specdid._diagnostics import Span, closest
 from specdid.language.functions import FUNCTIONS
-from specdid.language.problems import Problem, closest
+from specdid.language.problems import Problem
 from specdid.language.scan import LOOK_ALIKES
 
 _SPELLED = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from specdid._diagnostics import Span, SpecdidError
 
@@ -29,15 +28,3 @@ class LanguageError(SpecdidError):
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("; ".join(problem.message for problem in self.problems))
-
-
-def closest(word: str, known: Sequence[str]) -> str | None:
-    """Return the known word that ``word`` was probably meant to be, or None.
-
-    Spelling counts first; then case, so that ``GDP`` finds ``gdp``.
-    """
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
-    if near:
-        return near[0]
-    folded = word.casefold()
-    return next((candidate for candidate in known if candidate.casefold() == folded), None)

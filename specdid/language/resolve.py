@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from specdid._diagnostics import Span
+from specdid._diagnostics import Span, closest
 from specdid.language.functions import PATTERNS, STEPWISE, argument
 from specdid.language.limits import too_deep
 from specdid.language.patterns import matching
-from specdid.language.problems import MAX_CHAIN, LanguageError, Problem, closest
+from specdid.language.problems import MAX_CHAIN, LanguageError, Problem
 from specdid.language.tree import (
     Argument,
     Binary,
