@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from specdid._records import Audit, Curve, Fits, Results, collect
 from specdid._run import analyse
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve
-from specdid._run.infer import CurveTests, figure_shares, null_shares, run_nulls, sections, write_inference
+from specdid._run.infer import CurveTests, figure_of, null_shares, run_nulls, sections, write_inference
 from specdid._run.manifest import manifest
 from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
@@ -194,7 +195,7 @@ def _curve(
     said = (*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes, *described.warnings)
     return Curve(
         results,
-        draw=draw_curve,
+        draw=partial(draw_curve, **figure_of(prepared.study.figure, results, tests)),
         summarise=summarise,
         sections=(*sections(tests), *described.sections, *analyse.sections(analysed)),
         findings=(*tests, described, *analysed),
@@ -211,8 +212,8 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
     said: list[str] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
-        null = (tests[0].bands if tests else None, figure_shares(curve.results, tests))
-        said += write_figure(curve.results, directory, figure.sort, figure.formats, figure.width, *null)[1]
+        drawn = figure_of(figure, curve.results, tests)
+        said += write_figure(curve.results, directory, formats=figure.formats, **drawn)[1]
     for described in (d for d in curve.findings if isinstance(d, Described)):
         said += write_described(curve, described, tests, directory, figure.formats, figure.width)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))

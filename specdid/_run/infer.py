@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _shelf
 from specdid._records import Results, Section, Status
+from specdid._run.bands import NullFigure, write_bands
 from specdid._run.prepare import Prepared
 from specdid._run.write import write_text
+from specdid._study import FigureOptions
 from specdid.engine.compile import Compiled
 from specdid.figures._curve_data import POINTS
 from specdid.inference._base import Context, Floats, NullDraws
@@ -197,6 +200,19 @@ def figure_shares(results: Results, tests: tuple[CurveTests, ...]) -> Mapping[st
     return {name: shares for name, shares in found.items() if shares is not None}
 
 
+def null_figure(results: Results, tests: tuple[CurveTests, ...]) -> NullFigure:
+    """Give what the figure of the curve shows of the first null."""
+    return NullFigure(tests[0].bands if tests else {}, figure_shares(results, tests))
+
+
+def figure_of(
+    settings: FigureOptions, results: Results, tests: tuple[CurveTests, ...]
+) -> dict[str, Any]:
+    """Give how the run draws its curve, as keywords of ``draw_curve``."""
+    null = null_figure(results, tests)
+    return {"sort": settings.sort, "width": settings.width, "bands": null.bands, "shares": null.shares}
+
+
 def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:
     """Write the tests for the summary."""
     return tuple(
@@ -229,7 +245,8 @@ def _family(tests: CurveTests) -> str:
 
 
 def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:
-    """Write inference.csv and, per specification and null, inference_specifications.csv."""
+    """Write inference.csv, per specification and null inference_specifications.csv, and the null curves."""
+    write_bands({t.null: t.bands for t in tests}, null_figure(results, tests), directory)
     if not tests:
         for name in ("inference.csv", "inference_specifications.csv"):
             (directory / name).unlink(missing_ok=True)

@@ -58,6 +58,7 @@ def manifest(
         "audit": _audit(curve),
         "one_by_one": curve.one_by_one,
         "run": run,
+        "figure": {"sort": study.figure.sort, "width": study.figure.width},
         "wall_seconds": round(wall_seconds, 3),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from specdid._diagnostics import OutputError
 from specdid._records import Curve, Results
 from specdid._records.read import read_results
 from specdid._records.write import replacing, write_csv, write_manifest, write_parquet, write_timings
+from specdid._run.bands import read_bands
 
 STALE = ("curve.pdf", "curve.png", "curve.svg")
 
@@ -67,7 +69,7 @@ def write_record(directory: Path, content: Mapping[str, Any]) -> None:
 def draw_again(
     directory: Path, sort: str | None, formats: Sequence[str]
 ) -> tuple[list[Path], list[str]]:
-    """Draw the curve of a results directory from its results.
+    """Draw the curve of a results directory from its files, as the run drew it unless ``sort`` is given.
 
     Raises
     ------
@@ -79,7 +81,18 @@ def draw_again(
     results = read_results(directory)
     existing = tuple(n.removeprefix("curve.") for n in STALE if (directory / n).exists())
     chosen = tuple(formats) or existing or ("pdf", "png", "svg")
-    return _save(results, directory, sort or "estimate", chosen)
+    drawn, null = _figure_settings(directory), read_bands(directory)
+    sorted_by = sort or str(drawn.get("sort") or "estimate")
+    return _save(results, directory, sorted_by, chosen, drawn.get("width"), null.bands, null.shares)
+
+
+def _figure_settings(directory: Path) -> dict[str, Any]:
+    """Give [figure] as the manifest has it; nothing where there is no manifest."""
+    try:
+        found = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))["figure"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class writing:  # noqa: N801 - reads as a phrase

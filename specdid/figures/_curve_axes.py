@@ -174,21 +174,45 @@ def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
 
 
 def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
-    """Write the rank clear of the intervals: above or below them, where there is more room."""
+    """Write the rank where it covers as little as possible, near the estimate."""
     assert panel.preferred is not None
     words = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}, {panel.preferred.words}"
     at, n, half = panel.preferred.place, len(panel), 0.5 * fonts.width(words, TEXT) / slot
     middle = float(np.clip(at + 0.5, min(half, n / 2), max(n - half, n / 2)))
-    near = slice(max(0, int(middle - half) - 1), int(middle + half) + 2)
-    bottom, top = axes.get_ylim()
-    high = float(np.nanmax(np.concatenate([panel.high95[near], panel.estimate[near]])))
-    low = float(np.nanmin(np.concatenate([panel.low95[near], panel.estimate[near]])))
-    upper = top - high > low - bottom
-    axes.annotate(
-        words, (middle, float(np.clip(high if upper else low, bottom, top))), (0, 3 if upper else -3),
-        textcoords="offset points", ha="center", va="bottom" if upper else "top", color=ACCENT, fontsize=TEXT,
+    first, last = max(0, int(middle - half) - 1), int(middle + half) + 2
+    near = slice(first, last, max(1, (last - first) // THIN))
+    axes.text(
+        middle, _clear_place(axes, panel, near), words, ha="center", va="center_baseline", color=ACCENT, fontsize=TEXT,
         family=list(fonts.families), zorder=8, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
     )  # fmt: skip
+
+
+def _clear_place(axes: Axes, panel: Panel, near: slice) -> float:
+    """Give the height at which a line of text among these neighbours covers least.
+
+    Intervals weigh most, then the zero line, then the null's dashed lines, then the distance
+    from the preferred estimate.
+    """
+    assert panel.preferred is not None
+    bottom, top = axes.get_ylim()
+    figure: Any = axes.figure
+    points = axes.get_window_extent().height * 72 / figure.dpi
+    half = 0.5 * (TEXT + 6) * (top - bottom) / points
+    centres = np.linspace(bottom + half, top - half, 161)
+    low = np.fmin(panel.low95[near], panel.estimate[near])
+    high = np.fmax(panel.high95[near], panel.estimate[near])
+    cost = 4 * _covered(centres, half, low, high) + 0.5 * (np.abs(centres) < half)
+    if panel.null_band is not None:
+        for line in panel.null_band[:, near]:
+            cost += 0.3 * _covered(centres, half, line, line)
+    distance = np.abs(centres - panel.preferred.estimate) / (top - bottom)
+    return float(centres[np.argmin(cost + 0.2 * distance)])
+
+
+def _covered(centres: Floats, half: float, low: Floats, high: Floats) -> Floats:
+    """Give the share of the ranges ``low`` to ``high`` that text at each centre would cover."""
+    meets = (centres[:, None] - half < high) & (centres[:, None] + half > low)
+    return np.asarray(meets.mean(axis=1), dtype=np.float64)
 
 
 def draw_strip(axes: Axes, panel: Panel, fonts: Fonts) -> None:

@@ -306,3 +306,23 @@ def test_shares_have_what_the_null_expects_beside_them():
     assert any("negative" in t and t.endswith("(null: 3%)") for t in texts_of(figure))
     assert any("positive" in t and t.endswith("(null: 2%)") for t in texts_of(figure))
     assert not any("null" in t for t in texts_of(draw(curve_data(results))))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.06, 0.12])
+def test_the_preferred_label_covers_neither_intervals_nor_zero_nor_the_null(shift):
+    planned = smart_city(6, preferred=40)
+    results = results_of(planned)
+    results.numbers["estimate"][:] += shift
+    (group,) = results.groups()
+    n = len(results.order(group))
+    middle = np.linspace(-0.1, 0.1, n)
+    bands = {group.name: np.stack([middle - 0.25, middle, middle + 0.25])}
+    figure = plot(results, null_bands=bands)
+    figure.draw_without_rendering()
+    (label,) = [t for t in figure.findobj(Text) if t.get_text().startswith("preferred: ")]
+    box = label.get_window_extent().transformed(label.axes.transData.inverted())
+    near = slice(int(box.x0), int(box.x1) + 1)
+    panel = curve_data(results, "estimate", bands).panels[0]
+    for low, high in [(panel.low95, panel.high95), *((line, line) for line in panel.null_band)]:
+        assert not np.any((low[near] < box.y1) & (high[near] > box.y0))
+    assert not box.y0 < 0 < box.y1

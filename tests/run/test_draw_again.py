@@ -1,0 +1,94 @@
+"""``specdid plot`` draws what the run drew, from its files alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid._run.bands import FILE, NullFigure, read_bands, write_bands
+from specdid._run.infer import CurveTests
+from specdid._run.write import draw_again
+
+NULLS = {"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"}
+
+
+def a_run(directory, **changes):
+    figure = {"formats": ["png", "svg", "pdf"], **changes.pop("figure", {})}
+    study = small_study(inference=NULLS, figure=figure, **changes)
+    return specdid.run(study, small_panel(), out=directory, jobs=1, audit=0)
+
+
+def named(directory):
+    return {p.name: p.read_bytes() for p in sorted(directory.glob("curve.*"))}
+
+
+ESTIMATORS = {"OLS": "feols", "Sun-Abraham": "sunab", "Poisson": "fepois"}
+
+
+@pytest.mark.parametrize("figure", [{}, {"width": 3.5}, {"sort": "controls"}], ids=["plain", "narrow", "sorted"])
+def test_the_same_bytes_as_the_run(figure, tmp_path):
+    curve = a_run(
+        tmp_path, estimator=ESTIMATORS, outcome={"z": "z", "log z": "log(z)"}, figure=figure,
+        exclude=[{"when": {"estimator": "Poisson", "outcome": "log z"}, "because": "levels"}],
+        preferred={"controls": "x1"},
+    )  # fmt: skip
+    drawn = named(tmp_path)
+    assert set(drawn) == {"curve.pdf", "curve.png", "curve.svg"}
+    for path in tmp_path.glob("curve.*"):
+        path.write_bytes(b"")
+    draw_again(tmp_path, None, ())
+    assert named(tmp_path) == drawn
+    out = io.BytesIO()
+    curve.plot().savefig(out, format="svg")
+    assert out.getvalue()
+
+
+def test_many_specifications_under_two_estimands(tmp_path):
+    a_run(
+        tmp_path, estimator={k: ESTIMATORS[k] for k in ("OLS", "Sun-Abraham")}, fixed_effects={"two-way": "id + year"},
+        sample={f"s{k}": f"id != {k}" for k in range(1, 9)}, outcome={"y": {"formula": "y", "scale": "points"}},
+    )  # fmt: skip
+    assert read_bands(tmp_path).bands["points"].shape == (3, 128)
+    drawn = named(tmp_path)
+    draw_again(tmp_path, "estimate", ())
+    assert named(tmp_path) == drawn
+
+
+def test_the_file_holds_the_bands_of_every_null(tmp_path):
+    curve = a_run(tmp_path)
+    tests = [t for t in curve.findings if isinstance(t, CurveTests)]
+    table = pl.read_parquet(tmp_path / FILE)
+    assert table.columns == ["null", "scale", "rank", "low", "median", "high"]
+    assert table["null"].unique(maintain_order=True).to_list() == ["wild", "permutation"]
+    for test in tests:
+        for scale, band in test.bands.items():
+            mine = table.filter((pl.col("null") == test.null) & (pl.col("scale") == scale))
+            assert mine["rank"].to_list() == list(range(1, band.shape[1] + 1))
+            assert np.array_equal(mine.select("low", "median", "high").to_numpy().T, band)
+
+
+def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
+    band = {"log points": np.arange(12.0).reshape(3, 4)}
+    shown = NullFigure(band, {"log points": (0.1, 0.2)})
+    write_bands({"wild": band}, shown, tmp_path)
+    found = read_bands(tmp_path)
+    assert np.array_equal(found.bands["log points"], band["log points"])
+    assert found.shares == shown.shares
+    study = dict(small_study(figure={"formats": ["png"]}, controls={"none": "1"}))
+    specdid.run(study, small_panel(), out=tmp_path, jobs=1, audit=0)
+    assert not (tmp_path / FILE).exists()
+    assert read_bands(tmp_path) == NullFigure()
+
+
+def test_plot_in_python_is_the_runs_figure_too(tmp_path):
+    curve = a_run(tmp_path, figure={"width": 3.5})
+    assert curve.plot().get_size_inches()[0] == 3.5
+    assert curve.plot(width=7.0).get_size_inches()[0] == 7.0
+    assert any("under the null" in t.get_text() for t in curve.plot().texts)
+    bare = dataclasses.replace(curve, draw=curve.draw.func)
+    assert not any("under the null" in t.get_text() for t in bare.plot().texts)
