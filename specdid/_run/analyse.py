@@ -16,6 +16,7 @@ from specdid._run.write import write_text, writing
 from specdid._study import AnalysisTable
 from specdid.analyses._base import Analysis, Bench, Chart, Finding
 from specdid.analyses._request import read_request
+from specdid.engine.store import Store
 from specdid.figures._style import save
 from specdid.tables._base import csv_text
 
@@ -35,10 +36,12 @@ class Analysed:
     failure: str | None = None
 
 
-def run_analyses(prepared: Prepared, jobs: int, progress: Progress) -> tuple[Analysed, ...]:
+def run_analyses(
+    prepared: Prepared, jobs: int, progress: Progress, store: Store | None = None
+) -> tuple[Analysed, ...]:
     """Run every analysis of a study, in file order; one that fails is a message, not the end."""
     study = prepared.study
-    bench = Bench(study, prepared.panel, prepared.evaluator, jobs, study.run.backend)
+    bench = Bench(study, prepared.panel, prepared.evaluator, jobs, study.run.backend, store)
     found = []
     for k, table in enumerate(study.analyses):
         progress(f"analysis: {table.name or table.kind}", k, len(study.analyses))

@@ -160,9 +160,9 @@ def _estimate_all(
         return _Made(_curve(prepared, results, compiled), None, True)
     audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
     try:
-        tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress)
+        tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress, store)
         described = describe(compiled, results, tests)
-        analysed = analyse.run_analyses(prepared, n_jobs, progress)
+        analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
     except KeyboardInterrupt:
         return _Made(_curve(prepared, results, compiled), None, True)
     return _Made(_curve(prepared, results, compiled, tests, described, analysed, notes), audited, False)

@@ -17,6 +17,7 @@ from specdid._run.prepare import Prepared
 from specdid._run.write import write_text
 from specdid._study import FigureOptions
 from specdid.engine.compile import Compiled
+from specdid.engine.store import Store
 from specdid.figures._curve_data import POINTS
 from specdid.inference._base import Context, Floats, NullDraws
 from specdid.inference._placebo import Placebo, expected_shares, placebo
@@ -58,7 +59,12 @@ class CurveTests:
 
 
 def run_nulls(
-    prepared: Prepared, compiled: Compiled, results: Results, jobs: int, progress: Progress
+    prepared: Prepared,
+    compiled: Compiled,
+    results: Results,
+    jobs: int,
+    progress: Progress,
+    store: Store | None = None,
 ) -> tuple[tuple[CurveTests, ...], tuple[str, ...]]:
     """Run every null of [inference]; gives the tests and warnings.
 
@@ -77,7 +83,7 @@ def run_nulls(
     found, notes = [], []
     for name in (*asked.null, *(f"{n}_refit" for n in asked.null if f"{n}_refit" in _shelf.names("inference"))):
         null = _shelf.load("inference", name)
-        draws = null.draw(_context(prepared, compiled, results, entering, cluster, progress, jobs))
+        draws = null.draw(_context(prepared, compiled, results, entering, cluster, progress, jobs, store))
         if len(draws.index) and draws.null_statistic.shape[1]:
             found.append(_tests(prepared, results, draws, null.title))
         else:
@@ -110,6 +116,7 @@ def _context(
     cluster: NDArray[np.int64],
     progress: Progress,
     jobs: int,
+    store: Store | None,
 ) -> Context:
     """Give a null the specifications that entered, with the terms that were kept."""
     chosen = np.flatnonzero(entering[compiled.members.index])
@@ -132,6 +139,7 @@ def _context(
         jobs,
         prepared.study.run.backend,
         progress,
+        store,
     )
 
 

@@ -15,6 +15,7 @@ from specdid.analyses._derive import Extra, derive
 from specdid.analyses._fit import fit_cell
 from specdid.analyses._request import Request
 from specdid.engine.problem import Floats, Ints
+from specdid.engine.store import Store
 from specdid.engine.tasks import cut_rows, make_task
 from specdid.estimators._base import Task
 from specdid.language import bind
@@ -24,13 +25,14 @@ from specdid.panel import Evaluator, Panel
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A study with its data, for the analyses; ``jobs`` and ``backend`` may not change a number."""
+    """A study with its data, for the analyses; ``jobs``, ``backend`` and what ``store`` has may not change a number."""
 
     study: Study
     panel: Panel = field(repr=False)
     evaluator: Evaluator = field(repr=False)
     jobs: int = 1
     backend: str = "serial"
+    store: Store | None = field(default=None, repr=False)
 
     @property
     def periods(self) -> Ints | None:

@@ -99,7 +99,7 @@ def _context(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Express
     dropped = {} if fit.full is None else {0: fit.full.dropped}
     return Context(
         plan, bench.panel, bench.evaluator, cell.compiled, np.array([cell.member], np.int64), dropped,
-        _cluster(bench, cell), draws, bench.study.seed, bench.jobs, bench.backend, _quiet,
+        _cluster(bench, cell), draws, bench.study.seed, bench.jobs, bench.backend, _quiet, bench.store,
     )  # fmt: skip
 
 

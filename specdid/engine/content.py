@@ -67,10 +67,10 @@ def _version(name: str) -> str | None:
 
 
 @cache
-def source_hash() -> bytes:
-    """Hash the code that makes numbers."""
+def source_hash(places: tuple[str, ...] = SOURCES) -> bytes:
+    """Hash files and directories of this package; by default the code that makes numbers."""
     root = Path(__file__).parents[1]
-    found = [p for s in SOURCES for p in ([root / s] if s.endswith(".py") else (root / s).rglob("*.py"))]
+    found = [p for s in places for p in ([root / s] if s.endswith(".py") else (root / s).rglob("*.py"))]
     total = sha256()
     for path in sorted(found):
         total.update(path.relative_to(root).as_posix().encode())
@@ -137,6 +137,17 @@ class Content:
         aggregate = b"" if sunab < 0 else self.aggregate(members.aggregates[sunab])
         return digest(self.effects(int(members.effects[s])), self.value(int(members.weights[s])), aggregate)
 
+    def members(self, members: Members, columns: Ints) -> bytes:
+        """Hash members of any rows, effects and weights; ``columns`` are those of values that they use."""
+        parts: list[bytes | NDArray[Any]] = [self.layout(members, columns)]
+        forms = (self.rows, self.effects, self.value)
+        for column, form in zip((members.rows, members.effects, members.weights), forms, strict=True):
+            distinct, which = np.unique(column, return_inverse=True)
+            parts += [b"".join(map(form, distinct.tolist())), which.reshape(-1)]
+        distinct, which = np.unique(members.sunab, return_inverse=True)
+        aggregates = (self.aggregate(members.aggregates[a]) for a in distinct.tolist() if a >= 0)
+        return digest(*parts, b"".join(aggregates), which.reshape(-1), str(int(distinct.min(initial=0))))
+
     def layout(self, members: Members, columns: Ints) -> bytes:
         """Hash which of ``columns`` each member has in which role, and the columns."""
         place = np.full(self.problem.values.shape[1] + 1, -1, np.int32)
@@ -151,3 +162,9 @@ def plugin_hash(estimator: str) -> bytes:
     module = sys.modules.get(_shelf.load("estimators", estimator).fit.__module__)
     file = getattr(module, "__file__", None)
     return digest(Path(file).read_bytes() if file is not None else b"")
+
+
+def used_columns(members: Members) -> Ints:
+    """Give the columns of values that members regress, regress on, or need complete; ascending."""
+    extra = members.extra_rows[members.extra_rows >= 0]
+    return np.unique(np.concatenate([members.outcome, members.treatment, members.controls, extra]))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specdid.engine import listwise
 from specdid.engine.batches import make_batches
 from specdid.engine.blocks import blank_fits, place, take
-from specdid.engine.content import Content, digest
+from specdid.engine.content import digest, used_columns
 from specdid.engine.cost import LISTWISE_MEMBER
 from specdid.engine.masks import Keys, Samples, find_samples, missing_patterns, row_keys
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
@@ -188,8 +188,8 @@ def _listwise_parts(
     groups = [places[at] for _, at in listwise.group_keys(members.take(places))]
     runs = [g[first : first + LISTWISE_RUN] for g in groups for first in range(0, len(g), LISTWISE_RUN)]
     taken = [members.take(run) for run in runs]
-    columns = [_used(m) for m in taken]
-    content = None if store is None else Content(problem)
+    columns = [used_columns(m) for m in taken]
+    content = None if store is None else store.content(problem)
 
     def key(k: int) -> bytes:
         assert content is not None
@@ -209,12 +209,6 @@ def _listwise_parts(
 
     for k, (fits, undecided) in recall(store, len(runs), key, pack, unpack, compute):
         yield runs[k], fits, undecided
-
-
-def _used(members: Members) -> Ints:
-    """Give the columns of values that members regress, regress on, or need complete; ascending."""
-    extra = members.extra_rows[members.extra_rows >= 0]
-    return np.unique(np.concatenate([members.outcome, members.treatment, members.controls, extra]))
 
 
 def _listwise_job(item: tuple[Problem, Members]) -> tuple[Fits, Bools]:

@@ -73,7 +73,7 @@ def fit_one_by_one(
     if store is None:
         yield from parallel(_fit_chunk, [(work, places) for places in chunks], jobs, backend)
         return
-    content = Content(work.problem)
+    content = store.content(work.problem)
     keys = [_key(content, work, s) for s in range(len(work.members))]
     missing = []
     for s, key in enumerate(keys):

@@ -116,7 +116,7 @@ def fit_batches(
     not estimated; the others are stored as they are done.
     """
     work = _Work(problem, members, samples, batches, cut(batches, PIECE), next(_tokens))
-    content = None if store is None else Content(problem)
+    content = None if store is None else store.content(problem)
 
     def key(k: int) -> bytes:
         assert content is not None

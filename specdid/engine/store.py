@@ -26,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._diagnostics import OutputError
+from specdid.engine.content import Content
+from specdid.engine.problem import Problem
 
 NAME = ".specdid-cache"
 """The directory of packs in a directory of results."""
@@ -64,6 +66,7 @@ class Store:
         self._damaged: set[Path] = set()
         self._places: dict[bytes, _Place] = {}
         self._used: set[bytes] = set()
+        self._content: Content | None = None
         self._file: tuple[Path, FileIO] | None = None
         self._synced = monotonic()
         if fresh:
@@ -89,6 +92,12 @@ class Store:
         if path not in self._damaged:
             _log.warning("warning: %s is damaged or cut off: what cannot be read is computed again", path)
         self._damaged.add(path)
+
+    def content(self, problem: Problem) -> Content:
+        """Give the hashes of a problem's columns; those of the last problem are kept."""
+        if self._content is None or self._content.problem is not problem:
+            self._content = Content(problem)
+        return self._content
 
     def get(self, key: bytes) -> dict[str, NDArray[Any]] | None:
         """Give the arrays stored under ``key``, or None."""

@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 
 from specdid._plan import Plan
 from specdid.engine.compile import Compiled
+from specdid.engine.store import Store
 from specdid.panel import Evaluator, Panel
+
+MOST_KEPT = 2**29
+"""Bytes of draws that are kept on disk; more are drawn anew by a run that goes on from another."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,6 +71,7 @@ class Context:
     dropped : position among the chosen -> columns of values that were dropped as collinear.
     cluster : (n,) codes of [inference] cluster over the whole panel, -1 missing.
     draws, seed, jobs, backend, progress
+    store : where draws are kept, or None
     """
 
     plan: Plan
@@ -81,6 +86,11 @@ class Context:
     jobs: int
     backend: str
     progress: Callable[[str, int, int], None]
+    store: Store | None = None
+
+    def store_for(self, count: int) -> Store | None:
+        """Give the store, or None where the draws of ``count`` specifications are too many to keep."""
+        return self.store if count * (self.draws + 1) * 24 <= MOST_KEPT else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ import numpy as np
 
 from specdid.engine import execute
 from specdid.engine.columns import Recipe, evaluate, row_mask
+from specdid.engine.content import digest, source_hash, used_columns
 from specdid.engine.problem import Code, Members, Problem
+from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, Moved, permute
-from specdid.inference._base import Floats
+from specdid.inference._base import Context, Floats
 from specdid.panel import Evaluator, Panel
 
 
@@ -39,6 +41,22 @@ def estimate_again(item: tuple[Again, range]) -> Floats:
         for row, values in enumerate((fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0])):
             out[row, :, k] = np.where(ok, values, np.nan)
     return out
+
+
+def again_key(store: Store, context: Context, work: Again) -> bytes:
+    """Hash all that a draw's estimates depend on but its number.
+
+    What a permutation does to a column follows from the data, the assignment and the
+    members' content, which their ids hash, by any of this package's code.
+    """
+    study, members = context.plan.study, work.members
+    content = store.content(work.problem)
+    dealt = (work.assignment.level, work.assignment.period, work.assignment.strata)
+    return digest(
+        "again", content.study, content.members(members, used_columns(members)), context.plan.ids[members.index],
+        work.panel.sha256, repr((study.unit, study.time, study.step, study.missing, study.never, work.seed)),
+        *dealt, repr(tuple(work.assignment.paths)), *work.assignment.paths.values(), source_hash(("",)),
+    )  # fmt: skip
 
 
 def permuted_problem(work: Again, draw: int) -> Problem:

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.columns import evaluate
+from specdid.engine.content import Content, digest, used_columns
 from specdid.engine.problem import Members, Problem
-from specdid.engine.workers import parallel
+from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, Moved, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._moving import assigned, levels_of, moved_by, with_cluster
-from specdid.inference._permutation_again import Again, estimate_again
+from specdid.inference._permutation_again import Again, again_key, estimate_again
 from specdid.inference._permutation_simple import draw_simple
+from specdid.inference._stored import recall_table
 from specdid.panel import Evaluator
 
 Bools = NDArray[np.bool_]
@@ -52,8 +54,9 @@ def draw(context: Context) -> NullDraws:
     shape = (len(members), context.draws + 1)
     table = np.full((3, *shape), np.nan)
     treatments = _permuted_treatments(context, assignment, np.unique(members.treatment[simple]))
-    _draw_simple(context, problem, members, np.flatnonzero(simple), treatments, table)
-    _draw_again(context, problem, members, np.flatnonzero(again), assignment, moved, table)
+    store = context.store_for(len(members))
+    _draw_simple(context, problem, members, np.flatnonzero(simple), treatments, table, store)
+    _draw_again(context, problem, members, np.flatnonzero(again), assignment, moved, table, store)
     return _collected(context, members, usable, table, _notes(context, batched, depends, costly))
 
 
@@ -97,7 +100,13 @@ def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints
 
 
 def _draw_simple(
-    context: Context, problem: Problem, members: Members, places: Ints, treatments: dict[int, Floats], table: Floats
+    context: Context,
+    problem: Problem,
+    members: Members,
+    places: Ints,
+    treatments: dict[int, Floats],
+    table: Floats,
+    store: Store | None,
 ) -> None:
     """Fill the draws of members of which only the treatment moves, in parts for workers."""
     part = members.take(places)
@@ -109,15 +118,31 @@ def _draw_simple(
         mine = part.take(piece)
         gone = {k: dropped[int(p)] for k, p in enumerate(piece) if int(p) in dropped}
         items.append((problem, mine, gone, {int(t): treatments[int(t)] for t in np.unique(mine.treatment)}))
+    hashes = {} if store is None else {t: digest(column) for t, column in treatments.items()}
+
+    def key(k: int) -> bytes:
+        assert store is not None
+        return _simple_key(store.content(problem), *items[k][1:3], hashes)
+
     done = 0
-    for piece, found in zip(pieces, parallel(_simple_part, items, context.jobs, context.backend), strict=True):
-        done += len(piece)
+    for k, found in recall_table(store, key, _simple_part, items, context.jobs, context.backend):
+        done += len(pieces[k])
         context.progress("permutation null", done, len(part))
-        table[:, places[piece]] = found
+        table[:, places[pieces[k]]] = found
 
 
 def _simple_part(item: tuple[Problem, Members, dict[int, tuple[int, ...]], dict[int, Floats]]) -> Floats:
     return draw_simple(*item)
+
+
+def _simple_key(
+    content: Content, members: Members, dropped: dict[int, tuple[int, ...]], hashes: dict[int, bytes]
+) -> bytes:
+    """Hash all that the draws of a piece depend on; ``hashes`` are those of the treatments in every draw."""
+    columns = used_columns(members)
+    gone = [(k, np.searchsorted(columns, lost).tolist()) for k, lost in sorted(dropped.items())]
+    moved = b"".join(hashes[int(t)] for t in np.unique(members.treatment))
+    return digest("permutation", content.study, content.members(members, columns), moved, repr(gone))
 
 
 def _too_costly(members: Members, again: Bools, draws: int) -> Bools:
@@ -142,6 +167,7 @@ def _draw_again(
     assignment: Assignment,
     moved: Moved,
     table: Floats,
+    store: Store | None,
 ) -> None:
     """Estimate members again in every draw: their rows, controls or cohorts move too."""
     if not len(places):
@@ -160,8 +186,14 @@ def _draw_again(
     )
     starts = range(0, context.draws + 1, DRAWS)
     items = [(work, range(b, min(b + DRAWS, context.draws + 1))) for b in starts]
-    for (_, draws), block in zip(items, parallel(estimate_again, items, context.jobs, context.backend), strict=True):
-        context.progress("permutation null, anew", draws.start, context.draws + 1)
+    shared = b"" if store is None else again_key(store, context, work)
+    done = 0
+    for k, block in recall_table(
+        store, lambda k: digest(shared, repr(items[k][1])), estimate_again, items, context.jobs, context.backend
+    ):
+        draws = items[k][1]
+        done += len(draws)
+        context.progress("permutation null, anew", done, context.draws + 1)
         table[:, places, draws.start : draws.stop] = block
 
 

@@ -11,13 +11,15 @@ import dataclasses
 
 import numpy as np
 
+from specdid.engine.content import digest, plugin_hash
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.problem import Code
-from specdid.engine.workers import parallel
+from specdid.engine.store import Store
 from specdid.inference._assignment import make_assignment
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._moving import assigned, levels_of, moved_by, with_cluster
-from specdid.inference._permutation_again import Again, permuted_problem
+from specdid.inference._permutation_again import Again, again_key, permuted_problem
+from specdid.inference._stored import recall_table
 
 DRAWS = 99
 SLICE = 4
@@ -57,10 +59,26 @@ def draw(context: Context) -> NullDraws:
     work = Work(problem, members, methods, method, cohort, compiled.time)
     items = [(again, work, range(b, min(b + SLICE, draws + 1))) for b in range(0, draws + 1, SLICE)]
     table = np.full((4, len(members), draws + 1), np.nan)
-    for (_, _, part), found in zip(items, parallel(_refit, items, context.jobs, context.backend), strict=True):
-        context.progress("permutation null, refits", part.start, draws + 1)
+    store = context.store_for(len(members))
+    shared = b"" if store is None else digest("refit", again_key(store, context, again), _method_key(store, work))
+    done = 0
+    for k, found in recall_table(
+        store, lambda k: digest(shared, repr(items[k][2])), _refit, items, context.jobs, context.backend
+    ):
+        part = items[k][2]
+        done += len(part)
+        context.progress("permutation null, refits", done, draws + 1)
         table[:, :, part.start : part.stop] = found
     return _collected(members.index, table, draws)
+
+
+def _method_key(store: Store, work: Work) -> bytes:
+    """Hash the estimators of members, and the cohorts that they take."""
+    content = store.content(work.problem)
+    names = [work.methods[m].name for m in work.method]
+    options = [sorted(work.methods[m].options.items()) for m in work.method]
+    cohorts, time = content.values(work.cohort.tolist()), content.value(work.time)
+    return digest(repr((names, options)), cohorts, time, *map(plugin_hash, dict.fromkeys(names)))
 
 
 def _refit(item: tuple[Again, Work, range]) -> Floats:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from specdid.engine import ssc
+from specdid.engine.content import Content, digest
 from specdid.engine.demean import demean
 from specdid.engine.problem import Members, Problem
-from specdid.engine.workers import parallel
+from specdid.engine.workers import as_done
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, make_batches, positions
 from specdid.inference._carried import Carried, Stack, carried_levels, carry, cross_products
@@ -40,16 +41,11 @@ def draw(context: Context) -> NullDraws:
     kept = {old: new for new, old in enumerate(np.flatnonzero(linear).tolist())}
     dropped = {kept[old]: gone for old, gone in context.dropped.items() if old in kept}
     signs = cluster_signs(context.cluster, context.draws, context.seed)
-    batches = make_batches(compiled.problem, members)
-    parts = cut(batches, len(members))
-    items = [(compiled.problem, members, dropped, part, context.cluster, signs) for part in parts]
-    small = len(members) * context.draws < SMALL
+    slices, size = cut(make_batches(compiled.problem, members), len(members))
     done, drawn = 0, _Drawn.empty(len(members), context.draws)
-    for part, found in zip(
-        parts, parallel(_draw_part, items, 1 if small else context.jobs, context.backend), strict=True
-    ):
+    for found in _recall(context, members, dropped, slices, size, signs):
         drawn.enter(found)
-        done += sum(len(b.members) for b in part)
+        done += len(found.places)
         context.progress("wild null", done, len(members))
     usable = np.asarray(np.isfinite(drawn.statistic).all(axis=1))
     notes = _left_out(linear, usable)
@@ -67,6 +63,10 @@ def draw(context: Context) -> NullDraws:
         int(drawn.facts[usable, 0].min(initial=2**31)),
         int(drawn.facts[usable, 1].min(initial=2**31)),
     )
+
+
+Item = tuple[Problem, Members, dict[int, tuple[int, ...]], list[Batch], Ints, Floats]
+DRAWN = ("estimate", "statistic", "error", "facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +87,84 @@ class _Drawn:
 
     def enter(self, part: _Drawn) -> None:
         """Write a part at its places."""
-        for name in ("estimate", "statistic", "error", "facts"):
+        for name in DRAWN:
             getattr(self, name)[part.places] = getattr(part, name)
 
 
-def cut(batches: list[Batch], count: int) -> list[list[Batch]]:
-    """Gather batches into parts for workers: a function of the plan alone."""
-    size = max(LEAST_PART, count // 24)
-    parts: list[list[Batch]] = [[]]
+def cut(batches: list[Batch], count: int) -> tuple[list[Batch], int]:
+    """Cut batches into slices of at most some size, a power of two: a function of the plan alone."""
+    size = max(LEAST_PART, 2 ** (count // 24 - 1).bit_length())
+    starts = ((b, range(0, len(b.members), size)) for b in batches)
+    return [replace(b, members=b.members[s : s + size]) for b, all_ in starts for s in all_], size
+
+
+def gather(slices: list[Batch], chosen: list[int], size: int) -> list[list[int]]:
+    """Put small slices together into parts for workers."""
+    parts: list[list[int]] = [[]]
     filled = 0
-    for batch in batches:
-        for start in range(0, len(batch.members), size):
-            parts[-1].append(replace(batch, members=batch.members[start : start + size]))
-            filled += len(parts[-1][-1].members)
-            if filled >= size:
-                parts.append([])
-                filled = 0
+    for k in chosen:
+        parts[-1].append(k)
+        filled += len(slices[k].members)
+        if filled >= size:
+            parts.append([])
+            filled = 0
     return [part for part in parts if part]
 
 
-def _draw_part(
-    item: tuple[Problem, Members, dict[int, tuple[int, ...]], list[Batch], Ints, Floats],
-) -> _Drawn:
+def _recall(
+    context: Context,
+    members: Members,
+    dropped: dict[int, tuple[int, ...]],
+    slices: list[Batch],
+    size: int,
+    signs: Floats,
+) -> Iterator[_Drawn]:
+    """Give the draws of slices: those that are stored, then the others, storing each."""
+    problem, store = context.compiled.problem, context.store_for(len(members))
+    keys: list[bytes] = []
+    missing = list(range(len(slices)))
+    if store is not None:
+        keys = list(_keys(store.content(problem), members, dropped, slices, context.cluster, signs))
+        missing = []
+        for k, key in enumerate(keys):
+            found = store.get(key)
+            if found is None:
+                missing.append(k)
+            else:
+                yield _Drawn(slices[k].members, **found)
+    parts = gather(slices, missing, size)
+    small = sum(len(slices[k].members) for k in missing) * context.draws < SMALL
+
+    def item(p: int) -> Item:
+        return problem, members, dropped, [slices[k] for k in parts[p]], context.cluster, signs
+
+    for p, drawn in as_done(_draw_part, item, range(len(parts)), 1 if small else context.jobs, context.backend):
+        if store is not None:
+            ends = np.cumsum([len(slices[k].members) for k in parts[p]]).tolist()
+            for k, end in zip(parts[p], ends, strict=True):
+                here = slice(end - len(slices[k].members), end)
+                store.put(keys[k], {name: getattr(drawn, name)[here] for name in DRAWN})
+        yield drawn
+
+
+def _keys(
+    content: Content,
+    members: Members,
+    dropped: dict[int, tuple[int, ...]],
+    slices: list[Batch],
+    cluster: Ints,
+    signs: Floats,
+) -> Iterator[bytes]:
+    """Hash all that the draws of each slice depend on."""
+    shared = digest("wild", content.study, cluster, signs)
+    for batch in slices:
+        mine, places = members.take(batch.members), enumerate(batch.members.tolist())
+        gone = [(k, np.searchsorted(batch.columns, dropped[s]).tolist()) for k, s in places if s in dropped]
+        rows, batch_of = batch.rows, content.shared(mine, 0)
+        yield digest(shared, rows, batch_of, content.layout(mine, batch.columns), repr(gone))
+
+
+def _draw_part(item: Item) -> _Drawn:
     """Draw a part's specifications."""
     problem, members, dropped, batches, cluster, signs = item
     places = np.concatenate([b.members for b in batches])

@@ -25,8 +25,8 @@ def wild_seconds(problem: Problem, members: Members, cluster: np.ndarray) -> flo
     """Seconds a specification of the wild null takes."""
     signs = wild.cluster_signs(cluster, DRAWS, 1)
     began = perf_counter()
-    for part in wild.cut(make_batches(problem, members), len(members)):
-        wild._draw_part((problem, members, {}, part, cluster, signs))
+    for batch in wild.cut(make_batches(problem, members), len(members))[0]:
+        wild._draw_part((problem, members, {}, [batch], cluster, signs))
     return (perf_counter() - began) / len(members)
 
 

@@ -48,8 +48,8 @@ def draw_wild(drawn: Drawn, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     cluster = problem.codes[:, 0]
     estimate, statistic = np.empty((2, len(members), DRAWS + 1))
     error = np.empty(len(members))
-    for part in wild.cut(make_batches(problem, members), len(members)):
-        found = wild._draw_part((problem, members, {}, part, cluster, signs))
+    for batch in wild.cut(make_batches(problem, members), len(members))[0]:
+        found = wild._draw_part((problem, members, {}, [batch], cluster, signs))
         estimate[found.places], statistic[found.places] = found.estimate, found.statistic
         error[found.places] = found.error
     return estimate, statistic, error
