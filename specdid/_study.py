@@ -180,6 +180,14 @@ class FigureOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class AppendixOptions:
+    """[appendix]: specifications shown in full beside the usual ones, and the formats written."""
+
+    show: tuple[tuple[str, Origin], ...] = ()
+    formats: tuple[str, ...] = ("tex", "md")
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisTable:
     """One table of section 7 of the contract, raw: the analysis plug-in decodes ``values``.
 
@@ -237,3 +245,4 @@ class Study:
     analyses: tuple[AnalysisTable, ...]
     warnings: tuple[Fault, ...] = ()
     label_origins: Mapping[str, Origin] = field(default_factory=dict)    # of the keys of [labels]
+    appendix: AppendixOptions = AppendixOptions()

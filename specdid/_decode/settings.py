@@ -1,4 +1,4 @@
-"""[inference], [run] and [figure]."""
+"""[inference], [run], [figure] and [appendix]."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from specdid._decode.items import Item
 from specdid._decode.table import Log, Table, as_table
-from specdid._decode.words import BACKENDS, FORMATS, NULLS
-from specdid._study import Expression, FigureOptions, Inference, RunOptions
+from specdid._decode.words import APPENDIX_FORMATS, BACKENDS, FORMATS, NULLS
+from specdid._study import AppendixOptions, Expression, FigureOptions, Inference, RunOptions
 from specdid.language.tree import chain
 
 
@@ -81,6 +81,20 @@ def read_figure(item: Item | None, dimensions: Sequence[str], log: Log) -> Figur
     width = table.number("width", "above 0 and up to 100 (inches)", lambda w: 0 < w <= 100)
     table.close()
     return FigureOptions(sort or default.sort, formats or default.formats, width)
+
+
+def read_appendix(item: Item | None, log: Log) -> AppendixOptions:
+    """Read [appendix]; an empty list of formats writes none."""
+    default = AppendixOptions()
+    table = _settings(item, log, "[appendix]")
+    if table is None:
+        return default
+    help_ = 'name specifications by id or rank: show = ["3f2a", "#41"]'
+    listed = [(log.text(one, help_), one.origin) for one in table.list_of("show") or ()]
+    formats = table.choices("formats", APPENDIX_FORMATS)
+    table.close()
+    show = tuple((text.strip(), origin) for text, origin in listed if text is not None)
+    return AppendixOptions(show, default.formats if formats is None else formats)
 
 
 def _settings(item: Item | None, log: Log, title: str) -> Table | None:

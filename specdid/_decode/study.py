@@ -12,7 +12,7 @@ from specdid._decode.dimensions import DimensionReader
 from specdid._decode.items import Item
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
-from specdid._decode.settings import read_figure, read_inference, read_run
+from specdid._decode.settings import read_appendix, read_figure, read_inference, read_run
 from specdid._decode.table import MOST_UNKNOWN, Log, Table, as_table
 from specdid._decode.variants import read_definitions, read_labels, read_variants
 from specdid._decode.words import DIMENSIONS, STEPS
@@ -27,7 +27,7 @@ STUDY_KEYS = (
 )  # fmt: skip
 TABLES = (
     "study", "derive", "macros", *DIMENSIONS, "variant", "vcov", "exclude", "preferred",
-    "inference", "run", "figure", "labels",
+    "inference", "run", "figure", "appendix", "labels",
 )  # fmt: skip
 """In the order in which messages list them."""
 
@@ -103,6 +103,7 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
         labels=labels,
         analyses=read_analyses(tables, shelves.analyses, log),
         label_origins=label_origins,
+        appendix=read_appendix(top.get("appendix"), log),
     )
     study.close()
     misplaced = _close_file(top)

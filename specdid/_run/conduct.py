@@ -16,6 +16,7 @@ import numpy as np
 from specdid._audit import audit_results, start_reference
 from specdid._records import Audit, Curve, Fits, Results, collect
 from specdid._run import analyse
+from specdid._run.appendix import write_appendix
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve
 from specdid._run.infer import CurveTests, figure_of, null_shares, run_nulls, sections, write_inference
@@ -218,6 +219,7 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
         said += write_described(curve, described, tests, directory, figure.formats, figure.width)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
     said += analyse.write_analyses(analysed, directory, figure.formats, figure.width)
+    said += write_appendix(prepared, curve, directory)
     return dataclasses.replace(curve, warnings=(*curve.warnings, *said))
 
 

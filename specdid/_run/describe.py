@@ -85,7 +85,8 @@ def write_described(
     """Write choices.csv, inference.tex and the figures; gives what the figures warned of and is new."""
     results = curve.results
     _write_or_remove(_choices_csv(described.choices), directory / "choices.csv")
-    _write_or_remove(_inference_tex(tests), directory / "inference.tex")
+    latex = _shelf.load("tables", "latex")
+    _write_or_remove(latex.write(inference_table(tests)) if tests else "", directory / "inference.tex")
     for name in FIGURES:
         for ending in ("pdf", "png", "svg"):
             (directory / f"{name}.{ending}").unlink(missing_ok=True)
@@ -140,10 +141,8 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
     return csv_text(TidyTable(header, tuple(rows))) if rows else ""
 
 
-def _inference_tex(tests: tuple[CurveTests, ...]) -> str:
-    """Write the joint tests as a LaTeX table, a block per null."""
-    if not tests:
-        return ""
+def inference_table(tests: tuple[CurveTests, ...]) -> PrintTable:
+    """Lay the joint tests out for print, a block per null."""
     estimands = {p.estimand: None for t in tests for p in t.placebos}
     alone = next(iter(estimands)) if len(estimands) == 1 else ""
     blocks = tuple((Row(_capital(t.title), ("", "", "")), *_test_rows(t, alone)) for t in tests)
@@ -154,8 +153,7 @@ def _inference_tex(tests: tuple[CurveTests, ...]) -> str:
         "least as far from zero.",
         *([f"Estimand: {alone}."] if alone else []),
     )
-    table = PrintTable("Tests of the specification curve", ("Value", "Null range", "p"), blocks, notes=notes)
-    return str(_shelf.load("tables", "latex").write(table))
+    return PrintTable("Tests of the specification curve", ("Value", "Null range", "p"), blocks, notes=notes)
 
 
 def _test_rows(tests: CurveTests, alone: str) -> tuple[Row, ...]:

@@ -37,7 +37,7 @@ def manifest(
     """Build the manifest's content; keys in a fixed order."""
     counts = curve.counts
     return {
-        "specdid": _version("specdid"),
+        "specdid": library_version("specdid"),
         "spec": {"stem": study.stem, "sha256": _spec_hash(study), "title": study.title},
         "data": {
             "file": study.data.name if study.data else None,
@@ -45,7 +45,7 @@ def manifest(
             "rows": panel.n_rows,
         },
         "code_sha256": code_hash(),
-        "versions": {"python": platform.python_version(), **{n: _version(n) for n in LIBRARIES}},
+        "versions": {"python": platform.python_version(), **{n: library_version(n) for n in LIBRARIES}},
         "machine": {"system": platform.system(), "processor": platform.machine()},
         "seed": study.seed,
         "counts": {
@@ -95,7 +95,8 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def _version(name: str) -> str | None:
+def library_version(name: str) -> str | None:
+    """Give an installed library's version."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -12,6 +12,7 @@ from specdid._check.analyses import check_analyses
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, SpecError, fault_at, file_order
 from specdid._plan import Plan, Status, build_plan
+from specdid._run.shown import check_shown
 from specdid._study import Study
 from specdid.engine.clusters import missing_package
 from specdid.panel import Evaluator, Panel, read_panel
@@ -92,7 +93,7 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     faults = file_order(faults + tuple(check_analyses(study, panel, evaluator)))
     if faults.errors:
         return None, faults
-    faults = file_order(faults + _preferred(study, plan) + _backend(study))
+    faults = file_order((*faults, *_preferred(study, plan), *_backend(study), *check_shown(study, plan)))
     if faults.errors:
         return None, faults
     return Prepared(study, panel, evaluator, plan, faults), faults

@@ -57,7 +57,7 @@ def refit(cell: Cell, where: NDArray[np.bool_], reference: int) -> tuple[CellFit
 
 def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> CellFit:
     """Turn the engine's record into terms; the cells of a Sun-Abraham model into their average."""
-    effects = _effect_texts(problem, one)
+    effects = effect_texts(problem, one)
     if full.code != Code.OK:
         return failed(cell, _why(cell, problem, one, full), effects, problem.alpha, len(problem.vcovs))
     lead = len(full.columns) if full.cells is None else len(full.cells.relative)
@@ -78,7 +78,8 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
     )  # fmt: skip
 
 
-def _effect_texts(problem: Problem, one: Members) -> tuple[str, ...]:
+def effect_texts(problem: Problem, one: Members) -> tuple[str, ...]:
+    """Write the fixed effects of a member, slopes as ``id[year]``."""
     effects = problem.effects[one.effects[0]]
     slopes = [f"{problem.effect_labels[c]}[{problem.labels[x]}]" for c, x in effects.slopes]
     return (*(problem.effect_labels[c] for c in effects.fixed), *slopes)
@@ -88,7 +89,7 @@ def _why(cell: Cell, problem: Problem, one: Members, full: FullFit) -> str:
     culprit = problem.labels[full.culprit] if full.culprit >= 0 else ""
     return failure_message(
         full.code, problem.labels[one.treatment[0]], _outcome_text(cell, problem, one),
-        " + ".join(_effect_texts(problem, one)), culprit,
+        " + ".join(effect_texts(problem, one)), culprit,
     )  # fmt: skip
 
 
@@ -117,7 +118,7 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         compiled.cohort[[cell.member]], compiled.time,
     )  # fmt: skip
     fits: Fits = next(iter(fit_one_by_one(work)))
-    effects = _effect_texts(problem, one)
+    effects = effect_texts(problem, one)
     if fits.code[0] != Code.OK:
         code, culprit = Code(int(fits.code[0])), int(fits.culprit[0])
         said = fits.detail.get(0) or failure_message(

@@ -31,7 +31,7 @@ def run(bench: Bench, request: Request) -> Finding:
     fits = [bench.fit(cell) for cell in cells]
     tidy = TidyTable(
         ("column", *_names(cells), *HEADER),
-        tuple(row for k, fit in enumerate(fits) for row in _tidy(bench, k + 1, fit)),
+        tuple(row for k, fit in enumerate(fits) for row in tidy_rows(bench, k + 1, fit)),
         printed(bench, request, cells, fits) if any(f.failure is None for f in fits) else None,
     )
     failures = [f"{', '.join(cells.heading(f.cell))}: {f.failure}" for f in fits if f.failure is not None]
@@ -42,7 +42,8 @@ def _names(cells: Cells) -> tuple[str, ...]:
     return tuple(cells[0].labels) if len(cells) else ()
 
 
-def _tidy(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, ...]]:
+def tidy_rows(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, ...]]:
+    """Give a line for every vcov and coefficient: the column, its labels, then as in HEADER."""
     labels = tuple(fit.cell.labels.values())
     for v, vcov in enumerate(bench.study.vcov):
         lead: tuple[Value, ...] = (column, *labels, vcov.label or vcov.text)
@@ -60,10 +61,10 @@ def _tidy(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, ...]
 def printed(bench: Bench, request: Request, cells: Cells, fits: Sequence[CellFit]) -> PrintTable:
     """Lay a table of regressions out for print."""
     columns = tuple(f"({k})" for k in range(1, len(fits) + 1))
+    blocks = (coefficients(bench, fits), effects(bench, fits), statistics(bench, fits))
     return PrintTable(
-        request.title, columns, (coefficients(bench, fits), *_choices(cells, fits), statistics(bench, fits)),
-        spanners(bench, cells), notes(bench, fits),
-    )  # fmt: skip
+        request.title, columns, tuple(b for b in blocks if b), spanners(bench, cells), notes(bench, fits)
+    )
 
 
 def spanners(bench: Bench, cells: Cells) -> tuple[tuple[tuple[str, int], ...], ...]:
@@ -95,14 +96,12 @@ def coefficients(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _choices(cells: Cells, fits: Sequence[CellFit]) -> Iterator[tuple[Row, ...]]:
-    """Say for every fixed effect of any column whether it is in; nothing where there are none."""
-    effects = dict.fromkeys(e for f in fits for e in f.effects)
-    if effects:
-        yield tuple(
-            Row(f"{effect} effects", tuple("yes" if effect in f.effects else "no" for f in fits))
-            for effect in effects
-        )
+def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
+    """Say for every fixed effect of any column whether it is in."""
+    found = dict.fromkeys(e for f in fits for e in f.effects)
+    return tuple(
+        Row(f"{bench.label(e)} effects", tuple("yes" if e in f.effects else "no" for f in fits)) for e in found
+    )
 
 
 def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:

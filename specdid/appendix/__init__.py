@@ -1,1 +1,1 @@
-"""The appendix: from results to a paper."""
+"""The appendix: from results to a paper without retyping."""

@@ -14,7 +14,7 @@ from specdid.tables._widths import width, wrap
 
 Lines = tuple[str, ...]
 
-PAGE, TURNED = 332.0, 545.0
+PAGE, TURNED = 340.0, 545.0
 """Width of the text, and of a page that lies on its side."""
 TALL, TALL_TURNED = 500.0, 300.0
 """Height that a table may take before it goes over several pages."""
@@ -35,7 +35,7 @@ UPRIGHT = (
 ON_SIDE = (Size(r"\small", 0.9, 5.0, 70.0), Size(r"\footnotesize", 0.8, 3.0, 50.0))
 """Tried in this order; type smaller than footnotes is not for print."""
 _LINE, _HEAD = 12.0, 45.0
-_STUB, _LONGEST_STUB = 96.0, 190.0
+_STUB, _LONGEST_STUB = 96.0, 260.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,14 @@ class Layout:
 
 
 def lay_out(table: PrintTable) -> tuple[Layout, ...]:
-    """Fit a table: upright in the largest type that does, else turned, else in parts of its columns."""
+    """Fit a table: upright in the largest type that does, else turned, else in parts of its columns.
+
+    One page is preferred to large type.
+    """
     for turned, sizes in ((False, UPRIGHT), (True, ON_SIDE)):
-        for size in sizes:
-            found = _fit(table, size, turned)
-            if found is not None:
-                return (found,)
+        fitting = [found for size in sizes if (found := _fit(table, size, turned)) is not None]
+        if fitting:
+            return (next((f for f in fitting if not f.long), fitting[0]),)
     half = _cut(table)
     if half == len(table.columns):
         return (_layout(table, ON_SIDE[-1], True, _natural_stub(table), _columns(table, ON_SIDE[-1])),)

@@ -1,0 +1,151 @@
+"""The appendix of a run: gather what it is made of, and write its files."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import specdid
+from specdid import _shelf
+from specdid._records import Curve
+from specdid._records.write import replacing
+from specdid._run.analyse import Analysed, file_stem
+from specdid._run.describe import Described, inference_table
+from specdid._run.infer import CurveTests
+from specdid._run.manifest import library_version
+from specdid._run.prepare import Prepared
+from specdid._run.selected import select
+from specdid._run.write import write_text, writing
+from specdid.analyses._base import Bench, Chart
+from specdid.appendix._base import Appendix, Joint, Material, Section
+from specdid.appendix.content import assemble
+from specdid.appendix.latex import write_latex, write_main
+from specdid.appendix.markdown import write_appendix as write_markdown
+from specdid.appendix.selected import selected_csv
+from specdid.tables._base import PrintTable, csv_text
+
+FILES = ("appendix*.tex", "appendix*.csv", "appendix*.md", "appendix*.docx")
+_SOFTWARE = ("pyfixest", "numpy", "scipy")
+
+
+def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[str, ...]:
+    """Write appendix.tex and its tables, and what else [appendix] formats asks for.
+
+    Returns
+    -------
+    What could not be shown, one sentence each.
+
+    Raises
+    ------
+    OutputError
+        Where the directory cannot be written.
+    """
+    with writing(directory):
+        for pattern in FILES:
+            for old in directory.glob(pattern):
+                old.unlink()
+        formats = prepared.study.appendix.formats
+        if not (curve.counts.ok and formats):
+            return ()
+        material, said = _material(prepared, curve)
+        appendix = assemble(material)
+        formats = prepared.study.appendix.formats
+        write_text(csv_text(selected_csv(material)), directory / "appendix_selected.csv")
+        if "tex" in formats:
+            _write_latex(prepared, appendix, directory)
+        if "md" in formats:
+            write_text(write_markdown(appendix), directory / "appendix.md")
+        if "docx" in formats:
+            _write_word(appendix, directory)
+    return said
+
+
+def _write_latex(prepared: Prepared, appendix: Appendix, directory: Path) -> None:
+    printer = _shelf.load("tables", "latex")
+    texts = []
+    for item in appendix.tables:
+        texts.append(printer.write(item.table))
+        write_text(texts[-1], directory / f"{item.stem}.tex")
+    version, stem = specdid.__version__, prepared.study.stem
+    write_text(write_latex(appendix, stem, version, texts), directory / "appendix.tex")
+    write_text(write_main(appendix, version, texts), directory / "appendix_main.tex")
+
+
+def _write_word(appendix: Appendix, directory: Path) -> None:
+    from specdid.appendix.word import write_word
+
+    with replacing(directory / "appendix.docx") as new:
+        new.write_bytes(write_word(appendix, directory))
+
+
+def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[str, ...]]:
+    study = prepared.study
+    tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
+    described = [d for d in curve.findings if isinstance(d, Described)]
+    selections, said = select(prepared, curve.results)
+    material = Material(
+        study.stem,
+        Bench(study, prepared.panel, prepared.evaluator),
+        curve.results,
+        tuple(name for name, _ in study.one_at_a_time),
+        curve.null_shares,
+        _joints(tests),
+        inference_table(tests) if tests else None,
+        tuple(c for d in described for c in d.choices),
+        selections,
+        tuple(_section(a) for a in curve.findings if isinstance(a, Analysed)),
+        dict(_versions()),
+        next((f for f in ("pdf", "png") if f in study.figure.formats), ""),
+    )
+    return material, said
+
+
+def _joints(tests: tuple[CurveTests, ...]) -> tuple[Joint, ...]:
+    estimands = {p.estimand for t in tests for p in t.placebos}
+    alone = f"; {next(iter(estimands))})" if len(estimands) == 1 else ""
+    return tuple(
+        Joint(t.title, t.draws, tuple((_shorter(r.statistic, alone), r.p_value) for r in t.tests)) for t in tests
+    )
+
+
+def _shorter(statistic: str, alone: str) -> str:
+    return statistic.replace(alone, ")") if alone else statistic
+
+
+def _section(analysed: Analysed) -> Section:
+    def stem(suffix: str) -> str:
+        return file_stem(analysed.stem, suffix or None)
+
+    heading = analysed.heading.removeprefix("Table: ")
+    finding = analysed.finding
+    printed = [(stem(t.suffix), t.print) for t in finding.tables if t.print is not None]
+    return Section(
+        heading,
+        tuple((file, _titled(heading, table)) for file, table in printed),
+        tuple((stem(c.suffix), _captioned(heading, c)) for c in finding.charts),
+        analysed.failure,
+    )
+
+
+def _captioned(heading: str, chart: Chart) -> str:
+    """Caption an analysis's figure: what it is of, and what kind of figure it is."""
+    kind = _shelf.load("figures", chart.figure).title
+    suffix = chart.suffix.replace("_", " ")
+    of = f"{heading}: {suffix}" if suffix and suffix not in kind.casefold() else heading
+    return of if of.casefold() == kind.casefold() else f"{of}. {kind}"
+
+
+def _titled(heading: str, table: PrintTable) -> PrintTable:
+    """Say of an analysis's table what kind it is, where its title is only the analysis's name."""
+    return replace(table, title=heading) if heading.endswith(f": {table.title}") else table
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "specdid", specdid.__version__
+    for name in _SOFTWARE:
+        version = library_version(name)
+        if version is not None:
+            yield name, version
+    yield "Python", platform.python_version()

@@ -1,0 +1,123 @@
+"""Which specifications are shown in full in the appendix, and their regressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from specdid._describe.factors import Family, families
+from specdid._plan import Status as Planned
+from specdid._records import Results, Status
+from specdid._run.prepare import Prepared
+from specdid._run.shown import place_of
+from specdid.analyses._base import Cell, CellFit
+from specdid.analyses._fit import effect_texts, fit_cell
+from specdid.appendix._base import Picked, Selection
+from specdid.appendix.caption import family_name
+from specdid.appendix.content import FAMILIES
+from specdid.engine.compile import Compiled, compile_plan
+
+SIDE_BY_SIDE = 5
+"""Columns of one table of specifications asked for."""
+
+
+def select(prepared: Prepared, results: Results) -> tuple[tuple[Selection, ...], tuple[str, ...]]:
+    """Choose and estimate: the preferred specification, the median and the extremes, and those asked for.
+
+    Returns
+    -------
+    selections, and what could not be shown, one sentence each
+    """
+    found = families(results)
+    mine = sorted(found, key=lambda f: not bool(np.any(f.places == results.preferred)))[:FAMILIES]
+    wanted = [(_name(f, found), _standing(results, f), False) for f in mine]
+    asked, said = _asked(prepared, results)
+    wanted += [("", tuple(part), True) for part in _parts(asked)]
+    fits = _fits(prepared, results, list(dict.fromkeys(p for _, roles, _ in wanted for p, _ in roles)))
+    selections = tuple(
+        Selection(name, tuple(Picked(role, p, *results.rank(p), fits[p]) for p, role in roles), by_user)
+        for name, roles, by_user in wanted
+    )
+    return selections, said
+
+
+def _name(family: Family, found: Sequence[Family]) -> str:
+    return family_name(family) if len(found) > 1 else ""
+
+
+def _standing(results: Results, family: Family) -> tuple[tuple[int, str], ...]:
+    """Give places with their roles: preferred, lowest, median (the lower of two) and highest."""
+    order = family.places[np.argsort(results.estimate[family.places], kind="stable")]
+    roles: dict[int, list[str]] = {}
+    if np.any(family.places == results.preferred):
+        roles[results.preferred] = ["Preferred"]
+    for role, at in (("Lowest", 0), ("Median", (len(order) - 1) // 2), ("Highest", len(order) - 1)):
+        roles.setdefault(int(order[at]), []).append(role)
+    if len(order) == 1:
+        return ((int(order[0]), "Preferred" if order[0] == results.preferred else "The only one"),)
+    return tuple((place, ", ".join([words[0], *(w.lower() for w in words[1:])])) for place, words in roles.items())
+
+
+def _asked(prepared: Prepared, results: Results) -> tuple[list[tuple[int, str]], tuple[str, ...]]:
+    """Find the specifications of [appendix] show; a duplicate is shown as the one that has its numbers."""
+    found: dict[int, str] = {}
+    said = []
+    for text, _ in prepared.study.appendix.show:
+        place = place_of(prepared.plan, text, results)
+        if place >= 0 and results.status[place] == Status.DUPLICATE:
+            place = int(results.twin[place])
+        if place < 0 or results.status[place] != Status.OK:
+            said.append(f"[appendix] show: `{text}` has no estimate, so the appendix does not show it")
+        else:
+            found.setdefault(place, text)
+    return list(found.items()), tuple(said)
+
+
+def _parts(asked: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    for start in range(0, len(asked), SIDE_BY_SIDE):
+        yield asked[start : start + SIDE_BY_SIDE]
+
+
+def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[int, CellFit]:
+    """Estimate these specifications in full; what is not least squares keeps the results' number."""
+    plan = prepared.plan
+    if not places:
+        return {}
+    if plan.study.missing != "common":
+        status = np.full(len(plan), Planned.EXCLUDED, np.uint8)
+        status[list(places)] = Planned.PLANNED
+        plan = replace(plan, status=status)
+    compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
+    at = np.searchsorted(compiled.members.index, places)
+    cells = [_cell(prepared, compiled, p, int(m)) for p, m in zip(places, at, strict=True)]
+    return {c.place: fit_cell(c) if compiled.batched[c.member] else _stored(c, results) for c in cells}
+
+
+def _cell(prepared: Prepared, compiled: Compiled, place: int, member: int) -> Cell:
+    plan = prepared.plan
+    labels = {d.name: d.labels[c] for d, c in zip(plan.dimensions, plan.codes[place].tolist(), strict=True)}
+    return Cell(labels, place, member, place == plan.preferred, plan, compiled)
+
+
+def _stored(cell: Cell, results: Results) -> CellFit:
+    """Give what the results have of a specification that an estimator fitted on its own: the effect."""
+    compiled, place = cell.compiled, cell.place
+    problem, one = compiled.problem, compiled.members.take(np.array([cell.member], np.int64))
+
+    def row(name: str) -> np.ndarray:
+        return np.atleast_1d(np.asarray(results.numbers[name][place]))
+
+    def whole(name: str) -> int:
+        return int(row(name)[0])
+
+    notes = tuple(
+        results.vcov_note.words[c] if c >= 0 else "" for c in results.vcov_note.codes[place].tolist()
+    )
+    units = (whole("n_units"), whole("n_treated"), whole("n_control"), whole("n_always_treated"))
+    return CellFit(
+        cell, None, (problem.labels[one.treatment[0]],), row("estimate"), row("std_error")[:, None, None] ** 2,
+        notes, row("df"), row("n_clusters"), np.zeros(0, np.int64), whole("nobs"), *units, np.nan,
+        float(row("r2_within")[0]), (), effect_texts(problem, one), problem.alpha,
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""The specifications that [appendix] show names: an id, the beginning of one, a rank as ``#41``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._diagnostics import Fault, Origin, fault_at
+from specdid._plan import Plan, Status
+from specdid._records import Results
+from specdid._study import Study
+
+Ints = NDArray[np.int64]
+_DIGITS = frozenset("0123456789abcdef")
+
+
+def check_shown(study: Study, plan: Plan) -> Iterator[Fault]:
+    """Find what names no specification; whether there are so many ranks only a run can tell."""
+    for text, origin in study.appendix.show:
+        rank = text.startswith("#")
+        if rank and (not text[1:].isdecimal() or int(text[1:]) < 1):
+            help = 'a rank is a number from 1, as "#41"'
+            yield fault_at(origin, None, "no_specification", f"`{text}` is no rank", help)
+        elif not rank and not _is_id(text):
+            help = 'write an id or its beginning, or a rank as "#41"; ids stand in results.csv'
+            yield fault_at(origin, None, "no_specification", f"`{text}` is no id of a specification", help)
+        elif not rank:
+            yield from _found(text, origin, plan)
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= 16 and set(text.lower()) <= _DIGITS
+
+
+def _found(text: str, origin: Origin, plan: Plan) -> Iterator[Fault]:
+    ids = np.unique(plan.ids[_beginning(plan, text)])
+    if len(ids) != 1:
+        several = f"{len(ids):,} specifications' ids begin with `{text}`"
+        message = several if len(ids) else f"no specification's id begins with `{text}`"
+        help = "write more digits of the id" if len(ids) else "ids stand in results.csv"
+        yield fault_at(origin, None, "no_specification", message, help)
+
+
+def _beginning(plan: Plan, text: str) -> Ints:
+    """Give the places of the specifications whose id begins so."""
+    low, high = (int(text.lower().ljust(16, digit), 16) for digit in "0f")
+    return np.flatnonzero((plan.ids >= np.uint64(low)) & (plan.ids <= np.uint64(high)))
+
+
+def place_of(plan: Plan, text: str, results: Results) -> int:
+    """Give the place of the specification, -1 where there is no such rank.
+
+    Ranks are by estimate from the lowest, in the scale and estimand of the preferred
+    specification, else in those of the first.
+    """
+    if not text.startswith("#"):
+        hits = _beginning(plan, text)
+        planned = hits[plan.status[hits] == Status.PLANNED]
+        return int(planned[0] if len(planned) else hits[0])
+    ranked = _ranked(results)
+    rank = int(text[1:])
+    return int(ranked[rank - 1]) if rank <= len(ranked) else -1
+
+
+def _ranked(results: Results) -> Ints:
+    estimand = results.planned.estimand.codes
+    orders = [order for group in results.groups() if len(order := results.order(group))]
+    if not orders:
+        return np.zeros(0, np.int64)
+    mine = next((o for o in orders if results.preferred in o), orders[0])
+    first = results.preferred if results.preferred in mine else mine[0]
+    return np.asarray(mine[estimand[mine] == estimand[first]])

@@ -1,0 +1,137 @@
+"""What the appendix is made from, and what it consists of before it is LaTeX, Markdown or Word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from specdid._describe.choices import Choices
+from specdid._records import Results
+from specdid.analyses._base import Bench, CellFit
+from specdid.tables._base import PrintTable
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """The joint tests under one null: (statistic, p) each, in the order of inference.csv.
+
+    A statistic of one estimand does not name it where the curve has no other.
+    """
+
+    title: str
+    draws: int
+    tests: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A specification that is shown in full.
+
+    Attributes
+    ----------
+    role : why: "Preferred", "Median"; several are joined
+    place : in the plan
+    rank, of : by estimate from the lowest, among those of its scale and estimand
+    fit : its regression
+    """
+
+    role: str
+    place: int
+    rank: int
+    of: int
+    fit: CellFit = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Specifications that stand side by side; ``family`` is empty where the curve has no other."""
+
+    family: str
+    picked: tuple[Picked, ...]
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An analysis: its printed tables by file stem, its figures as (file stem, caption), or why there are none."""
+
+    heading: str
+    tables: tuple[tuple[str, PrintTable], ...] = ()
+    figures: tuple[tuple[str, str], ...] = ()
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a run hands over.
+
+    Attributes
+    ----------
+    stem : the spec file's, for references
+    bench : the study with its labels
+    results : the records
+    one_at_a_time : dimensions of which at most one leaves its first option
+    null_shares : (scale or outcome, estimand) -> shares significantly negative and positive
+        under the first null
+    joint : the joint tests
+    inference : their printed table
+    choices : what choices do to the estimates, a family each
+    selections : specifications shown in full
+    analyses : in file order
+    versions : software, by name
+    figures : ending of the figures that can be included, "" where there is none
+    """
+
+    stem: str
+    bench: Bench = field(repr=False)
+    results: Results = field(repr=False)
+    one_at_a_time: tuple[str, ...] = ()
+    null_shares: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    joint: tuple[Joint, ...] = ()
+    inference: PrintTable | None = None
+    choices: tuple[Choices, ...] = ()
+    selections: tuple[Selection, ...] = ()
+    analyses: tuple[Section, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    figures: str = "pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class TableItem:
+    """A printed table and the stem of its file; ``own`` where the appendix writes it."""
+
+    stem: str
+    table: PrintTable
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FigureItem:
+    """A figure: its file, caption, label, and notes as (what of, sentences)."""
+
+    file: str
+    caption: str
+    label: str
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section of the appendix."""
+
+    heading: str
+    items: tuple[TableItem | FigureItem, ...]
+    text: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appendix:
+    """The whole, ready to be written in any format."""
+
+    title: str
+    parts: tuple[Part, ...]
+
+    @property
+    def tables(self) -> tuple[TableItem, ...]:
+        """Every table, in order."""
+        return tuple(i for part in self.parts for i in part.items if isinstance(i, TableItem))

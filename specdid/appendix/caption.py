@@ -1,0 +1,158 @@
+"""What stands below the curve: everything a reader needs to judge it, in short sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from specdid._describe.factors import Family, families
+from specdid._records import Results, Status
+from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid.analyses._print import number
+from specdid.analyses.table import error_note
+from specdid.appendix._base import Joint, Material
+from specdid.tables._base import PrintTable, Row
+
+IN_WORDS = 2
+"""Up to so many families of estimates are described below the figure, more in a table."""
+
+
+def curve_notes(material: Material) -> tuple[tuple[str, str], ...]:
+    """Give (what of, sentences), in the order of a referee's questions."""
+    found = families(material.results)
+    notes = (
+        ("Varied", varied(material)),
+        ("Specifications", f"{material.results.counts}."),
+        ("Estimates", _estimates(material, found) if len(found) <= IN_WORDS else ""),
+        ("Joint tests", _joint(material.joint)),
+        ("Preferred", _preferred(material.results)),
+        ("Samples", _samples(material.results)),
+        ("Errors", _errors(material)),
+        ("Software", _software(material)),
+    )
+    return tuple((head, text) for head, text in notes if text)
+
+
+def varied(material: Material) -> str:
+    """Say which dimensions have how many options."""
+    planned, label = material.results.planned, material.bench.label
+    counted = [(n, f"{label(n.replace('_', ' '))} ({len(texts):,})") for n, texts in
+               zip(planned.dimensions, planned.labels, strict=True) if len(texts) > 1]  # fmt: skip
+    free = [text for n, text in counted if n not in material.one_at_a_time]
+    single = [text for n, text in counted if n in material.one_at_a_time]
+    parts = [", ".join(free)] if free else []
+    if single:
+        parts.append(f"{'and ' if free else ''}one at a time {', '.join(single)}")
+    return f"{'; '.join(parts)}; in parentheses the number of options." if parts else "nothing."
+
+
+def family_name(family: Family) -> str:
+    """Name a family by scale (or outcome) and estimand."""
+    return "; ".join(part for part in (family.group, family.estimand) if part)
+
+
+def _estimates(material: Material, found: tuple[Family, ...]) -> str:
+    return " ".join(_family(material, f) for f in found)
+
+
+def _family(material: Material, family: Family) -> str:
+    n, median, low, high, negative, null_negative, positive, null_positive = numbers(material, family)
+    said = f"{family_name(family)}: median of {n} estimates {median}, from {low} to {high}"
+    if not null_negative:
+        return f"{said}."
+    alpha = material.results.planned.alpha
+    return (
+        f"{said}; significant at {alpha:g} are {negative} below zero ({null_negative} expected under the null) "
+        f"and {positive} above ({null_positive})."
+    )
+
+
+def numbers(material: Material, family: Family) -> tuple[str, ...]:
+    """Give a family's count, median, range, and shares significant beside the null's; shares only with a null."""
+    results, places = material.results, family.places
+    estimate = results.estimate[places]
+    decimals = decimals_for(estimate)
+    spread = (np.median(estimate), estimate.min(), estimate.max())
+    head = (f"{len(places):,}", *(number(float(v), decimals) for v in spread))
+    null = material.null_shares.get((family.group, family.estimand))
+    if null is None:
+        return (*head, "", "", "", "")
+    significant = results.first("p_value")[places] < results.planned.alpha
+    shares = [float(np.mean(significant & side)) for side in (estimate < 0, estimate > 0)]
+    return (*head, f"{shares[0]:.1%}", f"{null[0]:.1%}", f"{shares[1]:.1%}", f"{null[1]:.1%}")
+
+
+def estimates_table(material: Material) -> PrintTable | None:
+    """Tabulate the families where they are too many for the note below the figure."""
+    found = families(material.results)
+    if len(found) <= IN_WORDS:
+        return None
+    rows = [(f, numbers(material, f)) for f in found]
+    tested = any(cells[5] for _, cells in rows)
+    kept = range(8 if tested else 4)
+    columns = ("Estimates", "Median", "Lowest", "Highest", "Below 0", "Null", "Above 0", "Null")
+    blocks = []
+    for group in dict.fromkeys(f.group for f, _ in rows):
+        mine = [Row(f.estimand or f.group, tuple(c[k] for k in kept)) for f, c in rows if f.group == group]
+        alone = len({f.group for f, _ in rows}) == 1 or mine[0].label == group
+        blocks.append(tuple(mine) if alone else (Row(group, ("",) * len(kept)), *mine))
+    notes: tuple[str, ...] = ("Estimates of different scales or estimands are not compared with each other.",)
+    if tested:
+        notes += (
+            f"Below and above 0: the share with p < {material.results.planned.alpha:g}; Null: the share "
+            f"expected without any effect ({material.joint[0].title}).",
+        )
+    return PrintTable("Estimates by estimand", tuple(columns[k] for k in kept), tuple(blocks), notes=notes)
+
+
+def _joint(joints: tuple[Joint, ...]) -> str:
+    """Give the p-values of every statistic, under one null after the other."""
+    if not joints:
+        return ""
+    names = dict.fromkeys(name for j in joints for name, _ in j.tests)
+    found = [(name, [p_text(p) for j in joints for n, p in j.tests if n == name]) for name in names]
+    nulls = " and ".join(f"{j.title} ({j.draws:,} draws)" for j in joints)
+    said = [f"{name} {' and '.join(ps)}" for name, ps in found]
+    return f"by {nulls}: {'; '.join(said)}."
+
+
+def _preferred(results: Results) -> str:
+    place = results.preferred
+    if place < 0 or results.status[place] != Status.OK:
+        return "it has no estimate." if results.planned.preferred >= 0 else ""
+    estimate = float(results.estimate[place])
+    low, high, p = (float(results.first(n)[place]) for n in ("conf_low", "conf_high", "p_value"))
+    decimals = decimals_for(np.array([estimate]))
+    rank, of = results.rank(place)
+    level = f"{100 * (1 - results.planned.alpha):g}%"
+    interval = f" ({level} interval {number(low, decimals)} to {number(high, decimals)}, {p_text(p)})"
+    beside = interval if np.isfinite(low) else ""
+    return f"{number(estimate, decimals)}{beside}, the {ordinal(rank)} of {of:,} from the lowest."
+
+
+def _samples(results: Results) -> str:
+    ok = results.status == Status.OK
+    words = {"nobs": "observations", "n_units": "units", "n_treated": "treated units", "n_clusters": "clusters"}
+    return ", ".join(_ranges(results, ok, words)) + "."
+
+
+def _ranges(results: Results, ok: np.ndarray, words: dict[str, str]) -> Iterator[str]:
+    for name, what in words.items():
+        values = results.first(name)[ok]
+        values = values[values >= 0]
+        if len(values):
+            low, high = int(values.min()), int(values.max())
+            yield f"{low:,} {what}" if low == high else f"{low:,} to {high:,} {what}"
+
+
+def _errors(material: Material) -> str:
+    first = error_note(material.bench).removeprefix("Standard errors in parentheses, ").rstrip(".")
+    others = material.results.planned.vcovs[1:]
+    also = f"; results.csv has them by {', '.join(others)} too" if others else ""
+    return f"standard errors are {first}{also}."
+
+
+def _software(material: Material) -> str:
+    listed = ", ".join(f"{name} {version}" for name, version in material.versions.items())
+    return f"{listed}; seed {material.bench.study.seed}." if listed else ""

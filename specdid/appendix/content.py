@@ -1,0 +1,96 @@
+"""Put the appendix together: the curve, its tests and choices, selected specifications, the analyses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from specdid.appendix._base import Appendix, FigureItem, Material, Part, Section, TableItem
+from specdid.appendix.caption import curve_notes, estimates_table
+from specdid.appendix.choices import choices_table
+from specdid.appendix.selected import selected_table
+from specdid.tables._base import PrintTable
+
+FAMILIES = 4
+"""So many families of estimates have tables of choices and of selected specifications of their own."""
+
+
+def key(stem: str) -> str:
+    """Make a spec file's stem fit for references: ``castle``."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-") or "study"
+
+
+def label(stem: str, file: str) -> str:
+    """Give the reference of a file of a study, without its kind: ``castle:event-study``."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", file).strip("-")
+    coded = "" if file.isascii() else "-" + "".join(f"{ord(c):x}" for c in file if not c.isascii())
+    return f"{key(stem)}:{plain}{coded}"
+
+
+def assemble(material: Material) -> Appendix:
+    """Put the appendix together."""
+    parts = [
+        Part("Specification curve", (*_curve(material), *_tests(material))),
+        Part("Choices", tuple(_choices(material)), _more(material)),
+        Part("Selected specifications", tuple(_selected(material))),
+        *(_analysis(material, section) for section in material.analyses),
+    ]
+    title = material.results.planned.title or material.stem
+    return Appendix(title, tuple(p for p in parts if p.items or p.text))
+
+
+def _table(material: Material, stem: str, table: PrintTable, own: bool) -> TableItem:
+    return TableItem(stem, replace(table, label=f"tab:{label(material.stem, stem)}"), own)
+
+
+def _curve(material: Material) -> Iterator[FigureItem | TableItem]:
+    notes = curve_notes(material)
+    if material.figures:
+        title = f"Specification curve: {material.results.planned.title or material.stem}"
+        reading = (
+            "Above, the estimates sorted, with their intervals; below, the options that made each. "
+            "The preferred specification is marked."
+        )
+        curve = f"fig:{label(material.stem, 'curve')}"
+        yield FigureItem(f"curve.{material.figures}", title, curve, (("Reading", reading), *notes))
+    table = estimates_table(material)
+    if table is not None:
+        yield _table(material, "appendix_estimates", table, True)
+
+
+def _tests(material: Material) -> Iterator[TableItem]:
+    if material.inference is not None:
+        yield _table(material, "inference", material.inference, False)
+
+
+def _choices(material: Material) -> Iterator[TableItem]:
+    for k, one in enumerate(material.choices[:FAMILIES]):
+        table = choices_table(material, one, alone=len(material.choices) == 1)
+        yield _table(material, _numbered("appendix_choices", k), table, True)
+
+
+def _more(material: Material) -> tuple[str, ...]:
+    left = len(material.choices) - FAMILIES
+    return (f"Of {left:,} more scales and estimands see choices.csv.",) if left > 0 else ()
+
+
+def _selected(material: Material) -> Iterator[TableItem]:
+    for k, selection in enumerate(material.selections):
+        yield _table(material, _numbered("appendix_selected", k), selected_table(material, selection), True)
+
+
+def _numbered(stem: str, k: int) -> str:
+    return stem if not k else f"{stem}_{k + 1}"
+
+
+def _analysis(material: Material, section: Section) -> Part:
+    tables = [_table(material, stem, table, False) for stem, table in section.tables]
+    figures = [
+        FigureItem(f"{stem}.{material.figures}", caption, f"fig:{label(material.stem, stem)}")
+        for stem, caption in section.figures
+        if material.figures
+    ]
+    failure = () if section.failure is None else (f"It could not be run: {section.failure}",)
+    return Part(section.heading, (*tables, *figures), failure)
+

@@ -1,0 +1,136 @@
+r"""The appendix as one file to ``\input``, and a small file that compiles it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from unicodedata import east_asian_width
+
+from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
+from specdid.appendix.content import key
+from specdid.tables._tex_text import escape, wants_unicode
+
+PACKAGES = ("booktabs", "threeparttable", "longtable", "pdflscape", "graphicx")
+_HEAD = r"""% Written by specdid {version}: the robustness appendix, to be read by \input.
+%
+% Preamble: \usepackage{{{packages}}}
+% From another folder, with the slash at the end:
+%   \newcommand{{\specdiddir}}{{../outputs/{stem}/}}
+%   \input{{\specdiddir appendix}}
+% A second study in the same paper: \renewcommand{{\specdiddir}}{{...}} and \input again.
+% Lower headings: \newcommand{{\specdidsection}}{{\subsection}} before \input.
+{engine}\providecommand{{\specdiddir}}{{}}
+\providecommand{{\specdidsection}}{{\section}}
+\ifdefined\specdidnotes\else\newsavebox{{\specdidnotes}}\fi
+% Floats fill the pages here; the paper's own settings come back at the end.
+\begingroup
+\renewcommand{{\topfraction}}{{.95}}\renewcommand{{\bottomfraction}}{{.95}}
+\renewcommand{{\textfraction}}{{.02}}\renewcommand{{\floatpagefraction}}{{.7}}
+\setcounter{{topnumber}}{{6}}\setcounter{{bottomnumber}}{{6}}\setcounter{{totalnumber}}{{8}}"""
+_UNICODE = """% Some labels are not Latin: compile with xelatex or lualatex{fonts}.
+"""
+_MAIN = r"""% Written by specdid {version}: compiles appendix.tex alone.
+% {engine} appendix_main.tex    (twice, for the references)
+\documentclass[11pt]{{article}}
+\usepackage[margin=1in]{{geometry}}
+\usepackage{{{packages}}}
+{fonts}\title{{{title}}}
+\author{{}}
+\date{{}}
+\begin{{document}}
+\maketitle
+\appendix
+\input{{appendix}}
+\end{{document}}
+"""
+_CJK = r"""\usepackage{{fontspec}}
+\IfFileExists{{ctex.sty}}{{\usepackage[scheme=plain]{{ctex}}}}{{%
+  \usepackage{{xeCJK}}
+  \let\specdidfont\relax
+  \def\specdidtry#1{{\ifx\specdidfont\relax
+    \IfFontExistsTF{{#1}}{{\setCJKmainfont{{#1}}\setCJKsansfont{{#1}}\setCJKmonofont{{#1}}\def\specdidfont{{#1}}}}{{}}\fi}}
+{tries}}}
+"""
+_OTHER = r"""\usepackage{{fontspec}}
+\let\specdidfont\relax
+\def\specdidtry#1{{\ifx\specdidfont\relax\IfFontExistsTF{{#1}}{{\setmainfont{{#1}}\def\specdidfont{{#1}}}}{{}}\fi}}
+{tries}"""
+_CJK_FONTS = (
+    "Noto Serif CJK SC", "Source Han Serif SC", "SimSun", "Songti SC", "AR PL SungtiL GB", "AR PL UMing CN",
+    "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback",
+)  # fmt: skip
+_OTHER_FONTS = ("CMU Serif", "Libertinus Serif", "Linux Libertine O", "FreeSerif", "DejaVu Serif", "Times New Roman")
+
+
+def write_latex(appendix: Appendix, stem: str, version: str, texts: Sequence[str]) -> str:
+    r"""Write appendix.tex; ``texts`` are the files it reads by ``\input``, for the choice of engine."""
+    body = [line for part in appendix.parts for line in _part(part)]
+    kind = _script("\n".join([*body, *texts]))
+    fonts = {"": "", "cjk": ", and ctex or xeCJK", "other": " and a font that has them"}[kind]
+    engine = _UNICODE.format(fonts=fonts) if kind else ""
+    head = _HEAD.format(version=version, packages=",".join(PACKAGES), stem=key(stem), engine=engine)
+    return "\n".join([head, *body, r"\endgroup"]) + "\n"
+
+
+def write_main(appendix: Appendix, version: str, texts: Sequence[str]) -> str:
+    """Write appendix_main.tex."""
+    kind = _script("\n".join([appendix.title, *texts]))
+    fonts = ""
+    if kind:
+        names, frame = (_CJK_FONTS, _CJK) if kind == "cjk" else (_OTHER_FONTS, _OTHER)
+        fonts = frame.format(tries="".join(f"\\specdidtry{{{n}}}\n" for n in names))
+    engine = "xelatex" if kind else "pdflatex"
+    title, packages = escape(appendix.title), ",".join(PACKAGES)
+    return _MAIN.format(version=version, engine=engine, packages=packages, fonts=fonts, title=title)
+
+
+def _script(text: str) -> str:
+    """Tell texts that pdfLaTeX prints ("") from Chinese ("cjk") and other ones ("other")."""
+    if not wants_unicode(text):
+        return ""
+    return "cjk" if any(east_asian_width(c) in "WF" for c in set(text)) else "other"
+
+
+def _part(part: Part) -> Iterator[str]:
+    """Write a section; the page is cleared after it, so that nothing stands below another's heading."""
+    yield ""
+    yield rf"\specdidsection{{{escape(part.heading)}}}"
+    shown = _shown(part)
+    if shown or part.text:
+        yield " ".join([*([shown] if shown else []), *(escape(text) for text in part.text)])
+    for item in part.items:
+        yield from (_table(item) if isinstance(item, TableItem) else _figure(item))
+    yield r"\clearpage"
+
+
+def _shown(part: Part) -> str:
+    """Name the exhibits of a section."""
+    tables = [i.table.label for i in part.items if isinstance(i, TableItem)]
+    figures = [i.label for i in part.items if isinstance(i, FigureItem)]
+    words = [*_references("Table", tables), *_references("Figure", figures)]
+    return f"See {' and '.join(words)}." if words else ""
+
+
+def _references(word: str, labels: Sequence[str]) -> Iterator[str]:
+    if labels:
+        *first, last = [rf"\ref{{{label}}}" for label in labels]
+        plural = "s" if first else ""
+        yield f"{word}{plural}~" + (f"{', '.join(first)} and~{last}" if first else last)
+
+
+def _table(item: TableItem) -> Iterator[str]:
+    yield rf"\input{{\specdiddir {item.stem}}}"
+
+
+def _figure(item: FigureItem) -> Iterator[str]:
+    yield r"\begin{figure}[htbp]"
+    yield r"\centering"
+    # The notes are set first, so that the figure takes the rest of the page.
+    notes = " ".join(rf"\emph{{{escape(head)}:}} {escape(text)}" for head, text in item.notes)
+    yield r"\begin{lrbox}{\specdidnotes}\begin{minipage}{\linewidth}\footnotesize"
+    yield rf"{notes}\end{{minipage}}\end{{lrbox}}"
+    rest = r"\dimexpr\textheight-\ht\specdidnotes-\dp\specdidnotes-5\baselineskip\relax"
+    yield rf"\includegraphics[width=\linewidth,height={rest},keepaspectratio]{{\specdiddir {item.file}}}"
+    yield rf"\caption{{{escape(item.caption)}}}\label{{{item.label}}}"
+    if item.notes:
+        yield r"\par\medskip\usebox{\specdidnotes}"
+    yield r"\end{figure}"

@@ -1,0 +1,90 @@
+"""The appendix as a Word document, its tables by maketables (which pyfixest brings) and python-docx."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from specdid.appendix._base import Appendix, FigureItem, TableItem
+from specdid.tables._base import PrintTable, Row
+
+_STYLE = {"font_size_pt": 9, "notes_font_size_pt": 8, "caption_font_size_pt": 10, "prevent_page_breaks": False}
+_WIDTH = 6.5
+
+
+def write_word(appendix: Appendix, directory: Path) -> bytes:
+    """Write appendix.docx with the tables, and the figures of ``directory`` that are PNG."""
+    from docx import Document
+    from docx.shared import Inches
+
+    document: Any = Document()
+    for section in document.sections:
+        section.left_margin = section.right_margin = Inches(1)
+    document.add_heading(_plain(appendix.title), 0)
+    for part in appendix.parts:
+        document.add_heading(_plain(part.heading), 1)
+        for text in part.text:
+            document.add_paragraph(_plain(text))
+        for item in part.items:
+            _table(document, item.table) if isinstance(item, TableItem) else _figure(document, item, directory)
+    return _dated(document)
+
+
+def _table(document: Any, table: PrintTable) -> None:
+    """Let maketables build the table in a document of its own, and move it here."""
+    made: Any = _mtable(table).make(type="docx", docx_style=_STYLE)
+    for element in list(made.element.body):
+        if not element.tag.endswith("}sectPr"):
+            document.element.body.insert(len(document.element.body) - 1, element)
+    document.add_paragraph()
+
+
+def _mtable(table: PrintTable) -> Any:
+    import pandas as pd
+    from maketables import MTable
+
+    lines = [_line(row, bool(under)) for block in table.blocks for row in block for under in _passes(row)]
+    heads = [[_plain(text) for text, count in line for _ in range(count)] for line in table.spanners]
+    heads.append([_plain(c) for c in table.columns])
+    columns = pd.MultiIndex.from_arrays(heads) if len(heads) > 1 else pd.Index(heads[0])
+    index = pd.Index([label for label, _ in lines])
+    frame = pd.DataFrame([cells for _, cells in lines], index=index, columns=columns)
+    notes = f"Notes: {' '.join(table.notes)}" if table.notes else ""
+    return MTable(frame, notes=_plain(notes), caption=_plain(table.title))
+
+
+def _passes(row: Row) -> tuple[int, ...]:
+    return (0, 1) if any(row.under) else (0,)
+
+
+def _line(row: Row, under: bool) -> tuple[str, list[str]]:
+    return ("", [_plain(c) for c in row.under]) if under else (_plain(row.label), [_plain(c) for c in row.cells])
+
+
+def _figure(document: Any, item: FigureItem, directory: Path) -> None:
+    from docx.shared import Inches, Pt
+
+    picture = (directory / item.file).with_suffix(".png")
+    if picture.is_file():
+        document.add_picture(str(picture), width=Inches(_WIDTH))
+    document.add_paragraph(_plain(item.caption), style="Caption")
+    for head, text in item.notes:
+        run = document.add_paragraph().add_run(f"{_plain(head)}: {_plain(text)}")
+        run.font.size = Pt(8)
+
+
+def _plain(text: str) -> str:
+    """Leave out what XML cannot hold."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def _dated(document: Any) -> bytes:
+    """Pack the document with the same date always, so that equal runs give equal bytes."""
+    packed, again = BytesIO(), BytesIO()
+    document.save(packed)
+    with ZipFile(packed) as old, ZipFile(again, "w", ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(ZipInfo(name), old.read(name), ZIP_DEFLATED)
+    return again.getvalue()
