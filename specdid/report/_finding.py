@@ -54,13 +54,14 @@ def minus(text: str) -> str:
 def families(curve: Curve) -> tuple[Family, ...]:
     """Give the estimates of every scale by estimand, in order of appearance."""
     results = curve.results
-    return tuple(
-        _family(curve, group.name, group.scale is not None, results.planned.estimand.words[code], order[codes == code])
-        for group in results.groups()
-        for order in [results.order(group)]
-        for codes in [results.planned.estimand.codes[order]]
-        for code in np.unique(codes).tolist()
-    )
+    found = []
+    for group in results.groups():
+        places = group.members[results.status[group.members] == Status.OK]
+        codes = results.planned.estimand.codes[places]
+        for code in np.unique(codes).tolist():
+            words = results.planned.estimand.words[code]
+            found.append(_family(curve, group.name, group.scale is not None, words, places[codes == code]))
+    return tuple(found)
 
 
 def _family(curve: Curve, group: str, scaled: bool, estimand: str, places: NDArray[np.int64]) -> Family:
@@ -85,10 +86,9 @@ def lead(found: Sequence[Family], results: Results) -> Family:
     return max(found, key=lambda f: f.n)
 
 
-def finding(report: Report) -> Iterator[Element]:
+def finding(report: Report, found: Sequence[Family]) -> Iterator[Element]:
     """Write the sentence and the key figures."""
     results = report.curve.results
-    found = families(report.curve)
     if not found:
         yield element("p", "No specification could be estimated; the account below says why.", class_="finding")
         return
@@ -153,9 +153,8 @@ def _preferred(results: Results, family: Family) -> tuple[str, str]:
     return family.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}"
 
 
-def estimates_table(report: Report) -> Element:
+def estimates_table(found: Sequence[Family], alpha: float) -> Element:
     """Tabulate every scale and estimand; shares beside what the null expects."""
-    alpha = report.curve.results.planned.alpha
     header = (
         "Scale", "Estimand", "n", "Median", "Lowest", "Highest",
         f"p < {alpha:g}, negative", "Under the null", f"p < {alpha:g}, positive", "Under the null",
@@ -165,7 +164,7 @@ def estimates_table(report: Report) -> Element:
             f.group, f.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest)),
             f"{f.negative:.1%}", _share(f.null, 0), f"{f.positive:.1%}", _share(f.null, 1),
         )
-        for f in families(report.curve)
+        for f in found
     ]  # fmt: skip
     return table("Estimates by scale and estimand", header, rows, numeric_from=2)
 

@@ -18,29 +18,31 @@ from specdid._records import Curve
 from specdid.report._account import account
 from specdid.report._analyses import block_parts, markdown, picture
 from specdid.report._encode import embedded
-from specdid.report._finding import estimates_table, finding, tests_table
+from specdid.report._finding import estimates_table, families, finding, tests_table
 from specdid.report._html import element, inside, markup, table, written
 from specdid.report._input import Block, Joint, Picture, Report
-from specdid.report._points import Drawn, curve_columns, drawn
+from specdid.report._points import MOST, Drawn, curve_columns, drawn
 
 __all__ = ["Block", "Joint", "Picture", "Report", "write_page"]
 
 _BROWSER = Path(__file__).parent / "browser"
 _STYLES = ("vendor/uplot/uPlot.min.css", "style.css")
 _SCRIPTS = (
-    "vendor/uplot/uPlot.iife.min.js", "data.js", "words.js", "state.js", "curve.js", "choices.js",
-    "filters.js", "table.js", "detail.js", "main.js",
+    "vendor/uplot/uPlot.iife.min.js", "data.js", "words.js", "state.js", "curve.js", "paint.js",
+    "choices.js", "filters.js", "table.js", "detail.js", "move.js", "main.js",
 )  # fmt: skip
 _OTHER_SECTIONS = ("Which choices matter", "Sensitivity of the preferred specification")
 
 
-def write_page(report: Report) -> str:
+def write_page(report: Report, most: int = MOST) -> str:
     """Write the page.
 
     Parameters
     ----------
     report
         The curve with its tests, analyses, figures and provenance.
+    most
+        Above so many estimates the page holds a part of them, and says so.
 
     Returns
     -------
@@ -48,7 +50,8 @@ def write_page(report: Report) -> str:
         HTML. Every text is escaped, scripts and styles are allowed by their hashes alone,
         and the policy forbids every connection.
     """
-    curves = drawn(report.curve.results)
+    curves = drawn(report.curve.results, most)
+    found = families(report.curve)
     content = embedded(curve_columns(report.curve.results, curves, report.joints))
     styles = [_read(name) for name in _STYLES]
     scripts = [_read(name) for name in _SCRIPTS]
@@ -57,9 +60,9 @@ def write_page(report: Report) -> str:
         title=_escaped(report.curve.title or "Specification curve"),
         styles="\n".join(f"<style>{s}</style>" for s in styles),
         licence=_read("vendor/uplot/LICENSE"),
-        finding=markup(finding(report)),
+        finding=markup(finding(report, found)),
         thinned=markup(_thinned(curves)),
-        estimates=markup(_estimates(report)),
+        estimates=markup([estimates_table(found, report.curve.results.planned.alpha)] if found else []),
         tests=markup(_tests(report)),
         choices=_sections(report.curve) + markup(picture(p) for p in report.pictures),
         analyses="\n".join(_block(k, b) for k, b in enumerate(report.blocks)),
@@ -103,11 +106,6 @@ def _thinned(curves: Sequence[Drawn]) -> Iterator[Element]:
             "of these; medians, shares and tests above are of all. All are in results.parquet.",
             class_="notice",
         )
-
-
-def _estimates(report: Report) -> Iterator[Element]:
-    if report.curve.counts.ok:
-        yield estimates_table(report)
 
 
 def _tests(report: Report) -> Iterator[Element]:

@@ -26,7 +26,7 @@ def hostile_study(**changes: Any) -> dict[str, Any]:
             HOSTILE: {"formula": "log(z)", "scale": "对数点"},
         },
         controls={"any": "mvsw(x1, x2, x3, w)"},
-        sample={"所有": "TRUE", "later": "year >= 2002", "nobody": "year > 3000"},
+        sample={"所有": "TRUE", "later": "year >= 2002", "now": "year >= 2003", "nobody": "year > 3000"},
         estimator={"OLS": "feols", "Sun-Abraham": "sunab"},
         variant={"裁剪": {"无": {}, "=1%": {"derive": {"y": "winsorize(y, 0.01)"}}}},
         exclude=[{"when": {"estimator": "Sun-Abraham", "fixed_effects": "unit"}, "because": f"no years {HOSTILE}"}],

@@ -44,8 +44,8 @@ function buildPanel() {
     } else {
       line.element = make("div", shorten(line.label, tight ? 46 : 30), { class: "label", title: line.label });
       line.element.style.top = `${top}px`;
-      line.strip = tight ? top + 15 : top + 2;
-      top += tight ? 26 : 17;
+      line.strip = tight ? top + 18 : top + 2;
+      top += tight ? 29 : 17;
     }
     line.element.style.width = tight ? "100%" : `${gutter() - 12}px`;
     panel.append(line.element);

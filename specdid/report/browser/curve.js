@@ -32,7 +32,7 @@ function ordinates() {
   return Float64Array.from(rows, (i) => -Math.log10(Math.max(p[i], 1e-300)));
 }
 
-// The range of the vertical axis: all estimates, and the intervals but for the longest 2%.
+// The range of the vertical axis: all estimates, and the intervals but for 2% that would dwarf them.
 function verticalRange() {
   if (state.view === "volcano") {
     let top = -1.3 * Math.log10(state.alpha);
@@ -50,9 +50,12 @@ function verticalRange() {
   shown.forEach((ends, upper) => {
     const known = Float64Array.from(rows, (i) => ends[i]).filter(Number.isFinite).sort();
     if (!known.length) return;
-    const at = Math.floor((known.length - 1) * (upper ? 0.98 : 0.02));
-    if (upper) high = Math.max(high, known[known.length > 100 ? at : known.length - 1]);
-    else low = Math.min(low, known[known.length > 100 ? at : 0]);
+    const last = known.length - 1;
+    const most = known[upper ? last : 0];
+    const usual = known[Math.floor(last * (upper ? 0.98 : 0.02))];
+    const reach = Math.abs(most - usual) > 0.5 * (high - low) ? usual : most;
+    if (upper) high = Math.max(high, reach);
+    else low = Math.min(low, reach);
   });
   const band = shownBand();
   if (band) {
@@ -77,9 +80,13 @@ function horizontalRange() {
 }
 
 function tickText(values, increment) {
-  const decimals = Math.min(8, Math.max(0, Math.ceil(-Math.log10(increment) - 1e-9)));
+  let decimals = 0;
+  while (decimals < 8 && Math.abs(increment * 10 ** decimals - Math.round(increment * 10 ** decimals)) > 1e-6) decimals++;
   return values.map((v) => (v === 0 ? "0" : fixed(v, decimals)));
 }
+
+// Steps of the ticks of an axis that counts.
+const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((m) => [m, 2 * m, 5 * m]);
 
 function axis(more) {
   return {
@@ -96,8 +103,8 @@ function buildChart() {
   if (plot) plot.destroy();
   plot = null;
   const volcano = state.view === "volcano";
-  const ranked = volcano ? {} : { incrs: [1, 2, 5].flatMap((m) => [m, 10 * m, 100 * m, 1e3 * m, 1e4 * m, 1e5 * m])
-    .sort((a, b) => a - b), grid: { show: false } };
+  const ranked = volcano ? {} : { incrs: WHOLE, grid: { show: false } };
+  const label = volcano ? `estimate${group().scaled ? `, ${group().name}` : ""}` : `specifications ${orderWords(state.order)}`;
   plot = new uPlot(
     {
       width: chart.clientWidth,
@@ -106,7 +113,7 @@ function buildChart() {
       legend: { show: false },
       scales: { x: { time: false, range: horizontalRange }, y: { range: verticalRange } },
       series: [{}, { paths: () => null, points: { show: false } }],
-      axes: [axis({ size: 30, space: 60, ...ranked }), axis({ size: gutter(), space: 40 })],
+      axes: [axis({ size: 28, space: 60, label, labelSize: 20, labelGap: 0, labelFont: theme.font, ...ranked }), axis({ size: gutter(), space: 40 })],
       cursor: {
         y: false,
         points: { show: false },
@@ -124,6 +131,17 @@ function buildChart() {
   });
   plot.over.addEventListener("mouseleave", () => hideTip());
   listenToTouch(plot.over);
+  nameAxis();
+}
+
+// The name of the vertical axis, in the room left of its numbers.
+function nameAxis() {
+  const { name, scaled, n } = group();
+  const effect = state.view === "volcano" ? "−log10 p" : `Effect ${scaled ? "in" : "on"} ${name}`;
+  const note = state.view === "volcano" ? `dashed: p = ${state.alpha}` : `${whole(n)} specifications`;
+  const box = byId("axis-name");
+  box.replaceChildren(make("strong", effect), make("span", note));
+  box.style.maxWidth = narrow() ? "" : `${gutter() - 52}px`;
 }
 
 // A finger that moves along the curve reads it; uPlot itself listens to the mouse alone.
@@ -136,182 +154,11 @@ function listenToTouch(over) {
 }
 
 function refreshChart() {
+  nameAxis();
   if (state.view === "volcano") plot.setData([across, ordinates()], false);
   plot.batch(() => {
     const [low, high] = horizontalRange();
     plot.setScale("x", { min: low, max: high });
     plot.redraw(false, true);
   });
-}
-
-function toPixels(u, scale) {
-  const { min, max } = u.scales[scale];
-  const at = u.valToPos(min, scale, true);
-  const slope = (u.valToPos(max, scale, true) - at) / (max - min);
-  return (value) => at + slope * (value - min);
-}
-
-// The places whose points lie within the axis.
-function visible(u) {
-  const { min, max } = u.scales.x;
-  let low = 0;
-  let high = rows.length - 1;
-  while (low <= high && across[low] < min) low++;
-  while (high >= low && across[high] > max) high--;
-  return [low, high];
-}
-
-function paint(u) {
-  const { ctx, bbox } = u;
-  const x = toPixels(u, "x");
-  const y = toPixels(u, "y");
-  const scale = devicePixelRatio || 1;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  paintBand(ctx, x, y, scale);
-  paintLines(ctx, bbox, x, y, scale);
-  const shown = visible(u);
-  const step = bbox.width / Math.max(1, shown[1] - shown[0] + 1) / scale;
-  const layers = sortIntoLayers(shown);
-  if (state.view === "curve" && state.intervals && measure().low) {
-    const width = step < 3 ? step + 0.7 : Math.min(3, 0.35 * step);
-    for (const layer of layers) paintIntervals(ctx, layer, x, y, width * scale);
-  }
-  const n = shown[1] - shown[0] + 1;
-  const radius = n <= 60 ? 4.5 : n <= 400 ? 3 : n <= 1500 ? 2.1 : 1.4;
-  for (const layer of layers) paintPoints(ctx, layer, u.data[1], x, y, radius * scale, n <= 400, scale);
-  paintPreferred(ctx, u.data[1], x, y, scale);
-  ctx.restore();
-  paintPanel(u);
-  placeMark();
-}
-
-// What is not highlighted lies below, then what is not significant.
-function sortIntoLayers([low, high]) {
-  const layers = new Map();
-  for (let k = low; k <= high; k++) {
-    const i = rows[k];
-    const key = matches[i] ? (signs[i] ? 200 : 100) + series.codes[i] : 0;
-    if (!layers.has(key)) layers.set(key, []);
-    layers.get(key).push(k);
-  }
-  return [...layers].sort((a, b) => a[0] - b[0]).map(([key, places]) => ({
-    places,
-    on: key > 0,
-    significant: key >= 200,
-    colour: key ? seriesColour(key % 100) : theme.off,
-  }));
-}
-
-function paintBand(ctx, x, y, scale) {
-  const band = shownBand();
-  if (!band) return;
-  const { start } = group();
-  const at = (values, k) => y(values[rows[k] - start]);
-  const pieces = [0, ...group().breaks.map((b) => across.findIndex((v) => v > b)), rows.length];
-  for (let piece = 0; piece + 1 < pieces.length; piece++) {
-    const [from, to] = [pieces[piece], pieces[piece + 1]];
-    ctx.beginPath();
-    for (let k = from; k < to; k++) ctx.lineTo(x(across[k]), at(band[2], k));
-    for (let k = to - 1; k >= from; k--) ctx.lineTo(x(across[k]), at(band[0], k));
-    ctx.fillStyle = theme.band;
-    ctx.fill();
-    ctx.beginPath();
-    for (let k = from; k < to; k++) ctx.lineTo(x(across[k]), at(band[1], k));
-    ctx.strokeStyle = theme.quiet;
-    ctx.lineWidth = scale;
-    ctx.setLineDash([5 * scale, 3 * scale]);
-    ctx.stroke();
-    ctx.setLineDash([]);
-  }
-}
-
-function paintLines(ctx, bbox, x, y, scale) {
-  const line = (x0, y0, x1, y1, colour, dash) => {
-    ctx.beginPath();
-    ctx.moveTo(x0, y0);
-    ctx.lineTo(x1, y1);
-    ctx.strokeStyle = colour;
-    ctx.lineWidth = scale;
-    ctx.setLineDash(dash);
-    ctx.stroke();
-    ctx.setLineDash([]);
-  };
-  const right = bbox.left + bbox.width;
-  const bottom = bbox.top + bbox.height;
-  if (state.view === "volcano") {
-    const level = y(-Math.log10(state.alpha));
-    line(bbox.left, level, right, level, theme.quiet, [4 * scale, 3 * scale]);
-    line(x(0), bbox.top, x(0), bottom, theme.ink, []);
-    return;
-  }
-  line(bbox.left, y(0), right, y(0), theme.ink, []);
-  if (state.order === "estimate") {
-    for (const b of group().breaks) line(x(b + 0.5), bbox.top, x(b + 0.5), bottom, theme.quiet, []);
-  }
-}
-
-function paintIntervals(ctx, layer, x, y, width) {
-  const { low, high } = measure();
-  ctx.beginPath();
-  for (const k of layer.places) {
-    const i = rows[k];
-    if (Number.isNaN(low[i]) || Number.isNaN(high[i])) continue;
-    ctx.moveTo(x(across[k]), y(low[i]));
-    ctx.lineTo(x(across[k]), y(high[i]));
-  }
-  ctx.strokeStyle = layer.on ? blend(layer.colour, layer.significant ? 0.34 : 0.2) : blend(layer.colour, 0.45);
-  ctx.lineWidth = width;
-  ctx.stroke();
-}
-
-function paintPoints(ctx, layer, ordinate, x, y, radius, hollow, scale) {
-  ctx.beginPath();
-  for (const k of layer.places) {
-    if (Number.isNaN(ordinate[k])) continue;
-    const [px, py] = [x(across[k]), y(ordinate[k])];
-    if (radius > 1.5 * scale) {
-      ctx.moveTo(px + radius, py);
-      ctx.arc(px, py, radius, 0, 2 * Math.PI);
-    } else {
-      ctx.rect(px - radius, py - radius, 2 * radius, 2 * radius);
-    }
-  }
-  const open = hollow && layer.on && !layer.significant;
-  ctx.fillStyle = open ? theme.paper : layer.on && !layer.significant ? blend(layer.colour, 0.5) : layer.colour;
-  ctx.fill();
-  if (open) {
-    ctx.strokeStyle = layer.colour;
-    ctx.lineWidth = 1.4 * scale;
-    ctx.stroke();
-  }
-}
-
-function paintPreferred(ctx, ordinate, x, y, scale) {
-  const k = data.preferred >= 0 ? placeOf[data.preferred] : -1;
-  if (k < 0 || Number.isNaN(ordinate[k])) return;
-  const [px, py] = [x(across[k]), y(ordinate[k])];
-  const { low, high } = measure();
-  if (state.view === "curve" && state.intervals && low && !Number.isNaN(low[data.preferred])) {
-    ctx.beginPath();
-    ctx.moveTo(px, y(low[data.preferred]));
-    ctx.lineTo(px, y(high[data.preferred]));
-    ctx.strokeStyle = theme.accent;
-    ctx.lineWidth = 2 * scale;
-    ctx.stroke();
-  }
-  const r = 6.5 * scale;
-  ctx.beginPath();
-  ctx.moveTo(px, py - r);
-  ctx.lineTo(px + r, py);
-  ctx.lineTo(px, py + r);
-  ctx.lineTo(px - r, py);
-  ctx.closePath();
-  ctx.fillStyle = theme.accent;
-  ctx.strokeStyle = theme.paper;
-  ctx.lineWidth = 1.5 * scale;
-  ctx.fill();
-  ctx.stroke();
 }

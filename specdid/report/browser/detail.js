@@ -15,7 +15,7 @@ function numberWords(i) {
   const { decimals } = group();
   const { p, low, high } = measure();
   const interval = low && !Number.isNaN(low[i]) ? `, ${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}` : "";
-  return `${fixed(data.columns.estimate[i], decimals)}${interval}, ${pWords(p[i])}, N ${whole(data.columns.nobs[i])}`;
+  return `${fixed(data.columns.estimate[i], decimals)}${interval}, ${pWords(p[i])}, N ${whole(data.columns.nobs[i])}`;
 }
 
 function choiceWords(i) {

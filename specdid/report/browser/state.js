@@ -96,6 +96,11 @@ function arrange() {
   rows.forEach((i, k) => (placeOf[i] = k));
 }
 
+function orderWords(order) {
+  if (order === "estimate") return "by estimate";
+  return order === "plan" ? "as planned" : `by ${data.dimensions[Number(order)].heading.toLowerCase()}`;
+}
+
 function sign() {
   const { p } = measure();
   const { estimate } = data.columns;
