@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from specdid._records.blocks import Encoder, hexadecimal
 from specdid._records.results import Planned, Results
+from specdid._records.written import note
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +78,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield new
         new.replace(path)
+        note(path)
     finally:
         new.unlink(missing_ok=True)
 

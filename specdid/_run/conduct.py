@@ -15,6 +15,7 @@ import numpy as np
 
 from specdid._audit import audit_results, start_reference
 from specdid._records import Audit, Curve, Fits, Results, collect
+from specdid._records.written import recording
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.describe import Described, describe, write_described
@@ -25,6 +26,7 @@ from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.report import write_report
+from specdid._run.stale import settle
 from specdid._run.write import write_figure, write_record, write_results
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
@@ -105,11 +107,16 @@ def estimate(
         made = _estimate(prepared, jobs, audit, say, None)
         curve = made.audited(made.curve)
     else:
-        with output_directory(directory, prepared.study.stem), closing(Store(directory, fresh)) as store:
+        with (
+            output_directory(directory, prepared.study.stem),
+            closing(Store(directory, fresh)) as store,
+            recording() as written,
+        ):
             begun = time.perf_counter()
             made = _estimate(prepared, jobs, audit, say, store)
             curve = made.audited(_draw(prepared, made.curve, directory, say))
-            _write(prepared, curve, directory, begun, say)
+            record = _write(prepared, curve, directory, begun, say)
+            write_record(directory, {**record, "files": settle(directory, written, not made.interrupted)})
             if not made.interrupted:
                 store.sweep()
     if made.interrupted:
@@ -223,7 +230,10 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
     return dataclasses.replace(curve, warnings=(*curve.warnings, *said))
 
 
-def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, progress: Progress) -> None:
+def _write(
+    prepared: Prepared, curve: Curve, directory: Path, begun: float, progress: Progress
+) -> dict[str, Any]:
+    """Write everything but the manifest, which it gives."""
     progress("writing results", 0, 0)
     study = prepared.study
     write_results(curve, directory)
@@ -232,4 +242,4 @@ def _write(prepared: Prepared, curve: Curve, directory: Path, begun: float, prog
     wall = time.perf_counter() - begun
     record = manifest(study, prepared.panel, curve, wall, setup)
     write_report(curve, directory, record, study.figure.formats, study.figure.width)
-    write_record(directory, record)
+    return record

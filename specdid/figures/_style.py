@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specdid._records.write import replacing
 from specdid.figures._fonts import postscript_outlines
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str]) -> 
     with own_style():
         mpl.rcParams["pdf.fonttype"] = 3 if postscript_outlines(_families(figure)) else 42
         for path, kind in zip(paths, formats, strict=True):
-            figure.savefig(path, format=kind, dpi=300, metadata=_NO_DATES[kind])
+            with replacing(path) as new:
+                figure.savefig(new, format=kind, dpi=300, metadata=_NO_DATES[kind])
     return paths
 
 
