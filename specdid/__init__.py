@@ -1,7 +1,7 @@
 """specdid: an R-style formula language and specification-curve engine.
 
-The public face is flat: :func:`read`, :func:`check`, :func:`plan`, :func:`run`, and what
-they give and raise. Everything else is private.
+The public face is flat: :func:`read`, :func:`check`, :func:`plan`, :func:`run`, :func:`show`,
+:func:`compare`, and what they give and raise. Everything else is private.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from specdid._diagnostics import Fault, Faults, OutputError, SpecdidError, SpecError
     from specdid._plan import Plan
     from specdid._records import Curve
-    from specdid._run import check, compare, plan, read, run
+    from specdid._run import check, plan, read, run
+    from specdid._run.show_text import show
+    from specdid._run.two_runs import compare
     from specdid._study import Study
 
 _HOME = {
@@ -29,15 +31,16 @@ _HOME = {
     "SpecdidError": "specdid._diagnostics",
     "Study": "specdid._study",
     "check": "specdid._run",
-    "compare": "specdid._run",
+    "compare": "specdid._run.two_runs",
     "plan": "specdid._run",
     "read": "specdid._run",
     "run": "specdid._run",
+    "show": "specdid._run.show_text",
 }
 
 __all__ = [
     "Comparison", "Curve", "Fault", "Faults", "OutputError", "Plan", "SpecError", "SpecdidError", "Study",
-    "__version__", "check", "compare", "plan", "read", "run",
+    "__version__", "check", "compare", "plan", "read", "run", "show",
 ]  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal, overload
 
+from specdid import _html
+
 Severity = Literal["error", "warning"]
 
 
@@ -151,6 +153,12 @@ class Faults(Sequence[Fault]):
     def __iter__(self) -> Iterator[Fault]:
         return iter(self.items)
 
+    def __repr__(self) -> str:
+        return "\n".join([_counted(self), *(f"- {_told(fault)}" for fault in self.items)])
+
+    def _repr_html_(self) -> str:
+        return f"<div>{_html.heading(_counted(self))}{_html.listing(_told(f) for f in self.items)}</div>"
+
     @property
     def errors(self) -> tuple[Fault, ...]:
         """The faults that stop a run."""
@@ -163,6 +171,18 @@ class Faults(Sequence[Fault]):
 
     def __add__(self, other: Iterable[Fault]) -> Faults:
         return Faults(self.items + tuple(other))
+
+
+def _counted(faults: Faults) -> str:
+    parts = [(len(faults.errors), "error"), (len(faults.warnings), "warning")]
+    return ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in parts if n) or "no faults"
+
+
+def _told(fault: Fault) -> str:
+    """Give a fault in one line: what, where, and what to do."""
+    place = fault.place
+    where = f"{place.file}:{place.line}:{place.column}" if place else ".".join(fault.path)
+    return f"{fault.severity}: {fault.message}{f' ({where})' * bool(where)}{f'; {fault.help}' if fault.help else ''}"
 
 
 def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:

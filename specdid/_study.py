@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from specdid import _html
 from specdid._diagnostics import Document, Fault, Origin
 from specdid.language.tree import Node
 
@@ -246,3 +247,45 @@ class Study:
     warnings: tuple[Fault, ...] = ()
     label_origins: Mapping[str, Origin] = field(default_factory=dict)    # of the keys of [labels]
     appendix: AppendixOptions = AppendixOptions()
+
+    @property
+    def written(self) -> dict[str, tuple[str, ...]]:
+        """Give the options of every dimension as the file has them, before they expand."""
+        core = ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator")
+        found = {name: _written(getattr(self, name)) for name in core}
+        return found | {v.name: _written(v.options) for v in self.variants} | {"vcov": _written(self.vcov)}
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name} {len(labels)}" for name, labels in self.written.items() if labels)
+        return f"<Study {self.title!r}: {options}; {len(self.analyses)} analyses>"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{len(labels):,}", _html.shortened(labels)) for name, labels in self.written.items() if labels]
+        data = f"data: {self.data.name}" if self.data else "data: given in Python"
+        tail = f"{data}; {len(self.exclude)} exclusions; {len(self.analyses)} analyses"
+        table = _html.table(("dimension", "options", "as written"), rows, texts=3)
+        return f"<div>{_html.heading(self.title)}{table}{_html.paragraph(tail)}</div>"
+
+
+Option = OutcomeOption | TreatmentOption | FormulaOption | SampleOption | EstimatorOption | VariantOption | VcovOption
+
+
+def _written(options: Sequence[Option]) -> tuple[str, ...]:
+    return tuple(o.label or _content(o) for o in options)
+
+
+def _content(option: Option) -> str:
+    """Give what an option without a label is called by."""
+    match option:
+        case TreatmentOption():
+            return option.term.text
+        case SampleOption():
+            return option.where.text
+        case EstimatorOption():
+            return option.method
+        case VcovOption():
+            return option.text
+        case VariantOption():
+            return option.label
+        case _:
+            return option.formula.text

@@ -53,12 +53,8 @@ def _shorten(labels: tuple[str, ...], width: int) -> str:
 
 
 def _account(plan: Plan) -> list[str]:
-    excluded, duplicate = (int((plan.status == s).sum()) for s in (Status.EXCLUDED, Status.DUPLICATE))
-    estimate = len(plan) - excluded - duplicate
-    lines = [
-        "",
-        f"{len(plan):,} planned = {estimate:,} to estimate + {excluded:,} excluded + {duplicate:,} duplicate",
-    ]
+    duplicate = int((plan.status == Status.DUPLICATE).sum())
+    lines = ["", plan.account]
     counts = Counter(plan.reason[plan.reason >= 0].tolist())
     for place, n in counts.most_common():
         reason = plan.reasons[place]

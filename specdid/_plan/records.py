@@ -9,6 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid import _html
 from specdid._plan.matches import MatchChoice
 from specdid._study import Meta, Study
 from specdid.language import Effect, Scope, Term, TermSets
@@ -141,3 +142,21 @@ class Plan:
     def spec_id(self, place: int) -> str:
         """Give the id of the specification at ``place`` as 16 hex digits."""
         return f"{int(self.ids[place]):016x}"
+
+    @property
+    def account(self) -> str:
+        """Give the line of counts: planned = to estimate + excluded + duplicate."""
+        excluded, duplicate = (int(np.sum(self.status == s)) for s in (Status.EXCLUDED, Status.DUPLICATE))
+        left = len(self) - excluded - duplicate
+        return f"{len(self):,} planned = {left:,} to estimate + {excluded:,} excluded + {duplicate:,} duplicate"
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.study.title!r}: {self.account}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(d.name, f"{len(d):,}", _html.shortened(d.labels)) for d in self.dimensions]
+        counts = np.bincount(self.reason[self.reason >= 0], minlength=len(self.reasons)).tolist()
+        excluded = [f"{n:,} excluded: {r.message}" for n, r in zip(counts, self.reasons, strict=True) if n]
+        table = _html.table(("dimension", "options", "labels"), rows, texts=3)
+        head = _html.heading(self.study.title) + _html.paragraph(self.account)
+        return f"<div>{head}{table}{_html.listing(excluded)}</div>"

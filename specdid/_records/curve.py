@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from specdid import _html
 from specdid._records.results import Counts, Results
 
 if TYPE_CHECKING:
@@ -44,14 +44,38 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class JointTest:
+    """One row of inference.csv: a statistic of the whole curve and its distribution without any effect.
+
+    Attributes
+    ----------
+    null, statistic : how the draws were made, and of what.
+    value : of the data.
+    low, high : 2.5% and 97.5% points of the null.
+    p_value : (1 + draws at least as far from zero) / (draws + 1).
+    draws : how many.
+    """
+
+    null: str
+    statistic: str
+    value: float
+    low: float
+    high: float
+    p_value: float
+    draws: int
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """All fits and failures of a study, and what is drawn from them.
+
+    In a notebook a curve shows itself: the account, the figure, key numbers, joint tests.
 
     Attributes
     ----------
     results : the records as columns.
-    draw, summarise : what ``plot`` and ``summary`` call; the conductor hands them in, since
-        figures and reports stand above the records.
+    draw, summarise, html : what ``plot``, ``summary`` and a notebook call; the conductor hands
+        them in, since figures and reports stand above the records.
     sections : what inference and analyses add to the summary.
     findings : their results, as records.
     audit : None where nothing was audited.
@@ -59,6 +83,7 @@ class Curve:
     one_by_one : specifications that an estimator fitted one at a time.
     null_shares : (scale or outcome, estimand) -> shares significantly negative and positive
         that are expected without any effect.
+    joint : the joint tests of the curve, where [inference] asked for them.
     """
 
     results: Results
@@ -70,6 +95,8 @@ class Curve:
     warnings: tuple[str, ...] = ()
     one_by_one: int = 0
     null_shares: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict, repr=False)
+    joint: tuple[JointTest, ...] = ()
+    html: Callable[[Curve], str] | None = field(default=None, repr=False)
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -104,7 +131,8 @@ class Curve:
         Parameters
         ----------
         **options
-            Those of the figure: ``sort``, ``width`` in inches.
+            Those of the figure: ``sort`` (estimate, declared or a dimension), ``width`` in
+            inches; by default those of [figure] in the study.
 
         Returns
         -------
@@ -117,9 +145,25 @@ class Curve:
         """Give what a reader must know, as Markdown."""
         return self.summarise(self)
 
+    def test(self) -> pd.DataFrame:
+        """Give the joint tests of the run as a data frame, the rows of inference.csv.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per null and statistic: null, statistic, value, low and high (2.5% and
+            97.5% points without any effect), p_value, draws. Without rows where the study
+            ran no test: ``draws = 0``, no cluster, or nothing that may enter.
+        """
+        import pandas as pd
+
+        names = [f.name for f in fields(JointTest)]
+        return pd.DataFrame([{n: getattr(t, n) for n in names} for t in self.joint], columns=names)
+
     def __repr__(self) -> str:
         return f"<Curve {self.title!r}: {self.counts}>"
 
     def _repr_html_(self) -> str:
-        head = f"<strong>{escape(self.title)}</strong><br>{escape(str(self.counts))}"
-        return f"<div>{head}<pre>{escape(self.summary())}</pre></div>"
+        if self.html is not None:
+            return self.html(self)
+        return f"<div>{_html.heading(self.title)}{_html.paragraph(str(self.counts))}</div>"

@@ -6,9 +6,8 @@ from specdid._run.prepare import check, examine, plan, prepare, read
 
 if TYPE_CHECKING:
     from specdid._run.conduct import run
-    from specdid._run.two_runs import compare
 
-__all__ = ["check", "compare", "examine", "plan", "prepare", "read", "run"]
+__all__ = ["check", "examine", "plan", "prepare", "read", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,8 +16,4 @@ def __getattr__(name: str) -> Any:
         from specdid._run.conduct import run
 
         return run
-    if name == "compare":
-        from specdid._run.two_runs import compare
-
-        return compare
     raise AttributeError(name)

@@ -19,7 +19,7 @@ from specdid._records.written import recording
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.describe import Described, describe, write_described
-from specdid._run.draw import draw_curve
+from specdid._run.draw import draw_curve, notebook_html
 from specdid._run.infer import CurveTests, figure_of, null_shares, run_nulls, sections, write_inference
 from specdid._run.manifest import manifest
 from specdid._run.output import output_directory
@@ -210,6 +210,8 @@ def _curve(
         warnings=(*said, *analyse.notes(analysed)),
         null_shares=null_shares(tests),
         one_by_one=int(np.count_nonzero(~compiled.batched)),
+        joint=tuple(row for t in tests for row in t.tests),
+        html=notebook_html,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _shelf
-from specdid._records import Results
+from specdid._records import Curve, Results
 from specdid.figures._style import save
 
 CURVE = "spec_curve"
@@ -20,6 +20,13 @@ def draw_curve(
     """Draw the specification curve as a matplotlib figure."""
     figure = _shelf.load("figures", CURVE)
     return figure.draw(figure.data(results, sort, bands, shares), width)
+
+
+def notebook_html(curve: Curve) -> str:
+    """Write what a notebook shows; its module is imported where it is asked for."""
+    from specdid.report.notebook import curve_html
+
+    return curve_html(curve)
 
 
 def save_curve(

@@ -25,9 +25,9 @@ class Page:
     @classmethod
     def new(cls, fonts: Fonts, width: float, height: float) -> Page:
         """Make a figure of this size in points; pyplot does not know it."""
-        from matplotlib.figure import Figure
+        from specdid.figures._drawing import Drawing
 
-        figure = Figure(figsize=(width / 72, height / 72), dpi=150, facecolor="white")
+        figure = Drawing(figsize=(width / 72, height / 72), dpi=150, facecolor="white")
         return cls(figure, fonts, width, height)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:

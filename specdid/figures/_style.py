@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -80,6 +81,14 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str]) -> 
             with replacing(path) as new:
                 figure.savefig(new, format=kind, dpi=300, metadata=_NO_DATES[kind])
     return paths
+
+
+def png(figure: Figure, dots: int) -> bytes:
+    """Give a figure as a PNG file's bytes, at ``dots`` an inch."""
+    out = io.BytesIO()
+    with own_style():
+        figure.savefig(out, format="png", dpi=dots, metadata=_NO_DATES["png"])
+    return out.getvalue()
 
 
 def _families(figure: Figure) -> list[str]:

@@ -15,22 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
+from specdid._records import JointTest
 from specdid.inference._base import Floats, NullDraws
 
+Test = JointTest
 _GRID = np.linspace(-40.0, 40.0, 80_001)
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """One row of inference.csv: low and high are the 2.5% and 97.5% points of the null."""
-
-    null: str
-    statistic: str
-    value: float
-    low: float
-    high: float
-    p_value: float
-    draws: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,20 @@ def summarise(curve: Curve) -> str:
 
 def _estimates(curve: Curve) -> Iterator[Section]:
     """Give a table for every scale, one line per estimand."""
-    results = curve.results
-    alpha = results.planned.alpha
+    groups = (g for g in curve.results.groups() if len(curve.results.order(g)))
+    for group, (title, header, lines) in zip(groups, estimate_tables(curve), strict=True):
+        without = _without_error(curve.results, curve.results.order(group))
+        yield Section(title, (*table(header, lines), *without))
+    if not curve.counts.ok:
+        yield Section("Estimates", ("No specification could be estimated.",))
+
+
+Lines = tuple[tuple[str, ...], ...]
+
+
+def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]]:
+    """Give title, header and one line per estimand of every scale that has estimates."""
+    results, alpha = curve.results, curve.results.planned.alpha
     header: tuple[str, ...]
     header = ("estimand", "n", "median", "lowest", "highest", f"p < {alpha:g}, < 0", f"p < {alpha:g}, > 0")
     tested = bool(curve.null_shares)
@@ -61,10 +73,7 @@ def _estimates(curve: Curve) -> Iterator[Section]:
             beside = curve.null_shares.get((group.name, words))
             low, high = (f"{s:.1%}" for s in beside) if beside else ("–", "–")
             lines.append((*line[:6], low, line[6], high) if tested else line)
-        title = f"Estimates in {group.scale}" if group.scale else f"Effect on {group.name}"
-        yield Section(title, (*table(header, lines), *_without_error(results, order)))
-    if not results.counts.ok:
-        yield Section("Estimates", ("No specification could be estimated.",))
+        yield f"Estimates in {group.scale}" if group.scale else f"Effect on {group.name}", header, tuple(lines)
 
 
 def _estimands(results: Results, order: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -101,6 +110,12 @@ def _preferred(results: Results) -> Section:
         twin = f"{int(results.planned.ids[place]):016x}"
         lines += [f"It is the same model as specification {place + 1} ({twin}), which has its numbers.", ""]
     return Section("Preferred specification", (*lines, _number(results, place)))
+
+
+def preferred_line(results: Results) -> str:
+    """Give the preferred specification's estimate, interval and rank; empty where it has none."""
+    place = results.preferred
+    return _number(results, place) if place >= 0 and results.status[place] == Status.OK else ""
 
 
 def _number(results: Results, place: int) -> str:

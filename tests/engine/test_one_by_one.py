@@ -13,9 +13,9 @@ from small_problems import work_of
 from specdid import _shelf
 from specdid.engine.execute import run
 from specdid.engine.one_by_one import CHUNK, fit_one_by_one, run_tasks
-from specdid.engine.workers import single_threaded
 from specdid.engine.problem import Code
 from specdid.engine.tasks import cut_rows, make_task
+from specdid.engine.workers import single_threaded
 from specdid.estimators._base import Estimate, Failure
 
 VCOVS = ("city_id", "province", "city_id + year", "hetero", "iid")

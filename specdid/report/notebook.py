@@ -1,0 +1,63 @@
+"""What a notebook shows of a curve: the account, the figure, key numbers and the joint tests."""
+
+from __future__ import annotations
+
+import base64
+import warnings
+from collections.abc import Iterator
+from html import escape
+
+from specdid import _html
+from specdid._records import Curve
+from specdid.figures._style import png
+from specdid.report.summary import estimate_tables, preferred_line
+
+_DOTS, _SHOWN = 160, 100
+"""Dots an inch of the picture, some 150 kB, and at how many it is shown: sharp on a fine screen."""
+_WARNINGS = 5
+
+
+def curve_html(curve: Curve) -> str:
+    """Write the curve as one block of HTML without scripts; every label is escaped."""
+    return f"<div>{''.join(_parts(curve))}</div>"
+
+
+def _parts(curve: Curve) -> Iterator[str]:
+    yield _html.heading(curve.title or "Specification curve")
+    yield _html.paragraph(str(curve.counts))
+    if curve.counts.ok:
+        yield _picture(curve)
+    for title, header, lines in estimate_tables(curve):
+        yield _html.heading(title)
+        yield _html.table(header, lines)
+    preferred = preferred_line(curve.results)
+    if preferred:
+        yield _html.paragraph(f"Preferred: {preferred}")
+    if curve.joint:
+        yield _html.heading("Joint tests")
+        header = ("null", "statistic", "value", "null range", "p")
+        rows = (
+            (t.null, t.statistic, f"{t.value:.4g}", f"{t.low:.4g} to {t.high:.4g}", f"{t.p_value:.3f}")
+            for t in curve.joint
+        )
+        yield _html.table(header, rows, texts=2)
+    yield from _warned(curve.warnings)
+
+
+def _picture(curve: Curve) -> str:
+    """Give the figure as a picture inside the HTML."""
+    with warnings.catch_warnings():
+        # A missing font is among the curve's own warnings.
+        warnings.simplefilter("ignore", UserWarning)
+        figure = curve.plot()
+        data = base64.b64encode(png(figure, _DOTS)).decode("ascii")
+    words = escape(f"Specification curve: {curve.title}", quote=True)
+    width = round(figure.get_size_inches()[0] * _SHOWN)
+    return f'<img width="{width}" style="max-width:100%" alt="{words}" src="data:image/png;base64,{data}">'
+
+
+def _warned(said: tuple[str, ...]) -> Iterator[str]:
+    if said:
+        yield _html.heading("Warnings")
+        rest = len(said) - _WARNINGS
+        yield _html.listing([*said[:_WARNINGS], *([f"{rest:,} more in summary()"] if rest > 0 else [])])
