@@ -41,6 +41,9 @@ def guarded(command: Callable[P, Exit]) -> Callable[P, None]:
         except OutputError as error:
             click.echo(f"error: {error}", err=True)
             code = Exit.OUTPUT
+        except MemoryError:
+            click.echo("error: there is not enough memory for this study; take fewer rows or options", err=True)
+            code = Exit.SPEC
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             code = Exit.INTERRUPTED

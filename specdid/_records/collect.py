@@ -44,7 +44,7 @@ def collect(
         store.add(fits, labels)
     if same_model:
         store.mark_same_models()
-    return store.results()
+    return store.results(labels)
 
 
 @dataclass(slots=True)
@@ -59,9 +59,10 @@ class _Store:
     signature: NDArray[np.uint64]
     messages: dict[int, str]
     vcov_notes: dict[tuple[int, int], str]
-    dropped: dict[int, str]
+    dropped: dict[int, tuple[int, ...]]
     extra: dict[str, Floats]
     seconds: Floats
+    seen: dict[tuple[int, ...], tuple[int, ...]]
 
     @classmethod
     def empty(cls, planned: Planned) -> _Store:
@@ -79,6 +80,7 @@ class _Store:
             dropped={},
             extra={},
             seconds=np.full(n, np.nan),
+            seen={},
         )
 
     def add(self, fits: Fits, labels: Sequence[str]) -> None:
@@ -94,7 +96,7 @@ class _Store:
         self.signature[at] = fits.signature
         self.seconds[at] = fits.seconds
         for place, columns in fits.dropped.items():
-            self.dropped[int(at[place])] = " + ".join(labels[c] for c in columns)
+            self.dropped[int(at[place])] = self.seen.setdefault(columns, columns)
         self._notes(fits)
         self.messages.update(_messages(self.planned, fits, labels))
 
@@ -123,16 +125,21 @@ class _Store:
             self.dropped.pop(place, None)
             self.messages[place] = _SAME_MODEL
 
-    def results(self) -> Results:
+    def results(self, labels: Sequence[str]) -> Results:
         n, v = len(self.status), len(self.planned.vcovs)
         gone = self.status == Status.DUPLICATE
         notes = {k: m for k, m in self.vcov_notes.items() if not gone[k[0]]}
         flat = _column({s * v + k: m for (s, k), m in notes.items()}, n * v)
         return Results(
             self.planned, self.status, self.code, self._message(), self.twin, self.numbers,
-            Text(flat.words, flat.codes.reshape(n, v)), _column(self.dropped, n),
-            dict(sorted(self.extra.items())), self.seconds,
+            Text(flat.words, flat.codes.reshape(n, v)), _column(self._terms(labels), n),
+            dict(sorted(self.extra.items())), self.seconds, self.dropped,
         )  # fmt: skip
+
+    def _terms(self, labels: Sequence[str]) -> dict[int, str]:
+        """Join the labels of what was dropped."""
+        words = {columns: " + ".join(labels[c] for c in columns) for columns in self.seen}
+        return {place: words[columns] for place, columns in self.dropped.items()}
 
     def _message(self) -> Text:
         """Join the plan's reasons and the fits' messages into one dictionary."""

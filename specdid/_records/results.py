@@ -157,6 +157,8 @@ class Results:
     dropped : (S,) collinear terms left out.
     extra : estimators' own columns, (S,) float64.
     seconds : (S,) float64, NaN where not estimated.
+    dropped_columns : position -> columns of the problem's values that ``dropped`` names; none
+        where results were read from a file.
     """
 
     planned: Planned
@@ -169,6 +171,7 @@ class Results:
     dropped: Text
     extra: Mapping[str, Floats]
     seconds: Floats
+    dropped_columns: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ from specdid.language import bind
 
 Bools = NDArray[np.bool_]
 Progress = Callable[[str, int, int], None]
+
+SAME_ESTIMATE = 1e-4
+"""Standard errors by which a null's own estimate may differ from the specification's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,31 @@ def run_nulls(
     entering = _entering(prepared, results)
     if not entering.any():
         return (), ()
-    found, notes = [], []
+    found: list[CurveTests] = []
+    notes: list[str] = []
     for name in (*asked.null, *(f"{n}_refit" for n in asked.null if f"{n}_refit" in _shelf.names("inference"))):
         null = _shelf.load("inference", name)
-        draws = null.draw(_context(prepared, compiled, results, entering, cluster, progress, jobs, store))
+        drawn = null.draw(_context(prepared, compiled, results, entering, cluster, progress, jobs, store))
+        draws = agreeing(drawn, results)
         if len(draws.index) and draws.null_statistic.shape[1]:
             found.append(_tests(prepared, results, draws, null.title))
         else:
             notes += draws.left_out
     return tuple(found), tuple(notes)
+
+
+def agreeing(draws: NullDraws, results: Results) -> NullDraws:
+    """Leave out the specifications whose estimate a null did not find again: its p would be of another model."""
+    apart = np.abs(draws.estimate - results.estimate[draws.index])
+    good = apart <= SAME_ESTIMATE * draws.std_error
+    if good.all():
+        return draws
+    lost = int(np.count_nonzero(~good))
+    words = "specification is" if lost == 1 else "specifications are"
+    note = f"{lost:,} {words} too near to collinear for this null, and left out of it"
+    per_row = ("index", "estimate", "statistic", "std_error", "df", "null_estimate", "null_statistic")
+    kept = {name: getattr(draws, name)[good] for name in per_row}
+    return replace(draws, **kept, left_out=(*draws.left_out, note))
 
 
 def _cluster(prepared: Prepared) -> NDArray[np.int64] | None:
@@ -120,12 +139,9 @@ def _context(
 ) -> Context:
     """Give a null the specifications that entered, with the terms that were kept."""
     chosen = np.flatnonzero(entering[compiled.members.index])
-    column = {label: k for k, label in enumerate(compiled.problem.labels)}
-    dropped = {}
-    for position, m in enumerate(chosen.tolist()):
-        text = results.dropped.at(int(compiled.members.index[m]))
-        if text:
-            dropped[position] = tuple(column[t] for t in text.split(" + ") if t in column)
+    of = results.dropped_columns
+    places = enumerate(compiled.members.index[chosen].tolist())
+    dropped = {position: of[place] for position, place in places if place in of}
     return Context(
         prepared.plan,
         prepared.panel,
@@ -279,4 +295,4 @@ def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: 
 def _cell(text: str) -> str:
     r"""Quote a text cell as CSV asks; one that a spreadsheet would run gets a leading ``'``."""
     guarded = f"'{text}" if text[:1] in "=+-@\t\r" else text
-    return '"' + guarded.replace('"', '""') + '"' if any(c in guarded for c in ',"\n') else guarded
+    return '"' + guarded.replace('"', '""') + '"' if any(c in guarded for c in ',"\n\r') else guarded

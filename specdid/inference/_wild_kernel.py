@@ -83,7 +83,7 @@ def solve(total: Floats, family: Family) -> tuple[Floats, Floats, Floats, Floats
             ],
             axis=2,
         )
-        inverse = np.asarray(np.linalg.inv(a), np.float64)
+        inverse = _inverse(a)
         coefficients = inverse @ right
         coefficients += inverse @ (right - a @ coefficients)
         d[family.controls, rows[:, None]] = -coefficients[:, :, 0]
@@ -91,6 +91,16 @@ def solve(total: Floats, family: Family) -> tuple[Floats, Floats, Floats, Floats
     d[family.treatment, rows] = 1.0
     u[family.outcome, rows] = 1.0
     return d, u, np.asarray((d * (total @ d)).sum(axis=0)), inverse
+
+
+def _inverse(a: Floats) -> Floats:
+    """Invert each of (m, k, k); one that is singular becomes NaN, and with it the test of that regression."""
+    try:
+        return np.asarray(np.linalg.inv(a), np.float64)
+    except np.linalg.LinAlgError:
+        if len(a) == 1:
+            return np.full(a.shape, np.nan)
+        return np.concatenate([_inverse(one[None]) for one in a])
 
 
 def wild_draws(

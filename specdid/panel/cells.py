@@ -41,8 +41,10 @@ def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ..
     if kind.is_numeric() or kind == pl.Boolean:
         values = _floats(series.cast(pl.Float64))
         return number(values), _large_integers(name, values) if kind.is_integer() else ()
-    if kind in (pl.String, pl.Categorical, pl.Enum):
-        return _texts(series.cast(pl.String)), ()
+    if kind == pl.String:
+        return _texts(series), ()
+    if kind in (pl.Categorical, pl.Enum):
+        return _categories(series), ()
     if kind in (pl.Date, pl.Datetime):
         days = series.dt.to_string("%Y-%m-%d" if kind == pl.Date else "%Y-%m-%d %H:%M:%S")
         return _texts(days, kind="date"), ()
@@ -50,7 +52,8 @@ def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ..
 
 
 def _floats(numbers: pl.Series) -> Floats:
-    return numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64, copy=True)
+    """Give float64; without missing values the series' own memory, else one copy with NaN."""
+    return numbers.cast(pl.Float64).to_numpy()
 
 
 def _texts(cells: pl.Series, kind: str = "", odd: tuple[str, ...] = ()) -> Column:
@@ -61,12 +64,28 @@ def _texts(cells: pl.Series, kind: str = "", odd: tuple[str, ...] = ()) -> Colum
     return text(codes.to_numpy().copy(), tuple(levels), kind, odd)
 
 
+def _categories(cells: pl.Series) -> Column:
+    """Take over codes, renumbered to the levels that occur in the order of their texts."""
+    distinct = cells.unique().drop_nulls()
+    if not len(distinct):
+        return text(np.full(len(cells), -1), ())
+    labels = distinct.cast(pl.String)
+    order = labels.arg_sort().to_numpy()
+    stored = distinct.to_physical().to_numpy()[order].astype(np.int64)
+    ranked = np.argsort(stored)
+    codes = cells.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    found = np.searchsorted(stored, codes, sorter=ranked).clip(max=len(stored) - 1)
+    return text(np.where(codes < 0, -1, ranked[found]), tuple(labels.to_numpy()[order].tolist()))
+
+
 def _large_codes(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remark, ...]:
     large = (numbers.abs() >= _LARGEST) & cells.str.contains(r"^[+-]?\d+$")
     return _too_large(name, str(cells.filter(large).first())) if large.any() else ()
 
 
 def _large_integers(name: str, values: Floats) -> tuple[Remark, ...]:
+    if not values.size or max(values.max(), -values.min()) < _LARGEST:
+        return ()
     large = values[np.abs(values) >= _LARGEST]
     return _too_large(name, f"{large[0]:.0f}") if large.size else ()
 

@@ -91,6 +91,10 @@ def text(codes: Ints, levels: tuple[str, ...], kind: str = "", odd: tuple[str, .
     return Column(codes=codes, levels=levels, kind=kind, odd=odd)
 
 
+UNREAD = text(np.empty(0, dtype=np.int64), (), kind="a column that was not read")
+"""Stands for a column of the file that the study does not mention."""
+
+
 def merge_levels(columns: Sequence[Column]) -> tuple[tuple[str, ...], list[Ints]]:
     """Put text columns on common levels; gives the levels and each column's codes."""
     levels = tuple(sorted({level for column in columns for level in column.levels}))

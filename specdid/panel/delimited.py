@@ -6,13 +6,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
 from specdid.panel.cells import written_column
-from specdid.panel.columns import Column
+from specdid.panel.columns import UNREAD, Column
 from specdid.panel.sources import ReadError, Remark
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -20,12 +20,15 @@ _OTHER = {",": "\t;|", "\t": ",;|"}
 _NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 
 
-def read_delimited(raw: bytes, separator: str) -> tuple[dict[str, Column], int, tuple[Remark, ...]]:
+def read_delimited(
+    raw: bytes, separator: str, wanted: Callable[[Sequence[str]], Collection[str]]
+) -> tuple[dict[str, Column], int, tuple[Remark, ...]]:
     """Read the bytes of a .csv (``,``) or .tsv (tab) file.
 
     Returns
     -------
-    Columns by name in file order, the number of rows, and remarks. Blank rows are left out.
+    Columns by name in file order (UNREAD but for those of ``wanted(names)``), the number of
+    rows, and remarks. Blank rows are left out.
 
     Raises
     ------
@@ -44,10 +47,13 @@ def read_delimited(raw: bytes, separator: str) -> tuple[dict[str, Column], int, 
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
     columns: dict[str, Column] = {}
     found = list(remarks)
+    chosen = set(wanted([name for name in names if name]))
     for name, series in zip(names, frame.iter_columns(), strict=True):
-        if name:
+        if name in chosen:
             columns[name], notes = written_column(name, series)
             found += notes
+        elif name:
+            columns[name] = UNREAD
     return columns, frame.height, tuple(found)
 
 

@@ -1,11 +1,12 @@
-"""Data files by their ending; a file is read once, and its hash is of the bytes that were read."""
+"""Data files by their ending; what is read is hashed, and columns that nothing uses are not read."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from hashlib import sha256
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,55 +14,124 @@ import polars as pl
 
 from specdid.panel.archive import check_workbook
 from specdid.panel.cells import typed_column, written_column
-from specdid.panel.columns import Column
+from specdid.panel.columns import UNREAD, Column
 from specdid.panel.delimited import read_delimited, refuse_repeated
+from specdid.panel.memory import available
 from specdid.panel.sources import ReadError, Remark, Source
+
+Wanted = Callable[[Sequence[str]], Collection[str]]
+"""From the names of all columns to those that are to be read."""
 
 _Read = tuple[dict[str, Column], int, tuple[Remark, ...]]
 
 
-def read_columns(path: Path, name: str, columns: Sequence[str] | None = None) -> Source:
-    """Read the columns of a data file; ``columns`` None is all of them.
+class _File:
+    """One data file, as the readers want it: a path, or its bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        found = path.stat()
+        self.size, self.changed = found.st_size, found.st_mtime_ns
+
+    @cached_property
+    def raw(self) -> bytes:
+        return self.path.read_bytes()
+
+    def sha256(self) -> str:
+        """Hash the content, and see that it is still what was read."""
+        if "raw" in self.__dict__:
+            return hashlib.sha256(self.raw).hexdigest()
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found = self.path.stat()
+        if (found.st_size, found.st_mtime_ns) != (self.size, self.changed):
+            raise ReadError("not_readable", "the file changed while it was read", help="run again when it is complete")
+        return digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How files of one ending are read, and about how many bytes of memory one of theirs takes at most."""
+
+    read: Callable[[_File, Wanted], _Read]
+    swelling: float
+
+
+def read_columns(path: Path, name: str, wanted: Wanted | None = None) -> Source:
+    """Read a data file.
+
+    Parameters
+    ----------
+    path : the file
+    name : what messages call it
+    wanted
+        Says which columns to read; None reads all. The others are UNREAD.
 
     Raises
     ------
     ReadError
-        Where there is no such file or it cannot be read; ``name`` is what messages call it.
+        Where there is no such file, it cannot be read or it does not fit in memory.
     """
-    reader = _READERS.get(path.suffix.lower())
-    raw = _bytes(path, name)
-    if reader is None:
-        raise ReadError(
-            "data_format",
-            f"`{name}` has an ending that cannot be read",
-            help="data may be " + " ".join(_READERS),
-        )
-    if not raw:
-        raise ReadError("empty_file", f"`{name}` is empty")
     try:
-        found, n_rows, remarks = reader(raw, columns)
+        reader = _reader(path, name)
+        file = _File(path)
+        _refuse_size(file, reader, name)
+        found, n_rows, remarks = reader.read(file, wanted or _all)
+        digest = file.sha256()
     except ReadError as error:
-        message = error.message.replace("the file", f"`{name}`", 1).replace("the workbook", f"`{name}`", 1)
-        if message == error.message:
-            message = f"`{name}`: {message}"
-        raise ReadError(error.code, message, error.help, error.notes) from None
+        raise _named(error, name) from None
+    except OSError as error:
+        raise ReadError("not_readable", f"`{name}` cannot be read: {error.strerror}") from None
+    except MemoryError:
+        raise _named(_too_large(), name) from None
     if not n_rows:
         raise ReadError("no_rows", f"`{name}` has no rows")
-    wanted = {k: c for k, c in found.items() if columns is None or k in columns}
-    return Source(wanted, n_rows, sha256(raw).hexdigest(), remarks)
+    return Source(found, n_rows, digest, remarks)
 
 
-def _bytes(path: Path, name: str) -> bytes:
+def _all(names: Sequence[str]) -> Collection[str]:
+    return names
+
+
+def _named(error: ReadError, name: str) -> ReadError:
+    message = error.message.replace("the file", f"`{name}`", 1).replace("the workbook", f"`{name}`", 1)
+    if message == error.message and f"`{name}`" not in message:
+        message = f"`{name}`: {message}"
+    return ReadError(error.code, message, error.help, error.notes)
+
+
+def refuse_large(needed: float) -> None:
+    """Raise where ``needed`` bytes are more than there are."""
+    free = available()
+    if needed > free:
+        sizes = f" (about {needed / 1024**2:,.0f} MB; {free / 1024**2:,.0f} MB are free)"
+        raise _too_large(sizes)
+
+
+def _too_large(sizes: str = "") -> ReadError:
+    help_ = "save it as .parquet, of which only the columns in use are read, or take a machine with more memory"
+    return ReadError("too_large", f"the file needs more memory than there is{sizes}", help_)
+
+
+def _refuse_size(file: _File, reader: _Reader, name: str) -> None:
+    if not file.size:
+        raise ReadError("empty_file", f"`{name}` is empty")
+    refuse_large(file.size * reader.swelling)
+
+
+def _reader(path: Path, name: str) -> _Reader:
+    """Give the reader of an ordinary file, by its ending."""
     if path.is_dir():
         raise ReadError("data_format", f"`{name}` is a directory; `data` must name one file")
     if not path.exists():
         raise ReadError("no_file", f"there is no file `{name}`", help=_nearby(path))
     if not path.is_file():
         raise ReadError("not_readable", f"`{name}` is no regular file")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ReadError("not_readable", f"`{name}` cannot be read: {error.strerror}") from None
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        help_ = "data may be " + " ".join(_READERS)
+        raise ReadError("data_format", f"`{name}` has an ending that cannot be read", help_)
+    return reader
 
 
 def _nearby(path: Path) -> str | None:
@@ -74,29 +144,35 @@ def _nearby(path: Path) -> str | None:
     return "data files there: " + ", ".join(f"`{n}`" for n in here[:5]) if here else None
 
 
-def _csv(raw: bytes, _: Sequence[str] | None) -> _Read:
-    return read_delimited(raw, ",")
+def _delimited(file: _File, wanted: Wanted, separator: str) -> _Read:
+    return read_delimited(file.raw, separator, wanted)
 
 
-def _tsv(raw: bytes, _: Sequence[str] | None) -> _Read:
-    return read_delimited(raw, "\t")
+def _parquet(file: _File, wanted: Wanted) -> _Read:
+    names = _attempt(lambda: list(pl.read_parquet_schema(file.path)))
+    scan = _attempt(lambda: pl.scan_parquet(file.path, glob=False, hive_partitioning=False))
+    chosen = [n for n in names if n in set(wanted(names))]
+    n_rows = int(_attempt(lambda: scan.select(pl.len()).collect().item()))
+    refuse_large(n_rows * (len(chosen) + 1) * _CELL)
+    columns: dict[str, Column] = dict.fromkeys(names, UNREAD)
+    remarks: list[Remark] = []
+    for name in chosen:
+        read = partial(pl.read_parquet, file.path, columns=[name], glob=False, hive_partitioning=False)
+        columns[name], notes = typed_column(name, _attempt(read).to_series())
+        remarks += notes
+    return columns, n_rows, tuple(remarks)
 
 
-def _parquet(raw: bytes, columns: Sequence[str] | None) -> _Read:
-    wanted = _there(pl.read_parquet_schema, raw, columns)
-    return convert(_attempt(lambda: pl.read_parquet(io.BytesIO(raw), columns=wanted)))
+_CELL = 24
+"""Bytes of memory that reading a cell takes at most, two of them for a while."""
 
 
-def _feather(raw: bytes, columns: Sequence[str] | None) -> _Read:
-    wanted = _there(pl.read_ipc_schema, raw, columns)
-    return convert(_attempt(lambda: pl.read_ipc(io.BytesIO(raw), columns=wanted)))
-
-
-def _there(
-    schema: Callable[[io.BytesIO], Mapping[str, Any]], raw: bytes, columns: Sequence[str] | None
-) -> list[str] | None:
-    found = _attempt(lambda: list(schema(io.BytesIO(raw))))
-    return None if columns is None else [c for c in found if c in columns]
+def _feather(file: _File, wanted: Wanted) -> _Read:
+    names = _attempt(lambda: list(pl.read_ipc_schema(file.path)))
+    chosen = [n for n in names if n in set(wanted(names))]
+    frame = _attempt(lambda: pl.read_ipc(file.path, columns=chosen or names[:1]))
+    columns, n_rows, remarks = convert(frame)
+    return {n: columns[n] if n in chosen else UNREAD for n in names}, n_rows, remarks
 
 
 def _attempt(read: Callable[[], Any]) -> Any:
@@ -120,7 +196,8 @@ def convert(frame: pl.DataFrame) -> _Read:
     return columns, frame.height, tuple(remarks)
 
 
-def _excel(raw: bytes, _: Sequence[str] | None) -> _Read:
+def _excel(file: _File, wanted: Wanted) -> _Read:
+    raw = file.raw
     check_workbook(raw)
     try:
         import fastexcel
@@ -137,11 +214,14 @@ def _excel(raw: bytes, _: Sequence[str] | None) -> _Read:
     frame = _attempt(lambda: book.load_sheet(0, header_row=None, skip_rows=1, column_names=None).to_polars())
     columns: dict[str, Column] = {}
     remarks: list[Remark] = list(_other_sheets(book.sheet_names))
+    chosen = set(wanted([n for n in names if n]))
     for name, series in zip(names, frame.iter_columns(), strict=False):
-        if name:
+        if name in chosen:
             column = written_column if series.dtype == pl.String else typed_column
             columns[name], notes = column(name, series)
             remarks += notes
+        elif name:
+            columns[name] = UNREAD
     return columns, frame.height, tuple(remarks)
 
 
@@ -152,17 +232,19 @@ def _other_sheets(sheets: Sequence[str]) -> tuple[Remark, ...]:
     return (Remark("sheets", f"only the first sheet, `{sheets[0]}`, was read; there are also {others}"),)
 
 
-def _stata(raw: bytes, columns: Sequence[str] | None) -> _Read:
+def _stata(file: _File, wanted: Wanted) -> _Read:
     from specdid.panel.stata import read_stata
 
-    return convert(_attempt(lambda: read_stata(raw, columns)))
+    names, frame = _attempt(lambda: read_stata(file.raw, wanted))
+    columns, n_rows, remarks = convert(frame)
+    return {n: columns.get(n, UNREAD) for n in names}, n_rows, remarks
 
 
-_READERS: dict[str, Callable[[bytes, Sequence[str] | None], _Read]] = {
-    ".csv": _csv,
-    ".tsv": _tsv,
-    ".parquet": _parquet,
-    ".feather": _feather,
-    ".dta": _stata,
-    ".xlsx": _excel,
+_READERS: Mapping[str, _Reader] = {
+    ".csv": _Reader(partial(_delimited, separator=","), 5),
+    ".tsv": _Reader(partial(_delimited, separator="\t"), 5),
+    ".parquet": _Reader(_parquet, 0),
+    ".feather": _Reader(_feather, 1),
+    ".dta": _Reader(_stata, 3),
+    ".xlsx": _Reader(_excel, 1),
 }

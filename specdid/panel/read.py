@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._study import Study
 from specdid.panel.columns import Ints, rank
 from specdid.panel.files import read_columns
+from specdid.panel.needed import needed
 from specdid.panel.panel import Panel, order_rows, repeated
 from specdid.panel.sources import ReadError, Remark, Source
 from specdid.panel.steps import STEPS, StepError, known_step, period_numbers
@@ -21,17 +22,15 @@ from specdid.panel.text import cell_text, number_text
 _STUDY = Origin(("study",))
 
 
-def read_panel(
-    study: Study, data: Any = None, columns: Sequence[str] | None = None
-) -> tuple[Panel | None, tuple[Fault, ...]]:
+def read_panel(study: Study, data: Any = None) -> tuple[Panel | None, tuple[Fault, ...]]:
     """Read the data of ``study``, or take the frame ``data``.
+
+    Of a file only the columns are read that the study mentions.
 
     Parameters
     ----------
     data
         A pandas, polars or Arrow frame that takes the place of the file.
-    columns
-        Read only these columns of a file; None reads all.
 
     Returns
     -------
@@ -39,7 +38,7 @@ def read_panel(
     """
     origin = study.data_origin or _STUDY
     try:
-        source, name, path = _source(study, data, columns)
+        source, name, path = _source(study, data)
     except ReadError as error:
         return None, (fault_at(origin, None, error.code, error.message, error.help, notes=error.notes),)
     warnings = tuple(_warning(origin, name, r) for r in source.remarks)
@@ -47,7 +46,7 @@ def read_panel(
     return panel, warnings + faults
 
 
-def _source(study: Study, data: Any, columns: Sequence[str] | None) -> tuple[Source, str, Path | None]:
+def _source(study: Study, data: Any) -> tuple[Source, str, Path | None]:
     if data is not None:
         from specdid.panel.frames import read_frame
 
@@ -59,7 +58,7 @@ def _source(study: Study, data: Any, columns: Sequence[str] | None) -> tuple[Sou
             help='write `data = "file.csv"` in [study], or give a data frame',
         )
     name = data_name(study)
-    return read_columns(study.data, name, columns), name, study.data
+    return read_columns(study.data, name, partial(needed, study)), name, study.data
 
 
 def data_name(study: Study) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ import polars as pl
 _UNICODE_SINCE = 118
 
 
-def read_stata(raw: bytes, columns: Sequence[str] | None) -> pl.DataFrame:
-    """Read a .dta file.
+def read_stata(
+    raw: bytes, wanted: Callable[[Sequence[str]], Collection[str]]
+) -> tuple[list[str], pl.DataFrame]:
+    """Read a .dta file; gives the names of all columns, and those that are wanted.
 
     Labelled values stay numbers, as in a regression in Stata; %tm and the like stay the
     whole numbers that Stata counts, so that a step is 1.
@@ -26,12 +28,10 @@ def read_stata(raw: bytes, columns: Sequence[str] | None) -> pl.DataFrame:
         frame = reader.read()
         version = int(getattr(reader, "_format_version", _UNICODE_SINCE))
     legacy = version < _UNICODE_SINCE
-    series = []
-    for name in frame.columns:
-        readable = _repair(str(name)) if legacy else str(name)
-        if columns is None or readable in columns:
-            series.append(_series(readable, frame[name], legacy))
-    return pl.DataFrame(series)
+    names = [_repair(str(name)) if legacy else str(name) for name in frame.columns]
+    chosen = wanted(names)
+    places = [place for place, name in enumerate(names) if name in chosen] or [0][: len(names)]
+    return names, pl.DataFrame([_series(names[place], frame.iloc[:, place], legacy) for place in places])
 
 
 def _series(name: str, values: Any, legacy: bool) -> pl.Series:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from frames_as_panels import bare_study, faults_of, panel_of
 from specdid.panel import read_panel
+from specdid.panel.columns import UNREAD
 from specdid.panel.files import read_columns
 from specdid.panel.sources import ReadError
 
@@ -20,7 +21,7 @@ def read(tmp_path):
     def _read(name, content, columns=None):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_columns(path, name, columns)
+        return read_columns(path, name, columns and (lambda names: columns))
 
     return _read
 
@@ -88,11 +89,55 @@ def test_tsv(read):
     assert plain(read("d.tsv", "a\tb\n1\tx, y\n")) == {"a": [1], "b": ["x, y"]}
 
 
-def test_only_some_columns(read):
-    assert list(read("d.csv", CSV, columns=["year"]).columns) == ["year"]
+@pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "dta", "xlsx"])
+def test_only_the_wanted_columns_are_read(read, ending):
+    frame = pl.DataFrame({"a": [1.0], "b": [2.0], "c": ["x"]})
     buffer = io.BytesIO()
-    pl.DataFrame({"a": [1], "b": [2]}).write_parquet(buffer)
-    assert list(read("d.parquet", buffer.getvalue(), columns=["b", "z"]).columns) == ["b"]
+    match ending:
+        case "csv":
+            frame.write_csv(buffer)
+        case "parquet":
+            frame.write_parquet(buffer)
+        case "feather":
+            frame.write_ipc(buffer)
+        case "dta":
+            frame.to_pandas().to_stata(buffer, write_index=False)
+        case "xlsx":
+            book = openpyxl.Workbook()
+            book.active.append(["a", "b", "c"])
+            book.active.append([1, 2, "x"])
+            book.save(buffer)
+    source = read(f"d.{ending}", buffer.getvalue(), columns=["b"])
+    assert list(source.columns) == ["a", "b", "c"]
+    assert [name for name, column in source.columns.items() if column is UNREAD] == ["a", "c"]
+    assert source.columns["b"].numbers.tolist() == [2.0]
+    assert source.n_rows == 1
+
+
+def test_a_file_of_which_nothing_is_wanted_still_has_its_rows(read):
+    buffer = io.BytesIO()
+    pl.DataFrame({"a": [1, 2]}).write_parquet(buffer)
+    assert read("d.parquet", buffer.getvalue(), columns=["z"]).n_rows == 2
+
+
+def test_parquet_is_neither_copied_nor_written_to(read):
+    buffer = io.BytesIO()
+    pl.DataFrame({"a": [1.0, 2.0], "b": pl.Series([1.5, None], dtype=pl.Float32)}).write_parquet(buffer)
+    source = read("d.parquet", buffer.getvalue())
+    assert not source.columns["a"].numbers.flags.writeable
+    assert not source.columns["a"].numbers.flags.owndata
+    assert plain(source)["b"] == [1.5, None]
+
+
+def test_categories_are_coded_by_their_texts_and_only_those_that_occur(read):
+    buffer = io.BytesIO()
+    kept = pl.Series(["b", "a", None, "中", "c", "a"], dtype=pl.Categorical).filter([True, True, True, True, False, True])
+    pl.DataFrame({"a": kept, "e": pl.Series(["q", None, "z", "q", "b"], dtype=pl.Enum(["z", "unused", "q", "b"]))}).write_parquet(buffer)
+    source = read("d.parquet", buffer.getvalue())
+    assert source.columns["a"].levels == ("a", "b", "中")
+    assert source.columns["a"].codes.tolist() == [1, 0, -1, 2, 0]
+    assert source.columns["e"].levels == ("b", "q", "z")
+    assert source.columns["e"].codes.tolist() == [1, -1, 2, 1, 0]
 
 
 TYPED = pl.DataFrame(
