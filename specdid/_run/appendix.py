@@ -26,7 +26,6 @@ from specdid.appendix.markdown import write_appendix as write_markdown
 from specdid.appendix.selected import selected_csv
 from specdid.tables._base import PrintTable, csv_text
 
-FILES = ("appendix*.tex", "appendix*.csv", "appendix*.md", "appendix*.docx")
 _SOFTWARE = ("pyfixest", "numpy", "scipy")
 
 
@@ -42,13 +41,10 @@ def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[s
     OutputError
         Where the directory cannot be written.
     """
+    formats = prepared.study.appendix.formats
+    if not (curve.counts.ok and formats):
+        return ()
     with writing(directory):
-        for pattern in FILES:
-            for old in directory.glob(pattern):
-                old.unlink()
-        formats = prepared.study.appendix.formats
-        if not (curve.counts.ok and formats):
-            return ()
         material, said = _material(prepared, curve)
         appendix = assemble(material)
         formats = prepared.study.appendix.formats

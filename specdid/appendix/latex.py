@@ -42,18 +42,16 @@ _MAIN = r"""% Written by specdid {version}: compiles appendix.tex alone.
 \input{{appendix}}
 \end{{document}}
 """
-_CJK = r"""\usepackage{{fontspec}}
-\IfFileExists{{ctex.sty}}{{\usepackage[scheme=plain]{{ctex}}}}{{%
-  \usepackage{{xeCJK}}
-  \let\specdidfont\relax
-  \def\specdidtry#1{{\ifx\specdidfont\relax
-    \IfFontExistsTF{{#1}}{{\setCJKmainfont{{#1}}\setCJKsansfont{{#1}}\setCJKmonofont{{#1}}\def\specdidfont{{#1}}}}{{}}\fi}}
-{tries}}}
-"""
-_OTHER = r"""\usepackage{{fontspec}}
+_FONT = r"""\usepackage{{fontspec}}
 \let\specdidfont\relax
-\def\specdidtry#1{{\ifx\specdidfont\relax\IfFontExistsTF{{#1}}{{\setmainfont{{#1}}\def\specdidfont{{#1}}}}{{}}\fi}}
+\newcommand\specdidtry[1]{{\ifx\specdidfont\relax\IfFontExistsTF{{#1}}{{%
+  \setmainfont{{#1}}[AutoFakeBold=1.5,AutoFakeSlant=.2]\def\specdidfont{{#1}}}}{{}}\fi}}
+"""
+_CJK = _FONT + r"""% ctex sets Chinese well; without it the first of these fonts sets everything.
+\IfFileExists{{ctex.sty}}{{\usepackage[scheme=plain]{{ctex}}\renewcommand\specdidtry[1]{{}}}}{{%
+  \ifdefined\XeTeXlinebreaklocale\XeTeXlinebreaklocale "zh"\XeTeXlinebreakskip=0pt plus 1pt\fi}}
 {tries}"""
+_OTHER = _FONT + "{tries}"
 _CJK_FONTS = (
     "Noto Serif CJK SC", "Source Han Serif SC", "SimSun", "Songti SC", "AR PL SungtiL GB", "AR PL UMing CN",
     "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback",
@@ -65,7 +63,7 @@ def write_latex(appendix: Appendix, stem: str, version: str, texts: Sequence[str
     r"""Write appendix.tex; ``texts`` are the files it reads by ``\input``, for the choice of engine."""
     body = [line for part in appendix.parts for line in _part(part)]
     kind = _script("\n".join([*body, *texts]))
-    fonts = {"": "", "cjk": ", and ctex or xeCJK", "other": " and a font that has them"}[kind]
+    fonts = {"": "", "cjk": ", and ctex", "other": " and a font that has them"}[kind]
     engine = _UNICODE.format(fonts=fonts) if kind else ""
     head = _HEAD.format(version=version, packages=",".join(PACKAGES), stem=key(stem), engine=engine)
     return "\n".join([head, *body, r"\endgroup"]) + "\n"
