@@ -210,7 +210,7 @@ def _forest(
 
 
 def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[str]:
-    where = heading(cells, s.cell)
+    where, small = heading(cells, s.cell), 0
     for group, fit in zip(config.groups, s.fits, strict=True):
         if fit.failure is not None:
             yield f"{where}, `{group.label}`: {fit.failure}"
@@ -219,7 +219,10 @@ def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[
         few = [units_text(fit.n_treated, "treated unit")] if 0 <= fit.n_treated < FEW else []
         few += [units_text(clusters, "cluster")] if 0 <= clusters < FEW else []
         if few:
+            small += 1
             yield f"{where}, `{group.label}` has {listed(few)}, below {FEW}: its errors and p cannot be trusted"
+    if small and np.isfinite(s.tests[0].statistic):
+        yield f"{where}: the test of equality rests on {small} such small group{'s' * (small > 1)}: it rejects too often"
     if s.note and not np.isfinite(s.tests[0].statistic):
         yield f"{where}: no test of equality, {s.note}"
     elif s.note:

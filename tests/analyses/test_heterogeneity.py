@@ -86,6 +86,7 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     said = " ".join(finding.warnings)
     assert "`tiny` has" in said
     assert "below 10: its errors and p cannot be trusted" in said
+    assert "the test of equality rests on " in said
     assert "`rest` has" not in said
     assert "of the sample have rows in no group" in said
 

@@ -59,6 +59,14 @@ def test_first_line_says_that_the_panel_is_synthetic(page: str) -> None:
     assert "illustrate the method" in first
 
 
+def test_tables_whose_numbers_the_notes_lack_say_so(page: str) -> None:
+    section = page.split("\n## Tables 1 and 2: Hausman tests\n")[1].split("\n## ")[0]
+
+    assert "The paper's numbers are not in the project's notes" in section
+    assert "Tables 1 and 2 are not transcribed" in page
+    assert section.count("| Mundlak, cluster-robust |") == 2
+
+
 @pytest.mark.parametrize("table", ["T3", "T4", "T5", "T6", "T7", "T8"])
 def test_every_printed_number_is_there(page: str, table: str) -> None:
     def numbers(part: object) -> list[object]:
