@@ -37,6 +37,7 @@ FEW = 10
 BLOCKS = 12
 APART = "equality is tested with the groups' samples as independent: no cluster is in two groups"
 CROSSING = "which for other estimators than feols needs clusters that are each in one group"
+NO_VARIANCE = "the effect in one of the groups has no variance under the first vcov"
 WHOLE = "Whole sample"
 PRINTED = ("Effect", "p", "Observations", "Units", "Treated units", "Clusters")
 
@@ -90,7 +91,8 @@ def split(bench: Bench, cell: Cell, config: Config) -> Split:
         joint.wald(contrasts, v) if vcov.kind == "cluster" or not config.overlap else nothing[v]
         for v, vcov in enumerate(vcovs)
     )
-    return Split(cell, whole, fits, tests, "", missing)
+    silent = not np.isfinite(tests[0].statistic) and tests[0] is not nothing[0]
+    return Split(cell, whole, fits, tests, NO_VARIANCE if silent else "", missing)
 
 
 def _contrasts(groups: int, width: int) -> Floats:

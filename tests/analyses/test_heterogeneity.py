@@ -161,3 +161,14 @@ def test_other_estimators_are_compared_where_no_cluster_is_in_two_groups(data, m
     shared = analysed("heterogeneity", {"groups": GROUPS}, data, **options, vcov={"year": "~year"}).finding
     assert records(shared.tables[1])[0]["f"] != records(shared.tables[1])[0]["f"]
     assert any("no test of equality" in w for w in shared.warnings)
+
+
+def test_a_group_that_is_fitted_perfectly_leaves_no_test_and_says_so(data):
+    """One treated and one untreated unit in two periods: their residuals are zero, and so is the variance."""
+    flat = data.filter(pl.col("year").is_in([2003, 2004]))
+    groups = {"two units": "id <= 1", "rest": "id > 1"}
+    finding = analysed("heterogeneity", {"groups": groups}, flat, controls={"none": "1"}).finding
+    (row,) = records(finding.tables[1])
+    assert np.isnan(row["p_value"])
+    assert row["message"] == "the effect in one of the groups has no variance under the first vcov"
+    assert f"y: no test of equality, {row['message']}" in finding.warnings
