@@ -28,6 +28,9 @@ def markdown(lines: Sequence[str]) -> str:
     """
     reader = _reader()
     tokens = reader.parse("\n".join(lines))
+    for opened, within, closed in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opened.type == "th_open" and not within.content:
+            opened.tag = closed.tag = "td"
     for token in tokens:
         if token.attrs.pop("style", "") == "text-align:right":
             token.attrSet("class", "number")
@@ -75,7 +78,7 @@ def printed(laid: PrintTable) -> Iterator[Element]:
         for words, width in line:
             inside(row, "th" if words else "td", words, colspan=str(width), class_="spanner" if words else "gap")
     row = inside(head, "tr")
-    inside(row, "th", laid.stub, scope="col")
+    inside(row, "th" if laid.stub else "td", laid.stub)
     for words in laid.columns:
         inside(row, "th", words, scope="col", class_="number")
     for rows in laid.blocks:

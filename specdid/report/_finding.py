@@ -121,9 +121,9 @@ def _sentence(family: Family, alpha: float, placebos: Sequence[Placebo]) -> str:
 
 
 def _dominant(family: Family) -> tuple[str, float, float | None]:
-    """Give the sign most significant estimates have, their share and that under the null."""
+    """Give the sign of most significant estimates (without any, of the median), their share, that under the null."""
     null = family.null or (None, None)
-    if family.positive > family.negative:
+    if (family.positive, family.median) > (family.negative, 0.0):
         return "positive", family.positive, null[1]
     return "negative", family.negative, null[0]
 

@@ -18,7 +18,8 @@ Ints = NDArray[np.int64]
 
 MOST = 20_000
 """Above so many estimates the page holds a thinned curve."""
-_ENDS = 100
+ENDS = 100
+"""So many of the lowest and of the highest are kept then."""
 _OPTIONS = 200
 
 _FIRST = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df", "n_clusters")
@@ -78,7 +79,7 @@ def _ranks(results: Results, order: Ints) -> Ints:
 
 
 def _kept(results: Results, order: Ints, share: float) -> Ints:
-    """Keep even steps along the curve, both ends of every estimand and option, and the preferred."""
+    """Keep even steps along the curve, the preferred, and by estimand both ends and those of every option."""
     n = len(order)
     if share == 1:
         return np.arange(n)
@@ -86,24 +87,24 @@ def _kept(results: Results, order: Ints, share: float) -> Ints:
     keep[np.linspace(0, n - 1, max(2, int(share * n))).round().astype(np.int64)] = True
     keep[order == results.preferred] = True
     planned = results.planned
-    for codes in (planned.estimand.codes[order], *(planned.codes[order, d] for d in range(len(planned.dimensions)))):
-        first, last = _ends(codes)
-        keep[first] = keep[last] = True
-    for code in np.unique(planned.estimand.codes[order]).tolist():
-        mine = np.flatnonzero(planned.estimand.codes[order] == code)
-        keep[mine[:_ENDS]] = keep[mine[-_ENDS:]] = True
+    estimand = planned.estimand.codes[order]
+    for code in np.unique(estimand).tolist():
+        mine = np.flatnonzero(estimand == code)
+        keep[mine[:ENDS]] = keep[mine[-ENDS:]] = True
+        for d in range(len(planned.dimensions)):
+            keep[mine[_ends(planned.codes[order[mine], d])]] = True
     return np.flatnonzero(keep)
 
 
-def _ends(codes: NDArray[np.int32]) -> tuple[Ints, Ints]:
-    """Give the first and last position of every code; nothing where there are very many codes."""
-    if int(codes.max()) >= _OPTIONS:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    first = np.full(int(codes.max()) + 1, -1)
-    last = first.copy()
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    last[codes] = np.arange(len(codes))
-    return first[first >= 0], last[last >= 0]
+def _ends(codes: NDArray[np.int32]) -> Ints:
+    """Give the first and last positions of every code; nothing where there are very many codes."""
+    most = int(codes.max())
+    if most >= _OPTIONS:
+        return np.empty(0, np.int64)
+    ends = np.full((2, most + 1), -1)
+    ends[0, codes[::-1]] = np.arange(len(codes))[::-1]
+    ends[1, codes] = np.arange(len(codes))
+    return ends[ends >= 0]
 
 
 def curve_columns(results: Results, curves: Sequence[Drawn], joints: Sequence[Joint]) -> Encoded:

@@ -21,7 +21,7 @@ from specdid.report._encode import embedded
 from specdid.report._finding import estimates_table, families, finding, tests_table
 from specdid.report._html import element, inside, markup, table, written
 from specdid.report._input import Block, Joint, Picture, Report
-from specdid.report._points import MOST, Drawn, curve_columns, drawn
+from specdid.report._points import ENDS, MOST, Drawn, curve_columns, drawn
 
 __all__ = ["Block", "Joint", "Picture", "Report", "write_page"]
 
@@ -101,9 +101,9 @@ def _thinned(curves: Sequence[Drawn]) -> Iterator[Element]:
     if kept < n:
         yield element(
             "p",
-            f"This page holds {kept:,} of {n:,} estimates: even steps along the curve, the 100 lowest and the 100 "
-            "highest of every estimand, the ends of every option, and the preferred. What changes with filters is "
-            "of these; medians, shares and tests above are of all. All are in results.parquet.",
+            f"This page holds {kept:,} of {n:,} estimates: even steps along the curve, the {ENDS} lowest and {ENDS} "
+            "highest of every estimand, the lowest and highest with every option, and the preferred. What changes "
+            "with filters is of these; the figures above and the tests below are of all. All are in results.parquet.",
             class_="notice",
         )
 
@@ -111,6 +111,12 @@ def _thinned(curves: Sequence[Drawn]) -> Iterator[Element]:
 def _tests(report: Report) -> Iterator[Element]:
     if not report.joints:
         yield element("p", "No joint test was run.")
+        return
+    yield element(
+        "p",
+        "A joint test asks whether a curve like this would arise without any effect. The null range holds 95% of the "
+        "draws; p is the share of draws, the data among them, that are at least as far from zero.",
+    )
     for joint in report.joints:
         yield tests_table(joint)
 

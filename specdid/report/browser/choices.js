@@ -42,7 +42,7 @@ function buildPanel() {
       line.element.style.top = `${top}px`;
       top += 18;
     } else {
-      line.element = make("div", shorten(line.label, tight ? 46 : 30), { class: "label", title: line.label });
+      line.element = make("div", shorten(line.label, tight ? 46 : 25), { class: "label", title: line.label });
       line.element.style.top = `${top}px`;
       line.strip = tight ? top + 18 : top + 2;
       top += tight ? 29 : 17;

@@ -42,7 +42,8 @@ function fillTip(i) {
 }
 
 function grid(caption, header, lines) {
-  const head = make("tr", "", {}, ...header.map((h, k) => make("th", h, { scope: "col", class: k ? "number" : "" })));
+  const head = make("tr", "", {}, ...header.map((h, k) => (
+    h ? make("th", h, { scope: "col", class: k ? "number" : "" }) : make("td", ""))));
   const body = lines.map((line) => make("tr", "", {}, ...line.map((cell, k) => (
     k ? make("td", cell, { class: "number" }) : make("th", cell, { scope: "row" })))));
   const table = make("table", "", {}, make("caption", caption), make("thead", "", {}, head),

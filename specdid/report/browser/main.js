@@ -26,17 +26,17 @@ function describeLevel() {
 // Medians and shares of what matches, estimand by estimand: medians of different things are not added up.
 function describeStatus() {
   const lit = rows.filter((i) => matches[i]);
-  const of = filtered() ? `${whole(lit.length)} of ${whole(rows.length)} specifications match.` :
-    `${whole(rows.length)} specifications.`;
+  const of = filtered() ? `${whole(lit.length)} of ${whole(rows.length)} specifications match` :
+    `${whole(rows.length)} specifications`;
+  const head = make("span", `${of}; significant: p < ${state.alpha} (${measure().short}).`);
   const { estimands } = group();
   const parts = estimands.flatMap((estimand) => {
     const mine = lit.filter((i) => data.estimand.words[data.estimand.codes[i]] === estimand.words);
-    if (!mine.length) return [];
-    const head = estimands.length > 1 ? `${estimand.words}, ${whole(mine.length)}: ` : "";
-    return [make("span", `${head}${summaryWords(mine)}`)];
+    const name = estimands.length > 1 ? `${estimand.words}: ${whole(mine.length)}, ` : "";
+    return mine.length ? [make("span", `${name}${summaryWords(mine)}`)] : [];
   });
-  if (estimands.length > 1 || !parts.length) byId("status").replaceChildren(make("span", of), ...parts);
-  else byId("status").textContent = `${of} Median${parts[0].textContent.slice("median".length)}`;
+  byId("status").replaceChildren(head, " ", ...parts);
+  byId("status").classList.toggle("several", estimands.length > 1);
 }
 
 function summaryWords(mine) {
@@ -44,7 +44,7 @@ function summaryWords(mine) {
   const own = Float64Array.from(mine, (i) => data.columns.estimate[i]).sort();
   const share = (sign) => percent(mine.reduce((n, i) => n + (signs[i] === sign), 0) / mine.length);
   return `median ${fixed(median(own), decimals)}, ${fixed(own[0], decimals)} to ${fixed(own[own.length - 1], decimals)}; ` +
-    `p < ${state.alpha} (${measure().short}): ${share(-1)} negative, ${share(1)} positive.`;
+    `${share(-1)} negative, ${share(1)} positive.`;
 }
 
 function buildKey() {

@@ -59,21 +59,19 @@ let placeOf = new Int32Array(total).fill(-1);
 const group = () => data.groups[state.group];
 const measure = () => MEASURES[state.measure];
 
-// The series of a specification is its estimator and estimand, as in the figure.
+// The series of a specification is its estimator and estimand, in the order of the figure.
 const series = (() => {
   const estimator = data.dimensions.find((d) => d.name === "estimator");
-  const labels = [];
-  const codes = new Int16Array(total);
   const several = data.estimand.words.length > 1;
-  for (let i = 0; i < total; i++) {
-    const method = estimator ? estimator.words[estimator.codes[i]] : "";
-    const estimand = data.estimand.words[data.estimand.codes[i]];
-    const label = !estimator ? estimand : several ? `${method}: ${estimand}` : method;
-    let code = labels.indexOf(label);
-    if (code < 0) code = labels.push(label) - 1;
-    codes[i] = code;
-  }
-  return { labels, codes };
+  const keys = Int32Array.from({ length: total }, (_, i) => (
+    (estimator ? estimator.codes[i] : 0) * data.estimand.words.length + data.estimand.codes[i]));
+  const found = [...new Set(keys)].sort((a, b) => a - b);
+  const labels = found.map((key) => {
+    const estimand = data.estimand.words[key % data.estimand.words.length];
+    const method = estimator && estimator.words[Math.floor(key / data.estimand.words.length)];
+    return !estimator ? estimand : several ? `${method}: ${estimand}` : method;
+  });
+  return { labels, codes: Int16Array.from(keys, (key) => found.indexOf(key)) };
 })();
 
 function arrange() {

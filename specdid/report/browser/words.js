@@ -39,9 +39,16 @@ function pWords(p) {
   return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
 }
 
+// Cut a long label after its first letters: labels often differ at their ends. Chinese characters take two.
 function shorten(text, most) {
+  const wide = (letter) => (letter.codePointAt(0) > 0x2e7f ? 2 : 1);
   const letters = Array.from(text);
-  if (letters.length <= most) return text;
-  const tail = Math.floor((2 * most) / 3);
-  return `${letters.slice(0, most - tail - 2).join("")} … ${letters.slice(-tail).join("")}`;
+  const take = (from, room) => {
+    let n = 0;
+    for (let used = 0; n < from.length && used + wide(from[n]) <= room; n++) used += wide(from[n]);
+    return from.slice(0, n);
+  };
+  if (take(letters, most).length === letters.length) return text;
+  const tail = take([...letters].reverse(), Math.floor((2 * most) / 3)).reverse();
+  return `${take(letters, most - Math.floor((2 * most) / 3) - 3).join("")} … ${tail.join("")}`;
 }
