@@ -12,7 +12,8 @@ from specdid.engine.content import digest, source_hash, used_columns
 from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, Moved, permute
-from specdid.inference._base import Context, Floats
+from specdid.inference._base import Context, Floats, Ints
+from specdid.inference._permutation_split import Split
 from specdid.panel import Evaluator, Panel
 
 
@@ -31,14 +32,31 @@ class Again:
     code_recipes: tuple[Recipe, ...]
 
 
+def make_again(context: Context, of: Split, assignment: Assignment, places: Ints) -> Again:
+    """Gather the work on the chosen specifications at ``places``."""
+    compiled = context.compiled
+    return Again(
+        of.problem,
+        compiled.members.take(context.chosen[places]),
+        context.panel,
+        assignment,
+        context.seed,
+        of.moved,
+        compiled.value_recipes,
+        compiled.row_recipes,
+        compiled.code_recipes,
+    )
+
+
 def estimate_again(item: tuple[Again, range]) -> Floats:
-    """Estimate all members in some draws: (3, S, draws) of estimate, t and standard error."""
+    """Estimate all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
     work, draws = item
-    out = np.full((3, len(work.members), len(draws)), np.nan)
+    out = np.full((4, len(work.members), len(draws)), np.nan)
     for k, b in enumerate(draws):
         fits = execute.run(work.problem if b == 0 else permuted_problem(work, b - 1), work.members)
         ok = fits.code == Code.OK
-        for row, values in enumerate((fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0])):
+        columns = (fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0], fits.df[:, 0])
+        for row, values in enumerate(columns):
             out[row, :, k] = np.where(ok, values, np.nan)
     return out
 

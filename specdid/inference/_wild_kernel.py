@@ -103,9 +103,7 @@ def _inverse(a: Floats) -> Floats:
         return np.concatenate([_inverse(one[None]) for one in a])
 
 
-def wild_draws(
-    blocks: Blocks, family: Family, signs: Floats, squares: Floats
-) -> tuple[Floats, Floats, Floats]:
+def wild_draws(blocks: Blocks, family: Family, signs: Floats, squares: Floats) -> tuple[Floats, Floats, Floats]:
     """Draw the coefficient and t of every regression of a family.
 
     Parameters

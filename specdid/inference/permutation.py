@@ -10,78 +10,38 @@ once; everything else is estimated again by the engine.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid.engine.columns import evaluate
 from specdid.engine.content import Content, digest, used_columns
 from specdid.engine.problem import Members, Problem
 from specdid.engine.store import Store
-from specdid.inference._assignment import Assignment, Moved, make_assignment, permute
+from specdid.inference._assignment import Assignment, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
-from specdid.inference._moving import assigned, levels_of, moved_by, with_cluster
-from specdid.inference._permutation_again import Again, again_key, estimate_again
+from specdid.inference._moving import levels_of
+from specdid.inference._permutation_again import again_key, estimate_again, make_again
 from specdid.inference._permutation_simple import draw_simple
+from specdid.inference._permutation_split import Bools, Split, split
 from specdid.inference._stored import recall_table
 from specdid.panel import Evaluator
 
-Bools = NDArray[np.bool_]
 PART = 256
 """Specifications a worker takes at a time."""
 DRAWS = 16
 """Draws a worker takes at a time."""
-BUDGET = 120.0
-"""Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""
-PLAIN_SECONDS = 5e-4
-SUNAB_SECONDS = 5e-3
 
 
 def draw(context: Context) -> NullDraws:
     """Draw the null in which the assignment is exchangeable between levels."""
-    compiled = context.compiled
-    problem = with_cluster(compiled.problem, context.cluster)
-    names = assigned(context)
-    moved = moved_by(context, frozenset(names))
-    members = compiled.members.take(context.chosen)
-    batched = compiled.batched[context.chosen]
-    depends = moved.values[members.treatment] | (members.sunab >= 0) & _cohort_moves(members, moved)
-    usable = batched & depends
-    simple = usable & _only_treatment(problem, members, moved)
-    again = usable & ~simple
-    costly = _too_costly(members, again, context.draws)
-    usable &= ~costly
-    again &= ~costly
-    assignment = make_assignment(context.panel, names, *levels_of(context))
+    of = split(context)
+    members = context.compiled.members.take(context.chosen)
+    assignment = make_assignment(context.panel, of.names, *levels_of(context))
     shape = (len(members), context.draws + 1)
     table = np.full((3, *shape), np.nan)
-    treatments = _permuted_treatments(context, assignment, np.unique(members.treatment[simple]))
+    treatments = _permuted_treatments(context, assignment, np.unique(members.treatment[of.simple]))
     store = context.store_for(len(members))
-    _draw_simple(context, problem, members, np.flatnonzero(simple), treatments, table, store)
-    _draw_again(context, problem, members, np.flatnonzero(again), assignment, moved, table, store)
-    return _collected(context, members, usable, table, _notes(context, batched, depends, costly))
-
-
-def _cohort_moves(members: Members, moved: Moved) -> Bools:
-    of_aggregate = np.array([moved.values[a.cohort] for a in members.aggregates] + [False], dtype=bool)
-    return np.asarray(of_aggregate[members.sunab])
-
-
-def _only_treatment(problem: Problem, members: Members, moved: Moved) -> Bools:
-    """Mark members of which nothing but the treatment depends on the assignment."""
-    owner = np.repeat(np.arange(len(members)), np.diff(members.start))
-    held = np.zeros(len(members), dtype=bool)
-    np.logical_or.at(held, owner, moved.values[members.controls])
-    for column in (members.weights, members.extra_rows):
-        held |= (column >= 0) & moved.values[column]
-    of_effects = np.array(
-        [
-            any(moved.codes[c] for c in e.fixed) or any(moved.codes[c] or moved.values[x] for c, x in e.slopes)
-            for e in problem.effects
-        ],
-        dtype=bool,
-    )
-    complete = np.asarray(np.isfinite(problem.values).all(axis=0))[members.treatment]
-    held |= moved.values[members.outcome] | moved.rows[members.rows] | of_effects[members.effects] | ~complete
-    return ~held & (members.sunab < 0)
+    _draw_simple(context, of.problem, members, np.flatnonzero(of.simple), treatments, table, store)
+    _draw_again(context, of, np.flatnonzero(of.again), assignment, table, store)
+    return _collected(context, members, of.simple | of.again, table, _notes(context, of))
 
 
 def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints) -> dict[int, Floats]:
@@ -145,45 +105,13 @@ def _simple_key(
     return digest("permutation", content.study, content.members(members, columns), moved, repr(gone))
 
 
-def _too_costly(members: Members, again: Bools, draws: int) -> Bools:
-    """Mark members that would be estimated anew in every draw beyond the budget, the dearest first."""
-    sunab = again & (members.sunab >= 0)
-    plain = again & ~sunab
-    seconds = draws * PLAIN_SECONDS * int(np.count_nonzero(plain))
-    costly = np.zeros(len(again), dtype=bool)
-    if seconds > BUDGET:
-        costly |= plain
-        seconds = 0.0
-    if seconds + draws * SUNAB_SECONDS * int(np.count_nonzero(sunab)) > BUDGET:
-        costly |= sunab
-    return costly
-
-
 def _draw_again(
-    context: Context,
-    problem: Problem,
-    members: Members,
-    places: Ints,
-    assignment: Assignment,
-    moved: Moved,
-    table: Floats,
-    store: Store | None,
+    context: Context, of: Split, places: Ints, assignment: Assignment, table: Floats, store: Store | None
 ) -> None:
     """Estimate members again in every draw: their rows, controls or cohorts move too."""
     if not len(places):
         return
-    part = members.take(places)
-    work = Again(
-        problem,
-        part,
-        context.panel,
-        assignment,
-        context.seed,
-        moved,
-        context.compiled.value_recipes,
-        context.compiled.row_recipes,
-        context.compiled.code_recipes,
-    )
+    work = make_again(context, of, assignment, places)
     starts = range(0, context.draws + 1, DRAWS)
     items = [(work, range(b, min(b + DRAWS, context.draws + 1))) for b in starts]
     shared = b"" if store is None else again_key(store, context, work)
@@ -194,7 +122,7 @@ def _draw_again(
         draws = items[k][1]
         done += len(draws)
         context.progress("permutation null, anew", done, context.draws + 1)
-        table[:, places, draws.start : draws.stop] = block
+        table[:, places, draws.start : draws.stop] = block[:3]
 
 
 def _collected(context: Context, members: Members, usable: Bools, table: Floats, notes: tuple[str, ...]) -> NullDraws:
@@ -233,11 +161,12 @@ def _clusters(context: Context, members: Members, s: int) -> tuple[int, int]:
     return len(np.unique(context.cluster[rows])), len(np.unique(context.cluster[on]))
 
 
-def _notes(context: Context, batched: Bools, depends: Bools, costly: Bools) -> tuple[str, ...]:
+def _notes(context: Context, of: Split) -> tuple[str, ...]:
+    fewer = "(fitted again in fewer draws, where that is affordable)"
     counted = [
-        (~batched, "are not least squares (fitted again in fewer draws, where that is affordable)"),
-        (batched & ~depends, "have a treatment that `assign` does not move"),
-        (costly, f"would have to be estimated {context.draws:,} times anew, rows and cohorts with them,"),
+        (~of.batched, f"are not least squares {fewer}"),
+        (of.batched & ~of.depends, "have a treatment that `assign` does not move"),
+        (of.costly, f"would have to be estimated {context.draws:,} times anew, rows and cohorts with them, {fewer}"),
     ]
     found = [(int(np.count_nonzero(which)), words) for which, words in counted]
     return tuple(f"{n:,} specifications {words} and are not in this test" for n, words in found if n)

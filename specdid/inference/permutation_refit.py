@@ -1,24 +1,28 @@
-"""The permutation null of estimators that are not least squares: every draw fitted again, fewer draws.
+"""The permutation null of what every draw must fit anew at some cost: fewer draws.
 
 The same permutations as in ``permutation``, the first DRAWS of them; the conductor runs it
 beside that null. Poisson, logit, did2s and lpdid are fitted one by one, through their own
-estimators, on the permuted data.
+estimators, on the permuted data; least squares whose rows or cohorts move (Sun-Abraham) by
+the engine.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from specdid.engine.content import digest, plugin_hash
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
-from specdid.engine.problem import Code
+from specdid.engine.problem import Code, Members
 from specdid.engine.store import Store
 from specdid.inference._assignment import make_assignment
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
-from specdid.inference._moving import assigned, levels_of, moved_by, with_cluster
-from specdid.inference._permutation_again import Again, again_key, permuted_problem
+from specdid.inference._moving import levels_of
+from specdid.inference._permutation_again import Again, again_key, estimate_again, make_again, permuted_problem
+from specdid.inference._permutation_split import Bools, Split, seconds_anew, split
 from specdid.inference._stored import recall_table
 
 DRAWS = 99
@@ -26,50 +30,71 @@ SLICE = 4
 """Draws a worker takes at a time."""
 BUDGET = 120.0
 SECONDS = 0.03
-"""A guess of one fit's seconds, and what all may take on one core: beyond it they are left out."""
+"""What all may take on one core, and a guess of one fit's seconds: beyond it they are left out."""
 
 
 def draw(context: Context) -> NullDraws:
-    """Draw the null for the specifications among the chosen that the engine does not take."""
-    compiled = context.compiled
-    names = assigned(context)
-    moved = moved_by(context, frozenset(names))
-    alone = ~compiled.batched[context.chosen]
-    members = compiled.members.take(context.chosen[alone])
-    cohort = compiled.cohort[context.chosen[alone]]
-    depends = moved.values[members.treatment] | ((cohort >= 0) & moved.values[cohort])
-    members, cohort = members.take(np.flatnonzero(depends)), cohort[depends]
+    """Draw the null for the specifications that ``permutation`` leaves out for their cost."""
+    of, compiled = split(context), context.compiled
+    cohort = compiled.cohort[context.chosen]
+    alone = ~of.batched & (of.depends | ((cohort >= 0) & of.moved.values[cohort]))
     draws = min(DRAWS, context.draws)
-    if not len(members) or len(members) * draws * SECONDS > BUDGET:
-        return _nothing(len(members), draws)
+    alone, costly, beyond = _within_budget(compiled.members.take(context.chosen), alone, of.costly, draws)
+    places = np.flatnonzero(alone | costly)
+    table = np.full((4, len(context.chosen), draws + 1), np.nan)
+    assignment = make_assignment(context.panel, of.names, *levels_of(context)) if len(places) else None
+    for mine, work in ((np.flatnonzero(alone), _one_by_one), (np.flatnonzero(costly), _by_engine)):
+        if assignment is not None and len(mine):
+            work(context, of, make_again(context, of, assignment, mine), mine, table)
+    index = compiled.members.index[context.chosen[places]]
+    return _collected(index, table[:, places], draws, beyond)
+
+
+def _within_budget(members: Members, alone: Bools, costly: Bools, draws: int) -> tuple[Bools, Bools, int]:
+    """Keep what can be fitted in the time, least squares before the others; count what cannot."""
+    left = BUDGET - draws * seconds_anew(members.take(np.flatnonzero(costly)))
+    none = np.zeros(len(alone), dtype=bool)
+    kept = costly if left >= 0 else none
+    others = alone if np.count_nonzero(alone) * draws * SECONDS <= (left if left >= 0 else BUDGET) else none
+    beyond = int(np.count_nonzero((alone | costly) & ~(kept | others)))
+    return others, kept, beyond
+
+
+def _one_by_one(context: Context, of: Split, again: Again, places: Ints, table: Floats) -> None:
+    """Fill the draws of what the engine does not take."""
+    compiled, chosen = context.compiled, context.chosen[places]
     methods = tuple(Method(e.method, dict(e.options)) for e in context.plan.grid.estimators)
-    problem = with_cluster(compiled.problem, context.cluster)
-    method = compiled.method[context.chosen[alone]][depends]
-    again = Again(
-        problem,
-        members,
-        context.panel,
-        make_assignment(context.panel, names, *levels_of(context)),
-        context.seed,
-        moved,
-        compiled.value_recipes,
-        compiled.row_recipes,
-        compiled.code_recipes,
-    )
-    work = Work(problem, members, methods, method, cohort, compiled.time)
-    items = [(again, work, range(b, min(b + SLICE, draws + 1))) for b in range(0, draws + 1, SLICE)]
-    table = np.full((4, len(members), draws + 1), np.nan)
-    store = context.store_for(len(members))
-    shared = b"" if store is None else digest("refit", again_key(store, context, again), _method_key(store, work))
+    work = Work(of.problem, again.members, methods, compiled.method[chosen], compiled.cohort[chosen], compiled.time)
+    items = [(again, work, draws) for draws in _slices(table)]
+    store = context.store_for(len(places))
+    key = b"" if store is None else digest("refit", again_key(store, context, again), _method_key(store, work))
+    _fill(context, table, places, _refit, items, key, store)
+
+
+def _by_engine(context: Context, of: Split, again: Again, places: Ints, table: Floats) -> None:
+    """Fill the draws of least squares whose rows, controls or cohorts move."""
+    store = context.store_for(len(places))
+    key = b"" if store is None else digest("refit", again_key(store, context, again))
+    _fill(context, table, places, estimate_again, [(again, draws) for draws in _slices(table)], key, store)
+
+
+def _slices(table: Floats) -> list[range]:
+    count = table.shape[2]
+    return [range(b, min(b + SLICE, count)) for b in range(0, count, SLICE)]
+
+
+def _fill(
+    context: Context, table: Floats, places: Ints, function: Callable[[Any], Floats], items: list[Any],
+    key: bytes, store: Store | None,
+) -> None:  # fmt: skip
     done = 0
     for k, found in recall_table(
-        store, lambda k: digest(shared, repr(items[k][2])), _refit, items, context.jobs, context.backend
+        store, lambda k: digest(key, repr(items[k][-1])), function, items, context.jobs, context.backend
     ):
-        part = items[k][2]
+        part = items[k][-1]
         done += len(part)
-        context.progress("permutation null, refits", done, draws + 1)
-        table[:, :, part.start : part.stop] = found
-    return _collected(members.index, table, draws)
+        context.progress("permutation null, refits", done, table.shape[2])
+        table[:, places, part.start : part.stop] = found
 
 
 def _method_key(store: Store, work: Work) -> bytes:
@@ -98,13 +123,15 @@ def _refit(item: tuple[Again, Work, range]) -> Floats:
     return out
 
 
-def _collected(index: Ints, table: Floats, draws: int) -> NullDraws:
+def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws:
     """Keep the specifications with a real statistic and the draws in which none of them failed."""
     places = np.flatnonzero(np.isfinite(table[1, :, 0]))
     whole = np.isfinite(table[1, places]).all(axis=0)
     whole[0] = False
     kept = int(whole.sum())
-    notes = [f"fitted again in {draws:,} draws only, the first of the permutation null's"]
+    notes = [f"fitted again in {draws:,} draws only, the first of the permutation null's"] if len(places) else []
+    if beyond:
+        notes.append(f"{beyond:,} specifications would take too long to fit {draws} times again")
     if kept < draws:
         notes.append(f"{draws - kept:,} draws in which a specification failed are left out for all")
     return NullDraws(
@@ -121,18 +148,9 @@ def _collected(index: Ints, table: Floats, draws: int) -> NullDraws:
     )
 
 
-def _nothing(count: int, draws: int) -> NullDraws:
-    none = np.zeros(0)
-    note = f"{count:,} specifications that are not least squares would take too long to fit {draws} times again"
-    return NullDraws(
-        "permutation_refit", np.zeros(0, np.int64), none, none, none, none,
-        np.zeros((0, 0)), np.zeros((0, 0)), (note,) if count else (),
-    )  # fmt: skip
-
-
 INFERENCE = Null(
     "permutation_refit",
-    "permutation of the assignment, estimators that are not least squares",
-    "The first draws of the permutation null, every estimator fitted again.",
+    "permutation of the assignment, specifications fitted again in every draw",
+    "The first draws of the permutation null, for estimators and cohorts that every draw must fit again.",
     draw,
 )

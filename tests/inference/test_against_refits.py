@@ -9,7 +9,7 @@ import pytest
 from small_studies import small_panel, small_study
 from specdid._run.prepare import prepare
 from specdid.engine.compile import compile_plan
-from specdid.inference import permutation, permutation_refit, wild
+from specdid.inference import _permutation_split, permutation, permutation_refit, wild
 from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import Context
 
@@ -184,3 +184,26 @@ def test_poisson_is_fitted_again_in_every_draw():
         fit = pf.fepois(f"z ~ d{controls}{effects}", used, vcov={"CRV1": "id"}, demeaner=TIGHT, iwls_tol=1e-12).tidy()
         got = drawn.statistic[k] if b == 0 else drawn.null_statistic[k, b - 1]
         assert got == pytest.approx(fit.loc["d", "t value"], rel=1e-6)
+
+
+def test_sun_abraham_beyond_the_budget_is_fitted_again_in_the_first_draws(monkeypatch):
+    treatment = {"d": {"term": "d", "cohort": "cohort"}}
+    ctx = context("id", panel(), estimator={"SA": "sunab"}, treatment=treatment, weights={"none": "1"})
+    every = permutation.draw(ctx)
+    monkeypatch.setattr(_permutation_split, "BUDGET", 0.0)
+    none, few = permutation.draw(ctx), permutation_refit.draw(ctx)
+    assert len(none.index) == 0
+    assert "fewer draws" in none.left_out[0]
+    np.testing.assert_array_equal(few.index, every.index)
+    np.testing.assert_allclose(few.statistic, every.statistic, rtol=1e-12)
+    draws = few.null_statistic.shape[1]
+    assert draws == min(permutation_refit.DRAWS, DRAWS)
+    np.testing.assert_allclose(few.null_statistic, every.null_statistic[:, :draws], rtol=1e-12)
+
+
+def test_what_no_budget_allows_is_counted(monkeypatch):
+    ctx = context("id", panel(), estimator={"P": "fepois"}, outcome={"z": "z"}, weights={"none": "1"})
+    monkeypatch.setattr(permutation_refit, "BUDGET", 0.0)
+    drawn = permutation_refit.draw(ctx)
+    assert len(drawn.index) == 0
+    assert drawn.left_out == (f"{len(ctx.chosen)} specifications would take too long to fit {DRAWS} times again",)
