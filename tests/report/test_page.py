@@ -102,6 +102,19 @@ def test_nulls_are_those_of_inference_specifications(directory, content):
             np.testing.assert_allclose(column(joint[name]), expected, rtol=1e-7)
 
 
+def test_bands_are_those_of_the_file(directory, content):
+    written = pl.read_parquet(directory / "inference_bands.parquet")
+    position = column(content["columns"]["position"]).astype(int)
+    (group,) = content["groups"]
+    shown = {n["name"]: band for n, band in zip(content["nulls"], group["bands"], strict=True) if band}
+    assert "wild" in shown
+    assert set(shown) == set(written["null"].to_list())
+    for name, band in shown.items():
+        mine = written.filter(pl.col("null") == name)
+        for values, end in zip(band, ("low", "median", "high"), strict=True):
+            np.testing.assert_allclose(column(values), mine[end].to_numpy()[position - 1], rtol=1e-6)
+
+
 def test_joint_tests_are_those_of_inference(directory, page):
     written = pl.read_csv(directory / "inference.csv").rows()
     tables = page.find("section", id="tests")[0].find("table")

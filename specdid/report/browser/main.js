@@ -32,8 +32,8 @@ function describeStatus() {
   const { estimands } = group();
   const parts = estimands.flatMap((estimand) => {
     const mine = lit.filter((i) => data.estimand.words[data.estimand.codes[i]] === estimand.words);
-    const name = estimands.length > 1 ? `${estimand.words}: ${whole(mine.length)}, ` : "";
-    return mine.length ? [make("span", `${name}${summaryWords(mine)}`)] : [];
+    const name = estimands.length > 1 ? `${estimand.words}: ${whole(mine.length)}, median` : "Median";
+    return mine.length ? [make("span", `${name} ${summaryWords(mine)}`)] : [];
   });
   byId("status").replaceChildren(head, " ", ...parts);
   byId("status").classList.toggle("several", estimands.length > 1);
@@ -43,7 +43,7 @@ function summaryWords(mine) {
   const { decimals } = group();
   const own = Float64Array.from(mine, (i) => data.columns.estimate[i]).sort();
   const share = (sign) => percent(mine.reduce((n, i) => n + (signs[i] === sign), 0) / mine.length);
-  return `median ${fixed(median(own), decimals)}, ${fixed(own[0], decimals)} to ${fixed(own[own.length - 1], decimals)}; ` +
+  return `${fixed(median(own), decimals)}, ${fixed(own[0], decimals)} to ${fixed(own[own.length - 1], decimals)}; ` +
     `${share(-1)} negative, ${share(1)} positive.`;
 }
 

@@ -27,8 +27,8 @@ function paint(u) {
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  paintBand(ctx, x, y, scale);
-  paintLines(ctx, bbox, x, y, scale);
+  const paths = bandPaths(x, y);
+  paintBand(ctx, paths);
   const shown = visible(u);
   const step = bbox.width / Math.max(1, shown[1] - shown[0] + 1) / scale;
   const layers = sortIntoLayers(shown);
@@ -36,6 +36,8 @@ function paint(u) {
     const width = step < 3 ? step + 0.7 : Math.min(3, 0.35 * step);
     for (const layer of layers) paintIntervals(ctx, layer, x, y, width * scale);
   }
+  paintLines(ctx, bbox, x, y, scale);
+  outlineBand(ctx, paths, scale);
   const n = shown[1] - shown[0] + 1;
   const radius = n <= 60 ? 4.5 : n <= 400 ? 3 : n <= 1500 ? 2.1 : 1.4;
   for (const layer of layers) paintPoints(ctx, layer, u.data[1], x, y, radius * scale, n <= 400, scale);
@@ -62,27 +64,41 @@ function sortIntoLayers([low, high]) {
   }));
 }
 
-function paintBand(ctx, x, y, scale) {
+// Where the shown band's curves run: for each piece of the curve a path per quantile.
+function bandPaths(x, y) {
   const band = shownBand();
-  if (!band) return;
+  if (!band) return [];
   const { start } = group();
-  const at = (values, k) => y(values[rows[k] - start]);
-  const pieces = [0, ...group().breaks.map((b) => across.findIndex((v) => v > b)), rows.length];
-  for (let piece = 0; piece + 1 < pieces.length; piece++) {
-    const [from, to] = [pieces[piece], pieces[piece + 1]];
+  const cuts = [0, ...group().breaks.map((b) => across.findIndex((v) => v > b)), rows.length];
+  return cuts.slice(1).map((to, piece) => band.map((values) => {
+    const path = [];
+    for (let k = cuts[piece]; k < to; k++) path.push([x(across[k]), y(values[rows[k] - start])]);
+    return path;
+  }));
+}
+
+function paintBand(ctx, paths) {
+  ctx.fillStyle = theme.band;
+  for (const [low, , high] of paths) {
     ctx.beginPath();
-    for (let k = from; k < to; k++) ctx.lineTo(x(across[k]), at(band[2], k));
-    for (let k = to - 1; k >= from; k--) ctx.lineTo(x(across[k]), at(band[0], k));
-    ctx.fillStyle = theme.band;
+    for (const [px, py] of high) ctx.lineTo(px, py);
+    for (const [px, py] of low.reverse()) ctx.lineTo(px, py);
     ctx.fill();
-    ctx.beginPath();
-    for (let k = from; k < to; k++) ctx.lineTo(x(across[k]), at(band[1], k));
-    ctx.strokeStyle = theme.quiet;
-    ctx.lineWidth = scale;
-    ctx.setLineDash([5 * scale, 3 * scale]);
-    ctx.stroke();
-    ctx.setLineDash([]);
   }
+}
+
+function outlineBand(ctx, paths, scale) {
+  ctx.strokeStyle = theme.quiet;
+  ctx.lineWidth = scale;
+  for (const curves of paths) {
+    curves.forEach((path, quantile) => {
+      ctx.setLineDash(quantile === 1 ? [6 * scale, 3 * scale] : [2 * scale, 2 * scale]);
+      ctx.beginPath();
+      for (const [px, py] of path) ctx.lineTo(px, py);
+      ctx.stroke();
+    });
+  }
+  ctx.setLineDash([]);
 }
 
 function paintLines(ctx, bbox, x, y, scale) {

@@ -21,9 +21,11 @@ function tableColumns() {
     const words = (i) => dimension.words[dimension.codes[i]];
     found.push({ key: dimension.name, label: dimension.heading, value: (i) => dimension.codes[i], text: words });
   }
-  found.push({ key: "id", label: "Id", value: (i) => data.spec_id[i], text: (i) => data.spec_id[i] });
+  found.push({ key: "id", label: "Id", id: true, value: (i) => data.spec_id[i], text: (i) => data.spec_id[i] });
   return found;
 }
+
+const kind = (column) => (column.number ? "number" : column.id ? "id" : "");
 
 function number(key, label, values, decimals) {
   return { key, label, number: true, value: (i) => values[i], text: (i) => fixed(values[i], decimals) };
@@ -66,7 +68,7 @@ function tableHead(columns) {
       fillTable();
       byId("table-box").querySelector(`[data-key="${CSS.escape(column.key)}"]`).focus();
     });
-    const cell = make("th", "", { scope: "col", class: column.number ? "number" : "" }, button);
+    const cell = make("th", "", { scope: "col", class: kind(column) }, button);
     if (sorted) cell.setAttribute("aria-sort", listing.down ? "descending" : "ascending");
     return cell;
   });
@@ -74,7 +76,7 @@ function tableHead(columns) {
 }
 
 function tableRow(columns, i, k) {
-  const cells = columns.map((c) => make("td", c.text(i), { class: c.number ? "number" : c.key === "id" ? "id" : "" }));
+  const cells = columns.map((c) => make("td", c.text(i), { class: kind(c) }));
   const row = make("tr", "", { tabindex: k ? "-1" : "0", "data-row": i }, ...cells);
   if (i === data.preferred) row.classList.add("preferred");
   if (!matches[i]) row.classList.add("faint");
