@@ -9,6 +9,7 @@ from pathlib import Path
 
 import specdid
 from specdid import _shelf
+from specdid._describe.factors import families
 from specdid._records import Curve
 from specdid._records.write import replacing
 from specdid._run.analyse import Analysed, file_stem
@@ -80,11 +81,13 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[str, ..
     study = prepared.study
     tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
     described = [d for d in curve.findings if isinstance(d, Described)]
-    selections, said = select(prepared, curve.results)
+    found = families(curve.results)
+    selections, said = select(prepared, curve.results, found)
     material = Material(
         study.stem,
         Bench(study, prepared.panel, prepared.evaluator),
         curve.results,
+        found,
         tuple(name for name, _ in study.one_at_a_time),
         curve.null_shares,
         _joints(tests),

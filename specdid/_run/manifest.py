@@ -95,6 +95,7 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
+@cache
 def library_version(name: str) -> str | None:
     """Give an installed library's version."""
     try:

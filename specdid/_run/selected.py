@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from specdid._describe.factors import Family, families
+from specdid._describe.factors import Family
 from specdid._plan import Status as Planned
 from specdid._records import Results, Status
 from specdid._run.prepare import Prepared
-from specdid._run.shown import place_of
+from specdid._run.shown import place_of, ranked
 from specdid.analyses._base import Cell, CellFit
 from specdid.analyses._fit import effect_texts, fit_cell
 from specdid.appendix._base import Picked, Selection
@@ -23,61 +23,93 @@ SIDE_BY_SIDE = 5
 """Columns of one table of specifications asked for."""
 
 
-def select(prepared: Prepared, results: Results) -> tuple[tuple[Selection, ...], tuple[str, ...]]:
+def select(
+    prepared: Prepared, results: Results, found: Sequence[Family]
+) -> tuple[tuple[Selection, ...], tuple[str, ...]]:
     """Choose and estimate: the preferred specification, the median and the extremes, and those asked for.
 
     Returns
     -------
     selections, and what could not be shown, one sentence each
     """
-    found = families(results)
-    mine = sorted(found, key=lambda f: not bool(np.any(f.places == results.preferred)))[:FAMILIES]
+    first = _first(results, found)
+    mine = [first, *(f for f in found if f is not first)][:FAMILIES]
     wanted = [(_name(f, found), _standing(results, f), False) for f in mine]
-    asked, said = _asked(prepared, results)
-    wanted += [("", tuple(part), True) for part in _parts(asked)]
-    fits = _fits(prepared, results, list(dict.fromkeys(p for _, roles, _ in wanted for p, _ in roles)))
+    asked, said = _asked(prepared, results, found)
+    wanted += [("", part, True) for part in _parts(asked)]
+    fits = _fits(prepared, results, list(dict.fromkeys(c.place for _, chosen, _ in wanted for c in chosen)))
     selections = tuple(
-        Selection(name, tuple(Picked(role, p, *results.rank(p), fits[p]) for p, role in roles), by_user)
-        for name, roles, by_user in wanted
+        Selection(name, tuple(Picked(c.role, c.place, c.rank, c.of, fits[c.place]) for c in chosen), by_user)
+        for name, chosen, by_user in wanted
     )
     return selections, said
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A specification's place in the plan, why it is shown, and its rank by estimate."""
+
+    place: int
+    role: str
+    rank: int
+    of: int
 
 
 def _name(family: Family, found: Sequence[Family]) -> str:
     return family_name(family) if len(found) > 1 else ""
 
 
-def _standing(results: Results, family: Family) -> tuple[tuple[int, str], ...]:
-    """Give places with their roles: preferred, lowest, median (the lower of two) and highest."""
-    order = family.places[np.argsort(results.estimate[family.places], kind="stable")]
-    roles: dict[int, list[str]] = {}
-    if np.any(family.places == results.preferred):
-        roles[results.preferred] = ["Preferred"]
-    for role, at in (("Lowest", 0), ("Median", (len(order) - 1) // 2), ("Highest", len(order) - 1)):
-        roles.setdefault(int(order[at]), []).append(role)
-    if len(order) == 1:
-        return ((int(order[0]), "Preferred" if order[0] == results.preferred else "The only one"),)
-    return tuple((place, ", ".join([words[0], *(w.lower() for w in words[1:])])) for place, words in roles.items())
+def _standing(results: Results, family: Family) -> tuple[_Chosen, ...]:
+    """Give the preferred, the lowest, the median (the lower of two) and the highest, each once."""
+    order = ranked(results, family)
+    n = len(order)
+    preferred = np.flatnonzero(order == results.preferred).tolist()
+    if n == 1:
+        return (_Chosen(int(order[0]), "Preferred" if preferred else "The only one", 1, 1),)
+    roles: dict[int, list[str]] = {at: ["Preferred"] for at in preferred}
+    for role, at in (("Lowest", 0), ("Median", (n - 1) // 2), ("Highest", n - 1)):
+        roles.setdefault(at, []).append(role)
+    joined = {at: ", ".join([words[0], *(w.lower() for w in words[1:])]) for at, words in roles.items()}
+    return tuple(_Chosen(int(order[at]), role, at + 1, n) for at, role in joined.items())
 
 
-def _asked(prepared: Prepared, results: Results) -> tuple[list[tuple[int, str]], tuple[str, ...]]:
-    """Find the specifications of [appendix] show; a duplicate is shown as the one that has its numbers."""
-    found: dict[int, str] = {}
+def _asked(
+    prepared: Prepared, results: Results, found: Sequence[Family]
+) -> tuple[list[_Chosen], tuple[str, ...]]:
+    """Find the specifications of [appendix] show; a duplicate is shown as the one that has its numbers.
+
+    Ranks count in the family of the preferred specification, else in the first.
+    """
+    chosen: dict[int, _Chosen] = {}
     said = []
+    by_rank = any(text.startswith("#") for text, _ in prepared.study.appendix.show)
+    order = ranked(results, _first(results, found)) if by_rank else np.zeros(0, np.int64)
     for text, _ in prepared.study.appendix.show:
-        place = place_of(prepared.plan, text, results)
+        place = place_of(prepared.plan, text, order)
         if place >= 0 and results.status[place] == Status.DUPLICATE:
             place = int(results.twin[place])
         if place < 0 or results.status[place] != Status.OK:
             said.append(f"[appendix] show: `{text}` has no estimate, so the appendix does not show it")
         else:
-            found.setdefault(place, text)
-    return list(found.items()), tuple(said)
+            family = next(f for f in found if np.any(f.places == place))
+            chosen.setdefault(place, _Chosen(place, text, *_rank(results, family, place)))
+    return list(chosen.values()), tuple(said)
 
 
-def _parts(asked: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+def _first(results: Results, found: Sequence[Family]) -> Family:
+    return next((f for f in found if np.any(f.places == results.preferred)), found[0])
+
+
+def _rank(results: Results, family: Family, place: int) -> tuple[int, int]:
+    """Give the rank by estimate from the lowest, ties by place in the plan, and among how many."""
+    estimate, mine = results.estimate[family.places], results.estimate[place]
+    before = (estimate < mine) | ((estimate == mine) & (family.places < place))
+    return int(np.count_nonzero(before)) + 1, len(estimate)
+
+
+def _parts(asked: Sequence[_Chosen]) -> Iterator[tuple[_Chosen, ...]]:
     for start in range(0, len(asked), SIDE_BY_SIDE):
-        yield asked[start : start + SIDE_BY_SIDE]
+        yield tuple(asked[start : start + SIDE_BY_SIDE])
 
 
 def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[int, CellFit]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._describe.factors import Family
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._plan import Plan, Status
 from specdid._records import Results
@@ -49,26 +50,16 @@ def _beginning(plan: Plan, text: str) -> Ints:
     return np.flatnonzero((plan.ids >= np.uint64(low)) & (plan.ids <= np.uint64(high)))
 
 
-def place_of(plan: Plan, text: str, results: Results) -> int:
-    """Give the place of the specification, -1 where there is no such rank.
-
-    Ranks are by estimate from the lowest, in the scale and estimand of the preferred
-    specification, else in those of the first.
-    """
-    if not text.startswith("#"):
-        hits = _beginning(plan, text)
-        planned = hits[plan.status[hits] == Status.PLANNED]
-        return int(planned[0] if len(planned) else hits[0])
-    ranked = _ranked(results)
-    rank = int(text[1:])
-    return int(ranked[rank - 1]) if rank <= len(ranked) else -1
+def place_of(plan: Plan, text: str, order: Ints) -> int:
+    """Give the place of the specification, -1 where there is no such rank; ``order`` is by rank."""
+    if text.startswith("#"):
+        rank = int(text[1:])
+        return int(order[rank - 1]) if rank <= len(order) else -1
+    hits = _beginning(plan, text)
+    planned = hits[plan.status[hits] == Status.PLANNED]
+    return int(planned[0] if len(planned) else hits[0])
 
 
-def _ranked(results: Results) -> Ints:
-    estimand = results.planned.estimand.codes
-    orders = [order for group in results.groups() if len(order := results.order(group))]
-    if not orders:
-        return np.zeros(0, np.int64)
-    mine = next((o for o in orders if results.preferred in o), orders[0])
-    first = results.preferred if results.preferred in mine else mine[0]
-    return np.asarray(mine[estimand[mine] == estimand[first]])
+def ranked(results: Results, family: Family) -> Ints:
+    """Give a family's places by estimate from the lowest, ties by place in the plan."""
+    return np.take(family.places, np.argsort(results.estimate[family.places], kind="stable"))

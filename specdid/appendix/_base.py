@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from specdid._describe.choices import Choices
+from specdid._describe.factors import Family
 from specdid._records import Results
 from specdid.analyses._base import Bench, CellFit
 from specdid.tables._base import PrintTable
@@ -70,6 +71,7 @@ class Material:
     stem : the spec file's, for references
     bench : the study with its labels
     results : the records
+    families : what of them can be compared with each other
     one_at_a_time : dimensions of which at most one leaves its first option
     null_shares : (scale or outcome, estimand) -> shares significantly negative and positive
         under the first null
@@ -85,6 +87,7 @@ class Material:
     stem: str
     bench: Bench = field(repr=False)
     results: Results = field(repr=False)
+    families: tuple[Family, ...] = field(repr=False)
     one_at_a_time: tuple[str, ...] = ()
     null_shares: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     joint: tuple[Joint, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from specdid._describe.factors import Family, families
+from specdid._describe.factors import Family
 from specdid._records import Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.analyses._print import number
@@ -20,11 +20,10 @@ IN_WORDS = 2
 
 def curve_notes(material: Material) -> tuple[tuple[str, str], ...]:
     """Give (what of, sentences), in the order of a referee's questions."""
-    found = families(material.results)
     notes = (
         ("Varied", varied(material)),
         ("Specifications", f"{material.results.counts}."),
-        ("Estimates", _estimates(material, found) if len(found) <= IN_WORDS else ""),
+        ("Estimates", _estimates(material, material.families)),
         ("Joint tests", _joint(material.joint)),
         ("Preferred", _preferred(material.results)),
         ("Samples", _samples(material.results)),
@@ -53,7 +52,11 @@ def family_name(family: Family) -> str:
 
 
 def _estimates(material: Material, found: tuple[Family, ...]) -> str:
-    return " ".join(_family(material, f) for f in found)
+    """Describe few families all, of many only the preferred specification's, or the first."""
+    if len(found) <= IN_WORDS:
+        return " ".join(_family(material, f) for f in found)
+    mine = next((f for f in found if np.any(f.places == material.results.preferred)), found[0])
+    return f"{_family(material, mine)} The other {len(found) - 1} kinds of estimates stand in the table."
 
 
 def _family(material: Material, family: Family) -> str:
@@ -85,7 +88,7 @@ def numbers(material: Material, family: Family) -> tuple[str, ...]:
 
 def estimates_table(material: Material) -> PrintTable | None:
     """Tabulate the families where they are too many for the note below the figure."""
-    found = families(material.results)
+    found = material.families
     if len(found) <= IN_WORDS:
         return None
     rows = [(f, numbers(material, f)) for f in found]
@@ -94,8 +97,8 @@ def estimates_table(material: Material) -> PrintTable | None:
     columns = ("Estimates", "Median", "Lowest", "Highest", "Below 0", "Null", "Above 0", "Null")
     blocks = []
     for group in dict.fromkeys(f.group for f, _ in rows):
-        mine = [Row(f.estimand or f.group, tuple(c[k] for k in kept)) for f, c in rows if f.group == group]
-        alone = len({f.group for f, _ in rows}) == 1 or mine[0].label == group
+        mine = [Row(_capital(f.estimand or group), tuple(c[k] for k in kept)) for f, c in rows if f.group == group]
+        alone = len({f.group for f, _ in rows}) == 1 or mine[0].label == _capital(group)
         blocks.append(tuple(mine) if alone else (Row(group, ("",) * len(kept)), *mine))
     notes: tuple[str, ...] = ("Estimates of different scales or estimands are not compared with each other.",)
     if tested:
@@ -104,6 +107,10 @@ def estimates_table(material: Material) -> PrintTable | None:
             f"expected without any effect ({material.joint[0].title}).",
         )
     return PrintTable("Estimates by estimand", tuple(columns[k] for k in kept), tuple(blocks), notes=notes)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _joint(joints: tuple[Joint, ...]) -> str:

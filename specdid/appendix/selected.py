@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from specdid.analyses._base import Bench, CellFit
+from specdid.analyses._coefficients import CONSTANT_LABEL
 from specdid.analyses.table import HEADER as NUMBERS
 from specdid.analyses.table import coefficients, effects, notes, statistics, tidy_rows
 from specdid.appendix._base import Material, Picked, Selection
@@ -23,7 +24,7 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
     differing, common = _dimensions(material, picked)
     title = "Specifications asked for" if selection.asked else "Selected specifications"
     blocks = (
-        coefficients(bench, fits),
+        _in_order(material, coefficients(bench, fits)),
         effects(bench, fits),
         tuple(_chosen(bench, picked, differing)),
         (*statistics(bench, fits), *_standing(picked)),
@@ -48,6 +49,14 @@ def _one_row(bench: Bench, fit: CellFit, picked: Sequence[Picked]) -> CellFit:
     if len({p.fit.terms[0] for p in picked}) == 1:
         return fit
     return replace(fit, terms=(_TREATMENT, *fit.terms[1:]))
+
+
+def _in_order(material: Material, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Put the controls in written order, below the treatment; the constant is last."""
+    terms = material.results.planned.control_terms
+    place = {material.bench.label(term): k for k, term in enumerate(terms)}
+    place[CONSTANT_LABEL] = len(terms) + 1
+    return (rows[0], *sorted(rows[1:], key=lambda row: place.get(row.label, len(terms))))
 
 
 def _dimensions(material: Material, picked: Sequence[Picked]) -> tuple[list[str], list[str]]:

@@ -73,7 +73,7 @@ def lay_out(table: PrintTable) -> tuple[Layout, ...]:
     for turned, sizes in ((False, UPRIGHT), (True, ON_SIDE)):
         fitting = [found for size in sizes if (found := _fit(table, size, turned)) is not None]
         if fitting:
-            return (next((f for f in fitting if not f.long), fitting[0]),)
+            return (next((f for f in fitting if not f.long), fitting[min(1, len(fitting) - 1)]),)
     half = _cut(table)
     if half == len(table.columns):
         return (_layout(table, ON_SIDE[-1], True, _natural_stub(table), _columns(table, ON_SIDE[-1])),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from unicodedata import combining, east_asian_width
 
 # cmr10.tfm: the width of a character in thousandths of the font's size.
@@ -16,6 +17,7 @@ _OTHER, _CJK = 556, 1000
 FONT = 10.0
 
 
+@lru_cache(16_384)
 def width(text: str) -> float:
     """Give a text's width in points at 10 points."""
     return FONT * sum(_character(c) for c in text) / 1000
@@ -29,6 +31,7 @@ def _character(c: str) -> int:
     return _CJK if east_asian_width(c) in "WF" else _OTHER
 
 
+@lru_cache(16_384)
 def wrap(text: str, room: float) -> tuple[str, ...]:
     """Break a text into lines of at most ``room`` points, at spaces, else within a word."""
     lines, line = [], ""
