@@ -166,7 +166,7 @@ def _notes(context: Context, of: Split) -> tuple[str, ...]:
     counted = [
         (~of.batched, f"are not least squares {fewer}"),
         (of.batched & ~of.depends, "have a treatment that `assign` does not move"),
-        (of.costly, f"would have to be estimated {context.draws:,} times anew, rows and cohorts with them, {fewer}"),
+        (of.costly, f"would have to be estimated {context.draws:,} times anew, with rows and cohorts {fewer},"),
     ]
     found = [(int(np.count_nonzero(which)), words) for which, words in counted]
     return tuple(f"{n:,} specifications {words} and are not in this test" for n, words in found if n)
