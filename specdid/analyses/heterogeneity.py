@@ -224,7 +224,8 @@ def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[
             small += 1
             yield f"{where}, `{group.label}` has {listed(few)}, below {FEW}: its errors and p cannot be trusted"
     if small and np.isfinite(s.tests[0].statistic):
-        yield f"{where}: the test of equality rests on {small} such small group{'s' * (small > 1)}: it rejects too often"
+        such = units_text(small, "such small group")
+        yield f"{where}: the test of equality rests on {such}: it rejects too often"
     if s.note and not np.isfinite(s.tests[0].statistic):
         yield f"{where}: no test of equality, {s.note}"
     elif s.note:
