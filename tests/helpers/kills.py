@@ -1,0 +1,166 @@
+"""Runs that are killed and started again: a journal of what was computed, and what two directories differ in."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import os, sys
+from specdid.engine import store
+put = store.Store.put
+def journalled(self, key, arrays):
+    with open(os.environ["KILLS_JOURNAL"], "a") as file:
+        file.write(f"computed {key.hex()}\\n")
+    put(self, key, arrays)
+    with open(os.environ["KILLS_JOURNAL"], "a") as file:
+        file.write(f"stored {key.hex()}\\n")
+store.Store.put = journalled
+from specdid._cli import main
+main()
+"""
+"""The command line, with a line for each result that came back and one for each that was stored."""
+APART = ("timings.parquet", "manifest.json")
+"""Files that hold seconds; of the manifest all but these must be equal."""
+SECONDS = ("wall_seconds",)
+
+
+@dataclass
+class Tally:
+    """What was done and what it cost.
+
+    Attributes
+    ----------
+    process, worker : kills of the process and of one of its workers
+    runs : runs that came to their end, each compared with the one nobody stopped
+    started : processes started
+    computed, stored : results that came back, and that were stored
+    again : computed though stored before
+    lost : came back, but the kill fell before they were stored
+    different : files that were not the same bytes
+    """
+
+    process: int = 0
+    worker: int = 0
+    runs: int = 0
+    started: int = 0
+    computed: int = 0
+    stored: int = 0
+    again: int = 0
+    lost: int = 0
+    different: list[str] = field(default_factory=list)
+
+    @property
+    def kills(self) -> int:
+        """All kills."""
+        return self.process + self.worker
+
+
+def start(spec: Path, out: Path, journal: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start a run with a journal."""
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    here = {**os.environ, **threads, "PYTHONPATH": str(ROOT), "KILLS_JOURNAL": str(journal)}
+    with out.with_suffix(".log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", CHILD, "run", str(spec), "--out", str(out), "--audit", "0", *options],
+            env=here, stdout=subprocess.DEVNULL, stderr=log, cwd=spec.parent,
+        )  # fmt: skip
+
+
+def descendants(pid: int) -> Iterator[tuple[int, str]]:
+    """Give the processes below one, with their command lines."""
+    try:
+        children = [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return
+    for child in children:
+        try:
+            yield child, Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        yield from descendants(child)
+
+
+def workers(pid: int) -> list[int]:
+    """Give the loky workers of a process (not the one that watches over shared memory)."""
+    return [p for p, command in descendants(pid) if "popen_loky_posix" in command]
+
+
+def kill_until_done(spec: Path, out: Path, tally: Tally, rng: random.Random, most: int, longest: float) -> None:
+    """Start a run, kill it or a worker at a random moment, start it again, until one comes to its end.
+
+    ``longest`` bounds the seconds before a kill; after ``most`` kills in all it is left alone.
+    """
+    journal = out.with_suffix(".journal")
+    while True:
+        running = start(spec, out, journal)
+        tally.started += 1
+        while tally.kills < most and running.poll() is None:
+            try:
+                running.wait(rng.uniform(0.0, longest))
+                break
+            except subprocess.TimeoutExpired:
+                pass
+            below = workers(running.pid)
+            if below and rng.random() < 0.5:
+                os.kill(rng.choice(below), signal.SIGKILL)
+                tally.worker += 1
+            else:
+                running.kill()
+                tally.process += 1
+                break
+        code = running.wait()
+        if code == 0:
+            break
+        if code != -signal.SIGKILL:
+            raise AssertionError(f"ended with {code}: {out.with_suffix('.log').read_text()[-2000:]}")
+    tally.runs += 1
+    _count(journal, tally)
+
+
+def _count(journal: Path, tally: Tally) -> None:
+    lines = [line.split() for line in journal.read_text().splitlines()]
+    stored: Counter[str] = Counter()
+    computed = 0
+    for word, key in lines:
+        if word == "stored":
+            stored[key] += 1
+        else:
+            computed += 1
+            tally.again += stored[key] > 0
+    tally.computed += computed
+    tally.stored += len(stored)
+    tally.lost += computed - sum(stored.values())
+
+
+def compare(out: Path, whole: Path) -> list[str]:
+    """Give the files of two directories of results that are not the same bytes."""
+    names = [{p.name for p in d.iterdir() if not p.name.startswith(".")} for d in (out, whole)]
+    wrong = sorted(names[0] ^ names[1])
+    for name in sorted((names[0] & names[1]) - set(APART)):
+        if (out / name).read_bytes() != (whole / name).read_bytes():
+            wrong.append(name)
+    manifests = [json.loads((d / "manifest.json").read_text()) for d in (out, whole)]
+    for key in manifests[0].keys() | manifests[1].keys():
+        if key not in SECONDS and manifests[0].get(key) != manifests[1].get(key):
+            wrong.append(f"manifest.json: {key}")
+    return wrong
+
+
+def run_whole(spec: Path, out: Path) -> float:
+    """Run without a kill; gives the seconds."""
+    began = time.perf_counter()
+    running = start(spec, out, out.with_suffix(".journal"))
+    if running.wait():
+        raise AssertionError(out.with_suffix(".log").read_text()[-2000:])
+    return time.perf_counter() - began
