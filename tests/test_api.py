@@ -26,7 +26,7 @@ def test_signatures():
     assert of(specdid.plan) == ["study", "data"]
     assert of(specdid.show) == ["study", "which", "data", "out", "code"]
     assert of(specdid.compare) == ["old", "new"]
-    assert of(specdid.run) == ["study", "data", "out", "jobs", "audit", "progress", "fresh"]
+    assert of(specdid.run) == ["study", "data", "out", "jobs", "audit", "progress", "fresh", "ignore_memory"]
 
 
 def test_public_functions_are_documented():

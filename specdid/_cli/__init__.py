@@ -31,15 +31,18 @@ def main() -> None:
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but faults.")
 @click.option("--fresh", is_flag=True, help="Compute everything anew, whatever an earlier run left.")
+@click.option("--ignore-memory", is_flag=True, help="Run even where there seems to be too little memory.")
 @guarded
-def run(spec: Path, out: Path | None, jobs: int | None, audit: str, quiet: bool, fresh: bool) -> Exit:
+def run(
+    spec: Path, out: Path | None, jobs: int | None, audit: str, quiet: bool, fresh: bool, ignore_memory: bool
+) -> Exit:
     """Estimate all specifications of SPEC; write results, summary and figure.
 
     A run that was stopped goes on where it was: start it again.
     """
     from specdid._cli.running import run_spec
 
-    return run_spec(spec, out, jobs, _audit_size(audit), quiet, fresh)
+    return run_spec(spec, out, jobs, _audit_size(audit), quiet, fresh, ignore_memory)
 
 
 @main.command()

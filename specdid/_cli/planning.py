@@ -10,6 +10,7 @@ import numpy as np
 
 from specdid._cli.exits import Exit, print_faults
 from specdid._plan import Plan, Status
+from specdid._run.memory import needed
 from specdid._run.planned import formula_writer
 from specdid._run.prepare import Prepared, examine
 
@@ -95,6 +96,11 @@ def _cost(prepared: Prepared) -> list[str]:
         lines.append(f"{cost.one_by_one:,} specifications are estimated one by one through pyfixest")
     lines.append(
         f"about {_duration(cost.seconds)} on one core, {cost.megabytes:,.0f} MB of columns in memory"
+    )
+    need = needed(prepared, compiled)
+    lines.append(
+        f"about {need.total / 1e6:,.0f} MB more in memory: {need.specifications / 1e6:,.0f} for specifications, "
+        f"{need.draws / 1e6:,.0f} for draws, {need.columns / 1e6:,.0f} for copies of columns"
     )
     return lines
 

@@ -23,7 +23,13 @@ class Progress(Protocol):
 
 
 def run_spec(
-    spec: Path, out: Path | None, jobs: int | None, audit: int | None, quiet: bool, fresh: bool = False
+    spec: Path,
+    out: Path | None,
+    jobs: int | None,
+    audit: int | None,
+    quiet: bool,
+    fresh: bool = False,
+    ignore_memory: bool = False,
 ) -> Exit:
     """Run a spec file; the exit code says how it ended."""
     from specdid._run.conduct import Interrupted, estimate, start_reference
@@ -37,7 +43,7 @@ def run_spec(
     interrupted = False
     try:
         with _progress(quiet) as progress:
-            curve = estimate(prepared, directory, jobs, audit, progress, fresh)
+            curve = estimate(prepared, directory, jobs, audit, progress, fresh, ignore_memory)
     except Interrupted as stop:
         curve, interrupted = stop.curve, True
     if not quiet:

@@ -22,7 +22,8 @@ from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve, notebook_html
 from specdid._run.infer import CurveTests, figure_of, null_shares, run_nulls, sections, write_inference
 from specdid._run.manifest import manifest
-from specdid._run.output import output_directory
+from specdid._run.memory import refuse_too_large
+from specdid._run.output import output_directory, staged
 from specdid._run.planned import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.report import write_report
@@ -56,6 +57,7 @@ def run(
     audit: int | None = 25,
     progress: Progress | None = None,
     fresh: bool = False,
+    ignore_memory: bool = False,
 ) -> Curve:
     """Estimate every specification of a study.
 
@@ -75,6 +77,8 @@ def run(
         Called as ``progress(stage, done, total)``.
     fresh
         Compute everything anew; otherwise what an earlier run left in ``out`` is used.
+    ignore_memory
+        Run even where the machine seems to have too little memory.
 
     Returns
     -------
@@ -83,14 +87,14 @@ def run(
     Raises
     ------
     SpecError
-        The study or its data are wrong.
+        The study or its data are wrong, or the run would not fit into memory.
     OutputError
         ``out`` cannot be written, or holds another study's results.
     """
     if audit != 0:
         start_reference()
     prepared = prepare(study, data)
-    return estimate(prepared, Path(out) if out is not None else None, jobs, audit, progress, fresh)
+    return estimate(prepared, Path(out) if out is not None else None, jobs, audit, progress, fresh, ignore_memory)
 
 
 def estimate(
@@ -100,11 +104,15 @@ def estimate(
     audit: int | None = 25,
     progress: Progress | None = None,
     fresh: bool = False,
+    ignore_memory: bool = False,
 ) -> Curve:
     """Run a prepared study; see :func:`run`."""
     say = progress or _silent
+    compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
+    if not ignore_memory:
+        refuse_too_large(prepared, compiled)
     if directory is None:
-        made = _estimate(prepared, jobs, audit, say, None)
+        made = _estimate(prepared, compiled, jobs, audit, say, None)
         curve = made.audited(made.curve)
     else:
         with (
@@ -113,10 +121,12 @@ def estimate(
             recording() as written,
         ):
             begun = time.perf_counter()
-            made = _estimate(prepared, jobs, audit, say, store)
-            curve = made.audited(_draw(prepared, made.curve, directory, say))
-            record = _write(prepared, curve, directory, begun, say)
-            write_record(directory, {**record, "files": settle(directory, written, not made.interrupted)})
+            made = _estimate(prepared, compiled, jobs, audit, say, store)
+            with staged(directory) as new:
+                curve = made.audited(_draw(prepared, made.curve, new, say))
+                record = _write(prepared, curve, new, begun, say)
+            mine = [directory / path.name for path in written]
+            write_record(directory, {**record, "files": settle(directory, mine, not made.interrupted)})
             if not made.interrupted:
                 store.sweep()
     if made.interrupted:
@@ -142,10 +152,14 @@ class _Made:
 
 
 def _estimate(
-    prepared: Prepared, jobs: int | None, audit: int | None, progress: Progress, store: Store | None
+    prepared: Prepared,
+    compiled: Compiled,
+    jobs: int | None,
+    audit: int | None,
+    progress: Progress,
+    store: Store | None,
 ) -> _Made:
-    study, plan = prepared.study, prepared.plan
-    compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
+    study = prepared.study
     n_jobs = study.run.jobs if jobs is None else jobs
     with connected(study.run.backend, n_jobs, study.run.address):
         return _estimate_all(prepared, compiled, n_jobs, audit, progress, store)

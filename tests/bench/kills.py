@@ -65,7 +65,7 @@ if __name__ == "__main__":
         ["of a worker", tally.worker, "", ""],
         ["processes started", tally.started, "", ""],
         ["runs that came to their end", tally.runs, "", ""],
-        [f"files of each compared (manifest.json but for {', '.join(SECONDS)}; not timings.parquet)", files - 1, "", ""],
+        [f"files of each that are compared, not timings.parquet, not {SECONDS[0]} of manifest.json", files - 1, "", ""],
         ["files that differed", len(tally.different), 0, "yes" if not tally.different else "NO"],
         ["results computed", tally.computed, "", ""],
         ["results stored", tally.stored, "", ""],
