@@ -12,8 +12,11 @@ from specdid._check.uses import Kind, Use, leaves, uses
 from specdid._diagnostics import Fault, did_you_mean, fault_at
 from specdid._study import Expression, VariantOption
 from specdid.language import LanguageError, Scope, argument, bind
+from specdid.language.functions import PATTERNS
+from specdid.language.patterns import matching
 from specdid.language.tree import Binary, Call, Node, Text, walk
 from specdid.panel import EvaluationError
+from specdid.panel.operators import USABLE
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""
@@ -35,6 +38,24 @@ def check_use(data: Data, use: Use) -> Iterator[Fault]:
     if scope is not None:
         yield from _evaluated(data, use, scope)
     yield from _levels(data, use.expression)
+    yield from _patterns(data, use.expression)
+
+
+def _patterns(data: Data, expression: Expression) -> Iterator[Fault]:
+    """Find columns that a pattern matches and that hold what no regression can use."""
+    for call in walk(expression.tree):
+        pattern = argument(call, "pattern") if isinstance(call, Call) and call.function in PATTERNS else None
+        if not isinstance(call, Call) or not isinstance(pattern, Text):
+            continue
+        try:
+            matched = matching(call, pattern, data.names)
+        except LanguageError:
+            continue  # which has its own fault
+        for name in matched:
+            kind = data.panel.columns[name].kind
+            if kind not in USABLE:
+                message = f"the pattern matches `{name}`, which holds {kind} and cannot be used"
+                yield fault_at(expression.origin, call.span, "column_type", message, "narrow the pattern")
 
 
 def _before(data: Data, name: str) -> Scope:

@@ -10,7 +10,7 @@ from typing import ParamSpec
 
 import click
 
-from specdid._diagnostics import Faults, OutputError, SpecError
+from specdid._diagnostics import Faults, OutputError, SpecdidError, SpecError
 from specdid._render import render_all
 
 P = ParamSpec("P")
@@ -41,6 +41,9 @@ def guarded(command: Callable[P, Exit]) -> Callable[P, None]:
         except OutputError as error:
             click.echo(f"error: {error}", err=True)
             code = Exit.OUTPUT
+        except SpecdidError as error:
+            click.echo(f"error: {error}", err=True)
+            code = Exit.SPEC
         except MemoryError:
             click.echo("error: there is not enough memory for this study; take fewer rows or options", err=True)
             code = Exit.SPEC

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ from specdid._records.messages import VCOV_NOTES, failure_message
 from specdid._records.results import Planned, Results, Status, Text, code_of, empty_numbers
 
 _FIRST_FAILURE = code_of("no_rows")
+_OVERFLOW = "the estimate or its error is no number a computer has: change the unit of the outcome or the treatment"
+_COUNTED = ("n_missing", "n_log0", "n_singletons")
+"""Numbers that a failure has, too."""
+
 _SAME_MODEL = "the same rows, weights, fixed effects and kept terms as an earlier specification"
 
 
@@ -85,6 +90,7 @@ class _Store:
 
     def add(self, fits: Fits, labels: Sequence[str]) -> None:
         """Scatter one block to its places in the plan."""
+        fits = _without_overflow(fits)
         at = fits.index
         ok = fits.code == Code.OK
         self.status[at] = np.where(ok, Status.OK, Status.FAILED)
@@ -150,6 +156,26 @@ class _Store:
         later = _column(messages, len(self.status))
         codes = np.where(later.codes >= 0, later.codes + len(reason.words), reason.codes)
         return Text((*reason.words, *later.words), codes.astype(np.int32))
+
+
+def _without_overflow(fits: Fits) -> Fits:
+    """Make a failure of what is no number, or has an error of 0 only because it is too small for one."""
+    ok = fits.code == Code.OK
+    nothing = (np.isinf(fits.std_error) | ((fits.std_error == 0) & (fits.vcov_code == 0))).any(axis=1)
+    lost = ok & (~np.isfinite(fits.estimate) | nothing)
+    if not lost.any():
+        return fits
+    code = np.where(lost, np.int8(Code.ESTIMATOR_ERROR), fits.code).astype(fits.code.dtype)
+    blank: dict[str, Any] = {c.name: _blanked(getattr(fits, c.name), lost) for c in NUMBERS if c.name not in _COUNTED}
+    detail = {**fits.detail, **dict.fromkeys(np.flatnonzero(lost).tolist(), _OVERFLOW)}
+    dropped = {place: columns for place, columns in fits.dropped.items() if not lost[place]}
+    return replace(fits, code=code, detail=detail, dropped=dropped, **blank)
+
+
+def _blanked(values: NDArray[Any], lost: NDArray[np.bool_]) -> NDArray[Any]:
+    out = values.copy()
+    out[lost] = np.nan if values.dtype.kind == "f" else -1
+    return out
 
 
 def _column(texts: dict[int, str], n: int) -> Text:

@@ -132,6 +132,11 @@ def _with_cells(
 
 def fit_members(problem: Problem, members: Members, prepared: Prepared) -> Fits:
     """Estimate ``members`` of the batch chunk by chunk (without counts of lost rows and signatures)."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is seen when it is recorded
+        return _fit_chunks(problem, members, prepared)
+
+
+def _fit_chunks(problem: Problem, members: Members, prepared: Prepared) -> Fits:
     fits = blank_fits(members.index, len(problem.vcovs))
     kept = np.zeros(len(members.controls), dtype=bool)
     for first in range(0, len(members), CHUNK):

@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.estimators._base import Estimate, Failure, Floats, Ints, Task
-from specdid.estimators._pyfixest import Bools, estimate_with, model, read, relevelled
+from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, model, read, relevelled, standardised
+
+NEAR_BOUND = 1e-4
+"""How near to 0 (or 1) a fitted value has to be before separation is looked for."""
+
+LONGEST = 30.0
+"""Seconds after which the search for separation gives up."""
+
+SEPARATED = (
+    "{rows} predicted perfectly by the treatment, controls and fixed effects together (separation), "
+    "so that a coefficient is infinite: leave out a control, or join groups"
+)
 
 Sure = Callable[[Floats, Floats], NDArray[np.bool_]]
 """From the lowest and highest outcome of each level: is it predicted perfectly?"""
@@ -23,11 +34,15 @@ def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate |
         return Failure("no_rows", "the fixed effects predict every row perfectly (separation)")
     if np.ptp(task.treatment[keep]) == 0:
         return Failure("no_treatment_variation", "the treatment does not vary in the rows that count")
-    laid = model(_relevelled(task, keep), task.treatment[:, None], keep)
+    outcome, unit = (task.outcome, 1.0) if function != "fepois" else ordinary(task.outcome, keep)
+    laid = model(replace(_relevelled(task, keep), outcome=outcome), task.treatment[:, None], keep)
+    laid = replace(laid, count_unit=unit)
     settings = {"iwls_tol": 1e-10, "iwls_maxiter": 100, **task.options}
     fit = estimate_with(function, laid, separation_check=[], **settings, **options)
     if not fit.convergence or not np.all(np.isfinite(fit._beta_hat)):
         return Failure("not_converged", f"no convergence within {settings['iwls_maxiter']} iterations")
+    if at_bounds(fit, laid, function) and (apart := predicted(_relevelled(task, keep), keep, function)):
+        return Failure("not_converged", SEPARATED.format(rows=f"{apart:,} row{'s are' if apart > 1 else ' is'}"))
     result = read(fit, laid, task, np.ones(1), normal=True)
     return replace(result, extra={"n_separated": float(np.sum(~keep))})
 
@@ -50,6 +65,64 @@ def unseparated(outcome: Floats, effects: tuple[Ints, ...], sure: Sure) -> Bools
             keep &= ~gone[codes]
         if int(keep.sum()) == before:
             return keep
+
+
+def ordinary(outcome: Floats, keep: Bools) -> tuple[Floats, float]:
+    """Give the outcome in a unit in which its mean is ordinary, as pyfixest's tolerances suppose, and the unit."""
+    power = int(np.frexp(outcome[keep].mean())[1])
+    if -10 <= power <= 14:
+        return outcome, 1.0
+    return np.ldexp(outcome, -power), float(np.ldexp(1.0, power))
+
+
+def at_bounds(fit: Any, laid: Model, function: str) -> bool:
+    """Say whether fitted values are so near to an outcome at its bound that it may be predicted perfectly."""
+    outcome = laid.data["y"].loc[fit._data.index].to_numpy()
+    fitted = np.asarray(fit._Y_hat_response, dtype=np.float64).ravel()
+    if function == "fepois":
+        return bool(np.any((outcome == 0) & (fitted < NEAR_BOUND * outcome.mean())))
+    return bool(np.any(np.abs(outcome - fitted) < NEAR_BOUND))
+
+
+def predicted(task: Task, keep: Bools, function: str) -> int:
+    """Count the rows that some combination of the regressors predicts perfectly (separation).
+
+    There is a direction γ along which the likelihood never falls: Xγ = 0 where the outcome is
+    inside its bounds, and Xγ points outwards, or is 0, where it is at one (Albert and Anderson
+    1984; Correia, Guimarães and Zylkin 2019). A linear program finds the most such rows.
+    """
+    from scipy import sparse
+    from scipy.optimize import linprog
+
+    outcome = task.outcome[keep]
+    design = _design(task, keep)
+    outwards = np.where(outcome == 0, -1.0, 1.0)
+    bound = outcome == 0 if function == "fepois" else np.ones(len(outcome), bool)
+    signed = sparse.diags_array(outwards[bound]) @ design[bound]
+    limits = np.concatenate([np.ones(signed.shape[0]), np.zeros(signed.shape[0])])
+    inside = design[~bound]
+    found = linprog(
+        -np.asarray(signed.sum(axis=0)).ravel(),
+        A_ub=sparse.vstack([signed, -signed], format="csr"), b_ub=limits,
+        A_eq=inside if inside.shape[0] else None, b_eq=np.zeros(inside.shape[0]) if inside.shape[0] else None,
+        bounds=(None, None), method="highs", options={"time_limit": LONGEST},
+    )  # fmt: skip
+    if not found.success:
+        raise Refusal("not_converged", "outcomes may be predicted perfectly (separation), which could not be ruled out")
+    return int(np.count_nonzero(signed @ found.x > 1e-6))
+
+
+def _design(task: Task, keep: Bools) -> Any:
+    """Give the regressors of the kept rows, sparse (n, p): controls, treatment, slopes, dummies."""
+    from scipy import sparse
+
+    rows = int(keep.sum())
+    columns = [*task.controls[keep].T, task.treatment[keep]]
+    blocks = [sparse.csr_array(np.column_stack([np.ones(rows), *(standardised(c)[0] for c in columns)]))]
+    slopes = [(codes[keep], standardised(values[keep])[0]) for codes, values in task.slopes]
+    for codes, values in [*((codes[keep], np.ones(rows)) for codes in task.effects), *slopes]:
+        blocks.append(sparse.csr_array((values, (np.arange(rows), relevelled(codes)))))
+    return sparse.hstack(blocks, format="csr")
 
 
 def _relevelled(task: Task, keep: Bools) -> Task:

@@ -42,6 +42,7 @@ class Model:
     unit : (m,) float64
         What one unit of a treatment's column in ``data`` is in the task's units.
     outcome_unit : the same for the outcome
+    count_unit : the same for a count, whose coefficients do not depend on it but whose iid variance does
     """
 
     formula: str
@@ -50,6 +51,7 @@ class Model:
     names: tuple[str, ...]
     unit: Floats
     outcome_unit: float = 1.0
+    count_unit: float = 1.0
 
 
 class _Quiet:
@@ -94,13 +96,15 @@ def guarded(
                 return fit(task, *more, **named)
             except Refusal as refusal:
                 return refusal.failure
-            except Exception as error:  # one specification is a row, never the run's end
+            except (KeyboardInterrupt, SystemExit, MemoryError):
+                raise
+            except BaseException as error:  # one is a row, never the run's end; a Rust panic is no Exception
                 return translate(error)
 
     return fit_guarded
 
 
-def translate(error: Exception) -> Failure:
+def translate(error: BaseException) -> Failure:
     """Put an exception of pyfixest, numpy or scipy into words."""
     text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if "Demeaning failed" in text:
@@ -113,10 +117,15 @@ def translate(error: Exception) -> Failure:
 
 
 def standardised(column: Floats) -> tuple[Floats, float]:
-    """Centre and scale to unit SD (pyfixest's tolerances are absolute); give the SD too."""
-    centred = column - column.mean()
+    """Centre and scale to unit SD (pyfixest's tolerances are absolute); give the SD too.
+
+    The largest value is made about one first: squares of 1e200 are no numbers, those of 1e-200 are 0.
+    """
+    power = np.frexp(np.abs(column).max(initial=0.0))[1]
+    small = np.ldexp(column, -power)
+    centred = small - small.mean()
     sd = float(np.sqrt(np.mean(centred**2)))
-    return (centred / sd, sd) if sd > 0 else (centred, 1.0)
+    return (centred / sd, float(np.ldexp(sd, power))) if sd > 0 else (centred, 1.0)
 
 
 def relevelled(codes: Ints) -> Ints:
@@ -275,8 +284,12 @@ def _error(
     left = fit._N - fit._df_k - uncounted
     if left <= 0:
         return nan, nan, clusters, "no_df"
-    variance = float(combination @ fit._vcov @ combination) * (left + uncounted) / left
+    size = np.abs(combination).max()  # its square may be no number
+    if argument == "iid":
+        size /= np.sqrt(laid.count_unit)
+        combination = combination / np.sqrt(laid.count_unit)
+    variance = float(combination / size @ fit._vcov @ (combination / size)) * (left + uncounted) / left
     df = float("inf") if normal else float(clusters - 1 if clusters > 0 else left)
     if not variance > 0:
         return nan, df, clusters, "not_positive"
-    return float(np.sqrt(variance)), df, clusters, ""
+    return float(np.sqrt(variance) * size), df, clusters, ""

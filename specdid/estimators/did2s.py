@@ -9,6 +9,7 @@ levels with one untreated row, and this one does not.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,16 @@ from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
 
 TOLERANCE = 1e-14
 ITERATIONS = 50_000
+COLLINEAR = 1e-7
+"""What is left of a control beside the others, as a share of it, below which it is a combination of them."""
+
+NOT_TOLD_APART = (
+    "`{label}` is, among the untreated rows, a combination of the fixed effects and the other controls, "
+    "but not among the treated ones: their counterfactual is not identified"
+)
+
+PERFECT = 1e-11
+"""Residuals in SDs of the outcome below which nothing is left but rounding."""
 
 
 @guarded
@@ -27,7 +38,8 @@ def _fit(task: Task) -> Estimate | Failure:
     keep = imputable(task.effects + tuple(codes for codes, _ in task.slopes), treated)
     if not (keep & treated).any():
         return Failure("absorbed", "each treated row has a fixed effect that no untreated row shares")
-    estimate, influence = two_stage(task, treated, keep)
+    used, dropped = without_collinear(task, treated, keep)
+    estimate, influence = two_stage(used, treated, keep)
     errors = [_error(task, v, influence, keep) for v in range(len(task.vcovs))]
     return Estimate(
         estimate=estimate,
@@ -35,6 +47,7 @@ def _fit(task: Task) -> Estimate | Failure:
         df=tuple(e[1] for e in errors),
         n_clusters=tuple(e[2] for e in errors),
         nobs=int(keep.sum()),
+        dropped=dropped,
         keep=None if keep.all() else keep,
         vcov_notes=tuple(e[3] for e in errors),
     )
@@ -46,6 +59,36 @@ def imputable(effects: tuple[Ints, ...], treated: Bools) -> Bools:
     for codes in effects:
         keep &= (np.bincount(codes[~treated], minlength=int(codes.max()) + 1) > 0)[codes]
     return keep
+
+
+def without_collinear(task: Task, treated: Bools, keep: Bools) -> tuple[Task, tuple[int, ...]]:
+    """Leave out controls that the untreated rows cannot tell from the fixed effects and those before them.
+
+    Such a control is left out where it is the same combination in the treated rows; where it is
+    not, their counterfactual is not identified.
+    """
+    count = task.controls.shape[1]
+    if not count:
+        return task, ()
+    weights = np.ones(len(keep)) if task.weights is None else task.weights / task.weights.mean()
+    root, untreated = np.sqrt(weights), keep & ~treated
+    effects = _design(replace(task, controls=task.controls[:, :0]))
+    first = effects[untreated].multiply(root[untreated][:, None]).tocsr()
+    basis, dropped = np.zeros((len(keep), 0)), []
+    for j in range(count):
+        column = standardised(task.controls[:, j])[0]
+        rest = column - effects @ _least_squares(first, root[untreated] * column[untreated])
+        for _ in range(2):  # once more, for what rounding left
+            rest = rest - basis @ ((basis[untreated] * weights[untreated, None]).T @ rest[untreated])
+        size = float(np.linalg.norm(root[untreated] * rest[untreated]))
+        if size > COLLINEAR * max(float(np.linalg.norm(root[untreated] * column[untreated])), PERFECT):
+            basis = np.column_stack([basis, rest / size])
+        elif np.linalg.norm(rest[keep & treated]) > 10 * COLLINEAR * np.linalg.norm(column[keep & treated]):
+            raise Refusal("not_identified", NOT_TOLD_APART.format(label=task.control_labels[j]))
+        else:
+            dropped.append(j)
+    kept = [j for j in range(count) if j not in dropped]
+    return replace(task, controls=task.controls[:, kept]), tuple(dropped)
 
 
 def two_stage(task: Task, treated: Bools, keep: Bools) -> tuple[float, Floats]:
@@ -71,6 +114,7 @@ def second_stage(task: Task, treated: Bools, keep: Bools, columns: Floats) -> tu
     outcome, unit = standardised(task.outcome)
     coefficients = _least_squares(first, root[untreated] * outcome[untreated])
     left = outcome - design @ coefficients
+    left[untreated & (np.abs(left) < PERFECT)] = 0.0
     estimate, influence = np.zeros(columns.shape[1]), np.zeros(columns.shape)
     for k, column in enumerate(columns.T):
         share = weights * column * keep
@@ -80,7 +124,8 @@ def second_stage(task: Task, treated: Bools, keep: Bools, columns: Floats) -> tu
         through = _least_squares(first.T.tocsr(), target)
         if np.linalg.norm(first.T @ through - target) > 1e-8 * np.linalg.norm(target):
             raise Refusal("not_identified", "the untreated rows do not identify the counterfactual")
-        influence[:, k] = share * (left - estimate[k]) / total
+        apart = left - estimate[k]
+        influence[:, k] = share * np.where(np.abs(apart) < PERFECT, 0.0, apart) / total
         influence[untreated, k] -= through * root[untreated] * left[untreated] / total
     return estimate * unit, influence * unit
 
@@ -90,6 +135,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     """Average by relative period; leads are residuals of the first stage, against all untreated rows."""
     treated = task.treatment == 1
     keep = imputable(task.effects + tuple(codes for codes, _ in task.slopes), treated)
+    task, _ = without_collinear(task, treated, keep)
     columns = (relative[:, None] == np.array(periods)) & keep[:, None]
     seen = np.flatnonzero(columns.any(axis=0))
     if not len(seen):
@@ -124,10 +170,14 @@ def _least_squares(matrix: Any, target: Floats) -> Floats:
 def _error(task: Task, v: int, influence: Floats, keep: Bools) -> tuple[float, float, int, str]:
     """Give standard error, df, clusters and the note of vcov ``v``."""
     nan = float("nan")
+    size = float(np.abs(influence).max(initial=0.0))  # its square may be no number
     if task.vcovs[v] == "iid":
         return nan, nan, -1, "not_offered"
+    if size == 0:
+        return nan, nan, -1, "perfect_fit"
+    influence = influence / size
     if task.vcovs[v] == "hetero":
-        return float(np.sqrt(influence @ influence)), float(keep.sum() - 1), -1, ""
+        return _root(float(influence @ influence), size, float(keep.sum() - 1), -1)
     clusters = task.clusters[v]
     count = min(len(np.unique(codes[keep])) for codes in clusters)
     if count < 2:
@@ -136,9 +186,13 @@ def _error(task: Task, v: int, influence: Floats, keep: Bools) -> tuple[float, f
     if len(clusters) == 2:
         both = clusters[0] * (int(clusters[1].max()) + 1) + clusters[1]
         variance -= _between(np.unique(both, return_inverse=True)[1], influence)
+    return _root(float(variance), size, float(count - 1), count)
+
+
+def _root(variance: float, size: float, df: float, clusters: int) -> tuple[float, float, int, str]:
     if not variance > 0:
-        return nan, float(count - 1), count, "not_positive"
-    return float(np.sqrt(variance)), float(count - 1), count, ""
+        return float("nan"), df, clusters, "not_positive"
+    return float(np.sqrt(variance)) * size, df, clusters, ""
 
 
 def _between(codes: Ints, influence: Floats) -> float:

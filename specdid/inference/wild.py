@@ -28,6 +28,9 @@ from specdid.inference._wild_kernel import Blocks, Family, cluster_gram, wild_dr
 FEW = 12
 CHUNK = 16
 """Regressions whose draws are formed together: what fits the cache."""
+LARGE_POWER = 400
+"""Powers of two beyond which a column's values are scaled before they are squared."""
+
 LEAST_PART = 64
 SMALL = 200_000
 """Specifications times draws below which workers are not worth starting."""
@@ -166,7 +169,18 @@ def _keys(
 
 def _draw_part(item: Item) -> _Drawn:
     """Draw a part's specifications."""
-    problem, members, dropped, batches, cluster, signs = item
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is no number is left out
+        return _drawn_batches(*item)
+
+
+def _drawn_batches(
+    problem: Problem,
+    members: Members,
+    dropped: dict[int, tuple[int, ...]],
+    batches: list[Batch],
+    cluster: Ints,
+    signs: Floats,
+) -> _Drawn:
     places = np.concatenate([b.members for b in batches])
     local = {int(p): k for k, p in enumerate(places)}
     drawn = _Drawn.empty(len(places), signs.shape[1] - 1)
@@ -228,9 +242,14 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, si
     laid = lay_out(problem, members, batch)
     absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
     residual = np.subtract(laid.values, laid.values.mean(axis=0), order="F")
+    power = np.frexp(np.maximum(residual.max(axis=0), -residual.min(axis=0)))[1]
+    power = np.where(np.abs(power) > LARGE_POWER, power, 0)
+    if power.any():  # squares would be no numbers, or 0
+        np.ldexp(residual, -power, out=residual)
     spread = np.sqrt(np.einsum("ij,ij->j", residual, residual) / len(residual))
     scale = np.where(spread > 0, spread, 1.0)
     residual /= scale
+    scale = np.ldexp(scale, power)
     demean(residual, absorber)
     root = None if absorber.weights is None else np.sqrt(absorber.weights)
     if root is not None:

@@ -111,9 +111,11 @@ class Evaluator:
         Raises
         ------
         EvaluationError
-            Also where the value is text.
+            Also where the value is text, or too large to compute with.
         """
-        return operators.numeric(self.column(bound), bound.node)
+        values = operators.numeric(self.column(bound), bound.node)
+        operators.refuse_huge(values, bound.node)
+        return values
 
     def condition(self, bound: Bound) -> Flags:
         """Evaluate a condition: (n,) bool, NA is False.
@@ -159,6 +161,8 @@ class Evaluator:
         if found is None:
             with np.errstate(all="ignore"):
                 found = code_term(self, factors)
+            for column in found:
+                operators.refuse_huge(column.numbers, factors[0].node)
             self._terms[key] = found
         return found
 

@@ -17,6 +17,12 @@ from specdid.panel.errors import EvaluationError
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
 
+USABLE = ("", "date")
+"""Kinds of columns whose values mean something: numbers, texts and dates."""
+
+LARGEST = 1e300
+"""Sums of up to a hundred million such values are still numbers."""
+
 _ARITHMETIC: dict[str, Callable[..., Floats]] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
     "%%": np.mod, "%/%": lambda a, b: np.floor(np.divide(a, b)),
@@ -47,7 +53,7 @@ def carry(values: Floats, *sources: Column) -> Column:
 
 def usable(column: Column, node: Node) -> None:
     """Raise where a column holds what cannot be used at all (lists, bytes)."""
-    if column.kind not in ("", "date"):
+    if column.kind not in USABLE:
         raise EvaluationError(
             "column_type", f"{_called(node)} holds {column.kind}, which cannot be used", node.span
         )
@@ -66,6 +72,20 @@ def numeric(column: Column, node: Node) -> Floats:
             "not_numeric", f"{_called(node)} is {_kind(column)}, not numeric", node.span, _advice(column)
         )
     return column.numbers
+
+
+def refuse_huge(values: Floats, node: Node) -> None:
+    """Raise where a finite value is so large that sums of such values are not numbers."""
+    if not values.size or not np.fmax.reduce(np.abs(values), axis=None) > LARGEST:
+        return
+    huge = values[np.isfinite(values) & (np.abs(values) > LARGEST)]
+    if huge.size:
+        raise EvaluationError(
+            "too_large",
+            f"{_called(node)} holds {huge[0]:.3g}, beyond ±{LARGEST:.0e}: too large to compute with",
+            node.span,
+            "if it is a code for missing, write ifelse(x == code, NA, x); else change the unit",
+        )
 
 
 def _called(node: Node) -> str:

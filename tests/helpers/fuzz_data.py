@@ -18,14 +18,49 @@ import polars as pl
 from fuzz_keeper import Case
 from small_studies import small_panel, small_study
 
-FORMULAS = ("=1+1", "+cmd|'/c canary'!A1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(\"http://a\")", "'=1")
+FORMULAS = ("=1+1", "+cmd|'/c canary'!A1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://a")', "'=1")
 TEXTS = (
     "", "NA", "nan", "inf", "-Infinity", "1e999", "1e-999", "TRUE", "1,5", "1.5.2", "０１２", "1_000", "0x10", "1e5",
     "2012-12-31", "31/12/2012", "中文", "é" * 50, "x" * 70_000, "\u202e", "a\x00b", "  7  ", "<b>&amp;</b>", "\\input{x}",
     "$x_1^2$", "%", "#", "{", "\U0001f600", *FORMULAS,
 )  # fmt: skip
-NUMBERS = (0, -1, 1e308, -1e308, 1e-308, 5e-324, 2**53, 2**53 + 1, 2**63 - 1, float("inf"), float("-inf"), float("nan"), 1e300, 1e150)
-ODD_NAMES = ("", " ", "y", "Y", "x 1", "=x", "`x`", "x\ny", "中文", "x" * 5000, "1", "x\x00", "_", ".x", "if", "T", "x,y", '"', "\u202ex")
+NUMBERS = (
+    0,
+    -1,
+    1e308,
+    -1e308,
+    1e-308,
+    5e-324,
+    2**53,
+    2**53 + 1,
+    2**63 - 1,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+    1e300,
+    1e150,
+)
+ODD_NAMES = (
+    "",
+    " ",
+    "y",
+    "Y",
+    "x 1",
+    "=x",
+    "`x`",
+    "x\ny",
+    "中文",
+    "x" * 5000,
+    "1",
+    "x\x00",
+    "_",
+    ".x",
+    "if",
+    "T",
+    "x,y",
+    '"',
+    "\u202ex",
+)
 
 
 def data_cases(numbers: Iterator[int] | range) -> Iterator[Case]:
@@ -90,7 +125,9 @@ def _odd_column(panel: pl.DataFrame, random: Random) -> pl.DataFrame:
         case 3:
             column = pl.Series([random.choice(NUMBERS[:9])] * rows, dtype=pl.Float64)
         case 4:
-            column = panel[name].cast(pl.Float64, strict=False) * float(random.choice((1e150, 1e-150, 1e300, 1e-300, 1e308)))
+            column = panel[name].cast(pl.Float64, strict=False) * float(
+                random.choice((1e150, 1e-150, 1e300, 1e-300, 1e308))
+            )
         case 5:
             column = panel[name].cast(pl.String)
             at = random.randrange(rows)
@@ -137,7 +174,9 @@ def _csv_written(random: Random) -> tuple[str, bytes]:
     header, *lines = text.split("\n")
     match random.randrange(12):
         case 0:
-            encoding = random.choice(("utf-16", "utf-16-le", "utf-16-be", "gb18030", "utf-8-sig", "latin-1", "utf-32", "utf-7"))
+            encoding = random.choice(
+                ("utf-16", "utf-16-le", "utf-16-be", "gb18030", "utf-8-sig", "latin-1", "utf-32", "utf-7")
+            )
             return "csv", (text.replace("a", "上海é")).encode(encoding, "replace")
         case 1:
             return "csv", text.replace("\n", random.choice(("\r\n", "\r", "\n\n", "\u2028", "\x0b", "\n\r"))).encode()
@@ -146,13 +185,25 @@ def _csv_written(random: Random) -> tuple[str, bytes]:
         case 3:
             for _ in range(random.randrange(1, 5)):
                 at = random.randrange(len(lines))
-                lines[at] = random.choice((lines[at] + ",1", lines[at].rpartition(",")[0], "", '"' + lines[at], lines[at] + '"', ","))
+                lines[at] = random.choice(
+                    (lines[at] + ",1", lines[at].rpartition(",")[0], "", '"' + lines[at], lines[at] + '"', ",")
+                )
         case 4:
             names = header.split(",")
             names[random.randrange(len(names))] = random.choice(ODD_NAMES)
             header = ",".join(names)
         case 5:
-            header = random.choice((header + "," + header, "", header.upper(), header + ",", "id", '"' + header, header.replace(",", "\x00,")))
+            header = random.choice(
+                (
+                    header + "," + header,
+                    "",
+                    header.upper(),
+                    header + ",",
+                    "id",
+                    '"' + header,
+                    header.replace(",", "\x00,"),
+                )
+            )
         case 6:
             lines = lines * random.choice((2, 40))
         case 7:
@@ -166,7 +217,19 @@ def _csv_written(random: Random) -> tuple[str, bytes]:
         case 10:
             lines = [line.replace(",", ', "', 1).replace(",", '",', 2) for line in lines]
         case _:
-            return "csv", random.choice((b"", b"\n", b"\x00" * 4096, b"id", b"\xff\xfe", b"\xef\xbb\xbf", b"," * 50_000, b'"' * 9999, b"\n" * 9999))
+            return "csv", random.choice(
+                (
+                    b"",
+                    b"\n",
+                    b"\x00" * 4096,
+                    b"id",
+                    b"\xff\xfe",
+                    b"\xef\xbb\xbf",
+                    b"," * 50_000,
+                    b'"' * 9999,
+                    b"\n" * 9999,
+                )
+            )
     return "csv", "\n".join([header, *lines]).encode("utf-8", "replace")
 
 
@@ -234,7 +297,9 @@ def _parquet(random: Random) -> tuple[str, bytes]:
         panel.write_ipc(out, compression=random.choice(("uncompressed", "lz4", "zstd")))
         return "feather", out.getvalue()
     compression: Any = random.choice(("zstd", "snappy", "gzip", "uncompressed", "lz4", "brotli"))
-    panel.write_parquet(out, compression=compression, row_group_size=random.choice((3, 1000)), statistics=random.random() < 0.5)
+    panel.write_parquet(
+        out, compression=compression, row_group_size=random.choice((3, 1000)), statistics=random.random() < 0.5
+    )
     return "parquet", out.getvalue()
 
 
@@ -316,13 +381,12 @@ def _excel_written(random: Random) -> tuple[str, bytes]:
     sheet.append(panel.columns)
     for row in panel.rows():
         sheet.append(list(row))
+    merged = random.random() < 0.3
     for _ in range(random.choice((1, 3, 10))):
         cell = f"{random.choice('ABCDEFGHIJK')}{random.randrange(1, 42)}"
-        match random.randrange(7):
+        match random.choice((0, 2, 3, 4, 5, 6)):
             case 0:
                 sheet[cell] = random.choice(("=1+1", "=A1", '=HYPERLINK("http://a")', "=1/0", "=cmd|'/c canary'!A1"))
-            case 1:
-                sheet.merge_cells(random.choice(("A1:B1", "A2:C4", "B5:B9")))
             case 2:
                 from datetime import datetime
 
@@ -335,6 +399,8 @@ def _excel_written(random: Random) -> tuple[str, bytes]:
                 sheet[cell] = random.choice((1e307, -5, None, True, 0.1))
             case _:
                 sheet[f"A{random.choice((1, 60, 500))}"] = random.choice((None, 3, "x"))
+    if merged:
+        sheet.merge_cells(random.choice(("A1:B1", "A2:C4", "B5:B9")))
     out = io.BytesIO()
     book.save(out)
     content = out.getvalue()
@@ -354,9 +420,13 @@ def _excel_hostile(random: Random) -> tuple[str, bytes]:
         case 1:
             return "xlsx", workbook(plain + "<row><c><v>&l2;</v></c></row>", prologue=f"<!DOCTYPE x [{entities}]>")
         case 2:
-            return "xlsx", workbook(plain + "<row><c><v>&e;</v></c></row>", prologue=f'<!DOCTYPE x [<!ENTITY e SYSTEM "{external}">]>')
+            return "xlsx", workbook(
+                plain + "<row><c><v>&e;</v></c></row>", prologue=f'<!DOCTYPE x [<!ENTITY e SYSTEM "{external}">]>'
+            )
         case 3:
-            far = random.choice(("XFD1048576", "A1048576", "XFD1", "ZZZZ99999999", "A0", "A-1", "A99999999999999999999"))
+            far = random.choice(
+                ("XFD1048576", "A1048576", "XFD1", "ZZZZ99999999", "A0", "A-1", "A99999999999999999999")
+            )
             return "xlsx", workbook(plain + f'<row><c r="{far}"><v>1</v></c></row>')
         case 4:
             return "xlsx", workbook(plain.replace("<v>", "<v> ", 3).replace("<c>", '<c t="s">', random.choice((1, 9))))
@@ -367,7 +437,9 @@ def _excel_hostile(random: Random) -> tuple[str, bytes]:
         case 7:
             return "xlsx", workbook(plain, strings="<si><t>" + "A" * random.choice((10, 30_000_000)) + "</t></si>")
         case 8:
-            return "xlsx", workbook("".join(f"<row r='{r}'><c><v>1</v></c></row>" for r in (1, 2, random.choice((10**6, 10**9, 10**18)))))
+            return "xlsx", workbook(
+                "".join(f"<row r='{r}'><c><v>1</v></c></row>" for r in (1, 2, random.choice((10**6, 10**9, 10**18))))
+            )
         case 9:
             return "xlsx", workbook(plain, more={random.choice(("../../canary", "/canary", "C:/canary")): b"x"})
         case _:

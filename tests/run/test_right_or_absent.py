@@ -1,0 +1,287 @@
+"""Every number agrees with a high-precision solution, or is absent with a reason of the contract.
+
+The oracle is least squares with the dummies written out, in 60-digit arithmetic (``exact``).
+"""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from exact import least_squares, newton, standard_error
+from specdid._run.infer import CurveTests
+
+FAILED = {
+    "no_rows", "no_outcome_variation", "no_treatment_variation", "absorbed", "not_identified",
+    "too_few_clusters", "not_converged", "estimator_error",
+}  # fmt: skip
+UNITS, PERIODS = 10, 5
+N = UNITS * PERIODS
+UNIT, YEAR = np.repeat(np.arange(1, UNITS + 1), PERIODS), np.tile(np.arange(2001, 2001 + PERIODS), UNITS)
+COHORT = np.where(UNIT % 3 == 0, 2003, np.where(UNIT % 3 == 1, 2004, 0))
+D = ((COHORT > 0) & (YEAR >= COHORT)).astype(float)
+RNG = np.random.default_rng(20)
+X1, X2, NOISE = RNG.normal(size=(3, N))
+Y = RNG.normal(size=UNITS)[UNIT - 1] + 0.1 * (YEAR - 2000) + 0.3 * D + 0.2 * X1 + 0.5 * RNG.normal(size=N)
+Z = np.round(2 * np.exp(0.5 * Y)) + 1
+B = (0.4 * X1 + RNG.logistic(size=N) > 0).astype(float)
+BASE = {
+    "id": UNIT, "year": YEAR, "cohort": COHORT, "d": D, "x1": X1, "x2": X2, "y": Y, "z": Z, "b": B,
+    "w": RNG.uniform(0.5, 2, N), "one": np.ones(N), "half": (UNIT > 5).astype(float),
+}  # fmt: skip
+
+
+def at(values, place, value):
+    out = np.array(values, dtype=float)
+    out[place] = value
+    return out
+
+
+SCALES = (1e150, 1e-150, 1e299, 1e-299)
+CASES = {
+    "as it is": {},
+    **{f"x2 = x1 + {e:g} noise": {"x2": X1 + e * NOISE} for e in (1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14, 0.0)},
+    **{f"x1 = d + {e:g} noise": {"x1": D + e * NOISE} for e in (1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14, 0.0)},
+    **{f"{c} × {s:g}": {c: BASE[c] * s} for c in ("y", "d", "x1", "w") for s in SCALES},
+    "x1 + 1e12": {"x1": X1 + 1e12},
+    "outcome almost constant": {"y": 1e8 + 1e-6 * NOISE},
+    "outcome constant": {"y": np.full(N, 3.3), "z": np.full(N, 3.0), "b": np.ones(N)},
+    "outcome zero": {"y": np.zeros(N), "z": np.zeros(N), "b": np.zeros(N)},
+    "perfect fit": {"y": 2 * D + UNIT + YEAR + 3 * X1 - X2},
+    "infinite outcomes": {"y": at(Y, [3, 7], np.inf), "z": at(Z, 3, np.inf)},
+    "infinite control": {"x1": at(X1, 5, -np.inf)},
+    "infinite weight": {"w": at(BASE["w"], 5, np.inf)},
+    "all infinite": {"y": np.full(N, np.inf), "z": np.full(N, np.inf)},
+    "treatment is a unit": {"d": (UNIT == 1).astype(float)},
+    "treatment is a period": {"d": (YEAR == 2003).astype(float)},
+    "treatment is a cell": {"d": ((UNIT == 2) & (YEAR == 2003)).astype(float)},
+    "treatment of 1e-12": {"d": D + 1e-12 * NOISE},
+    "weights of some units zero": {"w": np.where(UNIT <= 2, 0.0, 1.0)},
+    "weights of the treated zero": {"w": np.where(D == 1, 0.0, 1.0)},
+    "weights 1e-12 and 1e12": {"w": np.where(np.arange(N) % 2 == 0, 1e-12, 1e12)},
+    "weights 1e-6 and 1e6": {"w": np.where(np.arange(N) % 2 == 0, 1e-6, 1e6)},
+}
+FACTS = {"i": "iid", "h": "hetero", "c": "~id", "one": "~one", "two": "~half"}
+
+
+def run(changes, estimator, fixed_effects="id + year", weights="1", rows=slice(None), draws=0, controls="x1 + x2"):
+    """Give the rows of the results, or the codes of the faults."""
+    outcome = {"fepois": "z", "logit": "b"}.get(estimator, "y")
+    study = {
+        "study": {"unit": "id", "time": "year"}, "outcome": {"y": outcome}, "weights": {"w": weights},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "controls": {"c": "1" if estimator == "lpdid" else controls},
+        "fixed_effects": {"f": fixed_effects}, "estimator": {"e": estimator}, "vcov": FACTS,
+        "inference": {"draws": draws},
+    }  # fmt: skip
+    data = pl.DataFrame({name: np.asarray(column)[rows] for name, column in (BASE | changes).items()})
+    try:
+        return specdid.run(study, data=data, audit=0, jobs=1)
+    except specdid.SpecError as error:
+        return tuple(fault.code for fault in error.faults.errors)
+
+
+def regression(changes, fixed_effects, weights, dropped, controls=("x1", "x2")):
+    """Give the oracle's answer on the rows that count, and these rows."""
+    data = {k: np.asarray(v, float) for k, v in (BASE | changes).items()}
+    names = [c for c in controls if c not in dropped]
+    used = np.all([np.isfinite(data[c]) for c in ("y", "d", *names)], axis=0)
+    w = None
+    if weights != "1":
+        used &= np.isfinite(data["w"]) & (data["w"] > 0)
+        w = data["w"][used]
+    effects = [data[e][used] for e in fixed_effects.split(" + ") if e != "0"]
+    return least_squares(data["y"][used], [data[c][used] for c in (*names, "d")], effects, w), used
+
+
+@pytest.mark.parametrize("weights", ["1", "w"])
+@pytest.mark.parametrize("fixed_effects", ["id + year", "id", "0"])
+@pytest.mark.parametrize("case", CASES)
+def test_least_squares(case, fixed_effects, weights):
+    changes = CASES[case]
+    if weights == "w" and "w" not in changes and case != "as it is":
+        pytest.skip("the weights are as they are")
+    curve = run(changes, "feols", fixed_effects, weights)
+    if isinstance(curve, tuple):
+        assert set(curve) <= {"treatment_constant", "weights_zero", "too_large"}
+        return
+    table = curve.table
+    if table["status"].iloc[0] != "ok":
+        assert table["code"].iloc[0] in FAILED
+        assert table["message"].iloc[0]
+        assert table[["estimate", "std_error", "p_value"]].isna().all(axis=None)
+        return
+    dropped = str(table["dropped"].iloc[0]).split(" + ")
+    exact, used = regression(changes, fixed_effects, weights, dropped)
+    assert exact is not None, "a number for what is not identified"
+    _agrees(table, exact, np.asarray(BASE["id"])[used], fixed_effects, case)
+
+
+def _agrees(table, exact, unit, fixed_effects, case):
+    hard = any(word in case for word in ("noise", "1e12", "almost", "cell", "1e-12"))
+    near = 1e-5 if hard else 1e-9
+    assert float(table["estimate"].iloc[0] / exact.beta[exact.beta.rows - 1]) == pytest.approx(1, rel=near)
+    n, k, g = exact.design.rows, exact.rank, len(np.unique(unit))
+    nested = len(np.unique(unit)) if fixed_effects.startswith("id") else 0
+    small = k - nested + (1 if nested else 0)
+    factors = {
+        "i": ("iid", 1 / (n - k)), "h": ("hetero", n / (n - k)),
+        "c": ("cluster", (n - 1) / (n - small) * g / (g - 1)),
+    }  # fmt: skip
+    for row in table[table["vcov"].isin(factors)].itertuples():
+        kind, factor = factors[row.vcov]
+        error = standard_error(exact, kind, [unit], factor)
+        if math.isnan(row.std_error):
+            assert row.message
+            assert error < 1e-6 * abs(exact.beta[exact.beta.rows - 1]) or case == "treatment is a cell"
+        else:
+            assert float(row.std_error / error) == pytest.approx(1, rel=10 * near)
+    alone = table[table["vcov"] == "one"].iloc[0]
+    assert math.isnan(alone["std_error"])
+    assert alone["message"]
+
+
+@pytest.mark.parametrize("estimator", ["sunab", "did2s", "lpdid", "fepois", "logit"])
+@pytest.mark.parametrize("case", CASES)
+def test_every_other_estimator_gives_a_finite_number_or_a_reason(case, estimator):
+    curve = run(CASES[case], estimator)
+    if isinstance(curve, tuple):
+        assert set(curve) <= {"treatment_constant", "cohort_differs", "too_large"}
+        return
+    table = curve.table
+    ok = table["status"].iloc[0] == "ok"
+    assert ok == np.isfinite(table["estimate"]).all()
+    assert ok or table["code"].iloc[0] in FAILED | {"not_binary"}
+    for row in table.itertuples():
+        assert (np.isfinite(row.std_error) and row.std_error > 0) or row.message
+        if np.isfinite(row.std_error):
+            assert row.std_error > 1e-9 * abs(row.estimate)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.startswith("x2 =")])
+def test_did2s_keeps_the_digits_of_near_collinear_controls(case):
+    row = run(CASES[case], "did2s").table.iloc[0]
+    names = [c for c in ("x1", "x2") if c not in str(row["dropped"]).split(" + ")]
+    data = {k: np.asarray(v, float) for k, v in (BASE | CASES[case]).items()}
+    untreated = data["d"] == 0
+    exact = _first_stage(data, names, untreated)
+    assert row["estimate"] == pytest.approx(exact, rel=1e-6)
+
+
+def _first_stage(data, names, untreated):
+    """Impute in 60 digits: the mean over the treated rows of the outcome less what the untreated predict."""
+    last = [data[n] for n in names]
+    treated = np.flatnonzero(~untreated)
+    # One regression on all rows with a dummy per treated row gives each row's effect.
+    own = [[float(i == j) for i in range(N)] for j in treated]
+    exact = least_squares(data["y"], [*last, *own], [data["id"], data["year"]])
+    return float(sum(exact.beta[exact.beta.rows - 1 - k] for k in range(len(own))) / len(own))
+
+
+@pytest.mark.parametrize("estimator", ["feols", "sunab", "did2s", "lpdid", "fepois", "logit"])
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("column", ["y", "d", "x1", "x2", "w", "z"])
+def test_units_do_not_matter(column, scale, estimator):
+    """A unit changes the estimate by what it is itself, and no t; a Poisson's iid error is its root."""
+    weights = "w" if column == "w" and estimator not in ("lpdid", "logit") else "1"
+    plain, scaled = (run(c, estimator, weights=weights) for c in ({}, {column: BASE[column] * scale}))
+    if column == "d" and estimator in ("sunab", "did2s", "lpdid"):
+        assert scaled.table["code"].iloc[0] == "not_binary"
+        return
+    change = {"y": scale, "d": 1 / scale}.get(column, 1.0)
+    if column == "y" and estimator in ("fepois", "logit"):
+        change = 1.0
+    a, b = plain.table, scaled.table
+    assert (b["estimate"] / change).tolist() == pytest.approx(a["estimate"].tolist(), rel=1e-7)
+    keep = a["vcov"] != "i" if column == "z" else a["vcov"] != ""
+    assert b["statistic"][keep].tolist() == pytest.approx(a["statistic"][keep].tolist(), rel=1e-6, nan_ok=True)
+    if column == "z" and estimator == "fepois":
+        assert b["std_error"].iloc[0] * np.sqrt(scale) == pytest.approx(a["std_error"].iloc[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["fepois", "logit"])
+def test_nonlinear_against_newton_in_forty_digits(estimator):
+    row = run({}, estimator, "year", controls="x1").table.iloc[0]
+    outcome = Z if estimator == "fepois" else B
+    design = np.column_stack([*((t == YEAR).astype(float) for t in np.unique(YEAR)), X1, D])
+    beta, error = newton(estimator, outcome, design)
+    assert row["estimate"] == pytest.approx(float(beta), rel=1e-8)
+    small = np.sqrt((N - 1) / (N - design.shape[1]))  # fixest's correction of a GLM's iid variance
+    assert row["std_error"] == pytest.approx(float(error) * small, rel=1e-6)
+
+
+SEPARATED = {
+    ("fepois", "the treated have none"): {"z": np.where(D == 1, 0.0, Z)},
+    ("fepois", "a control says where there is none"): {"z": np.where(X1 > 0.5, 0.0, Z), "x2": (X1 > 0.5) * 1.0},
+    ("logit", "one treated cell"): {"d": ((UNIT == 2) & (YEAR == 2003)) * 1.0, "b": at(B, 7, 0.0)},
+    ("logit", "the treatment decides"): {"b": D},
+    ("logit", "a control decides"): {"b": (X1 > 0) * 1.0},
+    ("logit", "a control almost decides"): {"b": (X1 > 0) * 1.0, "x1": at(X1, 3, -X1[3])},
+}
+
+
+@pytest.mark.parametrize(("estimator", "case"), SEPARATED)
+@pytest.mark.parametrize("fixed_effects", ["id + year", "year", "0"])
+def test_separation_is_a_failure_and_never_a_number(estimator, case, fixed_effects):
+    changes = SEPARATED[estimator, case]
+    row = run(changes, estimator, fixed_effects).table.iloc[0]
+    if row["status"] == "ok":
+        assert case == "a control almost decides"
+        assert abs(row["estimate"]) < 20
+        return
+    assert row["code"] in ("not_converged", "no_rows", "absorbed", "no_treatment_variation")
+    assert math.isnan(row["estimate"])
+    if row["code"] == "not_converged":
+        assert "separation" in row["message"] or "iterations" in row["message"]
+
+
+@pytest.mark.parametrize("estimator", ["feols", "sunab", "did2s", "lpdid", "fepois", "logit"])
+@pytest.mark.parametrize("rows", [slice(0, 2), slice(0, 5), [0, 1, 5]])
+def test_hardly_any_rows(rows, estimator):
+    curve = run({}, estimator, rows=rows)
+    if isinstance(curve, tuple):
+        assert curve == ("treatment_constant",)
+    else:
+        assert curve.table["status"].iloc[0] == "failed"
+        assert curve.table["code"].iloc[0] in FAILED
+
+
+def test_values_too_large_to_add_up_are_a_fault_that_says_what_to_do():
+    study = {"study": {"unit": "id", "time": "year"}, "outcome": {"y": "y"}, "treatment": {"d": "d"},
+             "controls": {"c": "x1"}}  # fmt: skip
+    faults = specdid.check(study, pl.DataFrame(BASE | {"x1": X1 * 5e307}))
+    assert [f.code for f in faults.errors] == ["too_large"]
+    assert "too large to compute with" in faults.errors[0].message
+    assert "ifelse" in faults.errors[0].help
+
+
+def test_an_estimate_beyond_all_numbers_is_a_failure():
+    row = run({"y": Y * 1e290, "d": D * 1e-290}, "feols").table.iloc[0]
+    assert (row["status"], row["code"]) == ("failed", "estimator_error")
+    assert "change the unit" in row["message"]
+    row = run({"y": Y * 1e-290, "d": D * 1e290}, "feols").table.iloc[0]
+    assert (row["status"], row["code"]) == ("failed", "estimator_error")
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c.startswith("w ")])
+@pytest.mark.parametrize("estimator", ["feols", "sunab"])
+def test_wild_p_values_are_right_or_absent(case, estimator):
+    """Where there is a p it is that of the same data in ordinary units."""
+    curve = run(CASES[case], estimator, draws=99)
+    if isinstance(curve, tuple):
+        return
+    tests = [t for t in curve.findings if isinstance(t, CurveTests)]
+    if not tests:
+        return
+    p = tests[0].adjusted.p_null
+    assert ((p > 0) & (p <= 1)).all()
+    plain = next(t for t in run({}, estimator, draws=99).findings if isinstance(t, CurveTests))
+    if "×" in case:
+        assert p.tolist() == plain.adjusted.p_null.tolist()
+
+
+def test_an_estimate_beyond_all_numbers_is_a_failure_where_rows_differ_too():
+    missing = at(X1 * 1.0, 4, np.nan)
+    row = run({"y": Y * 1e290, "d": D * 1e-290, "x1": missing}, "feols", controls="mvsw(x1, x2)").table
+    assert set(row["code"]) == {"estimator_error"}
