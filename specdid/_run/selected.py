@@ -18,6 +18,7 @@ from specdid.appendix._base import Picked, Selection
 from specdid.appendix.caption import family_name
 from specdid.appendix.content import FAMILIES
 from specdid.engine.compile import Compiled, compile_plan
+from specdid.engine.full import LARGEST_UNIT
 
 SIDE_BY_SIDE = 5
 """Columns of one table of specifications asked for."""
@@ -124,7 +125,13 @@ def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[i
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
     at = np.searchsorted(compiled.members.index, places)
     cells = [_cell(prepared, compiled, p, int(m)) for p, m in zip(places, at, strict=True)]
-    return {c.place: fit_cell(c) if compiled.batched[c.member] else _stored(c, results) for c in cells}
+    return {c.place: _fit(c, compiled, results) for c in cells}
+
+
+def _fit(cell: Cell, compiled: Compiled, results: Results) -> CellFit:
+    """Estimate a cell in full; one whose covariances are no numbers keeps the results' number, too."""
+    full = fit_cell(cell) if compiled.batched[cell.member] else None
+    return _stored(cell, results) if full is None or full.failure is not None else full
 
 
 def _cell(prepared: Prepared, compiled: Compiled, place: int, member: int) -> Cell:
@@ -148,8 +155,10 @@ def _stored(cell: Cell, results: Results) -> CellFit:
         results.vcov_note.words[c] if c >= 0 else "" for c in results.vcov_note.codes[place].tolist()
     )
     units = (whole("n_units"), whole("n_treated"), whole("n_control"), whole("n_always_treated"))
+    error = row("std_error")
+    squares = np.where((error > 1 / LARGEST_UNIT) & (error < LARGEST_UNIT), error, np.nan) ** 2
     return CellFit(
-        cell, None, (problem.labels[one.treatment[0]],), row("estimate"), row("std_error")[:, None, None] ** 2,
+        cell, None, (problem.labels[one.treatment[0]],), row("estimate"), squares[:, None, None],
         notes, row("df"), row("n_clusters"), np.zeros(0, np.int64), whole("nobs"), *units, np.nan,
         float(row("r2_within")[0]), (), effect_texts(problem, one), problem.alpha,
     )  # fmt: skip

@@ -118,6 +118,10 @@ def by_relative_period(fit: FullFit) -> tuple[Floats, Floats]:
     return periods, weights
 
 
+LARGEST_UNIT = 1e140
+"""Units whose squares, the covariances, are still numbers."""
+
+
 def fit_full(problem: Problem, members: Members, s: int = 0) -> FullFit:
     """Estimate member ``s`` in full.
 
@@ -185,7 +189,11 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
     residual = y - q @ first
     again = q.T @ residual
     residual -= q @ again
-    unit = basis.unit[last] / basis.unit[kept]
+    with np.errstate(over="ignore"):
+        unit = basis.unit[last] / basis.unit[kept]
+    own = np.append(unit, basis.unit[last])
+    if not np.all((own > 1 / LARGEST_UNIT) & (own < LARGEST_UNIT)):
+        return _failed(problem, Code.ESTIMATOR_ERROR, -1, rows, lost)
     inverse = np.linalg.inv(r)
     beta = inverse @ (first + again) * unit
     constant = design.means[last] - design.means[kept] @ beta

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -22,9 +23,10 @@ def read_stata(
     """
     import pandas as pd
 
-    with pd.read_stata(
+    with warnings.catch_warnings(), pd.read_stata(
         io.BytesIO(raw), convert_categoricals=False, convert_dates=False, preserve_dtypes=True, iterator=True
     ) as reader:
+        warnings.simplefilter("ignore")  # of text that is not the encoding its version asks for
         frame = reader.read()
         version = int(getattr(reader, "_format_version", _UNICODE_SINCE))
     legacy = version < _UNICODE_SINCE

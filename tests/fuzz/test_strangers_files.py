@@ -1,0 +1,115 @@
+"""A part of tests/bench/fuzz.py: files of strangers never bring a traceback, a hang or the running of code."""
+
+import os
+
+import fuzz_keeper
+import pytest
+from fuzz_data import KINDS as DATA_KINDS
+from fuzz_data import data_case
+from fuzz_keeper import Case, Keeper
+from fuzz_specs import KINDS as SPEC_KINDS
+from fuzz_specs import lay_out, spec_case
+
+SPECS, DATA = 300, 100
+
+
+@pytest.fixture(scope="module")
+def cage(tmp_path_factory):
+    sandbox = tmp_path_factory.mktemp("strangers")
+    bases = lay_out(sandbox)
+    warm = next(base.text for base in bases if base.name == "estimators")
+    (sandbox / "warm.toml").write_text(warm, encoding="utf-8")
+    with Keeper(sandbox, "warm.toml") as keeper:
+        yield keeper, bases
+
+
+def test_spec_files(cage):
+    keeper, bases = cage
+    before = keeper.tally.cases.total()
+    for n in range(SPECS):
+        keeper.try_one(spec_case(bases, n))
+    assert keeper.tally.cases.total() - before == SPECS
+    assert keeper.tally.findings == []
+    assert {kind for kind, _ in SPEC_KINDS} <= set(keeper.tally.cases)
+    assert {0, 2} <= {code for _, code in keeper.tally.codes}
+
+
+def test_data_files(cage):
+    keeper, _ = cage
+    for n in range(DATA):
+        keeper.try_one(data_case(n))
+    assert keeper.tally.findings == []
+    assert {kind for kind, _ in DATA_KINDS} <= set(keeper.tally.cases)
+
+
+@pytest.mark.parametrize("number", [3, 77])
+def test_a_case_is_a_function_of_its_number(cage, number):
+    _, bases = cage
+    assert spec_case(bases, number) == spec_case(bases, number)
+    assert data_case(number) == data_case(number)
+
+
+WATCHED = {
+    "open": "open('/etc/hostname').read()",
+    "write": "open('/tmp/canary_fuzz', 'w').close()",
+    "system": "__import__('os').system('true')",
+    "subprocess": "__import__('subprocess').run(['true'])",
+    "socket": "__import__('socket').socket().connect(('127.0.0.1', 9))",
+    "eval": "eval('1 + canary' if False else '1 + 1')",
+    "exec": "exec('x = 1')",
+    "fork": "__import__('os').fork() or __import__('os')._exit(0)",
+}
+
+
+@pytest.mark.parametrize("what", WATCHED)
+def test_the_cage_sees_what_it_is_there_to_see(what, tmp_path):
+    """Each misdeed, done by a study that stands in for a hole, is noted."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path; import fuzz_cage, specdid._cli.checking as c\n"
+        f"hole = compile({WATCHED[what]!r}, sys.argv[1] + '/../../specdid/hole.py', 'eval')\n"
+        "def check_spec(spec):\n    eval(hole)\n    return 0\n"
+        "c.check_spec = check_spec\n"
+        "watch = fuzz_cage.Watch(Path(sys.argv[2])); sys.addaudithook(watch)\n"
+        "answer = fuzz_cage.run_command(['check', 'x.toml'], watch)\n"
+        "print(len(answer['events']))\n"
+    )
+    helpers = Path(__file__).parents[1] / "helpers"
+    environment = {**os.environ, "PYTHONPATH": str(helpers.parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(helpers), str(tmp_path)],
+        capture_output=True, text=True, check=False, env=environment, timeout=60,
+    )  # fmt: skip
+    assert int(done.stdout.split()[-1]) >= 1, done.stderr
+
+
+STAND_IN = """
+import json, sys
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    command = json.loads(line)[0]
+    while command == "hang":
+        pass
+    if command == "die":
+        raise SystemExit(7)
+    print(json.dumps({"code": 1 if command == "fail" else 0, "stdout": "", "stderr": "Traceback (most recent call last)"
+                      if command == "fail" else "", "events": [], "seconds": 0.1, "peak": 1.0}), flush=True)
+"""
+
+
+def test_the_keeper_stops_what_hangs_and_names_what_dies(tmp_path, monkeypatch):
+    stand_in = tmp_path / "cage.py"
+    stand_in.write_text(STAND_IN, encoding="utf-8")
+    monkeypatch.setattr(fuzz_keeper, "CAGE", stand_in)
+    with Keeper(tmp_path, "warm.toml", seconds=0.3) as keeper:
+        for word in ("hang", "die", "fail", "check"):
+            keeper.try_one(Case(f"{word}: 1", {}, ((word,),)))
+    assert [(f.kind, f.command) for f in keeper.tally.findings] == [
+        ("hang", "hang"), ("died", "die"), ("exit code", "fail"), ("traceback", "fail"),
+    ]  # fmt: skip
+    assert keeper.tally.restarts == 4
+    assert keeper.tally.codes == {("fail", 1): 1, ("check", 0): 1}
