@@ -205,14 +205,10 @@ def _listwise_parts(
     def compute(missing: list[int]) -> Iterator[tuple[int, tuple[Fits, Bools]]]:
         count = sum(len(runs[k]) for k in missing)
         chosen = workers(count * LISTWISE_MEMBER, len(missing), jobs, backend)
-        return as_done(_listwise_job, lambda k: (problem, taken[k]), missing, *chosen)
+        return as_done(listwise.fit, problem, taken.__getitem__, missing, *chosen)
 
     for k, (fits, undecided) in recall(store, len(runs), key, pack, unpack, compute):
         yield runs[k], fits, undecided
-
-
-def _listwise_job(item: tuple[Problem, Members]) -> tuple[Fits, Bools]:
-    return listwise.fit(*item)
 
 
 def _without_rows(

@@ -71,7 +71,7 @@ def fit_one_by_one(
     """
     chunks = [np.array(run) for run in _runs(range(len(work.members)), CHUNK)]
     if store is None:
-        yield from parallel(_fit_chunk, [(work, places) for places in chunks], jobs, backend)
+        yield from parallel(_fit_chunk, work, chunks, jobs, backend)
         return
     content = store.content(work.problem)
     keys = [_key(content, work, s) for s in range(len(work.members))]
@@ -83,7 +83,7 @@ def fit_one_by_one(
         else:
             yield unpack_fits(found, work.members.index[s : s + 1], _own_columns(work.members, s))
     chunks = [np.array(run) for run in _runs(missing, CHUNK)]
-    for k, fits in as_done(_fit_chunk, lambda k: (work, chunks[k]), range(len(chunks)), jobs, backend):
+    for k, fits in as_done(_fit_chunk, work, chunks.__getitem__, range(len(chunks)), jobs, backend):
         for at, s in enumerate(chunks[k].tolist()):
             store.put(keys[s], pack_fits(fits, _own_columns(work.members, s), slice(at, at + 1)))
         yield fits
@@ -111,7 +111,7 @@ def run_tasks(
     tasks: Iterable[tuple[str, Task]], jobs: int = 1, backend: str = "serial"
 ) -> Iterator[Estimate | Failure]:
     """Estimate (estimator's name, task) pairs, in order."""
-    blocks = parallel(_fit_tasks, list(_runs(tasks, CHUNK)), jobs, backend)
+    blocks = parallel(_fit_tasks, None, list(_runs(tasks, CHUNK)), jobs, backend)
     return chain.from_iterable(blocks)
 
 
@@ -121,12 +121,11 @@ def _runs(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
         yield run
 
 
-def _fit_tasks(tasks: Sequence[tuple[str, Task]]) -> list[Estimate | Failure]:
+def _fit_tasks(_: None, tasks: Sequence[tuple[str, Task]]) -> list[Estimate | Failure]:
     return [_shelf.load("estimators", name).fit(task) for name, task in tasks]
 
 
-def _fit_chunk(job: tuple[Work, Ints]) -> Fits:
-    work, places = job
+def _fit_chunk(work: Work, places: Ints) -> Fits:
     extra: dict[str, Floats] = {}
     fits = blank_fits(work.members.index[places], len(work.problem.vcovs), extra)
     for at, s in enumerate(places.tolist()):

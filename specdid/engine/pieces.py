@@ -38,10 +38,9 @@ _local = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A piece with all it needs; ``token`` names the run and the batch."""
+    """A piece with all it needs but the problem; ``token`` names the run and the batch."""
 
     token: tuple[int, int, int]
-    problem: Problem
     members: Members
     need: Need
 
@@ -80,7 +79,7 @@ class _Work:
             rows = rows_of(self.samples.packed[self.batches[batch].key], len(self.problem.values))
             self.needs[batch] = Need(rows, *self.columns(k))
         token = (getpid(), self.token, batch)
-        return Job(token, self.problem, self.members.take(self.positions(k)), self.needs[batch])
+        return Job(token, self.members.take(self.positions(k)), self.needs[batch])
 
     def key(self, content: Content, k: int) -> bytes:
         """Hash all that a piece depends on: its batch, and which columns its members use."""
@@ -130,7 +129,7 @@ def fit_batches(
 
     def compute(missing: list[int]) -> Iterator[tuple[int, Fits]]:
         chosen = workers(work.seconds(missing), len(missing), jobs, backend)
-        return as_done(_fit_piece, work.job, missing, *chosen)
+        return as_done(_fit_piece, problem, work.job, missing, *chosen)
 
     for k, fits in recall(store, len(work.pieces), key, pack, unpack, compute):
         yield work.positions(k), fits
@@ -153,19 +152,19 @@ def workers(seconds: float, pieces: int, jobs: int, backend: str) -> tuple[int, 
     return (1, "serial") if backend == "serial" or (small and backend == "loky") else (jobs, backend)
 
 
-def _fit_piece(job: Job) -> Fits:
+def _fit_piece(problem: Problem, job: Job) -> Fits:
     """Estimate a piece; the batch stays prepared for the next piece of it."""
     began = perf_counter()
-    prepared = _prepared(job)
+    prepared = _prepared(problem, job)
     spent = perf_counter() - began
-    fits = fit_members(job.problem, job.members, prepared)
+    fits = fit_members(problem, job.members, prepared)
     fits.seconds[:] += spent / len(job.members)
     return fits
 
 
-def _prepared(job: Job) -> Prepared:
+def _prepared(problem: Problem, job: Job) -> Prepared:
     last: tuple[tuple[int, int, int], Prepared] | None = getattr(_local, "last", None)
     if last is None or last[0] != job.token:
         _local.last = last = None
-        last = _local.last = (job.token, prepare(job.problem, job.members, job.need))
+        last = _local.last = (job.token, prepare(problem, job.members, job.need))
     return last[1]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -21,11 +23,13 @@ WAVE = 8
 _log = logging.getLogger("specdid")
 
 
-def parallel(function: Callable[[T], R], items: Sequence[T], jobs: int, backend: str) -> Iterator[R]:
-    """Give ``function(item)`` for each item, in order; ``jobs`` and ``backend`` are joblib's."""
+def parallel(
+    function: Callable[[S, T], R], shared: S, items: Sequence[T], jobs: int, backend: str
+) -> Iterator[R]:
+    """Give ``function(shared, item)`` for each item, in order; see `as_done`."""
     waiting: dict[int, R] = {}
     following = 0
-    for place, result in as_done(function, items.__getitem__, range(len(items)), jobs, backend):
+    for place, result in as_done(function, shared, items.__getitem__, range(len(items)), jobs, backend):
         waiting[place] = result
         while following in waiting:
             yield waiting.pop(following)
@@ -33,12 +37,23 @@ def parallel(function: Callable[[T], R], items: Sequence[T], jobs: int, backend:
 
 
 def as_done(
-    function: Callable[[T], R], make: Callable[[int], T], places: Sequence[int], jobs: int, backend: str
+    function: Callable[[S, T], R],
+    shared: S,
+    make: Callable[[int], T],
+    places: Sequence[int],
+    jobs: int,
+    backend: str,
 ) -> Iterator[tuple[int, R]]:
-    """Give (place, ``function(make(place))``) for each place as it is done, in any order.
+    """Give (place, ``function(shared, make(place))``) for each place as it is done, in any order.
 
     Each worker computes on one thread: BLAS and pyfixest's own threads only contend. Where a
     worker dies, what has not come back is given out again.
+
+    Parameters
+    ----------
+    shared : data that every item needs; with "loky" its arrays are mapped into memory, with "dask"
+        and "ray" it is sent once to each worker or machine
+    jobs, backend : joblib's
     """
     left = dict.fromkeys(places)
     with single_threaded():
@@ -47,7 +62,7 @@ def as_done(
                 if not left:
                     return
                 try:
-                    for place, result in _spread(function, make, list(left), jobs, backend):
+                    for place, result in _spread(function, shared, make, list(left), jobs, backend):
                         del left[place]
                         yield place, result
                 except _deaths(backend) as death:
@@ -55,36 +70,75 @@ def as_done(
             if left:
                 _log.warning("warning: worker processes keep dying: the rest is done without them")
         for place in left:
-            yield place, function(make(place))
+            yield place, function(shared, make(place))
 
 
 def _spread(
-    function: Callable[[T], R], make: Callable[[int], T], places: Sequence[int], jobs: int, backend: str
+    function: Callable[[S, T], R],
+    shared: S,
+    make: Callable[[int], T],
+    places: Sequence[int],
+    jobs: int,
+    backend: str,
 ) -> Iterator[tuple[int, R]]:
     from joblib import Parallel, delayed, parallel_config
 
+    options: dict[str, Any] = {}
+    sent: Any = shared
+    if backend == "loky":
+        options["inner_max_num_threads"] = 1
+    elif backend == "dask":
+        options["scatter"] = [shared]  # joblib then sends a reference wherever it finds this object
+    elif backend == "ray":
+        sent = _InRay.put(shared)
     streams = backend in ("loky", "threading", "dask")
-    limits = {"inner_max_num_threads": 1} if backend == "loky" else {}
     wave = len(places) if streams else WAVE * max(1, jobs if jobs > 0 else os.cpu_count() or 1)
     with (
-        parallel_config(backend=backend, n_jobs=jobs, **limits),
+        parallel_config(backend=backend, n_jobs=jobs, **options),
         Parallel(return_as="generator_unordered" if streams else "list", pre_dispatch="3 * n_jobs") as pool,
     ):
         for first in range(0, len(places), wave):
             given = list(places[first : first + wave])
-            yield from pool(delayed(_numbered)(function, place, make(place)) for place in given)
+            yield from pool(delayed(_numbered)(function, sent, place, make(place)) for place in given)
 
 
-def _numbered(function: Callable[[T], R], place: int, item: T) -> tuple[int, R]:
-    return place, function(item)
+def _numbered(function: Callable[[S, T], R], sent: S | _InRay, place: int, item: T) -> tuple[int, R]:
+    shared: Any = sent.get() if isinstance(sent, _InRay) else sent
+    return place, function(shared, item)
+
+
+@dataclass(frozen=True, slots=True)
+class _InRay:
+    """Data in Ray's object store; a worker keeps what it got last."""
+
+    reference: Any
+
+    @classmethod
+    def put(cls, shared: object) -> _InRay:
+        """Store data for every worker."""
+        import ray
+
+        return cls(ray.put(shared))
+
+    def get(self) -> Any:
+        """Give the data, read once a process."""
+        if _last.get("reference") != self.reference:
+            import ray
+
+            _last.update(reference=self.reference, shared=ray.get(self.reference))
+        return _last["shared"]
+
+
+_last: dict[str, Any] = {}
 
 
 def _deaths(backend: str) -> tuple[type[BaseException], ...]:
     """Give what joblib raises where a worker of this backend died."""
     if backend == "dask":
         from distributed import KilledWorker
+        from distributed.comm import CommClosedError
 
-        return (BrokenExecutor, KilledWorker)
+        return (BrokenExecutor, CancelledError, KilledWorker, CommClosedError)
     if backend == "ray":
         from ray.exceptions import RayError
 

@@ -48,9 +48,8 @@ def make_again(context: Context, of: Split, assignment: Assignment, places: Ints
     )
 
 
-def estimate_again(item: tuple[Again, range]) -> Floats:
+def estimate_again(work: Again, draws: range) -> Floats:
     """Estimate all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
-    work, draws = item
     out = np.full((4, len(work.members), len(draws)), np.nan)
     for k, b in enumerate(draws):
         fits = execute.run(work.problem if b == 0 else permuted_problem(work, b - 1), work.members)

@@ -9,18 +9,20 @@ from specdid.engine.store import Store, recall
 from specdid.engine.workers import as_done
 from specdid.inference._base import Floats
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
 def recall_table(
     store: Store | None,
     key: Callable[[int], bytes],
-    function: Callable[[T], Floats],
+    function: Callable[[S, T], Floats],
+    shared: S,
     items: Sequence[T],
     jobs: int,
     backend: str,
 ) -> Iterator[tuple[int, Floats]]:
-    """Give (number, ``function(item)``) for each item, in any order; ``key`` is called only with a store."""
+    """Give (number, ``function(shared, item)``) for each item, in any order; ``key`` is called only with a store."""
 
     def pack(_: int, table: Floats) -> dict[str, Any]:
         return {"table": table}
@@ -29,6 +31,6 @@ def recall_table(
         return arrays["table"]  # type: ignore[no-any-return]
 
     def compute(missing: list[int]) -> Iterator[tuple[int, Floats]]:
-        return as_done(function, items.__getitem__, missing, jobs, backend)
+        return as_done(function, shared, items.__getitem__, missing, jobs, backend)
 
     return recall(store, len(items), key, pack, unpack, compute)

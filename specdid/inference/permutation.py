@@ -77,22 +77,27 @@ def _draw_simple(
     for piece in pieces:
         mine = part.take(piece)
         gone = {k: dropped[int(p)] for k, p in enumerate(piece) if int(p) in dropped}
-        items.append((problem, mine, gone, {int(t): treatments[int(t)] for t in np.unique(mine.treatment)}))
+        items.append((mine, gone))
     hashes = {} if store is None else {t: digest(column) for t, column in treatments.items()}
 
     def key(k: int) -> bytes:
         assert store is not None
-        return _simple_key(store.content(problem), *items[k][1:3], hashes)
+        return _simple_key(store.content(problem), *items[k], hashes)
 
     done = 0
-    for k, found in recall_table(store, key, _simple_part, items, context.jobs, context.backend):
+    for k, found in recall_table(
+        store, key, _simple_part, (problem, treatments), items, context.jobs, context.backend
+    ):
         done += len(pieces[k])
         context.progress("permutation null", done, len(part))
         table[:, places[pieces[k]]] = found
 
 
-def _simple_part(item: tuple[Problem, Members, dict[int, tuple[int, ...]], dict[int, Floats]]) -> Floats:
-    return draw_simple(*item)
+def _simple_part(
+    shared: tuple[Problem, dict[int, Floats]], piece: tuple[Members, dict[int, tuple[int, ...]]]
+) -> Floats:
+    problem, treatments = shared
+    return draw_simple(problem, *piece, treatments)
 
 
 def _simple_key(
@@ -113,13 +118,13 @@ def _draw_again(
         return
     work = make_again(context, of, assignment, places)
     starts = range(0, context.draws + 1, DRAWS)
-    items = [(work, range(b, min(b + DRAWS, context.draws + 1))) for b in starts]
+    items = [range(b, min(b + DRAWS, context.draws + 1)) for b in starts]
     shared = b"" if store is None else again_key(store, context, work)
     done = 0
     for k, block in recall_table(
-        store, lambda k: digest(shared, repr(items[k][1])), estimate_again, items, context.jobs, context.backend
+        store, lambda k: digest(shared, repr(items[k])), estimate_again, work, items, context.jobs, context.backend
     ):
-        draws = items[k][1]
+        draws = items[k]
         done += len(draws)
         context.progress("permutation null, anew", done, context.draws + 1)
         table[:, places, draws.start : draws.stop] = block[:3]

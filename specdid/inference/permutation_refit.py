@@ -65,17 +65,16 @@ def _one_by_one(context: Context, of: Split, again: Again, places: Ints, table: 
     compiled, chosen = context.compiled, context.chosen[places]
     methods = tuple(Method(e.method, dict(e.options)) for e in context.plan.grid.estimators)
     work = Work(of.problem, again.members, methods, compiled.method[chosen], compiled.cohort[chosen], compiled.time)
-    items = [(again, work, draws) for draws in _slices(table)]
     store = context.store_for(len(places))
     key = b"" if store is None else digest("refit", again_key(store, context, again), _method_key(store, work))
-    _fill(context, table, places, _refit, items, key, store)
+    _fill(context, table, places, _refit, (again, work), key, store)
 
 
 def _by_engine(context: Context, of: Split, again: Again, places: Ints, table: Floats) -> None:
     """Fill the draws of least squares whose rows, controls or cohorts move."""
     store = context.store_for(len(places))
     key = b"" if store is None else digest("refit", again_key(store, context, again))
-    _fill(context, table, places, estimate_again, [(again, draws) for draws in _slices(table)], key, store)
+    _fill(context, table, places, estimate_again, again, key, store)
 
 
 def _slices(table: Floats) -> list[range]:
@@ -84,14 +83,14 @@ def _slices(table: Floats) -> list[range]:
 
 
 def _fill(
-    context: Context, table: Floats, places: Ints, function: Callable[[Any], Floats], items: list[Any],
+    context: Context, table: Floats, places: Ints, function: Callable[[Any, range], Floats], work: Any,
     key: bytes, store: Store | None,
 ) -> None:  # fmt: skip
-    done = 0
+    done, items = 0, _slices(table)
     for k, found in recall_table(
-        store, lambda k: digest(key, repr(items[k][-1])), function, items, context.jobs, context.backend
+        store, lambda k: digest(key, repr(items[k])), function, work, items, context.jobs, context.backend
     ):
-        part = items[k][-1]
+        part = items[k]
         done += len(part)
         context.progress("permutation null, refits", done, table.shape[2])
         table[:, places, part.start : part.stop] = found
@@ -106,9 +105,9 @@ def _method_key(store: Store, work: Work) -> bytes:
     return digest(repr((names, options)), cohorts, time, *map(plugin_hash, dict.fromkeys(names)))
 
 
-def _refit(item: tuple[Again, Work, range]) -> Floats:
+def _refit(shared: tuple[Again, Work], draws: range) -> Floats:
     """Fit all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
-    again, work, draws = item
+    again, work = shared
     out = np.full((4, len(work.members), len(draws)), np.nan)
     for k, b in enumerate(draws):
         problem = work.problem if b == 0 else permuted_problem(again, b - 1)

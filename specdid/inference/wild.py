@@ -68,7 +68,7 @@ def draw(context: Context) -> NullDraws:
     )
 
 
-Item = tuple[Problem, Members, dict[int, tuple[int, ...]], list[Batch], Ints, Floats]
+Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
 DRAWN = ("estimate", "statistic", "error", "facts")
 
 
@@ -138,10 +138,12 @@ def _recall(
     parts = gather(slices, missing, size)
     small = sum(len(slices[k].members) for k in missing) * context.draws < SMALL
 
-    def item(p: int) -> Item:
-        return problem, members, dropped, [slices[k] for k in parts[p]], context.cluster, signs
+    def part(p: int) -> list[Batch]:
+        return [slices[k] for k in parts[p]]
 
-    for p, drawn in as_done(_draw_part, item, range(len(parts)), 1 if small else context.jobs, context.backend):
+    shared = (problem, members, dropped, context.cluster, signs)
+    jobs = 1 if small else context.jobs
+    for p, drawn in as_done(_draw_part, shared, part, range(len(parts)), jobs, context.backend):
         if store is not None:
             ends = np.cumsum([len(slices[k].members) for k in parts[p]]).tolist()
             for k, end in zip(parts[p], ends, strict=True):
@@ -167,19 +169,19 @@ def _keys(
         yield digest(shared, rows, batch_of, content.layout(mine, batch.columns), repr(gone))
 
 
-def _draw_part(item: Item) -> _Drawn:
+def _draw_part(shared: Shared, batches: list[Batch]) -> _Drawn:
     """Draw a part's specifications."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is no number is left out
-        return _drawn_batches(*item)
+        return _drawn_batches(*shared, batches)
 
 
 def _drawn_batches(
     problem: Problem,
     members: Members,
     dropped: dict[int, tuple[int, ...]],
-    batches: list[Batch],
     cluster: Ints,
     signs: Floats,
+    batches: list[Batch],
 ) -> _Drawn:
     places = np.concatenate([b.members for b in batches])
     local = {int(p): k for k, p in enumerate(places)}

@@ -26,7 +26,7 @@ def wild_seconds(problem: Problem, members: Members, cluster: np.ndarray) -> flo
     signs = wild.cluster_signs(cluster, DRAWS, 1)
     began = perf_counter()
     for batch in wild.cut(make_batches(problem, members), len(members))[0]:
-        wild._draw_part((problem, members, {}, [batch], cluster, signs))
+        wild._draw_part((problem, members, {}, cluster, signs), [batch])
     return (perf_counter() - began) / len(members)
 
 

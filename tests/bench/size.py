@@ -49,7 +49,7 @@ def draw_wild(drawn: Drawn, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     estimate, statistic = np.empty((2, len(members), DRAWS + 1))
     error = np.empty(len(members))
     for batch in wild.cut(make_batches(problem, members), len(members))[0]:
-        found = wild._draw_part((problem, members, {}, [batch], cluster, signs))
+        found = wild._draw_part((problem, members, {}, cluster, signs), [batch])
         estimate[found.places], statistic[found.places] = found.estimate, found.statistic
         error[found.places] = found.error
     return estimate, statistic, error

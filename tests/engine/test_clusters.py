@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import time
+
+import kills
 import pytest
 import specdid
 from command import run_specdid
@@ -25,18 +31,47 @@ def test_other_backends_need_nothing():
         pass
 
 
-@pytest.mark.parametrize("backend", ["dask", "ray"])
-def test_same_bytes(tmp_path, backend):
+def written(folder, backend: str, jobs: int):
+    """A study whose specifications go to workers in pieces, in a folder of its own."""
+    folder.mkdir()
+    small_panel().write_csv(folder / "given.csv")
+    estimators = {"OLS": "feols", "2S": "did2s"}
+    sample = {"all": "TRUE", "fewer": "id > 3"}
+    run = {"backend": backend, "jobs": jobs}
+    figure = {"formats": ["svg"]}
+    study = small_study(estimator=estimators, sample=sample, run=run, figure=figure)
+    write_toml(study, folder / "s.toml")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    folder = written(tmp_path_factory.mktemp("serial") / "s", "serial", 1)
+    assert run_specdid(["run", "s.toml", "--audit", "0"], folder).returncode == 0
+    return (folder / "outputs/s/results.csv").read_bytes()
+
+
+@pytest.mark.parametrize(("backend", "jobs"), [("dask", 3), ("ray", 2)])
+def test_same_bytes(tmp_path, serial, backend, jobs):
     pytest.importorskip(clusters.NEEDS[backend])
-    found = []
-    for name in ("serial", backend):
-        folder = tmp_path / name
-        folder.mkdir()
-        small_panel().write_csv(folder / "given.csv")
-        estimators = {"OLS": "feols", "2S": "did2s"}
-        study = small_study(estimator=estimators, run={"backend": name}, figure={"formats": ["svg"]})
-        write_toml(study, folder / "s.toml")
-        done = run_specdid(["run", "s.toml", "--jobs", "2", "--audit", "0"], folder)
-        assert done.returncode == 0, done.stderr
-        found.append((folder / "outputs/s/results.csv").read_bytes())
-    assert found[0] == found[1]
+    folder = written(tmp_path / "s", backend, jobs)
+    done = run_specdid(["run", "s.toml", "--audit", "0"], folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "outputs/s/results.csv").read_bytes() == serial
+
+
+@pytest.mark.parametrize(("backend", "jobs", "name"), [("dask", 3, "spawn_main"), ("ray", 2, "ray::PoolActor")])
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
+def test_a_killed_worker_changes_nothing(tmp_path, serial, backend, jobs, name):
+    pytest.importorskip(clusters.NEEDS[backend])
+    folder = written(tmp_path / "s", backend, jobs)
+    running = kills.start(folder / "s.toml", folder / "o", folder / "journal")
+    while running.poll() is None and not (folder / "journal").exists():
+        time.sleep(0.01)
+    workers = [pid for pid, command in kills.descendants(running.pid) if name in command]
+    assert len(workers) >= jobs, "they ended before one could be killed"
+    os.kill(workers[0], signal.SIGKILL)
+    assert running.wait() == 0, (folder / "o.log").read_text()
+    assert (folder / "o/results.csv").read_bytes() == serial
+    lines = (folder / "journal").read_text().splitlines()
+    assert len([line for line in lines if line.startswith("stored")]) == len(set(lines)) // 2

@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 
 
-def square(item: tuple[int, str]) -> int:
-    """Square a number; the first to come to 7 kills its process (``item`` names a file that then exists)."""
-    number, flag = item
+def square(flag: str, number: int) -> int:
+    """Square a number; the first to come to 7 kills its process, and ``flag`` is then a file."""
     time.sleep(0.01)
     if number == 7 and not Path(flag).exists():
         Path(flag).touch()
@@ -18,9 +17,8 @@ def square(item: tuple[int, str]) -> int:
     return number * number
 
 
-def always(item: tuple[int, int]) -> int:
-    """Kill every process but the one with this id."""
-    number, parent = item
+def always(parent: int, number: int) -> int:
+    """Add one in the process with this id; kill every other."""
     if os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
     return number + 1

@@ -79,16 +79,23 @@ def start(spec: Path, out: Path, journal: Path, *options: str) -> subprocess.Pop
 
 def descendants(pid: int) -> Iterator[tuple[int, str]]:
     """Give the processes below one, with their command lines."""
-    try:
-        children = [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return
-    for child in children:
+    for child in _children(pid):
         try:
             yield child, Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         yield from descendants(child)
+
+
+def _children(pid: int) -> list[int]:
+    """Give the children of every thread; none where the process is gone."""
+    found = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(child) for child in listing.read_text().split()]
+        except OSError:
+            continue
+    return found
 
 
 def workers(pid: int) -> list[int]:
