@@ -21,6 +21,7 @@ from specdid._run.selected import select
 from specdid._run.write import write_text, writing
 from specdid.analyses._base import Bench, Chart
 from specdid.appendix._base import Appendix, Joint, Material, Section
+from specdid.appendix.caption import estimates_csv
 from specdid.appendix.content import assemble
 from specdid.appendix.latex import write_latex, write_main
 from specdid.appendix.markdown import write_appendix as write_markdown
@@ -49,6 +50,7 @@ def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[s
         material, said = _material(prepared, curve)
         appendix = assemble(material)
         formats = prepared.study.appendix.formats
+        write_text(csv_text(estimates_csv(material)), directory / "appendix_estimates.csv")
         write_text(csv_text(selected_csv(material)), directory / "appendix_selected.csv")
         if "tex" in formats:
             _write_latex(prepared, appendix, directory)

@@ -13,7 +13,7 @@ from specdid.tables._base import Cell as Value
 COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
 PANELS = 8
 """Columns of an analysis that a figure shows in panels of their own."""
-SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters")
+SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters", "r2", "r2_within")
 
 
 def numbers_of(coefficient: Coefficient | None) -> tuple[Value, ...]:
@@ -25,11 +25,11 @@ def numbers_of(coefficient: Coefficient | None) -> tuple[Value, ...]:
 
 
 def sizes_of(fit: CellFit, vcov: int) -> tuple[Value, ...]:
-    """Give what a regression counts, in the order of SIZES; empty where it failed."""
+    """Give what a regression counts and explains, in the order of SIZES; empty where it failed."""
     if fit.failure is not None:
         return (None,) * len(SIZES)
     found = (fit.nobs, fit.n_units, fit.n_treated, fit.n_control, int(fit.n_clusters[vcov]))
-    return tuple(n if n >= 0 else None for n in found)
+    return (*(n if n >= 0 else None for n in found), fit.r2, fit.r2_within)
 
 
 def labels_of(cells: Cells) -> tuple[str, ...]:

@@ -12,8 +12,13 @@ from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.analyses._print import number
 from specdid.analyses.table import error_note
 from specdid.appendix._base import Joint, Material
-from specdid.tables._base import PrintTable, Row
+from specdid.tables._base import PrintTable, Row, TidyTable
 
+ESTIMATES = (
+    "scale", "estimand", "n", "median", "lowest", "highest", "significant_negative", "null_negative",
+    "significant_positive", "null_positive",
+)  # fmt: skip
+"""Columns of appendix_estimates.csv; the first column is the outcome where there is no scale."""
 IN_WORDS = 2
 """Up to so many families of estimates are described below the figure, more in a table."""
 
@@ -84,6 +89,19 @@ def numbers(material: Material, family: Family) -> tuple[str, ...]:
     significant = results.first("p_value")[places] < results.planned.alpha
     shares = [float(np.mean(significant & side)) for side in (estimate < 0, estimate > 0)]
     return (*head, f"{shares[0]:.1%}", f"{null[0]:.1%}", f"{shares[1]:.1%}", f"{null[1]:.1%}")
+
+
+def estimates_csv(material: Material) -> TidyTable:
+    """Give every family's numbers in full, with the shares that the first null expects."""
+    results, rows = material.results, []
+    for family in material.families:
+        estimate = results.estimate[family.places]
+        significant = results.first("p_value")[family.places] < results.planned.alpha
+        null = material.null_shares.get((family.group, family.estimand), (None, None))
+        spread = (float(np.median(estimate)), float(estimate.min()), float(estimate.max()))
+        below, above = (float(np.mean(significant & side)) for side in (estimate < 0, estimate > 0))
+        rows.append((family.group, family.estimand, len(estimate), *spread, below, null[0], above, null[1]))
+    return TidyTable(ESTIMATES, tuple(rows))
 
 
 def estimates_table(material: Material) -> PrintTable | None:

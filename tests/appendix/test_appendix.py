@@ -1,0 +1,231 @@
+"""The appendix of small studies: what it says, hostile and Chinese labels, [appendix] show and formats."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import zipfile
+
+import pytest
+import specdid
+from latex import compile_tex, complaints, inlined
+from small_studies import small_panel, small_study
+from specdid.tables._markdown import escape_markdown
+from specdid.tables._tex_text import escape, wants_unicode
+
+HOSTILE = (
+    r"\input{/etc/passwd}", "50% & more", "$x^2$ #1 ~ {y}", "a_b^c", "<tag> | pipe", "--- ''x'' ,,y?`",
+    r"\write18{touch hacked}", "[brackets] *stars* _under_ `tick`", r"back\\slash \ end\\",
+)  # fmt: skip
+PLAIN = small_study(controls={"any": "csw0(x1, x2)"}, figure={"formats": ["pdf"]})
+
+
+def run(out, panel=None, **changes):
+    study = small_study(**{"controls": {"any": "csw0(x1, x2)"}, "figure": {"formats": ["pdf"]}, **changes})
+    return specdid.run(study, small_panel() if panel is None else panel, out=out, jobs=1, audit=0)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    out = tmp_path_factory.mktemp("plain")
+    curve = run(
+        out, inference={"draws": 19}, preferred={"controls": "x1"}, table={"T": {"vary": ["controls"]}},
+        appendix={"show": ["#2", "#2", "#999"], "formats": ["tex", "md", "docx"]},
+    )  # fmt: skip
+    return out, curve
+
+
+def test_the_caption_answers_a_referee(plain):
+    out, curve = plain
+    text = inlined(out / "appendix.tex").split(r"\specdidsection{Choices}")[0]
+    for head in ("Varied", "Specifications", "Estimates", "Joint tests", "Preferred", "Samples", "Errors", "Software"):
+        assert rf"\emph{{{head}:}}" in text
+    assert "outcome (2), controls (3), fixed effects (2)" in text
+    assert escape(str(curve.counts)) in text
+    assert r"clustered by id; results.csv has them by robust too" in text
+    assert f"specdid {specdid.__version__}, pyfixest 0.60.0" in text
+    assert "expected under the null" in text
+
+
+def test_shares_are_given_only_beside_those_of_the_null(tmp_path):
+    run(tmp_path)
+    text = (tmp_path / "appendix.tex").read_text(encoding="utf-8")
+    assert "median of" in text
+    assert "significant" not in text
+    assert "Joint tests" not in text
+
+
+def test_every_reference_has_its_label_and_every_file_exists(plain):
+    out, _ = plain
+    text = inlined(out / "appendix.tex")
+    labels = re.findall(r"\\label\{([^}]+)\}", text)
+    assert len(labels) == len(set(labels))
+    assert set(re.findall(r"\\ref\{([^}]+)\}", text)) == set(labels)
+    for file in re.findall(r"\{\\specdiddir ([^}]+)\}", text):
+        assert (out / file).exists()
+
+
+def test_specifications_that_are_asked_for_are_shown_once(plain):
+    out, curve = plain
+    text = (out / "appendix_selected_3.tex").read_text(encoding="utf-8")
+    assert "Specifications asked for" in text
+    assert text.count(r"\multicolumn{1}{c}{\#2}") == 1
+    assert any(w == "[appendix] show: `#999` has no estimate, so the appendix does not show it" for w in curve.warnings)
+    rows = [line.split(",") for line in (out / "appendix_selected.csv").read_text(encoding="utf-8").splitlines()]
+    places = {int(row[2]) for row in rows if row[:2] == ["3", "#2"]}
+    group = next(g for g in curve.results.groups() if curve.results.preferred in g.members)
+    assert places == {int(curve.results.order(group)[1]) + 1}
+
+
+def test_an_id_names_a_specification(plain, tmp_path):
+    _, curve = plain
+    spec_id = f"{int(curve.results.planned.ids[3]):016x}"
+    run(tmp_path, appendix={"show": [spec_id[:10].upper()]})
+    rows = (tmp_path / "appendix_selected.csv").read_text(encoding="utf-8").splitlines()
+    assert any(f",4,{spec_id}," in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("show", "message"),
+    [
+        ("0000000000000000", "no specification's id begins with `0000000000000000`"),
+        ("#0", "`#0` is no rank"), ("#x", "`#x` is no rank"), ("zz", "`zz` is no id of a specification"),
+        ("preferred", "`preferred` is no id of a specification"),
+    ],
+)  # fmt: skip
+def test_what_names_nothing_is_a_fault(show, message):
+    faults = specdid.check({**PLAIN, "appendix": {"show": [show]}}, small_panel())
+    assert [f.message for f in faults.errors] == [message]
+
+
+def test_a_beginning_of_several_ids_is_a_fault():
+    study = {**PLAIN, "controls": {"any": "mvsw(x1, x2, x3)"}, "appendix": {"show": list("0123456789abcdef")}}
+    messages = [f.message for f in specdid.check(study, small_panel()).errors]
+    assert any("specifications' ids begin with" in m for m in messages)
+
+
+def test_formats_choose_the_files(plain, tmp_path):
+    out, _ = plain
+    assert {"appendix.tex", "appendix_main.tex", "appendix.md", "appendix.docx"} <= {p.name for p in out.iterdir()}
+    run(tmp_path, appendix={"formats": []})
+    assert not list(tmp_path.glob("appendix*"))
+
+
+def test_word_has_every_table_and_the_same_bytes_again(plain, tmp_path):
+    from docx import Document
+
+    out, _ = plain
+    document = Document(str(out / "appendix.docx"))
+    tables = inlined(out / "appendix.tex").count(r"\begin{threeparttable}")
+    assert len(document.tables) == tables
+    assert any("(0." in cell.text for row in document.tables[-1].rows for cell in row.cells)
+    again = tmp_path / "again"
+    run(
+        again, inference={"draws": 19}, preferred={"controls": "x1"}, table={"T": {"vary": ["controls"]}},
+        appendix={"show": ["#2", "#2", "#999"], "formats": ["tex", "md", "docx"]},
+    )  # fmt: skip
+    for name in ("appendix.docx", "appendix.tex", "appendix.md", "appendix_selected.tex"):
+        assert (again / name).read_bytes() == (out / name).read_bytes()
+    assert zipfile.ZipFile(out / "appendix.docx").testzip() is None
+
+
+def test_markdown_has_the_numbers_of_the_latex_tables(plain):
+    out, _ = plain
+    markdown = (out / "appendix.md").read_text(encoding="utf-8").replace("−", "-")
+    latex = inlined(out / "appendix.tex").replace("$-$", "-")
+    numbers = set(re.findall(r"-?\d+\.\d{3,}", latex.split(r"\specdidsection{", 1)[1]))
+    assert numbers
+    assert numbers <= set(re.findall(r"-?\d+\.\d{3,}", markdown))
+    for line in markdown.splitlines():
+        if line.startswith("|"):
+            assert line.endswith("|")
+
+
+def hostile_study():
+    labels = {f"option {k}": text for k, text in enumerate(HOSTILE)}
+    return {
+        "study": {"title": HOSTILE[0] + " " + HOSTILE[1], "data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {HOSTILE[1]: "y", HOSTILE[2]: "log(z)"},
+        "treatment": {HOSTILE[3]: {"term": "d", "cohort": "cohort"}},
+        "controls": {HOSTILE[4]: "1", HOSTILE[5]: "x1"},
+        "fixed_effects": {HOSTILE[6]: "id + year", HOSTILE[0]: "id"},
+        "sample": {HOSTILE[7]: "TRUE", HOSTILE[8]: "year < 2007"},
+        "vcov": {HOSTILE[0]: "~id", HOSTILE[2]: "hetero"},
+        "inference": {"draws": 19},
+        "figure": {"formats": ["pdf"]},
+        "labels": {"x1": HOSTILE[0], "d": HOSTILE[8], **labels},
+        "table": {HOSTILE[0]: {"vary": ["controls"]}},
+    }
+
+
+def test_hostile_labels_are_printed_and_not_run(tmp_path):
+    specdid.run(hostile_study(), small_panel(), out=tmp_path, jobs=1, audit=0)
+    text = inlined(tmp_path / "appendix.tex")
+    for call in (r"\input{/etc", r"\write18", "#1 ~"):
+        assert call not in text
+    assert escape(r"\input{/etc/passwd}") in text
+    assert "root:" not in text
+    log = compile_tex(tmp_path / "appendix_main.tex")
+    assert not complaints(log)
+    assert not (tmp_path / "hacked").exists()
+    try:
+        shown = subprocess.run(["pdftotext", "appendix_main.pdf", "-"], cwd=tmp_path, capture_output=True, text=True)
+    except FileNotFoundError:
+        return
+    assert r"\input{/etc/passwd}" in shown.stdout
+    assert "50% & more" in shown.stdout
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_escapes(text):
+    tex = escape(text)
+    assert not re.search(r"(?<!\\)[#%&_]", tex)
+    assert tex.count("{") - tex.count(r"\{") == tex.count("}") - tex.count(r"\}")
+    assert re.sub(r"\\([\\`*_{}\[\]<>#|$~^&@!+=.)-])", r"\1", escape_markdown(text)) == " ".join(text.split())
+    assert not re.search(r"(?<!\\)[*_`<>|]", re.sub(r"\\\\", "", escape_markdown(text)))
+
+
+def test_characters_no_reader_sees_are_left_out():
+    assert escape("a\x00b\u200bc\x1b") == "abc"
+    assert escape_markdown("a\x00b\nc") == "ab c"
+    assert not wants_unicode("Größe β² ≤ ₁ “x” Łódź")
+    assert wants_unicode("中文")
+    assert wants_unicode("Привет")
+
+
+def chinese(out):
+    panel = small_panel().rename({"d": "试点", "x1": "人均GDP", "y": "二氧化硫", "id": "城市", "year": "年份"})
+    study = small_study(
+        study={"title": "智慧城市试点与工业污染", "data": "given.csv", "unit": "城市", "time": "年份"},
+        outcome={"人均二氧化硫对数": "二氧化硫"},
+        treatment={"第一批（2012年）": {"term": "试点", "cohort": "cohort"}},
+        controls={"无": "1", "全部": "人均GDP + x3"},
+        fixed_effects={"城市与年份": "城市 + 年份"},
+        vcov={"城市": "~城市"},
+        labels={"人均GDP": "人均地区生产总值（万元）"},
+        figure={"formats": ["pdf"]},
+        event_study={"按批次": {"window": [-2, 1], "reference": -1}},
+    )
+    specdid.run(study, panel, out=out, jobs=1, audit=0)
+
+
+def test_chinese_labels_compile_with_xelatex(tmp_path):
+    chinese(tmp_path)
+    main = (tmp_path / "appendix_main.tex").read_text(encoding="utf-8")
+    assert "% xelatex appendix_main.tex" in main
+    assert "compile with xelatex or lualatex, and ctex" in (tmp_path / "appendix.tex").read_text(encoding="utf-8")
+    assert "人均地区生产总值（万元）" in inlined(tmp_path / "appendix.tex")
+    assert not complaints(compile_tex(tmp_path / "appendix_main.tex", "xelatex"))
+
+
+def test_a_paper_in_another_folder_includes_it(plain, tmp_path):
+    out, _ = plain
+    main = tmp_path / "paper.tex"
+    main.write_text(
+        "\\documentclass{article}\\usepackage{booktabs,threeparttable,longtable,pdflscape,graphicx}\n"
+        f"\\newcommand{{\\specdiddir}}{{{out.as_posix()}/}}\\newcommand{{\\specdidsection}}{{\\subsection}}\n"
+        "\\begin{document}\\appendix\\section{Robustness}\\input{\\specdiddir appendix}\n"
+        "See Figure~\\ref{fig:study:curve}.\n\\end{document}\n",
+        encoding="utf-8",
+    )
+    assert not complaints(compile_tex(main))

@@ -1,0 +1,199 @@
+"""The appendices of the three examples: every number stands in a file of results, and they compile."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import tomllib
+from os import environ
+from pathlib import Path
+
+import polars as pl
+import pytest
+import specdid
+from latex import compile_tex, complaints, inlined, is_printed_of, numerals, plain
+
+SPECS = Path(__file__).parents[2] / "specs"
+EXAMPLES = ("castle", "minimum_wage", "smart_city")
+STRUCTURAL = {
+    "0.001",               # "p < 0.001"
+    "0.05", "95", "97.5", "8",     # alpha, 95% of draws, their quantile, digits of an id
+    "0", "1978", "1",      # the reference of an event study; (Mundlak 1978); part 1
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run an example with few draws and without pictures that the appendix does not use."""
+
+    def of(name):
+        text = (SPECS / f"{name}.toml").read_text(encoding="utf-8").replace('"data/', f'"{SPECS.as_posix()}/data/')
+        text = re.sub(r"(?m)^draws *=.*", "draws = 19", text)
+        text = re.sub(r"(?m)^formats *=.*", 'formats = ["pdf"]', text)
+        spec = tmp_path / f"{name}.toml"
+        spec.write_text(text, encoding="utf-8")
+        return specdid.run(spec, out=tmp_path / "out", jobs=1, audit=0), tmp_path / "out"
+
+    return of
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_number_is_one_of_the_results_and_it_compiles(run, tmp_path, example):
+    curve, out = run(example)
+    check_estimates(out, curve)
+    check_selected(out)
+    written = texts(out, curve) | strings(tomllib.loads((tmp_path / f"{example}.toml").read_text(encoding="utf-8")))
+    unknown = [found for part, pool in parts(out, curve) for found in strangers(part, pool, written)]
+    assert not unknown, "\n".join(f"{token}: …{' '.join(around.split())}…" for token, around in unknown[:20])
+    if shutil.which("pdflatex") is None and environ.get("CI") != "true":
+        pytest.skip("the numbers are right; no pdflatex (texlive-latex-extra) to compile with")
+    assert not complaints(compile_tex(out / "appendix_main.tex"))
+
+
+def strangers(part, pool, labels):
+    pool = [*pool, *(float(text) for text in labels if is_number(text))]
+    found = numerals(plain(part), {text for text in labels if not is_number(text)})
+    assert found, "no number was read"
+    return [(token, around) for token, around in found if token not in STRUCTURAL and not is_printed_of(token, pool)]
+
+
+def parts(out, curve):
+    """Give the sections with the numbers each may print: those of its own files."""
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    head, *sections = inlined(out / "appendix.tex").split(r"\specdidsection{")[1:]
+    of_curve = [
+        *cells(out / "inference.csv"), *cells(out / "appendix_estimates.csv"), *of_results(out),
+        manifest["seed"], *manifest["counts"].values(), *ranks(out, curve), *under_nulls(out),
+    ]  # fmt: skip
+    # Versions are texts, so they are looked for as such.
+    for version in (manifest["versions"][name] for name in ("python", "pyfixest", "numpy", "scipy")):
+        assert version in head
+        head = head.replace(version, "")
+    yield head.replace(specdid.__version__, ""), of_curve
+    yield sections[0], [*cells(out / "choices.csv"), *whole_shares(out)]
+    yield sections[1], cells(out / "appendix_selected.csv")
+    for section in sections[2:]:
+        stems = re.findall(r"tab:[^:]+:([\w-]+)\}", section)
+        files = [p for p in out.glob("*.csv") if any(key(p.stem).startswith(stem) for stem in stems)]
+        yield section, [manifest["seed"], *(n for p in files for n in cells(p))]
+
+
+def under_nulls(out):
+    """Count the specifications under each null."""
+    nulls = [row["null"] for row in rows(out / "inference_specifications.csv")]
+    return [nulls.count(null) for null in dict.fromkeys(nulls)]
+
+
+def key(stem):
+    return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def cells(path):
+    """Give the numbers of a CSV file, and the roots of its variances, which Hausman's table prints."""
+    found = [(name, float(value)) for row in rows(path) for name, value in row.items() if is_number(value)]
+    return [n for _, n in found] + [n**0.5 for name, n in found if name.startswith("variance_")]
+
+
+def whole_shares(out):
+    """Give each dimension's share of the variance, the controls' added up."""
+    shares = [r for r in rows(out / "choices.csv") if r["measure"] == "variance share"]
+    kinds = dict.fromkeys((r["scale"], r["estimand"], r["dimension"]) for r in shares)
+    return [
+        sum(float(r["value"]) for r in shares if (r["scale"], r["estimand"], r["dimension"]) == kind) for kind in kinds
+    ]
+
+
+def of_results(out):
+    """Give what the caption may take from results.parquet: options, ranges of sizes, the preferred row."""
+    table = pl.read_parquet(out / "results.parquet")
+    first = table.filter(pl.col("vcov") == table["vcov"][0])
+    ok = first.filter(pl.col("status") == "ok")
+    dimensions = table.columns[2 : table.columns.index("vcov")]
+    sizes = [getattr(ok[c], f)() for c in ("nobs", "n_units", "n_treated", "n_clusters") for f in ("min", "max")]
+    preferred = first.filter(pl.col("preferred")).select("estimate", "conf_low", "conf_high", "p_value").row(0)
+    others = ok.select("scale", "estimand").n_unique() - 1
+    return [*(first[d].n_unique() for d in dimensions), *sizes, *preferred, others]
+
+
+def ranks(out, curve):
+    """Give the preferred specification's rank among its own kind, counted anew."""
+    table = pl.read_parquet(out / "results.parquet").filter(pl.col("status") == "ok")
+    first = table.filter(pl.col("vcov") == table["vcov"][0])
+    mine = first.filter(pl.col("preferred"))
+    kind = first.filter((pl.col("scale") == mine["scale"][0]) & (pl.col("estimand") == mine["estimand"][0]))
+    return [int((kind["estimate"] <= mine["estimate"][0]).sum()), len(kind)]
+
+
+def texts(out, curve):
+    """Give every text of the study that may hold a digit: labels, terms, names of files, ids."""
+    planned = curve.results.planned
+    found = {label for labels in planned.labels for label in labels}
+    found |= {*planned.dimensions, *planned.control_terms, *planned.term.words, *planned.vcovs}
+    found |= {*planned.display.values(), *planned.scale.words, *planned.estimand.words, planned.title, "s²₁", "s²₀"}
+    for path in out.glob("*.csv"):
+        if path.stem not in ("results", "inference_specifications"):
+            found |= {v for row in rows(path) for k, v in row.items() if not is_number(v) or k == "spec_id"}
+    found |= {row["spec_id"][:8] for row in rows(out / "appendix_selected.csv")}
+    found |= {h for text in out.glob("*.tex") for h in re.findall(r"caption\{([^{}]*)\}", text.read_text("utf-8"))}
+    return {text for text in found if text and re.search(r"\d", text)} | {f"({k})" for k in range(1, 20)}
+
+
+def strings(table):
+    """Give the texts of a spec file, keys and values."""
+    if isinstance(table, str):
+        return {table}
+    if isinstance(table, list):
+        return {text for item in table for text in strings(item)}
+    return {*table, *(text for item in table.values() for text in strings(item))} if isinstance(table, dict) else set()
+
+
+def is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_estimates(out, curve):
+    """Compute appendix_estimates.csv again from results.parquet; the null's shares are the run's."""
+    table = pl.read_parquet(out / "results.parquet").filter(pl.col("status") == "ok")
+    first = table.filter(pl.col("vcov") == table["vcov"][0])
+    for row in rows(out / "appendix_estimates.csv"):
+        kind = first.filter((pl.col("scale") == row["scale"]) & (pl.col("estimand") == row["estimand"]))
+        y, significant = kind["estimate"], kind["p_value"].fill_null(1) < 0.05
+        shares = [(significant & side).mean() for side in (y < 0, y > 0)]
+        again = [len(kind), y.median(), y.min(), y.max(), *shares]
+        said = ("n", "median", "lowest", "highest", "significant_negative", "significant_positive")
+        assert [float(row[k]) for k in said] == pytest.approx(again, rel=1e-9, abs=1e-12)
+        null = curve.null_shares.get((row["scale"], row["estimand"]))
+        if null is not None:
+            assert (float(row["null_negative"]), float(row["null_positive"])) == pytest.approx(null)
+
+
+def check_selected(out):
+    """The treatment's row of every selected specification is that of results.parquet."""
+    table = {(r["index"], r["vcov"]): r for r in pl.read_parquet(out / "results.parquet").iter_rows(named=True)}
+    seen = set()
+    for row in rows(out / "appendix_selected.csv"):
+        place = (row["table"], int(row["index"]), row["vcov"])
+        if place in seen:
+            continue
+        seen.add(place)
+        result = table[place[1:]]
+        assert row["spec_id"] == result["spec_id"]
+        for name in ("estimate", "std_error", "p_value", "nobs", "n_units", "n_treated", "n_clusters", "r2_within"):
+            if result[name] is None:
+                assert row[name] in ("", "-1")
+            else:
+                assert float(row[name]) == pytest.approx(result[name], rel=1e-7), name
+    roles = {row["role"] for row in rows(out / "appendix_selected.csv")}
+    assert any(r.startswith("Preferred") for r in roles)
+    assert any("ighest" in r for r in roles)
