@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records.blocks import Encoder, hexadecimal
+from specdid._records.blocks import Encoder, guard, hexadecimal
 from specdid._records.results import Planned, Results
 from specdid._records.written import note
 
@@ -43,11 +45,17 @@ def write_csv(results: Results, path: Path) -> None:
 
     encoder = Encoder(results, guarded=True)
     with replacing(path) as new, new.open("wb") as file:
-        header = True
+        file.write(_header_line(encoder.schema.names))
         for start, stop in _blocks(results):
             frame = pl.DataFrame(pl.from_arrow(encoder.table(start, stop)))
-            frame.write_csv(file, include_header=header)
-            header = False
+            frame.write_csv(file, include_header=False)
+
+
+def _header_line(names: Sequence[str]) -> bytes:
+    """Write the names, the user's own dimensions among them, guarded as every text is."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([guard(name) for name in names])
+    return line.getvalue().encode()
 
 
 def write_timings(results: Results, path: Path) -> None:
