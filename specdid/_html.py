@@ -19,6 +19,11 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
+def preformatted(text: str) -> str:
+    """Write lines as they are."""
+    return f"<pre>{escape(text)}</pre>"
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
     """Write a table whose first ``texts`` columns are text and the others numbers."""
     lines = [_row(header, "th", texts), *(_row(row, "td", texts) for row in rows)]

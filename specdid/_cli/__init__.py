@@ -85,7 +85,10 @@ def show(spec: Path, which: str, out: Path | None, code: str | None, target: Pat
 @main.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--sort", help="estimate, declared, or a dimension.")
-@click.option("--format", "formats", multiple=True, type=click.Choice(["pdf", "png", "svg"]))
+@click.option(
+    "--format", "formats", multiple=True, type=click.Choice(["pdf", "png", "svg"]),
+    help="In place of the formats that are there.",
+)  # fmt: skip
 @guarded
 def plot(directory: Path, sort: str | None, formats: tuple[str, ...]) -> Exit:
     """Draw the curve of DIRECTORY again, without estimating."""

@@ -166,4 +166,4 @@ class Curve:
     def _repr_html_(self) -> str:
         if self.html is not None:
             return self.html(self)
-        return f"<div>{_html.heading(self.title)}{_html.paragraph(str(self.counts))}</div>"
+        return f"<div>{_html.heading(self.title)}{_html.preformatted(self.summary())}</div>"

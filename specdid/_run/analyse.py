@@ -136,4 +136,4 @@ def _draw(
             raise
         except Exception as error:
             return [f"the figure {stem} could not be drawn: {type(error).__name__}: {error}"]
-    return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    return [str(w.message) for w in caught if w.category is UserWarning]

@@ -108,7 +108,7 @@ def _draw(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         save(figure.draw(data, width), directory, name, formats)
-    return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    return [str(w.message) for w in caught if w.category is UserWarning]
 
 
 def _write_or_remove(text: str, path: Path) -> None:

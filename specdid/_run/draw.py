@@ -43,4 +43,5 @@ def save_curve(
         warnings.simplefilter("always", UserWarning)
         figure = draw_curve(results, sort, width, bands, shares)
         paths = save(figure, directory, "curve", formats)
-    return list(paths), [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    # Warnings of its own kind are another library's complaint to programmers, such as pyparsing's.
+    return list(paths), [str(w.message) for w in caught if w.category is UserWarning]

@@ -137,4 +137,4 @@ def write_figure(comparison: Comparison, path: Path) -> list[str]:
     with writing(path), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         save(_draw(comparison), path.parent, path.stem, [path.suffix[1:]])
-    return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    return [str(w.message) for w in caught if w.category is UserWarning]
