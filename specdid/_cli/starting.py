@@ -9,6 +9,12 @@ import click
 from specdid._cli.exits import Exit
 from specdid._diagnostics import OutputError
 
+_NEXT = {
+    "check": "find every mistake, estimate nothing",
+    "plan": "count the specifications",
+    "run": "estimate, test and draw them",
+}
+
 
 def start_project(directory: Path) -> Exit:
     """Write the starter spec and its panel, never over existing files."""
@@ -22,5 +28,7 @@ def start_project(directory: Path) -> Exit:
         raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
     for path in paths:
         click.echo(f"wrote {path}")
-    click.echo(f"\nnext: specdid run {paths[0]}")
+    click.echo("\nnext:")
+    for command, does in _NEXT.items():
+        click.echo(f"  specdid {command:<5} {paths[0]}   {does}")
     return Exit.OK

@@ -22,7 +22,7 @@ def write_starter(directory: Path) -> tuple[Path, Path]:
     """
     from specdid._example.smart_city import make_panel, write_csv
 
-    spec, data = directory / "smart_city.toml", directory / "smart_city.csv"
+    spec, data = directory / "study.toml", directory / "smart_city.csv"
     for path in (spec, data):
         if path.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
