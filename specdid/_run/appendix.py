@@ -97,6 +97,7 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[str, ..
         tuple(c for d in described for c in d.choices),
         selections,
         tuple(_section(a) for a in curve.findings if isinstance(a, Analysed)),
+        tuple(_reasons(prepared)),
         dict(_versions()),
         next((f for f in ("pdf", "png") if f in study.figure.formats), ""),
     )
@@ -113,6 +114,14 @@ def _joints(tests: tuple[CurveTests, ...]) -> tuple[Joint, ...]:
 
 def _shorter(statistic: str, alone: str) -> str:
     return statistic.replace(alone, ")") if alone else statistic
+
+
+def _reasons(prepared: Prepared) -> Iterator[tuple[str, str, str, str]]:
+    for dimension in prepared.plan.dimensions:
+        for k, meta in enumerate(dimension.metas):
+            if meta.type or meta.why:
+                option = dimension.declared[k] or dimension.labels[dimension.option.tolist().index(k)]
+                yield dimension.name, option, meta.type or "", meta.why or ""
 
 
 def _section(analysed: Analysed) -> Section:

@@ -80,6 +80,7 @@ class Material:
     choices : what choices do to the estimates, a family each
     selections : specifications shown in full
     analyses : in file order
+    reasons : options with a type or a reason: (dimension, option, type, why)
     versions : software, by name
     figures : ending of the figures that can be included, "" where there is none
     """
@@ -95,6 +96,7 @@ class Material:
     choices: tuple[Choices, ...] = ()
     selections: tuple[Selection, ...] = ()
     analyses: tuple[Section, ...] = ()
+    reasons: tuple[tuple[str, str, str, str], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     figures: str = "pdf"
 

@@ -32,7 +32,7 @@ def assemble(material: Material) -> Appendix:
     """Put the appendix together."""
     parts = [
         Part("Specification curve", (*_curve(material), *_tests(material))),
-        Part("Choices", tuple(_choices(material)), _more(material)),
+        Part("Choices", tuple(_choices(material)), (*_more(material), *_reasons(material))),
         Part("Selected specifications", tuple(_selected(material))),
         *(_analysis(material, section) for section in material.analyses),
     ]
@@ -73,6 +73,15 @@ def _choices(material: Material) -> Iterator[TableItem]:
 def _more(material: Material) -> tuple[str, ...]:
     left = len(material.choices) - FAMILIES
     return (f"Of {left:,} more scales and estimands see choices.csv.",) if left > 0 else ()
+
+
+def _reasons(material: Material) -> Iterator[str]:
+    """Say of what type options are, and why, in the words of the study."""
+    for dimension, option, kind, why in material.reasons:
+        name = material.bench.label(dimension.replace("_", " "))
+        typed = f" ({kind})" if kind else ""
+        reason = f": {why.rstrip('.')}." if why else "."
+        yield f"{name[:1].upper()}{name[1:]}, {material.bench.label(option)}{typed}{reason}"
 
 
 def _selected(material: Material) -> Iterator[TableItem]:

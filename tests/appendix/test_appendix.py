@@ -55,6 +55,15 @@ def test_shares_are_given_only_beside_those_of_the_null(tmp_path):
     assert "Joint tests" not in text
 
 
+def test_the_reasons_of_options_are_printed(tmp_path):
+    why = "the average person, not the average 50% of units"
+    weights = {"none": "1", "people": {"formula": "w", "type": "nonequivalent", "why": why}}
+    run(tmp_path, weights=weights, labels={"people": "population_1"})
+    text = (tmp_path / "appendix.tex").read_text(encoding="utf-8")
+    assert rf"Weights, population\_1 (nonequivalent): {escape(why)}." in text
+    assert "(nonequivalent)" in (tmp_path / "appendix.md").read_text(encoding="utf-8")
+
+
 def test_every_reference_has_its_label_and_every_file_exists(plain):
     out, _ = plain
     text = inlined(out / "appendix.tex")
