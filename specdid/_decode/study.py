@@ -140,6 +140,8 @@ def _study_table(top: Table) -> Table:
     if item is None:
         help_ = 'begin with [study] and below it data = "file.csv", unit and time'
         top.log.add(top.item.key, "missing_study", "there is no [study] table", help_)
+    if table is not None and item is not None and not table.rows:
+        top.log.add(item.key, "missing_study", "[study] is empty", 'write data = "file.csv", unit and time below it')
     nothing = Item({}, top.item.origin, item.key if item else top.item.key)
     table = table or Table(nothing, top.log, "[study]")
     table.known += STUDY_KEYS

@@ -58,6 +58,7 @@ def _rows() -> dict[str, object]:
         "cases": lambda t, s: f"{sum(t.cases.values()):,}",
         "commands": lambda t, s: f"{sum(t.codes.values()):,}",
         **{f"{kind}{'s' if kind != 'died' else ''}": (lambda t, s, k=kind: f"{t.count(k):,}") for kind in KINDS[:4]},
+        "refusals without a reason": lambda t, s: f"{t.count('silence'):,}",
         f"exit codes outside {sorted(CODES)}": lambda t, s: f"{t.count('exit code'):,}",
         "slowest command, s of its processor": lambda t, s: f"{t.slowest:.1f} ({t.slowest_case})",
         "largest memory, MiB": lambda t, s: f"{t.peak:,.0f}",

@@ -4,8 +4,8 @@ import hypothesis.strategies as st
 import specdid
 from fuzz_specs import BINARY, FUNCTIONS, NAMES, UNARY, toml_of
 from hypothesis import given, settings
-from specdid._toml import parse_toml
 from specdid._diagnostics import Document
+from specdid._toml import parse_toml
 from specdid.language import LanguageError, check, parse, write
 
 ROLES = ("outcome", "terms", "effects", "condition", "value", "names", "formula")

@@ -38,6 +38,7 @@ _SYSTEM = (
     "/dev/urandom",
 )
 _MODEL_NAMES = re.compile(r"(?:__fixed_effect__|[ydxwcfsCI]?[\d_]+|[ydxwcfsCI()\d ,:+|~*-])*")
+_MAKERS = ("/dataclasses.py", "/collections/__init__.py", "/typing.py", "/traceback.py")
 _NEVER = (
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "subprocess.Popen", "pty.spawn",
     "socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request", "ftplib.connect",
@@ -143,7 +144,7 @@ def _made_by_library(frame: FrameType | None, source: object) -> bool:
     while frame is not None and frame.f_code.co_filename.endswith("/ast.py"):
         frame = frame.f_back
     caller = frame.f_code.co_filename if frame is not None else ""
-    if "/fontTools/" in caller or caller.endswith(("/dataclasses.py", "/collections/__init__.py", "/typing.py", "/traceback.py")):
+    if "/fontTools/" in caller or caller.endswith(_MAKERS):
         return True
     text = ast.unparse(source) if isinstance(source, ast.AST) else source
     return "/formulaic/" in caller and isinstance(text, str) and _MODEL_NAMES.fullmatch(text) is not None

@@ -21,7 +21,8 @@ from small_studies import small_panel, small_study
 FORMULAS = ("=1+1", "+cmd|'/c canary'!A1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://a")', "'=1")
 TEXTS = (
     "", "NA", "nan", "inf", "-Infinity", "1e999", "1e-999", "TRUE", "1,5", "1.5.2", "０１２", "1_000", "0x10", "1e5",
-    "2012-12-31", "31/12/2012", "中文", "é" * 50, "x" * 70_000, "\u202e", "a\x00b", "  7  ", "<b>&amp;</b>", "\\input{x}",
+    "2012-12-31", "31/12/2012", "中文", "é" * 50, "x" * 70_000, "\u202e", "a\x00b", "  7  ", "<b>&amp;</b>",
+    "\\input{x}",
     "$x_1^2$", "%", "#", "{", "\U0001f600", *FORMULAS,
 )  # fmt: skip
 NUMBERS = (
@@ -339,18 +340,28 @@ _TYPES = (
 _RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
+def _relations(*parts: tuple[str, str, str]) -> str:
+    inside = "".join(f'<Relationship Id="{k}" Type="{_RELATION}/{t}" Target="{p}"/>' for k, t, p in parts)
+    space = "http://schemas.openxmlformats.org/package/2006/relationships"
+    return f'<Relationships xmlns="{space}">{inside}</Relationships>'
+
+
 def workbook(sheet: str, strings: str = "", prologue: str = "", more: dict[str, bytes] | None = None) -> bytes:
     """Write a workbook by hand, so that it can hold what no program writes."""
-    relations = "http://schemas.openxmlformats.org/package/2006/relationships"
-    files: dict[str, bytes] = {
-        "[Content_Types].xml": _TYPES.encode(),
-        "_rels/.rels": f'<?xml version="1.0"?><Relationships xmlns="{relations}"><Relationship Id="r1" Type="{_RELATION}/officeDocument" Target="xl/workbook.xml"/></Relationships>'.encode(),
-        "xl/workbook.xml": f'<?xml version="1.0"?><workbook xmlns="{_MAIN}" xmlns:r="{_RELATION}"><sheets><sheet name="one" sheetId="1" r:id="r1"/></sheets></workbook>'.encode(),
-        "xl/_rels/workbook.xml.rels": f'<?xml version="1.0"?><Relationships xmlns="{relations}"><Relationship Id="r1" Type="{_RELATION}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="r2" Type="{_RELATION}/sharedStrings" Target="sharedStrings.xml"/></Relationships>'.encode(),
-        "xl/worksheets/sheet1.xml": f'<?xml version="1.0"?>{prologue}<worksheet xmlns="{_MAIN}"><sheetData>{sheet}</sheetData></worksheet>'.encode(),
-        "xl/sharedStrings.xml": f'<?xml version="1.0"?>{prologue}<sst xmlns="{_MAIN}">{strings}</sst>'.encode(),
-        **(more or {}),
-    }  # fmt: skip
+    start, kinds = '<?xml version="1.0"?>', f'xmlns:r="{_RELATION}"'
+    book = '<sheets><sheet name="one" sheetId="1" r:id="r1"/></sheets>'
+    parts = (("r1", "worksheet", "worksheets/sheet1.xml"), ("r2", "sharedStrings", "sharedStrings.xml"))
+    texts = {
+        "[Content_Types].xml": _TYPES,
+        "_rels/.rels": start + _relations(("r1", "officeDocument", "xl/workbook.xml")),
+        "xl/workbook.xml": f'{start}<workbook xmlns="{_MAIN}" {kinds}>{book}</workbook>',
+        "xl/_rels/workbook.xml.rels": start + _relations(*parts),
+        "xl/worksheets/sheet1.xml": (
+            f'{start}{prologue}<worksheet xmlns="{_MAIN}"><sheetData>{sheet}</sheetData></worksheet>'
+        ),
+        "xl/sharedStrings.xml": f'{start}{prologue}<sst xmlns="{_MAIN}">{strings}</sst>',
+    }
+    files = {name: text.encode() for name, text in texts.items()} | (more or {})
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -390,7 +401,7 @@ def _excel_written(random: Random) -> tuple[str, bytes]:
             case 2:
                 from datetime import datetime
 
-                sheet[cell] = datetime(2012, 12, 31)  # noqa: DTZ001
+                sheet[cell] = datetime(2012, 12, 31)
             case 3:
                 sheet[cell] = random.choice(("#N/A", "#DIV/0!", "TRUE", " ", "text", "１２"))
             case 4:
@@ -475,8 +486,10 @@ KINDS: tuple[tuple[str, Callable[[Random], tuple[str, bytes]]], ...] = (
     ("csv, damaged", _csv_damaged), ("csv, written oddly", _csv_written), ("csv, written oddly", _csv_written),
     ("csv, odd values", lambda random: ("csv", _csv_of(frame(random)))),
     ("Stata", _stata), ("Stata, damaged", _stata_damaged), ("Stata, damaged", _stata_damaged),
-    ("parquet", _parquet), ("parquet", _parquet), ("parquet, damaged", _parquet_damaged), ("parquet, damaged", _parquet_damaged),
-    ("Excel", _excel_written), ("Excel", _excel_written), ("Excel, hostile", _excel_hostile), ("Excel, hostile", _excel_hostile),
+    ("parquet", _parquet), ("parquet", _parquet), ("parquet, damaged", _parquet_damaged), ("parquet, damaged",
+        _parquet_damaged),
+    ("Excel", _excel_written), ("Excel", _excel_written), ("Excel, hostile", _excel_hostile), ("Excel, hostile",
+        _excel_hostile),
     ("wrong ending", _wrong_ending), ("csv, odd values", lambda random: ("csv", _csv_of(frame(random)))),
     ("parquet, odd values", lambda random: ("parquet", _parquet_of(frame(random)))), ("csv, damaged", _csv_damaged),
     ("parquet, swelling", _parquet_swelling),

@@ -128,6 +128,8 @@ class Keeper:
             self._note("exit code", case, words, f"{answer['code']}: {answer['stderr'][-1500:]}")
         if "Traceback (most recent call last)" in answer["stderr"] + answer["stdout"]:
             self._note("traceback", case, words, answer["stderr"][-1500:])
+        if answer["code"] == 2 and "error" not in answer["stderr"].lower():
+            self._note("silence", case, words, "refused without a reason")
         for event in answer["events"]:
             self._note("execution", case, words, event)
         for left in self.sandbox.glob("*canary*"):

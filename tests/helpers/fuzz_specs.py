@@ -50,8 +50,10 @@ NUMBERS = (0, -1, 1, 2, 1e-300, 1e308, 10**9, 2**31, 2**62, 2**63, 2**64, -(2**6
            float("inf"), float("-inf"), float("nan"))  # fmt: skip
 TEXTS = (
     "", " ", "TRUE", "NA", "1", "0", "unit", "id", "year", "x1", "y", "d", "a" * 20_000, "\n", "\t", "\x1b[31m",
-    "\u202e", "中文", "😀", "é" * 300, "%s %d {0} {x}", "..x", "regex('.')", "sw()", "mvsw(" + ", ".join(f"x{j}" for j in range(40)) + ")",
-    "csw(" + ", ".join(f"I(x1 + {j})" for j in range(200)) + ")", "~id", "~id + year", "hetero", "feols", "sunab", "loky", "wild",
+    "\u202e", "中文", "😀", "é" * 300, "%s %d {0} {x}", "..x", "regex('.')", "sw()",
+        "mvsw(" + ", ".join(f"x{j}" for j in range(40)) + ")",
+    "csw(" + ", ".join(f"I(x1 + {j})" for j in range(200)) + ")", "~id", "~id + year", "hetero", "feols", "sunab",
+        "loky", "wild",
     "mvsw(" + ", ".join(f"I(x1^{j + 1})" for j in range(9)) + ")",
 )  # fmt: skip
 
@@ -131,21 +133,26 @@ def small_fuzz_studies() -> dict[str, dict[str, Any]]:
     return {
         "plain": study(controls={"any": "mvsw(x1, x2)"}, sample={"all": "TRUE", "late": "year > 2001"}),
         "derived": study(
-            derive={"l_x": "l(x1, 1)", "big": "ifelse(x1 > 0, 1, 0)", "wx": "winsorize(x2, 0.05)", "m": "ave(x3, group)"},
+            derive={"l_x": "l(x1, 1)", "big": "ifelse(x1 > 0, 1, 0)", "wx": "winsorize(x2, 0.05)",
+                "m": "ave(x3, group)"},
             macros={"some": "x1 + I(x1^2)", "more": "..some + x3"},
             controls={"none": "1", "steps": "..more + csw0(l_x, wx, m)"},
             weights={"no": "1", "w": "w"}, preferred={"controls": "..more + l_x"},
         ),
-        "estimators": study(outcome={"z": "z"}, controls={"none": "1"}, estimator=all_estimators, fixed_effects={"two": "id + year"}),
+        "estimators": study(outcome={"z": "z"}, controls={"none": "1"}, estimator=all_estimators,
+            fixed_effects={"two": "id + year"}),
         "variants": study(
-            variant={"cut": {"none": {}, "5%": {"derive": {"y": "winsorize(y, 0.05)"}}}, "trend": {"no": {}, "yes": {"absorb": "group^year"}},
+            variant={"cut": {"none": {}, "5%": {"derive": {"y": "winsorize(y, 0.05)"}}}, "trend": {"no": {},
+                "yes": {"absorb": "group^year"}},
                      "drop": {"no": {}, "yes": {"where": "group != 1"}, "add": {"add": "x3"}}},
             controls={"x": "sw(x1, x2)"},
             exclude=[{"when": {"cut": "5%", "outcome": ["log z"]}, "unless": {"trend": "no"}, "because": "too much"}],
         ),
         "nulls": study(controls={"one": "x1"}, inference={
-            "draws": 9, "null": ["wild", "permutation"], "assign": "cohort", "level": "id", "strata": "group", "cluster": "id"}),
-        "formula": {"study": given | {"formula": "c(y, z) ~ d + sw0(x1, regex('^x[23]')) | sw(id + year, id)"}, **light},
+            "draws": 9, "null": ["wild", "permutation"], "assign": "cohort", "level": "id", "strata": "group",
+                "cluster": "id"}),
+        "formula": {"study": given | {"formula": "c(y, z) ~ d + sw0(x1, regex('^x[23]')) | sw(id + year, id)"},
+            **light},
         "analyses": study(
             controls={"one": "x1"}, fixed_effects={"two": "id + year"},
             event_study={"window": [-2, 2], "reference": -1}, hausman={"controls": "d + x1"},
@@ -392,7 +399,8 @@ def expression(random: Random, depth: int = 0, names: Sequence[str] = NAMES) -> 
         if leaf < 3:
             return random.choice(names)
         return str(random.choice((
-            *NUMBERS[:16], "TRUE", "NA", "'a'", "..some", "..x", "2001:2004", "1e400", "1e-400", "0x1F", "3L", '"\\u4e2d"',
+            *NUMBERS[:16], "TRUE", "NA", "'a'", "..some", "..x", "2001:2004", "1e400", "1e-400", "0x1F", "3L",
+                '"\\u4e2d"',
         )))  # fmt: skip
     inner = [expression(random, depth + 1, names) for _ in range(random.randrange(1, 4))]
     match random.randrange(6):
@@ -413,6 +421,7 @@ def expression(random: Random, depth: int = 0, names: Sequence[str] = NAMES) -> 
             return f"{function}({', '.join(inner)})"
 
 
+OF_ONE = ("log", "exp", "sqrt", "abs", "asinh", "floor", "scale", "center", "log1p", "log10", "is.na")
 NUMERIC = ("x1", "x2", "x3", "y", "z", "w", "d", "group", "cohort", "year", "id")
 
 
@@ -426,14 +435,16 @@ def value(random: Random, depth: int = 0) -> str:
         f"I({a} {random.choice(('+', '-', '*', '/', '%%', '%/%'))} {b})",
         f"I(({a})^{random.choice((2, 3, 10, 0.5, -1, -10, 0))})",
         f"({a}) {random.choice(('==', '!=', '<', '>=', '&', '|'))} ({b})",
-        f"{random.choice(('log', 'exp', 'sqrt', 'abs', 'asinh', 'floor', 'scale', 'center', 'log1p', 'log10', 'is.na'))}({a})",
+        f"{random.choice(OF_ONE)}({a})",
         f"{random.choice(('l', 'f', 'd'))}({a}, {random.choice((1, 2, 0, -1, 5, 2147483647))})",
         f"ifelse({a} > {b}, {c}, {a})", f"{random.choice(('pmin', 'pmax'))}({a}, {b})",
         f"{random.choice(('winsorize', 'trim'))}({a}, {random.choice((0, 0.01, 0.2, 0.499))})",
         f"at({a}, year == {random.choice((2001, 2003, 1))})", f"first({a} > 0)", f"ave({a}, {random.choice(NUMERIC)})",
         f"{a} %in% c({random.choice((1, 2, 2004, '2001:2004', 'NA', '1:2147483647'))})",
-        f"factor({random.choice(('group', 'year', 'cohort', 'id', 'x1'))})", f"poly({a}, {random.choice((1, 2, 3, 9))})",
-        f"i(year, {a}, ref = 2001)", f"({a}):({b})", f"{a} + {b}", f"sw0({random.choice(NUMERIC)}, {random.choice(NUMERIC)})",
+        f"factor({random.choice(('group', 'year', 'cohort', 'id', 'x1'))})",
+            f"poly({a}, {random.choice((1, 2, 3, 9))})",
+        f"i(year, {a}, ref = 2001)", f"({a}):({b})", f"{a} + {b}",
+            f"sw0({random.choice(NUMERIC)}, {random.choice(NUMERIC)})",
     ))  # fmt: skip
 
 
