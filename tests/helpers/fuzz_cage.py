@@ -198,6 +198,7 @@ def serve(sandbox: Path, spec: str, megabytes: int) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     os.chdir(sandbox)
+    sys.dont_write_bytecode = True  # a module imported late would be written beside its source, outside the sandbox
     warm_up(sandbox, spec)
     limit = _virtual() + megabytes * 1024**2
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
