@@ -16,6 +16,8 @@ from specdid.engine.problem import Members, Problem
 from specdid.inference import wild
 from specdid.inference._batches import make_batches
 from specdid.inference._permutation_simple import draw_simple
+from specdid.inference._wild_batches import draw_part
+from specdid.inference._wild_slices import cut
 
 DRAWS = 999
 SETS = tuple(EFFECTS)
@@ -25,8 +27,8 @@ def wild_seconds(problem: Problem, members: Members, cluster: np.ndarray) -> flo
     """Seconds a specification of the wild null takes."""
     signs = wild.cluster_signs(cluster, DRAWS, 1)
     began = perf_counter()
-    for batch in wild.cut(make_batches(problem, members), len(members))[0]:
-        wild._draw_part((problem, members, {}, cluster, signs), [batch])
+    for batch in cut(make_batches(problem, members), len(members))[0]:
+        draw_part((problem, members, {}, cluster, signs), [batch])
     return (perf_counter() - began) / len(members)
 
 

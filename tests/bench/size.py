@@ -29,6 +29,8 @@ from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
 from specdid.inference._permutation_simple import draw_simple
 from specdid.inference._statistics import adjust, median_estimate, statistic_tests
+from specdid.inference._wild_batches import draw_part
+from specdid.inference._wild_slices import cut
 
 DRAWS, LEVEL = 199, 0.05
 Rejections = Counter[tuple[str, str, str]]
@@ -48,8 +50,8 @@ def draw_wild(drawn: Drawn, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     cluster = problem.codes[:, 0]
     estimate, statistic = np.empty((2, len(members), DRAWS + 1))
     error = np.empty(len(members))
-    for batch in wild.cut(make_batches(problem, members), len(members))[0]:
-        found = wild._draw_part((problem, members, {}, cluster, signs), [batch])
+    for batch in cut(make_batches(problem, members), len(members))[0]:
+        found = draw_part((problem, members, {}, cluster, signs), [batch])
         estimate[found.places], statistic[found.places] = found.estimate, found.statistic
         error[found.places] = found.error
     return estimate, statistic, error
