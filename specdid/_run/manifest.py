@@ -84,12 +84,15 @@ def _spec_hash(study: Study) -> str | None:
     return hashlib.sha256(study.document.text.encode()).hexdigest()
 
 
+COMPILED = (".pyc", ".so", ".pyd")
+
+
 @cache
 def code_hash() -> str:
-    """Hash the package's own source, so that results name the code that made them."""
+    """Hash the package's own source, grammar and page included, so that results name the code that made them."""
     root = Path(specdid.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(p for p in root.rglob("*.*") if p.is_file() and p.suffix not in COMPILED):
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
