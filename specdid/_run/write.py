@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from specdid._diagnostics import OutputError
+from specdid._diagnostics import Fault, OutputError, SpecError, did_you_mean
 from specdid._records import Curve, Results
 from specdid._records.read import read_results
 from specdid._records.write import replacing, write_csv, write_manifest, write_parquet, write_timings
@@ -74,16 +74,24 @@ def draw_again(
     Raises
     ------
     SpecError
-        There are no results.
+        There are no results, or ``sort`` is none of their dimensions.
     OutputError
         The figure cannot be written.
     """
     results = read_results(directory)
+    _check_sort(sort, results)
     existing = tuple(n.removeprefix("curve.") for n in STALE if (directory / n).exists())
     chosen = tuple(formats) or existing or ("pdf", "png", "svg")
     drawn, null = _figure_settings(directory), read_bands(directory)
     sorted_by = sort or str(drawn.get("sort") or "estimate")
     return _save(results, directory, sorted_by, chosen, drawn.get("width"), null.bands, null.shares)
+
+
+def _check_sort(sort: str | None, results: Results) -> None:
+    known = ("estimate", "declared", *results.planned.dimensions)
+    if sort is not None and sort not in known:
+        help_ = did_you_mean(sort, known) or f"it is one of {', '.join(known)}"
+        raise SpecError([Fault("unknown_sort", f"the curve cannot be sorted by `{sort}`", help=help_)])
 
 
 def _figure_settings(directory: Path) -> dict[str, Any]:

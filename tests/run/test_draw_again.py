@@ -79,7 +79,9 @@ def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
     found = read_bands(tmp_path)
     assert np.array_equal(found.bands["log points"], band["log points"])
     assert found.shares == shown.shares
-    study = dict(small_study(figure={"formats": ["png"]}, controls={"none": "1"}))
+    a_run(tmp_path, controls={"none": "1"}, figure={"formats": ["png"]})
+    assert read_bands(tmp_path) not in (found, NullFigure())
+    study = small_study(figure={"formats": ["png"]}, controls={"none": "1"})
     specdid.run(study, small_panel(), out=tmp_path, jobs=1, audit=0)
     assert not (tmp_path / FILE).exists()
     assert read_bands(tmp_path) == NullFigure()
@@ -92,3 +94,14 @@ def test_plot_in_python_is_the_runs_figure_too(tmp_path):
     assert any("under the null" in t.get_text() for t in curve.plot().texts)
     bare = dataclasses.replace(curve, draw=curve.draw.func)
     assert not any("under the null" in t.get_text() for t in bare.plot().texts)
+
+
+def test_a_sort_that_is_no_dimension_is_a_fault(tmp_path):
+    a_run(tmp_path, controls={"none": "1"})
+    drawn = named(tmp_path)
+    with pytest.raises(specdid.SpecError) as caught:
+        draw_again(tmp_path, "fixed_efects", ())
+    (fault,) = caught.value.faults
+    assert fault.message == "the curve cannot be sorted by `fixed_efects`"
+    assert fault.help == "did you mean `fixed_effects`?"
+    assert named(tmp_path) == drawn
