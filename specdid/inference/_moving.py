@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from specdid.engine.problem import Problem, Vcov
+from specdid.engine.problem import Members, Problem, Vcov
 from specdid.inference._assignment import Moved
 from specdid.inference._base import Context, Ints
 from specdid.language import bind, referenced
@@ -51,3 +51,14 @@ def with_cluster(problem: Problem, cluster: Ints) -> Problem:
     labels = (*problem.effect_labels, "cluster")
     vcovs = (Vcov("cluster", (codes.shape[1] - 1,)),)
     return dataclasses.replace(problem, codes=codes, effect_labels=labels, vcovs=vcovs)
+
+
+def clusters_of(context: Context, members: Members) -> Ints:
+    """Count each member's clusters, and clusters with treatment; (S, 2)."""
+    problem, cluster = context.compiled.problem, context.cluster
+    out = np.empty((len(members), 2), np.int64)
+    for s in range(len(members)):
+        rows = problem.rows[members.rows[s]]
+        on = rows & (problem.values[:, members.treatment[s]] != 0)
+        out[s] = len(np.unique(cluster[rows])), len(np.unique(cluster[on]))
+    return out

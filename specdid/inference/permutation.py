@@ -17,7 +17,7 @@ from specdid.engine.problem import Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
-from specdid.inference._moving import levels_of
+from specdid.inference._moving import clusters_of, levels_of
 from specdid.inference._permutation_again import again_key, estimate_again, make_again
 from specdid.inference._permutation_simple import draw_simple
 from specdid.inference._permutation_split import Bools, Split, split
@@ -136,7 +136,7 @@ def _collected(context: Context, members: Members, usable: Bools, table: Floats,
     places = np.flatnonzero(kept)
     whole = np.isfinite(table[1, places]).all(axis=0)
     whole[0] = False
-    clusters = np.array([_clusters(context, members, s) for s in places.tolist()], np.int64).reshape(-1, 2)
+    clusters = clusters_of(context, members.take(places))
     failed = int(np.count_nonzero(usable & ~kept))
     if failed:
         notes = (
@@ -157,13 +157,6 @@ def _collected(context: Context, members: Members, usable: Bools, table: Floats,
         int(clusters[:, 0].min(initial=2**31)),
         int(clusters[:, 1].min(initial=2**31)),
     )
-
-
-def _clusters(context: Context, members: Members, s: int) -> tuple[int, int]:
-    problem = context.compiled.problem
-    rows = problem.rows[members.rows[s]]
-    on = rows & (problem.values[:, members.treatment[s]] != 0)
-    return len(np.unique(context.cluster[rows])), len(np.unique(context.cluster[on]))
 
 
 def _notes(context: Context, of: Split) -> tuple[str, ...]:

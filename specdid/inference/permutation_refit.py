@@ -20,7 +20,7 @@ from specdid.engine.problem import Code, Members
 from specdid.engine.store import Store
 from specdid.inference._assignment import make_assignment
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
-from specdid.inference._moving import levels_of
+from specdid.inference._moving import clusters_of, levels_of
 from specdid.inference._permutation_again import Again, again_key, estimate_again, make_again, permuted_problem
 from specdid.inference._permutation_split import Bools, Split, seconds_anew, split
 from specdid.inference._stored import recall_table
@@ -46,8 +46,10 @@ def draw(context: Context) -> NullDraws:
     for mine, work in ((np.flatnonzero(alone), _one_by_one), (np.flatnonzero(costly), _by_engine)):
         if assignment is not None and len(mine):
             work(context, of, make_again(context, of, assignment, mine), mine, table)
-    index = compiled.members.index[context.chosen[places]]
-    return _collected(index, table[:, places], draws, beyond)
+    found = _collected(compiled.members.index[context.chosen[places]], table[:, places], draws, beyond)
+    tested = np.flatnonzero(np.isin(compiled.members.index, found.index))
+    clusters, treated = clusters_of(context, compiled.members.take(tested)).min(axis=0, initial=2**31).tolist()
+    return dataclasses.replace(found, clusters=clusters, treated=treated)
 
 
 def _within_budget(members: Members, alone: Bools, costly: Bools, draws: int) -> tuple[Bools, Bools, int]:

@@ -175,6 +175,7 @@ def test_poisson_is_fitted_again_in_every_draw():
     drawn = permutation_refit.draw(ctx)
     assignment = make_assignment(ctx.panel, ("cohort",), ctx.panel.unit_codes, None)
     assert len(drawn.index) == len(ctx.chosen)
+    assert (drawn.clusters, drawn.treated) == (24, 16)
     assert drawn.null_statistic.shape[1] + drawn.dropped_draws == DRAWS
     k = 4
     controls, effects, _ = model(ctx, int(drawn.index[k]))
@@ -195,6 +196,7 @@ def test_sun_abraham_beyond_the_budget_is_fitted_again_in_the_first_draws(monkey
     assert len(none.index) == 0
     assert "fewer draws" in none.left_out[0]
     np.testing.assert_array_equal(few.index, every.index)
+    assert (few.clusters, few.treated) == (every.clusters, every.treated)
     np.testing.assert_allclose(few.statistic, every.statistic, rtol=1e-12)
     draws = few.null_statistic.shape[1]
     assert draws == min(permutation_refit.DRAWS, DRAWS)
