@@ -74,7 +74,10 @@ def samples(results: Results, compiled: Compiled) -> Iterator[str]:
         return
     again = on_common_rows(compiled, ok, shared)
     whose = "all" if len(_estimated(compiled, ok)) == np.count_nonzero(ok) else "all least-squares specifications"
-    parts = [text for f in families(results) if (text := _explained(results, again, f))]
+    found = families(results)
+    alone = {f.group: sum(g.group == f.group for g in found) == 1 for f in found}
+    whole = [(f, f.group if alone[f.group] else f"{f.group}; {f.estimand}") for f in found]
+    parts = [text for f, words in whole if (text := _explained(results, again, f, words))]
     said = f"the variance of the estimates is {' and '.join(parts)}" if parts else "none can be estimated"
     yield f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}"
 
@@ -122,14 +125,14 @@ def _estimated(compiled: Compiled, ok: NDArray[np.bool_]) -> Members:
     return compiled.members.take(np.flatnonzero(chosen))
 
 
-def _explained(results: Results, again: Floats, family: Family) -> str:
+def _explained(results: Results, again: Floats, family: Family, words: str) -> str:
     both = family.places[np.isfinite(again[family.places])]
     before = float(np.var(results.estimate[both])) if len(both) > 1 else 0.0
     if before <= 0:
         return ""
     change = float(np.var(again[both])) / before - 1
     way = "smaller" if change <= 0 else "larger"
-    return f"{abs(change):.0%} {way} ({family.group})"
+    return f"{abs(change):.0%} {way} ({words})"
 
 
 def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> tuple[tuple[Responding, ...], int]:

@@ -20,7 +20,8 @@ from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve, notebook_html
-from specdid._run.infer import CurveTests, figure_of, null_shares, run_nulls, sections, write_inference
+from specdid._run.infer import CurveTests, figure_of, null_shares, run_nulls
+from specdid._run.infer_files import sections, write_inference
 from specdid._run.manifest import manifest
 from specdid._run.memory import refuse_too_large
 from specdid._run.output import output_directory, staged

@@ -1,20 +1,18 @@
-"""Joint tests of the curve: which specifications enter, under which nulls, and the rows of inference.csv."""
+"""Joint tests of the curve: which specifications enter, under which nulls, and what they find."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _shelf
-from specdid._records import Results, Section, Status
-from specdid._run.bands import NullFigure, write_bands
+from specdid._records import Results, Status
+from specdid._run.bands import NullFigure
 from specdid._run.prepare import Prepared
-from specdid._run.write import write_text
 from specdid._study import FigureOptions
 from specdid.engine.compile import Compiled
 from specdid.engine.store import Store
@@ -46,6 +44,7 @@ class CurveTests:
     notes : what is left out, what a referee would ask; one line each.
     placebos : per scale and estimand the null of the median estimate.
     clusters, treated : the smallest numbers of clusters, and of clusters with treatment.
+    alpha : the level of [inference].
     """
 
     null: str
@@ -59,6 +58,7 @@ class CurveTests:
     placebos: tuple[Placebo, ...] = ()
     clusters: int = 0
     treated: int = 0
+    alpha: float = 0.05
 
 
 def run_nulls(
@@ -81,8 +81,10 @@ def run_nulls(
     if cluster is None:
         return (), ("the joint test is off: the study has no unit; give `cluster` in [inference]",)
     entering = _entering(prepared, results)
+    others = int(np.count_nonzero((results.status == Status.OK) & ~entering))
     if not entering.any():
-        return (), ()
+        off = "the joint test is off: every specification has an option of type nonequivalent or uncertain"
+        return (), (off,) if others else ()
     found: list[CurveTests] = []
     notes: list[str] = []
     for name in (*asked.null, *(f"{n}_refit" for n in asked.null if f"{n}_refit" in _shelf.names("inference"))):
@@ -93,6 +95,10 @@ def run_nulls(
             found.append(_tests(prepared, results, draws, null.title))
         else:
             notes += draws.left_out
+    if found and others:
+        one = f"{others:,} {'specification has' if others == 1 else 'specifications have'} an option of type"
+        said = f"{one} nonequivalent or uncertain and {'is' if others == 1 else 'are'} in no joint test"
+        found[0] = replace(found[0], notes=(*found[0].notes, said))
     return tuple(found), tuple(notes)
 
 
@@ -187,6 +193,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         tuple(placebos),
         draws.clusters,
         draws.treated,
+        alpha,
     )
 
 
@@ -212,14 +219,14 @@ def _estimands(
 
 
 def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], tuple[float, float]]:
-    """Give the shares significant by sign that the first null expects, by scale and estimand."""
-    placebos = tests[0].placebos if tests else ()
+    """Give the shares significant by sign that a null expects, the first that has the scale and estimand."""
+    placebos = [p for t in reversed(tests) for p in t.placebos]
     return {(p.group, p.estimand): (p.negative, p.positive) for p in placebos}
 
 
 def figure_shares(results: Results, tests: tuple[CurveTests, ...]) -> Mapping[str, tuple[float, float]]:
     """Give the same by scale alone, for the figure."""
-    placebos = tests[0].placebos if tests else ()
+    placebos = tuple(p for t in tests for p in t.placebos)
     found = {g.name: expected_shares(placebos, g.name) for g in results.groups()}
     return {name: shares for name, shares in found.items() if shares is not None}
 
@@ -235,64 +242,3 @@ def figure_of(
     """Give how the run draws its curve, as keywords of ``draw_curve``."""
     null = null_figure(results, tests)
     return {"sort": settings.sort, "width": settings.width, "bands": null.bands, "shares": null.shares}
-
-
-def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:
-    """Write the tests for the summary."""
-    return tuple(
-        Section(
-            f"Joint test: {t.title}",
-            (
-                f"{t.draws:,} draws; {len(t.index):,} specifications; null range is 2.5% to 97.5%.",
-                "",
-                "| statistic | value | null range | p |",
-                "|---|---:|---:|---:|",
-                *(
-                    f"| {r.statistic} | {r.value:.4g} | {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |"
-                    for r in t.tests
-                ),
-                "",
-                _family(t),
-                *(f"- {note}" for note in t.notes),
-            ),
-        )
-        for t in tests
-    )
-
-
-def _family(tests: CurveTests) -> str:
-    significant = int(np.count_nonzero(tests.adjusted.p_adjusted <= 0.05))
-    return (
-        f"{significant:,} of {len(tests.index):,} specifications have a step-down adjusted p of at most .05 "
-        f"(max|t|, critical value {tests.adjusted.critical:.2f})."
-    )
-
-
-def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:
-    """Write inference.csv, per specification and null inference_specifications.csv, and the null curves."""
-    write_bands({t.null: t.bands for t in tests}, null_figure(results, tests), directory)
-    if not tests:
-        for name in ("inference.csv", "inference_specifications.csv"):
-            (directory / name).unlink(missing_ok=True)
-        return
-    lines = ["null,statistic,value,low,high,p_value,draws"]
-    for test in tests:
-        lines += [
-            f"{r.null},{_cell(r.statistic)},{r.value:.12g},{r.low:.12g},{r.high:.12g},{r.p_value:.12g},{r.draws}"
-            for r in test.tests
-        ]
-    write_text("\n".join(lines), directory / "inference.csv")
-    lines = ["null,index,spec_id,p_null,p_adjusted,band_low,band_high"]
-    for test in tests:
-        a = test.adjusted
-        for k, place in enumerate(test.index.tolist()):
-            numbers = (a.p_null[k], a.p_adjusted[k], a.band_low[k], a.band_high[k])
-            spec_id = f"{int(results.planned.ids[place]):016x}"
-            lines.append(",".join([test.null, str(place + 1), spec_id, *(f"{n:.12g}" for n in numbers)]))
-    write_text("\n".join(lines), directory / "inference_specifications.csv")
-
-
-def _cell(text: str) -> str:
-    r"""Quote a text cell as CSV asks; one that a spreadsheet would run gets a leading ``'``."""
-    guarded = f"'{text}" if text[:1] in "=+-@\t\r" else text
-    return '"' + guarded.replace('"', '""') + '"' if any(c in guarded for c in ',"\n\r') else guarded

@@ -57,8 +57,8 @@ def placebo(
 
 
 def expected_shares(placebos: Sequence[Placebo], group: str) -> tuple[float, float] | None:
-    """Give the shares significant by sign that the first null expects of a scale, over all its estimands."""
-    mine = [p for p in placebos if p.group == group and p.null == placebos[0].null]
+    """Give the shares significant by sign that are expected of a scale, by each estimand's first null."""
+    mine = {p.estimand: p for p in reversed(placebos) if p.group == group}.values()
     n = sum(p.specifications for p in mine)
     if not n:
         return None

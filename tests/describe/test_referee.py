@@ -30,6 +30,15 @@ def test_few_clusters_and_few_treated_ones_are_named_with_the_advice_to_compare_
     assert not warned(many, "as few as")
 
 
+def test_specifications_that_are_fitted_again_have_treated_clusters_too():
+    curve = run(
+        small_panel(units=90), controls={"none": "1"}, estimator={"OLS": "feols", "P": "fepois"}, outcome={"z": "z"},
+        inference={"draws": 9, "null": ["permutation"], "assign": "d + cohort"},
+    )  # fmt: skip
+    assert [t.null for t in curve.findings[:2]] == ["permutation", "permutation_refit"]
+    assert not warned(curve, "as few as")
+
+
 def test_scales_and_estimands_that_differ_are_named():
     curve = run(estimator={"OLS": "feols", "SA": "sunab"}, controls={"none": "1"})
     assert "outcomes on 2 different scales (“y”, “log z”)" in warned(curve, "outcomes on")
@@ -51,6 +60,16 @@ def test_the_spread_that_samples_explain_is_that_of_a_run_on_their_common_rows()
     assert f"{abs(change):.0%} {'smaller' if change <= 0 else 'larger'} (y)" in found
     rows = [int(n.replace(",", "")) for n in re.findall(r"\(([\d,]+) to ([\d,]+) rows\)", found)[0]]
     assert rows == [first.nobs.min(), first.nobs.max()]
+
+
+def test_the_spread_is_said_by_estimand_where_a_scale_has_several():
+    curve = run(
+        outcome={"y": "y"}, sample={"all": "TRUE", "late": "year > 2002"}, controls={"none": "1", "two": "x1 + x2"},
+        estimator={"OLS": "feols", "SA": "sunab"}, fixed_effects={"two-way": "id + year"},
+    )  # fmt: skip
+    found = warned(curve, "samples differ across specifications")
+    assert "(y; average effect (two-way fixed effects weights)) and" in found
+    assert "(y; average effect on the treated (cohort shares))" in found
 
 
 def test_many_sun_abraham_models_are_left_out_of_the_common_rows(monkeypatch):
@@ -128,6 +147,17 @@ def test_a_run_writes_the_files_and_prints_shares_beside_the_null(tmp_path, null
     files = {p.name for p in tmp_path.iterdir()}
     assert "volcano.pdf" in files
     assert not {"inference.tex", "null_density.svg", "null_density.pdf", "volcano.svg"} & files
+
+
+def test_shares_are_those_of_the_first_null_that_has_the_estimand():
+    curve = run(
+        controls={"none": "1"}, estimator={"OLS": "feols", "P": "fepois"}, outcome={"z": "z"},
+        inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
+    )  # fmt: skip
+    wild, refit = curve.findings[0].placebos[0], curve.findings[2].placebos[0]
+    assert {words: share for (_, words), share in curve.null_shares.items()} == {
+        wild.estimand: (wild.negative, wild.positive), refit.estimand: (refit.negative, refit.positive),
+    }  # fmt: skip
 
 
 def test_the_expected_share_is_the_mean_over_the_draws():

@@ -1,0 +1,74 @@
+"""Joint tests of the curve as they are written: in the summary, and as inference.csv and its companions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from specdid._records import Results, Section
+from specdid._run.bands import write_bands
+from specdid._run.infer import CurveTests, null_figure
+from specdid._run.write import write_text
+
+
+def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:
+    """Write the tests for the summary."""
+    return tuple(
+        Section(
+            f"Joint test: {t.title}",
+            (
+                f"{t.draws:,} draws; {len(t.index):,} specifications; null range is 2.5% to 97.5%.",
+                "",
+                "| statistic | value | null range | p |",
+                "|---|---:|---:|---:|",
+                *(
+                    f"| {r.statistic} | {r.value:.4g} | {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |"
+                    for r in t.tests
+                ),
+                "",
+                _family(t),
+                *(f"- {note}" for note in t.notes),
+            ),
+        )
+        for t in tests
+    )
+
+
+def _family(tests: CurveTests) -> str:
+    significant = int(np.count_nonzero(tests.adjusted.p_adjusted <= tests.alpha))
+    return (
+        f"{significant:,} of {len(tests.index):,} specifications have a step-down adjusted p of at most "
+        f"{f'{tests.alpha:g}'.removeprefix('0')} "
+        f"(max|t|, critical value {tests.adjusted.critical:.2f})."
+    )
+
+
+def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:
+    """Write inference.csv, per specification and null inference_specifications.csv, and the null curves."""
+    write_bands({t.null: t.bands for t in tests}, null_figure(results, tests), directory)
+    if not tests:
+        for name in ("inference.csv", "inference_specifications.csv"):
+            (directory / name).unlink(missing_ok=True)
+        return
+    lines = ["null,statistic,value,low,high,p_value,draws"]
+    for test in tests:
+        lines += [
+            f"{r.null},{_cell(r.statistic)},{r.value:.12g},{r.low:.12g},{r.high:.12g},{r.p_value:.12g},{r.draws}"
+            for r in test.tests
+        ]
+    write_text("\n".join(lines), directory / "inference.csv")
+    lines = ["null,index,spec_id,p_null,p_adjusted,band_low,band_high"]
+    for test in tests:
+        a = test.adjusted
+        for k, place in enumerate(test.index.tolist()):
+            numbers = (a.p_null[k], a.p_adjusted[k], a.band_low[k], a.band_high[k])
+            spec_id = f"{int(results.planned.ids[place]):016x}"
+            lines.append(",".join([test.null, str(place + 1), spec_id, *(f"{n:.12g}" for n in numbers)]))
+    write_text("\n".join(lines), directory / "inference_specifications.csv")
+
+
+def _cell(text: str) -> str:
+    r"""Quote a text cell as CSV asks; one that a spreadsheet would run gets a leading ``'``."""
+    guarded = f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return '"' + guarded.replace('"', '""') + '"' if any(c in guarded for c in ',"\n\r') else guarded
