@@ -95,7 +95,8 @@ def _cost(prepared: Prepared) -> list[str]:
     if cost.one_by_one:
         lines.append(f"{cost.one_by_one:,} specifications are estimated one by one through pyfixest")
     lines.append(
-        f"about {_duration(cost.seconds)} on one core, {cost.megabytes:,.0f} MB of columns in memory"
+        f"about {_duration(cost.seconds)} on one core{_beyond(prepared.plan)}, "
+        f"{cost.megabytes:,.0f} MB of columns in memory"
     )
     need = needed(prepared, compiled)
     lines.append(
@@ -103,6 +104,14 @@ def _cost(prepared: Prepared) -> list[str]:
         f"{need.draws / 1e6:,.0f} for draws, {need.columns / 1e6:,.0f} for copies of columns"
     )
     return lines
+
+
+def _beyond(plan: Plan) -> str:
+    """Name what the time of estimating leaves out."""
+    asked, analyses = plan.study.inference, len(plan.study.analyses)
+    more = [f"{asked.draws:,} draws ({' and '.join(asked.null)})"] if asked.draws else []
+    more += [f"{analyses:,} {'analysis' if analyses == 1 else 'analyses'}"] if analyses else []
+    return f" for the estimates, without {' and '.join(more)}" if more else ""
 
 
 def _duration(seconds: float) -> str:
