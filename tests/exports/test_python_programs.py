@@ -21,7 +21,7 @@ PANEL = ROOT / "tests" / "reference" / "panel.csv"
 def test_random_specifications_of_the_examples(example):
     prepared = prepare(ROOT / "specs" / f"{example}.toml")
     results = estimated(prepared)
-    found = differences(prepared, random_places(results, 5, seed=11), results)
+    found = differences(prepared, random_places(results, 30, seed=11), results)
     assert max(found.values()) < 1e-8
 
 
