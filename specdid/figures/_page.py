@@ -41,7 +41,11 @@ class Page:
         self, x: float, middle: float, text: str, size: float = TEXT, bold: bool = False,
         colour: str = INK, align: str = "left",
     ) -> None:  # fmt: skip
-        """Write one line of text, vertically centred on the height of its capitals."""
+        """Write one line of text, vertically centred on the height of its capitals, within the page's sides."""
+        if align != "left":
+            wide = self.fonts.width(text, size, bold) * (0.5 if align == "center" else 1.0)
+            x = max(x, wide + 0.5)
+            x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
         self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
             weight="bold" if bold else "normal", ha=align, va="baseline", family=list(self.fonts.families),

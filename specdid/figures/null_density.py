@@ -71,7 +71,7 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             "dark: the outer 2.5% on each side."
         )
         panes = [_pane(p) for p in data.panels]
-        page, boxes = lay_sheet(data.title, panes, note, fonts, width or DEFAULT, height, inner=(10.0, 12.0))
+        page, boxes = lay_sheet(data.title, panes, note, fonts, width or DEFAULT, height, inner=(16.0, 16.0))
         for panel, box in zip(data.panels, boxes, strict=True):
             _draw_pane(page, replace(box, height=_RIDGE * len(panel.nulls)), panel)
         return page.figure
