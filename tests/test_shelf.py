@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from specdid import _shelf
@@ -73,9 +73,9 @@ def test_entry_points_of_other_distributions_are_found(tmp_path, monkeypatch):
 
 def test_names_take_milliseconds():
     _shelf._entry_points.cache_clear()
-    began = perf_counter()
+    began = process_time()
     _shelf.names("estimators")
-    assert perf_counter() - began < 0.05  # 2 ms measured; the bound leaves room for a busy machine
+    assert process_time() - began < 0.05  # 2 ms measured; of the processor, whatever else the machine does
 
 
 def test_declarations_load_no_estimation_library():

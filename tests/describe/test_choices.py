@@ -1,5 +1,5 @@
 from itertools import permutations
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -172,9 +172,9 @@ def test_a_hundred_thousand_take_seconds(failing):
     bad = np.random.default_rng(0).choice(len(planned), failing, replace=False)
     results = collect(planned, [fits_of(planned, fails=dict.fromkeys(bad.tolist(), Code.ABSORBED))], ["x"])
     (family,) = families(results)
-    began = perf_counter()
+    began = process_time()
     found = describe_choices(results, family)
     assert len(planned) == 98_304
     assert len(found.factors) == 15
     assert found.shares.balanced == (failing == 0)
-    assert perf_counter() - began < 20
+    assert process_time() - began < 20

@@ -230,9 +230,9 @@ def test_term_sets_equal_the_terms_of_trees(text):
 
 
 def test_term_sets_of_a_million_alternatives():
-    started = time.perf_counter()
+    started = time.process_time()
     sets = expand_terms(parse("z + mvsw(" + ", ".join(f"x{i}" for i in range(20)) + ")"), {}, ())
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert len(sets) == 2**20
     assert len(sets.terms) == 21
     assert sets.start[-1] == len(sets.index) == 2**20 + 20 * 2**19

@@ -22,14 +22,14 @@ def refusals(text: str, role: str) -> tuple[Problem, ...]:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:30]))
 def test_refused_in_every_role_with_a_place(text, role):
-    started = time.perf_counter()
+    started = time.process_time()
     found = refusals(text, role)
     assert found
     for problem in found:
         assert 0 <= problem.span.start <= problem.span.stop <= len(text)
         assert problem.message
         assert "\n" not in problem.message
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -52,11 +52,11 @@ def test_refused(pattern):
 
 
 def test_what_is_accepted_is_fast_on_the_worst_names():
-    started = time.perf_counter()
+    started = time.process_time()
     for pattern in ("'a*a*a*a*a*a*a*a*b'", "'" + "a?" * 60 + "a{60}b'", "'.*.*.*.*.*.*x$'"):
         with pytest.raises(LanguageError, match="matches no column"):
             matched(pattern, ["a" * 5_000] * 20)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_nothing_heavy_is_imported_and_the_grammar_is_ready_at_once():

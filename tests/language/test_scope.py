@@ -105,11 +105,11 @@ def test_written_out():
 
 
 def test_exponential_chains_stay_linear():
-    scope, started = BASE, time.perf_counter()
+    scope, started = BASE, time.process_time()
     for k in range(200):
         scope = scope.define(f"d{k}", parse(f"d{k - 1} * d{k - 1}" if k else "a"))
     bound = bind(parse("d199"), scope)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     with pytest.raises(LanguageError, match="parts; at most"):
         write_out(bound)
     assert pickle.loads(pickle.dumps(bound)).digest == bound.digest
