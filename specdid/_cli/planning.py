@@ -15,6 +15,8 @@ from specdid._run.planned import formula_writer
 from specdid._run.prepare import Prepared, examine
 
 WIDTH = 100
+LOOKED_AT = 200
+"""Specifications among which the first different formulas are looked for."""
 
 
 def plan_spec(spec: Path) -> Exit:
@@ -70,10 +72,14 @@ def _formulas(plan: Plan) -> list[str]:
     if not len(places):
         return ["", "nothing is left to estimate"]
     write = formula_writer(plan)
-    shown = places[:3].tolist() + (places[-1:].tolist() if len(places) > 3 else [])
-    lines = ["", "formulas, first and last:"]
-    lines += [f"  {p + 1:>7,}  {write(p, p + 1)[0]}" for p in shown]
-    return lines
+    # Specifications that differ in sample, weights or estimator have the same formula: once is enough.
+    first: dict[str, int] = {}
+    for p in places[:LOOKED_AT].tolist():
+        first.setdefault(write(p, p + 1)[0], p)
+    last = int(places[-1])
+    shown = [(p, text) for text, p in first.items()][:3]
+    shown += [(last, write(last, last + 1)[0])] if last > shown[-1][0] else []
+    return ["", "formulas, first and last:", *(f"  {p + 1:>7,}  {text}" for p, text in shown)]
 
 
 def _cost(prepared: Prepared) -> list[str]:

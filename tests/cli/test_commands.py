@@ -171,3 +171,14 @@ def test_plan_prints_the_account(folder):
     write_toml(small_study(inference={"draws": 19}, event_study={"window": [-2, 2]}), folder / "t.toml")
     done = run_specdid(["plan", "t.toml"], folder)
     assert "on one core for the estimates, without 19 draws (wild) and 1 analysis, " in done.stdout
+
+
+def test_plan_shows_formulas_that_differ(folder):
+    write_toml(small_study(sample={"all": "TRUE", "late": "year > 2002"}, outcome={"y": "y"}), folder / "t.toml")
+    lines = run_specdid(["plan", "t.toml"], folder).stdout.splitlines()
+    start = lines.index("formulas, first and last:") + 1
+    shown = [line.split(maxsplit=1) for line in lines[start : lines.index("", start)]]
+    assert shown == [
+        ["1", "y ~ d | id + year"], ["3", "y ~ d | id"], ["5", "y ~ d + x1 | id + year"],
+        ["32", "y ~ d + x1 + x2 + x3 | id"],
+    ]  # fmt: skip
