@@ -13,7 +13,7 @@ from specdid._describe.factors import families
 from specdid._records import Curve
 from specdid._records.write import replacing
 from specdid._run.analyse import Analysed, file_stem
-from specdid._run.describe import Described, inference_table
+from specdid._run.describe import Described, inference_table, statistic_names
 from specdid._run.infer import CurveTests
 from specdid._run.manifest import library_version
 from specdid._run.prepare import Prepared
@@ -105,15 +105,11 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[str, ..
 
 
 def _joints(tests: tuple[CurveTests, ...]) -> tuple[Joint, ...]:
-    estimands = {p.estimand for t in tests for p in t.placebos}
-    alone = f"; {next(iter(estimands))})" if len(estimands) == 1 else ""
+    names = statistic_names(tests)
     return tuple(
-        Joint(t.title, t.draws, tuple((_shorter(r.statistic, alone), r.p_value) for r in t.tests)) for t in tests
+        Joint(t.title, len(t.index), t.draws, tuple((names.get(r.statistic, r.statistic), r.p_value) for r in t.tests))
+        for t in tests
     )
-
-
-def _shorter(statistic: str, alone: str) -> str:
-    return statistic.replace(alone, ")") if alone else statistic
 
 
 def _reasons(prepared: Prepared) -> Iterator[tuple[str, str, str, str]]:
@@ -144,11 +140,13 @@ def _captioned(heading: str, chart: Chart) -> str:
     kind = _shelf.load("figures", chart.figure).title
     suffix = chart.suffix.replace("_", " ")
     of = f"{heading}: {suffix}" if suffix and suffix not in kind.casefold() else heading
-    return of if of.casefold() == kind.casefold() else f"{of}. {kind}"
+    return of if of.casefold().startswith(kind.casefold()) else f"{of}. {kind}"
 
 
 def _titled(heading: str, table: PrintTable) -> PrintTable:
-    """Say of an analysis's table what kind it is, where its title is only the analysis's name."""
+    """Say of an analysis's table what kind it is, where its title is only the analysis's name, or a number."""
+    if heading.casefold().startswith("table "):
+        return replace(table, title=f"Regressions, called “{heading}” in the study")
     return replace(table, title=heading) if heading.endswith(f": {table.title}") else table
 
 

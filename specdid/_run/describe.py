@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,26 +141,44 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
     return csv_text(TidyTable(header, tuple(rows))) if rows else ""
 
 
+def statistic_names(tests: tuple[CurveTests, ...]) -> dict[str, str]:
+    """Name the statistics of inference.csv for print: a median by its scale and estimand, where these differ."""
+    found = {(p.group, p.estimand): None for t in tests for p in t.placebos}
+    several = [len({key[k] for key in found}) > 1 for k in (0, 1)]
+    return {
+        f"median estimate ({group}; {estimand})": ", ".join(
+            ["median estimate", *(part for part, told in zip((group, estimand), several, strict=True) if told)]
+        )
+        for group, estimand in found
+    }
+
+
 def inference_table(tests: tuple[CurveTests, ...]) -> PrintTable:
     """Lay the joint tests out for print, a block per null."""
-    estimands = {p.estimand: None for t in tests for p in t.placebos}
-    alone = next(iter(estimands)) if len(estimands) == 1 else ""
-    blocks = tuple((Row(_capital(t.title), ("", "", "")), *_test_rows(t, alone)) for t in tests)
+    names = statistic_names(tests)
+    blocks = tuple((Row(_capital(t.title), ("", "", "")), *_test_rows(t, names)) for t in tests)
     draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.draws:,} draws" for t in tests)
     notes = (
         f"{_capital(draws)}.",
         "The null range holds 95% of the draws; p is the share of draws, the data among them, that are at "
         "least as far from zero.",
-        *([f"Estimand: {alone}."] if alone else []),
+        *_common(tests),
     )
     return PrintTable("Tests of the specification curve", ("Value", "Null range", "p"), blocks, notes=notes)
 
 
-def _test_rows(tests: CurveTests, alone: str) -> tuple[Row, ...]:
-    """Give a row per statistic; the estimand is not repeated where there is one."""
+def _common(tests: tuple[CurveTests, ...]) -> Iterator[str]:
+    """Say what all medians are of, which their rows leave out."""
+    groups = {p.group: None for t in tests for p in t.placebos}
+    estimands = {p.estimand: None for t in tests for p in t.placebos}
+    kinds = (("Scale", list(groups)), ("Estimand", list(estimands)))
+    yield from (f"{word} of all medians: {names[0]}." for word, names in kinds if len(names) == 1)
+
+
+def _test_rows(tests: CurveTests, names: Mapping[str, str]) -> tuple[Row, ...]:
     return tuple(
         Row(
-            _capital(r.statistic.replace(f"; {alone})", ")") if alone else r.statistic),
+            _capital(names.get(r.statistic, r.statistic)),
             (_signed(f"{r.value:.3g}"), _signed(f"{r.low:.3g} to {r.high:.3g}"), f"{r.p_value:.3f}"),
         )
         for r in tests.tests

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._decode.words import DIMENSIONS
 from specdid._study import Expression, Study
-from specdid.analyses._cells import Cell, Cells, make_cells
+from specdid.analyses._cells import Cell, Cells, make_cells, worded
 from specdid.analyses._coefficients import CellFit
 from specdid.analyses._derive import Extra, derive
 from specdid.analyses._fit import fit_cell
@@ -18,7 +19,7 @@ from specdid.engine.problem import Floats, Ints
 from specdid.engine.store import Store
 from specdid.engine.tasks import cut_rows, make_task
 from specdid.estimators._base import Task
-from specdid.language import bind
+from specdid.language import bind, relabel
 from specdid.language.tree import Node, chain
 from specdid.panel import Evaluator, Panel
 
@@ -40,8 +41,22 @@ class Bench:
         return self.panel.periods
 
     def label(self, text: str) -> str:
-        """Give the display text of a term or label, from [labels]."""
-        return self.study.labels.get(text, text)
+        """Give the display text of a term, a sum of terms or a label, from [labels]."""
+        return relabel(text, self.study.labels)
+
+    def option(self, dimension: str, label: str) -> str:
+        """Give the display text of an option; the empty set of controls is called none."""
+        return self.label("none" if (dimension, label) == ("controls", "1") else label)
+
+    def heading(self, dimension: str, label: str) -> str:
+        """Give an option's text where nothing beside it says of which dimension it is."""
+        if dimension in DIMENSIONS:
+            return self.label(worded(dimension, label))
+        return f"{self.label(dimension)}: {self.option(dimension, label)}"
+
+    def headings(self, cells: Cells, cell: Cell) -> str:
+        """Give a column's name in one line, as it is printed."""
+        return ", ".join(self.heading(name, cell.labels[name]) for name in cells.varying or ("outcome",))
 
     def cells(self, request: Request) -> Cells:
         """Give the columns of an analysis; raises SpecError where they cannot be planned."""

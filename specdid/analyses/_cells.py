@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 
+from specdid._decode.words import DIMENSIONS
 from specdid._diagnostics import SpecError, fault_at
 from specdid._plan import Dimension, Grid, Plan, Status, build_plan
 from specdid._plan.records import Codes
@@ -66,7 +67,14 @@ class Cells(Sequence[Cell]):
 
     def heading(self, cell: Cell) -> tuple[str, ...]:
         """Give a cell's labels in the dimensions that differ, or its outcome alone."""
-        return tuple(cell.labels[name] for name in self.varying or ("outcome",))
+        return tuple(worded(name, cell.labels[name]) for name in self.varying or ("outcome",))
+
+
+def worded(dimension: str, label: str) -> str:
+    """Write a label that stands alone: a variant's with its name, no controls in words."""
+    if (dimension, label) == ("controls", "1"):
+        return "no controls"
+    return label if dimension in DIMENSIONS else f"{dimension}: {label}"
 
 
 def make_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Cells:

@@ -202,7 +202,7 @@ def _panel(bench: Bench, cells: Cells, m: Moderated, column: int) -> marginal_ef
     p = p_value(c.p_value)
     fact = f"interaction {number(c.estimate, decimals([c.std_error]))}, p {p if p.startswith('<') else f'= {p}'}"
     average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
-    name = bench.label(heading(cells, m.cell))
+    name = bench.headings(cells, m.cell)
     return marginal_effect.EffectPanel(
         name, (fact,), at, effect, low, high, m.treated, m.control, average, f"({column}) {name}"
     )

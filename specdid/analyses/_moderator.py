@@ -51,7 +51,7 @@ def moderator_of(bench: Bench, cell: Cell, config: Config) -> Moderator:
     by_unit = np.full(int(units.max()) + 1, np.nan)
     known = rows[np.isfinite(values[rows])]
     by_unit[units[known[::-1]]] = values[known[::-1]]
-    when = config.at.text if config.at is not None else f"in {_period(bench, rows)}"
+    when = f"where {config.at.text}" if config.at is not None else f"in {_period(bench, rows)}"
     return Moderator(by_unit[units], when)
 
 

@@ -51,12 +51,13 @@ def title_of(request: Request) -> str:
 def placebo_words(moved: Sequence[str], strata: Expression | None, bench: Bench) -> str:
     """Say what is dealt out, between whom and by which errors."""
     given = bench.study.inference
-    level = given.level.text if given.level is not None else bench.panel.unit
-    cluster = given.cluster.text if given.cluster is not None else bench.panel.unit
-    within = f", within {strata.text}" if strata is not None else ""
+    unit = bench.panel.unit or ""
+    level = bench.label(given.level.text if given.level is not None else unit)
+    cluster = bench.label(given.cluster.text if given.cluster is not None else unit)
+    within = f", within {bench.label(strata.text)}" if strata is not None else ""
     return (
-        f"Dealt out again: {listed(moved)}, between {level}{within}, whole paths at a time; "
-        f"errors and p clustered by {cluster}; seed {bench.study.seed}."
+        f"Dealt out again: {listed([bench.label(m) for m in moved])}, between {level}{within}, whole paths at a time; "
+        f"standard errors and p clustered by {cluster}; seed {bench.study.seed}."
     )
 
 
@@ -129,7 +130,7 @@ def _printed(
     said = [note, "Standard errors in parentheses."]
     moved = _printed_timing(placed)
     if moved:
-        said.append("Below: the treatment moved earlier, on rows before the actual treatment, first vcov.")
+        said.append("Below: the treatment moved earlier, estimated on the rows before the actual treatment.")
     blocks = (real, drawn, moved) if moved else (real, drawn)
     return PrintTable(title_of(request), columns, blocks, spanners(bench, cells), tuple(said))
 
@@ -182,7 +183,7 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
         f"permutation p {p if p.startswith('<') else f'= {p}'} (by t {by_t})",
         f"{share:.1%} with p < {bench.study.inference.alpha:g}",
     )
-    name = bench.label(heading(cells, placed.cell))
+    name = bench.headings(cells, placed.cell)
     return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p, f"({column}) {name}")
 
 
@@ -200,7 +201,7 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
             facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
             rows.append(forest.Row(label, *known, facts, label == "Actual"))
         outcome = one.cell.labels["outcome"]
-        blocks.append(forest.Block(bench.label(heading(cells, one.cell)), outcome, tuple(rows)))
+        blocks.append(forest.Block(bench.headings(cells, one.cell), outcome, tuple(rows)))
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
     vcov = bench.study.vcov[0]

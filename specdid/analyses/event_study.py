@@ -179,7 +179,7 @@ def _unit(bench: Bench) -> str:
 
 def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
     names = [n for n in cells.varying if n != "outcome"]
-    label = " · ".join(bench.label(one.cell.labels[n]) for n in names) or one.cell.method
+    label = " · ".join(bench.heading(n, one.cell.labels[n]) for n in names) or one.cell.method
     pointwise, band = one.margins(bench.study.inference.alpha, bench.study.seed)
     test = one.pretrend()
     return EventSeries(

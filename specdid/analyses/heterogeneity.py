@@ -155,7 +155,7 @@ def _printed(
     places = decimals(c.std_error for c in found)
     blocks = []
     for s in splits:
-        rows = [Row(bench.label(heading(cells, s.cell)), ("",) * len(PRINTED))]
+        rows = [Row(bench.headings(cells, s.cell), ("",) * len(PRINTED))]
         rows += [_printed_row(label, fit, places) for label, fit in _named_fits(s, config)]
         if words := equality(s):
             test, p = words.split(", p ")
@@ -203,7 +203,7 @@ def _forest(
             rows.append(forest.Row(label, *known, facts, label == WHOLE))
         words = f"Equality of groups: {equality(s)}" if equality(s) else ""
         outcome = s.cell.labels["outcome"]
-        blocks.append(forest.Block(bench.label(heading(cells, s.cell)), outcome, tuple(rows), words))
+        blocks.append(forest.Block(bench.headings(cells, s.cell), outcome, tuple(rows), words))
     vcov = bench.study.vcov[0]
     note = f"Effects from split samples with {level} intervals (standard errors: {vcov.label or vcov.text})."
     note += shown(len(blocks), BLOCKS)

@@ -73,7 +73,8 @@ def spanners(bench: Bench, cells: Cells) -> tuple[tuple[tuple[str, int], ...], .
     for depth in range(1, len(cells.varying) + 1):
         # A heading ends where one above it does.
         keys = [tuple(cell.labels[n] for n in cells.varying[:depth]) for cell in cells]
-        lines.append(tuple((bench.label(key[-1]), len(list(same))) for key, same in groupby(keys)))
+        name = cells.varying[depth - 1]
+        lines.append(tuple((bench.heading(name, key[-1]), len(list(same))) for key, same in groupby(keys)))
     return tuple(lines) or (((bench.label(cells[0].labels["outcome"]), len(cells)),),)
 
 
@@ -100,7 +101,8 @@ def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     """Say for every fixed effect of any column whether it is in."""
     found = dict.fromkeys(e for f in fits for e in f.effects)
     return tuple(
-        Row(f"{bench.label(e)} effects", tuple("yes" if e in f.effects else "no" for f in fits)) for e in found
+        Row(f"{bench.label(e).replace('^', '×')} effects", tuple("yes" if e in f.effects else "no" for f in fits))
+        for e in found
     )
 
 
@@ -124,7 +126,8 @@ def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
 def notes(bench: Bench, fits: Sequence[CellFit]) -> tuple[str, ...]:
     """Say what the parentheses hold, and what could not be estimated."""
     found = [error_note(bench)]
-    alone = dict.fromkeys(f.cell.method for f in fits if f.failure is None and f.full is None)
+    bare = [f.cell for f in fits if f.failure is None and f.full is None]
+    alone = dict.fromkeys(bench.label(c.labels.get("estimator", c.method)) for c in bare)
     if alone:
         found.append(f"Of {', '.join(alone)} only the treatment's coefficient is given.")
     if any(CONSTANT_LABEL in f.terms and f.effects for f in fits):

@@ -14,12 +14,10 @@ from specdid.tables._base import PrintTable
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """The joint tests under one null: (statistic, p) each, in the order of inference.csv.
-
-    A statistic of one estimand does not name it where the curve has no other.
-    """
+    """The joint tests of so many specifications under one null: (statistic, p) each, as inference.csv has them."""
 
     title: str
+    specifications: int
     draws: int
     tests: tuple[tuple[str, float], ...]
 
@@ -112,21 +110,39 @@ class TableItem:
 
 @dataclass(frozen=True, slots=True)
 class FigureItem:
-    """A figure: its file, caption, label, and notes as (what of, sentences)."""
+    """A figure: its file, caption and label."""
 
     file: str
     caption: str
     label: str
-    notes: tuple[tuple[str, str], ...] = ()
+
+
+Items = tuple[TableItem | FigureItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section of the appendix."""
+    """A section of the appendix; its account is (what of, sentences), read after the figures."""
 
     heading: str
-    items: tuple[TableItem | FigureItem, ...]
+    items: Items
     text: tuple[str, ...] = ()
+    account: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def figures(self) -> tuple[FigureItem, ...]:
+        """Its figures, in order."""
+        return tuple(i for i in self.items if isinstance(i, FigureItem))
+
+    @property
+    def tables(self) -> tuple[TableItem, ...]:
+        """Its tables, in order."""
+        return tuple(i for i in self.items if isinstance(i, TableItem))
+
+    @property
+    def around(self) -> tuple[Items, Items]:
+        """What stands before the account, and what after it."""
+        return (self.figures, self.tables) if self.account else (self.items, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +155,4 @@ class Appendix:
     @property
     def tables(self) -> tuple[TableItem, ...]:
         """Every table, in order."""
-        return tuple(i for part in self.parts for i in part.items if isinstance(i, TableItem))
+        return tuple(i for part in self.parts for i in part.tables)

@@ -1,4 +1,4 @@
-"""What stands below the curve: everything a reader needs to judge it, in short sentences."""
+"""What stands after the curve: everything a reader needs to judge it, in short sentences."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from specdid._describe.factors import Family
-from specdid._records import Results, Status
+from specdid._records import Counts, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.analyses._print import number
+from specdid.analyses._words import listed
 from specdid.analyses.table import error_note
 from specdid.appendix._base import Joint, Material
 from specdid.tables._base import PrintTable, Row, TidyTable
@@ -19,23 +20,41 @@ ESTIMATES = (
     "significant_positive", "null_positive",
 )  # fmt: skip
 """Columns of appendix_estimates.csv; the first column is the outcome where there is no scale."""
+_READING = (
+    "The upper panel shows the estimates in order of size with their confidence intervals, the lower one which "
+    "options made each. The preferred specification is marked."
+)
 IN_WORDS = 2
-"""Up to so many families of estimates are described below the figure, more in a table."""
+"""Up to so many families of estimates are described in the text, more in a table."""
 
 
-def curve_notes(material: Material) -> tuple[tuple[str, str], ...]:
+def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
     """Give (what of, sentences), in the order of a referee's questions."""
-    notes = (
-        ("Varied", varied(material)),
-        ("Specifications", f"{material.results.counts}."),
+    account = (
+        ("The figure", _READING if material.figures else ""),
+        ("What was varied", varied(material)),
+        ("Specifications", counts_words(material.results.counts)),
         ("Estimates", _estimates(material, material.families)),
-        ("Joint tests", _joint(material.joint)),
-        ("Preferred", _preferred(material.results)),
+        joint_tests(material.joint),
+        ("Preferred specification", _preferred(material.results)),
         ("Samples", _samples(material.results)),
-        ("Errors", _errors(material)),
+        ("Standard errors", _errors(material)),
         ("Software", _software(material)),
     )
-    return tuple((head, text) for head, text in notes if text)
+    return tuple((head, text) for head, text in account if text)
+
+
+def counts_words(counts: Counts) -> str:
+    """Say what became of the specifications planned, in the words of a paper."""
+    rest = (
+        (counts.failed, "could not be estimated"),
+        (counts.excluded, "excluded beforehand, since the options do not go together"),
+        (counts.duplicate, "left out as the same model as another"),
+    )
+    if counts.ok == counts.planned:
+        return f"{counts.planned:,} planned, all estimated."
+    parts = [f"{counts.ok:,} estimated", *(f"{n:,} {words}" for n, words in rest if n)]
+    return f"{counts.planned:,} planned: {listed(parts)}."
 
 
 def varied(material: Material) -> str:
@@ -45,10 +64,11 @@ def varied(material: Material) -> str:
                zip(planned.dimensions, planned.labels, strict=True) if len(texts) > 1]  # fmt: skip
     free = [text for n, text in counted if n not in material.one_at_a_time]
     single = [text for n, text in counted if n in material.one_at_a_time]
-    parts = [", ".join(free)] if free else []
+    crossed = ", in all combinations." if single else "."
+    parts = [f"{_capital(listed(free))}{crossed}"] if free else []
     if single:
-        parts.append(f"{'and ' if free else ''}one at a time {', '.join(single)}")
-    return f"{'; '.join(parts)}; in parentheses the number of options." if parts else "nothing."
+        parts.append(f"{'Besides, one' if free else 'One'} at a time: {listed(single)}.")
+    return " ".join([*parts, "In parentheses the number of options."]) if parts else "Nothing."
 
 
 def family_name(family: Family) -> str:
@@ -61,18 +81,19 @@ def _estimates(material: Material, found: tuple[Family, ...]) -> str:
     if len(found) <= IN_WORDS:
         return " ".join(_family(material, f) for f in found)
     mine = next((f for f in found if np.any(f.places == material.results.preferred)), found[0])
-    return f"{_family(material, mine)} The other {len(found) - 1} kinds of estimates stand in the table."
+    others = len(found) - 1
+    return f"{_family(material, mine)} The table of estimates has the other {others} kinds."
 
 
 def _family(material: Material, family: Family) -> str:
     n, median, low, high, negative, null_negative, positive, null_positive = numbers(material, family)
-    said = f"{family_name(family)}: median of {n} estimates {median}, from {low} to {high}"
+    said = f"{_capital(family_name(family))}: median {median}, range {low} to {high} ({n} estimates)."
     if not null_negative:
-        return f"{said}."
+        return said
     alpha = material.results.planned.alpha
     return (
-        f"{said}; significant at {alpha:g} are {negative} below zero ({null_negative} expected under the null) "
-        f"and {positive} above ({null_positive})."
+        f"{said} {negative} are negative with p < {alpha:g}, where {null_negative} are expected without any effect, "
+        f"and {positive} positive, where {null_positive} are."
     )
 
 
@@ -131,21 +152,28 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _joint(joints: tuple[Joint, ...]) -> str:
-    """Give the p-values of every statistic, under one null after the other."""
+def joint_tests(joints: tuple[Joint, ...]) -> tuple[str, str]:
+    """Give the p-values under one null after the other, statistics of equal p together."""
     if not joints:
-        return ""
-    names = dict.fromkeys(name for j in joints for name, _ in j.tests)
-    found = [(name, [p_text(p) for j in joints for n, p in j.tests if n == name]) for name in names]
-    nulls = " and ".join(f"{j.title} ({j.draws:,} draws)" for j in joints)
-    said = [f"{name} {' and '.join(ps)}" for name, ps in found]
-    return f"by {nulls}: {'; '.join(said)}."
+        return "Joint tests", ""
+    said = [f"{_capital(j.title)} ({j.draws:,} draws): {_p_values(j)}." for j in joints]
+    said.append("The table of tests has the statistics and their ranges without any effect.")
+    return "Joint tests", " ".join(said)
+
+
+def _p_values(joint: Joint) -> str:
+    alike: dict[str, list[str]] = {}
+    for name, p in joint.tests:
+        alike.setdefault(p_text(p), []).append(name)
+    if len(alike) == 1:
+        return f"{next(iter(alike))} for every statistic"
+    return ", ".join(f"{p} ({'; '.join(names)})" for p, names in alike.items())
 
 
 def _preferred(results: Results) -> str:
     place = results.preferred
     if place < 0 or results.status[place] != Status.OK:
-        return "it has no estimate." if results.planned.preferred >= 0 else ""
+        return "It has no estimate." if results.planned.preferred >= 0 else ""
     estimate = float(results.estimate[place])
     low, high, p = (float(results.first(n)[place]) for n in ("conf_low", "conf_high", "p_value"))
     decimals = decimals_for(np.array([estimate]))
@@ -153,13 +181,13 @@ def _preferred(results: Results) -> str:
     level = f"{100 * (1 - results.planned.alpha):g}%"
     interval = f" ({level} interval {number(low, decimals)} to {number(high, decimals)}, {p_text(p)})"
     beside = interval if np.isfinite(low) else ""
-    return f"{number(estimate, decimals)}{beside}, the {ordinal(rank)} of {of:,} from the lowest."
+    return f"{number(estimate, decimals)}{beside}; {ordinal(rank)} of {of:,} from the lowest."
 
 
 def _samples(results: Results) -> str:
     ok = results.status == Status.OK
     words = {"nobs": "observations", "n_units": "units", "n_treated": "treated units", "n_clusters": "clusters"}
-    return ", ".join(_ranges(results, ok, words)) + "."
+    return _capital(listed(list(_ranges(results, ok, words)))) + "."
 
 
 def _ranges(results: Results, ok: np.ndarray, words: dict[str, str]) -> Iterator[str]:
@@ -174,8 +202,8 @@ def _ranges(results: Results, ok: np.ndarray, words: dict[str, str]) -> Iterator
 def _errors(material: Material) -> str:
     first = error_note(material.bench).removeprefix("Standard errors in parentheses, ").rstrip(".")
     others = material.results.planned.vcovs[1:]
-    also = f"; results.csv has them by {', '.join(others)} too" if others else ""
-    return f"standard errors are {first}{also}."
+    also = f"; results.csv has them by {listed(others)} too" if others else ""
+    return f"{_capital(first)}{also}."
 
 
 def _software(material: Material) -> str:

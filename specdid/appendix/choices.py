@@ -28,8 +28,8 @@ def choices_table(material: Material, choices: Choices, alone: bool) -> PrintTab
     family = f": {choices.family.group}; {choices.family.estimand}" if not alone else ""
     how = "exact, since the choices are balanced" if choices.shares.balanced else "averages over orders (Shapley)"
     notes = (
-        "Mean change: of the estimate when the option takes the place of the one named in italics, all other "
-        "choices equal, over the pairs of specifications that differ in nothing else.",
+        "Mean change: of the estimate when the option takes the place of the one in the first line of its block, "
+        "all other choices equal, over the pairs of specifications that differ in nothing else.",
         f"Shares of the variance of the estimates are {how}.",
         *([f"{left:,} more options, of smaller changes, stand in choices.csv."] if left > 0 else []),
     )
@@ -56,16 +56,22 @@ def _block(material: Material, choices: Choices, name: str, shown: list[Change],
     if not mine:
         return (Row(head, (f"{total:.1%}", "", "")),)
     factor = mine[0].factor
-    instead = label(factor.labels[factor.reference])
-    rows = [Row(label(c.factor.labels[c.level]), ("", *_change(c.mean, c.pairs, decimals))) for c in mine]
-    return (Row(f"{head}, instead of {instead}", ("", "", "")), Row("All options", (f"{total:.1%}", "", "")), *rows)
+    instead = material.bench.option(name, factor.labels[factor.reference])
+    rows = [_option(material, c, decimals) for c in mine]
+    return (Row(f"{head}, instead of {instead}", (f"{total:.1%}", "", "")), *rows)
 
 
 def _variable(label: str, shares: dict[str, float], change: Change, decimals: int) -> Row:
     """Give a variable's row; its change is that of having it, whatever the preferred specification has."""
     share = shares.get(change.factor.name)
     mean = change.mean if change.factor.labels[change.level] == "with" else -change.mean
-    return Row(label, ("" if share is None else f"{share:.1%}", *_change(mean, change.pairs, decimals)))
+    cells = ("" if share is None else f"{share:.1%}", *_change(mean, change.pairs, decimals))
+    return Row(label, cells, indent=True)
+
+
+def _option(material: Material, change: Change, decimals: int) -> Row:
+    label = material.bench.option(change.factor.dimension, change.factor.labels[change.level])
+    return Row(label, ("", *_change(change.mean, change.pairs, decimals)), indent=True)
 
 
 def _change(mean: float, pairs: int, decimals: int) -> tuple[str, str]:

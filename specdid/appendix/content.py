@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from specdid.appendix._base import Appendix, FigureItem, Material, Part, Section, TableItem
-from specdid.appendix.caption import curve_notes, estimates_table
+from specdid.appendix.caption import curve_account, estimates_table
 from specdid.appendix.choices import choices_table
 from specdid.appendix.selected import selected_table
 from specdid.tables._base import PrintTable
@@ -31,13 +31,13 @@ def label(stem: str, file: str) -> str:
 def assemble(material: Material) -> Appendix:
     """Put the appendix together."""
     parts = [
-        Part("Specification curve", (*_curve(material), *_tests(material))),
+        Part("Specification curve", (*_curve(material), *_tests(material)), account=curve_account(material)),
         Part("Choices", tuple(_choices(material)), (*_more(material), *_reasons(material))),
         Part("Selected specifications", tuple(_selected(material))),
         *(_analysis(material, section) for section in material.analyses),
     ]
     title = material.results.planned.title or material.stem
-    return Appendix(title, tuple(p for p in parts if p.items or p.text))
+    return Appendix(title, tuple(p for p in parts if p.items or p.text or p.account))
 
 
 def _table(material: Material, stem: str, table: PrintTable, own: bool) -> TableItem:
@@ -45,15 +45,9 @@ def _table(material: Material, stem: str, table: PrintTable, own: bool) -> Table
 
 
 def _curve(material: Material) -> Iterator[FigureItem | TableItem]:
-    notes = curve_notes(material)
     if material.figures:
         title = f"Specification curve: {material.results.planned.title or material.stem}"
-        reading = (
-            "Above, the estimates sorted, with their intervals; below, the options that made each. "
-            "The preferred specification is marked."
-        )
-        curve = f"fig:{label(material.stem, 'curve')}"
-        yield FigureItem(f"curve.{material.figures}", title, curve, (("Reading", reading), *notes))
+        yield FigureItem(f"curve.{material.figures}", title, f"fig:{label(material.stem, 'curve')}")
     table = estimates_table(material)
     if table is not None:
         yield _table(material, "appendix_estimates", table, True)
@@ -72,7 +66,7 @@ def _choices(material: Material) -> Iterator[TableItem]:
 
 def _more(material: Material) -> tuple[str, ...]:
     left = len(material.choices) - FAMILIES
-    return (f"Of {left:,} more scales and estimands see choices.csv.",) if left > 0 else ()
+    return (f"choices.csv has the same for {left:,} further kind{'s' * (left > 1)} of estimates.",) if left > 0 else ()
 
 
 def _reasons(material: Material) -> Iterator[str]:
@@ -81,7 +75,7 @@ def _reasons(material: Material) -> Iterator[str]:
         name = material.bench.label(dimension.replace("_", " "))
         typed = f" ({kind})" if kind else ""
         reason = f": {why.rstrip('.')}." if why else "."
-        yield f"{name[:1].upper()}{name[1:]}, {material.bench.label(option)}{typed}{reason}"
+        yield f"{name[:1].upper()}{name[1:]}, {material.bench.option(dimension, option)}{typed}{reason}"
 
 
 def _selected(material: Material) -> Iterator[TableItem]:

@@ -7,6 +7,7 @@ from unicodedata import east_asian_width
 
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.appendix.content import key
+from specdid.tables._layout import lay_out
 from specdid.tables._tex_text import escape, wants_unicode
 
 PACKAGES = ("booktabs", "threeparttable", "longtable", "pdflscape", "graphicx")
@@ -20,7 +21,6 @@ _HEAD = r"""% Written by specdid {version}: the robustness appendix, to be read 
 % Lower headings: \newcommand{{\specdidsection}}{{\subsection}} before \input.
 {engine}\providecommand{{\specdiddir}}{{}}
 \providecommand{{\specdidsection}}{{\section}}
-\ifdefined\specdidnotes\else\newsavebox{{\specdidnotes}}\fi
 % Floats fill the pages here; the paper's own settings come back at the end.
 \begingroup
 \renewcommand{{\topfraction}}{{.95}}\renewcommand{{\bottomfraction}}{{.95}}
@@ -95,16 +95,26 @@ def _part(part: Part) -> Iterator[str]:
     shown = _shown(part)
     if shown or part.text:
         yield " ".join([*([shown] if shown else []), *(escape(text) for text in part.text)])
-    for item in part.items:
-        yield from (_table(item) if isinstance(item, TableItem) else _figure(item))
+    before, after = part.around
+    # A page on its side begins anew, so that something else stands below the heading where it can.
+    for item in sorted(before, key=_turned):
+        yield from _item(item)
+    if part.account:
+        yield from _account(part)
+    for item in after:
+        yield from _item(item)
     yield r"\clearpage"
+
+
+def _turned(item: TableItem | FigureItem) -> bool:
+    return isinstance(item, TableItem) and any(layout.turned for layout in lay_out(item.table))
 
 
 def _shown(part: Part) -> str:
     """Name the exhibits of a section."""
-    tables = [i.table.label for i in part.items if isinstance(i, TableItem)]
-    figures = [i.label for i in part.items if isinstance(i, FigureItem)]
-    words = [*_references("Table", tables), *_references("Figure", figures)]
+    tables = _references("Table", [i.table.label for i in part.tables])
+    figures = _references("Figure", [i.label for i in part.figures])
+    words = [*figures, *tables] if part.account else [*tables, *figures]
     return f"See {' and '.join(words)}." if words else ""
 
 
@@ -115,20 +125,25 @@ def _references(word: str, labels: Sequence[str]) -> Iterator[str]:
         yield f"{word}{plural}~" + (f"{', '.join(first)} and~{last}" if first else last)
 
 
-def _table(item: TableItem) -> Iterator[str]:
-    yield rf"\input{{\specdiddir {item.stem}}}"
+def _account(part: Part) -> Iterator[str]:
+    yield r"\begin{description}\setlength{\itemsep}{3pt}\setlength{\parskip}{0pt}"
+    for head, text in part.account:
+        yield rf"\item[{escape(head)}.] {escape(text)}"
+    yield r"\end{description}"
+
+
+def _item(item: TableItem | FigureItem) -> Iterator[str]:
+    if isinstance(item, TableItem):
+        yield rf"\input{{\specdiddir {item.stem}}}"
+    else:
+        yield from _figure(item)
 
 
 def _figure(item: FigureItem) -> Iterator[str]:
     yield r"\begin{figure}[htbp]"
     yield r"\centering"
-    # The notes are set first, so that the figure takes the rest of the page.
-    notes = " ".join(rf"\emph{{{escape(head)}:}} {escape(text)}" for head, text in item.notes)
-    yield r"\begin{lrbox}{\specdidnotes}\begin{minipage}{\linewidth}\footnotesize"
-    yield rf"{notes}\end{{minipage}}\end{{lrbox}}"
-    rest = r"\dimexpr\textheight-\ht\specdidnotes-\dp\specdidnotes-5\baselineskip\relax"
+    # The caption takes two lines at most places, and the space above it.
+    rest = r"\dimexpr\textheight-3.5\baselineskip\relax"
     yield rf"\includegraphics[width=\linewidth,height={rest},keepaspectratio]{{\specdiddir {item.file}}}"
     yield rf"\caption{{{escape(item.caption)}}}\label{{{item.label}}}"
-    if item.notes:
-        yield r"\par\medskip\usebox{\specdidnotes}"
     yield r"\end{figure}"

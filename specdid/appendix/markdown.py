@@ -17,11 +17,15 @@ def write_appendix(appendix: Appendix) -> str:
 def _part(part: Part) -> Iterator[str]:
     yield f"## {escape_markdown(part.heading)}"
     yield from (escape_markdown(text) for text in part.text)
-    for item in part.items:
-        yield write_markdown(item.table).rstrip("\n") if isinstance(item, TableItem) else _figure(item)
+    before, after = part.around
+    yield from map(_item, before)
+    if part.account:
+        yield "\n".join(f"- **{escape_markdown(head)}.** {escape_markdown(text)}" for head, text in part.account)
+    yield from map(_item, after)
 
 
-def _figure(item: FigureItem) -> str:
-    lines = [f"![{escape_markdown(item.caption)}]({item.file})", f"**{escape_markdown(item.caption)}**"]
-    lines += [f"*{escape_markdown(head)}:* {escape_markdown(text)}" for head, text in item.notes]
-    return "\n\n".join(lines)
+def _item(item: TableItem | FigureItem) -> str:
+    if isinstance(item, TableItem):
+        return write_markdown(item.table).rstrip("\n")
+    caption = escape_markdown(item.caption)
+    return f"![{caption}]({item.file})\n\n**{caption}**"

@@ -33,7 +33,7 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
         *notes(bench, fits),
         *([f"In all columns: {'; '.join(_pairs(bench, picked[0], common))}."] if common else []),
         "Rank: by estimate from the lowest, among specifications of the same scale and estimand; Id: the first "
-        f"{_ID} digits, which specdid show takes.",
+        f"{_ID} digits of the specification's id, which specdid show takes.",
     )
     return PrintTable(
         title + (f": {selection.family}" if selection.family else ""),
@@ -74,12 +74,12 @@ def _dimensions(material: Material, picked: Sequence[Picked]) -> tuple[list[str]
 
 def _chosen(bench: Bench, picked: Sequence[Picked], names: Sequence[str]) -> Iterator[Row]:
     for name in names:
-        yield Row(_title(bench, name), tuple(bench.label(p.fit.cell.labels[name]) for p in picked))
+        yield Row(_title(bench, name), tuple(bench.option(name, p.fit.cell.labels[name]) for p in picked))
 
 
 def _pairs(bench: Bench, picked: Picked, names: Sequence[str]) -> Iterator[str]:
     for name in names:
-        yield f"{bench.label(name.replace('_', ' '))} {bench.label(picked.fit.cell.labels[name])}"
+        yield f"{bench.label(name.replace('_', ' '))} {bench.option(name, picked.fit.cell.labels[name])}"
 
 
 def _title(bench: Bench, name: str) -> str:

@@ -27,9 +27,23 @@ def write_word(appendix: Appendix, directory: Path) -> bytes:
         document.add_heading(_plain(part.heading), 1)
         for text in part.text:
             document.add_paragraph(_plain(text))
-        for item in part.items:
-            _table(document, item.table) if isinstance(item, TableItem) else _figure(document, item, directory)
+        before, after = part.around
+        for item in before:
+            _item(document, item, directory)
+        for head, text in part.account:
+            paragraph = document.add_paragraph()
+            paragraph.add_run(f"{_plain(head)}. ").bold = True
+            paragraph.add_run(_plain(text))
+        for item in after:
+            _item(document, item, directory)
     return _dated(document)
+
+
+def _item(document: Any, item: TableItem | FigureItem, directory: Path) -> None:
+    if isinstance(item, TableItem):
+        _table(document, item.table)
+    else:
+        _figure(document, item, directory)
 
 
 def _table(document: Any, table: PrintTable) -> None:
@@ -60,19 +74,20 @@ def _passes(row: Row) -> tuple[int, ...]:
 
 
 def _line(row: Row, under: bool) -> tuple[str, list[str]]:
-    return ("", [_plain(c) for c in row.under]) if under else (_plain(row.label), [_plain(c) for c in row.cells])
+    return ("", [_plain(c) for c in row.under]) if under else (_label(row), [_plain(c) for c in row.cells])
+
+
+def _label(row: Row) -> str:
+    return f"\u2003{_plain(row.label)}" if row.indent else _plain(row.label)
 
 
 def _figure(document: Any, item: FigureItem, directory: Path) -> None:
-    from docx.shared import Inches, Pt
+    from docx.shared import Inches
 
     picture = (directory / item.file).with_suffix(".png")
     if picture.is_file():
         document.add_picture(str(picture), width=Inches(_WIDTH))
     document.add_paragraph(_plain(item.caption), style="Caption")
-    for head, text in item.notes:
-        run = document.add_paragraph().add_run(f"{_plain(head)}: {_plain(text)}")
-        run.font.size = Pt(8)
 
 
 def _plain(text: str) -> str:

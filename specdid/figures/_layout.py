@@ -15,6 +15,8 @@ RIGHT = 6.0
 STRIP = 22.0
 GAP = 7.0
 INDENT = 6.0
+_TALL = 34
+"""Rows beyond which a figure is set closer, so that it fills a page's width and still fits its height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,11 @@ def lay_out(data: CurveData, fonts: Fonts, width: float) -> Layout:
     left = min(max(longest + INDENT + 9, least), most)
     medians = 32.0 if side_by_side == 1 and not narrow and _one_median(data) else 0.0
     rows = max(len(_headings(b)) + sum(len(rows) for _, rows, _ in _headings(b)) for b in bands)
-    row = 9.6 if rows <= 44 else 8.6
+    row, space = (9.6, 3.5) if rows <= _TALL else (7.8, 2.0)
+    full = 150.0 if rows <= _TALL else 130.0
     return Layout(
-        points, left, medians, curve=150.0 if side_by_side == 1 and not narrow else 125.0, row=row,
-        bands=tuple(_band(b, fonts, left - 8, row) for b in bands),
+        points, left, medians, curve=full if side_by_side == 1 and not narrow else 125.0, row=row,
+        bands=tuple(_band(b, fonts, left - 8, row, space) for b in bands),
     )  # fmt: skip
 
 
@@ -103,11 +106,11 @@ def _headings(panels: Sequence[Panel]) -> list[tuple[str, list[str], tuple[str, 
     return [(heading, list(rows), always) for heading, (rows, always) in found.items()]
 
 
-def _band(panels: tuple[Panel, ...], fonts: Fonts, room: float, row: float) -> Band:
+def _band(panels: tuple[Panel, ...], fonts: Fonts, room: float, row: float, space: float) -> Band:
     lines: list[Line] = []
     top = 0.0
     for heading, labels, always in _headings(panels):
-        top += 3.5 if lines else 0.0
+        top += space if lines else 0.0
         text = fonts.fit(heading, TEXT, room, bold=True)
         beside = f"always {' + '.join(always)}" if always else ""
         beside = fonts.fit(beside, SMALL, room - fonts.width(text, TEXT, bold=True) - 5) if beside else ""

@@ -19,6 +19,7 @@ from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries
 from specdid.figures._event_key import LINE, key_lines, note, test_lines, wrapped, write_lines
 from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._page import Page
+from specdid.figures._panes import Box
 from specdid.figures._style import DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, TITLE, blend, own_style
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURE", "EventData", "EventPanel", "EventSeries"]
 
-_LEFT, _RIGHT, _TALL, _FEET = 34.0, 6.0, 128.0, 24.0
+_LEFT, _RIGHT, _FEET = 34.0, 6.0, 24.0
+_TALL, _LEAST, _SHEET = 128.0, 60.0, 600.0
+"""Height of the axes, at least, and of a page that many panels share."""
 _STEPS = (1, 2, 5, 10, 20, 50, 100)
 _CALENDAR_STEPS = {"month": (1, 3, 6, 12, 24, 60, 120), "quarter": (1, 2, 4, 8, 20, 40, 80)}
 """Periods between two labels of the axis."""
@@ -58,16 +61,17 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     start = 4.0 + (1.9 * LINE if data.title else 0.0)
     top = start + LINE * len(key) + 3
     heads = [LINE * (1 + len(lines)) + 3 for lines in tests]
-    total = top + sum(head + _TALL + _FEET for head in heads) + LINE + 9.0 * len(notes) + 6
-    page = Page.new(fonts, width, total)
+    rest = top + sum(heads) + _FEET * len(heads) + LINE + 9.0 * len(notes) + 6
+    tall = min(_TALL, max(_LEAST, (_SHEET - rest) / len(heads)))
+    page = Page.new(fonts, width, rest + tall * len(heads))
     if data.title:
         page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
     write_lines(page, key, _LEFT, start + 3)
     for panel, lines, head in zip(data.panels, tests, heads, strict=True):
         page.text(_LEFT, top + 4, fonts.fit(f"Effect on {panel.name}", TEXT, width - _LEFT, bold=True), bold=True)
         write_lines(page, lines, _LEFT, top + 4 + LINE)
-        _panel(page, panel, data, top + head, width - _LEFT - _RIGHT)
-        top += head + _TALL + _FEET
+        _panel(page, panel, data, Box(_LEFT, top + head, width - _LEFT - _RIGHT, tall))
+        top += head + tall + _FEET
     middle = _LEFT + (width - _LEFT - _RIGHT) / 2
     words = data.unit if data.ticks else f"{data.unit}s since the first treated one"
     page.text(middle, top + 1, words.capitalize(), SMALL, colour=QUIET, align="center")
@@ -76,9 +80,9 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     return page.figure
 
 
-def _panel(page: Page, panel: EventPanel, data: EventData, top: float, width: float) -> None:
+def _panel(page: Page, panel: EventPanel, data: EventData, box: Box) -> None:
     """Draw one outcome's axes, curves, and the periods below them."""
-    axes = page.axes(_LEFT, top, width, _TALL)
+    axes = page.axes(box.left, box.top, box.width, box.height)
     style_axis(axes, page.fonts)
     first, last = data.window
     axes.set_xlim(first - 0.5, last + 0.5)
@@ -88,10 +92,10 @@ def _panel(page: Page, panel: EventPanel, data: EventData, top: float, width: fl
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     for start in data.starts:
         axes.axvline(start - 0.5, color=FAINT, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1.5)
-    slot = width / (last - first + 1)
+    slot = box.width / (last - first + 1)
     for k, series in enumerate(panel.series):
         _curve(axes, series, look_of(panel, k), _shift(panel, k, slot), slot)
-    _periods(page, data, top + _TALL + 7, slot)
+    _periods(page, data, box.top + box.height + 7, slot)
 
 
 def _shift(panel: EventPanel, k: int, slot: float) -> float:

@@ -14,6 +14,7 @@ from specdid.language.hints import column_help
 from specdid.language.parts import FormulaParts, formula_parts
 from specdid.language.problems import LanguageError, Problem
 from specdid.language.references import macros_in, referenced, unknown_columns
+from specdid.language.relabel import relabel
 from specdid.language.scope import Bound, Definition, Scope, bind, write_out
 from specdid.language.terms import Term, Terms, terms
 from specdid.language.termsets import TermSets, expand_terms, join_term_sets
@@ -48,6 +49,7 @@ __all__ = [
     "macros_in",
     "parse",
     "referenced",
+    "relabel",
     "terms",
     "unknown_columns",
     "write",

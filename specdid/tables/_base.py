@@ -15,11 +15,12 @@ Cell = str | float | int | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a printed table; ``under`` is set below it in parentheses where given."""
+    """A line of a printed table; ``under`` is set below it in parentheses, ``indent`` the label to the right."""
 
     label: str
     cells: tuple[str, ...]
     under: tuple[str, ...] = ()
+    indent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

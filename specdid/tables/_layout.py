@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from specdid.tables._base import PrintTable, Row
 from specdid.tables._widths import width, wrap
@@ -31,11 +32,15 @@ class Size:
 UPRIGHT = (
     Size(r"\normalsize", 1.0, 6.0, 80.0), Size(r"\small", 0.9, 5.0, 70.0),
     Size(r"\footnotesize", 0.8, 3.5, 62.0), Size(r"\footnotesize", 0.8, 3.0, 50.0),
+    Size(r"\footnotesize", 0.8, 2.5, 36.0),
 )  # fmt: skip
 ON_SIDE = (Size(r"\small", 0.9, 5.0, 70.0), Size(r"\footnotesize", 0.8, 3.0, 50.0))
 """Tried in this order; type smaller than footnotes is not for print."""
 _LINE, _HEAD = 12.0, 45.0
-_STUB, _LONGEST_STUB = 96.0, 260.0
+INDENT = 10.0
+"""A quad, by which labels are indented."""
+_WORD = 80.0
+_STUB, _LONGEST_STUB = 72.0, 260.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +97,14 @@ def _fit(table: PrintTable, size: Size, turned: bool) -> Layout | None:
 
 def _layout(table: PrintTable, size: Size, turned: bool, stub: float, columns: Sequence[float]) -> Layout:
     heads = zip((table.stub, *table.columns), (max(stub, 1.0), *columns), strict=True)
-    headings = tuple(wrap(text, max(room, size.cell)) for text, room in heads)
+    headings = tuple(wrap(text, max(room, _room(text, size)) + 0.1) for text, room in heads)
     spanners = tuple(tuple(_spanner(line, columns, size)) for line in table.spanners)
     layout = Layout(table, size, turned, False, stub, spanners, headings)
     return replace(layout, long=_height(layout) * size.share > (TALL_TURNED if turned else TALL))
 
 
 def _natural_stub(table: PrintTable) -> float:
-    labels = [width(r.label) for block in table.blocks for r in block if any(r.cells)]
+    labels = [width(r.label) + (INDENT if r.indent else 0) for block in table.blocks for r in block if any(r.cells)]
     return min(max([width(table.stub), 1.0, *labels]), _LONGEST_STUB)
 
 
@@ -108,16 +113,22 @@ def _columns(table: PrintTable, size: Size) -> list[float]:
     widths = []
     for k, heading in enumerate(table.columns):
         cells = [c for block in table.blocks for r in block for c in (*r.cells[k : k + 1], *r.under[k : k + 1])]
-        body = max((_broken(c, size.cell) for c in cells), default=0.0)
-        widths.append(max(body, _broken(heading, max(body, size.cell))))
+        body = max((_broken(c, _room(c, size)) for c in cells), default=0.0)
+        widths.append(max(body, _broken(heading, max(body, _room(heading, size)))))
     for line in table.spanners:
         at = 0
         for text, count in line:
             room = sum(widths[at : at + count])
-            more = max(0.0, _broken(text, max(room, size.cell)) - room) / count
+            more = max(0.0, _broken(text, max(room, _room(text, size))) - room) / count
             widths[at : at + count] = [w + more for w in widths[at : at + count]]
             at += count
     return widths
+
+
+@lru_cache(16_384)
+def _room(text: str, size: Size) -> float:
+    """Give the room a text in a column gets: words are not broken, unless they are very long."""
+    return max(size.cell, min(_WORD, max((width(word) for word in text.split()), default=0.0) + 0.1))
 
 
 def _broken(text: str, room: float) -> float:
@@ -128,7 +139,7 @@ def _spanner(line: Sequence[tuple[str, int]], columns: Sequence[float], size: Si
     found, at = [], 0
     for text, count in line:
         room = sum(columns[at : at + count]) + 2 * size.gap / size.share * (count - 1)
-        found.append((wrap(text, max(room, size.cell) + 0.1), count))
+        found.append((wrap(text, max(room, _room(text, size)) + 0.1), count))
         at += count
     return found
 
@@ -152,13 +163,13 @@ def row_lines(layout: Layout, row: Row) -> int:
 
 def stub_lines(layout: Layout, row: Row) -> Lines:
     """Break a row's label; lines after the first are indented by the writer."""
-    first, *rest = wrap(row.label, layout.stub + 0.1)
-    return (first, *wrap(" ".join(rest), layout.stub - 9.9)) if rest else (first,)
+    first, *rest = wrap(row.label, layout.stub + 0.1 - (INDENT if row.indent else 0))
+    return (first, *wrap(" ".join(rest), layout.stub + 0.1 - INDENT)) if rest else (first,)
 
 
 def cell_lines(layout: Layout, text: str) -> Lines:
     """Break a cell that is a long text."""
-    return wrap(text, layout.size.cell)
+    return wrap(text, _room(text, layout.size))
 
 
 def _cut(table: PrintTable) -> int:
@@ -179,7 +190,8 @@ def _slice(table: PrintTable, start: int, stop: int | None) -> PrintTable:
         table,
         columns=table.columns[start:stop],
         blocks=tuple(
-            tuple(Row(r.label, r.cells[start:stop], r.under[start:stop]) for r in block) for block in table.blocks
+            tuple(replace(r, cells=r.cells[start:stop], under=r.under[start:stop]) for r in block)
+            for block in table.blocks
         ),
         spanners=tuple(_slice_line(line, start, stop) for line in table.spanners),
     )

@@ -49,7 +49,8 @@ def _row(row: Row) -> Iterator[str]:
     if not any(row.cells):
         yield _line([f"*{escape_markdown(row.label)}*", *([""] * len(row.cells))])
         return
-    yield _line([escape_markdown(row.label), *map(_cell, row.cells)])
+    lead = "&emsp;" if row.indent else ""
+    yield _line([lead + escape_markdown(row.label), *map(_cell, row.cells)])
     if any(row.under):
         yield _line(["", *map(_cell, row.under)])
 

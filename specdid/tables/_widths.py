@@ -50,7 +50,9 @@ def wrap(text: str, room: float) -> tuple[str, ...]:
 def _head(piece: str, room: float) -> str:
     """Give the longest beginning that fits, at least one character; after a mark where there is one."""
     fits = max(1, next((k for k in range(1, len(piece)) if width(piece[: k + 1]) > room), len(piece)))
-    marks = [k + 1 for k, c in enumerate(piece[:fits]) if c in "_-/:.,;)×^" and k >= fits // 2]
+    # A sign that ends a word does not begin a line.
+    least = 1 if piece[fits:].strip() in (*",.;:)%",) else fits // 2
+    marks = [k + 1 for k, c in enumerate(piece[:fits]) if c in "_-/:.,;)×^" and k >= least]
     return piece[: marks[-1] if marks else fits]
 
 

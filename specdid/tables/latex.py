@@ -117,7 +117,8 @@ def _row(layout: Layout, row: Row) -> Iterator[str]:
     ends = [r" \\*" if rest[k:] or (under and not k) else r" \\" for k in range(1 + max(len(rest), bool(under)))]
     if not layout.long:
         ends = [r" \\"] * len(ends)
-    yield " & ".join([escape(first), *(_stack(cell_lines(layout, c), "t") for c in row.cells)]) + ends[0]
+    lead = r"\quad " if row.indent else ""
+    yield " & ".join([lead + escape(first), *(_stack(cell_lines(layout, c), "t") for c in row.cells)]) + ends[0]
     for k, end in enumerate(ends[1:]):
         label = rf"\quad {escape(rest[k])}" if k < len(rest) else ""
         cells = under if not k and under else ("",) * len(row.cells)

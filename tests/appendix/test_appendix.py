@@ -10,6 +10,9 @@ import pytest
 import specdid
 from latex import compile_tex, complaints, inlined
 from small_studies import small_panel, small_study
+from specdid._records.results import Counts
+from specdid.appendix._base import Joint
+from specdid.appendix.caption import counts_words, joint_tests
 from specdid.tables._markdown import escape_markdown
 from specdid.tables._tex_text import escape, wants_unicode
 
@@ -38,19 +41,69 @@ def plain(tmp_path_factory):
 def test_the_caption_answers_a_referee(plain):
     out, curve = plain
     text = inlined(out / "appendix.tex").split(r"\specdidsection{Choices}")[0]
-    for head in ("Varied", "Specifications", "Estimates", "Joint tests", "Preferred", "Samples", "Errors", "Software"):
-        assert rf"\emph{{{head}:}}" in text
-    assert "outcome (2), controls (3), fixed effects (2)" in text
-    assert escape(str(curve.counts)) in text
-    assert r"clustered by id; results.csv has them by robust too" in text
+    heads = (
+        "The figure", "What was varied", "Specifications", "Estimates", "Joint tests", "Preferred specification",
+        "Samples", "Standard errors", "Software",
+    )  # fmt: skip
+    assert re.findall(r"\\item\[([\w ]+)\.\]", text) == list(heads)
+    assert "Outcome (2), controls (3) and fixed effects (2)." in text
+    assert f"{curve.counts.planned} planned, all estimated." in text
+    assert r"Clustered by id; results.csv has them by robust too" in text
     assert f"specdid {specdid.__version__}, pyfixest 0.60.0" in text
-    assert "expected under the null" in text
+    assert "expected without any effect" in text
+
+
+def test_the_figure_takes_the_width_of_the_text_and_no_notes_stand_below_it(plain):
+    out, _ = plain
+    figure = (out / "appendix.tex").read_text(encoding="utf-8").split(r"\begin{figure}")[1].split(r"\end{figure}")[0]
+    assert r"\includegraphics[width=\linewidth," in figure
+    assert figure.rstrip().endswith(r"\label{fig:study:curve}")
+    assert "minipage" not in figure
+
+
+def test_p_values_are_given_by_null_and_alike_ones_together():
+    tests = (("median estimate", 0.001), ("median t", 0.001), ("Stouffer's Z", 0.012))
+    joints = (Joint("wild cluster bootstrap", 12, 999, tests), Joint("permutation", 12, 99, tests[:2]))
+    assert dict([joint_tests(joints)]) == {
+        "Joint tests": "Wild cluster bootstrap (999 draws): p = 0.001 (median estimate; median t), p = 0.012 "
+        "(Stouffer's Z). Permutation (99 draws): p = 0.001 for every statistic. "
+        "The table of tests has the statistics and their ranges without any effect."
+    }
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        (Counts(12, 12, 0, 0, 0), "12 planned, all estimated."),
+        (Counts(1440, 880, 0, 520, 40), "1,440 planned: 880 estimated, 520 excluded beforehand, since the options do "
+         "not go together and 40 left out as the same model as another."),
+        (Counts(3, 2, 1, 0, 0), "3 planned: 2 estimated and 1 could not be estimated."),
+    ],
+)  # fmt: skip
+def test_what_became_of_the_plan_in_words(counts, text):
+    assert counts_words(counts) == text
+
+
+def test_options_stand_indented_below_what_they_replace(plain):
+    out, _ = plain
+    text = (out / "appendix_choices.tex").read_text(encoding="utf-8")
+    assert re.search(r"^Controls, instead of x1 & [\d.]+\\% &", text, re.MULTILINE)
+    assert re.search(r"^\\quad none &  & ", text, re.MULTILINE)
+    assert re.search(r"^\| &emsp;none \|", (out / "appendix.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_a_table_called_by_a_number_is_not_captioned_so(tmp_path):
+    run(tmp_path, table={"Table 3": {"vary": ["controls"]}}, labels={"x1 + x2": "both"})
+    text = inlined(tmp_path / "appendix.tex")
+    assert r"\caption{Regressions, called ``Table 3'' in the study}" in text
+    assert r"\multicolumn{1}{c}{no controls}" in text
+    assert r"{both}" in text
 
 
 def test_shares_are_given_only_beside_those_of_the_null(tmp_path):
     run(tmp_path)
     text = (tmp_path / "appendix.tex").read_text(encoding="utf-8")
-    assert "median of" in text
+    assert "median $-$" in text or "median 0" in text
     assert "significant" not in text
     assert "Joint tests" not in text
 
@@ -174,7 +227,7 @@ def test_hostile_labels_are_printed_and_not_run(tmp_path):
         assert call not in text
     assert escape(r"\input{/etc/passwd}") in text
     assert "root:" not in text
-    log = compile_tex(tmp_path / "appendix_main.tex")
+    log = compile_tex(tmp_path / "appendix_main.tex", pdf=True)
     assert not complaints(log)
     assert not (tmp_path / "hacked").exists()
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PDF_TIMES = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
-OVERFULL = 10.0
+OVERFULL = 1.0
 """Points that a line may stand out."""
 
 
@@ -25,12 +25,13 @@ def engine(name: str) -> str:
     return name
 
 
-def compile_tex(main: Path, name: str = "pdflatex") -> str:
-    """Compile twice, without shell escape; gives the log."""
+def compile_tex(main: Path, name: str = "pdflatex", pdf: bool = False) -> str:
+    """Compile twice, without shell escape, and write no PDF unless it is wanted; gives the log."""
     command = [engine(name), "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", main.name]
-    for _ in range(2):
+    draft = [command[0], "-draftmode" if name == "pdflatex" else "-no-pdf", *command[1:]]
+    for line in (draft, command if pdf else draft):
         done = subprocess.run(
-            command, cwd=main.parent, capture_output=True, env={**os.environ, **PDF_TIMES, "max_print_line": "10000"},
+            line, cwd=main.parent, capture_output=True, env={**os.environ, **PDF_TIMES, "max_print_line": "10000"},
             timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-3000:]

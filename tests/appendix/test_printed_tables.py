@@ -1,0 +1,47 @@
+"""How printed tables are fitted: words whole, labels indented, narrow columns before a page on its side."""
+
+from __future__ import annotations
+
+import pytest
+from specdid.tables import latex
+from specdid.tables._base import PrintTable, Row
+from specdid.tables._layout import lay_out
+from specdid.tables._widths import width, wrap
+
+HEADINGS = ("Matching", "Treated", "Controls", "Bias, %", "Reduction, %", "Variance ratio", "t", "p")
+
+
+def balance(label):
+    cells = ("before", "0.239", "0.138", "77.7", "93.9", "1.99", "4.54", "< 0.001")
+    return PrintTable("Balance", HEADINGS, ((Row(label, cells),),))
+
+
+@pytest.mark.parametrize("label", ["x", "secondary sector, %", "a label of quite some length here"])
+def test_words_of_a_heading_are_not_broken(label):
+    (layout,) = lay_out(balance(label))
+    words = {word for heading in layout.headings for line in heading for word in line.split()}
+    assert words == {word for heading in HEADINGS for word in heading.split()}
+    assert not layout.turned
+
+
+def test_eight_columns_of_effects_stand_upright():
+    cells = tuple(f"−0.{k}22" for k in range(8))
+    spanner = tuple((f"zone trends: {answer}", 1) for answer in ("no", "yes") * 4)
+    columns = tuple(f"({k})" for k in range(1, 9))
+    table = PrintTable("Event study", columns, ((Row("GDP per head, squared", cells, cells),),), (spanner,))
+    (layout,) = lay_out(table)
+    assert not layout.turned
+    assert {lines for lines, _ in layout.spanners[0]} >= {("zone", "trends:", "no")}
+
+
+def test_a_sign_that_ends_a_word_begins_no_line():
+    assert wrap("Sun-Abraham, not yet", width("Sun-Abraham") + 0.1) == ("Sun-", "Abraham,", "not yet")
+
+
+def test_an_indented_label_and_what_is_left_of_a_long_one():
+    table = PrintTable("T", ("a",), ((Row("Controls", ("1",)), Row("none", ("2",), indent=True)),))
+    text = latex.write(table)
+    assert "\n" + r"Controls & 1 \\" in text
+    assert "\n" + r"\quad none & 2 \\" in text
+    wide = PrintTable("T", tuple("abcdefgh") * 6, ((Row("none", ("−0.1234",) * 48, indent=True),),))
+    assert latex.write(wide).count(r"\quad none") == len(lay_out(wide)) > 1
