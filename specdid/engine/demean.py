@@ -92,7 +92,7 @@ def demean(columns: Floats, absorber: Absorber) -> bool:
         Whether it converged.
     """
     if len(absorber.codes) == 1 and not absorber.slopes:
-        _subtract_means(columns, absorber.codes[0], absorber.weights)
+        subtract_means(columns, absorber.codes[0], absorber.weights)
         return True
     sizes = np.concatenate([absorber.levels, absorber.slope_levels])
     others = int(sizes.sum() - sizes.max())
@@ -104,7 +104,8 @@ def demean(columns: Floats, absorber: Absorber) -> bool:
     return not absorber.slopes and _krylov(columns, absorber)
 
 
-def _subtract_means(columns: Floats, codes: Ints, weights: Floats | None) -> None:
+def subtract_means(columns: Floats, codes: Ints, weights: Floats | None) -> None:
+    """Subtract each level's mean from (n, K) columns, in place."""
     total = np.bincount(codes, weights)
     for k in range(columns.shape[1]):
         x = columns[:, k]

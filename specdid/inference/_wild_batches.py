@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid.engine import ssc
-from specdid.engine.demean import demean
+from specdid.engine.demean import Absorber, demean
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, positions
-from specdid.inference._carried import Carried, Stack, carried_levels, carry, cross_products
+from specdid.inference._carried import carry
+from specdid.inference._net import Net, carried_levels, connect, cross_products, take_out
 from specdid.inference._wild_kernel import Blocks, Family, cluster_gram, wild_draws
 
+FEW = 12
+"""Clusters of the panel below which Webb's six points are drawn, not signs."""
 CHUNK = 16
 """Regressions whose draws are formed together: what fits the cache."""
 LARGE_POWER = 400
@@ -64,7 +67,7 @@ def _drawn_batches(
     places = np.concatenate([b.members for b in batches])
     local = {int(p): k for k, p in enumerate(places)}
     drawn = Drawn.empty(len(places), signs.shape[1] - 1)
-    squares = signs**2
+    squares = signs**2 if len(signs) < FEW else None
     for batch in batches:
         if _slopes_across(problem, batch, cluster):
             continue
@@ -72,7 +75,8 @@ def _drawn_batches(
         at = np.array([local[int(p)] for p in batch.members])
         drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
         for places_, family in _families(members, dropped, batch, prepared):
-            b, t, se = wild_draws(prepared.blocks, family, prepared.signs, among(prepared.present, squares))
+            mine = None if squares is None else among(prepared.present, squares)
+            b, t, se = wild_draws(prepared.blocks, family, prepared.signs, mine)
             scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
             at = np.array([local[int(p)] for p in places_])
             drawn.estimate[at] = b * scale[:, None]
@@ -116,24 +120,38 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, si
     scale = np.where(spread > 0, spread, 1.0)
     residual /= scale
     scale = np.ldexp(scale, power)
-    demean(residual, absorber)
+    nested = [] if plain else [ssc.is_nested(e, (clusters,)) for e in absorber.codes]
+    net = _residualise(residual, absorber, nested, plain, clusters)
     root = None if absorber.weights is None else np.sqrt(absorber.weights)
     if root is not None:
         residual *= root[:, None]
-    effects = [] if plain else list(absorber.codes)
-    nested = [ssc.is_nested(e, (clusters,)) for e in effects]
-    levels, total = carried_levels(effects, nested, plain, len(clusters))
     shared = mine if len(batch.members) > len(batch.columns) else None
-    carried: tuple[Carried, ...] | Stack = ()
-    if levels:
-        inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
-        crossed = cross_products(levels, inner, list(absorber.slopes), absorber.weights)
-        carried = carry(residual, clusters, len(present), levels, total, crossed, root, shared)
+    carried = () if net is None else carry(residual, clusters, len(present), net, root, shared)
     gram = cluster_gram(residual, clusters, len(present))
     blocks = Blocks(gram, gram.sum(axis=0), carried)
     counts = np.zeros(0, np.int64) if plain else absorber.levels
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool)))
     return _Prepared(laid, blocks, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
+
+
+def _residualise(columns: Floats, absorber: Absorber, nested: list[bool], plain: bool, clusters: Ints) -> Net | None:
+    """Take a batch's effects out of its columns; gives the net of those that are carried, if any are.
+
+    The dummies' cross products, needed for the draws anyhow, give the residuals in less time than
+    alternating projections where they are exact counts: without weights or slopes, and with one nested effect.
+    """
+    effects = list(absorber.codes[: len(nested)])
+    levels, total = carried_levels(effects, nested, plain, len(clusters))
+    if not levels:
+        demean(columns, absorber)
+        return None
+    inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
+    crossed = cross_products(levels, inner, list(absorber.slopes), absorber.weights)
+    net = connect(clusters, int(clusters.max()) + 1, levels, total, crossed)
+    direct = absorber.weights is None and not absorber.slopes and len(inner) <= 1
+    if not (direct and take_out(columns, net, inner)):
+        demean(columns, absorber)
+    return net
 
 
 def _numbered(cluster: Ints, count: int) -> tuple[Ints, Ints]:

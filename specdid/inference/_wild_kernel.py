@@ -28,6 +28,10 @@ FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
 
 
+CACHED = 2**15
+"""Cells of signed scores that are formed together: what fits the cache."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """A batch's sums: same rows, effects and weights.
@@ -103,12 +107,15 @@ def _inverse(a: Floats) -> Floats:
         return np.concatenate([_inverse(one[None]) for one in a])
 
 
-def wild_draws(blocks: Blocks, family: Family, signs: Floats, squares: Floats) -> tuple[Floats, Floats, Floats]:
+def wild_draws(
+    blocks: Blocks, family: Family, signs: Floats, squares: Floats | None
+) -> tuple[Floats, Floats, Floats]:
     """Draw the coefficient and t of every regression of a family.
 
     Parameters
     ----------
-    signs, squares : (G, B) float64, and their squares; a column of ones gives the real statistics.
+    signs : (G, B) float64; a column of ones gives the real statistics.
+    squares : (G, B) float64, their squares, or None where all are 1.
 
     Returns
     -------
@@ -123,7 +130,9 @@ def wild_draws(blocks: Blocks, family: Family, signs: Floats, squares: Floats) -
         weighted = scores.s[:, None, :] * scores.c
         products = _signed(np.concatenate([scores.s[:, None, :], scores.q, weighted], axis=1), signs)
         omega, crossed = products[:, : 1 + k], products[:, 1 + k :]
-        ss = (scores.s**2) @ squares - 2 * np.einsum("mpb,mpb->mb", omega, crossed)
+        own = scores.s**2
+        ss = own.sum(axis=1)[:, None] if squares is None else own @ squares
+        ss = ss - 2 * np.einsum("mpb,mpb->mb", omega, crossed)
         ss += _quadratic(omega, scores.c @ scores.c.transpose(0, 2, 1))
         for part in blocks.carried:
             ss += _expanded(part, scores, omega, signs)
@@ -191,13 +200,18 @@ def _direct(stack: Stack, scores: Scores, omega: Floats, signs: Floats) -> Float
     at = np.arange(g)
     padded = np.concatenate([scores.s, np.zeros((m, 1))], axis=1)
     matrix[:, :, at, at] += padded[:, stack.clusters]
-    mine = signs[np.minimum(stack.clusters, len(signs) - 1)]  # padding meets zeros of the matrix
     c = np.concatenate([scores.c, np.zeros((*scores.c.shape[:2], 1))], axis=2)[:, :, stack.clusters]
+    c = np.ascontiguousarray(c.reshape(m, -1, sets * g).transpose(0, 2, 1))
+    index = np.minimum(stack.clusters, len(signs) - 1).ravel()  # padding meets zeros of the matrix
     out = np.empty((m, signs.shape[1]))
-    for one in range(m):
-        score = (matrix[one] @ mine).reshape(sets * g, -1)
-        score -= np.ascontiguousarray(c[one].reshape(len(c[one]), -1).T) @ omega[one]
-        out[one] = np.einsum("gb,gb->b", score, score)
+    step = max(32, CACHED // (sets * g))
+    for first in range(0, signs.shape[1], step):
+        some = slice(first, first + step)
+        mine = signs[:, some][index].reshape(sets, g, -1)
+        for one in range(m):
+            score = (matrix[one] @ mine).reshape(sets * g, -1)
+            score -= c[one] @ omega[one, :, some]
+            out[one, some] = np.einsum("gb,gb->b", score, score)
     return out
 
 

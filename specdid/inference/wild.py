@@ -13,11 +13,8 @@ import numpy as np
 
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._batches import make_batches
-from specdid.inference._wild_batches import Drawn
+from specdid.inference._wild_batches import FEW, Drawn
 from specdid.inference._wild_slices import cut, recall
-
-FEW = 12
-"""Clusters below which Webb's six points are drawn."""
 
 
 def draw(context: Context) -> NullDraws:
