@@ -55,7 +55,9 @@ def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[s
         if "tex" in formats:
             _write_latex(prepared, appendix, directory)
         if "md" in formats:
-            write_text(write_markdown(appendix), directory / "appendix.md")
+            # Browsers show no PDF within a page.
+            pictures = next(f for f in ("png", "svg", "pdf") if f in prepared.study.figure.formats)
+            write_text(write_markdown(appendix, pictures), directory / "appendix.md")
         if "docx" in formats:
             _write_word(appendix, directory)
     return said

@@ -45,7 +45,7 @@ _MAIN = r"""% Written by specdid {version}: compiles appendix.tex alone.
 _FONT = r"""\usepackage{{fontspec}}
 \let\specdidfont\relax
 \newcommand\specdidtry[1]{{\ifx\specdidfont\relax\IfFontExistsTF{{#1}}{{%
-  \setmainfont{{#1}}[AutoFakeBold=1.5,AutoFakeSlant=.2]\def\specdidfont{{#1}}}}{{}}\fi}}
+  \setmainfont{{#1}}[AutoFakeBold=1.5,AutoFakeSlant=.2,RawFeature=+pwid]\def\specdidfont{{#1}}}}{{}}\fi}}
 """
 _CJK = _FONT + r"""% ctex sets Chinese well; without it the first of these fonts sets everything.
 \IfFileExists{{ctex.sty}}{{\usepackage[scheme=plain]{{ctex}}\renewcommand\specdidtry[1]{{}}}}{{%

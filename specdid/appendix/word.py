@@ -9,9 +9,11 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from specdid.appendix._base import Appendix, FigureItem, TableItem
 from specdid.tables._base import PrintTable, Row
+from specdid.tables._widths import width
 
 _STYLE = {"font_size_pt": 9, "notes_font_size_pt": 8, "caption_font_size_pt": 10, "prevent_page_breaks": False}
-_WIDTH = 6.5
+_WIDTH, _STUB = 6.5, 2.6
+"""Inches of the text, and at most of the labels of rows."""
 
 
 def write_word(appendix: Appendix, directory: Path) -> bytes:
@@ -49,10 +51,39 @@ def _item(document: Any, item: TableItem | FigureItem, directory: Path) -> None:
 def _table(document: Any, table: PrintTable) -> None:
     """Let maketables build the table in a document of its own, and move it here."""
     made: Any = _mtable(table).make(type="docx", docx_style=_STYLE)
+    for paragraph in made.paragraphs[:1]:
+        paragraph.paragraph_format.keep_with_next = True
     for element in list(made.element.body):
         if not element.tag.endswith("}sectPr"):
             document.element.body.insert(len(document.element.body) - 1, element)
+    _share_width(document.tables[-1], table)
     document.add_paragraph()
+
+
+def _share_width(made: Any, table: PrintTable) -> None:
+    """Set the widths of columns, which Word would make equal."""
+    from docx.shared import Inches
+
+    inches = _inches(table)
+    made.autofit = False
+    for column, own in zip(made.columns, inches, strict=True):
+        column.width = Inches(own)
+    for line in made._tbl.tr_lst:
+        at = 0
+        for cell in line.tc_lst:
+            cell.width = Inches(sum(inches[at : at + cell.grid_span]))
+            at += cell.grid_span
+
+
+def _inches(table: PrintTable) -> list[float]:
+    """Give numbers and words of headings the room they need, the labels of rows what is left, and the rest to all."""
+    rows = [row for block in table.blocks for row in block if any(row.cells)]
+    columns = zip(table.columns, *(row.cells for row in rows), *(row.under for row in rows if row.under), strict=True)
+    least = [max(width(word) for word in (*" ".join(texts).split(), "0")) / 72 + 0.25 for texts in columns]
+    longest = max((width(row.label) for row in rows), default=0.0) / 72 + 0.3
+    stub = max(min(longest, _STUB, _WIDTH - sum(least)), _WIDTH / (2 + len(least)))
+    more = (_WIDTH - stub - sum(least)) / len(least)
+    return [stub, *(own + more for own in least)]
 
 
 def _mtable(table: PrintTable) -> Any:

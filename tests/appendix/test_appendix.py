@@ -181,6 +181,10 @@ def test_word_has_every_table_and_the_same_bytes_again(plain, tmp_path):
     tables = inlined(out / "appendix.tex").count(r"\begin{threeparttable}")
     assert len(document.tables) == tables
     assert any("(0." in cell.text for row in document.tables[-1].rows for cell in row.cells)
+    for table in document.tables:
+        inches = [column.width / 914400 for column in table.columns]
+        assert sum(inches) == pytest.approx(6.5, abs=0.01)
+        assert inches[0] > 1.0
     again = tmp_path / "again"
     run(
         again, inference={"draws": 19}, preferred={"controls": "x1"}, table={"T": {"vary": ["controls"]}},
@@ -201,6 +205,16 @@ def test_markdown_has_the_numbers_of_the_latex_tables(plain):
     for line in markdown.splitlines():
         if line.startswith("|"):
             assert line.endswith("|")
+
+
+def test_markdown_shows_pictures_that_browsers_know(plain, tmp_path):
+    out, _ = plain
+    assert "](curve.pdf)" in (out / "appendix.md").read_text(encoding="utf-8")
+    run(tmp_path, figure={"formats": ["pdf", "png"]}, appendix={"formats": ["md"]})
+    text = (tmp_path / "appendix.md").read_text(encoding="utf-8")
+    files = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    assert files == ["curve.png"]
+    assert (tmp_path / "curve.png").exists()
 
 
 def hostile_study():
