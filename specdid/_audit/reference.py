@@ -17,7 +17,8 @@ from specdid.engine.one_by_one import Work
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.tasks import controls_of, make_task
 from specdid.estimators._base import Failure
-from specdid.estimators._pyfixest import effect_names, uncounted_slopes
+from specdid.estimators._pyfixest import effect_names
+from specdid.estimators._read import uncounted_slopes
 
 ILL_CONDITIONED = 1e4
 LARGE = 1e4

@@ -135,8 +135,15 @@ def _fit_chunk(work: Work, places: Ints) -> Fits:
     return fits
 
 
-def _fit_one(work: Work, s: int, at: int, fits: Fits, extra: dict[str, Floats]) -> None:
-    """Estimate member ``s`` and record it at position ``at``."""
+def fit_in_full(work: Work, s: int = 0) -> tuple[Fits, Estimate | None]:
+    """Estimate member ``s`` alone: its block of one, and its estimator's own record where there is a number."""
+    extra: dict[str, Floats] = {}
+    fits = blank_fits(work.members.index[s : s + 1], len(work.problem.vcovs), extra)
+    return fits, _fit_one(work, s, 0, fits, extra)
+
+
+def _fit_one(work: Work, s: int, at: int, fits: Fits, extra: dict[str, Floats]) -> Estimate | None:
+    """Estimate member ``s`` and record it at position ``at``; gives what the estimator gave."""
     problem, members = work.problem, work.members
     cut, method = cut_rows(problem, members, s), work.methods[work.method[s]]
     fits.n_missing[at], fits.n_log0[at], fits.n_singletons[at] = cut.n_missing, cut.n_log0, cut.n_singletons
@@ -149,13 +156,15 @@ def _fit_one(work: Work, s: int, at: int, fits: Fits, extra: dict[str, Floats]) 
         fits.code[at], fits.culprit[at] = Code.NO_TREATMENT_VARIATION, members.treatment[s]
     else:
         task = make_task(problem, members, s, cut.rows, method.options, int(work.cohort[s]), work.time)
-        result = _shelf.load("estimators", method.name).fit(task)
+        result: Estimate | Failure = _shelf.load("estimators", method.name).fit(task)
         if isinstance(result, Failure):
             fits.code[at], fits.detail[at] = Code[result.code.upper()], result.message
         else:
             _record(work, s, at, fits, cut, task, result)
             for name, value in result.extra.items():
                 extra.setdefault(name, np.full(len(fits.index), np.nan))[at] = value
+            return result
+    return None
 
 
 def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, result: Estimate) -> None:

@@ -61,11 +61,34 @@ VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_o
 """Why a vcov has no standard error, in the order of Fits.vcov_code."""
 
 
+TREATMENT, CONSTANT = -1, -2
+"""What Coefficients.columns has for the treatment and for the constant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """A regression table: every coefficient with full covariance matrices.
+
+    ``columns`` (k,) are TREATMENT, first, then positions in Task.controls of those that were
+    kept, in written order, then CONSTANT where the model has one. ``estimate`` (k,), ``vcov``
+    (V, k, k), NaN where ``vcov_notes`` of the Estimate says why. ``r2`` and McFadden's ``pseudo_r2``
+    are NaN where there is none.
+    """
+
+    columns: tuple[int, ...]
+    estimate: Floats
+    vcov: Floats
+    r2: float = float("nan")
+    pseudo_r2: float = float("nan")
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """One number with a standard error per vcov (NaN where ``vcov_notes`` says why not).
 
     ``vcov_notes`` has one of VCOV_NOTES for each vcov, or is empty when all went well.
+    ``coefficients`` is the whole table, None where the treatment's is the only coefficient,
+    which Estimator.alone explains.
     """
 
     estimate: float
@@ -78,6 +101,7 @@ class Estimate:
     keep: NDArray[np.bool_] | None = None  # rows of the task actually used, where fewer
     vcov_notes: tuple[str, ...] = ()
     extra: Mapping[str, float] = field(default_factory=dict)
+    coefficients: Coefficients | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +139,8 @@ class Estimator:
     (``not_honoured``). ``effects`` "any" or "unit + time" (exactly these).
     ``binary``: the treatment must be 0/1. ``cohort``: needs a cohort.
     ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback.
+    ``alone`` says, in words that a table prints, why ``fit`` gives the treatment's coefficient
+    alone; it is empty where ``fit`` gives all of them.
     ``path(task, relative, periods, reference)`` gives effects by relative period, for event
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.
@@ -135,3 +161,4 @@ class Estimator:
     doc: str = ""
     path: Callable[[Task, Floats, tuple[int, ...], int], Path | Failure] | None = None
     calendar: bool = False
+    alone: str = ""

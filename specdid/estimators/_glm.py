@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.estimators._base import Estimate, Failure, Floats, Ints, Task
-from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, model, read, relevelled, standardised
+from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, model, relevelled, standardised
+from specdid.estimators._read import read
 
 NEAR_BOUND = 1e-4
 """How near to 0 (or 1) a fitted value has to be before separation is looked for."""
@@ -44,7 +45,9 @@ def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate |
     if at_bounds(fit, laid, function) and (apart := predicted(_relevelled(task, keep), keep, function)):
         return Failure("not_converged", SEPARATED.format(rows=f"{apart:,} row{'s are' if apart > 1 else ' is'}"))
     result = read(fit, laid, task, np.ones(1), normal=True)
-    return replace(result, extra={"n_separated": float(np.sum(~keep))})
+    assert result.coefficients is not None
+    whole = replace(result.coefficients, pseudo_r2=pseudo_r2(fit, laid, function))
+    return replace(result, extra={"n_separated": float(np.sum(~keep))}, coefficients=whole)
 
 
 def unseparated(outcome: Floats, effects: tuple[Ints, ...], sure: Sure) -> Bools:
@@ -82,6 +85,22 @@ def at_bounds(fit: Any, laid: Model, function: str) -> bool:
     if function == "fepois":
         return bool(np.any((outcome == 0) & (fitted < NEAR_BOUND * outcome.mean())))
     return bool(np.any(np.abs(outcome - fitted) < NEAR_BOUND))
+
+
+def pseudo_r2(fit: Any, laid: Model, function: str) -> float:
+    """Give McFadden's R², one less the log likelihood by that of a constant; NaN with weights, as in pyfixest."""
+    from scipy.special import gammaln, xlogy
+
+    if "w" in laid.data:
+        return float("nan")
+    y = laid.data["y"].loc[fit._data.index].to_numpy() * laid.count_unit
+    fitted = np.asarray(fit._Y_hat_response, dtype=np.float64).ravel() * laid.count_unit
+    constant = np.full(len(y), y.mean())
+    if function == "fepois":
+        mine, null = (float(np.sum(xlogy(y, m) - m - gammaln(y + 1))) for m in (fitted, constant))
+    else:
+        mine, null = (float(np.sum(xlogy(y, m) + xlogy(1 - y, 1 - m))) for m in (fitted, constant))
+    return 1 - mine / null
 
 
 def predicted(task: Task, keep: Bools, function: str) -> int:

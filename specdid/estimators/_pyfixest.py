@@ -8,7 +8,7 @@ the wrong effect for nested in the cluster, depending on the process's hash seed
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.estimators._base import Estimate, Failure, Floats, Ints, Task
+from specdid.estimators._base import Failure, Floats, Ints, Task
 
 Bools = NDArray[np.bool_]
 
@@ -39,18 +39,20 @@ class Model:
     data : pandas DataFrame of n rows
     keep : (n of the task,) bool, the task's rows in ``data``
     names : m names of the treatment's columns
-    unit : (m,) float64
-        What one unit of a treatment's column in ``data`` is in the task's units.
-    outcome_unit : the same for the outcome
-    count_unit : the same for a count, whose coefficients do not depend on it but whose iid variance does
+    unit, mean : by column, treatments, controls and slopes
+        What one unit of the column in ``data``, and its zero, are in the task's units.
+    outcome_unit, outcome_mean : the same for the outcome
+    count_unit : the same for a count, whose slopes do not depend on it but whose iid variance does
     """
 
     formula: str
     data: Any
     keep: Bools
     names: tuple[str, ...]
-    unit: Floats
+    unit: Mapping[str, float]
+    mean: Mapping[str, float]
     outcome_unit: float = 1.0
+    outcome_mean: float = 0.0
     count_unit: float = 1.0
 
 
@@ -128,6 +130,12 @@ def standardised(column: Floats) -> tuple[Floats, float]:
     return (centred / sd, float(np.ldexp(sd, power))) if sd > 0 else (centred, 1.0)
 
 
+def mean_of(column: Floats) -> float:
+    """Give the mean that `standardised` takes off, in the column's units."""
+    power = np.frexp(np.abs(column).max(initial=0.0))[1]
+    return float(np.ldexp(np.ldexp(column, -power).mean(), power))
+
+
 def relevelled(codes: Ints) -> Ints:
     """Give codes from 0 without gaps."""
     levels: Ints = np.unique(codes, return_inverse=True)[1].astype(np.int64)
@@ -154,17 +162,15 @@ def model(task: Task, treatments: Floats, keep: Bools | None = None, scale_outco
     import pandas as pd
 
     rows = np.ones(len(task.outcome), bool) if keep is None else keep
-    outcome, outcome_unit = task.outcome[rows], 1.0
+    outcome, outcome_unit, outcome_mean = task.outcome[rows], 1.0, 0.0
     if scale_outcome:
+        outcome_mean = mean_of(outcome)
         outcome, outcome_unit = standardised(outcome)
-    columns: dict[str, Floats | Ints] = {"y": outcome}
-    controls = {f"x{j}": column for j, column in enumerate(task.controls[rows].T)} | _slope_columns(
-        task, rows
-    )
-    columns |= {name: standardised(column)[0] for name, column in controls.items()}
-    unit = np.ones(treatments.shape[1])
-    for j in range(treatments.shape[1]):
-        columns[f"d{j}"], unit[j] = standardised(treatments[rows, j])
+    names = tuple(f"d{j}" for j in range(treatments.shape[1]))
+    regressors = {f"x{j}": column for j, column in enumerate(task.controls[rows].T)}
+    regressors |= _slope_columns(task, rows) | dict(zip(names, treatments[rows].T, strict=True))
+    scaled = {name: standardised(column) for name, column in regressors.items()}
+    columns: dict[str, Floats | Ints] = {"y": outcome} | {name: pair[0] for name, pair in scaled.items()}
     fixed = effect_names(len(task.effects))
     columns |= {name: codes[rows] for name, codes in zip(fixed, task.effects, strict=True)}
     if task.weights is not None:
@@ -172,11 +178,10 @@ def model(task: Task, treatments: Floats, keep: Bools | None = None, scale_outco
     for v, clusters in enumerate(task.clusters):
         for j, codes in enumerate(clusters):
             columns[f"c{v}_{j}"] = codes[rows]
-    names = tuple(f"d{j}" for j in range(treatments.shape[1]))
-    regressors = " + ".join([*controls, *names])
     effects = " + ".join(fixed)
-    formula = f"y ~ {regressors} | {effects}" if effects else f"y ~ {regressors}"
-    return Model(formula, pd.DataFrame(columns), rows, names, unit, outcome_unit)
+    formula = f"y ~ {' + '.join(regressors)}" + (f" | {effects}" if effects else "")
+    unit, mean = ({n: p[1] for n, p in scaled.items()}, {n: mean_of(c) for n, c in regressors.items()})
+    return Model(formula, pd.DataFrame(columns), rows, names, unit, mean, outcome_unit, outcome_mean)
 
 
 def _slope_columns(task: Task, rows: Bools) -> dict[str, Floats]:
@@ -201,11 +206,11 @@ def estimate_with(function: str, laid: Model, **options: Any) -> Any:
         )  # fmt: skip
     except ValueError as error:
         if "All variables are collinear" in str(error):
-            raise _unidentified(laid) from None
+            raise unidentified(laid) from None
         raise
 
 
-def _unidentified(laid: Model) -> Refusal:
+def unidentified(laid: Model) -> Refusal:
     """Say whether the fixed effects alone absorb the treatment, or the controls with them."""
     import pyfixest as pf
 
@@ -220,76 +225,3 @@ def _unidentified(laid: Model) -> Refusal:
         return absorbed
     return Refusal("not_identified", "the treatment is a combination of the controls and fixed effects")
 
-
-def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False) -> Estimate:
-    """Read the ``shares``-weighted mean of the treatment's coefficients from a pyfixest fit.
-
-    Parameters
-    ----------
-    shares : (m,) float64, weights of the treatment's columns, made to sum to one over
-        those that were kept; a column with share 0 (a lead) may be dropped.
-    normal : p-values from the normal distribution (fepois, logit), not from t.
-    """
-    names = list(fit._coefnames)
-    kept = np.array([name in names for name in laid.names])
-    if not np.any(kept & (shares != 0)):
-        raise _unidentified(laid)
-    combination = np.zeros(len(names))
-    total = shares[kept].sum()
-    for name, share, unit in zip(laid.names, shares, laid.unit, strict=True):
-        if name in names:
-            combination[names.index(name)] = share / total / unit * laid.outcome_unit
-    used = np.zeros(len(laid.keep), bool)
-    used[np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]] = True
-    errors = [_error(fit, laid, task, v, combination, normal) for v in range(len(task.vcovs))]
-    return Estimate(
-        estimate=float(combination @ fit._beta_hat),
-        std_error=tuple(e[0] for e in errors),
-        df=tuple(e[1] for e in errors),
-        n_clusters=tuple(e[2] for e in errors),
-        nobs=int(fit._N),
-        dropped=tuple(j for j in range(task.controls.shape[1]) if f"x{j}" not in names),
-        r2_within=float(fit._r2_within) if task.effects and not normal else float("nan"),
-        keep=None if used.all() else used,
-        vcov_notes=tuple(e[3] for e in errors),
-    )
-
-
-def uncounted_slopes(fit: Any, levels: tuple[Ints, ...]) -> int:
-    """Count the slopes that pyfixest dropped as collinear; as in fixest each one is a parameter.
-
-    Parameters
-    ----------
-    fit : with the columns of slope j named s{j}_{level}
-    levels : (n,) int64 for each slope
-    """
-    kept = [name for name in fit._coefnames if name.startswith("s")]
-    return sum(len(np.unique(codes)) for codes in levels) - len(kept)
-
-
-def _error(
-    fit: Any, laid: Model, task: Task, v: int, combination: Floats, normal: bool
-) -> tuple[float, float, int, str]:
-    """Give standard error, df, clusters and the note of vcov ``v``."""
-    nan, clusters, argument = float("nan"), -1, task.vcovs[v]
-    if argument == "cluster":
-        columns = [f"c{v}_{j}" for j in range(len(task.clusters[v]))]
-        clusters = min(int(fit._data[c].nunique()) for c in columns)
-        if clusters < 2:
-            return nan, nan, clusters, "few_clusters"
-        argument = {"CRV1": " + ".join(columns)}  # type: ignore[assignment]
-    fit.vcov(argument)
-    kept = np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]
-    uncounted = uncounted_slopes(fit, tuple(codes[kept] for codes, _ in task.slopes))
-    left = fit._N - fit._df_k - uncounted
-    if left <= 0:
-        return nan, nan, clusters, "no_df"
-    size = np.abs(combination).max()  # its square may be no number
-    if argument == "iid":
-        size /= np.sqrt(laid.count_unit)
-        combination = combination / np.sqrt(laid.count_unit)
-    variance = float(combination / size @ fit._vcov @ (combination / size)) * (left + uncounted) / left
-    df = float("inf") if normal else float(clusters - 1 if clusters > 0 else left)
-    if not variance > 0:
-        return nan, df, clusters, "not_positive"
-    return float(np.sqrt(variance) * size), df, clusters, ""

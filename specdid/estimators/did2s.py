@@ -215,4 +215,5 @@ ESTIMATOR = Estimator(
     doc="Fixed effects and controls are fitted on untreated rows; always-treated units are dropped.",
     path=_path,
     calendar=True,
+    alone="controls and fixed effects belong to the first stage, on the untreated rows",
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from specdid.estimators._base import Estimate, Estimator, Failure, Task
-from specdid.estimators._pyfixest import estimate_with, guarded, model, read
+from specdid.estimators._pyfixest import estimate_with, guarded, model
+from specdid.estimators._read import read
 
 
 @guarded

@@ -15,7 +15,8 @@ import numpy as np
 from specdid.engine import ssc
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Ints, Path, Task
 from specdid.estimators._paths import path_of
-from specdid.estimators._pyfixest import Bools, estimate_with, guarded, model, read, relevelled
+from specdid.estimators._pyfixest import Bools, estimate_with, guarded, model, relevelled
+from specdid.estimators._read import read
 
 
 @guarded
@@ -78,7 +79,7 @@ def _regress(task: Task, rows: Bools, change: Floats, entering: Bools, period: I
     used = rows.copy()
     if result.keep is not None:
         used[np.flatnonzero(rows)] = result.keep
-    return replace(result, keep=used, r2_within=float("nan"))
+    return replace(result, keep=used, r2_within=float("nan"), coefficients=None)
 
 
 @guarded
@@ -174,4 +175,5 @@ ESTIMATOR = Estimator(
     slopes=False,
     doc="Takes no controls, weights or other fixed effects.",
     path=_path,
+    alone="changes of the outcome are regressed on entering treatment, with period effects and no controls",
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Task
-from specdid.estimators._pyfixest import Bools, Refusal, estimate_with, guarded, model, read
+from specdid.estimators._pyfixest import Bools, Refusal, estimate_with, guarded, model
+from specdid.estimators._read import read
 
 
 @guarded

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from small_problems import task_of
 from specdid import _shelf
-from specdid.estimators._base import VCOV_NOTES, Estimate, Estimator, Failure
+from specdid.estimators._base import CONSTANT, TREATMENT, VCOV_NOTES, Estimate, Estimator, Failure
 
 NAMES = _shelf.names("estimators")
 DIMENSIONS = {"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}
@@ -75,6 +75,48 @@ def test_one_number_with_a_standard_error_per_vcov(estimator):
     rows = np.arange(320) if result.keep is None else np.flatnonzero(result.keep)
     assert result.nobs == len(rows)
     assert result.n_clusters == (*(tiny_panel()[c][rows].nunique() for c in ("unit", "state", "t")), -1, -1)
+
+
+@pytest.mark.parametrize("effects", [2, 0])
+def test_the_whole_table_or_why_there_is_none(estimator, effects):
+    """Treatment, every control, the constant where no fixed effect takes it; or words for a reader."""
+    if not effects and ("fixed_effects" not in estimator.honours or estimator.alone):
+        pytest.skip("has its own fixed effects, or no table")
+    result = estimator.fit(fewer_effects(tiny_task(estimator.name), effects))
+    whole = result.coefficients
+    if estimator.alone:
+        assert whole is None
+        assert not estimator.alone.endswith(".")
+        return
+    assert whole.columns == (TREATMENT, 0, *([] if effects else [CONSTANT]))
+    assert whole.estimate[0] == result.estimate
+    assert whole.vcov.shape == (len(VCOVS), len(whole.columns), len(whole.columns))
+    for v, note in enumerate(result.vcov_notes):
+        assert np.isnan(whole.vcov[v]).all() == (note != "")
+        if not note:
+            assert np.sqrt(np.diag(whole.vcov[v]))[0] == pytest.approx(result.std_error[v], rel=1e-12)
+            assert whole.vcov[v] == pytest.approx(whole.vcov[v].T, rel=1e-10)
+    assert np.isnan(whole.r2) or np.isnan(whole.pseudo_r2)
+    assert 0 < np.nan_to_num(whole.r2) + np.nan_to_num(whole.pseudo_r2) < 1
+
+
+@pytest.mark.parametrize("effects", [2, 0])
+def test_a_control_that_changes_places_with_the_treatment_keeps_its_numbers(estimator, effects):
+    """The table of y ~ d + x is that of y ~ x + d, in another order."""
+    if estimator.binary or estimator.alone:
+        pytest.skip("its treatment is a treatment, or it has no table")
+    task = fewer_effects(tiny_task(estimator.name), effects)
+    swapped = replace(task, treatment=task.controls[:, 0] * 1e5, controls=task.treatment[:, None] * 1e-3 + 7.0)
+    one, other = (estimator.fit(t).coefficients for t in (task, swapped))
+    back = np.diag([1e5, 1e-3, *([] if effects else [1.0])])[[1, 0, 2][: len(one.columns)]]
+    if not effects:
+        back[2, 1] = 7.0
+    assert one.estimate == pytest.approx(back @ other.estimate, rel=1e-8)
+    assert one.vcov == pytest.approx(back @ other.vcov @ back.T, rel=1e-6, nan_ok=True)
+
+
+def fewer_effects(task, count: int):
+    return replace(task, effects=task.effects[:count], effect_labels=task.effect_labels[:count])
 
 
 def test_the_same_task_gives_the_same_bytes(estimator):

@@ -1,0 +1,113 @@
+"""From a pyfixest fit to an Estimate: coefficients and covariances in the task's units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Floats, Ints, Task
+from specdid.estimators._pyfixest import Model, unidentified
+
+_INTERCEPT = "Intercept"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The coefficients asked for as ``matrix @ pyfixest's + offset``, the treatment's first."""
+
+    columns: tuple[int, ...]
+    matrix: Floats
+    offset: Floats
+
+
+def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False) -> Estimate:
+    """Read the ``shares``-weighted mean of the treatment's coefficients, and the others.
+
+    Parameters
+    ----------
+    shares : (m,) float64, weights of the treatment's columns, made to sum to one over
+        those that were kept; a column with share 0 (a lead) may be dropped.
+    normal : p-values from the normal distribution (fepois, logit), not from t.
+    """
+    names = list(fit._coefnames)
+    kept = np.array([name in names for name in laid.names])
+    if not np.any(kept & (shares != 0)):
+        raise unidentified(laid)
+    rows = _rows(names, laid, shares / shares[kept].sum(), task.controls.shape[1])
+    used = np.zeros(len(laid.keep), bool)
+    used[np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]] = True
+    errors = [_error(fit, laid, task, v, rows.matrix, normal) for v in range(len(task.vcovs))]
+    estimate = rows.matrix @ fit._beta_hat + rows.offset
+    r2 = float("nan") if normal else float(fit._r2)
+    return Estimate(
+        estimate=float(estimate[0]),
+        std_error=tuple(e[0] for e in errors),
+        df=tuple(e[1] for e in errors),
+        n_clusters=tuple(e[2] for e in errors),
+        nobs=int(fit._N),
+        dropped=tuple(j for j in range(task.controls.shape[1]) if f"x{j}" not in names),
+        r2_within=float(fit._r2_within) if task.effects and not normal else float("nan"),
+        keep=None if used.all() else used,
+        vcov_notes=tuple(e[3] for e in errors),
+        coefficients=Coefficients(rows.columns, estimate, np.array([e[4] for e in errors]), r2),
+    )
+
+
+def _rows(names: list[str], laid: Model, shares: Floats, controls: int) -> _Rows:
+    """Undo the scaling; slopes of fixed effects are no coefficients of the table."""
+    found = [(TREATMENT, np.zeros(len(names)), 0.0)]
+    for name, share in zip(laid.names, shares, strict=True):
+        if name in names:
+            found[0][1][names.index(name)] = share / laid.unit[name] * laid.outcome_unit
+    for j in range(controls):
+        if f"x{j}" in names:
+            row = np.zeros(len(names))
+            row[names.index(f"x{j}")] = laid.outcome_unit / laid.unit[f"x{j}"]
+            found.append((j, row, 0.0))
+    if _INTERCEPT in names:
+        row = np.array([1.0 if n == _INTERCEPT else -laid.mean[n] / laid.unit[n] for n in names])
+        found.append((CONSTANT, row * laid.outcome_unit, laid.outcome_mean + float(np.log(laid.count_unit))))
+    return _Rows(tuple(f[0] for f in found), np.array([f[1] for f in found]), np.array([f[2] for f in found]))
+
+
+def uncounted_slopes(fit: Any, levels: tuple[Ints, ...]) -> int:
+    """Count the slopes that pyfixest dropped as collinear; as in fixest each one is a parameter.
+
+    Parameters
+    ----------
+    fit : with the columns of slope j named s{j}_{level}
+    levels : (n,) int64 for each slope
+    """
+    kept = [name for name in fit._coefnames if name.startswith("s")]
+    return sum(len(np.unique(codes)) for codes in levels) - len(kept)
+
+
+def _error(
+    fit: Any, laid: Model, task: Task, v: int, rows: Floats, normal: bool
+) -> tuple[float, float, int, str, Floats]:
+    """Give the treatment's standard error, df, clusters, the note of vcov ``v``, and all covariances."""
+    nan, clusters, argument, nothing = float("nan"), -1, task.vcovs[v], np.full((len(rows), len(rows)), np.nan)
+    if argument == "cluster":
+        columns = [f"c{v}_{j}" for j in range(len(task.clusters[v]))]
+        clusters = min(int(fit._data[c].nunique()) for c in columns)
+        if clusters < 2:
+            return nan, nan, clusters, "few_clusters", nothing
+        argument = {"CRV1": " + ".join(columns)}  # type: ignore[assignment]
+    fit.vcov(argument)
+    kept = np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]
+    uncounted = uncounted_slopes(fit, tuple(codes[kept] for codes, _ in task.slopes))
+    left = fit._N - fit._df_k - uncounted
+    if left <= 0:
+        return nan, nan, clusters, "no_df", nothing
+    size = np.abs(rows).max(axis=1)  # its square may be no number
+    if argument == "iid":
+        size, rows = size / np.sqrt(laid.count_unit), rows / np.sqrt(laid.count_unit)
+    rows = rows / size[:, None]
+    variance = rows @ fit._vcov @ rows.T * (left + uncounted) / left
+    df = float("inf") if normal else float(clusters - 1 if clusters > 0 else left)
+    if not variance[0, 0] > 0:
+        return nan, df, clusters, "not_positive", nothing
+    whole = np.outer(size, size) * variance
+    return float(np.sqrt(variance[0, 0]) * size[0]), df, clusters, "", np.where(np.isfinite(whole), whole, np.nan)
