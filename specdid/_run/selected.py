@@ -114,7 +114,7 @@ def _parts(asked: Sequence[_Chosen]) -> Iterator[tuple[_Chosen, ...]]:
 
 
 def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[int, CellFit]:
-    """Estimate these specifications in full; what is not least squares keeps the results' number."""
+    """Estimate these specifications in full."""
     plan = prepared.plan
     if not places:
         return {}
@@ -125,13 +125,19 @@ def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[i
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
     at = np.searchsorted(compiled.members.index, places)
     cells = [_cell(prepared, compiled, p, int(m)) for p, m in zip(places, at, strict=True)]
-    return {c.place: _fit(c, compiled, results) for c in cells}
+    return {c.place: _fit(c, results) for c in cells}
 
 
-def _fit(cell: Cell, compiled: Compiled, results: Results) -> CellFit:
-    """Estimate a cell in full; one whose covariances are no numbers keeps the results' number, too."""
-    full = fit_cell(cell) if compiled.batched[cell.member] else None
-    return _stored(cell, results) if full is None or full.failure is not None else full
+def _fit(cell: Cell, results: Results) -> CellFit:
+    """Estimate a cell in full; one whose covariances are no numbers keeps the results' number."""
+    full = fit_cell(cell)
+    return full if full.failure is None and _is_number(full) else _stored(cell, results)
+
+
+def _is_number(full: CellFit) -> bool:
+    """Say whether the treatment has a standard error wherever no note says why not."""
+    variance, silent = full.vcov[:, 0, 0], np.array([not note for note in full.vcov_notes])
+    return bool(np.all(np.isfinite(variance[silent]) & (variance[silent] > 0)))
 
 
 def _cell(prepared: Prepared, compiled: Compiled, place: int, member: int) -> Cell:
@@ -141,7 +147,7 @@ def _cell(prepared: Prepared, compiled: Compiled, place: int, member: int) -> Ce
 
 
 def _stored(cell: Cell, results: Results) -> CellFit:
-    """Give what the results have of a specification that an estimator fitted on its own: the effect."""
+    """Give what the results have of a specification: the effect."""
     compiled, place = cell.compiled, cell.place
     problem, one = compiled.problem, compiled.members.take(np.array([cell.member], np.int64))
 

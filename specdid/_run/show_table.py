@@ -7,18 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 
+from specdid import _shelf
 from specdid._records.fits import Code, Fits
 from specdid._records.messages import VCOV_NOTES, failure_message
 from specdid._run.prepare import Prepared
+from specdid.analyses._coefficients import CONSTANT_LABEL
+from specdid.analyses._fit import own_terms, whole_table
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import estimate_all
 from specdid.engine.full import CELL, CONSTANT, FullFit, by_relative_period, combine, fit_full
+from specdid.engine.one_by_one import Method, Work, fit_in_full
 from specdid.engine.problem import Floats
 from specdid.engine.ssc import t_inference
+from specdid.estimators._base import TREATMENT, Coefficients, Estimator
 from specdid.exports._build import compile_one
 from specdid.language import write
 
-COLUMNS = ("estimate", "std. error", "t", "p")
+_NOTHING = Coefficients((), np.zeros(0), np.zeros((0, 0, 0)))
 
 
 def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
@@ -30,20 +35,34 @@ def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
         compiled, members=compiled.members.take(at), method=compiled.method[at],
         cohort=compiled.cohort[at], batched=compiled.batched[at],
     )  # fmt: skip
-    outcome = estimate_all(one, plan.grid.estimators, 1, "serial", lambda *_: None)
-    fits = next(b for b in outcome.blocks if len(b.index))
+    fits, full, whole = _estimate(prepared, one)
     if fits.code[0] != Code.OK:
         yield f"Failed ({Code(int(fits.code[0])).name.lower()}): {_failure(prepared, place, one, fits)}"
         return
     vcovs = [v.label or v.text for v in plan.study.vcov]
-    full = fit_full(one.problem, one.members) if one.batched[0] else None
-    if full is not None and full.code in (Code.OK, Code.TOO_FEW_CLUSTERS):
+    if full is not None:
         yield from _coefficients(prepared, place, one, full, vcovs)
     else:
-        yield from _effect(prepared, place, one, fits, vcovs)
+        yield from _own_coefficients(one, fits, whole, vcovs)
     yield ""
     yield from _other_vcovs(fits, vcovs)
     yield from _footer(one, fits, full)
+    yield from _fit_of(prepared, one, fits, whole if full is None else full)
+
+
+def _estimate(prepared: Prepared, one: Compiled) -> tuple[Fits, FullFit | None, Coefficients]:
+    """Estimate in the engine, or by an estimator of its own, whose coefficients come last."""
+    estimators = prepared.plan.grid.estimators
+    if not one.batched[0]:
+        methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
+        fits, found = fit_in_full(Work(one.problem, one.members, methods, one.method, one.cohort, one.time))
+        return fits, None, _NOTHING if found is None else whole_table(found)
+    outcome = estimate_all(one, estimators, 1, "serial", lambda *_: None)
+    fits = next(b for b in outcome.blocks if len(b.index))
+    full = fit_full(one.problem, one.members)
+    if full.code in (Code.OK, Code.TOO_FEW_CLUSTERS):
+        return fits, full, _NOTHING
+    return fits, None, Coefficients((TREATMENT,), fits.estimate[:1], fits.std_error[0][:, None, None] ** 2)
 
 
 def _failure(prepared: Prepared, place: int, one: Compiled, fits: Fits) -> str:
@@ -64,7 +83,7 @@ def _failure(prepared: Prepared, place: int, one: Compiled, fits: Fits) -> str:
 def _table(names: Sequence[str], estimates: Floats, errors: Floats, df: float, alpha: float) -> Iterator[str]:
     """Lay out rows of estimate, standard error, t, p and interval."""
     statistic, p, low, high = t_inference(estimates, errors, np.full(len(estimates), df), alpha)
-    head = [*COLUMNS, f"{100 * (1 - alpha):g}% CI low", "high"]
+    head = ["estimate", "std. error", _letter(df), "p", f"{100 * (1 - alpha):g}% CI low", "high"]
     rows = [
         [_number(v) for v in row[:2]] + [_fixed(row[2], 3), _fixed(row[3], 4), _number(row[4]), _number(row[5])]
         for row in zip(estimates, errors, statistic, p, low, high, strict=True)
@@ -74,6 +93,11 @@ def _table(names: Sequence[str], estimates: Floats, errors: Floats, df: float, a
     yield " " * first + "  " + "  ".join(f"{h:>{w}}" for h, w in zip(head, widths, strict=True))
     for name, row in zip(names, rows, strict=True):
         yield f"{name:<{first}}  " + "  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True))
+
+
+def _letter(df: float) -> str:
+    """Name the statistic: z where p-values are from the normal distribution."""
+    return "z" if np.isinf(df) else "t"
 
 
 def _number(value: float) -> str:
@@ -107,13 +131,15 @@ def _coefficients(
     yield from _table(names, estimates, errors, float(full.df[0]), alpha)
 
 
-def _effect(
-    prepared: Prepared, place: int, one: Compiled, fits: Fits, vcovs: Sequence[str]
-) -> Iterator[str]:
-    """Give what an estimator of its own gives: the effect."""
-    term = prepared.plan.grid.treatments[int(prepared.plan.codes[place, 1])].term.text
+def _own_coefficients(one: Compiled, fits: Fits, whole: Coefficients, vcovs: Sequence[str]) -> Iterator[str]:
+    """Give what an estimator of its own gives; the treatment's error is the results', in any unit."""
+    terms = own_terms(one.problem, one.members, whole)
+    names = ["(constant)" if t == CONSTANT_LABEL else t for t in terms]
+    variance = np.diagonal(whole.vcov[0])
+    errors = np.sqrt(np.where(variance > 0, variance, np.nan))
+    errors[0] = fits.std_error[0, 0]
     yield _heading(vcovs[0], int(fits.n_clusters[0, 0]))
-    yield from _table([term], fits.estimate[:1], fits.std_error[0, :1], float(fits.df[0, 0]), one.problem.alpha)
+    yield from _table(names, whole.estimate, errors, float(fits.df[0, 0]), one.problem.alpha)
 
 
 def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
@@ -124,7 +150,8 @@ def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
             yield f"{label}: {note}"
         elif v:
             yield (
-                f"{label}: std. error {_number(fits.std_error[0, v])}, t {_fixed(fits.statistic[0, v], 3)}, "
+                f"{label}: std. error {_number(fits.std_error[0, v])}, "
+                f"{_letter(fits.df[0, v])} {_fixed(fits.statistic[0, v], 3)}, "
                 f"p {_fixed(fits.p_value[0, v], 4)}, CI {_number(fits.conf_low[0, v])} to "
                 f"{_number(fits.conf_high[0, v])}"
                 + (f", {int(fits.n_clusters[0, v]):,} clusters" if fits.n_clusters[0, v] >= 0 else "")
@@ -132,27 +159,41 @@ def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
 
 
 def _footer(one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
-    """Give rows, units, fit and fixed effects."""
+    """Give rows, units and fixed effects."""
     units = f"; {int(fits.n_units[0]):,} units" if fits.n_units[0] >= 0 else ""
     kinds = (("treated", fits.n_treated), ("never treated", fits.n_control), ("always treated", fits.n_always_treated))
     counted = ", ".join(f"{int(n[0]):,} {word}" for word, n in kinds if n[0] > 0)
     yield f"Rows: {int(fits.nobs[0]):,}{units}" + (f" ({counted})" if counted else "")
     lost = (("missing", fits.n_missing), ("singletons", fits.n_singletons))
-    yield "Dropped: " + ", ".join(f"{int(n[0]):,} {word}" for word, n in lost) + _logs(fits)
+    yield "Dropped: " + ", ".join(f"{int(n[0]):,} {word}" for word, n in lost) + _logs(fits) + _separated(fits)
     effects = one.problem.effects[one.members.effects[0]]
     names = [one.problem.effect_labels[c] for c in effects.fixed]
     sizes = list(full.levels) if full is not None and len(full.levels) == len(names) else []
     shown = [f"{n} ({sizes[k]:,} levels)" if sizes else n for k, n in enumerate(names)]
     shown += [f"{one.problem.effect_labels[c]}[{one.problem.labels[x]}]" for c, x in effects.slopes]
     yield f"Fixed effects: {', '.join(shown) or 'none'}"
-    if full is not None:
-        yield f"R²: {full.r2:.4f}" + ("" if np.isnan(full.r2_within) else f"; within: {full.r2_within:.4f}")
-    elif not np.isnan(fits.r2_within[0]):
-        yield f"Within R²: {fits.r2_within[0]:.4f}"
+
+
+def _fit_of(prepared: Prepared, one: Compiled, fits: Fits, fit: FullFit | Coefficients) -> Iterator[str]:
+    """Give measures of fit, what was left out, and why there may be one coefficient only."""
+    measures = [("R²", fit.r2), ("Within R²", float(fits.r2_within[0]))]
+    if isinstance(fit, Coefficients):
+        measures.append(("Pseudo R²", fit.pseudo_r2))
+    known = [f"{name}: {value:.4f}" for name, value in measures if not np.isnan(value)]
+    if known:
+        yield "; ".join(known)
     yield f"Mean of the outcome: {_number(fits.y_mean[0])}"
     dropped = [one.problem.labels[c] for c in fits.dropped.get(0, ())]
     if dropped:
         yield f"Collinear, left out: {' + '.join(dropped)}"
+    estimator: Estimator = _shelf.load("estimators", prepared.plan.grid.estimators[int(one.method[0])].method)
+    if estimator.alone:
+        yield f"Only the treatment's coefficient is given: {estimator.alone}."
+
+
+def _separated(fits: Fits) -> str:
+    count = fits.extra.get("n_separated", np.zeros(1))[0]
+    return f", {int(count):,} predicted perfectly by the fixed effects" if count > 0 else ""
 
 
 def _logs(fits: Fits) -> str:

@@ -47,7 +47,8 @@ What a ``Bench`` offers (``_bench.py``):
     are ``Extra(label, numbers)``, columns on all rows of the panel; ``treatment``,
     ``outcome`` replace the cell's; ``controls=False`` leaves its controls out; ``where`` is
     a mask of rows and-ed to the sample; ``within`` interacts every fixed effect with codes.
-    Other estimators than least squares give their one coefficient.
+    Other estimators than least squares give the coefficients they have; ``fit.alone`` says
+    why that is the treatment's alone.
 ``bench.sample(cell)``
     The rows and arrays of a cell, cut as for its regression (rows, ``Task``).
 ``bench.numbers(expression, cell)``, ``bench.condition(expression, cell)``

@@ -55,6 +55,8 @@ class CellFit:
     dropped : terms dropped as collinear
     effects : the fixed effects, as texts, with their levels
     full : the engine's own record, of least squares
+    pseudo_r2 : McFadden's, NaN where the estimator has none
+    alone : why the treatment's is the only coefficient, empty where all are there
     """
 
     cell: Cell = field(repr=False)
@@ -77,6 +79,8 @@ class CellFit:
     effects: tuple[str, ...]
     alpha: float
     full: FullFit | None = field(default=None, repr=False)
+    pseudo_r2: float = float("nan")
+    alone: str = ""
 
     def place(self, term: str | int) -> int:
         """Give the position of a term, which is 0 for the treatment; ValueError if it is not there."""

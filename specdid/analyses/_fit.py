@@ -8,16 +8,19 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import Code, Fits
+from specdid import _shelf
+from specdid._records import Code
 from specdid._records.messages import VCOV_NOTES, failure_message
 from specdid.analyses._cells import Cell
 from specdid.analyses._coefficients import CONSTANT_LABEL, CellFit
 from specdid.analyses._derive import Extra, derive
 from specdid.engine.counts import count_units
 from specdid.engine.full import CONSTANT, FullFit, combine, fit_full
-from specdid.engine.one_by_one import Method, Work, fit_one_by_one
+from specdid.engine.one_by_one import Method, Work, fit_in_full
 from specdid.engine.problem import Ints, Members, Problem
-from specdid.engine.tasks import cut_rows, levels
+from specdid.engine.tasks import controls_of, cut_rows, levels
+from specdid.estimators._base import CONSTANT as OWN_CONSTANT
+from specdid.estimators._base import TREATMENT, Coefficients, Estimate
 
 
 def fit_cell(
@@ -109,7 +112,7 @@ def failed(cell: Cell, why: str, effects: tuple[str, ...], alpha: float, vcovs: 
 
 
 def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
-    """Estimate a cell whose estimator takes specifications one at a time: the treatment's coefficient."""
+    """Estimate a cell whose estimator takes specifications one at a time: what it gives of its table."""
     compiled = cell.compiled
     problem, one = derive(cell, where=where)
     choice = cell.plan.grid.estimators[compiled.method[cell.member]]
@@ -117,9 +120,9 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         problem, one, (Method(choice.method, choice.options),), np.zeros(1, np.int64),
         compiled.cohort[[cell.member]], compiled.time,
     )  # fmt: skip
-    fits: Fits = next(iter(fit_one_by_one(work)))
+    fits, found = fit_in_full(work)
     effects = effect_texts(problem, one)
-    if fits.code[0] != Code.OK:
+    if found is None:
         code, culprit = Code(int(fits.code[0])), int(fits.culprit[0])
         said = fits.detail.get(0) or failure_message(
             code, problem.labels[one.treatment[0]], cell.labels["outcome"], " + ".join(effects),
@@ -130,9 +133,27 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
     notes = tuple(
         fits.vcov_detail.get((0, v)) or VCOV_NOTES[code] for v, code in enumerate(fits.vcov_code[0])
     )
+    whole, rows = whole_table(found), cut_rows(problem, one, 0).rows
     return CellFit(
-        cell, None, (problem.labels[one.treatment[0]],), fits.estimate[:1], fits.std_error[0][:, None, None] ** 2,
-        notes, fits.df[0], fits.n_clusters[0], cut_rows(problem, one, 0).rows, int(fits.nobs[0]), *units,
-        np.nan, float(fits.r2_within[0]), tuple(problem.labels[c] for c in fits.dropped.get(0, ())),
-        effects, problem.alpha,
+        cell, None, own_terms(problem, one, whole), whole.estimate, whole.vcov,
+        notes, fits.df[0], fits.n_clusters[0], rows if found.keep is None else rows[found.keep],
+        int(fits.nobs[0]), *units, whole.r2, float(fits.r2_within[0]),
+        tuple(problem.labels[c] for c in fits.dropped.get(0, ())), effects, problem.alpha,
+        pseudo_r2=whole.pseudo_r2, alone=_shelf.load("estimators", choice.method).alone,
     )  # fmt: skip
+
+
+def whole_table(found: Estimate) -> Coefficients:
+    """Give an estimator's coefficients, the treatment's where it has no others."""
+    if found.coefficients is not None:
+        return found.coefficients
+    with np.errstate(over="ignore"):
+        squares = np.array(found.std_error, dtype=np.float64)[:, None, None] ** 2
+    return Coefficients((TREATMENT,), np.array([found.estimate]), np.where(np.isfinite(squares), squares, np.nan))
+
+
+def own_terms(problem: Problem, one: Members, whole: Coefficients) -> tuple[str, ...]:
+    """Write the terms of an estimator's coefficients."""
+    controls = [problem.labels[c] for c in controls_of(one, 0)]
+    named = {TREATMENT: problem.labels[one.treatment[0]], OWN_CONSTANT: CONSTANT_LABEL}
+    return tuple(named[c] if c in named else controls[c] for c in whole.columns)

@@ -17,7 +17,7 @@ from specdid.tables._base import PrintTable, Row, TidyTable
 
 HEADER = (
     "vcov", "term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df",
-    "nobs", "n_units", "n_treated", "n_clusters", "r2", "r2_within", "message",
+    "nobs", "n_units", "n_treated", "n_clusters", "r2", "r2_within", "pseudo_r2", "message",
 )  # fmt: skip
 
 
@@ -49,9 +49,9 @@ def tidy_rows(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, 
         lead: tuple[Value, ...] = (column, *labels, vcov.label or vcov.text)
         clusters = int(fit.n_clusters[v]) if fit.n_clusters[v] >= 0 else None
         units = (fit.n_units, fit.n_treated) if fit.n_units >= 0 else (None, None)
-        size: tuple[Value, ...] = (fit.nobs, *units, clusters, fit.r2, fit.r2_within)
+        size: tuple[Value, ...] = (fit.nobs, *units, clusters, fit.r2, fit.r2_within, fit.pseudo_r2)
         if fit.failure is not None:
-            yield (*lead, *(None,) * 14, fit.failure)
+            yield (*lead, *(None,) * 15, fit.failure)
         for k in range(len(fit.terms)):
             c = fit.coefficient(k, v)
             numbers = (c.estimate, c.std_error, c.statistic, c.p_value, c.conf_low, c.conf_high, c.df)
@@ -119,6 +119,7 @@ def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
         row("Clusters", lambda f: count(int(f.n_clusters[0]))),
         row("R²", lambda f: number(f.r2)),
         row("Within R²", lambda f: number(f.r2_within)),
+        row("Pseudo R²", lambda f: number(f.pseudo_r2)),
     ]
     return tuple(r for r in rows if any(r.cells))
 
@@ -126,11 +127,9 @@ def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
 def notes(bench: Bench, fits: Sequence[CellFit]) -> tuple[str, ...]:
     """Say what the parentheses hold, and what could not be estimated."""
     found = [error_note(bench)]
-    bare = [f.cell for f in fits if f.failure is None and f.full is None]
-    alone = dict.fromkeys(bench.label(c.labels.get("estimator", c.method)) for c in bare)
-    if alone:
-        found.append(f"Of {', '.join(alone)} only the treatment's coefficient is given.")
-    if any(CONSTANT_LABEL in f.terms and f.effects for f in fits):
+    alone = {f.cell.labels.get("estimator", f.cell.method): f.alone for f in fits if f.alone}
+    found += [f"Of {bench.label(n)} only the treatment's coefficient is given: {why}." for n, why in alone.items()]
+    if any(CONSTANT_LABEL in f.terms and f.effects and f.full is not None for f in fits):
         found.append("The constant is the mean outcome net of the regressors, as reghdfe reports it.")
     if any(f.failure is not None for f in fits):
         found.append("Empty columns could not be estimated.")

@@ -65,7 +65,7 @@ def _dimensions(material: Material, picked: Sequence[Picked]) -> tuple[list[str]
     Fixed effects have rows of their own; controls too where all columns give their coefficients.
     """
     planned = material.results.planned
-    shown = {"fixed_effects"} | ({"controls"} if all(p.fit.full is not None for p in picked) else set())
+    shown = {"fixed_effects"} | ({"controls"} if not any(p.fit.alone for p in picked) else set())
     options = zip(planned.dimensions, planned.labels, strict=True)
     names = [n for n, texts in options if len(texts) > 1 and n not in shown]
     differing = [n for n in names if len({p.fit.cell.labels[n] for p in picked}) > 1]

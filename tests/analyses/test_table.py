@@ -3,8 +3,11 @@
 import csv
 import gzip
 import re
+import warnings
 
 import numpy as np
+import pandas as pd
+import pyfixest as pf
 import pytest
 from specdid._run.analyse import file_stem, sections
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
@@ -90,12 +93,52 @@ def test_excluded_and_repeated_columns_are_left_out_with_their_reason(tmp_path):
     )
 
 
-def test_other_estimators_give_their_one_coefficient(tmp_path):
-    keys = 'fix = { estimator = ["did2s", "OLS"], outcome = { formula = "exp(ln_so2)" } }'
+def test_an_estimator_with_one_coefficient_says_why(tmp_path):
+    keys = 'fix = { estimator = ["did2s", "OLS"], controls = "all controls", outcome = { formula = "exp(ln_so2)" } }'
     table = finding(tmp_path, keys).tables[0]
-    assert "Of did2s only the treatment's coefficient is given." in table.print.notes
-    assert columns(table)["term"] == ["dudt", "dudt", "dudt", "Constant", "dudt", "Constant"]
+    why = "controls and fixed effects belong to the first stage, on the untreated rows"
+    assert f"Of did2s only the treatment's coefficient is given: {why}." in table.print.notes
+    controls = ["pgdp", "ind2", "ln_open", "ln_pat", "Constant"]
+    assert columns(table)["term"] == ["dudt", "dudt", *["dudt", *controls] * 2]
 
+
+def test_poissons_coefficients_are_pyfixests(tmp_path):
+    """Every control with error, z, p and interval, under both vcovs, as a direct call gives them."""
+    keys = 'fix = { estimator = "PPML", controls = "all controls", outcome = { formula = "so2" } }'
+    printed = finding(tmp_path, keys).tables[0]
+    table = columns(printed)
+    names = ["dudt", "pgdp", "ind2", "ln_open", "ln_pat"]
+    data = pd.read_csv(PANEL)
+    demeaner = pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)
+    formula = f"so2 ~ {' + '.join(names)} | city_id + year"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = pf.fepois(formula, data, iwls_tol=1e-10, iwls_maxiter=100, demeaner=demeaner)
+    for v, cluster in (("city", "city_id"), ("province", "province")):
+        at = [k for k, label in enumerate(table["vcov"]) if label == v]
+        assert [table["term"][k] for k in at] == names
+        tidy = theirs.vcov({"CRV1": cluster}).tidy().loc[names]
+        mine = {"estimate": "Estimate", "std_error": "Std. Error", "statistic": "t value", "p_value": "Pr(>|t|)",
+                "conf_low": "2.5%", "conf_high": "97.5%"}  # fmt: skip
+        for column, name in mine.items():
+            assert [table[column][k] for k in at] == pytest.approx(tidy[name].tolist(), rel=1e-8, abs=1e-12)
+        assert [table["pseudo_r2"][k] for k in at] == pytest.approx([theirs._pseudo_r2] * 5, rel=1e-8)
+        assert {table["nobs"][k] for k in at} == {theirs._N}
+        assert {table["n_clusters"][k] for k in at} == {data[cluster].nunique()}
+    labels = [row.label for block in printed.print.blocks for row in block]
+    assert labels[:5] == ["dudt", "GDP per head_%", "ind2", "ln_open", "ln_pat"]
+    assert "Pseudo R²" in labels
+    assert printed.print.notes == ("Standard errors in parentheses, clustered by city_id.",)
+
+
+def test_a_poisson_that_does_not_converge_is_an_empty_column_with_the_reason(tmp_path):
+    estimator = '{ method = "fepois", iwls_maxiter = 2 }'
+    keys = f'fix = {{ estimator = ["OLS", {estimator}], controls = "all controls", outcome = {{ formula = "so2" }} }}'
+    found = finding(tmp_path, keys)
+    assert [w for w in found.warnings if "no convergence within 2 iterations" in w]
+    first = found.tables[0].print.blocks[0]
+    assert [bool(row.cells[1]) for row in first] == [False] * 6
+    assert all(row.cells[0] for row in first)
 
 
 def test_what_cannot_be_estimated_is_an_empty_column_and_a_warning(tmp_path):

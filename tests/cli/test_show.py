@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+import pyfixest as pf
 import pytest
 import specdid
 from click.testing import CliRunner
@@ -33,6 +35,8 @@ dall = "(batch > 0) * (year >= batch)"
 "OLS" = "feols"
 "Sun-Abraham" = "sunab"
 "two-stage" = "did2s"
+"Poisson" = "fepois"
+"projections" = "lpdid"
 [vcov]
 "city" = "~city_id"
 "province" = "~province"
@@ -90,7 +94,7 @@ def test_preferred_in_words_as_a_table_and_as_code(place):
     assert f"Rows: {row['nobs']:,}" in text
     assert "210 clusters" in text
     assert "Fixed effects: city_id (210 levels), year (13 levels)" in text
-    assert f"within: {row['r2_within']:.4f}" in text
+    assert f"Within R²: {row['r2_within']:.4f}" in text
     assert [t in text for t in ("== Python", "== R (fixest)", "== Stata (reghdfe")] == [True] * 3
 
 
@@ -177,6 +181,32 @@ def test_estimators_of_their_own_give_what_they_have(place):
     assert "  period 0 " in show(directory, plan.spec_id(labels(plan, "none", "Sun-Abraham")))
 
 
+def test_every_control_of_a_poisson_is_shown_as_pyfixest_has_it(place):
+    directory, plan, _ = place
+    text = show(directory, plan.spec_id(labels(plan, "one", "Poisson")))
+    data = pd.read_csv(PANEL)
+    data["dall"] = ((data.batch > 0) & (data.year >= data.batch)).astype(float)
+    theirs = pf.fepois("ln_so2 ~ dall + pgdp | city_id + year", data, vcov={"CRV1": "city_id"}, iwls_tol=1e-10)
+    head = next(line for line in text.splitlines() if "std. error" in line).split()
+    assert head == ["estimate", "std.", "error", "z", "p", "95%", "CI", "low", "high"]
+    for term, row in theirs.tidy().iterrows():
+        line = next(t.split()[1:] for t in text.splitlines() if t.startswith(f"{term} "))
+        numbers = [row[c] for c in ("Estimate", "Std. Error", "t value", "Pr(>|t|)", "2.5%", "97.5%")]
+        assert [float(c) for c in line] == pytest.approx(numbers, rel=1e-5, abs=1e-3)
+    assert f"Pseudo R²: {theirs._pseudo_r2:.4f}" in text
+    assert "province: std. error" in text
+    assert ", z " in next(line for line in text.splitlines() if line.startswith("province:"))
+    assert "Only the treatment's" not in text
+
+
+def test_what_has_no_further_coefficients_says_why(place):
+    directory, plan, _ = place
+    two = show(directory, plan.spec_id(labels(plan, "none", "two-stage")))
+    assert "Only the treatment's coefficient is given: controls and fixed effects belong to the first stage" in two
+    local = show(directory, plan.spec_id(labels(plan, "none", "projections")))
+    assert "Only the treatment's coefficient is given: changes of the outcome are regressed" in local
+
+
 def test_code_alone_runs_and_is_written(place, tmp_path):
     directory, _, curve = place
     code = show(directory, "preferred", "--code", "python")
@@ -202,7 +232,7 @@ def test_a_duplicate_by_content_is_shown_with_its_twins_numbers(tmp_path):
     text = SPEC.replace('[preferred]\ncontrols = "one"', '[preferred]\ncontrols = "again"')
     (tmp_path / "s.toml").write_text(text, encoding="utf-8")
     shown = show(tmp_path, "preferred")
-    assert "Duplicate (same_content) of specification 4" in shown
+    assert "Duplicate (same_content) of specification 6" in shown
     assert "210 clusters" in shown
     assert "== Python" in shown
 
