@@ -23,6 +23,7 @@ from specdid._run.show_table import regression_table
 from specdid._run.show_words import in_words
 from specdid.exports._build import make_script
 from specdid.exports._script import Script
+from specdid.inference._base import null_words
 
 LANGUAGES = ("python", "r", "stata")
 LISTED = 8
@@ -204,17 +205,24 @@ def _standing(prepared: Prepared, place: int, results: Results | None, directory
     rank, of = results.rank(at)
     yield ""
     yield f"Rank: {ordinal(rank)} of {of:,} from the lowest estimate."
-    yield from _nulls(directory / "inference_specifications.csv", at)
+    yield from _nulls(directory, at)
 
 
-def _nulls(path: Path, place: int) -> Iterator[str]:
+def _nulls(directory: Path, place: int) -> Iterator[str]:
+    """Give the p-values under every null; the draws behind them stand beside the tests of the curve."""
+    draws = {row["null"]: int(row["draws"]) for row in _rows(directory / "inference.csv")}
+    for row in _rows(directory / "inference_specifications.csv"):
+        if row["index"] == str(place + 1):
+            words = null_words(row["null"], draws.get(row["null"]))
+            yield (
+                f"{words[:1].upper()}{words[1:]}: p = {float(row['p_null']):.4f}, adjusted for all "
+                f"specifications p = {float(row['p_adjusted']):.4f}; simultaneous band "
+                f"{float(row['band_low']):.4g} to {float(row['band_high']):.4g}."
+            )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
-        return
+        return []
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["index"] == str(place + 1):
-                yield (
-                    f"Null ({row['null']}): p = {float(row['p_null']):.4f}, adjusted for all specifications "
-                    f"p = {float(row['p_adjusted']):.4f}; simultaneous band "
-                    f"{float(row['band_low']):.4g} to {float(row['band_high']):.4g}."
-                )
+        return list(csv.DictReader(file))

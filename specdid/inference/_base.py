@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid import _shelf
 from specdid._plan import Plan
 from specdid.engine.compile import Compiled
 from specdid.engine.store import Store
@@ -95,9 +96,25 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """A null of the shelf: its name, what it says in words, and how it draws."""
+    """A null of the shelf: its name, what it says in words, and how it draws.
+
+    ``short`` and ``by`` make its name in a line of text: "permutation null, by 99 refits".
+    """
 
     name: str
     title: str
     doc: str
     draw: Callable[..., NullDraws]
+    short: str = ""
+    by: str = "draws"
+
+
+def null_words(name: str, draws: int | None = None) -> str:
+    """Name a null in words, with its draws where they are given; a name that is not on the shelf stays."""
+    if name not in _shelf.names("inference"):
+        return name
+    null: Null = _shelf.load("inference", name)
+    short = null.short or null.title
+    if draws is None:
+        return short if null.by == "draws" else f"{short}, by {null.by}"
+    return f"{short}, by {draws:,} {null.by}"

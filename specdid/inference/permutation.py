@@ -175,4 +175,5 @@ INFERENCE = Null(
     "permutation of the assignment",
     "Whole paths of the assigned columns moved between levels; everything that follows is built again.",
     draw,
+    "permutation null",
 )

@@ -154,4 +154,6 @@ INFERENCE = Null(
     "permutation of the assignment, specifications fitted again in every draw",
     "The first draws of the permutation null, for estimators and cohorts that every draw must fit again.",
     draw,
+    "permutation null",
+    "refits",
 )

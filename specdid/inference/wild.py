@@ -80,4 +80,5 @@ INFERENCE = Null(
     "wild cluster bootstrap",
     "The null imposed, one sign per cluster and draw shared by all specifications, studentised.",
     draw,
+    "wild bootstrap null",
 )

@@ -10,6 +10,7 @@ import numpy as np
 from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors
 from specdid._records import Results, Status
 from specdid._records.numerals import decimals_for, ordinal
+from specdid.inference._base import null_words
 from specdid.report.summary import table
 
 MOST = 10
@@ -182,8 +183,8 @@ def _tests(comparison: Comparison) -> Block:
     alone = f"; {words[0]})" if len(words) == 1 else "\n"
     rows = tuple(
         (
-            visible(t.null), visible(t.statistic.replace(alone, ")")), f"{t.old:.4g}" if t.old == t.old else "–",
-            f"{t.new:.4g}" if t.new == t.new else "–", number(t.p_old, 3), number(t.p_new, 3),
+            visible(null_words(t.null)), visible(t.statistic.replace(alone, ")")),
+            f"{t.old:.4g}" if t.old == t.old else "–", f"{t.new:.4g}" if t.new == t.new else "–", number(t.p_old, 3), number(t.p_new, 3),
         )
         for t in comparison.tests
     )  # fmt: skip

@@ -10,6 +10,7 @@ from html import escape
 from specdid import _html
 from specdid._records import Curve
 from specdid.figures._style import png
+from specdid.inference._base import null_words
 from specdid.report.summary import estimate_tables, preferred_line
 
 _DOTS, _SHOWN = 160, 100
@@ -37,7 +38,7 @@ def _parts(curve: Curve) -> Iterator[str]:
         yield _html.heading("Joint tests")
         header = ("null", "statistic", "value", "null range", "p")
         rows = (
-            (t.null, t.statistic, f"{t.value:.4g}", f"{t.low:.4g} to {t.high:.4g}", f"{t.p_value:.3f}")
+            (null_words(t.null), t.statistic, f"{t.value:.4g}", f"{t.low:.4g} to {t.high:.4g}", f"{t.p_value:.3f}")
             for t in curve.joint
         )
         yield _html.table(header, rows, texts=2)

@@ -9,8 +9,10 @@ import pyfixest as pf
 import pytest
 import specdid
 from click.testing import CliRunner
+from specdid import _shelf
 from specdid._cli import main
 from specdid._run.prepare import prepare
+from specdid.inference._base import null_words
 
 PANEL = Path(__file__).parents[1] / "reference" / "panel.csv"
 SPEC = f"""\
@@ -110,7 +112,7 @@ def test_p_values_of_the_null_are_those_of_its_file(place):
     lines = (directory / "out" / "inference_specifications.csv").read_text(encoding="utf-8").splitlines()
     k = labels(plan, "none", "OLS")
     cells = next(line for line in lines if line.startswith(f"wild,{k + 1},")).split(",")
-    assert f"Null (wild): p = {float(cells[3]):.4f}" in show(directory, plan.spec_id(k))
+    assert f"Wild bootstrap null, by 99 draws: p = {float(cells[3]):.4f}" in show(directory, plan.spec_id(k))
 
 
 def test_a_rank_is_that_of_the_results(place):
@@ -244,3 +246,13 @@ def test_a_reason_cannot_speak_to_the_terminal(tmp_path):
     shown = show(tmp_path, plan.spec_id(labels(plan, "one", "two-stage")))
     assert "Excluded (rule): two stages" in shown
     assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+def test_nulls_have_names_that_users_know():
+    assert null_words("permutation_refit", 99) == "permutation null, by 99 refits"
+    assert null_words("permutation_refit") == "permutation null, by refits"
+    assert null_words("permutation", 1999) == "permutation null, by 1,999 draws"
+    assert null_words("wild") == "wild bootstrap null"
+    assert null_words("of another version", 9) == "of another version"
+    for name in _shelf.names("inference"):
+        assert "_" not in null_words(name, 99)
