@@ -19,6 +19,7 @@ from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
 BLOCKS = 12
+ODDS = 0.05
 QUANTILES = (0.025, 0.5, 0.975)
 HEADER = (
     "estimate", "std_error", "statistic", "p_value", "df", "p_permutation", "p_permutation_t", "draws",
@@ -41,6 +42,31 @@ class Placed:
 
         r = self.random
         return share_as_extreme(r.estimate, r.null_estimate), share_as_extreme(r.statistic, r.null_statistic)
+
+
+def disagreement(placed: Placed, alpha: float) -> str:
+    """Say that errors find an effect at ``alpha`` and placebos do not, or cannot; empty where they agree.
+
+    They are at odds where more placebos are as far from zero as chance would give, once in
+    twenty, if the permutation p were ``alpha``.
+    """
+    from scipy.special import bdtrc
+
+    r, p = placed.random, placed.p_values()[0] if len(placed.random.null_p) else np.nan
+    if not r.p_value < alpha <= p:
+        return ""
+    draws, found = len(r.null_estimate), f"p {p_value(r.p_value)} by clustered errors"
+    further = round(p * (draws + 1)) - 1
+    if further > 0 and bdtrc(further - 1, draws, alpha) < ODDS:
+        return f"{found}, but {p:.3f} by permutation"
+    if least_p(draws) >= alpha:
+        return f"{found}; {draws:,} draws give no permutation p below {least_p(draws):.3f}: ask for more draws"
+    return f"{found}, {p:.3f} by permutation, which {draws:,} draws do not tell from {alpha:g}: ask for more draws"
+
+
+def least_p(draws: int) -> float:
+    """Give the least p that so many draws can give: none of them is as far from zero as the estimate."""
+    return 1 / (draws + 1)
 
 
 def title_of(request: Request) -> str:
@@ -128,6 +154,8 @@ def _printed(
         Row("Draws", tuple(count(len(p.random.null_estimate)) for p in placed)),
     )
     said = [note, "Standard errors in parentheses."]
+    few = {n for p in placed if (n := len(p.random.null_estimate)) and least_p(n) >= alpha}
+    said += [f"{n:,} draws give no permutation p below {least_p(n):.3f}." for n in sorted(few)]
     moved = _printed_timing(placed)
     if moved:
         said.append("Below: the treatment moved earlier, estimated on the rows before the actual treatment.")

@@ -19,6 +19,7 @@ from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._placebo_tables import (
     Placed,
+    disagreement,
     draws_table,
     main_table,
     panel_of,
@@ -211,8 +212,8 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
     for one in placed:
         where, r = heading(cells, one.cell), one.random
         yield from (f"{where}: {note}" for note in r.notes)
-        if len(r.null_p) and r.p_value < alpha <= (p := one.p_values()[0]):
-            yield f"{where}: p {p_value(r.p_value)} by clustered errors, but {p:.3f} by permutation"
+        if said := disagreement(one, alpha):
+            yield f"{where}: {said}"
         if config.periods and not one.earlier:
             yield f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
         if one.earlier and one.cell.method != "feols":

@@ -184,7 +184,8 @@ def _tests(comparison: Comparison) -> Block:
     rows = tuple(
         (
             visible(null_words(t.null)), visible(t.statistic.replace(alone, ")")),
-            f"{t.old:.4g}" if t.old == t.old else "–", f"{t.new:.4g}" if t.new == t.new else "–", number(t.p_old, 3), number(t.p_new, 3),
+            f"{t.old:.4g}" if t.old == t.old else "–", f"{t.new:.4g}" if t.new == t.new else "–",
+            number(t.p_old, 3), number(t.p_new, 3),
         )
         for t in comparison.tests
     )  # fmt: skip

@@ -6,6 +6,8 @@ import pytest
 import specdid
 from matplotlib.text import Text
 from simulated import analysed, faults_of, records, simulated, spec_with
+from specdid.analyses._placebo_tables import Placed, disagreement
+from specdid.analyses._random_placebo import Placebos
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
 
@@ -186,3 +188,37 @@ def test_strata_of_texts_can_be_joined(data):
     named = data.with_columns(place="r" + data["region"].cast(str), tier=data["id"] // 12)
     assert analysed("placebo", {"draws": 19, "strata": "place + tier"}, named).failure is None
     assert faults_of("placebo", {"strata": "place + year"}, named) == ["strata_change"]
+
+
+@pytest.mark.parametrize(
+    ("draws", "further", "said"),
+    [
+        (999, 49, "p 0.010 by clustered errors, 0.050 by permutation, which 999 draws do not tell from 0.05: ask for"),
+        (999, 48, ""),  # p = .049
+        (999, 300, "p 0.010 by clustered errors, but 0.301 by permutation"),
+        (19, 0, "p 0.010 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"),
+        (19, 1, "p 0.010 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"),
+        (19, 8, "p 0.010 by clustered errors, but 0.450 by permutation"),
+        (39, 0, ""),
+        (39, 2, "p 0.010 by clustered errors, 0.075 by permutation, which 39 draws do not tell from 0.05: ask for"),
+        (39, 12, "p 0.010 by clustered errors, but 0.325 by permutation"),
+        (0, 0, ""),
+    ],
+)
+def test_placebos_disagree_only_where_their_draws_can_show_it(draws, further, said):
+    estimates = np.where(np.arange(draws) < further, 2.0, 0.5)
+    random = Placebos(1.0, 2.6, 0.38, 0.01, 30.0, estimates, estimates, np.full(draws, 0.5))
+    found = disagreement(Placed(None, None, random), 0.05)
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
+
+
+def test_an_insignificant_estimate_is_at_odds_with_no_placebo():
+    random = Placebos(1.0, 1.0, 1.0, 0.3, 30.0, np.full(19, 2.0), np.full(19, 2.0), np.full(19, 0.5))
+    assert disagreement(Placed(None, None, random), 0.05) == ""
+
+
+def test_nineteen_draws_say_the_least_p_that_they_can_give(data):
+    few = analysed("placebo", {"draws": 19, "strata": "region"}, data).finding
+    assert "19 draws give no permutation p below 0.050." in few.tables[0].print.notes
+    assert not [w for w in few.warnings if "but 0.050 by permutation" in w]
