@@ -1,11 +1,17 @@
-"""More than one machine: dask and ray behind joblib, started or connected to for the time of a run."""
+"""More than one machine: dask and ray behind joblib, started or connected to for the time of a run.
+
+Workers of somebody else's cluster are asked what they compute with: numbers may not depend on who makes them.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+
+from specdid._diagnostics import SpecdidError
+from specdid.engine.content import surroundings
 
 NEEDS = {"dask": "distributed", "ray": "ray"}
 """Backend -> the package it needs, an extra of specdid of the backend's name."""
@@ -17,6 +23,9 @@ def missing_package(backend: str) -> str | None:
     """Give the package that ``backend`` needs and that is not installed."""
     package = NEEDS.get(backend)
     return package if package is not None and find_spec(package) is None else None
+
+PATIENCE = 30
+"""Seconds to wait for a scheduler, and for its first worker."""
 
 
 @contextmanager
@@ -36,7 +45,15 @@ def _dask(address: str | None, jobs: int) -> Iterator[None]:
     from distributed import Client, LocalCluster
 
     if address is not None:
-        with Client(address, set_as_default=True):
+        try:
+            client = Client(address, set_as_default=True, timeout=PATIENCE)
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except OSError as error:
+            raise _unreachable("dask", address, "is `dask scheduler` running, and `dask worker` beside it?") from error
+        with client:
+            # The scheduler unpacks what it hands on, and is silent where it cannot.
+            at_scheduler = client.run_on_scheduler(_question())
+            _refuse_other({"scheduler": at_scheduler, **client.run(_question())})
             yield
         return
     cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None)
@@ -50,9 +67,56 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
     from ray.util.joblib import register_ray
 
     options = {"address": address} if address is not None else {"num_cpus": jobs, "include_dashboard": False}
-    ray.init(log_to_driver=False, configure_logging=False, **options)
-    register_ray()
     try:
+        ray.init(log_to_driver=False, configure_logging=False, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreachable("ray", str(address), "is `ray start --head` running?") from error
+    try:
+        if address is not None:
+            _refuse_other(_of_nodes())
+        register_ray()
         yield
     finally:
         ray.shutdown()
+
+
+def _of_nodes() -> dict[str, dict[str, str]]:
+    """Ask a process on every machine of the cluster what it computes with."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    names = {n["NodeID"]: n["NodeManagerAddress"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")}
+    ask = ray.remote(num_cpus=1)(_question())
+    found = [ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(n, soft=False)).remote() for n in names]
+    return dict(zip(names.values(), ray.get(found), strict=True))
+
+
+def _question() -> Callable[[], dict[str, str]]:
+    """Give a function to send: a local one travels as its code, to processes that may have no specdid."""
+
+    def surroundings_there() -> dict[str, str]:
+        try:
+            from specdid.engine.content import surroundings
+        except ImportError as error:
+            return {"no specdid": str(error)}
+        return surroundings()
+
+    return surroundings_there
+
+
+def _unreachable(backend: str, address: str, question: str) -> SpecdidError:
+    return SpecdidError(f"no {backend} worker can be reached at {address}: {question}")
+
+
+def _refuse_other(found: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse a cluster in which a number would depend on the worker that makes it."""
+    here = surroundings()
+    for who, there in found.items():
+        if "no specdid" in there:
+            raise SpecdidError(f"{who} has not this specdid ({there['no specdid']}): install the same there")
+        for name, mine in here.items():
+            if there.get(name) != mine:
+                raise SpecdidError(
+                    f"{who} has {name} {there.get(name)}, here it is {mine}: "
+                    "results would depend on who computes them; make them the same, or leave it out"
+                )

@@ -47,16 +47,23 @@ def digest(*parts: bytes | str | NDArray[Any]) -> bytes:
 
 @cache
 def environment() -> bytes:
-    """Hash what makes numbers beside the data: this code, the libraries, the machine's arithmetic."""
+    """Hash what makes numbers beside the data."""
+    return digest(json.dumps(surroundings()))
+
+
+def surroundings() -> dict[str, str]:
+    """Name what makes numbers beside the data: this code, the libraries, the machine's arithmetic."""
     features = import_module("numpy._core._multiarray_umath").__cpu_features__
-    blas = sorted((p["internal_api"], p["version"], p.get("architecture"), p.get("threading_layer"))
-                  for p in pools().info())  # fmt: skip
-    return digest(
-        source_hash(),
-        json.dumps({n: _version(n) for n in LIBRARIES}),
-        platform.python_version(), platform.system(), platform.machine(),
-        json.dumps(blas), json.dumps(sorted(name for name, there in features.items() if there)),
-    )  # fmt: skip
+    blas = sorted({f"{p['internal_api']} {p['version']} {p.get('architecture')} {p.get('threading_layer')}"
+                   for p in pools().info() if p["user_api"] == "blas"})  # fmt: skip
+    return {
+        "source of specdid": source_hash().hex()[:16],
+        "python": platform.python_version(),
+        **{name: _version(name) or "none" for name in LIBRARIES},
+        "system": f"{platform.system()} {platform.machine()}",
+        "BLAS": ", ".join(blas),
+        "processor features": digest(json.dumps(sorted(name for name, there in features.items() if there))).hex()[:16],
+    }
 
 
 def _version(name: str) -> str | None:

@@ -85,6 +85,7 @@ def _spread(
 
     options: dict[str, Any] = {}
     sent: Any = shared
+    task = _afar if backend in ("dask", "ray") else _numbered
     if backend == "loky":
         options["inner_max_num_threads"] = 1
     elif backend == "dask":
@@ -99,12 +100,25 @@ def _spread(
     ):
         for first in range(0, len(places), wave):
             given = list(places[first : first + wave])
-            yield from pool(delayed(_numbered)(function, sent, place, make(place)) for place in given)
+            yield from pool(delayed(task)(function, sent, place, make(place)) for place in given)
 
 
 def _numbered(function: Callable[[S, T], R], sent: S | _InRay, place: int, item: T) -> tuple[int, R]:
     shared: Any = sent.get() if isinstance(sent, _InRay) else sent
     return place, function(shared, item)
+
+
+def _afar(function: Callable[[S, T], R], sent: S | _InRay, place: int, item: T) -> tuple[int, R]:
+    """Compute in a process that somebody else started."""
+    _one_thread()
+    return _numbered(function, sent, place, item)
+
+
+@cache
+def _one_thread() -> Any:
+    """Hold BLAS, and Rust threads not yet begun, to one as long as this process lives."""
+    os.environ["RAYON_NUM_THREADS"] = "1"
+    return pools().limit(limits=1)
 
 
 @dataclass(frozen=True, slots=True)

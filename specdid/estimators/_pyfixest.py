@@ -60,8 +60,7 @@ class _Quiet:
     """Silences warnings; threads share their filters, so the first in saves and the last out restores."""
 
     def __init__(self) -> None:
-        self.lock, self.depth = Lock(), 0
-        self.saved: Any = None
+        self.lock, self.depth, self.saved = Lock(), 0, warnings.catch_warnings()
 
     def __enter__(self) -> None:
         with self.lock:
@@ -79,6 +78,16 @@ class _Quiet:
 
 
 _quiet = _Quiet()
+_loading = Lock()
+
+
+def load_pyfixest() -> Any:
+    """Import pyfixest with all that estimates, for one thread at a time: two could wait for each other."""
+    with _loading:
+        import pyfixest as pf
+
+        _ = pf.feols, pf.fepois
+    return pf
 
 
 P = ParamSpec("P")
@@ -138,8 +147,7 @@ def mean_of(column: Floats) -> float:
 
 def relevelled(codes: Ints) -> Ints:
     """Give codes from 0 without gaps."""
-    levels: Ints = np.unique(codes, return_inverse=True)[1].astype(np.int64)
-    return levels
+    return np.asarray(np.unique(codes, return_inverse=True)[1], np.int64)
 
 
 def effect_names(count: int) -> list[str]:
@@ -195,8 +203,7 @@ def _slope_columns(task: Task, rows: Bools) -> dict[str, Floats]:
 
 def estimate_with(function: str, laid: Model, **options: Any) -> Any:
     """Call ``pyfixest.<function>`` on a Model with a tight demeaner."""
-    import pyfixest as pf
-
+    pf = load_pyfixest()
     if "w" in laid.data:
         options["weights"] = "w"
     try:
@@ -212,15 +219,13 @@ def estimate_with(function: str, laid: Model, **options: Any) -> Any:
 
 def unidentified(laid: Model) -> Refusal:
     """Say whether the fixed effects alone absorb the treatment, or the controls with them."""
-    import pyfixest as pf
-
     absorbed = Refusal("absorbed", "the fixed effects absorb the treatment")
     if " | " not in laid.formula or "x0" not in laid.data:
         return absorbed
     effects = laid.formula.split(" | ")[1]
     weights = "w" if "w" in laid.data else None
     try:
-        pf.feols(f"y ~ {' + '.join(laid.names)} | {effects}", laid.data, vcov="iid", weights=weights)
+        load_pyfixest().feols(f"y ~ {' + '.join(laid.names)} | {effects}", laid.data, vcov="iid", weights=weights)
     except ValueError:
         return absorbed
     return Refusal("not_identified", "the treatment is a combination of the controls and fixed effects")
