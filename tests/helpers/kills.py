@@ -17,21 +17,36 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CHILD = """
 import os, sys
+from specdid._run import analyse, conduct
 from specdid.engine import store
+def note(*words):
+    with open(os.environ["KILLS_JOURNAL"], "a") as file:
+        file.write(" ".join(words) + "\\n")
+def announced(module, name, phase):
+    function = getattr(module, name)
+    def inner(*given, **named):
+        note("phase", phase)
+        return function(*given, **named)
+    setattr(module, name, inner)
+announced(conduct, "estimate_all", "estimating")
+announced(conduct, "run_nulls", "nulls")
+announced(analyse, "run_analyses", "analyses")
+announced(conduct, "_draw", "drawing")
+announced(conduct, "_write", "writing")
 put = store.Store.put
 def journalled(self, key, arrays):
-    with open(os.environ["KILLS_JOURNAL"], "a") as file:
-        file.write(f"computed {key.hex()}\\n")
+    note("computed", key.hex())
     put(self, key, arrays)
-    with open(os.environ["KILLS_JOURNAL"], "a") as file:
-        file.write(f"stored {key.hex()}\\n")
+    note("stored", key.hex())
 store.Store.put = journalled
 from specdid._cli import main
 main()
 """
-"""The command line, with a line for each result that came back and one for each that was stored."""
+"""The command line, with a line for each phase, each result that came back and each that was stored."""
+BEFORE = "starting, reading, planning"
+PHASES = (BEFORE, "estimating", "nulls", "analyses", "drawing", "writing")
 APART = ("timings.parquet", "manifest.json")
-"""Files that hold seconds; of the manifest all but these must be equal."""
+"""Files that hold seconds; of the manifest all but these and the size of the first must be equal."""
 SECONDS = ("wall_seconds",)
 
 
@@ -42,6 +57,8 @@ class Tally:
     Attributes
     ----------
     process, worker : kills of the process and of one of its workers
+    phases : of them, in which phase of the run they fell
+    stored_before : how many results were stored at each kill
     runs : runs that came to their end, each compared with the one nobody stopped
     started : processes started
     computed, stored : results that came back, and that were stored
@@ -52,6 +69,8 @@ class Tally:
 
     process: int = 0
     worker: int = 0
+    phases: Counter[str] = field(default_factory=Counter)
+    stored_before: list[int] = field(default_factory=list)
     runs: int = 0
     started: int = 0
     computed: int = 0
@@ -65,14 +84,21 @@ class Tally:
         """All kills."""
         return self.process + self.worker
 
+    def note(self, journal: Path, begun: int) -> None:
+        """Note where a run is that is about to be killed; its lines begin at ``begun``."""
+        lines = read(journal)
+        phases = [line for line in lines[begun:].split(b"\n") if line.startswith(b"phase ")]
+        self.phases[phases[-1].split()[1].decode() if phases else BEFORE] += 1
+        self.stored_before.append(lines.count(b"stored"))
 
-def start(spec: Path, out: Path, journal: Path, *options: str) -> subprocess.Popen[bytes]:
+
+def start(spec: Path, out: Path, journal: Path, **environment: str) -> subprocess.Popen[bytes]:
     """Start a run with a journal."""
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    here = {**os.environ, **threads, "PYTHONPATH": str(ROOT), "KILLS_JOURNAL": str(journal)}
+    here = {**os.environ, **threads, "PYTHONPATH": str(ROOT), "KILLS_JOURNAL": str(journal), **environment}
     with out.with_suffix(".log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", CHILD, "run", str(spec), "--out", str(out), "--audit", "0", *options],
+            [sys.executable, "-c", CHILD, "run", str(spec), "--out", str(out), "--audit", "0"],
             env=here, stdout=subprocess.DEVNULL, stderr=log, cwd=spec.parent,
         )  # fmt: skip
 
@@ -110,14 +136,15 @@ def kill_until_done(spec: Path, out: Path, tally: Tally, rng: random.Random, mos
     """
     journal = out.with_suffix(".journal")
     while True:
+        begun = len(read(journal))
         running = start(spec, out, journal)
         tally.started += 1
-        while tally.kills < most and running.poll() is None:
+        while tally.kills < most:
             try:
                 running.wait(rng.uniform(0.0, longest))
                 break
             except subprocess.TimeoutExpired:
-                pass
+                tally.note(journal, begun)
             below = workers(running.pid)
             if below and rng.random() < 0.5:
                 os.kill(rng.choice(below), signal.SIGKILL)
@@ -135,6 +162,11 @@ def kill_until_done(spec: Path, out: Path, tally: Tally, rng: random.Random, mos
     _count(journal, tally)
 
 
+def read(journal: Path) -> bytes:
+    """Give a journal as far as it is; nothing where there is none yet."""
+    return journal.read_bytes() if journal.exists() else b""
+
+
 def _count(journal: Path, tally: Tally) -> None:
     lines = [line.split() for line in journal.read_text().splitlines()]
     stored: Counter[str] = Counter()
@@ -142,7 +174,7 @@ def _count(journal: Path, tally: Tally) -> None:
     for word, key in lines:
         if word == "stored":
             stored[key] += 1
-        else:
+        elif word == "computed":
             computed += 1
             tally.again += stored[key] > 0
     tally.computed += computed
@@ -158,6 +190,8 @@ def compare(out: Path, whole: Path) -> list[str]:
         if (out / name).read_bytes() != (whole / name).read_bytes():
             wrong.append(name)
     manifests = [json.loads((d / "manifest.json").read_text()) for d in (out, whole)]
+    for manifest in manifests:
+        manifest["files"].pop("timings.parquet", None)
     for key in manifests[0].keys() | manifests[1].keys():
         if key not in SECONDS and manifests[0].get(key) != manifests[1].get(key):
             wrong.append(f"manifest.json: {key}")
