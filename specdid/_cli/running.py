@@ -14,6 +14,7 @@ import click
 
 from specdid._cli.exits import Exit, print_faults
 from specdid._run.prepare import prepare
+from specdid.engine.execute import TAKEN
 
 
 class Progress(Protocol):
@@ -54,7 +55,11 @@ def run_spec(
 
 def _code(curve: Any, interrupted: bool, quiet: bool) -> Exit:
     if interrupted:
-        click.echo("interrupted: what was done is kept; the rest is marked `interrupted`", err=True)
+        click.echo(
+            "interrupted: what was done is kept, the rest is marked `interrupted`; "
+            "to go on, give the same command again",
+            err=True,
+        )
         return Exit.INTERRUPTED
     if curve.audit is not None and curve.audit.disagreeing:
         click.echo(
@@ -89,7 +94,9 @@ class _Lines:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if stage != self._stage:
+        if stage.endswith(TAKEN):
+            click.echo(f"{done:,} of {total:,} {stage}", err=True)
+        elif stage != self._stage:
             self._stage, self._begun, self._next = stage, now, now + 10
             click.echo(f"{stage}: {total:,}" if total else stage, err=True)
         elif now >= self._next and done < total:
@@ -116,6 +123,9 @@ class _Bar:
         return self
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage.endswith(TAKEN):
+            self._bar.console.print(f"{done:,} of {total:,} {stage}", highlight=False)
+            return
         if stage not in self._tasks:
             self._tasks[stage] = self._bar.add_task(stage, total=total or None, rate="")
         task = self._tasks[stage]

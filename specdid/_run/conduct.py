@@ -32,7 +32,7 @@ from specdid._run.stale import settle
 from specdid._run.write import write_figure, write_record, write_results
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
-from specdid.engine.execute import estimate_all
+from specdid.engine.execute import TAKEN, estimate_all
 from specdid.engine.store import Store
 from specdid.report.summary import summarise
 
@@ -181,11 +181,15 @@ def _estimate_all(
     results = collect(planned_records(plan), drained(blocks), compiled.problem.labels)
     if interrupted:
         return _Made(_curve(prepared, results, compiled), None, True)
+    before = (0, 0) if store is None else (store.taken, store.made)
     audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
     try:
         tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress, store)
         described = describe(compiled, results, tests)
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
+        if store is not None and store.taken > before[0]:
+            taken, made = store.taken - before[0], store.made - before[1]
+            progress(f"parts of the tests {TAKEN}", taken, taken + made)
     except KeyboardInterrupt:
         return _Made(_curve(prepared, results, compiled), None, True)
     return _Made(_curve(prepared, results, compiled, tests, described, analysed, notes), audited, False)

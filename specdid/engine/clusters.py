@@ -6,12 +6,14 @@ Workers of somebody else's cluster are asked what they compute with: numbers may
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 
 from specdid._diagnostics import SpecdidError
 from specdid.engine.content import surroundings
+from specdid.engine.workers import uninterrupted
 
 NEEDS = {"dask": "distributed", "ray": "ray"}
 """Backend -> the package it needs, an extra of specdid of the backend's name."""
@@ -56,7 +58,8 @@ def _dask(address: str | None, jobs: int) -> Iterator[None]:
             _refuse_other({"scheduler": at_scheduler, **client.run(_question())})
             yield
         return
-    cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None)
+    with uninterrupted():
+        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None)
     with cluster, Client(cluster, set_as_default=True):
         yield
 
@@ -68,7 +71,10 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
 
     options = {"address": address} if address is not None else {"num_cpus": jobs, "include_dashboard": False}
     try:
-        ray.init(log_to_driver=False, configure_logging=False, **options)
+        if address is not None:
+            _knock(address)
+        with uninterrupted():
+            ray.init(log_to_driver=False, configure_logging=False, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreachable("ray", str(address), "is `ray start --head` running?") from error
     try:
@@ -78,6 +84,13 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out whether anybody listens: ray would go on trying for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), PATIENCE).close()
 
 
 def _of_nodes() -> dict[str, dict[str, str]]:

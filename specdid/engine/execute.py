@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 Bools = NDArray[np.bool_]
 
+TAKEN = "taken from an earlier run"
+"""What progress is told of, at the end of a stage, where a store had something."""
 MANY_MASKS = 8
 PER_MASK = 24
 """Members that share sample, effects and weights take the listwise path where they have at
@@ -65,7 +67,7 @@ def estimate_all(
     compiled : what is to be estimated
     estimators : the study's, each with ``method`` and ``options``
     jobs, backend : as in joblib
-    progress : called as ``progress("estimating", done, S)``
+    progress : called as ``progress("estimating", done, S)``, and once with what the store had
     store : what it has is not estimated, what is estimated is stored
 
     Returns
@@ -74,14 +76,18 @@ def estimate_all(
         After Ctrl-C, what was done.
     """
     blocks: list[Fits] = []
-    done, interrupted = 0, False
+    done, recalled, taken, interrupted = 0, 0, 0, False
     try:
         for block in _blocks(compiled, estimators, jobs, backend, store):
             blocks.append(block)
             done += len(block.index)
             progress("estimating", done, len(compiled.members))
+            if store is not None and store.taken > taken:
+                taken, recalled = store.taken, recalled + len(block.index)
     except KeyboardInterrupt:
         interrupted = True
+    if recalled:
+        progress(f"estimates {TAKEN}", recalled, len(compiled.members))
     return Estimated(tuple(blocks), interrupted)
 
 

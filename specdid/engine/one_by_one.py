@@ -84,7 +84,8 @@ def fit_one_by_one(
             yield unpack_fits(found, work.members.index[s : s + 1], _own_columns(work.members, s))
     chunks = [np.array(run) for run in _runs(missing, CHUNK)]
     for k, fits in as_done(_fit_chunk, work, chunks.__getitem__, range(len(chunks)), jobs, backend):
-        for at, s in enumerate(chunks[k].tolist()):
+        # What stopped an estimator may be the machine's doing and not the data's: it is tried again in the next run.
+        for at, s in ((a, s) for a, s in enumerate(chunks[k].tolist()) if fits.code[a] != Code.ESTIMATOR_ERROR):
             store.put(keys[s], pack_fits(fits, _own_columns(work.members, s), slice(at, at + 1)))
         yield fits
 

@@ -7,12 +7,11 @@ its checksum, said, and computed again. Keys hash everything a result depends on
 
 from __future__ import annotations
 
-import json
 import logging
 import mmap
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
@@ -22,11 +21,11 @@ from time import monotonic
 from typing import Any, TypeVar
 from zlib import crc32
 
-import numpy as np
 from numpy.typing import NDArray
 
 from specdid._diagnostics import OutputError
 from specdid.engine.content import Content
+from specdid.engine.encoding import Arrays, decode, encode
 from specdid.engine.problem import Problem
 
 NAME = ".specdid-cache"
@@ -40,7 +39,6 @@ SYNC_SECONDS = 2.0
 _log = logging.getLogger("specdid")
 
 R = TypeVar("R")
-Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,14 @@ class Store:
     Attributes
     ----------
     directory : where the packs are
+    taken, made : how many records were found, and stored
 
     What is found damaged is said once a file, as a warning of the logger "specdid".
     """
 
     def __init__(self, directory: Path, fresh: bool = False) -> None:
         self.directory = directory / NAME
+        self.taken = self.made = 0
         self._damaged: set[Path] = set()
         self._places: dict[bytes, _Place] = {}
         self._used: set[bytes] = set()
@@ -112,6 +112,7 @@ class Store:
             self._say_damaged(place.pack)
             return None
         self._used.add(key)
+        self.taken += 1
         return decode(payload)
 
     def put(self, key: bytes, arrays: Arrays) -> None:
@@ -123,6 +124,7 @@ class Store:
             The directory cannot be written, or the disk is full.
         """
         self._used.add(key)
+        self.made += 1
         if key in self._places:
             return
         payload = encode(arrays)
@@ -273,29 +275,3 @@ def recall(
     for k, result in compute(missing):
         store.put(keys[k], pack(k, result))
         yield k, result
-
-
-def encode(arrays: Arrays) -> bytes:
-    """Lay arrays out one after the other; of one that is everywhere the same, a single element."""
-    heads, parts = [], []
-    for name, array in arrays.items():
-        flat = np.ascontiguousarray(array).reshape(-1)
-        bits = flat.view(f"u{flat.itemsize}")
-        if len(bits) > 1 and (bits == bits[0]).all():
-            flat = flat[:1]
-        heads.append((name, array.dtype.str, array.shape, len(flat)))
-        parts.append(flat.tobytes())
-    head = json.dumps(heads, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"".join([len(head).to_bytes(4, "little"), head, *parts])
-
-
-def decode(payload: bytes) -> dict[str, NDArray[Any]]:
-    """Undo `encode`; the arrays are read-only."""
-    at = 4 + int.from_bytes(payload[:4], "little")
-    found = {}
-    for name, dtype, shape, count in json.loads(payload[4:at]):
-        flat = np.frombuffer(payload, dtype, count, at)
-        at += flat.nbytes
-        whole = count != 1
-        found[name] = flat.reshape(shape) if whole else np.broadcast_to(flat.reshape((1,) * len(shape)), shape)
-    return found

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 S = TypeVar("S")
@@ -85,27 +88,53 @@ def _spread(
 
     options: dict[str, Any] = {}
     sent: Any = shared
-    task = _afar if backend in ("dask", "ray") else _numbered
+    task: Any = {"loky": partial(_below, os.getpid()), "threading": _numbered}.get(backend, _afar)
     if backend == "loky":
+        from joblib.externals.loky.backend import resource_tracker
+
         options["inner_max_num_threads"] = 1
+        resource_tracker.ensure_running()  # as it starts it lets Ctrl-C through again
     elif backend == "dask":
         options["scatter"] = [shared]  # joblib then sends a reference wherever it finds this object
     elif backend == "ray":
         sent = _InRay.put(shared)
     streams = backend in ("loky", "threading", "dask")
     wave = len(places) if streams else WAVE * max(1, jobs if jobs > 0 else os.cpu_count() or 1)
-    with (
-        parallel_config(backend=backend, n_jobs=jobs, **options),
-        Parallel(return_as="generator_unordered" if streams else "list", pre_dispatch="3 * n_jobs") as pool,
-    ):
+    with parallel_config(backend=backend, n_jobs=jobs, **options), ExitStack() as stack:
+        with uninterrupted():
+            pool = stack.enter_context(
+                Parallel(return_as="generator_unordered" if streams else "list", pre_dispatch="3 * n_jobs")
+            )
         for first in range(0, len(places), wave):
             given = list(places[first : first + wave])
-            yield from pool(delayed(task)(function, sent, place, make(place)) for place in given)
+            with uninterrupted():
+                results = pool(delayed(task)(function, sent, place, make(place)) for place in given)
+            with _hushed():
+                yield from results
 
 
 def _numbered(function: Callable[[S, T], R], sent: S | _InRay, place: int, item: T) -> tuple[int, R]:
     shared: Any = sent.get() if isinstance(sent, _InRay) else sent
     return place, function(shared, item)
+
+
+def _below(parent: int, function: Callable[[S, T], R], sent: S, place: int, item: T) -> tuple[int, R]:
+    """Compute in a process below ``parent``."""
+    _end_with(parent)
+    return _numbered(function, sent, place, item)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which may be killed without a word to its workers."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _afar(function: Callable[[S, T], R], sent: S | _InRay, place: int, item: T) -> tuple[int, R]:
@@ -173,6 +202,33 @@ def single_threaded() -> Iterator[None]:
             del os.environ["RAYON_NUM_THREADS"]
         else:
             os.environ["RAYON_NUM_THREADS"] = before
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C from the processes that start meanwhile: it is for this one, which ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Say nothing of joblib's own thread, which stumbles where Ctrl-C takes from it what it was to give out."""
+    before = threading.excepthook
+
+    def hook(of: threading.ExceptHookArgs) -> None:
+        if of.thread is None or of.thread.name != "ExecutorManagerThread" or of.exc_type is not KeyError:
+            before(of)
+
+    threading.excepthook = hook
+    yield
+    threading.excepthook = before  # not after Ctrl-C: the thread ends when it likes
 
 
 @cache

@@ -12,7 +12,9 @@ import pytest
 import specdid
 from command import run_specdid
 from small_studies import small_panel, small_study
+from specdid._diagnostics import SpecdidError
 from specdid.engine import clusters
+from specdid.engine.content import surroundings
 from toml_text import write_toml
 
 
@@ -35,11 +37,11 @@ def written(folder, backend: str, jobs: int):
     """A study whose specifications go to workers in pieces, in a folder of its own."""
     folder.mkdir()
     small_panel().write_csv(folder / "given.csv")
-    estimators = {"OLS": "feols", "2S": "did2s"}
+    outcome, estimators = {"y": "y"}, {"OLS": "feols", "2S": "did2s"}
     sample = {"all": "TRUE", "fewer": "id > 3"}
     run = {"backend": backend, "jobs": jobs}
     figure = {"formats": ["svg"]}
-    study = small_study(estimator=estimators, sample=sample, run=run, figure=figure)
+    study = small_study(outcome=outcome, estimator=estimators, sample=sample, run=run, figure=figure)
     write_toml(study, folder / "s.toml")
     return folder
 
@@ -51,18 +53,9 @@ def serial(tmp_path_factory):
     return (folder / "outputs/s/results.csv").read_bytes()
 
 
-@pytest.mark.parametrize(("backend", "jobs"), [("dask", 3), ("ray", 2)])
-def test_same_bytes(tmp_path, serial, backend, jobs):
-    pytest.importorskip(clusters.NEEDS[backend])
-    folder = written(tmp_path / "s", backend, jobs)
-    done = run_specdid(["run", "s.toml", "--audit", "0"], folder)
-    assert done.returncode == 0, done.stderr
-    assert (folder / "outputs/s/results.csv").read_bytes() == serial
-
-
 @pytest.mark.parametrize(("backend", "jobs", "name"), [("dask", 3, "spawn_main"), ("ray", 2, "ray::PoolActor")])
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
-def test_a_killed_worker_changes_nothing(tmp_path, serial, backend, jobs, name):
+def test_same_bytes_though_a_worker_is_killed(tmp_path, serial, backend, jobs, name):
     pytest.importorskip(clusters.NEEDS[backend])
     folder = written(tmp_path / "s", backend, jobs)
     running = kills.start(folder / "s.toml", folder / "o", folder / "journal")
@@ -75,3 +68,23 @@ def test_a_killed_worker_changes_nothing(tmp_path, serial, backend, jobs, name):
     assert (folder / "o/results.csv").read_bytes() == serial
     stored = [line for line in (folder / "journal").read_text().splitlines() if line.startswith("stored")]
     assert len(stored) == len(set(stored))
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_a_cluster_that_is_not_there_is_said(monkeypatch, backend):
+    pytest.importorskip(clusters.NEEDS[backend])
+    monkeypatch.setattr(clusters, "PATIENCE", 0.5)
+    address = "tcp://127.0.0.1:9" if backend == "dask" else "127.0.0.1:9"
+    said = f"no {backend} worker can be reached at {address}"
+    with pytest.raises(SpecdidError, match=said), clusters.connected(backend, 2, address):
+        pass
+
+
+@pytest.mark.parametrize(("there", "word"), [
+    ({"no specdid": "No module named 'specdid'"}, "has not this specdid"),
+    ({**surroundings(), "numpy": "1.0"}, "worker has numpy 1.0, here it is"),
+])  # fmt: skip
+def test_workers_that_would_give_other_numbers_are_refused(there, word):
+    clusters._refuse_other({"worker": surroundings()})
+    with pytest.raises(SpecdidError, match=word):
+        clusters._refuse_other({"worker": there})

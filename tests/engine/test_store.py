@@ -15,6 +15,7 @@ from panels import VCOVS_SMALL, members_of, random_problem, reference_problem, r
 from specdid._diagnostics import OutputError
 from specdid.engine import execute, pieces, store
 from specdid.engine.content import Content, digest, used_columns
+from specdid.engine.encoding import decode, encode
 from specdid.engine.problem import Effects, Members, Problem, Sunab
 from specdid.engine.store import NAME, Store
 from specdid.engine.stored import pack_fits, unpack_fits
@@ -214,7 +215,7 @@ def test_fits_are_packed_without_their_places():
     assert fits.code.any()
     columns = used_columns(members)
     fits = replace(fits, detail={3: "为什么"}, vcov_detail={(4, 1): "not offered"}, extra={"n": fits.r2_within})
-    same(unpack_fits(store.decode(store.encode(pack_fits(fits, columns))), members.index, columns), fits)
+    same(unpack_fits(decode(encode(pack_fits(fits, columns))), members.index, columns), fits)
     tail = unpack_fits(pack_fits(fits, columns, slice(4, None)), members.index[4:], columns)
     assert tail.dropped == {p - 4: lost for p, lost in fits.dropped.items() if p >= 4}
     assert (tail.detail, tail.vcov_detail) == ({}, {(0, 1): "not offered"})

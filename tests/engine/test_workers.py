@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 
 import dying
 import pytest
@@ -30,3 +33,29 @@ def test_every_place_once(backend):
 def test_an_error_is_raised_and_not_done_again():
     with pytest.raises(ZeroDivisionError):
         list(parallel(divmod, 1, [1, 0, 2], 2, "loky"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot ask for its parent there")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    """SIGKILL leaves the parent no time to end them."""
+    code = "from dying import slowly; from specdid.engine.workers import parallel\n" \
+        f"list(parallel(slowly, {str(tmp_path)!r}, range(4), 2, 'loky'))"
+    parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    until = time.monotonic() + 60
+    while len(found := list(tmp_path.iterdir())) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 20
+    while (alive := [p for p in found if _runs(int(p.name))]) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(found) == 2
+    assert not alive
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

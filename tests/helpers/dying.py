@@ -22,3 +22,10 @@ def always(parent: int, number: int) -> int:
     if os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
     return number + 1
+
+
+def slowly(folder: str, number: int) -> int:
+    """Leave this process's id as a file, and take long."""
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(100)
+    return number

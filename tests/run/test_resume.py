@@ -36,6 +36,7 @@ def study(**changes: Any) -> dict[str, Any]:
     base = small_study(
         outcome={o: {"formula": o, "scale": o} for o in FITS},
         controls={"any": "mvsw(x1, x2)"},
+        fixed_effects={"two-way": "id + year"},
         weights={"none": "1", "w": "w"},
         estimator={
             "OLS": "feols", "SA": "sunab", "2S": "did2s", "LP": "lpdid", "Poisson": "fepois", "Logit": "logit",
@@ -134,7 +135,7 @@ def process(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     here = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-m", "specdid", *arguments],
-        cwd=folder, env=here, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        cwd=folder, env=here, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
 
@@ -155,6 +156,11 @@ def started(running: subprocess.Popen[str], out: Path) -> None:
     raise AssertionError("nothing was stored: " + running.communicate()[1])
 
 
+def _said_of(running: subprocess.Popen[str], word: str) -> None:
+    assert running.stderr is not None
+    assert word in running.stderr.readline()
+
+
 def test_a_second_run_stops_and_a_killed_one_leaves_the_way_free(folder):
     out = folder / "outputs/s"
     running = process(["run", "s.toml", "--audit", "0"], folder)
@@ -167,12 +173,21 @@ def test_a_second_run_stops_and_a_killed_one_leaves_the_way_free(folder):
     running.send_signal(signal.SIGKILL)
     running.communicate()
     assert (out / ".specdid.lock").exists()
+    running = process(["run", "s.toml", "--audit", "0"], folder)
+    _said_of(running, "estimating")
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate()[1]
+    assert running.returncode == 130
+    assert "to go on, give the same command again" in said
+    assert "Traceback" not in said
     done = run_specdid(["run", "s.toml", "--audit", "0"], folder)
     assert done.returncode == 0, done.stderr
+    assert " estimates taken from an earlier run" in done.stderr
     assert not (out / ".specdid.lock").exists()
 
 
 def test_clean_removes_what_was_stored_and_no_results(folder):
+    write_toml(small_study(controls={"x1": "x1"}, figure={"formats": ["svg"]}), folder / "s.toml")
     assert run_specdid(["run", "s.toml", "--audit", "0"], folder).returncode == 0
     before = (folder / "outputs/s/results.csv").read_bytes()
     done = run_specdid(["clean", "outputs/s"], folder)
