@@ -23,9 +23,10 @@ class Factor:
     ----------
     dimension : the dimension it belongs to.
     name : the dimension, or the variable among the controls.
-    labels : of its levels.
+    labels : of its levels, as in results.csv.
     codes : (n,) int64, the level of each specification.
     reference : the level of the preferred specification, or the first that occurs.
+    shown : the labels as readers know them, by [labels]; empty where they are the same.
     """
 
     dimension: str
@@ -33,6 +34,11 @@ class Factor:
     labels: tuple[str, ...]
     codes: Ints
     reference: int
+    shown: tuple[str, ...] = ()
+
+    def words(self, level: int) -> str:
+        """Name a level in a table or a figure."""
+        return (self.shown or self.labels)[level]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,8 @@ def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Fact
             continue
         labels = tuple(planned.labels[d][o] for o in present.tolist())
         at = np.flatnonzero(present == wanted)
-        yield Factor(name, name, labels, local.reshape(-1), int(at[0]) if len(at) else 0)
+        shown = tuple(map(planned.shown, labels))
+        yield Factor(name, name, labels, local.reshape(-1), int(at[0]) if len(at) else 0, shown)
 
 
 def _variables(results: Results, codes: Ints, wanted: int) -> Iterator[Factor]:
@@ -108,6 +115,6 @@ def _variables(results: Results, codes: Ints, wanted: int) -> Iterator[Factor]:
             names.setdefault(column.tobytes(), []).append(k)
     for together in names.values():
         member = planned.control_members[:, together[0]]
-        words = " + ".join(planned.display.get(planned.control_terms[k], planned.control_terms[k]) for k in together)
+        words = " + ".join(planned.shown(planned.control_terms[k]) for k in together)
         reference = int(member[wanted]) if wanted >= 0 else 0
         yield Factor("controls", words, ("without", "with"), member[codes].astype(np.int64), reference)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specdid._records.columns import NUMBERS
 from specdid._records.fits import Floats, Ints
+from specdid.language import relabel
 
 Labels = NDArray[np.int32]
 Numbers = Mapping[str, NDArray[np.float64] | NDArray[np.int32]]
@@ -107,6 +108,10 @@ class Planned:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def shown(self, text: str) -> str:
+        """Give a term, a sum of terms or an option's label as readers know it."""
+        return relabel(text, self.display)
 
     def dimension(self, name: str) -> Text:
         """Give one dimension's labels as a column of text."""

@@ -237,7 +237,7 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
     for k, place in enumerate(places.tolist()):
         words = planned.estimand.at(place) or "estimate"
         if "estimator" in planned.dimensions:
-            method = planned.dimension("estimator").at(place) or ""
+            method = planned.shown(planned.dimension("estimator").at(place) or "")
             words = f"{method}: {words}" if several else method
         values = results.estimate[order][which.reshape(-1) == k]
         estimand = int(planned.estimand.codes[place])
@@ -280,7 +280,7 @@ def _choices(results: Results, group: Group, order: Ints) -> Iterator[Choices]:
         if name == "controls" and planned.control_terms:
             yield _controls(results, options, codes)
             continue
-        rows = tuple(Row(planned.labels[d][o], codes == o) for o in options.tolist())
+        rows = tuple(Row(planned.shown(planned.labels[d][o]), codes == o) for o in options.tolist())
         yield Choices(_HEADINGS.get(name, _capital(name)), rows)
 
 
@@ -288,7 +288,7 @@ def _controls(results: Results, options: NDArray[np.int32], codes: NDArray[np.in
     """One row per term that some options have and others have not."""
     planned = results.planned
     members = planned.control_members[options]
-    names = tuple(planned.display.get(t, t) for t in planned.control_terms)
+    names = tuple(map(planned.shown, planned.control_terms))
     rows = tuple(
         Row(names[k], planned.control_members[codes, k])
         for k in np.flatnonzero(members.any(axis=0) & ~members.all(axis=0)).tolist()

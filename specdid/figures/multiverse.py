@@ -119,7 +119,7 @@ def _rows(factors: tuple[Factor, ...], y: Floats) -> Iterator[OptionRow]:
         kept = sorted(sorted(levels, key=lambda k: -np.nan_to_num(size[k], nan=-1.0))[:MOST])
         for k in kept:
             change = found.get((id(factor), k), np.nan)
-            yield OptionRow(heading, factor.labels[k], factor.codes == k, change, k == factor.reference)
+            yield OptionRow(heading, factor.words(k), factor.codes == k, change, k == factor.reference)
 
 
 def _heading(factor: Factor) -> str:

@@ -9,6 +9,8 @@ from specdid.language.grammar import parse
 from specdid.language.problems import LanguageError
 from specdid.language.terms import Term, terms
 
+_PLAIN = re.compile(r"[^\W\d]\w*( \+ [^\W\d]\w*)*")
+"""A sum of bare names, as most labels of controls are; it need not be parsed."""
 _LEVEL = re.compile(r"(?P<by>[^:]+)::(?P<level>[^:]+)(?::(?P<times>[^:]+))?")
 
 
@@ -25,6 +27,8 @@ def relabel(text: str, names: Mapping[str, str]) -> str:
         return _level(level, names)
     if not names:
         return text
+    if _PLAIN.fullmatch(text) and len(set(parts := text.split(" + "))) == len(parts):
+        return " + ".join(names.get(part, part) for part in parts)
     try:
         found = terms(parse(text)).written
     except LanguageError:

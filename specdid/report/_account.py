@@ -58,7 +58,7 @@ def _shared(results: Results, places: NDArray[np.int64]) -> str:
     for d, name in enumerate(planned.dimensions):
         codes = planned.codes[places, d]
         if (codes == codes[0]).all() and (planned.codes[:, d] != codes[0]).any():
-            shared.append(f"{name}: {planned.labels[d][codes[0]]}")
+            shared.append(f"{name}: {planned.shown(planned.labels[d][codes[0]])}")
     return "; ".join(shared)
 
 

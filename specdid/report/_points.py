@@ -151,7 +151,8 @@ def _dimension(results: Results, d: int, places: Ints) -> Encoded:
     planned = results.planned
     name = planned.dimensions[d]
     heading = _HEADINGS.get(name, name[:1].upper() + name[1:])
-    return {"name": name, "heading": heading, **words(planned.labels[d], planned.codes[places, d])}
+    found = words(planned.labels[d], planned.codes[places, d])
+    return {"name": name, "heading": heading, **found, "words": [planned.shown(w) for w in found["words"]]}
 
 
 def _terms(results: Results, places: Ints) -> Encoded:
@@ -161,7 +162,7 @@ def _terms(results: Results, places: Ints) -> Encoded:
         return {"dimension": -1, "labels": [], "always": [], "members": []}
     d = planned.dimensions.index("controls")
     members = planned.control_members[np.unique(planned.codes[places, d])]
-    names = [planned.display.get(t, t) for t in planned.control_terms]
+    names = [planned.shown(t) for t in planned.control_terms]
     varying = members.any(axis=0) & ~members.all(axis=0)
     return {
         "dimension": d,

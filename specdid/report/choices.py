@@ -58,19 +58,25 @@ def _changes(choices: Choices) -> list[str]:
 def _option(change: Change) -> tuple[str, str]:
     factor = change.factor
     name = _name(factor.dimension, factor.name)
-    return f"{name}: {_short(factor.labels[change.level])}", _short(factor.labels[factor.reference])
+    return f"{name}: {_short(factor.words(change.level))}", _short(factor.words(factor.reference))
 
 
 def _name(dimension: str, name: str) -> str:
-    return name if dimension == name else f"{dimension}: {_short(name)}"
+    words = dimension.replace("_", " ")
+    return words if dimension == name else f"{words}: {_short(name)}"
 
 
 def _short(label: str) -> str:
-    """Cut a long label after its first letters: sets of controls differ at their ends."""
+    """Cut a long label after its first words: sets of controls differ at their ends."""
     if len(label) <= _LONGEST:
         return label
     tail = 3 * _LONGEST // 4
-    return f"{label[: _LONGEST - tail].rstrip(' +')} … {label[-tail:].lstrip(' +')}"
+    first, last = label[: _LONGEST - tail], label[-tail:]
+    if label[_LONGEST - tail] != " " and " " in first:
+        first = first[: first.rindex(" ")]
+    if label[-tail - 1] != " " and " " in last:
+        last = last[last.index(" ") :]
+    return f"{first.rstrip(' +')} … {last.lstrip(' +')}"
 
 
 def _spread(spread: Spread, choices: Choices) -> list[str]:

@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from scipy import stats
+from specdid._describe.choices import describe_choices
+from specdid._describe.factors import families
 from specdid._records import Code, collect
 from specdid.figures._curve_data import POINTS, curve_data, shares
+from specdid.figures.multiverse import multiverse_data
+from specdid.report._points import _dimension
+from specdid.report.choices import choice_section
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
 
@@ -68,6 +73,35 @@ def test_controls_that_are_always_in_stand_beside_the_heading():
     controls = panel.choices[0]
     assert controls.always == ("x1",)
     assert [r.label for r in controls.rows] == ["Tenth"]
+
+
+def test_options_stand_under_the_names_of_labels():
+    """In the curve, the multiverse, the table of changes and report.html alike; the file's own labels stay."""
+    display = {"x1": "income (log)", "d1": "policy", "pop": "people"}
+    sets = [(), ("x1",), ("x1", "x2"), ("x2:x1",)]
+    results = results_of(plan_of({"treatment": ["d1", "d2"], "weights": ["1", "pop"]}, sets, display=display))
+    panel = curve_data(results).panels[0]
+    rows = {(c.heading, r.label) for c in panel.choices for r in c.rows}
+    drawn = {(r.heading, r.label) for p in multiverse_data(results).panels for r in p.rows}
+    for found in (rows, drawn):
+        assert {("Treatment", "policy"), ("Treatment", "d2"), ("Weights", "people")} <= found
+    assert {label for heading, label in rows if heading == "Controls"} == {"income (log)", "x2", "x2 × income (log)"}
+    assert ("Controls", "income (log) + x2") in drawn
+    choices = describe_choices(results, families(results)[0])
+    text = "\n".join(choice_section(choices, alone=True).lines)
+    assert "controls: income (log) + x2" in text
+    assert "treatment: policy" in text or "treatment: d2" in text
+    assert "x1" not in text
+    assert "pop " not in text
+    assert {f.labels for f in choices.factors if f.dimension == "treatment"} == {("d1", "d2")}
+    content = page_words(results)
+    assert content["treatment"] == ["policy", "d2"]
+    assert content["controls"] == ["1", "income (log)", "income (log) + x2", "x2 × income (log)"]
+
+
+def page_words(results):
+    every = np.arange(len(results))
+    return {name: _dimension(results, d, every)["words"] for d, name in enumerate(results.planned.dimensions)}
 
 
 def test_only_dimensions_that_vary_have_a_heading():
