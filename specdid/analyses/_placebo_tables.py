@@ -22,7 +22,7 @@ BLOCKS = 12
 ODDS = 0.05
 QUANTILES = (0.025, 0.5, 0.975)
 HEADER = (
-    "estimate", "std_error", "statistic", "p_value", "df", "p_permutation", "p_permutation_t", "draws",
+    "estimate", "std_error", "statistic", "p_value", "df", "p_permutation", "p_permutation_t", "draws", "p_least",
     "placebo_mean", "placebo_sd", "placebo_q025", "placebo_q500", "placebo_q975", "placebo_significant", "message",
 )  # fmt: skip
 
@@ -97,12 +97,13 @@ def main_table(
         message = one.fit.failure or ("; ".join(r.notes) or None)
         lead: tuple[Value, ...] = (*one.cell.labels.values(), r.estimate, r.std_error, r.statistic, r.p_value, r.df)
         if not len(b):
-            rows.append((*lead, *(None,) * 9, message))
+            rows.append((*lead, *(None,) * 10, message))
             continue
         share = float(np.mean(r.null_p < bench.study.inference.alpha))
         quantiles = tuple(float(q) for q in np.quantile(b, QUANTILES))
         spread = float(np.std(b, ddof=1)) if len(b) > 1 else None
-        rows.append((*lead, *one.p_values(), len(b), float(np.mean(b)), spread, *quantiles, share, message))
+        drawn = (len(b), least_p(len(b)), float(np.mean(b)), spread, *quantiles, share)
+        rows.append((*lead, *one.p_values(), *drawn, message))
     return TidyTable((*labels_of(cells), *HEADER), tuple(rows), _printed(bench, request, cells, placed, note))
 
 

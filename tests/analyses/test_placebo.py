@@ -54,6 +54,7 @@ def test_the_permutation_p_counts_draws_at_least_as_extreme(found):
     assert row["p_permutation_t"] == (1 + by_t) / (DRAWS + 1)
     assert row["placebo_significant"] == pytest.approx(np.mean([d["p_value"] < 0.05 for d in drawn]))
     assert row["draws"] == DRAWS
+    assert row["p_least"] == 1 / (DRAWS + 1)
 
 
 def test_the_timing_placebo_is_a_regression_on_rows_before_the_treatment(data, found):
