@@ -38,7 +38,7 @@ def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate |
     outcome, unit = (task.outcome, 1.0) if function != "fepois" else ordinary(task.outcome, keep)
     laid = model(replace(_relevelled(task, keep), outcome=outcome), task.treatment[:, None], keep)
     laid = replace(laid, count_unit=unit)
-    settings = {"iwls_tol": 1e-10, "iwls_maxiter": 100, **task.options}
+    settings = {"iwls_tol": 1e-12, "iwls_maxiter": 100, **task.options}
     fit = estimate_with(function, laid, separation_check=[], **settings, **options)
     if not fit.convergence or not np.all(np.isfinite(fit._beta_hat)):
         return Failure("not_converged", f"no convergence within {settings['iwls_maxiter']} iterations")

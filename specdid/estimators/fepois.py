@@ -25,7 +25,7 @@ ESTIMATOR = Estimator(
     title="PPML",
     estimand="semi-elasticity (Poisson)",
     settings=(
-        EstimatorSetting("iwls_tol", float, 1e-10, doc="relative change of the deviance at which to stop"),
+        EstimatorSetting("iwls_tol", float, 1e-12, doc="relative change of the deviance at which to stop"),
         EstimatorSetting("iwls_maxiter", int, 100, doc="iterations after which to give up"),
     ),
     honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),

@@ -87,7 +87,7 @@ def glm(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield from SSC
     yield f"fit <- {'fepois' if poisson else 'feglm'}("
     yield from formula(script.outcome, script.regressors, script)
-    settings = {"iwls_tol": 1e-10, "iwls_maxiter": 100, **script.options}
+    settings = {"iwls_tol": 1e-12, "iwls_maxiter": 100, **script.options}
     family = "" if poisson else ', family = binomial("logit")'
     yield f'  data = d{family}{_weights(script)}, vcov = "iid", fixef.rm = "none",'
     yield f"  glm.tol = {settings['iwls_tol']!r}, glm.iter = {settings['iwls_maxiter']!r}, {TIGHT}"

@@ -113,7 +113,7 @@ def test_poissons_coefficients_are_pyfixests(tmp_path):
     formula = f"so2 ~ {' + '.join(names)} | city_id + year"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = pf.fepois(formula, data, iwls_tol=1e-10, iwls_maxiter=100, demeaner=demeaner)
+        theirs = pf.fepois(formula, data, iwls_tol=1e-12, iwls_maxiter=100, demeaner=demeaner)
     for v, cluster in (("city", "city_id"), ("province", "province")):
         at = [k for k, label in enumerate(table["vcov"]) if label == v]
         assert [table["term"][k] for k in at] == names

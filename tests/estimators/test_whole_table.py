@@ -16,7 +16,7 @@ from specdid.estimators._base import CONSTANT, TREATMENT
 VCOVS = ("unit", "state", "unit + t", "hetero", "iid")
 ASKED = [{"CRV1": v} if v not in ("hetero", "iid") else v for v in VCOVS]
 TIGHT = {"demeaner": pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)}
-GLM = {"iwls_tol": 1e-10, "iwls_maxiter": 100, "separation_check": [], **TIGHT}
+GLM = {"iwls_tol": 1e-12, "iwls_maxiter": 100, "separation_check": [], **TIGHT}
 CONTROLS = ("x", "z", "double")
 DIRECT = {
     "feols": lambda f, d, w: pf.feols(f, d, weights=w, **TIGHT),

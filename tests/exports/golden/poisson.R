@@ -103,7 +103,7 @@ fit <- fepois(
   so2_pop ~ dall + lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp +
     poly_ind2_2_1 + poly_ind2_2_2 | province + year,
   data = d, weights = ~ pop, vcov = "iid", fixef.rm = "none",
-  glm.tol = 1e-10, glm.iter = 100, fixef.tol = 1e-10, fixef.iter = 1e5
+  glm.tol = 1e-12, glm.iter = 100, fixef.tol = 1e-10, fixef.iter = 1e5
 )
 vcovs <- list("two" = ~ city_id + year, "hc" = "hetero", "iid" = "iid")
 for (label in names(vcovs)) {
