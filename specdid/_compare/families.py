@@ -26,7 +26,7 @@ class Side:
     median, low, high : of their estimates; NaN where there are none.
     negative, positive : shares with p < alpha and that sign.
     preferred : estimate of the preferred specification, NaN where it is not among these.
-    rank : of it, from the lowest estimate, 0 where it is not among these.
+    rank, of : of it, from the lowest estimate, among so many of its kind; 0 where it is not among these.
     """
 
     n: int = 0
@@ -37,6 +37,7 @@ class Side:
     positive: float = np.nan
     preferred: float = np.nan
     rank: int = 0
+    of: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _side(results: Results, family: Family | None) -> Side:
         len(estimate), float(np.median(estimate)), float(estimate.min()), float(estimate.max()),
         float(np.mean(significant & (estimate < 0))), float(np.mean(significant & (estimate > 0))),
         float(results.estimate[place]) if inside else float("nan"),
-        results.rank(place)[0] if inside else 0,
+        *(results.rank(place) if inside else (0, 0)),
     )  # fmt: skip
 
 

@@ -66,6 +66,26 @@ class JointTest:
 
 
 @dataclass(frozen=True, slots=True)
+class NullShares:
+    """Shares significant of the specifications that a null tested, in the data and without any effect.
+
+    Attributes
+    ----------
+    tested : how many specifications.
+    negative, positive : shares with p < alpha and that sign, under the standard errors of the null.
+    null_negative, null_positive : the mean of the same over the draws.
+    errors : what the null's standard errors are clustered by, where the curve's are others.
+    """
+
+    tested: int
+    negative: float
+    positive: float
+    null_negative: float
+    null_positive: float
+    errors: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """All fits and failures of a study, and what is drawn from them.
 
@@ -81,8 +101,8 @@ class Curve:
     audit : None where nothing was audited.
     warnings : one line each.
     one_by_one : specifications that an estimator fitted one at a time.
-    null_shares : (scale or outcome, estimand) -> shares significantly negative and positive
-        that are expected without any effect.
+    null_shares : (scale or outcome, estimand) -> shares significant beside those expected without
+        any effect, of the specifications that were tested; no share is printed without them.
     joint : the joint tests of the curve, where [inference] asked for them.
     """
 
@@ -94,7 +114,7 @@ class Curve:
     audit: Audit | None = None
     warnings: tuple[str, ...] = ()
     one_by_one: int = 0
-    null_shares: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict, repr=False)
+    null_shares: Mapping[tuple[str, str], NullShares] = field(default_factory=dict, repr=False)
     joint: tuple[JointTest, ...] = ()
     html: Callable[[Curve], str] | None = field(default=None, repr=False)
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -113,6 +113,7 @@ class _Reader:
             control_terms=tuple(self.header["control_terms"]),
             control_members=self.header["control_members"],
             display=self.header["display"],
+            types=self.header.get("types", {}),
         )
 
     def _first(self, name: str) -> pa.Array:

@@ -36,6 +36,10 @@ CODES: tuple[str, ...] = (
 """Every reason for a row without numbers; codes in memory are places in this tuple."""
 
 
+KINDS: tuple[str, ...] = ("equivalent", "uncertain", "nonequivalent")
+"""What the types of options make of a specification (Del Giudice and Gangestad 2021); the first enters the tests."""
+
+
 def code_of(name: str) -> int:
     """Give the place of a reason's name in CODES."""
     return CODES.index(name)
@@ -84,6 +88,7 @@ class Planned:
     control_terms : P terms that occur in any option of `controls`, for the choice panel.
     control_members : (options of `controls`, P) bool, which option has which term.
     display : how a term or column is called in figures and tables, where not by its name.
+    types : dimension -> label -> type, of the options that have one.
     """
 
     title: str
@@ -105,6 +110,7 @@ class Planned:
     control_terms: tuple[str, ...] = ()
     control_members: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
     display: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -112,6 +118,19 @@ class Planned:
     def shown(self, text: str) -> str:
         """Give a term, a sum of terms or an option's label as readers know it."""
         return relabel(text, self.display)
+
+    @property
+    def kind(self) -> NDArray[np.int8]:
+        """Places in KINDS, (S,): the last of its options' types; options without one are equivalent.
+
+        Only specifications of kind 0 enter the joint tests; the others are drawn apart.
+        """
+        kind = np.zeros(len(self), np.int8)
+        for name, types in self.types.items():
+            d = self.dimensions.index(name)
+            of = np.array([KINDS.index(types.get(label, KINDS[0])) for label in self.labels[d]], np.int8)
+            np.maximum(kind, of[self.codes[:, d]], out=kind)
+        return kind
 
     def dimension(self, name: str) -> Text:
         """Give one dimension's labels as a column of text."""
@@ -228,11 +247,13 @@ class Results:
         """Give the rank of an ok specification by estimate, from 1, and among how many.
 
         Ranked are the ok specifications of the same scale (or outcome, where none is
-        declared) and estimand, from the lowest estimate; ties by place in the plan.
+        declared), estimand and kind, from the lowest estimate; ties by place in the plan.
         """
+        kind = self.planned.kind
         group = next(g for g in self.groups() if position in g.members)
         order = self.order(group)
         order = order[self.planned.estimand.codes[order] == self.planned.estimand.codes[position]]
+        order = order[kind[order] == kind[position]]
         return int(np.flatnonzero(order == position)[0]) + 1, len(order)
 
 

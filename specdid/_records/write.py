@@ -124,6 +124,7 @@ def _header(results: Results) -> bytes:
         "control_members": base64.b64encode(np.packbits(members).tobytes()).decode("ascii"),
         "control_options": len(members),
         "display": dict(planned.display),
+        "types": {name: dict(types) for name, types in planned.types.items()},
     }
     return json.dumps(header, ensure_ascii=False).encode()
 

@@ -222,7 +222,7 @@ def _curve(
     said = (*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes, *described.warnings)
     return Curve(
         results,
-        draw=partial(draw_curve, **figure_of(prepared.study.figure, results, tests)),
+        draw=partial(draw_curve, **figure_of(prepared.study.figure, tests)),
         summarise=summarise,
         sections=(*sections(tests), *described.sections, *analyse.sections(analysed)),
         findings=(*tests, described, *analysed),
@@ -241,7 +241,7 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
     said: list[str] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
-        drawn = figure_of(figure, curve.results, tests)
+        drawn = figure_of(figure, tests)
         said += write_figure(curve.results, directory, formats=figure.formats, **drawn)[1]
     for described in (d for d in curve.findings if isinstance(d, Described)):
         said += write_described(curve, described, tests, directory, figure.formats, figure.width)

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _shelf
-from specdid._records import Results, Status
-from specdid._run.bands import NullFigure
+from specdid._records import NullShares, Results, Status
+from specdid._run.bands import Bands, NullFigure, first_bands
 from specdid._run.prepare import Prepared
 from specdid._study import FigureOptions
 from specdid.engine.compile import Compiled
 from specdid.engine.store import Store
-from specdid.figures._curve_data import POINTS
+from specdid.figures._curve_order import whole_curves
 from specdid.inference._base import Context, Floats, NullDraws
-from specdid.inference._placebo import Placebo, expected_shares, placebo
+from specdid.inference._placebo import Placebo, placebo, shares_by_estimand, shares_by_group
 from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
 
@@ -40,7 +40,7 @@ class CurveTests:
     index : (S,) places in the plan of the specifications tested.
     tests : rows of inference.csv.
     adjusted : per specification.
-    bands : group name -> (3, n) null curves by rank; only where all n of the group entered.
+    bands : (group name, estimand) -> (3, n) null curves by rank; only of curves that it has whole.
     notes : what is left out, what a referee would ask; one line each.
     placebos : per scale and estimand the null of the median estimate.
     clusters, treated : the smallest numbers of clusters, and of clusters with treatment.
@@ -53,7 +53,7 @@ class CurveTests:
     index: NDArray[np.int64]
     tests: tuple[Test, ...]
     adjusted: Adjusted
-    bands: Mapping[str, Floats]
+    bands: Bands
     notes: tuple[str, ...]
     placebos: tuple[Placebo, ...] = ()
     clusters: int = 0
@@ -80,7 +80,7 @@ def run_nulls(
     cluster = _cluster(prepared)
     if cluster is None:
         return (), ("the joint test is off: the study has no unit; give `cluster` in [inference]",)
-    entering = _entering(prepared, results)
+    entering = (results.status == Status.OK) & (results.planned.kind == 0)
     others = int(np.count_nonzero((results.status == Status.OK) & ~entering))
     if not entering.any():
         off = "the joint test is off: every specification has an option of type nonequivalent or uncertain"
@@ -124,15 +124,6 @@ def _cluster(prepared: Prepared) -> NDArray[np.int64] | None:
     return panel.unit_codes
 
 
-def _entering(prepared: Prepared, results: Results) -> Bools:
-    """Mark ok specifications all of whose options are equivalent, or without a type."""
-    entering = results.status == Status.OK
-    for d, dimension in enumerate(prepared.plan.dimensions):
-        fits = np.array([m.type in (None, "equivalent") for m in dimension.metas], dtype=bool)
-        entering &= fits[dimension.option][prepared.plan.codes[:, d]]
-    return np.asarray(entering)
-
-
 def _context(
     prepared: Prepared,
     compiled: Compiled,
@@ -167,19 +158,20 @@ def _context(
 
 def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -> CurveTests:
     alpha = prepared.study.inference.alpha
+    errors = _errors(prepared)
     rows: list[Test] = []
     placebos: list[Placebo] = []
-    bands: dict[str, Floats] = {}
+    bands: dict[tuple[str, str], Floats] = {}
     place = np.full(len(results), -1, np.int64)
     place[draws.index] = np.arange(len(draws.index))
     for group in results.groups():
         ok = group.members[results.status[group.members] == Status.OK]
         inside = place[ok][place[ok] >= 0]
-        if len(inside) == len(ok) and len(ok):
-            bands[group.name] = _band(results, draws, inside)
+        for words, curve in whole_curves(results, group, place >= 0):
+            bands[group.name, words] = rank_band(draws.null_estimate[place[curve]])
         for members, words in _estimands(results, draws, inside):
             rows.append(median_estimate(draws, members, f"median estimate ({group.name}; {words})"))
-            placebos.append(placebo(draws, members, title, group.name, words, alpha))
+            placebos.append(placebo(draws, members, title, group.name, words, alpha, errors))
     rows += statistic_tests(draws, np.ones(len(draws.index), dtype=bool), alpha, "")
     return CurveTests(
         draws.null,
@@ -197,13 +189,11 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
     )
 
 
-def _band(results: Results, draws: NullDraws, inside: NDArray[np.int64]) -> Floats:
-    """Give the null curves by rank; where the figure sets estimands one after the other, of each alone."""
-    estimand = results.planned.estimand.codes[draws.index[inside]]
-    if len(inside) <= POINTS or (estimand == estimand[0]).all():
-        return rank_band(draws.null_estimate[inside])
-    parts = [rank_band(draws.null_estimate[inside[estimand == code]]) for code in np.unique(estimand)]
-    return np.concatenate(parts, axis=1)
+def _errors(prepared: Prepared) -> str:
+    """Give what the nulls cluster by, where the curve's standard errors are others."""
+    study = prepared.study
+    cluster = study.inference.cluster.text if study.inference.cluster else study.unit or ""
+    return "" if study.vcov and study.vcov[0].text == f"~{cluster}" else cluster
 
 
 def _estimands(
@@ -218,27 +208,17 @@ def _estimands(
         yield members, estimand.words[code]
 
 
-def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], tuple[float, float]]:
-    """Give the shares significant by sign that a null expects, the first that has the scale and estimand."""
-    placebos = [p for t in reversed(tests) for p in t.placebos]
-    return {(p.group, p.estimand): (p.negative, p.positive) for p in placebos}
+def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], NullShares]:
+    """Give the shares significant beside those of the first null that has the scale and estimand."""
+    return shares_by_estimand([p for t in tests for p in t.placebos])
 
 
-def figure_shares(results: Results, tests: tuple[CurveTests, ...]) -> Mapping[str, tuple[float, float]]:
-    """Give the same by scale alone, for the figure."""
-    placebos = tuple(p for t in tests for p in t.placebos)
-    found = {g.name: expected_shares(placebos, g.name) for g in results.groups()}
-    return {name: shares for name, shares in found.items() if shares is not None}
+def null_figure(tests: tuple[CurveTests, ...]) -> NullFigure:
+    """Give what the figure of the curve shows of the nulls."""
+    return NullFigure(first_bands(t.bands for t in tests), shares_by_group([p for t in tests for p in t.placebos]))
 
 
-def null_figure(results: Results, tests: tuple[CurveTests, ...]) -> NullFigure:
-    """Give what the figure of the curve shows of the first null."""
-    return NullFigure(tests[0].bands if tests else {}, figure_shares(results, tests))
-
-
-def figure_of(
-    settings: FigureOptions, results: Results, tests: tuple[CurveTests, ...]
-) -> dict[str, Any]:
+def figure_of(settings: FigureOptions, tests: tuple[CurveTests, ...]) -> dict[str, Any]:
     """Give how the run draws its curve, as keywords of ``draw_curve``."""
-    null = null_figure(results, tests)
+    null = null_figure(tests)
     return {"sort": settings.sort, "width": settings.width, "bands": null.bands, "shares": null.shares}

@@ -46,7 +46,7 @@ def _family(tests: CurveTests) -> str:
 
 def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:
     """Write inference.csv, per specification and null inference_specifications.csv, and the null curves."""
-    write_bands({t.null: t.bands for t in tests}, null_figure(results, tests), directory)
+    write_bands({t.null: t.bands for t in tests}, null_figure(tests), directory)
     if not tests:
         for name in ("inference.csv", "inference_specifications.csv"):
             (directory / name).unlink(missing_ok=True)

@@ -50,7 +50,18 @@ def planned_records(plan: Plan) -> Planned:
         control_terms=tuple(t.text for t in plan.grid.controls.terms),
         control_members=members,
         display=plan.study.labels,
+        types=_types(plan),
     )
+
+
+def _types(plan: Plan) -> dict[str, dict[str, str]]:
+    """Give the options that have a type, by dimension and label."""
+    found = {
+        d.name: {label: kind for label, o in zip(d.labels, d.option.tolist(), strict=True) if (kind := d.metas[o].type)}
+        for d in plan.dimensions
+        if any(m.type for m in d.metas)
+    }
+    return {name: types for name, types in found.items() if types}
 
 
 def _members(plan: Plan) -> NDArray[np.bool_]:

@@ -92,20 +92,12 @@ def _asked(
         if place < 0 or results.status[place] != Status.OK:
             said.append(f"[appendix] show: `{text}` has no estimate, so the appendix does not show it")
         else:
-            family = next(f for f in found if np.any(f.places == place))
-            chosen.setdefault(place, _Chosen(place, text, *_rank(results, family, place)))
+            chosen.setdefault(place, _Chosen(place, text, *results.rank(place)))
     return list(chosen.values()), tuple(said)
 
 
 def _first(results: Results, found: Sequence[Family]) -> Family:
     return next((f for f in found if np.any(f.places == results.preferred)), found[0])
-
-
-def _rank(results: Results, family: Family, place: int) -> tuple[int, int]:
-    """Give the rank by estimate from the lowest, ties by place in the plan, and among how many."""
-    estimate, mine = results.estimate[family.places], results.estimate[place]
-    before = (estimate < mine) | ((estimate == mine) & (family.places < place))
-    return int(np.count_nonzero(before)) + 1, len(estimate)
 
 
 def _parts(asked: Sequence[_Chosen]) -> Iterator[tuple[_Chosen, ...]]:

@@ -13,7 +13,7 @@ import numpy as np
 from specdid import __version__, _shelf
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan import Plan, Status
-from specdid._records import Results
+from specdid._records import KINDS, Results
 from specdid._records import Status as Became
 from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
@@ -115,11 +115,13 @@ def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: 
 
 def _curves(results: Results) -> Iterator[tuple[str, np.ndarray]]:
     """Give the specifications that are ranked together, by estimate, with what they share."""
-    estimand = results.planned.estimand
+    estimand, kinds = results.planned.estimand, results.planned.kind
     for group in results.groups():
         order = results.order(group)
-        for code in dict.fromkeys(estimand.codes[order].tolist()):
-            yield f"{group.name}; {estimand.words[code]}", order[estimand.codes[order] == code]
+        found = list(zip(estimand.codes[order].tolist(), kinds[order].tolist(), strict=True))
+        for code, kind in sorted(dict.fromkeys(found), key=lambda pair: pair[1]):
+            mine = (estimand.codes[order] == code) & (kinds[order] == kind)
+            yield f"{group.name}; {estimand.words[code]}" + (f"; {KINDS[kind]}" if kind else ""), order[mine]
 
 
 def script_of(prepared: Prepared, place: int) -> Script:

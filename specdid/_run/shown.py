@@ -61,5 +61,12 @@ def place_of(plan: Plan, text: str, order: Ints) -> int:
 
 
 def ranked(results: Results, family: Family) -> Ints:
-    """Give a family's places by estimate from the lowest, ties by place in the plan."""
-    return np.take(family.places, np.argsort(results.estimate[family.places], kind="stable"))
+    """Give a family's places by estimate from the lowest, ties by place in the plan.
+
+    They are those of the kind of the preferred specification where it is among them, else of
+    those that enter the joint tests, where any do.
+    """
+    kind = results.planned.kind
+    mine = kind[results.preferred] if np.any(family.places == results.preferred) else kind[family.places].min()
+    places = family.places[kind[family.places] == mine]
+    return np.take(places, np.argsort(results.estimate[places], kind="stable"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from specdid._describe.choices import Choices
 from specdid._describe.factors import Family
-from specdid._records import Results
+from specdid._records import NullShares, Results
 from specdid.analyses._base import Bench, CellFit
 from specdid.tables._base import PrintTable
 
@@ -71,8 +71,8 @@ class Material:
     results : the records
     families : what of them can be compared with each other
     one_at_a_time : dimensions of which at most one leaves its first option
-    null_shares : (scale or outcome, estimand) -> shares significantly negative and positive
-        under the first null
+    null_shares : (scale or outcome, estimand) -> shares significant of the specifications tested,
+        beside those expected under the first null
     joint : the joint tests
     inference : their printed table
     choices : what choices do to the estimates, a family each
@@ -88,7 +88,7 @@ class Material:
     results: Results = field(repr=False)
     families: tuple[Family, ...] = field(repr=False)
     one_at_a_time: tuple[str, ...] = ()
-    null_shares: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    null_shares: Mapping[tuple[str, str], NullShares] = field(default_factory=dict)
     joint: tuple[Joint, ...] = ()
     inference: PrintTable | None = None
     choices: tuple[Choices, ...] = ()

@@ -16,7 +16,7 @@ from specdid.appendix._base import Joint, Material
 from specdid.tables._base import PrintTable, Row, TidyTable
 
 ESTIMATES = (
-    "scale", "estimand", "n", "median", "lowest", "highest", "significant_negative", "null_negative",
+    "scale", "estimand", "n", "median", "lowest", "highest", "tested", "significant_negative", "null_negative",
     "significant_positive", "null_positive",
 )  # fmt: skip
 """Columns of appendix_estimates.csv; the first column is the outcome where there is no scale."""
@@ -86,19 +86,22 @@ def _estimates(material: Material, found: tuple[Family, ...]) -> str:
 
 
 def _family(material: Material, family: Family) -> str:
-    n, median, low, high, negative, null_negative, positive, null_positive = numbers(material, family)
+    n, median, low, high, tested, negative, null_negative, positive, null_positive = numbers(material, family)
     said = f"{_capital(family_name(family))}: median {median}, range {low} to {high} ({n} estimates)."
     if not null_negative:
         return said
     alpha = material.results.planned.alpha
+    errors = material.null_shares[family.group, family.estimand].errors
+    level = f"p < {alpha:g}" + (f" under standard errors clustered by {errors}" if errors else "")
+    many = f"Of the {tested} tested, {negative}" if tested != n else negative
     return (
-        f"{said} {negative} are negative with p < {alpha:g}, where {null_negative} are expected without any effect, "
+        f"{said} {many} are negative with {level}, where {null_negative} are expected without any effect, "
         f"and {positive} positive, where {null_positive} are."
     )
 
 
 def numbers(material: Material, family: Family) -> tuple[str, ...]:
-    """Give a family's count, median, range, and shares significant beside the null's; shares only with a null."""
+    """Give a family's count, median, range, and of those a null tested the shares significant beside the null's."""
     results, places = material.results, family.places
     estimate = results.estimate[places]
     decimals = decimals_for(estimate)
@@ -106,22 +109,21 @@ def numbers(material: Material, family: Family) -> tuple[str, ...]:
     head = (f"{len(places):,}", *(number(float(v), decimals) for v in spread))
     null = material.null_shares.get((family.group, family.estimand))
     if null is None:
-        return (*head, "", "", "", "")
-    significant = results.first("p_value")[places] < results.planned.alpha
-    shares = [float(np.mean(significant & side)) for side in (estimate < 0, estimate > 0)]
-    return (*head, f"{shares[0]:.1%}", f"{null[0]:.1%}", f"{shares[1]:.1%}", f"{null[1]:.1%}")
+        return (*head, "", "", "", "", "")
+    shares = (null.negative, null.null_negative, null.positive, null.null_positive)
+    return (*head, f"{null.tested:,}", *(f"{s:.1%}" for s in shares))
 
 
 def estimates_csv(material: Material) -> TidyTable:
-    """Give every family's numbers in full, with the shares that the first null expects."""
+    """Give every family's numbers in full, and of those tested the shares beside those the first null expects."""
     results, rows = material.results, []
     for family in material.families:
         estimate = results.estimate[family.places]
-        significant = results.first("p_value")[family.places] < results.planned.alpha
-        null = material.null_shares.get((family.group, family.estimand), (None, None))
+        null = material.null_shares.get((family.group, family.estimand))
+        names = ("tested", "negative", "null_negative", "positive", "null_positive")
+        shares = [None if null is None else getattr(null, name) for name in names]
         spread = (float(np.median(estimate)), float(estimate.min()), float(estimate.max()))
-        below, above = (float(np.mean(significant & side)) for side in (estimate < 0, estimate > 0))
-        rows.append((family.group, family.estimand, len(estimate), *spread, below, null[0], above, null[1]))
+        rows.append((family.group, family.estimand, len(estimate), *spread, *shares))
     return TidyTable(ESTIMATES, tuple(rows))
 
 
@@ -132,8 +134,8 @@ def estimates_table(material: Material) -> PrintTable | None:
         return None
     rows = [(f, numbers(material, f)) for f in found]
     tested = any(cells[5] for _, cells in rows)
-    kept = range(8 if tested else 4)
-    columns = ("Estimates", "Median", "Lowest", "Highest", "Below 0", "Null", "Above 0", "Null")
+    kept = range(9 if tested else 4)
+    columns = ("Estimates", "Median", "Lowest", "Highest", "Tested", "Below 0", "Null", "Above 0", "Null")
     blocks = []
     for group in dict.fromkeys(f.group for f, _ in rows):
         mine = [Row(_capital(f.estimand or group), tuple(c[k] for k in kept)) for f, c in rows if f.group == group]
@@ -142,9 +144,11 @@ def estimates_table(material: Material) -> PrintTable | None:
     notes: tuple[str, ...] = ("Estimates of different scales or estimands are not compared with each other.",)
     if tested:
         notes += (
-            f"Below and above 0: the share with p < {material.results.planned.alpha:g}; Null: the share "
-            f"expected without any effect ({material.joint[0].title}).",
+            f"Below and above 0: of the specifications tested, the share with p < {material.results.planned.alpha:g}; "
+            f"Null: the share of the same that is expected without any effect ({material.joint[0].title}).",
         )
+        if not all(cells[5] for _, cells in rows):
+            notes += ("No share is given where no null tested the specifications.",)
     return PrintTable("Estimates by estimand", tuple(columns[k] for k in kept), tuple(blocks), notes=notes)
 
 

@@ -32,7 +32,7 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
     said = (
         *notes(bench, fits),
         *([f"In all columns: {'; '.join(_pairs(bench, picked[0], common))}."] if common else []),
-        "Rank: by estimate from the lowest, among specifications of the same scale and estimand; Id: the first "
+        f"Rank: by estimate from the lowest, among specifications of the same {_ranked(material)}; Id: the first "
         f"{_ID} digits of the specification's id, which specdid show takes.",
     )
     return PrintTable(
@@ -42,6 +42,10 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
         (tuple((p.role, 1) for p in picked),),
         said,
     )
+
+
+def _ranked(material: Material) -> str:
+    return "scale, estimand and type" if material.results.planned.types else "scale and estimand"
 
 
 def _one_row(bench: Bench, fit: CellFit, picked: Sequence[Picked]) -> CellFit:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.figures._curve_data import POINTS, Flags, Floats, Panel
+from specdid.figures._curve_order import POINTS
+from specdid.figures._curve_panel import Flags, Floats, Panel
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import (
     ACCENT,
@@ -48,7 +49,7 @@ class Drawn:
 def thin(panel: Panel, chosen: Flags) -> Drawn:
     """Give the chosen specifications' places and numbers, thinned to at most THIN."""
     at = np.flatnonzero(chosen)
-    x = np.asarray(at + 0.5, dtype=np.float64)
+    x = panel.across(at) + 0.5
     ends = (panel.low95[at], panel.high95[at], panel.low90[at], panel.high90[at])
     significant = panel.significant[at].astype(np.float64)
     if len(at) <= THIN:
@@ -78,7 +79,7 @@ def limits(panel: Panel) -> tuple[float, float]:
         top = min(float(high.max()), float(ends.max()) + 1.5 * middle)
         ends = np.concatenate([ends, [bottom, top]])
     if panel.null_band is not None:
-        ends = np.concatenate([ends, [panel.null_band.min(), panel.null_band.max()]])
+        ends = np.concatenate([ends, [np.nanmin(panel.null_band), np.nanmax(panel.null_band)]])
     bottom, top = float(ends.min()), float(ends.max())
     room = 0.05 * (top - bottom) or 1.0
     return bottom - room, top + room
@@ -99,24 +100,25 @@ def shade(panel: Panel, series: int, significant: float) -> Any:
 
 def few(panel: Panel, width: float) -> bool:
     """Say whether there is room, in points of width, for a bar per specification."""
-    return len(panel) <= POINTS and width / len(panel) >= _LEAST_SLOT
+    return len(panel) <= POINTS and width / panel.extent >= _LEAST_SLOT
 
 
 def draw_curve(axes: Axes, panel: Panel, fonts: Fonts, width: float) -> None:
     """Draw the sorted estimates with nested intervals, the zero line and the preferred one."""
     style_axis(axes, fonts)
-    axes.set_xlim(0, len(panel))
+    axes.set_xlim(0, panel.extent)
     axes.set_ylim(*limits(panel))
     number_axis(axes, *limits(panel))
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     if panel.null_band is not None:
         for start, stop in panel.pieces:
-            _null_band(axes, panel.null_band[:, start:stop], start)
-    slot = width / len(panel)
+            _null_band(axes, panel.null_band[:, start:stop], float(panel.across(start)))
+    slot = width / panel.extent
     if few(panel, width):
         _bars(axes, panel, slot)
     else:
         _ribbons(axes, panel, slot)
+    axes.vlines([panel.across(b) for b in panel.breaks], *axes.get_ylim(), color=FAINT, linewidth=0.5, zorder=2)
     if panel.preferred:
         _preferred(axes, panel, slot)
         _annotate(axes, panel, fonts, slot)
@@ -152,10 +154,11 @@ def _ribbons(axes: Axes, panel: Panel, slot: float) -> None:
             colours = [shade(panel, k, s) for s in drawn.significant]
             size = max(1.2, min(2.2, 1.6 * slot)) ** 2
             axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker="o", zorder=5)
-    axes.vlines(panel.breaks, *axes.get_ylim(), color=FAINT, linewidth=0.5, zorder=2)
 
 
-def _null_band(axes: Axes, band: Floats, start: int) -> None:
+def _null_band(axes: Axes, band: Floats, start: float) -> None:
+    if np.isnan(band).any():
+        return
     x = start + np.arange(band.shape[1]) + 0.5
     for values, style in zip(band, ((0, (2, 2)), (0, (5, 2)), (0, (2, 2))), strict=True):
         axes.plot(x, values, color=QUIET, linewidth=0.6, linestyle=style, zorder=2.5)
@@ -164,7 +167,7 @@ def _null_band(axes: Axes, band: Floats, start: int) -> None:
 def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
     assert panel.preferred is not None
     at = panel.preferred.place
-    x, y = at + 0.5, panel.preferred.estimate
+    x, y = float(panel.across(at)) + 0.5, panel.preferred.estimate
     axes.vlines(x, panel.low95[at], panel.high95[at], color=ACCENT, linewidth=0.9, zorder=6)
     axes.vlines(x, panel.low90[at], panel.high90[at], color=ACCENT, linewidth=2.0, zorder=6)
     axes.scatter(
@@ -177,9 +180,10 @@ def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
     """Write the rank where it covers as little as possible, near the estimate."""
     assert panel.preferred is not None
     words = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}, {panel.preferred.words}"
-    at, n, half = panel.preferred.place, len(panel), 0.5 * fonts.width(words, TEXT) / slot
+    at, n, half = float(panel.across(panel.preferred.place)), panel.extent, 0.5 * fonts.width(words, TEXT) / slot
     middle = float(np.clip(at + 0.5, min(half, n / 2), max(n - half, n / 2)))
-    first, last = max(0, int(middle - half) - 1), int(middle + half) + 2
+    places = panel.across(np.arange(len(panel)))
+    first, last = np.searchsorted(places, (int(middle - half) - 1, int(middle + half) + 2)).tolist()
     near = slice(first, last, max(1, (last - first) // THIN))
     axes.text(
         middle, _clear_place(axes, panel, near), words, ha="center", va="center_baseline", color=ACCENT, fontsize=TEXT,
@@ -219,12 +223,14 @@ def draw_strip(axes: Axes, panel: Panel, fonts: Fonts) -> None:
     """Draw the number of rows of every specification, from zero."""
     style_axis(axes, fonts)
     axes.grid(False)
-    axes.set_xlim(0, len(panel))
+    axes.set_xlim(0, panel.extent)
     most = float(max(panel.nobs.max(), 1))
     axes.set_ylim(0, most * 1.04)
-    runs = np.array_split(panel.nobs, min(len(panel), THIN))
-    edges = np.concatenate([[0], np.cumsum([len(run) for run in runs])])
-    axes.stairs([float(np.median(run)) for run in runs], edges, fill=True, color=blend(INK, 0.3), linewidth=0)
+    for segment in panel.segments:
+        nobs = panel.nobs[segment.start : segment.stop]
+        runs = np.array_split(nobs, min(len(nobs), THIN))
+        edges = panel.across(segment.start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
+        axes.stairs([float(np.median(run)) for run in runs], edges, fill=True, color=blend(INK, 0.3), linewidth=0)
     axes.set_yticks([0, most], ["0", f"{int(most):,}"])
     axes.spines["bottom"].set_visible(True)
     axes.spines["bottom"].set(color=FAINT, linewidth=0.5)

@@ -3,147 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import CODES, Group, Results, Status
-from specdid._records.numerals import decimals_for, ordinal
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-
-POINTS = 100
-"""Up to so many specifications are points and bars; more are ribbons."""
-MARKS = 300
-"""Up to so many have a mark each in the choice panel; more are shares of neighbours."""
+from specdid._records import CODES, KINDS, Group, NullShares, Results, Status
+from specdid.figures._curve_order import Bands, Piece, arrange, lay_bands
+from specdid.figures._curve_panel import (
+    Choices,
+    CurveData,
+    Flags,
+    Floats,
+    Ints,
+    Panel,
+    Preferred,
+    Row,
+    Segment,
+    Series,
+)
 
 _HEADINGS = {"fixed_effects": "Fixed effects"}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the choice panel: ``chosen`` (n,) in the order of the curve."""
-
-    label: str
-    chosen: Flags
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The rows under one heading; ``always`` are controls that every option has."""
-
-    heading: str
-    rows: tuple[Row, ...]
-    always: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """The specifications that share an estimand and an estimator."""
-
-    label: str
-    estimand: int
-    n: int
-    median: float
-
-
-@dataclass(frozen=True, slots=True)
-class Preferred:
-    """Where the preferred specification stands; ``place`` from 0 from the left.
-
-    ``rank`` is by estimate from the lowest, among the ``of`` specifications with its
-    estimand; ``among`` says so where the panel has others.
-    """
-
-    place: int
-    rank: int
-    of: int
-    estimate: float
-    among: str = ""
-
-    @property
-    def words(self) -> str:
-        """Give the rank as it is printed: ``41st of 384``."""
-        return f"{ordinal(self.rank)} of {self.of:,}{self.among}"
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One curve: the estimated specifications that share a scale, in the order drawn.
-
-    Attributes
-    ----------
-    name : the scale, or the outcome where none is declared.
-    scaled : whether a scale is declared.
-    positions : (n,) places in the plan, from 0.
-    estimate, low90, high90, low95, high95 : (n,) float64; NaN intervals where the vcov failed.
-    significant : (n,) p < alpha under the first vcov.
-    nobs : (n,) int64.
-    which : (n,) index into ``series``.
-    breaks : places where another estimand's curve begins, if they stand one after the other.
-    choices : the headings of the choice panel and their rows.
-    preferred : None where it is not among these.
-    failed : planned specifications of this scale that could not be estimated.
-    null_band : (3, n) 2.5, 50 and 97.5% of the sorted null curves, or None.
-    null_shares : shares significantly negative and positive that the null expects, or None.
-    """
-
-    name: str
-    scaled: bool
-    positions: Ints
-    estimate: Floats
-    low90: Floats
-    high90: Floats
-    low95: Floats
-    high95: Floats
-    significant: Flags
-    nobs: Ints
-    which: Ints
-    series: tuple[Series, ...]
-    breaks: tuple[int, ...]
-    choices: tuple[Choices, ...]
-    preferred: Preferred | None
-    failed: int
-    null_band: Floats | None = None
-    null_shares: tuple[float, float] | None = None
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    @property
-    def decimals(self) -> int:
-        """Decimals with which this panel's estimates are written."""
-        return decimals_for(self.estimate)
-
-    @property
-    def pieces(self) -> tuple[tuple[int, int], ...]:
-        """Where each curve begins and ends; one piece unless estimands stand one after the other."""
-        return tuple(pairwise((0, *self.breaks, len(self))))
-
-
-@dataclass(frozen=True, slots=True)
-class CurveData:
-    """All panels of the figure; those without any estimate are left out.
-
-    ``absent`` says why the preferred specification is not marked, or is empty.
-    """
-
-    title: str
-    alpha: float
-    vcov: str
-    panels: tuple[Panel, ...]
-    absent: str = ""
 
 
 def curve_data(
     results: Results,
     sort: str = "estimate",
-    null_bands: Mapping[str, Floats] | None = None,
-    null_shares: Mapping[str, tuple[float, float]] | None = None,
+    null_bands: Bands | None = None,
+    null_shares: Mapping[str, NullShares] | None = None,
 ) -> CurveData:
     """Compute what the figure shows.
 
@@ -152,13 +40,13 @@ def curve_data(
     results
         The records of a run.
     sort
-        ``estimate`` (above POINTS specifications estimand by estimand, since ribbons that
-        alternate cannot be read), ``declared`` (plan order) or a dimension: its options in
-        declared order, by estimate within each.
+        ``estimate`` (see :func:`arrange`), ``declared`` (plan order) or a dimension: its options
+        in declared order, by estimate within each. What does not enter the joint tests comes
+        last in all of them.
     null_bands
-        By group name (scale, or outcome), (3, n) for the sorted curve.
+        By group name (scale, or outcome) and estimand, (3, n) for the sorted curve.
     null_shares
-        By group name, the shares significantly negative and positive under the null.
+        By group name, the shares significant in the data and under the null.
 
     Raises
     ------
@@ -171,9 +59,9 @@ def curve_data(
     bands = (null_bands or {}) if sort == "estimate" else {}
     expected = null_shares or {}
     panels = tuple(
-        replace(_panel(results, group, order, sort, bands.get(group.name)), null_shares=expected.get(group.name))
+        replace(_panel(results, group, sort, bands), null_shares=expected.get(group.name))
         for group in results.groups()
-        if len(order := _ordered(results, group, sort))
+        if np.any(results.status[group.members] == Status.OK)
     )
     return CurveData(planned.title, planned.alpha, planned.vcovs[0], panels, _absent(results))
 
@@ -185,18 +73,26 @@ def shares(chosen: Flags, bins: int) -> Floats:
     return np.asarray((counts[edges[1:]] - counts[edges[:-1]]) / np.diff(edges))
 
 
-def _ordered(results: Results, group: Group, sort: str) -> Ints:
-    order = results.order(group)
+def _ordered(results: Results, group: Group, sort: str, bands: Bands) -> tuple[Ints, tuple[Piece, ...]]:
+    """Give the places in the plan in the order drawn, and the curves under which nulls may have bands."""
     if sort == "estimate":
-        estimand = results.planned.estimand.codes[order]
-        return np.take(order, np.argsort(estimand, kind="stable")) if len(order) > POINTS else order
-    if sort == "declared":
-        return np.sort(order)
-    option = results.planned.dimension(sort).codes[order]
-    return np.take(order, np.argsort(option, kind="stable"))
+        arranged = arrange(results, group, bands)
+        return arranged.order, arranged.pieces
+    order = np.sort(results.order(group)) if sort == "declared" else results.order(group)
+    if sort != "declared":
+        order = np.take(order, np.argsort(results.planned.dimension(sort).codes[order], kind="stable"))
+    return np.take(order, np.argsort(results.planned.kind[order], kind="stable")), ()
 
 
-def _panel(results: Results, group: Group, order: Ints, sort: str, band: Floats | None) -> Panel:
+def _segments(results: Results, order: Ints) -> tuple[Segment, ...]:
+    kind = results.planned.kind[order]
+    edges = (0, *(np.flatnonzero(np.diff(kind)) + 1).tolist(), len(order))
+    return tuple(Segment(a, b, KINDS[kind[a]]) for a, b in pairwise(edges))
+
+
+def _panel(results: Results, group: Group, sort: str, bands: Bands) -> Panel:
+    order, pieces = _ordered(results, group, sort, bands)
+    segments = _segments(results, order)
     which, series = _series(results, order)
     estimate = results.estimate[order]
     low90, high90 = _interval(results, order, 0.90)
@@ -206,10 +102,10 @@ def _panel(results: Results, group: Group, order: Ints, sort: str, band: Floats 
         estimate, low90, high90, low95, high95,
         results.first("p_value")[order] < results.planned.alpha,
         results.first("nobs")[order].astype(np.int64),
-        which, series, _breaks(results, order) if sort == "estimate" else (),
+        which, series, tuple((p.start, p.stop) for p in pieces or segments), segments,
         tuple(_choices(results, group, order)), _preferred(results, order),
         failed=int(np.sum(results.status[group.members] == Status.FAILED)),
-        null_band=band if band is not None and band.shape == (3, len(order)) else None,
+        null_band=lay_bands(group, pieces, len(order), bands),
     )  # fmt: skip
 
 
@@ -245,20 +141,16 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
     return which.reshape(-1).astype(np.int64), tuple(series)
 
 
-def _breaks(results: Results, order: Ints) -> tuple[int, ...]:
-    """Give where the estimand changes in an order that has each estimand's curve in one piece."""
-    estimand = results.planned.estimand.codes[order]
-    changes = np.flatnonzero(np.diff(estimand)) + 1
-    return tuple(changes.tolist()) if len(changes) == len(np.unique(estimand)) - 1 else ()
-
-
 def _preferred(results: Results, order: Ints) -> Preferred | None:
     place = np.flatnonzero(order == results.preferred)
     if not len(place):
         return None
     rank, of = results.rank(results.preferred)
-    among = " with its estimand" if of < len(order) else ""
-    return Preferred(int(place[0]), rank, of, float(results.estimate[results.preferred]), among)
+    kind = results.planned.kind
+    same = int(np.count_nonzero(kind[order] == kind[results.preferred]))
+    among = [" with its estimand"] if of < same else []
+    among += [" and type" if among else " of its type"] if same < len(order) else []
+    return Preferred(int(place[0]), rank, of, float(results.estimate[results.preferred]), "".join(among))
 
 
 def _absent(results: Results) -> str:

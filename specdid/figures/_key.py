@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from specdid.figures._curve_axes import fixed, shade
-from specdid.figures._curve_data import Panel
+from specdid.figures._curve_panel import Panel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import Page
 from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SMALL, blend

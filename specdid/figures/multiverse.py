@@ -20,7 +20,7 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
-from specdid.figures._curve_data import Flags, Floats
+from specdid.figures._curve_panel import Flags, Floats
 from specdid.figures._density import bandwidth, density
 from specdid.figures._fonts import Fonts
 from specdid.figures._key import Entry

@@ -6,7 +6,7 @@ The form follows Simonsohn, Simmons and Nelson (2020), Nature Human Behaviour 4,
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,17 @@ import numpy as np
 
 from specdid._records import Results
 from specdid.figures._base import FigureKind
-from specdid.figures._choice_axes import draw_choices, separate
-from specdid.figures._curve_axes import THIN, beyond, draw_curve, draw_strip, few, fixed
-from specdid.figures._curve_data import CurveData, Floats, Panel, curve_data
+from specdid.figures._choice_axes import draw_choices
+from specdid.figures._curve_axes import draw_curve, draw_strip, few, fixed
+from specdid.figures._curve_data import curve_data
+from specdid.figures._curve_order import Bands
+from specdid.figures._curve_panel import CurveData, Panel
+from specdid.figures._curve_words import facts, names, note, share_facts
 from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._key import Key, draw_key, key_lines
 from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, Band, Layout, Line, lay_out
 from specdid.figures._page import Page
-from specdid.figures._style import DEFAULT, QUIET, SMALL, TEXT, TITLE, own_style
+from specdid.figures._style import DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +37,7 @@ def plot(
     results: Results,
     sort: str = "estimate",
     width: float | None = None,
-    null_bands: Mapping[str, Floats] | None = None,
+    null_bands: Bands | None = None,
 ) -> Figure:
     """Draw the specification curve of a run.
 
@@ -47,7 +50,7 @@ def plot(
     width
         In inches, 6.5 by default; journals have 3.5 for a column and 7 for a page.
     null_bands
-        The 2.5, 50 and 97.5% curves under the null, by panel name.
+        The 2.5, 50 and 97.5% curves under the null, by panel name and estimand.
     """
     return draw(curve_data(results, sort, null_bands), width)
 
@@ -86,7 +89,12 @@ class _Placed:
         """Height of the lines above the curves."""
         lines = 3 if any(p.null_shares for p in self.band.panels) else 2
         names = lines * _ROOM if len(self.band.panels) > 1 else 0.0
-        return names + _ROOM * max(len(key) for key in self.keys) + 2
+        return names + _ROOM * max(len(key) for key in self.keys) + self.kinds + 2
+
+    @property
+    def kinds(self) -> float:
+        """Height of the line that names what stands apart."""
+        return _ROOM if any(p.apart for p in self.band.panels) else 0.0
 
     def height(self, layout: Layout) -> float:
         """Height of the whole band."""
@@ -104,7 +112,7 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
         keys = tuple(() if shared else _key(p, data.alpha, fonts, room, room) for p in band.panels)
         placed.append(_Placed(band, keys, top))
         top += placed[-1].height(layout)
-    notes = _wrap(_note(data, layout), fonts, layout.width - 4)
+    notes = _wrap(note(data, layout), fonts, 0.97 * layout.width - 4)
     page = Page.new(fonts, layout.width, top + 9.0 * len(notes) + 4)
     if data.title:
         page.text(2, 9, fonts.fit(data.title, TITLE, layout.width - 4, bold=True), TITLE, bold=True)
@@ -139,7 +147,9 @@ def _draw_band(page: Page, layout: Layout, placed: _Placed, data: CurveData) -> 
         left = layout.panel_left(k, count)
         if count > 1:
             _name(page, panel, data.alpha, left, placed.top, width)
-        draw_key(page, placed.keys[k], left, curve - _ROOM * len(placed.keys[k]) + 3, _ROOM)
+        draw_key(page, placed.keys[k], left, curve - placed.kinds - _ROOM * len(placed.keys[k]) + 3, _ROOM)
+        if panel.apart:
+            _kinds(page, panel, left, curve - 0.6 * _ROOM, width)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
         if band.lines:
             draw_choices(page.axes(left, choices, width, band.choices), panel, band, layout.row, width)
@@ -151,6 +161,22 @@ def _draw_band(page: Page, layout: Layout, placed: _Placed, data: CurveData) -> 
     for line in band.lines:
         _label(page, line, choices + line.top + layout.row / 2)
     _rows(page, band, layout, strip + STRIP / 2)
+
+
+def _kinds(page: Page, panel: Panel, left: float, middle: float, width: float) -> None:
+    """Name the segments above them; one too narrow for its name has it end with the next one's."""
+    slot, limit = width / panel.extent, left + width
+    for segment in reversed(panel.segments):
+        n = segment.stop - segment.start
+        start = left + slot * float(panel.across(segment.start))
+        text = page.fonts.first_fit((f"{segment.kind} ({n:,})", segment.kind), SMALL, limit - max(left, start))
+        whole = page.fonts.width(segment.kind, SMALL)
+        text = segment.kind if text.endswith("…") else text
+        at = min(start, limit - max(whole, page.fonts.width(text, SMALL)))
+        page.line((start, start + slot * n), (middle + 4.5, middle + 4.5), FAINT, 0.6)
+        if at >= left - 0.5:
+            page.text(at, middle, text, SMALL, colour=QUIET)
+            limit = at - 5
 
 
 def _rows(page: Page, band: Band, layout: Layout, middle: float) -> None:
@@ -172,41 +198,32 @@ def _label(page: Page, line: Line, middle: float) -> None:
 
 def _facts(page: Page, panel: Panel, alpha: float, top: float, room: float) -> None:
     """Write beside the curve what it holds."""
-    name = page.fonts.first_fit(_names(panel), TEXT, room, bold=True)
+    name = page.fonts.first_fit(names(panel), TEXT, room, bold=True)
     page.text(2, top + 4, name, TEXT, bold=True)
-    for k, texts in enumerate(_words(panel, alpha)):
-        text = page.fonts.first_fit(texts, SMALL, room)
+    said = [page.fonts.first_fit(texts, SMALL, room) for texts in facts(panel)]
+    for k, text in enumerate([*said, *_whole(share_facts(panel, alpha), page.fonts, room)]):
         page.text(2, top + 4 + _ROOM * (k + 1), text, SMALL, colour=QUIET)
 
 
 def _name(page: Page, panel: Panel, alpha: float, left: float, top: float, width: float) -> None:
     """Write a panel's name and facts above it, where several stand side by side."""
-    page.text(left, top + 4, page.fonts.first_fit(_names(panel), TEXT, width, bold=True), TEXT, bold=True)
-    words = _words(panel, alpha)
-    # The shares need a line of their own where what the null expects stands beside them.
-    parts = (words[:-2], words[-2:]) if panel.null_shares else (words,)
-    for line, part in enumerate(parts):
-        texts = [" · ".join(fact[min(k, len(fact) - 1)] for fact in part) for k in range(3)]
+    page.text(left, top + 4, page.fonts.first_fit(names(panel), TEXT, width, bold=True), TEXT, bold=True)
+    words = facts(panel)
+    # The shares need a line of their own, since what the null expects stands beside them.
+    shares = share_facts(panel, alpha)
+    for line, part in enumerate((words, shares) if shares else (words,)):
+        texts = [" · ".join(fact[min(k, len(fact) - 1)] for fact in part) for k in range(4)]
+        if part is shares and page.fonts.width(texts[-1], SMALL) > width:
+            continue
         middle = top + 4 + _ROOM * (line + 1)
         page.text(left, middle, page.fonts.first_fit(texts, SMALL, width), SMALL, colour=QUIET)
 
 
-def _names(panel: Panel) -> tuple[str, ...]:
-    return (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
-
-
-def _words(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
-    """Give facts about a panel, each in spellings from long to short."""
-    facts: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
-    if len(panel.series) == 1:
-        facts.append((f"median {fixed(panel.series[0].median, panel.decimals)}",))
-    expected = panel.null_shares or (None, None)
-    for sign, word, short, null in ((-1, "negative", "−", expected[0]), (1, "positive", "+", expected[1])):
-        share = f"{np.mean(panel.significant & (sign * panel.estimate > 0)):.0%}"
-        beside = "" if null is None else f" (null: {null:.0%})"
-        spellings = (f"{share} {word}, p < {alpha:g}", f"{share} sig. {word}", f"{share} sig. {short}")
-        facts.append(tuple(text + beside for text in spellings))
-    return facts
+def _whole(said: list[tuple[str, ...]], fonts: Fonts, room: float) -> list[str]:
+    """Give these lines, broken before the null where narrow; none if one is cut, as a share would stand alone."""
+    ways = [[texts[min(k, len(texts) - 1)] for texts in said] for k in range(4)]
+    ways.append([part for texts in said for part in texts[-1].replace(" (", "\n(").split("\n")])
+    return next((w for w in ways if all(fonts.width(line, SMALL) <= room for line in w)), [])
 
 
 def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
@@ -223,28 +240,6 @@ def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
             values = panel.estimate[row.chosen]
             text = fixed(float(np.median(values)), panel.decimals) if len(values) else "–"
             page.text(right, middle, text, SMALL, colour=QUIET, align="right")
-
-
-def _note(data: CurveData, layout: Layout) -> str:
-    """Say what is drawn, in sentences."""
-    longest = max(stop - start for p in data.panels for start, stop in p.pieces)
-    widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
-    failed = sum(p.failed for p in data.panels)
-    cut = sum(beyond(p) for p in data.panels)
-    bars = {few(p, width) for p, width in widths}
-    shape = "Bars and ribbons" if len(bars) > 1 else "Bars" if True in bars else "Ribbons"
-    parts = [f"{shape}: 90% and 95% confidence intervals (standard errors: {data.vcov})."]
-    if longest > THIN:
-        parts.append("Drawn are medians of neighbouring specifications.")
-    if not all(separate(p, width) for p, width in widths):
-        parts.append("Below: the darker a tile, the larger the share of neighbours that take the option.")
-    if any(p.null_band is not None for p in data.panels):
-        parts.append("Dashed: median and 95% band of the curve under the null.")
-    if cut:
-        parts.append(f"{cut:,} interval{'s go' if cut > 1 else ' goes'} beyond the axis.")
-    if failed:
-        parts.append(f"{failed:,} planned specification{'s' * (failed > 1)} could not be estimated.")
-    return " ".join([*parts, data.absent]).strip()
 
 
 def _wrap(text: str, fonts: Fonts, room: float) -> list[str]:

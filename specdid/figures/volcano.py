@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._records import Results
+from specdid._records import NullShares, Results
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed, shade
-from specdid.figures._curve_data import Floats, Panel, curve_data
+from specdid.figures._curve_data import curve_data
+from specdid.figures._curve_panel import Floats, Panel
 from specdid.figures._key import Entry
 from specdid.figures._panes import (
     Box,
@@ -23,7 +24,7 @@ from specdid.figures._panes import (
 )
 from specdid.figures._plain import choose_fonts, round_ticks, with_room
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SMALL, own_style
-from specdid.inference._placebo import Placebo, expected_shares
+from specdid.inference._placebo import Placebo, shares_by_group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,12 +46,12 @@ class Volcano:
     ----------
     panel : the curve with the same specifications, sorted by estimate.
     height : (n,) -log10 p, NaN where there is no p-value.
-    null : shares significantly negative and positive that the null expects, if it was drawn.
+    null : shares significant of the specifications tested, beside those the null expects, if one was drawn.
     """
 
     panel: Panel
     height: Floats
-    null: tuple[float, float] | None
+    null: NullShares | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoD
     """Compute what the figure shows; ``placebos`` give the shares expected under the first null."""
     data = curve_data(results)
     p = np.maximum(results.first("p_value"), LEAST)
-    panels = tuple(Volcano(q, -np.log10(p[q.positions]), expected_shares(placebos, q.name)) for q in data.panels)
+    shares = shares_by_group(placebos)
+    panels = tuple(Volcano(q, -np.log10(p[q.positions]), shares.get(q.name)) for q in data.panels)
     return VolcanoData(data.title, data.alpha, data.vcov, panels, placebos[0].title if placebos else "")
 
 
@@ -89,10 +91,11 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
     panel = volcano.panel
     names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
     facts = [f"{len(panel):,} specifications"]
-    if volcano.null is not None:
-        for sign, word, expected in zip((-1, 1), ("negative", "positive"), volcano.null, strict=True):
-            share = np.mean(panel.significant & (sign * panel.estimate > 0))
-            facts.append(f"{share:.1%} {word}, p < {alpha:g} ({expected:.1%} under the null)")
+    if (null := volcano.null) is not None:
+        if null.tested < len(panel):
+            facts.append(f"of the {null.tested:,} tested:")
+        facts.append(f"{null.negative:.1%} negative, p < {alpha:g} ({null.null_negative:.1%} under the null)")
+        facts.append(f"{null.positive:.1%} positive, p < {alpha:g} ({null.null_positive:.1%} under the null)")
     return Pane(names, tuple(facts), tuple(_entries(panel, alpha)))
 
 

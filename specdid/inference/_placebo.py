@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from specdid._records import NullShares
 from specdid.inference._base import Floats, NullDraws
 from specdid.inference._statistics import p_value
 
@@ -27,6 +28,8 @@ class Placebo:
     value, p_value : of the data.
     quantiles : (201,) of the median over the draws, at 0, 0.5, ... 100%.
     negative, positive : mean share of specifications with p < alpha and that sign.
+    real : the same shares of the data.
+    errors : what the standard errors of these are clustered by, where the curve's are others.
     """
 
     null: str
@@ -39,30 +42,51 @@ class Placebo:
     quantiles: Floats
     negative: float
     positive: float
+    real: tuple[float, float]
+    errors: str = ""
 
 
 def placebo(
-    draws: NullDraws, members: NDArray[np.bool_], title: str, group: str, estimand: str, alpha: float
+    draws: NullDraws,
+    members: NDArray[np.bool_],
+    title: str,
+    group: str,
+    estimand: str,
+    alpha: float,
+    errors: str = "",
 ) -> Placebo:
     """Summarise the draws of the members with one scale and one estimand."""
     value = float(np.median(draws.estimate[members]))
     medians = np.median(draws.null_estimate[members], axis=0)
     critical = stdtrit(draws.df[members], 1 - alpha / 2)[:, None]
-    t = draws.null_statistic[members]
+    t, real = draws.null_statistic[members], draws.statistic[members, None]
     return Placebo(
         draws.null, title, group, estimand, int(np.count_nonzero(members)), value, p_value(value, medians),
         np.nanquantile(medians, np.linspace(0, 1, POINTS)),
         float(np.mean(t < -critical)), float(np.mean(t > critical)),
+        (float(np.mean(real < -critical)), float(np.mean(real > critical))), errors,
     )  # fmt: skip
 
 
-def expected_shares(placebos: Sequence[Placebo], group: str) -> tuple[float, float] | None:
-    """Give the shares significant by sign that are expected of a scale, by each estimand's first null."""
-    mine = {p.estimand: p for p in reversed(placebos) if p.group == group}.values()
-    n = sum(p.specifications for p in mine)
-    if not n:
-        return None
-    return (
-        sum(p.negative * p.specifications for p in mine) / n,
-        sum(p.positive * p.specifications for p in mine) / n,
+def shares_by_estimand(placebos: Sequence[Placebo]) -> Mapping[tuple[str, str], NullShares]:
+    """Give the shares significant in the data and under the first null that has the scale and estimand."""
+    return {
+        (p.group, p.estimand): NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors)
+        for p in reversed(placebos)
+    }
+
+
+def shares_by_group(placebos: Sequence[Placebo]) -> Mapping[str, NullShares]:
+    """Give the same by scale, of all its estimands that a null has."""
+    found = shares_by_estimand(placebos)
+    return {g: pooled([s for (group, _), s in found.items() if group == g]) for g, _ in found}
+
+
+def pooled(parts: Sequence[NullShares]) -> NullShares:
+    """Give the shares of all specifications of these parts."""
+    tested = sum(p.tested for p in parts)
+    negative, positive, null_negative, null_positive = (
+        sum(getattr(p, name) * p.tested for p in parts) / tested
+        for name in ("negative", "positive", "null_negative", "null_positive")
     )
+    return NullShares(tested, negative, positive, null_negative, null_positive, parts[0].errors)

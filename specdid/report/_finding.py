@@ -9,19 +9,20 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import CODES, Curve, Results, Status
+from specdid._records import CODES, Curve, NullShares, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.inference._placebo import Placebo
-from specdid.report._html import element, inside, table
+from specdid.report._html import element, inside, table, written
 from specdid.report._input import Joint, Report
+from specdid.report.summary import shares_cells, shares_words
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """The estimates that share a scale and an estimand.
 
-    ``negative`` and ``positive`` are shares significant by sign, ``null`` those expected
-    without any effect.
+    ``shares`` are those significant of the specifications tested, with those expected without
+    any effect; None where no null has them.
     """
 
     group: str
@@ -32,9 +33,7 @@ class Family:
     median: float
     lowest: float
     highest: float
-    negative: float
-    positive: float
-    null: tuple[float, float] | None
+    shares: NullShares | None
 
     def written(self, value: float) -> str:
         """Write a number with the decimals of this family."""
@@ -67,12 +66,10 @@ def families(curve: Curve) -> tuple[Family, ...]:
 def _family(curve: Curve, group: str, scaled: bool, estimand: str, places: NDArray[np.int64]) -> Family:
     results = curve.results
     estimate = results.estimate[places]
-    significant = results.first("p_value")[places] < results.planned.alpha
-    negative, positive = (float(np.mean(significant & (sign * estimate > 0))) for sign in (-1, 1))
     return Family(
         group, scaled, estimand, len(places), decimals_for(estimate),
         float(np.median(estimate)), float(estimate.min()), float(estimate.max()),
-        negative, positive, curve.null_shares.get((group, estimand)),
+        curve.null_shares.get((group, estimand)),
     )  # fmt: skip
 
 
@@ -111,21 +108,21 @@ def _sentence(family: Family, alpha: float, placebos: Sequence[Placebo]) -> str:
     many = f"{family.n:,} estimates" if family.n > 1 else "The one estimate"
     of = "" if family.scaled else f" on {family.group}"
     head = f"{many} of the {family.estimand}{of}: median {family.written(family.median)}{family.unit}"
-    sign, share, null = _dominant(family)
-    tail = f"{share:.1%} {sign} with p < {alpha:g}"
-    if null is not None:
-        tail += f", where {null:.1%} would be without any effect"
+    parts = [head]
+    if family.shares is not None:
+        sign, share, null = _dominant(family, family.shares)
+        of = f" of the {family.shares.tested:,} tested" if family.shares.tested < family.n else ""
+        parts.append(f"{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be without any effect")
     if placebos:
-        tail += f"; {p_text(placebos[0].p_value)} for the median under the {placebos[0].title}"
-    return f"{head}; {tail}."
+        parts.append(f"{p_text(placebos[0].p_value)} for the median under the {placebos[0].title}")
+    return f"{'; '.join(parts)}."
 
 
-def _dominant(family: Family) -> tuple[str, float, float | None]:
+def _dominant(family: Family, shares: NullShares) -> tuple[str, float, float]:
     """Give the sign of most significant estimates (without any, of the median), their share, that under the null."""
-    null = family.null or (None, None)
-    if (family.positive, family.median) > (family.negative, 0.0):
-        return "positive", family.positive, null[1]
-    return "negative", family.negative, null[0]
+    if (shares.positive, family.median) > (shares.negative, 0.0):
+        return "positive", shares.positive, shares.null_positive
+    return "negative", shares.negative, shares.null_negative
 
 
 def _facts(report: Report, family: Family) -> Iterator[tuple[str, str, str]]:
@@ -133,9 +130,10 @@ def _facts(report: Report, family: Family) -> Iterator[tuple[str, str, str]]:
     counts = report.curve.counts
     yield "Median", family.written(family.median), family.group
     yield "Range", f"{family.written(family.lowest)} to {family.written(family.highest)}", f"{family.n:,} estimates"
-    sign, share, null = _dominant(family)
-    beside = f"{null:.1%} under the null" if null is not None else "no null was drawn"
-    yield f"Significant, {sign}", f"{share:.1%}", f"p < {results.planned.alpha:g}; {beside}"
+    if family.shares is not None:
+        sign, share, null = _dominant(family, family.shares)
+        of = f"; {family.shares.tested:,} tested" if family.shares.tested < family.n else ""
+        yield f"Significant, {sign}", f"{share:.1%}", f"p < {results.planned.alpha:g}; {null:.1%} under the null{of}"
     for placebo in _placebos(report.joints, family):
         yield "Joint test of the median", p_text(placebo.p_value), placebo.title
     if results.planned.preferred >= 0:
@@ -153,24 +151,21 @@ def _preferred(results: Results, family: Family) -> tuple[str, str]:
     return family.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}"
 
 
-def estimates_table(found: Sequence[Family], alpha: float) -> Element:
-    """Tabulate every scale and estimand; shares beside what the null expects."""
-    header = (
-        "Scale", "Estimand", "n", "Median", "Lowest", "Highest",
-        f"p < {alpha:g}, negative", "Under the null", f"p < {alpha:g}, positive", "Under the null",
-    )  # fmt: skip
-    rows = [
-        (
-            f.group, f.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest)),
-            f"{f.negative:.1%}", _share(f.null, 0), f"{f.positive:.1%}", _share(f.null, 1),
-        )
-        for f in found
-    ]  # fmt: skip
-    return table("Estimates by scale and estimand", header, rows, numeric_from=2)
-
-
-def _share(null: tuple[float, float] | None, k: int) -> str:
-    return "–" if null is None else f"{null[k]:.1%}"
+def estimates_table(found: Sequence[Family], alpha: float) -> Iterator[Element]:
+    """Tabulate every scale and estimand; shares only beside what the null of the same specifications expects."""
+    header: tuple[str, ...] = ("Scale", "Estimand", "n", "Median", "Lowest", "Highest")
+    rows: list[tuple[str, ...]] = [
+        (f.group, f.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest))) for f in found
+    ]
+    covered = [f.shares for f in found if f.shares]
+    if covered:
+        signs = (f"p < {alpha:g}, {sign}" for sign in ("negative", "positive"))
+        header = (*header, "Tested", *(words for sign in signs for words in (sign, "Under the null")))
+        rows = [(*row, *shares_cells(f.shares)) for row, f in zip(rows, found, strict=True)]
+    yield table("Estimates by scale and estimand", header, rows, numeric_from=2)
+    said = shares_words(covered, len(found))
+    if said:
+        yield written(element("div"), "p", said)
 
 
 def tests_table(joint: Joint) -> Element:

@@ -26,7 +26,7 @@ class Joint:
     index : (S,) places in the plan of the specifications tested.
     tests : rows of inference.csv.
     adjusted : per specification, (S,) each.
-    bands : scale or outcome -> (3, n) null curves by rank.
+    bands : (scale or outcome, estimand) -> (3, n) null curves by rank.
     placebos : per scale and estimand the null of the median.
     """
 
@@ -36,7 +36,7 @@ class Joint:
     index: NDArray[np.int64]
     tests: tuple[Test, ...]
     adjusted: Adjusted
-    bands: Mapping[str, NDArray[np.float64]]
+    bands: Mapping[tuple[str, str], NDArray[np.float64]]
     placebos: tuple[Placebo, ...] = ()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import Group, Results
+from specdid._records import KINDS, Group, Results, Status
 from specdid._records.numerals import decimals_for
-from specdid.figures._curve_data import POINTS
+from specdid.figures._curve_order import Piece, arrange, lay_bands
 from specdid.report._encode import Encoded, numbers, texts, words
 from specdid.report._input import Joint
 
@@ -35,15 +36,18 @@ class Drawn:
     Attributes
     ----------
     group : the specifications that share the axis.
-    order : (n,) all places in the plan, by estimate; above POINTS estimand by estimand.
+    order : (n,) all places in the plan, in the order of the static figure.
+    pieces : the curves that these make.
     kept : (m,) ascending positions in ``order``.
-    rank : (n,) from 1, among those of the same estimand.
+    rank, of : (n,) from 1 among those of the same estimand and kind, and how many these are.
     """
 
     group: Group
     order: Ints
+    pieces: tuple[Piece, ...]
     kept: Ints
     rank: Ints
+    of: Ints
 
     @property
     def places(self) -> Ints:
@@ -51,35 +55,35 @@ class Drawn:
         return self.order[self.kept]
 
 
-def drawn(results: Results, most: int = MOST) -> tuple[Drawn, ...]:
+def drawn(results: Results, joints: Sequence[Joint] = (), most: int = MOST) -> tuple[Drawn, ...]:
     """Order every scale's estimates and thin them where there are more than ``most`` in all."""
-    ordered = [(g, _ordered(results, g)) for g in results.groups()]
-    total = sum(len(order) for _, order in ordered)
+    bands = {key for joint in joints for key in joint.bands}
+    groups = [g for g in results.groups() if np.any(results.status[g.members] == Status.OK)]
+    ordered = [arrange(results, g, bands) for g in groups]
+    total = sum(len(a.order) for a in ordered)
     return tuple(
-        Drawn(group, order, _kept(results, order, most / max(total, most)), _ranks(results, order))
-        for group, order in ordered
-        if len(order)
+        Drawn(g, a.order, a.pieces, _kept(results, a.order, most / max(total, most)), *_ranks(results, a.order))
+        for g, a in zip(groups, ordered, strict=True)
     )
 
 
-def _ordered(results: Results, group: Group) -> Ints:
-    order = results.order(group)
-    if len(order) <= POINTS:
-        return order
-    return np.take(order, np.argsort(results.planned.estimand.codes[order], kind="stable"))
+def _families(results: Results, order: Ints) -> Ints:
+    """Give a code per estimand and kind: what is ranked together."""
+    return results.planned.estimand.codes[order].astype(np.int64) * len(KINDS) + results.planned.kind[order]
 
 
-def _ranks(results: Results, order: Ints) -> Ints:
-    codes = results.planned.estimand.codes[order]
-    ranks = np.empty(len(order), np.int64)
+def _ranks(results: Results, order: Ints) -> tuple[Ints, Ints]:
+    codes = _families(results, order)
+    ranks, of = np.empty((2, len(order)), np.int64)
     for code in np.unique(codes).tolist():
         mine = codes == code
+        of[mine] = np.count_nonzero(mine)
         ranks[mine] = np.arange(1, np.count_nonzero(mine) + 1)
-    return ranks
+    return ranks, of
 
 
 def _kept(results: Results, order: Ints, share: float) -> Ints:
-    """Keep even steps along the curve, the preferred, and by estimand both ends and those of every option."""
+    """Keep even steps along the curve, the preferred, and by family both ends and those of every option."""
     n = len(order)
     if share == 1:
         return np.arange(n)
@@ -87,9 +91,9 @@ def _kept(results: Results, order: Ints, share: float) -> Ints:
     keep[np.linspace(0, n - 1, max(2, int(share * n))).round().astype(np.int64)] = True
     keep[order == results.preferred] = True
     planned = results.planned
-    estimand = planned.estimand.codes[order]
-    for code in np.unique(estimand).tolist():
-        mine = np.flatnonzero(estimand == code)
+    family = _families(results, order)
+    for code in np.unique(family).tolist():
+        mine = np.flatnonzero(family == code)
         keep[mine[:ENDS]] = keep[mine[-ENDS:]] = True
         for d in range(len(planned.dimensions)):
             keep[mine[_ends(planned.codes[order[mine], d])]] = True
@@ -123,12 +127,14 @@ def curve_columns(results: Results, curves: Sequence[Drawn], joints: Sequence[Jo
             "index": numbers(places + 1),
             "position": numbers(np.concatenate([c.kept + 1 for c in curves]) if curves else places),
             "rank": numbers(np.concatenate([c.rank[c.kept] for c in curves]) if curves else places),
+            "of": numbers(np.concatenate([c.of[c.kept] for c in curves]) if curves else places),
             **_numbers(results, places),
         },
         "spec_id": [f"{i:016x}" for i in planned.ids[places].tolist()],
         "formula": _formulas(results, places),
         "term": texts(planned.term, places),
         "estimand": texts(planned.estimand, places),
+        "kind": words(KINDS, planned.kind[places]),
         "dropped": texts(results.dropped, places),
         "preferred": int(np.append(np.flatnonzero(places == results.preferred), -1)[0]),
         "nulls": [_null(j, places, len(planned)) for j in joints],
@@ -178,9 +184,7 @@ def _group(results: Results, curve: Drawn, joints: Sequence[Joint]) -> Encoded:
     for code in np.unique(codes).tolist():
         values = results.estimate[curve.order[codes == code]]
         estimands.append({"words": results.planned.estimand.words[code], "n": len(values)})
-    changes = np.flatnonzero(np.diff(codes)) + 1
-    apart = len(changes) == len(estimands) - 1
-    bands = [j.bands.get(curve.group.name) for j in joints]
+    bands = [lay_bands(curve.group, curve.pieces, len(curve.order), j.bands) for j in joints]
     return {
         "name": curve.group.name,
         "scaled": curve.group.scale is not None,
@@ -188,11 +192,8 @@ def _group(results: Results, curve: Drawn, joints: Sequence[Joint]) -> Encoded:
         "kept": len(curve.kept),
         "decimals": decimals_for(results.estimate[curve.order]),
         "estimands": estimands,
-        "breaks": changes.tolist() if apart else [],
-        "bands": [
-            None if b is None or b.shape != (3, len(curve.order)) else [numbers(row[curve.kept], "f4") for row in b]
-            for b in bands
-        ],
+        "breaks": [b.start for a, b in pairwise(curve.pieces) if a.kind == b.kind],
+        "bands": [None if b is None else [numbers(row[curve.kept], "f4") for row in b] for b in bands],
     }
 
 

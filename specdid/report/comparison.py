@@ -160,7 +160,7 @@ def _family(comparison: Comparison, family: FamilyMove) -> Block:
 
 
 def _rank(side: Side) -> str:
-    return f"{ordinal(side.rank)} of {side.n:,}" if side.rank else "–"
+    return f"{ordinal(side.rank)} of {side.of:,}" if side.rank else "–"
 
 
 def _decomposed(family: FamilyMove, decimals: int) -> tuple[str, ...]:

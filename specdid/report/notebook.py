@@ -11,7 +11,7 @@ from specdid import _html
 from specdid._records import Curve
 from specdid.figures._style import png
 from specdid.inference._base import null_words
-from specdid.report.summary import estimate_tables, preferred_line
+from specdid.report.summary import estimate_tables, preferred_line, shares_note
 
 _DOTS, _SHOWN = 160, 100
 """Dots an inch of the picture, some 150 kB, and at how many it is shown: sharp on a fine screen."""
@@ -28,9 +28,12 @@ def _parts(curve: Curve) -> Iterator[str]:
     yield _html.paragraph(str(curve.counts))
     if curve.counts.ok:
         yield _picture(curve)
-    for title, header, lines in estimate_tables(curve):
+    groups = (g for g in curve.results.groups() if len(curve.results.order(g)))
+    for group, (title, header, lines) in zip(groups, estimate_tables(curve), strict=True):
         yield _html.heading(title)
         yield _html.table(header, lines)
+        if said := shares_note(curve, group):
+            yield _html.paragraph(said.replace("`", ""))
     preferred = preferred_line(curve.results)
     if preferred:
         yield _html.paragraph(f"Preferred: {preferred}")

@@ -50,7 +50,7 @@ def write_page(report: Report, most: int = MOST) -> str:
         HTML. Every text is escaped, scripts and styles are allowed by their hashes alone,
         and the policy forbids every connection.
     """
-    curves = drawn(report.curve.results, most)
+    curves = drawn(report.curve.results, report.joints, most)
     found = families(report.curve)
     content = embedded(curve_columns(report.curve.results, curves, report.joints))
     styles = [_read(name) for name in _STYLES]
@@ -62,7 +62,7 @@ def write_page(report: Report, most: int = MOST) -> str:
         licence=_read("vendor/uplot/LICENSE"),
         finding=markup(finding(report, found)),
         thinned=markup(_thinned(curves)),
-        estimates=markup([estimates_table(found, report.curve.results.planned.alpha)] if found else []),
+        estimates=markup(estimates_table(found, report.curve.results.planned.alpha) if found else []),
         tests=markup(_tests(report)),
         choices=_sections(report.curve) + markup(picture(p) for p in report.pictures),
         analyses="\n".join(_block(k, b) for k, b in enumerate(report.blocks)),

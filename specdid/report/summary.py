@@ -8,9 +8,17 @@ from unicodedata import east_asian_width
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import CODES, Audit, Curve, Results, Section, Status
+from specdid._records import CODES, Audit, Curve, Group, NullShares, Results, Section, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 
+NO_SHARES = (
+    "No share significant is printed, since no null tested these specifications: "
+    "`draws` and `null` in [inference] ask for one."
+)
+SOME_SHARES = (
+    "–: no share significant is printed, since no null tested these specifications; "
+    "`null` in [inference] may name another."
+)
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""
 
@@ -21,9 +29,10 @@ def summarise(curve: Curve) -> str:
     Returns
     -------
     str
-        Markdown: the accounting line; per scale and estimand the count, median, range and
-        shares significant by sign; the preferred specification; rows; failures, exclusions
-        and duplicates with their reasons; the audit; ``curve.sections``; warnings.
+        Markdown: the accounting line; per scale and estimand the count, median, range and, where
+        a null was drawn, shares significant by sign beside those expected; the preferred
+        specification; rows; failures, exclusions and duplicates with their reasons; the audit;
+        ``curve.sections``; warnings.
     """
     sections = [
         *_estimates(curve),
@@ -48,7 +57,8 @@ def _estimates(curve: Curve) -> Iterator[Section]:
     groups = (g for g in curve.results.groups() if len(curve.results.order(g)))
     for group, (title, header, lines) in zip(groups, estimate_tables(curve), strict=True):
         without = _without_error(curve.results, curve.results.order(group))
-        yield Section(title, (*table(header, lines), *without))
+        said = shares_note(curve, group)
+        yield Section(title, (*table(header, lines), *(("", said) if said else ()), *without))
     if not curve.counts.ok:
         yield Section("Estimates", ("No specification could be estimated.",))
 
@@ -57,23 +67,47 @@ Lines = tuple[tuple[str, ...], ...]
 
 
 def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]]:
-    """Give title, header and one line per estimand of every scale that has estimates."""
+    """Give title, header and one line per estimand of every scale that has estimates.
+
+    Shares significant are those of the specifications that a null tested, beside what it expects.
+    """
     results, alpha = curve.results, curve.results.planned.alpha
-    header: tuple[str, ...]
-    header = ("estimand", "n", "median", "lowest", "highest", f"p < {alpha:g}, < 0", f"p < {alpha:g}, > 0")
-    tested = bool(curve.null_shares)
-    header = (*header[:6], "under the null", header[6], "under the null") if tested else header
     for group in results.groups():
         order = results.order(group)
         if not len(order):
             continue
-        lines = []
-        for words, chosen in _estimands(results, order):
-            line = _line(results, order[chosen], words)
-            beside = curve.null_shares.get((group.name, words))
-            low, high = (f"{s:.1%}" for s in beside) if beside else ("–", "–")
-            lines.append((*line[:6], low, line[6], high) if tested else line)
+        found = [(words, order[chosen]) for words, chosen in _estimands(results, order)]
+        shares = [curve.null_shares.get((group.name, words)) for words, _ in found]
+        header: tuple[str, ...] = ("estimand", "n", "median", "lowest", "highest")
+        lines = [_line(results, places, words) for words, places in found]
+        if any(shares):
+            header += ("tested", f"p < {alpha:g}, < 0", "under the null", f"p < {alpha:g}, > 0", "under the null")
+            lines = [(*line, *shares_cells(s)) for line, s in zip(lines, shares, strict=True)]
         yield f"Estimates in {group.scale}" if group.scale else f"Effect on {group.name}", header, tuple(lines)
+
+
+def shares_cells(shares: NullShares | None) -> tuple[str, ...]:
+    """Write how many were tested, and by sign their share significant and that under the null."""
+    if shares is None:
+        return ("0", "–", "–", "–", "–")
+    numbers = (shares.negative, shares.null_negative, shares.positive, shares.null_positive)
+    return (f"{shares.tested:,}", *(f"{s:.1%}" for s in numbers))
+
+
+def shares_words(covered: Sequence[NullShares], kinds: int) -> str:
+    """Say of so many kinds of estimates why no share is printed, or under which errors; or nothing."""
+    if not covered:
+        return NO_SHARES if kinds else ""
+    errors = f"Shares are under the null's standard errors, clustered by `{covered[0].errors}`."
+    return " ".join([*([errors] if covered[0].errors else []), *([SOME_SHARES] if len(covered) < kinds else [])])
+
+
+def shares_note(curve: Curve, group: Group) -> str:
+    """Say of a scale why no share significant is printed, or under which errors they are; or nothing."""
+    results = curve.results
+    found = {words for words, _ in _estimands(results, results.order(group))}
+    covered = [s for (name, words), s in curve.null_shares.items() if name == group.name and words in found]
+    return shares_words(covered, len(found))
 
 
 def _estimands(results: Results, order: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -84,11 +118,9 @@ def _estimands(results: Results, order: NDArray[np.int64]) -> Iterator[tuple[str
 
 def _line(results: Results, places: NDArray[np.int64], words: str) -> tuple[str, ...]:
     estimate = results.estimate[places]
-    significant = results.first("p_value")[places] < results.planned.alpha
     decimals = decimals_for(estimate)
-    shares = (np.mean(significant & (estimate < 0)), np.mean(significant & (estimate > 0)))
     numbers = (np.median(estimate), estimate.min(), estimate.max())
-    return words, f"{len(places):,}", *(f"{v:,.{decimals}f}" for v in numbers), *(f"{s:.1%}" for s in shares)
+    return words, f"{len(places):,}", *(f"{v:,.{decimals}f}" for v in numbers)
 
 
 def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...]:

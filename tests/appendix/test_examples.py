@@ -180,6 +180,10 @@ def is_number(text):
     return True
 
 
+REAL = ("significant_negative", "significant_positive")
+NULL = ("null_negative", "null_positive")
+
+
 def check_estimates(out, curve):
     """Compute appendix_estimates.csv again from results.parquet; the null's shares are the run's."""
     table = pl.read_parquet(out / "results.parquet").filter(pl.col("status") == "ok")
@@ -188,12 +192,18 @@ def check_estimates(out, curve):
         kind = first.filter((pl.col("scale") == row["scale"]) & (pl.col("estimand") == row["estimand"]))
         y, significant = kind["estimate"], kind["p_value"].fill_null(1) < 0.05
         shares = [(significant & side).mean() for side in (y < 0, y > 0)]
-        again = [len(kind), y.median(), y.min(), y.max(), *shares]
-        said = ("n", "median", "lowest", "highest", "significant_negative", "significant_positive")
+        again = [len(kind), y.median(), y.min(), y.max()]
+        said = ("n", "median", "lowest", "highest")
         assert [float(row[k]) for k in said] == pytest.approx(again, rel=1e-9, abs=1e-12)
         null = curve.null_shares.get((row["scale"], row["estimand"]))
-        if null is not None:
-            assert (float(row["null_negative"]), float(row["null_positive"])) == pytest.approx(null)
+        if null is None:
+            assert not any(row[k] for k in ("tested", *REAL, *NULL))
+            continue
+        assert int(row["tested"]) == null.tested
+        assert [float(row[k]) for k in NULL] == pytest.approx([null.null_negative, null.null_positive])
+        assert [float(row[k]) for k in REAL] == pytest.approx([null.negative, null.positive])
+        if null.tested == len(kind) and not null.errors:
+            assert [float(row[k]) for k in REAL] == pytest.approx(shares, rel=1e-9, abs=1e-12)
 
 
 def check_selected(out):

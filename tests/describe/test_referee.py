@@ -155,7 +155,7 @@ def test_shares_are_those_of_the_first_null_that_has_the_estimand():
         inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
     )  # fmt: skip
     wild, refit = curve.findings[0].placebos[0], curve.findings[2].placebos[0]
-    assert {words: share for (_, words), share in curve.null_shares.items()} == {
+    assert {words: (s.null_negative, s.null_positive) for (_, words), s in curve.null_shares.items()} == {
         wild.estimand: (wild.negative, wild.positive), refit.estimand: (refit.negative, refit.positive),
     }  # fmt: skip
 
@@ -172,6 +172,7 @@ def test_the_expected_share_is_the_mean_over_the_draws():
     assert found.value == 2.0
     assert found.negative == pytest.approx(np.mean(t[members] < -2.0859634))
     assert found.positive == pytest.approx(np.mean(t[members] > 2.0859634))
+    assert found.real == (np.mean(t[members, 0] < -2.0859634), np.mean(t[members, 0] > 2.0859634))
     medians = np.median(b[members], axis=0)
     assert found.quantiles[100] == pytest.approx(np.median(medians))
     assert found.p_value == (1 + np.sum(np.abs(medians) >= 2)) / 401

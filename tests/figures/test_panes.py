@@ -15,10 +15,10 @@ FIGURES = ("volcano", "multiverse", "null_density")
 LONG = "all prefecture-level cities but the four municipalities and Tibet"
 
 
-def placebo(null="wild", group="log points", estimand="ATT", n=96, shares=(0.03, 0.02)):
+def placebo(null="wild", group="log points", estimand="ATT", n=96, shares=(0.03, 0.02), real=(0.9, 0.01)):
     medians = np.random.default_rng(5).normal(0, 0.02, 999)
     quantiles = np.quantile(medians, np.linspace(0, 1, 201))
-    return Placebo(null, f"{null} null", group, estimand, n, -0.06, 0.004, quantiles, *shares)
+    return Placebo(null, f"{null} null", group, estimand, n, -0.06, 0.004, quantiles, *shares, real)
 
 
 def given(name, results, placebos):
@@ -84,16 +84,23 @@ def test_the_volcano_has_log_p_and_prints_shares_only_beside_the_null():
     data = volcano_data(results, (placebo(),))
     (pane,) = data.panels
     assert np.allclose(10**-pane.height, results.first("p_value")[pane.panel.positions])
-    share = np.mean(pane.panel.significant & (pane.panel.estimate < 0))
-    assert f"{share:.1%} negative, p < 0.05 (3.0% under the null)" in " ".join(texts_of(drawn("volcano", results)))
+    assert "90.0% negative, p < 0.05 (3.0% under the null)" in " ".join(texts_of(drawn("volcano", results)))
+    part = " ".join(texts_of(drawn("volcano", results, (placebo(n=40),))))
+    assert "of the 40 tested:" in part
     assert not any("negative" in t for t in texts_of(drawn("volcano", results, ())))
 
 
 def test_expected_shares_are_weighted_by_the_specifications_of_each_estimand():
     results, _ = chinese()
-    two = (placebo("w", "对数点", "a", 30, (0.1, 0.2)), placebo("w", "对数点", "b", 10, (0.5, 0.6)))
+    two = (
+        placebo("w", "对数点", "a", 30, (0.1, 0.2), (0.4, 0.0)),
+        placebo("w", "对数点", "b", 10, (0.5, 0.6), (0.8, 0.2)),
+    )
     other = placebo("permutation", "对数点", "a", 30, (0.9, 0.9))
-    assert volcano_data(results, (*two, other)).panels[0].null == pytest.approx((0.2, 0.3))
+    null = volcano_data(results, (*two, other)).panels[0].null
+    assert null.tested == 40
+    assert (null.null_negative, null.null_positive) == pytest.approx((0.2, 0.3))
+    assert (null.negative, null.positive) == pytest.approx((0.5, 0.05))
 
 
 def test_those_without_a_p_value_are_counted():

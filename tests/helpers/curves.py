@@ -27,6 +27,7 @@ def plan_of(
     title: str = "Smart-city pilots and industrial pollution",
     alpha: float = 0.05,
     display: Mapping[str, str] | None = None,
+    types: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Planned:
     """A full factorial of these options; ``controls`` takes the place of that dimension."""
     labels = {name: tuple(options) for name, options in dimensions.items()}
@@ -72,6 +73,7 @@ def plan_of(
             len(controls), len(terms)
         ),
         display=display or {},
+        types=types or {},
     )  # fmt: skip
 
 

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, subsets
-from specdid._records import Audit, Code, Curve, Section, collect
-from specdid.report.summary import summarise, table
+from specdid._records import Audit, Code, Curve, NullShares, Section, collect
+from specdid.report.summary import NO_SHARES, summarise, table
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
 
@@ -42,29 +42,36 @@ def test_it_begins_with_the_title_and_the_accounting_line():
 
 def test_shares_stand_beside_those_expected_under_the_null():
     results = results_of(grid())
-    curve = curve_of(results, null_shares={("log points", "variance-weighted ATT"): (0.031, 0.024)})
+    shares = NullShares(6, 0.5, 0.25, 0.031, 0.024, "province")
+    curve = curve_of(results, null_shares={("log points", "variance-weighted ATT"): shares})
     lines = sections_of(curve.summary())["Estimates in log points"].splitlines()
     cells = [[c.strip() for c in line.strip("|").split("|")] for line in lines]
-    assert cells[0][5:] == ["p < 0.05, < 0", "under the null", "p < 0.05, > 0", "under the null"]
-    assert (cells[2][6], cells[2][8]) == ("3.1%", "2.4%")
-    assert (cells[3][6], cells[3][8]) == ("–", "–")
-    plain = sections_of(curve_of(results).summary())["Estimates in log points"].splitlines()
-    assert [c.strip() for c in plain[2].strip("|").split("|")][5] == cells[2][5]
+    assert cells[0][5:] == ["tested", "p < 0.05, < 0", "under the null", "p < 0.05, > 0", "under the null"]
+    assert cells[2][5:] == ["6", "50.0%", "3.1%", "25.0%", "2.4%"]
+    assert cells[3][5:] == ["0", "–", "–", "–", "–"]
+    assert "clustered by `province`" in lines[-1]
+    assert "no null tested these specifications" in lines[-1]
+
+
+def test_without_a_null_no_share_is_printed_and_a_sentence_says_what_to_do():
+    found = sections_of(curve_of(results_of(grid())).summary())
+    for title in ("Estimates in log points", "Effect on SO2"):
+        assert "%" not in found[title]
+        assert "p < " not in found[title]
+        assert found[title].splitlines()[-1] == NO_SHARES
 
 
 def test_there_is_a_table_per_scale_and_a_line_per_estimand():
     results = results_of(grid())
     found = sections_of(curve_of(results).summary())
     lines = found["Estimates in log points"].splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 6
     cells = [c.strip() for c in lines[2].strip("|").split("|")]
     chosen = results.estimate[:16:2]
     assert cells[:2] == ["variance-weighted ATT", "8"]
     assert [float(c) for c in cells[2:5]] == [
         pytest.approx(v, abs=6e-4) for v in (np.median(chosen), chosen.min(), chosen.max())
     ]
-    p = results.first("p_value")[:16:2]
-    assert cells[5] == f"{np.mean((p < 0.05) & (chosen < 0)):.1%}"
     assert "Effect on SO2" in found
 
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid._records import NullShares
 from specdid._run.bands import FILE, NullFigure, read_bands, write_bands
 from specdid._run.infer import CurveTests
 from specdid._run.write import draw_again
@@ -53,7 +54,9 @@ def test_many_specifications_under_two_estimands(tmp_path):
         tmp_path, estimator={k: ESTIMATORS[k] for k in ("OLS", "Sun-Abraham")}, fixed_effects={"two-way": "id + year"},
         sample={f"s{k}": f"id != {k}" for k in range(1, 9)}, outcome={"y": {"formula": "y", "scale": "points"}},
     )  # fmt: skip
-    assert read_bands(tmp_path).bands["points"].shape == (3, 128)
+    bands = read_bands(tmp_path).bands
+    assert {scale for scale, _ in bands} == {"points"}
+    assert [band.shape for band in bands.values()] == [(3, 64), (3, 64)]
     drawn = named(tmp_path)
     draw_again(tmp_path, "estimate", ())
     assert named(tmp_path) == drawn
@@ -63,21 +66,24 @@ def test_the_file_holds_the_bands_of_every_null(tmp_path):
     curve = a_run(tmp_path)
     tests = [t for t in curve.findings if isinstance(t, CurveTests)]
     table = pl.read_parquet(tmp_path / FILE)
-    assert table.columns == ["null", "scale", "rank", "low", "median", "high"]
+    assert table.columns == ["null", "scale", "estimand", "rank", "low", "median", "high"]
     assert table["null"].unique(maintain_order=True).to_list() == ["wild", "permutation"]
     for test in tests:
-        for scale, band in test.bands.items():
-            mine = table.filter((pl.col("null") == test.null) & (pl.col("scale") == scale))
+        for key, band in test.bands.items():
+            mine = table.filter(pl.struct("null", "scale", "estimand") == pl.struct(
+                null=pl.lit(test.null), scale=pl.lit(key[0]), estimand=pl.lit(key[1])
+            ))  # fmt: skip
             assert mine["rank"].to_list() == list(range(1, band.shape[1] + 1))
             assert np.array_equal(mine.select("low", "median", "high").to_numpy().T, band)
 
 
 def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
-    band = {"log points": np.arange(12.0).reshape(3, 4)}
-    shown = NullFigure(band, {"log points": (0.1, 0.2)})
+    key = ("log points", "ATT")
+    band = {key: np.arange(12.0).reshape(3, 4)}
+    shown = NullFigure(band, {"log points": NullShares(4, 0.5, 0.25, 0.1, 0.2, "state")})
     write_bands({"wild": band}, shown, tmp_path)
     found = read_bands(tmp_path)
-    assert np.array_equal(found.bands["log points"], band["log points"])
+    assert np.array_equal(found.bands[key], band[key])
     assert found.shares == shown.shares
     a_run(tmp_path, controls={"none": "1"}, figure={"formats": ["png"]})
     assert read_bands(tmp_path) not in (found, NullFigure())

@@ -66,13 +66,25 @@ function paintPanel(u) {
   const ctx = canvas.getContext("2d");
   ctx.scale(scale, scale);
   const tiles = tilesOf(u);
+  const grounds = groundsOf(u);
   const strip = STRIP[narrow() ? "narrow" : "wide"];
   for (const line of lines) {
     if (line.strip === undefined) continue;
     ctx.fillStyle = blend(theme.hair, 0.45);
-    ctx.fillRect(u.bbox.left / scale, line.strip, u.bbox.width / scale, strip);
+    for (const [from, to] of grounds) ctx.fillRect(from, line.strip, to - from, strip);
     paintStrip(ctx, line, tiles, strip);
   }
+}
+
+// Where the strips lie: the whole width, but for the gaps before what stands apart.
+function groundsOf(u) {
+  const scale = devicePixelRatio || 1;
+  const x = toPixels(u, "x");
+  const [left, right] = [u.bbox.left / scale, (u.bbox.left + u.bbox.width) / scale];
+  return (segments.length ? segments : [{ low: 0, high: rows.length - 1 }]).map(({ low, high }, k, all) => [
+    Math.min(right, Math.max(left, k ? x(across[low] - 0.5) / scale : left)),
+    Math.max(left, Math.min(right, k + 1 < all.length ? x(across[high] + 0.5) / scale : right)),
+  ]);
 }
 
 // Runs of neighbours as wide as a few pixels: where they lie and which places they hold.
@@ -85,11 +97,14 @@ function tilesOf(u) {
   const tiles = [];
   const left = u.bbox.left / scale;
   const right = left + u.bbox.width / scale;
-  for (let k = low; k <= high; k += each) {
-    const last = Math.min(high, k + each - 1);
-    const before = k > 0 ? (x(across[k - 1]) + x(across[k])) / 2 / scale : left;
-    const after = last < rows.length - 1 ? (x(across[last]) + x(across[last + 1])) / 2 / scale : right;
+  const [starts, stops] = [segments.map((s) => s.low), segments.map((s) => s.high)];
+  for (let k = low; k <= high;) {
+    const last = Math.min(high, k + each - 1, ...stops.filter((s) => s >= k));
+    const before = starts.includes(k) ? x(across[k] - 0.5) / scale : k > 0 ? (x(across[k - 1]) + x(across[k])) / 2 / scale : left;
+    const after = stops.includes(last) ? x(across[last] + 0.5) / scale :
+      last < rows.length - 1 ? (x(across[last]) + x(across[last + 1])) / 2 / scale : right;
     tiles.push({ from: k, to: last, left: Math.max(left, before), right: Math.min(right, after) });
+    k = last + 1;
   }
   return tiles;
 }

@@ -59,11 +59,11 @@ function verticalRange() {
   });
   const band = shownBand();
   if (band) {
-    low = Math.min(low, ...[band[0][0], band[0][band[0].length - 1]]);
-    high = Math.max(high, ...[band[2][0], band[2][band[2].length - 1]]);
+    low = band[0].reduce((least, v) => (v < least ? v : least), low);
+    high = band[2].reduce((most, v) => (v > most ? v : most), high);
   }
   const room = 0.05 * (high - low) || 1;
-  return [low - room, high + room];
+  return [low - room, high + room * (segments.length ? 2 : 1)];
 }
 
 function shownBand() {
@@ -85,6 +85,20 @@ function tickText(values, increment) {
   return values.map((v) => (v === 0 ? "0" : fixed(v, decimals)));
 }
 
+// Places count anew in what stands apart; in the gaps there are none.
+function placeSplits(low, high, increment) {
+  return segments.flatMap(({ before, high: last }) => {
+    const found = [];
+    for (let at = before + increment; at <= across[last]; at += increment) if (at >= low && at <= high) found.push(at);
+    return found;
+  });
+}
+
+function placeText(value) {
+  const own = segments.findLast((s) => value > s.before);
+  return String(own ? value - own.before : value);
+}
+
 // Steps of the ticks of an axis that counts.
 const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((m) => [m, 2 * m, 5 * m]);
 
@@ -104,6 +118,10 @@ function buildChart() {
   plot = null;
   const volcano = state.view === "volcano";
   const ranked = volcano ? {} : { incrs: WHOLE, grid: { show: false } };
+  if (segments.length) {
+    ranked.splits = (u, k, low, high, increment) => placeSplits(low, high, increment);
+    ranked.values = (u, values) => values.map(placeText);
+  }
   const label = volcano ? `estimate${group().scaled ? `, ${group().name}` : ""}` : `specifications ${orderWords(state.order)}`;
   plot = new uPlot(
     {

@@ -20,7 +20,7 @@ function decodeWords(column) {
 function decode(content) {
   const columns = {};
   for (const [name, column] of Object.entries(content.columns)) columns[name] = decodeNumbers(column);
-  for (const name of ["formula", "term", "estimand", "dropped"]) content[name] = decodeWords(content[name]);
+  for (const name of ["formula", "term", "estimand", "kind", "dropped"]) content[name] = decodeWords(content[name]);
   content.columns = columns;
   content.dimensions = content.dimensions.map((d) => ({ name: d.name, heading: d.heading, ...decodeWords(d) }));
   content.terms.members = content.terms.members.map(decodeNumbers);

@@ -5,10 +5,9 @@ const tip = make("div", "", { class: "tip", hidden: "" });
 chart.append(tip);
 
 function rankWords(i) {
-  const { estimands } = group();
-  const own = data.estimand.words[data.estimand.codes[i]];
-  const of = estimands.find((e) => e.words === own).n;
-  return `rank ${whole(data.columns.rank[i])} of ${whole(of)}`;
+  const kind = data.kind.words[data.kind.codes[i]];
+  const apart = kind === "equivalent" ? "" : ` (${kind})`;
+  return `rank ${whole(data.columns.rank[i])} of ${whole(data.columns.of[i])}${apart}`;
 }
 
 function numberWords(i) {

@@ -27,6 +27,7 @@ function buildFilters() {
     const codes = [...counts.keys()].sort((a, b) => a - b);
     sets.push(fieldset(dimension.heading, codes.map((code) => optionField(dimension, d, code, counts.get(code)))));
   });
+  sets.push(...kindFields(start, stop));
   sets.push(fieldset("Significance", [[-1, "negative"], [0, "not significant"], [1, "positive"]].map(
     ([value, label]) => signField(value, label))));
   byId("filters").replaceChildren(...sets);
@@ -42,6 +43,17 @@ function toggle(set, value, on) {
 function optionField(dimension, d, code, count) {
   const set = state.options[d];
   return tick(dimension.words[code], count, set.has(code), (on) => toggle(set, code, on));
+}
+
+// What enters the joint tests, and what does not, where there are both.
+function kindFields(start, stop) {
+  const { words, codes } = data.kind;
+  const counts = words.map((_, code) => codes.subarray(start, stop).reduce((n, c) => n + (c === code), 0));
+  const found = words.map((_, code) => code).filter((code) => counts[code]);
+  if (found.length < 2) return [];
+  return [fieldset("Type of options", found.map((code) => tick(
+    code ? `${words[code]}, not tested` : words[code], counts[code], state.kinds.has(code),
+    (on) => toggle(state.kinds, code, on))))];
 }
 
 function signField(value, label) {
@@ -76,6 +88,7 @@ function clearFilters() {
   state.options.forEach((o) => o.clear());
   state.terms.fill("");
   state.signs.clear();
+  state.kinds.clear();
   buildFilters();
   changedFilters();
 }

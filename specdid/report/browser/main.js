@@ -23,7 +23,8 @@ function describeLevel() {
   byId("alpha").setAttribute("aria-valuetext", `p below ${state.alpha}`);
 }
 
-// Medians and shares of what matches, estimand by estimand: medians of different things are not added up.
+// Medians of what matches, estimand by estimand: medians of different things are not added up. Shares
+// significant stand above, beside those of the null; of what is filtered no null is known.
 function describeStatus() {
   const lit = rows.filter((i) => matches[i]);
   const of = filtered() ? `${whole(lit.length)} of ${whole(rows.length)} specifications match` :
@@ -42,9 +43,7 @@ function describeStatus() {
 function summaryWords(mine) {
   const { decimals } = group();
   const own = Float64Array.from(mine, (i) => data.columns.estimate[i]).sort();
-  const share = (sign) => percent(mine.reduce((n, i) => n + (signs[i] === sign), 0) / mine.length);
-  return `${fixed(median(own), decimals)}, ${fixed(own[0], decimals)} to ${fixed(own[own.length - 1], decimals)}; ` +
-    `${share(-1)} negative, ${share(1)} positive.`;
+  return `${fixed(median(own), decimals)}, ${fixed(own[0], decimals)} to ${fixed(own[own.length - 1], decimals)}.`;
 }
 
 function buildKey() {
@@ -57,7 +56,8 @@ function buildKey() {
   const entries = used.map((code) => entry("full", seriesColour(code), series.labels[code]));
   entries.push(entry("hollow", seriesColour(used[0] || 0), `paler or hollow: p ≥ ${state.alpha}`));
   if (state.view === "curve" && state.intervals && measure().low) entries.push(entry("bar", "", measure().intervals));
-  if (shownBand()) entries.push(entry("band", "", `95% and median of curves under the null`));
+  if (shownBand()) entries.push(entry("band", "", "95% and median of the curve under the null"));
+  if (segments.length) entries.push(make("span", "uncertain, nonequivalent: in no joint test", { class: "entry" }));
   if (data.preferred >= 0 && placeOf[data.preferred] >= 0) entries.push(entry("diamond", theme.accent, "preferred"));
   if (filtered()) entries.push(entry("full", theme.off, "does not match"));
   byId("key").replaceChildren(...entries);

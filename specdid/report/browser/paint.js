@@ -38,6 +38,7 @@ function paint(u) {
   }
   paintLines(ctx, bbox, x, y, scale);
   outlineBand(ctx, paths, scale);
+  nameSegments(ctx, bbox, x, scale);
   const n = shown[1] - shown[0] + 1;
   const radius = n <= 60 ? 4.5 : n <= 400 ? 3 : n <= 1500 ? 2.1 : 1.4;
   for (const layer of layers) paintPoints(ctx, layer, u.data[1], x, y, radius * scale, n <= 400, scale);
@@ -69,10 +70,14 @@ function bandPaths(x, y) {
   const band = shownBand();
   if (!band) return [];
   const { start } = group();
-  const cuts = [0, ...group().breaks.map((b) => across.findIndex((v) => v > b)), rows.length];
+  const { position } = data.columns;
+  const breaks = group().breaks.map((b) => rows.findIndex((i) => position[i] > b));
+  const cuts = [0, ...breaks, ...segments.slice(1).map((s) => s.low), rows.length].sort((a, b) => a - b);
   return cuts.slice(1).map((to, piece) => band.map((values) => {
     const path = [];
-    for (let k = cuts[piece]; k < to; k++) path.push([x(across[k]), y(values[rows[k] - start])]);
+    for (let k = cuts[piece]; k < to; k++) {
+      if (!Number.isNaN(values[rows[k] - start])) path.push([x(across[k]), y(values[rows[k] - start])]);
+    }
     return path;
   }));
 }
@@ -122,7 +127,33 @@ function paintLines(ctx, bbox, x, y, scale) {
   }
   line(bbox.left, y(0), right, y(0), theme.ink, []);
   if (state.order === "estimate") {
-    for (const b of group().breaks) line(x(b + 0.5), bbox.top, x(b + 0.5), bottom, theme.quiet, []);
+    for (const b of group().breaks) {
+      const at = across[rows.findIndex((i) => data.columns.position[i] > b)] - 0.5;
+      line(x(at), bbox.top, x(at), bottom, theme.quiet, []);
+    }
+  }
+}
+
+// The kinds above what stands together, from the right so that a narrow one keeps its name.
+function nameSegments(ctx, bbox, x, scale) {
+  ctx.font = theme.font.replace("12px", `${12 * scale}px`);
+  ctx.textBaseline = "top";
+  ctx.textAlign = "left";
+  ctx.fillStyle = ctx.strokeStyle = theme.quiet;
+  ctx.lineWidth = scale;
+  let limit = bbox.left + bbox.width;
+  for (const { words, low, high } of segments.toReversed()) {
+    const [from, to] = [x(across[low] - 0.5), x(across[high] + 0.5)];
+    const long = `${words} (${whole(high - low + 1)})`;
+    const text = ctx.measureText(long).width <= limit - from ? long : words;
+    const at = Math.min(Math.max(from, bbox.left), limit - ctx.measureText(text).width);
+    ctx.beginPath();
+    ctx.moveTo(from, bbox.top + scale);
+    ctx.lineTo(to, bbox.top + scale);
+    ctx.stroke();
+    if (at < bbox.left || to < bbox.left || from > bbox.left + bbox.width) continue;
+    ctx.fillText(text, at, bbox.top + 4 * scale);
+    limit = at - 8 * scale;
   }
 }
 

@@ -41,6 +41,7 @@ const state = {
   null: -1,
   intervals: true,
   options: data.dimensions.map(() => new Set()),
+  kinds: new Set(),
   terms: data.terms.labels.map(() => ""),
   signs: new Set(),
   current: -1,
@@ -74,21 +75,34 @@ const series = (() => {
   return { labels, codes: Int16Array.from(keys, (key) => found.indexOf(key)) };
 })();
 
+// The kinds on the axis, of which only the first enters the joint tests; the others stand apart from it.
+let segments = [];
+
 function arrange() {
   const { start, stop } = group();
+  const kinds = data.kind.codes;
   rows = Int32Array.from({ length: stop - start }, (_, k) => start + k);
   if (state.order === "plan") {
-    rows.sort((a, b) => data.columns.index[a] - data.columns.index[b]);
+    rows.sort((a, b) => kinds[a] - kinds[b] || data.columns.index[a] - data.columns.index[b]);
   } else if (state.order !== "estimate") {
     const { codes } = data.dimensions[Number(state.order)];
-    rows.sort((a, b) => codes[a] - codes[b] || data.columns.estimate[a] - data.columns.estimate[b] || a - b);
+    rows.sort((a, b) => kinds[a] - kinds[b] || codes[a] - codes[b]
+      || data.columns.estimate[a] - data.columns.estimate[b] || a - b);
   }
+  segments = [];
   if (state.view === "volcano") {
     rows.sort((a, b) => data.columns.estimate[a] - data.columns.estimate[b] || a - b);
     across = Float64Array.from(rows, (i) => data.columns.estimate[i]);
   } else {
     const own = state.order === "estimate";
-    across = Float64Array.from(rows, (i, k) => (own ? data.columns.position[i] : k + 1));
+    const gap = Math.max(1, Math.round(0.03 * group().n));
+    const found = [...new Set(Array.from(rows, (i) => kinds[i]))];
+    across = Float64Array.from(rows, (i, k) => (own ? data.columns.position[i] : k + 1) + gap * found.indexOf(kinds[i]));
+    segments = found.map((code) => {
+      const [low, high] = [rows.findIndex((i) => kinds[i] === code), rows.findLastIndex((i) => kinds[i] === code)];
+      return { words: data.kind.words[code], low, high, before: across[low] - 1 };
+    });
+    if (segments.every((s) => s.words === "equivalent")) segments = [];
   }
   placeOf.fill(-1);
   rows.forEach((i, k) => (placeOf[i] = k));
@@ -112,6 +126,8 @@ function match() {
     const { codes } = data.dimensions[d];
     for (let i = 0; i < total; i++) if (!chosen.has(codes[i])) matches[i] = 0;
   });
+  const { codes: kinds } = data.kind;
+  if (state.kinds.size) for (let i = 0; i < total; i++) if (!state.kinds.has(kinds[i])) matches[i] = 0;
   const controls = data.terms.dimension >= 0 ? data.dimensions[data.terms.dimension].codes : null;
   state.terms.forEach((wanted, t) => {
     if (wanted === "") return;
@@ -123,7 +139,7 @@ function match() {
 }
 
 function filtered() {
-  return state.signs.size > 0 || state.terms.some((t) => t !== "") || state.options.some((o) => o.size > 0);
+  return state.signs.size > 0 || state.kinds.size > 0 || state.terms.some((t) => t !== "") || state.options.some((o) => o.size > 0);
 }
 
 function median(values) {

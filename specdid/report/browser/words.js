@@ -25,10 +25,6 @@ function fixed(value, decimals) {
   return `${negative ? "−" : ""}${grouped}${after === undefined ? "" : "." + after}`;
 }
 
-function percent(share) {
-  return Number.isNaN(share) ? "–" : `${(100 * share).toFixed(1)}%`;
-}
-
 function pValue(p) {
   if (Number.isNaN(p)) return "–";
   return p < 0.001 ? "< 0.001" : p.toFixed(3);
