@@ -24,7 +24,6 @@ class Side:
     ----------
     n : ok specifications.
     median, low, high : of their estimates; NaN where there are none.
-    negative, positive : shares with p < alpha and that sign.
     preferred : estimate of the preferred specification, NaN where it is not among these.
     rank, of : of it, from the lowest estimate, among so many of its kind; 0 where it is not among these.
     """
@@ -33,8 +32,6 @@ class Side:
     median: float = np.nan
     low: float = np.nan
     high: float = np.nan
-    negative: float = np.nan
-    positive: float = np.nan
     preferred: float = np.nan
     rank: int = 0
     of: int = 0
@@ -137,12 +134,10 @@ def _side(results: Results, family: Family | None) -> Side:
     if family is None or not len(family.places):
         return Side()
     estimate = results.estimate[family.places]
-    significant = results.first("p_value")[family.places] < results.planned.alpha
     place = results.preferred
     inside = place >= 0 and bool(np.any(family.places == place))
     return Side(
         len(estimate), float(np.median(estimate)), float(estimate.min()), float(estimate.max()),
-        float(np.mean(significant & (estimate < 0))), float(np.mean(significant & (estimate > 0))),
         float(results.estimate[place]) if inside else float("nan"),
         *(results.rank(place) if inside else (0, 0)),
     )  # fmt: skip

@@ -137,20 +137,14 @@ def _family(comparison: Comparison, family: FamilyMove) -> Block:
     old, new = family.old, family.new
     ends = [s.low for s in (old, new)] + [s.high for s in (old, new)]
     decimals = decimals_for(np.array([e for e in ends if np.isfinite(e)] or [0.0]))
-    alpha = comparison.new.planned.alpha
 
     def row(words: str, name: str) -> tuple[str, str, str, str]:
         a, b = getattr(old, name), getattr(new, name)
         return words, number(a, decimals), number(b, decimals), number(b - a, decimals, sign=True)
 
-    def share(words: str, name: str) -> tuple[str, str, str, str]:
-        a, b = getattr(old, name), getattr(new, name)
-        return words, percent(a), percent(b), percent(b - a, sign=True)
-
     rows = [
         ("specifications", f"{old.n:,}", f"{new.n:,}", f"{new.n - old.n:+,}".replace("-", "−")),
         row("median", "median"), row("lowest", "low"), row("highest", "high"),
-        share(f"p < {alpha:g}, negative", "negative"), share(f"p < {alpha:g}, positive", "positive"),
     ]  # fmt: skip
     if old.rank or new.rank:
         rows += [row("preferred", "preferred"), ("its rank", _rank(old), _rank(new), "")]
