@@ -76,7 +76,8 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
         with uninterrupted():
             ray.init(log_to_driver=False, configure_logging=False, **options)
     except (OSError, ValueError, RuntimeError) as error:
-        raise _unreachable("ray", str(address), "is `ray start --head` running?") from error
+        question = "is `ray start --head` running, with the same RAY_AUTH_TOKEN as here?"
+        raise _unreachable("ray", str(address), question) from error
     try:
         if address is not None:
             _refuse_other(_of_nodes())

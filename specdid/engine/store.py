@@ -127,12 +127,13 @@ class Store:
         self.made += 1
         if key in self._places:
             return
-        payload = encode(arrays)
+        record = memoryview(encode(arrays, HEAD.size))
+        payload = record[HEAD.size :]
         check = crc32(payload)
         head = HEAD.pack(MARK, key, len(payload), check, 0)
-        head = head[:-4] + crc32(head[:-4]).to_bytes(4, "little")
+        record[: HEAD.size] = head[:-4] + crc32(head[:-4]).to_bytes(4, "little")
         with _writing(self.directory.parent):
-            pack, start = self._append(memoryview(head + payload))
+            pack, start = self._append(record)
         self._places[key] = _Place(pack, start + HEAD.size, len(payload), check)
 
     def _append(self, record: memoryview) -> tuple[Path, int]:

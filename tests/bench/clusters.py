@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -66,7 +67,10 @@ def cluster(backend: str) -> Iterator[dict[str, str]]:
             "ray", "start", "--head", "--block", "--port", str(RAY_PORT), "--num-cpus", "2",
             "--node-ip-address", "127.0.0.1", "--include-dashboard", "false", "--disable-usage-stats",
         ])  # fmt: skip
-    here = {**os.environ, "PYTHONPATH": str(_bench.ROOT)}
+    shared = {variable: address}
+    if backend == "ray":  # a token of this cluster's own
+        shared |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    here = {**os.environ, "PYTHONPATH": str(_bench.ROOT), **shared}
     for name in _bench.THREADS:  # as a user's shell has it
         here.pop(name, None)
     started = [
@@ -78,7 +82,7 @@ def cluster(backend: str) -> Iterator[dict[str, str]]:
     ]  # fmt: skip
     try:
         time.sleep(15 if backend == "ray" else 0)
-        yield {variable: address, "CLUSTER": " ".join(str(p.pid) for p in started)}
+        yield {**shared, "CLUSTER": " ".join(str(p.pid) for p in started)}
     finally:
         for process in started:
             below = [pid for pid, _ in descendants(process.pid)]
