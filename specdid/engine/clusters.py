@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 from specdid._diagnostics import SpecdidError
 from specdid.engine.content import surroundings
@@ -69,15 +70,19 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
     import ray
     from ray.util.joblib import register_ray
 
-    options = {"address": address} if address is not None else {"num_cpus": jobs, "include_dashboard": False}
+    options: dict[str, Any] = {"address": address}
+    if address is None:  # "local", lest ray takes a cluster that it finds on this machine
+        options = {"address": "local", "num_cpus": jobs, "include_dashboard": False}
     try:
         if address is not None:
             _knock(address)
         with uninterrupted():
             ray.init(log_to_driver=False, configure_logging=False, **options)
     except (OSError, ValueError, RuntimeError) as error:
+        if address is None:
+            raise SpecdidError(f"ray cannot be started here: {error}") from error
         question = "is `ray start --head` running, with the same RAY_AUTH_TOKEN as here?"
-        raise _unreachable("ray", str(address), question) from error
+        raise _unreachable("ray", address, question) from error
     try:
         if address is not None:
             _refuse_other(_of_nodes())
