@@ -35,6 +35,7 @@ ESTIMATORS = {"OLS": "feols", "Sun-Abraham": "sunab", "Poisson": "fepois"}
 def test_the_same_bytes_as_the_run(figure, tmp_path):
     curve = a_run(
         tmp_path, estimator=ESTIMATORS, outcome={"z": "z", "log z": "log(z)"}, figure=figure,
+        controls={"any": "mvsw(x1, x2)"}, fixed_effects={"two-way": "id + year"},
         exclude=[{"when": {"estimator": "Poisson", "outcome": "log z"}, "because": "levels"}],
         preferred={"controls": "x1"},
     )  # fmt: skip

@@ -33,9 +33,10 @@ def runs(tmp_path_factory):
         directory = tmp_path_factory.mktemp(f"run{seed}")
         small_panel(units=30).write_csv(directory / "given.csv")
         study = small_study(
+            controls={"any": "mvsw(x1, x2)"},
             weights={"none": "1", "w": "w"},
             estimator={"OLS": "feols", "SA": "sunab", "2S": "did2s", "LP": "lpdid"},
-            inference={"draws": 49, "null": ["wild", "permutation"], "assign": "d + cohort"},
+            inference={"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"},
             run={"backend": backend},
             figure={"formats": ["svg"]},
         )
