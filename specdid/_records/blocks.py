@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._records import arrow
 from specdid._records.columns import Column, schema
 from specdid._records.results import CODES, Results, Status, Text
 
@@ -51,13 +52,11 @@ class Encoder:
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
     def _column(self, column: Column, start: int, stop: int) -> pa.Array:
-        import pyarrow as pa
-
         planned, name = self._results.planned, column.name
         if name in self._texts:
             words, codes = self._texts[name]
             taken = self._rows(codes[start:stop])
-            return words.take(pa.array(taken, mask=taken < 0))
+            return words.take(arrow.numbers(taken, taken < 0))
         if name == "formula":
             return self._dictionary(planned.formulas(start, stop)).take(self._places(start, stop))
         if name == "spec_id":
@@ -67,9 +66,9 @@ class Encoder:
             ids = planned.ids[np.maximum(twin, 0)] if len(planned) else planned.ids
             return hexadecimal(ids, twin < 0)
         if name == "index":
-            return pa.array(np.repeat(np.arange(start + 1, stop + 1), self._vcovs))
+            return arrow.numbers(np.repeat(np.arange(start + 1, stop + 1), self._vcovs))
         if name == "preferred":
-            return pa.array(np.repeat(np.arange(start, stop) == planned.preferred, self._vcovs))
+            return arrow.numbers(np.repeat(np.arange(start, stop) == planned.preferred, self._vcovs))
         return self._number(self._numbers(column)[start:stop])
 
     def _numbers(self, column: Column) -> NDArray[Any]:
@@ -77,26 +76,20 @@ class Encoder:
         return source[column.name]
 
     def _number(self, values: NDArray[Any]) -> pa.Array:
-        import pyarrow as pa
-
         rows = self._rows(values)
         if rows.dtype.kind != "f":
-            return pa.array(rows, type=pa.int64(), mask=rows < 0)
-        return pa.array(significant(rows) if self._guarded else rows, from_pandas=True)
+            return arrow.numbers(rows.astype(np.int64), rows < 0)
+        return arrow.numbers(significant(rows) if self._guarded else rows, np.isnan(rows))
 
     def _rows(self, values: NDArray[Any]) -> NDArray[Any]:
         """Give one value per row: (S, V) row by row, (S,) repeated for every vcov."""
         return values.reshape(-1) if values.ndim == 2 else np.repeat(values, self._vcovs)
 
     def _places(self, start: int, stop: int) -> pa.Array:
-        import pyarrow as pa
-
-        return pa.array(np.repeat(np.arange(stop - start), self._vcovs))
+        return arrow.numbers(np.repeat(np.arange(stop - start), self._vcovs))
 
     def _dictionary(self, words: Sequence[str]) -> pa.Array:
-        import pyarrow as pa
-
-        return pa.array([guard(w) for w in words] if self._guarded else list(words), type=pa.string())
+        return arrow.texts([guard(w) for w in words] if self._guarded else words)
 
 
 def _texts(results: Results) -> dict[str, Text]:
@@ -133,7 +126,7 @@ def hexadecimal(ids: NDArray[np.uint64], absent: NDArray[np.bool_] | None = None
     text = pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets), pa.py_buffer(digits))
     if absent is None:
         return text
-    return text.take(pa.array(np.arange(len(ids)), mask=absent))
+    return text.take(arrow.numbers(np.arange(len(ids)), absent))
 
 
 def significant(values: NDArray[np.float64], digits: int = 12) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._records import arrow
 from specdid._records.blocks import Encoder, guard, hexadecimal
 from specdid._records.results import Planned, Results
 from specdid._records.written import note
@@ -64,9 +65,9 @@ def write_timings(results: Results, path: Path) -> None:
     import pyarrow.parquet as pq
 
     table = pa.table({
-        "index": pa.array(np.arange(1, len(results) + 1)),
+        "index": arrow.numbers(np.arange(1, len(results) + 1)),
         "spec_id": hexadecimal(results.planned.ids),
-        "seconds": pa.array(results.seconds, from_pandas=True),
+        "seconds": arrow.numbers(results.seconds, np.isnan(results.seconds)),
     })
     with replacing(path) as new:
         pq.write_table(table, new, compression="zstd", row_group_size=ROWS)

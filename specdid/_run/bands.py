@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import NullShares
+from specdid._records import NullShares, arrow
 from specdid._records.write import replacing
 
 Floats = NDArray[np.float64]
@@ -64,11 +64,11 @@ def write_bands(nulls: Mapping[str, Bands], shown: NullFigure, directory: Path) 
     whole = np.concatenate([np.zeros((3, 0)), *(band for _, band in parts)], axis=1)
     table = pa.table({
         **{
-            name: pa.array(np.repeat([key[k] for key, _ in parts], sizes).tolist(), pa.string())
+            name: arrow.texts(np.repeat([key[k] for key, _ in parts], sizes).tolist())
             for k, name in enumerate(("null", "scale", "estimand"))
         },
-        "rank": pa.array(np.concatenate([np.zeros(0, np.int64), *(np.arange(1, n + 1) for n in sizes)])),
-        **{name: pa.array(values) for name, values in zip(POINTS, whole, strict=True)},
+        "rank": arrow.numbers(np.concatenate([np.zeros(0, np.int64), *(np.arange(1, n + 1) for n in sizes)])),
+        **{name: arrow.numbers(values) for name, values in zip(POINTS, whole, strict=True)},
     })
     header = {"version": 2, "nulls": list(nulls), "shares": {k: asdict(v) for k, v in shown.shares.items()}}
     table = table.replace_schema_metadata({b"specdid": json.dumps(header, ensure_ascii=False).encode()})

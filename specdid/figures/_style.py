@@ -6,7 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ _OWN: dict[Any, Any] = {
     "pdf.compression": 6,
     "path.simplify": False,
 }
+_LAYOUT = ("GSUB", "GPOS", "GDEF", "kern")
 _NO_DATES: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Creator": "specdid", "Producer": None},
     "svg": {"Date": None, "Creator": "specdid"},
@@ -78,9 +79,29 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str]) -> 
     with own_style():
         mpl.rcParams["pdf.fonttype"] = 3 if postscript_outlines(_families(figure)) else 42
         for path, kind in zip(paths, formats, strict=True):
-            with replacing(path) as new:
+            with replacing(path) as new, _glyphs_alone() if kind == "pdf" else nullcontext():
                 figure.savefig(new, format=kind, dpi=300, metadata=_NO_DATES[kind])
     return paths
+
+
+@contextmanager
+def _glyphs_alone() -> Iterator[None]:
+    """Cut fonts down without the tables that lay out text: a PDF places each glyph itself.
+
+    Cutting these tables of DejaVu Sans takes longer than all else in writing a PDF. matplotlib gives
+    no say in it, so fontTools' own default is changed meanwhile; where it has another name, nothing is.
+    """
+    from fontTools.subset import Options
+
+    before = getattr(Options, "_drop_tables_default", None)
+    if before is None:
+        yield
+        return
+    Options._drop_tables_default = [*before, *_LAYOUT]
+    try:
+        yield
+    finally:
+        Options._drop_tables_default = before
 
 
 def png(figure: Figure, dots: int) -> bytes:
