@@ -33,19 +33,20 @@ def draw(context: Context) -> NullDraws:
         context.progress("wild null", done, len(members))
     usable = np.asarray(np.isfinite(drawn.statistic).all(axis=1))
     notes = _left_out(linear, usable)
+    rows = slice(None) if usable.all() else usable  # no copy of tables that may be large
     return NullDraws(
         "wild",
-        members.index[usable],
-        drawn.estimate[usable, 0],
-        drawn.statistic[usable, 0],
-        drawn.error[usable],
-        drawn.facts[usable, 0].astype(np.float64) - 1.0,
-        drawn.estimate[usable, 1:],
-        drawn.statistic[usable, 1:],
+        members.index[rows],
+        drawn.estimate[rows, 0],
+        drawn.statistic[rows, 0],
+        drawn.error[rows],
+        drawn.facts[rows, 0].astype(np.float64) - 1.0,
+        drawn.estimate[rows, 1:],
+        drawn.statistic[rows, 1:],
         notes,
         0,
-        int(drawn.facts[usable, 0].min(initial=2**31)),
-        int(drawn.facts[usable, 1].min(initial=2**31)),
+        int(drawn.facts[rows, 0].min(initial=2**31)),
+        int(drawn.facts[rows, 1].min(initial=2**31)),
     )
 
 
