@@ -168,7 +168,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         ok = group.members[results.status[group.members] == Status.OK]
         inside = place[ok][place[ok] >= 0]
         for words, curve in whole_curves(results, group, place >= 0):
-            bands[group.name, words] = rank_band(draws.null_estimate[place[curve]])
+            bands[group.name, words] = rank_band(draws.null_estimate, place[curve])
         for members, words in _estimands(results, draws, inside):
             rows.append(median_estimate(draws, members, f"median estimate ({group.name}; {words})"))
             placebos.append(placebo(draws, members, title, group.name, words, alpha, errors))

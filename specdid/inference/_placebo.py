@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from specdid._records import NullShares
 from specdid.inference._base import Floats, NullDraws
-from specdid.inference._statistics import p_value
+from specdid.inference._statistics import by_blocks, median_of, p_value
 
 POINTS = 201
 
@@ -57,13 +57,15 @@ def placebo(
 ) -> Placebo:
     """Summarise the draws of the members with one scale and one estimand."""
     value = float(np.median(draws.estimate[members]))
-    medians = np.median(draws.null_estimate[members], axis=0)
+    medians = by_blocks(median_of, draws.null_estimate, members)
     critical = stdtrit(draws.df[members], 1 - alpha / 2)[:, None]
-    t, real = draws.null_statistic[members], draws.statistic[members, None]
+    real = draws.statistic[members, None]
+    below = by_blocks(lambda t: np.count_nonzero(t < -critical, axis=0), draws.null_statistic, members)
+    above = by_blocks(lambda t: np.count_nonzero(t > critical, axis=0), draws.null_statistic, members)
     return Placebo(
         draws.null, title, group, estimand, int(np.count_nonzero(members)), value, p_value(value, medians),
         np.nanquantile(medians, np.linspace(0, 1, POINTS)),
-        float(np.mean(t < -critical)), float(np.mean(t > critical)),
+        float(below.sum() / (len(real) * len(below))), float(above.sum() / (len(real) * len(above))),
         (float(np.mean(real < -critical)), float(np.mean(real > critical))), errors,
     )  # fmt: skip
 

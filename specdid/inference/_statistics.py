@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
 from specdid._records import JointTest
-from specdid.inference._base import Floats, NullDraws
+from specdid.inference._base import Floats, Ints, NullDraws
 
 Test = JointTest
+BLOCK = 128
+"""Draws that are worked on together."""
+RANKS = 4096
+"""Ranks whose quantiles are taken together."""
 _GRID = np.linspace(-40.0, 40.0, 80_001)
 
 
@@ -49,7 +53,7 @@ def _test(null: str, name: str, value: float, draws: Floats) -> Test:
 def median_estimate(draws: NullDraws, members: NDArray[np.bool_], name: str) -> Test:
     """Test the median estimate of specifications with one scale and one estimand."""
     value = float(np.median(draws.estimate[members]))
-    return _test(draws.null, name, value, np.median(draws.null_estimate[members], axis=0))
+    return _test(draws.null, name, value, by_blocks(median_of, draws.null_estimate, members))
 
 
 def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, suffix: str) -> tuple[Test, ...]:
@@ -57,19 +61,25 @@ def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, 
     t, df = draws.statistic[members], draws.df[members]
     critical = stdtrit(df, 1 - alpha / 2)
     scores: list[tuple[str, Callable[[Floats], Floats]]] = [
-        ("median t", lambda x: np.median(x, axis=0)),
+        ("median t", median_of),
         ("share significant, dominant sign", lambda x: dominant_share(x, critical)),
         ("Stouffer's Z", lambda x: stouffer(x, df)),
     ]
-    null = draws.null_statistic[members]
+    null = draws.null_statistic
     return tuple(
-        _test(draws.null, name + suffix, float(score(t[:, None])[0]), _by_blocks(score, null)) for name, score in scores
+        _test(draws.null, name + suffix, float(score(t[:, None])[0]), by_blocks(score, null, members))
+        for name, score in scores
     )
 
 
-def _by_blocks(score: Callable[[Floats], Floats], null: Floats, width: int = 128) -> Floats:
+def median_of(draws: Floats) -> Floats:
+    """Give the median of (S, B) by draw."""
+    return np.asarray(np.median(draws, axis=0))
+
+
+def by_blocks(score: Callable[[Floats], Floats], null: Floats, members: NDArray[np.bool_]) -> Floats:
     """Apply ``score`` to blocks of draws, so that no second (S, B) array is made."""
-    parts = [score(null[:, b : b + width]) for b in range(0, null.shape[1], width)]
+    parts = [score(null[:, b : b + BLOCK][members]) for b in range(0, null.shape[1], BLOCK)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -112,12 +122,12 @@ def adjust(draws: NullDraws, alpha: float) -> Adjusted:
     n, b = draws.null_statistic.shape
     counts, own = np.zeros(n, np.int64), np.zeros(n, np.int64)
     largest = np.empty(b)
-    for start in range(0, b, 128):
-        null = np.abs(draws.null_statistic[:, start : start + 128])[order]
+    for start in range(0, b, BLOCK):
+        null = np.abs(draws.null_statistic[:, start : start + BLOCK])[order]
         own += np.count_nonzero(~(null < observed[:, None] * (1 - 1e-12)), axis=1)
         running = np.maximum.accumulate(null[::-1], axis=0)[::-1]
         counts += np.count_nonzero(~(running < observed[:, None] * (1 - 1e-12)), axis=1)
-        largest[start : start + 128] = running[0] if n else 0.0
+        largest[start : start + BLOCK] = running[0] if n else 0.0
     adjusted, single = np.empty(n), np.empty(n)
     adjusted[order] = np.maximum.accumulate((1 + counts) / (b + 1))
     single[order] = (1 + own) / (b + 1)
@@ -126,7 +136,13 @@ def adjust(draws: NullDraws, alpha: float) -> Adjusted:
     return Adjusted(single, adjusted, draws.estimate - half, draws.estimate + half, critical)
 
 
-def rank_band(null_estimate: Floats) -> Floats:
-    """Give the 2.5, 50 and 97.5% points of the sorted null curves at every rank, (3, S)."""
-    ranked = np.sort(null_estimate, axis=0)
-    return np.asarray(np.quantile(ranked, [0.025, 0.5, 0.975], axis=1))
+def rank_band(null_estimate: Floats, rows: Ints) -> Floats:
+    """Give the 2.5, 50 and 97.5% points of the sorted null curves of ``rows`` at every rank, (3, S)."""
+    draws = null_estimate.shape[1]
+    ranked = np.empty((len(rows), draws))
+    for start in range(0, draws, BLOCK):
+        ranked[:, start : start + BLOCK] = np.sort(null_estimate[:, start : start + BLOCK][rows], axis=0)
+    band = np.empty((3, len(rows)))
+    for start in range(0, len(rows), RANKS):
+        band[:, start : start + RANKS] = np.quantile(ranked[start : start + RANKS], [0.025, 0.5, 0.975], axis=1)
+    return band

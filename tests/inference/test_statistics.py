@@ -64,6 +64,6 @@ def test_step_down_by_its_definition():
 
 def test_rank_band():
     null = RNG.normal(size=(S, B))
-    band = s.rank_band(null)
+    band = s.rank_band(null, np.arange(len(null)))
     np.testing.assert_allclose(band[1], np.median(np.sort(null, axis=0), axis=1))
     assert (np.diff(band[1]) >= 0).all()
