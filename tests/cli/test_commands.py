@@ -100,9 +100,11 @@ def test_output_that_is_anothers_or_cannot_be_written_is_5(folder):
 
 def test_interrupted_is_130_and_keeps_what_was_done(folder):
     controls = {"any": "mvsw(x1, x2, x3)"}
-    study = small_study(controls=controls, estimator={"P": "fepois"}, outcome={"z": "z"}, sample={
-        f"s{k}": f"id != {k}" for k in range(1, 24)
-    })  # fmt: skip
+    effects = {"two-way": "id + year", "grouped": "id + group^year"}
+    samples = {f"s{k}": f"id != {k}" for k in range(1, 24)}
+    study = small_study(
+        controls=controls, estimator={"P": "fepois"}, outcome={"z": "z"}, fixed_effects=effects, sample=samples
+    )
     write_toml(study, folder / "s.toml")
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
@@ -112,7 +114,10 @@ def test_interrupted_is_130_and_keeps_what_was_done(folder):
     assert process.stderr is not None
     while "estimating" not in (line := process.stderr.readline()):
         assert line, "ended before it estimated"
-    time.sleep(3)
+    until = time.monotonic() + 60
+    while not any(pack.stat().st_size for pack in (folder / "outputs/s/.specdid-cache").glob("*.pack")):
+        assert time.monotonic() < until, "nothing was stored"
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
