@@ -7,10 +7,10 @@ regression of y on D and controls X has, for draw b,
     d = D_b - X gamma         e = y - X delta - beta d
     t = beta (d'd) / sqrt(c sum_g (sum_{i in g} d_i e_i)^2)
 
-Each cluster's score is linear in its cross products of pairs of columns, so that
-sum_g score_g^2 = theta' T_b theta with T_b the cross product, over clusters, of these
-pairs; T_b is formed once per draw for all regressions of a batch. Arrays have the draws
-last.
+Each cluster's score is linear in its cross products of pairs of columns. Where a batch
+has many regressions, sum_g score_g^2 = theta' T_b theta with T_b the cross product, over
+clusters, of these pairs; T_b is formed once per draw for all of them. Where it has few,
+the scores themselves are cheaper. Arrays have the draws last.
 """
 
 from __future__ import annotations
@@ -20,93 +20,139 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid.inference._base import Floats, Ints
+from specdid.inference._many_columns import Residuals
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
-    """A batch's cross products for one treatment.
+class Sums:
+    """A batch's cross products for one treatment, by cluster.
 
     Attributes
     ----------
     total : (K, K) cross products of the fixed columns (controls and outcomes).
-    fixed : (P, P) cross products over clusters of pairs of fixed columns, P = K (K + 1) / 2.
     place : (K, K) int64, the pair of two columns.
-    with_d : (K, B) cross products of the fixed columns with D.
-    d_d : (B,) sum of D².
-    mixed : (P, K + 1, B) cross products over clusters of fixed pairs with (column, D), last (D, D).
-    both : (K + 1, K + 1, B) the same of the pairs with D.
+    fixed : (G, P) cross products of pairs of fixed columns, P = K (K + 1) / 2.
+    moved : (G, K + 1, B) cross products of the fixed columns and, last, D with D.
+    with_d : (K + 1, B) sum of these over clusters.
     """
 
     total: Floats
-    fixed: Floats
     place: Ints
+    fixed: Floats
+    moved: Floats
     with_d: Floats
-    d_d: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Cross products over clusters of pairs of columns.
+
+    Attributes
+    ----------
+    fixed : (P, P) cross products of pairs of fixed columns.
+    mixed : (P, K + 1, B) the same of fixed pairs with (column, D), last (D, D).
+    both : (K + 1, K + 1, B) the same of the pairs with D.
+    """
+
+    fixed: Floats
     mixed: Floats
     both: Floats
 
 
-def make_pairs(columns: Floats, treatments: Floats, clusters: Ints, n_clusters: int) -> Pairs:
+def make_sums(columns: Floats, treatments: Residuals, clusters: Ints, n_clusters: int) -> Sums:
     """Form the cross products.
 
     Parameters
     ----------
-    columns : (n, K) fixed columns; treatments : (n, B); clusters : (n,) from 0.
+    columns : (n, K) fixed columns; treatments : (n, B); clusters : (n,) ascending from 0.
     """
-    x, d = columns, treatments
-    if (np.diff(clusters) < 0).any():
-        order = np.argsort(clusters, kind="stable")
-        clusters, x, d = clusters[order], columns[order], treatments[order]
-    bounds = np.searchsorted(clusters, np.arange(n_clusters + 1))
-    k, b = x.shape[1], d.shape[1]
+    bounds = np.searchsorted(clusters, np.arange(n_clusters + 1)).tolist()
+    k = columns.shape[1]
     upper = np.triu_indices(k)
     place = np.zeros((k, k), np.int64)
     place[upper] = np.arange(len(upper[0]))
     place = np.maximum(place, place.T)
     fixed = np.empty((n_clusters, len(upper[0])))
-    with_d = np.empty((n_clusters, k + 1, b))
+    moved = np.empty((n_clusters, k + 1, treatments.columns.shape[1]))
     for g in range(n_clusters):
         here = slice(bounds[g], bounds[g + 1])
-        fixed[g] = (x[here].T @ x[here])[upper]
-        with_d[g, :k] = x[here].T @ d[here]
-        with_d[g, k] = np.einsum("ib,ib->b", d[here], d[here])
-    sums = with_d.sum(axis=0)
-    mixed = (fixed.T @ with_d.reshape(n_clusters, -1)).reshape(-1, k + 1, b)
-    both = np.einsum("gib,gjb->ijb", with_d, with_d, optimize=True)
-    return Pairs(x.T @ x, fixed.T @ fixed, place, sums[:k], sums[k], mixed, both)
+        x, d = columns[here], treatments.block(here)
+        fixed[g] = (x.T @ x)[upper]
+        np.matmul(x.T, d, out=moved[g, :k])
+        np.einsum("ib,ib->b", d, d, out=moved[g, k])
+    return Sums(columns.T @ columns, place, fixed, moved, np.einsum("gjb->jb", moved))
 
 
-def permutation_draws(pairs: Pairs, outcome: int, controls: Ints, correction: float) -> tuple[Floats, Floats, Floats]:
-    """Give the coefficient, t and standard error of one regression in every draw, (B,) each."""
+def make_pairs(sums: Sums) -> Pairs:
+    """Form the cross products of pairs over clusters."""
+    n_clusters, width, _ = sums.moved.shape
+    mixed = (sums.fixed.T @ sums.moved.reshape(n_clusters, -1)).reshape(-1, *sums.moved.shape[1:])
+    both = np.empty((width, *sums.moved.shape[1:]))
+    for i in range(width):
+        for j in range(i + 1):
+            both[i, j] = both[j, i] = np.einsum("gb,gb->b", sums.moved[:, i], sums.moved[:, j])
+    return Pairs(sums.fixed.T @ sums.fixed, mixed, both)
+
+
+def permutation_draws(
+    sums: Sums, pairs: Pairs | None, outcome: int, controls: Ints, correction: float
+) -> tuple[Floats, Floats, Floats]:
+    """Give the coefficient, t and standard error of one regression in every draw, (B,) each.
+
+    Without ``pairs`` the clusters' scores are formed.
+    """
     k = len(controls)
-    a = pairs.total[np.ix_(controls, controls)]
+    a = sums.total[np.ix_(controls, controls)]
     inverse = np.linalg.inv(a) if k else np.zeros((0, 0))
-    xd, xy = pairs.with_d[controls], pairs.total[controls, outcome]
+    xd, xy = sums.with_d[controls], sums.total[controls, outcome]
     gamma, delta = inverse @ xd, inverse @ xy
     gamma += inverse @ (xd - a @ gamma)
-    dd = pairs.d_d - np.einsum("kb,kb->b", gamma, xd)
+    dd = sums.with_d[-1] - np.einsum("kb,kb->b", gamma, xd)
     with np.errstate(divide="ignore", invalid="ignore"):
-        beta = (pairs.with_d[outcome] - delta @ xd) / dd
-        squares = _squared_scores(pairs, outcome, controls, gamma, delta, beta)
+        beta = (sums.with_d[outcome] - delta @ xd) / dd
+        form = _form(sums, outcome, controls, gamma, delta, beta)
+        squares = _squared_scores(sums, form) if pairs is None else _squared_by_pairs(pairs, form)
         error = np.sqrt(np.maximum(squares, 0.0) * correction) / dd
         return beta, beta / error, error
 
 
-def _squared_scores(pairs: Pairs, outcome: int, controls: Ints, gamma: Floats, delta: Floats, beta: Floats) -> Floats:
-    """Sum over clusters of (sum d e)², as a quadratic form in the pairs of columns."""
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A cluster's score as a linear form: (Q, B) on the fixed pairs ``places``, (k + 2, B) on ``columns`` with D."""
+
+    places: Ints
+    theta: Floats
+    columns: Ints
+    with_d: Floats
+
+
+def _form(sums: Sums, outcome: int, controls: Ints, gamma: Floats, delta: Floats, beta: Floats) -> _Form:
     k, b = gamma.shape
     rest = beta * gamma - delta[:, None]
     rows, cols = np.triu_indices(k)
     products = -(gamma[rows] * rest[cols] + gamma[cols] * rest[rows])
     products[rows == cols] *= 0.5
     theta = np.concatenate([products, -gamma])
-    places = np.concatenate([pairs.place[controls[rows], controls[cols]], pairs.place[controls, outcome]])
+    places = np.concatenate([sums.place[controls[rows], controls[cols]], sums.place[controls, outcome]])
     with_d = np.concatenate([rest + beta * gamma, np.ones((1, b)), -beta[None]])
-    columns = np.concatenate([controls, [outcome, len(pairs.total)]])
-    both = pairs.both[np.ix_(columns, columns)]
-    out = np.einsum("ib,ijb,jb->b", with_d, both, with_d, optimize=True)
-    if k:
-        out += np.einsum("pb,pb->b", theta, pairs.fixed[np.ix_(places, places)] @ theta)
-        mixed = pairs.mixed[np.ix_(places, columns)]
-        out += 2.0 * np.einsum("pb,pb->b", theta, np.einsum("pjb,jb->pb", mixed, with_d))
+    return _Form(places, theta, np.concatenate([controls, [outcome, len(sums.total)]]), with_d)
+
+
+def _squared_scores(sums: Sums, form: _Form) -> Floats:
+    """Sum over clusters of (sum d e)², from the scores."""
+    factors = np.zeros(sums.with_d.shape)
+    factors[form.columns] = form.with_d
+    scores = np.einsum("gjb,jb->gb", sums.moved, factors)
+    scores += sums.fixed[:, form.places] @ form.theta
+    return np.asarray(np.einsum("gb,gb->b", scores, scores))
+
+
+def _squared_by_pairs(pairs: Pairs, form: _Form) -> Floats:
+    """Sum over clusters of (sum d e)², as a quadratic form in the pairs of columns."""
+    both = pairs.both[np.ix_(form.columns, form.columns)]
+    out = np.einsum("ib,ijb,jb->b", form.with_d, both, form.with_d, optimize=True)
+    if len(form.places):
+        out += np.einsum("pb,pb->b", form.theta, pairs.fixed[np.ix_(form.places, form.places)] @ form.theta)
+        mixed = pairs.mixed[np.ix_(form.places, form.columns)]
+        out += 2.0 * np.einsum("pb,pb->b", form.theta, np.einsum("pjb,jb->pb", mixed, form.with_d))
     return np.asarray(out)

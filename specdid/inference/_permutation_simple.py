@@ -12,8 +12,8 @@ from specdid.engine.demean import demean, make_absorber
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import Batch, kept_controls, make_batches
-from specdid.inference._many_columns import residualise_many
-from specdid.inference._permutation_kernel import Pairs, make_pairs, permutation_draws
+from specdid.inference._many_columns import make_residuals
+from specdid.inference._permutation_kernel import Sums, make_pairs, make_sums, permutation_draws
 
 
 def draw_simple(
@@ -30,13 +30,14 @@ def draw_simple(
     width = next(iter(treatments.values())).shape[1] if treatments else 0
     table = np.full((3, len(members), width), np.nan)
     for batch in make_batches(problem, members):
-        for mine, pairs, facts in _batch_pairs(problem, members, batch, treatments):
+        for mine, sums, facts in _batch_sums(problem, members, batch, treatments):
+            pairs = make_pairs(sums) if len(mine) > sums.moved.shape[1] else None
             column = {int(c): k for k, c in enumerate(facts.columns)}
             for s in mine.tolist():
                 kept = kept_controls(members, dropped, s)
                 at = np.array([column[int(c)] for c in kept], np.int64)
                 outcome = column[int(members.outcome[s])]
-                beta, t, se = permutation_draws(pairs, outcome, at, facts.factor(len(kept)))
+                beta, t, se = permutation_draws(sums, pairs, outcome, at, facts.factor(len(kept)))
                 scale = facts.scale[outcome]
                 table[:, s] = beta * scale, t, se * scale
     return table
@@ -59,11 +60,11 @@ class _Facts:
         return float(ssc.variance_factor("cluster", self.nobs, df_k, self.clusters))
 
 
-def _batch_pairs(
+def _batch_sums(
     problem: Problem, members: Members, batch: Batch, treatments: Mapping[int, Floats]
-) -> Iterator[tuple[Ints, Pairs, _Facts]]:
+) -> Iterator[tuple[Ints, Sums, _Facts]]:
     """Residualise a batch once, then each of its treatments under all draws."""
-    rows = batch.rows
+    rows, cluster, n_clusters = _by_cluster(problem, batch.rows)
     weights = problem.values[rows, batch.weights] if batch.weights >= 0 else None
     absorber = make_absorber(problem, batch.effects, rows, weights)
     own = np.unique(members.treatment[batch.members])
@@ -73,15 +74,24 @@ def _batch_pairs(
     scale = np.where(spread > 0, spread, 1.0)
     columns = np.asfortranarray((values - values.mean(axis=0)) / scale)
     demean(columns, absorber)
-    root = np.ones((len(rows), 1)) if weights is None else np.sqrt(weights)[:, None]
-    present, cluster = np.unique(problem.codes[rows, problem.vcovs[0].clusters[0]], return_inverse=True)
-    facts = _facts(problem, batch, fixed, scale, cluster, len(present))
+    if weights is not None:
+        columns *= np.sqrt(weights)[:, None]
+    columns = np.ascontiguousarray(columns)
+    facts = _facts(problem, batch, rows, fixed, scale, cluster, n_clusters)
     for treatment in own.tolist():
-        moved = residualise_many(treatments[treatment][rows], absorber)
-        if weights is not None:
-            moved *= root
+        moved = make_residuals(treatments[treatment], rows, absorber)
         mine = batch.members[members.treatment[batch.members] == treatment]
-        yield mine, make_pairs(columns * root, moved, cluster, len(present)), facts
+        yield mine, make_sums(columns, moved, cluster, n_clusters), facts
+
+
+def _by_cluster(problem: Problem, rows: Ints) -> tuple[Ints, Ints, int]:
+    """Put rows in the order of their clusters, and number these from 0."""
+    codes = problem.codes[rows, problem.vcovs[0].clusters[0]]
+    if (np.diff(codes) < 0).any():
+        rows = rows[np.argsort(codes, kind="stable")]
+        codes = problem.codes[rows, problem.vcovs[0].clusters[0]]
+    present, cluster = np.unique(codes, return_inverse=True)
+    return rows, cluster, len(present)
 
 
 def _regressors(members: Members, batch: Batch) -> Ints:
@@ -89,11 +99,13 @@ def _regressors(members: Members, batch: Batch) -> Ints:
     return np.unique(np.concatenate([*parts, members.outcome[batch.members]]))
 
 
-def _facts(problem: Problem, batch: Batch, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int) -> _Facts:
-    codes = [problem.codes[batch.rows, c] for c in batch.effects.fixed]
+def _facts(
+    problem: Problem, batch: Batch, rows: Ints, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int
+) -> _Facts:
+    codes = [problem.codes[rows, c] for c in batch.effects.fixed]
     nested = [ssc.is_nested(c, (cluster,)) for c in codes]
     counts = [len(np.unique(c)) for c in codes]
-    slopes = [problem.codes[batch.rows, c] for c, _ in batch.effects.slopes]
+    slopes = [problem.codes[rows, c] for c, _ in batch.effects.slopes]
     loose = sum(len(np.unique(c)) for c in slopes if not ssc.is_nested(c, (cluster,)))
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), loose))
-    return _Facts(fixed, scale, len(batch.rows), n_clusters, absorbed, int(not codes and not slopes))
+    return _Facts(fixed, scale, len(rows), n_clusters, absorbed, int(not codes and not slopes))
