@@ -56,8 +56,8 @@ def connect(
     after the nested effects, padded with zeros.
     """
     of_cluster, of_level, count = _components(clusters, n_clusters, levels, n_levels)
-    cluster_place, clusters_in = _numbered(of_cluster, count)
-    level_place, levels_in = _numbered(of_level, count)
+    cluster_place, clusters_in = _places_within(of_cluster, count)
+    level_place, levels_in = _places_within(of_level, count)
     inverse = _inverse(crossed(of_cluster[clusters], level_place, count))
     return Net(tuple(levels), of_cluster, cluster_place, clusters_in, of_level, level_place, levels_in, inverse)
 
@@ -160,7 +160,7 @@ def _counted(
         mass = np.bincount(level, weights=weights, minlength=found)
         of_inner = np.zeros(found, np.int64)
         of_inner[level] = component
-        place, sizes = _numbered(of_inner, count)
+        place, sizes = _places_within(of_inner, count)
         padded = np.zeros((count, int(sizes.max()), size))
         padded[of_inner, place] = shares / np.sqrt(mass)[:, None]
         crossed -= padded.transpose(0, 2, 1) @ padded
@@ -191,7 +191,7 @@ def residualise(
     return swept
 
 
-def _numbered(component: Ints, count: int) -> tuple[Ints, Ints]:
+def _places_within(component: Ints, count: int) -> tuple[Ints, Ints]:
     """Give each element's place within its component, and the components' sizes."""
     sizes = np.bincount(component, minlength=count)
     order = np.argsort(component, kind="stable")

@@ -107,7 +107,7 @@ class _Prepared:
 
 
 def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, signs: Floats) -> _Prepared:
-    present, clusters = _numbered(cluster[batch.rows], len(signs))
+    present, clusters = _clusters_present(cluster[batch.rows], len(signs))
     mine = among(present, signs)
     laid = lay_out(problem, members, batch)
     absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
@@ -154,7 +154,7 @@ def _residualise(columns: Floats, absorber: Absorber, nested: list[bool], plain:
     return net
 
 
-def _numbered(cluster: Ints, count: int) -> tuple[Ints, Ints]:
+def _clusters_present(cluster: Ints, count: int) -> tuple[Ints, Ints]:
     """Give the clusters among ``count`` that rows have, and each row's place among these."""
     seen = np.bincount(cluster, minlength=count) > 0
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[cluster]
