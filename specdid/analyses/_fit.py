@@ -15,10 +15,11 @@ from specdid.analyses._cells import Cell
 from specdid.analyses._coefficients import CONSTANT_LABEL, CellFit
 from specdid.analyses._derive import Extra, derive
 from specdid.engine.counts import count_units
+from specdid.engine.demean import relevel
 from specdid.engine.full import CONSTANT, FullFit, combine, fit_full
 from specdid.engine.one_by_one import Method, Work, fit_in_full
 from specdid.engine.problem import Ints, Members, Problem
-from specdid.engine.tasks import controls_of, cut_rows, levels
+from specdid.engine.tasks import controls_of, cut_rows
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
 from specdid.estimators._base import TREATMENT, Coefficients, Estimate
 
@@ -73,7 +74,7 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
     units = (-1, -1, -1, -1)
     if problem.unit >= 0:
         treated = problem.values[full.rows, one.treatment[0]]
-        units = count_units(levels(problem.codes[full.rows, problem.unit]), treated)
+        units = count_units(relevel(problem.codes[full.rows, problem.unit]), treated)
     return CellFit(
         cell, None, terms, estimate, vcov, tuple(VCOV_NOTES[c] for c in full.vcov_code), full.df,
         full.n_clusters, full.rows, full.nobs, *units, full.r2, full.r2_within,

@@ -77,8 +77,11 @@ def _sizes(codes: list[Ints]) -> Ints:
 
 
 def relevel(codes: Ints) -> Ints:
-    """Give the levels of ``codes`` numbers without gaps, in their order."""
-    seen = np.zeros(int(codes.max()) + 1, dtype=bool)
+    """Give the levels of ``codes`` numbers from 0 without gaps, in their order; -1 may be one of them."""
+    lowest = int(codes.min(initial=0))
+    if lowest < 0:
+        codes = codes - lowest
+    seen = np.zeros(int(codes.max(initial=-1)) + 1, dtype=bool)
     seen[codes] = True
     return np.asarray((np.cumsum(seen) - 1)[codes])
 

@@ -19,11 +19,12 @@ from specdid import _shelf
 from specdid.engine.blocks import blank_fits
 from specdid.engine.content import Content, digest, plugin_hash
 from specdid.engine.counts import count_units, effective_rows
+from specdid.engine.demean import relevel
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
 from specdid.engine.stored import pack_fits, unpack_fits
-from specdid.engine.tasks import Cut, controls_of, cut_rows, levels, make_task
+from specdid.engine.tasks import Cut, controls_of, cut_rows, make_task
 from specdid.engine.workers import as_done, parallel
 from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Task
 
@@ -181,7 +182,7 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
     weights = None if task.weights is None else task.weights[keep]
     fits.n_eff[at] = effective_rows(int(keep.sum()), weights)
     if task.unit is not None:
-        units = count_units(levels(task.unit[keep]), task.treatment[keep])
+        units = count_units(relevel(task.unit[keep]), task.treatment[keep])
         fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units
     columns = controls_of(work.members, s)
     if result.dropped:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid.engine.demean import relevel
 from specdid.engine.masks import without_singletons
 from specdid.engine.problem import Floats, Ints, Members, Problem
 from specdid.estimators._base import Task
@@ -66,20 +67,15 @@ def make_task(
         treatment=values[rows, members.treatment[s]],
         controls=values[np.ix_(rows, controls)],
         control_labels=tuple(problem.labels[c] for c in controls),
-        effects=tuple(levels(problem.codes[rows, c]) for c in effects.fixed),
+        effects=tuple(relevel(problem.codes[rows, c]) for c in effects.fixed),
         effect_labels=tuple(problem.effect_labels[c] for c in effects.fixed),
-        slopes=tuple((levels(problem.codes[rows, c]), values[rows, x]) for c, x in effects.slopes),
+        slopes=tuple((relevel(problem.codes[rows, c]), values[rows, x]) for c, x in effects.slopes),
         weights=column(int(members.weights[s])),
         vcovs=tuple(v.kind for v in problem.vcovs),
-        clusters=tuple(tuple(levels(problem.codes[rows, c]) for c in v.clusters) for v in problem.vcovs),
-        unit=levels(problem.codes[rows, problem.unit]) if problem.unit >= 0 else None,
+        clusters=tuple(tuple(relevel(problem.codes[rows, c]) for c in v.clusters) for v in problem.vcovs),
+        unit=relevel(problem.codes[rows, problem.unit]) if problem.unit >= 0 else None,
         time=column(time),
         cohort=column(cohort),
         options=options,
         alpha=problem.alpha,
     )
-
-
-def levels(codes: Ints) -> Ints:
-    """Give codes from 0 without gaps."""
-    return np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid.engine.demean import relevel
 from specdid.estimators._base import Estimate, Failure, Floats, Ints, Task
-from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, model, relevelled, standardised
+from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, model, standardised
 from specdid.estimators._read import read
 
 NEAR_BOUND = 1e-4
@@ -140,7 +141,7 @@ def _design(task: Task, keep: Bools) -> Any:
     blocks = [sparse.csr_array(np.column_stack([np.ones(rows), *(standardised(c)[0] for c in columns)]))]
     slopes = [(codes[keep], standardised(values[keep])[0]) for codes, values in task.slopes]
     for codes, values in [*((codes[keep], np.ones(rows)) for codes in task.effects), *slopes]:
-        blocks.append(sparse.csr_array((values, (np.arange(rows), relevelled(codes)))))
+        blocks.append(sparse.csr_array((values, (np.arange(rows), relevel(codes)))))
     return sparse.hstack(blocks, format="csr")
 
 
@@ -149,5 +150,5 @@ def _relevelled(task: Task, keep: Bools) -> Task:
         return task
     full = [np.zeros_like(codes) for codes in task.effects]
     for target, codes in zip(full, task.effects, strict=True):
-        target[keep] = relevelled(codes[keep])
+        target[keep] = relevel(codes[keep])
     return replace(task, effects=tuple(full))

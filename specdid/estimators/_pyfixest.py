@@ -145,11 +145,6 @@ def mean_of(column: Floats) -> float:
     return float(np.ldexp(np.ldexp(column, -power).mean(), power))
 
 
-def relevelled(codes: Ints) -> Ints:
-    """Give codes from 0 without gaps."""
-    return np.asarray(np.unique(codes, return_inverse=True)[1], np.int64)
-
-
 def effect_names(count: int) -> list[str]:
     """Name fixed effects so that pyfixest keeps their order.
 

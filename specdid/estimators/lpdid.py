@@ -13,9 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from specdid.engine import ssc
+from specdid.engine.demean import relevel
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Ints, Path, Task
 from specdid.estimators._paths import path_of
-from specdid.estimators._pyfixest import Bools, estimate_with, guarded, model, relevelled
+from specdid.estimators._pyfixest import Bools, estimate_with, guarded, model
 from specdid.estimators._read import read
 
 
@@ -53,7 +54,7 @@ def projection(
     outcome: Floats, unit: Ints, period: Ints, cohort: Floats, window: int
 ) -> tuple[Floats, Bools, Bools]:
     """Give each row's change of the outcome, and whether it enters treatment or is a clean control."""
-    unit = relevelled(unit)
+    unit = relevel(unit)
     last = int(period.max())
     table = np.full((int(unit.max()) + 1, last + window + 2), np.nan)
     table[unit, period + 1] = outcome
@@ -69,7 +70,7 @@ def _regress(task: Task, rows: Bools, change: Floats, entering: Bools, period: I
         outcome=change[rows],
         treatment=entering[rows].astype(float),
         controls=np.empty((int(rows.sum()), 0)),
-        effects=(relevelled(period[rows]),),
+        effects=(relevel(period[rows]),),
         slopes=(),
         weights=None,
         clusters=tuple(tuple(codes[rows] for codes in pair) for pair in task.clusters),
@@ -122,7 +123,7 @@ def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: in
 
 def _change(outcome: Floats, unit: Ints, period: Ints, horizon: int, base: int) -> Floats:
     """Give each row's outcome ``horizon`` periods on less that ``base`` periods on."""
-    unit, low, high = relevelled(unit), min(horizon, base, 0), max(horizon, base, 0)
+    unit, low, high = relevel(unit), min(horizon, base, 0), max(horizon, base, 0)
     table = np.full((int(unit.max()) + 1, int(period.max()) + high - low + 1), np.nan)
     table[unit, period - low] = outcome
     return np.asarray(table[unit, period + horizon - low] - table[unit, period + base - low])
@@ -135,7 +136,7 @@ def _within_periods(
     at = np.flatnonzero(rows)
     if not len(at):
         return None
-    level = relevelled(period[at])
+    level = relevel(period[at])
     count = np.bincount(level)
     x, y = (v - (np.bincount(level, v) / count)[level] for v in (entering[at].astype(float), change[at]))
     square = float(x @ x)
@@ -149,7 +150,7 @@ def _within_periods(
 
 def _factor(task: Task, v: int, rows: Bools, period: Ints) -> float:
     """Give the small-sample factor that a regression of one horizon has by itself."""
-    level, clusters = relevelled(period[rows]), tuple(relevelled(c[rows]) for c in task.clusters[v])
+    level, clusters = relevel(period[rows]), tuple(relevel(c[rows]) for c in task.clusters[v])
     kind, groups = task.vcovs[v], min((len(np.unique(c)) for c in clusters), default=-1)
     nested = [ssc.is_nested(level, clusters)] if kind == "cluster" else None
     df_k = 1 + int(ssc.absorbed_parameters([int(level.max()) + 1], nested))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import COLUMNS, members_of, random_problem
+from specdid.engine.demean import relevel
 from specdid.engine.execute import run
 from specdid.engine.masks import find_samples, missing_patterns, number_rows, row_keys, rows_of, without_singletons
 from specdid.engine.problem import Code
@@ -144,3 +145,12 @@ def test_more_patterns_than_a_word_has_bits():
     for s, used in enumerate(([0, D, p, p + 69], [0, D, p + 65])):
         rows = rows_of_member(problem, members, s)
         assert rows.tolist() == np.flatnonzero(np.isfinite(values[:, used]).all(axis=1)).tolist()
+
+
+@pytest.mark.parametrize("codes", [[], [3], [5, 0, 5, 2], [-1, 4, 4, -1, 0]])
+def test_levels_are_numbered_without_gaps(codes):
+    before = np.array(codes, np.int64)
+    found = relevel(before)
+    assert found.dtype == np.int64
+    assert found.tolist() == np.unique(before, return_inverse=True)[1].tolist()
+    assert before.tolist() == codes
