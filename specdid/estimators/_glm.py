@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import relevel
-from specdid.estimators._base import Estimate, Failure, Floats, Ints, Task
+from specdid.estimators._base import Estimate, EstimatorSetting, Failure, Floats, Ints, Task
 from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, model, standardised
 from specdid.estimators._read import read
+
+SETTINGS = (
+    EstimatorSetting("iwls_tol", float, 1e-12, doc="relative change of the deviance at which to stop"),
+    EstimatorSetting("iwls_maxiter", int, 100, doc="iterations after which to give up"),
+)
+"""The options of both, with the defaults that the exported programs write out too."""
 
 NEAR_BOUND = 1e-4
 """How near to 0 (or 1) a fitted value has to be before separation is looked for."""
@@ -39,7 +45,7 @@ def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate |
     outcome, unit = (task.outcome, 1.0) if function != "fepois" else ordinary(task.outcome, keep)
     laid = model(replace(_relevelled(task, keep), outcome=outcome), task.treatment[:, None], keep)
     laid = replace(laid, count_unit=unit)
-    settings = {"iwls_tol": 1e-12, "iwls_maxiter": 100, **task.options}
+    settings = {s.name: s.default for s in SETTINGS} | dict(task.options)
     fit = estimate_with(function, laid, separation_check=[], **settings, **options)
     if not fit.convergence or not np.all(np.isfinite(fit._beta_hat)):
         return Failure("not_converged", f"no convergence within {settings['iwls_maxiter']} iterations")

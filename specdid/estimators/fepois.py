@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Task
-from specdid.estimators._glm import fit_glm
+from specdid.estimators._base import Estimate, Estimator, Failure, Task
+from specdid.estimators._glm import SETTINGS, fit_glm
 from specdid.estimators._pyfixest import guarded
 
 
@@ -24,10 +24,7 @@ ESTIMATOR = Estimator(
     name="fepois",
     title="PPML",
     estimand="semi-elasticity (Poisson)",
-    settings=(
-        EstimatorSetting("iwls_tol", float, 1e-12, doc="relative change of the deviance at which to stop"),
-        EstimatorSetting("iwls_maxiter", int, 100, doc="iterations after which to give up"),
-    ),
+    settings=SETTINGS,
     honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),
     effects="any",
     cohort=False,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Task
-from specdid.estimators._glm import fit_glm
+from specdid.estimators._base import Estimate, Estimator, Failure, Task
+from specdid.estimators._glm import SETTINGS, fit_glm
 from specdid.estimators._pyfixest import guarded
 
 
@@ -22,10 +22,7 @@ ESTIMATOR = Estimator(
     name="logit",
     title="Logit",
     estimand="log odds ratio",
-    settings=(
-        EstimatorSetting("iwls_tol", float, 1e-12, doc="relative change of the deviance at which to stop"),
-        EstimatorSetting("iwls_maxiter", int, 100, doc="iterations after which to give up"),
-    ),
+    settings=SETTINGS,
     honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample"}),
     effects="any",
     cohort=False,

@@ -69,8 +69,8 @@ class _Builder:
         weight = self._value(int(members.weights[s])) if members.weights[s] >= 0 else None
         errors = tuple(self._errors())
         estimator = grid.estimators[self.codes[6]]
-        asks = _shelf.load("estimators", estimator.method).cohort
-        cohort = self._value(int(self.compiled.cohort[s])) if asks else None
+        declared = _shelf.load("estimators", estimator.method)
+        cohort = self._value(int(self.compiled.cohort[s])) if declared.cohort else None
         levels = [f for e in (*fixed, *(e for e, _ in slopes)) for f in e.factors]
         clusters = [c for e in errors for c in e.clusters]
         named = [outcome, treatment, *controls, *(x for _, x in slopes), *([weight] if weight else [])]
@@ -81,7 +81,7 @@ class _Builder:
             about, program.source(data),
             unit, time, self.panel.step, _last(self.panel), tuple(program.steps), where, self.matched,
             complete, outcome, treatment, controls, fixed, slopes, weight, errors,
-            estimator.method, dict(estimator.options), cohort,
+            estimator.method, {o.name: o.default for o in declared.settings} | dict(estimator.options), cohort,
             bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if glm else used))), dict(program.labels),
         )  # fmt: skip
 

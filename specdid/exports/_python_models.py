@@ -120,8 +120,7 @@ def glm(script: Script, used: dict[str, None]) -> Iterator[str]:
     poisson = script.method == "fepois"
     yield from _separation(script, poisson)
     yield from prepare(script, script.regressors, used)
-    settings = {"iwls_tol": 1e-12, "iwls_maxiter": 100, **script.options}
-    options = ", ".join(f"{name}={value!r}" for name, value in sorted(settings.items()))
+    options = ", ".join(f"{name}={value!r}" for name, value in sorted(script.options.items()))
     family = "" if poisson else 'family="logit", '
     yield f"fit = pf.{'fepois' if poisson else 'feglm'}("
     yield f'    "{formula(script.outcome, " + ".join(script.regressors), script)}",'

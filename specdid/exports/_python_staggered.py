@@ -24,7 +24,7 @@ def cohorts(script: Script) -> Iterator[str]:
 
 def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of Sun and Abraham's estimator: cohort × period dummies, averaged by their rows."""
-    notyet = script.options.get("control") == "notyet"
+    notyet = script.options["control"] == "notyet"
     yield from cohorts(script)
     yield 'd["_cohort"] = d["_cohort"].where(d["_cohort"] <= d["_period"].max())'
     yield "# cohorts that are treated in all of their rows are left out"
@@ -59,7 +59,7 @@ def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
 def _chosen(script: Script, notyet: bool) -> str:
     if notyet:
         return 'pairs["_since"] >= 0'
-    reference = script.options.get("reference", -1)
+    reference = script.options["reference"]
     skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
     return f'~pairs["_since"].isin({skipped!r})'
 
@@ -67,8 +67,8 @@ def _chosen(script: Script, notyet: bool) -> str:
 def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of local projections: the mean change over the post window, on entering treatment."""
     assert script.unit is not None  # the check sees to it
-    window = script.options.get("post_window")
-    never = script.options.get("control", "notyet") == "never"
+    window = script.options["post_window"]
+    never = script.options["control"] == "never"
     yield from without_singletons(script, used)
     yield from cohorts(script)
     yield "# periods in steps of the panel, from its first"

@@ -87,10 +87,9 @@ def glm(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield from SSC
     yield f"fit <- {'fepois' if poisson else 'feglm'}("
     yield from formula(script.outcome, script.regressors, script)
-    settings = {"iwls_tol": 1e-12, "iwls_maxiter": 100, **script.options}
     family = "" if poisson else ', family = binomial("logit")'
     yield f'  data = d{family}{_weights(script)}, vcov = "iid", fixef.rm = "none",'
-    yield f"  glm.tol = {settings['iwls_tol']!r}, glm.iter = {settings['iwls_maxiter']!r}, {TIGHT}"
+    yield f"  glm.tol = {script.options['iwls_tol']!r}, glm.iter = {script.options['iwls_maxiter']!r}, {TIGHT}"
     yield ")"
     yield from _report(script)
 
@@ -138,7 +137,7 @@ def _cohorts(script: Script) -> Iterator[str]:
 
 def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of Sun and Abraham's estimator."""
-    notyet = script.options.get("control") == "notyet"
+    notyet = script.options["control"] == "notyet"
     yield from _cohorts(script)
     yield "d$.cohort[d$.cohort > max(d$.period)] <- NA"
     yield "# cohorts that are treated in all of their rows are left out"
@@ -184,15 +183,15 @@ def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
 def _chosen(script: Script, notyet: bool) -> str:
     if notyet:
         return "pairs$.since >= 0"
-    reference = script.options.get("reference", -1)
+    reference = script.options["reference"]
     skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
     return f"!(pairs$.since %in% c({', '.join(map(repr, skipped))}))"
 
 
 def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of local projections."""
-    window = script.options.get("post_window")
-    never = script.options.get("control", "notyet") == "never"
+    window = script.options["post_window"]
+    never = script.options["control"] == "never"
     yield from _without_singletons(script, used)
     yield from _cohorts(script)
     yield "# periods in steps of the panel, from its first"

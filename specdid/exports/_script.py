@@ -101,7 +101,7 @@ class Script:
     slopes : (levels, column) pairs: slopes of their own
     weight : column, or None
     errors : the study's variance estimators, the first is on the curve
-    method, options : the estimator
+    method, options : the estimator, and every option it has, those left out at their defaults
     cohort : column of the first treated period, or None
     scaled : the size of the columns asks for scaling before pyfixest, whose tolerances are absolute
     labels : safe name -> the term as the spec writes it, of treatment and controls

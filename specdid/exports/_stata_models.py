@@ -156,7 +156,7 @@ class StataModels:
         yield f"generate double _now = {numbered(s.time or '', s.step)}"
 
     def _sunab(self) -> Iterator[str]:
-        s, notyet = self.script, self.script.options.get("control") == "notyet"
+        s, notyet = self.script, self.script.options["control"] == "notyet"
         yield from self._cohorts()
         yield "quietly summarize _now"
         yield "replace _cohort = . if _cohort > r(max)"
@@ -173,7 +173,7 @@ class StataModels:
             yield "}"
         yield "* Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows"
         yield "generate double _since = _now - _cohort"
-        reference = s.options.get("reference", -1)
+        reference = s.options["reference"]
         skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
         chosen = "_since >= 0" if notyet else f"!inlist(_since, {', '.join(map(repr, skipped))})"
         yield f"egen long _cell = group(_since _cohort) if !missing(_since) & {chosen}"
@@ -191,8 +191,8 @@ class StataModels:
             yield "lincom `effect'"
 
     def _lpdid(self) -> Iterator[str]:
-        s, window = self.script, self.script.options.get("post_window")
-        never = s.options.get("control", "notyet") == "never"
+        s, window = self.script, self.script.options["post_window"]
+        never = s.options["control"] == "never"
         yield from self._cohorts()
         yield "* periods in steps of the panel, from its first"
         yield "quietly levelsof _now, local(values)"
