@@ -197,9 +197,9 @@ def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
     return by_fold[near[0]] if near else None
 
 
-def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+def did_you_mean(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Give the help text for a misspelt ``word``, or None where nothing is near."""
-    near = closest(word, candidates)
+    near = closest(word, candidates, cutoff)
     return None if near is None else f"did you mean `{near}`?"
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from specdid._diagnostics import did_you_mean
 from specdid.panel.archive import check_workbook
 from specdid.panel.cells import typed_column, written_column
 from specdid.panel.columns import UNREAD, Column
@@ -138,9 +138,9 @@ def _nearby(path: Path) -> str | None:
     if not path.parent.is_dir():
         return f"there is no directory `{path.parent}` either; `data` is relative to the spec file"
     here = sorted(p.name for p in path.parent.iterdir() if p.suffix.lower() in _READERS)
-    close = get_close_matches(path.name, here, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean `{close[0]}`?"
+    near = did_you_mean(path.name, here, cutoff=0.5)
+    if near:
+        return near
     return "data files there: " + ", ".join(f"`{n}`" for n in here[:5]) if here else None
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from specdid._diagnostics import Fault, Origin, fault_at
+from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._study import Study
 from specdid.panel.columns import Ints, rank
 from specdid.panel.files import read_columns
@@ -129,8 +128,7 @@ def _key_faults(
     origin = origin or Origin(("study", role))
     column = source.columns.get(key)
     if column is None:
-        close = get_close_matches(key, source.columns, n=1, cutoff=0.6)
-        advice = f"did you mean `{close[0]}`?" if close else _some_columns(source)
+        advice = did_you_mean(key, source.columns) or _some_columns(source)
         return (fault_at(origin, None, "no_column", f"no column `{key}` in {name}", advice),)
     gaps = np.flatnonzero(column.missing)
     if gaps.size:
@@ -148,10 +146,7 @@ def _some_columns(source: Source) -> str:
 
 
 def _unknown_step(study: Study) -> Fault:
-    close = get_close_matches(study.step or "", STEPS, n=1, cutoff=0.6)
-    advice = (
-        f"did you mean `{close[0]}`?" if close else "a step is " + ", ".join(STEPS) + ' or a number as "5"'
-    )
+    advice = did_you_mean(study.step or "", STEPS) or "a step is " + ", ".join(STEPS) + ' or a number as "5"'
     origin = Origin(("study", "step"), study.document)
     return fault_at(origin, None, "step", f"`{study.step}` is no step of time", advice)
 

@@ -403,6 +403,16 @@ def test_keys_of_the_panel(case):
     assert words in fault.message
 
 
+def test_capitals_do_not_hide_what_is_meant(tmp_path):
+    (tmp_path / "smart_city.csv").write_text("a\n1\n")
+    _, (fault,) = read_panel(bare_study("SMART_CITY.CSV", directory=tmp_path))
+    assert fault.help == "did you mean `smart_city.csv`?"
+    (fault,) = faults_of(FRAME, "ID", "year")
+    assert fault.help == "did you mean `id`?"
+    (fault,) = faults_of(FRAME, "id", "year", "MONTH")
+    assert fault.help == "did you mean `month`?"
+
+
 def test_an_unknown_step():
     (fault,) = faults_of(FRAME, "id", "year", "months")
     assert (fault.message, fault.help) == ("`months` is no step of time", "did you mean `month`?")
