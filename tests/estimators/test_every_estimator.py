@@ -9,37 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from adoption import VCOVS, adoption_panel
 from small_problems import task_of
 from specdid import _shelf
 from specdid.estimators._base import CONSTANT, TREATMENT, VCOV_NOTES, Estimate, Estimator, Failure
 
 NAMES = _shelf.names("estimators")
 DIMENSIONS = {"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}
-VCOVS = ("unit", "state", "unit + t", "hetero", "iid")
-
-
-def tiny_panel() -> pd.DataFrame:
-    """40 units, 8 periods, two cohorts, a 0/1 outcome and a count beside the continuous one."""
-    rng = np.random.default_rng(7)
-    frame = pd.DataFrame({"unit": np.repeat(np.arange(40.0), 8), "t": np.tile(np.arange(8.0), 40)})
-    frame["state"] = frame.unit // 4
-    frame["cohort"] = np.select([frame.unit < 10, frame.unit < 20], [4.0, 6.0], np.nan)
-    frame["d"] = (frame.t >= frame.cohort).astype(float)
-    frame["x"] = rng.normal(size=320) + 0.1 * frame.t
-    frame["y"] = frame.d + 0.5 * frame.x + rng.normal(size=40)[frame.unit.astype(int)] + rng.normal(size=320)
-    frame["count"] = rng.poisson(np.exp(0.3 * frame.y)).astype(float)
-    frame["binary"] = (frame.y + rng.normal(size=320) > 0.5).astype(float)
-    frame["w"] = rng.uniform(0.5, 2.0, 320)
-    return frame
 
 
 def tiny_task(name: str, weights: str | None = None):
     outcome = {"fepois": "count", "logit": "binary"}.get(name, "y")
     spec = (outcome, "d", ("x",), ("unit", "t"), weights, name)
     options = {"lpdid": {"post_window": 1}}
-    return task_of(tiny_panel(), spec, vcovs=VCOVS, unit="unit", time="t", cohort="cohort", options=options)
+    return task_of(adoption_panel(), spec, vcovs=VCOVS, unit="unit", time="t", cohort="cohort", options=options)
 
 
 @pytest.fixture(params=NAMES)
@@ -72,9 +56,9 @@ def test_one_number_with_a_standard_error_per_vcov(estimator):
         offered = {"iid": "iid", "hetero": "hetero", "unit + t": "twoway"}.get(kind, "cluster")
         assert (note == "not_offered") == (offered not in estimator.vcovs)
         assert (error > 0) if note == "" else np.isnan(error)
-    rows = np.arange(320) if result.keep is None else np.flatnonzero(result.keep)
+    rows = np.arange(len(adoption_panel())) if result.keep is None else np.flatnonzero(result.keep)
     assert result.nobs == len(rows)
-    assert result.n_clusters == (*(tiny_panel()[c][rows].nunique() for c in ("unit", "state", "t")), -1, -1)
+    assert result.n_clusters == (*(adoption_panel()[c][rows].nunique() for c in ("unit", "state", "t")), -1, -1)
 
 
 @pytest.mark.parametrize("effects", [2, 0])

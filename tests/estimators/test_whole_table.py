@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pyfixest as pf
 import pytest
+from adoption import VCOVS, adoption_panel
 from small_problems import task_of
 from specdid import _shelf
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import CONSTANT, TREATMENT
 
-VCOVS = ("unit", "state", "unit + t", "hetero", "iid")
 ASKED = [{"CRV1": v} if v not in ("hetero", "iid") else v for v in VCOVS]
 TIGHT = {"demeaner": pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)}
 GLM = {"iwls_tol": 1e-12, "iwls_maxiter": 100, "separation_check": [], **TIGHT}
@@ -25,28 +25,9 @@ DIRECT = {
 }
 
 
-def panel() -> pd.DataFrame:
-    """60 units, 8 periods; a collinear control, one in thousands; a count, a 0/1 outcome."""
-    rng = np.random.default_rng(3)
-    frame = pd.DataFrame({"unit": np.repeat(np.arange(60.0), 8), "t": np.tile(np.arange(8.0), 60)})
-    frame["state"] = frame.unit // 6
-    frame["cohort"] = np.select([frame.unit < 15, frame.unit < 30], [4.0, 6.0], np.nan)
-    frame["d"] = (frame.t >= frame.cohort).astype(float)
-    frame["x"] = rng.normal(size=480) + 0.1 * frame.t
-    frame["z"] = 5000.0 + 1000.0 * rng.normal(size=480)
-    frame["double"] = 2.0 * frame.x
-    mean = 0.6 * frame.d + 0.5 * frame.x - 0.0003 * frame.z + 1.0
-    frame["y"] = mean + rng.normal(size=60)[frame.unit.astype(int)] + rng.normal(size=480)
-    frame["count"] = rng.poisson(np.exp(0.3 * frame.y)) * 1.0
-    frame["large"] = 1e7 * frame["count"]
-    frame["binary"] = (frame.y + rng.normal(size=480) > 0.5).astype(float)
-    frame["w"] = rng.uniform(0.5, 2.0, 480)
-    return frame
-
-
 def table_of(name: str, outcome: str, effects: tuple[str, ...], weights: str | None):
     spec = (outcome, "d", CONTROLS, effects, weights, name)
-    task = task_of(panel(), spec, vcovs=VCOVS, unit="unit", time="t", cohort="cohort")
+    task = task_of(adoption_panel(), spec, vcovs=VCOVS, unit="unit", time="t", cohort="cohort")
     return task, _shelf.load("estimators", name).fit(task)
 
 
@@ -71,7 +52,7 @@ def test_equals_a_direct_call(name, outcome, effects, weights):
     whole = result.coefficients
     assert whole.columns == (TREATMENT, 0, 1, *([] if effects else [CONSTANT]))
     assert result.dropped == (2,)
-    used = panel() if result.keep is None else panel()[result.keep]
+    used = adoption_panel() if result.keep is None else adoption_panel()[result.keep]
     data = used.assign(w=used.w / used.w.mean())
     fixed = f" | {' + '.join(effects)}" if effects else ""
     theirs = direct(name, f"{outcome} ~ d + x + z{fixed}", data.reset_index(drop=True), weights)
@@ -110,7 +91,7 @@ def test_sunab_has_the_aggregated_effect_and_the_controls():
     _, result = table_of("sunab", "y", ("unit", "t"), None)
     whole = result.coefficients
     assert whole.columns == (TREATMENT, 0, 1)
-    data, cells = panel(), []
+    data, cells = adoption_panel(), []
     for g in (4, 6):
         for k in sorted(set(range(-g, 8 - g)) - {-1}):
             name = f"c{g}_{'m' if k < 0 else 'p'}{abs(k)}"
@@ -128,7 +109,7 @@ def test_sunab_has_the_aggregated_effect_and_the_controls():
 
 
 def test_what_did2s_and_lpdid_do_not_give_is_what_pyfixest_does_not_give():
-    data = panel()
+    data = adoption_panel()
     data["g"] = data.cohort.fillna(0)
     two = pf.did2s(
         data, yname="y", first_stage="~ x | unit + t", second_stage="~ i(d, ref = 0)", treatment="d", cluster="unit"
