@@ -109,6 +109,8 @@ def _cost(prepared: Prepared) -> list[str]:
         f"about {need.total / 1e6:,.0f} MB more in memory: {need.specifications / 1e6:,.0f} for specifications, "
         f"{need.draws / 1e6:,.0f} for draws, {need.columns / 1e6:,.0f} for copies of columns"
     )
+    if need.disk:
+        lines.append(f"about {need.disk / 1e6:,.0f} MB of draws on the disk while the run lasts")
     return lines
 
 

@@ -111,7 +111,7 @@ def estimate(
     say = progress or _silent
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not ignore_memory:
-        refuse_too_large(prepared, compiled)
+        refuse_too_large(prepared, compiled, directory)
     if directory is None:
         made = _estimate(prepared, compiled, jobs, audit, say, None)
         curve = made.audited(made.curve)

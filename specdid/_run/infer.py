@@ -111,9 +111,9 @@ def agreeing(draws: NullDraws, results: Results) -> NullDraws:
     lost = int(np.count_nonzero(~good))
     words = "specification is" if lost == 1 else "specifications are"
     note = f"{lost:,} {words} too near to collinear for this null, and left out of it"
-    per_row = ("index", "estimate", "statistic", "std_error", "df", "null_estimate", "null_statistic")
-    kept = {name: getattr(draws, name)[good] for name in per_row}
-    return replace(draws, **kept, left_out=(*draws.left_out, note))
+    kept = {name: getattr(draws, name)[good] for name in ("index", "estimate", "statistic", "std_error", "df")}
+    tables = {name: getattr(draws, name).take(np.flatnonzero(good)) for name in ("null_estimate", "null_statistic")}
+    return replace(draws, **kept, **tables, left_out=(*draws.left_out, note))
 
 
 def _cluster(prepared: Prepared) -> NDArray[np.int64] | None:

@@ -73,13 +73,14 @@ def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Ex
         nothing = np.zeros(0)
         why = fit.failure or next((words for key, words in WHY.items() if key in " ".join(found.left_out)), NOTHING)
         return Placebos(np.nan, np.nan, np.nan, np.nan, np.nan, nothing, nothing, nothing, (why,))
-    df, t = float(found.df[0]), found.null_statistic[0]
+    df, t = float(found.df[0]), found.null_statistic.of_rows(slice(1))[0]
     notes = found.left_out
     if found.dropped_draws:
         notes = (*notes, f"{found.dropped_draws:,} draws gave no estimate and are left out")
     return Placebos(
         float(found.estimate[0]), float(found.statistic[0]), float(found.std_error[0]),
-        float(two_sided(found.statistic[:1], df)[0]), df, found.null_estimate[0], t, two_sided(t, df), notes,
+        float(two_sided(found.statistic[:1], df)[0]), df,
+        found.null_estimate.of_rows(slice(1))[0], t, two_sided(t, df), notes,
     )  # fmt: skip
 
 

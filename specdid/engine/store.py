@@ -71,7 +71,7 @@ class Store:
         self._synced = monotonic()
         if fresh:
             clean(directory)
-        with _writing(directory):
+        with writing(directory):
             for path in self._packs():
                 self._scan(path)
 
@@ -132,7 +132,7 @@ class Store:
         check = crc32(payload)
         head = HEAD.pack(MARK, key, len(payload), check, 0)
         record[: HEAD.size] = head[:-4] + crc32(head[:-4]).to_bytes(4, "little")
-        with _writing(self.directory.parent):
+        with writing(self.directory.parent):
             pack, start = self._append(record)
         self._places[key] = _Place(pack, start + HEAD.size, len(payload), check)
 
@@ -179,7 +179,7 @@ class Store:
         for key, place in self._places.items():
             if key in self._used:
                 used[place.pack].append(place)
-        with _writing(self.directory.parent):
+        with writing(self.directory.parent):
             for path, places in used.items():
                 size = sum(HEAD.size + place.size for place in places)
                 if not size:
@@ -223,7 +223,8 @@ def _rewrite(path: Path, starts: Iterable[int]) -> None:
 
 
 @contextmanager
-def _writing(directory: Path) -> Iterator[None]:
+def writing(directory: Path) -> Iterator[None]:
+    """Say of what goes wrong where it was to be written, as an OutputError."""
     try:
         yield
     except OSError as error:
@@ -239,7 +240,7 @@ def clean(directory: Path) -> int:
         They cannot be removed.
     """
     packs = directory / NAME
-    with _writing(directory):
+    with writing(directory):
         freed = sum(p.stat().st_size for p in packs.iterdir()) if packs.is_dir() else 0
         if packs.is_dir():
             shutil.rmtree(packs)

@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from specdid import _shelf
 from specdid._plan import Plan
 from specdid.engine.compile import Compiled
-from specdid.engine.store import Store
+from specdid.engine.store import Store, writing
+from specdid.inference._tables import DrawTable, scratch
+from specdid.inference._tables import Floats as Floats
+from specdid.inference._tables import Ints as Ints
 from specdid.panel import Evaluator, Panel
 
-MOST_KEPT = 2**29
+MOST_KEPT = 2**31
 """Bytes of draws that are kept on disk; more are drawn anew by a run that goes on from another."""
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class NullDraws:
         The standard error of that t.
     df : (S,) float64
         G - 1.
-    null_estimate, null_statistic : (S, B) float64
+    null_estimate, null_statistic : (S, B)
         The same in every draw.
     left_out : what is not in the test and why, one line each.
     dropped_draws : draws in which a specification failed, left out for all.
@@ -53,8 +50,8 @@ class NullDraws:
     statistic: Floats
     std_error: Floats
     df: Floats
-    null_estimate: Floats
-    null_statistic: Floats
+    null_estimate: DrawTable
+    null_statistic: DrawTable
     left_out: tuple[str, ...] = ()
     dropped_draws: int = 0
     clusters: int = 0
@@ -92,6 +89,18 @@ class Context:
     def store_for(self, count: int) -> Store | None:
         """Give the store, or None where the draws of ``count`` specifications are too many to keep."""
         return self.store if count * (self.draws + 1) * 24 <= MOST_KEPT else None
+
+    def table(self, count: int) -> DrawTable:
+        """Give room for the draws of ``count`` specifications.
+
+        Raises
+        ------
+        OutputError
+            A large table has no room on the disk.
+        """
+        directory = scratch(None if self.store is None else self.store.directory.parent)
+        with writing(directory):
+            return DrawTable.empty(count, self.draws, directory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
 from specdid._records import JointTest
-from specdid.inference._base import Floats, Ints, NullDraws
+from specdid.inference._base import NullDraws
+from specdid.inference._tables import DrawTable, Floats, Ints
 
 Test = JointTest
-BLOCK = 128
-"""Draws that are worked on together."""
 RANKS = 4096
 """Ranks whose quantiles are taken together."""
 _GRID = np.linspace(-40.0, 40.0, 80_001)
@@ -77,9 +76,9 @@ def median_of(draws: Floats) -> Floats:
     return np.asarray(np.median(draws, axis=0))
 
 
-def by_blocks(score: Callable[[Floats], Floats], null: Floats, members: NDArray[np.bool_]) -> Floats:
+def by_blocks(score: Callable[[Floats], Floats], null: DrawTable, members: NDArray[np.bool_]) -> Floats:
     """Apply ``score`` to blocks of draws, so that no second (S, B) array is made."""
-    parts = [score(null[:, b : b + BLOCK][members]) for b in range(0, null.shape[1], BLOCK)]
+    parts = [score(block[members]) for block in null.read()]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -121,28 +120,32 @@ def adjust(draws: NullDraws, alpha: float) -> Adjusted:
     observed = np.abs(draws.statistic[order])
     n, b = draws.null_statistic.shape
     counts, own = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    largest = np.empty(b)
-    for start in range(0, b, BLOCK):
-        null = np.abs(draws.null_statistic[:, start : start + BLOCK])[order]
+    parts: list[Floats] = []
+    for block in draws.null_statistic.read():
+        null = np.abs(block[order])
         own += np.count_nonzero(~(null < observed[:, None] * (1 - 1e-12)), axis=1)
-        running = np.maximum.accumulate(null[::-1], axis=0)[::-1]
+        running = np.maximum.accumulate(null[::-1], axis=0, out=null[::-1])[::-1]
         counts += np.count_nonzero(~(running < observed[:, None] * (1 - 1e-12)), axis=1)
-        largest[start : start + BLOCK] = running[0] if n else 0.0
+        if n:
+            parts.append(running[0].copy())
     adjusted, single = np.empty(n), np.empty(n)
     adjusted[order] = np.maximum.accumulate((1 + counts) / (b + 1))
     single[order] = (1 + own) / (b + 1)
-    critical = float(np.quantile(largest, 1 - alpha, method="higher")) if n and b else float("nan")
+    critical = float(np.quantile(np.concatenate(parts), 1 - alpha, method="higher")) if parts else float("nan")
     half = critical * draws.std_error
     return Adjusted(single, adjusted, draws.estimate - half, draws.estimate + half, critical)
 
 
-def rank_band(null_estimate: Floats, rows: Ints) -> Floats:
+def rank_band(null_estimate: DrawTable, rows: Ints) -> Floats:
     """Give the 2.5, 50 and 97.5% points of the sorted null curves of ``rows`` at every rank, (3, S)."""
-    draws = null_estimate.shape[1]
-    ranked = np.empty((len(rows), draws))
-    for start in range(0, draws, BLOCK):
-        ranked[:, start : start + BLOCK] = np.sort(null_estimate[:, start : start + BLOCK][rows], axis=0)
+    ranked, start, ranks = null_estimate.alike(len(rows)), 0, np.arange(len(rows))
+    for block in null_estimate.read():
+        some = block[rows]
+        some.sort(axis=0)
+        ranked.enter(ranks, some, start)
+        start += block.shape[1]
     band = np.empty((3, len(rows)))
     for start in range(0, len(rows), RANKS):
-        band[:, start : start + RANKS] = np.quantile(ranked[start : start + RANKS], [0.025, 0.5, 0.975], axis=1)
+        here = slice(start, start + RANKS)
+        band[:, here] = np.quantile(ranked.of_rows(here), [0.025, 0.5, 0.975], axis=1)
     return band

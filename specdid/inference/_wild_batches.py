@@ -44,11 +44,6 @@ class Drawn:
         table = np.full((count, draws + 1), np.nan)
         return cls(np.arange(count), table, table.copy(), np.full(count, np.nan), np.zeros((count, 2), np.int64))
 
-    def enter(self, part: Drawn) -> None:
-        """Write a part at its places."""
-        for name in DRAWN:
-            getattr(self, name)[part.places] = getattr(part, name)
-
 
 def draw_part(shared: Shared, batches: list[Batch]) -> Drawn:
     """Draw a part's specifications."""

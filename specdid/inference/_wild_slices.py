@@ -15,13 +15,16 @@ from specdid.inference._batches import Batch
 from specdid.inference._wild_batches import DRAWN, Drawn, draw_part
 
 LEAST_PART = 64
+PART_DRAWS = 2**21
+"""Specifications times draws of a part at most: a worker gives it back whole."""
 SMALL = 200_000
 """Specifications times draws below which workers are not worth starting."""
 
 
-def cut(batches: list[Batch], count: int) -> tuple[list[Batch], int]:
+def cut(batches: list[Batch], count: int, draws: int = 999) -> tuple[list[Batch], int]:
     """Cut batches into slices of at most some size, a power of two: a function of the plan alone."""
     size = max(LEAST_PART, 2 ** (count // 24 - 1).bit_length())
+    size = min(size, 2 ** max(4, (PART_DRAWS // (draws + 1)).bit_length() - 1))
     starts = ((b, range(0, len(b.members), size)) for b in batches)
     return [replace(b, members=b.members[s : s + size]) for b, all_ in starts for s in all_], size
 

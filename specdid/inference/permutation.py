@@ -9,6 +9,8 @@ once; everything else is estimated again by the engine.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from specdid.engine.columns import evaluate
@@ -22,12 +24,32 @@ from specdid.inference._permutation_again import again_key, estimate_again, make
 from specdid.inference._permutation_simple import draw_simple
 from specdid.inference._permutation_split import Bools, Split, split
 from specdid.inference._stored import recall_table
+from specdid.inference._tables import DrawTable
 from specdid.panel import Evaluator
 
 PART = 256
 """Specifications a worker takes at a time."""
 DRAWS = 16
 """Draws a worker takes at a time."""
+TREATMENTS = 2**28
+"""Bytes of permuted treatments beyond which fewer draws are made at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What was found so far: estimate, t and standard error of the data, (3, S), and tables of the draws."""
+
+    real: Floats
+    estimate: DrawTable
+    statistic: DrawTable
+
+    def enter(self, places: Ints, table: Floats, first: int) -> None:
+        """Write (3, len(places), k), from draw ``first`` on; draw 0 is the data."""
+        skip = 1 if first == 0 else 0
+        if skip:
+            self.real[:, places] = table[:, :, 0]
+        self.estimate.enter(places, table[0, :, skip:], first - 1 + skip)
+        self.statistic.enter(places, table[1, :, skip:], first - 1 + skip)
 
 
 def draw(context: Context) -> NullDraws:
@@ -35,27 +57,38 @@ def draw(context: Context) -> NullDraws:
     of = split(context)
     members = context.compiled.members.take(context.chosen)
     assignment = make_assignment(context.panel, of.names, *levels_of(context))
-    shape = (len(members), context.draws + 1)
-    table = np.full((3, *shape), np.nan)
-    treatments = _permuted_treatments(context, assignment, np.unique(members.treatment[of.simple]))
-    store = context.store_for(len(members))
-    _draw_simple(context, of.problem, members, np.flatnonzero(of.simple), treatments, table, store)
-    _draw_again(context, of, np.flatnonzero(of.again), assignment, table, store)
-    return _collected(context, members, of.simple | of.again, table, _notes(context, of))
+    count = len(members)
+    drawn = _Drawn(np.full((3, count), np.nan), context.table(count), context.table(count))
+    store = context.store_for(count)
+    columns = np.unique(members.treatment[of.simple])
+    for draws in _draws_at_a_time(context, len(columns)):
+        treatments = _permuted_treatments(context, assignment, columns, draws)
+        _draw_simple(context, of.problem, members, np.flatnonzero(of.simple), treatments, draws, drawn, store)
+    _draw_again(context, of, np.flatnonzero(of.again), assignment, drawn, store)
+    return _collected(context, members, of.simple | of.again, drawn, _notes(context, of))
 
 
-def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints) -> dict[int, Floats]:
-    """Evaluate the treatments in every draw, (n, 1 + B); the first is the real one."""
-    out = {int(c): np.empty((context.panel.n_rows, context.draws + 1)) for c in columns}
-    if not out:
-        return out
-    for c, table in out.items():
-        table[:, 0] = context.compiled.problem.values[:, c]
-    for b in range(context.draws):
-        panel = permute(context.panel, assignment, context.seed, b)
+def _draws_at_a_time(context: Context, treatments: int) -> list[range]:
+    """Cut the draws so that the treatments of a cut are of bounded size: a function of the plan and data alone."""
+    if not treatments:
+        return []
+    total = context.draws + 1
+    step = max(DRAWS, TREATMENTS // (8 * treatments * context.panel.n_rows))
+    return [range(b, min(b + step, total)) for b in range(0, total, step)]
+
+
+def _permuted_treatments(context: Context, assignment: Assignment, columns: Ints, draws: range) -> dict[int, Floats]:
+    """Evaluate the treatments in these draws, (n, draws); draw 0 is the data."""
+    out = {int(c): np.empty((context.panel.n_rows, len(draws))) for c in columns}
+    for k, b in enumerate(draws):
+        if b == 0:
+            for c, table in out.items():
+                table[:, k] = context.compiled.problem.values[:, c]
+            continue
+        panel = permute(context.panel, assignment, context.seed, b - 1)
         evaluator = Evaluator(panel)
         for c, table in out.items():
-            table[:, b + 1] = evaluate(context.compiled.value_recipes[c], panel, evaluator)
+            table[:, k] = evaluate(context.compiled.value_recipes[c], panel, evaluator)
     return out
 
 
@@ -65,10 +98,11 @@ def _draw_simple(
     members: Members,
     places: Ints,
     treatments: dict[int, Floats],
-    table: Floats,
+    draws: range,
+    drawn: _Drawn,
     store: Store | None,
 ) -> None:
-    """Fill the draws of members of which only the treatment moves, in parts for workers."""
+    """Fill draws of members of which only the treatment moves, in parts for workers."""
     part = members.take(places)
     dropped = {new: context.dropped[old] for new, old in enumerate(places.tolist()) if old in context.dropped}
     order = np.lexsort((np.arange(len(part)), part.weights, part.effects, part.rows, part.treatment))
@@ -89,8 +123,8 @@ def _draw_simple(
         store, key, _simple_part, (problem, treatments), items, context.jobs, context.backend
     ):
         done += len(pieces[k])
-        context.progress("permutation null", done, len(part))
-        table[:, places[pieces[k]]] = found
+        context.progress("permutation null", done * draws.stop // (context.draws + 1), len(part))
+        drawn.enter(places[pieces[k]], found, draws.start)
 
 
 def _simple_part(
@@ -111,7 +145,7 @@ def _simple_key(
 
 
 def _draw_again(
-    context: Context, of: Split, places: Ints, assignment: Assignment, table: Floats, store: Store | None
+    context: Context, of: Split, places: Ints, assignment: Assignment, drawn: _Drawn, store: Store | None
 ) -> None:
     """Estimate members again in every draw: their rows, controls or cohorts move too."""
     if not len(places):
@@ -127,15 +161,18 @@ def _draw_again(
         draws = items[k]
         done += len(draws)
         context.progress("permutation null, anew", done, context.draws + 1)
-        table[:, places, draws.start : draws.stop] = block[:3]
+        drawn.enter(places, block[:3], draws.start)
 
 
-def _collected(context: Context, members: Members, usable: Bools, table: Floats, notes: tuple[str, ...]) -> NullDraws:
+def _collected(context: Context, members: Members, usable: Bools, drawn: _Drawn, notes: tuple[str, ...]) -> NullDraws:
     """Keep the specifications with a real statistic and the draws in which none of them failed."""
-    kept = usable & np.isfinite(table[1, :, 0])
+    kept = usable & np.isfinite(drawn.real[1])
     places = np.flatnonzero(kept)
-    whole = np.isfinite(table[1, places]).all(axis=0)
-    whole[0] = False
+    estimate, statistic = (t if kept.all() else t.take(places) for t in (drawn.estimate, drawn.statistic))
+    found = [np.isfinite(block).all(axis=0) for block in statistic.read()]
+    whole = np.concatenate(found) if found else np.zeros(0, dtype=bool)
+    if not whole.all():
+        estimate, statistic = estimate.keep(whole), statistic.keep(whole)
     clusters = clusters_of(context, members.take(places))
     failed = int(np.count_nonzero(usable & ~kept))
     if failed:
@@ -146,12 +183,12 @@ def _collected(context: Context, members: Members, usable: Bools, table: Floats,
     return NullDraws(
         "permutation",
         members.index[places],
-        table[0, places, 0],
-        table[1, places, 0],
-        table[2, places, 0],
+        drawn.real[0, places],
+        drawn.real[1, places],
+        drawn.real[2, places],
         clusters[:, 0].astype(np.float64) - 1.0,
-        table[0][np.ix_(places, whole)],
-        table[1][np.ix_(places, whole)],
+        estimate,
+        statistic,
         notes,
         context.draws - int(whole.sum()),
         int(clusters[:, 0].min(initial=2**31)),

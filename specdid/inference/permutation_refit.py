@@ -24,6 +24,7 @@ from specdid.inference._moving import clusters_of, levels_of
 from specdid.inference._permutation_again import Again, again_key, estimate_again, make_again, permuted_problem
 from specdid.inference._permutation_split import Bools, Split, seconds_anew, split
 from specdid.inference._stored import recall_table
+from specdid.inference._tables import DrawTable
 
 DRAWS = 99
 SLICE = 4
@@ -41,12 +42,12 @@ def draw(context: Context) -> NullDraws:
     draws = min(DRAWS, context.draws)
     alone, costly, beyond = _within_budget(compiled.members.take(context.chosen), alone, of.costly, draws)
     places = np.flatnonzero(alone | costly)
-    table = np.full((4, len(context.chosen), draws + 1), np.nan)
+    table = np.full((4, len(places), draws + 1), np.nan)
     assignment = make_assignment(context.panel, of.names, *levels_of(context)) if len(places) else None
     for mine, work in ((np.flatnonzero(alone), _one_by_one), (np.flatnonzero(costly), _by_engine)):
         if assignment is not None and len(mine):
-            work(context, of, make_again(context, of, assignment, mine), mine, table)
-    found = _collected(compiled.members.index[context.chosen[places]], table[:, places], draws, beyond)
+            work(context, of, make_again(context, of, assignment, mine), mine, np.searchsorted(places, mine), table)
+    found = _collected(compiled.members.index[context.chosen[places]], table, draws, beyond)
     tested = np.flatnonzero(np.isin(compiled.members.index, found.index))
     clusters, treated = clusters_of(context, compiled.members.take(tested)).min(axis=0, initial=2**31).tolist()
     return dataclasses.replace(found, clusters=clusters, treated=treated)
@@ -62,21 +63,21 @@ def _within_budget(members: Members, alone: Bools, costly: Bools, draws: int) ->
     return others, kept, beyond
 
 
-def _one_by_one(context: Context, of: Split, again: Again, places: Ints, table: Floats) -> None:
+def _one_by_one(context: Context, of: Split, again: Again, places: Ints, rows: Ints, table: Floats) -> None:
     """Fill the draws of what the engine does not take."""
     compiled, chosen = context.compiled, context.chosen[places]
     methods = tuple(Method(e.method, dict(e.options)) for e in context.plan.grid.estimators)
     work = Work(of.problem, again.members, methods, compiled.method[chosen], compiled.cohort[chosen], compiled.time)
     store = context.store_for(len(places))
     key = b"" if store is None else digest("refit", again_key(store, context, again), _method_key(store, work))
-    _fill(context, table, places, _refit, (again, work), key, store)
+    _fill(context, table, rows, _refit, (again, work), key, store)
 
 
-def _by_engine(context: Context, of: Split, again: Again, places: Ints, table: Floats) -> None:
+def _by_engine(context: Context, of: Split, again: Again, places: Ints, rows: Ints, table: Floats) -> None:
     """Fill the draws of least squares whose rows, controls or cohorts move."""
     store = context.store_for(len(places))
     key = b"" if store is None else digest("refit", again_key(store, context, again))
-    _fill(context, table, places, estimate_again, again, key, store)
+    _fill(context, table, rows, estimate_again, again, key, store)
 
 
 def _slices(table: Floats) -> list[range]:
@@ -85,7 +86,7 @@ def _slices(table: Floats) -> list[range]:
 
 
 def _fill(
-    context: Context, table: Floats, places: Ints, function: Callable[[Any, range], Floats], work: Any,
+    context: Context, table: Floats, rows: Ints, function: Callable[[Any, range], Floats], work: Any,
     key: bytes, store: Store | None,
 ) -> None:  # fmt: skip
     done, items = 0, _slices(table)
@@ -95,7 +96,7 @@ def _fill(
         part = items[k]
         done += len(part)
         context.progress("permutation null, refits", done, table.shape[2])
-        table[:, places, part.start : part.stop] = found
+        table[:, rows, part.start : part.stop] = found
 
 
 def _method_key(store: Store, work: Work) -> bytes:
@@ -142,8 +143,8 @@ def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws
         table[1, places, 0],
         table[2, places, 0],
         table[3, places, 0],
-        table[0][np.ix_(places, whole)],
-        table[1][np.ix_(places, whole)],
+        DrawTable.of(table[0][np.ix_(places, whole)]),
+        DrawTable.of(table[1][np.ix_(places, whole)]),
         tuple(notes),
         draws - kept,
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._batches import make_batches
-from specdid.inference._wild_batches import FEW, Drawn
+from specdid.inference._wild_batches import FEW
 from specdid.inference._wild_slices import cut, recall
 
 
@@ -25,28 +25,36 @@ def draw(context: Context) -> NullDraws:
     kept = {old: new for new, old in enumerate(np.flatnonzero(linear).tolist())}
     dropped = {kept[old]: gone for old, gone in context.dropped.items() if old in kept}
     signs = cluster_signs(context.cluster, context.draws, context.seed)
-    slices, size = cut(make_batches(compiled.problem, members), len(members))
-    done, drawn = 0, Drawn.empty(len(members), context.draws)
+    slices, size = cut(make_batches(compiled.problem, members), len(members), context.draws)
+    done, count = 0, len(members)
+    real = np.full((3, count), np.nan)
+    facts, usable = np.zeros((count, 2), np.int64), np.zeros(count, dtype=bool)
+    tables = context.table(count), context.table(count)
     for found in recall(context, members, dropped, slices, size, signs):
-        drawn.enter(found)
-        done += len(found.places)
-        context.progress("wild null", done, len(members))
-    usable = np.asarray(np.isfinite(drawn.statistic).all(axis=1))
-    notes = _left_out(linear, usable)
-    rows = slice(None) if usable.all() else usable  # no copy of tables that may be large
+        at = found.places
+        real[:, at] = found.estimate[:, 0], found.statistic[:, 0], found.error
+        facts[at], usable[at] = found.facts, np.isfinite(found.statistic).all(axis=1)
+        for table, drawn in zip(tables, (found.estimate, found.statistic), strict=True):
+            table.enter(at, drawn[:, 1:])
+        done += len(at)
+        context.progress("wild null", done, count)
+    rows = np.flatnonzero(usable)
+    if not usable.all():
+        tables = tables[0].take(rows), tables[1].take(rows)
+    facts = facts[rows]
     return NullDraws(
         "wild",
         members.index[rows],
-        drawn.estimate[rows, 0],
-        drawn.statistic[rows, 0],
-        drawn.error[rows],
-        drawn.facts[rows, 0].astype(np.float64) - 1.0,
-        drawn.estimate[rows, 1:],
-        drawn.statistic[rows, 1:],
-        notes,
+        real[0, rows],
+        real[1, rows],
+        real[2, rows],
+        facts[:, 0].astype(np.float64) - 1.0,
+        tables[0],
+        tables[1],
+        _left_out(linear, usable),
         0,
-        int(drawn.facts[rows, 0].min(initial=2**31)),
-        int(drawn.facts[rows, 1].min(initial=2**31)),
+        int(facts[:, 0].min(initial=2**31)),
+        int(facts[:, 1].min(initial=2**31)),
     )
 
 

@@ -29,6 +29,7 @@ from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
 from specdid.inference._permutation_simple import draw_simple
 from specdid.inference._statistics import adjust, median_estimate, statistic_tests
+from specdid.inference._tables import DrawTable
 from specdid.inference._wild_batches import draw_part
 from specdid.inference._wild_slices import cut
 
@@ -85,7 +86,7 @@ def reject(name: str, units: int, tables: tuple[np.ndarray, np.ndarray, np.ndarr
         estimate, statistic, error = (table[inside] for table in tables)
         draws = NullDraws(
             name, inside, estimate[:, 0], statistic[:, 0], error, np.full(len(inside), units - 1.0),
-            estimate[:, 1:], statistic[:, 1:],
+            DrawTable.of(estimate[:, 1:]), DrawTable.of(statistic[:, 1:]),
         )  # fmt: skip
         everything = np.ones(len(inside), dtype=bool)
         if family != "mixed":

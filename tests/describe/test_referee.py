@@ -163,10 +163,12 @@ def test_shares_are_those_of_the_first_null_that_has_the_estimand():
 def test_the_expected_share_is_the_mean_over_the_draws():
     from specdid.inference._base import NullDraws
     from specdid.inference._placebo import placebo
+    from specdid.inference._tables import DrawTable
 
     rng = np.random.default_rng(0)
     t, b = rng.standard_t(20, (6, 400)), rng.normal(size=(6, 400))
-    draws = NullDraws("wild", np.arange(6), np.arange(6.0), t[:, 0], np.ones(6), np.full(6, 20.0), b, t)
+    tables = DrawTable.of(b), DrawTable.of(t)
+    draws = NullDraws("wild", np.arange(6), np.arange(6.0), t[:, 0], np.ones(6), np.full(6, 20.0), *tables)
     members = np.array([True, True, False, True, True, False])
     found = placebo(draws, members, "title", "logs", "ATT", 0.05)
     assert found.value == 2.0

@@ -8,6 +8,7 @@ import specdid
 from small_studies import small_panel, small_study
 from specdid._run.infer import CurveTests, agreeing
 from specdid.inference._base import NullDraws
+from specdid.inference._tables import DrawTable
 from specdid.inference._wild_kernel import Blocks, Family, wild_draws
 
 NULLS = {"draws": 99, "null": ["wild", "permutation"], "assign": "cohort + d", "cluster": "id"}
@@ -63,8 +64,8 @@ def test_a_null_that_finds_another_estimate_is_left_out():
     curve = specdid.run(small_study(inference={"draws": 0}), data=small_panel(), audit=0)
     index = np.flatnonzero(curve.results.status == 0)[:3]
     exact = curve.results.estimate[index]
-    table = np.zeros((3, 5))
-    draws = NullDraws("wild", index, exact.copy(), np.ones(3), np.full(3, 0.1), np.ones(3), table, table, (), 0, 9, 9)
+    table, ones = DrawTable.of(np.zeros((3, 5))), np.ones(3)
+    draws = NullDraws("wild", index, exact.copy(), ones, np.full(3, 0.1), ones, table, table, (), 0, 9, 9)
     assert agreeing(draws, curve.results) is draws
     off = dataclasses.replace(draws, estimate=exact + np.array([0.0, 1e-4, 0.0]))
     kept = agreeing(off, curve.results)

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from specdid.inference import _statistics as s
 from specdid.inference._base import NullDraws
+from specdid.inference._tables import DrawTable
 
 RNG = np.random.default_rng(5)
 S, B = 40, 199
@@ -15,7 +16,8 @@ S, B = 40, 199
 def draws(shift: float = 0.0) -> NullDraws:
     null = RNG.standard_t(30, size=(S, B))
     t = RNG.standard_t(30, size=S) + shift
-    return NullDraws("wild", np.arange(S), t * 0.1, t, np.full(S, 0.1), np.full(S, 30.0), null * 0.1, null)
+    tables = DrawTable.of(null * 0.1), DrawTable.of(null)
+    return NullDraws("wild", np.arange(S), t * 0.1, t, np.full(S, 0.1), np.full(S, 30.0), *tables)
 
 
 def test_p_value_is_never_zero_and_counts_ties():
@@ -30,7 +32,7 @@ def test_median_and_shares():
     everyone = np.ones(S, dtype=bool)
     median = s.median_estimate(d, everyone, "median")
     assert median.value == pytest.approx(np.median(d.estimate))
-    null = np.abs(np.median(d.null_estimate, axis=0))
+    null = np.abs(np.median(np.asarray(d.null_estimate), axis=0))
     assert median.p_value == (1 + (null >= abs(median.value)).sum()) / (B + 1)
     rows = {t.statistic: t for t in s.statistic_tests(d, everyone, 0.05, "")}
     critical = stats.t.ppf(0.975, 30)
@@ -52,18 +54,18 @@ def test_step_down_by_its_definition():
     order = np.argsort(-np.abs(d.statistic))
     expected, largest = np.empty(S), 0.0
     for j, k in enumerate(order):
-        rest = np.abs(d.null_statistic[order[j:]]).max(axis=0)
+        rest = np.abs(np.asarray(d.null_statistic)[order[j:]]).max(axis=0)
         largest = max(largest, (1 + (rest >= abs(d.statistic[k])).sum()) / (B + 1))
         expected[k] = largest
     np.testing.assert_allclose(got.p_adjusted, expected)
     assert (got.p_adjusted >= got.p_null - 1e-15).all()
-    highest = np.sort(np.abs(d.null_statistic).max(axis=0))
+    highest = np.sort(np.abs(np.asarray(d.null_statistic)).max(axis=0))
     assert (highest > got.critical).mean() <= 0.05
     np.testing.assert_allclose(got.band_high - d.estimate, got.critical * d.std_error)
 
 
 def test_rank_band():
     null = RNG.normal(size=(S, B))
-    band = s.rank_band(null, np.arange(len(null)))
+    band = s.rank_band(DrawTable.of(null), np.arange(len(null)))
     np.testing.assert_allclose(band[1], np.median(np.sort(null, axis=0), axis=1))
     assert (np.diff(band[1]) >= 0).all()
