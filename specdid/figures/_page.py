@@ -51,6 +51,13 @@ class Page:
             weight="bold" if bold else "normal", ha=align, va="baseline", family=list(self.fonts.families),
         )  # fmt: skip
 
+    def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
+        """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
+        self.figure.text(
+            x / self.width, 1 - middle / self.height, text, fontsize=size, color=colour, rotation=90,
+            ha="center", va="center", family=list(self.fonts.families),
+        )  # fmt: skip
+
     def line(self, x: tuple[float, float], y: tuple[float, float], colour: Any, width: float) -> None:
         """Draw a line."""
         from matplotlib.lines import Line2D

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specdid.figures._fonts import Fonts
-from specdid.figures._key import Entry, break_lines, draw_key
+from specdid.figures._key import Entry, Key, break_lines, draw_key
 from specdid.figures._page import Page
 from specdid.figures._plain import LINE, NOTE, round_ticks, style, wrap, write_note
 from specdid.figures._style import QUIET, SINGLE, SMALL, TEXT, TITLE
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FOOT = 26.0
 """Room below axes for numbers and what they count."""
 GUTTER = 14.0
+PAGE = 595.0
+"""Height that a page of letter paper with inch margins leaves a figure beside its caption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class Box:
     height: float
 
 
+_Head = tuple[list[str], Key]
+"""The lines of facts and of the key above a pair of axes."""
+
+
 def columns(count: int, width: float) -> int:
     """Give how many panes stand side by side on ``width`` inches."""
     return 1 if count == 1 or width < 1.4 * SINGLE else 2
@@ -54,6 +60,7 @@ def lay_sheet(
     *,
     margin: float = 0.0,
     inner: tuple[float, float] = (30.0, 6.0),
+    least: float | None = None,
 ) -> tuple[Page, list[Box]]:
     """Write all texts and give the axes' boxes, ``height`` points high.
 
@@ -62,38 +69,47 @@ def lay_sheet(
     width : of the sheet, in inches.
     margin : points at the left of the sheet that no pane uses.
     inner : points at the left and right of the axes that belong to a pane.
+    least : how low axes may be made so that the sheet fits a page, where a smaller print would shrink the text too.
     """
     points, across = width * 72, columns(len(panes), width)
     whole = (points - 2 - margin - (across - 1) * GUTTER) / across
     room = whole - sum(inner)
     heads = [_head(p, fonts, room) for p in panes]
-    top = 4.0 + (1.9 * LINE if title else 0.0)
-    boxes: list[Box] = []
-    tops: list[float] = []
-    for first in range(0, len(panes), across):
-        row = range(first, min(first + across, len(panes)))
-        head = max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5
-        for k in row:
-            left = margin + (k - first) * (whole + GUTTER) + inner[0]
-            boxes.append(Box(left, top + head, room, height))
-            tops.append(top + 4)
-        top += head + height + FOOT
     notes = wrap(note, fonts, 0.97 * points - 4)
+    rows = [range(k, min(k + across, len(panes))) for k in range(0, len(panes), across)]
+    above = [max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5 for row in rows]
+    top = 4.0 + (1.9 * LINE if title else 0.0)
+    if least is not None:
+        free = PAGE - top - sum(above) - FOOT * len(rows) - NOTE * len(notes) - 3
+        height = min(height, max(least, free / len(rows)))
+    boxes, tops = [], []
+    for row, head in zip(rows, above, strict=True):
+        boxes += [Box(margin + k * (whole + GUTTER) + inner[0], top + head, room, height) for k in range(len(row))]
+        tops += [top + 4] * len(row)
+        top += head + height + FOOT
     page = Page.new(fonts, points, top + NOTE * len(notes) + 3)
     if title:
         page.text(2, 9, fonts.fit(title, TITLE, points - 4, bold=True), TITLE, bold=True)
+    _write_heads(page, panes, heads, boxes, tops, inner[1])
+    write_note(page, notes, top)
+    return page, boxes
+
+
+def _write_heads(
+    page: Page, panes: Sequence[Pane], heads: Sequence[_Head], boxes: Sequence[Box], tops: Sequence[float], more: float
+) -> None:
+    """Write names, facts and keys; a name may also stand above the ``more`` points at the right of its axes."""
+    fonts, room = page.fonts, boxes[0].width + more
     # One spelling for all names: "Effect in …" beside a bare name would look like two things.
-    bare = any(fonts.width(p.names[0], TEXT, bold=True) > box.width for p, box in zip(panes, boxes, strict=True))
+    bare = any(fonts.width(p.names[0], TEXT, bold=True) > room for p in panes)
     for pane, (facts, key), box, line in zip(panes, heads, boxes, tops, strict=True):
         page.text(box.left, line, fonts.first_fit(pane.names[bare:], TEXT, room, bold=True), TEXT, bold=True)
         for k, text in enumerate(facts):
             page.text(box.left, line + LINE * (k + 1), text, SMALL, colour=QUIET)
         draw_key(page, key, box.left, line + LINE * (1 + len(facts)), LINE)
-    write_note(page, notes, top)
-    return page, boxes
 
 
-def _head(pane: Pane, fonts: Fonts, room: float) -> tuple[list[str], tuple[tuple[Entry, ...], ...]]:
+def _head(pane: Pane, fonts: Fonts, room: float) -> _Head:
     joined = " · ".join(pane.facts)
     one = fonts.width(joined, SMALL) <= room
     facts = [joined] if one else [line for fact in pane.facts for line in wrap(fact, fonts, room)]

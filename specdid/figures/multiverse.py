@@ -6,9 +6,8 @@ strip of each option's estimates below, and the mean change that the option make
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from specdid.figures._panes import (
     style_across,
 )
 from specdid.figures._plain import choose_fonts, with_room
+from specdid.figures._shorten import shortened
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def _greys() -> Any:
 
 def _labels(page: Page, top: float, lines: list[Line], room: float) -> None:
     short = {
-        heading: _shortened([own for of, own, _ in lines if of == heading and own], page.fonts, room - 12)
+        heading: shortened([own for of, own, _ in lines if of == heading and own], page.fonts, room - 12)
         for heading in dict.fromkeys(heading for heading, _, _ in lines)
     }
     for heading, label, at in lines:
@@ -265,17 +265,6 @@ def _labels(page: Page, top: float, lines: list[Line], room: float) -> None:
             page.text(8, top + at + _ROW / 2, short[heading][label], TEXT)
         else:
             page.text(2, top + at + _HEADING / 2, page.fonts.fit(heading, TEXT, room, bold=True), TEXT, bold=True)
-
-
-def _shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str]:
-    """Cut labels that are too wide; where several begin with the same terms, these go first."""
-    wide = [label for label in labels if fonts.width(label, TEXT) > room]
-    parts = {label: label.split(" + ") for label in wide}
-    alike = takewhile(lambda terms: len(set(terms)) == 1, zip(*parts.values(), strict=False))
-    shared = len(list(alike)) if len(wide) > 1 else 0
-    rest = {label: terms[shared:] for label, terms in parts.items()}
-    short = {label: " + ".join(["…", *terms]) if terms and shared else label for label, terms in rest.items()}
-    return {label: fonts.fit(short.get(label, label), TEXT, room) for label in labels}
 
 
 def _note(data: MultiverseData) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from specdid.figures._page import Page
 
 Floats = NDArray[np.float64]
-_HEIGHT = 132.0
+_HEIGHT, _LEAST = 132.0, 72.0
 _DOTS = blend(SERIES[0], 0.55)
 
 
@@ -72,7 +72,7 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
     with own_style():
         page, boxes = lay_sheet(
             data.title, [_pane(p, data.alpha) for p in data.panels], data.note, fonts, width or DEFAULT, _HEIGHT,
-            inner=(26.0, 26.0),
+            inner=(26.0, 26.0), least=_LEAST,
         )  # fmt: skip
         for panel, box in zip(data.panels, boxes, strict=True):
             _draw_panel(page, box, panel, data.alpha)

@@ -127,7 +127,7 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
     _points(axes, volcano, (low, high), top, box)
     words = f"estimate, {panel.name}" if panel.scaled else "estimate"
     label_across(page, box, words)
-    page.text(box.left - 4, box.top - 8, "−log10 p", SMALL, colour=QUIET, align="right")
+    page.upright(box.left - 24, box.top + box.height / 2, "−log10 p", SMALL, QUIET)
 
 
 def _points(axes: Axes, volcano: Volcano, ends: tuple[float, float], top: float, box: Box) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
@@ -5,9 +7,12 @@ from matplotlib.text import Text
 from specdid import _shelf
 from specdid._records import Code, collect
 from specdid.figures._density import BINS, bandwidth, density
+from specdid.figures._panes import PAGE
 from specdid.figures._style import own_style, save
 from specdid.figures.multiverse import multiverse_data
 from specdid.figures.null_density import null_data
+from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
+from specdid.figures.placebo_density import draw as draw_placebos
 from specdid.figures.volcano import volcano_data
 from specdid.inference._placebo import Placebo
 
@@ -155,6 +160,52 @@ def test_long_labels_that_begin_alike_keep_what_differs():
     texts = texts_of(drawn("multiverse", results_of(planned)))
     assert "… + police + prisons" in texts
     assert "… + prisons" in texts
+
+
+def test_labels_with_several_long_ends_can_be_told_apart():
+    base = ("black_men_15_to_24", "white_men_15_to_24")
+    more = ("police_per_head", "unemployment_rate", "welfare_spending")
+    nested = [base, (*base, *more[:2]), (*base, *more), (*base, more[0], more[2])]
+    planned = plan_of({"sample": ["a", "b"]}, nested)
+    figure = drawn("multiverse", results_of(planned))
+    rows = [t for t in texts_of(figure) if t.startswith("… + ")]
+    assert len(set(rows)) == 3, rows
+    assert all(part in rows[1] for part in ("poli", "unem", "welf")), rows
+
+
+def test_a_name_may_stand_above_the_column_of_changes():
+    scale = "log points, deterrable crimes"
+    scales = dict.fromkeys("ab", scale) | dict.fromkeys("cd", "$")
+    planned = plan_of({"outcome": [*"abcd"], "sample": ["x", LONG]}, scales=scales)
+    assert scale in texts_of(drawn("multiverse", results_of(planned)))
+
+
+def test_the_name_of_log_p_touches_no_other_text():
+    results, placebos = chinese()
+    figure = drawn("volcano", results, placebos)
+    figure.set_dpi(300)
+    with own_style():
+        figure.draw_without_rendering()
+        found = {t: t.get_window_extent() for t in figure.findobj(Text) if t.get_text() and t.get_visible()}
+        names = [t for t in found if t.get_text() == "−log10 p"]
+        assert names
+        for name in names:
+            assert not [t.get_text() for t in found if t is not name and found[t].overlaps(found[name])]
+
+
+def test_nulls_of_one_kind_are_told_apart_where_there_is_little_room():
+    results, (first, *_) = chinese()
+    whole = "permutation of the assignment, specifications fitted again in every draw"
+    texts = texts_of(drawn("null_density", results, (replace(first, title=whole),), 3.5))
+    assert "specifications fitted again in every draw" in texts
+
+
+def test_many_placebos_fit_a_page_with_text_as_large_as_elsewhere():
+    rng = np.random.default_rng(3)
+    panel = PlaceboPanel("ln crime", ("500 placebos",) * 3, 0.1, "0.100", rng.normal(size=99), rng.uniform(size=99))
+    for count in (4, 5, 6):
+        figure = draw_placebos(PlaceboData("Placebo", 0.05, (panel,) * count, "Dealt out again."))
+        assert 72 * figure.get_figheight() <= PAGE + 1e-6, count
 
 
 def test_the_null_density_holds_every_null_of_a_scale_and_estimand():
