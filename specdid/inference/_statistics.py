@@ -3,7 +3,8 @@
 Each statistic S has p = (1 + #{|S^b| >= |S|}) / (B + 1) over the B draws (Phipson and
 Smyth 2010), so that a p-value is never 0 and the test holds its size exactly when the
 draws are exchangeable with the data. Simonsohn, Simmons and Nelson (2020) propose the
-median and the share; Stouffer's Z is their third.
+median and the share; Stouffer's Z is their third. A share has few values, and counting every
+tie as extreme rejects too rarely: equal shares, other than none, are ordered by |median t|.
 """
 
 from __future__ import annotations
@@ -44,9 +45,10 @@ def p_value(value: float, null: Floats) -> float:
     return (1 + extreme) / (len(null) + 1)
 
 
-def _test(null: str, name: str, value: float, draws: Floats) -> Test:
+def _test(null: str, name: str, value: float, draws: Floats, p: float | None = None) -> Test:
     low, high = np.nanquantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
-    return Test(null, name, value, float(low), float(high), p_value(value, draws), len(draws))
+    found = p_value(value, draws) if p is None else p
+    return Test(null, name, value, float(low), float(high), found, len(draws))
 
 
 def median_estimate(draws: NullDraws, members: NDArray[np.bool_], name: str) -> Test:
@@ -59,16 +61,27 @@ def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, 
     """Median t, share significant with the dominant sign, Stouffer's Z."""
     t, df = draws.statistic[members], draws.df[members]
     critical = stdtrit(df, 1 - alpha / 2)
-    scores: list[tuple[str, Callable[[Floats], Floats]]] = [
-        ("median t", median_of),
-        ("share significant, dominant sign", lambda x: dominant_share(x, critical)),
-        ("Stouffer's Z", lambda x: stouffer(x, df)),
-    ]
-    null = draws.null_statistic
-    return tuple(
-        _test(draws.null, name + suffix, float(score(t[:, None])[0]), by_blocks(score, null, members))
-        for name, score in scores
-    )
+    scores: dict[str, Callable[[Floats], Floats]] = {
+        "median t": median_of,
+        "share significant, dominant sign": lambda x: dominant_share(x, critical),
+        "Stouffer's Z": lambda x: stouffer(x, df),
+    }
+    values = [float(score(t[:, None])[0]) for score in scores.values()]
+    nulls = [by_blocks(score, draws.null_statistic, members) for score in scores.values()]
+    p = (None, p_of_share((values[1], values[0]), (nulls[1], nulls[0])), None)
+    found = zip(scores, values, nulls, p, strict=True)
+    return tuple(_test(draws.null, name + suffix, value, null, of) for name, value, null, of in found)
+
+
+def p_of_share(value: tuple[float, float], null: tuple[Floats, Floats]) -> float:
+    """Give the p of a share, ties with shares above 0 ordered by the size of a second statistic."""
+    (share, second), (shares, seconds) = value, null
+    if not share > 0:
+        return p_value(share, shares)
+    tied = np.abs(shares - share) <= 1e-12
+    extreme = np.count_nonzero(~(shares < share) & ~tied)
+    extreme += np.count_nonzero(tied & ~(np.abs(seconds) < abs(second) * (1 - 1e-12)))
+    return (1 + int(extreme)) / (len(shares) + 1)
 
 
 def median_of(draws: Floats) -> Floats:

@@ -69,3 +69,25 @@ def test_rank_band():
     band = s.rank_band(DrawTable.of(null), np.arange(len(null)))
     np.testing.assert_allclose(band[1], np.median(np.sort(null, axis=0), axis=1))
     assert (np.diff(band[1]) >= 0).all()
+
+
+def test_ties_of_a_share_are_ordered_by_a_second_statistic():
+    shares, seconds = np.array([0.5, 0.25, 0.25, 0.25, 0.0]), np.array([0.1, -3.0, 2.0, 1.0, 9.0])
+    assert s.p_of_share((0.25, 2.5), (shares, seconds)) == 3 / 6
+    assert s.p_of_share((0.25, 0.5), (shares, seconds)) == 5 / 6
+    assert s.p_of_share((0.25, -3.0), (shares, seconds)) == 3 / 6  # equal to a draw: it counts
+    assert s.p_of_share((0.0, 99.0), (shares, seconds)) == 1.0  # nothing significant is never evidence
+    assert np.isnan(s.p_of_share((float("nan"), 1.0), (shares, seconds)))
+
+
+def test_the_share_rejects_as_often_as_it_says():
+    """With few specifications, all ties counted, it would reject 1% of the time."""
+    rng = np.random.default_rng(7)
+    rejected, by_all_ties, runs = 0, 0, 2000
+    for _ in range(runs):
+        t = rng.standard_t(30, size=(1, 200)) * 0.9 + rng.standard_t(30, size=(4, 200)) * 0.45
+        share, median = s.dominant_share(t, np.full(4, 2.0)), np.median(t, axis=0)
+        rejected += s.p_of_share((share[0], median[0]), (share[1:], median[1:])) <= 0.05
+        by_all_ties += s.p_value(share[0], share[1:]) <= 0.05
+    assert 0.04 <= rejected / runs <= 0.06
+    assert by_all_ties < rejected
