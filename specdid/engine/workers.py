@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeVar
 
 S = TypeVar("S")
@@ -88,11 +88,11 @@ def _spread(
 
     options: dict[str, Any] = {}
     sent: Any = shared
-    task: Any = {"loky": partial(_below, os.getpid()), "threading": _numbered}.get(backend, _afar)
+    task: Any = _placed if backend in ("loky", "threading") else _afar
     if backend == "loky":
         from joblib.externals.loky.backend import resource_tracker
 
-        options["inner_max_num_threads"] = 1
+        options = {"inner_max_num_threads": 1, "initializer": _end_with, "initargs": (os.getpid(),)}
         resource_tracker.ensure_running()  # as it starts it lets Ctrl-C through again
     elif backend == "dask":
         options["scatter"] = [shared]  # joblib then sends a reference wherever it finds this object
@@ -113,34 +113,41 @@ def _spread(
                 yield from results
 
 
-def _numbered(function: Callable[[S, T], R], sent: S | _InRay, place: int, item: T) -> tuple[int, R]:
+def _placed(function: Callable[[S, T], R], sent: S | _InRay, place: int, item: T) -> tuple[int, R]:
     shared: Any = sent.get() if isinstance(sent, _InRay) else sent
     return place, function(shared, item)
 
 
-def _below(parent: int, function: Callable[[S, T], R], sent: S, place: int, item: T) -> tuple[int, R]:
-    """Compute in a process below ``parent``."""
-    _end_with(parent)
-    return _numbered(function, sent, place, item)
-
-
-@cache
 def _end_with(parent: int) -> None:
-    """End this process soon after its parent, which may be killed without a word to its workers."""
+    """End this worker soon after ``parent``, which may be killed without a word to it, or be gone already.
+
+    By itself it would wait for minutes: it holds both ends of its queue, and so never finds it closed.
+    """
+    below = os.getppid() == parent  # not where a script stands for Python and starts it
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent if below else _runs(parent):
             time.sleep(1)
         os._exit(1)
 
-    if os.getppid() == parent:
+    if os.name != "nt":  # there a process keeps its parent's number, and a signal to ask for it would end it
         threading.Thread(target=watch, daemon=True).start()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _afar(function: Callable[[S, T], R], sent: S | _InRay, place: int, item: T) -> tuple[int, R]:
     """Compute in a process that somebody else started."""
     _one_thread()
-    return _numbered(function, sent, place, item)
+    return _placed(function, sent, place, item)
 
 
 @cache

@@ -53,6 +53,27 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     assert not alive
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot ask for its parent there")
+@pytest.mark.parametrize("at", [2, 4])
+def test_workers_that_have_only_been_started_end_too(tmp_path, at):
+    """The parent kills itself while it hands out item ``at``: its two workers are not yet done with importing."""
+    code = "import os; from dying import slowly; from specdid.engine.workers import as_done\n" \
+        f"make = lambda k: k if k < {at} else os.kill(os.getpid(), 9)\n" \
+        f"list(as_done(slowly, {str(tmp_path)!r}, make, range(8), 2, 'loky'))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
+    assert parent.wait(60) == -9
+    try:
+        assert _runs(-parent.pid)  # its group: the workers, and who watches over shared memory
+        until = time.monotonic() + 20
+        while _runs(-parent.pid) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not _runs(-parent.pid)
+    finally:
+        if _runs(-parent.pid):
+            os.killpg(parent.pid, 9)
+
+
 def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
