@@ -113,7 +113,12 @@ def _used_in(option: VariantOption) -> tuple[str, ...]:
 
 
 def _labels(study: Study, known: Sequence[str], panel: Panel) -> Iterator[Fault]:
+    """Warn of keys of [labels] that name nothing: no column, option, dimension, scale or analysis."""
+    words = {label for name, labels in study.written.items() for label in (name, *labels)}
+    words |= {o.scale for o in study.outcome if o.scale} | {a.name for a in study.analyses if a.name}
     for key in study.labels:
+        if key in words:
+            continue
         try:
             problems = unknown_columns(parse(key), known)
         except LanguageError:

@@ -100,6 +100,11 @@ class Comparison:
 
         return rows(self).to_pandas()
 
+    def shown(self, family: FamilyMove) -> str:
+        """Name a family's scale or outcome as readers know it, by the new run's [labels] or else the old one's."""
+        new = self.new.planned.shown(family.group)
+        return new if new != family.group else self.old.planned.shown(family.group)
+
     def summary(self) -> str:
         """Say what changed, as Markdown."""
         return self.summarise(self) if self.summarise else repr(self)

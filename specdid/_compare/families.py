@@ -43,7 +43,7 @@ class OptionMove:
 
     Attributes
     ----------
-    dimension, choice, option : as in the results; ``choice`` is a variable for controls.
+    dimension, choice, option : as readers know them; ``choice`` is a variable for controls.
     share : of the variance of the moves that this choice explains, the same for its options.
     n : specifications estimated in both runs.
     mean : mean move, in the units of the estimate.
@@ -163,10 +163,10 @@ def _options(old: Results, new: Results, places_old: Ints, places_new: Ints) -> 
     found = []
     for f in np.argsort(-shares, kind="stable").tolist():
         factor = factors[f]
-        for level, label in enumerate(factor.labels):
+        for level in range(len(factor.labels)):
             mine = factor.codes == level
             known = errors[mine][np.isfinite(errors[mine])]
             in_se = float(known.mean()) if len(known) else float("nan")
-            n, mean = int(np.count_nonzero(mine)), float(moves[mine].mean())
-            found.append(OptionMove(factor.dimension, factor.name, label, float(shares[f]), n, mean, in_se))
+            told = factor.dimension, factor.name, factor.words(level), float(shares[f])
+            found.append(OptionMove(*told, int(np.count_nonzero(mine)), float(moves[mine].mean()), in_se))
     return tuple(found)

@@ -43,11 +43,15 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The ok specifications with one scale (or outcome) and one estimand: what can be compared."""
+    """The ok specifications with one scale (or outcome) and one estimand: what can be compared.
+
+    ``shown`` is the scale or outcome as readers know it, by [labels].
+    """
 
     group: str
     estimand: str
     places: Ints
+    shown: str
 
 
 def families(results: Results) -> tuple[Family, ...]:
@@ -59,7 +63,7 @@ def families(results: Results) -> tuple[Family, ...]:
         codes = estimand.codes[ok]
         for code in np.unique(codes).tolist():
             words = estimand.words[code] if code >= 0 else ""
-            found.append(Family(group.name, words, ok[codes == code]))
+            found.append(Family(group.name, words, ok[codes == code], group.shown))
     return tuple(found)
 
 

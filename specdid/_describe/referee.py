@@ -46,14 +46,14 @@ def clusters(results: Results, treated: int | None, drawn: int | None) -> Iterat
 def comparability(results: Results) -> Iterator[str]:
     """Warn of numbers that cannot be compared: several scales, several estimands."""
     found = families(results)
-    groups = list(dict.fromkeys(f.group for f in found))
+    groups = list(dict.fromkeys(f.shown for f in found))
     if len(groups) > 1:
         yield (
             f"outcomes on {len(groups):,} different scales ({_quoted(groups)}): "
             "each has its own curve, and estimates are not compared across them"
         )
     for group in groups:
-        words = [f.estimand for f in found if f.group == group]
+        words = [f.estimand for f in found if f.shown == group]
         if len(words) > 1:
             yield f"{group}: different estimands ({_quoted(words)}): read them apart"
 
@@ -76,7 +76,7 @@ def samples(results: Results, compiled: Compiled) -> Iterator[str]:
     whose = "all" if len(_estimated(compiled, ok)) == np.count_nonzero(ok) else "all least-squares specifications"
     found = families(results)
     alone = {f.group: sum(g.group == f.group for g in found) == 1 for f in found}
-    whole = [(f, f.group if alone[f.group] else f"{f.group}; {f.estimand}") for f in found]
+    whole = [(f, f.shown if alone[f.group] else f"{f.shown}; {f.estimand}") for f in found]
     parts = [text for f, words in whole if (text := _explained(results, again, f, words))]
     said = f"the variance of the estimates is {' and '.join(parts)}" if parts else "none can be estimated"
     yield f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}"

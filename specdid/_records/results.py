@@ -157,11 +157,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The specifications that share an axis: one scale, or one outcome where none is declared."""
+    """The specifications that share an axis: one scale, or one outcome where none is declared.
+
+    ``shown`` is the name as readers know it, by [labels].
+    """
 
     name: str
     scale: str | None
     members: Ints
+    shown: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +233,19 @@ class Results:
         outcome, scale = self.planned.dimension("outcome"), self.planned.scale
         key = np.where(scale.codes >= 0, scale.codes, len(scale.words) + outcome.codes)
         keys, where = np.unique(key, return_index=True)
-        return tuple(
-            Group(
-                scale.at(int(s)) or outcome.words[int(outcome.codes[s])],
-                scale.at(int(s)),
-                np.flatnonzero(key == k),
-            )
-            for k, s in sorted(zip(keys, where, strict=True), key=lambda pair: int(pair[1]))
-        )
+        found = []
+        for k, s in sorted(zip(keys, where, strict=True), key=lambda pair: int(pair[1])):
+            name = scale.at(int(s)) or outcome.words[int(outcome.codes[s])]
+            found.append(Group(name, scale.at(int(s)), np.flatnonzero(key == k), self.planned.shown(name)))
+        return tuple(found)
+
+    def shown_statistic(self, name: str) -> str:
+        """Give a statistic's name, as in inference.csv, with the scale or outcome as readers know it."""
+        for group in self.groups() if self.planned.display else ():
+            head = f"median estimate ({group.name};"
+            if name.startswith(head):
+                return f"median estimate ({group.shown};{name.removeprefix(head)}"
+        return name
 
     def order(self, group: Group) -> Ints:
         """Give the ok positions of a group by estimate, ties by place in the plan."""

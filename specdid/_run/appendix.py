@@ -10,7 +10,7 @@ from pathlib import Path
 import specdid
 from specdid import _shelf
 from specdid._describe.factors import families
-from specdid._records import Curve
+from specdid._records import Curve, Results
 from specdid._records.write import replacing
 from specdid._run.analyse import Analysed, file_stem
 from specdid._run.describe import Described, inference_table, statistic_names
@@ -94,8 +94,8 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[str, ..
         found,
         tuple(name for name, _ in study.one_at_a_time),
         curve.null_shares,
-        _joints(tests),
-        inference_table(tests) if tests else None,
+        _joints(tests, curve.results),
+        inference_table(tests, curve.results) if tests else None,
         tuple(c for d in described for c in d.choices),
         selections,
         tuple(_section(a) for a in curve.findings if isinstance(a, Analysed)),
@@ -106,8 +106,8 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[str, ..
     return material, said
 
 
-def _joints(tests: tuple[CurveTests, ...]) -> tuple[Joint, ...]:
-    names = statistic_names(tests)
+def _joints(tests: tuple[CurveTests, ...], results: Results) -> tuple[Joint, ...]:
+    names = statistic_names(tests, results)
     return tuple(
         Joint(t.title, len(t.index), t.draws, tuple((names.get(r.statistic, r.statistic), r.p_value) for r in t.tests))
         for t in tests

@@ -224,7 +224,7 @@ def _curve(
         results,
         draw=partial(draw_curve, **figure_of(prepared.study.figure, tests)),
         summarise=summarise,
-        sections=(*sections(tests), *described.sections, *analyse.sections(analysed)),
+        sections=(*sections(tests, results), *described.sections, *analyse.sections(analysed)),
         findings=(*tests, described, *analysed),
         warnings=(*said, *analyse.notes(analysed)),
         null_shares=null_shares(tests),

@@ -86,7 +86,7 @@ def write_described(
     results = curve.results
     _write_or_remove(_choices_csv(described.choices), directory / "choices.csv")
     latex = _shelf.load("tables", "latex")
-    _write_or_remove(latex.write(inference_table(tests)) if tests else "", directory / "inference.tex")
+    _write_or_remove(latex.write(inference_table(tests, results)) if tests else "", directory / "inference.tex")
     for name in FIGURES:
         for ending in ("pdf", "png", "svg"):
             (directory / f"{name}.{ending}").unlink(missing_ok=True)
@@ -141,35 +141,35 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
     return csv_text(TidyTable(header, tuple(rows))) if rows else ""
 
 
-def statistic_names(tests: tuple[CurveTests, ...]) -> dict[str, str]:
+def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str, str]:
     """Name the statistics of inference.csv for print: a median by its scale and estimand, where these differ."""
     found = {(p.group, p.estimand): None for t in tests for p in t.placebos}
-    several = [len({key[k] for key in found}) > 1 for k in (0, 1)]
+    scales, estimands = (len({key[k] for key in found}) > 1 for k in (0, 1))
     return {
         f"median estimate ({group}; {estimand})": ", ".join(
-            ["median estimate", *(part for part, told in zip((group, estimand), several, strict=True) if told)]
+            ["median estimate", *([results.planned.shown(group)] if scales else []), *([estimand] if estimands else [])]
         )
         for group, estimand in found
     }
 
 
-def inference_table(tests: tuple[CurveTests, ...]) -> PrintTable:
+def inference_table(tests: tuple[CurveTests, ...], results: Results) -> PrintTable:
     """Lay the joint tests out for print, a block per null."""
-    names = statistic_names(tests)
+    names = statistic_names(tests, results)
     blocks = tuple((Row(_capital(t.title), ("", "", "")), *_test_rows(t, names)) for t in tests)
     draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.draws:,} draws" for t in tests)
     notes = (
         f"{_capital(draws)}.",
         "The null range holds 95% of the draws; p is the share of draws, the data among them, that are at "
         "least as far from zero.",
-        *_common(tests),
+        *_common(tests, results),
     )
     return PrintTable("Tests of the specification curve", ("Value", "Null range", "p"), blocks, notes=notes)
 
 
-def _common(tests: tuple[CurveTests, ...]) -> Iterator[str]:
+def _common(tests: tuple[CurveTests, ...], results: Results) -> Iterator[str]:
     """Say what all medians are of, which their rows leave out."""
-    groups = {p.group: None for t in tests for p in t.placebos}
+    groups = {results.planned.shown(p.group): None for t in tests for p in t.placebos}
     estimands = {p.estimand: None for t in tests for p in t.placebos}
     kinds = (("Scale", list(groups)), ("Estimand", list(estimands)))
     yield from (f"{word} of all medians: {names[0]}." for word, names in kinds if len(names) == 1)

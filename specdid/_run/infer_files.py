@@ -12,7 +12,7 @@ from specdid._run.infer import CurveTests, null_figure
 from specdid._run.write import write_text
 
 
-def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:
+def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, ...]:
     """Write the tests for the summary."""
     return tuple(
         Section(
@@ -23,7 +23,8 @@ def sections(tests: tuple[CurveTests, ...]) -> tuple[Section, ...]:
                 "| statistic | value | null range | p |",
                 "|---|---:|---:|---:|",
                 *(
-                    f"| {r.statistic} | {r.value:.4g} | {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |"
+                    f"| {results.shown_statistic(r.statistic)} | {r.value:.4g} | {r.low:.4g} to {r.high:.4g} "
+                    f"| {r.p_value:.3f} |"
                     for r in t.tests
                 ),
                 "",

@@ -121,7 +121,7 @@ def _curves(results: Results) -> Iterator[tuple[str, np.ndarray]]:
         found = list(zip(estimand.codes[order].tolist(), kinds[order].tolist(), strict=True))
         for code, kind in sorted(dict.fromkeys(found), key=lambda pair: pair[1]):
             mine = (estimand.codes[order] == code) & (kinds[order] == kind)
-            yield f"{group.name}; {estimand.words[code]}" + (f"; {KINDS[kind]}" if kind else ""), order[mine]
+            yield f"{group.shown}; {estimand.words[code]}" + (f"; {KINDS[kind]}" if kind else ""), order[mine]
 
 
 def script_of(prepared: Prepared, place: int) -> Script:

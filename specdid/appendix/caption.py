@@ -73,7 +73,7 @@ def varied(material: Material) -> str:
 
 def family_name(family: Family) -> str:
     """Name a family by scale (or outcome) and estimand."""
-    return "; ".join(part for part in (family.group, family.estimand) if part)
+    return "; ".join(part for part in (family.shown, family.estimand) if part)
 
 
 def _estimates(material: Material, found: tuple[Family, ...]) -> str:
@@ -137,9 +137,9 @@ def estimates_table(material: Material) -> PrintTable | None:
     kept = range(9 if tested else 4)
     columns = ("Estimates", "Median", "Lowest", "Highest", "Tested", "Below 0", "Null", "Above 0", "Null")
     blocks = []
-    for group in dict.fromkeys(f.group for f, _ in rows):
-        mine = [Row(_capital(f.estimand or group), tuple(c[k] for k in kept)) for f, c in rows if f.group == group]
-        alone = len({f.group for f, _ in rows}) == 1 or mine[0].label == _capital(group)
+    for group in dict.fromkeys(f.shown for f, _ in rows):
+        mine = [Row(_capital(f.estimand or group), tuple(c[k] for k in kept)) for f, c in rows if f.shown == group]
+        alone = len({f.shown for f, _ in rows}) == 1 or mine[0].label == _capital(group)
         blocks.append(tuple(mine) if alone else (Row(group, ("",) * len(kept)), *mine))
     notes: tuple[str, ...] = ("Estimates of different scales or estimands are not compared with each other.",)
     if tested:

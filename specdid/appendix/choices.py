@@ -25,7 +25,7 @@ def choices_table(material: Material, choices: Choices, alone: bool) -> PrintTab
     decimals = decimals_for(np.array([c.mean for c in shown])) if shown else 3
     blocks = tuple(_block(material, choices, name, shown, decimals) for name in _dimensions(choices))
     rest = (Row("Combinations of choices", (f"{choices.shares.rest:.1%}", "", "")),)
-    family = f": {choices.family.group}; {choices.family.estimand}" if not alone else ""
+    family = f": {choices.family.shown}; {choices.family.estimand}" if not alone else ""
     how = "exact, since the choices are balanced" if choices.shares.balanced else "averages over orders (Shapley)"
     notes = (
         "Mean change: of the estimate when the option takes the place of the one in the first line of its block, "

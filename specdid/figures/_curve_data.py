@@ -98,7 +98,7 @@ def _panel(results: Results, group: Group, sort: str, bands: Bands) -> Panel:
     low90, high90 = _interval(results, order, 0.90)
     low95, high95 = _interval(results, order, 0.95)
     return Panel(
-        group.name, group.scale is not None, order,
+        group.shown, group.scale is not None, order,
         estimate, low90, high90, low95, high95,
         results.first("p_value")[order] < results.planned.alpha,
         results.first("nobs")[order].astype(np.int64),
@@ -106,6 +106,7 @@ def _panel(results: Results, group: Group, sort: str, bands: Bands) -> Panel:
         tuple(_choices(results, group, order)), _preferred(results, order),
         failed=int(np.sum(results.status[group.members] == Status.FAILED)),
         null_band=lay_bands(group, pieces, len(order), bands),
+        group=group.name,
     )  # fmt: skip
 
 

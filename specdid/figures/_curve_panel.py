@@ -80,7 +80,7 @@ class Panel:
 
     Attributes
     ----------
-    name : the scale, or the outcome where none is declared.
+    name : the scale, or the outcome where none is declared, as readers know it.
     scaled : whether a scale is declared.
     positions : (n,) places in the plan, from 0.
     estimate, low90, high90, low95, high95 : (n,) float64; NaN intervals where the vcov failed.
@@ -95,6 +95,7 @@ class Panel:
     null_band : (3, n) 2.5, 50 and 97.5% of the sorted null curves, NaN but below the curves that
         a null has whole; or None.
     null_shares : shares significant beside those the null expects, or None; without them none is printed.
+    group : the name as in the results, by which nulls are found.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Panel:
     failed: int
     null_band: Floats | None = None
     null_shares: NullShares | None = None
+    group: str = ""
 
     def __len__(self) -> int:
         return len(self.positions)

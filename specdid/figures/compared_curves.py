@@ -98,7 +98,7 @@ def _panel(comparison: Comparison, family: FamilyMove) -> ComparedPanel:
     order = np.argsort(at, kind="stable")
     order = order[np.isfinite(moves[order])]
     return ComparedPanel(
-        family.group, family.estimand, family.scaled, before, _ranked(new, family.places_new),
+        comparison.shown(family), family.estimand, family.scaled, before, _ranked(new, family.places_new),
         at[order], moves[order],
     )  # fmt: skip
 

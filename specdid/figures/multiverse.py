@@ -99,7 +99,7 @@ def _panel(results: Results, family: Family, scaled: bool, several: bool) -> Mul
     rows = tuple(_rows(change_factors(results, family.places), y))
     inside = place >= 0 and bool(np.any(family.places == place))
     return MultiversePanel(
-        family.group, scaled, family.estimand, several, y,
+        family.shown, scaled, family.estimand, several, y,
         results.first("p_value")[family.places] < results.planned.alpha, rows,
         float(results.estimate[place]) if inside else None,
     )  # fmt: skip

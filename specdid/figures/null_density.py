@@ -50,10 +50,11 @@ class NullData:
 def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
     """Gather the nulls by scale and estimand, in their order."""
     scaled = {g.name: g.scale is not None for g in results.groups()}
+    shown = results.planned.shown
     keys = list(dict.fromkeys((p.group, p.estimand) for p in placebos))
     panels = tuple(
         NullPanel(
-            group, words, scaled.get(group, False), sum(g == group for g, _ in keys) > 1,
+            shown(group), words, scaled.get(group, False), sum(g == group for g, _ in keys) > 1,
             tuple(p for p in placebos if (p.group, p.estimand) == (group, words)),
         )
         for group, words in keys

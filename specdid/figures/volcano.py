@@ -70,7 +70,7 @@ def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoD
     data = curve_data(results)
     p = np.maximum(results.first("p_value"), LEAST)
     shares = shares_by_group(placebos)
-    panels = tuple(Volcano(q, -np.log10(p[q.positions]), shares.get(q.name)) for q in data.panels)
+    panels = tuple(Volcano(q, -np.log10(p[q.positions]), shares.get(q.group)) for q in data.panels)
     return VolcanoData(data.title, data.alpha, data.vcov, panels, placebos[0].title if placebos else "")
 
 

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import CODES, Curve, NullShares, Results, Status
+from specdid._records import CODES, Curve, Group, NullShares, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.inference._placebo import Placebo
 from specdid.report._html import element, inside, table, written
@@ -22,7 +22,7 @@ class Family:
     """The estimates that share a scale and an estimand.
 
     ``shares`` are those significant of the specifications tested, with those expected without
-    any effect; None where no null has them.
+    any effect; None where no null has them. ``shown`` is the scale or outcome as readers know it.
     """
 
     group: str
@@ -34,6 +34,7 @@ class Family:
     lowest: float
     highest: float
     shares: NullShares | None
+    shown: str
 
     def written(self, value: float) -> str:
         """Write a number with the decimals of this family."""
@@ -42,7 +43,7 @@ class Family:
     @property
     def unit(self) -> str:
         """The scale as it stands after a number."""
-        return f" {self.group}" if self.scaled else ""
+        return f" {self.shown}" if self.scaled else ""
 
 
 def minus(text: str) -> str:
@@ -59,17 +60,17 @@ def families(curve: Curve) -> tuple[Family, ...]:
         codes = results.planned.estimand.codes[places]
         for code in np.unique(codes).tolist():
             words = results.planned.estimand.words[code]
-            found.append(_family(curve, group.name, group.scale is not None, words, places[codes == code]))
+            found.append(_family(curve, group, words, places[codes == code]))
     return tuple(found)
 
 
-def _family(curve: Curve, group: str, scaled: bool, estimand: str, places: NDArray[np.int64]) -> Family:
+def _family(curve: Curve, group: Group, estimand: str, places: NDArray[np.int64]) -> Family:
     results = curve.results
     estimate = results.estimate[places]
     return Family(
-        group, scaled, estimand, len(places), decimals_for(estimate),
+        group.name, group.scale is not None, estimand, len(places), decimals_for(estimate),
         float(np.median(estimate)), float(estimate.min()), float(estimate.max()),
-        curve.null_shares.get((group, estimand)),
+        curve.null_shares.get((group.name, estimand)), group.shown,
     )  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def _placebos(joints: Sequence[Joint], family: Family) -> list[Placebo]:
 
 def _sentence(family: Family, alpha: float, placebos: Sequence[Placebo]) -> str:
     many = f"{family.n:,} estimates" if family.n > 1 else "The one estimate"
-    of = "" if family.scaled else f" on {family.group}"
+    of = "" if family.scaled else f" on {family.shown}"
     head = f"{many} of the {family.estimand}{of}: median {family.written(family.median)}{family.unit}"
     parts = [head]
     if family.shares is not None:
@@ -128,7 +129,7 @@ def _dominant(family: Family, shares: NullShares) -> tuple[str, float, float]:
 def _facts(report: Report, family: Family) -> Iterator[tuple[str, str, str]]:
     results = report.curve.results
     counts = report.curve.counts
-    yield "Median", family.written(family.median), family.group
+    yield "Median", family.written(family.median), family.shown
     yield "Range", f"{family.written(family.lowest)} to {family.written(family.highest)}", f"{family.n:,} estimates"
     if family.shares is not None:
         sign, share, null = _dominant(family, family.shares)
@@ -155,7 +156,7 @@ def estimates_table(found: Sequence[Family], alpha: float) -> Iterator[Element]:
     """Tabulate every scale and estimand; shares only beside what the null of the same specifications expects."""
     header: tuple[str, ...] = ("Scale", "Estimand", "n", "Median", "Lowest", "Highest")
     rows: list[tuple[str, ...]] = [
-        (f.group, f.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest))) for f in found
+        (f.shown, f.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest))) for f in found
     ]
     covered = [f.shares for f in found if f.shares]
     if covered:
@@ -168,11 +169,11 @@ def estimates_table(found: Sequence[Family], alpha: float) -> Iterator[Element]:
         yield written(element("div"), "p", said)
 
 
-def tests_table(joint: Joint) -> Element:
+def tests_table(joint: Joint, results: Results) -> Element:
     """Tabulate one null's rows of inference.csv."""
     rows = [
         (
-            r.statistic, minus(f"{r.value:.4g}"), f"{minus(f'{r.low:.4g}')} to {minus(f'{r.high:.4g}')}",
+            results.shown_statistic(r.statistic), minus(f"{r.value:.4g}"), minus(f"{r.low:.4g} to {r.high:.4g}"),
             f"{r.p_value:.3f}", f"{r.draws:,}",
         )
         for r in joint.tests

@@ -186,7 +186,7 @@ def _group(results: Results, curve: Drawn, joints: Sequence[Joint]) -> Encoded:
         estimands.append({"words": results.planned.estimand.words[code], "n": len(values)})
     bands = [lay_bands(curve.group, curve.pieces, len(curve.order), j.bands) for j in joints]
     return {
-        "name": curve.group.name,
+        "name": curve.group.shown,
         "scaled": curve.group.scale is not None,
         "n": len(curve.order),
         "kept": len(curve.kept),

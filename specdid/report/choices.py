@@ -19,7 +19,7 @@ _LONGEST = 48
 def choice_section(choices: Choices, alone: bool) -> Section:
     """Write shares, changes and spread of one family; ``alone`` where the curve has no other."""
     family = choices.family
-    where = "" if alone else f": {family.group}; {family.estimand}"
+    where = "" if alone else f": {family.shown}; {family.estimand}"
     lines = [*_shares(choices), "", *_changes(choices), "", *_spread(choices.spread, choices)]
     return Section(f"Which choices matter{where}", tuple(lines))
 

@@ -148,7 +148,7 @@ def _family(comparison: Comparison, family: FamilyMove) -> Block:
     ]  # fmt: skip
     if old.rank or new.rank:
         rows += [row("preferred", "preferred"), ("its rank", _rank(old), _rank(new), "")]
-    name = f"Estimates in {visible(family.group)}" if family.scaled else f"Effect on {visible(family.group)}"
+    name = f"{'Estimates in' if family.scaled else 'Effect on'} {visible(comparison.shown(family))}"
     title = f"{name}: {visible(family.estimand)}" if len(_estimands(comparison)) > 1 else name
     return Block(title, _decomposed(family, decimals), ("", "old", "new", "move"), tuple(rows))
 
@@ -177,13 +177,18 @@ def _tests(comparison: Comparison) -> Block:
     alone = f"; {words[0]})" if len(words) == 1 else "\n"
     rows = tuple(
         (
-            visible(null_words(t.null)), visible(t.statistic.replace(alone, ")")),
+            visible(null_words(t.null)), visible(_statistic(comparison, t.statistic).replace(alone, ")")),
             f"{t.old:.4g}" if t.old == t.old else "–", f"{t.new:.4g}" if t.new == t.new else "–",
             number(t.p_old, 3), number(t.p_new, 3),
         )
         for t in comparison.tests
     )  # fmt: skip
     return Block("Joint tests", (), ("null", "statistic", "old", "new", "old p", "new p"), rows, texts=2)
+
+
+def _statistic(comparison: Comparison, name: str) -> str:
+    new = comparison.new.shown_statistic(name)
+    return new if new != name else comparison.old.shown_statistic(name)
 
 
 def _largest(comparison: Comparison) -> Block:
@@ -209,7 +214,8 @@ def _choices(results: Results, place: int) -> str:
     """Give the labels of the dimensions that vary."""
     planned = results.planned
     varying = [d for d, labels in enumerate(planned.labels) if len(labels) > 1]
-    return " · ".join(visible(planned.labels[d][planned.codes[place, d]]) for d in varying) or "the only one"
+    chosen = (planned.shown(planned.labels[d][planned.codes[place, d]]) for d in varying)
+    return " · ".join(map(visible, chosen)) or "the only one"
 
 
 def _options(comparison: Comparison) -> Iterator[Block]:
@@ -222,7 +228,7 @@ def _options(comparison: Comparison) -> Iterator[Block]:
         rows = tuple(_option(o, decimals) for o in family.options if o.share >= LEAST)[: 2 * MOST]
         several = len(_estimands(comparison)) > 1
         estimand = f"; {visible(family.estimand)}" if several else ""
-        name = f": {visible(family.group)}{estimand}" if len(comparison.families) > 1 else ""
+        name = f": {visible(comparison.shown(family))}{estimand}" if len(comparison.families) > 1 else ""
         line = (
             f"By choice the share of the variance of the moves, where at least {LEAST:.0%}; "
             "mean moves of the specifications in both runs."

@@ -39,11 +39,12 @@ def _parts(curve: Curve) -> Iterator[str]:
         yield _html.paragraph(f"Preferred: {preferred}")
     if curve.joint:
         yield _html.heading("Joint tests")
-        header = ("null", "statistic", "value", "null range", "p")
+        header, shown = ("null", "statistic", "value", "null range", "p"), curve.results.shown_statistic
         rows = (
-            (null_words(t.null), t.statistic, f"{t.value:.4g}", f"{t.low:.4g} to {t.high:.4g}", f"{t.p_value:.3f}")
+            (null_words(t.null), shown(t.statistic), f"{t.value:.4g}", f"{t.low:.4g} to {t.high:.4g}",
+             f"{t.p_value:.3f}")
             for t in curve.joint
-        )
+        )  # fmt: skip
         yield _html.table(header, rows, texts=2)
     yield from _warned(curve.warnings)
 

@@ -118,7 +118,7 @@ def _tests(report: Report) -> Iterator[Element]:
         "draws; p is the share of draws, the data among them, that are at least as far from zero.",
     )
     for joint in report.joints:
-        yield tests_table(joint)
+        yield tests_table(joint, report.curve.results)
 
 
 def _sections(curve: Curve) -> str:

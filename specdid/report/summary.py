@@ -83,7 +83,7 @@ def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]
         if any(shares):
             header += ("tested", f"p < {alpha:g}, < 0", "under the null", f"p < {alpha:g}, > 0", "under the null")
             lines = [(*line, *shares_cells(s)) for line, s in zip(lines, shares, strict=True)]
-        yield f"Estimates in {group.scale}" if group.scale else f"Effect on {group.name}", header, tuple(lines)
+        yield f"{'Estimates in' if group.scale else 'Effect on'} {group.shown}", header, tuple(lines)
 
 
 def shares_cells(shares: NullShares | None) -> tuple[str, ...]:

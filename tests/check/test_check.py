@@ -447,6 +447,12 @@ def test_warnings(tmp_path, case):
     assert marked(fault).strip('"') == underlined
 
 
+def test_labels_may_name_options_scales_and_dimensions(tmp_path):
+    outcome = '"prod" = { formula = "y", scale = "logs" }'
+    labels = 'prod = "output"\nlogs = "log points"\nsample = "cities"'
+    assert tuple(faults(tmp_path, outcome=outcome, labels=labels)) == ()
+
+
 def test_rows_where_term_and_cohort_differ_are_named(tmp_path):
     (fault,) = faults(
         tmp_path, treatment='"d" = { term = "pilot", cohort = "first" }', estimator='"s" = "sunab"'
