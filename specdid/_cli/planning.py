@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -41,8 +43,13 @@ def _dimensions(plan: Plan) -> list[str]:
     starred = {name for name, _ in plan.study.one_at_a_time}
     for d in plan.dimensions:
         mark = " (one at a time)" if d.name in starred else ""
-        lines.append(f"  {d.name:<{width}}  {len(d):>7,}  {_shorten(d.labels, WIDTH - width - 13)}{mark}")
+        lines.append(f"  {d.name:<{width}}  {len(d):>7,}  {_shorten(d.labels, _width() - width - 13)}{mark}")
     return lines
+
+
+def _width() -> int:
+    """Give how wide a line may be: as the terminal, if that is narrower."""
+    return min(WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
 
 
 def _shorten(labels: tuple[str, ...], width: int) -> str:
@@ -93,21 +100,17 @@ def _cost(prepared: Prepared) -> list[str]:
     cost = estimate_cost(compiled)
     lines = [
         "",
-        f"{cost.batches:,} batches (same rows, fixed effects and weights); largest {cost.largest:,} specifications",
+        f"{cost.batches:,} batches (same rows, fixed effects and weights), of up to {cost.largest:,} specifications",
+        f"each column is demeaned once per batch: {cost.sharing:,.0f} times less work than one by one",
     ]
-    lines.append(
-        f"each column is demeaned once per batch: {cost.sharing:,.0f} × less demeaning than one by one"
-    )
     if cost.one_by_one:
         lines.append(f"{cost.one_by_one:,} specifications are estimated one by one through pyfixest")
-    lines.append(
-        f"about {_duration(cost.seconds)} on one core{_beyond(prepared.plan)}, "
-        f"{cost.megabytes:,.0f} MB of columns in memory"
-    )
+    lines.append(f"about {_duration(cost.seconds)} on one core{_beyond(prepared.plan)}")
     need = needed(prepared, compiled)
     lines.append(
-        f"about {need.total / 1e6:,.0f} MB more in memory: {need.specifications / 1e6:,.0f} for specifications, "
-        f"{need.draws / 1e6:,.0f} for draws, {need.columns / 1e6:,.0f} for copies of columns"
+        f"about {cost.megabytes + need.total / 1e6:,.0f} MB of memory: {cost.megabytes:,.0f} for columns, "
+        f"{need.columns / 1e6:,.0f} for copies, {need.specifications / 1e6:,.0f} for specifications, "
+        f"{need.draws / 1e6:,.0f} for draws"
     )
     if need.disk:
         lines.append(f"about {need.disk / 1e6:,.0f} MB of draws on the disk while the run lasts")
@@ -119,7 +122,7 @@ def _beyond(plan: Plan) -> str:
     asked, analyses = plan.study.inference, len(plan.study.analyses)
     more = [f"{asked.draws:,} draws ({' and '.join(asked.null)})"] if asked.draws else []
     more += [f"{analyses:,} {'analysis' if analyses == 1 else 'analyses'}"] if analyses else []
-    return f" for the estimates, without {' and '.join(more)}" if more else ""
+    return f" for the estimates; not counted: {' and '.join(more)}" if more else ""
 
 
 def _duration(seconds: float) -> str:

@@ -48,9 +48,19 @@ def run_spec(
     except Interrupted as stop:
         curve, interrupted = stop.curve, True
     if not quiet:
-        click.echo(curve.summary())
-        click.echo(f"files are in {directory}/")
+        _print_summary(curve.summary())
+        click.echo(f"files are in {directory}/; start with summary.md or report.html")
     return _code(curve, interrupted, quiet)
+
+
+def _print_summary(summary: str) -> None:
+    """Print it as wide as the terminal, or as Markdown into a file or a pipe."""
+    if not sys.stdout.isatty():
+        click.echo(summary)
+        return
+    from specdid._cli.terminal import print_markdown
+
+    print_markdown(f"{summary}\n")
 
 
 def _code(curve: Any, interrupted: bool, quiet: bool) -> Exit:

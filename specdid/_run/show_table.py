@@ -164,8 +164,8 @@ def _footer(one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
     kinds = (("treated", fits.n_treated), ("never treated", fits.n_control), ("always treated", fits.n_always_treated))
     counted = ", ".join(f"{int(n[0]):,} {word}" for word, n in kinds if n[0] > 0)
     yield f"Rows: {int(fits.nobs[0]):,}{units}" + (f" ({counted})" if counted else "")
-    lost = (("missing", fits.n_missing), ("singletons", fits.n_singletons))
-    yield "Dropped: " + ", ".join(f"{int(n[0]):,} {word}" for word, n in lost) + _logs(fits) + _separated(fits)
+    lost = f"{int(fits.n_missing[0]):,} missing{_logs(fits)}, {int(fits.n_singletons[0]):,} singletons"
+    yield f"Dropped: {lost}{_separated(fits)}"
     effects = one.problem.effects[one.members.effects[0]]
     names = [one.problem.effect_labels[c] for c in effects.fixed]
     sizes = list(full.levels) if full is not None and len(full.levels) == len(names) else []

@@ -77,5 +77,5 @@ def test_the_command_line(tmp_path):
     assert "error: the draws of this run need about" in done.stderr
     assert "Traceback" not in done.stderr
     planned = run_specdid(["plan", "s.toml"], tmp_path).stdout
-    assert "MB more in memory" in planned
+    assert "MB of memory: " in planned
     assert "MB of draws on the disk while the run lasts" in planned
