@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -17,7 +17,7 @@ from specdid.engine.gram import Basis, make_basis
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
 from specdid.engine.solve import Solved, solve_chunk
-from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells, shares
+from specdid.engine.sunab import Block, make_block, make_cells
 
 Bools = NDArray[np.bool_]
 
@@ -53,7 +53,7 @@ class Prepared:
     Attributes
     ----------
     place : (p,) int64, place in the basis of each column of Problem.values, or -1
-    block : places of the columns of a Sun-Abraham block, in every specification
+    block : columns of a Sun-Abraham block, which is in every specification and out of the basis
     treatment : place of its aggregate, or -1
     means : (K,) float64, of each column over the rows, unweighted
     nested : per vcov, which effects are nested in its clusters
@@ -62,7 +62,7 @@ class Prepared:
 
     nobs: int
     place: Ints
-    block: Ints
+    block: int
     treatment: int
     means: Floats
     basis: Basis
@@ -92,11 +92,12 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
     for k, column in enumerate(need.columns):
         raw[:, k] = problem.values[rows, column]
     means, units = raw.mean(axis=0), _units(problem, need, raw, place)
-    block, treatment = np.zeros(0, np.int64), -1
-    if members.sunab[0] >= 0:
-        raw, block = _with_cells(problem, members, rows, raw, absorber)
-        treatment = raw.shape[1] - 1
-    basis = make_basis(raw, absorber)
+    block = _block(problem, members, rows, absorber) if members.sunab[0] >= 0 else None
+    if block is not None:
+        raw = np.asfortranarray(np.column_stack([raw, block.treatment]))
+    basis = make_basis(raw, absorber, None if block is None else block.others)
+    if block is not None and not block.converged:
+        basis = replace(basis, converged=False)
     codes = clusters_of(problem, rows)
     nested = tuple(
         np.array([ssc.is_nested(e, tuple(codes[c] for c in v.clusters)) for e in absorber.codes], bool)
@@ -104,7 +105,8 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
         for v in problem.vcovs
     )  # fmt: skip
     return Prepared(
-        len(rows), place, block, treatment, means, basis, make_meat(problem.vcovs, codes, basis.q), absorber,
+        len(rows), place, 0 if block is None else block.others.shape[1],
+        -1 if block is None else len(need.columns), means, basis, make_meat(problem.vcovs, codes, basis.q), absorber,
         nested, units, effective_rows(len(rows), weights),
     )  # fmt: skip
 
@@ -117,17 +119,10 @@ def _units(problem: Problem, need: Need, raw: Floats, place: Ints) -> dict[int, 
     return {t: count_units(unit, raw[:, place[t]]) for t in treatments}
 
 
-def _with_cells(
-    problem: Problem, members: Members, rows: Ints, raw: Floats, absorber: Absorber
-) -> tuple[Floats, Ints]:
-    """Append a Sun-Abraham block and its aggregate, last."""
+def _block(problem: Problem, members: Members, rows: Ints, absorber: Absorber) -> Block:
     aggregate = members.aggregates[members.sunab[0]]
     time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
-    cells = independent_cells(make_cells(time, cohort, absorber.weights, aggregate), absorber)
-    treatment, others = aggregate_columns(cells.dummies, shares(cells))
-    k = raw.shape[1]
-    columns = np.asfortranarray(np.column_stack([raw, others, treatment]))
-    return columns, np.arange(k, k + others.shape[1])
+    return make_block(make_cells(time, cohort, absorber.weights, aggregate), absorber)
 
 
 def fit_members(problem: Problem, members: Members, prepared: Prepared) -> Fits:
@@ -171,7 +166,7 @@ def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits
     fits.estimate[at] = np.where(ok, solved.estimate * unit, np.nan)
     fits.y_mean[at] = prepared.means[outcome]
     if problem.effects[members.effects[0]].fixed or problem.effects[members.effects[0]].slopes:
-        within = prepared.basis.gram[outcome, outcome]
+        within = prepared.basis.within[outcome]
         fits.r2_within[at] = np.where(ok, 1.0 - solved.rss / np.where(within > 0, within, 1.0), np.nan)
     units = np.array([prepared.units[t] for t in members.treatment.tolist()], dtype=np.int64)
     fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units.T
@@ -191,13 +186,10 @@ def _layout(members: Members) -> tuple[Ints, Ints]:
 def _places(members: Members, prepared: Prepared) -> tuple[Ints, Ints, Ints]:
     """Give the places in the basis of controls (q, M), padded with its last column, treatment and outcome."""
     lengths = np.diff(members.start)
-    own = int(lengths.max(initial=0))
     padding = prepared.basis.gram.shape[0] - 1
-    block = prepared.block
-    controls = np.full((own + len(block), len(members)), padding, dtype=np.int64)
+    controls = np.full((int(lengths.max(initial=0)), len(members)), padding, dtype=np.int64)
     owner, rank = _layout(members)
     controls[rank, owner] = prepared.place[members.controls]
-    controls[own:] = block[:, None]
     treatment = prepared.place[members.treatment]
     if prepared.treatment >= 0:
         treatment = np.full(len(members), prepared.treatment)
@@ -214,7 +206,7 @@ def _verdict(
         (basis.flat[outcome], Code.NO_OUTCOME_VARIATION, members.outcome),
         (basis.constant[treatment], Code.NO_TREATMENT_VARIATION, members.treatment),
         (basis.absorbed[treatment], Code.ABSORBED, members.treatment),
-        (lost, Code.NOT_IDENTIFIED, _loading(prepared, solved, members, controls)),
+        (lost, Code.NOT_IDENTIFIED, _loading(solved, members, controls)),
         (np.full(len(lost), not basis.converged), Code.NOT_CONVERGED, np.full(len(lost), -1)),
     ]
     code = np.full(len(lost), Code.OK, dtype=np.int8)
@@ -225,15 +217,15 @@ def _verdict(
     return code, culprit
 
 
-def _loading(prepared: Prepared, solved: Solved, members: Members, controls: Ints) -> Ints:
+def _loading(solved: Solved, members: Members, controls: Ints) -> Ints:
     """Give the last control the treatment loads on: the one that would be dropped beside it."""
     size = np.abs(solved.on_controls) * solved.kept
     loads = size > 1e-6 * size.max(axis=0, initial=1e-300)
-    own = len(controls) - len(prepared.block)
-    last = own - 1 - np.argmax(loads[:own][::-1], axis=0) if own else np.zeros(len(members), np.int64)
+    own = len(controls)
+    last = own - 1 - np.argmax(loads[::-1], axis=0) if own else np.zeros(len(members), np.int64)
     columns = np.append(members.controls, -1)
     found = np.minimum(members.start[:-1] + last, len(members.controls))
-    return np.asarray(np.where(loads[:own].any(axis=0), columns[found], members.treatment))
+    return np.asarray(np.where(loads.any(axis=0), columns[found], members.treatment))
 
 
 def _enter_errors(
@@ -244,8 +236,8 @@ def _enter_errors(
     meat = prepared.meat
     scores = squared_scores(meat, prepared.basis.q, solved.treatment, solved.residual)
     squares = np.where(solved.squares > 0, solved.squares, np.nan)
-    perfect = solved.rss < PERFECT * prepared.basis.gram[outcome, outcome]
-    k = solved.kept.sum(axis=0) + 1
+    perfect = solved.rss < PERFECT * prepared.basis.within[outcome]
+    k = solved.kept.sum(axis=0) + 1 + prepared.block
     slopes = int(prepared.absorber.slope_levels.sum())
     for v, vcov in enumerate(problem.vcovs):
         df_k = k + ssc.absorbed_parameters(prepared.absorber.levels, prepared.nested[v], slopes)

@@ -3,17 +3,19 @@
 Every column any member needs is brought to an SD near 1, cleared of the fixed effects,
 multiplied with √weight and brought to a norm near 1; then Z = Q R. A regression on a
 subset S is a regression of columns of R on R_S, and its rows are Q times the result.
+A block of regressors that every member has is projected out before the QR.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import Absorber, demean
-from specdid.engine.orthogonal import factorise, triangle
+from specdid.engine.orthogonal import factorise
 from specdid.engine.problem import Floats
 
 Bools = NDArray[np.bool_]
@@ -46,6 +48,7 @@ class Basis:
     q : (n, r) float64, orthonormal, r = min(n, K)
     r : (r, K + 1) float64
     gram : (K + 1, K + 1) float64, R'R
+    within : (K + 1,) float64, squares of the columns net of the effects alone: R'R has them net of the block too
     unit : (K + 1,) float64, one unit of a column of Z in the column's own units
     least : (K + 1,) float64, the pivot below which a column is collinear
     constant, absorbed : (K + 1,) bool, no variation in the rows, none beyond the fixed effects
@@ -56,6 +59,7 @@ class Basis:
     q: Floats
     r: Floats
     gram: Floats
+    within: Floats
     unit: Floats
     least: Floats
     constant: Bools
@@ -64,13 +68,20 @@ class Basis:
     converged: bool
 
 
-def make_basis(columns: Floats, absorber: Absorber, rows: bool = True) -> Basis:
+Factors = Callable[[Floats], tuple[Floats, Floats]]
+
+
+def make_basis(
+    columns: Floats, absorber: Absorber, block: Floats | None = None, factors: Factors = factorise
+) -> Basis:
     """Build the basis; ``columns`` (n, K), Fortran order, finite, are overwritten.
 
-    Without ``rows`` there is no q, and r is as LAPACK rounds it: enough to find what is
-    collinear. Raises nothing; where the effects could not be swept out, ``converged`` says so.
+    ``block`` (n, m), orthonormal, on √weight and net of the effects, is projected out of them.
+    ``factors`` is one of `orthogonal`: where no specification is solved on the basis, one that
+    rounds as LAPACK does. Raises nothing; where the effects could not be swept out, ``converged``
+    says so.
     """
-    n, k = columns.shape
+    k = columns.shape[1]
     sd, constant = _standardise(columns, centred=bool(absorber.codes))
     converged = demean(columns, absorber)
     converged &= _demean_again(columns, absorber)
@@ -78,22 +89,33 @@ def make_basis(columns: Floats, absorber: Absorber, rows: bool = True) -> Basis:
     if weights is not None:
         root = np.sqrt(weights / weights.mean())
         columns *= root[:, None]
-    share = np.einsum("ij,ij->j", columns, columns) / n
-    collinear = np.where(constant, np.inf, _collinear_share(n, sd))
+    share = np.einsum("ij,ij->j", columns, columns) / len(columns)
+    collinear = np.where(constant, np.inf, _collinear_share(len(columns), sd))
     absorbed = ~(share >= collinear)
     flat = constant | (share < NO_OUTCOME)
-    norm = _power_of_two(np.sqrt(share * n))
+    norm = _power_of_two(np.sqrt(share * len(columns)))
     columns *= np.where(flat, 0.0, 1.0 / norm)
-    q, r = factorise(columns) if rows else (np.empty((0, min(n, k))), triangle(columns))
+    within = None if block is None else _project_out(columns, block)
+    q, r = factors(columns)
     gram = np.zeros((k + 1, k + 1))
     gram[:k, :k] = r.T @ r
+    within = gram.diagonal()[:k] if within is None else within
     with np.errstate(divide="ignore", invalid="ignore"):
-        least = np.where(flat, 2.0, collinear / share * gram.diagonal()[:k])
+        least = np.where(flat, 2.0, collinear / share * within)
     unit = np.where(flat, 1.0, sd * norm)
     return Basis(
-        q, np.hstack([r, np.zeros((len(r), 1))]), gram, np.append(unit, 1.0), np.append(least, 0.0),
-        np.append(constant, True), np.append(absorbed, True), np.append(flat, True), converged,
+        q, np.hstack([r, np.zeros((len(r), 1))]), gram, np.append(within, 0.0), np.append(unit, 1.0),
+        np.append(least, 0.0), np.append(constant, True), np.append(absorbed, True), np.append(flat, True),
+        converged,
     )  # fmt: skip
+
+
+def _project_out(columns: Floats, block: Floats) -> Floats:
+    """Take an orthonormal block out of columns, in place and twice, and give their squares before: (K,)."""
+    squares = np.einsum("ij,ij->j", columns, columns)
+    for _ in range(2):
+        columns -= block @ (block.T @ columns)
+    return np.asarray(squares)
 
 
 def _power_of_two(size: Floats) -> Floats:

@@ -38,21 +38,22 @@ def factorise(columns: Floats) -> tuple[Floats, Floats]:
     r : (r, K) float64, upper triangular but for rounding
     """
     if columns.size > CELLS:
-        return _householder(columns)
+        return householder(columns)
     exact = columns.copy(order="F")
-    return _correct(exact, *_householder(columns))
+    return _correct(exact, *householder(columns))
 
 
-def triangle(columns: Floats) -> Floats:
-    """Give Householder's R alone, (r, K), of ``columns``, which are overwritten."""
+def triangle(columns: Floats) -> tuple[Floats, Floats]:
+    """Give no Q (0, r), and Householder's R (r, K), of ``columns``, which are overwritten."""
     from scipy.linalg.lapack import dgeqrf
 
     factored, *_ = dgeqrf(columns, lwork=64 * columns.shape[1], overwrite_a=1)
-    return np.triu(factored[: min(columns.shape)])
+    rank = min(columns.shape)
+    return np.empty((0, rank)), np.triu(factored[:rank])
 
 
-def _householder(columns: Floats) -> tuple[Floats, Floats]:
-    """QR in place: no second copy of the rows."""
+def householder(columns: Floats) -> tuple[Floats, Floats]:
+    """Give Householder's Q and R as they are, in place: no second copy of the rows."""
     from scipy.linalg.lapack import dgeqrf, dorgqr
 
     n, k = columns.shape

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import Absorber
-from specdid.engine.gram import make_basis
+from specdid.engine.gram import Basis, Factors, make_basis
+from specdid.engine.orthogonal import householder, triangle
 from specdid.engine.problem import Code, Floats, Sunab
 from specdid.engine.solve import independent
 
@@ -104,10 +105,15 @@ def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: 
 
 def independent_cells(cells: Cells, absorber: Absorber) -> Cells:
     """Leave out the cells that are a combination of the effects and earlier cells."""
-    basis = make_basis(cells.dummies.copy(order="F"), absorber, rows=False)
+    return _independent(cells, absorber, triangle)[0]
+
+
+def _independent(cells: Cells, absorber: Absorber, factors: Factors) -> tuple[Cells, Basis, NDArray[np.bool_]]:
+    """Give the cells that are independent, a basis of all cells, and which were kept."""
+    basis = make_basis(cells.dummies.copy(order="F"), absorber, factors=factors)
     kept = independent(basis, np.arange(len(cells.relative)))
-    dummies = np.asfortranarray(cells.dummies[:, kept])
-    return Cells(dummies, cells.cohort[kept], cells.relative[kept], cells.size[kept])
+    dummies = cells.dummies if kept.all() else np.asfortranarray(cells.dummies[:, kept])
+    return Cells(dummies, cells.cohort[kept], cells.relative[kept], cells.size[kept]), basis, kept
 
 
 def shares(cells: Cells) -> Floats:
@@ -139,3 +145,27 @@ def aggregate_columns(dummies: Floats, share: Floats) -> tuple[Floats, Floats]:
     rest = post[post != last]
     others.append(dummies[:, rest] - np.outer(dummies[:, last], share[rest] / share[last]))
     return np.asarray(dummies[:, post].sum(axis=1)), np.hstack(others)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A Sun-Abraham model beside its controls.
+
+    Attributes
+    ----------
+    treatment : (n,) float64, D ι_post
+    others : (n, m - 1) float64, orthonormal: what D N spans, on √weight and net of the effects
+    converged : whether the effects could be taken out
+    """
+
+    treatment: Floats
+    others: Floats
+    converged: bool
+
+
+def make_block(cells: Cells, absorber: Absorber) -> Block:
+    """Reparameterise the independent cells, on the rows of one QR of them all."""
+    found, basis, kept = _independent(cells, absorber, householder)
+    treatment, others = aggregate_columns(np.eye(len(found.size)), shares(found))
+    of_cells = basis.r[:, :-1][:, kept] * basis.unit[:-1][kept]
+    return Block(found.dummies @ treatment, basis.q @ np.linalg.qr(of_cells @ others)[0], basis.converged)

@@ -38,7 +38,7 @@ def test_gram_matrices_are_nearer_than_householders() -> None:
     errors = np.zeros(2)
     for seed in range(5):
         z = columns(300, 6, seed)
-        found = [f(z.copy(order="F"))[1] for f in (factorise, orthogonal._householder)]
+        found = [f(z.copy(order="F"))[1] for f in (factorise, orthogonal.householder)]
         with mpmath.workdps(40):
             truth = exactly(z).T * exactly(z)
             errors += [largest(exactly(r).T * exactly(r) - truth) for r in found]

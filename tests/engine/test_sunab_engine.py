@@ -1,12 +1,14 @@
 """Sun-Abraham models as members of a batch, and their cells in full, against fixest."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from panels import NAMES, REFERENCE, members_of, reference_problem
 from specdid.engine.execute import run
 from specdid.engine.full import by_relative_period, combine, fit_full
+from specdid.engine.masks import without_singletons
 from specdid.engine.problem import Code, Problem, Sunab
 from specdid.engine.sunab import aggregate_columns, comparison, make_cells, shares
 
@@ -87,3 +89,62 @@ def test_always_treated_cohorts_are_left_out():
     )  # fmt: skip
     fits = run(changed, sunab_members())
     assert fits.nobs[0] == np.isfinite(values[~early, 0]).sum()
+
+
+def with_column(problem: Problem, column: np.ndarray) -> Problem:
+    values = np.asfortranarray(np.column_stack([problem.values, column]))
+    return replace(problem, values=values, labels=(*problem.labels, "new"))
+
+
+@pytest.mark.parametrize("control", ["never", "notyet"])
+@pytest.mark.parametrize("weights", [-1, NAMES.index("pop")])
+@pytest.mark.parametrize("effects", [1, 2, 3])
+def test_the_average_is_that_of_a_regression_on_all_cells(effects, weights, control):
+    problem = reference_problem()
+    aggregate = Sunab(COHORT, YEAR, (-1,), control)
+    spec = (0, 2, (3, 4), 0, effects, weights)
+    fits = run(problem, members_of([spec], [0], (aggregate,)))
+    rows = np.flatnonzero(np.isfinite(problem.values[:, [0, 3, 4, YEAR]]).all(axis=1))
+    fixed = problem.effects[effects].fixed
+    rows = without_singletons(rows, tuple(problem.codes[:, c] for c in fixed))
+    assert fits.nobs[0] == len(rows)
+    time, cohort = problem.values[rows, YEAR], problem.values[rows, COHORT]
+    w = None if weights < 0 else problem.values[rows, weights]
+    cells = make_cells(time, cohort, w, aggregate)
+    dummies = [problem.codes[rows, c][:, None] == np.unique(problem.codes[rows, c]) for c in fixed]
+    design = np.hstack([cells.dummies, problem.values[rows][:, [3, 4]], *dummies]).astype(float)
+    root = np.ones(len(rows)) if w is None else np.sqrt(w)
+    beta = np.linalg.lstsq(design * root[:, None], problem.values[rows, 0] * root, rcond=1e-11)[0]
+    assert fits.estimate[0] == pytest.approx(shares(cells) @ beta[: len(cells.size)], rel=1e-8)
+
+
+def with_a_cell_as_control(years, effects):
+    problem = reference_problem()
+    cell = (problem.values[:, COHORT] == 2013) & np.isin(problem.values[:, YEAR], years)
+    problem = with_column(problem, cell + 10.0 * (problem.values[:, YEAR] == 2010))
+    last = problem.values.shape[1] - 1
+    specs = [(0, 2, c, 0, effects, -1) for c in ((3,), (last, 3))]
+    return problem, members_of(specs, [0, 0], (Sunab(COHORT, YEAR),)), last
+
+
+@pytest.mark.parametrize("effects", [2, 3])
+def test_a_control_in_the_span_of_the_cells_before_treatment_is_dropped(effects):
+    problem, members, last = with_a_cell_as_control([2008, 2009], effects)
+    fits = run(problem, members)
+    assert fits.dropped == {1: (last,)}
+    assert fits.estimate[1] == pytest.approx(fits.estimate[0], rel=1e-10)
+    np.testing.assert_allclose(fits.std_error[1], fits.std_error[0], rtol=1e-9)
+    assert fit_full(problem, members, 1).dropped == (last,)
+    assert (fits.df[1] == fits.df[0]).all()
+
+
+def test_a_control_that_has_effects_after_treatment_leaves_none_to_average():
+    problem, members, last = with_a_cell_as_control([2014, 2015], 2)
+    fits = run(problem, members)
+    assert fits.code.tolist() == [Code.OK, Code.NOT_IDENTIFIED]
+    assert fits.culprit[1] == last
+
+
+def test_what_the_effects_leave_of_the_outcome_does_not_depend_on_the_cells():
+    problem, members = reference_problem(), sunab_members()
+    assert run(problem, members).r2_within[1] == pytest.approx(fit_full(problem, members, 1).r2_within, rel=1e-10)
