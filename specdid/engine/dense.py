@@ -12,12 +12,12 @@ from specdid.engine import ssc
 from specdid.engine.batches import CHUNK
 from specdid.engine.blocks import blank_fits
 from specdid.engine.counts import count_units, effective_rows
-from specdid.engine.demean import Absorber, make_absorber, relevel
+from specdid.engine.demean import Absorber, for_many_columns, make_absorber, relevel
 from specdid.engine.gram import Basis, make_basis
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
 from specdid.engine.solve import Solved, solve_chunk
-from specdid.engine.sunab import Block, make_block, make_cells
+from specdid.engine.sunab import Cells, make_block, make_cells
 
 Bools = NDArray[np.bool_]
 
@@ -92,8 +92,11 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
     for k, column in enumerate(need.columns):
         raw[:, k] = problem.values[rows, column]
     means, units = raw.mean(axis=0), _units(problem, need, raw, place)
-    block = _block(problem, members, rows, absorber) if members.sunab[0] >= 0 else None
-    if block is not None:
+    block = None
+    if members.sunab[0] >= 0:
+        cells = _cells(problem, members, rows, weights)
+        absorber = for_many_columns(absorber, len(cells.size) + raw.shape[1])
+        block = make_block(cells, absorber)
         raw = np.asfortranarray(np.column_stack([raw, block.treatment]))
     basis = make_basis(raw, absorber, None if block is None else block.others)
     if block is not None and not block.converged:
@@ -119,10 +122,11 @@ def _units(problem: Problem, need: Need, raw: Floats, place: Ints) -> dict[int, 
     return {t: count_units(unit, raw[:, place[t]]) for t in treatments}
 
 
-def _block(problem: Problem, members: Members, rows: Ints, absorber: Absorber) -> Block:
+def _cells(problem: Problem, members: Members, rows: Ints, weights: Floats | None) -> Cells:
+    """Make the cells of a Sun-Abraham batch."""
     aggregate = members.aggregates[members.sunab[0]]
     time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
-    return make_block(make_cells(time, cohort, absorber.weights, aggregate), absorber)
+    return make_cells(time, cohort, weights, aggregate)
 
 
 def fit_members(problem: Problem, members: Members, prepared: Prepared) -> Fits:

@@ -92,15 +92,19 @@ def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: 
     cohort = comparison(time, cohort, aggregate.control).cohort
     relative = time - cohort
     known = ~np.isnan(relative)
-    pairs = np.unique(np.column_stack([relative[known], cohort[known]]), axis=0)
-    if aggregate.control == "notyet":
-        pairs = pairs[pairs[:, 0] >= 0]
-    else:
-        pairs = pairs[~np.isin(pairs[:, 0], aggregate.reference)]
-    dummies = (relative[:, None] == pairs[:, 0]) & (cohort[:, None] == pairs[:, 1])
-    columns = np.asfortranarray(dummies, dtype=np.float64)
-    size = columns.sum(axis=0) if weights is None else weights @ columns
-    return Cells(columns, pairs[:, 1], pairs[:, 0], size)
+    periods, of_period = np.unique(relative[known], return_inverse=True)
+    cohorts, of_cohort = np.unique(cohort[known], return_inverse=True)
+    used = periods >= 0 if aggregate.control == "notyet" else ~np.isin(periods, aggregate.reference)
+    seen = np.zeros((len(periods), len(cohorts)), dtype=bool)
+    seen[of_period, of_cohort] = True
+    place = np.where(seen & used[:, None], np.cumsum(seen & used[:, None]).reshape(seen.shape) - 1, -1)
+    cell = place[of_period, of_cohort]
+    rows, cell = np.flatnonzero(known)[cell >= 0], cell[cell >= 0]
+    period, which = np.nonzero(place >= 0)
+    dummies = np.zeros((len(time), len(period)), order="F")
+    dummies[rows, cell] = 1.0
+    size = np.bincount(cell, None if weights is None else weights[rows], len(period)).astype(np.float64)
+    return Cells(dummies, cohorts[which], periods[period], size)
 
 
 def independent_cells(cells: Cells, absorber: Absorber) -> Cells:
