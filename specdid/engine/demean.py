@@ -158,7 +158,7 @@ def _relative_weights(columns: Floats, absorber: Absorber) -> Floats:
 class _Part:
     """Effects E side by side: (codes, values or None for dummies) and the number of levels of each.
 
-    ``table`` is E times the weights, (n, levels) sparse, where many columns are summed at once.
+    ``table`` is E'w, (levels, n) sparse, where many columns are summed at once.
     """
 
     pieces: tuple[tuple[Ints, Floats | None], ...]
@@ -169,7 +169,7 @@ class _Part:
     def sums(self, x: Floats) -> Floats:
         """Give E'wx for x (n, K); K is 1 without a table."""
         if self.table is not None:
-            return np.asarray(self.table.T @ x)
+            return np.asarray(self.table @ x)
         column = x[:, 0] if self.weights is None else self.weights * x[:, 0]
         found = [np.bincount(c, column if v is None else column * v, k) for (c, v), k in self.each()]
         return np.asarray(np.concatenate(found), np.float64)[:, None]
@@ -178,7 +178,7 @@ class _Part:
         """Take E c out of x in place."""
         start = 0
         for (codes, values), size in self.each():
-            part = coefficients[start : start + size][codes]
+            part = np.take(coefficients[start : start + size], codes, axis=0)
             x -= part if values is None else part * values[:, None]
             start += size
 
@@ -205,7 +205,7 @@ def _part(pieces: Sequence[tuple[Ints, Floats | None]], weights: Floats | None) 
         places = np.column_stack([codes + start for (codes, _), start in zip(pieces, starts[:-1], strict=True)])
         values = np.column_stack([w if x is None else w * x for _, x in pieces])
         rows = np.arange(0, values.size + 1, len(pieces))
-        table = csr_array((values.ravel(), places.ravel(), rows), shape=(n, starts[-1]))
+        table = csr_array((values.ravel(), places.ravel(), rows), shape=(n, starts[-1])).T
     return _Part(tuple(pieces), sizes, weights, table)
 
 
