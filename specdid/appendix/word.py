@@ -14,6 +14,8 @@ from specdid.tables._widths import width
 _STYLE = {"font_size_pt": 9, "notes_font_size_pt": 8, "caption_font_size_pt": 10, "prevent_page_breaks": False}
 _WIDTH, _STUB = 6.5, 2.6
 """Inches of the text, and at most of the labels of rows."""
+_CLOSE, _APART = 0.1, 0.25
+"""Inches between columns, at least and at most before there is room to share."""
 
 
 def write_word(appendix: Appendix, directory: Path) -> bytes:
@@ -57,6 +59,7 @@ def _table(document: Any, table: PrintTable) -> None:
         if not element.tag.endswith("}sectPr"):
             document.element.body.insert(len(document.element.body) - 1, element)
     _share_width(document.tables[-1], table)
+    _keep_together(document.tables[-1], len(table.spanners) + 2)
     document.add_paragraph()
 
 
@@ -75,12 +78,26 @@ def _share_width(made: Any, table: PrintTable) -> None:
             at += cell.grid_span
 
 
+def _keep_together(made: Any, heads: int) -> None:
+    """Break no row at the end of a page, nor the headings from the first row."""
+    from docx.oxml import OxmlElement
+    from docx.text.paragraph import Paragraph
+
+    for k, line in enumerate(made._tbl.tr_lst):
+        line.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
+        for paragraph in (p for cell in line.tc_lst if k < heads for p in cell.p_lst):
+            Paragraph(paragraph, made).paragraph_format.keep_with_next = True
+
+
 def _inches(table: PrintTable) -> list[float]:
     """Give numbers and words of headings the room they need, the labels of rows what is left, and the rest to all."""
     rows = [row for block in table.blocks for row in block if any(row.cells)]
     columns = zip(table.columns, *(row.cells for row in rows), *(row.under for row in rows if row.under), strict=True)
-    least = [max(width(word) for word in (*" ".join(texts).split(), "0")) / 72 + 0.25 for texts in columns]
+    words = [max(width(word) for word in (*" ".join(texts).split(), "0")) / 72 for texts in columns]
     longest = max((width(row.label) for row in rows), default=0.0) / 72 + 0.3
+    # Many columns stand closer, before the labels of rows are broken within words.
+    between = (_WIDTH - min(longest, _STUB) - sum(words)) / len(words)
+    least = [own + min(max(between, _CLOSE), _APART) for own in words]
     stub = max(min(longest, _STUB, _WIDTH - sum(least)), _WIDTH / (2 + len(least)))
     more = (_WIDTH - stub - sum(least)) / len(least)
     return [stub, *(own + more for own in least)]

@@ -185,6 +185,8 @@ def test_word_has_every_table_and_the_same_bytes_again(plain, tmp_path):
         inches = [column.width / 914400 for column in table.columns]
         assert sum(inches) == pytest.approx(6.5, abs=0.01)
         assert inches[0] > 1.0
+        assert all(row._tr.trPr.xpath("w:cantSplit") for row in table.rows)
+        assert all(p.paragraph_format.keep_with_next for cell in table.rows[0].cells for p in cell.paragraphs)
     again = tmp_path / "again"
     run(
         again, inference={"draws": 19}, preferred={"controls": "x1"}, table={"T": {"vary": ["controls"]}},

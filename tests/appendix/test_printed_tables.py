@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from specdid.appendix.word import _inches
 from specdid.tables import latex
 from specdid.tables._base import PrintTable, Row
 from specdid.tables._layout import lay_out
@@ -45,3 +46,12 @@ def test_an_indented_label_and_what_is_left_of_a_long_one():
     assert "\n" + r"\quad none & 2 \\" in text
     wide = PrintTable("T", tuple("abcdefgh") * 6, ((Row("none", ("−0.1234",) * 48, indent=True),),))
     assert latex.write(wide).count(r"\quad none") == len(lay_out(wide)) > 1
+
+
+def test_labels_of_rows_keep_a_quarter_of_the_page_beside_nine_columns_in_word():
+    names = ("Estimates", "Median", "Lowest", "Highest", "Tested", "Below 0", "Null", "Above 0", "Null")
+    cells = ("16", "−0.0216", "−0.0503", "−0.0084", "8", "50.0%", "8.2%", "0.0%", "7.6%")
+    inches = _inches(PrintTable("T", names, ((Row("Average effect on the treated (cohort shares)", cells),),)))
+    assert sum(inches) == pytest.approx(6.5)
+    assert inches[0] > 6.5 / 4
+    assert all(own > width(cell) / 72 for own, cell in zip(inches[1:], cells, strict=True))
