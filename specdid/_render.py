@@ -22,7 +22,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _STYLES = {"error": "1;31", "warning": "1;33", "frame": "1;34", "bold": "1", "help": "36"}
 
 
-def render(fault: Fault, colour: bool = False) -> str:
+def render(fault: Fault, colour: bool = False, widest: int = WIDEST_LINE) -> str:
     """Write one fault as the contract shows it, without a final line break.
 
     Parameters
@@ -31,6 +31,8 @@ def render(fault: Fault, colour: bool = False) -> str:
         Its message may be of any length; only characters that a terminal prints are kept.
     colour
         Write ANSI colours.
+    widest
+        Columns of source shown; on a narrow terminal a line that wraps would leave its caret behind.
     """
     paint = _Paint(colour)
     place = fault.place
@@ -42,19 +44,19 @@ def render(fault: Fault, colour: bool = False) -> str:
     if where:
         lines.append(f"{margin}{paint('frame', '-->')} {printable(where)}")
     if place:
-        lines += _source(place, fault.label, margin, caret, paint)
+        lines += _source(place, fault.label, margin, caret, paint, widest)
     remarks = [("help", fault.help)] if fault.help else []
     for word, text in [*remarks, *(("note", note) for note in fault.notes)]:
         lines += _remark(word, text, margin, paint)
     return "\n".join(lines)
 
 
-def render_all(faults: Iterable[Fault], colour: bool = False) -> str:
+def render_all(faults: Iterable[Fault], colour: bool = False, widest: int = WIDEST_LINE) -> str:
     """Write faults one below the other, and how many there are; empty for none."""
     listed = tuple(faults)
     if not listed:
         return ""
-    return "\n\n".join([*(render(fault, colour) for fault in listed), count(listed)]) + "\n"
+    return "\n\n".join([*(render(fault, colour, widest) for fault in listed), count(listed)]) + "\n"
 
 
 def count(faults: Sequence[Fault]) -> str:
@@ -96,9 +98,9 @@ class _Paint:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._colour and text else text
 
 
-def _source(place: Place, label: str, margin: str, caret: str, paint: _Paint) -> list[str]:
+def _source(place: Place, label: str, margin: str, caret: str, paint: _Paint, widest: int) -> list[str]:
     bar = paint("frame", "|")
-    line, start, width = _crop(*_shown(place))
+    line, start, width = _crop(*_shown(place), widest)
     marks = paint(caret, "^" * width + (f" {printable(label)}" if label else ""))
     return [
         f"{margin} {bar}",
@@ -114,25 +116,25 @@ def _shown(place: Place) -> tuple[list[str], int, int]:
     return cells, first, first + place.length
 
 
-def _crop(cells: list[str], first: int, stop: int) -> tuple[str, int, int]:
+def _crop(cells: list[str], first: int, stop: int, widest: int) -> tuple[str, int, int]:
     """Give the text to show, the caret's column in it and its width, both in columns."""
     widths = [display_width(cell) for cell in cells]
     left, right = 0, len(cells)
-    if sum(widths) > WIDEST_LINE:
-        left, right = _window(widths, first, stop)
+    if sum(widths) > widest:
+        left, right = _window(widths, first, stop, widest)
     before = "…" if left > 0 else ""
     text = before + "".join(cells[left:right]) + ("…" if right < len(cells) else "")
     start = len(before) + sum(widths[left:first])
     return text, start, max(1, sum(widths[first : min(stop, right)]))
 
 
-def _window(widths: list[int], first: int, stop: int) -> tuple[int, int]:
+def _window(widths: list[int], first: int, stop: int, widest: int) -> tuple[int, int]:
     """Choose the cells around the caret that fit, a third of the room before it."""
-    left, room = first, WIDEST_LINE // 3
+    left, room = first, widest // 3
     while left > 0 and widths[left - 1] <= room:
         left -= 1
         room -= widths[left]
-    right, room = left, WIDEST_LINE - 2
+    right, room = left, widest - 2
     while right < len(widths) and widths[right] <= room:
         room -= widths[right]
         right += 1

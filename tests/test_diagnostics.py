@@ -211,3 +211,13 @@ def test_faults_are_a_sequence():
     assert (faults[0], faults[1:], len(faults), list(faults)) == (error, (warning,), 2, [error, warning])
     assert SpecError(faults).faults is faults
     assert str(SpecError([error, warning])) == "first\nsecond"
+
+
+@pytest.mark.parametrize("widest", [30, 53, 73])
+def test_a_line_fits_a_narrow_terminal_with_its_caret_in_place(widest):
+    line = 'controls = "' + " + ".join(f"x{k}" for k in range(40)) + ' + wrong"'
+    place = Place("s.toml", 9, line.index("wrong") + 1, 5, line)
+    source, marks = render(Fault("no_column", "no column `wrong`", place), widest=widest).splitlines()[3:5]
+    assert display_width(source) <= widest + 4
+    start = marks.index("^")
+    assert source[start : start + 5] == "wrong"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import sys
 from collections.abc import Callable
 from enum import IntEnum
@@ -11,9 +12,11 @@ from typing import ParamSpec
 import click
 
 from specdid._diagnostics import Faults, OutputError, SpecdidError, SpecError
-from specdid._render import render_all
+from specdid._render import WIDEST_LINE, render_all
 
 P = ParamSpec("P")
+_MARGIN = 7
+"""Columns before a line of source: its number and a bar."""
 
 
 class Exit(IntEnum):
@@ -61,9 +64,14 @@ def guarded(command: Callable[P, Exit]) -> Callable[P, None]:
 
 
 def print_faults(faults: Faults) -> None:
-    """Print faults to stderr, coloured on a terminal."""
-    if faults:
-        click.echo(render_all(faults, colour=sys.stderr.isatty()), err=True)
+    """Print faults to stderr, on a terminal in colours and no wider than it."""
+    if not faults:
+        return
+    if not sys.stderr.isatty():
+        click.echo(render_all(faults), err=True)
+        return
+    room = shutil.get_terminal_size().columns - _MARGIN
+    click.echo(render_all(faults, colour=True, widest=max(30, min(WIDEST_LINE, room))), err=True)
 
 
 def _internal(error: Exception) -> str:

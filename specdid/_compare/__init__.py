@@ -1,10 +1,10 @@
 """Two runs beside each other: what was added, removed, changed, and how the curve moved."""
 
-from specdid._compare.comparison import ALIKE, Comparison, Joint, StatusChange, compare_results
+from specdid._compare.comparison import ALIKE, Comparison, Joint, StatusChange, compare_results, shown_group
 from specdid._compare.families import FamilyMove, OptionMove, Side, in_errors
 from specdid._compare.pairs import Pairs, Renamed
 
 __all__ = [
     "ALIKE", "Comparison", "FamilyMove", "Joint", "OptionMove", "Pairs", "Renamed", "Side", "StatusChange",
-    "compare_results", "in_errors",
+    "compare_results", "in_errors", "shown_group",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,18 +68,26 @@ class Comparison:
     """
 
     names: tuple[str, str]
-    old: Results = field(repr=False)
-    new: Results = field(repr=False)
-    pairs: Pairs = field(repr=False)
+    old: Results
+    new: Results
+    pairs: Pairs
     vcovs: tuple[tuple[int, int], ...]
-    changed: NDArray[np.bool_] = field(repr=False)
+    changed: NDArray[np.bool_]
     renamed: tuple[Renamed, ...]
     statuses: tuple[StatusChange, ...]
-    families: tuple[FamilyMove, ...] = field(repr=False)
+    families: tuple[FamilyMove, ...]
     tests: tuple[Joint, ...] = ()
     setup: tuple[str, ...] = ()
-    draw: Callable[..., Any] | None = field(default=None, repr=False)
-    summarise: Callable[[Comparison], str] | None = field(default=None, repr=False)
+    draw: Callable[..., Any] | None = None
+    summarise: Callable[[Comparison], str] | None = None
+
+    def __repr__(self) -> str:
+        pairs = self.pairs
+        moved = int(np.count_nonzero(self.changed))
+        return (
+            f"<Comparison {self.names[0]} → {self.names[1]}: {len(pairs.new):,} in both, {moved:,} of them changed, "
+            f"{len(pairs.added):,} added, {len(pairs.removed):,} removed>"
+        )
 
     @property
     def moves(self) -> NDArray[np.float64]:
@@ -100,11 +108,6 @@ class Comparison:
 
         return rows(self).to_pandas()
 
-    def shown(self, family: FamilyMove) -> str:
-        """Name a family's scale or outcome as readers know it, by the new run's [labels] or else the old one's."""
-        new = self.new.planned.shown(family.group)
-        return new if new != family.group else self.old.planned.shown(family.group)
-
     def summary(self) -> str:
         """Say what changed, as Markdown."""
         return self.summarise(self) if self.summarise else repr(self)
@@ -119,6 +122,12 @@ class Comparison:
         if self.draw is None:
             raise TypeError("this comparison was made without a figure: use specdid.compare")
         return self.draw(self, **options)
+
+
+def shown_group(comparison: Comparison, family: FamilyMove) -> str:
+    """Name a family's scale or outcome as readers know it, by the new run's [labels] or else the old one's."""
+    new = comparison.new.planned.shown(family.group)
+    return new if new != family.group else comparison.old.planned.shown(family.group)
 
 
 def compare_results(

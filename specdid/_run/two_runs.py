@@ -80,9 +80,9 @@ def _setup(old: Path, new: Path) -> tuple[str, ...]:
     if not before or not after:
         return ()
     lines = []
-    for words, key in (("the spec file", "spec"), ("the data", "data")):
+    for words, be, key in (("the spec file", "is", "spec"), ("the data", "are", "data")):
         a, b = (_at(m, key, "sha256") for m in (before, after))
-        lines += [f"{words} {'is the same' if a == b else 'changed'}"] if a and b else []
+        lines += [f"{words} {f'{be} the same' if a == b else 'changed'}"] if a and b else []
     versions = [("versions", name) for name in _at(after, "versions") or {}]
     for keys in (("specdid",), ("seed",), *versions):
         a, b = (_at(m, *keys) for m in (before, after))

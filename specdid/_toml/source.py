@@ -44,23 +44,22 @@ def read_document(path: Path) -> tuple[Document | None, tuple[Fault, ...]]:
 
 def _content(path: Path) -> bytes | Fault:
     name = path.as_posix()
-    start = Place(name, 1, 1, 1, "")
     try:
         if path.is_dir():
             specs = sorted(p.name for p in path.glob("*.toml"))
             help_ = f"name a file in it: {', '.join(specs[:5])}" if specs else "name a spec file (.toml)"
-            return Fault("not_a_file", f"{name} is a directory", start, help_)
+            return Fault("not_a_file", f"{name} is a directory", help=help_)
         if not path.exists():
-            return Fault("no_file", f"no file {name}", start, _near(path))
+            return Fault("no_file", f"no file {name}", help=_near(path))
         if not path.is_file():
-            return Fault("not_a_file", f"{name} is not an ordinary file", start)
+            return Fault("not_a_file", f"{name} is not an ordinary file")
         if (size := path.stat().st_size) > LARGEST:
             message = f"{name} has {size / 1e6:,.0f} MB; a spec file has at most 2 MB"
-            return Fault("too_large", message, start, "is this the data? name it in [study] data")
+            return Fault("too_large", message, help="is this the data? name it in [study] data")
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return Fault("unreadable", f"{name} cannot be read: {reason}", start)
+        return Fault("unreadable", f"{name} cannot be read: {reason}")
 
 
 def _near(path: Path) -> str | None:

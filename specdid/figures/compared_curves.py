@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._compare import Comparison, FamilyMove, in_errors
+from specdid._compare import Comparison, FamilyMove, in_errors, shown_group
 from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
@@ -98,7 +98,7 @@ def _panel(comparison: Comparison, family: FamilyMove) -> ComparedPanel:
     order = np.argsort(at, kind="stable")
     order = order[np.isfinite(moves[order])]
     return ComparedPanel(
-        comparison.shown(family), family.estimand, family.scaled, before, _ranked(new, family.places_new),
+        shown_group(comparison, family), family.estimand, family.scaled, before, _ranked(new, family.places_new),
         at[order], moves[order],
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors
+from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors, shown_group
 from specdid._records import Results, Status
 from specdid._records.numerals import decimals_for, ordinal
 from specdid.inference._base import null_words
@@ -148,7 +148,7 @@ def _family(comparison: Comparison, family: FamilyMove) -> Block:
     ]  # fmt: skip
     if old.rank or new.rank:
         rows += [row("preferred", "preferred"), ("its rank", _rank(old), _rank(new), "")]
-    name = f"{'Estimates in' if family.scaled else 'Effect on'} {visible(comparison.shown(family))}"
+    name = f"{'Estimates in' if family.scaled else 'Effect on'} {visible(shown_group(comparison, family))}"
     title = f"{name}: {visible(family.estimand)}" if len(_estimands(comparison)) > 1 else name
     return Block(title, _decomposed(family, decimals), ("", "old", "new", "move"), tuple(rows))
 
@@ -228,7 +228,7 @@ def _options(comparison: Comparison) -> Iterator[Block]:
         rows = tuple(_option(o, decimals) for o in family.options if o.share >= LEAST)[: 2 * MOST]
         several = len(_estimands(comparison)) > 1
         estimand = f"; {visible(family.estimand)}" if several else ""
-        name = f": {visible(comparison.shown(family))}{estimand}" if len(comparison.families) > 1 else ""
+        name = f": {visible(shown_group(comparison, family))}{estimand}" if len(comparison.families) > 1 else ""
         line = (
             f"By choice the share of the variance of the moves, where at least {LEAST:.0%}; "
             "mean moves of the specifications in both runs."

@@ -301,3 +301,10 @@ def test_a_curve_against_nothing_is_drawn():
     assert found.families[0].new.n == 0
     with pytest.raises(ValueError, match="neither run has an estimate"):
         draw(compared_data(compare_results(nothing, nothing)))
+
+
+def test_a_comparison_is_one_line_where_it_shows_itself(runs):
+    said = repr(specdid.compare(*runs))
+    assert said.startswith("<Comparison ")
+    assert "\n" not in said
+    assert " in both, " in said
