@@ -178,12 +178,16 @@ def _tests(comparison: Comparison) -> Block:
     rows = tuple(
         (
             visible(null_words(t.null)), visible(_statistic(comparison, t.statistic).replace(alone, ")")),
-            f"{t.old:.4g}" if t.old == t.old else "–", f"{t.new:.4g}" if t.new == t.new else "–",
+            _four_digits(t.old), _four_digits(t.new),
             number(t.p_old, 3), number(t.p_new, 3),
         )
         for t in comparison.tests
     )  # fmt: skip
     return Block("Joint tests", (), ("null", "statistic", "old", "new", "old p", "new p"), rows, texts=2)
+
+
+def _four_digits(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def _statistic(comparison: Comparison, name: str) -> str:
