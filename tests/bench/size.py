@@ -169,7 +169,7 @@ def write(rows: list[list[str]]) -> None:
         f"family-wise errors between {min(families):.3f} and {max(families):.3f} (to be at most {BAND[1]:.2f}). The "
         f"Monte Carlo standard error of a rate of .05 is {error:.4f}; the errors' standard deviation is 1, EFFECT is "
         f"{EFFECT}. The other designs are for honesty: few treated clusters, and permutation without strata. "
-        "A share has few values, and a draw that ties with the data counts as extreme: its test rejects too rarely."
+        "A share has few values: ties are ordered by |median t|, since counting all as extreme rejects too rarely."
     )
     title = f"# Rejection rates at a nominal 5%: {done:,} replications of each design (the last: see the column)"
     few = "What specdid prints of a study of one panel of the design with 5 treated clusters:\n\n" + said_by_the_tool()
