@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._decode.words import DIMENSIONS
 from specdid._study import Expression, Study
-from specdid.analyses._cells import Cell, Cells, make_cells, worded
+from specdid.analyses._cells import Cell, Cells, headed, make_cells
 from specdid.analyses._coefficients import CellFit
 from specdid.analyses._derive import Extra, derive
 from specdid.analyses._fit import fit_cell
@@ -44,19 +43,23 @@ class Bench:
         """Give the display text of a term, a sum of terms or a label, from [labels]."""
         return relabel(text, self.study.labels)
 
+    @property
+    def errors(self) -> str:
+        """Say below a figure which standard errors it has: the first vcov's label, or what it clusters by."""
+        vcov = self.study.vcov[0]
+        return self.label((vcov.label or vcov.text).removeprefix("~"))
+
     def option(self, dimension: str, label: str) -> str:
         """Give the display text of an option; the empty set of controls is called none."""
         return self.label("none" if (dimension, label) == ("controls", "1") else label)
 
     def heading(self, dimension: str, label: str) -> str:
         """Give an option's text where nothing beside it says of which dimension it is."""
-        if dimension in DIMENSIONS:
-            return self.label(worded(dimension, label))
-        return f"{self.label(dimension)}: {self.option(dimension, label)}"
+        return headed(dimension, label, self.study.labels)
 
     def headings(self, cells: Cells, cell: Cell) -> str:
         """Give a column's name in one line, as it is printed."""
-        return ", ".join(self.heading(name, cell.labels[name]) for name in cells.varying or ("outcome",))
+        return cells.shown(cell)
 
     def cells(self, request: Request) -> Cells:
         """Give the columns of an analysis; raises SpecError where they cannot be planned."""

@@ -16,6 +16,7 @@ from specdid._plan.selectors import select
 from specdid._study import Selector, Study
 from specdid.analyses._request import Request
 from specdid.engine.compile import Compiled, compile_plan
+from specdid.language import relabel
 from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
 
@@ -50,11 +51,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Cells(Sequence[Cell]):
-    """The columns in order, what differs between them and what was left out."""
+    """The columns in order, what differs between them, what was left out, and [labels]."""
 
     items: tuple[Cell, ...]
     varying: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         return self.items[index]
@@ -68,6 +70,18 @@ class Cells(Sequence[Cell]):
     def heading(self, cell: Cell) -> tuple[str, ...]:
         """Give a cell's labels in the dimensions that differ, or its outcome alone."""
         return tuple(worded(name, cell.labels[name]) for name in self.varying or ("outcome",))
+
+
+    def shown(self, cell: Cell) -> str:
+        """Give a cell's heading in one line, as readers know it."""
+        return ", ".join(headed(name, cell.labels[name], self.names) for name in self.varying or ("outcome",))
+
+
+def headed(dimension: str, label: str, names: Mapping[str, str]) -> str:
+    """Give an option's text where nothing beside it says of which dimension it is."""
+    if dimension in DIMENSIONS:
+        return relabel(worded(dimension, label), names)
+    return f"{relabel(dimension, names)}: {relabel(label, names)}"
 
 
 def worded(dimension: str, label: str) -> str:
@@ -199,4 +213,4 @@ def _cells(planned: PlannedCells, compiled: Compiled) -> Cells:
             continue
         chosen = all(plan.codes[place, d] == preferred[d] for d in differing)
         items.append(Cell(labels, place, member[place], chosen, plan, compiled))
-    return Cells(tuple(items), varying, tuple(notes))
+    return Cells(tuple(items), varying, tuple(notes), plan.study.labels)

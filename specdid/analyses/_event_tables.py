@@ -29,7 +29,7 @@ def title_of(request: Request) -> str:
 
 def words_of(cells: Cells, one: EventPath) -> str:
     """Name a curve by what differs between the curves."""
-    return ", ".join(cells.heading(one.cell))
+    return cells.shown(one.cell)
 
 
 def event_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyTable:

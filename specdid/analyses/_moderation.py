@@ -84,9 +84,8 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
     charts: tuple[Chart, ...] = ()
     if panels and config.moderator is not None:
         level = f"{1 - bench.study.inference.alpha:.0%}"
-        vcov = bench.study.vcov[0]
         axis = f"{bench.label(config.moderator.text)} ({done[0].when})"
-        note = f"The treatment's effect at values of the moderator; standard errors: {vcov.label or vcov.text}."
+        note = f"The treatment's effect at values of the moderator; standard errors: {bench.errors}."
         note += shown(len(drawn))
         charts = (Chart("marginal_effect", marginal_effect.EffectData(request.title, axis, level, panels, note)),)
     warnings = tuple(w for m in done for w in _warnings(cells, m, config))

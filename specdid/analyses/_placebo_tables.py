@@ -11,7 +11,7 @@ from specdid._study import Expression
 from specdid.analyses._base import Bench, Cell, CellFit, Cells, Chart, Request
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses._random_placebo import Placebos
-from specdid.analyses._words import COEFFICIENT, SIZES, heading, labels_of, listed, numbers_of, shown, sizes_of
+from specdid.analyses._words import COEFFICIENT, SIZES, labels_of, listed, numbers_of, shown, sizes_of
 from specdid.analyses.table import spanners
 from specdid.figures import forest
 from specdid.figures.placebo_density import PlaceboPanel
@@ -113,7 +113,7 @@ def draws_table(cells: Cells, placed: Sequence[Placed]) -> TidyTable:
     for k, one in enumerate(placed):
         r = one.random
         numbers = np.column_stack([r.null_estimate, r.null_statistic, r.null_p]).tolist()
-        rows += [(k + 1, heading(cells, one.cell), b + 1, *line) for b, line in enumerate(numbers)]
+        rows += [(k + 1, ", ".join(cells.heading(one.cell)), b + 1, *line) for b, line in enumerate(numbers)]
     header = ("column", "specification", "draw", "estimate", "statistic", "p_value")
     return TidyTable(header, tuple(rows), suffix="draws")
 
@@ -233,10 +233,9 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
         blocks.append(forest.Block(bench.headings(cells, one.cell), outcome, tuple(rows)))
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
-    vcov = bench.study.vcov[0]
     note = (
         "The treatment moved earlier, estimated on rows before the actual treatment; "
-        f"{level} intervals (standard errors: {vcov.label or vcov.text})."
+        f"{level} intervals (standard errors: {bench.errors})."
     )
     blocks, note = blocks[:BLOCKS], note + shown(len(blocks), BLOCKS)
     data = forest.ForestData(

@@ -39,7 +39,7 @@ def labels_of(cells: Cells) -> tuple[str, ...]:
 
 def heading(cells: Cells, cell: Cell) -> str:
     """Give a column's name in one line."""
-    return ", ".join(cells.heading(cell))
+    return cells.shown(cell)
 
 
 def unit_name(panel: Panel, row: int) -> str:

@@ -163,10 +163,9 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
     for outcome in dict.fromkeys(p.cell.labels["outcome"] for p in paths):
         mine = [p for p in paths if p.cell.labels["outcome"] == outcome]
         panels.append(EventPanel(bench.label(outcome), tuple(_series(bench, cells, p) for p in mine)))
-    vcov = study.vcov[0]
     return EventData(
         title_of(request), tuple(panels), clock.reference,
-        (clock.first, clock.last), clock.binned, study.inference.alpha, vcov.label or vcov.text, _unit(bench),
+        (clock.first, clock.last), clock.binned, study.inference.alpha, bench.errors, _unit(bench),
         tuple(dict.fromkeys(p.clock.start for p in paths)), clock.names,
     )  # fmt: skip
 

@@ -123,7 +123,7 @@ def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Column
     units = bench.panel.unit_codes
     assert units is not None
     rows = bench.in_sample(cell) & np.isfinite(y) & np.isfinite(X).all(axis=1) & (units >= 0)
-    labels, heading = _labels(request, cell), ", ".join(cells.heading(cell))
+    labels, heading = _labels(request, cell), cells.shown(cell)
     names = tuple(e.label for e in right)
     if not rows.any():
         return Column(labels, heading, names, 0, 0, False, "no row is complete in every variable")

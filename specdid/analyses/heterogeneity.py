@@ -204,8 +204,7 @@ def _forest(
         words = f"Equality of groups: {equality(s)}" if equality(s) else ""
         outcome = s.cell.labels["outcome"]
         blocks.append(forest.Block(bench.headings(cells, s.cell), outcome, tuple(rows), words))
-    vcov = bench.study.vcov[0]
-    note = f"Effects from split samples with {level} intervals (standard errors: {vcov.label or vcov.text})."
+    note = f"Effects from split samples with {level} intervals (standard errors: {bench.errors})."
     note += shown(len(blocks), BLOCKS)
     blocks = blocks[:BLOCKS]
     return forest.ForestData(request.title, ("effect", f"{level} interval", "treated / units"), tuple(blocks), note)

@@ -34,7 +34,7 @@ def run(bench: Bench, request: Request) -> Finding:
         tuple(row for k, fit in enumerate(fits) for row in tidy_rows(bench, k + 1, fit)),
         printed(bench, request, cells, fits) if any(f.failure is None for f in fits) else None,
     )
-    failures = [f"{', '.join(cells.heading(f.cell))}: {f.failure}" for f in fits if f.failure is not None]
+    failures = [f"{cells.shown(f.cell)}: {f.failure}" for f in fits if f.failure is not None]
     return Finding((tidy,), warnings=(*cells.notes, *failures))
 
 

@@ -63,7 +63,8 @@ def curve_data(
         for group in results.groups()
         if np.any(results.status[group.members] == Status.OK)
     )
-    return CurveData(planned.title, planned.alpha, planned.vcovs[0], panels, _absent(results))
+    errors = planned.shown(planned.vcovs[0].removeprefix("~"))
+    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results))
 
 
 def shares(chosen: Flags, bins: int) -> Floats:

@@ -17,7 +17,7 @@ from specdid.inference._placebo import Placebo
 
 SCALE, OUTCOME, OPTION = "Logpunkte", "Umsatz je Kopf", "späte Jahre"
 QUANTILES = np.linspace(-1, 1, 201)
-LABELS = {"log points": SCALE, "second": OUTCOME, "late": OPTION}
+LABELS = {"log points": SCALE, "second": OUTCOME, "late": OPTION, "id": "Betrieb"}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def run(tmp_path_factory):
     study = small_study(
         outcome={"first": {"formula": "y", "scale": "log points"}, "second": "y * 2"},
         controls={"none": "1", "one": "x1"}, sample={"all": "TRUE", "late": "year > 2002"}, labels=LABELS,
-        inference={"draws": 19, "null": ["wild"]}, figure={"formats": ["png"]},
+        inference={"draws": 19, "null": ["wild"]}, figure={"formats": ["png"]}, event_study={"window": [-2, 2]},
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -40,6 +40,8 @@ def test_words_and_pages_have_them(run):
     assert f"## Estimates in {SCALE}" in summary
     assert f"## Effect on {OUTCOME}" in summary
     assert f"| median estimate ({SCALE};" in summary
+    assert f"- {OUTCOME}: F(" in summary
+    assert "second" not in summary
     for name in ("appendix.md", "appendix.tex", "inference.tex", "report.html"):
         text = (directory / name).read_text(encoding="utf-8")
         assert SCALE in text, name
@@ -70,8 +72,9 @@ def test_a_comparison_has_them(run):
 
 def labelled():
     planned = plan_of(
-        {"outcome": ["first", "second"], "sample": ["all", "late"]}, scales={"first": "log points"}, display=LABELS
-    )
+        {"outcome": ["first", "second"], "sample": ["all", "late"]}, scales={"first": "log points"}, display=LABELS,
+        vcovs=("~id",),
+    )  # fmt: skip
     return results_of(planned)
 
 
@@ -90,6 +93,7 @@ def test_figures_have_them_and_find_their_nulls(name):
     assert "log points" not in said
     assert name == "null_density" or OUTCOME in said
     assert name != "volcano" or "90.0% negative" in said
+    assert name not in ("curve", "volcano") or "(standard errors: Betrieb)" in said
 
 
 def test_warnings_have_them():
