@@ -81,7 +81,8 @@ def _lines(analysed: Analysed) -> tuple[str, ...]:
     if analysed.failure is not None:
         return (f"It could not be run: {analysed.failure}",)
     files = [name for name, _ in _names(analysed, ("csv",))]
-    return (*analysed.finding.lines, "", f"Files: {', '.join(f'`{n}`' for n in files)}")
+    said = (*analysed.finding.lines, "") if analysed.finding.lines else ()
+    return (*said, f"Files: {', '.join(f'`{n}`' for n in files)}")
 
 
 def notes(found: Sequence[Analysed]) -> tuple[str, ...]:
