@@ -179,7 +179,10 @@ def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
 def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
     """Write the rank where it covers as little as possible, near the estimate."""
     assert panel.preferred is not None
-    words = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}, {panel.preferred.words}"
+    short = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}"
+    rank = panel.preferred.words.removesuffix(panel.preferred.among)
+    ways = (f"{short}, {panel.preferred.words}", f"{short}, {rank}", short)
+    words = fonts.first_fit(ways, TEXT, panel.extent * slot)
     at, n, half = float(panel.across(panel.preferred.place)), panel.extent, 0.5 * fonts.width(words, TEXT) / slot
     middle = float(np.clip(at + 0.5, min(half, n / 2), max(n - half, n / 2)))
     places = panel.across(np.arange(len(panel)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from specdid.figures._curve_axes import fixed, shade
@@ -42,7 +42,8 @@ def break_lines(entries: Sequence[Entry], fonts: Fonts, room: float) -> Key:
     """Break entries into lines of at most ``room`` points."""
     lines: list[list[Entry]] = [[]]
     used = 0.0
-    for entry in entries:
+    for whole in entries:
+        entry = replace(whole, words=fonts.fit(whole.words, SMALL, room - _SWATCH))
         width = entry.width(fonts)
         if lines[-1] and used + width > room:
             lines.append([])

@@ -33,12 +33,12 @@ def choose_fonts(texts: Iterable[str]) -> Fonts:
     return fonts
 
 
-def wrap(text: str, fonts: Fonts, room: float) -> list[str]:
-    """Break a note into lines of at most ``room`` points."""
+def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool = False) -> list[str]:
+    """Break a text between words into lines of at most ``room`` points."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and fonts.width(longer, SMALL) > room:
+        if lines[-1] and fonts.width(longer, size, bold) > room:
             lines.append(word)
         else:
             lines[-1] = longer

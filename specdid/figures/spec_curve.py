@@ -24,6 +24,7 @@ from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._key import Key, draw_key, key_lines
 from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, Band, Layout, Line, lay_out
 from specdid.figures._page import Page
+from specdid.figures._plain import wrap
 from specdid.figures._style import DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, own_style
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
         keys = tuple(() if shared else _key(p, data.alpha, fonts, room, room) for p in band.panels)
         placed.append(_Placed(band, keys, top))
         top += placed[-1].height(layout)
-    notes = _wrap(note(data, layout), fonts, 0.97 * layout.width - 4)
+    notes = wrap(note(data, layout), fonts, 0.97 * layout.width - 4)
     page = Page.new(fonts, layout.width, top + 9.0 * len(notes) + 4)
     if data.title:
         page.text(2, 9, fonts.fit(data.title, TITLE, layout.width - 4, bold=True), TITLE, bold=True)
@@ -198,11 +199,13 @@ def _label(page: Page, line: Line, middle: float) -> None:
 
 def _facts(page: Page, panel: Panel, alpha: float, top: float, room: float) -> None:
     """Write beside the curve what it holds."""
-    name = page.fonts.first_fit(names(panel), TEXT, room, bold=True)
-    page.text(2, top + 4, name, TEXT, bold=True)
+    whole = next((n for n in names(panel) if page.fonts.width(n, TEXT, bold=True) <= room), None)
+    name = [whole] if whole else wrap(names(panel)[-1], page.fonts, room, TEXT, bold=True)
+    for k, text in enumerate(name):
+        page.text(2, top + 4 + _ROOM * k, page.fonts.fit(text, TEXT, room, bold=True), TEXT, bold=True)
     said = [page.fonts.first_fit(texts, SMALL, room) for texts in facts(panel)]
-    for k, text in enumerate([*said, *_whole(share_facts(panel, alpha), page.fonts, room)]):
-        page.text(2, top + 4 + _ROOM * (k + 1), text, SMALL, colour=QUIET)
+    for k, text in enumerate([*said, *_whole(share_facts(panel, alpha), page.fonts, room)], len(name)):
+        page.text(2, top + 4 + _ROOM * k, text, SMALL, colour=QUIET)
 
 
 def _name(page: Page, panel: Panel, alpha: float, left: float, top: float, width: float) -> None:
@@ -240,17 +243,6 @@ def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
             values = panel.estimate[row.chosen]
             text = fixed(float(np.median(values)), panel.decimals) if len(values) else "–"
             page.text(right, middle, text, SMALL, colour=QUIET, align="right")
-
-
-def _wrap(text: str, fonts: Fonts, room: float) -> list[str]:
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and fonts.width(longer, SMALL) > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
 
 
 def _texts(data: CurveData) -> Iterator[str]:

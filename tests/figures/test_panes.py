@@ -6,6 +6,7 @@ from curves import fits_of, plan_of, results_of, smart_city, subsets
 from matplotlib.text import Text
 from specdid import _shelf
 from specdid._records import Code, collect
+from specdid.figures import spec_curve
 from specdid.figures._density import BINS, bandwidth, density
 from specdid.figures._panes import PAGE
 from specdid.figures._style import own_style, save
@@ -244,3 +245,26 @@ def test_equal_estimates_can_be_drawn():
     assert bandwidth(results.estimate) == 0
     assert drawn("multiverse", results).axes
     assert drawn("volcano", results).axes
+
+
+def test_in_a_journal_s_column_long_words_stay_on_the_page():
+    long = "average effect on the treated (local projections, pooled over all years)"
+    scale = "log points, deterrable crime"
+    planned = plan_of(
+        {"estimator": ["OLS", "local projections, year 0"], "sample": ["all", "some"]}, subsets("x1", "x2", "x3"),
+        estimands={"OLS": "average effect", "local projections, year 0": long}, scales={"ln SO2": scale},
+        types={"sample": {"some": "nonequivalent"}}, preferred=2,
+    )  # fmt: skip
+    results = results_of(planned)
+    for figure in (drawn("volcano", results, (), 3.5), spec_curve.FIGURE.draw(spec_curve.FIGURE.data(results), 3.5)):
+        figure.set_dpi(300)
+        with own_style():
+            figure.draw_without_rendering()
+            for text in figure.findobj(Text):
+                if text.get_text() and text.get_visible():
+                    box = text.get_window_extent()
+                    assert box.x0 >= -1, text.get_text()
+                    assert box.x1 <= figure.bbox.x1 + 1, text.get_text()
+    said = texts_of(figure)
+    assert any(t.startswith("preferred: ") and "with its" not in t for t in said)
+    assert {"deterrable", "crime"} <= set(" ".join(said).split())
