@@ -19,7 +19,7 @@ NOTHING = "no draw can be compared with its estimate"
 WHY = {
     "least squares": "random placebos are for least squares and Sun-Abraham models",
     "does not move": "its treatment is not made of what is dealt out",
-    "times anew": "its rows or cohorts move, and estimating it anew in every draw would take too long: ask for fewer",
+    "change rows": "its rows or cohorts move, and estimating it anew in every draw would take too long: ask for fewer",
     "cluster-robust": "it has no cluster-robust variance",
 }
 """Words for what the null says of many specifications, by what they hold."""

@@ -160,7 +160,7 @@ def _draw_again(
     ):
         draws = items[k]
         done += len(draws)
-        context.progress("permutation null, anew", done, context.draws + 1)
+        context.progress("permutation null, estimated again", done, context.draws + 1)
         drawn.enter(places, block[:3], draws.start)
 
 
@@ -197,14 +197,15 @@ def _collected(context: Context, members: Members, usable: Bools, drawn: _Drawn,
 
 
 def _notes(context: Context, of: Split) -> tuple[str, ...]:
-    fewer = "(fitted again in fewer draws, where that is affordable)"
+    apart = "are tested apart, by refits in fewer draws, where these take no more than minutes"
+    moving = f"change rows or cohorts with the assignment, too long a work in {context.draws:,} draws"
     counted = [
-        (~of.batched, f"are not least squares {fewer}"),
-        (of.batched & ~of.depends, "have a treatment that `assign` does not move"),
-        (of.costly, f"would have to be estimated {context.draws:,} times anew, with rows and cohorts {fewer},"),
+        (~of.batched, f"are not least squares: they {apart}"),
+        (of.batched & ~of.depends, "have a treatment that `assign` does not move and are not in this test"),
+        (of.costly, f"{moving}: they {apart}"),
     ]
     found = [(int(np.count_nonzero(which)), words) for which, words in counted]
-    return tuple(f"{n:,} specifications {words} and are not in this test" for n, words in found if n)
+    return tuple(f"{n:,} specifications {words}" for n, words in found if n)
 
 
 INFERENCE = Null(
