@@ -31,15 +31,25 @@ def _character(c: str) -> int:
     return _CJK if east_asian_width(c) in "WF" else _OTHER
 
 
+def _wider(text: str, room: float) -> bool:
+    """Say whether a text is wider than ``room``, without reading on once it is: a label may be very long."""
+    total = 0
+    for c in text:
+        total += _character(c)
+        if FONT * total / 1000 > room:
+            return True
+    return False
+
+
 @lru_cache(16_384)
 def wrap(text: str, room: float) -> tuple[str, ...]:
     """Break a text into lines of at most ``room`` points, at spaces, else within a word."""
     lines, line = [], ""
     for piece in _pieces(text):
-        if line and width((line + piece).rstrip()) > room:
+        if line and _wider((line + piece).rstrip(), room):
             lines.append(line.rstrip())
             line = ""
-        while width(piece.rstrip()) > room and len(piece.rstrip()) > 1:
+        while _wider(piece.rstrip(), room) and len(piece.rstrip()) > 1:
             head = _head(piece, room)
             lines.append(head)
             piece = piece[len(head) :]
@@ -49,7 +59,7 @@ def wrap(text: str, room: float) -> tuple[str, ...]:
 
 def _head(piece: str, room: float) -> str:
     """Give the longest beginning that fits, at least one character; after a mark where there is one."""
-    fits = max(1, next((k for k in range(1, len(piece)) if width(piece[: k + 1]) > room), len(piece)))
+    fits = max(1, next((k for k in range(1, len(piece)) if _wider(piece[: k + 1], room)), len(piece)))
     # A sign that ends a word does not begin a line.
     least = 1 if piece[fits:].strip() in (*",.;:)%",) else fits // 2
     marks = [k + 1 for k, c in enumerate(piece[:fits]) if c in "_-/:.,;)×^" and k >= least]

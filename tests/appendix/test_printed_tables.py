@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from specdid.appendix.word import _inches
-from specdid.tables import latex
+from specdid.tables import _widths, latex
 from specdid.tables._base import PrintTable, Row
 from specdid.tables._layout import lay_out
 from specdid.tables._widths import width, wrap
@@ -55,3 +55,19 @@ def test_labels_of_rows_keep_a_quarter_of_the_page_beside_nine_columns_in_word()
     assert sum(inches) == pytest.approx(6.5)
     assert inches[0] > 6.5 / 4
     assert all(own > width(cell) / 72 for own, cell in zip(inches[1:], cells, strict=True))
+
+
+def test_a_very_long_word_is_broken_without_reading_it_again_and_again(monkeypatch):
+    """A stranger's label of 40,000 characters took ten seconds."""
+    read = 0
+
+    def counted(c):
+        nonlocal read
+        read += 1
+        return 500
+
+    monkeypatch.setattr(_widths, "_character", counted)
+    lines = _widths.wrap("long" * 10_000, 100.5)
+    assert "".join(lines) == "long" * 10_000
+    assert {len(line) for line in lines} == {20}
+    assert read < 20 * 40_000
