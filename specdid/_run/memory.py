@@ -11,6 +11,7 @@ import numpy as np
 from specdid._diagnostics import Fault, Faults, SpecError
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import Compiled
+from specdid.engine.listwise.groups import CHUNK_CELLS
 from specdid.inference._tables import LARGE, scratch
 from specdid.panel.memory import available
 
@@ -22,6 +23,8 @@ IN_FILES = 2**28
 """Bytes of memory that draws take whose tables are files (235 MB measured at 40,960 specifications and 999 draws)."""
 COPIES = 3
 """Copies of the columns in use while a batch is demeaned and factorised."""
+MASK = 50.0
+"""Bytes of a row in each of the masks that are worked on together (measured at 10^5 rows, growth.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ def needed(prepared: Prepared, compiled: Compiled) -> Need:
     disk = draws if draws > 3 * LARGE else 0.0
     rows = SPECIFICATION + ROW * len(problem.vcovs)
     columns, specifications = COPIES * float(problem.values.nbytes), float(rows * len(prepared.plan))
+    if study.missing == "listwise":
+        specifications += MASK * min(len(problem.values) * len(compiled.members), CHUNK_CELLS)
     return Need(columns, specifications, float(IN_FILES) if disk else draws, disk)
 
 
