@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROOM = 10.5
+_EDGE = 2.0
 """Height of a line of text."""
 
 
@@ -79,11 +80,15 @@ def draw(data: CurveData, width: float | None = None) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A band of panels, the keys of its panels and where it stands."""
+    """A band of panels, the keys of its panels and where it stands.
+
+    The key of a single panel begins at the page's edge (``wide``) where its words would be cut.
+    """
 
     band: Band
     keys: tuple[Key, ...]
     top: float
+    wide: bool = False
 
     @property
     def head(self) -> float:
@@ -111,7 +116,10 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
     for band in layout.bands:
         room = layout.panel_width(len(band.panels))
         keys = tuple(() if shared else _key(p, data.alpha, fonts, room, room) for p in band.panels)
-        placed.append(_Placed(band, keys, top))
+        wide = len(keys) == 1 and any("…" in entry.words for line in keys[0] for entry in line)
+        if wide:
+            keys = (_key(band.panels[0], data.alpha, fonts, layout.width - 3 * _EDGE, room),)
+        placed.append(_Placed(band, keys, top, wide))
         top += placed[-1].height(layout)
     notes = wrap(note(data, layout), fonts, 0.97 * layout.width - 4)
     page = Page.new(fonts, layout.width, top + 9.0 * len(notes) + 4)
@@ -148,7 +156,8 @@ def _draw_band(page: Page, layout: Layout, placed: _Placed, data: CurveData) -> 
         left = layout.panel_left(k, count)
         if count > 1:
             _name(page, panel, data.alpha, left, placed.top, width)
-        draw_key(page, placed.keys[k], left, curve - placed.kinds - _ROOM * len(placed.keys[k]) + 3, _ROOM)
+        above = curve - placed.kinds - _ROOM * len(placed.keys[k]) + 3
+        draw_key(page, placed.keys[k], _EDGE if placed.wide else left, above, _ROOM)
         if panel.apart:
             _kinds(page, panel, left, curve - 0.6 * _ROOM, width)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)

@@ -268,3 +268,13 @@ def test_in_a_journal_s_column_long_words_stay_on_the_page():
     said = texts_of(figure)
     assert any(t.startswith("preferred: ") and "with its" not in t for t in said)
     assert {"deterrable", "crime"} <= set(" ".join(said).split())
+
+
+def test_a_key_that_would_be_cut_begins_at_the_edge_of_the_page():
+    long = "average effect on the treated (local projections, pooled over years)"
+    planned = plan_of(
+        {"estimator": ["OLS", "local projections, year 0"]}, subsets("x1", "x2"),
+        estimands={"OLS": "average effect", "local projections, year 0": long},
+    )  # fmt: skip
+    said = texts_of(spec_curve.FIGURE.draw(spec_curve.FIGURE.data(results_of(planned)), 6.5))
+    assert any(t.startswith(f"local projections, year 0: {long} (") for t in said)
