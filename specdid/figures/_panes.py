@@ -56,13 +56,13 @@ def lay_sheet(
     note: str,
     fonts: Fonts,
     width: float,
-    height: float,
+    height: float | Sequence[float],
     *,
     margin: float = 0.0,
     inner: tuple[float, float] = (30.0, 6.0),
     least: float | None = None,
 ) -> tuple[Page, list[Box]]:
-    """Write all texts and give the axes' boxes, ``height`` points high.
+    """Write all texts and give the axes' boxes, ``height`` points high, or so many by row of panes.
 
     Parameters
     ----------
@@ -79,14 +79,15 @@ def lay_sheet(
     rows = [range(k, min(k + across, len(panes))) for k in range(0, len(panes), across)]
     above = [max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5 for row in rows]
     top = 4.0 + (1.9 * LINE if title else 0.0)
+    heights = [height] * len(rows) if isinstance(height, float | int) else list(height)
     if least is not None:
         free = PAGE - top - sum(above) - FOOT * len(rows) - NOTE * len(notes) - 3
-        height = min(height, max(least, free / len(rows)))
+        heights = [min(h, max(least, free / len(rows))) for h in heights]
     boxes, tops = [], []
-    for row, head in zip(rows, above, strict=True):
-        boxes += [Box(margin + k * (whole + GUTTER) + inner[0], top + head, room, height) for k in range(len(row))]
+    for row, head, high in zip(rows, above, heights, strict=True):
+        boxes += [Box(margin + k * (whole + GUTTER) + inner[0], top + head, room, high) for k in range(len(row))]
         tops += [top + 4] * len(row)
-        top += head + height + FOOT
+        top += head + high + FOOT
     page = Page.new(fonts, points, top + NOTE * len(notes) + 3)
     if title:
         page.text(2, 9, fonts.fit(title, TITLE, points - 4, bold=True), TITLE, bold=True)

@@ -133,12 +133,11 @@ def draw(data: MultiverseData, width: float | None = None) -> Figure:
     fonts, width = choose_fonts(_texts(data)), width or DEFAULT
     across = columns(len(data.panels), width)
     lines = [_lines(data.panels[k : k + across]) for k in range(0, len(data.panels), across)]
-    below = max(_depth(band) for band in lines)
     with own_style():
         margin = _margin(data, fonts, width * 72)
         page, boxes = lay_sheet(
             data.title, [_pane(p, data.alpha) for p in data.panels], _note(data), fonts, width,
-            _DENSITY + below, margin=margin, inner=(4.0, _CHANGE),
+            [_DENSITY + _depth(band) for band in lines], margin=margin, inner=(4.0, _CHANGE),
         )  # fmt: skip
         for k, (panel, box) in enumerate(zip(data.panels, boxes, strict=True)):
             _draw_pane(page, box, panel, lines[k // across])
