@@ -21,9 +21,10 @@ import _bench
 
 sys.path.insert(0, str(_bench.ROOT / "tests" / "helpers"))
 
+from fuzz_bases import UNITS, lay_out
 from fuzz_data import data_cases
 from fuzz_keeper import CODES, MEGABYTES, MOST_RUN, SECONDS, Case, Keeper, Tally
-from fuzz_specs import UNITS, lay_out, spec_cases
+from fuzz_specs import spec_cases
 
 SPECS, DATA = (300, 100) if _bench.quick() else (10_000, 2_000)
 KINDS = ("traceback", "execution", "hang", "died", "exit code")

@@ -2,7 +2,8 @@
 
 import hypothesis.strategies as st
 import specdid
-from fuzz_specs import BINARY, FUNCTIONS, NAMES, UNARY, toml_of
+from fuzz_texts import BINARY, FUNCTIONS, NAMES, UNARY
+from fuzz_toml import toml_of
 from hypothesis import given, settings
 from specdid._diagnostics import Document
 from specdid._toml import parse_toml

@@ -4,11 +4,12 @@ import os
 
 import fuzz_keeper
 import pytest
+from fuzz_bases import lay_out
 from fuzz_data import KINDS as DATA_KINDS
 from fuzz_data import data_case
 from fuzz_keeper import Case, Keeper
 from fuzz_specs import KINDS as SPEC_KINDS
-from fuzz_specs import lay_out, spec_case
+from fuzz_specs import spec_case
 
 SPECS, DATA = 300, 100
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import specdid
 from frames_as_panels import bare_study
-from fuzz_data import workbook
+from fuzz_excel import workbook
 from specdid.panel import memory, read_panel
 from specdid.panel.files import read_columns
 from specdid.panel.sources import ReadError

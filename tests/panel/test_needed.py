@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 import specdid
-from fuzz_specs import ROOT, small_fuzz_studies
+from fuzz_bases import ROOT, small_fuzz_studies
 from small_studies import small_panel
 from specdid._decode import read_study
 from specdid.panel import read_panel
