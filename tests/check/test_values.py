@@ -1,0 +1,97 @@
+"""Faults of values: text where numbers are needed, weights, clusters, levels."""
+
+import pytest
+from checked_studies import assert_says, faults
+
+ERRORS = {
+    # case: (tables, code, message, what is underlined, help)
+    "text outcome": (
+        {"outcome": '"t" = "text"'},
+        "not_numeric",
+        "`text` is text, not numeric",
+        "text",
+        "“p”, “q”",
+    ),
+    "text in arithmetic": ({"derive": 'a = "2 * text"'}, "not_numeric", "`text` is text", "text", None),
+    "text weights": ({"weights": '"w" = "zone"'}, "not_numeric", "`zone` is text", "zone", None),
+    "text condition": ({"sample": '"s" = "zone"'}, "not_numeric", "`zone` is text", "zone", None),
+    "text and number": (
+        {"sample": '"s" = "zone == 1"'},
+        "compare_kinds",
+        "`zone` is text and `1` is numeric",
+        "zone == 1",
+        "“a”, “b”",
+    ),
+    "negative weights": (
+        {"weights": '"w" = "w - 2"'},
+        "weights_negative",
+        "negative in rows 1, 2 and 3",
+        "w - 2",
+        None,
+    ),
+    "zero weights": (
+        {"weights": '"w" = "w * 0"'},
+        "weights_zero",
+        "no row has a weight above 0",
+        "w * 0",
+        None,
+    ),
+    "missing cluster": (
+        {"vcov": '"g" = "~gap"'},
+        "cluster_missing",
+        "`gap` is missing in row 5",
+        "gap",
+        None,
+    ),
+    "missing cluster of inference": (
+        {"inference": 'cluster = "gap"'},
+        "cluster_missing",
+        "missing in row 5",
+        "gap",
+        None,
+    ),
+    "several values": (
+        {"derive": 'a = "at(y, year > 2010)"'},
+        "several_values",
+        "id 1 has more than one",
+        "at(y, year > 2010)",
+        None,
+    ),
+    "reference level": (
+        {"controls": '"c" = "i(year, ref = 1999)"'},
+        "no_level",
+        "no level 1999",
+        "1999",
+        "2010, 2011, 2012",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors(tmp_path, case):
+    tables, code, message, underlined, advice = ERRORS[case]
+    (fault,) = faults(tmp_path, **tables).errors
+    assert_says(fault, code, message, underlined, advice)
+
+
+def test_a_fault_in_a_derived_column_is_said_once(tmp_path):
+    found = faults(
+        tmp_path, derive='a = "text + 1"\nb = "a * 2"', outcome='"y" = "b"', controls='"c" = "a + b"'
+    )
+    assert [f.message for f in found] == ["`text` is text, not numeric"]
+
+
+def test_a_cluster_may_be_missing_where_no_sample_is(tmp_path):
+    assert tuple(faults(tmp_path, vcov='"g" = "~gap"', sample='"s" = "!is.na(gap)"')) == ()
+
+
+def test_what_fails_only_under_a_variant_says_which(tmp_path):
+    found = faults(
+        tmp_path,
+        derive='a = "at(x, year == 2010)"',
+        controls='"c" = "a"',
+        **{"variant__v": '"kept" = {}\n"text" = { derive = { x = "text" } }', "outcome": '"y" = "y + x"'},
+    )
+    (fault,) = found
+    assert fault.message == "under v = “text”: `x` is text, not numeric"
+    assert fault.place.line_text.startswith('"text"')

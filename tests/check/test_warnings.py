@@ -1,0 +1,60 @@
+"""What is warned of and not refused."""
+
+import pytest
+from checked_studies import faults, marked
+
+WARNINGS = {
+    "empty sample": (
+        {"sample": '"s" = "year > 2020"'},
+        "empty_sample",
+        "no row satisfies this condition",
+        "year > 2020",
+    ),
+    "empty variant": ({"variant__v": '"a" = { where = "x > 9" }'}, "empty_sample", "no row", "x > 9"),
+    "no such value": ({"sample": '"s" = "zone != \'aa\'"'}, "no_level", "no row has the value “aa”", "'aa'"),
+    "no such value in a list": ({"derive": "q = \"zone %in% c('a', 'A')\""}, "no_level", "value “A”", "'A'"),
+    "missing weights": ({"weights": '"w" = "gap"'}, "weights_missing", "missing in row 5", "gap"),
+    "scale": (
+        {"outcome": '"y" = { formula = "y", scale = "logs" }\n"z" = { formula = "z", scale = "Logs" }'},
+        "scale_spelling",
+        "`Logs` and `logs` are two curves",
+        "z",
+    ),
+    "no scale": (
+        {"outcome": '"y" = { formula = "y", scale = "logs" }\n"z" = "z"'},
+        "no_scale",
+        "no scale",
+        "z",
+    ),
+    "overwritten": ({"derive": 'x = "y * 2"'}, "overwrites", "`x` replaces a column", "y * 2"),
+    "labels": ({"labels": 'xx = "income"'}, "no_column", "no column `xx`", "xx"),
+    "cohort unused": (
+        {"treatment": '"d" = { term = "pilot", cohort = "first" }'},
+        "cohort_differs",
+        "in 2 rows",
+        "pilot",
+    ),
+    "empty outcome": (
+        {"outcome": '"y" = "log(-abs(y))"'},
+        "outcome_missing",
+        "missing in every row",
+        "log(-abs(y))",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNINGS)
+def test_warnings(tmp_path, case):
+    tables, code, message, underlined = WARNINGS[case]
+    found = faults(tmp_path, **tables)
+    assert found.errors == ()
+    (fault,) = found.warnings
+    assert fault.code == code
+    assert message in fault.message
+    assert marked(fault).strip('"') == underlined
+
+
+def test_labels_may_name_options_scales_and_dimensions(tmp_path):
+    outcome = '"prod" = { formula = "y", scale = "logs" }'
+    labels = 'prod = "output"\nlogs = "log points"\nsample = "cities"'
+    assert tuple(faults(tmp_path, outcome=outcome, labels=labels)) == ()
