@@ -1,0 +1,134 @@
+"""Results in memory: columns and codes of the contract, groups, ranks, the table, numerals."""
+
+import numpy as np
+import pytest
+from curves import plan_of, results_of
+from recorded import everything, grid
+from specdid._records import (
+    CODES,
+    COLUMNS,
+    RESERVED,
+    Code,
+    Curve,
+    Text,
+    code_of,
+    schema,
+)
+from specdid._records.blocks import hexadecimal
+from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid._records.results import empty_numbers
+
+CONTRACT = [
+    "index",
+    "spec_id",
+    "vcov",
+    "formula",
+    "term",
+    "estimand",
+    "scale",
+    "estimate",
+    "std_error",
+    "statistic",
+    "p_value",
+    "conf_low",
+    "conf_high",
+    "df",
+    "nobs",
+    "n_units",
+    "n_treated",
+    "n_control",
+    "n_always_treated",
+    "n_clusters",
+    "n_missing",
+    "n_log0",
+    "n_singletons",
+    "n_eff",
+    "y_mean",
+    "r2_within",
+    "dropped",
+    "status",
+    "code",
+    "message",
+    "twin",
+    "preferred",
+]
+
+
+def test_columns_are_the_contracts_in_its_order():
+    assert [c.name for c in COLUMNS] == CONTRACT
+    names = [c.name for c in schema(("outcome", "winsorizing"), ("pre_trend",))]
+    assert names == [*CONTRACT[:2], "outcome", "winsorizing", *CONTRACT[2:], "pre_trend"]
+    assert "estimate" in RESERVED
+
+
+def test_every_engine_code_has_its_name_among_the_codes():
+    for code in Code:
+        if code != Code.OK:
+            assert CODES[code_of("no_rows") + code - 1] == code.name.lower()
+
+
+def test_ids_are_sixteen_digits():
+    ids = np.array([0, 255, 2**64 - 1], dtype=np.uint64)
+    assert hexadecimal(ids).to_pylist() == ["0" * 16, "00000000000000ff", "f" * 16]
+    assert hexadecimal(ids, np.array([True, False, False])).to_pylist()[0] is None
+
+
+def test_text_encodes_in_order_of_appearance():
+    text = Text.encode(["b", None, "a", "b"])
+    assert text.words == ("b", "a")
+    assert [text.at(k) for k in range(4)] == ["b", None, "a", "b"]
+
+
+def test_groups_are_scales_and_without_one_outcomes():
+    groups = results_of(grid()).groups()
+    assert [(g.name, g.scale, len(g.members)) for g in groups] == [
+        ("log points", "log points", 8),
+        ("SO2", None, 8),
+    ]
+
+
+def test_ranks_are_within_scale_and_estimand():
+    planned = plan_of(
+        {"estimator": ["OLS", "did2s"], "sample": ["a", "b", "c"]},
+        estimands={"OLS": "ATT", "did2s": "ATT, treated rows"},
+    )
+    results = results_of(planned)
+    order = np.argsort(results.estimate[:3])
+    assert [results.rank(int(s)) for s in order] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_numbers_are_absent_before_anything_is_estimated():
+    numbers = empty_numbers(3, 2)
+    assert numbers["std_error"].shape == (3, 2)
+    assert numbers["n_clusters"].tolist() == [[-1, -1]] * 3
+    assert np.isnan(numbers["estimate"]).all()
+
+
+def test_the_table_is_a_data_frame_built_once():
+    curve = Curve(everything(), draw=lambda results, **o: (results, o), summarise=lambda c: f"# {c.title}")
+    assert len(curve.table) == 32
+    assert curve.table is curve.table
+    assert str(curve.table["nobs"].dtype) == "Int64"
+    assert curve.table["estimate"].isna().sum() == 8
+    assert curve.counts.ok == 12
+
+
+def test_a_curve_plots_and_sums_up_through_what_it_was_given():
+    curve = Curve(everything(), draw=lambda results, **o: (results, o), summarise=lambda c: f"<{c.title}>")
+    assert curve.plot(sort="declared") == (curve.results, {"sort": "declared"})
+    assert curve.summary() == f"<{curve.title}>"
+    assert "&lt;" in curve._repr_html_()
+    assert "16 planned" in repr(curve)
+
+
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (113, "113th"), (1041, "1,041st")],
+)
+def test_ordinals(n, words):
+    assert ordinal(n) == words
+
+
+def test_numerals():
+    assert [decimals_for(np.array([x])) for x in (0.0739, 0.5, 12.3, 4000.0, 0.0)] == [4, 3, 1, 0, 0]
+    assert (p_text(0.0004), p_text(0.0421)) == ("p < 0.001", "p = 0.042")
