@@ -2,159 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from specdid.engine import execute, listwise, ssc
-from specdid.engine.problem import Effects, Members, Problem, Vcov
-from specdid.engine.signature import row_words, rows_digest, sign
-
-CITY, YEAR, PROVINCE, PROVINCE_YEAR = range(4)
-Y0, Y1, D, X0 = 0, 1, 2, 3
-EFFECTS = (
-    Effects(), Effects((CITY,)), Effects((CITY, YEAR)), Effects((CITY, PROVINCE_YEAR)),
-    Effects((PROVINCE, YEAR)), Effects((YEAR,)),
-)  # fmt: skip
-VCOVS = (
-    Vcov("cluster", (CITY,)), Vcov("iid"), Vcov("hetero"), Vcov("cluster", (PROVINCE,)),
-    Vcov("cluster", (CITY, YEAR)), Vcov("cluster", (YEAR,)),
-)  # fmt: skip
-
-
-Spec = tuple[int, int, tuple[int, ...], int, int, int]
-"""Outcome, treatment, controls, rows, effects, weights."""
-
-
-def make_problem(
-    seed: int, cities: int = 24, years: int = 7, missing: float = 0.08, controls: int = 3
-) -> Problem:
-    """A panel whose rows, effects and columns all have holes."""
-    rng = np.random.default_rng(seed)
-    city, year = np.repeat(np.arange(cities), years), np.tile(np.arange(years), cities)
-    n, province = len(city), city % 5
-    x = rng.normal(size=(n, controls)) + rng.normal(size=(cities, controls))[city]
-    d = ((city % 3 == 0) & (year >= 3 + city % 2)).astype(float)
-    y = 0.3 * d[:, None] + x[:, :1] + rng.normal(size=(n, 2)) + 2 * rng.normal(size=(cities, 2))[city]
-    values = np.column_stack([y, d, x, rng.uniform(0.5, 2, n), rng.normal(size=cities)[city]])
-    values[:, : X0 + controls][rng.random((n, X0 + controls)) < missing] = np.nan
-    codes = np.column_stack([city, year, province, province * years + year]).astype(np.int64)
-    codes[rng.random(n) < 0.01, CITY] = -1
-    rows = np.stack([np.ones(n, dtype=bool), rng.random(n) < 0.8])
-    labels = ("y0", "y1", "d", *(f"x{i}" for i in range(controls)), "w", "z")
-    log0 = np.isnan(values) & (rng.random(values.shape) < 0.3)
-    return Problem(
-        np.asfortranarray(values), np.asfortranarray(codes), rows, log0, labels,
-        ("city", "year", "province", "py"), EFFECTS, VCOVS, CITY, 0.05,
-    )  # fmt: skip
-
-
-def make_members(specs: list[Spec]) -> Members:
-    """Members from (outcome, treatment, controls, rows, effects, weights)."""
-    s = len(specs)
-    outcome, treatment, controls, rows, effects, weights = zip(*specs, strict=True)
-    none = np.full(s, -1, dtype=np.int64)
-    as_ints = [np.array(a, dtype=np.int64) for a in (outcome, treatment, rows, effects, weights)]
-    start = np.concatenate([[0], np.cumsum([len(c) for c in controls])]).astype(np.int64)
-    flat = np.array([c for some in controls for c in some], dtype=np.int64)
-    return Members(
-        np.arange(s), as_ints[0], as_ints[1], start, flat, as_ints[2], as_ints[3], as_ints[4], none, none
-    )
-
-
-@dataclass(frozen=True)
-class Plain:
-    estimate: float
-    std_error: tuple[float, ...]
-    df: tuple[float, ...]
-    rows: NDArray[np.bool_]
-    n_missing: int
-    r2_within: float
-
-
-def complete_rows(problem: Problem, spec: Spec) -> NDArray[np.bool_]:
-    outcome, treatment, controls, rows, effects, weights = spec
-    used = [outcome, treatment, *controls, *([weights] if weights >= 0 else [])]
-    codes = [*problem.effects[effects].fixed, *(c for v in problem.vcovs for c in v.clusters)]
-    coded = (problem.codes[:, codes] >= 0).all(1)
-    return problem.rows[rows] & np.isfinite(problem.values[:, used]).all(1) & coded
-
-
-def by_dummies(problem: Problem, spec: Spec) -> Plain:
-    """One specification, written out: dummies, Frisch-Waugh by QR twice, sandwiches by hand."""
-    outcome, treatment, controls, sample, effects, weights = spec
-    rows = complete_rows(problem, spec)
-    n_missing = int(problem.rows[sample].sum() - rows.sum())
-    fixed = [problem.codes[:, c] for c in problem.effects[effects].fixed]
-    while True:
-        alone = np.zeros(len(rows), dtype=bool)
-        for codes in fixed:
-            alone |= rows & (np.bincount(codes[rows], minlength=codes.max() + 1)[codes] == 1)
-        if not alone.any():
-            break
-        rows = rows & ~alone
-    w = np.ones(rows.sum()) if weights < 0 else problem.values[rows, weights]
-    dummies = [(c[rows][:, None] == np.unique(c[rows])).astype(float) for c in fixed]
-    absorbed = np.hstack(dummies) if fixed else np.ones((rows.sum(), 1))
-    root = np.sqrt(w)[:, None]
-    kept = [problem.values[rows][:, c] for c in controls if not _absorbed(problem.values[rows, c], absorbed)]
-    others = np.column_stack([absorbed, *kept]) * root
-    d, y = (_residual(problem.values[rows, c][:, None] * root, others)[:, 0] for c in (treatment, outcome))
-    total = _residual(problem.values[rows, outcome][:, None] * root, absorbed * root)
-    estimate = d @ y / (d @ d)
-    e = y - estimate * d
-    k = 1 + len(kept) + (not fixed)
-    pairs = [_error(problem, v, rows, d, e, k, [c[rows] for c in fixed]) for v in problem.vcovs]
-    r2_within = 1 - e @ e / (total**2).sum() if fixed else float("nan")
-    return Plain(estimate, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs), rows, n_missing, r2_within)
-
-
-def _absorbed(column: NDArray[np.float64], dummies: NDArray[np.float64]) -> bool:
-    return bool(np.abs(_residual(column[:, None], dummies)).max() < 1e-8)
-
-
-def _residual(columns: NDArray[np.float64], on: NDArray[np.float64]) -> NDArray[np.float64]:
-    for _ in range(2):
-        columns = columns - on @ np.linalg.lstsq(on, columns, rcond=1e-10)[0]
-    return columns
-
-
-def _error(problem, vcov, rows, d, e, k, fixed):
-    n, score = len(d), d * e
-    clusters = [np.unique(problem.codes[rows, c], return_inverse=True)[1] for c in vcov.clusters]
-    levels = [len(np.unique(c)) for c in fixed]
-    nested = [any(_inside(f, c) for c in clusters) for f in fixed]
-    df_k = k + sum(levels) - max(len(levels) - 1, 0)
-    if vcov.kind == "iid":
-        return np.sqrt(e @ e / (n - df_k) / (d @ d)), n - df_k
-    if vcov.kind == "hetero":
-        return np.sqrt(score @ score * n / (n - df_k)) / (d @ d), n - df_k
-    df_k += -sum(size for size, inside in zip(levels, nested, strict=True) if inside) + sum(nested)
-    sums = [np.bincount(c, score) for c in clusters]
-    meat = sum(s @ s for s in sums)
-    if len(clusters) == 2:
-        pairs = np.bincount(clusters[0] * n + clusters[1], score)
-        meat -= pairs @ pairs
-    g = min(int(c.max()) + 1 for c in clusters)
-    variance = meat * (n - 1) / (n - df_k) * g / (g - 1)
-    return (np.sqrt(variance) / (d @ d) if variance > 0 else float("nan")), g - 1
-
-
-def _inside(effect: NDArray[np.int64], cluster: NDArray[np.int64]) -> bool:
-    return all(len(np.unique(cluster[effect == level])) == 1 for level in np.unique(effect))
-
-
-SPECS = [
-    (y, D, controls, rows, effects, weights)
-    for y in (Y0, Y1)
-    for controls in ((), (X0,), (X0 + 1, X0), (X0, X0 + 1, X0 + 2))
-    for rows in (0, 1)
-    for effects in range(len(EFFECTS))
-    for weights in (-1, X0 + 3)
-]
+from listwise_problems import (
+    CITY,
+    EFFECTS,
+    SPECS,
+    X0,
+    Y0,
+    Y1,
+    D,
+    by_dummies,
+    complete_rows,
+    make_members,
+    make_problem,
+    signatures,
+)
+from specdid.engine import listwise, ssc
+from specdid.engine.problem import Problem
+from specdid.engine.signature import row_words, rows_digest
 
 
 def check(problem: Problem, specs: list, fits, undecided) -> int:
@@ -226,10 +96,6 @@ def test_counts_of_units_and_rows(fitted):
         assert fits.n_eff[s] == pytest.approx(w.sum() ** 2 / (w @ w), rel=1e-12)
 
 
-def signatures(problem, members, fits):
-    return sign(fits, members, fits.signature, problem.effects)
-
-
 def test_signatures_tell_models_apart_and_the_same_model_together(fitted):
     problem, fits = fitted
     keys = {tuple(s) for s in signatures(problem, make_members(SPECS), fits).tolist()}
@@ -279,44 +145,6 @@ def test_a_treatment_that_is_not_binary_counts_units():
     assert fits.n_treated[0] == fits.n_units[0]
 
 
-def undecided_for(values_of, controls=(X0,), effects=2) -> bool:
-    problem = make_problem(11)
-    values = problem.values.copy()
-    values_of(values, problem.codes)
-    members = make_members([(Y0, D, controls, 0, effects, -1)])
-    _, undecided = listwise.fit(replace(problem, values=values), members)
-    return bool(undecided[0])
-
-
-def test_what_moments_cannot_decide_is_left():
-    def near_copy(values, codes):
-        values[:, X0 + 1] = values[:, X0] + 1e-4 * values[:, X0 + 2]
-
-    def treatment_absorbed(values, codes):
-        values[:, D] = codes[:, CITY] % 2
-
-    def control_is_treatment(values, codes):
-        values[:, X0] = 2 * values[:, D]
-
-    def constant_outcome(values, codes):
-        values[:, Y0] = 3.0
-
-    def perfect_fit(values, codes):
-        values[:, Y0] = 2 * values[:, D] + values[:, X0]
-
-    def no_rows(values, codes):
-        values[:, X0] = np.nan
-
-    def sum_of_effects(values, codes):
-        values[:, X0] = np.sqrt(codes[:, CITY] + 2.0) + np.log(codes[:, YEAR] + 2.0)
-
-    assert not undecided_for(lambda values, codes: None)
-    assert undecided_for(near_copy, (X0, X0 + 1, X0 + 2))
-    changes = [treatment_absorbed, control_is_treatment, constant_outcome, perfect_fit, no_rows]
-    for change in (*changes, sum_of_effects):
-        assert undecided_for(change), change.__name__
-
-
 def test_columns_far_from_zero_and_of_any_scale_keep_their_digits():
     problem = make_problem(13)
     values = problem.values.copy()
@@ -334,95 +162,3 @@ def test_columns_far_from_zero_and_of_any_scale_keep_their_digits():
         plain = by_dummies(replace(problem, values=shifted), spec)
         np.testing.assert_allclose(fits.estimate[s], plain.estimate, rtol=1e-9)
         np.testing.assert_allclose(fits.std_error[s], plain.std_error, rtol=1e-9)
-
-
-def test_slopes_three_effects_wide_effects_and_aggregates_are_not_supported():
-    problem = make_problem(17)
-    many = np.arange(len(problem.values), dtype=np.int64) // 2
-    rng = np.random.default_rng(0)
-    codes = np.column_stack([problem.codes, many, rng.permutation(many)])
-    effects = (Effects((0,), ((1, X0),)), Effects((0, 1, 2)), Effects((4, 5)), Effects((0, 1)))
-    problem = replace(problem, codes=codes, effects=effects)
-    members = make_members([(Y0, D, (), 0, e, -1) for e in range(4)])
-    assert listwise.supports(problem, members).tolist() == [False, False, False, True]
-    assert not listwise.supports(problem, replace(members, sunab=np.zeros(4, dtype=np.int64))).any()
-
-
-def test_the_same_members_give_the_same_bytes():
-    problem = make_problem(19)
-    members = make_members(SPECS)
-    one, two = listwise.fit(problem, members)[0], listwise.fit(problem, members)[0]
-    for name in ("estimate", "std_error", "p_value", "r2_within", "signature"):
-        assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
-
-
-def both_paths(problem: Problem, members: Members):
-    """Fits of the dense path and of the listwise one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "MANY_MASKS", 10**9)
-        dense = execute.run(problem, members)
-    fits, undecided = listwise.fit(problem, members)
-    return dense, replace(fits, signature=signatures(problem, members, fits)), undecided
-
-
-@settings(deadline=None, max_examples=6)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.2]))
-def test_every_column_is_the_dense_paths(seed: int, missing: float):
-    problem = make_problem(seed, missing=missing)
-    dense, fits, undecided = both_paths(problem, make_members(SPECS))
-    decided = np.flatnonzero(~undecided)
-    assert not dense.code[decided].any()
-    for field in fields(fits):
-        if field.name in ("detail", "dropped", "seconds", "vcov_detail", "extra"):
-            continue
-        found, expected = getattr(fits, field.name)[decided], getattr(dense, field.name)[decided]
-        if found.dtype.kind == "f":
-            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12, err_msg=field.name)
-        else:
-            np.testing.assert_array_equal(found, expected, err_msg=field.name)
-    assert {s: d for s, d in dense.dropped.items() if s in decided} == fits.dropped
-
-
-def test_a_run_uses_both_paths_and_gives_every_member():
-    problem = make_problem(23, missing=0.25)
-    members = make_members([*SPECS, (Y0, X0, (D, X0 + 1), 0, 2, -1)])
-    dense, fits, undecided = both_paths(problem, members)
-    mixed = execute.run(problem, members)
-    np.testing.assert_array_equal(mixed.code, dense.code)
-    np.testing.assert_array_equal(mixed.signature, dense.signature)
-    assert undecided.any()
-    assert mixed.estimate[~undecided].tobytes() == fits.estimate[~undecided].tobytes()
-    np.testing.assert_allclose(mixed.std_error, dense.std_error, rtol=1e-9)
-
-
-def test_equals_pyfixest():
-    import pandas as pd
-    import pyfixest as pf
-
-    problem = make_problem(29)
-    names = ("city", "year", "province", "py")
-    frame = pd.DataFrame(problem.values, columns=list(problem.labels))
-    frame = frame.assign(**{n: problem.codes[:, c] for c, n in enumerate(names)})
-    frame = frame[frame["city"] >= 0].reset_index(drop=True)
-    specs = [SPECS[s] for s in range(0, len(SPECS), 7) if SPECS[s][3] == 0]
-    fits, undecided = listwise.fit(problem, make_members(specs))
-    assert not undecided.any()
-    clusters = [{"CRV1": c} for c in ("city", "province", "city + year", "year")]
-    vcovs = [clusters[0], "iid", "hetero", *clusters[1:]]
-    for s, (outcome, _, controls, _, effects, weights) in enumerate(specs):
-        right = " + ".join(["d", *(problem.labels[c] for c in controls)])
-        absorbed = " + ".join(names[c] for c in problem.effects[effects].fixed)
-        formula = f"{problem.labels[outcome]} ~ {right}" + (f" | {absorbed}" if absorbed else "")
-        model = pf.feols(
-            formula, frame, vcov="iid", weights="w" if weights >= 0 else None,
-            demeaner=pf.MapDemeaner(fixef_tol=1e-12),
-        )  # fmt: skip
-        for v, vcov in enumerate(vcovs):
-            row = model.vcov(vcov).tidy().loc["d"]
-            expected = row[["Estimate", "Std. Error", "t value", "Pr(>|t|)", "2.5%", "97.5%"]].to_numpy(float)
-            found = [
-                fits.estimate[s], fits.std_error[s, v], fits.statistic[s, v], fits.p_value[s, v],
-                fits.conf_low[s, v], fits.conf_high[s, v],
-            ]  # fmt: skip
-            np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=f"{formula} {vcov}")
-        assert fits.nobs[s] == model._N
