@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
+from figure_texts import texts_of
 from matplotlib.text import Text
 from specdid import _shelf
 from specdid._records import Code, collect
@@ -35,10 +36,6 @@ def drawn(name, results, placebos=None, width=None):
     figure = _shelf.load("figures", name)
     placebos = (placebo(),) if placebos is None else placebos
     return figure.draw(figure.data(*given(name, results, placebos)), width)
-
-
-def texts_of(figure):
-    return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
 
 
 def chinese():

@@ -1,3 +1,5 @@
+"""The specification curve: all a reader needs, on its page, in small files of the same bytes."""
+
 import subprocess
 import sys
 import warnings
@@ -6,10 +8,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
+from figure_texts import texts_of
 from matplotlib.text import Text
 from specdid import _shelf
-from specdid._records import Code, NullShares, collect
-from specdid.figures import _fonts
+from specdid._records import Code, collect
 from specdid.figures._choice_axes import darkest
 from specdid.figures._curve_axes import THIN, beyond, few, fixed, limits, thin
 from specdid.figures._curve_data import curve_data
@@ -17,14 +19,8 @@ from specdid.figures._curve_panel import Choices, Row
 from specdid.figures._fonts import fonts_for
 from specdid.figures._key import key_lines
 from specdid.figures._layout import lay_out
-from specdid.figures._style import SMALL, TEXT, blend, own_style, save
+from specdid.figures._style import own_style, save
 from specdid.figures.spec_curve import draw, plot
-
-CHINESE = {"样本": ["全部城市", "剔除直辖市"], "缩尾处理": ["否", "1%"]}
-
-
-def texts_of(figure):
-    return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
 
 
 def test_the_shelf_finds_it():
@@ -175,12 +171,6 @@ def test_several_scales_share_labels_and_one_key():
     assert [len(b.panels) for b in layout.bands] == [1, 1, 1]
 
 
-def test_a_null_band_is_drawn_and_explained():
-    results = results_of(smart_city(1))
-    figure = draw(curve_data(results, "estimate", {("log points", "ATT"): np.zeros((3, 96))}))
-    assert any("under the null" in t for t in texts_of(figure))
-
-
 def test_the_callers_settings_and_figures_stay(tmp_path):
     import matplotlib.pyplot as plt
 
@@ -223,127 +213,3 @@ def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="not eps"):
         save(plot(results_of(smart_city(0))), tmp_path, "curve", ["pdf", "eps"])
     assert not list(tmp_path.iterdir())
-
-
-def test_labels_are_text_and_never_mathematics(tmp_path):
-    planned = plan_of({"sample": ["cost in $ of $2010", r"$\frac{1}{0}$"]})
-    figure = plot(results_of(planned))
-    assert {"cost in $ of $2010", r"$\frac{1}{0}$"} <= set(texts_of(figure))
-    save(figure, tmp_path, "curve", ["svg"])
-
-
-def without(monkeypatch, *kept):
-    installed = {k: v for k, v in _fonts._installed().items() if k in kept}
-    monkeypatch.setattr(_fonts, "_installed", lambda: installed)
-
-
-def test_missing_glyphs_are_named(monkeypatch, tmp_path):
-    without(monkeypatch, "DejaVu Sans")
-    results = results_of(plan_of(CHINESE))
-    with pytest.warns(UserWarning, match="no installed font can write 1?.*全.*fonts-noto-cjk"):
-        figure = plot(results)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        save(figure, tmp_path, "curve", ["png", "pdf", "svg"])
-
-
-def test_chinese_falls_back_through_installed_fonts(monkeypatch):
-    without(monkeypatch, "DejaVu Sans", "Far Font", "SimHei")
-    installed = {"DejaVu Sans": "dejavu", "SimHei": "hei", "Far Font": "far"}
-    glyphs = {"dejavu": set(map(ord, "abc")), "hei": set(map(ord, "城市")), "far": set(map(ord, "城ж"))}
-    monkeypatch.setattr(_fonts, "_installed", lambda: installed)
-    monkeypatch.setattr(_fonts, "_characters", glyphs.__getitem__)
-    assert fonts_for(["abc"]).families == ("DejaVu Sans",)
-    assert fonts_for(["a城市"]) == _fonts.Fonts(("DejaVu Sans", "SimHei"))
-    assert fonts_for(["市ж"]) == _fonts.Fonts(("DejaVu Sans", "SimHei", "Far Font"))
-    assert fonts_for(["龘城"]).missing == "龘"
-
-
-@pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
-def test_chinese_is_written_with_the_glyphs_of_an_installed_font(tmp_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        figure = plot(results_of(plan_of(CHINESE, title="智慧城市试点")))
-        paths = save(figure, tmp_path, "curve", ["pdf", "svg"])
-    pdf = paths[0].read_bytes()
-    family = next(
-        f for f in fonts_for(["城市"]).families if f not in ("DejaVu Sans", "Arial", "Liberation Sans")
-    )
-    if _fonts.postscript_outlines([family]):
-        assert b"/Type3" in pdf
-        assert b"/CIDFontType2" not in pdf
-
-
-@pytest.mark.parametrize(("head", "postscript"), [(b"OTTO", True), (b"\0\1\0\0", False)])
-def test_outlines_are_read_from_the_file_also_in_a_collection(tmp_path, monkeypatch, head, postscript):
-    (tmp_path / "one.otf").write_bytes(head + bytes(8))
-    (tmp_path / "many.ttc").write_bytes(b"ttcf" + bytes(8) + (16).to_bytes(4, "big") + head)
-    for name in ("one.otf", "many.ttc"):
-        monkeypatch.setattr(_fonts, "_installed", lambda name=name: {"F": str(tmp_path / name)})
-        assert _fonts.postscript_outlines(["F"]) is postscript
-
-
-def test_long_texts_are_cut_to_their_room():
-    fonts = fonts_for([])
-    cut = fonts.fit("all prefecture-level cities except municipalities", TEXT, 80)
-    assert cut.endswith("…")
-    assert 60 < fonts.width(cut, TEXT) <= 80
-    assert fonts.fit("short", TEXT, 80) == "short"
-    assert fonts.first_fit(["much too long for so little room", "short"], SMALL, 40) == "short"
-
-
-def test_numbers_have_a_real_minus_but_zero_has_none():
-    assert (fixed(-0.06, 3), fixed(-0.0001, 2), fixed(1234.5, 1)) == ("−0.060", "0.00", "1,234.5")
-
-
-def test_blend_goes_from_white_to_the_colour():
-    assert blend("#000000", 0) == (1, 1, 1)
-    assert blend("#000000", 1) == (0, 0, 0)
-
-
-def test_shares_have_what_the_null_expects_beside_them():
-    results = results_of(smart_city(3))
-    figure = draw(curve_data(results, null_shares={"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02)}))
-    assert any(t.startswith("25% ") and "negative" in t and t.endswith("(null: 3%)") for t in texts_of(figure))
-    assert any(t.startswith("12% ") and "positive" in t and t.endswith("(null: 2%)") for t in texts_of(figure))
-    assert not any("tested" in t for t in texts_of(figure))
-    assert not any(word in t for t in texts_of(draw(curve_data(results))) for word in ("null", "negative", "sig."))
-
-
-def test_shares_of_a_part_say_of_how_many_and_under_which_errors():
-    shares = {"log points": NullShares(200, 0.25, 0.0, 0.031, 0.02, "province")}
-    texts = texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares)))
-    assert "of the 200 tested:" in texts
-    assert "Shares with p < 0.05: standard errors of the null, by province." in " ".join(texts)
-
-
-@pytest.mark.parametrize("width", [2.4, 3.5, 6.5])
-@pytest.mark.parametrize("outcomes", [["a"], ["a", "b"]])
-def test_a_share_is_never_without_its_null_however_narrow(width, outcomes):
-    planned = plan_of({"outcome": outcomes, "sample": ["x", "y", "z"]}, subsets("p", "q"))
-    shares = dict.fromkeys(outcomes, NullShares(7, 0.255, 0.125, 0.031, 0.02))
-    texts = texts_of(draw(curve_data(results_of(planned), null_shares=shares), width))
-    joined = "\n".join(texts)
-    assert joined.count("26%") == joined.count("null: 3%") + joined.count("null 3%")
-    assert joined.count("12%") == joined.count("null: 2%") + joined.count("null 2%")
-    assert not any("…" in t for t in texts if "%" in t or "null" in t)
-
-
-@pytest.mark.parametrize("shift", [0.0, 0.06, 0.12])
-def test_the_preferred_label_covers_neither_intervals_nor_zero_nor_the_null(shift):
-    planned = smart_city(6, preferred=40)
-    results = results_of(planned)
-    results.numbers["estimate"][:] += shift
-    (group,) = results.groups()
-    n = len(results.order(group))
-    middle = np.linspace(-0.1, 0.1, n)
-    bands = {(group.name, "ATT"): np.stack([middle - 0.25, middle, middle + 0.25])}
-    figure = plot(results, null_bands=bands)
-    figure.draw_without_rendering()
-    (label,) = [t for t in figure.findobj(Text) if t.get_text().startswith("preferred: ")]
-    box = label.get_window_extent().transformed(label.axes.transData.inverted())
-    near = slice(int(box.x0), int(box.x1) + 1)
-    panel = curve_data(results, "estimate", bands).panels[0]
-    for low, high in [(panel.low95, panel.high95), *((line, line) for line in panel.null_band)]:
-        assert not np.any((low[near] < box.y1) & (high[near] > box.y0))
-    assert not box.y0 < 0 < box.y1

@@ -1,0 +1,90 @@
+"""Fonts and texts: glyphs of other scripts, labels that are no mathematics, texts cut to their room."""
+
+import warnings
+
+import pytest
+from curves import plan_of, results_of
+from figure_texts import texts_of
+from specdid.figures import _fonts
+from specdid.figures._curve_axes import fixed
+from specdid.figures._fonts import fonts_for
+from specdid.figures._style import SMALL, TEXT, blend, save
+from specdid.figures.spec_curve import plot
+
+CHINESE = {"样本": ["全部城市", "剔除直辖市"], "缩尾处理": ["否", "1%"]}
+
+
+def test_labels_are_text_and_never_mathematics(tmp_path):
+    planned = plan_of({"sample": ["cost in $ of $2010", r"$\frac{1}{0}$"]})
+    figure = plot(results_of(planned))
+    assert {"cost in $ of $2010", r"$\frac{1}{0}$"} <= set(texts_of(figure))
+    save(figure, tmp_path, "curve", ["svg"])
+
+
+def without(monkeypatch, *kept):
+    installed = {k: v for k, v in _fonts._installed().items() if k in kept}
+    monkeypatch.setattr(_fonts, "_installed", lambda: installed)
+
+
+def test_missing_glyphs_are_named(monkeypatch, tmp_path):
+    without(monkeypatch, "DejaVu Sans")
+    results = results_of(plan_of(CHINESE))
+    with pytest.warns(UserWarning, match="no installed font can write 1?.*全.*fonts-noto-cjk"):
+        figure = plot(results)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save(figure, tmp_path, "curve", ["png", "pdf", "svg"])
+
+
+def test_chinese_falls_back_through_installed_fonts(monkeypatch):
+    without(monkeypatch, "DejaVu Sans", "Far Font", "SimHei")
+    installed = {"DejaVu Sans": "dejavu", "SimHei": "hei", "Far Font": "far"}
+    glyphs = {"dejavu": set(map(ord, "abc")), "hei": set(map(ord, "城市")), "far": set(map(ord, "城ж"))}
+    monkeypatch.setattr(_fonts, "_installed", lambda: installed)
+    monkeypatch.setattr(_fonts, "_characters", glyphs.__getitem__)
+    assert fonts_for(["abc"]).families == ("DejaVu Sans",)
+    assert fonts_for(["a城市"]) == _fonts.Fonts(("DejaVu Sans", "SimHei"))
+    assert fonts_for(["市ж"]) == _fonts.Fonts(("DejaVu Sans", "SimHei", "Far Font"))
+    assert fonts_for(["龘城"]).missing == "龘"
+
+
+@pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
+def test_chinese_is_written_with_the_glyphs_of_an_installed_font(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = plot(results_of(plan_of(CHINESE, title="智慧城市试点")))
+        paths = save(figure, tmp_path, "curve", ["pdf", "svg"])
+    pdf = paths[0].read_bytes()
+    family = next(
+        f for f in fonts_for(["城市"]).families if f not in ("DejaVu Sans", "Arial", "Liberation Sans")
+    )
+    if _fonts.postscript_outlines([family]):
+        assert b"/Type3" in pdf
+        assert b"/CIDFontType2" not in pdf
+
+
+@pytest.mark.parametrize(("head", "postscript"), [(b"OTTO", True), (b"\0\1\0\0", False)])
+def test_outlines_are_read_from_the_file_also_in_a_collection(tmp_path, monkeypatch, head, postscript):
+    (tmp_path / "one.otf").write_bytes(head + bytes(8))
+    (tmp_path / "many.ttc").write_bytes(b"ttcf" + bytes(8) + (16).to_bytes(4, "big") + head)
+    for name in ("one.otf", "many.ttc"):
+        monkeypatch.setattr(_fonts, "_installed", lambda name=name: {"F": str(tmp_path / name)})
+        assert _fonts.postscript_outlines(["F"]) is postscript
+
+
+def test_long_texts_are_cut_to_their_room():
+    fonts = fonts_for([])
+    cut = fonts.fit("all prefecture-level cities except municipalities", TEXT, 80)
+    assert cut.endswith("…")
+    assert 60 < fonts.width(cut, TEXT) <= 80
+    assert fonts.fit("short", TEXT, 80) == "short"
+    assert fonts.first_fit(["much too long for so little room", "short"], SMALL, 40) == "short"
+
+
+def test_numbers_have_a_real_minus_but_zero_has_none():
+    assert (fixed(-0.06, 3), fixed(-0.0001, 2), fixed(1234.5, 1)) == ("−0.060", "0.00", "1,234.5")
+
+
+def test_blend_goes_from_white_to_the_colour():
+    assert blend("#000000", 0) == (1, 1, 1)
+    assert blend("#000000", 1) == (0, 0, 0)
