@@ -1,6 +1,8 @@
 """A part of tests/bench/fuzz.py: files of strangers never bring a traceback, a hang or the running of code."""
 
+import io
 import os
+import zipfile
 
 import fuzz_keeper
 import pytest
@@ -114,3 +116,20 @@ def test_the_keeper_stops_what_hangs_and_names_what_dies(tmp_path, monkeypatch):
     ]  # fmt: skip
     assert keeper.tally.restarts == 4
     assert keeper.tally.codes == {("fail", 1): 1, ("check", 0): 1}
+
+
+def test_no_data_case_holds_the_time_of_day():
+    """A finding must come again tomorrow: workbooks and Stata files have a fixed date."""
+    workbooks = stata = 0
+    for n in range(60):
+        case = data_case(n)
+        (name, content), *_ = case.files.items()
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                workbooks += 1
+                assert {entry.date_time[0] for entry in archive.infolist()} == {1980}, (n, name)
+        elif case.name.startswith("Stata:"):
+            stata += 1
+            assert b"01 Jan 2026 00:00" in content, (n, name)
+    assert workbooks > 5
+    assert stata > 1

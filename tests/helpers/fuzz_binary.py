@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -12,6 +13,9 @@ import numpy as np
 import polars as pl
 from fuzz_frames import damaged, frame
 from small_studies import small_panel
+
+EPOCH = datetime(2026, 1, 1)
+"""In place of the time of day: a case is a function of its number."""
 
 
 def stata(random: Random) -> tuple[str, bytes]:
@@ -37,10 +41,11 @@ def stata(random: Random) -> tuple[str, bytes]:
     out = io.BytesIO()
     labels = {"id": {k: f"label {k}" for k in range(5)}} if random.random() < 0.3 else None
     try:
-        panel.to_stata(out, write_index=False, version=random.choice((114, 117, 118, 119)), value_labels=labels)
+        version = random.choice((114, 117, 118, 119))
+        panel.to_stata(out, write_index=False, version=version, value_labels=labels, time_stamp=EPOCH)
     except (ValueError, UnicodeError):
         out = io.BytesIO()
-        panel.assign(t="a").to_stata(out, write_index=False, version=118)
+        panel.assign(t="a").to_stata(out, write_index=False, version=118, time_stamp=EPOCH)
     return "dta", out.getvalue()
 
 
