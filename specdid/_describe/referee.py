@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._describe.factors import Family, families
-from specdid._records import Results, Status
+from specdid._records import Caution, Results, Status
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
@@ -30,7 +30,7 @@ class Responding:
     p_value: float
 
 
-def clusters(results: Results, treated: int | None, drawn: int | None) -> Iterator[str]:
+def clusters(results: Results, treated: int | None, drawn: int | None) -> Iterator[Caution]:
     """Warn of few clusters; ``treated`` and ``drawn`` are the smallest numbers in the tests, if any."""
     counts = results.first("n_clusters")[results.status == Status.OK]
     counts = counts[counts > 0]
@@ -38,27 +38,30 @@ def clusters(results: Results, treated: int | None, drawn: int | None) -> Iterat
     few += [drawn] if drawn else []
     advice = "compare the wild and the permutation null (null = [\"wild\", \"permutation\"] in [inference])"
     if few and min(few) < CLUSTERS:
-        yield f"as few as {min(few):,} clusters: standard errors may be too small; {advice}"
+        said = f"as few as {min(few):,} clusters: standard errors may be too small; {advice}"
+        yield Caution("serious", "few_clusters", said)
     if treated is not None and treated < TREATED:
-        yield f"as few as {treated:,} clusters with treatment: the wild bootstrap is not reliable; {advice}"
+        said = f"as few as {treated:,} clusters with treatment: the wild bootstrap is not reliable; {advice}"
+        yield Caution("serious", "few_treated", said)
 
 
-def comparability(results: Results) -> Iterator[str]:
+def comparability(results: Results) -> Iterator[Caution]:
     """Warn of numbers that cannot be compared: several scales, several estimands."""
     found = families(results)
     groups = list(dict.fromkeys(f.shown for f in found))
     if len(groups) > 1:
-        yield (
+        yield Caution(
+            "note", "scales",
             f"outcomes on {len(groups):,} different scales ({_quoted(groups)}): "
-            "each has its own curve, and estimates are not compared across them"
-        )
+            "each has its own curve, and estimates are not compared across them",
+        )  # fmt: skip
     for group in groups:
         words = [f.estimand for f in found if f.shown == group]
         if len(words) > 1:
-            yield f"{group}: different estimands ({_quoted(words)}): read them apart"
+            yield Caution("note", "estimands", f"different estimands ({_quoted(words)}): read them apart", group)
 
 
-def samples(results: Results, compiled: Compiled) -> Iterator[str]:
+def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:
     """Say how much of the spread goes when all specifications have the same rows."""
     ok = results.status == Status.OK
     nobs = results.first("nobs")[ok]
@@ -67,10 +70,10 @@ def samples(results: Results, compiled: Compiled) -> Iterator[str]:
     head = f"samples differ across specifications ({int(nobs.min()):,} to {int(nobs.max()):,} rows)"
     shared = common_rows(compiled, ok)
     if shared is None:
-        yield f"{head}; they were not estimated again on common rows"
+        yield Caution("note", "samples", f"{head}; they were not estimated again on common rows")
         return
     if not shared.any():
-        yield f"{head}; no row is in all of them"
+        yield Caution("note", "samples", f"{head}; no row is in all of them")
         return
     again = on_common_rows(compiled, ok, shared)
     whose = "all" if len(_estimated(compiled, ok)) == np.count_nonzero(ok) else "all least-squares specifications"
@@ -79,7 +82,7 @@ def samples(results: Results, compiled: Compiled) -> Iterator[str]:
     whole = [(f, f.shown if alone[f.group] else f"{f.shown}; {f.estimand}") for f in found]
     parts = [text for f, words in whole if (text := _explained(results, again, f, words))]
     said = f"the variance of the estimates is {' and '.join(parts)}" if parts else "none can be estimated"
-    yield f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}"
+    yield Caution("note", "samples", f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}")
 
 
 def common_rows(compiled: Compiled, ok: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
@@ -163,15 +166,16 @@ def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> 
     return tuple(named), int(np.count_nonzero(np.isfinite(p)))
 
 
-def bad_controls(found: tuple[Responding, ...], regressed: int, whose: str = "preferred") -> Iterator[str]:
+def bad_controls(found: tuple[Responding, ...], regressed: int, whose: str = "preferred") -> Iterator[Caution]:
     """Warn of controls that respond to the treatment; ``whose`` fixed effects were taken."""
     if found:
         named = _listed([f"`{r.label}` ({_p(r.p_value)})" for r in found])
-        yield (
+        yield Caution(
+            "serious", "bad_control",
             f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment given the {whose} "
             f"specification's fixed effects (p < .05 for {len(found):,} of {regressed:,} controls; by chance "
-            f"{RESPONDS * regressed:.2g}): a control that the treatment moves takes part of the effect away"
-        )
+            f"{RESPONDS * regressed:.2g}): a control that the treatment moves takes part of the effect away",
+        )  # fmt: skip
 
 
 def _p(value: float) -> str:

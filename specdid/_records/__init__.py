@@ -1,5 +1,6 @@
 """The records of a run: COLUMNS, fits as column blocks, and the curve."""
 
+from specdid._records.cautions import Caution
 from specdid._records.collect import collect
 from specdid._records.columns import COLUMNS, RESERVED, Column, schema
 from specdid._records.curve import Audit, Curve, JointTest, NullShares, Section
@@ -9,7 +10,7 @@ from specdid._records.results import CODES, KINDS, Counts, Group, Planned, Resul
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 
 __all__ = [
-    "CODES", "COLUMNS", "KINDS", "RESERVED", "Audit", "Code", "Column", "Counts", "Curve", "Fits", "Group",
+    "CODES", "COLUMNS", "KINDS", "RESERVED", "Audit", "Caution", "Code", "Column", "Counts", "Curve", "Fits", "Group",
     "JointTest", "NullShares", "Planned", "Results", "Section", "Status", "Text", "code_of", "collect",
     "read_results", "schema", "write_csv", "write_manifest", "write_parquet", "write_timings",
 ]  # fmt: skip

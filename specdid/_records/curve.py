@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from specdid import _html
+from specdid._records.cautions import Caution
 from specdid._records.results import Counts, Results
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Curve:
     sections : what inference and analyses add to the summary.
     findings : their results, as records.
     audit : None where nothing was audited.
-    warnings : one line each.
+    warnings : what speaks against the numbers, worst first; the rows of warnings.csv.
     one_by_one : specifications that an estimator fitted one at a time.
     null_shares : (scale or outcome, estimand) -> shares significant beside those expected without
         any effect, of the specifications that were tested; no share is printed without them.
@@ -112,7 +113,7 @@ class Curve:
     sections: tuple[Section, ...] = ()
     findings: tuple[object, ...] = ()
     audit: Audit | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Caution, ...] = ()
     one_by_one: int = 0
     null_shares: Mapping[tuple[str, str], NullShares] = field(default_factory=dict, repr=False)
     joint: tuple[JointTest, ...] = ()

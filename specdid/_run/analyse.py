@@ -10,7 +10,8 @@ from pathlib import Path
 
 from specdid import _shelf
 from specdid._diagnostics import SpecError
-from specdid._records import Section
+from specdid._records import Caution, Section
+from specdid._records.cautions import beside, from_figure
 from specdid._run.prepare import Prepared
 from specdid._run.write import write_text, writing
 from specdid._study import AnalysisTable
@@ -85,11 +86,12 @@ def _lines(analysed: Analysed) -> tuple[str, ...]:
     return (*said, f"Files: {', '.join(f'`{n}`' for n in files)}")
 
 
-def notes(found: Sequence[Analysed]) -> tuple[str, ...]:
-    """Give the analyses' warnings, each with the analysis it is of."""
-    said = [(a.heading, w) for a in found for w in a.finding.warnings]
-    said += [(a.heading, f"it could not be run: {a.failure}") for a in found if a.failure is not None]
-    return tuple(f"{heading}: {words}" for heading, words in said)
+def cautions(found: Sequence[Analysed]) -> tuple[Caution, ...]:
+    """Return the analyses' warnings, each beside the analysis it is of."""
+    said = [c for a in found for c in beside(a.heading, a.finding.warnings)]
+    failed = [(a.heading, a.failure) for a in found if a.failure is not None]
+    said += [Caution("serious", "analysis_failed", f"it could not be run: {why}", name) for name, why in failed]
+    return tuple(said)
 
 
 def _names(analysed: Analysed, endings: Sequence[str]) -> list[tuple[str, int]]:
@@ -103,15 +105,15 @@ def _stem(analysed: Analysed, suffix: str) -> str:
 
 def write_analyses(
     found: Sequence[Analysed], directory: Path, formats: Sequence[str], width: float | None
-) -> tuple[str, ...]:
-    """Write every table and figure; gives what the figures warned of.
+) -> tuple[Caution, ...]:
+    """Write every table and figure; return what the figures warned of.
 
     Raises
     ------
     OutputError
         Where the directory cannot be written.
     """
-    said: list[str] = []
+    said: list[Caution] = []
     printers = [_shelf.load("tables", name) for name in _shelf.names("tables")]
     with writing(directory):
         for analysed in found:
@@ -127,7 +129,7 @@ def write_analyses(
 
 def _draw(
     chart: Chart, stem: str, directory: Path, formats: Sequence[str], width: float | None
-) -> list[str]:
+) -> list[Caution]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
@@ -136,5 +138,6 @@ def _draw(
         except OSError:
             raise
         except Exception as error:
-            return [f"the figure {stem} could not be drawn: {type(error).__name__}: {error}"]
-    return [str(w.message) for w in caught if w.category is UserWarning]
+            said = f"the figure {stem} could not be drawn: {type(error).__name__}: {error}"
+            return [Caution("serious", "figure_failed", said)]
+    return [from_figure(str(w.message)) for w in caught if w.category is UserWarning]

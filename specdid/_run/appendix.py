@@ -10,7 +10,7 @@ from pathlib import Path
 import specdid
 from specdid import _shelf
 from specdid._describe.factors import families
-from specdid._records import Curve, Results
+from specdid._records import Caution, Curve, Results
 from specdid._records.write import replacing
 from specdid._run.analyse import Analysed, file_stem
 from specdid._run.describe import Described, inference_table, statistic_names
@@ -31,12 +31,12 @@ from specdid.tables._base import PrintTable, csv_text
 _SOFTWARE = ("pyfixest", "numpy", "scipy")
 
 
-def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[str, ...]:
+def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[Caution, ...]:
     """Write appendix.tex and its tables, and what else [appendix] formats asks for.
 
     Returns
     -------
-    What could not be shown, one sentence each.
+    What could not be shown.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _write_word(appendix: Appendix, directory: Path) -> None:
         new.write_bytes(write_word(appendix, directory))
 
 
-def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[str, ...]]:
+def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution, ...]]:
     study = prepared.study
     tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
     described = [d for d in curve.findings if isinstance(d, Described)]

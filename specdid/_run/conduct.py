@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from specdid._audit import audit_results, start_reference
-from specdid._records import Audit, Curve, Fits, Results, collect
+from specdid._records import Audit, Caution, Curve, Fits, Results, collect
+from specdid._records.cautions import from_fault, from_figure, worst_first
 from specdid._records.written import recording
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
@@ -217,16 +218,18 @@ def _curve(
     tests: tuple[CurveTests, ...] = (),
     described: Described = NOTHING,
     analysed: tuple[analyse.Analysed, ...] = (),
-    notes: tuple[str, ...] = (),
+    notes: tuple[Caution, ...] = (),
 ) -> Curve:
-    said = (*(f.message for f in (*prepared.warnings.warnings, *compiled.warnings)), *notes, *described.warnings)
+    faults = (*prepared.warnings.warnings, *compiled.warnings)
+    tested = (note for t in tests for note in t.notes)
+    said = (*map(from_fault, faults), *notes, *described.warnings, *analyse.cautions(analysed), *tested)
     return Curve(
         results,
         draw=partial(draw_curve, **figure_of(prepared.study.figure, tests)),
         summarise=summarise,
         sections=(*sections(tests, results), *described.sections, *analyse.sections(analysed)),
         findings=(*tests, described, *analysed),
-        warnings=(*said, *analyse.notes(analysed)),
+        warnings=worst_first(said),
         null_shares=null_shares(tests),
         one_by_one=int(np.count_nonzero(~compiled.batched)),
         joint=tuple(row for t in tests for row in t.tests),
@@ -238,17 +241,17 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
     """Draw every figure; what the figures warn of joins the curve's warnings."""
     figure = prepared.study.figure
     tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
-    said: list[str] = []
+    said: list[Caution] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
         drawn = figure_of(figure, tests)
-        said += write_figure(curve.results, directory, formats=figure.formats, **drawn)[1]
+        said += map(from_figure, write_figure(curve.results, directory, formats=figure.formats, **drawn)[1])
     for described in (d for d in curve.findings if isinstance(d, Described)):
         said += write_described(curve, described, tests, directory, figure.formats, figure.width)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
     said += analyse.write_analyses(analysed, directory, figure.formats, figure.width)
     said += write_appendix(prepared, curve, directory)
-    return dataclasses.replace(curve, warnings=(*curve.warnings, *said))
+    return dataclasses.replace(curve, warnings=worst_first((*curve.warnings, *said)))
 
 
 def _write(

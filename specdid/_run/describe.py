@@ -14,7 +14,8 @@ from specdid._describe import referee
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.factors import families
 from specdid._describe.sensitivity import sensitivity
-from specdid._records import Curve, Results, Section, Status
+from specdid._records import Caution, Curve, Results, Section, Status
+from specdid._records.cautions import from_figure
 from specdid._run.infer import CurveTests
 from specdid._run.write import write_text
 from specdid.engine.compile import Compiled
@@ -31,7 +32,7 @@ class Described:
 
     choices: tuple[Choices, ...] = ()
     sections: tuple[Section, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Caution, ...] = ()
 
 
 def describe(compiled: Compiled, results: Results, tests: tuple[CurveTests, ...]) -> Described:
@@ -61,7 +62,7 @@ def _sensitivity(compiled: Compiled, results: Results) -> Section:
     return sensitivity_section(sensitivity(compiled.problem, compiled.members, at))
 
 
-def _warnings(compiled: Compiled, results: Results, tests: tuple[CurveTests, ...]) -> Iterator[str]:
+def _warnings(compiled: Compiled, results: Results, tests: tuple[CurveTests, ...]) -> Iterator[Caution]:
     treated = min((t.treated for t in tests), default=None)
     yield from referee.clusters(results, treated, min((t.clusters for t in tests), default=None))
     yield from referee.comparability(results)
@@ -81,8 +82,8 @@ def write_described(
     directory: Path,
     formats: Sequence[str],
     width: float | None,
-) -> list[str]:
-    """Write choices.csv, inference.tex and the figures; gives what the figures warned of and is new."""
+) -> list[Caution]:
+    """Write choices.csv, inference.tex and the figures; return what the figures warned of."""
     results = curve.results
     _write_or_remove(_choices_csv(described.choices), directory / "choices.csv")
     latex = _shelf.load("tables", "latex")
@@ -92,15 +93,15 @@ def write_described(
             (directory / f"{name}.{ending}").unlink(missing_ok=True)
     placebos = tuple(p for t in tests for p in t.placebos)
     given = {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}
-    said: list[str] = []
+    said: list[Caution] = []
     for name in FIGURES:
         said += _draw(name, given[name], directory, formats, width)
-    return [text for text in dict.fromkeys(said) if text not in curve.warnings]
+    return said
 
 
 def _draw(
     name: str, given: tuple[object, ...], directory: Path, formats: Sequence[str], width: float | None
-) -> list[str]:
+) -> list[Caution]:
     figure = _shelf.load("figures", name)
     data = figure.data(*given)
     if not data.panels:
@@ -108,7 +109,7 @@ def _draw(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         save(figure.draw(data, width), directory, name, formats)
-    return [str(w.message) for w in caught if w.category is UserWarning]
+    return [from_figure(str(w.message)) for w in caught if w.category is UserWarning]
 
 
 def _write_or_remove(text: str, path: Path) -> None:

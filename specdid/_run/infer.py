@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _shelf
-from specdid._records import NullShares, Results, Status
+from specdid._records import Caution, NullShares, Results, Status
+from specdid._records.cautions import beside
 from specdid._run.bands import Bands, NullFigure, first_bands
 from specdid._run.prepare import Prepared
 from specdid._study import FigureOptions
@@ -41,7 +42,7 @@ class CurveTests:
     tests : rows of inference.csv.
     adjusted : per specification.
     bands : (group name, estimand) -> (3, n) null curves by rank; only of curves that it has whole.
-    notes : what is left out, what a referee would ask; one line each.
+    notes : what is left out of it, and why.
     placebos : per scale and estimand the null of the median estimate.
     clusters, treated : the smallest numbers of clusters, and of clusters with treatment.
     alpha : the level of [inference].
@@ -54,7 +55,7 @@ class CurveTests:
     tests: tuple[Test, ...]
     adjusted: Adjusted
     bands: Bands
-    notes: tuple[str, ...]
+    notes: tuple[Caution, ...]
     placebos: tuple[Placebo, ...] = ()
     clusters: int = 0
     treated: int = 0
@@ -68,7 +69,7 @@ def run_nulls(
     jobs: int,
     progress: Progress,
     store: Store | None = None,
-) -> tuple[tuple[CurveTests, ...], tuple[str, ...]]:
+) -> tuple[tuple[CurveTests, ...], tuple[Caution, ...]]:
     """Run every null of [inference]; gives the tests and warnings.
 
     Without a cluster and a unit there is nothing to draw signs for: the test is off and
@@ -79,14 +80,15 @@ def run_nulls(
         return (), ()
     cluster = _cluster(prepared)
     if cluster is None:
-        return (), ("the joint test is off: the study has no unit; give `cluster` in [inference]",)
+        off = "the joint test is off: the study has no unit; give `cluster` in [inference]"
+        return (), (Caution("serious", "no_test", off),)
     entering = (results.status == Status.OK) & (results.planned.kind == 0)
     others = int(np.count_nonzero((results.status == Status.OK) & ~entering))
     if not entering.any():
         off = "the joint test is off: every specification has an option of type nonequivalent or uncertain"
-        return (), (off,) if others else ()
+        return (), (Caution("serious", "no_test", off, specifications=others),) if others else ()
     found: list[CurveTests] = []
-    notes: list[str] = []
+    notes: list[Caution] = []
     for name in (*asked.null, *(f"{n}_refit" for n in asked.null if f"{n}_refit" in _shelf.names("inference"))):
         null = _shelf.load("inference", name)
         drawn = null.draw(_context(prepared, compiled, results, entering, cluster, progress, jobs, store))
@@ -94,11 +96,12 @@ def run_nulls(
         if len(draws.index) and draws.null_statistic.shape[1]:
             found.append(_tests(prepared, results, draws, null.title))
         else:
-            notes += draws.left_out
+            notes += beside(null.title, draws.left_out)
     if found and others:
         one = f"{others:,} {'specification has' if others == 1 else 'specifications have'} an option of type"
         said = f"{one} nonequivalent or uncertain and {'is' if others == 1 else 'are'} in no joint test"
-        found[0] = replace(found[0], notes=(*found[0].notes, said))
+        untested = Caution("note", "not_entering", said, specifications=others)
+        found[0] = replace(found[0], notes=(*found[0].notes, untested))
     return tuple(found), tuple(notes)
 
 
@@ -110,7 +113,8 @@ def agreeing(draws: NullDraws, results: Results) -> NullDraws:
         return draws
     lost = int(np.count_nonzero(~good))
     words = "specification is" if lost == 1 else "specifications are"
-    note = f"{lost:,} {words} too near to collinear for this null, and left out of it"
+    said = f"{lost:,} {words} too near to collinear for this null, and left out of it"
+    note = Caution("note", "too_near_collinear", said, specifications=lost)
     kept = {name: getattr(draws, name)[good] for name in ("index", "estimate", "statistic", "std_error", "df")}
     tables = {name: getattr(draws, name).take(np.flatnonzero(good)) for name in ("null_estimate", "null_statistic")}
     return replace(draws, **kept, **tables, left_out=(*draws.left_out, note))
@@ -181,7 +185,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         tuple(rows),
         adjust(draws, alpha),
         bands,
-        draws.left_out,
+        beside(title, draws.left_out),
         tuple(placebos),
         draws.clusters,
         draws.treated,

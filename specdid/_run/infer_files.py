@@ -29,7 +29,7 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
                 ),
                 "",
                 _family(t),
-                *(f"- {note}" for note in t.notes),
+                *(f"- {note.message}" for note in t.notes),
             ),
         )
         for t in tests

@@ -9,7 +9,7 @@ import numpy as np
 
 from specdid._describe.factors import Family
 from specdid._plan import Status as Planned
-from specdid._records import Results, Status
+from specdid._records import Caution, Results, Status
 from specdid._run.prepare import Prepared
 from specdid._run.shown import place_of, ranked
 from specdid.analyses._base import Cell, CellFit
@@ -26,12 +26,12 @@ SIDE_BY_SIDE = 5
 
 def select(
     prepared: Prepared, results: Results, found: Sequence[Family]
-) -> tuple[tuple[Selection, ...], tuple[str, ...]]:
+) -> tuple[tuple[Selection, ...], tuple[Caution, ...]]:
     """Choose and estimate: the preferred specification, the median and the extremes, and those asked for.
 
     Returns
     -------
-    selections, and what could not be shown, one sentence each
+    selections, and what could not be shown
     """
     first = _first(results, found)
     mine = [first, *(f for f in found if f is not first)][:FAMILIES]
@@ -76,7 +76,7 @@ def _standing(results: Results, family: Family) -> tuple[_Chosen, ...]:
 
 def _asked(
     prepared: Prepared, results: Results, found: Sequence[Family]
-) -> tuple[list[_Chosen], tuple[str, ...]]:
+) -> tuple[list[_Chosen], tuple[Caution, ...]]:
     """Find the specifications of [appendix] show; a duplicate is shown as the one that has its numbers.
 
     Ranks count in the family of the preferred specification, else in the first.
@@ -90,7 +90,8 @@ def _asked(
         if place >= 0 and results.status[place] == Status.DUPLICATE:
             place = int(results.twin[place])
         if place < 0 or results.status[place] != Status.OK:
-            said.append(f"[appendix] show: `{text}` has no estimate, so the appendix does not show it")
+            words = f"[appendix] show: `{text}` has no estimate, so the appendix does not show it"
+            said.append(Caution("note", "not_shown", words))
         else:
             chosen.setdefault(place, _Chosen(place, text, *results.rank(place)))
     return list(chosen.values()), tuple(said)

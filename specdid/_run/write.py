@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from specdid._diagnostics import Fault, OutputError, SpecError, did_you_mean
-from specdid._records import Curve, Results
+from specdid._records import Caution, Curve, Results
 from specdid._records.read import read_results
 from specdid._records.write import replacing, write_csv, write_manifest, write_parquet, write_timings
 from specdid._run.bands import read_bands
+from specdid.tables._base import TidyTable, csv_text
 
 STALE = ("curve.pdf", "curve.png", "curve.svg")
 
 
 def write_results(curve: Curve, directory: Path) -> None:
-    """Write results.parquet, results.csv, timings.parquet and summary.md.
+    """Write results.parquet, results.csv, timings.parquet, warnings.csv and summary.md.
 
     Raises
     ------
@@ -28,7 +29,14 @@ def write_results(curve: Curve, directory: Path) -> None:
         write_parquet(curve.results, directory / "results.parquet")
         write_csv(curve.results, directory / "results.csv")
         write_timings(curve.results, directory / "timings.parquet")
+        write_text(csv_text(warnings_table(curve.warnings)), directory / "warnings.csv")
         write_text(curve.summary(), directory / "summary.md")
+
+
+def warnings_table(found: Sequence[Caution]) -> TidyTable:
+    """Return the rows of warnings.csv; ``specifications`` is empty where none are concerned."""
+    rows = ((c.severity, c.code, c.where, c.message, c.specifications or None) for c in found)
+    return TidyTable(("severity", "code", "where", "message", "specifications"), tuple(rows))
 
 
 def write_text(text: str, path: Path) -> None:

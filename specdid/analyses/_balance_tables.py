@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from specdid._records import Caution
 from specdid.analyses._print import count, number, p_value
 from specdid.analyses._words import listed
 from specdid.matching._balance import Balance, JointTest
@@ -199,10 +200,10 @@ def lines(samples: Sequence[Sample], label: Label) -> Iterator[str]:
     yield from ("", *said) if said else ()
 
 
-def warnings(sample: Sample, label: Label, alpha: float) -> Iterator[str]:
+def warnings(sample: Sample, label: Label, alpha: float) -> Iterator[Caution]:
     """Say what matching did not balance, and what it made worse."""
     if not sample.compared:
-        yield f"{sample.heading}: {sample.said[0]}"
+        yield Caution("serious", "match_lost", f"{sample.heading}: {sample.said[0]}")
         return
     c, b = sample.compared[0], sample.compared[0].balance
     known = [(label(n), *b.bias[:, k].tolist(), float(b.variance_ratio[1, k])) for k, n in enumerate(c.names)]
@@ -215,23 +216,28 @@ def warnings(sample: Sample, label: Label, alpha: float) -> Iterator[str]:
     unequal = [f"{n} ({number(r, 2)})" for n, _, _, r in known if r < RATIOS[0] or r > RATIOS[1]]
     about = sample.heading
     if left:
-        yield f"{about}: after matching a bias above {LIMIT:g}% is left in {listed(left)}"
+        said = f"{about}: after matching a bias above {LIMIT:g}% is left in {listed(left)}"
+        yield Caution("serious", "imbalance", said)
     if worse:
-        yield f"{about}: matching made the bias larger in {listed(worse)}"
+        yield Caution("serious", "imbalance", f"{about}: matching made the bias larger in {listed(worse)}")
     if unequal:
-        yield f"{about}: after matching variances differ, treated over controls, in {listed(unequal)}"
-    yield from (f"{about}: {words}" for words in _joint_words(c.joint[1], alpha))
+        said = f"{about}: after matching variances differ, treated over controls, in {listed(unequal)}"
+        yield Caution("note", "variances_differ", said)
+    yield from _joint_imbalance(about, c.joint[1], alpha)
     if len(sample.compared) > 1:
-        yield f"{about}: t and joint tests over all periods count the periods of a unit as independent"
+        said = f"{about}: t and joint tests over all periods count the periods of a unit as independent"
+        yield Caution("note", "periods_as_independent", said)
 
 
-def _joint_words(test: JointTest, alpha: float) -> Iterator[str]:
+def _joint_imbalance(about: str, test: JointTest, alpha: float) -> Iterator[Caution]:
     if not test.df:
         return
     if np.isnan(test.p_value):
-        yield "after matching the variables separate treated from controls, so there is no joint test"
+        said = "after matching the variables separate treated from controls, so there is no joint test"
+        yield Caution("serious", "imbalance", f"{about}: {said}")
     elif test.p_value < alpha:
-        yield f"after matching the variables still predict treatment jointly (p {_compared(test.p_value)})"
+        said = f"after matching the variables still predict treatment jointly (p {_compared(test.p_value)})"
+        yield Caution("serious", "imbalance", f"{about}: {said}")
 
 
 def _compared(p: float) -> str:

@@ -58,6 +58,9 @@ What a ``Bench`` offers (``_bench.py``):
 ``bench.label(text)``
     The display text of a term, from [labels].
 
+Warnings: ``Caution("serious" | "note", "code", "One sentence.")``; serious ones stand on the
+first screen of every output (``specdid._records.cautions``).
+
 Tables: ``specdid.tables._base`` (TidyTable, PrintTable, Row) and ``_print`` here (how
 numbers are written). Charts: ``Chart(figure, data)`` names a module of ``specdid/figures/``
 with ``FIGURE = FigureKind(name, title, data=None or callable, draw)``; ``draw(data, width)`` gives a
@@ -75,6 +78,7 @@ from typing import Any
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault
+from specdid._records import Caution as Caution
 from specdid.analyses._bench import Bench as Bench
 from specdid.analyses._cells import Cell as Cell
 from specdid.analyses._cells import Cells as Cells
@@ -100,13 +104,13 @@ class Finding:
     Attributes
     ----------
     tables, charts : files
-    warnings : what a reader must know, one sentence each, in the summary's warnings too
+    warnings : what a reader must know; without a place, so that the table's name becomes it
     lines : Markdown for the summary, under a heading of the analysis
     """
 
     tables: tuple[TidyTable, ...] = ()
     charts: tuple[Chart, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Caution, ...] = ()
     lines: tuple[str, ...] = ()
 
 

@@ -13,6 +13,7 @@ from specdid._diagnostics import SpecError, fault_at
 from specdid._plan import Dimension, Grid, Plan, Status, build_plan
 from specdid._plan.records import Codes
 from specdid._plan.selectors import select
+from specdid._records import Caution
 from specdid._study import Selector, Study
 from specdid.analyses._request import Request
 from specdid.engine.compile import Compiled, compile_plan
@@ -55,7 +56,7 @@ class Cells(Sequence[Cell]):
 
     items: tuple[Cell, ...]
     varying: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Caution, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
@@ -206,10 +207,11 @@ def _cells(planned: PlannedCells, compiled: Compiled) -> Cells:
         labels = {d.name: d.labels[c] for d, c in zip(plan.dimensions, plan.codes[place], strict=True)}
         shown = ", ".join(labels[n] for n in varying or ("outcome",))
         if plan.status[place] == Status.EXCLUDED:
-            notes.append(f"no column for {shown}: {plan.reasons[plan.reason[place]].message}")
+            why = plan.reasons[plan.reason[place]].message
+            notes.append(Caution("note", "no_column", f"no column for {shown}: {why}"))
             continue
         if plan.status[place] == Status.DUPLICATE:
-            notes.append(f"no column for {shown}: it is the same model as another column")
+            notes.append(Caution("note", "no_column", f"no column for {shown}: it is the same model as another column"))
             continue
         chosen = all(plan.codes[place, d] == preferred[d] for d in differing)
         items.append(Cell(labels, place, member[place], chosen, plan, compiled))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid._records import Caution
 from specdid.analyses._print import MINUS, count, decimals, in_parentheses, number, p_value
 from specdid.analyses._random_effects import Effects, Test
 from specdid.engine.problem import Floats
@@ -213,26 +214,28 @@ def verdict(column: Column, alpha: float) -> str:
     return f"{column.heading}: random effects are not rejected (cluster-robust), which does not prove them."
 
 
-def warnings(columns: Sequence[Column], alpha: float) -> Iterator[str]:
+def warnings(columns: Sequence[Column], alpha: float) -> Iterator[Caution]:
     """Say what a reader must know of the tests."""
     for column in columns:
         if column.classical is None or column.robust is None:
-            yield f"{column.heading}: {column.message}"
+            yield Caution("note", "not_estimated", f"{column.heading}: {column.message}")
             continue
         classical, robust = column.classical, column.robust
         if column.effects is not None and column.effects.variance_u == 0:
-            yield (
+            yield Caution(
+                "note", "no_unit_variance",
                 f"{column.heading}: the variance of the unit effects came out negative and is set to 0, "
-                "so random effects are pooled least squares"
-            )
+                "so random effects are pooled least squares",
+            )  # fmt: skip
         if np.isfinite(classical.statistic) and not classical.definite:
-            yield f"{column.heading}: {_indefinite(classical)}"
+            yield Caution("note", "not_definite", f"{column.heading}: {_indefinite(classical)}")
         elif np.isfinite(classical.p_value) and (classical.p_value < alpha) != (robust.p_value < alpha):
-            yield (
+            yield Caution(
+                "note", "hausman_disagree",
                 f"{column.heading}: the classical test (p = {p_value(classical.p_value)}) and the "
                 f"cluster-robust one (p = {p_value(robust.p_value)}) disagree; the assumptions of the "
-                "first are the stronger"
-            )
+                "first are the stronger",
+            )  # fmt: skip
 
 
 def _indefinite(classical: Test) -> str:

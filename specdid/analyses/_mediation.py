@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specdid.analyses._base import Bench, Cell, CellFit, Cells, Extra, Finding, Request
+from specdid.analyses._base import Bench, Caution, Cell, CellFit, Cells, Extra, Finding, Request
 from specdid.analyses._moderator import Config
 from specdid.analyses._print import decimals, number, p_value
 from specdid.analyses._words import COEFFICIENT, SIZES, heading, labels_of, numbers_of, sizes_of
@@ -47,13 +47,16 @@ def run_mediator(bench: Bench, request: Request, cells: Cells) -> Finding:
     done = [mediate(bench, cell, config) for cell in taken]
     tidy = _tidy(bench, request, cells, done)
     said = [*cells.notes]
-    said += [f"{heading(cells, c)}: a mediator is for least squares" for c in cells if c not in taken]
+    others = [heading(cells, c) for c in cells if c not in taken]
+    said += [Caution("note", "not_estimated", f"{where}: a mediator is for least squares") for where in others]
     for m in done:
         where = heading(cells, m.cell)
         pairs = zip(EQUATIONS, m.fits, strict=True)
-        said += [f"{where}, {name}: {f.failure}" for name, f in pairs if f.failure is not None]
+        failed = [(name, f.failure) for name, f in pairs if f.failure is not None]
+        said += [Caution("note", "not_estimated", f"{where}, {name}: {why}") for name, why in failed]
         if m.held:
-            said.append(f"{where}: {m.name} is among the controls; it is left out where it is not the mediator")
+            words = f"{where}: {m.name} is among the controls; it is left out where it is not the mediator"
+            said.append(Caution("note", "mediator_is_control", words))
     return Finding((tidy,), (), tuple(said), tuple(_lines(cells, done)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specdid.analyses._base import Bench, Cell, CellFit, Cells, Chart, Extra, Finding, Request
+from specdid.analyses._base import Bench, Caution, Cell, CellFit, Cells, Chart, Extra, Finding, Request
 from specdid.analyses._coefficients import Coefficient
 from specdid.analyses._fit import failed
 from specdid.analyses._groups import units_text
@@ -207,23 +207,27 @@ def _panel(bench: Bench, cells: Cells, m: Moderated, column: int) -> marginal_ef
     )
 
 
-def _warnings(cells: Cells, m: Moderated, config: Config) -> Iterator[str]:
+def _warnings(cells: Cells, m: Moderated, config: Config) -> Iterator[Caution]:
     where = heading(cells, m.cell)
     if m.fit.failure is not None:
-        yield f"{where}: {m.fit.failure}"
+        yield Caution("note", "not_estimated", f"{where}: {m.fit.failure}")
     elif not m.known:
-        yield f"{where}: the interaction is a combination of other terms and was dropped"
+        said = f"{where}: the interaction is a combination of other terms and was dropped"
+        yield Caution("note", "not_estimated", said)
     if m.lost:
-        yield f"{where}: {units_text(m.lost)} without a value of the moderator {m.when} left out"
+        said = f"{where}: {units_text(m.lost)} without a value of the moderator {m.when} left out"
+        yield Caution("note", "no_moderator", said)
     if config.now:
-        yield f"{where}: the moderator is taken in the same period; where the treatment changes it, it is a bad control"
+        said = "the moderator is taken in the same period; where the treatment changes it, it is a bad control"
+        yield Caution("note", "moderator_now", f"{where}: {said}")
     if m.known and len(m.treated):
         outside = float(np.mean((m.values < m.treated.min()) | (m.values > m.treated.max())))
         if outside > 0.1:
-            yield (
+            yield Caution(
+                "note", "extrapolated",
                 f"{where}: {outside:.0%} of units lie outside the moderator's range among the treated "
-                f"({m.treated.min():.4g} to {m.treated.max():.4g}), where the effect is extrapolated"
-            )
+                f"({m.treated.min():.4g} to {m.treated.max():.4g}), where the effect is extrapolated",
+            )  # fmt: skip
 
 
 def _lines(bench: Bench, cells: Cells, done: Sequence[Moderated], config: Config) -> Iterator[str]:

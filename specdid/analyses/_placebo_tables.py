@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specdid._study import Expression
-from specdid.analyses._base import Bench, Cell, CellFit, Cells, Chart, Request
+from specdid.analyses._base import Bench, Caution, Cell, CellFit, Cells, Chart, Request
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses._random_placebo import Placebos
 from specdid.analyses._words import COEFFICIENT, SIZES, labels_of, listed, numbers_of, shown, sizes_of
@@ -44,8 +44,8 @@ class Placed:
         return share_as_extreme(r.estimate, r.null_estimate), share_as_extreme(r.statistic, r.null_statistic)
 
 
-def disagreement(placed: Placed, alpha: float) -> str:
-    """Say that errors find an effect at ``alpha`` and placebos do not, or cannot; empty where they agree.
+def disagreement(placed: Placed, alpha: float) -> Caution | None:
+    """Return that errors find an effect at ``alpha`` and placebos do not, or cannot; None where they agree.
 
     They are at odds where more placebos are as far from zero as chance would give, once in
     twenty, if the permutation p were ``alpha``.
@@ -54,14 +54,16 @@ def disagreement(placed: Placed, alpha: float) -> str:
 
     r, p = placed.random, placed.p_values()[0] if len(placed.random.null_p) else np.nan
     if not r.p_value < alpha <= p:
-        return ""
+        return None
     draws, found = len(r.null_estimate), f"p {p_value(r.p_value)} by clustered errors"
     further = round(p * (draws + 1)) - 1
     if further > 0 and bdtrc(further - 1, draws, alpha) < ODDS:
-        return f"{found}, but {p:.3f} by permutation"
+        return Caution("serious", "placebo_disagrees", f"{found}, but {p:.3f} by permutation")
     if least_p(draws) >= alpha:
-        return f"{found}; {draws:,} draws give no permutation p below {least_p(draws):.3f}: ask for more draws"
-    return f"{found}, {p:.3f} by permutation, which {draws:,} draws do not tell from {alpha:g}: ask for more draws"
+        less = f"{draws:,} draws give no permutation p below {least_p(draws):.3f}"
+        return Caution("note", "few_draws", f"{found}; {less}: ask for more draws")
+    near = f"{p:.3f} by permutation, which {draws:,} draws do not tell from {alpha:g}"
+    return Caution("note", "few_draws", f"{found}, {near}: ask for more draws")
 
 
 def least_p(draws: int) -> float:
@@ -94,7 +96,7 @@ def main_table(
     rows: list[tuple[Value, ...]] = []
     for one in placed:
         r, b = one.random, one.random.null_estimate
-        message = one.fit.failure or ("; ".join(r.notes) or None)
+        message = one.fit.failure or ("; ".join(n.message for n in r.notes) or None)
         lead: tuple[Value, ...] = (*one.cell.labels.values(), r.estimate, r.std_error, r.statistic, r.p_value, r.df)
         if not len(b):
             rows.append((*lead, *(None,) * 10, message))

@@ -8,7 +8,7 @@ import numpy as np
 
 from specdid import _shelf, language
 from specdid._study import Expression
-from specdid.analyses._base import Bench, Cell, CellFit
+from specdid.analyses._base import Bench, Caution, Cell, CellFit
 from specdid.engine.problem import Floats, Ints
 from specdid.inference._base import Context, Null
 from specdid.language import bind, referenced, write
@@ -17,12 +17,12 @@ from specdid.language.tree import Name
 
 NOTHING = "no draw can be compared with its estimate"
 WHY = {
-    "least squares": "random placebos are for least squares and Sun-Abraham models",
-    "does not move": "its treatment is not made of what is dealt out",
-    "change rows": "its rows or cohorts move, and estimating it anew in every draw would take too long: ask for fewer",
-    "cluster-robust": "it has no cluster-robust variance",
+    "not_least_squares": "random placebos are for least squares and Sun-Abraham models",
+    "not_moved": "its treatment is not made of what is dealt out",
+    "costly": "its rows or cohorts move, and estimating it anew in every draw would take too long: ask for fewer",
+    "no_cluster_variance": "it has no cluster-robust variance",
 }
-"""Words for what the null says of many specifications, by what they hold."""
+"""Words for what the null says of many specifications, by its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Placebos:
     null_estimate: Floats = field(repr=False)
     null_statistic: Floats = field(repr=False)
     null_p: Floats = field(repr=False)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Caution, ...] = ()
 
 
 def moved_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
@@ -71,12 +71,15 @@ def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Ex
     found = null.draw(_context(bench, cell, fit, draws, strata))
     if not len(found.index):
         nothing = np.zeros(0)
-        why = fit.failure or next((words for key, words in WHY.items() if key in " ".join(found.left_out)), NOTHING)
-        return Placebos(np.nan, np.nan, np.nan, np.nan, np.nan, nothing, nothing, nothing, (why,))
+        left_out = {note.code for note in found.left_out}
+        why = fit.failure or next((words for code, words in WHY.items() if code in left_out), NOTHING)
+        note = Caution("note", "no_placebo", why)
+        return Placebos(np.nan, np.nan, np.nan, np.nan, np.nan, nothing, nothing, nothing, (note,))
     df, t = float(found.df[0]), found.null_statistic.of_rows(slice(1))[0]
     notes = found.left_out
     if found.dropped_draws:
-        notes = (*notes, f"{found.dropped_draws:,} draws gave no estimate and are left out")
+        said = f"{found.dropped_draws:,} draws gave no estimate and are left out"
+        notes = (*notes, Caution("note", "draws_failed", said))
     return Placebos(
         float(found.estimate[0]), float(found.statistic[0]), float(found.std_error[0]),
         float(two_sided(found.statistic[:1], df)[0]), df,

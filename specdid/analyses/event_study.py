@@ -16,7 +16,7 @@ import numpy as np
 
 from specdid._decode.table import Table
 from specdid._decode.words import STEPS
-from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
+from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._event_clock import Config, check, clock_of
 from specdid.analyses._event_paths import EventPath, path
 from specdid.analyses._event_tables import event_table, pretrend_table, printed, title_of, words_of
@@ -87,11 +87,12 @@ def run(bench: Bench, request: Request) -> Finding:
     )  # fmt: skip
 
 
-def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[str]:
-    return [f"{words_of(cells, p)}: {p.failure}" for p in paths if p.failure is not None]
+def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[Caution]:
+    failed = [p for p in paths if p.failure is not None]
+    return [Caution("note", "not_estimated", f"{words_of(cells, p)}: {p.failure}") for p in failed]
 
 
-def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[str]:
+def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[Caution]:
     """Say what speaks against reading the curves as effects."""
     alpha = bench.study.inference.alpha
     joint, single = [], []
@@ -105,21 +106,26 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             listed = ", ".join(one.clock.text(int(k)) for k in one.periods[alone])
             single.append(f"{words}: single leads differ from zero, though not jointly (period {listed})")
         elif leads.any() and np.isnan(test.p_value):
-            yield f"{words}: the leads cannot be tested jointly under the first vcov"
-    yield from _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths))
-    yield from _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths))
+            said = f"{words}: the leads cannot be tested jointly under the first vcov"
+            yield Caution("note", "leads_not_tested", said)
+    for told in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
+        yield Caution("serious", "pretrend", told)
+    for told in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths)):
+        yield Caution("note", "single_leads", told)
     if any(p.cell.method == "feols" and len(_cohorts(bench, p.cell)) > 1 for p in paths):
-        yield (
+        yield Caution(
+            "note", "leads_mixed",
             "with several cohorts, leads and lags of two-way fixed effects mix each other's effects "
-            "(Sun and Abraham 2021); compare with sunab"
-        )
+            "(Sun and Abraham 2021); compare with sunab",
+        )  # fmt: skip
     for note in dict.fromkeys(n for p in paths for n in p.notes):
         which = [words_of(cells, p) for p in paths if note in p.notes]
-        yield f"{which[0] if len(which) == 1 else f'{len(which)} of {len(paths)} curves'}: {note}"
+        whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
+        yield Caution("note", "curves_differ", f"{whose}: {note}")
 
 
 def _told(said: Sequence[str], words: str, of: int) -> Iterator[str]:
-    """Give a few warnings one by one, of many the count."""
+    """Return a few sentences one by one, of many the count."""
     if len(said) <= FEW:
         yield from said
     else:

@@ -16,7 +16,7 @@ from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan.scopes import base_scope
 from specdid._study import Expression
-from specdid.analyses._base import Analysis, Bench, Cell, Cells, Extra, Finding, Request
+from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._dimensions import not_read
 from specdid.analyses._hausman_tables import Column, lines, tidy_terms, tidy_tests, warnings
 from specdid.analyses._random_effects import both_effects, hausman, mundlak
@@ -24,10 +24,11 @@ from specdid.engine.problem import Floats, Ints
 from specdid.language import Scope, Term, bind, expand, terms
 from specdid.language.tree import Node
 
-IID = (
+IID = Caution(
+    "note", "assumes_iid",
     "the classical test assumes independent errors of equal variance, which yearly data of units rarely "
-    "have; the cluster-robust version beside it does not"
-)
+    "have; the cluster-robust version beside it does not",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,14 @@ def run(bench: Bench, request: Request) -> Finding:
     return Finding(tables, (), tuple(dict.fromkeys(found)), tuple(lines(columns, alpha)))
 
 
-def _unread(cells: Cells) -> Iterator[str]:
+def _unread(cells: Cells) -> Iterator[Caution]:
     """Say which weights and absorbed effects of the columns are not in the test."""
     settings = [cell.plan.grid.settings[int(cell.plan.setting[cell.place])] for cell in cells]
     if any(s.absorb for s in settings):
-        yield "effects that variants absorb are not in it; write them into `controls`, as in i(year)"
+        said = "effects that variants absorb are not in it; write them into `controls`, as in i(year)"
+        yield Caution("note", "not_read", said)
     if any(int(cell.compiled.members.weights[cell.member]) >= 0 for cell in cells):
-        yield "it takes no weights: every row counts once"
+        yield Caution("note", "not_read", "it takes no weights: every row counts once")
 
 
 def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Column:

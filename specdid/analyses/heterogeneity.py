@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specdid.analyses._base import Analysis, Bench, Cell, CellFit, Cells, Chart, Finding, Request
+from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._coefficients import Wald, joint_test
 from specdid.analyses._groups import Config, check, count_units_of, decode, masks, units_text
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
@@ -210,29 +210,32 @@ def _forest(
     return forest.ForestData(request.title, ("effect", f"{level} interval", "treated / units"), tuple(blocks), note)
 
 
-def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[str]:
+def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[Caution]:
     where, small = heading(cells, s.cell), 0
     for group, fit in zip(config.groups, s.fits, strict=True):
         if fit.failure is not None:
-            yield f"{where}, `{group.label}`: {fit.failure}"
+            yield Caution("note", "not_estimated", f"{where}, `{group.label}`: {fit.failure}")
             continue
         clusters = int(fit.n_clusters[0])
         few = [units_text(fit.n_treated, "treated unit")] if 0 <= fit.n_treated < FEW else []
         few += [units_text(clusters, "cluster")] if 0 <= clusters < FEW else []
         if few:
             small += 1
-            yield f"{where}, `{group.label}` has {listed(few)}, below {FEW}: its errors and p cannot be trusted"
+            said = f"{where}, `{group.label}` has {listed(few)}, below {FEW}: its errors and p cannot be trusted"
+            yield Caution("serious", "small_group", said)
     if small and np.isfinite(s.tests[0].statistic):
         such = units_text(small, "such small group")
-        yield f"{where}: the test of equality rests on {such}: it rejects too often"
+        said = f"{where}: the test of equality rests on {such}: it rejects too often"
+        yield Caution("serious", "small_group_test", said)
     if s.note and not np.isfinite(s.tests[0].statistic):
-        yield f"{where}: no test of equality, {s.note}"
+        yield Caution("note", "no_equality_test", f"{where}: no test of equality, {s.note}")
     elif s.note:
-        yield f"{where}: {s.note}"
+        yield Caution("note", "equality_assumes", f"{where}: {s.note}")
     if s.outside:
-        yield f"{where}: {units_text(s.outside)} of the sample have rows in no group"
+        yield Caution("note", "in_no_group", f"{where}: {units_text(s.outside)} of the sample have rows in no group")
     if config.overlap and any(v.kind != "cluster" for v in bench.study.vcov):
-        yield f"{where}: where groups overlap, equality is tested with clustered errors only"
+        said = f"{where}: where groups overlap, equality is tested with clustered errors only"
+        yield Caution("note", "groups_overlap", said)
 
 
 def _lines(bench: Bench, cells: Cells, splits: Sequence[Split], config: Config) -> Iterator[str]:

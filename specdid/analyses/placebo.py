@@ -9,14 +9,14 @@ few periods earlier and estimates it on periods before it really began.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._study import Expression
-from specdid.analyses._base import Analysis, Bench, Cell, CellFit, Cells, Chart, Finding, Request
+from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._placebo_tables import (
     Placed,
     disagreement,
@@ -199,31 +199,35 @@ def _place(bench: Bench, cell: Cell, config: Config) -> Placed:
     return Placed(cell, fit, random, tuple(earlier))
 
 
-def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Config) -> Iterator[str]:
+def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Config) -> Iterator[Caution]:
     alpha = bench.study.inference.alpha
     drawn = [p for p in placed if len(p.random.null_p)]
     shares = [float(np.mean(p.random.null_p < alpha)) for p in drawn]
     over = [s for p, s in zip(drawn, shares, strict=True) if s > 2 * alpha and len(p.random.null_p) >= ENOUGH]
     if over:
-        yield (
+        yield Caution(
+            "serious", "placebo_rejects",
             f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
-            f"(at most {max(over):.0%}), so clustered errors are too small"
-        )
+            f"(at most {max(over):.0%}), so clustered errors are too small",
+        )  # fmt: skip
     for one in placed:
         where, r = heading(cells, one.cell), one.random
-        yield from (f"{where}: {note}" for note in r.notes)
-        if said := disagreement(one, alpha):
-            yield f"{where}: {said}"
+        yield from (replace(note, message=f"{where}: {note.message}") for note in r.notes)
+        if (found := disagreement(one, alpha)) is not None:
+            yield replace(found, message=f"{where}: {found.message}")
         if config.periods and not one.earlier:
-            yield f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
+            said = f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
+            yield Caution("note", "no_timing", said)
         if one.earlier and one.cell.method != "feols":
-            yield f"{where}: the timing placebo is by two-way least squares, without cohorts"
+            said = f"{where}: the timing placebo is by two-way least squares, without cohorts"
+            yield Caution("note", "timing_two_way", said)
         for k, fit in one.earlier:
             if fit.failure is not None:
-                yield f"{where}, moved {k} earlier: {fit.failure}"
+                yield Caution("note", "not_estimated", f"{where}, moved {k} earlier: {fit.failure}")
             elif (c := fit.coefficient()).p_value < alpha:
                 words = f"{number(c.estimate)} (p {p_value(c.p_value)})"
-                yield f"{where}: moved {k} earlier the treatment has an effect of {words}"
+                said = f"{where}: moved {k} earlier the treatment has an effect of {words}"
+                yield Caution("serious", "placebo_timing", said)
 
 
 def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from specdid._decode.table import Table
-from specdid.analyses._base import Analysis, Bench, CellFit, Cells, Finding, Request
+from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
 from specdid.analyses._coefficients import CONSTANT_LABEL
 from specdid.analyses._print import count, decimals, in_parentheses, number
 from specdid.tables._base import Cell as Value
@@ -34,7 +34,9 @@ def run(bench: Bench, request: Request) -> Finding:
         tuple(row for k, fit in enumerate(fits) for row in tidy_rows(bench, k + 1, fit)),
         printed(bench, request, cells, fits) if any(f.failure is None for f in fits) else None,
     )
-    failures = [f"{cells.shown(f.cell)}: {f.failure}" for f in fits if f.failure is not None]
+    failures = [
+        Caution("note", "not_estimated", f"{cells.shown(f.cell)}: {f.failure}") for f in fits if f.failure is not None
+    ]
     return Finding((tidy,), warnings=(*cells.notes, *failures))
 
 

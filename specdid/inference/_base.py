@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from specdid import _shelf
 from specdid._plan import Plan
+from specdid._records import Caution
 from specdid.engine.compile import Compiled
 from specdid.engine.store import Store, writing
 from specdid.inference._tables import DrawTable, scratch
@@ -38,7 +39,7 @@ class NullDraws:
         G - 1.
     null_estimate, null_statistic : (S, B)
         The same in every draw.
-    left_out : what is not in the test and why, one line each.
+    left_out : what is not in the test and why.
     dropped_draws : draws in which a specification failed, left out for all.
     clusters, treated : the numbers of clusters and of clusters with treatment variation,
         the smallest over the specifications.
@@ -52,7 +53,7 @@ class NullDraws:
     df: Floats
     null_estimate: DrawTable
     null_statistic: DrawTable
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[Caution, ...] = ()
     dropped_draws: int = 0
     clusters: int = 0
     treated: int = 0

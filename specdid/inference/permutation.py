@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid._records import Caution
 from specdid.engine.columns import evaluate
 from specdid.engine.content import Content, digest, used_columns
 from specdid.engine.problem import Members, Problem
@@ -164,7 +165,9 @@ def _draw_again(
         drawn.enter(places, block[:3], draws.start)
 
 
-def _collected(context: Context, members: Members, usable: Bools, drawn: _Drawn, notes: tuple[str, ...]) -> NullDraws:
+def _collected(
+    context: Context, members: Members, usable: Bools, drawn: _Drawn, notes: tuple[Caution, ...]
+) -> NullDraws:
     """Keep the specifications with a real statistic and the draws in which none of them failed."""
     kept = usable & np.isfinite(drawn.real[1])
     places = np.flatnonzero(kept)
@@ -176,10 +179,8 @@ def _collected(context: Context, members: Members, usable: Bools, drawn: _Drawn,
     clusters = clusters_of(context, members.take(places))
     failed = int(np.count_nonzero(usable & ~kept))
     if failed:
-        notes = (
-            *notes,
-            f"{failed:,} specifications have no cluster-robust variance and are not in this test",
-        )
+        said = f"{failed:,} specifications have no cluster-robust variance and are not in this test"
+        notes = (*notes, Caution("note", "no_cluster_variance", said, specifications=failed))
     return NullDraws(
         "permutation",
         members.index[places],
@@ -196,16 +197,19 @@ def _collected(context: Context, members: Members, usable: Bools, drawn: _Drawn,
     )
 
 
-def _notes(context: Context, of: Split) -> tuple[str, ...]:
+def _notes(context: Context, of: Split) -> tuple[Caution, ...]:
     apart = "are tested apart, by refits in fewer draws, where these take no more than minutes"
     moving = f"change rows or cohorts with the assignment, too long a work in {context.draws:,} draws"
+    still = "have a treatment that `assign` does not move and are not in this test"
     counted = [
-        (~of.batched, f"are not least squares: they {apart}"),
-        (of.batched & ~of.depends, "have a treatment that `assign` does not move and are not in this test"),
-        (of.costly, f"{moving}: they {apart}"),
+        ("not_least_squares", ~of.batched, f"are not least squares: they {apart}"),
+        ("not_moved", of.batched & ~of.depends, still),
+        ("costly", of.costly, f"{moving}: they {apart}"),
     ]
-    found = [(int(np.count_nonzero(which)), words) for which, words in counted]
-    return tuple(f"{n:,} specifications {words}" for n, words in found if n)
+    found = [(code, int(np.count_nonzero(which)), words) for code, which, words in counted]
+    return tuple(
+        Caution("note", code, f"{n:,} specifications {words}", specifications=n) for code, n, words in found if n
+    )
 
 
 INFERENCE = Null(

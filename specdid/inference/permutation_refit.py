@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid._records import Caution
 from specdid.engine.content import digest, plugin_hash
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.problem import Code, Members
@@ -131,11 +132,16 @@ def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws
     whole = np.isfinite(table[1, places]).all(axis=0)
     whole[0] = False
     kept = int(whole.sum())
-    notes = [f"fitted again in {draws:,} draws only, the first of the permutation null's"] if len(places) else []
+    notes = []
+    if len(places):
+        said = f"fitted again in {draws:,} draws only, the first of the permutation null's"
+        notes.append(Caution("note", "few_draws", said))
     if beyond:
-        notes.append(f"{beyond:,} specifications would take too long to fit {draws} times again")
+        said = f"{beyond:,} specifications would take too long to fit {draws} times again"
+        notes.append(Caution("note", "costly", said, specifications=beyond))
     if kept < draws:
-        notes.append(f"{draws - kept:,} draws in which a specification failed are left out for all")
+        said = f"{draws - kept:,} draws in which a specification failed are left out for all"
+        notes.append(Caution("note", "draws_failed", said))
     return NullDraws(
         "permutation_refit",
         index[places],

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from specdid._records import Caution
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._batches import make_batches
 from specdid.inference._wild_batches import FEW
@@ -72,15 +73,17 @@ def cluster_signs(cluster: Ints, draws: int, seed: int) -> Floats:
     return out
 
 
-def _left_out(linear: np.ndarray, usable: np.ndarray) -> tuple[str, ...]:
+def _left_out(linear: np.ndarray, usable: np.ndarray) -> tuple[Caution, ...]:
     notes = []
     other = int(np.count_nonzero(~linear))
     if other:
-        notes.append(f"{other:,} specifications are not plain least squares and are not in this test")
+        said = f"{other:,} specifications are not plain least squares and are not in this test"
+        notes.append(Caution("note", "not_least_squares", said, specifications=other))
     broken = int(np.count_nonzero(~usable))
     if broken:
         reason = "have no cluster-robust variance, or slopes that lie across clusters,"
-        notes.append(f"{broken:,} specifications {reason} and are not in this test")
+        said = f"{broken:,} specifications {reason} and are not in this test"
+        notes.append(Caution("note", "no_cluster_variance", said, specifications=broken))
     return tuple(notes)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html import escape
 
 from specdid import _html
-from specdid._records import Curve
+from specdid._records import Caution, Curve
 from specdid.figures._style import png
 from specdid.inference._base import null_words
 from specdid.report.summary import estimate_tables, preferred_line, shares_note
@@ -61,8 +61,8 @@ def _picture(curve: Curve) -> str:
     return f'<img width="{width}" style="max-width:100%" alt="{words}" src="data:image/png;base64,{data}">'
 
 
-def _warned(said: tuple[str, ...]) -> Iterator[str]:
+def _warned(said: tuple[Caution, ...]) -> Iterator[str]:
     if said:
         yield _html.heading("Warnings")
         rest = len(said) - _WARNINGS
-        yield _html.listing([*said[:_WARNINGS], *([f"{rest:,} more in summary()"] if rest > 0 else [])])
+        yield _html.listing([*map(str, said[:_WARNINGS]), *([f"{rest:,} more in summary()"] if rest > 0 else [])])

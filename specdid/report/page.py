@@ -151,8 +151,8 @@ def _warnings(curve: Curve) -> Iterator[Element]:
         yield element("p", "None.")
         return
     listed = element("ul")
-    for text in curve.warnings:
-        written(listed, "li", text)
+    for caution in curve.warnings:
+        written(listed, "li", str(caution))
     yield listed
 
 

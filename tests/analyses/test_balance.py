@@ -119,7 +119,7 @@ def test_period_by_period_every_period_is_compared_and_all_of_them(others):
     assert [row["period"] for row in rows] == ["all", *map(str, range(2005, 2018))]
     for key in ("n_treated", "n_control"):
         assert rows[0][key] == sum(row[key] for row in rows[1:])
-    assert any("count the periods of a unit as independent" in w for w in others[0].warnings)
+    assert any("count the periods of a unit as independent" in w for w in map(str, others[0].warnings))
 
 
 def test_entropy_balancing_leaves_no_bias(others):
@@ -161,7 +161,7 @@ def test_what_matching_left_or_made_worse_is_told():
     X = np.column_stack([rng.normal(size=400) + 0.8 * treated, rng.normal(size=400), rng.normal(size=400)])
     X[treated, 2] *= 4
     weights = np.where(treated, 1.0, np.clip(2 + X[:, 1] * 2, 0, None))
-    said = list(warnings(sample_of(X, treated, weights), lambda t: {"x1": "Patents"}.get(t, t), 0.05))
+    said = list(map(str, warnings(sample_of(X, treated, weights), lambda t: {"x1": "Patents"}.get(t, t), 0.05)))
     assert said[0].startswith("m: after matching a bias above 10% is left in x0 (")
     assert "Patents" in said[1]
     assert said[1].startswith("m: matching made the bias larger in ")
@@ -171,7 +171,7 @@ def test_what_matching_left_or_made_worse_is_told():
 
 def test_a_sample_without_a_match_says_why():
     lost = Sample({"sample": "m"}, "m", (), ("nothing is matched: no overlap",))
-    assert list(warnings(lost, str, 0.05)) == ["m: nothing is matched: no overlap"]
+    assert list(map(str, warnings(lost, str, 0.05))) == ["m: nothing is matched: no overlap"]
 
 
 def test_scores_are_counted_in_shares():

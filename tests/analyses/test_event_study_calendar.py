@@ -78,7 +78,7 @@ def test_calendar_time_averages_the_cells_of_sunab_that_are_treated_by_then(tmp_
 def test_calendar_time_says_so_everywhere(tmp_path):
     finding = one(tmp_path, 'fix = { outcome = "ln SO2", treatment = "all batches" }\ntime = "calendar"\n'
                             'vary = ["estimator"]')  # fmt: skip
-    assert any("lpdid gives effects by relative time, not by calendar time" in w for w in finding.warnings)
+    assert any("lpdid gives effects by relative time, not by calendar time" in w for w in map(str, finding.warnings))
     (chart,) = finding.charts
     assert (chart.data.reference, chart.data.starts, chart.data.ticks[0]) == (2011, (2012,), "2005")
     printed = finding.tables[0].print

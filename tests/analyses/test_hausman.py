@@ -224,7 +224,7 @@ def test_the_right_hand_side_is_that_of_the_cell_unless_written(small):
 
 def test_it_always_says_what_the_classical_test_assumes(small):
     for finding in small:
-        assert "independent errors of equal variance" in finding.warnings[0]
+        assert "independent errors of equal variance" in finding.warnings[0].message
         assert "independent errors of equal variance" in finding.tables[1].print.notes[0]
 
 
@@ -252,7 +252,7 @@ def test_an_indefinite_difference_is_told(compared):
         "hausman": {"controls": " + ".join(ON)},
     }
     (finding,) = found(study)
-    assert finding.warnings[1] == (
+    assert finding.warnings[1].message == (
         "ln_ww: V_b − V_B is not positive definite, so the classical statistic has no chi² distribution; "
         "it is −345.64, of which R's plm prints the absolute value with a p-value"
     )

@@ -126,7 +126,8 @@ def test_specifications_that_are_asked_for_are_shown_once(plain):
     text = (out / "appendix_selected_3.tex").read_text(encoding="utf-8")
     assert "Specifications asked for" in text
     assert text.count(r"\multicolumn{1}{c}{\#2}") == 1
-    assert any(w == "[appendix] show: `#999` has no estimate, so the appendix does not show it" for w in curve.warnings)
+    said = "[appendix] show: `#999` has no estimate, so the appendix does not show it"
+    assert said in [w.message for w in curve.warnings if w.code == "not_shown"]
     rows = [line.split(",") for line in (out / "appendix_selected.csv").read_text(encoding="utf-8").splitlines()]
     places = {int(row[2]) for row in rows if row[:2] == ["3", "#2"]}
     group = next(g for g in curve.results.groups() if curve.results.preferred in g.members)

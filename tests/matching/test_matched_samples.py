@@ -275,5 +275,5 @@ def test_one_treatment_without_overlap_is_a_warning(data):
 def test_the_curve_carries_the_warnings(data):
     study = spec({"treated": "pilot", "at": "year == 2011", "caliper": 1e-9})
     curve = specdid.run(study, data, jobs=1, audit=0)
-    assert any(message.startswith("the sample `m`: nothing is matched") for message in curve.warnings)
+    assert any(message.startswith("the sample `m`: nothing is matched") for message in map(str, curve.warnings))
     assert curve.table["code"].tolist() == ["no_rows"]

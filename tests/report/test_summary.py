@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, subsets
-from specdid._records import Audit, Code, Curve, NullShares, Section, collect
+from specdid._records import Audit, Caution, Code, Curve, NullShares, Section, collect
 from specdid.report.summary import NO_SHARES, summarise, table
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
@@ -164,7 +164,7 @@ def test_later_stages_add_sections_before_the_warnings():
     curve = curve_of(
         results_of(grid()),
         sections=(Section("Inference", ("- wild: p = 0.031",)),),
-        warnings=("few clusters",),
+        warnings=(Caution("serious", "few_clusters", "few clusters"),),
     )
     found = sections_of(curve.summary())
     assert list(found)[-2:] == ["Inference", "Warnings"]

@@ -1,0 +1,67 @@
+import csv
+import itertools
+import random
+
+import specdid
+from small_studies import small_panel, small_study
+from specdid._records.cautions import Caution, beside, grouped, worst_first
+
+FOUND = (
+    Caution("note", "samples", "samples differ"),
+    Caution("serious", "other", "something else"),
+    Caution("serious", "few_treated", "as few as 3"),
+    Caution("serious", "pretrend", "the leads", "Event study"),
+    Caution("error", "audit_failed", "the audit"),
+    Caution("serious", "pretrend", "the leads", "Event study: trends"),
+    Caution("note", "samples", "samples differ", specifications=4),
+)
+
+
+def test_the_worst_stands_first_and_what_is_said_twice_stands_once():
+    found = worst_first(FOUND)
+    assert [(c.severity, c.code) for c in found] == [
+        ("error", "audit_failed"), ("serious", "pretrend"), ("serious", "pretrend"), ("serious", "few_treated"),
+        ("serious", "other"), ("note", "samples"),
+    ]  # fmt: skip
+    assert found[-1].specifications == 4
+    assert [c.where for c in found if c.code == "pretrend"] == ["Event study", "Event study: trends"]
+    assert worst_first(found) == found
+
+
+def test_cautions_of_one_code_stay_together_in_any_order_of_finding():
+    for seed in range(20):
+        mixed = list(FOUND)
+        random.Random(seed).shuffle(mixed)
+        codes = [c.code for c in worst_first(mixed)]
+        assert [k for k, _ in itertools.groupby(codes)] == list(dict.fromkeys(codes))
+
+
+def test_groups_tell_the_first_and_count_the_rest():
+    found = grouped(worst_first(FOUND))
+    assert [(g.first.code, g.more) for g in found] == [
+        ("audit_failed", 0), ("pretrend", 1), ("few_treated", 0), ("other", 0), ("samples", 0)
+    ]  # fmt: skip
+
+
+def test_a_place_is_given_to_what_has_none():
+    here = beside("Event study", [Caution("note", "a", "b"), Caution("note", "a", "b", "y")])
+    assert [str(c) for c in here] == ["Event study: b", "y: b"]
+    assert str(Caution("note", "a", "b")) == "b"
+
+
+def test_warnings_csv_holds_what_the_curve_holds(tmp_path):
+    study = small_study(inference={"draws": 19}, figure={"formats": ["svg"]})
+    curve = specdid.run(study, small_panel(units=12), out=tmp_path, audit=0)
+    with (tmp_path / "warnings.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [tuple(r.values()) for r in rows] == [
+        (c.severity, c.code, c.where, c.message, str(c.specifications or "")) for c in curve.warnings
+    ]
+    assert {"few_clusters", "few_treated"} <= {r["code"] for r in rows if r["severity"] == "serious"}
+
+
+def test_warnings_csv_is_written_where_there_are_none(tmp_path):
+    study = small_study(outcome={"y": "y"}, controls={"none": "1"}, figure={"formats": ["svg"]})
+    curve = specdid.run(study, small_panel(units=90), out=tmp_path, audit=0)
+    assert curve.warnings == ()
+    assert (tmp_path / "warnings.csv").read_text() == "severity,code,where,message,specifications\n"
