@@ -173,6 +173,10 @@ class RunOptions:
     limit_origin: Origin | None = None
 
 
+NARROWEST, WIDEST = 2.0, 100.0
+"""Inches: a figure that is narrower has no room for its axes."""
+
+
 @dataclass(frozen=True, slots=True)
 class FigureOptions:
     sort: str = "estimate"

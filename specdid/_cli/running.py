@@ -44,7 +44,7 @@ def run_spec(
     interrupted = False
     try:
         with _progress(quiet) as progress:
-            curve = estimate(prepared, directory, jobs, audit, progress, fresh, ignore_memory)
+            curve = estimate(prepared, directory, jobs, audit, progress, fresh, ignore_memory, chosen=out is not None)
     except Interrupted as stop:
         curve, interrupted = stop.curve, True
     if not quiet:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from specdid._decode.items import Item
 from specdid._decode.table import Log, Table, as_table
 from specdid._decode.words import APPENDIX_FORMATS, BACKENDS, FORMATS, NULLS
-from specdid._study import AppendixOptions, Expression, FigureOptions, Inference, RunOptions
+from specdid._study import NARROWEST, WIDEST, AppendixOptions, Expression, FigureOptions, Inference, RunOptions
 from specdid.language.tree import chain
 
 
@@ -78,7 +78,7 @@ def read_figure(item: Item | None, dimensions: Sequence[str], log: Log) -> Figur
         return default
     sort = table.choice("sort", ("estimate", "declared", *dimensions))
     formats = table.choices("formats", FORMATS)
-    width = table.number("width", "above 0 and up to 100 (inches)", lambda w: 0 < w <= 100)
+    width = table.number("width", f"from {NARROWEST:g} to {WIDEST:g} (inches)", lambda w: NARROWEST <= w <= WIDEST)
     table.close()
     return FigureOptions(sort or default.sort, formats or default.formats, width)
 

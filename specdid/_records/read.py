@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ import numpy as np
 from specdid._diagnostics import Fault, SpecError
 from specdid._records.blocks import STATUS_WORDS
 from specdid._records.columns import NUMBERS
+from specdid._records.files import is_regular, read_bytes
 from specdid._records.results import CODES, Numbers, Planned, Results, Text
+from specdid._records.validate import validate_header, validate_table
 from specdid._records.write import read_header
 
 if TYPE_CHECKING:
@@ -28,21 +31,62 @@ def read_results(directory: Path) -> Results:
         There is no results.parquet, or specdid did not write it.
     """
     path = directory / "results.parquet"
-    if not path.is_file():
-        raise SpecError([Fault("no_results", f"no results.parquet in {directory}", help=_RUN_FIRST)])
+    if is_marked(directory):
+        help_ = "give the command of the run again: what was computed is kept"
+        raise _no_results(f"the files of {directory} may be of two runs, see {INCOMPLETE}", help_)
+    if not os.path.lexists(path):
+        raise _no_results(f"no results.parquet in {directory}", _RUN_FIRST)
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise SpecError([Fault("no_results", f"cannot read {path}: {error}")]) from error
-    header = read_header(table.schema.metadata)
+        return _Reader(*_stored(path)).results()
+    except (pa.ArrowException, OSError, ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
+        raise _no_results(f"{path} is not the file that a run writes: {_why(error)}", _RUN_FIRST) from error
+
+
+def _no_results(message: str, help: str) -> SpecError:
+    return SpecError([Fault("no_results", message, help=help)])
+
+
+def _stored(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Read the table and its header; a ValueError says what is wrong with them."""
+    import pyarrow.parquet as pq
+
+    if not is_regular(path):
+        raise ValueError("it is no regular file")
+    file = pq.ParquetFile(path)
+    if file.metadata.num_rows > MOST_ROWS:
+        raise ValueError(f"it has {file.metadata.num_rows:,} rows, more than {MOST_ROWS:,}")
+    header = read_header(file.schema_arrow.metadata)
     if header is None:
-        raise SpecError([Fault("no_results", f"{path} was not written by specdid", help=_RUN_FIRST)])
-    return _Reader(table.combine_chunks(), header).results()
+        raise ValueError("specdid did not write it")
+    validate_header(header)
+    table = file.read().combine_chunks()
+    validate_table(table, header)
+    return table, header
 
 
+def _why(error: Exception) -> str:
+    """Return the first line of what went wrong, fit for a terminal."""
+    said = str(error) if isinstance(error, (ValueError, OSError)) else f"it is damaged ({type(error).__name__})"
+    return "".join(c for c in said.splitlines()[0][:200] if c.isprintable()) if said else "it is damaged"
+
+
+def is_marked(directory: Path) -> bool:
+    """Say whether a run was killed while its files took their places in ``directory``."""
+    try:
+        return read_bytes(directory / INCOMPLETE).startswith(INCOMPLETE_WORDS.encode())
+    except (OSError, ValueError):
+        return False
+
+
+MOST_ROWS = 2**26
+"""Specifications × vcovs: beyond what a run can have been."""
+INCOMPLETE = "INCOMPLETE.txt"
+INCOMPLETE_WORDS = """\
+A run of specdid was stopped while its files took their places here: they may be of two runs.
+Do not use them. Give the same command again; what was computed is kept. The files are:
+"""
 _RUN_FIRST = "give the directory that `specdid run` wrote, such as outputs/smart_city"
 
 

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,8 @@ from numpy.typing import NDArray
 
 from specdid._records import arrow
 from specdid._records.blocks import Encoder, guard, hexadecimal
+from specdid._records.files import replacing
 from specdid._records.results import Planned, Results
-from specdid._records.written import note
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,18 +77,6 @@ def write_manifest(path: Path, content: Mapping[str, object]) -> None:
     text = json.dumps(_plain(content), ensure_ascii=False, indent=2, allow_nan=False)
     with replacing(path) as new:
         new.write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write to that takes the place of ``path`` only when all went well."""
-    new = path.with_name(f".{path.name}.part")
-    try:
-        yield new
-        new.replace(path)
-        note(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _blocks(results: Results) -> Iterator[tuple[int, int]]:
@@ -155,7 +142,10 @@ def read_header(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any] | None
     """Give the header that write_parquet left in a file's schema, or None."""
     if not metadata or b"specdid" not in metadata:
         return None
-    header: dict[str, Any] = json.loads(metadata[b"specdid"])
+    try:
+        header: dict[str, Any] = json.loads(metadata[b"specdid"])
+    except RecursionError as error:
+        raise ValueError("its header is nested too deeply") from error
     shape = (header["control_options"], len(header["control_terms"]))
     bits = np.frombuffer(base64.b64decode(header["control_members"]), dtype=np.uint8)
     header["control_members"] = np.unpackbits(bits, count=shape[0] * shape[1]).astype(bool).reshape(shape)

@@ -11,7 +11,7 @@ import specdid
 from specdid import _shelf
 from specdid._describe.factors import families
 from specdid._records import Caution, Curve, Results
-from specdid._records.write import replacing
+from specdid._records.files import replacing
 from specdid._run.analyse import Analysed, file_stem
 from specdid._run.describe import Described, inference_table, statistic_names
 from specdid._run.infer import CurveTests

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records import NullShares, arrow
-from specdid._records.write import replacing
+from specdid._records.files import is_regular, replacing
 
 Floats = NDArray[np.float64]
 Bands = Mapping[tuple[str, str], Floats]
@@ -79,21 +79,41 @@ def write_bands(nulls: Mapping[str, Bands], shown: NullFigure, directory: Path) 
 def read_bands(directory: Path) -> NullFigure:
     """Read what the figure shows of the nulls; nothing where none was run, or an older version wrote the file."""
     path = directory / FILE
-    if not path.is_file():
+    if not is_regular(path):
         return NullFigure()
-    import polars as pl
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
-        header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"specdid"])
-    except (pa.ArrowException, OSError, KeyError, ValueError):
+        return _stored(path)
+    except (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return NullFigure()
+
+
+def _stored(path: Path) -> NullFigure:
+    """Read a file that a run wrote; another raises."""
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"specdid"])
     if header["version"] != 2:
         return NullFigure()
+    types = [str(f.type) for f in table.schema]
+    if types != ["string"] * 3 + ["int64"] + ["double"] * 3 or any(c.null_count for c in table.columns):
+        raise ValueError("its columns are not those of null curves")
     nulls: dict[str, dict[tuple[str, str], Floats]] = {name: {} for name in header["nulls"]}
     rows = pl.DataFrame(pl.from_arrow(table)).group_by("null", "scale", "estimand", maintain_order=True)
     for (null, scale, estimand), part in rows:
-        nulls[str(null)][str(scale), str(estimand)] = np.ascontiguousarray(part.select(POINTS).to_numpy().T)
-    return NullFigure(first_bands(nulls.values()), {k: NullShares(**v) for k, v in header["shares"].items()})
+        band = np.ascontiguousarray(part.select(POINTS).to_numpy().T)
+        if not np.isfinite(band).all():
+            raise ValueError("a null curve is not finite")
+        nulls[str(null)][str(scale), str(estimand)] = band
+    return NullFigure(first_bands(nulls.values()), {k: _shares(v) for k, v in header["shares"].items()})
+
+
+def _shares(stored: Mapping[str, Any]) -> NullShares:
+    found = NullShares(**stored)
+    numbers = (found.negative, found.positive, found.null_negative, found.null_positive)
+    if not (isinstance(found.tested, int) and isinstance(found.errors, str) and all(0 <= n <= 1 for n in numbers)):
+        raise ValueError("a share is none")
+    return found

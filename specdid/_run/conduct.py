@@ -16,7 +16,6 @@ import numpy as np
 from specdid._audit import audit_results, start_reference
 from specdid._records import Audit, Caution, Curve, Fits, Results, collect
 from specdid._records.cautions import from_fault, from_figure, worst_first
-from specdid._records.written import recording
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.describe import Described, describe, write_described
@@ -25,11 +24,11 @@ from specdid._run.infer import CurveTests, figure_of, null_shares, run_nulls
 from specdid._run.infer_files import sections, write_inference
 from specdid._run.manifest import manifest
 from specdid._run.memory import refuse_too_large
-from specdid._run.output import output_directory, staged
+from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
+from specdid._run.publish import kept_files, staged
 from specdid._run.report import write_report
-from specdid._run.stale import settle
 from specdid._run.write import write_figure, write_record, write_results
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
@@ -107,8 +106,9 @@ def estimate(
     progress: Progress | None = None,
     fresh: bool = False,
     ignore_memory: bool = False,
+    chosen: bool = True,
 ) -> Curve:
-    """Run a prepared study; see :func:`run`."""
+    """Run a prepared study; see :func:`run`; ``chosen``: whether the user named the directory."""
     say = progress or _silent
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not ignore_memory:
@@ -117,18 +117,18 @@ def estimate(
         made = _estimate(prepared, compiled, jobs, audit, say, None)
         curve = made.audited(made.curve)
     else:
+        study = prepared.study
+        inputs = (study.data, Path(study.document.name) if study.document else None)
         with (
-            output_directory(directory, prepared.study.stem),
+            output_directory(directory, study.stem, inputs, chosen) as output,
             closing(Store(directory, fresh)) as store,
-            recording() as written,
         ):
             begun = time.perf_counter()
             made = _estimate(prepared, compiled, jobs, audit, say, store)
-            with staged(directory) as new:
+            with staged(output) as new:
                 curve = made.audited(_draw(prepared, made.curve, new, say))
                 record = _write(prepared, curve, new, begun, say)
-            mine = [directory / path.name for path in written]
-            write_record(directory, {**record, "files": settle(directory, mine, not made.interrupted)})
+                write_record(new, {**record, "files": kept_files(output, new, not made.interrupted)})
             if not made.interrupted:
                 store.sweep()
     if made.interrupted:

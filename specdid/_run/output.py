@@ -1,75 +1,85 @@
-"""The output directory: who may write to it, and what is left there."""
+"""The output directory: who may write to it, and which of its files are specdid's.
+
+Only files that specdid wrote are replaced or removed: those that the directory's manifest
+lists. Links are never followed, and what the study reads is never replaced.
+"""
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from specdid._diagnostics import OutputError
+from specdid._records.files import is_regular, read_bytes, read_json
+from specdid._records.read import INCOMPLETE, INCOMPLETE_WORDS, is_marked
 from specdid.engine.store import clean
 
 LOCK = ".specdid.lock"
-STAGE = ".specdid-new"
-SYNCED = ("results.parquet", "results.csv")
-"""Files that a power cut must not empty (4 ms each); the others are drawn again in no time."""
+MANIFEST = "manifest.json"
+EARLY = (
+    "results.parquet", "results.csv", "timings.parquet", "summary.md", "report.html", "inference.csv",
+    "curve.pdf", "curve.png", "curve.svg", "appendix.tex", "appendix.md", "choices.csv", "warnings.csv", MANIFEST,
+)  # fmt: skip
+"""Files of nearly every run: where they are somebody's own, the run is refused before its work, not after."""
+_OWN_DIRECTORY = re.compile(r"\.specdid-(new|old)-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDirectory:
+    """A directory that this run holds.
+
+    Attributes
+    ----------
+    path : of the directory
+    inputs : files that no output may replace: the spec and its data
+    """
+
+    path: Path
+    inputs: tuple[Path, ...] = ()
 
 
 @contextmanager
-def output_directory(directory: Path, stem: str) -> Iterator[Path]:
+def output_directory(
+    directory: Path, stem: str, inputs: Iterable[Path | None] = (), chosen: bool = True
+) -> Iterator[OutputDirectory]:
     """Make ``directory`` and hold it for this run.
+
+    Parameters
+    ----------
+    stem : of the study whose results it is to hold
+    inputs : files that no output may replace: the spec and its data
+    chosen : whether the user named the directory; of the default one, which a cloned folder may
+        have planted, no part below the working directory may be a link
 
     Raises
     ------
     OutputError
-        It cannot be written, another run holds it, or it has another spec's results.
+        It cannot be written, another run holds it, it is a link, or it has something else in it.
     """
+    _refuse_links(directory, chosen)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the output directory {directory}: {error.strerror}") from error
     _refuse_foreign(directory, stem)
+    held = OutputDirectory(directory, tuple(path for path in inputs if path is not None))
     with _locked(directory):
-        yield directory
+        refuse_own_files(held, EARLY)
+        yield held
 
 
-@contextmanager
-def staged(directory: Path) -> Iterator[Path]:
-    """Give a directory to write to; its files take their places in ``directory`` once all are there.
-
-    Until then the results of an earlier run stay as they are, all of one run.
-
-    Raises
-    ------
-    OutputError
-        The files cannot be put in place.
-    """
-    new = directory / STAGE
-    try:
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
-        yield new
-        for name in SYNCED:
-            _sync(new / name)
-        for path in sorted(new.iterdir()):
-            path.replace(directory / path.name)
-    except OutputError as error:
-        raise OutputError(str(error).replace(str(new), str(directory))) from error
-    except OSError as error:
-        raise OutputError(f"cannot write to {directory}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    """Have the disk keep a file whatever happens to the power."""
-    if path.exists():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
+def listed(directory: Path) -> Mapping[str, int]:
+    """Return the files that the directory's manifest lists, with their bytes; none where it has no such list."""
+    found = read_json(directory / MANIFEST)
+    files = found.get("files") if isinstance(found, dict) else None
+    if not isinstance(files, dict):
+        return {}
+    return {name: size for name, size in files.items() if _is_plain(name) and isinstance(size, int)}
 
 
 def clean_output(directory: Path) -> int:
@@ -78,22 +88,96 @@ def clean_output(directory: Path) -> int:
     Raises
     ------
     OutputError
-        It is no directory, a run holds it, or it cannot be written.
+        It is no directory or a link, a run holds it, or it cannot be written.
     """
     if not directory.is_dir():
         raise OutputError(f"there is no directory {directory}")
+    _refuse_links(directory, chosen=True)
     with _locked(directory):
+        remove_leftovers(directory)
         return clean(directory)
 
 
-def _refuse_foreign(directory: Path, stem: str) -> None:
-    manifest = directory / "manifest.json"
-    if not manifest.exists():
-        return
+def marked(directory: Path) -> Mapping[str, int]:
+    """Return the files, with their bytes, that runs which were killed were putting in place."""
+    if not is_marked(directory):
+        return {}
+    text = read_bytes(directory / INCOMPLETE).decode("utf-8")
+    lines = [line.rpartition("\t") for line in text.removeprefix(INCOMPLETE_WORDS).splitlines()]
+    return {name: int(size) for name, _, size in lines if _is_plain(name) and size.isdecimal() and len(size) < 20}
+
+
+def refuse_own_files(output: OutputDirectory, names: Iterable[str]) -> None:
+    """Refuse to replace what specdid did not write, or what the study reads."""
+    directory = output.path
+    ours = {*listed(directory), *marked(directory)}
+    ours |= {INCOMPLETE} if is_marked(directory) else set()
+    if is_regular(directory / MANIFEST) and _has_mark(read_json(directory / MANIFEST)):
+        ours.add(MANIFEST)
+    for name in [*names, INCOMPLETE]:
+        path = directory / name
+        if is_input(path, output.inputs):
+            raise OutputError(
+                f"{path} is what the study reads, and would be replaced: give another directory with --out"
+            )
+        if not os.path.lexists(path):
+            continue
+        if name not in ours:
+            raise OutputError(
+                f"{path} is not listed in a manifest of specdid, so it may be your own: move it, or give another "
+                "directory with --out"
+            )
+        if path.is_dir() and not path.is_symlink():
+            raise OutputError(f"{path} is a directory where a file is to be written: move it, or give another --out")
+
+
+def _has_mark(manifest: object) -> bool:
+    return isinstance(manifest, dict) and "specdid" in manifest and isinstance(manifest.get("spec"), dict)
+
+
+def is_input(path: Path, inputs: tuple[Path, ...]) -> bool:
+    """Say whether a path is one of the files that the study reads, by whatever name."""
+    for mine in inputs:
+        try:
+            if path.samefile(mine):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _is_plain(name: object) -> bool:
+    """Say whether a name is that of a file in the directory itself, and not the manifest's."""
+    plain = isinstance(name, str) and name == Path(name).name and not {"\0", "\n", "\t"} & set(name)
+    return plain and name not in ("", ".", "..", MANIFEST)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove directories in which killed runs made their files; links and other names stay."""
+    for path in directory.iterdir():
+        if _OWN_DIRECTORY.fullmatch(path.name) and not path.is_symlink() and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _refuse_links(directory: Path, chosen: bool) -> None:
+    """Refuse a directory that is a link: a cloned folder can plant one that leads anywhere."""
+    parts = [directory] if chosen or directory.is_absolute() else [directory, *list(directory.parents)[:-1]]
+    for part in parts:
+        if part.is_symlink():
+            raise OutputError(f"{part} is a link: give the directory itself, with --out {_target(part)}")
+
+
+def _target(link: Path) -> str:
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8")).get("spec", {}).get("stem")
-    except (OSError, ValueError, AttributeError):
-        return
+        return str(link.resolve())
+    except (OSError, RuntimeError):
+        return "DIRECTORY"
+
+
+def _refuse_foreign(directory: Path, stem: str) -> None:
+    manifest = read_json(directory / MANIFEST)
+    spec = manifest.get("spec") if isinstance(manifest, dict) else None
+    found = spec.get("stem") if isinstance(spec, dict) else None
     if found is not None and found != stem:
         raise OutputError(
             f"{directory} holds the results of `{found}`, not of `{stem}`: give another directory with --out"
@@ -104,20 +188,27 @@ def _refuse_foreign(directory: Path, stem: str) -> None:
 def _locked(directory: Path) -> Iterator[None]:
     """Hold an advisory lock that the system releases however the process ends."""
     path = directory / LOCK
-    with _opened(path) as file:
-        if not _try_lock(file.fileno()) or not _is_still(path, file.fileno()):
+    descriptor = _opened(path)
+    try:
+        if not _try_lock(descriptor) or not _is_still(path, descriptor):
             raise OutputError(
                 f"another run is writing to {directory}: wait for it, or give --out another directory"
             )
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
+    finally:
+        os.close(descriptor)
 
 
-def _opened(path: Path) -> TextIO:
+def _opened(path: Path) -> int:
+    """Open the lock file; a link, a pipe or somebody's own file of that name is refused, not touched."""
+    if os.path.lexists(path) and not (is_regular(path) and path.lstat().st_size == 0):
+        raise OutputError(f"{path} is not the lock file of a run: move it away")
     try:
-        return path.open("a+")
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     except OSError as error:
         raise OutputError(f"cannot write to {path.parent}: {error.strerror}") from error
 
@@ -125,7 +216,7 @@ def _opened(path: Path) -> TextIO:
 def _is_still(path: Path, descriptor: int) -> bool:
     """Say whether the locked file is the one of that name: a run that just ended removed its own."""
     try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
+import io
 import math
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from specdid import _shelf
 from specdid._compare import Comparison, compare_results
 from specdid._diagnostics import Fault, SpecError
 from specdid._records import read_results
-from specdid._records.write import replacing
+from specdid._records.files import read_bytes, read_json, replacing
 from specdid._run.write import write_text, writing
 from specdid.report.comparison import markdown
 
@@ -59,11 +60,10 @@ def _draw(comparison: Comparison, width: float | None = None) -> Any:
 def _tests(directory: Path) -> dict[tuple[str, str], tuple[float, float]]:
     """Read inference.csv: (null, statistic) -> value and p; nothing where it is not there."""
     path = directory / "inference.csv"
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8"))))
         return {(r["null"], r["statistic"]): (_float(r["value"]), _float(r["p_value"])) for r in rows}
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         help_ = "run the study again, or take the file away"
@@ -93,10 +93,7 @@ def _setup(old: Path, new: Path) -> tuple[str, ...]:
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    found = read_json(directory / "manifest.json")
     return found if isinstance(found, dict) else {}
 
 

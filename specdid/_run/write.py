@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from specdid._diagnostics import Fault, OutputError, SpecError, did_you_mean
 from specdid._records import Caution, Curve, Results
+from specdid._records.files import read_json, replacing
 from specdid._records.read import read_results
-from specdid._records.write import replacing, write_csv, write_manifest, write_parquet, write_timings
+from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._run.bands import read_bands
+from specdid._study import NARROWEST, WIDEST
 from specdid.tables._base import TidyTable, csv_text
 
 STALE = ("curve.pdf", "curve.png", "curve.svg")
@@ -103,12 +104,15 @@ def _check_sort(sort: str | None, results: Results) -> None:
 
 
 def _figure_settings(directory: Path) -> dict[str, Any]:
-    """Give [figure] as the manifest has it; nothing where there is no manifest."""
-    try:
-        found = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))["figure"]
-    except (OSError, ValueError, KeyError, TypeError):
+    """Return [figure] as the manifest has it; nothing where there is no manifest, or it is not a run's."""
+    manifest = read_json(directory / "manifest.json")
+    found = manifest.get("figure") if isinstance(manifest, dict) else None
+    if not isinstance(found, dict):
         return {}
-    return found if isinstance(found, dict) else {}
+    width, sort = found.get("width"), found.get("sort")
+    if not isinstance(width, float) or not NARROWEST <= width <= WIDEST:
+        width = None
+    return {"sort": sort if isinstance(sort, str) else None, "width": width}
 
 
 class writing:  # noqa: N801 - reads as a phrase

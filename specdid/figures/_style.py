@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specdid._records.write import replacing
+from specdid._records.files import replacing
 from specdid.figures._fonts import postscript_outlines
 
 if TYPE_CHECKING:

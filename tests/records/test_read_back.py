@@ -78,5 +78,5 @@ def test_a_directory_without_results_is_a_fault(tmp_path, content):
 
 def test_another_programs_parquet_is_a_fault(tmp_path):
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "results.parquet")
-    with pytest.raises(SpecError, match="not written by specdid"):
+    with pytest.raises(SpecError, match="specdid did not write it"):
         read_results(tmp_path)

@@ -86,6 +86,7 @@ def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
     found = read_bands(tmp_path)
     assert np.array_equal(found.bands[key], band[key])
     assert found.shares == shown.shares
+    (tmp_path / FILE).unlink()
     a_run(tmp_path, controls={"none": "1"}, figure={"formats": ["png"]})
     assert read_bands(tmp_path) not in (found, NullFigure())
     study = small_study(figure={"formats": ["png"]}, controls={"none": "1"})

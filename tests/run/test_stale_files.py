@@ -5,7 +5,7 @@ import json
 import pytest
 import specdid
 from small_studies import small_panel, small_study
-from specdid._run.stale import listed
+from specdid._run.output import listed
 
 SMALL = small_study(controls={"any": "csw0(x1, x2)"})
 BEFORE = {**SMALL, "event_study": {"early": {"window": [-2, 1]}}, "table": {"T": {"vary": ["controls"]}}}
@@ -62,9 +62,11 @@ def test_a_manifest_that_lists_something_else_removes_nothing(directory, files):
     (directory / "precious.txt").write_text("mine")
     content = {**manifest(directory), "files": files}
     (directory / "manifest.json").write_text(json.dumps(content))
-    left = run(SMALL, directory)
+    before = {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+    with pytest.raises(specdid.OutputError, match="not listed in a manifest of specdid"):
+        run(SMALL, directory)
     assert precious.read_text() == "mine"
-    assert {"precious.txt", "table_T.csv", "manifest.json"} <= left
+    assert {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()} == before
 
 
 def test_a_run_that_is_interrupted_removes_nothing_and_the_next_one_does(directory, monkeypatch):

@@ -1,0 +1,81 @@
+"""Files of a results directory: read as data with a limit, written without following what was planted there.
+
+A directory of results may come from a stranger. What is read must be a regular file of a
+bounded size (no link, pipe or device, which could hang or lead elsewhere); what is written
+goes to a new file of a random name, opened exclusively, which then takes the place of the
+old one: a link of that name is replaced, never followed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+TEXT_LIMIT = 2**26
+"""Bytes of a text file that is read whole: inference.csv of a large study has some hundred thousand."""
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class StrangeFileError(ValueError):
+    """A file of a results directory that is not the regular file of bounded size which a run writes."""
+
+
+def is_regular(path: Path) -> bool:
+    """Say whether ``path`` is a regular file and not a link to one."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_bytes(path: Path, limit: int = TEXT_LIMIT) -> bytes:
+    """Return the content of a regular file of at most ``limit`` bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    StrangeFileError
+        It is a link, a pipe, a device or a directory, or too large.
+    OSError
+        It cannot be read.
+    """
+    # Looked at before it is opened: opening a pipe or a device can hang or do something.
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise StrangeFileError("it is no regular file")
+    descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT | _BINARY)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise StrangeFileError("it is no regular file")
+        if found.st_size > limit:
+            raise StrangeFileError(f"it has {found.st_size:,} bytes, more than {limit:,}")
+        return file.read(limit + 1)[:limit]
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds; None where there is none, or it is damaged or no regular file."""
+    try:
+        return json.loads(read_bytes(path).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a new, empty file that takes the place of ``path`` only when all went well."""
+    new = path.with_name(f".specdid-{secrets.token_hex(8)}.part")
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o666))
+    try:
+        yield new
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)

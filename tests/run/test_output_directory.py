@@ -1,0 +1,346 @@
+"""What a run may replace, what it refuses to touch, and what is left where a write fails."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from small_studies import small_panel, small_study
+from specdid import OutputError, SpecError, run
+from specdid._records.files import StrangeFileError, read_bytes, replacing
+from specdid._records.read import INCOMPLETE, read_results
+from specdid._run import publish
+from specdid._run.output import OutputDirectory, clean_output, listed, output_directory
+
+SMALL = small_study(controls={"any": "csw0(x1)"}, figure={"formats": ["svg"]})
+
+
+def run_small(directory, **changes):
+    return run({**SMALL, **changes}, small_panel(), out=directory, jobs=1, audit=0)
+
+
+def content(directory):
+    return {
+        path.name: path.read_bytes() for path in directory.iterdir() if path.is_file() and not path.is_symlink()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A directory with the results of a run, to be copied."""
+    directory = tmp_path_factory.mktemp("finished") / "out"
+    run_small(directory)
+    return content(directory)
+
+
+@pytest.fixture
+def directory(tmp_path, finished):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, data in finished.items():
+        (out / name).write_bytes(data)
+    return out
+
+
+def publish_files(directory, files, inputs=(), whole=True):
+    """Publish these files as a run would, with a manifest that lists them."""
+    with output_directory(directory, "small", inputs) as output, publish.staged(output) as new:
+        for name, text in files.items():
+            (new / name).write_text(text)
+        record = {"specdid": "0", "spec": {"stem": "small"}, "files": publish.kept_files(output, new, whole)}
+        (new / "manifest.json").write_text(json.dumps(record))
+
+
+NEW = {"a.csv": "new a", "results.csv": "new results", "z.csv": "new z"}
+OLD = {"a.csv": "old", "gone.csv": "old", "results.csv": "old", "z.csv": "old"}
+
+
+# Links -------------------------------------------------------------------------------------------
+
+
+def test_a_linked_directory_is_refused(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").symlink_to("elsewhere")
+    with pytest.raises(OutputError, match=r"out is a link: give the directory itself, with --out .*elsewhere"):
+        run_small(tmp_path / "out")
+    with pytest.raises(OutputError, match="is a link"):
+        clean_output(tmp_path / "out")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_link_above_the_default_directory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "outputs").symlink_to("elsewhere")
+    with pytest.raises(OutputError, match="outputs is a link"), output_directory(Path("outputs/a"), "a", chosen=False):
+        pass
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_link_is_replaced_and_not_followed(directory):
+    outside = directory.parent / "thesis.md"
+    outside.write_text("mine")
+    (directory / "summary.md").unlink()
+    (directory / "summary.md").symlink_to(outside)
+    run_small(directory)
+    assert outside.read_text() == "mine"
+    assert not (directory / "summary.md").is_symlink()
+
+
+@pytest.mark.parametrize("name", [".specdid.lock", INCOMPLETE])
+@pytest.mark.parametrize("there", [True, False])
+def test_planted_links_of_own_names_are_neither_followed_nor_created(directory, name, there):
+    target = directory.parent / "target"
+    if there:
+        target.write_text("mine")
+    (directory / name).symlink_to(target)
+    with pytest.raises(OutputError, match="move it"):
+        run_small(directory)
+    assert target.exists() == there
+    assert not there or target.read_text() == "mine"
+
+
+def test_what_is_written_is_a_new_file_of_a_random_name(tmp_path):
+    names = set()
+    for _ in range(3):
+        with replacing(tmp_path / "a.csv") as new:
+            names.add(new.name)
+            assert stat.S_ISREG(new.lstat().st_mode)
+            new.write_text("x")
+    assert len(names) == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "a.csv").stat().st_mode) == 0o666 & ~umask
+
+
+def test_what_goes_wrong_leaves_the_old_file(tmp_path):
+    (tmp_path / "a.csv").write_text("old")
+    with pytest.raises(RuntimeError), replacing(tmp_path / "a.csv"):
+        raise RuntimeError
+    assert content(tmp_path) == {"a.csv": b"old"}
+
+
+# What is somebody's own --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["summary.md", "results.csv", "manifest.json", "curve.pdf"])
+def test_a_file_of_somebody_is_refused_before_any_work(tmp_path, monkeypatch, name):
+    from specdid._run import conduct
+
+    monkeypatch.setattr(conduct, "_estimate", lambda *given: pytest.fail("it went to work"))
+    (tmp_path / name).write_text("{}" if name == "manifest.json" else "mine")
+    with pytest.raises(OutputError, match=f"{name} is not listed in a manifest of specdid"):
+        run_small(tmp_path)
+    assert (tmp_path / name).read_text() in ("mine", "{}")
+
+
+def test_a_file_whose_name_only_the_run_knows_is_refused_too(tmp_path):
+    (tmp_path / "volcano.svg").write_text("mine")
+    with pytest.raises(OutputError, match=r"volcano\.svg is not listed"):
+        run_small(tmp_path)
+    assert (tmp_path / "volcano.svg").read_text() == "mine"
+    assert not (tmp_path / "results.csv").exists()
+
+
+def test_the_data_are_never_replaced_nor_removed(tmp_path):
+    small_panel().write_csv(tmp_path / "results.csv")
+    before = (tmp_path / "results.csv").read_bytes()
+    listing = {"specdid": "0", "spec": {"stem": "spec"}, "files": {"results.csv": len(before)}}
+    (tmp_path / "manifest.json").write_text(json.dumps(listing))
+    spec = 'study = { data = "results.csv", unit = "id", time = "year" }\noutcome = { y = "y" }\ntreatment = { d = "d" }'
+    (tmp_path / "spec.toml").write_text(spec)
+    with pytest.raises(OutputError, match=r"results\.csv is what the study reads"):
+        run(tmp_path / "spec.toml", out=tmp_path, jobs=1, audit=0)
+    assert (tmp_path / "results.csv").read_bytes() == before
+
+
+def test_data_that_an_earlier_run_wrote_are_not_removed(tmp_path):
+    publish_files(tmp_path, OLD)
+    publish_files(tmp_path, NEW, inputs=[tmp_path / "gone.csv"])
+    assert (tmp_path / "gone.csv").read_text() == "old"
+
+
+def test_a_directory_in_the_place_of_a_file_is_refused(directory):
+    (directory / "curve.svg").unlink()
+    (directory / "curve.svg").mkdir()
+    with pytest.raises(OutputError, match="is a directory where a file is to be written"):
+        run_small(directory)
+
+
+# All or nothing ----------------------------------------------------------------------------------
+
+
+def failing(monkeypatch, function, at, error=PermissionError(13, "in use by another program")):
+    """Have the ``at``-th call of a method of Path fail; gives the calls."""
+    calls = []
+    real = getattr(Path, function)
+
+    def fail(self, *given, **named):
+        calls.append(self)
+        if len(calls) == at:
+            raise error
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(Path, function, fail)
+    return calls
+
+
+MOVES = 2 * len(NEW) + 3
+"""Renames of a publication: each new file and the old one, gone.csv, and the manifest twice."""
+
+
+@pytest.mark.parametrize("at", range(1, MOVES + 1))
+@pytest.mark.parametrize("error", [PermissionError(13, "in use by another program"), KeyboardInterrupt()])
+def test_where_one_file_cannot_be_moved_all_are_as_before(tmp_path, monkeypatch, at, error):
+    publish_files(tmp_path, OLD)
+    before = content(tmp_path)
+    calls = failing(monkeypatch, "rename", at, error)
+    with pytest.raises((OutputError, KeyboardInterrupt)) as caught:
+        publish_files(tmp_path, NEW)
+    if isinstance(error, OSError):
+        assert "cannot replace" in str(caught.value)
+        assert "in use by another program" in str(caught.value)
+    assert content(tmp_path) == before
+    assert len(calls) >= at
+    monkeypatch.undo()
+    publish_files(tmp_path, NEW)
+    assert set(content(tmp_path)) == {*NEW, "manifest.json"}
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".specdid-")]
+
+
+def test_the_number_of_moves_is_known(tmp_path, monkeypatch):
+    publish_files(tmp_path, OLD)
+    calls = failing(monkeypatch, "rename", -1)
+    publish_files(tmp_path, NEW)
+    assert len(calls) == MOVES
+
+
+@pytest.mark.parametrize("at", range(2, MOVES))
+def test_where_nothing_can_be_put_back_the_directory_says_so(tmp_path, monkeypatch, at):
+    publish_files(tmp_path, OLD)
+    calls = []
+    real = Path.rename
+
+    def fail(self, target):
+        calls.append(self)
+        if len(calls) >= at:
+            raise OSError(5, "broken disk")
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fail)
+        with pytest.raises(OutputError, match=r"of two runs, as INCOMPLETE\.txt there says"):
+            publish_files(tmp_path, NEW)
+    assert "Do not use them" in (tmp_path / INCOMPLETE).read_text()
+    with pytest.raises(SpecError, match="may be of two runs"):
+        read_results(tmp_path)
+    publish_files(tmp_path, NEW)
+    assert {n: t.decode() for n, t in content(tmp_path).items() if n != "manifest.json"} == NEW
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".specdid-")]
+
+
+def test_a_mark_of_an_earlier_kill_outlives_a_run_that_fails(tmp_path, monkeypatch):
+    publish_files(tmp_path, OLD)
+    (tmp_path / INCOMPLETE).write_text(publish.INCOMPLETE_WORDS + "a.csv\t3\n")
+    failing(monkeypatch, "rename", 3)
+    with pytest.raises(OutputError):
+        publish_files(tmp_path, NEW)
+    assert (tmp_path / INCOMPLETE).is_file()
+
+
+def test_files_that_a_killed_run_put_in_place_are_its_own(tmp_path):
+    (tmp_path / "results.csv").write_text("half")
+    (tmp_path / "table.csv").write_text("12345")
+    (tmp_path / "notes.md").write_text("mine")
+    (tmp_path / INCOMPLETE).write_text(publish.INCOMPLETE_WORDS + "results.csv\t4\ntable.csv\t5\nnotes.md\t99\n../x\t1\n")
+    publish_files(tmp_path, NEW)
+    assert set(content(tmp_path)) == {*NEW, "manifest.json", "notes.md"}
+
+
+def writes(directory, monkeypatch, at):
+    """Run with the ``at``-th creation, replacement or sync of a file inside ``directory`` failing."""
+    made = []
+
+    def inside(path):
+        return isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(str(directory))
+
+    def guard(name, takes):
+        real = getattr(os, name)
+
+        def call(*given, **named):
+            if takes(*given):
+                made.append((name, given))
+                if len(made) == at:
+                    raise OSError(28, "No space left on device")
+            return real(*given, **named)
+
+        monkeypatch.setattr(os, name, call)
+
+    guard("open", lambda path, flags=0, *rest: bool(flags & os.O_CREAT) and inside(path))
+    guard("mkdir", lambda path, *rest: inside(path))
+    guard("fsync", lambda descriptor: True)
+    guard("replace", lambda old, new: inside(new))
+    guard("rename", lambda old, new: inside(new))
+    try:
+        run_small(directory)
+    finally:
+        monkeypatch.undo()
+    return made
+
+
+def test_every_write_of_a_run_fails_once(directory, monkeypatch):
+    """The directory is then as it was, byte by byte, or marked; and the next run is whole."""
+    before = content(directory)
+    total = len(writes(directory, monkeypatch, -1))
+    after = content(directory)
+    assert total > 30
+    failed = 0
+    step = 1 if os.environ.get("SPECDID_EVERY_WRITE") else 7
+    for at in range(1, total + 1, step):
+        for path in list(directory.iterdir()):
+            if path.is_file():
+                path.unlink()
+        for name, data in before.items():
+            (directory / name).write_bytes(data)
+        try:
+            writes(directory, monkeypatch, at)
+        except OutputError as error:
+            assert "No space left on device" in str(error)
+            found = content(directory)
+            assert found == before or INCOMPLETE in found, at
+            failed += 1
+        else:
+            # The directory was there already, or what failed was a courtesy such as a leftover's removal.
+            assert set(content(directory)) == set(after), at
+    assert failed > total // step - 3
+    run_small(directory)
+    assert set(content(directory)) == set(after)
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def test_only_regular_files_of_bounded_size_are_read(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_bytes(tmp_path / "a") == b"12345"
+    with pytest.raises(StrangeFileError, match="5 bytes, more than 4"):
+        read_bytes(tmp_path / "a", 4)
+    (tmp_path / "link").symlink_to("a")
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "link", tmp_path / "pipe", Path(os.devnull), Path("/dev/zero"), tmp_path):
+        with pytest.raises(StrangeFileError, match="no regular file"):
+            read_bytes(path)
+
+
+def test_a_manifest_that_is_nested_deeply_is_none(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"files":' * 200_000)
+    assert listed(tmp_path) == {}
+    with pytest.raises(OutputError, match=r"manifest\.json is not listed"):
+        run_small(tmp_path)
+
+
+def test_the_held_directory_names_its_inputs(tmp_path):
+    with output_directory(tmp_path / "new", "small", [None, tmp_path / "x"]) as output:
+        assert output == OutputDirectory(tmp_path / "new", (tmp_path / "x",))
