@@ -19,7 +19,7 @@ _OVERFLOW = "the estimate or its error is no number a computer has: change the u
 _COUNTED = ("n_missing", "n_log0", "n_singletons")
 """Numbers that a failure has, too."""
 
-_SAME_MODEL = "the same rows, weights, fixed effects and kept terms as an earlier specification"
+_SAME_MODEL = "the same rows, weights, fixed effects and kept terms, by their values, as an earlier specification"
 
 
 def collect(

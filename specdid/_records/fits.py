@@ -52,8 +52,8 @@ class Fits:
     n_eff, y_mean, r2_within : (S,) float64
     dropped : position in the block -> columns of values dropped as collinear
     signature : (S, 2) uint64
-        Equal where outcome, rows, weights, fixed effects, kept terms, treatment term and
-        estimator are: the same model twice.
+        Equal where estimator, rows and the values of outcome, treatment, kept terms, fixed
+        effects and weights (up to a factor) are: the same model twice, see engine/signature.
     seconds : (S,) float64, a share of the time of the batch
     vcov_detail : (position in the block, vcov) -> an estimator's own words for vcov_code 5
     extra : an estimator's own columns by name, (S,) float64, NaN where it has none

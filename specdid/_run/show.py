@@ -189,8 +189,8 @@ def _became(prepared: Prepared, place: int, results: Results | None) -> Iterator
     elif results is not None and results.status[place] == Became.DUPLICATE:
         twin = int(results.twin[place])
         yield (
-            f"Duplicate (same_model): the same rows, weights, fixed effects and kept terms as specification "
-            f"{twin + 1:,} ({plan.spec_id(twin)}), which stands on the curve."
+            f"Duplicate (same_model): the same rows, weights, fixed effects and kept terms, by their values, as "
+            f"specification {twin + 1:,} ({plan.spec_id(twin)}), which stands on the curve."
         )
         yield ""
 

@@ -22,7 +22,8 @@ from specdid.engine.masks import Keys, Samples, find_samples, missing_patterns, 
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.pieces import fit_batches, workers
 from specdid.engine.problem import Code, Fits, Ints, Members, Problem
-from specdid.engine.signature import Words, sign
+from specdid.engine.same_models import settle
+from specdid.engine.signature import Equal, Words, equal_on_panel, sign
 from specdid.engine.store import Store, recall
 from specdid.engine.stored import pack_fits, unpack_fits
 from specdid.engine.workers import as_done
@@ -88,7 +89,7 @@ def estimate_all(
         interrupted = True
     if recalled:
         progress(f"estimates {TAKEN}", recalled, len(compiled.members))
-    return Estimated(tuple(blocks), interrupted)
+    return Estimated(settle(compiled.problem, compiled.members, compiled.batched, blocks), interrupted)
 
 
 def _blocks(
@@ -145,6 +146,7 @@ def run_parts(
     problem: Problem, members: Members, jobs: int = 1, backend: str = "serial", store: Store | None = None
 ) -> Iterator[tuple[Ints, Fits]]:
     """Estimate as `run` does, giving (positions, their fits) as they are finished."""
+    equal = equal_on_panel(problem, members.aggregates)
     patterns = missing_patterns(problem, members)
     keys = row_keys(members, patterns)
     apart = _for_listwise(problem, members, keys)
@@ -155,7 +157,7 @@ def run_parts(
             dense[at[undecided]] = True
             if not undecided.all():
                 decided = take(fits, np.flatnonzero(~undecided))
-                yield at[~undecided], _signed(problem, members.take(at[~undecided]), decided, decided.signature)
+                yield at[~undecided], _signed(equal, members.take(at[~undecided]), decided, decided.signature)
     which = np.unique(keys.of_member[dense])
     samples = find_samples(problem, members, keys, patterns, which)
     hopeless = dense & (samples.code[keys.of_member] > Code.OK)
@@ -165,7 +167,7 @@ def run_parts(
     for at, fits in fit_batches(problem, members, samples, batches, jobs, backend, store):
         key = keys.of_member[at]
         counted = _with_counts(fits, samples, key)
-        yield at, _signed(problem, members.take(at), counted, samples.words[key])
+        yield at, _signed(equal, members.take(at), counted, samples.words[key])
 
 
 def _for_listwise(problem: Problem, members: Members, keys: Keys) -> Bools:
@@ -239,6 +241,6 @@ def _with_counts(fits: Fits, samples: Samples, key: Ints) -> Fits:
     )
 
 
-def _signed(problem: Problem, members: Members, fits: Fits, rows: Words) -> Fits:
+def _signed(equal: Equal, members: Members, fits: Fits, rows: Words) -> Fits:
     """Give the fits with their signatures, from the digests of their rows."""
-    return replace(fits, signature=sign(fits, members, rows, problem.effects))
+    return replace(fits, signature=sign(fits, members, rows, equal))

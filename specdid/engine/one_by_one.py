@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import chain, islice
 from time import perf_counter
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from specdid.engine.content import Content, digest, plugin_hash
 from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import relevel
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.signature import Values, Words
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
 from specdid.engine.stored import pack_fits, unpack_fits
@@ -187,28 +187,18 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
     columns = controls_of(work.members, s)
     if result.dropped:
         fits.dropped[at] = tuple(int(columns[j]) for j in result.dropped)
-    fits.signature[at] = _signature(work.methods[work.method[s]], task, cut.rows[keep], keep, result.dropped)
+    fits.signature[at] = _signature(work, s, task, cut.rows, result)
 
 
-def _signature(method: Method, task: Task, rows: Ints, keep: Any, dropped: tuple[int, ...]) -> Any:
-    """Hash the content of a model: the same model twice has one signature, whatever its labels."""
-    parts = [repr((method.name, sorted(method.options.items()))).encode(), rows.tobytes()]
-    kept = [_bytes(task.controls[keep, j]) for j in range(task.controls.shape[1]) if j not in dropped]
-    # Which is the treatment matters, the order of controls and of effects does not.
-    parts += [_bytes(task.outcome[keep]), _bytes(task.treatment[keep]), *sorted(kept)]
-    parts += [b"effects", *sorted(_bytes(_first_seen(codes[keep])) for codes in task.effects)]
-    parts += [b"weights", b"" if task.weights is None else _bytes(task.weights[keep])]
-    if task.cohort is not None:
-        parts.append(_bytes(task.cohort[keep]))
-    digest = blake2b(b"|".join(blake2b(p, digest_size=16).digest() for p in parts), digest_size=16).digest()
-    return np.frombuffer(digest, np.uint64)
-
-
-def _bytes(column: Floats | Ints) -> bytes:
-    return np.ascontiguousarray(column).tobytes()
-
-
-def _first_seen(codes: Ints) -> Ints:
-    """Name each level by its first row, so that equal partitions are equal."""
-    _, first, level = np.unique(codes, return_index=True, return_inverse=True)
-    return np.asarray(first[level.reshape(-1)], np.int64)
+def _signature(work: Work, s: int, task: Task, rows: Ints, result: Estimate) -> Words:
+    """Hash the values that the estimate depends on, with the options as they came out."""
+    method, members, dropped = work.methods[work.method[s]], work.members, set(result.dropped)
+    declared = _shelf.load("estimators", method.name)
+    options = {o.name: o.default for o in declared.settings} | dict(method.options) | dict(result.in_force)
+    read = slice(None) if result.reads is None else result.reads
+    kept = [int(c) for j, c in enumerate(controls_of(members, s)) if j not in dropped]
+    cohort = task.cohort[read] if declared.cohort and task.cohort is not None else None
+    return Values(work.problem, rows[read]).signature(
+        repr((method.name, sorted(options.items()))), int(members.outcome[s]), int(members.treatment[s]), kept,
+        work.problem.effects[members.effects[s]], int(members.weights[s]), cohort,
+    )  # fmt: skip

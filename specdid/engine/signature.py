@@ -1,4 +1,12 @@
-"""Hashes that tell the same model twice: 128 bits, the same in every process and on every path.
+"""Signatures tell the same model twice: 128 bits, the same in every process and on every path.
+
+One rule for every estimator: two specifications are the same model where they have the same
+estimator, with the same options in force, on the same rows, and where on these rows the values
+that the estimator reads are equal: outcome, treatment, kept controls as a set, fixed effects as
+partitions, slopes, weights up to a factor (none of them uses more than their ratios), and the
+cohort where it is read. Names decide nothing. ``Values`` is the rule. ``sign`` is a quicker look
+at many least-squares models, by columns that are equal on the whole panel; `same_models` has
+the rule decide where that may miss something.
 
 A set (rows, kept terms) hashes to the sum of its elements' words modulo 2^64, so that it
 can be formed in any order, and for many row masks at once.
@@ -6,12 +14,19 @@ can be formed in any order, and for many row masks at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.problem import Code, Effects, Fits, Ints, Members
+from specdid.engine.problem import Code, Effects, Fits, Floats, Ints, Members, Problem, Sunab
 
 Words = NDArray[np.uint64]
+A = TypeVar("A", np.float64, np.int64)
+Form = Callable[[NDArray[A]], NDArray[A]]
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _ROWS, _TERMS, _MODEL = 1, 2, 3
@@ -35,6 +50,14 @@ def _mix(x: Words) -> Words:
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+def mixed(*columns: NDArray[np.float64] | Ints) -> NDArray[np.uint64]:
+    """Give a word for each row of columns of numbers, by their values."""
+    total = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        total = _mix(total ^ (column.astype(np.float64) + 0.0).view(np.uint64))
+    return total
 
 
 def row_words(n: int) -> Words:
@@ -83,7 +106,7 @@ def signature(
     ----------
     rows, terms : (M, 2) uint64, from `masks_digest` and `terms_digest`
     outcome, treatment, weights, sunab : (M,) int64 as in Members, -1 for none
-    effects : (M,) int64, first index of an equal option, from `canonical_effects`
+    effects : (M,) int64, first index of an equal option, from `equal_on_panel`
     """
     total = _mix(rows) * np.uint64(3) + _mix(terms + np.uint64(1)) * np.uint64(5)
     for place, part in enumerate((outcome, treatment, weights, effects, sunab)):
@@ -93,14 +116,14 @@ def signature(
     return np.where(total == 0, np.uint64(1), total)
 
 
-def sign(fits: Fits, members: Members, rows: Words, effects: tuple[Effects, ...]) -> Words:
-    """Give the signatures of fits: zero where there is no estimate.
+def sign(fits: Fits, members: Members, rows: Words, equal: Equal) -> Words:
+    """Give the signatures of least-squares fits: zero where there is no estimate.
 
     Parameters
     ----------
     fits, members : of the same M specifications
     rows : (M, 2) uint64, digests of the rows that they use
-    effects : the study's fixed-effects options
+    equal : the problem's columns that are equal
 
     Returns
     -------
@@ -111,17 +134,138 @@ def sign(fits: Fits, members: Members, rows: Words, effects: tuple[Effects, ...]
     for m, lost in fits.dropped.items():
         span = slice(members.start[m], members.start[m + 1])
         kept[span] = ~np.isin(members.controls[span], lost)
-    terms = terms_digest(members.controls[kept], owner[kept], len(members))
-    effect = canonical_effects(effects)[members.effects]
-    signed = signature(rows, terms, members.outcome, members.treatment, members.weights, effect, members.sunab)
+    terms = terms_digest(equal.values[members.controls[kept]], owner[kept], len(members))
+    outcome, treatment = equal.values[members.outcome], equal.values[members.treatment]
+    weights = np.append(equal.values, -1)[members.weights]
+    effects, sunab = equal.effects[members.effects], np.append(equal.aggregates, -1)[members.sunab]
+    signed = signature(rows, terms, outcome, treatment, weights, effects, sunab)
     return np.where((fits.code == Code.OK)[:, None], signed, np.uint64(0))
 
 
-def canonical_effects(effects: tuple[Effects, ...]) -> Ints:
-    """Give, for each fixed-effects option, the first one that absorbs the same."""
-    first: dict[tuple[tuple[int, ...], tuple[tuple[int, int], ...]], int] = {}
-    same = [
-        first.setdefault((tuple(sorted(set(e.fixed))), tuple(sorted(set(e.slopes)))), place)
-        for place, e in enumerate(effects)
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """What is equal on the whole panel, each named by the first of its kind.
+
+    Attributes
+    ----------
+    values : (p,) int64, the first column of Problem.values with the same values
+    effects : (options,) int64, the first option that absorbs the same
+    aggregates : (aggregates,) int64, the first that is the same average
+    """
+
+    values: Ints
+    effects: Ints
+    aggregates: Ints
+
+
+PROBE = 1024
+"""Rows of a column that are looked at before it is compared as a whole."""
+
+
+def equal_on_panel(problem: Problem, aggregates: tuple[Sunab, ...] = ()) -> Equal:
+    """Find the columns, fixed-effects options and aggregates that are the same on all rows."""
+    step = max(len(problem.values) // PROBE, 1)
+    values = _first_equal(problem.values, lambda c: c[::step] + 0.0, lambda c: c + 0.0)
+    codes = _first_equal(problem.codes, lambda c: first_seen(c[::step]), first_seen)
+    absorbed = [
+        (sorted(codes[list(e.fixed)].tolist()), sorted((codes[c], values[x]) for c, x in e.slopes))
+        for e in problem.effects
     ]
-    return np.array(same, dtype=np.int64)
+    averages = [(values[a.cohort], values[a.period], aggregate_options(a)) for a in aggregates]
+    return Equal(values, _first_of(map(repr, absorbed)), _first_of(map(repr, averages)))
+
+
+def _first_equal(table: NDArray[A], probe: Form[A], whole: Form[A]) -> Ints:
+    """Give for each column the first whose probe, and whose whole, is the same."""
+    alike: dict[bytes, list[int]] = {}
+    first = np.arange(table.shape[1])
+    for place, column in enumerate(table.T):
+        others = alike.setdefault(probe(column).tobytes(), [])
+        same = (k for k in others if np.array_equal(whole(column), whole(table[:, k]), equal_nan=True))
+        first[place] = next(same, place)
+        if first[place] == place:
+            others.append(place)
+    return first
+
+
+def _first_of(texts: Iterable[str]) -> Ints:
+    place: dict[str, int] = {}
+    return np.array([place.setdefault(text, k) for k, text in enumerate(texts)], dtype=np.int64)
+
+
+def first_seen(codes: Ints) -> Ints:
+    """Name each level by its first row, so that equal partitions are equal."""
+    _, first, level = np.unique(codes, return_index=True, return_inverse=True)
+    return np.asarray(first[level.reshape(-1)], np.int64)
+
+
+def aggregate_options(aggregate: Sunab) -> str:
+    """Name what distinguishes averages of the same cohorts; without leads there are no reference periods."""
+    reference = () if aggregate.control == "notyet" else tuple(sorted(set(aggregate.reference)))
+    return repr(("sunab", aggregate.control, reference))
+
+
+RATIOS = 2.0**24
+"""Weights are compared as multiples of this part of the largest: 6e-8, coarse beside rounding."""
+
+
+class Values:
+    """Hashes of what a problem's columns hold on some rows, each formed once; gives signatures by the rule."""
+
+    def __init__(self, problem: Problem, rows: Ints) -> None:
+        self.problem, self.rows = problem, rows
+        self._rows = _hash(rows)
+        self._found: dict[tuple[str, int], bytes] = {}
+
+    def signature(
+        self, what: str, outcome: int, treatment: int, controls: Iterable[int], effects: Effects, weights: int,
+        cohort: Floats | None = None,
+    ) -> Words:  # fmt: skip
+        """Give a model's signature.
+
+        Parameters
+        ----------
+        what : the estimator with the options in force
+        outcome, treatment, controls, weights : columns of values, the controls that are kept, weights or -1
+        cohort : (rows,) float64, where it is read
+
+        Returns
+        -------
+        (2,) uint64
+        """
+        parts = [what.encode(), self._rows, self._value(outcome), self._value(treatment)]
+        parts += [b"controls", *sorted({self._value(c) for c in controls})]
+        parts += [b"effects", *sorted(self._level(c) for c in effects.fixed)]
+        parts += [b"slopes", *sorted(self._level(c) + self._value(x) for c, x in effects.slopes)]
+        parts += [b"weights", self._weight(weights)]
+        if cohort is not None:
+            parts.append(_hash(np.where(np.isnan(cohort), np.nan, cohort + 0.0)))
+        return np.frombuffer(_hash(*parts), np.uint64)
+
+    def _once(self, kind: str, column: int, form: Callable[[], NDArray[np.float64] | Ints]) -> bytes:
+        if (kind, column) not in self._found:
+            self._found[kind, column] = _hash(form())
+        return self._found[kind, column]
+
+    def _value(self, column: int) -> bytes:
+        return self._once("value", column, lambda: self.problem.values[self.rows, column] + 0.0)
+
+    def _level(self, column: int) -> bytes:
+        return self._once("level", column, lambda: first_seen(self.problem.codes[self.rows, column]))
+
+    def _weight(self, column: int) -> bytes:
+        if column < 0:
+            return self._once("weight", -1, lambda: np.full(len(self.rows), RATIOS))
+        return self._once("weight", column, lambda: self._ratios(self.problem.values[self.rows, column]))
+
+    def _ratios(self, weights: Floats) -> Floats:
+        return np.asarray(np.rint(weights / weights.max(initial=0.0) * RATIOS))
+
+
+def _hash(*parts: bytes | NDArray[np.float64] | Ints) -> bytes:
+    total = blake2b(digest_size=16)
+    for part in parts:
+        raw = part if isinstance(part, bytes) else np.ascontiguousarray(part).tobytes()
+        total.update(len(raw).to_bytes(8, "little"))
+        total.update(raw)
+    return total.digest()

@@ -87,6 +87,9 @@ class Estimate:
     """One number with a standard error per vcov (NaN where ``vcov_notes`` says why not).
 
     ``vcov_notes`` has one of VCOV_NOTES for each vcov, or is empty when all went well.
+    ``reads`` marks the rows of the task on whose values the numbers depend, leads and lags of
+    those in ``keep`` included; None is all of them. With ``in_force``, the options that came out
+    otherwise than they were written, it tells whether two specifications are the same model.
     ``coefficients`` is the whole table, None where the treatment's is the only coefficient,
     which Estimator.alone explains.
     """
@@ -102,6 +105,8 @@ class Estimate:
     vcov_notes: tuple[str, ...] = ()
     extra: Mapping[str, float] = field(default_factory=dict)
     coefficients: Coefficients | None = None
+    reads: NDArray[np.bool_] | None = None
+    in_force: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

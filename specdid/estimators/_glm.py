@@ -54,7 +54,8 @@ def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate |
     result = read(fit, laid, task, np.ones(1), normal=True)
     assert result.coefficients is not None
     whole = replace(result.coefficients, pseudo_r2=pseudo_r2(fit, laid, function))
-    return replace(result, extra={"n_separated": float(np.sum(~keep))}, coefficients=whole)
+    extra, in_force = {"n_separated": float(np.sum(~keep))}, {"iwls_maxiter": None}
+    return replace(result, extra=extra, coefficients=whole, reads=result.keep, in_force=in_force)
 
 
 def unseparated(outcome: Floats, effects: tuple[Ints, ...], sure: Sure) -> Bools:

@@ -49,6 +49,7 @@ def _fit(task: Task) -> Estimate | Failure:
         nobs=int(keep.sum()),
         dropped=dropped,
         keep=None if keep.all() else keep,
+        reads=keep,
         vcov_notes=tuple(e[3] for e in errors),
     )
 

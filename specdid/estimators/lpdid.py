@@ -39,7 +39,9 @@ def _fit(task: Task) -> Estimate | Failure:
     if not (rows & clean).any():
         reason = f"no unit to compare with stays untreated for {window} periods"
         return Failure("not_identified", f"{reason}; set post_window to a smaller number")
-    return _regress(task, rows, change, entering, period)
+    found = _regress(task, rows, change, entering, period)
+    reads = _within_window(relevel(task.unit), period, rows, window)
+    return replace(found, reads=reads, in_force={"post_window": window, "pre_window": None})
 
 
 def periods(time: Floats, cohort: Floats) -> tuple[Ints, Floats]:
@@ -62,6 +64,14 @@ def projection(
     entering = (period == cohort) & (period > 0)
     clean = np.isnan(cohort) | (period + window < cohort)
     return ahead - table[unit, period], entering, clean
+
+
+def _within_window(unit: Ints, period: Ints, rows: Bools, window: int) -> Bools:
+    """Mark the rows whose outcome some of ``rows`` reads, from the period before to the window's end."""
+    wanted = np.zeros((int(unit.max()) + 1, int(period.max()) + window + 2), bool)
+    for horizon in range(-1, window + 1):
+        wanted[unit[rows], period[rows] + 1 + horizon] = True
+    return np.asarray(wanted[unit, period + 1])
 
 
 def _regress(task: Task, rows: Bools, change: Floats, entering: Bools, period: Ints) -> Estimate:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from specdid.engine.problem import Effects, Members, Problem, Vcov
-from specdid.engine.signature import sign
+from specdid.engine.signature import equal_on_panel, sign
 
 CITY, YEAR, PROVINCE, PROVINCE_YEAR = range(4)
 Y0, Y1, D, X0 = 0, 1, 2, 3
@@ -154,4 +154,4 @@ SPECS = [
 
 
 def signatures(problem, members, fits):
-    return sign(fits, members, fits.signature, problem.effects)
+    return sign(fits, members, fits.signature, equal_on_panel(problem))

@@ -1,0 +1,170 @@
+"""One rule for every estimator: the same model twice is one point, by the values that it reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel
+
+ESTIMATORS = ("feols", "sunab", "did2s", "fepois", "logit", "lpdid")
+
+
+def panel() -> pl.DataFrame:
+    """The small panel with twins of its columns: by another name, in another unit, on some rows only."""
+    frame = small_panel()
+    late, treated = pl.col("cohort") == 2005, pl.col("cohort") > 0
+    return frame.with_columns(
+        (pl.col("x1") * 1.0).alias("again"), (pl.col("w") * 1000).alias("grams"), pl.lit(3.0).alias("three"),
+        (pl.col("id") * 10).alias("code"), (pl.col("y") > pl.col("y").median()).cast(int).alias("high"),
+        pl.when(late).then(0).otherwise(pl.col("d")).alias("early"),
+        pl.when(late).then(0).otherwise(pl.col("cohort")).alias("early_cohort"),
+        pl.when(pl.col("x1") > 2).then(2.0).otherwise(pl.col("x1")).alias("capped"),
+        (pl.col("y") + 3.0 * (treated & (pl.col("year") > pl.col("cohort")))).alias("later"),
+    )  # fmt: skip
+
+
+def study(estimator: str = "feols", **tables) -> dict:
+    outcome = {"fepois": "z", "logit": "high"}.get(estimator, "y")
+    effects = "group + year" if estimator == "logit" else "id + year"
+    return {
+        "study": {"title": "twice", "data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": outcome},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "controls": {"none" if estimator == "lpdid" else "x": "1" if estimator == "lpdid" else "x1"},
+        "fixed_effects": {"fe": effects},
+        "estimator": {"e": {"method": estimator, **({"post_window": 2} if estimator == "lpdid" else {})}},
+        "vcov": {"unit": "~id"},
+        "inference": {"draws": 0},
+        **tables,
+    }
+
+
+def found(tables: dict, frame: pl.DataFrame | None = None):
+    curve = specdid.run(tables, panel() if frame is None else frame, audit=0)
+    counts = curve.counts
+    assert counts.planned == counts.ok + counts.failed + counts.excluded + counts.duplicate
+    assert counts.failed == counts.excluded == 0
+    return curve.table
+
+
+def points(tables: dict, frame: pl.DataFrame | None = None) -> list[int]:
+    """Number the points of the curve, in the order of the plan."""
+    table = found(tables, frame)
+    own = table.spec_id.where(table.status == "ok", table.twin)
+    return [list(dict.fromkeys(own)).index(s) for s in own]
+
+
+TWINS = {
+    "an outcome of equal values": {"outcome": {"a": "y", "b": "y * 1"}},
+    "a control by another name": {"controls": {"a": "x1", "b": "again"}},
+    "winsorized at nothing": {"controls": {"a": "x1 + x3", "b": "winsorize(x1, 0) + x3"}},
+    "a control of -0 for 0": {"controls": {"a": "I(x1 * 0) + x3", "b": "I(-x1 * 0) + x3"}},
+    "weights in another unit": {"weights": {"a": "w", "b": "grams"}},
+    "weights that are all the same": {"weights": {"a": "1", "b": "three"}},
+    "fixed effects by another code": {"fixed_effects": {"a": "id + year", "b": "year + code"}},
+    "slopes of equal values": {"fixed_effects": {"a": "id[x1] + year", "b": "code[again] + year"}},
+    "treatments that are equal on the sample": {
+        "treatment": {"a": {"term": "d", "cohort": "cohort"}, "b": {"term": "early", "cohort": "early_cohort"}},
+        "sample": {"without the late": "cohort != 2005"},
+    },
+    "controls that are equal on the sample": {
+        "controls": {"a": "x1", "b": "capped"}, "sample": {"ordinary": "x1 <= 2"},
+    },
+    "samples of the same rows": {"sample": {"a": "x1 <= 2", "b": "!(again > 2)"}},
+    "an option that cannot matter": {
+        "estimator": {"a": {"method": "lpdid", "post_window": 2},
+                      "b": {"method": "lpdid", "post_window": 2, "pre_window": 3}},
+    },
+    "reference periods where there are no leads": {
+        "estimator": {"a": {"method": "sunab", "control": "notyet"},
+                      "b": {"method": "sunab", "control": "notyet", "reference": -2}},
+    },
+    "reference periods in another order": {
+        "estimator": {"a": {"method": "sunab", "reference": [-1, -3]},
+                      "b": {"method": "sunab", "reference": [-3, -1]}},
+    },
+}  # fmt: skip
+ONLY = {
+    "an option that cannot matter": ("lpdid",),
+    "reference periods where there are no leads": ("sunab",),
+    "reference periods in another order": ("sunab",),
+    "slopes of equal values": ("feols", "sunab", "did2s"),
+}
+HONOURED = {"lpdid": {"controls", "weights", "fixed_effects"}, "logit": {"weights"}}
+
+
+def cases():
+    for name, tables in TWINS.items():
+        for estimator in ONLY.get(name, ESTIMATORS):
+            if not HONOURED.get(estimator, set()) & set(tables):
+                yield pytest.param(estimator, tables, id=f"{name}-{estimator}")
+
+
+@pytest.mark.parametrize(("estimator", "tables"), list(cases()))
+def test_equal_values_are_one_point_whatever_they_are_called(estimator, tables):
+    own = study(estimator)
+    if "outcome" in tables:
+        term = own["outcome"]["y"]
+        tables = {"outcome": {"a": term, "b": f"{term} * 1"}}
+    if estimator == "logit" and "fixed_effects" in tables:
+        tables = {"fixed_effects": {"a": "group + year", "b": "year + I(group * 2)"}}
+    assert points({**own, **tables}) == [0, 0]
+
+
+APART = {
+    "outcomes that differ after entry only": ("lpdid", {"outcome": {"a": "y", "b": "later"}}),
+    "slopes": ("did2s", {"fixed_effects": {"a": "id + year", "b": "id[x1] + year", "c": "id[x3] + year"}}),
+    "slopes only": ("feols", {"fixed_effects": {"a": "id[[x1]] + year", "b": "id[x1] + year"}}),
+    "windows": ("lpdid", {"estimator": {"a": {"method": "lpdid", "post_window": 1},
+                                        "b": {"method": "lpdid", "post_window": 2}}}),
+    "weights": ("feols", {"weights": {"a": "w", "b": "w^2"}}),
+    "cohorts": ("sunab", {"estimator": {"a": {"method": "sunab"}, "b": {"method": "sunab", "control": "notyet"}}}),
+    "controls on other samples": ("feols", {"controls": {"a": "x1", "b": "capped"}}),
+    "roles": ("feols", {"treatment": {"a": {"term": "x1", "with": "x3"}, "b": {"term": "x3", "with": "x1"}},
+                        "controls": {"none": "1"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", APART)
+def test_models_that_differ_in_a_value_they_read_are_not_one(name):
+    estimator, tables = APART[name]
+    table = found({**study(estimator), **tables})
+    assert (table.status == "ok").all()
+    assert table.estimate.nunique() == len(table)
+
+
+def test_what_lpdid_reads_after_entry_moves_its_estimate_by_as_much():
+    """`later` is `y` and 3 more from the second treated year on: 2 of the window's 3 years."""
+    table = found({**study("lpdid"), "outcome": {"a": "y", "b": "later"}})
+    assert table.estimate[1] - table.estimate[0] == pytest.approx(2.0, abs=1e-12)
+
+
+def test_rows_that_nothing_is_read_of_make_no_other_model():
+    """The cohort of 2005 never enters with a window of three years, and is clean in no year with a lag."""
+    whole = study("lpdid")
+    whole["estimator"] = {"l": {"method": "lpdid", "post_window": 3}}
+    whole["sample"] = {"all": "TRUE", "without the late": "cohort != 2005"}
+    assert points(whole) == [0, 0]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.03])
+def test_many_controls_and_missing_cells(missing):
+    """On both paths of the engine: doubled by equal columns, by equal samples and by weights' units."""
+    frame = panel()
+    rng = np.random.default_rng(3)
+    holes = {x: pl.Series(rng.random(len(frame)) < missing) for x in ("x1", "x3", "y")}
+    frame = frame.with_columns(pl.when(h).then(None).otherwise(pl.col(x)).alias(x) for x, h in holes.items())
+    frame = frame.with_columns((pl.col("x1") * 1.0).alias("again"))
+    tables = study(
+        controls={"a": "mvsw(x1, x2, x3)", "b": "mvsw(again, x2, x3)", "c": "mvsw(winsorize(x1, 0), x2, x3)"},
+        treatment={"d": "d", "early": "early"},
+        sample={"all": "TRUE", "without the late": "cohort != 2005"},
+        weights={"w": "w", "grams": "grams"},
+        fixed_effects={"fe": "id + year", "code": "code + year"},
+    )
+    table = found(tables, frame)
+    # 8 sets of controls; d and early apart on all rows, the same without the late
+    assert (table.status == "ok").sum() == 8 * 3
+    assert len(table) == 8 * 3 * 2 * 2 * 2 * 2
