@@ -44,6 +44,24 @@ class OutcomeOption:
 
 
 @dataclass(frozen=True, slots=True)
+class Never:
+    """[study] never: which cohorts mean never treated, beside +inf and those after the last period.
+
+    ``values`` are written as time is; ``empty`` says that an empty cohort is one of them.
+    """
+
+    values: tuple[float, ...] = (0.0,)
+    empty: bool = False
+
+    @property
+    def text(self) -> str:
+        """Write it as the file does."""
+        if self.values == (0.0,):
+            return '"empty"' if self.empty else '"default"'
+        return "[" + ", ".join([*(f"{v:.15g}" for v in self.values), *(['"empty"'] if self.empty else [])]) + "]"
+
+
+@dataclass(frozen=True, slots=True)
 class TreatmentOption:
     label: str | None
     term: Expression           # may be stepwise
@@ -228,7 +246,7 @@ class Study:
     time_origin: Origin | None
     seed: int
     missing: Literal["listwise", "common"]
-    never: Literal["default", "empty"]
+    never: Never
     one_at_a_time: tuple[tuple[str, Origin], ...]
     derive: Mapping[str, Expression]
     macros: Mapping[str, Expression]

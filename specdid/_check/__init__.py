@@ -5,6 +5,7 @@ from __future__ import annotations
 from specdid._check.data import Data
 from specdid._check.dimensions import check_dimensions, check_scales
 from specdid._check.estimators import check_estimators
+from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
 from specdid._check.matches import check_matches
 from specdid._check.names import check_names
@@ -21,6 +22,7 @@ _ON_DATA = (
     check_values,
     check_outcomes,
     check_treatments,
+    check_lost_groups,
     check_samples,
     check_matches,
     check_weights,

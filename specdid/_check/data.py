@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -63,13 +64,26 @@ class Data:
         values = self.numbers(expression)
         return None if values is None else np.asarray((values != 0) & ~np.isnan(values))
 
+    @cached_property
     def sampled(self) -> Flags:
-        """Mark the rows of any sample, before matching; all where one cannot be evaluated."""
+        """The rows of any sample, before matching; all where one cannot be evaluated."""
         used = np.zeros(self.panel.n_rows, dtype=bool)
         for sample in self.study.sample:
             rows = self.condition(sample.where)
             used |= True if rows is None else rows
         return used
+
+    def count_units(self, rows: Flags | Ints) -> int:
+        """Count the units of some rows; the rows themselves where the study has no unit."""
+        units = self.panel.unit_codes
+        if units is None:
+            return int(np.count_nonzero(rows)) if rows.dtype == bool else len(rows)
+        return len(np.unique(units[rows]))
+
+    def units(self, rows: Flags | Ints) -> str:
+        """Write how many units some rows have: "12 units"."""
+        count, word = self.count_units(rows), "row" if self.panel.unit_codes is None else "unit"
+        return f"{count:,} {word}{'' if count == 1 else 's'}"
 
     def rows(self, rows: Ints, limit: int = 3) -> str:
         """Name rows of the data: "row 7", "rows 3, 8, 9 and 12 more"."""
@@ -85,6 +99,17 @@ class Data:
         keys = [key for key in (self.panel.unit, self.panel.time) if key is not None]
         cells = ", ".join(f"{key} {cell_text(self.panel.columns[key], row)}" for key in keys)
         return f"row {row + 1:,}" + (f" ({cells})" if cells else "")
+
+
+def changing_rows(codes: Ints | None, values: Floats) -> Ints:
+    """Give the rows whose value is not that of the first row of their group; missing groups are left out."""
+    if codes is None or not len(codes):
+        return np.empty(0, dtype=np.int64)
+    first = np.zeros(int(codes.max()) + 2, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    start = values[first[codes]]
+    same = (values == start) | (np.isnan(values) & np.isnan(start)) | (codes < 0)
+    return np.flatnonzero(~same)
 
 
 def located(

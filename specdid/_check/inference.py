@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from specdid._check.data import Data
-from specdid._check.treatments import changing_rows
+from specdid._check.data import Data, changing_rows
 from specdid._diagnostics import Fault, fault_at
 from specdid._study import Expression
 from specdid.language import LanguageError, bind, write
@@ -18,7 +17,7 @@ from specdid.panel.columns import Ints
 
 def check_clusters(data: Data) -> Iterator[Fault]:
     """Find clusters with missing values in rows of any sample, of [vcov] and of [inference]."""
-    given, used = data.study.inference, data.sampled()
+    given, used = data.study.inference, data.sampled
     named = [cluster for option in data.study.vcov for cluster in option.clusters]
     named += [e for e in (given.cluster, given.level, given.strata) if e is not None]
     for expression in named:

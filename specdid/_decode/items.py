@@ -121,5 +121,8 @@ def plain_value(item: Item) -> object:
 
 
 def finite(value: object) -> bool:
-    """Say whether ``value`` is a number (not a boolean) that is neither infinite nor NaN."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Say whether ``value`` is a number (not a boolean) that is neither infinite nor NaN, nor too large for a float."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False

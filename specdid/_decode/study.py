@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from specdid._decode.analyses import read_analyses
 from specdid._decode.dimensions import DimensionReader
-from specdid._decode.items import Item
+from specdid._decode.items import Item, finite
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
 from specdid._decode.settings import read_appendix, read_figure, read_inference, read_run
@@ -17,7 +18,7 @@ from specdid._decode.table import MOST_UNKNOWN, Log, Table, as_table
 from specdid._decode.variants import read_definitions, read_labels, read_variants
 from specdid._decode.words import DIMENSIONS, STEPS
 from specdid._diagnostics import Document, Origin, did_you_mean
-from specdid._study import Study
+from specdid._study import Never, Study
 
 DEFAULT_SEED = 1
 
@@ -82,7 +83,7 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
         time_origin=study.origin("time"),
         seed=_seed(study),
         missing="common" if study.choice("missing", ("listwise", "common")) == "common" else "listwise",
-        never="empty" if study.choice("never", ("default", "empty")) == "empty" else "default",
+        never=_never(study, log),
         one_at_a_time=_one_at_a_time(study, names, log),
         derive=read_definitions(top.get("derive"), log, "derive", "value"),
         macros=read_definitions(top.get("macros"), log, "macros", "terms"),
@@ -182,6 +183,34 @@ def _step(item: Item | None, log: Log) -> str | None:
     if text is not None and re.fullmatch(r"\d+(\.\d+)?", text) and float(text) > 0:
         return text
     return log.one_of(item, STEPS, "step") if text is not None else None
+
+
+NEVER = ("default", "empty")
+NEVER_HELP = '"default" is 0, "empty" an empty cohort too; a list says exactly which: [0, 2000], ["empty", 2000]'
+
+
+def _never(study: Table, log: Log) -> Never:
+    """Read which cohorts are never treated: "default", "empty", or a list that says exactly which values are."""
+    items = study.list_of("never")
+    if items is None:
+        return Never()
+    listed = isinstance(study.rows["never"].value, tuple)
+    values: dict[float, None] = {}
+    empty, faults = False, len(log.faults)
+    for item in items:
+        if finite(item.value):
+            values[float(cast("float", item.value))] = None
+        elif item.value in NEVER:
+            empty = empty or item.value == "empty"
+            if item.value == "default" or not listed:
+                values[0.0] = None
+        elif isinstance(item.value, str):
+            number = re.fullmatch(r"\s*-?\d+(\.\d*)?\s*", item.value)
+            help_ = f"write {item.value.strip()} without quotes" if number else NEVER_HELP
+            log.add(item.origin, "bad_choice", f"`never` cannot be the text `{item.value}`", help_)
+        elif item.value != float("inf"):  # which is never treated anyhow
+            log.wrong_type(item, '"default", "empty" or a list of values', NEVER_HELP)
+    return Never() if len(log.faults) > faults else Never(tuple(sorted(values)), empty)
 
 
 def _seed(study: Table) -> int:

@@ -25,7 +25,7 @@ from specdid._plan.identity import Hashes, mix, segment_sums, set_hash, text_has
 from specdid._plan.matches import match_digest
 from specdid._plan.records import CORE, Codes, Dimension, Grid, Plan, Status
 from specdid._plan.selectors import select
-from specdid._study import Study
+from specdid._study import Never, Study
 from specdid.language import bind
 from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
@@ -167,6 +167,8 @@ def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Co
         options = sorted((k, repr(v)) for k, v in choice.options.items())
         for t, treated in enumerate(grid.treatments):
             cohort = bind(treated.cohort, content.scope).digest if declared.cohort and treated.cohort else ""
+            if cohort and study.never != Never():
+                cohort = f"{cohort}, never {study.never.text}"
             table[e, t] = text_hash(repr((choice.method, options, cohort, study.missing)))
     return table[estimator, treatment]
 

@@ -18,7 +18,7 @@ from specdid._plan.identity import effect_digest
 from specdid.engine.matched import MatchedRows, MatchRecipe, match_rows
 from specdid.engine.problem import Effects, Floats, Ints
 from specdid.language import Bound, Effect, Term, bind, write
-from specdid.panel import Evaluator, Panel
+from specdid.panel import Evaluator, Panel, first_periods
 
 Bools = NDArray[np.bool_]
 
@@ -169,13 +169,3 @@ class Columns:
                 fixed.append(code)
             slopes += [(code, self.value(bind(s, contents.scope), write(s))) for s in effect.slopes]
         return Effects(tuple(dict.fromkeys(fixed)), tuple(dict.fromkeys(slopes)))
-
-
-def first_periods(panel: Panel, cohort: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn a cohort column into period numbers; NaN is never treated (0, inf, after the last period)."""
-    first = np.full(panel.n_rows, np.nan)
-    known = np.isfinite(cohort) & (cohort != 0)
-    first[known] = panel.to_periods(cohort[known])
-    if panel.periods is not None and panel.n_rows:
-        first[first > panel.periods.max()] = np.nan
-    return first

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from specdid._plan import Plan
 from specdid._plan.contents import Contents
 from specdid._plan.identity import term_digest
-from specdid.engine.columns import Columns, Recipe, first_periods
+from specdid.engine.columns import Columns, Recipe
 from specdid.engine.match_members import MatchNote, enter_matched
 from specdid.engine.problem import Ints, Members, Sunab
 from specdid.language import Term, bind, write
+from specdid.panel import first_periods
 
 SLICE = 2**15
 """Members laid out together, to bound memory."""

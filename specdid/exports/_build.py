@@ -79,7 +79,8 @@ class _Builder:
         glm = estimator.method in ("fepois", "logit")
         return Script(
             about, program.source(data),
-            unit, time, self.panel.step, _last(self.panel), tuple(program.steps), where, self.matched,
+            unit, time, self.panel.step, _last(self.panel), self.panel.never.values, tuple(program.steps), where,
+            self.matched,
             complete, outcome, treatment, controls, fixed, slopes, weight, errors,
             estimator.method, {o.name: o.default for o in declared.settings} | dict(estimator.options), cohort,
             bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if glm else used))), dict(program.labels),

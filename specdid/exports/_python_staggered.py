@@ -13,10 +13,11 @@ from specdid.exports._trees import plain_number
 def cohorts(script: Script) -> Iterator[str]:
     """Give the lines that number periods and cohorts; never treated is missing."""
     numbered = script.step not in (None, "year")
-    yield "# the first treated period; missing is never treated: 0, infinite, or after the last period"
+    yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f'cohort = d["{script.cohort}"]'
     last = plain_number(script.last)
-    yield f"cohort = cohort.where(np.isfinite(cohort) & (cohort != 0) & (cohort <= {last}))"
+    others = "".join(f" & (cohort != {plain_number(v)})" for v in script.never)
+    yield f"cohort = cohort.where(np.isfinite(cohort){others} & (cohort <= {last}))"
     time = f'd["{script.time}"]'
     yield f'd["_period"] = periods({time})' if numbered else f'd["_period"] = {time}'
     yield 'd["_cohort"] = periods(cohort)' if numbered else 'd["_cohort"] = cohort'

@@ -127,9 +127,10 @@ def _without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 def _cohorts(script: Script) -> Iterator[str]:
     numbered = script.step not in (None, "year")
-    yield "# the first treated period; missing is never treated: 0, infinite, or after the last period"
+    yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f"d$.cohort <- d${script.cohort}"
-    yield f"d$.cohort[!is.finite(d$.cohort) | d$.cohort == 0 | d$.cohort > {plain_number(script.last)}] <- NA"
+    values = "".join(f" | d$.cohort == {plain_number(v)}" for v in script.never)
+    yield f"d$.cohort[!is.finite(d$.cohort){values} | d$.cohort > {plain_number(script.last)}] <- NA"
     if numbered:
         yield "d$.cohort <- periods(d$.cohort)"
     yield f"d$.period <- periods(d${script.time})" if numbered else f"d$.period <- d${script.time}"

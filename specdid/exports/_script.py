@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from specdid.exports._trees import plain_number
 from specdid.language.tree import Node
 
 POLY = "poly_part"
@@ -92,6 +93,7 @@ class Script:
     unit, time : safe names, None where the study has none
     step : how one period follows another, as in the study
     last : the last value of time in the data
+    never : values of the cohort that mean never treated, beside those after ``last``
     steps : new columns, in order, on all rows
     where : conditions that a row of the sample fulfils
     matched : the rows that a match leaves, or None
@@ -113,6 +115,7 @@ class Script:
     time: str | None
     step: str | None
     last: float
+    never: tuple[float, ...]
     steps: tuple[Step, ...]
     where: tuple[Node, ...]
     matched: MatchedUnits | None
@@ -129,6 +132,11 @@ class Script:
     cohort: str | None
     scaled: bool
     labels: Mapping[str, str]
+
+    @property
+    def never_words(self) -> str:
+        """Say which cohorts are never treated."""
+        return ", ".join([*map(plain_number, self.never), "infinite, or after the last period"])
 
     @property
     def regressors(self) -> tuple[str, ...]:

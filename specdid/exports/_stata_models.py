@@ -149,8 +149,10 @@ class StataModels:
 
     def _cohorts(self) -> Iterator[str]:
         s = self.script
-        yield "* the first treated period; missing is never treated: 0 or after the last period"
-        yield f"generate double _cohort = {s.cohort} if {s.cohort} != 0 & {s.cohort} <= {plain_number(s.last)}"
+        words = " or ".join([*map(plain_number, s.never), "after the last period"])
+        yield f"* the first treated period; missing is never treated: {words}"
+        known = [*(f"{s.cohort} != {plain_number(v)}" for v in s.never), f"{s.cohort} <= {plain_number(s.last)}"]
+        yield f"generate double _cohort = {s.cohort} if {' & '.join(known)}"
         if s.step not in (None, "year"):
             yield f"replace _cohort = {numbered('_cohort', s.step)}"
         yield f"generate double _now = {numbered(s.time or '', s.step)}"

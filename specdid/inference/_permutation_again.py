@@ -71,7 +71,7 @@ def again_key(store: Store, context: Context, work: Again) -> bytes:
     dealt = (work.assignment.level, work.assignment.period, work.assignment.strata)
     return digest(
         "again", content.study, content.members(members, used_columns(members)), context.plan.ids[members.index],
-        work.panel.sha256, repr((study.unit, study.time, study.step, study.missing, study.never, work.seed)),
+        work.panel.sha256, repr((study.unit, study.time, study.step, study.missing, study.never.text, work.seed)),
         *dealt, repr(tuple(work.assignment.paths)), *work.assignment.paths.values(), source_hash(("",)),
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The data: reading files and frames, the panel's structure, and expressions evaluated on it."""
 
+from specdid.panel.adoption import declared_never, first_periods, never_treated
 from specdid.panel.columns import Column
 from specdid.panel.design import CodedColumn
 from specdid.panel.errors import EvaluationError
@@ -19,6 +20,9 @@ __all__ = [
     "StepError",
     "cell_text",
     "data_name",
+    "declared_never",
+    "first_periods",
+    "never_treated",
     "number_text",
     "period_numbers",
     "read_panel",

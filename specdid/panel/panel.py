@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from specdid._study import Never
 from specdid.panel.columns import Column, Flags, Floats, Ints
 from specdid.panel.steps import StepError, period_numbers
 
@@ -30,6 +31,7 @@ class Panel:
     unit_levels : the units as text, by code.
     periods : (n,) int64 or None
         Period numbers; one step is 1.
+    never : which cohorts mean never treated.
     sorted_rows, sorted_keys : (n,) int64 or None
         Rows by unit and period, and the keys they are sorted by (``order_rows``).
     """
@@ -45,6 +47,7 @@ class Panel:
     unit_codes: Ints | None = None
     unit_levels: tuple[str, ...] = ()
     periods: Ints | None = None
+    never: Never = field(default_factory=Never)
     sorted_rows: Ints | None = field(default=None, repr=False)
     sorted_keys: Ints | None = field(default=None, repr=False)
 

@@ -114,6 +114,7 @@ def _structure(
             None if units is None else units[0],
             () if units is None else units[1],
             periods,
+            study.never,
             **fields,
         ),
         (),

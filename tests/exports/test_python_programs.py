@@ -88,6 +88,15 @@ missing = "common"
 "city" = "~city_id"
 "two" = "~province + year"
 """,
+    "never": """
+[study]
+never = [0, 2003]
+[treatment]
+"all" = { term = "dall", cohort = "ifelse(batch == 0, 2003, batch)" }
+[estimator]
+"a" = "sunab"
+"b" = { method = "lpdid", post_window = 1 }
+""",
     "logit": """
 [outcome]
 "high" = "ln_so2 > 4"

@@ -10,7 +10,7 @@ def test_study_table(study, tmp_path):
     assert study.title == "Smart-city pilots and industrial pollution"
     assert study.data == tmp_path / "data" / "smart_city.csv"
     assert (study.unit, study.time, study.step, study.seed) == ("city_id", "year", None, 20121201)
-    assert (study.missing, study.never) == ("common", "default")
+    assert (study.missing, study.never.text) == ("common", '"default"')
     assert [name for name, _ in study.one_at_a_time] == ["winsorizing", "zone trends"]
     assert study.document.name == (tmp_path / "my study.toml").as_posix()
 

@@ -2,7 +2,7 @@
 
 import pytest
 from read_studies import SMALL, study_of, words
-from specdid._study import FigureOptions, Inference, RunOptions
+from specdid._study import FigureOptions, Inference, Never, RunOptions
 
 
 def test_defaults(tmp_path):
@@ -17,7 +17,7 @@ def test_defaults(tmp_path):
     assert study.inference == Inference()
     assert not study.inference.written
     assert (study.run, study.figure) == (RunOptions(), FigureOptions())
-    assert (study.title, study.missing, study.never) == ("my study", "listwise", "default")
+    assert (study.title, study.missing, study.never) == ("my study", "listwise", Never((0.0,)))
     assert (study.outcome[0].label, study.treatment[0].label) == (None, None)
 
 
@@ -66,7 +66,7 @@ def test_short_forms(tmp_path):
     assert (study.sample[0].label, words(study.sample[0].where)) == (None, "year > 2005")
     assert (words(study.weights[0].formula), study.estimator[0].method) == ("pop", "fepois")
     assert (study.vcov[0].label, study.vcov[0].text) == (None, "~city_id")
-    assert (study.never, study.step, study.one_at_a_time[0][0]) == ("empty", "month", "controls")
+    assert (study.never, study.step, study.one_at_a_time[0][0]) == (Never((0.0,), True), "month", "controls")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,223 @@
+"""When units are treated: cohorts that fit the panel and the term, and rows that say nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from specdid import _shelf
+from specdid._check.data import Data, changing_rows
+from specdid._diagnostics import Fault, SpecError, fault_at
+from specdid._plan import build_plan
+from specdid._plan.records import Status
+from specdid._study import Expression, TreatmentOption
+from specdid.language import LanguageError, Term
+from specdid.panel import EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
+from specdid.panel.columns import Floats
+
+SHOWN = 3
+"""Values that a message names."""
+CODES = 100
+"""Periods after the last one of the data from which on a cohort is taken for a code, as 9999 is."""
+
+
+def check_cohort(data: Data, option: TreatmentOption, columns: Sequence[tuple[Term, Floats]]) -> Iterator[Fault]:
+    """Check a cohort: numeric, one per unit, a period, and the same story as the 0/1 term."""
+    cohort = data.numbers(option.cohort)
+    if option.cohort is None or cohort is None:
+        return
+    empty = np.flatnonzero(np.isnan(cohort))
+    if empty.size and not data.panel.never.empty:
+        yield _at(
+            option.cohort,
+            "cohort_missing",
+            f"the cohort is empty in {data.rows(empty)} of {data.panel.name}",
+            'never treated is 0, or empty with never = "empty" in [study]',
+        )
+        return
+    time = data.panel.columns[data.panel.time].numbers if data.panel.time else None
+    if time is None:
+        yield _at(
+            option.cohort, "no_time", "a cohort needs the time of the panel", 'declare `time = "…"` in [study]'
+        )
+        return
+    first = np.where(never_treated(data.panel, cohort), np.inf, cohort)
+    problems = [*_varying(data, option.cohort, first), *_no_period(data, option.cohort, first)]
+    yield from problems
+    if problems:
+        return
+    problems = list(_undeclared_zero(data, option.cohort, cohort, time))
+    yield from problems or _after_the_data(data, option.cohort, cohort, time)
+    for term, values in () if problems else columns:
+        contradicted = list(_treated_though_never(data, option, term, values, cohort, time))
+        yield from contradicted or _agreement(data, option, term, values, cohort, time)
+
+
+def _at(expression: Expression, code: str, message: str, advice: str | None, notes: tuple[str, ...] = ()) -> Fault:
+    return fault_at(expression.origin, expression.tree.span, code, message, advice, notes=notes)
+
+
+def _varying(data: Data, cohort: Expression, first: Floats) -> Iterator[Fault]:
+    rows = changing_rows(data.panel.unit_codes, first)
+    if rows.size:
+        assert data.panel.unit is not None
+        unit = cell_text(data.panel.columns[data.panel.unit], int(rows[0]))
+        yield _at(
+            cohort,
+            "cohort_varies",
+            f"the cohort changes within {data.panel.unit} {unit}",
+            "a unit has one first treated period; `at()` or `first()` gives it to all its rows",
+            (f"it changes in {data.rows(rows)}",),
+        )
+
+
+def _no_period(data: Data, cohort: Expression, first: Floats) -> Iterator[Fault]:
+    said = ""
+    if (first == -np.inf).any():
+        said = f"-Inf, which is no {data.panel.step or 'period'}"
+    else:
+        try:
+            data.panel.to_periods(first)
+        except StepError as error:
+            said = f"{_listed(error.examples)}, which {error}"
+    if said:
+        yield _at(cohort, "cohort_period", f"the cohort holds {said}", "a cohort is written as the time is")
+
+
+def _undeclared_zero(data: Data, expression: Expression, cohort: Floats, time: Floats) -> Iterator[Fault]:
+    """Find cohorts of 0 before the data begin where a list of `never` leaves 0 out."""
+    never = data.panel.never
+    if 0.0 in never.values or not (cohort == 0).any() or not time.min() > 0:
+        return
+    yield _at(
+        expression,
+        "cohort_zero",
+        f"the cohort is 0 in {data.rows(np.flatnonzero(cohort == 0))}, and `never` is {never.text}: "
+        f"a first treated period before {number_text(float(time.min()))}",
+        f"if 0 means never treated too, write never = {_with(data, 0.0)}",
+    )
+
+
+def _after_the_data(data: Data, expression: Expression, cohort: Floats, time: Floats) -> Iterator[Fault]:
+    """Name cohorts after the last period that any sample has: those units are never seen treated."""
+    rows = data.sampled
+    if not rows.any():
+        return
+    last = time[rows].max()
+    later = rows & (cohort > last) & (cohort <= last + CODES) & ~declared_never(data.panel, cohort)
+    if not later.any():
+        return
+    values = np.unique(cohort[later])
+    one, code = len(values) == 1, float(values[-1]) > time.max()
+    whose = "of the data" if last == time.max() else "of any sample"
+    advice = f"if {'it means' if one else 'one of them means'} never treated, say so: "
+    yield fault_at(
+        expression.origin,
+        expression.tree.span,
+        "cohort_after_data",
+        f"the cohort{'' if one else 's'} {_listed(values)} lie{'s' if one else ''} after the last period {whose}, "
+        f"{number_text(float(last))}: {data.units(later)} {'is' if data.count_units(later) == 1 else 'are'} "
+        "not treated there",
+        f"{advice}never = {_with(data, float(values[-1]))} in [study]" if code else None,
+        "warning",
+    )
+
+
+def _with(data: Data, value: float) -> str:
+    """Write `never` with one value more."""
+    never = data.panel.never
+    values = [f"{v:.15g}" for v in sorted({*never.values, value})]
+    return "[" + ", ".join([*values, *(['"empty"'] if never.empty else [])]) + "]"
+
+
+def _listed(values: Floats) -> str:
+    shown = ", ".join(number_text(float(v)) for v in values[:SHOWN])
+    return shown + (f" and {len(values) - SHOWN:,} more" if len(values) > SHOWN else "")
+
+
+def _treated_though_never(
+    data: Data, option: TreatmentOption, term: Term, values: Floats, cohort: Floats, time: Floats
+) -> Iterator[Fault]:
+    """Find units whose cohort `never` declares never treated, and whose term is not 0 from that period on."""
+    assert option.cohort is not None
+    declared = declared_never(data.panel, cohort) & ~np.isnan(cohort)
+    wrong = np.flatnonzero(declared & (time >= cohort) & (cohort >= time.min()) & ~np.isnan(values) & (values != 0))
+    if not wrong.size:
+        return
+    value = float(cohort[wrong[0]])
+    others = [v for v in data.panel.never.values if v != value]
+    words = ", ".join([*(f"{v:.15g}" for v in others), *(['"empty"'] if data.panel.never.empty or not others else [])])
+    yield _at(
+        option.cohort,
+        "never_is_period",
+        f"{number_text(value)} is never treated (never = {data.panel.never.text}), and is a period in which "
+        f"{data.units(wrong)} {'is' if data.count_units(wrong) == 1 else 'are'} first treated",
+        f"if it is a period, leave it out: never = [{words}]; if it means never treated, "
+        f"correct `{term.text}`, which is {number_text(float(values[wrong[0]]))} there",
+        (data.place(int(wrong[0])),),
+    )
+
+
+def _agreement(
+    data: Data, option: TreatmentOption, term: Term, values: Floats, cohort: Floats, time: Floats
+) -> Iterator[Fault]:
+    """Compare a 0/1 term with ``time >= cohort``."""
+    known = ~np.isnan(values)
+    if not np.isin(values[known], (0.0, 1.0)).all():
+        return
+    treated = (time >= cohort) & ~never_treated(data.panel, cohort)
+    rows = np.flatnonzero(known & (values != treated))
+    if not rows.size:
+        return
+    assert option.cohort is not None
+    needed = _needs_cohort(data, option)
+    notes = tuple(
+        f"{data.place(int(row))}: the term is {number_text(float(values[row]))} and "
+        f"the cohort says {int(treated[row])}"
+        for row in rows[:SHOWN]
+    )
+    advice = "correct one of the two" if needed else "no analysis here uses this cohort; correct it before one does"
+    code = _code_of_never(cohort, values, rows)
+    if code is not None:
+        never = f"never = {_with(data, code)} in [study]"
+        advice = f"if {number_text(code)} means never treated, write {never}; else {advice}"
+    yield fault_at(
+        option.term.origin,
+        option.term.tree.span,
+        "cohort_differs",
+        f"`{term.text}` differs from `{data.panel.time} >= {option.cohort.text}` in {len(rows):,} rows",
+        advice,
+        "error" if needed else "warning",
+        notes=notes,
+    )
+
+
+def _code_of_never(cohort: Floats, values: Floats, rows: np.ndarray) -> float | None:
+    """Give the one cohort that all differing rows have, where its units are never treated by the term."""
+    code = float(cohort[rows[0]])
+    if not (cohort[rows] == code).all() or np.nansum(values[cohort == code]) != 0:
+        return None
+    return code
+
+
+def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
+    """Say whether an analysis or a cohort estimator that is not excluded uses the treatment's cohort."""
+    study = data.study
+    if any(table.kind in DATED for table in study.analyses):
+        return True
+    methods = [_shelf.load("estimators", e.method).cohort for e in study.estimator]
+    if not any(methods):
+        return False
+    try:
+        plan = build_plan(study, data.panel, data.evaluator)
+    except (SpecError, LanguageError, EvaluationError):
+        return True
+    treatment, estimator = plan.dimensions[1], plan.dimensions[6]
+    mine = treatment.option[plan.codes[:, 1]] == study.treatment.index(option)
+    cohort = np.array(methods)[estimator.option[plan.codes[:, 6]]]
+    return bool((mine & cohort & (plan.status != Status.EXCLUDED)).any())
+
+
+DATED = frozenset({"event_study", "placebo", "mechanism"})
+"""Analyses that date adoption by the cohort, where one is declared."""

@@ -1,0 +1,337 @@
+"""Values that are missing for all never treated units, or for whole cohorts: rows that would leave unnoticed.
+
+``post = "year >= first"`` is missing where ``first`` is. In Stata an empty cell is larger than
+any number, so that the same line is 0 there and the never treated stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from specdid import language
+from specdid._check.data import Data
+from specdid._check.uses import Use, leaves, uses
+from specdid._diagnostics import Fault, Origin, Span, fault_at
+from specdid._study import TreatmentOption
+from specdid.language import LanguageError, Scope, Term, bind, referenced, write
+from specdid.language.tree import Binary, Name, Node, walk
+from specdid.panel import EvaluationError, never_treated, number_text
+from specdid.panel.columns import Flags, Floats, Ints
+
+NEVER = "the never treated"
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+GUARDABLE = (*COMPARISONS, "&", "+", "-", "*", "/", "%%", "%/%", "^")
+"""Operators of a condition before which `!is.na(x) &` may stand without brackets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Who is first treated when.
+
+    Attributes
+    ----------
+    codes : (n,) int64, the group of a row, -1 where it is in none or not looked at
+    names : of the groups: "the never treated", "cohort 2014"
+    """
+
+    codes: Ints
+    names: tuple[str, ...]
+
+    def wholly(self, missing: Flags) -> list[int]:
+        """Give the groups that are missing in all of their rows, where another is not."""
+        inside = self.codes >= 0
+        size = np.bincount(self.codes[inside], minlength=len(self.names))
+        lost = np.bincount(self.codes[inside & missing], minlength=len(self.names))
+        found = np.flatnonzero((size > 0) & (lost == size)).tolist()
+        return found if len(found) < np.count_nonzero(size) else []
+
+    def rows(self, groups: Sequence[int]) -> Flags:
+        """Mark the rows of groups."""
+        return np.isin(self.codes, groups)
+
+
+def check_treatment_gaps(
+    data: Data, option: TreatmentOption, columns: Sequence[tuple[Term, Floats]]
+) -> Iterator[Fault]:
+    """Find treatments that are missing for all of a group of units, and count what else is missing."""
+    for term, values in columns:
+        yield from _gaps(data, option, term, values, data.scope, "")
+        seen = {tuple(bind(f, data.scope).digest for f in term.factors)}
+        for variant in data.study.variants:
+            for choice in variant.options:
+                scope = data.scope_of((choice,)) if choice.derive else None
+                content = None if scope is None else tuple(bind(f, scope).digest for f in term.factors)
+                if scope is None or content is None or content in seen:
+                    continue
+                seen.add(content)
+                other = _term_values(data, term, scope)
+                if other is not None:
+                    under = f"under {variant.name} = “{choice.label}” "
+                    yield from _gaps(data, option, term, other, scope, under)
+
+
+def _term_values(data: Data, term: Term, scope: Scope) -> Floats | None:
+    try:
+        columns = data.evaluator.term(tuple(bind(f, scope) for f in term.factors))
+    except (LanguageError, EvaluationError):
+        return None  # which has its own fault
+    return columns[0].numbers if len(columns) == 1 else None
+
+
+def _gaps(
+    data: Data, option: TreatmentOption, term: Term, values: Floats, scope: Scope, under: str
+) -> Iterator[Fault]:
+    missing = np.isnan(values) & data.sampled
+    if not missing.any() or not (data.sampled & ~missing).any():
+        return
+    groups = groups_of(data, option, values, data.sampled)
+    whole = groups.wholly(missing)
+    lost = _lost_units(data, missing)
+    name = f"{under}`{term.text}`"
+    if whole:
+        rows = groups.rows(whole)
+        who = _named(data, groups, whole)
+        message = f"{name} is missing in every row of {who}, and so they leave every specification"
+        cohorts = [k for k in whole if groups.names[k] != NEVER]
+        line = _cohort_line(data, option, term, values, rows) if cohorts else _line(data, option, term, scope, rows)
+        yield _fault(option, line, message)
+    elif lost.any() and _binary(values) and not _untreated(data, values).any():
+        message = (
+            f"{name} is missing in every row of {data.units(lost)}, and no other unit is untreated throughout: "
+            "the never treated leave every specification"
+        )
+        line = _line(data, option, term, scope, lost)
+        outs = "; if they are not, leave them out in [sample]"
+        yield _fault(option, line, message, "if they are the never treated, ", outs)
+    else:
+        yield _note(data, option, term, missing, lost, name, _line(data, option, term, scope, lost))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line to write, checked on the data, and where the present one stands."""
+
+    origin: Origin
+    span: Span
+    text: str
+
+
+def _fault(option: TreatmentOption, line: Line | None, message: str, before: str = "", after: str = "") -> Fault:
+    advice = "write what it is there: in R's logic, and here, a comparison with an empty cell is missing, not false"
+    if line is not None:
+        advice = f"{before}write {line.text}{after}"
+    origin, span = (option.term.origin, option.term.tree.span) if line is None else (line.origin, line.span)
+    return fault_at(origin, span, "treatment_missing_units", message, advice)
+
+
+def _note(
+    data: Data, option: TreatmentOption, term: Term, missing: Flags, lost: Flags, name: str, line: Line | None
+) -> Fault:
+    count = int(np.count_nonzero(missing))
+    rows = data.rows(np.flatnonzero(missing))
+    message = f"{name} is missing in {rows}, which every specification with it leaves out"
+    if lost.any() and int(np.count_nonzero(lost)) == count:
+        message = f"{name} is missing in every row of {data.units(lost)} ({rows}), which every specification leaves out"
+    elif lost.any():
+        message += f"; {data.units(lost)} have no other rows"
+    advice = f"if they are not treated, write {line.text}" if lost.any() and line is not None else None
+    return fault_at(option.term.origin, option.term.tree.span, "treatment_gaps", message, advice, "warning")
+
+
+def groups_of(data: Data, option: TreatmentOption, values: Floats, rows: Flags) -> Groups:
+    """Tell rows apart by when their units are first treated: by the cohort, without one who never is."""
+    cohort = data.numbers(option.cohort)
+    codes = np.full(data.panel.n_rows, -1, np.int64)
+    if cohort is None:
+        codes[rows & _untreated(data, values)] = 0
+        codes[rows & (codes < 0)] = 1  # whom the term treats, or says nothing of
+        return Groups(codes, (NEVER, "the others"))
+    never = never_treated(data.panel, cohort) | np.isnan(cohort)
+    codes[rows & never] = 0
+    levels, place = np.unique(cohort[rows & ~never], return_inverse=True)
+    codes[rows & ~never] = place.reshape(-1) + 1
+    return Groups(codes, (NEVER, *(f"cohort {number_text(float(v))}" for v in levels)))
+
+
+def _named(data: Data, groups: Groups, which: Sequence[int]) -> str:
+    shown = [f"{groups.names[k]} ({data.units(groups.rows([k]))})" for k in which[:3]]
+    more = [f"{len(which) - 3:,} more cohorts"] if len(which) > 3 else []
+    return " and ".join([*shown, *more])
+
+
+def _lost_units(data: Data, missing: Flags) -> Flags:
+    """Mark the rows of units that are missing in all of their rows in the samples."""
+    units, sampled = data.panel.unit_codes, data.sampled
+    if units is None:
+        return np.zeros(len(missing), dtype=bool)
+    known = np.zeros(int(units.max(initial=0)) + 1, dtype=bool)
+    known[units[sampled & ~missing]] = True
+    return np.asarray(sampled & ~known[units])
+
+
+def _untreated(data: Data, values: Floats) -> Flags:
+    """Mark the rows of units whose every known value, and at least one, is 0."""
+    units, known = data.panel.unit_codes, ~np.isnan(values) & data.sampled
+    if units is None:
+        return np.zeros(len(values), dtype=bool)
+    seen, on = (np.zeros(int(units.max(initial=0)) + 1, dtype=bool) for _ in range(2))
+    seen[units[known]] = True
+    on[units[known & (values != 0)]] = True
+    return np.asarray((seen & ~on)[units])
+
+
+def _binary(values: Floats) -> bool:
+    return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+
+
+def _line(data: Data, option: TreatmentOption, term: Term, scope: Scope, rows: Flags) -> Line | None:
+    """Give the definition with 0 where its cause is empty, where that is right on the data."""
+    culprits = [f for f in term.factors if _all_missing(data, f, scope, rows)]
+    if not rows.any() or not culprits:
+        return None
+    name, node, scope = _definition(data, culprits[0], scope, rows)
+    empty = [n.name for n in referenced(node) if _all_missing(data, Name(n.name), scope, rows)]
+    empty = list(dict.fromkeys(empty))
+    if not empty:
+        return None
+    written, names = write(node), [write(Name(n)) for n in empty]
+    if isinstance(node, Binary) and node.operator in (*COMPARISONS, "&") and _plain(node):
+        text = " & ".join([*(f"!is.na({n})" for n in names), written])
+    else:
+        text = f"ifelse({' | '.join(f'is.na({n})' for n in names)}, 0, {written})"
+    if not _is_zero(data, text, node, scope, rows):
+        return None
+    return _placed(data, option, term, culprits[0], name, text)
+
+
+def _plain(node: Node) -> bool:
+    """Say whether a condition is a chain of comparisons that `&` binds less than."""
+    return all(n.operator in GUARDABLE for n in walk(node) if isinstance(n, Binary))
+
+
+def _definition(data: Data, node: Node, scope: Scope, rows: Flags) -> tuple[str | None, Node, Scope]:
+    """Follow derived columns to the definition that is missing where nothing it is derived from is."""
+    name: str | None = None
+    while True:
+        inner = (n.name for n in referenced(node) if scope.definition(n.name) is not None)
+        missing = next((n for n in inner if _all_missing(data, Name(n), scope, rows)), None)
+        definition = None if missing is None else scope.definition(missing)
+        if definition is None:
+            return name, node, scope
+        name, node, scope = missing, definition.node, definition.scope
+
+
+def _all_missing(data: Data, node: Node, scope: Scope, rows: Flags) -> bool:
+    try:
+        column = data.evaluator.column(bind(node, scope))
+    except (LanguageError, EvaluationError):
+        return False
+    return bool(column.missing[rows].all())
+
+
+def _is_zero(data: Data, text: str, node: Node, scope: Scope, rows: Flags) -> bool:
+    """Say whether a text is 0 in ``rows``, and else what ``node`` is."""
+    try:
+        new = data.evaluator.numbers(bind(language.parse(text), scope))
+        old = data.evaluator.numbers(bind(node, scope))
+    except (LanguageError, EvaluationError):
+        return False
+    same = (new == old) | np.isnan(old)
+    return bool((new[rows] == 0).all() and same.all())
+
+
+def _placed(
+    data: Data, option: TreatmentOption, term: Term, factor: Node, name: str | None, text: str
+) -> Line | None:
+    """Say where a line belongs: the definition, the treatment itself, or a new line of [derive]."""
+    if name is not None and name in data.study.derive:
+        present = data.study.derive[name]
+        return Line(present.origin, present.tree.span, f'{write(Name(name))} = "{text}"')
+    if name is not None:  # of a variant
+        return Line(option.term.origin, option.term.tree.span, f'{write(Name(name))} = "{text}"')
+    origin, span = option.term.origin, option.term.tree.span
+    if isinstance(factor, Name):
+        return Line(origin, span, f'{write(factor)} = "{text}" in [derive]')
+    if len(term.factors) == 1:
+        return Line(origin, span, f'"{text}" as the treatment')
+    return None
+
+
+def _cohort_line(
+    data: Data, option: TreatmentOption, term: Term, values: Floats, rows: Flags
+) -> Line | None:
+    """Give the treatment as the cohort has it, where that is what the term is in all other rows."""
+    factor = term.factors[0]
+    if option.cohort is None or data.panel.time is None or len(term.factors) > 1 or not isinstance(factor, Name):
+        return None
+    first, never = write(option.cohort.tree), data.panel.never
+    if not isinstance(option.cohort.tree, Name):
+        first = f"({first})"
+    parts = [f"!is.na({first})"] if never.empty else []
+    parts += [f"{first} != {v:.15g}" for v in never.values]
+    text = " & ".join([*parts, f"{write(Name(data.panel.time))} >= {first}"])
+    try:
+        new = data.evaluator.numbers(bind(language.parse(text), data.scope))
+    except (LanguageError, EvaluationError):
+        return None
+    if np.isnan(new[rows]).any() or not ((new == values) | np.isnan(values)).all():
+        return None
+    present = data.study.derive.get(factor.name)
+    where, stands = ("", present) if present is not None else (" in [derive]", option.term)
+    return Line(stands.origin, stands.tree.span, f'{write(factor)} = "{text}"{where}')
+
+
+def check_lost_groups(data: Data) -> Iterator[Fault]:
+    """Warn of what is missing in every row of the never treated, or of a cohort: these leave with it."""
+    told: set[tuple[Origin, str]] = set()
+    for option in data.study.treatment:
+        values = data.numbers(option.term)
+        if values is None and option.cohort is None:
+            continue
+        values = np.full(data.panel.n_rows, np.nan) if values is None else values
+        groups: dict[bool, Groups] = {}
+        for use in uses(data.study):
+            if use.role in ("treatment", "names") or use.expression is option.cohort:
+                continue
+            everywhere = use.role == "condition"  # whose rows the samples are what it says
+            for node, _ in leaves(use.expression.tree, use.role):
+                key = (use.expression.origin, write(node))
+                missing = None if key in told else _missing(data, use, node)
+                if missing is None or not missing.any():
+                    continue
+                if everywhere not in groups:
+                    rows = np.ones(data.panel.n_rows, dtype=bool) if everywhere else data.sampled
+                    groups[everywhere] = groups_of(data, option, values, rows)
+                if whole := groups[everywhere].wholly(missing):
+                    told.add(key)
+                    yield _loses(data, use, node, groups[everywhere], whole)
+
+
+def _missing(data: Data, use: Use, node: Node) -> Flags | None:
+    scope = data.scope if use.option is None else data.scope_of((use.option,))
+    try:
+        return None if scope is None else data.evaluator.column(bind(node, scope)).missing
+    except (LanguageError, EvaluationError):
+        return None  # which has its own fault
+
+
+def _loses(data: Data, use: Use, node: Node, groups: Groups, whole: Sequence[int]) -> Fault:
+    who, advice = _named(data, groups, whole), None
+    message = f"`{write(node)}` is missing in every row of {who}, and so they leave every specification with it"
+    if use.role == "condition":
+        message = f"`{write(node)}` is missing in every row of {who}, and so they are not in this sample"
+        advice = _kept(data, node, data.scope, groups.rows(whole))
+    return fault_at(use.expression.origin, node.span, "group_missing", message, advice, "warning")
+
+
+def _kept(data: Data, node: Node, scope: Scope, rows: Flags) -> str | None:
+    """Say how to write a condition that keeps, or openly drops, the rows where its cause is empty."""
+    empty = [n for n in referenced(node) if _all_missing(data, Name(n.name), scope, rows)]
+    if not empty:
+        return None
+    name, written = write(Name(empty[0].name)), write(node)
+    inner = written if isinstance(node, Binary) and node.operator in COMPARISONS and _plain(node) else f"({written})"
+    return f'to keep them write "is.na({name}) | {inner}", to leave them out "!is.na({name}) & {inner}"'
