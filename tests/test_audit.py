@@ -74,7 +74,7 @@ def results_of(blocks):
         status=np.where(np.concatenate([b.code for b in blocks]) == 0, Status.OK, Status.FAILED),
         estimate=estimate,
         numbers={"std_error": np.concatenate([b.std_error for b in blocks])},
-        planned=SimpleNamespace(ids=np.arange(len(estimate), dtype=np.uint64) + 0xABC),
+        planned=SimpleNamespace(ids=np.arange(len(estimate), dtype=np.uint64) + 0xABC, vcovs=VCOVS),
     )
 
 
@@ -103,6 +103,14 @@ def test_a_wrong_number_is_found(panel, part):
     found = audit(layout, results)
     assert found.disagreeing == (f"{0xABC + 2:016x}",)
     assert (found.estimate_gap if part == "estimate" else found.se_gap) > 1e-6
+    (one,) = found.disagreements
+    assert one.place == 3
+    at = VCOVS.index(one.vcov)
+    assert (one.estimate, one.std_error) == (results.estimate[2], results.numbers["std_error"][2, at])
+    gap = abs(one.estimate - one.estimate_again) if part == "estimate" else abs(one.std_error - one.std_error_again)
+    assert gap == pytest.approx(1e-5 * results.numbers["std_error"][2, 0], rel=1e-3)
+    assert gap / one.std_error == pytest.approx(max(one.estimate_gap, one.se_gap))
+    assert ("the coefficient differs" if part == "estimate" else "its standard error does not") in one.cause
 
 
 def test_what_the_reference_cannot_estimate_does_not_pass(panel):
@@ -112,6 +120,7 @@ def test_what_the_reference_cannot_estimate_does_not_pass(panel):
     found = audit(nobody, results)
     assert len(found.disagreeing) == len(layout.members)
     assert found.estimate_gap == float("inf")
+    assert all("the reference gave no estimate (" in d.cause for d in found.disagreements)
 
 
 def test_an_ill_conditioned_design_is_solved_by_qr(panel):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from specdid._audit.worker import ask
-from specdid._records import Audit, Results, Status
+from specdid._records import Audit, Disagreement, Results, Status
 from specdid.engine.one_by_one import Method, Work
 from specdid.engine.problem import Effects, Ints, Members, Problem
 
@@ -66,8 +66,8 @@ def audit_results(
     Returns
     -------
     Audit
-        ``disagreeing`` holds the ids of specifications with |Δβ|/se or |Δse|/se above
-        1e-6, and of those that the reference could not estimate.
+        ``disagreements`` holds the specifications with |Δβ|/se or |Δse|/se above 1e-6, and
+        those that the reference could not estimate.
     """
     ok = np.flatnonzero(results.status == Status.OK)
     sample = draw(ok, size, seed)
@@ -75,20 +75,15 @@ def audit_results(
     methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
     work = Work(compiled.problem, compiled.members, methods, compiled.method, compiled.cohort, compiled.time)
     again = ask(smallest(work, position))
-    gaps = [_gaps(results, int(s), a) for s, a in zip(sample, again, strict=True)]
-    estimate, error = np.array(gaps).reshape(-1, 2).T
+    compared = [_compared(results, int(s), a) for s, a in zip(sample, again, strict=True)]
     return Audit(
         checked=len(sample),
         eligible=len(ok),
-        estimate_gap=float(estimate.max(initial=0.0)),
-        se_gap=float(error.max(initial=0.0)),
+        estimate_gap=max((d.estimate_gap for d in compared), default=0.0),
+        se_gap=max((d.se_gap for d in compared), default=0.0),
         limit=LIMIT,
         reference="pyfixest",
-        disagreeing=tuple(
-            f"{int(results.planned.ids[s]):016x}"
-            for s, e, v in zip(sample, estimate, error, strict=True)
-            if not max(e, v) <= LIMIT
-        ),
+        disagreements=tuple(d for d in compared if not max(d.estimate_gap, d.se_gap) <= LIMIT),
     )
 
 
@@ -99,8 +94,8 @@ def draw(ok: Ints, size: int | None, seed: int) -> Ints:
     return np.sort(np.random.default_rng([seed, STREAM]).choice(ok, size, replace=False))
 
 
-def _gaps(results: Results, s: int, again: Again) -> tuple[float, float]:
-    """Give |Δβ| and the largest |Δse|, in standard errors; infinite where the reference gave nothing.
+def _compared(results: Results, s: int, again: Again) -> Disagreement:
+    """Return |Δβ| and the largest |Δse|, in standard errors; infinite where the reference gave nothing.
 
     A perfect fit has no standard error; |Δβ| is then relative to β.
     """
@@ -108,8 +103,29 @@ def _gaps(results: Results, s: int, again: Again) -> tuple[float, float]:
     here = np.isfinite(error) & (error > 0)
     unit = error[here][0] if here.any() else max(abs(results.estimate[s]), np.finfo(float).tiny)
     estimate_gap = abs(results.estimate[s] - again.estimate) / unit
-    error_gap = np.abs(error[here] - np.array(again.std_error)[here]) / error[here]
-    return _or_infinite(estimate_gap), _or_infinite(error_gap.max(initial=0.0))
+    error_gap = np.full(len(error), 0.0)
+    error_gap[here] = np.abs(error[here] - np.array(again.std_error)[here]) / error[here]
+    error_gap[np.isnan(error_gap)] = np.inf
+    worst = int(np.argmax(np.where(error_gap > LIMIT, error_gap, 0.0)))
+    gaps = _or_infinite(estimate_gap), _or_infinite(error_gap[worst])
+    reported = float(results.estimate[s]), float(error[worst])
+    found = float(again.estimate), float(again.std_error[worst])
+    return Disagreement(
+        f"{int(results.planned.ids[s]):016x}", s + 1, reported[0], found[0], reported[1], found[1], *gaps,
+        results.planned.vcovs[worst], _cause(gaps, again.why),
+    )  # fmt: skip
+
+
+def _cause(gaps: tuple[float, float], why: str) -> str:
+    """Say what is likely behind these gaps."""
+    estimate, error = gaps
+    if not np.isfinite(estimate):
+        return f"the reference gave no estimate ({why})" if why else "the reference gave no estimate"
+    if estimate > LIMIT:
+        return "the coefficient differs: other rows, other terms dropped as collinear, or no convergence"
+    if not np.isfinite(error):
+        return "the coefficient agrees, and the reference gave no standard error"
+    return "the coefficient agrees and its standard error does not: clusters, degrees of freedom or corrections differ"
 
 
 def _or_infinite(gap: float) -> float:

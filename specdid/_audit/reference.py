@@ -7,7 +7,7 @@ it is then given columns of unit SD, and its demeaned columns are solved by QR.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,11 @@ LARGE = 1e4
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A second estimate and its standard error by vcov, NaN where there is none."""
+    """A second estimate and its standard error by vcov, NaN where there is none; ``why`` says why not."""
 
     estimate: float
     std_error: tuple[float, ...]
+    why: str = ""
 
 
 def estimate_again(work: Work, s: int) -> Again:
@@ -44,9 +45,11 @@ def estimate_again(work: Work, s: int) -> Again:
             work.problem, work.members, s, _rows(work, s), method.options, int(work.cohort[s]), work.time
         )
         result = _shelf.load("estimators", method.name).fit(task)
-        return nothing if isinstance(result, Failure) else Again(result.estimate, result.std_error)
-    except Exception:  # whatever it is, the reference does not confirm the estimate
-        return nothing
+        if isinstance(result, Failure):
+            return replace(nothing, why=result.message or result.code)
+        return Again(result.estimate, result.std_error)
+    except Exception as error:  # whatever it is, the reference does not confirm the estimate
+        return replace(nothing, why=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
 def _frame(work: Work, s: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -74,7 +75,7 @@ def _audit(curve: Curve) -> dict[str, Any] | None:
         "se_gap": audit.se_gap,
         "limit": audit.limit,
         "reference": audit.reference,
-        "disagreeing": list(audit.disagreeing),
+        "disagreements": [asdict(d) for d in audit.disagreements],
     }
 
 

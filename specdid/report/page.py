@@ -170,7 +170,7 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "seed", str(manifest["seed"])
     yield "missing values", str(manifest["run"]["missing"])
     if audit := manifest["audit"]:
-        verdict = "all agree" if not audit["disagreeing"] else f"{len(audit['disagreeing']):,} DISAGREE"
+        verdict = "all agree" if not audit["disagreements"] else f"{len(audit['disagreements']):,} DISAGREE"
         many = f"{audit['checked']:,} of {audit['eligible']:,}"
         yield "audit", f"{many} estimated again by {audit['reference']}: {verdict}"
     yield "versions", ", ".join(f"{name} {number}" for name, number in manifest["versions"].items() if number)

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, subsets
-from specdid._records import Audit, Caution, Code, Curve, NullShares, Section, collect
+from specdid._records import Audit, Caution, Code, Curve, Disagreement, NullShares, Section, collect
 from specdid.report.summary import NO_SHARES, summarise, table
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
@@ -154,7 +154,8 @@ def test_a_good_audit_is_one_line():
 
 
 def test_a_bad_audit_is_loud():
-    audit = Audit(25, 32, 0.2, 3e-11, disagreeing=("00ff00ff00ff00ff",))
+    one = Disagreement("00ff00ff00ff00ff", 7, 0.5, 0.75, 0.1, 0.1, 2.5, 0.0, "id", "the coefficient differs")
+    audit = Audit(25, 32, 2.5, 3e-11, disagreements=(one,))
     text = curve_of(results_of(grid()), audit=audit).summary()
     assert "**AUDIT FAILED for 1**: do not use these results" in text
     assert "00ff00ff00ff00ff" in text
