@@ -1,9 +1,29 @@
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 HELPERS = Path(__file__).parent / "helpers"
 sys.path.insert(0, str(HELPERS))
 # A failed assert of a helper says its values, as one of a test does.
 pytest.register_assert_rewrite(*sorted(path.stem for path in HELPERS.glob("*.py")))
+
+# Time is the machine's and its load's: no example fails for it. The same examples in every run, so that the
+# suite passes or fails alike everywhere; others by `--hypothesis-seed=N` (or `=random`), as .ci/matrix does.
+OPTIONS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+settings.register_profile("same", derandomize=True, **OPTIONS)
+settings.register_profile("seeded", derandomize=False, database=None, **OPTIONS)
+settings.load_profile("same")
+
+
+def pytest_configure(config):
+    if config.getoption("--hypothesis-seed") is not None and not config.getoption("--hypothesis-profile"):
+        settings.load_profile("seeded")
+
+
+# What the reader's shell says of colours and widths, or of specdid, is no part of what is tested.
+for name in [n for n in os.environ if n in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR") or n.startswith("SPECDID_")]:
+    if not name.startswith("SPECDID_UPDATE"):
+        del os.environ[name]

@@ -52,7 +52,7 @@ _CJK = _FONT + r"""% ctex sets Chinese well; without it the first of these fonts
   \ifdefined\XeTeXlinebreaklocale\XeTeXlinebreaklocale "zh"\XeTeXlinebreakskip=0pt plus 1pt\fi}}
 {tries}"""
 _OTHER = _FONT + "{tries}"
-_CJK_FONTS = (
+CJK_FONTS = (
     "Noto Serif CJK SC", "Source Han Serif SC", "SimSun", "Songti SC", "AR PL SungtiL GB", "AR PL UMing CN",
     "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback",
 )  # fmt: skip
@@ -74,7 +74,7 @@ def write_main(appendix: Appendix, version: str, texts: Sequence[str]) -> str:
     kind = _script("\n".join([appendix.title, *texts]))
     fonts = ""
     if kind:
-        names, frame = (_CJK_FONTS, _CJK) if kind == "cjk" else (_OTHER_FONTS, _OTHER)
+        names, frame = (CJK_FONTS, _CJK) if kind == "cjk" else (_OTHER_FONTS, _OTHER)
         fonts = frame.format(tries="".join(f"\\specdidtry{{{n}}}\n" for n in names))
     engine = "xelatex" if kind else "pdflatex"
     title, packages = escape(appendix.title), ",".join(PACKAGES)

@@ -13,10 +13,16 @@ _FEWEST = 4
 
 
 def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str]:
-    """Cut labels that are wider than ``room`` points; where several begin with the same terms, these go first."""
+    """Cut labels that are wider than ``room`` points; terms that several begin with go first.
+
+    They go where all labels with the same first term have them, wide or not: "…" then stands
+    for the same terms wherever it is read, and "… + b" below "a" is "a + b".
+    """
     wide = [label for label in labels if fonts.width(label, TEXT) > room]
     parts = {label: label.split(" + ") for label in wide}
-    alike = takewhile(lambda terms: len(set(terms)) == 1, zip(*parts.values(), strict=False))
+    first = {terms[0] for terms in parts.values()}
+    beside = [terms for label in labels if (terms := label.split(" + "))[0] in first]
+    alike = takewhile(lambda terms: len(set(terms)) == 1, zip(*beside, strict=False))
     shared = len(list(alike)) if len(wide) > 1 else 0
     kept = {label: ["…", *terms[shared:]] if shared and terms[shared:] else terms for label, terms in parts.items()}
     return {label: _squeezed(kept[label], fonts, room) if label in kept else label for label in labels}

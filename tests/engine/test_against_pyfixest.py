@@ -22,7 +22,7 @@ SPEC = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(PANELS, st.lists(SPEC, min_size=2, max_size=4))
 def test_engine_equals_pyfixest(panel, specs):
     problem = random_problem(*panel)

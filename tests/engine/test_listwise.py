@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from listwise_problems import (
     CITY,
@@ -31,19 +31,23 @@ def check(problem: Problem, specs: list, fits, undecided) -> int:
     """Compare all columns of the members that are decided; say how many these are."""
     for s in np.flatnonzero(~undecided):
         plain = by_dummies(problem, specs[s])
-        found, expected = (fits.estimate[s], *fits.std_error[s]), (plain.estimate, *plain.std_error)
-        np.testing.assert_allclose(found, expected, rtol=1e-10, err_msg=str(specs[s]))
-        real = np.isfinite(plain.std_error)
-        np.testing.assert_array_equal(fits.df[s][real], np.array(plain.df)[real], err_msg=str(specs[s]))
-        np.testing.assert_array_equal(fits.vcov_code[s], np.where(real, 0, 2))
+        words = str(specs[s])
+        assert abs(fits.estimate[s] - plain.estimate) <= plain.off_estimate, words
+        known = np.array(plain.off_variance) < 1
+        real = np.isfinite(plain.std_error) & known
+        found, expected = fits.std_error[s][real], np.array(plain.std_error)[real]
+        assert (np.abs((found / expected) ** 2 - 1) <= np.array(plain.off_variance)[real]).all(), words
+        np.testing.assert_array_equal(fits.df[s][real], np.array(plain.df)[real], err_msg=words)
+        np.testing.assert_array_equal(fits.vcov_code[s][known], np.where(real, 0, 2)[known])
         assert fits.nobs[s] == plain.rows.sum()
         assert fits.n_missing[s] == plain.n_missing
-        np.testing.assert_allclose(fits.r2_within[s], plain.r2_within, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(fits.r2_within[s], plain.r2_within, rtol=0, atol=plain.off_r2)
     return int((~undecided).sum())
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.05, 0.25]))
+@example(319, 0.0)  # an estimate of 9e-7 with an error of .4
 def test_equals_least_squares_with_dummies(seed: int, missing: float):
     problem = make_problem(seed, missing=missing)
     members = make_members(SPECS)
@@ -52,7 +56,7 @@ def test_equals_least_squares_with_dummies(seed: int, missing: float):
     assert check(problem, SPECS, fits, undecided) >= 0.6 * len(SPECS)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1))
 def test_sparse_panels_whose_components_split(seed: int):
     problem = make_problem(seed, cities=12, years=4, missing=0.3, controls=1)

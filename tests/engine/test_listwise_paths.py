@@ -90,17 +90,25 @@ def both_paths(problem: Problem, members: Members):
     return dense, replace(fits, signature=signatures(problem, members, fits)), undecided
 
 
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.2]))
 def test_every_column_is_the_dense_paths(seed: int, missing: float):
     problem = make_problem(seed, missing=missing)
     dense, fits, undecided = both_paths(problem, make_members(SPECS))
     decided = np.flatnonzero(~undecided)
     assert not dense.code[decided].any()
+    largest = np.nanmax(dense.std_error[decided], axis=1, keepdims=True)
+    squares = [one.std_error[decided] ** 2 for one in (fits, dense)]
+    np.testing.assert_allclose(*(np.nan_to_num(s) / largest**2 for s in squares), rtol=0, atol=1e-10)
+    whole = dense.std_error[decided] > 0.01 * largest
+    assert whole.mean() > 0.9
     for field in fields(fits):
         if field.name in ("detail", "dropped", "seconds", "vcov_detail", "extra"):
             continue
         found, expected = getattr(fits, field.name)[decided], getattr(dense, field.name)[decided]
+        if field.name in ("std_error", "statistic", "p_value", "conf_low", "conf_high"):
+            # A two-way variance is a difference: where little is left of it, so is of its digits.
+            found, expected = found[whole], expected[whole]
         if found.dtype.kind == "f":
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12, err_msg=field.name)
         else:

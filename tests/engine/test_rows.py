@@ -94,7 +94,7 @@ def test_singletons_go_until_there_are_none():
     assert len(rows) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40))
 def test_what_is_left_has_no_singletons_and_nothing_else_went(pairs):
     one, two = np.array(pairs, np.int64).T

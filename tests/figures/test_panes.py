@@ -9,7 +9,9 @@ from specdid import _shelf
 from specdid._records import Code, collect
 from specdid.figures import spec_curve
 from specdid.figures._density import BINS, bandwidth, density
+from specdid.figures._fonts import fonts_for
 from specdid.figures._panes import PAGE
+from specdid.figures._shorten import shortened
 from specdid.figures._style import own_style, save
 from specdid.figures.multiverse import multiverse_data
 from specdid.figures.null_density import null_data
@@ -160,6 +162,16 @@ def test_long_labels_that_begin_alike_keep_what_differs():
     assert "… + prisons" in texts
 
 
+@pytest.mark.parametrize("room", [150, 165, 180, 220])
+def test_the_ellipsis_stands_for_the_label_above_whatever_fits(dejavu, room):
+    base, more = "black_men_15_to_24 + white_men_15_to_24", ("police_per_head", "welfare_spending")
+    labels = [base, " + ".join((base, *more)), " + ".join((base, more[0], "unemployment_rate")), "1"]
+    short = shortened(labels, fonts_for([]), room)
+    assert short["1"] == "1"
+    assert [short[label].split(" + ")[0] for label in labels[1:3]] == ["…", "…"]
+    assert all(short[label].split(" + ")[1].startswith("poli") for label in labels[1:3])
+
+
 def test_labels_with_several_long_ends_can_be_told_apart():
     base = ("black_men_15_to_24", "white_men_15_to_24")
     more = ("police_per_head", "unemployment_rate", "welfare_spending")
@@ -171,7 +183,7 @@ def test_labels_with_several_long_ends_can_be_told_apart():
     assert all(part in rows[1] for part in ("poli", "unem", "welf")), rows
 
 
-def test_a_name_may_stand_above_the_column_of_changes():
+def test_a_name_may_stand_above_the_column_of_changes(dejavu):
     scale = "log points, deterrable crimes"
     scales = dict.fromkeys("ab", scale) | dict.fromkeys("cd", "$")
     planned = plan_of({"outcome": [*"abcd"], "sample": ["x", LONG]}, scales=scales)

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from specdid.appendix.latex import CJK_FONTS
 
 PDF_TIMES = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
 OVERFULL = 1.0
@@ -18,11 +19,25 @@ OVERFULL = 1.0
 def engine(name: str) -> str:
     """Give pdflatex or xelatex; skip without it, but not where everything must be tested."""
     if shutil.which(name) is None:
-        message = f"no {name}: install texlive-latex-extra, and texlive-xetex for Chinese labels"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        absent(f"no {name}: install texlive-latex-extra, and texlive-xetex for Chinese labels")
     return name
+
+
+def absent(message: str) -> None:
+    """Skip for what is not installed; fail where everything must be tested."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def need_chinese_font() -> None:
+    """Skip without a font that appendix_main.tex tries for Chinese (ctex brings its own)."""
+    if shutil.which("kpsewhich") and subprocess.run(["kpsewhich", "ctex.sty"], capture_output=True).returncode == 0:
+        return
+    listed = subprocess.run(["fc-list", ":", "family"], capture_output=True) if shutil.which("fc-list") else None
+    families = {f for line in listed.stdout.decode().splitlines() for f in line.split(",")} if listed else set()
+    if not families & set(CJK_FONTS):
+        absent("no font for Chinese labels: install fonts-arphic-gbsn00lp or fonts-noto-cjk")
 
 
 def compile_tex(main: Path, name: str = "pdflatex", pdf: bool = False) -> str:

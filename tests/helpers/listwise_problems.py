@@ -61,14 +61,29 @@ def make_members(specs: list[Spec]) -> Members:
     )
 
 
+ROUNDINGS = 20
+"""So many times a first-order bound of the error by rounding, two computations may be apart."""
+
+
 @dataclass(frozen=True)
 class Plain:
+    """Least squares written out, with how far rounding may move what it gives.
+
+    Attributes
+    ----------
+    off_estimate, off_r2 : of the estimate and the within R², absolute
+    off_variance : of each variance, relative to it; 1 and more where its sign is not known either
+    """
+
     estimate: float
     std_error: tuple[float, ...]
     df: tuple[float, ...]
     rows: NDArray[np.bool_]
     n_missing: int
     r2_within: float
+    off_estimate: float
+    off_variance: tuple[float, ...]
+    off_r2: float
 
 
 def complete_rows(problem: Problem, spec: Spec) -> NDArray[np.bool_]:
@@ -98,14 +113,28 @@ def by_dummies(problem: Problem, spec: Spec) -> Plain:
     root = np.sqrt(w)[:, None]
     kept = [problem.values[rows][:, c] for c in controls if not _absorbed(problem.values[rows, c], absorbed)]
     others = np.column_stack([absorbed, *kept]) * root
-    d, y = (_residual(problem.values[rows, c][:, None] * root, others)[:, 0] for c in (treatment, outcome))
-    total = _residual(problem.values[rows, outcome][:, None] * root, absorbed * root)
+    whole = [problem.values[rows, c] * root[:, 0] for c in (treatment, outcome)]
+    d, y = (_residual(column[:, None], others)[:, 0] for column in whole)
+    total = np.linalg.norm(_residual(whole[1][:, None], absorbed * root))
     estimate = d @ y / (d @ d)
     e = y - estimate * d
     k = 1 + len(kept) + (not fixed)
-    pairs = [_error(problem, v, rows, d, e, k, [c[rows] for c in fixed]) for v in problem.vcovs]
-    r2_within = 1 - e @ e / (total**2).sum() if fixed else float("nan")
-    return Plain(estimate, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs), rows, n_missing, r2_within)
+    unit = ROUNDINGS * np.finfo(float).eps * _condition(others)
+    off_d = unit * np.linalg.norm(whole[0])
+    off_e = unit * np.linalg.norm(whole[1]) + abs(estimate) * off_d
+    found = [_error(problem, v, rows, (d, off_d), (e, off_e), k, [c[rows] for c in fixed]) for v in problem.vcovs]
+    errors, df, off_variance = zip(*found, strict=True)
+    r2_within = 1 - e @ e / total**2 if fixed else float("nan")
+    return Plain(
+        estimate, errors, df, rows, n_missing, r2_within,
+        off_e / np.linalg.norm(d), off_variance, 2 * np.linalg.norm(e) * off_e / total**2 + unit,
+    )  # fmt: skip
+
+
+def _condition(columns: NDArray[np.float64]) -> float:
+    """The condition number of scaled columns, without the combinations that are zero."""
+    size = np.linalg.svd(columns / np.linalg.norm(columns, axis=0), compute_uv=False)
+    return float(size[0] / size[size > 1e-10 * size[0]][-1])
 
 
 def _absorbed(column: NDArray[np.float64], dummies: NDArray[np.float64]) -> bool:
@@ -118,25 +147,32 @@ def _residual(columns: NDArray[np.float64], on: NDArray[np.float64]) -> NDArray[
     return columns
 
 
-def _error(problem, vcov, rows, d, e, k, fixed):
+def _error(problem, vcov, rows, treatment, residual, k, fixed):
+    """The standard error, its degrees of freedom, and how far rounding may move the variance."""
+    (d, off_d), (e, off_e) = treatment, residual
     n, score = len(d), d * e
+    size_d, size_e = np.linalg.norm(d), np.linalg.norm(e)
+    off_score, off_square = size_d * off_e + size_e * off_d, 4 * off_d / size_d
     clusters = [np.unique(problem.codes[rows, c], return_inverse=True)[1] for c in vcov.clusters]
     levels = [len(np.unique(c)) for c in fixed]
     nested = [any(_inside(f, c) for c in clusters) for f in fixed]
     df_k = k + sum(levels) - max(len(levels) - 1, 0)
     if vcov.kind == "iid":
-        return np.sqrt(e @ e / (n - df_k) / (d @ d)), n - df_k
+        return size_e / np.sqrt(n - df_k) / size_d, n - df_k, 2 * off_e / size_e + off_square
     if vcov.kind == "hetero":
-        return np.sqrt(score @ score * n / (n - df_k)) / (d @ d), n - df_k
-    df_k += -sum(size for size, inside in zip(levels, nested, strict=True) if inside) + sum(nested)
-    sums = [np.bincount(c, score) for c in clusters]
-    meat = sum(s @ s for s in sums)
-    if len(clusters) == 2:
-        pairs = np.bincount(clusters[0] * n + clusters[1], score)
-        meat -= pairs @ pairs
-    g = min(int(c.max()) + 1 for c in clusters)
-    variance = meat * (n - 1) / (n - df_k) * g / (g - 1)
-    return (np.sqrt(variance) / (d @ d) if variance > 0 else float("nan")), g - 1
+        meat, sizes, scale, df = score @ score, [np.linalg.norm(score)], n / (n - df_k), n - df_k
+    else:
+        df_k += -sum(size for size, inside in zip(levels, nested, strict=True) if inside) + sum(nested)
+        sums = [np.bincount(c, score) for c in clusters]
+        if len(clusters) == 2:
+            sums.append(np.bincount(clusters[0] * n + clusters[1], score))
+        sizes = [np.linalg.norm(s) for s in sums]
+        meat = sum(sign * s @ s for sign, s in zip((1, 1, -1), sums, strict=False))
+        g = min(int(c.max()) + 1 for c in clusters)
+        scale, df = (n - 1) / (n - df_k) * g / (g - 1), g - 1
+    off_meat = sum(2 * size * off_score + ROUNDINGS * np.finfo(float).eps * size**2 for size in sizes)
+    std_error = np.sqrt(meat * scale) / size_d**2 if meat > 0 else float("nan")
+    return std_error, df, off_meat / abs(meat) + off_square
 
 
 def _inside(effect: NDArray[np.int64], cluster: NDArray[np.int64]) -> bool:

@@ -191,7 +191,7 @@ def by_definition(operator, arguments):
     return list(flattened.from_iterable(combinations(arguments, k) for k in range(n + 1)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CALLS)
 def test_the_contracts_table_and_its_product(calls):
     text = " + ".join(f"{operator}({', '.join(arguments)})" for operator, arguments in calls)

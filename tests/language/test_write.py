@@ -91,7 +91,7 @@ def grown(inner):
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.recursive(LEAVES, grown, max_leaves=12))
 def test_what_is_written_reads_back_as_it_was(node):
     assert parse(write(node)) == node
@@ -106,7 +106,7 @@ def located(text):
     return ()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(st.sampled_from("abx12.()[]+-*/^:~|&!<=>%in,'\"` \\_TF"), max_size=25))
 def test_any_text_is_a_tree_or_a_located_problem(text):
     problems = located(text)
@@ -115,7 +115,7 @@ def test_any_text_is_a_tree_or_a_located_problem(text):
         assert parse(write(parse(text))) == parse(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=20))
 def test_no_text_at_all_breaks_the_parser(text):
     assume(text.strip())

@@ -57,14 +57,14 @@ def oracle(condition, row):
     return table[oracle(condition[1], row), oracle(condition[2], row)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(conditions)
 def test_conditions_follow_the_truth_table(condition):
     expected = [oracle(condition, row) for row in ROWS]
     assert values(PANEL, written(condition)) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from([-1.0, 0.0, 2.0, None]), min_size=1, max_size=6), st.sampled_from([-1, 0, 2]))
 def test_comparisons_are_na_exactly_where_an_operand_is(cells, threshold):
     panel = panel_of({"x": [*cells, 0.0]})
@@ -73,7 +73,7 @@ def test_comparisons_are_na_exactly_where_an_operand_is(cells, threshold):
         assert values(panel, f"x {operator} {threshold}") == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from([1.0, 2.0, None]), min_size=1, max_size=6))
 def test_in_is_never_na(cells):
     panel = panel_of({"x": [*cells, 0.0]})

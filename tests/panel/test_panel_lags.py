@@ -128,7 +128,7 @@ def test_a_month_that_does_not_exist_is_a_fault():
     assert "`m` holds 201213, which is no month" in fault.message
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(-3, 4)), min_size=1, max_size=20, unique=True),
     st.integers(-3, 3),

@@ -38,7 +38,7 @@ def test_last_dimension_varies_fastest():
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
     st.sampled_from(["sw", "sw0", "csw", "csw0", "mvsw"]),
@@ -67,7 +67,7 @@ def test_size_is_the_product_less_what_one_at_a_time_leaves_out(names, operator,
     assert (np.lexsort(made.codes.T[::-1]) == np.arange(len(made))).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(["x1", "x2", "x3", "y", "d", "id", "year", "w"]))
 def test_renaming_columns_leaves_the_plan_isomorphic(order):
     new = dict(zip(["x1", "x2", "x3", "y", "d", "id", "year", "w"], order, strict=True))

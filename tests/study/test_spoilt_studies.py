@@ -30,7 +30,7 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("spoilt") / "a.toml"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=spoilt())
 def test_a_spoilt_file_is_read_or_refused(path, text):
     path.write_text(text, encoding="utf-8", newline="")
@@ -61,7 +61,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(WORDS, TREES, max_size=8))
 def test_any_dict_is_read_or_refused(mapping):
     study, faults = read_study(mapping)
