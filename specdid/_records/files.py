@@ -8,14 +8,18 @@ old one: a link of that name is replaced, never followed.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from specdid._diagnostics import Fault, SpecError
 
 TEXT_LIMIT = 2**26
 """Bytes of a text file that is read whole: inference.csv of a large study has some hundred thousand."""
@@ -67,6 +71,34 @@ def read_json(path: Path) -> Any:
         return json.loads(read_bytes(path).decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_rows(path: Path, texts: Sequence[str], numbers: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of a CSV file that a run wrote: these columns as text, and these as float64.
+
+    An empty number is NaN. A file that is not there has no rows.
+
+    Raises
+    ------
+    SpecError
+        It is not the file that a run writes.
+    """
+    if not os.path.lexists(path):
+        return []
+    try:
+        found = list(csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8"), newline=""), strict=True))
+        rows = [{name: row[name] for name in texts} | {n: float(row[n] or "nan") for n in numbers} for row in found]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise _strange(path) from error
+    cells = [row[name] for row in rows for name in texts]
+    if not all(isinstance(cell, str) and (cell.isprintable() or not cell) for cell in cells):
+        raise _strange(path)
+    return rows
+
+
+def _strange(path: Path) -> SpecError:
+    help_ = "run the study again, or take the file away"
+    return SpecError([Fault("no_results", f"{path} is not the file that a run writes", help=help_)])
 
 
 @contextmanager

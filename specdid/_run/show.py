@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from specdid._diagnostics import Fault, SpecError
 from specdid._plan import Plan, Status
 from specdid._records import KINDS, Results
 from specdid._records import Status as Became
+from specdid._records.files import read_rows
 from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
 from specdid._run.planned import formula_writer
@@ -212,19 +212,14 @@ def _standing(prepared: Prepared, place: int, results: Results | None, directory
 
 def _nulls(directory: Path, place: int) -> Iterator[str]:
     """Give the p-values under every null; the draws behind them stand beside the tests of the curve."""
-    draws = {row["null"]: int(row["draws"]) for row in _rows(directory / "inference.csv")}
-    for row in _rows(directory / "inference_specifications.csv"):
-        if row["index"] == str(place + 1):
+    tests = read_rows(directory / "inference.csv", ("null",), ("draws",))
+    draws = {row["null"]: int(row["draws"]) for row in tests if np.isfinite(row["draws"])}
+    numbers = ("index", "p_null", "p_adjusted", "band_low", "band_high")
+    for row in read_rows(directory / "inference_specifications.csv", ("null",), numbers):
+        if row["index"] == place + 1:
             words = null_words(row["null"], draws.get(row["null"]))
             yield (
-                f"{words[:1].upper()}{words[1:]}: p = {float(row['p_null']):.4f}, adjusted for all "
-                f"specifications p = {float(row['p_adjusted']):.4f}; simultaneous band "
-                f"{float(row['band_low']):.4g} to {float(row['band_high']):.4g}."
+                f"{words[:1].upper()}{words[1:]}: p = {row['p_null']:.4f}, adjusted for all "
+                f"specifications p = {row['p_adjusted']:.4f}; simultaneous band "
+                f"{row['band_low']:.4g} to {row['band_high']:.4g}."
             )
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import math
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 from specdid import _shelf
 from specdid._compare import Comparison, compare_results
-from specdid._diagnostics import Fault, SpecError
 from specdid._records import read_results
-from specdid._records.files import read_bytes, read_json, replacing
+from specdid._records.files import read_json, read_rows, replacing
 from specdid._run.write import write_text, writing
 from specdid.report.comparison import markdown
 
@@ -59,19 +54,8 @@ def _draw(comparison: Comparison, width: float | None = None) -> Any:
 
 def _tests(directory: Path) -> dict[tuple[str, str], tuple[float, float]]:
     """Read inference.csv: (null, statistic) -> value and p; nothing where it is not there."""
-    path = directory / "inference.csv"
-    if not os.path.lexists(path):
-        return {}
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8"))))
-        return {(r["null"], r["statistic"]): (_float(r["value"]), _float(r["p_value"])) for r in rows}
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        help_ = "run the study again, or take the file away"
-        raise SpecError([Fault("no_results", f"{path} is not the file that a run writes", help=help_)]) from error
-
-
-def _float(text: str) -> float:
-    return float(text) if text else math.nan
+    rows = read_rows(directory / "inference.csv", ("null", "statistic"), ("value", "p_value"))
+    return {(r["null"], r["statistic"]): (r["value"], r["p_value"]) for r in rows}
 
 
 def _setup(old: Path, new: Path) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import mmap
 import os
-import shutil
+import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -24,6 +24,7 @@ from zlib import crc32
 from numpy.typing import NDArray
 
 from specdid._diagnostics import OutputError
+from specdid._records.files import is_regular, replacing
 from specdid.engine.content import Content
 from specdid.engine.encoding import Arrays, decode, encode
 from specdid.engine.problem import Problem
@@ -31,6 +32,7 @@ from specdid.engine.problem import Problem
 NAME = ".specdid-cache"
 """The directory of packs in a directory of results."""
 MARK = b"\x9especd1\n"
+_PACK = re.compile(r"[0-9]{4,9}\.pack")
 HEAD = Struct("<8s16sQII")
 """Mark, key, bytes of arrays, their checksum, the head's checksum."""
 SYNC_SECONDS = 2.0
@@ -72,11 +74,8 @@ class Store:
         if fresh:
             clean(directory)
         with writing(directory):
-            for path in self._packs():
+            for path in packs(directory):
                 self._scan(path)
-
-    def _packs(self) -> list[Path]:
-        return sorted(self.directory.glob("*.pack"))
 
     def _scan(self, path: Path) -> None:
         """Note where the records of a pack are; what cannot be read is skipped and said."""
@@ -155,7 +154,7 @@ class Store:
     def _opened(self) -> tuple[Path, FileIO]:
         if self._file is None:
             self.directory.mkdir(parents=True, exist_ok=True)
-            last = max((int(p.stem) for p in self._packs() if p.stem.isdecimal()), default=0)
+            last = max((int(p.stem) for p in self.directory.iterdir() if _PACK.fullmatch(p.name)), default=0)
             path = self.directory / f"{last + 1:04d}.pack"
             self._file = path, FileIO(path, "x")
         return self._file
@@ -175,7 +174,7 @@ class Store:
             The directory cannot be written.
         """
         self.close()
-        used: dict[Path, list[_Place]] = {path: [] for path in self._packs()}
+        used: dict[Path, list[_Place]] = {path: [] for path in packs(self.directory.parent)}
         for key, place in self._places.items():
             if key in self._used:
                 used[place.pack].append(place)
@@ -207,19 +206,14 @@ def _enter(path: Path, content: mmap.mmap, places: dict[bytes, _Place]) -> bool:
 
 def _rewrite(path: Path, starts: Iterable[int]) -> None:
     """Keep only the records whose arrays begin at ``starts``."""
-    new = path.with_suffix(".part")
-    try:
-        with path.open("rb") as old, new.open("wb") as file:
-            for start in starts:
-                old.seek(start - HEAD.size)
-                head = old.read(HEAD.size)
-                file.write(head)
-                file.write(old.read(HEAD.unpack(head)[2]))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    with replacing(path) as new, path.open("rb") as old, new.open("wb") as file:
+        for start in starts:
+            old.seek(start - HEAD.size)
+            head = old.read(HEAD.size)
+            file.write(head)
+            file.write(old.read(HEAD.unpack(head)[2]))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -231,19 +225,45 @@ def writing(directory: Path) -> Iterator[None]:
         raise OutputError(f"cannot write to {directory}: {error.strerror or error}") from error
 
 
+def packs(directory: Path) -> list[Path]:
+    """Return the packs of a directory of results: regular files that carry the mark, or are empty.
+
+    Raises
+    ------
+    OutputError
+        Their place is a link, which could lead anywhere.
+    """
+    place = directory / NAME
+    if place.is_symlink():
+        raise OutputError(f"{place} is a link: take it away")
+    if not place.is_dir():
+        return []
+    return sorted(p for p in place.iterdir() if _PACK.fullmatch(p.name) and is_regular(p) and _has_mark(p))
+
+
+def _has_mark(path: Path) -> bool:
+    """Say whether a file is a pack: damaged ones have the mark further on, those cut at once are empty."""
+    if not path.stat().st_size:
+        return True
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return MARK.startswith(content[: len(MARK)]) or content.find(MARK) >= 0
+
+
 def clean(directory: Path) -> int:
-    """Remove the packs of a directory of results; gives the bytes freed.
+    """Remove the packs of a directory of results, and nothing else; gives the bytes freed.
 
     Raises
     ------
     OutputError
         They cannot be removed.
     """
-    packs = directory / NAME
+    freed = 0
     with writing(directory):
-        freed = sum(p.stat().st_size for p in packs.iterdir()) if packs.is_dir() else 0
-        if packs.is_dir():
-            shutil.rmtree(packs)
+        for path in packs(directory):
+            freed += path.stat().st_size
+            path.unlink()
+    with suppress(OSError):
+        (directory / NAME).rmdir()
     return freed
 
 

@@ -93,7 +93,11 @@ class Watch:
             self.note("open", f"{place} {mode}")
 
     def _inside(self, event: str, path: object) -> None:
-        if isinstance(path, str | bytes) and not os.path.realpath(os.fsdecode(path)).startswith(self.sandbox):
+        if not isinstance(path, str | bytes):
+            return
+        # A link itself is moved or removed, not what it leads to.
+        place = Path(os.fsdecode(path))
+        if not str(place.parent.resolve() / place.name).startswith(self.sandbox):
             self.note(event, path)
 
     def _import(self, module: str) -> None:
