@@ -12,6 +12,7 @@ from specdid import _shelf
 from specdid._diagnostics import Fault, Faults, SpecError, fault_at
 from specdid._plan.contents import Contents
 from specdid._plan.enumerate import enumerate_grid, grid_size
+from specdid._plan.estimands import estimands
 from specdid._plan.exclude import (
     Table,
     apply_rules,
@@ -65,6 +66,7 @@ def build_plan(
     ids = identify(study, contents, codes, setting)
     status, twin = _duplicates(ids, table.reason)
     preferred = _preferred(study, dimensions, grid, codes, expander.macros, columns)
+    words, estimand = estimands(contents, codes, setting, evaluator)
     return Plan(
         study,
         dimensions,
@@ -77,6 +79,8 @@ def build_plan(
         twin,
         ids,
         preferred,
+        words,
+        estimand,
     )
 
 

@@ -122,6 +122,8 @@ class Plan:
     ids : (S,) uint64
         The content hash; written as 16 hex digits.
     preferred : the place of the preferred specification, or -1.
+    estimands : what estimates are estimates of, in words, each once
+    estimand : (S,) int32, places in ``estimands``
     """
 
     study: Study
@@ -135,6 +137,8 @@ class Plan:
     twin: NDArray[np.int64]
     ids: NDArray[np.uint64]
     preferred: int
+    estimands: tuple[str, ...]
+    estimand: Codes
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
 from specdid._plan import Plan
 from specdid._plan import Status as PlanStatus
 from specdid._plan.contents import Contents
@@ -40,7 +39,7 @@ def planned_records(plan: Plan) -> Planned:
         vcovs=tuple(v.label or v.text for v in plan.study.vcov),
         formulas=formula_writer(plan),
         term=terms,
-        estimand=_estimands(plan),
+        estimand=Text(plan.estimands, plan.estimand),
         scale=_scales(plan),
         status=status.astype(np.int8),
         code=code.astype(np.int8),
@@ -70,18 +69,6 @@ def _members(plan: Plan) -> NDArray[np.bool_]:
     owner = np.repeat(np.arange(len(sets)), np.diff(sets.start))
     members[owner, sets.index] = True
     return members
-
-
-def _estimands(plan: Plan) -> Text:
-    """Give the treatment's own words, else the estimator's."""
-    pairs = [
-        t.estimand or _shelf.load("estimators", e.method).estimand
-        for t in plan.grid.treatments
-        for e in plan.grid.estimators
-    ]
-    text = Text.encode(pairs)
-    place = plan.codes[:, 1].astype(np.int64) * len(plan.grid.estimators) + plan.codes[:, 6]
-    return Text(text.words, text.codes[place])
 
 
 def _scales(plan: Plan) -> Text:

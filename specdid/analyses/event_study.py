@@ -115,7 +115,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
     if any(p.cell.method == "feols" and len(_cohorts(bench, p.cell)) > 1 for p in paths):
         yield Caution(
             "note", "leads_mixed",
-            "with several cohorts, leads and lags of two-way fixed effects mix each other's effects "
+            "with several cohorts, leads and lags of least squares mix each other's effects "
             "(Sun and Abraham 2021); compare with sunab",
         )  # fmt: skip
     for note in dict.fromkeys(n for p in paths for n in p.notes):

@@ -219,7 +219,7 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
             said = f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
             yield Caution("note", "no_timing", said)
         if one.earlier and one.cell.method != "feols":
-            said = f"{where}: the timing placebo is by two-way least squares, without cohorts"
+            said = f"{where}: the timing placebo is by least squares, without cohorts"
             yield Caution("note", "timing_two_way", said)
         for k, fit in one.earlier:
             if fit.failure is not None:

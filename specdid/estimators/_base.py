@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from specdid._plan.estimands import Treated
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -144,6 +147,8 @@ class Estimator:
     (``not_honoured``). ``effects`` "any" or "unit + time" (exactly these).
     ``binary``: the treatment must be 0/1. ``cohort``: needs a cohort.
     ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback.
+    ``estimand`` says what the estimate is of; ``words(treated, options)`` does where that depends on the
+    treatment or the options.
     ``alone`` says, in words that a table prints, why ``fit`` gives the treatment's coefficient
     alone; it is empty where ``fit`` gives all of them.
     ``path(task, relative, periods, reference)`` gives effects by relative period, for event
@@ -167,3 +172,17 @@ class Estimator:
     path: Callable[[Task, Floats, tuple[int, ...], int], Path | Failure] | None = None
     calendar: bool = False
     alone: str = ""
+    words: Callable[[Treated, Mapping[str, object]], str] | None = None
+
+
+def coefficient_words(treated: Treated, effect: str, how: str = "") -> str:
+    """Say what a coefficient of ``treated`` is, from the estimator's word for an effect; ``how`` in brackets behind."""
+    unit = "" if treated.kind == "share" else f" per unit of {treated.term}"
+    said = f"difference in the {effect}{unit}, interaction" if treated.interaction else f"{effect}{unit}"
+    said += where_zero(treated)
+    return f"{said} ({how})" if how else said
+
+
+def where_zero(treated: Treated) -> str:
+    """Say at which values of what the treatment is interacted with its own coefficient is the effect."""
+    return f" where {' and '.join(treated.where)}" if treated.where else ""

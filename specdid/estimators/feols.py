@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, Failure, Task
+from specdid.estimators._base import Estimate, Estimator, Failure, Task, coefficient_words
 from specdid.estimators._pyfixest import estimate_with, guarded, model
 from specdid.estimators._read import read
 
@@ -18,7 +18,7 @@ def _fit(task: Task) -> Estimate | Failure:
 ESTIMATOR = Estimator(
     name="feols",
     title="OLS",
-    estimand="average effect (two-way fixed effects weights)",
+    estimand="average effect (regression weights)",
     settings=(),
     honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),
     effects="any",
@@ -27,5 +27,6 @@ ESTIMATOR = Estimator(
     batched=True,
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
+    words=lambda treated, options: coefficient_words(treated, "average effect", "regression weights"),
     doc="Least squares; the engine estimates in batches, fit() is the plain pyfixest call.",
 )

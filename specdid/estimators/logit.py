@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, Failure, Task
+from specdid.estimators._base import Estimate, Estimator, Failure, Task, coefficient_words
 from specdid.estimators._glm import SETTINGS, fit_glm
 from specdid.estimators._pyfixest import guarded
 
@@ -31,5 +31,6 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
     slopes=False,
+    words=lambda treated, options: coefficient_words(treated, "log odds ratio"),
     doc="Levels of a fixed effect in which the outcome never varies are dropped (separation).",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Task
+from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Task, where_zero
 from specdid.estimators._pyfixest import Bools, Refusal, estimate_with, guarded, model
 from specdid.estimators._read import read
 
@@ -63,10 +63,12 @@ def cells(time: Floats, cohort: Floats, control: str, reference: tuple[float, ..
     return columns.astype(float), pairs[:, 1]
 
 
+_WORDS = "average effect on the treated (cohort shares)"
+
 ESTIMATOR = Estimator(
     name="sunab",
     title="Sun–Abraham",
-    estimand="average effect on the treated (cohort shares)",
+    estimand=_WORDS,
     settings=(
         EstimatorSetting("reference", int, -1, doc="the relative period left out, or several", several=True),
         EstimatorSetting("control", str, "never", ("never", "notyet"), "the comparison group"),
@@ -78,5 +80,6 @@ ESTIMATOR = Estimator(
     batched=True,
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
+    words=lambda treated, options: f"{_WORDS}{where_zero(treated)}",
     doc="Least squares on cohort × period dummies; the engine estimates it in batches.",
 )

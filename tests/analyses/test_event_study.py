@@ -151,7 +151,7 @@ def test_warns_of_leads_cohorts_and_estimators_without_periods(tmp_path):
     said = [str(w) for w in one(tmp_path, fix).warnings]
     assert "no column for ln SO2, PPML: PPML takes levels" in said
     assert "ln wastewater, PPML: fepois gives no effects by relative period" in said
-    assert any(w.startswith("with several cohorts, leads and lags of two-way fixed effects mix") for w in said)
+    assert any(w.startswith("with several cohorts, leads and lags of least squares mix") for w in said)
     (row,) = reference("fixest_event_study_pretrend_wald.csv")
     joint = f"ln SO2: the leads are jointly different from zero (F(6, 168) = {float(row['stat']):.2f}, p < 0.001)"
     assert ("serious", joint) in [(w.severity, str(w)) for w in one(tmp_path, FIRST).warnings]

@@ -68,7 +68,7 @@ def test_the_spread_is_said_by_estimand_where_a_scale_has_several():
         estimator={"OLS": "feols", "SA": "sunab"}, fixed_effects={"two-way": "id + year"},
     )  # fmt: skip
     found = warned(curve, "samples differ across specifications")
-    assert "(y; average effect (two-way fixed effects weights)) and" in found
+    assert "(y; average effect (regression weights)) and" in found
     assert "(y; average effect on the treated (cohort shares))" in found
 
 

@@ -1,0 +1,142 @@
+"""What each estimate is an estimate of, in words that follow the model.
+
+A coefficient of a 0/1 treatment is an average effect; of an amount it is one per unit of that
+amount, and amounts in different units have no median in common; of an interaction it is how much
+an effect differs; and where the treatment stands in an interaction beside itself, it is the effect
+where the other variable is 0. An estimator says its own words for these (``Estimator.words``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid import _shelf
+from specdid._plan.contents import Contents
+from specdid._plan.records import Codes
+from specdid.language import Bound, Term, bind, write
+from specdid.language.tree import Call
+from specdid.panel import Evaluator
+
+
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """What a coefficient belongs to.
+
+    Attributes
+    ----------
+    term : as it is written
+    kind
+        "share" where its values lie between 0 and 1 and reach both, so that one unit is from
+        none to full (a 0/1 treatment is one); else "amount".
+    interaction : whether it is a product of factors
+    where : conditions under which it alone is the effect, of what it is interacted with in other terms
+    """
+
+    term: str
+    kind: Literal["share", "amount"] = "share"
+    interaction: bool = False
+    where: tuple[str, ...] = ()
+
+
+def estimands(
+    contents: Sequence[Contents], codes: Codes, setting: Codes, evaluator: Evaluator
+) -> tuple[tuple[str, ...], Codes]:
+    """Give the words of every specification.
+
+    Parameters
+    ----------
+    contents : of each setting
+    codes, setting : (S, D) and (S,) int32, as in Plan
+
+    Returns
+    -------
+    words : each once, in the order of the plan
+    place : (S,) int32, places in ``words``
+    """
+    key = np.zeros(len(codes), np.int64)
+    found: list[str] = []
+    for s, content in enumerate(contents):
+        of_setting = setting == s
+        for t in np.unique(codes[of_setting, 1]).tolist():
+            here = np.flatnonzero(of_setting & (codes[:, 1] == t))
+            of_controls, treated = _by_controls(content, t, evaluator)
+            key[here] = len(found) + of_controls[codes[here, 2]] * len(content.grid.estimators) + codes[here, 6]
+            found += [words for one in treated for words in _words(content, t, one)]
+    unique, first = np.unique(key, return_index=True)
+    place: dict[str, int] = {}
+    number = np.zeros(len(found), np.int32)
+    for k in unique[np.argsort(first)].tolist():
+        number[k] = place.setdefault(found[k], len(place))
+    return tuple(place), number[key]
+
+
+def _treated(content: Contents, t: int, evaluator: Evaluator) -> Treated:
+    """Look at the values of a treatment on the whole panel."""
+    term = content.grid.treatments[t].term
+    column = evaluator.term(tuple(bind(f, content.scope) for f in term.factors))[0].numbers
+    values = column[np.isfinite(column)]
+    share = not values.size or (values.min() >= 0 and values.max() <= 1 and np.isin([0.0, 1.0], values).all())
+    return Treated(term.text, "share" if share else "amount", len(term.factors) > 1)
+
+
+def _by_controls(content: Contents, t: int, evaluator: Evaluator) -> tuple[NDArray[np.int64], list[Treated]]:
+    """Give for each choice of controls a number, and for each number what the treatment is there."""
+    plain = _treated(content, t, evaluator)
+    own = _factors(content.grid.treatments[t].term, content)
+    sets = content.grid.controls
+    fixed = _conditions(content.fixed_terms(t), own, content, evaluator)
+    conditions = [_conditions((term,), own, content, evaluator) for term in sets.terms]
+    flagged = np.array([bool(p) for p in conditions])
+    if not flagged.any():
+        return np.zeros(len(sets), np.int64), [_beside(plain, fixed)]
+    members = np.zeros((len(sets), len(sets.terms)), dtype=bool)
+    members[np.repeat(np.arange(len(sets)), np.diff(sets.start)), sets.index] = True
+    rows, number = np.unique(members & flagged, axis=0, return_inverse=True)
+    found = [_beside(plain, [*fixed, *(p for k in np.flatnonzero(row) for p in conditions[k])]) for row in rows]
+    return number.reshape(-1).astype(np.int64), found
+
+
+def _beside(plain: Treated, where: Sequence[str]) -> Treated:
+    return replace(plain, where=tuple(sorted(set(where))))
+
+
+def _factors(term: Term, content: Contents) -> dict[str, Bound]:
+    """Give a term's factors by their content."""
+    return {bound.digest: bound for bound in (bind(f, content.scope) for f in term.factors)}
+
+
+def _conditions(
+    terms: Sequence[Term], own: Mapping[str, Bound], content: Contents, evaluator: Evaluator
+) -> list[str]:
+    """Say where the terms that hold the treatment and more are nothing."""
+    found = []
+    for term in terms:
+        factors = _factors(term, content)
+        if len(factors) > len(own) and own.keys() <= factors.keys():
+            found += [_nothing(bound, evaluator) for digest, bound in factors.items() if digest not in own]
+    return found
+
+
+def _nothing(bound: Bound, evaluator: Evaluator) -> str:
+    text = write(bound.node)
+    function = bound.node.function if isinstance(bound.node, Call) else ""
+    numbers = function in ("poly", "l", "f", "d")  # several columns, which have no values of their own
+    if function in ("factor", "C", "i") or (not numbers and evaluator.column(bound).is_text):
+        return f"{text} is at its reference level"
+    return f"{text} is 0"
+
+
+def _words(content: Contents, t: int, treated: Treated) -> list[str]:
+    """Give the words under each estimator: the treatment's own, else the estimator's."""
+    own = content.grid.treatments[t].estimand
+    found = []
+    for choice in content.grid.estimators:
+        declared = _shelf.load("estimators", choice.method)
+        said = declared.estimand if declared.words is None else declared.words(treated, choice.options)
+        found.append(own or said)
+    return found

@@ -1,0 +1,126 @@
+"""The words of an estimand follow the model: what the treatment is, what it is interacted with, the estimator."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel
+
+REGRESSION = "average effect (regression weights)"
+
+
+def words(**tables) -> list[str]:
+    """The estimands of a study's specifications that are estimated, each once, in the order of the plan."""
+    frame = small_panel().with_columns(
+        (pl.col("d") * pl.col("w")).alias("dose"), (pl.col("x1") > 0).cast(int).alias("rich"),
+        (pl.col("d") * pl.when(pl.col("year") == pl.col("cohort")).then(0.5).otherwise(1.0)).alias("share"),
+        (pl.col("d") + 1).alias("coded"), (pl.col("y") > 2).cast(int).alias("high"),
+        (pl.col("year") >= 2004).cast(int).alias("post"), (pl.col("cohort") > 0).cast(int).alias("ever"),
+    )  # fmt: skip
+    study = {
+        "study": {"title": "words", "data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": "y"}, "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "fixed_effects": {"two-way": "id + year"}, "inference": {"draws": 0}, **tables,
+    }  # fmt: skip
+    plan = specdid.plan(study, frame)
+    planned = plan.estimand[plan.status == 0]
+    return list(dict.fromkeys(plan.estimands[k] for k in planned.tolist()))
+
+
+def test_one_way_two_way_and_cross_sections_are_one_curve_and_none_is_called_two_way():
+    """Least squares weights effects in all of them; which fixed effects there are changes no meaning."""
+    effects = {"none": "0", "unit": "id", "two-way": "id + year", "trends": "id[year] + year"}
+    sample = {"all": "TRUE", "one year": "year == 2006"}
+    weights = {"none": "1", "w": "w"}
+    assert words(fixed_effects=effects, sample=sample, weights=weights) == [REGRESSION]
+
+
+@pytest.mark.parametrize("method", ["feols", "fepois", "logit"])
+def test_an_amount_is_per_unit_and_names_its_unit(method):
+    effect = {"feols": "average effect", "fepois": "semi-elasticity", "logit": "log odds ratio"}[method]
+    how = {"feols": " (regression weights)", "fepois": " (Poisson)", "logit": ""}[method]
+    outcome = {"y": "high" if method == "logit" else "z"}
+    treatment = {"d": "d", "dose": "dose", "log": "log(w)", "coded": "coded"}
+    assert words(outcome=outcome, treatment=treatment, estimator={"e": method}) == [
+        f"{effect}{how}", f"{effect} per unit of dose{how}", f"{effect} per unit of log(w){how}",
+        f"{effect} per unit of coded{how}",
+    ]  # fmt: skip
+
+
+def test_a_share_of_the_year_is_from_none_to_full_as_a_dummy_is():
+    assert words(treatment={"d": "d", "share": "share", "small": "I(share / 2)"}) == [
+        REGRESSION, "average effect per unit of I(share / 2) (regression weights)",
+    ]  # fmt: skip
+
+
+def test_an_interaction_is_a_difference_of_effects():
+    treatment = {
+        "did": {"term": "ever:post", "with": "ever + post"},
+        "triple": {"term": "d:rich", "with": "d + rich"},
+        "moderated": {"term": "d:x3", "with": "d + x3"},
+    }
+    assert words(treatment=treatment, fixed_effects={"unit": "id"}) == [
+        "difference in the average effect, interaction (regression weights)",
+        "difference in the average effect per unit of d:x3, interaction (regression weights)",
+    ]
+
+
+def test_beside_its_interaction_a_treatment_is_the_effect_where_the_other_is_zero():
+    controls = {"none": "1", "x3": "x3", "moderated": "x3 + d:x3", "both": "x1*d + x3:d"}
+    assert words(controls=controls, estimator={"OLS": "feols", "SA": "sunab"}) == [
+        REGRESSION, "average effect on the treated (cohort shares)",
+        "average effect where x3 is 0 (regression weights)",
+        "average effect on the treated (cohort shares) where x3 is 0",
+        "average effect where x1 is 0 and x3 is 0 (regression weights)",
+        "average effect on the treated (cohort shares) where x1 is 0 and x3 is 0",
+    ]  # fmt: skip
+
+
+def test_beside_its_interaction_with_groups_it_is_the_effect_at_the_reference_level():
+    assert words(controls={"groups": "d:factor(group)", "values": "d:i(group, ref = 2)"}) == [
+        "average effect where factor(group) is at its reference level (regression weights)",
+        "average effect where i(group, ref = 2) is at its reference level (regression weights)",
+    ]
+
+
+def test_terms_of_the_treatment_and_of_variants_count_as_controls_do():
+    treatment = {"d": {"term": "d", "with": "d:x3 + x3"}}
+    variant = {"moderator": {"none": {}, "x1": {"add": "x1 + x1:d"}}}
+    assert words(treatment=treatment, variant=variant) == [
+        "average effect where x3 is 0 (regression weights)",
+        "average effect where x1 is 0 and x3 is 0 (regression weights)",
+    ]  # fmt: skip
+
+
+def test_a_variant_may_change_what_the_treatment_is():
+    variant = {"coding": {"dummy": {}, "dose": {"derive": {"d": "dose"}}}}
+    assert words(treatment={"d": "d"}, variant=variant) == [
+        REGRESSION, "average effect per unit of d (regression weights)",
+    ]  # fmt: skip
+
+
+def test_the_treatments_own_words_come_first():
+    treatment = {"d": {"term": "dose", "estimand": "effect of a full dose"}}
+    assert words(treatment=treatment, controls={"x": "sw(x1, x1:dose)"}) == ["effect of a full dose"]
+
+
+def test_other_estimators_say_what_they_average():
+    assert words(estimator={"a": "sunab", "b": "did2s"}) == [
+        "average effect on the treated (cohort shares)", "average effect on the treated (imputation)",
+    ]  # fmt: skip
+
+
+def test_medians_are_apart_where_the_words_are():
+    frame = small_panel().with_columns((pl.col("d") * pl.col("w")).alias("dose"))
+    study = {
+        "study": {"title": "apart", "data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": "y"}, "treatment": {"d": "d", "dose": "dose"},
+        "fixed_effects": {"one-way": "id", "two-way": "id + year"}, "inference": {"draws": 0},
+    }  # fmt: skip
+    curve = specdid.run(study, frame, audit=0)
+    lines = [line for line in curve.summary().splitlines() if line.startswith("| average effect")]
+    assert [line.split("|")[1].strip() for line in lines] == [
+        REGRESSION, "average effect per unit of dose (regression weights)",
+    ]  # fmt: skip
+    assert [line.split("|")[2].strip() for line in lines] == ["2", "2"]
