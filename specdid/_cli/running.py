@@ -14,6 +14,7 @@ import click
 
 from specdid._cli.exits import Exit, print_faults
 from specdid._run.prepare import prepare
+from specdid._run.write import OUTPUT_FAILED
 from specdid.engine.execute import TAKEN
 
 
@@ -77,6 +78,11 @@ def _code(curve: Any, interrupted: bool, quiet: bool) -> Exit:
             err=True,
         )
         return Exit.AUDIT
+    failed = [str(c) for c in curve.warnings if c.code == OUTPUT_FAILED]
+    if failed:
+        click.echo("\n".join(f"internal error: {line}" for line in failed), err=True)
+        click.echo("the other files are whole; please report the lines above", err=True)
+        return Exit.INTERNAL
     if curve.counts.ok == 0:
         click.echo("error: nothing could be estimated; the summary says why", err=True)
         return Exit.NOTHING

@@ -18,7 +18,7 @@ from specdid._run.infer import CurveTests
 from specdid._run.manifest import library_version
 from specdid._run.prepare import Prepared
 from specdid._run.selected import select
-from specdid._run.write import write_text, writing
+from specdid._run.write import on_its_own, write_text, writing
 from specdid.analyses._base import Bench, Chart
 from specdid.appendix._base import Appendix, Joint, Material, Section
 from specdid.appendix.caption import estimates_csv
@@ -59,7 +59,7 @@ def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[C
             pictures = next(f for f in ("png", "svg", "pdf") if f in prepared.study.figure.formats)
             write_text(write_markdown(appendix, pictures), directory / "appendix.md")
         if "docx" in formats:
-            _write_word(appendix, directory)
+            said += on_its_own("appendix.docx", lambda: _write_word(appendix, directory))
     return said
 
 

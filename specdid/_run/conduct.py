@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -29,7 +29,7 @@ from specdid._run.planned import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.publish import kept_files, staged
 from specdid._run.report import write_report
-from specdid._run.write import write_figure, write_record, write_results
+from specdid._run.write import on_its_own, write_figure, write_record, write_results
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.execute import TAKEN, estimate_all
@@ -127,7 +127,7 @@ def estimate(
             made = _estimate(prepared, compiled, jobs, audit, say, store)
             with staged(output) as new:
                 curve = made.audited(_draw(prepared, made.curve, new, say))
-                record = _write(prepared, curve, new, begun, say)
+                record, curve = _write(prepared, curve, new, begun, say)
                 write_record(new, {**record, "files": kept_files(output, new, not made.interrupted)})
             if not made.interrupted:
                 store.sweep()
@@ -244,26 +244,39 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
     said: list[Caution] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
-        drawn = figure_of(figure, tests)
-        said += map(from_figure, write_figure(curve.results, directory, formats=figure.formats, **drawn)[1])
+        said += on_its_own("the figure of the curve", lambda: _curve_figure(prepared, curve, tests, directory))
     for described in (d for d in curve.findings if isinstance(d, Described)):
         said += write_described(curve, described, tests, directory, figure.formats, figure.width)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
     said += analyse.write_analyses(analysed, directory, figure.formats, figure.width)
-    said += write_appendix(prepared, curve, directory)
+    said += on_its_own("the appendix", lambda: write_appendix(prepared, curve, directory))
+    return _with(curve, said)
+
+
+def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
+    """Return the curve with further cautions."""
     return dataclasses.replace(curve, warnings=worst_first((*curve.warnings, *said)))
+
+
+def _curve_figure(
+    prepared: Prepared, curve: Curve, tests: tuple[CurveTests, ...], directory: Path
+) -> Iterator[Caution]:
+    figure = prepared.study.figure
+    _, said = write_figure(curve.results, directory, formats=figure.formats, **figure_of(figure, tests))
+    return map(from_figure, said)
 
 
 def _write(
     prepared: Prepared, curve: Curve, directory: Path, begun: float, progress: Progress
-) -> dict[str, Any]:
-    """Write everything but the manifest, which it gives."""
+) -> tuple[dict[str, Any], Curve]:
+    """Write everything but the manifest, whose content is returned, with the curve and what was said."""
     progress("writing results", 0, 0)
     study = prepared.study
-    write_results(curve, directory)
     write_inference(curve.results, tuple(t for t in curve.findings if isinstance(t, CurveTests)), directory)
     setup = {"backend": study.run.backend, "missing": study.missing}
     wall = time.perf_counter() - begun
     record = manifest(study, prepared.panel, curve, wall, setup)
-    write_report(curve, directory, record, study.figure.formats, study.figure.width)
-    return record
+    page = partial(write_report, curve, directory, record, study.figure.formats, study.figure.width)
+    curve = _with(curve, on_its_own("report.html", page))
+    write_results(curve, directory)
+    return record, curve

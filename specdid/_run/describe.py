@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Curve, Results, Section, Status
 from specdid._records.cautions import from_figure
 from specdid._run.infer import CurveTests
-from specdid._run.write import write_text
+from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
 from specdid.figures._style import save
 from specdid.report.choices import choice_section, sensitivity_section
@@ -95,7 +96,7 @@ def write_described(
     given = {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}
     said: list[Caution] = []
     for name in FIGURES:
-        said += _draw(name, given[name], directory, formats, width)
+        said += on_its_own(f"the figure {name}", partial(_draw, name, given[name], directory, formats, width))
     return said
 
 

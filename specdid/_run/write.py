@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from specdid._diagnostics import Fault, OutputError, SpecError, did_you_mean
+from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, did_you_mean
 from specdid._records import Caution, Curve, Results
 from specdid._records.files import read_json, replacing
 from specdid._records.read import read_results
@@ -15,6 +16,7 @@ from specdid._run.bands import read_bands
 from specdid._study import NARROWEST, WIDEST
 from specdid.tables._base import TidyTable, csv_text
 
+OUTPUT_FAILED = "output_failed"
 STALE = ("curve.pdf", "curve.png", "curve.svg")
 
 
@@ -113,6 +115,29 @@ def _figure_settings(directory: Path) -> dict[str, Any]:
     if not isinstance(width, float) or not NARROWEST <= width <= WIDEST:
         width = None
     return {"sort": sort if isinstance(sort, str) else None, "width": width}
+
+
+def on_its_own(what: str, write: Callable[[], Iterable[Caution] | None]) -> tuple[Caution, ...]:
+    """Write one output; where it fails it is lost alone, and what is returned says so.
+
+    Raises
+    ------
+    OutputError
+        The directory cannot be written: then nothing can.
+    """
+    try:
+        return tuple(write() or ())
+    except (OSError, SpecdidError):
+        raise
+    except Exception as error:
+        return (Caution("serious", OUTPUT_FAILED, f"{what} could not be made: {_where(error)}", "output"),)
+
+
+def _where(error: Exception) -> str:
+    """Return what went wrong and where, in one line that can be reported."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    said = "".join(c for c in " ".join(str(error).split())[:300] if c.isprintable())
+    return f"{type(error).__name__}: {said} ({Path(frame.filename).name}, line {frame.lineno})"
 
 
 class writing:  # noqa: N801 - reads as a phrase

@@ -98,6 +98,9 @@ def _inches(table: PrintTable) -> list[float]:
     # Many columns stand closer, before the labels of rows are broken within words.
     between = (_WIDTH - min(longest, _STUB) - sum(words)) / len(words)
     least = [own + min(max(between, _CLOSE), _APART) for own in words]
+    # Words that are longer than the page has room for are broken by Word.
+    room = _WIDTH * (1 - 1 / (2 + len(least)))
+    least = [own * min(1.0, room / sum(least)) for own in least]
     stub = max(min(longest, _STUB, _WIDTH - sum(least)), _WIDTH / (2 + len(least)))
     more = (_WIDTH - stub - sum(least)) / len(least)
     return [stub, *(own + more for own in least)]
