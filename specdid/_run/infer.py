@@ -46,6 +46,7 @@ class CurveTests:
     placebos : per scale and estimand the null of the median estimate.
     clusters, treated : the smallest numbers of clusters, and of clusters with treatment.
     alpha : the level of [inference].
+    cluster : what the null's standard errors, and with them the bands, are clustered by.
     """
 
     null: str
@@ -60,6 +61,7 @@ class CurveTests:
     clusters: int = 0
     treated: int = 0
     alpha: float = 0.05
+    cluster: str = ""
 
 
 def run_nulls(
@@ -116,7 +118,11 @@ def agreeing(draws: NullDraws, results: Results) -> NullDraws:
     said = f"{lost:,} {words} too near to collinear for this null, and left out of it"
     note = Caution("note", "too_near_collinear", said, specifications=lost)
     kept = {name: getattr(draws, name)[good] for name in ("index", "estimate", "statistic", "std_error", "df")}
-    tables = {name: getattr(draws, name).take(np.flatnonzero(good)) for name in ("null_estimate", "null_statistic")}
+    places = np.flatnonzero(good)
+    tables = {name: getattr(draws, name).take(places) for name in ("null_estimate", "null_statistic")}
+    if draws.imposed is not None:
+        a, b, c = (table.take(places) for table in draws.imposed)
+        return replace(draws, **kept, **tables, left_out=(*draws.left_out, note), imposed=(a, b, c))
     return replace(draws, **kept, **tables, left_out=(*draws.left_out, note))
 
 
@@ -190,14 +196,20 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         draws.clusters,
         draws.treated,
         alpha,
+        _cluster_text(prepared),
     )
 
 
 def _errors(prepared: Prepared) -> str:
     """Give what the nulls cluster by, where the curve's standard errors are others."""
-    study = prepared.study
-    cluster = study.inference.cluster.text if study.inference.cluster else study.unit or ""
+    study, cluster = prepared.study, _cluster_text(prepared)
     return "" if study.vcov and study.vcov[0].text == f"~{cluster}" else cluster
+
+
+def _cluster_text(prepared: Prepared) -> str:
+    """Give what the nulls cluster by."""
+    study = prepared.study
+    return study.inference.cluster.text if study.inference.cluster else study.unit or ""
 
 
 def _estimands(

@@ -29,6 +29,7 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
                 ),
                 "",
                 _family(t),
+                band_words(t),
                 *(f"- {note.message}" for note in t.notes),
             ),
         )
@@ -38,11 +39,26 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
 
 def _family(tests: CurveTests) -> str:
     significant = int(np.count_nonzero(tests.adjusted.p_adjusted <= tests.alpha))
+    alpha, critical = f"{tests.alpha:g}".removeprefix("0"), tests.adjusted.critical
+    if np.isnan(critical):
+        least = f"{1 / (tests.draws + 1):.3g}".removeprefix("0")
+        return f"{tests.draws:,} draws are too few for a p of at most {alpha}: the smallest p is {least}."
     return (
         f"{significant:,} of {len(tests.index):,} specifications have a step-down adjusted p of at most "
-        f"{f'{tests.alpha:g}'.removeprefix('0')} "
-        f"(max|t|, critical value {tests.adjusted.critical:.2f})."
+        f"{alpha} (max|t|, critical value {critical:.2f})."
     )
+
+
+def band_words(tests: CurveTests) -> str:
+    """Say how far the simultaneous band reaches, by what it was made, or why there is none."""
+    band, level = tests.adjusted.band, f"{100 * (1 - tests.alpha):g}%"
+    ends = [f"{z:.2f} standard errors {side} the estimates"
+            for z, side in ((band.below, "below"), (band.above, "above")) if not np.isnan(z)]  # fmt: skip
+    if not ends:
+        return f"No simultaneous band: {band.reason}."
+    made = f"joint inversion, errors clustered by `{tests.cluster}`"
+    rest = f"; {band.reason}" if band.reason else ""
+    return f"Simultaneous {level} band: {' and '.join(ends)} ({made}){rest}."
 
 
 def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:
@@ -65,7 +81,8 @@ def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: 
         for k, place in enumerate(test.index.tolist()):
             numbers = (a.p_null[k], a.p_adjusted[k], a.band_low[k], a.band_high[k])
             spec_id = f"{int(results.planned.ids[place]):016x}"
-            lines.append(",".join([test.null, str(place + 1), spec_id, *(f"{n:.12g}" for n in numbers)]))
+            cells = ("" if np.isnan(n) else f"{n:.12g}" for n in numbers)
+            lines.append(",".join([test.null, str(place + 1), spec_id, *cells]))
     write_text("\n".join(lines), directory / "inference_specifications.csv")
 
 

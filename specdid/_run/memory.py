@@ -17,8 +17,9 @@ from specdid.panel.memory import available
 
 SPECIFICATION, ROW = 600, 150
 """Bytes of a specification in plan, fits and results, and of each of its vcovs (measured at 2^15 and 2^20)."""
-DRAW = 24
-"""Bytes of a specification in one draw of a null: estimate, t, and the estimates sorted."""
+DRAW, IMPOSED = 24, 24
+"""Bytes of a specification in one draw of a null: estimate, t, and the estimates sorted; of the wild null's
+three numbers for its bands."""
 IN_FILES = 2**28
 """Bytes of memory that draws take whose tables are files (235 MB measured at 40,960 specifications and 999 draws)."""
 COPIES = 3
@@ -48,7 +49,8 @@ class Need:
 def needed(prepared: Prepared, compiled: Compiled) -> Need:
     """Guess what a run needs, from counts alone."""
     problem, study = compiled.problem, prepared.study
-    draws = DRAW * float(study.inference.draws) * len(compiled.members)
+    of_a_draw = DRAW + IMPOSED * ("wild" in study.inference.null)
+    draws = of_a_draw * float(study.inference.draws) * len(compiled.members)
     disk = draws if draws > 3 * LARGE else 0.0
     rows = SPECIFICATION + ROW * len(problem.vcovs)
     columns, specifications = COPIES * float(problem.values.nbytes), float(rows * len(prepared.plan))

@@ -54,8 +54,9 @@ def write_report(
 
 def _joint(tests: CurveTests) -> Joint:
     return Joint(
-        tests.null, tests.title, tests.draws, tests.index, tests.tests, tests.adjusted, tests.bands, tests.placebos
-    )
+        tests.null, tests.title, tests.draws, tests.index, tests.tests, tests.adjusted, tests.bands, tests.placebos,
+        tests.cluster,
+    )  # fmt: skip
 
 
 def _block(analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None) -> Block:

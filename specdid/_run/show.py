@@ -220,6 +220,13 @@ def _nulls(directory: Path, place: int) -> Iterator[str]:
             words = null_words(row["null"], draws.get(row["null"]))
             yield (
                 f"{words[:1].upper()}{words[1:]}: p = {row['p_null']:.4f}, adjusted for all "
-                f"specifications p = {row['p_adjusted']:.4f}; simultaneous band "
-                f"{row['band_low']:.4g} to {row['band_high']:.4g}."
+                f"specifications p = {row['p_adjusted']:.4f}{_band(row['band_low'], row['band_high'])}."
             )
+
+
+def _band(low: float, high: float) -> str:
+    """Write a simultaneous band, whose missing end means that it has no bound there; nothing where it has neither."""
+    if np.isnan(low) and np.isnan(high):
+        return ""
+    ends = ("−∞" if np.isnan(low) else f"{low:.4g}", "∞" if np.isnan(high) else f"{high:.4g}")
+    return f"; simultaneous band {ends[0]} to {ends[1]}"

@@ -43,6 +43,9 @@ class NullDraws:
     dropped_draws : draws in which a specification failed, left out for all.
     clusters, treated : the numbers of clusters and of clusters with treatment variation,
         the smallest over the specifications.
+    imposed : three (S, B), or None
+        a, b and c, by which the t of a draw changes with the effect imposed: with -x times
+        ``std_error`` instead of none it is (t + a x) / sqrt(1 + b x + c x^2).
     """
 
     null: str
@@ -57,6 +60,7 @@ class NullDraws:
     dropped_draws: int = 0
     clusters: int = 0
     treated: int = 0
+    imposed: tuple[DrawTable, DrawTable, DrawTable] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Context:
 
     def store_for(self, count: int) -> Store | None:
         """Give the store, or None where the draws of ``count`` specifications are too many to keep."""
-        return self.store if count * (self.draws + 1) * 24 <= MOST_KEPT else None
+        return self.store if count * (self.draws + 1) * 40 <= MOST_KEPT else None
 
     def table(self, count: int) -> DrawTable:
         """Give room for the draws of ``count`` specifications.

@@ -18,6 +18,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from specdid._records import JointTest
 from specdid.inference._base import NullDraws
+from specdid.inference._joint_inversion import Band, joint_band, most_extreme, quantile
 from specdid.inference._tables import DrawTable, Floats, Ints
 
 Test = JointTest
@@ -28,13 +29,22 @@ _GRID = np.linspace(-40.0, 40.0, 80_001)
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """Per specification, (S,): the null's own p, step-down p over the family, simultaneous band."""
+    """What a null says of each specification, and by what.
+
+    Attributes
+    ----------
+    p_null, p_adjusted : (S,), the null's own p and the step-down p over the family.
+    band_low, band_high : (S,), the simultaneous band; NaN where it has no end.
+    critical : max|t| above which the largest |t| has p <= alpha; NaN where the draws are too few for that.
+    band : how far the band reaches, in standard errors, or why it does not.
+    """
 
     p_null: Floats
     p_adjusted: Floats
     band_low: Floats
     band_high: Floats
     critical: float
+    band: Band
 
 
 def p_value(value: float, null: Floats) -> float:
@@ -123,7 +133,7 @@ def _scores(t: Floats, df: float) -> Floats:
 
 
 def adjust(draws: NullDraws, alpha: float) -> Adjusted:
-    """Step-down p-values from max|t| and simultaneous bands.
+    """Give step-down p-values from max|t|, and simultaneous bands by joint inversion.
 
     Westfall and Young (1993), algorithm 4.1 in its studentised form: for the j-th largest
     |t|, the share of draws in which the largest |t^b| among the specifications not yet
@@ -144,9 +154,11 @@ def adjust(draws: NullDraws, alpha: float) -> Adjusted:
     adjusted, single = np.empty(n), np.empty(n)
     adjusted[order] = np.maximum.accumulate((1 + counts) / (b + 1))
     single[order] = (1 + own) / (b + 1)
-    critical = float(np.quantile(np.concatenate(parts), 1 - alpha, method="higher")) if parts else float("nan")
-    half = critical * draws.std_error
-    return Adjusted(single, adjusted, draws.estimate - half, draws.estimate + half, critical)
+    rank = most_extreme(alpha, b)
+    critical = quantile(np.concatenate(parts), rank) if parts and rank else float("nan")
+    band = joint_band(draws, alpha)
+    low, high = draws.estimate - band.below * draws.std_error, draws.estimate + band.above * draws.std_error
+    return Adjusted(single, adjusted, low, high, critical, band)
 
 
 def rank_band(null_estimate: DrawTable, rows: Ints) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,16 +25,26 @@ LARGE_POWER = 400
 """Powers of two beyond which a column's values are scaled before they are squared."""
 
 Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
-DRAWN = ("estimate", "statistic", "error", "facts")
+DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What was drawn: estimate and statistic (S, 1 + B), error (S,), clusters and treated clusters (S, 2)."""
+    """What was drawn.
+
+    Attributes
+    ----------
+    places : (S,) positions among the members.
+    estimate, statistic : (S, 1 + B), the first of the data.
+    imposed : (S, 3, B), how the statistics of the draws change with the effect imposed; see `wild_draws`.
+    error : (S,) standard error of the data.
+    facts : (S, 2), clusters and treated clusters.
+    """
 
     places: Ints
     estimate: Floats
     statistic: Floats
+    imposed: Floats
     error: Floats
     facts: Ints
 
@@ -42,7 +52,9 @@ class Drawn:
     def empty(cls, count: int, draws: int) -> Drawn:
         """Give room for ``count`` specifications."""
         table = np.full((count, draws + 1), np.nan)
-        return cls(np.arange(count), table, table.copy(), np.full(count, np.nan), np.zeros((count, 2), np.int64))
+        imposed = np.full((count, 3, draws), np.nan)
+        facts = np.zeros((count, 2), np.int64)
+        return cls(np.arange(count), table, table.copy(), imposed, np.full(count, np.nan), facts)
 
 
 def draw_part(shared: Shared, batches: list[Batch]) -> Drawn:
@@ -71,13 +83,14 @@ def _drawn_batches(
         drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
         for places_, family in _families(members, dropped, batch, prepared):
             mine = None if squares is None else among(prepared.present, squares)
-            b, t, se = wild_draws(prepared.blocks, family, prepared.signs, mine)
+            b, t, se, imposed = wild_draws(prepared.blocks, family, prepared.signs, mine)
             scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
             at = np.array([local[int(p)] for p in places_])
             drawn.estimate[at] = b * scale[:, None]
             drawn.statistic[at] = t
+            drawn.imposed[at] = imposed[:, :, 1:].transpose(1, 0, 2)
             drawn.error[at] = se[:, 0] * scale
-    return Drawn(places, drawn.estimate, drawn.statistic, drawn.error, drawn.facts)
+    return replace(drawn, places=places)
 
 
 def _slopes_across(problem: Problem, batch: Batch, cluster: Ints) -> bool:

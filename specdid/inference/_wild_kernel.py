@@ -13,6 +13,11 @@ signs v_g on clusters (Cameron, Gelbach and Miller 2008; Roodman et al. 2019):
 The columns of a batch are residualised on all effects. D~, X and the effects' dummies
 are then orthogonal blocks of W, so that A is block diagonal, and effects nested in the
 cluster drop out. The first draw is v = 1: the real statistic.
+
+Another effect than none may be imposed. With y - b D in the place of y and b = -x se, u~
+becomes u~ + x se D~: s, q and r are linear in x, with o_g = sum D~^2 and H_g' in the place of
+s_g and q_g, and the sum of r^2 is quadratic. Three sums, of the two parts' squares and of
+their product, give t^b under every effect, without another draw.
 """
 
 from __future__ import annotations
@@ -109,7 +114,7 @@ def _inverse(a: Floats) -> Floats:
 
 def wild_draws(
     blocks: Blocks, family: Family, signs: Floats, squares: Floats | None
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw the coefficient and t of every regression of a family.
 
     Parameters
@@ -120,26 +125,23 @@ def wild_draws(
     Returns
     -------
     estimate, statistic, std_error : (m, B) float64
+    imposed : (3, m, B) float64
+        a, b and c: with the effect -x times the real standard error imposed instead of none,
+        the t of the draw is (t + a x) / sqrt(1 + b x + c x^2).
     """
     scores = cluster_scores(blocks, family)
-    k = family.controls.shape[1]
     if isinstance(blocks.carried, Stack):
-        omega = _signed(np.concatenate([scores.s[:, None, :], scores.q], axis=1), signs)
-        ss = _direct(blocks.carried, scores, omega, signs)
+        omega, moved = _signed(scores.of_outcome, signs), _signed(scores.of_treatment, signs)
+        ss, product, square = _direct(blocks.carried, scores, omega, moved, signs)
     else:
-        weighted = scores.s[:, None, :] * scores.c
-        products = _signed(np.concatenate([scores.s[:, None, :], scores.q, weighted], axis=1), signs)
-        omega, crossed = products[:, : 1 + k], products[:, 1 + k :]
-        own = scores.s**2
-        ss = own.sum(axis=1)[:, None] if squares is None else own @ squares
-        ss = ss - 2 * np.einsum("mpb,mpb->mb", omega, crossed)
-        ss += _quadratic(omega, scores.c @ scores.c.transpose(0, 2, 1))
-        for part in blocks.carried:
-            ss += _expanded(part, scores, omega, signs)
+        omega, moved, (ss, product, square) = _multiplied_out(blocks.carried, scores, signs, squares)
     error = np.sqrt(np.maximum(ss, 0.0) * family.correction[:, None])
     dd = scores.dd[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return omega[:, 0] / dd, omega[:, 0] / error, error / dd
+        estimate, std_error = omega[:, 0] / dd, error / dd
+        real = std_error[:, :1]
+        imposed = np.stack([moved[:, 0] * real / error, 2 * real * product / ss, real**2 * square / ss])
+        return estimate, omega[:, 0] / error, std_error, imposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +151,16 @@ class Scores:
     Attributes
     ----------
     d, u : (K, m) coefficients of D~ and u~ in the batch's columns; dd : (m,)
-    s : (m, G); q : (m, k, G); c : (m, 1 + k, G), A H_g' for D~ and the controls
+    of_outcome : (m, 1 + k, G), s_g and q_g
+    of_treatment : (m, 1 + k, G), H_g', the sums with D~ in the place of u~
+    c : (m, 1 + k, G), A H_g' for D~ and the controls
     """
 
     d: Floats
     u: Floats
     dd: Floats
-    s: Floats
-    q: Floats
+    of_outcome: Floats
+    of_treatment: Floats
     c: Floats
 
 
@@ -172,7 +176,8 @@ def cluster_scores(blocks: Blocks, family: Family) -> Scores:
     q = both[:, family.controls, rows].transpose(1, 2, 0)
     h = both[:, family.controls, rows + m].transpose(1, 2, 0)
     c = np.concatenate([(own / dd[:, None])[:, None, :], inverse @ h], axis=1)
-    return Scores(d, u, dd, s, q, c)
+    of_outcome, of_treatment = (np.concatenate([a[:, None, :], b], axis=1) for a, b in ((s, q), (own, h)))
+    return Scores(d, u, dd, of_outcome, of_treatment, c)
 
 
 def _signed(columns: Floats, signs: Floats) -> Floats:
@@ -181,12 +186,49 @@ def _signed(columns: Floats, signs: Floats) -> Floats:
     return np.asarray((columns.reshape(m * p, g) @ signs).reshape(m, p, -1))
 
 
-def _quadratic(omega: Floats, matrix: Floats) -> Floats:
-    return np.asarray(np.einsum("mpb,mpb->mb", matrix @ omega, omega))
+Three = tuple[Floats, Floats, Floats]
+"""Sums over clusters, (m, B): r^2, the product of r and of what the treatment adds to it, the square of that."""
 
 
-def _direct(stack: Stack, scores: Scores, omega: Floats, signs: Floats) -> Floats:
-    """Sum the squared scores, formed one by one.
+def _multiplied_out(
+    parts: tuple[Carried, ...], scores: Scores, signs: Floats, squares: Floats | None
+) -> tuple[Floats, Floats, Three]:
+    """Give the signed sums of outcome and treatment, (m, 1 + k, B), and the three sums, all squares multiplied out."""
+    width = scores.c.shape[1]
+    signed, crossed = [], []
+    for columns in (scores.of_outcome, scores.of_treatment):
+        products = _signed(np.concatenate([columns, columns[:, :1] * scores.c], axis=1), signs)
+        signed.append(products[:, :width])
+        crossed.append(products[:, width:])
+    s, o = scores.of_outcome[:, 0], scores.of_treatment[:, 0]
+    own = [a.sum(axis=1)[:, None] if squares is None else a @ squares for a in (s**2, s * o, o**2)]
+    sums = _squared(own, signed, crossed, scores.c @ scores.c.transpose(0, 2, 1))
+    for part in parts:
+        added = _expanded(part, scores, signed, signs)
+        for total, more in zip(sums, added, strict=True):
+            total += more
+    return signed[0], signed[1], sums
+
+
+def _squared(own: list[Floats], signed: list[Floats], crossed: list[Floats], matrix: Floats) -> Three:
+    """Give own - omega'x - x'omega + omega' matrix omega for outcome and outcome, outcome and treatment, treatment."""
+    (u, d), (x, z) = signed, crossed
+    with_d = matrix @ d
+    ss = own[0] - 2 * _dot(u, x)
+    ss += _dot(matrix @ u, u)
+    product = own[1] - _dot(u, z)
+    product += _dot(with_d, u)
+    product -= _dot(d, x)
+    square = own[2] - _dot(d, 2 * z - with_d)
+    return ss, product, square
+
+
+def _dot(left: Floats, right: Floats) -> Floats:
+    return np.asarray(np.einsum("mpb,mpb->mb", left, right))
+
+
+def _direct(stack: Stack, scores: Scores, omega: Floats, moved: Floats, signs: Floats) -> Three:
+    """Give the three sums from the scores, formed one by one.
 
     Within a set of clusters the dummies' part of r is linear in these clusters' signs,
     (H A q') v, a small square matrix.
@@ -196,48 +238,55 @@ def _direct(stack: Stack, scores: Scores, omega: Floats, signs: Floats) -> Float
     m = scores.d.shape[1]
     h = (scores.d.T @ flat).reshape(m, sets, g, levels)
     q = (scores.u.T @ flat).reshape(m, sets, g, levels)
-    matrix = -(h @ stack.inverse) @ q.transpose(0, 1, 3, 2)
+    loads = -(h @ stack.inverse)
     at = np.arange(g)
-    padded = np.concatenate([scores.s, np.zeros((m, 1))], axis=1)
-    matrix[:, :, at, at] += padded[:, stack.clusters]
+    matrices = []
+    for cells, columns in ((q, scores.of_outcome), (h, scores.of_treatment)):
+        matrix = loads @ cells.transpose(0, 1, 3, 2)
+        padded = np.concatenate([columns[:, 0], np.zeros((m, 1))], axis=1)
+        matrix[:, :, at, at] += padded[:, stack.clusters]
+        matrices.append(matrix)
     c = np.concatenate([scores.c, np.zeros((*scores.c.shape[:2], 1))], axis=2)[:, :, stack.clusters]
     c = np.ascontiguousarray(c.reshape(m, -1, sets * g).transpose(0, 2, 1))
     index = np.minimum(stack.clusters, len(signs) - 1).ravel()  # padding meets zeros of the matrix
-    out = np.empty((m, signs.shape[1]))
+    ss, product, square = np.empty((3, m, signs.shape[1]))
     step = max(32, CACHED // (sets * g))
     for first in range(0, signs.shape[1], step):
         some = slice(first, first + step)
         mine = signs[:, some][index].reshape(sets, g, -1)
         for one in range(m):
-            score = (matrix[one] @ mine).reshape(sets * g, -1)
+            score, of_treatment = ((matrix[one] @ mine).reshape(sets * g, -1) for matrix in matrices)
             score -= c[one] @ omega[one, :, some]
-            out[one, some] = np.einsum("gb,gb->b", score, score)
-    return out
+            of_treatment -= c[one] @ moved[one, :, some]
+            ss[one, some] = np.einsum("gb,gb->b", score, score)
+            product[one, some] = np.einsum("gb,gb->b", score, of_treatment)
+            square[one, some] = np.einsum("gb,gb->b", of_treatment, of_treatment)
+    return ss, product, square
 
 
-def _expanded(part: Carried, scores: Scores, omega: Floats, signs: Floats) -> Floats:
-    """Give what the component adds to the sum of squared scores, the square multiplied out."""
-    loads, q = _loads(part, scores)
-    mine = part.clusters
-    c = loads.transpose(0, 2, 1)
-    signed = signs if len(mine) == len(signs) else signs[mine]
-    if part.signed is None:
-        mine_omega = q.transpose(0, 2, 1) @ signed
-    else:
-        mine_omega = (scores.u.T @ part.signed.reshape(len(scores.u), -1)).reshape(*c.shape[:2], -1)
-    linear = _signed(scores.s[:, None, mine] * c, signed)
-    linear -= (c @ scores.c[:, :, mine].transpose(0, 2, 1)) @ omega
-    out = -2 * np.einsum("mlb,mlb->mb", mine_omega, linear)
-    return np.asarray(out + _quadratic(mine_omega, c @ loads))
-
-
-def _loads(part: Carried, scores: Scores) -> tuple[Floats, Floats]:
-    """Give A H_g' and q_g of the dummies, (m, G_b, L) each."""
+def _expanded(part: Carried, scores: Scores, omegas: list[Floats], signs: Floats) -> Three:
+    """Give what the component adds to the three sums, the squares multiplied out."""
     width, g, levels = part.cells.shape
     m = scores.d.shape[1]
     flat = part.cells.reshape(width, g * levels)
-    h = (scores.d.T @ flat).reshape(m * g, levels)
-    return (h @ part.inverse).reshape(m, g, levels), (scores.u.T @ flat).reshape(m, g, levels)
+    sums = [(a.T @ flat).reshape(m, g, levels) for a in (scores.u, scores.d)]
+    loads = (sums[1].reshape(m * g, levels) @ part.inverse).reshape(m, g, levels)
+    mine = part.clusters
+    c = loads.transpose(0, 2, 1)
+    with_controls = c @ scores.c[:, :, mine].transpose(0, 2, 1)
+    signed = signs if len(mine) == len(signs) else signs[mine]
+    shared = None if part.signed is None else part.signed.reshape(width, -1)
+    own, crossed = [], []
+    for a, cells, columns, omega in zip(
+        (scores.u, scores.d), sums, (scores.of_outcome, scores.of_treatment), omegas, strict=True
+    ):
+        found = cells.transpose(0, 2, 1) @ signed if shared is None else (a.T @ shared).reshape(m, levels, -1)
+        linear = _signed(columns[:, :1, mine] * c, signed)
+        linear -= with_controls @ omega
+        own.append(found)
+        crossed.append(linear)
+    zero = np.zeros((m, 1))
+    return _squared([zero, zero, zero], own, crossed, c @ loads)
 
 
 def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:

@@ -30,18 +30,19 @@ def draw(context: Context) -> NullDraws:
     done, count = 0, len(members)
     real = np.full((3, count), np.nan)
     facts, usable = np.zeros((count, 2), np.int64), np.zeros(count, dtype=bool)
-    tables = context.table(count), context.table(count)
+    estimate, statistic, a, b, c = tables = tuple(context.table(count) for _ in range(5))
     for found in recall(context, members, dropped, slices, size, signs):
         at = found.places
         real[:, at] = found.estimate[:, 0], found.statistic[:, 0], found.error
         facts[at], usable[at] = found.facts, np.isfinite(found.statistic).all(axis=1)
-        for table, drawn in zip(tables, (found.estimate, found.statistic), strict=True):
-            table.enter(at, drawn[:, 1:])
+        drawn = (found.estimate[:, 1:], found.statistic[:, 1:], *found.imposed.transpose(1, 0, 2))
+        for table, numbers in zip(tables, drawn, strict=True):
+            table.enter(at, numbers)
         done += len(at)
         context.progress("wild null", done, count)
     rows = np.flatnonzero(usable)
     if not usable.all():
-        tables = tables[0].take(rows), tables[1].take(rows)
+        estimate, statistic, a, b, c = (table.take(rows) for table in tables)
     facts = facts[rows]
     return NullDraws(
         "wild",
@@ -50,12 +51,13 @@ def draw(context: Context) -> NullDraws:
         real[1, rows],
         real[2, rows],
         facts[:, 0].astype(np.float64) - 1.0,
-        tables[0],
-        tables[1],
+        estimate,
+        statistic,
         _left_out(linear, usable),
         0,
         int(facts[:, 0].min(initial=2**31)),
         int(facts[:, 1].min(initial=2**31)),
+        (a, b, c),
     )
 
 

@@ -28,6 +28,7 @@ class Joint:
     adjusted : per specification, (S,) each.
     bands : (scale or outcome, estimand) -> (3, n) null curves by rank.
     placebos : per scale and estimand the null of the median.
+    cluster : what the null's standard errors are clustered by.
     """
 
     null: str
@@ -38,6 +39,7 @@ class Joint:
     adjusted: Adjusted
     bands: Mapping[tuple[str, str], NDArray[np.float64]]
     placebos: tuple[Placebo, ...] = ()
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,4 +217,6 @@ def _null(joint: Joint, places: Ints, planned: int) -> Encoded:
         "band_high": joint.adjusted.band_high,
     }
     values = {k: np.where(mine >= 0, v[mine], np.nan) for k, v in adjusted.items()}
-    return {"name": joint.null, "title": joint.title, **{k: numbers(v, "f4") for k, v in values.items()}}
+    banded = bool(np.isfinite([joint.adjusted.band.below, joint.adjusted.band.above]).any())
+    head = {"name": joint.null, "title": joint.title, "cluster": joint.cluster, "banded": banded}
+    return {**head, **{k: numbers(v, "f4") for k, v in values.items()}}

@@ -54,7 +54,7 @@ def test_a_singular_regression_has_no_test_and_costs_the_others_nothing():
     signs = np.ones((6, 3))
     two = Family(np.array([0, 0]), np.array([1, 1]), np.array([[2], [3]]), np.ones(2))
     one = Family(np.array([0]), np.array([1]), np.array([[2]]), np.ones(1))
-    estimate, statistic, _ = wild_draws(blocks, two, signs, signs**2)
+    estimate, statistic, *_ = wild_draws(blocks, two, signs, signs**2)
     assert np.isnan(estimate[1]).all()
     assert np.isnan(statistic[1]).all()
     assert statistic[0] == pytest.approx(wild_draws(blocks, one, signs, signs**2)[1][0])

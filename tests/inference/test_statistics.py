@@ -61,7 +61,7 @@ def test_step_down_by_its_definition():
     assert (got.p_adjusted >= got.p_null - 1e-15).all()
     highest = np.sort(np.abs(np.asarray(d.null_statistic)).max(axis=0))
     assert (highest > got.critical).mean() <= 0.05
-    np.testing.assert_allclose(got.band_high - d.estimate, got.critical * d.std_error)
+    assert np.isnan([got.band_low, got.band_high]).all()  # these draws do not say how t changes with the effect
 
 
 def test_rank_band():

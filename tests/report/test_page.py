@@ -98,7 +98,7 @@ def test_nulls_are_those_of_inference_specifications(directory, content):
         mine = {r["index"]: r for r in written.filter(pl.col("null") == joint["name"]).iter_rows(named=True)}
         assert mine
         for name in ("p_null", "p_adjusted", "band_low", "band_high"):
-            expected = np.array([mine[i][name] if i in mine else np.nan for i in index.tolist()])
+            expected = np.array([mine[i][name] if i in mine else np.nan for i in index.tolist()], float)
             np.testing.assert_allclose(column(joint[name]), expected, rtol=1e-7)
 
 

@@ -57,8 +57,8 @@ def test_draws_that_do_not_fit_on_the_disk(monkeypatch, tmp_path):
     with pytest.raises(specdid.SpecError) as refused:
         specdid.run(specdid.read(study), small_panel(), audit=0, out=tmp_path / "o")
     (fault,) = refused.value.faults
-    assert fault.message == f"the draws of this run need about 8 MB on the disk, and 1 MB are free in {tmp_path}"
-    assert (fault.help or "").startswith("write `draws = 1300` in [inference], or plan fewer specifications")
+    assert fault.message == f"the draws of this run need about 16 MB on the disk, and 1 MB are free in {tmp_path}"
+    assert (fault.help or "").startswith("write `draws = 650` in [inference], or plan fewer specifications")
 
 
 def test_it_may_be_ignored(monkeypatch):

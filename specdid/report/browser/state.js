@@ -25,9 +25,9 @@ const MEASURES = [
       label: `adjusted p, ${joint.title}`,
       short: `adjusted, ${joint.title}`,
       p: joint.p_adjusted,
-      low: joint.band_low,
-      high: joint.band_high,
-      intervals: `simultaneous ${100 * (1 - data.alpha)}% band`,
+      low: joint.banded ? joint.band_low : null,
+      high: joint.banded ? joint.band_high : null,
+      intervals: `simultaneous ${100 * (1 - data.alpha)}% band (errors: ~${joint.cluster})`,
     },
   ]),
 ];
