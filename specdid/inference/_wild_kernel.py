@@ -194,12 +194,10 @@ def _multiplied_out(
     parts: tuple[Carried, ...], scores: Scores, signs: Floats, squares: Floats | None
 ) -> tuple[Floats, Floats, Three]:
     """Give the signed sums of outcome and treatment, (m, 1 + k, B), and the three sums, all squares multiplied out."""
-    width = scores.c.shape[1]
-    signed, crossed = [], []
-    for columns in (scores.of_outcome, scores.of_treatment):
-        products = _signed(np.concatenate([columns, columns[:, :1] * scores.c], axis=1), signs)
-        signed.append(products[:, :width])
-        crossed.append(products[:, width:])
+    both = (scores.of_outcome, scores.of_treatment)
+    columns = np.concatenate([*both, *(a[:, :1] * scores.c for a in both)], axis=1)
+    found = np.split(_signed(columns, signs), 4, axis=1)
+    signed, crossed = found[:2], found[2:]
     s, o = scores.of_outcome[:, 0], scores.of_treatment[:, 0]
     own = [a.sum(axis=1)[:, None] if squares is None else a @ squares for a in (s**2, s * o, o**2)]
     sums = _squared(own, signed, crossed, scores.c @ scores.c.transpose(0, 2, 1))
@@ -276,17 +274,15 @@ def _expanded(part: Carried, scores: Scores, omegas: list[Floats], signs: Floats
     with_controls = c @ scores.c[:, :, mine].transpose(0, 2, 1)
     signed = signs if len(mine) == len(signs) else signs[mine]
     shared = None if part.signed is None else part.signed.reshape(width, -1)
-    own, crossed = [], []
-    for a, cells, columns, omega in zip(
-        (scores.u, scores.d), sums, (scores.of_outcome, scores.of_treatment), omegas, strict=True
-    ):
-        found = cells.transpose(0, 2, 1) @ signed if shared is None else (a.T @ shared).reshape(m, levels, -1)
-        linear = _signed(columns[:, :1, mine] * c, signed)
-        linear -= with_controls @ omega
-        own.append(found)
-        crossed.append(linear)
+    weighted = [columns[:, :1, mine] * c for columns in (scores.of_outcome, scores.of_treatment)]
+    if shared is None:
+        weighted += [cells.transpose(0, 2, 1) for cells in sums]
+    found = np.split(_signed(np.concatenate(weighted, axis=1), signed), len(weighted), axis=1)
+    crossed = [linear - with_controls @ omega for linear, omega in zip(found, omegas, strict=False)]
+    if shared is not None:
+        found += [(a.T @ shared).reshape(m, levels, -1) for a in (scores.u, scores.d)]
     zero = np.zeros((m, 1))
-    return _squared([zero, zero, zero], own, crossed, c @ loads)
+    return _squared([zero, zero, zero], found[2:], crossed, c @ loads)
 
 
 def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:
