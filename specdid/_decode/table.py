@@ -57,6 +57,21 @@ class Log:
             return None
         return item.value
 
+    def words(self, item: Item | None) -> str | None:
+        """Return a text for readers, in one line; control and invisible characters are refused.
+
+        Such characters could move a terminal's cursor, reverse what is read, or break a file.
+        """
+        text = self.text(item)
+        if item is None or text is None:
+            return None
+        for at, c in enumerate(text):
+            if not (c.isprintable() or c in "\n\t"):
+                message = f"this text holds the control or invisible character U+{ord(c):04X}"
+                self.add(item.origin, "control_character", message, "take it away", Span(at, at + 1))
+                return None
+        return " ".join(text.split())
+
     def as_text(self, item: Item) -> str | None:
         """Give the help for a number that stands where text belongs."""
         number = isinstance(item.value, int | float) and not isinstance(item.value, bool)
@@ -136,8 +151,8 @@ class Table:
         return self.rows.get(key)
 
     def text(self, key: str) -> str | None:
-        """Give the text of ``key``."""
-        return self.log.text(self.get(key))
+        """Return the text for readers of ``key``."""
+        return self.log.words(self.get(key))
 
     def column(self, key: str) -> str | None:
         """Give the column that ``key`` names."""

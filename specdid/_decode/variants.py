@@ -97,7 +97,7 @@ def _defined_name(key: str, item: Item, log: Log, title: str) -> str:
 def read_labels(item: Item | None, log: Log) -> tuple[Mapping[str, str], Mapping[str, Origin]]:
     """Read [labels]: column or term -> the words shown for it, and -> where it is written."""
     table = as_table(item, log, "[labels]", '[labels] has lines column = "words"') if item else None
-    texts = {key: log.text(inner) for key, inner in (table.rows if table else {}).items()}
+    texts = {key: log.words(inner) for key, inner in (table.rows if table else {}).items()}
     found = {key: text for key, text in texts.items() if text is not None}
     return found, {key: table.rows[key].key for key in found} if table else {}
 
