@@ -21,7 +21,7 @@ from specdid._plan.exclude import (
     exclude_own_outcome,
     exclude_unfit_treatments,
 )
-from specdid._plan.expand import Expander, expand_grid, make_setting
+from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
 from specdid._plan.identity import Hashes, mix, segment_sums, set_hash, text_hash
 from specdid._plan.matches import match_digest
 from specdid._plan.records import CORE, Codes, Dimension, Grid, Plan, Status
@@ -89,18 +89,15 @@ def _enumerate(study: Study, dimensions: Sequence[Dimension]) -> Codes:
     starred = [names.index(name) for name, _ in study.one_at_a_time if name in names]
     sizes = [len(d) for d in dimensions]
     total = grid_size(sizes, starred)
-    if total > study.run.limit:
+    limit = min(study.run.limit, fitting())
+    if total > limit:
         counts = " × ".join(f"{len(d)} {d.name}" for d in dimensions if len(d) > 1)
-        raise SpecError(
-            (
-                Fault(
-                    "too_many",
-                    f"the grid has {total:,} specifications, more than the limit of {study.run.limit:,}: {counts}",
-                    help="leave choices out, name some in one_at_a_time, or raise `limit` in [run]",
-                    path=("run", "limit"),
-                ),
-            )
-        )
+        above, help_ = f"more than the limit of {limit:,}", ", or raise `limit` in [run]"
+        if limit < study.run.limit:
+            above, help_ = f"and there is memory for about {limit:,}", ""
+        message = f"the grid has {total:,} specifications, {above}: {counts}"
+        help_ = f"leave choices out, name some in one_at_a_time{help_}"
+        raise SpecError((Fault("too_many", message, help=help_, path=("run", "limit")),))
     return enumerate_grid(sizes, starred)
 
 

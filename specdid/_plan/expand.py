@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from specdid._study import Expression, Study, VariantOption
 from specdid.language import (
     Effect,
     LanguageError,
+    Problem,
     Term,
     TermSets,
     effects,
@@ -33,8 +35,18 @@ from specdid.language import (
     write,
 )
 from specdid.language.tree import Node, Number
+from specdid.panel.memory import available
 
 Macros = Mapping[str, Node]
+
+
+OPTION_BYTES = 800
+"""Of an option of `controls` with its label, and of a specification with one vcov (877 MiB at 2^20)."""
+
+
+def fitting() -> int:
+    """Return how many options, or specifications, the memory that is free can hold."""
+    return int(min(available() / OPTION_BYTES, 2.0**62))
 
 
 class Expander:
@@ -44,7 +56,7 @@ class Expander:
         self.study = study
         self.columns = tuple(columns)
         self.macros: Macros = {name: e.tree for name, e in study.macros.items()}
-        self.limit = study.run.limit
+        self.limit = min(study.run.limit, fitting())
         self.faults: list[Fault] = []
 
     def nodes(self, expression: Expression, empty: float = 1.0) -> tuple[Node, ...]:
@@ -55,9 +67,16 @@ class Expander:
             self.report(error, expression.origin)
             return ()
 
+    def _in_memory(self, problem: Problem) -> Problem:
+        """Say that it is memory which limits, where a limit in the file is higher."""
+        if problem.code != "too_many" or self.limit == self.study.run.limit:
+            return problem
+        help_ = f"there is memory for about {self.limit:,}: move arguments out of `mvsw()`"
+        return replace(problem, help=help_)
+
     def report(self, error: LanguageError, origin: Origin) -> None:
         """Turn a language error into faults at ``origin``."""
-        for p in error.problems:
+        for p in map(self._in_memory, error.problems):
             self.faults.append(fault_at(origin, p.span, p.code, p.message, p.help))
 
     def sum_of(self, expression: Expression | None) -> tuple[Term, ...]:

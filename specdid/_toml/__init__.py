@@ -33,6 +33,12 @@ def parse_toml(document: Document) -> Toml:
     text = document.text
     found = scan(text)
     faults: list[Fault] = []
+    # Before tomli reads them: it takes a minute for a key of 100,000 parts.
+    for deep in found.broken:
+        statement = found.statements[deep]
+        if statement.broken is not None and statement.broken.code == "too_deep" and len(faults) < MOST_FAULTS:
+            faults.append(diagnose(document, text, found, statement, statement.broken.start, ""))
+            text = _without(text, found.statements, deep)
     while len(faults) < MOST_FAULTS:
         refused = _refusal(text)
         if isinstance(refused, dict):

@@ -16,7 +16,7 @@ KeyPath = tuple[str | int, ...]
 Range = tuple[int, int]
 
 MAX_DEPTH = 40
-"""Arrays and tables within each other; a spec file needs four."""
+"""Arrays and tables within each other, and parts of a dotted key; a spec file needs four."""
 
 MOST_BROKEN = 100
 """Statements that are not TOML, after which nobody reads on."""
@@ -172,6 +172,8 @@ class _Scanner:
             self._skip(_SPACE)
             if not self._looking_at("."):
                 return keys
+            if len(keys) > MAX_DEPTH:
+                raise Broken("too_deep", keys[0][1][0], self.at)
             self.at += 1
 
     def _key(self, closing: str) -> tuple[str, Range]:
