@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from unicodedata import normalize
 
 from specdid import _html
 from specdid._diagnostics import Document, Fault, Origin
@@ -231,7 +232,7 @@ class AnalysisTable:
 class Study:
     """One spec file, read and validated in its shape.
 
-    ``warnings`` are faults of severity warning met on reading.
+    ``warnings`` are faults of severity warning met on reading; ``given_name`` is [study] name.
     """
 
     document: Document | None
@@ -269,6 +270,15 @@ class Study:
     warnings: tuple[Fault, ...] = ()
     label_origins: Mapping[str, Origin] = field(default_factory=dict)    # of the keys of [labels]
     appendix: AppendixOptions = AppendixOptions()
+    given_name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Give what its directory and its LaTeX labels are called, by default the spec file's stem.
+
+        In Unicode's composed form (NFC), so that one name is one directory on every system.
+        """
+        return normalize("NFC", self.given_name or self.stem)
 
     @property
     def written(self) -> dict[str, tuple[str, ...]]:

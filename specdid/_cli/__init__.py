@@ -12,7 +12,7 @@ from specdid._cli.exits import Exit, guarded
 
 _SPEC = click.argument("spec", type=click.Path(path_type=Path))
 _OUT = click.option(
-    "--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<spec>]."
+    "--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<name>]."
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import click
 
 from specdid._cli.exits import Exit, print_faults
+from specdid._run.owner import default_directory
 from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
 from specdid.engine.execute import TAKEN
@@ -41,7 +42,7 @@ def run_spec(
     prepared = prepare(spec)
     if not quiet:
         print_faults(prepared.warnings)
-    directory = out if out is not None else Path("outputs") / prepared.study.stem
+    directory = out if out is not None else default_directory(prepared.study)
     interrupted = False
     try:
         with _progress(quiet) as progress:

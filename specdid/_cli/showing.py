@@ -12,12 +12,13 @@ from specdid._diagnostics import OutputError
 
 def show_spec(spec: Path, which: str, out: Path | None, language: str | None, target: Path | None) -> Exit:
     """Print one specification with code that reproduces it, or the code of one language alone."""
+    from specdid._run.owner import default_directory
     from specdid._run.prepare import prepare
     from specdid._run.show_text import shown_text
 
     prepared = prepare(spec)
     print_faults(prepared.warnings)
-    directory = out if out is not None else Path("outputs") / prepared.study.stem
+    directory = out if out is not None else default_directory(prepared.study)
     _give(shown_text(prepared, which, directory, language), target)
     return Exit.OK
 

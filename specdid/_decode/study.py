@@ -14,6 +14,7 @@ from specdid._decode.items import Item, finite
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
 from specdid._decode.settings import read_appendix, read_figure, read_inference, read_run
+from specdid._decode.study_name import read_name
 from specdid._decode.table import MOST_UNKNOWN, Log, Table, as_table
 from specdid._decode.variants import read_definitions, read_labels, read_variants
 from specdid._decode.words import DIMENSIONS, STEPS
@@ -23,7 +24,7 @@ from specdid._study import Never, Study
 DEFAULT_SEED = 1
 
 STUDY_KEYS = (
-    "title", "data", "unit", "time", "step", "seed", "missing", "never", "one_at_a_time",
+    "title", "name", "data", "unit", "time", "step", "seed", "missing", "never", "one_at_a_time",
     "formula", "scale", "cohort", *DIMENSIONS, "vcov",
 )  # fmt: skip
 TABLES = (
@@ -70,10 +71,11 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
     unit, time = study.column("unit"), study.column("time")
     reader = DimensionReader(tables, study, options, (unit, time))
     dimensions = reader.read()
+    name = read_name(study.get("name"), log)
     found = Study(
         document=source.document,
         stem=source.stem,
-        title=study.text("title") or source.stem,
+        title=study.text("title") or name or source.stem,
         data=_data_path(study.get("data"), source.directory, log),
         data_origin=study.origin("data") or study.item.key,
         unit=unit,
@@ -105,6 +107,7 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
         analyses=read_analyses(tables, shelves.analyses, log),
         label_origins=label_origins,
         appendix=read_appendix(top.get("appendix"), log),
+        given_name=name,
     )
     study.close()
     misplaced = _close_file(top)

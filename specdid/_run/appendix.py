@@ -69,8 +69,8 @@ def _write_latex(prepared: Prepared, appendix: Appendix, directory: Path) -> Non
     for item in appendix.tables:
         texts.append(printer.write(item.table))
         write_text(texts[-1], directory / f"{item.stem}.tex")
-    version, stem = specdid.__version__, prepared.study.stem
-    write_text(write_latex(appendix, stem, version, texts), directory / "appendix.tex")
+    version, name = specdid.__version__, prepared.study.name
+    write_text(write_latex(appendix, name, version, texts), directory / "appendix.tex")
     write_text(write_main(appendix, version, texts), directory / "appendix_main.tex")
 
 
@@ -88,7 +88,7 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution
     found = families(curve.results)
     selections, said = select(prepared, curve.results, found)
     material = Material(
-        study.stem,
+        study.name,
         Bench(study, prepared.panel, prepared.evaluator),
         curve.results,
         found,

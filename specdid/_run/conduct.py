@@ -127,7 +127,7 @@ def estimate(
             made = _estimate(prepared, compiled, jobs, audit, say, store)
             with staged(output) as new:
                 curve = made.audited(_draw(prepared, made.curve, new, say))
-                record, curve = _write(prepared, curve, new, begun, say)
+                record, curve = _write(prepared, curve, new, directory, begun, say)
                 write_record(new, {**record, "files": kept_files(output, new, not made.interrupted)})
             if not made.interrupted:
                 store.sweep()
@@ -267,15 +267,15 @@ def _curve_figure(
 
 
 def _write(
-    prepared: Prepared, curve: Curve, directory: Path, begun: float, progress: Progress
+    prepared: Prepared, curve: Curve, directory: Path, home: Path, begun: float, progress: Progress
 ) -> tuple[dict[str, Any], Curve]:
-    """Write everything but the manifest, whose content is returned, with the curve and what was said."""
+    """Write everything but the manifest; return its content, of files that move on to ``home``, and the curve."""
     progress("writing results", 0, 0)
     study = prepared.study
     write_inference(curve.results, tuple(t for t in curve.findings if isinstance(t, CurveTests)), directory)
     setup = {"backend": study.run.backend, "missing": study.missing}
     wall = time.perf_counter() - begun
-    record = manifest(study, prepared.panel, curve, wall, setup)
+    record = manifest(study, prepared.panel, curve, home, wall, setup)
     page = partial(write_report, curve, directory, record, study.figure.formats, study.figure.width)
     curve = _with(curve, on_its_own("report.html", page))
     write_results(curve, directory)

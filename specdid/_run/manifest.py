@@ -12,6 +12,7 @@ from typing import Any
 
 import specdid
 from specdid._records import Curve
+from specdid._run.owner import data_record, spec_record
 from specdid._study import Study
 from specdid.panel import Panel
 
@@ -33,18 +34,14 @@ LIBRARIES = (
 
 
 def manifest(
-    study: Study, panel: Panel, curve: Curve, wall_seconds: float, run: dict[str, Any]
+    study: Study, panel: Panel, curve: Curve, directory: Path, wall_seconds: float, run: dict[str, Any]
 ) -> dict[str, Any]:
-    """Build the manifest's content; keys in a fixed order."""
+    """Build the content of the manifest in ``directory``; keys in a fixed order."""
     counts = curve.counts
     return {
         "specdid": library_version("specdid"),
-        "spec": {"stem": study.stem, "sha256": _spec_hash(study), "title": study.title},
-        "data": {
-            "file": study.data.name if study.data else None,
-            "sha256": panel.sha256,
-            "rows": panel.n_rows,
-        },
+        "spec": spec_record(study, directory),
+        "data": data_record(study, panel),
         "code_sha256": code_hash(),
         "versions": {"python": platform.python_version(), **{n: library_version(n) for n in LIBRARIES}},
         "machine": {"system": platform.system(), "processor": platform.machine()},
@@ -77,12 +74,6 @@ def _audit(curve: Curve) -> dict[str, Any] | None:
         "reference": audit.reference,
         "disagreements": [asdict(d) for d in audit.disagreements],
     }
-
-
-def _spec_hash(study: Study) -> str | None:
-    if study.document is None:
-        return None
-    return hashlib.sha256(study.document.text.encode()).hexdigest()
 
 
 COMPILED = (".pyc", ".so", ".pyd")

@@ -17,7 +17,10 @@ from pathlib import Path
 from specdid._diagnostics import OutputError
 from specdid._records.files import is_regular, read_bytes, read_json
 from specdid._records.read import INCOMPLETE, INCOMPLETE_WORDS, is_marked
+from specdid._run.owner import refuse_foreign
+from specdid._study import Study
 from specdid.engine.store import clean
+from specdid.panel import Panel
 
 LOCK = ".specdid.lock"
 MANIFEST = "manifest.json"
@@ -45,13 +48,13 @@ class OutputDirectory:
 
 @contextmanager
 def output_directory(
-    directory: Path, stem: str, inputs: Iterable[Path | None] = (), chosen: bool = True
+    directory: Path, study: Study, panel: Panel, inputs: Iterable[Path | None] = (), chosen: bool = True
 ) -> Iterator[OutputDirectory]:
     """Make ``directory`` and hold it for this run.
 
     Parameters
     ----------
-    stem : of the study whose results it is to hold
+    study, panel : whose results it is to hold
     inputs : files that no output may replace: the spec and its data
     chosen : whether the user named the directory; of the default one, which a cloned folder may
         have planted, no part below the working directory may be a link
@@ -66,9 +69,9 @@ def output_directory(
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the output directory {directory}: {error.strerror}") from error
-    _refuse_foreign(directory, stem)
     held = OutputDirectory(directory, tuple(path for path in inputs if path is not None))
     with _locked(directory):
+        refuse_foreign(directory, study, panel)
         refuse_own_files(held, EARLY)
         yield held
 
@@ -172,16 +175,6 @@ def _target(link: Path) -> str:
         return str(link.resolve())
     except (OSError, RuntimeError):
         return "DIRECTORY"
-
-
-def _refuse_foreign(directory: Path, stem: str) -> None:
-    manifest = read_json(directory / MANIFEST)
-    spec = manifest.get("spec") if isinstance(manifest, dict) else None
-    found = spec.get("stem") if isinstance(spec, dict) else None
-    if found is not None and found != stem:
-        raise OutputError(
-            f"{directory} holds the results of `{found}`, not of `{stem}`: give another directory with --out"
-        )
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from specdid._records import Status as Became
 from specdid._records.files import read_rows
 from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
+from specdid._run.owner import read_record
 from specdid._run.planned import formula_writer
 from specdid._run.prepare import Prepared
 from specdid._run.show_table import regression_table
@@ -39,8 +40,11 @@ class Found:
 
 
 def stored_results(prepared: Prepared, directory: Path) -> Results | None:
-    """Read a run's results, where there are some and they are of this plan."""
+    """Read a run's results, where there are some and they are of this plan on these data."""
     if not (directory / "results.parquet").is_file():
+        return None
+    record = read_record(directory)
+    if record is not None and record["data"].get("sha256") != prepared.panel.sha256:
         return None
     results = read_results(directory)
     return results if np.array_equal(results.planned.ids, prepared.plan.ids) else None

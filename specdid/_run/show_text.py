@@ -8,6 +8,7 @@ from typing import Any
 
 from specdid import _shelf
 from specdid._diagnostics import SpecError
+from specdid._run.owner import default_directory
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.show import LANGUAGES, code_of, describe, find, stored_results
 
@@ -30,7 +31,7 @@ def show(
     data
         A pandas, polars or Arrow frame in place of the file named by the study.
     out
-        Where a run left results, for ranks and the null's p; ``outputs/<stem>`` by default.
+        Where a run left results, for ranks and the null's p; ``outputs/<name>`` by default.
     code
         ``python``, ``r`` or ``stata``: the program in this language alone.
 
@@ -44,7 +45,7 @@ def show(
         The study or its data are wrong, or there is no such specification.
     """
     prepared = prepare(study, data)
-    directory = Path(out) if out is not None else Path("outputs") / prepared.study.stem
+    directory = Path(out) if out is not None else default_directory(prepared.study)
     return shown_text(prepared, which, directory, code)
 
 

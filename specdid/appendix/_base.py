@@ -66,7 +66,7 @@ class Material:
 
     Attributes
     ----------
-    stem : the spec file's, for references
+    name : the study's, for references
     bench : the study with its labels
     results : the records
     families : what of them can be compared with each other
@@ -83,7 +83,7 @@ class Material:
     figures : ending of the figures that can be included, "" where there is none
     """
 
-    stem: str
+    name: str
     bench: Bench = field(repr=False)
     results: Results = field(repr=False)
     families: tuple[Family, ...] = field(repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import blake2b
 
 from specdid.appendix._base import Appendix, FigureItem, Material, Part, Section, TableItem
 from specdid.appendix.caption import curve_account, estimates_table
@@ -16,16 +17,22 @@ FAMILIES = 4
 """So many families of estimates have tables of choices and of selected specifications of their own."""
 
 
-def key(stem: str) -> str:
-    """Make a spec file's stem fit for references: ``castle``."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-") or "study"
+def key(name: str) -> str:
+    """Make a study's name fit for references: ``smart_city`` is ``smart-city``.
+
+    Two names never give one key: what the simple rule would take away is coded behind it.
+    """
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+    if re.fullmatch(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name):
+        return plain
+    return f"{plain}-{blake2b(name.encode(), digest_size=3).hexdigest()}".lstrip("-")
 
 
-def label(stem: str, file: str) -> str:
+def label(name: str, file: str) -> str:
     """Give the reference of a file of a study, without its kind: ``castle:event-study``."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", file).strip("-")
     coded = "" if file.isascii() else "-" + "".join(f"{ord(c):x}" for c in file if not c.isascii())
-    return f"{key(stem)}:{plain}{coded}"
+    return f"{key(name)}:{plain}{coded}"
 
 
 def assemble(material: Material) -> Appendix:
@@ -36,18 +43,18 @@ def assemble(material: Material) -> Appendix:
         Part("Selected specifications", tuple(_selected(material))),
         *(_analysis(material, section) for section in material.analyses),
     ]
-    title = material.results.planned.title or material.stem
+    title = material.results.planned.title or material.name
     return Appendix(title, tuple(p for p in parts if p.items or p.text or p.account))
 
 
 def _table(material: Material, stem: str, table: PrintTable, own: bool) -> TableItem:
-    return TableItem(stem, replace(table, label=f"tab:{label(material.stem, stem)}"), own)
+    return TableItem(stem, replace(table, label=f"tab:{label(material.name, stem)}"), own)
 
 
 def _curve(material: Material) -> Iterator[FigureItem | TableItem]:
     if material.figures:
-        title = f"Specification curve: {material.results.planned.title or material.stem}"
-        yield FigureItem(f"curve.{material.figures}", title, f"fig:{label(material.stem, 'curve')}")
+        title = f"Specification curve: {material.results.planned.title or material.name}"
+        yield FigureItem(f"curve.{material.figures}", title, f"fig:{label(material.name, 'curve')}")
     table = estimates_table(material)
     if table is not None:
         yield _table(material, "appendix_estimates", table, True)
@@ -90,7 +97,7 @@ def _numbered(stem: str, k: int) -> str:
 def _analysis(material: Material, section: Section) -> Part:
     tables = [_table(material, stem, table, False) for stem, table in section.tables]
     figures = [
-        FigureItem(f"{stem}.{material.figures}", caption, f"fig:{label(material.stem, stem)}")
+        FigureItem(f"{stem}.{material.figures}", caption, f"fig:{label(material.name, stem)}")
         for stem, caption in section.figures
         if material.figures
     ]

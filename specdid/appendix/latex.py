@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
-from specdid.appendix.content import key
 from specdid.tables._layout import lay_out
 from specdid.tables._tex_text import escape, wants_unicode
 
@@ -15,7 +14,7 @@ _HEAD = r"""% Written by specdid {version}: the robustness appendix, to be read 
 %
 % Preamble: \usepackage{{{packages}}}
 % From another folder, with the slash at the end:
-%   \newcommand{{\specdiddir}}{{../outputs/{stem}/}}
+%   \newcommand{{\specdiddir}}{{../outputs/{name}/}}
 %   \input{{\specdiddir appendix}}
 % A second study in the same paper: \renewcommand{{\specdiddir}}{{...}} and \input again.
 % Lower headings: \newcommand{{\specdidsection}}{{\subsection}} before \input.
@@ -59,13 +58,14 @@ CJK_FONTS = (
 _OTHER_FONTS = ("CMU Serif", "Libertinus Serif", "Linux Libertine O", "FreeSerif", "DejaVu Serif", "Times New Roman")
 
 
-def write_latex(appendix: Appendix, stem: str, version: str, texts: Sequence[str]) -> str:
+def write_latex(appendix: Appendix, name: str, version: str, texts: Sequence[str]) -> str:
     r"""Write appendix.tex; ``texts`` are the files it reads by ``\input``, for the choice of engine."""
     body = [line for part in appendix.parts for line in _part(part)]
     kind = _script("\n".join([*body, *texts]))
     fonts = {"": "", "cjk": ", and ctex", "other": " and a font that has them"}[kind]
     engine = _UNICODE.format(fonts=fonts) if kind else ""
-    head = _HEAD.format(version=version, packages=",".join(PACKAGES), stem=key(stem), engine=engine)
+    shown = "".join(c for c in name if c.isprintable())
+    head = _HEAD.format(version=version, packages=",".join(PACKAGES), name=shown, engine=engine)
     return "\n".join([head, *body, r"\endgroup"]) + "\n"
 
 

@@ -163,7 +163,10 @@ def _provenance(report: Report) -> Iterator[Element]:
 
 def _made(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "specdid", str(manifest["specdid"] or "not installed")
-    yield "spec file", f"{manifest['spec']['stem']}.toml, SHA-256 {manifest['spec']['sha256'] or 'not from a file'}"
+    spec = manifest["spec"]
+    file = f"{spec['stem']}.toml, SHA-256 {spec['sha256']}" if spec["sha256"] else "not from a file"
+    yield "study", spec["name"]
+    yield "spec file", file
     data = manifest["data"]
     yield "data", f"{data['file'] or 'a data frame'}, {data['rows']:,} rows, SHA-256 {data['sha256'] or 'none'}"
     yield "code of specdid", f"SHA-256 {manifest['code_sha256']}"

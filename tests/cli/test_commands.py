@@ -163,7 +163,7 @@ def test_init_gives_a_study_that_runs_and_never_writes_over_files(folder):
     done = run_specdid(["init", "new"], folder)
     assert done.returncode == 0
     assert "next:" in done.stdout
-    assert "specdid run   new/study.toml" in done.stdout
+    assert "specdid run   new/new.toml" in done.stdout
     spec = next((folder / "new").rglob("*.toml"))
     assert run_specdid(["check", str(spec)], folder).returncode == 0
     assert run_specdid(["init", "new"], folder).returncode == 5

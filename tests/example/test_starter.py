@@ -19,7 +19,7 @@ def test_starter_overwrites_nothing(tmp_path):
         write_starter(tmp_path)
 
     assert caught.value.filename == str(tmp_path / "smart_city.csv")
-    assert not (tmp_path / "study.toml").exists()
+    assert not list(tmp_path.glob("*.toml"))
     assert (tmp_path / "smart_city.csv").read_text("utf-8") == "mine"
 
 
