@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,6 +227,11 @@ class AnalysisTable:
     origins: Mapping[tuple[str, ...], Origin]
     origin: Origin
     keys: Mapping[tuple[str, ...], Origin] = field(default_factory=dict)
+
+    @property
+    def stem(self) -> str:
+        """Give the name of its files: ``table_Table_3``; letters of any script stay."""
+        return self.kind if self.name is None else re.sub(r"[^\w-]", "_", f"{self.kind}_{self.name}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,18 @@ def read_analyses(tables: Mapping[str, Item], kinds: Sequence[str], log: Log) ->
     for kind, item in tables.items():
         if kind in kinds and as_table(item, log, f"[{kind}]", f"write [{kind}], or [{kind}.\"name\"]"):
             found += _of_kind(kind, item, log)
+    _same_files(found, log)
     return tuple(found)
+
+
+def _same_files(tables: Sequence[AnalysisTable], log: Log) -> None:
+    """Refuse two analyses that would write the same files, on a system that does not tell A from a too."""
+    first: dict[str, AnalysisTable] = {}
+    for table in tables:
+        other = first.setdefault(table.stem.casefold(), table)
+        if other is not table:
+            message = f"`{table.name}` and `{other.name}` would write the same file {other.stem}.csv"
+            log.add(table.origin, "same_file", message, "give one of them another name")
 
 
 def _of_kind(kind: str, item: Item, log: Log) -> Iterator[AnalysisTable]:

@@ -43,18 +43,34 @@ def run_analyses(
     """Run every analysis of a study, in file order; one that fails is a message, not the end."""
     study = prepared.study
     bench = Bench(study, prepared.panel, prepared.evaluator, jobs, study.run.backend, store)
-    found = []
+    found: list[Analysed] = []
     for k, table in enumerate(study.analyses):
         progress(f"analysis: {table.name or table.kind}", k, len(study.analyses))
-        found.append(run_one(bench, table))
+        found.append(_own_files(run_one(bench, table), found))
     return tuple(found)
+
+
+def _own_files(made: Analysed, before: Sequence[Analysed]) -> Analysed:
+    """Leave an analysis out that would write over another's file: [placebo.timing] beside [placebo]."""
+    taken = {name.casefold(): one.heading for one in before for name in _all_files(one)}
+    for name in _all_files(made):
+        if (other := taken.get(name.casefold())) is not None:
+            said = f"its file {name} is also one of “{other}”: give it another name"
+            return Analysed(made.stem, made.heading, Finding(), said)
+    return made
+
+
+def _all_files(analysed: Analysed) -> list[str]:
+    """Give the names of its files: csv stands for a table's, pdf for a figure's."""
+    charts = [f"{_stem(analysed, c.suffix)}.pdf" for c in analysed.finding.charts]
+    return [*(name for name, _ in _names(analysed, ("csv",))), *charts]
 
 
 def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
     """Run one analysis."""
     name = table.name
     heading = table.kind.replace("_", " ").capitalize() + (f": {name}" if name is not None else "")
-    stem = file_stem(table.kind, name)
+    stem = table.stem
     try:
         analysis: Analysis = _shelf.load("analyses", table.kind)
         request, faults = read_request(bench.study, table, analysis.decode)
@@ -68,9 +84,9 @@ def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
         return Analysed(stem, heading, Finding(), said)
 
 
-def file_stem(kind: str, name: str | None) -> str:
-    """Give an analysis's file name: ``table_Table_3``; letters of any script stay."""
-    return kind if name is None else re.sub(r"[^\w-]", "_", f"{kind}_{name}")
+def file_stem(stem: str, suffix: str | None) -> str:
+    """Give the name of one of an analysis's files: ``placebo_timing``."""
+    return stem if suffix is None else re.sub(r"[^\w-]", "_", f"{stem}_{suffix}")
 
 
 def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:

@@ -219,3 +219,17 @@ def test_the_appendix_says_where_it_lies_and_is_called_by_the_name(tmp_path):
     text = (tmp_path / "outputs/smart_city/appendix.tex").read_text("utf-8")
     assert r"\newcommand{\specdiddir}{../outputs/smart_city/}" in text
     assert "smart-city:curve" in text
+
+
+def test_two_analyses_never_write_one_file(tmp_path):
+    window = {"window": [-2, 1]}
+    spec = place(tmp_path)
+    for names in (("by group", "by_group"), ("A", "a")):
+        write_toml(study() | {"event_study": dict.fromkeys(names, window)}, spec)
+        assert [f.code for f in specdid.check(spec).errors] == ["same_file"]
+        assert specdid.check(spec)[0].place.line_text.count(names[1])
+    placebo = {"placebo": {"periods": [1]}, "placebo.timing": {"periods": [1, 2]}}
+    text = write_toml(study() | placebo, spec).read_text("utf-8").replace('["placebo.timing"]', "[placebo.timing]")
+    spec.write_text(text, "utf-8")
+    curve = specdid.run(spec, jobs=1, audit=0)
+    assert any("its file placebo_timing.csv is also one of" in str(w) for w in curve.warnings)
