@@ -120,7 +120,7 @@ def estimate(
         study = prepared.study
         inputs = (study.data, Path(study.document.name) if study.document else None)
         with (
-            output_directory(directory, study.stem, inputs, chosen) as output,
+            output_directory(directory, study, prepared.panel, inputs, chosen) as output,
             closing(Store(directory, fresh)) as store,
         ):
             begun = time.perf_counter()
