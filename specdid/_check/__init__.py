@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specdid._check.assignment import check_assignment
 from specdid._check.data import Data
 from specdid._check.dimensions import check_dimensions, check_scales
 from specdid._check.estimators import check_estimators
@@ -28,6 +29,7 @@ _ON_DATA = (
     check_weights,
     check_clusters,
     check_inference,
+    check_assignment,
     check_dimensions,
 )
 

@@ -18,7 +18,7 @@ from specdid._study import FigureOptions
 from specdid.engine.compile import Compiled
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
-from specdid.inference._base import Context, Floats, NullDraws
+from specdid.inference._base import Context, Floats, NullDraws, draw_null
 from specdid.inference._placebo import Placebo, placebo, shares_by_estimand, shares_by_group
 from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
@@ -93,7 +93,7 @@ def run_nulls(
     notes: list[Caution] = []
     for name in (*asked.null, *(f"{n}_refit" for n in asked.null if f"{n}_refit" in _shelf.names("inference"))):
         null = _shelf.load("inference", name)
-        drawn = null.draw(_context(prepared, compiled, results, entering, cluster, progress, jobs, store))
+        drawn = draw_null(null, _context(prepared, compiled, results, entering, cluster, progress, jobs, store))
         draws = agreeing(drawn, results)
         if len(draws.index) and draws.null_statistic.shape[1]:
             found.append(_tests(prepared, results, draws, null.title))
@@ -117,13 +117,7 @@ def agreeing(draws: NullDraws, results: Results) -> NullDraws:
     words = "specification is" if lost == 1 else "specifications are"
     said = f"{lost:,} {words} too near to collinear for this null, and left out of it"
     note = Caution("note", "too_near_collinear", said, specifications=lost)
-    kept = {name: getattr(draws, name)[good] for name in ("index", "estimate", "statistic", "std_error", "df")}
-    places = np.flatnonzero(good)
-    tables = {name: getattr(draws, name).take(places) for name in ("null_estimate", "null_statistic")}
-    if draws.imposed is not None:
-        a, b, c = (table.take(places) for table in draws.imposed)
-        return replace(draws, **kept, **tables, left_out=(*draws.left_out, note), imposed=(a, b, c))
-    return replace(draws, **kept, **tables, left_out=(*draws.left_out, note))
+    return draws.kept(good, note)
 
 
 def _cluster(prepared: Prepared) -> NDArray[np.int64] | None:

@@ -10,9 +10,9 @@ from specdid import _shelf, language
 from specdid._study import Expression
 from specdid.analyses._base import Bench, Caution, Cell, CellFit
 from specdid.engine.problem import Floats, Ints
-from specdid.inference._base import Context, Null
+from specdid.inference._assignment import made_of
+from specdid.inference._base import Context, Null, draw_null
 from specdid.language import bind, referenced, write
-from specdid.language.sources import sources
 from specdid.language.tree import Name
 
 NOTHING = "no draw can be compared with its estimate"
@@ -57,18 +57,20 @@ def moved_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
     given = bench.study.inference.assign
     if given is not None:
         return tuple(dict.fromkeys(name.name for name in referenced(given.tree)))
+    return treatment_columns(bench, cell)
+
+
+def treatment_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
+    """Give the data columns that a cell's treatment and its cohort are made of, but for the unit and the time."""
     compiled = cell.compiled
     places = (int(compiled.members.treatment[cell.member]), int(compiled.cohort[cell.member]))
-    bounds = [b for p in places if p >= 0 for b in compiled.value_recipes[p].bounds]
-    used = [sources(b) for b in bounds]
-    kept = [name for name in bench.panel.columns if name not in (bench.panel.unit, bench.panel.time)]
-    return tuple(name for name in kept if any(name in found for found in used))
+    return made_of(bench.panel, [b for p in places if p >= 0 for b in compiled.value_recipes[p].bounds])
 
 
 def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Expression | None) -> Placebos:
     """Estimate a cell under permuted assignments; the draws are those of the study's seed."""
     null: Null = _shelf.load("inference", "permutation")
-    found = null.draw(_context(bench, cell, fit, draws, strata))
+    found = draw_null(null, _context(bench, cell, fit, draws, strata))
     if not len(found.index):
         nothing = np.zeros(0)
         left_out = {note.code for note in found.left_out}

@@ -29,11 +29,13 @@ from specdid.analyses._placebo_tables import (
     title_of,
 )
 from specdid.analyses._print import number, p_value
-from specdid.analyses._random_placebo import draw_placebos, moved_columns
+from specdid.analyses._random_placebo import draw_placebos, moved_columns, treatment_columns
 from specdid.analyses._timing import fit_earlier, timing
 from specdid.analyses._words import PANELS, heading, shown, time_name, unit_name
 from specdid.engine.problem import Ints
 from specdid.figures import placebo_density
+from specdid.inference._assignment import make_assignment
+from specdid.language import write
 from specdid.language.tree import Name
 
 DRAWS = 500
@@ -83,10 +85,10 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
             'write assign = "…" in [inference], the columns that an assignment consists of',
         )  # fmt: skip
         return
-    if len(cells):
-        yield from _assigned(bench, request, cells[0])
+    faults = list(_assigned(bench, request, cells[0])) if len(cells) else []
     if config.strata is not None and len(cells):
-        yield from _strata(bench, config.strata, cells[0])
+        faults += _strata(bench, config.strata, cells[0])
+    yield from faults or _moving(bench, request, cells)
     yield from _periods(bench, request, cells)
 
 
@@ -143,6 +145,35 @@ def _strata(bench: Bench, strata: Expression, cell: Cell) -> Iterator[Fault]:
             strata.origin, strata.tree.span, "strata_change",
             f"`{strata.text}` {what} {unit_name(bench.panel, row)} ({time_name(bench.panel, row)})",
             "strata hold whole units, in every period",
+        )  # fmt: skip
+
+
+def _moving(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
+    """Find treatments that what is dealt out does not touch, and strata within which it changes nothing."""
+    config: Config = request.config
+    still = {}
+    for cell in cells:
+        own, moved = treatment_columns(bench, cell), moved_columns(bench, cell)
+        if not set(own) & set(moved):
+            still[cell.labels["treatment"]] = " + ".join(write(Name(n)) for n in own)
+    for label, names in still.items():
+        assign = bench.study.inference.assign
+        yield fault_at(
+            request.table.origin, None, "assign_still",
+            f"`assign` does not move the treatment `{label}`",
+            f'write assign = "{names}" in [inference]' if names else "name the columns that say who is treated",
+            "error" if len(still) == len({c.labels["treatment"] for c in cells}) else "warning",
+            notes=() if assign is None else (f'it is "{assign.text}" now',),
+        )  # fmt: skip
+    strata = config.strata or bench.study.inference.strata
+    if not len(cells) or still or strata is None:
+        return
+    codes = _level(bench, cells[0]), bench.codes(strata, cells[0])
+    if make_assignment(bench.panel, moved_columns(bench, cells[0]), *codes).different() == 0:
+        yield fault_at(
+            strata.origin, strata.tree.span, "nothing_moves",
+            f"dealing out within `{strata.text}` changes nothing: no stratum has two assignments",
+            "take coarser strata",
         )  # fmt: skip
 
 

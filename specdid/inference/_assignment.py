@@ -1,18 +1,27 @@
-"""Permuting who was assigned: the columns of [inference] assign move between levels, whole paths at a time."""
+"""Permuting who was assigned: the columns of [inference] assign move between levels, whole paths at a time.
+
+A path has a place for each period of the data, not for each number between the first and the
+last: one year typed as 20051231 costs one place.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.inference._base import Floats, Ints
+from specdid.inference._tables import Floats, Ints
+from specdid.language import Bound
+from specdid.language.sources import sources
 from specdid.panel import Panel
 
 Bools = NDArray[np.bool_]
 STREAM = 1 << 32
+MOST_CELLS = 2**27
+"""Cells of a path table, a gigabyte, beyond which levels × periods are too sparse to lay out."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,17 +30,46 @@ class Assignment:
 
     Attributes
     ----------
-    level, period : (n,) int64, of each row, from 0.
+    level : (n,) int64, of each row, from 0; -1 where the row belongs to none and keeps its values.
+    period : (n,) int64, the place of the row's period among those of the data.
     paths : column -> (L, T) float64
         The column's value for a level in a period; where a level is not observed in a
         period, its value in the period before (after, at the beginning).
+    observed : (L, T) bool, where a level has rows.
     strata : (L,) int64
     """
 
     level: Ints
     period: Ints
     paths: Mapping[str, Floats]
+    observed: Bools
     strata: Ints
+
+    def different(self) -> float:
+        """Return the logarithm of how many different assignments there are; 0 where nothing can move.
+
+        Levels with the same paths of all columns change nothing by changing places.
+        """
+        _, kind = np.unique(self._joint(), axis=0, return_inverse=True)
+        total = 0.0
+        for stratum in np.unique(self.strata):
+            counts = np.unique(kind.reshape(-1)[self.strata == stratum], return_counts=True)[1]
+            total += math.lgamma(counts.sum() + 1) - sum(math.lgamma(c + 1) for c in counts.tolist())
+        return total if total > 1e-6 else 0.0
+
+    def fixed(self) -> Bools:
+        """Mark the levels, (L,), whose stratum holds no other path: they keep theirs in every draw."""
+        table = self._joint()
+        first = np.zeros(int(self.strata.max(initial=0)) + 1, np.int64)
+        first[self.strata[::-1]] = np.arange(len(self.strata) - 1, -1, -1)
+        apart = (table != table[first[self.strata]]).any(axis=1)
+        moves = np.zeros(len(first), dtype=bool)
+        moves[self.strata[apart]] = True
+        return ~moves[self.strata]
+
+    def _joint(self) -> Floats:
+        """Return the paths of all columns side by side, missing as a value of its own."""
+        return np.column_stack([np.where(np.isnan(path), np.inf, path) for path in self.paths.values()])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,15 +81,33 @@ class Moved:
     codes: Bools
 
 
-def make_assignment(panel: Panel, names: tuple[str, ...], level: Ints, strata: Ints | None) -> Assignment:
-    """Lay out the assigned columns; ``level`` and ``strata`` are codes by row."""
-    period = np.zeros(panel.n_rows, np.int64) if panel.periods is None else panel.periods - panel.periods.min()
-    shape = (int(level.max()) + 1, int(period.max()) + 1)
+def made_of(panel: Panel, bounds: Iterable[Bound]) -> tuple[str, ...]:
+    """Return the columns of the data that expressions depend on, but for the unit and the time, in data order."""
+    used = frozenset().union(*(sources(bound) for bound in bounds))
+    return tuple(name for name in panel.columns if name in used and name not in (panel.unit, panel.time))
+
+
+def cells(panel: Panel, level: Ints) -> int:
+    """Return how many places a path table has: levels × periods of the data."""
+    periods = 1 if panel.periods is None else len(np.unique(panel.periods))
+    return (int(level.max(initial=-1)) + 1) * periods
+
+
+def make_assignment(panel: Panel, names: Sequence[str], level: Ints, strata: Ints | None) -> Assignment:
+    """Lay out the assigned columns; ``level`` and ``strata`` are codes by row, -1 missing."""
+    period = np.zeros(panel.n_rows, np.int64)
+    if panel.periods is not None:
+        period = np.unique(panel.periods, return_inverse=True)[1].reshape(-1)
+    shape = (int(level.max(initial=-1)) + 1, int(period.max(initial=0)) + 1)
     paths = {name: fill_path(_numbers(panel, name), level, period, shape) for name in names}
+    inside = level >= 0
+    observed = np.zeros(shape, dtype=bool)
+    observed[level[inside], period[inside]] = True
     of_level = np.zeros(shape[0], np.int64)
     if strata is not None:
-        of_level[level] = strata
-    return Assignment(level, period, paths, of_level)
+        of_level[level[inside]] = strata[inside]
+        of_level -= of_level.min(initial=0)
+    return Assignment(level, period, paths, observed, of_level)
 
 
 def _numbers(panel: Panel, name: str) -> Floats:
@@ -63,27 +119,42 @@ def _numbers(panel: Panel, name: str) -> Floats:
 
 
 def fill_path(values: Floats, level: Ints, period: Ints, shape: tuple[int, int]) -> Floats:
-    """Give values as a table of levels by periods; a hole has the value before it, or else after it."""
-    table = np.full(shape, np.nan)
-    known = ~np.isnan(values)
+    """Return values as a table of levels by periods; where there is no row, the value before it, or else after it.
+
+    A row whose value is missing is a part of the path: who gets the path gets the gap.
+    """
+    table, empty = np.full(shape, np.nan), np.ones(shape, dtype=bool)
+    inside = level >= 0
+    known = inside & ~np.isnan(values)
     table[level[known], period[known]] = values[known]
-    for t in range(1, shape[1]):
-        table[:, t] = np.where(np.isnan(table[:, t]), table[:, t - 1], table[:, t])
-    for t in range(shape[1] - 2, -1, -1):
-        table[:, t] = np.where(np.isnan(table[:, t]), table[:, t + 1], table[:, t])
+    empty[level[inside], period[inside]] = False
+    for order in (range(shape[1]), range(shape[1] - 1, -1, -1)):
+        last = np.full(shape[0], np.nan)
+        for t in order:
+            table[:, t] = np.where(empty[:, t] & np.isnan(table[:, t]), last, table[:, t])
+            last = np.where(np.isnan(table[:, t]), last, table[:, t])
     return table
 
 
-def permute(panel: Panel, assignment: Assignment, seed: int, draw: int) -> Panel:
-    """Give the panel with the assignment of draw ``draw``; the draw is seeded by its own number."""
+def deal(assignment: Assignment, seed: int, draw: int) -> Ints:
+    """Return whose path each level has in draw ``draw``, (L,); the draw is seeded by its own number."""
     generator = np.random.Generator(np.random.Philox(key=[seed % 2**64, STREAM + draw]))
     source = np.arange(len(assignment.strata))
     for stratum in np.unique(assignment.strata):
         mine = np.flatnonzero(assignment.strata == stratum)
         source[mine] = generator.permutation(mine)
+    return source
+
+
+def permute(panel: Panel, assignment: Assignment, seed: int, draw: int) -> Panel:
+    """Return the panel with the assignment of draw ``draw``."""
+    source = deal(assignment, seed, draw)
+    outside = assignment.level < 0
     columns = dict(panel.columns)
     for name, table in assignment.paths.items():
         moved = table[source[assignment.level], assignment.period]
+        if outside.any():
+            moved = np.where(outside, _numbers(panel, name), moved)
         old = columns[name]
         if old.numbers is not None:
             columns[name] = dataclasses.replace(old, numbers=moved)

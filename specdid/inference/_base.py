@@ -6,7 +6,11 @@ A plug-in is one module ``specdid/inference/<name>.py`` with ``INFERENCE: Null``
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from specdid import _shelf
 from specdid._plan import Plan
@@ -61,6 +65,16 @@ class NullDraws:
     clusters: int = 0
     treated: int = 0
     imposed: tuple[DrawTable, DrawTable, DrawTable] | None = None
+
+    def kept(self, good: NDArray[np.bool_], why: Caution) -> NullDraws:
+        """Return the draws of the specifications marked, (S,); ``why`` says why the others are left out."""
+        own = {name: getattr(self, name)[good] for name in ("index", "estimate", "statistic", "std_error", "df")}
+        rows = np.flatnonzero(good)
+        tables = {name: getattr(self, name).take(rows) for name in ("null_estimate", "null_statistic")}
+        imposed = self.imposed
+        if imposed is not None:
+            imposed = (imposed[0].take(rows), imposed[1].take(rows), imposed[2].take(rows))
+        return replace(self, **own, **tables, left_out=(*self.left_out, why), imposed=imposed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +135,60 @@ class Null:
     draw: Callable[..., NullDraws]
     short: str = ""
     by: str = "draws"
+
+
+SAME = 1e-8
+"""|t| that differ by less, relative to the largest or to 1, are the same number but for rounding."""
+
+
+def draw_null(null: Null, context: Context) -> NullDraws:
+    """Draw a null; what it cannot move is left out of it, with the reason.
+
+    A specification whose |t| is the same number in every draw is not tested by them: its p would
+    be 1 whatever the data hold, and its t would stand in every joint statistic and maximum.
+    """
+    drawn = null.draw(context)
+    if not len(drawn.index) or not drawn.null_statistic.shape[1]:
+        return drawn
+    low, high = np.full(len(drawn.index), np.inf), np.zeros(len(drawn.index))
+    for block in drawn.null_statistic.read():
+        size = np.abs(block)
+        np.minimum(low, size.min(axis=1), out=low)
+        np.maximum(high, size.max(axis=1), out=high)
+    moves = high - low > SAME * np.maximum(high, 1.0)
+    if moves.all():
+        return drawn
+    count = int(np.count_nonzero(~moves))
+    one = count == 1
+    said = (
+        f"{count:,} {'specification has' if one else 'specifications have'} the same |t| in every draw: this null "
+        f"cannot move {'it' if one else 'them'}, and {'it is' if one else 'they are'} not in this test"
+    )
+    return drawn.kept(moves, Caution("serious", "not_moved", said, specifications=count))
+
+
+MANY_FAILED = 0.05
+"""Share of draws left out from which on what is left of a null is open to doubt."""
+
+
+def dropped_words(kept: int, draws: int, index: Ints, failures: Ints) -> Caution:
+    """Say how many draws are left out for all because a specification failed in them, and which did most often.
+
+    Parameters
+    ----------
+    kept, draws : int
+    index : (S,) places in the plan
+    failures : (S,) draws in which each failed
+    """
+    worst = int(np.argmax(failures))
+    place, count = int(index[worst]) + 1, int(failures[worst])
+    what = "every draw is" if not kept else f"{draws - kept:,} of {draws:,} draws are"
+    said = (
+        f"{what} left out for all, since a specification failed in it: most often number {place:,} of the plan, "
+        f"in {count:,}"
+    )
+    severity: Literal["serious", "note"] = "serious" if draws - kept > MANY_FAILED * draws else "note"
+    return Caution(severity, "draws_failed", said)
 
 
 def null_words(name: str, draws: int | None = None) -> str:

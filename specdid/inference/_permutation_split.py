@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid import _shelf
 from specdid.engine.problem import Members, Problem
 from specdid.inference._assignment import Moved
 from specdid.inference._base import Context
@@ -28,7 +29,7 @@ class Split:
     ----------
     problem : with the test's cluster as its only vcov
     names : the assigned columns; ``moved`` is what follows from them
-    batched, depends : (S,) bool, least squares; treatment or cohorts move
+    batched, depends : (S,) bool, least squares; what says who is treated when moves
     simple : nothing moves but the treatment
     again : rows, controls or cohorts move too
     costly : the same, beyond the budget
@@ -52,7 +53,7 @@ def split(context: Context) -> Split:
     moved = moved_by(context, frozenset(names))
     members = compiled.members.take(context.chosen)
     batched = compiled.batched[context.chosen]
-    depends = moved.values[members.treatment] | (members.sunab >= 0) & _cohort_moves(members, moved)
+    depends = _treatment_moves(context, members, moved)
     usable = batched & depends
     simple = usable & _only_treatment(problem, members, moved)
     anew = usable & ~simple
@@ -60,9 +61,13 @@ def split(context: Context) -> Split:
     return Split(problem, tuple(names), moved, batched, depends, simple, anew & ~costly, costly)
 
 
-def _cohort_moves(members: Members, moved: Moved) -> Bools:
-    of_aggregate = np.array([moved.values[a.cohort] for a in members.aggregates] + [False], dtype=bool)
-    return np.asarray(of_aggregate[members.sunab])
+def _treatment_moves(context: Context, members: Members, moved: Moved) -> Bools:
+    """Mark members whose treatment moves: the cohort of an estimator that reads one, else the term."""
+    methods = context.plan.grid.estimators
+    reads = np.array([_shelf.load("estimators", e.method).cohort for e in methods], dtype=bool)
+    method, cohort = context.compiled.method[context.chosen], context.compiled.cohort[context.chosen]
+    by_cohort = reads[method] & (cohort >= 0)
+    return np.asarray(np.where(by_cohort, moved.values[cohort], moved.values[members.treatment]))
 
 
 def _only_treatment(problem: Problem, members: Members, moved: Moved) -> Bools:

@@ -19,7 +19,7 @@ from specdid.engine.content import Content, digest, used_columns
 from specdid.engine.problem import Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, make_assignment, permute
-from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
+from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
 from specdid.inference._moving import clusters_of, levels_of
 from specdid.inference._permutation_again import again_key, estimate_again, make_again
 from specdid.inference._permutation_simple import draw_simple
@@ -172,10 +172,14 @@ def _collected(
     kept = usable & np.isfinite(drawn.real[1])
     places = np.flatnonzero(kept)
     estimate, statistic = (t if kept.all() else t.take(places) for t in (drawn.estimate, drawn.statistic))
-    found = [np.isfinite(block).all(axis=0) for block in statistic.read()]
+    found, failures = [], np.zeros(len(places), np.int64)
+    for block in statistic.read():
+        found.append(np.isfinite(block).all(axis=0))
+        failures += np.count_nonzero(~np.isfinite(block), axis=1)
     whole = np.concatenate(found) if found else np.zeros(0, dtype=bool)
     if not whole.all():
         estimate, statistic = estimate.keep(whole), statistic.keep(whole)
+        notes = (*notes, dropped_words(int(whole.sum()), context.draws, members.index[places], failures))
     clusters = clusters_of(context, members.take(places))
     failed = int(np.count_nonzero(usable & ~kept))
     if failed:
@@ -202,8 +206,8 @@ def _notes(context: Context, of: Split) -> tuple[Caution, ...]:
     moving = f"change rows or cohorts with the assignment, too long a work in {context.draws:,} draws"
     still = "have a treatment that `assign` does not move and are not in this test"
     counted = [
-        ("not_least_squares", ~of.batched, f"are not least squares: they {apart}"),
-        ("not_moved", of.batched & ~of.depends, still),
+        ("not_least_squares", ~of.batched & of.depends, f"are not least squares: they {apart}"),
+        ("not_moved", ~of.depends, still),
         ("costly", of.costly, f"{moving}: they {apart}"),
     ]
     found = [(code, int(np.count_nonzero(which)), words) for code, which, words in counted]

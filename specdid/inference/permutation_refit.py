@@ -20,7 +20,7 @@ from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.problem import Code, Members
 from specdid.engine.store import Store
 from specdid.inference._assignment import make_assignment
-from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
+from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
 from specdid.inference._moving import clusters_of, levels_of
 from specdid.inference._permutation_again import Again, again_key, estimate_again, make_again, permuted_problem
 from specdid.inference._permutation_split import Bools, Split, seconds_anew, split
@@ -38,8 +38,7 @@ SECONDS = 0.03
 def draw(context: Context) -> NullDraws:
     """Draw the null for the specifications that ``permutation`` leaves out for their cost."""
     of, compiled = split(context), context.compiled
-    cohort = compiled.cohort[context.chosen]
-    alone = ~of.batched & (of.depends | ((cohort >= 0) & of.moved.values[cohort]))
+    alone = ~of.batched & of.depends
     draws = min(DRAWS, context.draws)
     alone, costly, beyond = _within_budget(compiled.members.take(context.chosen), alone, of.costly, draws)
     places = np.flatnonzero(alone | costly)
@@ -140,8 +139,8 @@ def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws
         said = f"{beyond:,} specifications would take too long to fit {draws} times again"
         notes.append(Caution("note", "costly", said, specifications=beyond))
     if kept < draws:
-        said = f"{draws - kept:,} draws in which a specification failed are left out for all"
-        notes.append(Caution("note", "draws_failed", said))
+        failures = np.count_nonzero(~np.isfinite(table[1, places, 1:]), axis=1)
+        notes.append(dropped_words(kept, draws, index[places], failures))
     return NullDraws(
         "permutation_refit",
         index[places],

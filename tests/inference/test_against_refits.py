@@ -119,7 +119,7 @@ def test_sun_abraham_beyond_the_budget_is_fitted_again_in_the_first_draws(monkey
     monkeypatch.setattr(_permutation_split, "BUDGET", 0.0)
     none, few = permutation.draw(ctx), permutation_refit.draw(ctx)
     assert len(none.index) == 0
-    assert "fewer draws" in none.left_out[0]
+    assert "fewer draws" in none.left_out[0].message
     np.testing.assert_array_equal(few.index, every.index)
     assert (few.clusters, few.treated) == (every.clusters, every.treated)
     np.testing.assert_allclose(few.statistic, every.statistic, rtol=1e-12)
@@ -133,4 +133,5 @@ def test_what_no_budget_allows_is_counted(monkeypatch):
     monkeypatch.setattr(permutation_refit, "BUDGET", 0.0)
     drawn = permutation_refit.draw(ctx)
     assert len(drawn.index) == 0
-    assert drawn.left_out == (f"{len(ctx.chosen)} specifications would take too long to fit {DRAWS} times again",)
+    (said,) = drawn.left_out
+    assert said.message == f"{len(ctx.chosen)} specifications would take too long to fit {DRAWS} times again"

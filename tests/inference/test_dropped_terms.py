@@ -71,4 +71,5 @@ def test_a_null_that_finds_another_estimate_is_left_out():
     kept = agreeing(off, curve.results)
     assert kept.index.tolist() == index[[0, 2]].tolist()
     assert kept.null_statistic.shape == (2, 5)
-    assert kept.left_out == ("1 specification is too near to collinear for this null, and left out of it",)
+    (said,) = kept.left_out
+    assert said.message == "1 specification is too near to collinear for this null, and left out of it"

@@ -1,0 +1,340 @@
+"""What a permutation moves: who was assigned, within what, by which columns, and whether treatments follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from specdid._check.data import Data, changing_rows
+from specdid._check.uses import leaves
+from specdid._diagnostics import Fault, Severity, fault_at
+from specdid._study import Expression, TreatmentOption
+from specdid.inference._assignment import (
+    MOST_CELLS,
+    Assignment,
+    cells,
+    deal,
+    made_of,
+    make_assignment,
+    permute,
+)
+from specdid.language import Bound, LanguageError, Scope, Term, bind, expand, referenced, terms, write
+from specdid.language.tree import Name, chain
+from specdid.panel import EvaluationError, Evaluator, never_treated
+from specdid.panel.columns import Floats, Ints
+
+TRIED = 3
+"""Draws in which the term and the cohort are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """A treatment under one setting: its term and its cohort, as the data make them."""
+
+    option: TreatmentOption
+    term: Term
+    factors: tuple[Bound, ...]
+    cohort: Bound | None
+
+
+def check_assignment(data: Data) -> Iterator[Fault]:
+    """Check [inference] assign, level and strata where a permutation uses them."""
+    given, study = data.study.inference, data.study
+    placebo = any(table.kind == "placebo" for table in study.analyses)
+    if given.assign is None or not (placebo or (given.draws and "permutation" in given.null)):
+        return
+    if given.level is None and study.unit is None:
+        yield fault_at(
+            given.assign.origin,
+            None,
+            "no_level",
+            "permutation needs to know who was assigned",
+            'write level = "…" in [inference], or declare `unit` in [study]',
+        )
+        return
+    level = codes_of(data, given.level) if given.level is not None else data.panel.unit_codes
+    if level is None:
+        return
+    faults = [*_derived(data, given.assign), *_within(data, level)]
+    yield from faults
+    if not faults:
+        yield from _moves(data, level)
+
+
+def codes_of(data: Data, expression: Expression) -> Ints | None:
+    """Give the joint levels of columns joined by ``+``, None where they cannot be evaluated."""
+    try:
+        return data.evaluator.codes(tuple(bind(n, data.scope) for n in chain(expression.tree, "+")))
+    except (LanguageError, EvaluationError):
+        return None
+
+
+def _derived(data: Data, assign: Expression) -> Iterator[Fault]:
+    """Find assigned columns that are derived: what moves are columns of the data."""
+    for name in referenced(assign.tree):
+        definition = data.scope.definition(name.name)
+        if definition is None:
+            continue
+        names = " + ".join(write(Name(n)) for n in made_of(data.panel, [definition]))
+        advice = f'name what it is made of: assign = "{names}"' if names else "name columns of the data"
+        message = f"`{name.name}` is derived, and what is permuted are columns of the data"
+        yield fault_at(assign.origin, name.span, "assign_derived", message, advice)
+
+
+def _within(data: Data, level: Ints) -> Iterator[Fault]:
+    """Check that units lie within levels, levels within strata, and that a level has one assignment a period."""
+    given = data.study.inference
+    words = given.level.text if given.level is not None else data.study.unit
+    assert given.assign is not None
+    if given.level is not None and data.panel.unit_codes is not None:
+        yield from _constant(
+            data, given.level, data.panel.unit_codes, level, f"changes within a {data.panel.unit}",
+            "a unit belongs to one of those who were assigned",
+        )  # fmt: skip
+    strata = None if given.strata is None else codes_of(data, given.strata)
+    if given.strata is not None and strata is not None:
+        yield from _constant(
+            data, given.strata, level, strata, f"changes within a {words}", "strata hold whole levels"
+        )
+    path = level if data.panel.periods is None else joint_codes(level, data.panel.periods)
+    when = "" if data.panel.periods is None else f" and {data.study.time}"
+    for node in chain(given.assign.tree, "+"):
+        part = Expression(given.assign.text[node.span.start : node.span.stop], node, given.assign.origin)
+        codes = codes_of(data, part)
+        if codes is not None:
+            yield from _constant(
+                data, part, path, codes, f"changes within a {words}{when}",
+                f"what is assigned at the level of {words} is the same for all its units; "
+                "set `level` to who was assigned",
+            )  # fmt: skip
+
+
+def _constant(
+    data: Data, expression: Expression, groups: Ints, codes: Ints, words: str, advice: str
+) -> Iterator[Fault]:
+    rows = changing_rows(groups, codes.astype(np.float64))
+    if rows.size:
+        yield fault_at(
+            expression.origin,
+            expression.tree.span,
+            "not_constant",
+            f"`{expression.text}` {words}: {data.place(int(rows[0]))}",
+            advice,
+        )
+
+
+def joint_codes(level: Ints, periods: Ints) -> Ints:
+    """Code level × period; a missing level stays missing."""
+    _, period = np.unique(periods, return_inverse=True)
+    _, joint = np.unique(level * (int(period.max()) + 1) + period.reshape(-1), return_inverse=True)
+    return np.where(level < 0, -1, joint.reshape(-1))
+
+
+def _moves(data: Data, level: Ints) -> Iterator[Fault]:
+    """Check that the permutation moves the treatments, whole, and nothing that it must not move."""
+    assign = data.study.inference.assign
+    assert assign is not None
+    names = tuple(dict.fromkeys(name.name for name in referenced(assign.tree)))
+    faults = [*_treatments(data, level, names), *_outcomes(data, names)]
+    yield from faults
+    if any(f.severity == "error" for f in faults):
+        return
+    if cells(data.panel, level) * len(names) > MOST_CELLS:
+        count = int(level.max()) + 1
+        periods = cells(data.panel, level) // count
+        yield fault_at(
+            assign.origin, None, "assign_sparse",
+            f"permuting paths of {count:,} levels over {periods:,} periods takes more memory than is sensible",
+            "name fewer columns in `assign`, or a coarser `level`",
+        )  # fmt: skip
+        return
+    strata = None if data.study.inference.strata is None else codes_of(data, data.study.inference.strata)
+    assignment = make_assignment(data.panel, names, level, strata)
+    yield from _counted(data, assignment)
+    yield from _together(data, assignment, names)
+
+
+def _settings(data: Data) -> Iterator[Scope]:
+    """Give what names mean without variants, and under every option that redefines some."""
+    yield data.scope
+    for variant in data.study.variants:
+        for option in variant.options:
+            scope = data.scope_of((option,)) if option.derive else None
+            if scope is not None:
+                yield scope
+
+
+def _treated(data: Data, option: TreatmentOption, scope: Scope) -> Iterator[Treated]:
+    try:
+        expanded = [terms(node).terms for node in expand(option.term.tree, data.macros, data.names, 1.0)]
+        for found in expanded:
+            factors = tuple(bind(f, scope) for f in found[0].factors)
+            cohort = None if option.cohort is None else bind(option.cohort.tree, scope)
+            yield Treated(option, found[0], factors, cohort)
+    except (LanguageError, IndexError):
+        return  # which has its own fault
+
+
+def _treatments(data: Data, level: Ints, names: tuple[str, ...]) -> Iterator[Fault]:
+    """Find treatments that do not move, or of which only a part does; law 6."""
+    assign = data.study.inference.assign
+    assert assign is not None
+    faults: list[Fault] = []
+    still: list[Fault] = []
+    every = [t for o in data.study.treatment for scope in _settings(data) for t in _treated(data, o, scope)]
+    used = set(made_of(data.panel, [b for t in every for b in (*t.factors, *_given(t.cohort))]))
+    any_moves = bool(used & set(names))
+    for treated in every:
+        option = treated.option
+        term, cohort = made_of(data.panel, treated.factors), made_of(data.panel, _given(treated.cohort))
+        moves, follows = bool(set(term) & set(names)), bool(set(cohort) & set(names))
+        kept = names if any_moves else ()
+        wanted = [n for n in dict.fromkeys((*kept, *term, *cohort)) if n in kept or differs(data, n, level)]
+        line = f'write assign = "{" + ".join(write(Name(n)) for n in wanted)}"'
+        text = treated.term.text
+        if treated.cohort is not None and moves != follows:
+            assert option.cohort is not None
+            words = (f"the term `{text}`", f"the cohort `{option.cohort.text}`")
+            one, other = words if moves else words[::-1]
+            message = f"`assign` moves {one} and not {other}: in a draw they would be of different units"
+            advice = line if set(wanted) > set(names) else f"write {other} in columns that `assign` names"
+            faults.append(fault_at(assign.origin, assign.tree.span, "assign_half", message, advice))
+        elif not moves:
+            owned = [n for n in wanted if n not in names]
+            made = ", ".join(f"`{n}`" for n in term) or "the unit and the time alone"
+            message = f"`assign` does not move the treatment `{text}`, which is made of {made}"
+            advice = line if owned else "name the columns of the data that say who is treated"
+            still.append(fault_at(assign.origin, assign.tree.span, "assign_still", message, advice))
+        elif left := [n for n in _left(data, treated, names) if n in wanted]:
+            message = f"`assign` moves `{text}` but for {', '.join(f'`{n}`' for n in left)}, which stays"
+            advice = f"where that belongs to the assignment, {line}"
+            faults.append(fault_at(assign.origin, assign.tree.span, "assign_part", message, advice, "warning"))
+    severity: Severity = "error" if len(still) == len(every) else "warning"
+    yield from dict.fromkeys((*faults, *(replace(f, severity=severity) for f in still)))
+
+
+def _left(data: Data, treated: Treated, names: tuple[str, ...]) -> list[str]:
+    """Give what a factor that moves is made of beside what is assigned; a moderator is a factor of its own."""
+    made = [made_of(data.panel, [factor]) for factor in (*treated.factors, *_given(treated.cohort))]
+    left = [n for used in made if set(used) & set(names) for n in used if n not in names]
+    return list(dict.fromkeys(left))
+
+
+def _given(bound: Bound | None) -> tuple[Bound, ...]:
+    return () if bound is None else (bound,)
+
+
+def differs(data: Data, name: str, level: Ints) -> bool:
+    """Say whether a column differs between levels in a period: else it is a matter of time."""
+    column = data.panel.columns[name]
+    values = column.numbers if column.numbers is not None else np.asarray(column.codes, np.float64)
+    periods = data.panel.periods
+    codes = np.zeros(len(values), np.int64) if periods is None else np.unique(periods, return_inverse=True)[1]
+    return bool(changing_rows(np.where(level < 0, -1, codes.reshape(-1)), values).size)
+
+
+def _outcomes(data: Data, names: tuple[str, ...]) -> Iterator[Fault]:
+    """Find outcomes made of what is permuted: they would move with it."""
+    for outcome in data.study.outcome:
+        for node, _ in leaves(outcome.formula.tree, "outcome"):
+            try:
+                used = made_of(data.panel, [bind(node, data.scope)])
+            except LanguageError:
+                continue
+            shared = [n for n in used if n in names]
+            if shared:
+                message = f"the outcome is made of `{shared[0]}`, which `assign` permutes: it would move with it"
+                advice = "the null is of outcomes that stay: put the outcome in a column of the data"
+                yield fault_at(outcome.formula.origin, node.span, "assign_outcome", message, advice)
+
+
+def _counted(data: Data, assignment: Assignment) -> Iterator[Fault]:
+    """Find permutations that move nothing, or too little for any p below alpha."""
+    given = data.study.inference
+    assert given.assign is not None
+    different, fixed = assignment.different(), assignment.fixed()
+    where, span = (given.assign.origin, given.assign.tree.span)
+    if given.strata is not None and (different == 0 or fixed.any()):
+        where, span = given.strata.origin, given.strata.tree.span
+    if different == 0:
+        told = f"permuting `{given.assign.text}` changes nothing: no two levels differ"
+        if given.strata is not None:
+            told = f"permuting `{given.assign.text}` within `{given.strata.text}` changes nothing: no stratum has two"
+        yield fault_at(
+            where, span, "nothing_moves", told,
+            "take coarser strata" if given.strata is not None else "an assignment differs between levels",
+        )  # fmt: skip
+        return
+    if fixed.any():
+        yield fault_at(
+            where, span, "strata_fixed",
+            f"{int(fixed.sum()):,} of {len(fixed):,} levels are in strata in which all have the same assignment: "
+            "they keep it in every draw",
+            "coarser strata let them move", "warning",
+        )  # fmt: skip
+    if different < -math.log(given.alpha):
+        count = round(math.exp(different))
+        yield fault_at(
+            where, span, "few_assignments",
+            f"there are {count} different assignments, so no permutation p can be below {1 / count:.2g}",
+            f"a test at {given.alpha:g} needs {math.ceil(1 / given.alpha)} of them or more", "warning",
+        )  # fmt: skip
+
+
+def _together(data: Data, assignment: Assignment, names: tuple[str, ...]) -> Iterator[Fault]:
+    """Compare terms with their cohorts under permuted assignments, where they agree in the data."""
+    time = data.panel.columns[data.panel.time].numbers if data.panel.time is not None else None
+    option_of = [t for o in data.study.treatment if o.cohort is not None for t in _treated(data, o, data.scope)]
+    if time is None or not option_of:
+        return
+    draws = []
+    for draw in range(TRIED):
+        source = deal(assignment, data.study.seed, draw)
+        inside = assignment.level >= 0
+        seen = inside & assignment.observed[source[assignment.level], assignment.period]
+        draws.append((permute(data.panel, assignment, data.study.seed, draw), seen))
+    for treated in option_of:
+        apart = _apart(data.evaluator, treated, time)
+        if apart is None or apart.any():
+            continue  # the data themselves disagree, which has its own fault
+        wrong = np.zeros(len(time), dtype=bool)
+        for panel, seen in draws:
+            moved = _apart(Evaluator(panel), treated, time)
+            wrong |= seen if moved is None else moved & seen
+        if wrong.any():
+            yield _half(data, treated, assignment.level, names, int(np.count_nonzero(wrong)))
+
+
+def _half(data: Data, treated: Treated, level: Ints, names: tuple[str, ...], count: int) -> Fault:
+    assign, cohort = data.study.inference.assign, treated.option.cohort
+    assert assign is not None
+    assert cohort is not None
+    used = made_of(data.panel, (*treated.factors, *_given(treated.cohort)))
+    left = [n for n in used if n not in names and differs(data, n, level)]
+    wanted = " + ".join(write(Name(n)) for n in (*names, *left))
+    message = f"permuted, `{treated.term.text}` and its cohort `{cohort.text}` say different things of {count:,} rows"
+    if left:
+        message += f": {', '.join(f'`{n}`' for n in left)} {'is' if len(left) == 1 else 'are'} not moved"
+    return fault_at(
+        assign.origin, assign.tree.span, "assign_half", message,
+        f'write assign = "{wanted}"' if left else "name the columns that both are made of",
+    )  # fmt: skip
+
+
+def _apart(evaluator: Evaluator, treated: Treated, time: Floats) -> np.ndarray | None:
+    """Mark the rows in which a 0/1 term is not ``time >= cohort``; None where that cannot be said."""
+    assert treated.cohort is not None
+    try:
+        columns = evaluator.term(treated.factors)
+        cohort = evaluator.numbers(treated.cohort)
+    except EvaluationError:
+        return None
+    values = columns[0].numbers
+    known = ~np.isnan(values)
+    if len(columns) != 1 or not np.isin(values[known], (0.0, 1.0)).all():
+        return None
+    on = (time >= cohort) & ~never_treated(evaluator.panel, cohort)
+    return np.asarray(known & (values != on))

@@ -1,0 +1,233 @@
+"""Law 6: what a permutation cannot move, it does not test; and `assign` moves a treatment whole or not at all."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid._run import infer
+from specdid.inference._assignment import deal, make_assignment, permute
+from specdid.inference._base import draw_null
+from specdid.inference._tables import DrawTable
+from specdid.panel import Panel
+from specdid.panel.columns import number
+
+DATA = small_panel().with_columns(
+    treat=(pl.col("cohort") > 0).cast(pl.Int64),
+    post=(pl.col("year") >= 2004).cast(pl.Int64),
+    since=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(pl.Int64),
+    region=pl.col("id") % 4,
+    dose=pl.col("id") / 10,
+)
+D, BARE = {"d": {"term": "d", "cohort": "cohort"}}, {"d": "d"}
+
+
+def study(assign, treatment=D, null=("permutation",), draws=19, **inference):
+    changes = inference.pop("changes", {})
+    asked = {"draws": draws, "null": list(null), "assign": assign, **inference}
+    base = {"controls": {"n": "1"}, "outcome": {"y": "y"}, "fixed_effects": {"t": "id + year"}, "vcov": {"u": "~id"}}
+    return small_study(**{**base, "treatment": treatment, "inference": asked, **changes})
+
+
+def one_treated(data):
+    return data.with_columns(d=((pl.col("id") == 3) & (pl.col("year") >= 2004)).cast(pl.Int64))
+
+
+def found(*args, **kwargs):
+    return specdid.check(study(*args, **kwargs), DATA)
+
+
+HALF = {
+    # assign, treatment, estimator -> the line
+    "the term alone": ("d", D, "sunab", "d + cohort"),
+    "the cohort alone": ("cohort", D, "did2s", "cohort + d"),
+    "the cohort alone, least squares": ("cohort", D, "feols", "cohort + d"),
+    "a part of the term": ("treat", {"d": {**D["d"], "term": "I(treat * since)"}}, "feols", "treat + since + cohort"),
+}
+
+
+@pytest.mark.parametrize("case", HALF)
+def test_a_treatment_that_moves_by_half_is_a_fault_with_the_line(case):
+    assign, treatment, method, line = HALF[case]
+    changes = {"estimator": {"e": method}}
+    (fault,) = found(assign, treatment, changes=changes).errors
+    assert fault.code == "assign_half"
+    assert "`cohort`" in fault.message
+    assert treatment["d"]["term"] in fault.message
+    wanted = {*line.split(" + ")}
+    assert {*re.fullmatch(r'write assign = "([^"]+)"', fault.help).group(1).split(" + ")} == wanted
+    assert found(line, treatment, changes=changes).errors == ()
+
+
+def test_derived_columns_that_move_apart_are_found_by_permuting():
+    """Both are made of `treat`; the cohort also of `cohort`, which stays."""
+    derive = {"t": "treat * (year >= cohort)", "c": "ifelse(treat == 1, cohort, 0)"}
+    (fault,) = found("treat", {"t": {"term": "t", "cohort": "c"}}, changes={"derive": derive}).errors
+    assert fault.code == "assign_half"
+    assert "`cohort` is not moved" in fault.message
+    assert fault.help == 'write assign = "treat + cohort"'
+    assert found("treat + cohort", {"t": {"term": "t", "cohort": "c"}}, changes={"derive": derive}).errors == ()
+
+
+def test_a_part_that_stays_though_term_and_cohort_agree_is_said():
+    """A never treated unit that is dealt treat = 1 has no date, and stays untreated."""
+    derive = {"t": "treat * (year >= ifelse(cohort == 0, 9999, cohort))", "c": "ifelse(treat == 1, cohort, 0)"}
+    (fault,) = found("treat", {"t": {"term": "t", "cohort": "c"}}, changes={"derive": derive})
+    assert (fault.code, fault.severity) == ("assign_part", "warning")
+    assert "but for `cohort`, which stays" in fault.message
+
+
+def test_what_ships_with_the_data_is_proposed():
+    (fault,) = found("treat", BARE).errors
+    assert (fault.code, fault.help) == ("assign_still", 'write assign = "d"')
+    assert "does not move the treatment `d`, which is made of `d`" in fault.message
+    table = specdid.check(study("treat", BARE, null=("wild",), changes={"placebo": {"draws": 19}}), DATA)
+    assert 'write assign = "d"' in [f.help for f in table.errors]
+
+
+def test_a_placebo_with_a_treatment_of_its_own():
+    table = {"draws": 19, "fix": {"treatment": {"term": "since"}}}
+    faults = found("d", BARE, changes={"placebo": table}).errors
+    assert [(f.code, f.help) for f in faults] == [("assign_still", 'write assign = "since" in [inference]')]
+
+
+def test_a_treatment_beside_others_that_does_not_move_is_a_warning_and_in_no_test():
+    asked = study("d", {"d": "d", "dose": "dose:post"}, draws=19, changes={"fixed_effects": {"t": "id + year"}})
+    faults = specdid.check(asked, DATA)
+    (fault,) = [f for f in faults if f.code == "assign_still"]
+    assert (fault.severity, fault.help) == ("warning", 'write assign = "d + dose"')
+    curve = specdid.run(asked, DATA, audit=0)
+    (tests,) = (f for f in curve.findings if hasattr(f, "adjusted"))
+    assert tests.index.tolist() == [0]
+    assert "not_moved" in {w.code for w in curve.warnings}
+
+
+def test_calendar_time_cannot_be_assigned():
+    (fault,) = found("x1", {"p": "post"}, changes={"fixed_effects": {"u": "id"}}).errors
+    assert fault.code == "assign_still"
+    assert fault.help == "name the columns of the data that say who is treated"
+
+
+def test_derived_columns_cannot_be_assigned():
+    (fault,) = found("early", {"e": "early"}, changes={"derive": {"early": "treat * (year >= 2004)"}}).errors
+    assert (fault.code, fault.help) == ("assign_derived", 'name what it is made of: assign = "treat"')
+
+
+def test_a_part_that_stays_without_a_cohort_is_said():
+    (fault,) = found("treat", {"t": "I(treat * since)"})
+    assert (fault.code, fault.severity) == ("assign_part", "warning")
+    assert fault.help == 'where that belongs to the assignment, write assign = "treat + since"'
+    with_ = {"t": {"term": "d:dose", "with": "d"}}
+    assert tuple(found("d", with_)) == ()  # a moderator is no part of it
+
+
+def test_an_outcome_that_would_move_with_the_assignment():
+    (fault,) = found("d", BARE, changes={"outcome": {"y": "y - 2 * d"}}).errors
+    assert fault.code == "assign_outcome"
+
+
+@pytest.mark.parametrize("strata", ["id", "cohort", "d"])
+def test_strata_in_which_nothing_moves(strata):
+    (fault,) = found("d", BARE, strata=strata, level="id").errors
+    assert fault.code == ("not_constant" if strata == "d" else "nothing_moves")
+
+
+def test_an_assignment_that_is_the_same_for_all():
+    data = DATA.with_columns(d=pl.col("post"))
+    (fault,) = specdid.check(study("d", BARE, changes={"fixed_effects": {"u": "id"}}), data).errors
+    assert fault.code == "nothing_moves"
+
+
+def test_strata_that_stay_are_counted():
+    data = DATA.with_columns(d=pl.when(pl.col("region") == 1).then(0).otherwise(pl.col("d")))
+    (fault,) = specdid.check(study("d", BARE, strata="region"), data)
+    assert (fault.code, fault.severity) == ("strata_fixed", "warning")
+    assert "6 of 24 levels are in strata in which all have the same assignment" in fault.message
+
+
+def test_too_few_assignments_for_a_small_p():
+    data = one_treated(DATA.filter(pl.col("id") <= 6))
+    (fault,) = (f for f in specdid.check(study("d", BARE), data) if f.code == "few_assignments")
+    assert "there are 6 different assignments, so no permutation p can be below 0.17" in fault.message
+
+
+def test_the_number_of_assignments():
+    paths = {"d": np.array([[0.0, 1], [0, 1], [0, 0], [0, 0], [np.nan, 0], [np.nan, 0]])}
+    level = np.repeat(np.arange(6), 2)
+    column = number(paths["d"].ravel())
+    panel = Panel({"d": column}, 12, periods=np.tile([2000, 2001], 6))
+    every = make_assignment(panel, ("d",), level, None)
+    assert np.exp(every.different()) == pytest.approx(90)  # 6! / (2! 2! 2!)
+    parted = make_assignment(panel, ("d",), level, np.repeat([0, 0, 0, 1, 1, 2], 2))
+    assert np.exp(parted.different()) == pytest.approx(3 * 2)
+    assert parted.fixed().tolist() == [False] * 5 + [True]
+
+
+def test_paths_over_gaps_and_rows_of_no_level():
+    """Unobserved periods take the value before; a missing value is a part of the path; level -1 keeps its own."""
+    level = np.array([0, 0, 0, 1, 1, 1, -1])
+    periods = np.array([2000, 2001, 20_051_231, 2000, 2002, 20_051_231, 2000])
+    values = np.array([0.0, 1, 1, 0, np.nan, 0, 7])
+    panel = Panel({"d": number(values)}, 7, periods=periods)
+    assignment = make_assignment(panel, ("d",), level, None)
+    assert assignment.paths["d"].shape == (2, 4)
+    np.testing.assert_array_equal(assignment.paths["d"], [[0, 1, 1, 1], [0, 0, np.nan, 0]])
+    swapped = next(b for b in range(50) if deal(assignment, 1, b).tolist() == [1, 0])
+    moved = permute(panel, assignment, 1, swapped).columns["d"].numbers
+    np.testing.assert_array_equal(moved, [0, 0, 0, 0, 1, 1, 7])
+
+
+# What no check can know before the draws: a statistic that does not move.
+
+
+@pytest.mark.parametrize("name", ["wild", "permutation", "permutation_refit"])
+def test_no_null_counts_a_statistic_without_variance(name, monkeypatch):
+    """The second and third specification are given the same |t| in every draw."""
+
+    def frozen(null, context):
+        drawn = null.draw(context)
+        if null.name != name:
+            return draw_null(null, context)
+        table = np.array(drawn.null_statistic)
+        table[1:3] = np.abs(drawn.statistic[1:3, None]) * np.sign(table[1:3])
+        still = replace(drawn, null_statistic=DrawTable.of(table))
+        return draw_null(replace(null, draw=lambda _: still), context)
+
+    monkeypatch.setattr(infer, "draw_null", frozen)
+    changes = {"controls": {"any": "mvsw(x1, x2)"}, "outcome": {"z": "z"}}
+    changes["estimator"] = {"e": "fepois" if name == "permutation_refit" else "feols"}
+    asked = study("d + cohort", null=("wild",) if name == "wild" else ("permutation",), changes=changes)
+    curve = specdid.run(asked, DATA, audit=0)
+    (tests,) = (f for f in curve.findings if hasattr(f, "adjusted") and f.null == name)
+    assert tests.index.tolist() == [0, 3]
+    (note,) = (n for n in tests.notes if n.code == "not_moved")
+    assert (note.severity, note.specifications) == ("serious", 2)
+    assert note.message.startswith("2 specifications have the same |t| in every draw")
+    row = next(r for r in tests.tests if r.statistic == "median t")
+    assert row.value == pytest.approx(curve.table.set_index("index").loc[[1, 4], "statistic"].median(), rel=1e-6)
+
+
+def test_one_treated_level_of_two_is_tested_by_no_permutation():
+    """Swapping the two turns the sign of t, and its size never changes: p would be 1 whatever the data hold."""
+    data = DATA.filter(pl.col("id") <= 8).with_columns(side=pl.col("id") % 2)
+    data = data.with_columns(d=((pl.col("side") == 1) & (pl.col("year") >= 2004)).cast(pl.Int64))
+    curve = specdid.run(study("d", BARE, level="side", cluster="id"), data, audit=0)
+    assert set(curve.table.status) == {"ok"}
+    assert not curve.joint
+    (said,) = (w for w in curve.warnings if w.code == "not_moved")
+    assert (said.severity, said.specifications) == ("serious", 1)
+
+
+def test_draws_in_which_a_specification_fails_are_counted_and_said():
+    """Of six units one is treated; where the sample is without it, nothing is left to estimate."""
+    data = one_treated(DATA.filter(pl.col("id") <= 8))
+    asked = study("d", BARE, draws=49, changes={"sample": {"all": "TRUE", "some": "id <= 6"}})
+    curve = specdid.run(asked, data, audit=0)
+    (tests,) = (f for f in curve.findings if hasattr(f, "adjusted"))
+    (said,) = (n for n in tests.notes if n.code == "draws_failed")
+    assert said.severity == "serious"
+    assert f"{49 - tests.draws} of 49 draws are left out for all" in said.message
+    assert "number 2 of the plan" in said.message
