@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,8 +231,15 @@ class AnalysisTable:
 
     @property
     def stem(self) -> str:
-        """Give the name of its files: ``table_Table_3``; letters of any script stay."""
-        return self.kind if self.name is None else re.sub(r"[^\w-]", "_", f"{self.kind}_{self.name}")
+        """What the names of its files begin with."""
+        return file_stem(self.kind, self.name)
+
+
+def file_stem(kind: str, name: str | None) -> str:
+    """Return an analysis's file name: ``table_Table_3``; letters of any script stay, composed as NFC."""
+    if name is None:
+        return kind
+    return re.sub(r"[^\w-]", "_", f"{kind}_{unicodedata.normalize('NFC', name)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from specdid._decode.items import Item, plain_value
 from specdid._decode.table import Log, as_table
-from specdid._decode.words import TABLE_KEYS
+from specdid._decode.words import FILE_SUFFIXES, TABLE_KEYS
 from specdid._diagnostics import Origin
 from specdid._study import AnalysisTable
+
+LONGEST_STEM = 200
+"""Bytes of UTF-8; systems take 255 for a whole name, and an analysis's own suffix and ending come behind it."""
 
 
 def read_analyses(tables: Mapping[str, Item], kinds: Sequence[str], log: Log) -> tuple[AnalysisTable, ...]:
@@ -17,18 +21,29 @@ def read_analyses(tables: Mapping[str, Item], kinds: Sequence[str], log: Log) ->
     for kind, item in tables.items():
         if kind in kinds and as_table(item, log, f"[{kind}]", f"write [{kind}], or [{kind}.\"name\"]"):
             found += _of_kind(kind, item, log)
-    _same_files(found, log)
+    _check_files(found, log)
     return tuple(found)
 
 
-def _same_files(tables: Sequence[AnalysisTable], log: Log) -> None:
-    """Refuse two analyses that would write the same files, on a system that does not tell A from a too."""
-    first: dict[str, AnalysisTable] = {}
+def _check_files(tables: Sequence[AnalysisTable], log: Log) -> None:
+    """Refuse names whose files would be one file, on systems that ignore case too, or that no system takes."""
+    taken: dict[str, AnalysisTable] = {}
     for table in tables:
-        other = first.setdefault(table.stem.casefold(), table)
-        if other is not table:
-            message = f"`{table.name}` and `{other.name}` would write the same file {other.stem}.csv"
-            log.add(table.origin, "same_file", message, "give one of them another name")
+        if (size := len(table.stem.encode())) > LONGEST_STEM:
+            message = f"this name makes a file name of {size:,} bytes; {LONGEST_STEM} are left for it"
+            log.add(table.origin, "bad_label", message, "give it a shorter name")
+        for suffix in ("", *FILE_SUFFIXES):
+            other = taken.setdefault(_as_file(f"{table.stem}_{suffix}" if suffix else table.stem), table)
+            if other is not table:
+                first, second = (f"[{t.kind}]" if t.name is None else f'[{t.kind}."{t.name}"]' for t in (other, table))
+                message = f"{first} and {second} would write the same file: {table.stem}{suffix and '_' + suffix}.csv"
+                log.add(table.origin, "same_file", message, "name one of them so that letters or digits differ")
+                break
+
+
+def _as_file(stem: str) -> str:
+    """Return what two names have in common that one of Linux, macOS and Windows takes for the same."""
+    return unicodedata.normalize("NFKC", stem).casefold()
 
 
 def _of_kind(kind: str, item: Item, log: Log) -> Iterator[AnalysisTable]:

@@ -22,6 +22,9 @@ ANALYSES = ("table", "event_study", "hausman", "balance", "heterogeneity", "mech
 TABLE_KEYS = ("fix", "groups")
 """Keys of an analysis that hold a table, so that they are not names of analyses."""
 
+FILE_SUFFIXES = ("draws", "effects", "equality", "joint", "love", "pretrend", "scores", "tests", "timing")
+"""What analyses put behind their own name in the names of further files: `[placebo."timing"]` would meet one."""
+
 RESERVED = (
     *DIMENSIONS, "vcov", "index", "spec_id", "formula", "term", "estimand", "scale", "estimate", "std_error",
     "statistic", "p_value", "conf_low", "conf_high", "df", "nobs", "n_units", "n_treated", "n_control",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from specdid._records import Caution, Section
 from specdid._records.cautions import beside, from_figure
 from specdid._run.prepare import Prepared
 from specdid._run.write import write_text, writing
-from specdid._study import AnalysisTable
+from specdid._study import AnalysisTable, file_stem
 from specdid.analyses._base import Analysis, Bench, Chart, Finding
 from specdid.analyses._request import read_request
 from specdid.engine.store import Store
@@ -82,11 +81,6 @@ def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
     except Exception as error:  # the curve is done: whatever one analysis does must not lose it
         said = f"{type(error).__name__}: {error}".replace("\n", " ")
         return Analysed(stem, heading, Finding(), said)
-
-
-def file_stem(stem: str, suffix: str | None) -> str:
-    """Give the name of one of an analysis's files: ``placebo_timing``."""
-    return stem if suffix is None else re.sub(r"[^\w-]", "_", f"{stem}_{suffix}")
 
 
 def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:

@@ -12,13 +12,14 @@ from specdid import _shelf
 from specdid._describe.factors import families
 from specdid._records import Caution, Curve, Results
 from specdid._records.files import replacing
-from specdid._run.analyse import Analysed, file_stem
+from specdid._run.analyse import Analysed
 from specdid._run.describe import Described, inference_table, statistic_names
 from specdid._run.infer import CurveTests
 from specdid._run.manifest import library_version
 from specdid._run.prepare import Prepared
 from specdid._run.selected import select
 from specdid._run.write import on_its_own, write_text, writing
+from specdid._study import file_stem
 from specdid.analyses._base import Bench, Chart
 from specdid.appendix._base import Appendix, Joint, Material, Section
 from specdid.appendix.caption import estimates_csv

@@ -12,9 +12,10 @@ from typing import Any
 
 from specdid import _shelf
 from specdid._records import Curve
-from specdid._run.analyse import Analysed, file_stem
+from specdid._run.analyse import Analysed
 from specdid._run.infer import CurveTests
 from specdid._run.write import write_text, writing
+from specdid._study import file_stem
 from specdid.analyses._base import Chart
 from specdid.figures._style import save
 from specdid.report.page import Block, Joint, Picture, Report, write_page

@@ -4,12 +4,16 @@ import csv
 import gzip
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyfixest as pf
 import pytest
-from specdid._run.analyse import file_stem, sections
+import specdid
+from specdid._decode.words import FILE_SUFFIXES
+from specdid._run.analyse import sections
+from specdid._study import file_stem
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
 from specdid.tables.latex import escape, write
 from studies import PANEL, columns, fault_texts, run_tables
@@ -202,3 +206,21 @@ def test_too_many_columns_are_a_fault(tmp_path):
     keys = 'fix = { controls = { formula = "mvsw(pgdp, ind2, ln_open, ln_pat, ind3, pop, trade)" } }'
     (fault,) = fault_texts(tmp_path, f"[table]\n{keys}\n")
     assert fault[1] == "these are 256 columns, more than 200"
+
+
+def test_files_of_analyses_have_suffixes_that_names_are_checked_against():
+    """What committed outputs hold beside the name of an analysis is in FILE_SUFFIXES."""
+    root = Path(__file__).parents[2]
+    seen = set()
+    for study in ("smart_city", "castle", "minimum_wage"):
+        stems = {table.stem for table in specdid.read(root / "specs" / f"{study}.toml").analyses}
+        for path in (root / "outputs" / study).iterdir():
+            rest = {path.stem.removeprefix(f"{s}_") for s in stems if path.stem.startswith(f"{s}_")}
+            if path.stem not in stems and rest:
+                assert rest & set(FILE_SUFFIXES), path
+                seen |= rest & set(FILE_SUFFIXES)
+    assert {"tests", "joint", "love", "scores", "pretrend", "effects", "timing", "equality"} <= seen
+
+
+def test_names_are_composed_before_they_are_file_names():
+    assert file_stem("table", "e\u0301") == file_stem("table", "\u00e9") == "table_\u00e9"
