@@ -3,7 +3,9 @@
 import json
 import os
 import stat
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from small_studies import small_panel, small_study
@@ -43,9 +45,19 @@ def directory(tmp_path, finished):
     return out
 
 
+@contextmanager
+def hold(directory, inputs=(), chosen=True):
+    """Hold a directory for a study of which nothing else is known."""
+    with (
+        mock.patch("specdid._run.output.refuse_foreign"),
+        output_directory(directory, None, None, inputs, chosen) as output,
+    ):
+        yield output
+
+
 def publish_files(directory, files, inputs=(), whole=True):
     """Publish these files as a run would, with a manifest that lists them."""
-    with output_directory(directory, "small", inputs) as output, publish.staged(output) as new:
+    with hold(directory, inputs) as output, publish.staged(output) as new:
         for name, text in files.items():
             (new / name).write_text(text)
         record = {"specdid": "0", "spec": {"stem": "small"}, "files": publish.kept_files(output, new, whole)}
@@ -73,7 +85,7 @@ def test_a_link_above_the_default_directory_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "outputs").symlink_to("elsewhere")
-    with pytest.raises(OutputError, match="outputs is a link"), output_directory(Path("outputs/a"), "a", chosen=False):
+    with pytest.raises(OutputError, match="outputs is a link"), hold(Path("outputs/a"), chosen=False):
         pass
     assert not list((tmp_path / "elsewhere").iterdir())
 
@@ -152,7 +164,8 @@ def test_the_data_are_never_replaced_nor_removed(tmp_path):
     study = 'study = { data = "results.csv", unit = "id", time = "year" }'
     spec = f'{study}\noutcome = {{ y = "y" }}\ntreatment = {{ d = "d" }}'
     (tmp_path / "spec.toml").write_text(spec)
-    with pytest.raises(OutputError, match=r"results\.csv is what the study reads"):
+    theirs = mock.patch("specdid._run.output.refuse_foreign")
+    with theirs, pytest.raises(OutputError, match=r"results\.csv is what the study reads"):
         run(tmp_path / "spec.toml", out=tmp_path, jobs=1, audit=0)
     assert (tmp_path / "results.csv").read_bytes() == before
 
@@ -350,5 +363,5 @@ def test_a_manifest_that_is_nested_deeply_is_none(tmp_path):
 
 
 def test_the_held_directory_names_its_inputs(tmp_path):
-    with output_directory(tmp_path / "new", "small", [None, tmp_path / "x"]) as output:
+    with hold(tmp_path / "new", [None, tmp_path / "x"]) as output:
         assert output == OutputDirectory(tmp_path / "new", (tmp_path / "x",))
