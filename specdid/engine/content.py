@@ -132,7 +132,8 @@ class Content:
 
     def aggregate(self, sunab: Sunab) -> bytes:
         """Hash a Sun-Abraham treatment."""
-        return digest(self.value(sunab.cohort), self.value(sunab.period), repr((sunab.reference, sunab.control)))
+        options = repr((sunab.reference, sunab.control, sunab.names))
+        return digest(self.value(sunab.cohort), self.value(sunab.period), options)
 
     def values(self, columns: Iterable[int]) -> bytes:
         """Hash columns of values in their order."""

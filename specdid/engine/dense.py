@@ -17,7 +17,7 @@ from specdid.engine.gram import Basis, make_basis
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
 from specdid.engine.solve import Solved, solve_chunk
-from specdid.engine.sunab import Cells, make_block, make_cells
+from specdid.engine.sunab import make_block, make_cells, why_open
 
 Bools = NDArray[np.bool_]
 
@@ -55,6 +55,7 @@ class Prepared:
     place : (p,) int64, place in the basis of each column of Problem.values, or -1
     block : columns of a Sun-Abraham block, which is in every specification and out of the basis
     treatment : place of its aggregate, or -1
+    open : why the average of a Sun-Abraham block is not identified, whatever the controls; or empty
     means : (K,) float64, of each column over the rows, unweighted
     nested : per vcov, which effects are nested in its clusters
     units : treatment -> n_units, n_treated, n_control, n_always_treated
@@ -64,6 +65,7 @@ class Prepared:
     place: Ints
     block: int
     treatment: int
+    open: str
     means: Floats
     basis: Basis
     meat: Meat
@@ -92,11 +94,16 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
     for k, column in enumerate(need.columns):
         raw[:, k] = problem.values[rows, column]
     means, units = raw.mean(axis=0), _units(problem, need, raw, place)
-    block = None
+    block, undetermined = None, ""
     if members.sunab[0] >= 0:
-        cells = _cells(problem, members, rows, weights)
+        aggregate = members.aggregates[members.sunab[0]]
+        time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
+        cells = make_cells(time, cohort, weights, aggregate)
         absorber = for_many_columns(absorber, len(cells.size) + raw.shape[1])
         block = make_block(cells, absorber)
+        if block.lost.any():
+            effects = effects_text(problem, int(members.effects[0]))
+            undetermined = why_open(cells, block.lost, time, cohort, aggregate, effects)
         raw = np.asfortranarray(np.column_stack([raw, block.treatment]))
     basis = make_basis(raw, absorber, None if block is None else block.others)
     if block is not None and not block.converged:
@@ -109,8 +116,8 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
     )  # fmt: skip
     return Prepared(
         len(rows), place, 0 if block is None else block.others.shape[1],
-        -1 if block is None else len(need.columns), means, basis, make_meat(problem.vcovs, codes, basis.q), absorber,
-        nested, units, effective_rows(len(rows), weights),
+        -1 if block is None else len(need.columns), undetermined, means, basis,
+        make_meat(problem.vcovs, codes, basis.q), absorber, nested, units, effective_rows(len(rows), weights),
     )  # fmt: skip
 
 
@@ -122,11 +129,11 @@ def _units(problem: Problem, need: Need, raw: Floats, place: Ints) -> dict[int, 
     return {t: count_units(unit, raw[:, place[t]]) for t in treatments}
 
 
-def _cells(problem: Problem, members: Members, rows: Ints, weights: Floats | None) -> Cells:
-    """Make the cells of a Sun-Abraham batch."""
-    aggregate = members.aggregates[members.sunab[0]]
-    time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
-    return make_cells(time, cohort, weights, aggregate)
+def effects_text(problem: Problem, choice: int) -> str:
+    """Write a fixed-effects option, slopes as ``unit[year]``."""
+    effects = problem.effects[choice]
+    slopes = [f"{problem.effect_labels[c]}[{problem.labels[x]}]" for c, x in effects.slopes]
+    return " + ".join([*(problem.effect_labels[c] for c in effects.fixed), *slopes])
 
 
 def fit_members(problem: Problem, members: Members, prepared: Prepared) -> Fits:
@@ -166,6 +173,8 @@ def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits
     ok = code == Code.OK
     unit = prepared.basis.unit[outcome] / prepared.basis.unit[treatment]
     fits.code[at], fits.culprit[at] = code, culprit
+    if prepared.open:
+        fits.detail.update(dict.fromkeys(at[code == Code.NOT_IDENTIFIED].tolist(), prepared.open))
     fits.nobs[at], fits.n_eff[at] = prepared.nobs, prepared.n_eff
     fits.estimate[at] = np.where(ok, solved.estimate * unit, np.nan)
     fits.y_mean[at] = prepared.means[outcome]
@@ -205,7 +214,7 @@ def _verdict(
 ) -> tuple[NDArray[np.int8], Ints]:
     """Say which specifications have an estimate, and for the others why not and which column it is."""
     basis = prepared.basis
-    lost = solved.squares < basis.least[treatment]
+    lost = (solved.squares < basis.least[treatment]) | bool(prepared.open)
     tests = [
         (basis.flat[outcome], Code.NO_OUTCOME_VARIATION, members.outcome),
         (basis.constant[treatment], Code.NO_TREATMENT_VARIATION, members.treatment),

@@ -21,7 +21,7 @@ from specdid.engine.cost import LISTWISE_MEMBER
 from specdid.engine.masks import Keys, Samples, find_samples, missing_patterns, row_keys
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.pieces import fit_batches, workers
-from specdid.engine.problem import Code, Fits, Ints, Members, Problem
+from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.same_models import settle
 from specdid.engine.signature import Equal, Words, equal_on_panel, sign
 from specdid.engine.store import Store, recall
@@ -167,6 +167,8 @@ def run_parts(
     for at, fits in fit_batches(problem, members, samples, batches, jobs, backend, store):
         key = keys.of_member[at]
         counted = _with_counts(fits, samples, key)
+        if (members.sunab[at] >= 0).any():
+            counted = replace(counted, extra=_left_out(counted, samples, key, members.sunab[at] >= 0))
         yield at, _signed(equal, members.take(at), counted, samples.words[key])
 
 
@@ -228,6 +230,7 @@ def _without_rows(
     fits.code[:] = samples.code[key]
     fits.nobs[:] = samples.nobs[key]
     fits.culprit[:] = np.where(samples.code[key] == Code.NO_ROWS, -1, members.treatment[at])
+    fits.detail.update({k: samples.why[one] for k, one in enumerate(key.tolist()) if samples.why[one]})
     return at, _with_counts(fits, samples, key)
 
 
@@ -239,6 +242,12 @@ def _with_counts(fits: Fits, samples: Samples, key: Ints) -> Fits:
         n_log0=samples.n_log0[key],
         n_singletons=samples.n_singletons[key],
     )
+
+
+def _left_out(fits: Fits, samples: Samples, key: Ints, sunab: Bools) -> dict[str, Floats]:
+    """Count treated units and rows of the sample that are not in a Sun-Abraham average."""
+    counts = np.where((sunab & (fits.code == Code.OK))[:, None], samples.left_out[key], np.nan)
+    return {"n_treated_left_out": counts[:, 1], "n_treated_rows_left_out": counts[:, 0]}
 
 
 def _signed(equal: Equal, members: Members, fits: Fits, rows: Words) -> Fits:

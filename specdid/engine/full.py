@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from specdid.engine.covariance import Solution, errors
 from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.dense import Need, fit_members, prepare
+from specdid.engine.estimable import NullSpace, null_space
 from specdid.engine.gram import Basis, make_basis
 from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 from specdid.engine.scores import clusters_of
-from specdid.engine.solve import independent
-from specdid.engine.sunab import Cells, independent_cells, make_cells, shares
+from specdid.engine.sunab import Cells, make_cells
 
 CONSTANT, CELL = -1, -2
 """What FullFit.columns has for the constant and for a Sun-Abraham cell."""
@@ -37,12 +37,15 @@ class FullFit:
         Column of Problem.values of each coefficient: the treatment (a Sun-Abraham model:
         its cells, CELL), then the controls that were kept, in written order, then CONSTANT.
     estimate : (k,) float64
+        One solution, in which what was dropped is 0. Only what `combine` gives of it is identified.
     vcov : (V, k, k) float64, NaN where ``vcov_code`` (V,) says why, as in Fits
     df, n_clusters : (V,)
-    cells : cohort × period cells of a Sun-Abraham model that were kept, or None
+    cells : cohort × period cells of a Sun-Abraham model, or None
     weights : (k,) float64
         The effect of the treatment is ``weights @ estimate``.
     dropped : columns of values dropped as collinear
+    null : what the data leave open of all coefficients: as in ``columns``, then of ``dropped``
+    detail : words for ``code`` of the engine's own, or empty
     n_missing, n_log0, n_singletons : rows lost
     levels : levels of each fixed effect
     rss : (weighted, weights of mean 1) residual sum of squares
@@ -68,6 +71,8 @@ class FullFit:
     rss: float
     r2: float
     r2_within: float
+    null: NullSpace
+    detail: str = ""
 
     @property
     def nobs(self) -> int:
@@ -90,9 +95,22 @@ def combine(fit: FullFit, weights: Floats) -> tuple[Floats, Floats, Floats]:
     Returns
     -------
     estimate : (m,), std_error : (V, m), vcov : (V, m, m)
+        NaN for combinations that are not identified.
     """
-    vcov = np.einsum("mk,vkl,nl->vmn", weights, fit.vcov, weights)
-    return np.asarray(weights @ fit.estimate), _roots(vcov), vcov
+    gone = ~fit.null.estimable(np.pad(weights, ((0, 0), (0, len(fit.dropped)))))
+    estimate = np.where(gone, np.nan, weights @ fit.estimate)
+    vcov = np.where(gone | gone[:, None], np.nan, np.einsum("mk,vkl,nl->vmn", weights, fit.vcov, weights))
+    return estimate, _roots(vcov), vcov
+
+
+def inseparable(fit: FullFit) -> dict[int, Ints]:
+    """Give, for each of ``columns`` and ``dropped`` that is not identified alone, what it cannot be told apart from.
+
+    Both are positions in ``columns`` followed by ``dropped``; nothing where the fixed effects
+    alone leave it open. The constant is that of the coefficients left, by convention.
+    """
+    open_ = np.flatnonzero(~fit.null.estimable(np.eye(len(fit.columns) + len(fit.dropped))))
+    return {int(k): fit.null.tied_to(int(k)) for k in open_}
 
 
 def by_relative_period(fit: FullFit) -> tuple[Floats, Floats]:
@@ -140,15 +158,18 @@ def fit_full(problem: Problem, members: Members, s: int = 0) -> FullFit:
     tried = fit_members(problem, one, prepare(problem, one, need))
     code = Code(int(tried.code[0]))
     if code not in (Code.OK, Code.TOO_FEW_CLUSTERS):
-        return _failed(problem, code, int(tried.culprit[0]), rows, lost)
+        return _failed(problem, code, int(tried.culprit[0]), rows, lost, tried.detail.get(0, ""))
     return _regress(problem, one, rows, lost)
 
 
-def _failed(problem: Problem, code: Code, culprit: int, rows: Ints, lost: tuple[int, int, int]) -> FullFit:
+def _failed(
+    problem: Problem, code: Code, culprit: int, rows: Ints, lost: tuple[int, int, int], detail: str = ""
+) -> FullFit:
     v, nothing = len(problem.vcovs), np.zeros(0)
     return FullFit(
         code, culprit, rows, np.zeros(0, np.int64), nothing, np.zeros((v, 0, 0)), np.zeros(v, np.int64),
         np.full(v, np.nan), np.full(v, -1), None, nothing, (), *lost, (), np.nan, np.nan, np.nan,
+        NullSpace.nothing(0), detail,
     )  # fmt: skip
 
 
@@ -171,7 +192,7 @@ def _design(problem: Problem, one: Members, rows: Ints) -> _Design:
     if sunab >= 0:
         aggregate = one.aggregates[sunab]
         time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
-        cells = independent_cells(make_cells(time, cohort, absorber.weights, aggregate), absorber)
+        cells = make_cells(time, cohort, absorber.weights, aggregate)
         lead, origin = cells.dummies, np.full(len(cells.relative), CELL)
     rest = np.concatenate([one.controls, one.outcome])
     raw = np.asfortranarray(np.hstack([lead, problem.values[np.ix_(rows, rest)]]))
@@ -182,7 +203,8 @@ def _design(problem: Problem, one: Members, rows: Ints) -> _Design:
 def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, int]) -> FullFit:
     design = _design(problem, one, rows)
     basis, last = design.basis, len(design.origin)
-    kept = np.flatnonzero(independent(basis, np.arange(last)))
+    independent, null = null_space(basis, np.arange(last))
+    kept = np.flatnonzero(independent)
     q, r = np.linalg.qr(basis.r[:, kept])
     y = basis.r[:, last]
     first = q.T @ y
@@ -196,16 +218,22 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
         return _failed(problem, Code.ESTIMATOR_ERROR, -1, rows, lost)
     inverse = np.linalg.inv(r)
     beta = inverse @ (first + again) * unit
-    constant = design.means[last] - design.means[kept] @ beta
-    effect = np.zeros(len(kept) + 1)
-    share = np.ones(1) if design.cells is None else shares(design.cells)
-    effect[: len(share)] = share
+    lead = last - len(one.controls)
+    effect = np.zeros(last + 1)
+    effect[:lead] = 1.0 if design.cells is None else design.cells.share
     solution = Solution(
         basis.q @ np.column_stack([q, residual]), inverse, float(residual @ residual),
         float(y @ y), unit,
-        float(basis.unit[last]), design.means[kept], effect,
+        float(basis.unit[last]), design.means[kept], effect[[*kept, last]],
     )  # fmt: skip
-    dropped = np.delete(design.origin, kept)
+    # Cells stay, with 0 where they were dropped: an average that is identified is the same for any choice of these.
+    here = np.concatenate([np.arange(lead), kept[kept >= lead]])
+    gone = np.setdiff1d(np.arange(lead, last), kept)
+    place = np.append(np.searchsorted(here, kept), len(here))
+    estimate, vcov = np.zeros(len(here) + 1), np.zeros((len(problem.vcovs), len(here) + 1, len(here) + 1))
+    estimate[place] = np.append(beta, design.means[last] - design.means[kept] @ beta)
+    found, note, df, clusters = errors(problem.vcovs, clusters_of(problem, rows), design.absorber, solution)
+    vcov[:, place[:, None], place] = found
     rss, outcome = solution.rss, problem.values[rows, one.outcome[0]]
     w = np.ones(len(rows)) if design.absorber.weights is None else design.absorber.weights
     total = float(w / w.mean() @ (outcome - design.means[last]) ** 2)
@@ -213,12 +241,24 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
     absorbs = bool(effects.fixed or effects.slopes)
     scale = basis.unit[last] ** 2
     return FullFit(
-        Code.OK, -1, rows, np.append(design.origin[kept], CONSTANT), np.append(beta, constant),
-        *errors(problem.vcovs, clusters_of(problem, rows), design.absorber, solution),
-        design.cells, effect, tuple(dropped.tolist()), *lost,
+        Code.OK, -1, rows, np.append(design.origin[here], CONSTANT), estimate, vcov, note, df, clusters,
+        design.cells, effect[[*here, last]], tuple(design.origin[gone].tolist()), *lost,
         tuple(design.absorber.levels.tolist()) if absorbs else (),
         rss * scale, 1.0 - rss * scale / total, 1.0 - rss / solution.within if absorbs else np.nan,
+        _with_constant(null, design, here, gone),
     )  # fmt: skip
+
+
+def _with_constant(null: NullSpace, design: _Design, here: Ints, gone: Ints) -> NullSpace:
+    """Put the columns in the order ``here``, constant, ``gone``.
+
+    The constant ȳ − x̄'β moves with what is open of β. By convention it does not with a column that
+    the effects absorb by themselves, which is as if it had never been there.
+    """
+    count = len(design.origin)
+    table = np.eye(count + 1, count)
+    table[count] = np.where(design.basis.absorbed[:count], 0.0, design.means[:count])
+    return null.of_sums(table[[*here, count, *gone]])
 
 
 def _roots(vcov: NDArray[np.float64]) -> Floats:

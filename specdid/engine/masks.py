@@ -66,12 +66,17 @@ class Samples:
     ----------
     packed : K arrays of uint8, the row mask's bits (numpy.packbits)
     code : (K,) int64, a Code: NO_ROWS, or why a Sun-Abraham model has no comparison
+    why : K texts, the latter in words, else empty
+    left_out : (K, 2) int64
+        Treated rows that a Sun-Abraham model does not use, and units of which it uses no treated row.
     nobs, n_missing, n_log0, n_singletons : (K,) int64
     words : (K, 2) uint64, digest of the rows
     """
 
     packed: tuple[NDArray[np.uint8], ...]
     code: Ints
+    why: tuple[str, ...]
+    left_out: Ints
     nobs: Ints
     n_missing: Ints
     n_log0: Ints
@@ -156,6 +161,7 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
     packed: list[NDArray[np.uint8]] = [np.zeros(0, np.uint8)] * n_keys
     found = np.full((n_keys, 5), -1, dtype=np.int64)
     words = np.zeros((n_keys, 2), dtype=np.uint64)
+    why, left_out = [""] * n_keys, np.zeros((n_keys, 2), dtype=np.int64)
     for key in which.tolist():
         member = int(keys.first[key])
         sample, base, log0 = _base(problem, members, member)
@@ -165,7 +171,7 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
         complete = int(base.sum())
         rows = without_singletons(np.flatnonzero(base), _effect_codes(problem, members, member))
         singletons = complete - len(rows)
-        rows, code = _compared(problem, members, member, rows)
+        rows, code, why[key], left_out[key] = _compared(problem, members, member, rows)
         mask = np.zeros(len(base), dtype=bool)
         mask[rows] = True
         packed[key] = np.packbits(mask)
@@ -173,7 +179,7 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
         lost = int(sample.sum()) - complete
         found[key] = (code, len(rows), lost, int((log0 & sample).sum()), singletons)
     codes, nobs, n_missing, n_log0, n_singletons = (found[:, j] for j in range(5))
-    return Samples(tuple(packed), codes, nobs, n_missing, n_log0, n_singletons, words)
+    return Samples(tuple(packed), codes, tuple(why), left_out, nobs, n_missing, n_log0, n_singletons, words)
 
 
 def rows_of(packed: NDArray[np.uint8], n: int) -> Ints:
@@ -227,17 +233,31 @@ def _effect_codes(problem: Problem, members: Members, member: int) -> tuple[Ints
     return tuple(problem.codes[:, c] for c in fixed)
 
 
-def _compared(problem: Problem, members: Members, member: int, rows: Ints) -> tuple[Ints, int]:
-    """Drop what a Sun-Abraham model does not use, and say if nothing is left to compare."""
+def _compared(problem: Problem, members: Members, member: int, rows: Ints) -> tuple[Ints, int, str, tuple[int, int]]:
+    """Drop what a Sun-Abraham model does not use.
+
+    Returns
+    -------
+    rows, code and words where nothing is left to compare, and `Samples.left_out`
+    """
     if not len(rows):
-        return rows, Code.NO_ROWS
+        return rows, Code.NO_ROWS, "", (0, 0)
     if members.sunab[member] < 0:
-        return rows, Code.OK
+        return rows, Code.OK, "", (0, 0)
     aggregate = members.aggregates[members.sunab[member]]
     time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
     found = comparison(time, cohort, aggregate.control)
-    rows = without_singletons(rows[found.keep], _effect_codes(problem, members, member))
-    return rows, found.code if len(rows) else Code.NO_ROWS
+    used = without_singletons(rows[found.keep], _effect_codes(problem, members, member))
+    treated = rows[time >= cohort]
+    kept = np.isin(treated, used)
+    units = 0
+    if problem.unit >= 0:
+        unit = problem.codes[:, problem.unit]
+        units = len(np.setdiff1d(unit[treated], unit[treated[kept]]))
+    left_out = int(np.count_nonzero(~kept)), units
+    if not len(used):
+        return used, Code.NO_ROWS if found.code == Code.OK else found.code, found.why, left_out
+    return used, found.code, found.why, left_out
 
 
 def _set_bits(bits: Words) -> list[int]:

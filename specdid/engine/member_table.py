@@ -12,9 +12,9 @@ from specdid._plan.contents import Contents
 from specdid._plan.identity import term_digest
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.match_members import MatchNote, enter_matched
-from specdid.engine.problem import Ints, Members, Sunab
+from specdid.engine.problem import Floats, Ints, Members, Sunab
 from specdid.language import Term, bind, write
-from specdid.panel import first_periods
+from specdid.panel import Panel, cell_text, first_periods, number_text
 
 SLICE = 2**15
 """Members laid out together, to bound memory."""
@@ -119,17 +119,14 @@ class MemberTable:
             return
         bound = bind(cohort, content.scope)
         key = f"cohort:{bound.digest}"
-        column = columns.add(
-            key,
-            first_periods(columns.panel, columns.evaluator.numbers(bound)),
-            write(cohort),
-            Recipe("cohort", (bound,)),
-        )
+        numbers = columns.evaluator.numbers(bound)
+        first = first_periods(columns.panel, numbers)
+        column = columns.add(key, first, write(cohort), Recipe("cohort", (bound,)))
         self.cohort[here] = column
         for e in np.unique(self.method[here]):
             choice = self.plan.grid.estimators[e]
             if choice.method == "sunab":
-                aggregate = _sunab(column, time, choice.options)
+                aggregate = _sunab(column, time, choice.options, _period_names(columns.panel, numbers, first))
                 if aggregate not in self.aggregates:
                     self.aggregates.append(aggregate)
                 self.sunab[here[self.method[here] == e]] = self.aggregates.index(aggregate)
@@ -161,10 +158,23 @@ class MemberTable:
         )
 
 
-def _sunab(cohort: int, time: int, options: Mapping[str, object]) -> Sunab:
+def _period_names(panel: Panel, cohort: Floats, first: Floats) -> tuple[tuple[float, str], ...]:
+    """Write the panel's periods and first treated periods as the data do."""
+    known = np.flatnonzero(np.isfinite(first))
+    periods, row = np.unique(first[known], return_index=True)
+    names = dict(zip(periods.tolist(), map(number_text, cohort[known[row]].tolist()), strict=True))
+    if panel.periods is not None and panel.time is not None:
+        periods, row = np.unique(panel.periods, return_index=True)
+        names |= {float(t): cell_text(panel.columns[panel.time], k) for t, k in zip(periods, row.tolist(), strict=True)}
+    return tuple(sorted(names.items()))
+
+
+def _sunab(
+    cohort: int, time: int, options: Mapping[str, object], names: tuple[tuple[float, str], ...] = ()
+) -> Sunab:
     reference = options.get("reference", -1)
     references = tuple(reference) if isinstance(reference, list | tuple) else (int(str(reference)),)
-    return Sunab(cohort, time, references, "notyet" if options.get("control") == "notyet" else "never")
+    return Sunab(cohort, time, references, "notyet" if options.get("control") == "notyet" else "never", names)
 
 
 def _map(codes: Ints, give: Callable[[int], int]) -> Ints:

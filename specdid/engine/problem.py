@@ -84,12 +84,14 @@ class Sunab:
     ``cohort`` and ``period`` are columns of Problem.values; cohort is NaN for never
     treated. ``reference`` relative periods are left out; ``control`` "notyet" keeps all
     rows, "never" the same with the last cohort's treated rows kept: see estimators/sunab.
+    ``names`` are periods as the data write them, for messages.
     """
 
     cohort: int
     period: int
     reference: tuple[int, ...] = (-1,)
     control: Literal["never", "notyet"] = "never"
+    names: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,11 @@ post cell, because β − ι_post w'β lies in the span of N. So w'β is the coe
 post indicator D ι_post once the columns D N are among the regressors, and a Sun-Abraham
 model is one more member of a batch, with columns that depend on its rows.
 
-fixest's conventions: a cohort treated in its first period seen is left out, and a cell
-that is collinear with the effects and earlier cells is left out of the average.
+As in fixest, a cohort treated in its first period seen is left out. Other cells that the
+effects leave open are not: w'β is estimated as labelled, or not at all. Where cells are
+collinear and w'β is identified all the same (`estimable`), the dropped ones are D_X = D_K A
+and their effects move into the kept ones, β_K + A β_X, so that w_K'(β_K + A β_X) = w'β: the
+kept cells keep their shares, which then sum to less than one.
 ``control = "notyet"`` has no dummies before treatment, so that rows not yet treated are
 the comparison; without a never-treated cohort the last one serves, until it is treated.
 """
@@ -22,10 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import Absorber
+from specdid.engine.estimable import null_space
 from specdid.engine.gram import Basis, Factors, make_basis
 from specdid.engine.orthogonal import householder, triangle
 from specdid.engine.problem import Code, Floats, Sunab
-from specdid.engine.solve import independent
+
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,21 @@ class Comparison:
     keep : (n,) bool
     cohort : (n,) float64, NaN for the comparison group
     code : NO_TREATMENT_VARIATION or NOT_IDENTIFIED where there is nothing to compare, else OK
+    why : the same in words, else empty
     """
 
-    keep: NDArray[np.bool_]
+    keep: Bools
     cohort: Floats
     code: Code
+    why: str = ""
+
+
+NEVER_BEFORE = "no cohort is seen both before and after its treatment"
+NO_NEVER = (
+    'no unit is never treated, and `control = "never"` compares with such units alone; write '
+    'control = "notyet", which compares with units that are not yet treated'
+)
+ONE_COHORT = "all units are treated in the same period, so that there is no unit to compare them with"
 
 
 def comparison(time: Floats, cohort: Floats, control: str) -> Comparison:
@@ -61,11 +76,12 @@ def comparison(time: Floats, cohort: Floats, control: str) -> Comparison:
         else:
             treated.append(first)
     if not treated:
-        return Comparison(keep, cohort, Code.NO_TREATMENT_VARIATION)
+        return Comparison(keep, cohort, Code.NO_TREATMENT_VARIATION, NEVER_BEFORE)
     if np.isnan(cohort[keep]).any():
         return Comparison(keep, cohort, Code.OK)
     if control == "never" or len(treated) == 1:
-        return Comparison(keep, cohort, Code.NOT_IDENTIFIED)
+        why = ONE_COHORT if len(treated) == 1 else NO_NEVER
+        return Comparison(keep, cohort, Code.NOT_IDENTIFIED, why)
     keep &= time < treated[-1]
     return Comparison(keep, np.where(cohort == treated[-1], np.nan, cohort), Code.OK)
 
@@ -79,12 +95,22 @@ class Cells:
     dummies : (n, m) float64
     cohort, relative : (m,) float64
     size : (m,) float64, (weighted) rows
+    share : (m,) float64
+        Of the (weighted) rows after treatment, 0 for cells before.
     """
 
     dummies: Floats
     cohort: Floats
     relative: Floats
     size: Floats
+    share: Floats
+
+    def take(self, kept: Bools) -> Cells:
+        """Give some of the cells, with the shares that they have among all."""
+        if kept.all():
+            return self
+        dummies = np.asfortranarray(self.dummies[:, kept])
+        return Cells(dummies, self.cohort[kept], self.relative[kept], self.size[kept], self.share[kept])
 
 
 def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> Cells:
@@ -104,27 +130,24 @@ def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: 
     dummies = np.zeros((len(time), len(period)), order="F")
     dummies[rows, cell] = 1.0
     size = np.bincount(cell, None if weights is None else weights[rows], len(period)).astype(np.float64)
-    return Cells(dummies, cohorts[which], periods[period], size)
+    after = np.where(periods[period] >= 0, size, 0.0)
+    share = after / after.sum() if after.any() else after
+    return Cells(dummies, cohorts[which], periods[period], size, share)
 
 
 def independent_cells(cells: Cells, absorber: Absorber) -> Cells:
-    """Leave out the cells that are a combination of the effects and earlier cells."""
-    return _independent(cells, absorber, triangle)[0]
+    """Leave out the cells that are a combination of the effects and earlier cells, of an identified average."""
+    return cells.take(_open(cells, absorber, triangle)[1])
 
 
-def _independent(cells: Cells, absorber: Absorber, factors: Factors) -> tuple[Cells, Basis, NDArray[np.bool_]]:
-    """Give the cells that are independent, a basis of all cells, and which were kept."""
+def _open(cells: Cells, absorber: Absorber, factors: Factors) -> tuple[Basis, Bools, Bools]:
+    """Give a basis of the cells, which are kept, and those in the average, if that is not identified, that are open."""
     basis = make_basis(cells.dummies.copy(order="F"), absorber, factors=factors)
-    kept = independent(basis, np.arange(len(cells.relative)))
-    dummies = cells.dummies if kept.all() else np.asfortranarray(cells.dummies[:, kept])
-    return Cells(dummies, cells.cohort[kept], cells.relative[kept], cells.size[kept]), basis, kept
-
-
-def shares(cells: Cells) -> Floats:
-    """Give each post cell's share of the (weighted) treated rows, 0 for pre cells: (m,)."""
-    size = np.where(cells.relative >= 0, cells.size, 0.0)
-    total = size.sum()
-    return np.asarray(size / total if total > 0 else size)
+    kept, null = null_space(basis, np.arange(len(cells.size)))
+    lost = np.zeros(len(cells.size), dtype=bool)
+    if not null.estimable(cells.share[None])[0]:
+        lost = (cells.share > 0) & ~null.estimable(np.eye(len(lost)))
+    return basis, kept, lost
 
 
 def aggregate_columns(dummies: Floats, share: Floats) -> tuple[Floats, Floats]:
@@ -133,11 +156,11 @@ def aggregate_columns(dummies: Floats, share: Floats) -> tuple[Floats, Floats]:
     Parameters
     ----------
     dummies : (n, m), cells that are not collinear
-    share : (m,), summing to one over the post cells, 0 for the others
+    share : (m,), of the post cells, 0 for the others
 
     Returns
     -------
-    treatment : (n,), D ι_post
+    treatment : (n,), D ι_post / Σ share
     others : (n, m - 1), D N
     """
     post = np.flatnonzero(share > 0)
@@ -148,7 +171,7 @@ def aggregate_columns(dummies: Floats, share: Floats) -> tuple[Floats, Floats]:
     last = post[np.argmax(share[post])]
     rest = post[post != last]
     others.append(dummies[:, rest] - np.outer(dummies[:, last], share[rest] / share[last]))
-    return np.asarray(dummies[:, post].sum(axis=1)), np.hstack(others)
+    return np.asarray(dummies[:, post].sum(axis=1) / share[post].sum()), np.hstack(others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +180,75 @@ class Block:
 
     Attributes
     ----------
-    treatment : (n,) float64, D ι_post
+    treatment : (n,) float64, D ι_post over the sum of its shares
     others : (n, m - 1) float64, orthonormal: what D N spans, on √weight and net of the effects
+    lost : (cells,) bool
+        Where the average is not identified, the cells in it whose effects are open; the block
+        then stands for nothing.
     converged : whether the effects could be taken out
     """
 
     treatment: Floats
     others: Floats
+    lost: Bools
     converged: bool
 
 
 def make_block(cells: Cells, absorber: Absorber) -> Block:
     """Reparameterise the independent cells, on the rows of one QR of them all."""
-    found, basis, kept = _independent(cells, absorber, householder)
-    treatment, others = aggregate_columns(np.eye(len(found.size)), shares(found))
+    basis, kept, lost = _open(cells, absorber, householder)
+    if lost.any():
+        after = cells.dummies[:, cells.share > 0].sum(axis=1)
+        return Block(after, np.zeros((len(after), 0)), lost, basis.converged)
+    found = cells.take(kept)
+    treatment, others = aggregate_columns(np.eye(len(found.size)), found.share)
     of_cells = basis.r[:, :-1][:, kept] * basis.unit[:-1][kept]
-    return Block(found.dummies @ treatment, basis.q @ np.linalg.qr(of_cells @ others)[0], basis.converged)
+    return Block(found.dummies @ treatment, basis.q @ np.linalg.qr(of_cells @ others)[0], lost, basis.converged)
+
+
+def why_open(cells: Cells, lost: Bools, time: Floats, cohort: Floats, aggregate: Sunab, effects: str) -> str:
+    """Say which cohorts' effects are open, and what to do.
+
+    Parameters
+    ----------
+    lost : (cells,) bool, not all False, as in `Block`
+    time, cohort : (n,) as given to `make_cells`
+    effects : the fixed effects, as text; with slopes as ``unit[year]``
+    """
+    cohorts = np.unique(cells.cohort[lost])
+    said = f"the effects of {_cohorts(cohorts, aggregate)} cannot be told apart from the fixed effects `{effects}`"
+    relative = time - comparison(time, cohort, aggregate.control).cohort
+    measured = np.isin(relative, aggregate.reference) if aggregate.control == "never" else relative < 0
+    unmeasured = np.array([g for g in cohorts if not measured[cohort == g].any()])
+    if len(unmeasured):
+        reference = ", ".join(f"{k}".replace("-", "−") for k in aggregate.reference)
+        return (
+            f"{said}: {_cohorts(unmeasured, aggregate)} {'have' if len(unmeasured) > 1 else 'has'} no row in period "
+            f"{reference} from treatment, against which effects are measured; name another `reference`, or leave "
+            f"{'these cohorts' if len(unmeasured) > 1 else 'this cohort'} out of the sample"
+        )
+    periods = np.unique((cells.cohort + cells.relative)[lost])
+    alone = np.array([t for t in periods if not (measured | np.isnan(relative))[time == t].any()])
+    if len(alone):
+        return f"{said}: in {_listed(alone, aggregate)} every row is of a treated cohort: there is no comparison"
+    if "[" in effects and aggregate.control == "never":
+        return (
+            f"{said}: a dummy for every cohort and period leaves the slopes open; write control = \"notyet\", which "
+            "has no dummies before treatment, so that these periods settle the slopes"
+        )
+    if "[" in effects:
+        return f"{said}: there are too few periods before treatment to settle the slopes"
+    return f"{said}: no other unit shares their levels; take coarser effects, or leave these cohorts out of the sample"
+
+
+def _cohorts(cohorts: Floats, aggregate: Sunab) -> str:
+    return f"cohort{'s' * (len(cohorts) > 1)} {_listed(cohorts, aggregate)}"
+
+
+def _listed(periods: Floats, aggregate: Sunab) -> str:
+    """Write periods as the data do, four at most."""
+    names = dict(aggregate.names)
+    words = [names.get(float(t), f"{t:g}") for t in periods]
+    if len(words) > 4:
+        words = [*words[:3], f"{len(words) - 3:,} more"]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

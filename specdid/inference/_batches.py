@@ -11,7 +11,7 @@ from specdid.engine import batches as engine
 from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.problem import Code, Effects, Members, Problem
-from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells, shares
+from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells
 from specdid.engine.tasks import controls_of
 from specdid.inference._base import Floats, Ints
 
@@ -104,7 +104,7 @@ def lay_out(problem: Problem, members: Members, batch: Batch) -> Laid:
     aggregate = members.aggregates[batch.sunab]
     time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
     cells = independent_cells(make_cells(time, cohort, weights, aggregate), absorber)
-    treatment, others = aggregate_columns(cells.dummies, shares(cells))
+    treatment, others = aggregate_columns(cells.dummies, cells.share)
     first = values.shape[1]
     block = np.arange(first, first + others.shape[1])
     return Laid(np.column_stack([values, others, treatment]), place, block, first + len(block), absorber)

@@ -10,7 +10,7 @@ from specdid.engine.execute import run
 from specdid.engine.full import by_relative_period, combine, fit_full
 from specdid.engine.masks import without_singletons
 from specdid.engine.problem import Code, Problem, Sunab
-from specdid.engine.sunab import aggregate_columns, comparison, make_cells, shares
+from specdid.engine.sunab import aggregate_columns, comparison, make_cells
 
 COHORT, YEAR = NAMES.index("batch"), NAMES.index("year")
 CITY = 2
@@ -61,7 +61,7 @@ def test_the_reparameterisation_spans_the_cells():
     problem = reference_problem()
     time, cohort = problem.values[:, YEAR], problem.values[:, COHORT]
     cells = make_cells(time, cohort, None, Sunab(COHORT, YEAR))
-    treatment, others = aggregate_columns(cells.dummies, shares(cells))
+    treatment, others = aggregate_columns(cells.dummies, cells.share)
     assert others.shape[1] == cells.dummies.shape[1] - 1
     both = np.column_stack([treatment, others])
     assert np.linalg.matrix_rank(both) == np.linalg.matrix_rank(np.hstack([both, cells.dummies]))
@@ -115,7 +115,7 @@ def test_the_average_is_that_of_a_regression_on_all_cells(effects, weights, cont
     design = np.hstack([cells.dummies, problem.values[rows][:, [3, 4]], *dummies]).astype(float)
     root = np.ones(len(rows)) if w is None else np.sqrt(w)
     beta = np.linalg.lstsq(design * root[:, None], problem.values[rows, 0] * root, rcond=1e-11)[0]
-    assert fits.estimate[0] == pytest.approx(shares(cells) @ beta[: len(cells.size)], rel=1e-8)
+    assert fits.estimate[0] == pytest.approx(cells.share @ beta[: len(cells.size)], rel=1e-8)
 
 
 def with_a_cell_as_control(years, effects):
