@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._records.messages import failure_message
 from specdid.engine import ssc
 from specdid.engine.batches import CHUNK
 from specdid.engine.blocks import blank_fits
@@ -102,8 +103,8 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
         absorber = for_many_columns(absorber, len(cells.size) + raw.shape[1])
         block = make_block(cells, absorber)
         if block.lost.any():
-            effects = effects_text(problem, int(members.effects[0]))
-            undetermined = why_open(cells, block.lost, time, cohort, aggregate, effects)
+            effects, slopes = effects_text(problem, int(members.effects[0])), len(absorber.slopes) > 0
+            undetermined = why_open(cells, block.lost, time, cohort, aggregate, effects, slopes)
         raw = np.asfortranarray(np.column_stack([raw, block.treatment]))
     basis = make_basis(raw, absorber, None if block is None else block.others)
     if block is not None and not block.converged:
@@ -175,6 +176,10 @@ def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits
     fits.code[at], fits.culprit[at] = code, culprit
     if prepared.open:
         fits.detail.update(dict.fromkeys(at[code == Code.NOT_IDENTIFIED].tolist(), prepared.open))
+    effects = effects_text(problem, int(members.effects[0]))  # those that a variant absorbs among them
+    for m in np.flatnonzero(code == Code.ABSORBED) if effects else ():
+        term = problem.labels[members.treatment[m]]
+        fits.detail[int(at[m])] = failure_message(Code.ABSORBED, term, "", effects, "")
     fits.nobs[at], fits.n_eff[at] = prepared.nobs, prepared.n_eff
     fits.estimate[at] = np.where(ok, solved.estimate * unit, np.nan)
     fits.y_mean[at] = prepared.means[outcome]

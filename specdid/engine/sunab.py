@@ -140,6 +140,11 @@ def independent_cells(cells: Cells, absorber: Absorber) -> Cells:
     return cells.take(_open(cells, absorber, triangle)[1])
 
 
+def open_cells(cells: Cells, absorber: Absorber) -> Bools:
+    """Mark the cells in the average whose effects are open, where the effects leave the average open: (m,)."""
+    return _open(cells, absorber, triangle)[2]
+
+
 def _open(cells: Cells, absorber: Absorber, factors: Factors) -> tuple[Basis, Bools, Bools]:
     """Give a basis of the cells, which are kept, and those in the average, if that is not identified, that are open."""
     basis = make_basis(cells.dummies.copy(order="F"), absorber, factors=factors)
@@ -206,14 +211,17 @@ def make_block(cells: Cells, absorber: Absorber) -> Block:
     return Block(found.dummies @ treatment, basis.q @ np.linalg.qr(of_cells @ others)[0], lost, basis.converged)
 
 
-def why_open(cells: Cells, lost: Bools, time: Floats, cohort: Floats, aggregate: Sunab, effects: str) -> str:
+def why_open(
+    cells: Cells, lost: Bools, time: Floats, cohort: Floats, aggregate: Sunab, effects: str, slopes: bool
+) -> str:
     """Say which cohorts' effects are open, and what to do.
 
     Parameters
     ----------
     lost : (cells,) bool, not all False, as in `Block`
     time, cohort : (n,) as given to `make_cells`
-    effects : the fixed effects, as text; with slopes as ``unit[year]``
+    effects : the fixed effects, as text
+    slopes : whether slopes are among them
     """
     cohorts = np.unique(cells.cohort[lost])
     said = f"the effects of {_cohorts(cohorts, aggregate)} cannot be told apart from the fixed effects `{effects}`"
@@ -231,12 +239,12 @@ def why_open(cells: Cells, lost: Bools, time: Floats, cohort: Floats, aggregate:
     alone = np.array([t for t in periods if not (measured | np.isnan(relative))[time == t].any()])
     if len(alone):
         return f"{said}: in {_listed(alone, aggregate)} every row is of a treated cohort: there is no comparison"
-    if "[" in effects and aggregate.control == "never":
+    if slopes and aggregate.control == "never":
         return (
             f"{said}: a dummy for every cohort and period leaves the slopes open; write control = \"notyet\", which "
             "has no dummies before treatment, so that these periods settle the slopes"
         )
-    if "[" in effects:
+    if slopes:
         return f"{said}: there are too few periods before treatment to settle the slopes"
     return f"{said}: no other unit shares their levels; take coarser effects, or leave these cohorts out of the sample"
 

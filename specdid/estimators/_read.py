@@ -27,15 +27,16 @@ def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False
 
     Parameters
     ----------
-    shares : (m,) float64, weights of the treatment's columns, made to sum to one over
-        those that were kept; a column with share 0 (a lead) may be dropped.
+    shares : (m,) float64
+        Weights of the treatment's columns, made to sum to one. A column may be dropped where it
+        leaves this mean as it is: the others have its effect then.
     normal : p-values from the normal distribution (fepois, logit), not from t.
     """
     names = list(fit._coefnames)
     kept = np.array([name in names for name in laid.names])
     if not np.any(kept & (shares != 0)):
         raise unidentified(laid)
-    rows = _rows(names, laid, shares / shares[kept].sum(), task.controls.shape[1])
+    rows = _rows(names, laid, shares / shares.sum(), task.controls.shape[1])
     used = np.zeros(len(laid.keep), bool)
     used[np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]] = True
     errors = [_error(fit, laid, task, v, rows.matrix, normal) for v in range(len(task.vcovs))]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from specdid.engine.demean import Absorber, relevel
+from specdid.engine.gram import make_basis
+from specdid.engine.problem import Sunab
+from specdid.engine.sunab import NEVER_BEFORE, NO_NEVER, ONE_COHORT, make_cells, open_cells, why_open
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Task, where_zero
 from specdid.estimators._pyfixest import Bools, Refusal, estimate_with, guarded, model
 from specdid.estimators._read import read
@@ -18,8 +22,30 @@ def _fit(task: Task) -> Estimate | Failure:
     columns, relative = cells(task.time, np.where(keep, cohort, np.nan), control, reference)
     weights = np.ones(len(keep)) if task.weights is None else task.weights
     shares = np.where(relative >= 0, columns.T @ (weights * keep), 0.0)
+    _refuse_unidentified(task, keep, Sunab(0, 0, reference, "notyet" if control == "notyet" else "never"))
     laid = model(task, columns, keep, scale_outcome=True)
     return read(estimate_with("feols", laid), laid, task, shares)
+
+
+def _refuse_unidentified(task: Task, keep: Bools, aggregate: Sunab) -> None:
+    """Raise where the effects leave the average open: pyfixest drops cells, and would give one of many numbers."""
+    assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
+    time, cohort = task.time[keep], task.cohort[keep]
+    weights = None if task.weights is None else task.weights[keep]
+    codes = tuple(relevel(c[keep]) for c in task.effects)
+    slopes = tuple((relevel(c[keep]), values[keep]) for c, values in task.slopes)
+    if not codes and not slopes:
+        codes = (np.zeros(len(time), np.int64),)
+    sizes = [np.array([int(c.max()) + 1 for c in part], np.int64) for part in (codes, [c for c, _ in slopes])]
+    cells_ = make_cells(time, cohort, weights, aggregate)
+    absorber = Absorber(codes, sizes[0], slopes, sizes[1], weights)
+    lost = open_cells(cells_, absorber)
+    if lost.any():
+        after = cells_.dummies[:, cells_.share > 0].sum(axis=1, keepdims=True)
+        if make_basis(np.asfortranarray(after), absorber).absorbed[0]:
+            raise Refusal("absorbed", "the fixed effects absorb the treatment")
+        effects = " + ".join([*task.effect_labels, *(["slopes"] if slopes else [])])
+        raise Refusal("not_identified", why_open(cells_, lost, time, cohort, aggregate, effects, bool(slopes)))
 
 
 def comparison(time: Floats, cohort: Floats, control: str) -> tuple[Bools, Floats]:
@@ -37,14 +63,14 @@ def comparison(time: Floats, cohort: Floats, control: str) -> tuple[Bools, Float
             keep &= cohort != g
     treated = np.unique(cohort[keep & ~np.isnan(cohort)])
     if len(treated) == 0:
-        raise Refusal("no_treatment_variation", "no cohort is seen both before and after its treatment")
+        raise Refusal("no_treatment_variation", NEVER_BEFORE)
     if not np.isnan(cohort[keep]).any():
         if control == "never":
-            raise Refusal("not_identified", 'no unit is never treated: use control = "notyet"')
+            raise Refusal("not_identified", ONE_COHORT if len(treated) == 1 else NO_NEVER)
         keep &= time < treated[-1]
         cohort = np.where(cohort == treated[-1], np.nan, cohort)
         if len(treated) == 1:
-            raise Refusal("not_identified", "there is one cohort only, and no unit to compare it with")
+            raise Refusal("not_identified", ONE_COHORT)
     return keep, cohort
 
 
