@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from specdid import __version__
-from specdid._cli.exits import Exit, guarded
+from specdid._cli.exits import Exit, guarded, unwritable
 
 _SPEC = click.argument("spec", type=click.Path(path_type=Path))
 _OUT = click.option(
@@ -16,7 +18,21 @@ _OUT = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Program(click.Group):
+    """The group of all commands, on whatever is left of the streams."""
+
+    def main(self, *given: Any, **named: Any) -> Any:
+        """Run a command; where its output cannot be written, that is said and ends it with 5."""
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by the shell: `specdid check s.toml >&-`
+                setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        try:
+            return super().main(*given, **named)
+        except OSError as error:
+            unwritable(error)
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="specdid")
 def main() -> None:
     """Estimate every defensible specification, test the curve, draw it."""

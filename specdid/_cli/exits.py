@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import click
 
@@ -17,6 +20,9 @@ from specdid._render import WIDEST_LINE, render_all
 P = ParamSpec("P")
 _MARGIN = 7
 """Columns before a line of source: its number and a bar."""
+
+
+_STREAM = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, getattr(errno, "EDQUOT", 0))
 
 
 class Exit(IntEnum):
@@ -56,11 +62,31 @@ def guarded(command: Callable[P, Exit]) -> Callable[P, None]:
         except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as error:
+            if _of_a_stream(error):
+                unwritable(error)
             click.echo(_internal(error), err=True)
             code = Exit.INTERNAL
         sys.exit(int(code))
 
     return inner
+
+
+def _of_a_stream(error: Exception) -> bool:
+    """Say whether an error is of printing: one of a file would name it."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _STREAM
+
+
+def unwritable(error: Exception) -> NoReturn:
+    """End where stdout or stderr takes no more: silently where its reader has gone, as `| head` does."""
+    gone = getattr(error, "errno", None) == errno.EPIPE
+    if not gone:
+        with suppress(OSError):
+            said = getattr(error, "strerror", None) or str(error)
+            click.echo(f"error: cannot write to standard output: {said}", err=True)
+    # What is still buffered would be complained of once more when Python ends.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(int(Exit.OK if gone else Exit.OUTPUT))
 
 
 def print_faults(faults: Faults) -> None:

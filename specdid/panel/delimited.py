@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,8 @@ from specdid.panel.columns import UNREAD, Column
 from specdid.panel.sources import ReadError, Remark
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+LONGEST_NAME = 10_000
+"""Characters of a column's name."""
 _OTHER = {",": "\t;|", "\t": ",;|"}
 _NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 
@@ -118,7 +121,13 @@ def _gb18030(raw: bytes, first: int) -> tuple[str, tuple[Remark, ...]]:
 def _header(content: str, separator: str) -> list[str]:
     if not _anything(content, 0):
         raise ReadError("empty_file", "the file is empty")
-    names = [name.strip() for name in next(_records(content[:1_000_000], separator))]
+    with _long_cells(content):
+        reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+        names = [name.strip() for name in next(reader)]
+    sizes = [len(name) for name in names]
+    if max(sizes) > LONGEST_NAME:
+        message = f"the name of column {1 + sizes.index(max(sizes)):,} has {max(sizes):,} characters"
+        raise ReadError("not_readable", message, help="is the first line the names? a quote may be missing in it")
     if len(names) == 1:
         _refuse_delimiter(names[0], separator)
     refuse_repeated([name for name in names if name])
@@ -155,8 +164,14 @@ def refuse_repeated(names: list[str]) -> None:
         )
 
 
-def _records(content: str, separator: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+@contextmanager
+def _long_cells(content: str) -> Iterator[None]:
+    """Have the csv module read cells of any length meanwhile; its limit is one of the whole process."""
+    before = csv.field_size_limit(len(content) + 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _parse(content: str, names: list[str], separator: str) -> pl.DataFrame:
@@ -180,14 +195,15 @@ def _refuse_ragged(content: str, width: int, separator: str, strict: bool = Fals
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=strict)
     line = 1
     try:
-        for record in reader:
-            if record and len(record) != width:
-                raise ReadError(
-                    "ragged",
-                    f"line {line} has {len(record)} cells and the header {width}",
-                    help="a delimiter or a quote is missing or stands there too often",
-                )
-            line = reader.line_num + 1
+        with _long_cells(content):
+            for record in reader:
+                if record and len(record) != width:
+                    raise ReadError(
+                        "ragged",
+                        f"line {line} has {len(record)} cells and the header {width}",
+                        help="a delimiter or a quote is missing or stands there too often",
+                    )
+                line = reader.line_num + 1
     except csv.Error as error:
         raise ReadError(
             "ragged", f"the row on line {line} cannot be read: {error}", help="a quote may be missing"

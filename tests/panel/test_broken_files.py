@@ -1,11 +1,13 @@
 """Every way in which a data file can be broken, misnamed or not there."""
 
+import csv
 import io
 
 import pytest
 from frames_as_panels import bare_study
 from source_files import TYPED, archive, workbook
 from specdid.panel import read_panel
+from specdid.panel.delimited import read_delimited
 from specdid.panel.sources import ReadError
 
 
@@ -97,3 +99,21 @@ def test_directories_and_devices(tmp_path):
 def test_a_study_without_data():
     _, (fault,) = read_panel(bare_study())
     assert fault.code == "no_data"
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("wanted", ["t", "y"])
+def test_a_cell_of_200_000_characters_is_read(quote, wanted):
+    """Python's csv module takes no cell above 131,072 characters unless told."""
+    before = csv.field_size_limit()
+    long = quote + "x" * 200_000 + quote
+    text = f'id,y,t\n1,"3",a\n1,4,{long}\n2,5,\n'
+    columns, rows, _ = read_delimited(text.encode(), ",", lambda names: [wanted])
+    assert (list(columns), rows) == (["id", "y", "t"], 3)
+    assert csv.field_size_limit() == before
+
+
+def test_a_name_of_a_million_characters_is_a_fault():
+    text = "id,year," + "h" * 1_200_000 + ",y\n1,2001,3,4\n"
+    with pytest.raises(ReadError, match="the name of column 3 has 1,200,000 characters"):
+        read_delimited(text.encode(), ",", lambda names: names)
