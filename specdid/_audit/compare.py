@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from specdid._audit.reference import Again, Numbers, Request
 from specdid._audit.worker import ask
 from specdid._records import Audit, Disagreement, Results, Status
 from specdid.engine.one_by_one import Method, Work
 from specdid.engine.problem import Effects, Ints, Members, Problem
 
-if TYPE_CHECKING:
-    from specdid._audit.reference import Again
-
 LIMIT = 1e-6
+NEARLY_COLLINEAR = 1e6
+NOTHING = Numbers("the audit", float("nan"), ())
+REFERENCE = "pyfixest and by the audit's own algebra"
 STREAM = 0xA0D17
 """Keeps the audit's draw apart from the nulls', which use the same seed."""
 
@@ -48,7 +49,7 @@ class Compiled(Protocol):
 def audit_results(
     compiled: Compiled, estimators: Sequence[Chosen], results: Results, size: int | None, seed: int
 ) -> Audit:
-    """Estimate a seeded random sample of the ok specifications again, with plain calls of pyfixest.
+    """Estimate a seeded random sample of the ok specifications again: by pyfixest and by the audit's own algebra.
 
     Parameters
     ----------
@@ -66,15 +67,15 @@ def audit_results(
     Returns
     -------
     Audit
-        ``disagreements`` holds the specifications with |Δβ|/se or |Δse|/se above 1e-6, and
-        those that the reference could not estimate.
+        ``disagreements`` holds the specifications with |Δβ|/se or |Δse|/se above 1e-6 or other
+        rows, and those that are not identified or could not be estimated again.
     """
     ok = np.flatnonzero(results.status == Status.OK)
     sample = draw(ok, size, seed)
     position = np.searchsorted(compiled.members.index, sample)
     methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
     work = Work(compiled.problem, compiled.members, methods, compiled.method, compiled.cohort, compiled.time)
-    again = ask(smallest(work, position))
+    again = ask(smallest(work, position, [results.dropped_columns.get(s, ()) for s in sample.tolist()]))
     compared = [_compared(results, int(s), a) for s, a in zip(sample, again, strict=True)]
     return Audit(
         checked=len(sample),
@@ -82,8 +83,8 @@ def audit_results(
         estimate_gap=max((d.estimate_gap for d in compared), default=0.0),
         se_gap=max((d.se_gap for d in compared), default=0.0),
         limit=LIMIT,
-        reference="pyfixest",
-        disagreements=tuple(d for d in compared if not max(d.estimate_gap, d.se_gap) <= LIMIT),
+        reference=REFERENCE,
+        disagreements=tuple(d for d in compared if d.cause),
     )
 
 
@@ -95,45 +96,68 @@ def draw(ok: Ints, size: int | None, seed: int) -> Ints:
 
 
 def _compared(results: Results, s: int, again: Again) -> Disagreement:
-    """Return |Δβ| and the largest |Δse|, in standard errors; infinite where the reference gave nothing.
+    """Return the gaps to the program that is furthest off; ``cause`` is empty where all agree."""
+    found = [(_beside(results, s, one), one.program) for one in again.numbers or (NOTHING,)]
+    worst, program = max(found, key=lambda pair: max(pair[0].estimate_gap, pair[0].se_gap))
+    return replace(worst, cause=_cause(results, s, again, worst, program))
+
+
+def _beside(results: Results, s: int, numbers: Numbers) -> Disagreement:
+    """Return |Δβ| and the largest |Δse|, in standard errors; infinite where a program gave nothing.
 
     A perfect fit has no standard error; |Δβ| is then relative to β.
     """
     error = np.asarray(results.numbers["std_error"], dtype=np.float64)[s]
+    theirs = np.full(len(error), np.nan)
+    for v, found in enumerate(numbers.std_error):  # an error that it does not compute is taken as it was reported
+        theirs[v] = error[v] if found is None else found
     here = np.isfinite(error) & (error > 0)
     unit = error[here][0] if here.any() else max(abs(results.estimate[s]), np.finfo(float).tiny)
-    estimate_gap = abs(results.estimate[s] - again.estimate) / unit
-    error_gap = np.full(len(error), 0.0)
-    error_gap[here] = np.abs(error[here] - np.array(again.std_error)[here]) / error[here]
+    error_gap = np.zeros(len(error))
+    error_gap[here] = np.abs(error[here] - theirs[here]) / error[here]
     error_gap[np.isnan(error_gap)] = np.inf
     worst = int(np.argmax(np.where(error_gap > LIMIT, error_gap, 0.0)))
-    gaps = _or_infinite(estimate_gap), _or_infinite(error_gap[worst])
-    reported = float(results.estimate[s]), float(error[worst])
-    found = float(again.estimate), float(again.std_error[worst])
+    gap = abs(float(results.estimate[s]) - numbers.estimate) / unit
     return Disagreement(
-        f"{int(results.planned.ids[s]):016x}", s + 1, reported[0], found[0], reported[1], found[1], *gaps,
-        results.planned.vcovs[worst], _cause(gaps, again.why),
+        f"{int(results.planned.ids[s]):016x}", s + 1, float(results.estimate[s]), numbers.estimate,
+        float(error[worst]), float(theirs[worst]), float(gap) if np.isfinite(gap) else float("inf"),
+        float(error_gap[worst]), results.planned.vcovs[worst], "",
     )  # fmt: skip
 
 
-def _cause(gaps: tuple[float, float], why: str) -> str:
-    """Say what is likely behind these gaps."""
-    estimate, error = gaps
-    if not np.isfinite(estimate):
-        return f"the reference gave no estimate ({why})" if why else "the reference gave no estimate"
-    if estimate > LIMIT:
-        return "the coefficient differs: other rows, other terms dropped as collinear, or no convergence"
-    if not np.isfinite(error):
-        return "the coefficient agrees, and the reference gave no standard error"
-    return "the coefficient agrees and its standard error does not: clusters, degrees of freedom or corrections differ"
+def _cause(results: Results, s: int, again: Again, worst: Disagreement, program: str) -> str:
+    """Say what is likely behind a disagreement; nothing where there is none."""
+    if again.why:
+        return again.why
+    nobs = int(results.numbers["nobs"][s])
+    if again.nobs not in (nobs, -1):
+        return f"other rows: {nobs:,} were used, the audit finds {again.nobs:,}"
+    if worst.estimate_gap > LIMIT:
+        if not np.isfinite(worst.estimate_gap):
+            return f"{program} gives no estimate"
+        if again.condition > NEARLY_COLLINEAR:
+            return (
+                f"the coefficient differs from {program}'s: the regressors are nearly collinear (condition number "
+                f"{again.condition:.0e}), so that few of its digits are known"
+            )
+        return f"the coefficient differs from {program}'s: other terms or levels, weights, or no convergence"
+    if not np.isfinite(worst.se_gap):
+        return f"the coefficient agrees, and {program} gives no standard error"
+    if worst.se_gap > LIMIT:
+        return (
+            f"the coefficient agrees and its standard error differs from {program}'s: clusters, or parameters "
+            "counted otherwise"
+        )
+    return ""
 
 
-def _or_infinite(gap: float) -> float:
-    return float(gap) if np.isfinite(gap) else float("inf")
+def smallest(work: Work, position: Ints, dropped: Sequence[Sequence[int]]) -> Request:
+    """Keep the columns and row masks that the members at ``position`` use, to send to a worker.
 
-
-def smallest(work: Work, position: Ints) -> Work:
-    """Keep the columns and row masks that the members at ``position`` use, to send to a worker."""
+    Parameters
+    ----------
+    dropped : columns that each lost as collinear
+    """
     problem, members, cohort = work.problem, work.members.take(position), work.cohort[position]
     slopes = [x for e in np.unique(members.effects) for _, x in problem.effects[e].slopes]
     used = [members.outcome, members.treatment, members.controls, members.weights, members.extra_rows, cohort]
@@ -147,7 +171,7 @@ def smallest(work: Work, position: Ints) -> Work:
     def effect(e: Effects) -> Effects:
         return Effects(e.fixed, tuple((c, int(place(np.array([x]))[0])) for c, x in e.slopes if x in slopes))
 
-    return Work(
+    small = Work(
         replace(
             problem,
             values=np.asfortranarray(problem.values[:, columns]),
@@ -170,3 +194,4 @@ def smallest(work: Work, position: Ints) -> Work:
         place(cohort),
         int(place(np.array([work.time]))[0]),
     )
+    return Request(small, tuple(tuple(place(np.array(lost, np.int64)).tolist()) for lost in dropped))

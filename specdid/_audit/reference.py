@@ -1,188 +1,310 @@
-"""What a plain call of pyfixest makes of one specification, on rows it takes from the data itself.
+"""What two other programs make of one specification, on rows that the audit takes from the data itself.
 
-Nothing of the engine's masks, singletons, demeaning or corrections is used here. Where the
-design is ill-conditioned (above 1e4) pyfixest's normal equations are the inaccurate side:
-it is then given columns of unit SD, and its demeaned columns are solved by QR.
+pyfixest is called with the columns in another order: of collinear columns it then keeps others
+than the engine did, so that the two no longer agree because they drop the same. And the audit's
+own least squares say first whether what is asked for is estimable at all, a Sun-Abraham average
+as an average, and then give its numbers, with corrections counted here. Where a design is
+ill-conditioned (above 1e4), pyfixest's normal equations are the inaccurate side, and the audit's
+own numbers stand alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from specdid import _shelf
-from specdid.engine.one_by_one import Work
-from specdid.engine.problem import Floats, Ints
-from specdid.engine.tasks import controls_of, make_task
+from specdid._audit.corrections import corrected
+from specdid._audit.least_squares import Design, Solved
+from specdid._audit.sample import Sample, sample_of
+from specdid._audit.two_stage import imputed
+from specdid.engine.one_by_one import Method, Work
+from specdid.engine.problem import Floats, Vcov
+from specdid.engine.tasks import make_task
 from specdid.estimators._base import Failure
-from specdid.estimators._pyfixest import effect_names
-from specdid.estimators._read import uncounted_slopes
 
 ILL_CONDITIONED = 1e4
 LARGE = 1e4
 """Beyond this size a column cannot be demeaned to an absolute 1e-12."""
+COLLINEAR = 1e-5
+"""Share of a column that is no combination of others, up to which leaving it out as collinear is right."""
+SETTLED = 1e-12
+"""Relative change of the linear predictor below which a likelihood is at its maximum."""
+
+Errors = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """An estimate of one program, and its standard error by vcov: NaN where there is none, None where not computed."""
+
+    program: str
+    estimate: float
+    std_error: Errors
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A second estimate and its standard error by vcov, NaN where there is none; ``why`` says why not."""
+    """What the audit makes of a specification.
 
-    estimate: float
-    std_error: tuple[float, ...]
+    Attributes
+    ----------
+    numbers : of each program that has an estimate
+    nobs : rows that they used, -1 where that was not reached
+    why : why the specification is not confirmed, whatever the numbers
+    condition : of the design, regressors at unit length
+    """
+
+    numbers: tuple[Numbers, ...]
+    nobs: int = -1
     why: str = ""
+    condition: float = 1.0
 
 
-def estimate_again(work: Work, s: int) -> Again:
-    """Estimate member ``s`` by the reference; NaN throughout where it cannot."""
-    nothing = Again(float("nan"), (float("nan"),) * len(work.problem.vcovs))
-    method = work.methods[work.method[s]]
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Specifications to estimate again, and for each the controls that it is said to have lost as collinear."""
+
+    work: Work
+    dropped: tuple[tuple[int, ...], ...]
+
+
+def estimate_again(request: Request, s: int) -> Again:
+    """Estimate member ``s`` again; without numbers where that cannot be."""
+    work = request.work
     try:
-        if method.name == "feols":
-            return _least_squares(work, s)
-        task = make_task(
-            work.problem, work.members, s, _rows(work, s), method.options, int(work.cohort[s]), work.time
-        )
-        result = _shelf.load("estimators", method.name).fit(task)
-        if isinstance(result, Failure):
-            return replace(nothing, why=result.message or result.code)
-        return Again(result.estimate, result.std_error)
-    except Exception as error:  # whatever it is, the reference does not confirm the estimate
-        return replace(nothing, why=" ".join(f"{type(error).__name__}: {error}".split()))
+        sample = sample_of(work, s)
+        if not len(sample):
+            return Again((), 0, "no rows are left")
+        method = work.methods[work.method[s]]
+        return PROGRAMS.get(method.name, _by_itself)(work, s, sample, method, request.dropped[s])
+    except Exception as error:  # whatever it is, the specification is not confirmed
+        return Again((), why=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def _frame(work: Work, s: int) -> Any:
-    """Lay out a member's variables on its sample as a pandas frame, missing values and all."""
+def _least_squares(work: Work, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+    """Answer for feols and for Sun-Abraham averages."""
+    lost = _positions(work, s, dropped)
+    solved, why = _solve(sample, lost)
+    own = Numbers("least squares of the audit's own", solved.estimate, _errors(work, sample, solved))
+    theirs = _pyfixest(work, sample)
+    # Of what is not identified any solution is as good: pyfixest's shows how far apart they are.
+    numbers = (*(() if why else (own,)), *((theirs,) if theirs else ()))
+    return Again(numbers, len(sample), why, solved.condition)
+
+
+def _positions(work: Work, s: int, dropped: Sequence[int]) -> list[int]:
+    controls = work.members.controls[work.members.start[s] : work.members.start[s + 1]].tolist()
+    return [controls.index(c) for c in dropped]
+
+
+def _without(sample: Sample, lost: Sequence[int]) -> Sample:
+    kept = [j for j in range(len(sample.labels)) if j not in lost]
+    return replace(sample, controls=sample.controls[:, kept], labels=tuple(sample.labels[j] for j in kept))
+
+
+def _in_another_order(sample: Sample) -> tuple[Floats, Floats]:
+    """Give the treatment's columns backwards, then the controls backwards; and the weights of the estimate."""
+    columns = np.hstack([sample.treated[:, ::-1], sample.controls[:, ::-1]])
+    return columns, np.concatenate([sample.average[::-1], np.zeros(len(sample.labels))])
+
+
+def _solve(sample: Sample, lost: Sequence[int]) -> tuple[Solved, str]:
+    """Solve without the controls ``lost``; and say what is not identified, or which control was not collinear."""
+    columns, average = _in_another_order(sample)
+    solved = Design(columns, sample.effects, sample.slopes, sample.weights).solve(sample.outcome, average)
+    if not solved.identified:
+        return solved, _not_identified(sample, solved)
+    if not lost:
+        return solved, ""
+    kept = _without(sample, lost)
+    columns, average = _in_another_order(kept)
+    design = Design(columns, kept.effects, kept.slopes, kept.weights)
+    apart = design.left_of(sample.controls[:, list(lost)])
+    wrong = [f"`{sample.labels[j]}` ({a:.1g} of it)" for j, a in zip(lost, apart, strict=True) if a > COLLINEAR]
+    said = f"left out as collinear, and is no combination of the others: {', '.join(wrong)}" if wrong else ""
+    return design.solve(kept.outcome, average), said
+
+
+def _not_identified(sample: Sample, solved: Solved) -> str:
+    names = (*sample.names[::-1], *sample.labels[::-1])
+    several = len(sample.names) > 1
+    what = "the average of the cohorts' effects" if several else f"`{sample.names[0]}`"
+    tied = [names[k] for k in solved.tied if several or k]
+    beside = f"{_listed(tied)} and the fixed effects" if tied else "the fixed effects"
+    share = f"{solved.outside:.2g} of it lies outside the row space of the design"
+    return f"{what} is not identified: it cannot be told apart from {beside} ({share})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    few = [f"`{n}`" for n in names[:3]]
+    more = len(names) - len(few)
+    return ", ".join(few) + (f" and {more:,} more columns" if more else "")
+
+
+def _errors(work: Work, sample: Sample, solved: Solved, dispersion: float | None = None) -> Errors:
+    """Give the standard errors under each vcov, by the audit's own sandwich."""
+    return tuple(
+        corrected(vcov, sample, solved, v, dispersion) for v, vcov in enumerate(work.problem.vcovs)
+    )
+
+
+def _frame(sample: Sample) -> tuple[Any, list[str], list[str], list[str]]:
+    """Lay a sample out for pyfixest: the frame, the treatment's columns, the other regressors, the effects."""
     import pandas as pd
 
-    problem, members = work.problem, work.members
-    effects = problem.effects[members.effects[s]]
-    rows = problem.rows[members.rows[s]].copy()
-    if members.extra_rows[s] >= 0:
-        rows &= np.isfinite(problem.values[:, members.extra_rows[s]])
-    for code in [c for v in problem.vcovs for c in v.clusters] + [c for c, _ in effects.slopes]:
-        rows &= problem.codes[:, code] >= 0
-    if members.weights[s] >= 0:
-        rows &= problem.values[:, members.weights[s]] > 0
-    at = np.flatnonzero(rows)
-    columns: dict[str, Any] = {"y": problem.values[at, members.outcome[s]]}
-    columns |= {f"x{j}": problem.values[at, c] for j, c in enumerate(controls_of(members, s))}
-    for j, (code, value) in enumerate(effects.slopes):
-        levels = problem.codes[at, code]
-        for level in np.unique(levels):
-            columns[f"s{j}_{level}"] = np.where(levels == level, problem.values[at, value], 0.0)
-    columns["d"] = problem.values[at, members.treatment[s]]
-    for name, code in zip(effect_names(len(effects.fixed)), effects.fixed, strict=True):
-        codes = problem.codes[at, code]
-        columns[name] = np.where(codes >= 0, codes, np.nan)
-    for v, vcov in enumerate(problem.vcovs):
-        columns |= {f"c{v}_{j}": problem.codes[at, c] for j, c in enumerate(vcov.clusters)}
-    if members.weights[s] >= 0:
-        columns["w"] = problem.values[at, members.weights[s]]
-    return pd.DataFrame(columns, index=at)
+    treated = {f"d{j}": sample.treated[:, j] for j in reversed(range(sample.treated.shape[1]))}
+    others = {}
+    for j, (levels, values) in enumerate(sample.slopes):  # of a slope and a collinear control the control is dropped
+        others |= {f"s{j}_{level}": np.where(levels == level, values, 0.0) for level in np.unique(levels)}
+    others |= {f"x{j}": sample.controls[:, j] for j in reversed(range(len(sample.labels)))}
+    effects = dict(zip(_stable_names(len(sample.effects)), sample.effects, strict=True))
+    columns: dict[str, Any] = {"y": sample.outcome} | treated | others | effects
+    for v, clusters in enumerate(sample.clusters):
+        columns |= {f"c{v}_{j}": codes for j, codes in enumerate(clusters)}
+    if sample.weights is not None:
+        columns["w"] = sample.weights / sample.weights.mean()
+    return pd.DataFrame(columns), list(treated), list(others), list(effects)
 
 
-def _rows(work: Work, s: int) -> Ints:
-    """Let pandas drop the missing rows and pyfixest find the singletons."""
-    from pyfixest.core.detect_singletons import detect_singletons
-
-    frame = _frame(work, s).replace([np.inf, -np.inf], np.nan).dropna()
-    effects = [c for c in frame if str(c).startswith("f")]
-    if effects:
-        frame = frame[~detect_singletons(frame[effects].astype(np.int64).to_numpy())]
-    return np.asarray(frame.index.to_numpy(), np.int64)
+def _stable_names(count: int) -> list[str]:
+    """Name effects so that a set of the names keeps their order, which pyfixest's does not for others."""
+    attempt = 0
+    while list(set(names := [f"f{j}_{attempt}" for j in range(count)])) != names:
+        attempt += 1
+    return names
 
 
-def _least_squares(work: Work, s: int) -> Again:
-    """Call feols in the data's own units, and again on scaled columns where that is inaccurate."""
-    frame = _frame(work, s)
-    regressors = [c for c in frame if str(c)[0] in "xsd"]
-    sizes = np.abs(np.ma.masked_invalid(frame[["y", *regressors]].to_numpy())).max()
-    if sizes < LARGE:
-        try:
-            fit = _feols(frame, regressors)
-        except ValueError:  # it dropped every column, or demeaning did not converge
-            fit = None
-        if fit is not None and "d" in fit._coefnames and np.linalg.cond(fit._X) <= ILL_CONDITIONED:
-            return _as_is(work, s, frame, fit)
-    return _by_qr(work, s, frame, regressors)
-
-
-def _feols(frame: Any, regressors: list[str]) -> Any:
+def _call(function: str, frame: Any, regressors: Sequence[str], effects: Sequence[str], **options: Any) -> Any:
     import pyfixest as pf
 
-    effects = [c for c in frame if str(c).startswith("f")]
     formula = f"y ~ {' + '.join(regressors)}" + (f" | {' + '.join(effects)}" if effects else "")
-    weights = "w" if "w" in frame else None
-    return pf.feols(formula, frame, vcov="iid", weights=weights, demeaner=pf.MapDemeaner(fixef_tol=1e-12))
+    weights = {"weights": "w"} if "w" in frame else {}
+    demeaner = pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)
+    return getattr(pf, function)(formula, frame, vcov="iid", demeaner=demeaner, **weights, **options)
 
 
-def _as_is(work: Work, s: int, frame: Any, fit: Any) -> Again:
-    """Read pyfixest's own coefficient and standard errors."""
-    d = fit._coefnames.index("d")
-    errors = []
-    for v in range(len(work.problem.vcovs)):
-        variance = _vcov(work, fit, v)
-        factor = 1.0 if variance is None else _slopes_factor(work, s, frame, fit)
-        errors.append(float("nan") if variance is None else float(np.sqrt(variance[d, d] * factor)))
-    return Again(float(fit._beta_hat[d]), tuple(errors))
+def _pyfixest(work: Work, sample: Sample) -> Numbers | None:
+    """Call feols in the data's own units; None where it would be inaccurate."""
+    frame, treated, others, effects = _frame(sample)
+    if np.abs(frame[["y", *treated, *others]].to_numpy()).max() >= LARGE:
+        return None
+    try:
+        fit = _call("feols", frame, [*treated, *others], effects)
+    except ValueError:  # demeaning did not converge
+        return None
+    if np.linalg.cond(fit._X) > ILL_CONDITIONED:
+        return None
+    weights = np.zeros(len(fit._coefnames))
+    for name, share in zip(treated, sample.average[::-1], strict=True):
+        if name in fit._coefnames:  # what it dropped is 0 in its solution
+            weights[fit._coefnames.index(name)] = share
+    slopes = sum(len(np.unique(levels)) for levels, _ in sample.slopes)
+    uncounted = slopes - sum(name.startswith("s") for name in fit._coefnames)
+    errors = tuple(_their_error(fit, vcov, v, weights, uncounted) for v, vcov in enumerate(work.problem.vcovs))
+    return Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
 
 
-def _vcov(work: Work, fit: Any, v: int) -> Any:
-    """Have pyfixest compute vcov ``v``; None with fewer than two clusters."""
-    vcov = work.problem.vcovs[v]
+def _their_error(fit: Any, vcov: Vcov, v: int, weights: Floats, uncounted: int = 0, factor: float = 1.0) -> float:
+    """Have pyfixest compute a standard error; ``uncounted`` are parameters of slopes that it does not count."""
     columns = [f"c{v}_{j}" for j in range(len(vcov.clusters))]
     if columns and min(fit._data[c].nunique() for c in columns) < 2:
-        return None
+        return float("nan")
     fit.vcov({"CRV1": " + ".join(columns)} if columns else vcov.kind)
-    return fit._vcov
-
-
-def _slopes_factor(work: Work, s: int, frame: Any, fit: Any) -> float:
-    """Correct for slopes, which pyfixest knows only as columns."""
-    problem, at = work.problem, frame.index.to_numpy()[fit._data.index.to_numpy()]
-    levels = tuple(problem.codes[at, code] for code, _ in problem.effects[work.members.effects[s]].slopes)
     left = fit._N - fit._df_k
-    return float(left / (left - uncounted_slopes(fit, levels)))
+    variance = float(weights @ fit._vcov @ weights) * left / (left - uncounted) * factor if left > uncounted else 0.0
+    return float(np.sqrt(variance)) if variance > 0 else float("nan")
 
 
-def _by_qr(work: Work, s: int, frame: Any, regressors: list[str]) -> Again:
-    """Solve pyfixest's demeaned columns by QR, the treatment last: its residual is all that matters."""
-    columns = ["y", *regressors]
-    values = frame[columns].replace([np.inf, -np.inf], np.nan)
-    unit = values.std(ddof=0).replace(0.0, 1.0)
-    scaled = frame.assign(**((values - values.mean()) / unit))
-    fit = _feols(scaled, regressors)
-    if fit._coefnames[-1] != "d":
-        raise ValueError("pyfixest drops the treatment")
-    basis, triangle = np.linalg.qr(fit._X)
-    outcome = fit._Y.reshape(-1)
-    residual = outcome - basis @ (basis.T @ outcome)
-    residual -= basis @ (basis.T @ residual)
-    direction = basis[:, -1] / triangle[-1, -1]
-    ratio = float(unit["y"] / unit["d"])
-    errors = []
-    for v in range(len(work.problem.vcovs)):
-        if _vcov(work, fit, v) is None:
-            errors.append(float("nan"))
-            continue
-        variance = _sandwich(fit, work.problem.vcovs[v].kind, direction, residual)
-        variance *= _slopes_factor(work, s, frame, fit)
-        errors.append(float(np.sqrt(variance)) * ratio if variance > 0 else float("nan"))
-    return Again(float(direction @ outcome) * ratio, tuple(errors))
+def _likelihood(work: Work, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+    """Answer for Poisson and logit: pyfixest, and from its fit on Newton steps of the audit's own."""
+    poisson = method.name == "fepois"
+    sample = _without_sure(sample, poisson)
+    lost = _positions(work, s, dropped)
+    _, why = _solve(sample, lost)
+    if why:
+        return Again((), len(sample), why)
+    kept = _without(sample, lost)
+    frame, treated, others, effects = _frame(kept)
+    for name in (*treated, *others):
+        frame[name] = (frame[name] - frame[name].mean()) / (unit := frame[name].std(ddof=0) or 1.0)
+        if name == treated[0]:
+            of_treated = unit
+    count = float(2.0 ** np.round(np.log2(frame["y"].mean()))) if poisson else 1.0
+    frame["y"] = frame["y"] / count
+    family = {} if poisson else {"family": "logit"}
+    fit = _call(
+        "fepois" if poisson else "feglm", frame, [*treated, *others], effects,
+        separation_check=[], iwls_tol=1e-12, iwls_maxiter=100, **family,
+    )  # fmt: skip
+    weights = np.array([float(name == treated[0]) / of_treated for name in fit._coefnames])
+    errors = tuple(
+        _their_error(fit, v, k, weights, factor=1 / count if v.kind == "iid" else 1.0)
+        for k, v in enumerate(work.problem.vcovs)
+    )
+    theirs = Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
+    start = np.asarray(fit._Y_hat_response, dtype=np.float64).reshape(-1)
+    solved, dispersion = _newton(kept, start * count, poisson)
+    own = Numbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
+    return Again((own, theirs), len(sample), condition=solved.condition)
 
 
-def _sandwich(fit: Any, kind: str, direction: Floats, residual: Floats) -> float:
-    """Give the treatment's variance with the corrections pyfixest has just computed."""
-    corrections = np.ravel(fit._ssc)
-    if kind == "iid":
-        return float(corrections[0] * (residual @ residual) / (fit._N - 1) * (direction @ direction))
-    influence = direction * residual
-    if kind == "hetero":
-        return float(corrections[0] * (influence @ influence))
-    variance = 0.0
-    for correction, column in zip(corrections, fit._cluster_df.columns, strict=True):
-        sums = np.bincount(np.unique(fit._cluster_df[column], return_inverse=True)[1], weights=influence)
-        variance += correction * (sums @ sums)
-    return float(variance)
+def _without_sure(sample: Sample, poisson: bool) -> Sample:
+    """Drop levels of an effect whose outcome is certain, and singletons, until there are none."""
+    import pandas as pd
+
+    while True:
+        rows = len(sample)
+        for j in range(len(sample.effects)):
+            outcome = pd.Series(sample.outcome).groupby(sample.effects[j])
+            high, low, size = (outcome.transform(f).to_numpy() for f in ("max", "min", "size"))
+            sample = sample.take(((high > 0) if poisson else (high > low)) & (size > 1))
+        if len(sample) == rows:
+            return sample
+
+
+def _newton(sample: Sample, mean: Floats, poisson: bool) -> tuple[Solved, float]:
+    """Maximise the likelihood from fitted means on; gives the last step and the mean of its weights."""
+    columns, average = _in_another_order(sample)
+    prior = np.ones(len(sample)) if sample.weights is None else sample.weights / sample.weights.mean()
+    predictor = np.log(mean) if poisson else np.log(mean / (1 - mean))
+    for _ in range(25):
+        mean = np.exp(predictor) if poisson else 1 / (1 + np.exp(-predictor))
+        slope = mean if poisson else mean * (1 - mean)
+        design = Design(columns, sample.effects, sample.slopes, prior * slope)
+        target = predictor + (sample.outcome - mean) / slope
+        solved = design.solve(target, average)
+        before, predictor = predictor, target - solved.residual / design.root
+        if np.abs(predictor - before).max() <= SETTLED * max(1.0, np.abs(predictor).max()):
+            break
+    return solved, float((prior * slope).mean())
+
+
+def _two_stage(work: Work, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+    """Answer for did2s, or have it answer itself where the design is too large for one factorisation."""
+    found = imputed(_without(sample, _positions(work, s, dropped)), work.problem.vcovs)
+    if found is None:
+        return _by_itself(work, s, sample, method, dropped)
+    if found.why:
+        return Again((), found.nobs, found.why)
+    return Again((Numbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs)
+
+
+def _by_itself(work: Work, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+    """Ask the estimator itself, on the audit's rows and with the controls backwards."""
+    task = make_task(work.problem, work.members, s, sample.rows, method.options, int(work.cohort[s]), work.time)
+    task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])
+    result = _shelf.load("estimators", method.name).fit(task)
+    if isinstance(result, Failure):
+        return Again((), len(sample), result.message or result.code)
+    numbers = Numbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)
+    return Again((numbers,), result.nobs)
+
+
+PROGRAMS: dict[str, Callable[[Work, int, Sample, Method, Sequence[int]], Again]] = {
+    "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
+    "did2s": _two_stage,
+}  # fmt: skip

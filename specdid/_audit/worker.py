@@ -12,13 +12,10 @@ import pickle
 import subprocess
 import sys
 import warnings
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from specdid.engine.one_by_one import Work
+from specdid._audit.reference import Again, Request, estimate_again
 from specdid.engine.workers import single_threaded
-
-if TYPE_CHECKING:
-    from specdid._audit.reference import Again
 
 _COMMAND = "from specdid._audit.worker import serve; serve()"
 _started: list[subprocess.Popen[bytes]] = []
@@ -50,30 +47,28 @@ def stop_reference() -> None:
     _started.clear()
 
 
-def ask(work: Work) -> list[Again]:
-    """Have every member of ``work`` estimated again, by the reference's process or, failing that, here."""
+def ask(request: Request) -> list[Again]:
+    """Have every member of a request estimated again, by the reference's process or, failing that, here."""
     if not _started:
-        return estimate_all_again(work)
+        return estimate_all_again(request)
     process = _started[0]
     stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
-        pickle.dump(work, stdin, protocol=5)
+        pickle.dump(request, stdin, protocol=5)
         stdin.flush()
         answer = cast("list[Again]", pickle.load(stdout))
     except (OSError, EOFError, pickle.UnpicklingError):
-        answer = estimate_all_again(work)
+        answer = estimate_all_again(request)
     finally:
         stop_reference()
     return answer
 
 
-def estimate_all_again(work: Work) -> list[Again]:
-    """Estimate every member of ``work`` by the reference, in order."""
-    from specdid._audit.reference import estimate_again
-
+def estimate_all_again(request: Request) -> list[Again]:
+    """Estimate every member of a request again, in order."""
     with single_threaded(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [estimate_again(work, s) for s in range(len(work.members))]
+        return [estimate_again(request, s) for s in range(len(request.work.members))]
 
 
 def serve() -> None:
@@ -84,8 +79,8 @@ def serve() -> None:
 
     pf.feols  # noqa: B018 - the import is lazy; touching the function completes it
     try:
-        work = pickle.load(stdin)
+        request = pickle.load(stdin)
     except EOFError:
         return
-    pickle.dump(estimate_all_again(work), stdout, protocol=5)
+    pickle.dump(estimate_all_again(request), stdout, protocol=5)
     stdout.flush()
