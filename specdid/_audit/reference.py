@@ -157,7 +157,7 @@ def _frame(sample: Sample) -> tuple[Any, list[str], list[str], list[str]]:
     import pandas as pd
 
     treated = {f"d{j}": sample.treated[:, j] for j in reversed(range(sample.treated.shape[1]))}
-    others = {}
+    others: dict[str, Floats] = {}
     for j, (levels, values) in enumerate(sample.slopes):  # of a slope and a collinear control the control is dropped
         others |= {f"s{j}_{level}": np.where(levels == level, values, 0.0) for level in np.unique(levels)}
     others |= {f"x{j}": sample.controls[:, j] for j in reversed(range(len(sample.labels)))}
