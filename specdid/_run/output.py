@@ -71,8 +71,8 @@ def output_directory(
         raise OutputError(f"cannot make the output directory {directory}: {error.strerror}") from error
     held = OutputDirectory(directory, tuple(path for path in inputs if path is not None))
     with _locked(directory):
-        refuse_foreign(directory, study, panel)
         refuse_own_files(held, EARLY)
+        refuse_foreign(directory, study, panel)
         yield held
 
 

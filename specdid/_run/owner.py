@@ -85,7 +85,7 @@ def _other(found: Mapping[str, Any], study: Study, panel: Panel, directory: Path
     me = f"“{study.title}”" if study.document is None else study.document.name
     return (
         f"another study called `{name}` ({shown}), not of {me}: write name = \"…\" in [study], or give another "
-        f"directory with --out; if they are of an earlier version of this study, remove {directory}"
+        f"directory with --out; if they are of an earlier version of this study, move them away"
     )
 
 
