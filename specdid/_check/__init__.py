@@ -12,7 +12,7 @@ from specdid._check.matches import check_matches
 from specdid._check.names import check_names
 from specdid._check.samples import check_samples, check_weights
 from specdid._check.treatments import check_treatments
-from specdid._check.values import check_outcomes, check_values, check_variants
+from specdid._check.values import check_infinite, check_outcomes, check_values, check_variants
 from specdid._diagnostics import Fault, Faults, file_order
 from specdid._study import Study
 from specdid.panel import Evaluator, Panel
@@ -22,6 +22,7 @@ __all__ = ["check_study"]
 _ON_DATA = (
     check_values,
     check_outcomes,
+    check_infinite,
     check_treatments,
     check_lost_groups,
     check_samples,

@@ -11,7 +11,7 @@ from specdid._check.data import Data, located
 from specdid._check.uses import Kind, Use, leaves, uses
 from specdid._diagnostics import Fault, did_you_mean, fault_at
 from specdid._study import Expression, VariantOption
-from specdid.language import LanguageError, Scope, argument, bind
+from specdid.language import LanguageError, Scope, argument, bind, write
 from specdid.language.functions import PATTERNS
 from specdid.language.patterns import matching
 from specdid.language.tree import Binary, Call, Node, Text, walk
@@ -172,3 +172,19 @@ def check_outcomes(data: Data) -> Iterator[Fault]:
                     "the outcome is missing in every row",
                     severity="warning",
                 )
+
+
+def check_infinite(data: Data) -> Iterator[Fault]:
+    """Count infinite values, which leave a specification as missing ones do."""
+    cohorts = [option.cohort for option in data.study.treatment]
+    for use in uses(data.study):
+        if use.role not in ("outcome", "treatment", "terms", "number") or use.expression in cohorts:
+            continue
+        for node, _ in leaves(use.expression.tree, use.role):
+            column = data.column(node) if use.option is None else None
+            if column is None or column.numbers is None:
+                continue
+            rows = np.flatnonzero(np.isinf(column.numbers) & data.sampled)
+            if rows.size:
+                message = f"`{write(node)}` is infinite in {data.rows(rows)}, which count as missing"
+                yield fault_at(use.expression.origin, node.span, "infinite", message, severity="warning")

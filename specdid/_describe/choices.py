@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from specdid._describe.factors import Factor, Family, Ints, change_factors, variance_factors
 from specdid._records import Results
+from specdid.inference._scaling import extreme_power
 
 Floats = NDArray[np.float64]
 EXACT = 12
@@ -101,6 +102,7 @@ def describe_choices(results: Results, family: Family) -> Choices:
 
 def variance_shares(factors: Sequence[Factor], y: Floats) -> Shares:
     """Give each factor's share of the variance of ``y`` (n,)."""
+    y = np.ldexp(y, -extreme_power(y))
     total = float(np.sum((y - y.mean()) ** 2))
     if total <= 1e-24 * float(y @ y) or not factors:
         return Shares(np.zeros(len(factors)), 0.0, balanced=True)
@@ -256,13 +258,17 @@ def spread(results: Results, family: Family) -> Spread:
     error = error[np.isfinite(error)]
     preferred = results.preferred
     inside = preferred >= 0 and bool(np.any(family.places == preferred))
-    centre = float(results.estimate[preferred]) if inside else float(np.median(y))
+    power = extreme_power(y)
+    y, error = np.ldexp(y, -power), np.ldexp(error, -power)
+    centre = float(np.ldexp(results.estimate[preferred], -power)) if inside else float(np.median(y))
     modelling = float(np.var(y))
     sampling = float(np.mean(error**2)) if len(error) else float("nan")
     both = np.sqrt(modelling + sampling)
+    with np.errstate(over="ignore", under="ignore"):
+        squared = [float(np.ldexp(v, 2 * power)) for v in (modelling, sampling)]
     return Spread(
-        modelling,
-        sampling,
+        squared[0],
+        squared[1],
         float(np.sqrt(modelling / sampling)) if sampling > 0 else float("nan"),
         centre / float(both) if both > 0 else float("nan"),
         float(np.mean(np.sign(y) == np.sign(centre))),

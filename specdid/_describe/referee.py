@@ -13,6 +13,7 @@ from specdid._records import Caution, Results, Status
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
+from specdid.inference._scaling import extreme_power
 
 CLUSTERS, TREATED = 30, 10
 """Below these numbers cluster-robust inference is not reliable (Cameron and Miller 2015)."""
@@ -130,10 +131,11 @@ def _estimated(compiled: Compiled, ok: NDArray[np.bool_]) -> Members:
 
 def _explained(results: Results, again: Floats, family: Family, words: str) -> str:
     both = family.places[np.isfinite(again[family.places])]
-    before = float(np.var(results.estimate[both])) if len(both) > 1 else 0.0
+    power = extreme_power(results.estimate[both])
+    before = float(np.var(np.ldexp(results.estimate[both], -power))) if len(both) > 1 else 0.0
     if before <= 0:
         return ""
-    change = float(np.var(again[both])) / before - 1
+    change = float(np.var(np.ldexp(again[both], -power))) / before - 1
     way = "smaller" if change <= 0 else "larger"
     return f"{abs(change):.0%} {way} ({words})"
 

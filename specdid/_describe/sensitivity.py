@@ -14,6 +14,7 @@ from scipy.special import stdtrit
 from specdid.engine.demean import demean, make_absorber
 from specdid.engine.full import CONSTANT, FullFit, fit_full
 from specdid.engine.problem import Code, Members, Problem, Vcov
+from specdid.inference._scaling import extreme_power
 
 Floats = NDArray[np.float64]
 
@@ -99,6 +100,8 @@ def moments(problem: Problem, members: Members, s: int, fit: FullFit) -> Moments
     columns = fit.columns[fit.columns != CONSTANT]
     wanted = np.concatenate([[members.outcome[s]], columns])
     values = np.asfortranarray(problem.values[np.ix_(rows, wanted)])
+    for column in values.T:  # the unit of a variable is without effect on delta and the robustness value
+        np.ldexp(column, -extreme_power(column), out=column)
     demean(values, make_absorber(problem, problem.effects[members.effects[s]], rows, weights))
     if weights is not None:
         values *= np.sqrt(weights / weights.mean())[:, None]

@@ -37,7 +37,10 @@ WORST = (
     "few_treated", "few_untreated", "few_clusters", "cohorts_left_out", "match_lost", "imbalance", "bad_control",
 )  # fmt: skip
 """Codes in the order in which they are told within a severity; others follow as they were found."""
-SERIOUS_FAULTS = frozenset({"match_lost", "group_missing", "cohort_differs", "few_assignments", "assign_still"})
+SERIOUS_FAULTS = frozenset({
+    "match_lost", "group_missing", "cohort_differs", "few_assignments", "assign_still", "time_without_step",
+    "time_outlier",
+})  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 
 

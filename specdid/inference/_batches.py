@@ -14,6 +14,7 @@ from specdid.engine.problem import Code, Effects, Members, Problem
 from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells
 from specdid.engine.tasks import controls_of
 from specdid.inference._base import Floats, Ints
+from specdid.inference._scaling import ordinary_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Laid:
 def lay_out(problem: Problem, members: Members, batch: Batch) -> Laid:
     """Take the rows of a batch's columns, and make the cells of a Sun-Abraham model."""
     rows = batch.rows
-    weights = problem.values[rows, batch.weights] if batch.weights >= 0 else None
+    weights = ordinary_weights(problem.values[rows, batch.weights]) if batch.weights >= 0 else None
     absorber = make_absorber(problem, batch.effects, rows, weights)
     values = problem.values[np.ix_(rows, batch.columns)]
     place = {int(c): k for k, c in enumerate(batch.columns)}

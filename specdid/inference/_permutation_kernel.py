@@ -99,11 +99,16 @@ def permutation_draws(
 ) -> tuple[Floats, Floats, Floats]:
     """Give the coefficient, t and standard error of one regression in every draw, (B,) each.
 
-    Without ``pairs`` the clusters' scores are formed.
+    Without ``pairs`` the clusters' scores are formed. Where the controls cannot be told apart there
+    are no numbers.
     """
     k = len(controls)
     a = sums.total[np.ix_(controls, controls)]
-    inverse = np.linalg.inv(a) if k else np.zeros((0, 0))
+    try:
+        inverse = np.linalg.inv(a) if k else np.zeros((0, 0))
+    except np.linalg.LinAlgError:
+        nothing = np.full(sums.with_d.shape[1], np.nan)
+        return nothing, nothing, nothing
     xd, xy = sums.with_d[controls], sums.total[controls, outcome]
     gamma, delta = inverse @ xd, inverse @ xy
     gamma += inverse @ (xd - a @ gamma)

@@ -14,6 +14,7 @@ from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import Batch, kept_controls, make_batches
 from specdid.inference._many_columns import make_residuals
 from specdid.inference._permutation_kernel import Sums, make_pairs, make_sums, permutation_draws
+from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
 
 
 def draw_simple(
@@ -29,8 +30,9 @@ def draw_simple(
     """
     width = next(iter(treatments.values())).shape[1] if treatments else 0
     table = np.full((3, len(members), width), np.nan)
+    sized = {column: unit_sized(drawn) for column, drawn in treatments.items()}
     for batch in make_batches(problem, members):
-        for mine, sums, facts in _batch_sums(problem, members, batch, treatments):
+        for mine, sums, facts in _batch_sums(problem, members, batch, {c: d for c, (d, _) in sized.items()}):
             pairs = make_pairs(sums) if len(mine) > sums.moved.shape[1] else None
             column = {int(c): k for k, c in enumerate(facts.columns)}
             for s in mine.tolist():
@@ -38,8 +40,9 @@ def draw_simple(
                 at = np.array([column[int(c)] for c in kept], np.int64)
                 outcome = column[int(members.outcome[s])]
                 beta, t, se = permutation_draws(sums, pairs, outcome, at, facts.factor(len(kept)))
-                scale = facts.scale[outcome]
-                table[:, s] = beta * scale, t, se * scale
+                power = sized[int(members.treatment[s])][1]
+                of_unit = [np.ldexp(value * facts.scale[outcome], -power) for value in (beta, se)]
+                table[:, s] = of_unit[0], t, of_unit[1]
     return table
 
 
@@ -65,14 +68,11 @@ def _batch_sums(
 ) -> Iterator[tuple[Ints, Sums, _Facts]]:
     """Residualise a batch once, then each of its treatments under all draws."""
     rows, cluster, n_clusters = _by_cluster(problem, batch.rows)
-    weights = problem.values[rows, batch.weights] if batch.weights >= 0 else None
+    weights = ordinary_weights(problem.values[rows, batch.weights]) if batch.weights >= 0 else None
     absorber = make_absorber(problem, batch.effects, rows, weights)
     own = np.unique(members.treatment[batch.members])
     fixed = np.setdiff1d(batch.columns, own[~np.isin(own, _regressors(members, batch))])
-    values = problem.values[np.ix_(rows, fixed)]
-    spread = values.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    columns = np.asfortranarray((values - values.mean(axis=0)) / scale)
+    columns, scale = standardised(problem.values[np.ix_(rows, fixed)])
     demean(columns, absorber)
     if weights is not None:
         columns *= np.sqrt(weights)[:, None]

@@ -15,14 +15,13 @@ from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, positions
 from specdid.inference._carried import carry
 from specdid.inference._net import Net, carried_levels, connect, cross_products, take_out
+from specdid.inference._scaling import standardised
 from specdid.inference._wild_kernel import Blocks, Family, cluster_gram, wild_draws
 
 FEW = 12
 """Clusters of the panel below which Webb's six points are drawn, not signs."""
 CHUNK = 16
 """Regressions whose draws are formed together: what fits the cache."""
-LARGE_POWER = 400
-"""Powers of two beyond which a column's values are scaled before they are squared."""
 
 Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
 DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
@@ -119,15 +118,7 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, si
     mine = among(present, signs)
     laid = lay_out(problem, members, batch)
     absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
-    residual = np.subtract(laid.values, laid.values.mean(axis=0), order="F")
-    power = np.frexp(np.maximum(residual.max(axis=0), -residual.min(axis=0)))[1]
-    power = np.where(np.abs(power) > LARGE_POWER, power, 0)
-    if power.any():  # squares would be no numbers, or 0
-        np.ldexp(residual, -power, out=residual)
-    spread = np.sqrt(np.einsum("ij,ij->j", residual, residual) / len(residual))
-    scale = np.where(spread > 0, spread, 1.0)
-    residual /= scale
-    scale = np.ldexp(scale, power)
+    residual, scale = standardised(laid.values)
     nested = [] if plain else [ssc.is_nested(e, (clusters,)) for e in absorber.codes]
     net = _residualise(residual, absorber, nested, plain, clusters)
     root = None if absorber.weights is None else np.sqrt(absorber.weights)

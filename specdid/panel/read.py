@@ -17,8 +17,11 @@ from specdid.panel.panel import Panel, order_rows, repeated
 from specdid.panel.sources import ReadError, Remark, Source
 from specdid.panel.steps import STEPS, StepError, known_step, period_numbers
 from specdid.panel.text import cell_text, number_text
+from specdid.panel.times import odd_times, time_fault
 
 _STUDY = Origin(("study",))
+MOST_PERIODS = 2.0**52
+"""Periods from 0 beyond which a number may not tell one from the next."""
 
 
 def read_panel(study: Study, data: Any = None) -> tuple[Panel | None, tuple[Fault, ...]]:
@@ -96,7 +99,7 @@ def _structure(
         try:
             order, keys = order_rows(units[0], periods)
         except OverflowError:
-            return None, (_time_fault(study, "time_span", f"`{study.time}` spans too many periods"),)
+            return None, (time_fault(study, "time_span", f"`{study.time}` spans too many periods"),)
         twice = repeated(keys)
         if twice.any():
             return None, (_duplicates(study, source, name, order, twice),)
@@ -117,7 +120,7 @@ def _structure(
             study.never,
             **fields,
         ),
-        (),
+        () if periods is None else odd_times(study, source.columns[study.time or ""], periods, name),
     )
 
 
@@ -163,10 +166,6 @@ def _units(study: Study, source: Source) -> tuple[Ints, tuple[str, ...]] | None:
     return codes, tuple(cell_text(column, int(row)) for row in first)
 
 
-def _time_fault(study: Study, code: str, message: str, advice: str | None = None) -> Fault:
-    return fault_at(study.time_origin or Origin(("study", "time")), None, code, message, advice)
-
-
 def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tuple[Fault, ...]]:
     if study.time is None:
         return None, ()
@@ -178,7 +177,7 @@ def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tupl
         if column.odd:
             advice = f"cells that are no number: {', '.join(column.odd)}"
         message = f"`{study.time}` is {what} in {name}, as “{example}”"
-        return None, (_time_fault(study, "time_not_numeric", message, advice),)
+        return None, (time_fault(study, "time_not_numeric", message, advice),)
     try:
         numbers = period_numbers(np.asarray(column.numbers), study.step)
     except StepError as error:
@@ -187,12 +186,14 @@ def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tupl
         if study.step is not None:
             advice = f"correct these values, or the `step`, which is {study.step} now"
         return None, (
-            _time_fault(study, "time_step", f"`{study.time}` holds {shown}, which {error}", advice),
+            time_fault(study, "time_step", f"`{study.time}` holds {shown}, which {error}", advice),
         )
     if not np.isfinite(numbers).all():
         return None, (
-            _time_fault(study, "time_not_numeric", f"`{study.time}` is infinite in rows of {name}"),
+            time_fault(study, "time_not_numeric", f"`{study.time}` is infinite in rows of {name}"),
         )
+    if np.abs(numbers).max(initial=0.0) > MOST_PERIODS:
+        return None, (time_fault(study, "time_span", f"`{study.time}` spans too many periods"),)
     periods = numbers.astype(np.int64)
     periods.setflags(write=False)
     return periods, ()
