@@ -11,7 +11,7 @@ from specdid._check.data import Data, changing_rows
 from specdid._diagnostics import Fault, SpecError, fault_at
 from specdid._plan import build_plan
 from specdid._plan.records import Status
-from specdid._study import Expression, TreatmentOption
+from specdid._study import AnalysisTable, Expression, TreatmentOption
 from specdid.language import LanguageError, Term
 from specdid.panel import EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
 from specdid.panel.columns import Floats
@@ -202,12 +202,15 @@ def _code_of_never(cohort: Floats, values: Floats, rows: np.ndarray) -> float | 
 
 
 def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
-    """Say whether an analysis or a cohort estimator that is not excluded uses the treatment's cohort."""
+    """Say whether anything dates adoption by the treatment's cohort: an analysis, a match or an estimator."""
     study = data.study
-    if any(table.kind in DATED for table in study.analyses):
+    if any(_dates(table) for table in study.analyses):
         return True
-    methods = [_shelf.load("estimators", e.method).cohort for e in study.estimator]
-    if not any(methods):
+    if any(sample.match is not None and sample.match.treated is None for sample in study.sample):
+        return True
+    methods = [_shelf.load("estimators", e.method) for e in study.estimator]
+    dated = np.array([method.cohort or method.binary for method in methods], dtype=bool)
+    if not dated.any():
         return False
     try:
         plan = build_plan(study, data.panel, data.evaluator)
@@ -215,9 +218,15 @@ def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
         return True
     treatment, estimator = plan.dimensions[1], plan.dimensions[6]
     mine = treatment.option[plan.codes[:, 1]] == study.treatment.index(option)
-    cohort = np.array(methods)[estimator.option[plan.codes[:, 6]]]
+    cohort = dated[estimator.option[plan.codes[:, 6]]]
     return bool((mine & cohort & (plan.status != Status.EXCLUDED)).any())
 
 
-DATED = frozenset({"event_study", "placebo", "mechanism"})
-"""Analyses that date adoption by the cohort, where one is declared."""
+def _dates(table: AnalysisTable) -> bool:
+    """Say whether an analysis asks when units adopt."""
+    asked = table.values
+    return (
+        table.kind == "event_study"
+        or (table.kind == "placebo" and "periods" in asked)
+        or (table.kind == "mechanism" and "moderator" in asked and "at" not in asked)
+    )

@@ -11,7 +11,7 @@ from specdid._diagnostics import Fault, Severity, fault_at
 from specdid._study import Match, SampleOption, TreatmentOption
 from specdid.language import LanguageError, bind, expand, terms, write
 from specdid.language.tree import Macro, Node, walk
-from specdid.panel import EvaluationError, number_text
+from specdid.panel import EvaluationError, never_treated, number_text
 from specdid.panel.columns import Flags, Floats
 
 
@@ -132,7 +132,10 @@ def _treatments(data: Data, match: Match) -> Iterator[tuple[str, Flags]]:
 
 
 def _ever(data: Data, option: TreatmentOption) -> Flags | None:
-    """Mark the rows of units that are ever treated."""
+    """Mark the rows of units that are ever treated, by the cohort where one is declared."""
+    cohort = data.numbers(option.cohort)
+    if cohort is not None:
+        return np.asarray(~(never_treated(data.panel, cohort) | np.isnan(cohort)))
     try:
         term = terms(expand(option.term.tree, data.macros, data.names, 1.0)[0]).terms[0]
         values = data.evaluator.term(tuple(bind(f, data.scope) for f in term.factors))[0].numbers

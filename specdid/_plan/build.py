@@ -126,7 +126,7 @@ def identify(study: Study, contents: Sequence[Contents], codes: Codes, setting: 
             _array(content.treatments)[column["treatment"][here]],
             _right_hand_side(content, column["treatment"][here], column["controls"][here]),
             np.array([set_hash(e) for e in content.effects], np.uint64)[column["fixed_effects"][here]],
-            _rows(content, column["sample"][here]),
+            _rows(content, column["sample"][here]) ^ _matched_by_cohort(content, study, column, here),
             _array(content.weights)[column["weights"][here]],
             _estimators(content, study, column["estimator"][here], column["treatment"][here]),
         ]
@@ -159,6 +159,18 @@ def _rows(content: Contents, sample: Codes) -> Hashes:
     return np.array(parts, np.uint64)[sample]
 
 
+def _matched_by_cohort(content: Contents, study: Study, column: Mapping[str, Codes], here: NDArray[np.intp]) -> Hashes:
+    """Hash the cohorts by which matched samples tell who is ever treated, else 0."""
+    own = np.array([s.match is not None and s.match.treated is None for s in content.grid.samples], dtype=bool)
+    cohorts = np.array([text_hash(c + _never(study)) if c else 0 for c in content.cohorts], np.uint64)
+    return np.where(own[column["sample"][here]], cohorts[column["treatment"][here]], np.uint64(0))
+
+
+def _never(study: Study) -> str:
+    """Give what tells one reading of cohorts from another."""
+    return "" if study.never == Never() else f", never {study.never.text}"
+
+
 def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Codes) -> Hashes:
     """Hash method, options, and the cohort where the estimator uses it."""
     grid = content.grid
@@ -168,8 +180,7 @@ def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Co
         options = sorted((k, repr(v)) for k, v in choice.options.items())
         for t, treated in enumerate(grid.treatments):
             cohort = bind(treated.cohort, content.scope).digest if declared.cohort and treated.cohort else ""
-            if cohort and study.never != Never():
-                cohort = f"{cohort}, never {study.never.text}"
+            cohort += _never(study) if cohort else ""
             table[e, t] = text_hash(repr((choice.method, options, cohort, study.missing)))
     return table[estimator, treatment]
 

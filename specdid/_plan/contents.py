@@ -29,6 +29,12 @@ class Contents:
         return tuple(term_digest(t.term, self.scope) for t in self.grid.treatments)
 
     @cached_property
+    def cohorts(self) -> tuple[str, ...]:
+        """One digest per treatment, "" where it declares no cohort."""
+        declared = [t.cohort for t in self.grid.treatments]
+        return tuple("" if c is None else "c:" + bind(c, self.scope).digest for c in declared)
+
+    @cached_property
     def controls(self) -> tuple[str, ...]:
         """One digest per distinct control term of the grid."""
         return tuple(term_digest(t, self.scope) for t in self.grid.controls.terms)

@@ -12,6 +12,7 @@ from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._study import Expression
 from specdid.analyses._base import Bench, Cell, Request
+from specdid.analyses._timing import timing
 from specdid.analyses._words import listed, time_name, unit_name
 from specdid.language import referenced, write
 
@@ -136,11 +137,11 @@ def _advice(bench: Bench, group: Group, cell: Cell) -> str:
     """Say how to hold a condition fixed, in the last period before treatment where that is known."""
     names = referenced(group.condition.tree)
     name = write(names[0]) if names else "x"
-    first = bench.cohort(cell)
-    when = "…"
-    if first is not None and bench.periods is not None and np.isfinite(first).any():
-        before = np.flatnonzero(bench.periods == np.nanmin(first) - 1)
-        when = time_name(bench.panel, int(before[0])) if len(before) else when
+    when, periods = "…", bench.periods
+    if periods is not None and bench.panel.unit_codes is not None and np.isfinite(start := timing(bench, cell).start):
+        before = periods[periods < start]
+        row = int(np.flatnonzero(periods == before.max())[0]) if len(before) else -1
+        when = time_name(bench.panel, row) if row >= 0 else when
     return f"hold the groups fixed with the value of one period: at({name}, {bench.panel.time} == {when})"
 
 

@@ -63,10 +63,10 @@ def baseline(bench: Bench, cell: Cell, config: Config) -> Bools:
     """Mark the rows the moderator is taken from: ``at``, or the last period before any treatment."""
     if config.at is not None:
         return bench.condition(config.at, cell)
-    periods, first = bench.periods, timing(bench, cell).first
+    periods, start = bench.periods, timing(bench, cell).start
     assert periods is not None
-    adopted = first[bench.in_sample(cell) & np.isfinite(first) & (first > periods.min())]
-    return np.asarray(periods == (adopted.min() - 1 if len(adopted) else -np.inf))
+    before = periods[periods < start] if np.isfinite(start) else periods[:0]
+    return np.asarray(periods == (before.max() if len(before) else -np.inf))
 
 
 def moderator_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fault]:

@@ -1,4 +1,8 @@
-"""Timing placebos: the treatment moved some periods earlier, estimated before it really began."""
+"""Timing placebos: the treatment moved some periods earlier, estimated before it really began.
+
+Adoption is dated by the declared cohort; without one by the first treated row, which is late
+where a unit lacks the row in which its treatment begins.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +25,22 @@ class Timing:
     Attributes
     ----------
     first : (n,) float64, the unit's first treated period, inf for never treated units
+    adopted : (n,) bool, rows of the sample whose unit adopts within the data: after the first period and,
+        dated by rows, not treated when it is first seen
     before : (n,) bool, rows of units not treated so far, in periods before the last adoption
+    undated : units that the data do not show just before their first treated row: without a cohort
+        nothing says that they adopted then
     """
 
     first: Floats = field(repr=False)
+    adopted: Bools = field(repr=False)
     before: Bools = field(repr=False)
+    undated: int = 0
+
+    @property
+    def start(self) -> float:
+        """The first period in which a unit of the sample adopts, inf where none does."""
+        return float(self.first[self.adopted].min(initial=np.inf))
 
     def most(self, periods: Ints) -> int:
         """Give the most periods that a treatment can be moved with one left before it."""
@@ -38,25 +53,45 @@ def timing(bench: Bench, cell: Cell) -> Timing:
     units, periods = bench.panel.unit_codes, bench.periods
     assert units is not None
     assert periods is not None
-    treated = bench.treatment(cell)
-    on = np.isfinite(treated) & (treated != 0)
-    by_unit = np.full(int(units.max()) + 1, np.inf)
-    np.minimum.at(by_unit, units[on], periods[on].astype(np.float64))
-    first = by_unit[units]
+    cohort, undated, seen = bench.cohort(cell), 0, np.ones(len(periods), dtype=bool)
+    if cohort is not None:
+        first = np.where(np.isnan(cohort), np.inf, cohort)
+    else:
+        first, seen, undated = _by_rows(bench.treatment(cell), units, periods)
     sample = bench.in_sample(cell)
-    adopted = first[sample & np.isfinite(first) & (first > periods.min())]
-    last = adopted.max() if len(adopted) else -np.inf
-    return Timing(first, sample & (periods < first) & (periods < last))
+    adopted = sample & np.isfinite(first) & (first > periods.min()) & seen
+    last = first[adopted].max(initial=-np.inf)
+    return Timing(first, adopted, sample & (periods < first) & (periods < last), undated)
+
+
+def _by_rows(treated: Floats, units: Ints, periods: Ints) -> tuple[Floats, Bools, int]:
+    """Date units by their first treated row; mark those seen untreated before, and count gaps before it."""
+    count = int(units.max()) + 1
+    first, last_before, known = np.full(count, np.inf), np.full(count, -np.inf), np.isfinite(treated)
+    on = known & (treated != 0)
+    np.minimum.at(first, units[on], periods[on].astype(np.float64))
+    before = known & (periods < first[units])
+    np.maximum.at(last_before, units[before], periods[before].astype(np.float64))
+    present = np.unique(periods)
+    previous = np.full(count, -np.inf)
+    dated = np.isfinite(first)
+    place = np.searchsorted(present, first[dated])
+    previous[dated] = np.where(place > 0, present[np.maximum(place - 1, 0)], -np.inf)
+    gaps = dated & np.isfinite(last_before) & (last_before < previous)
+    return first[units], np.isfinite(last_before)[units], int(np.count_nonzero(gaps))
 
 
 def fit_earlier(bench: Bench, cell: Cell, when: Timing, earlier: int) -> CellFit:
     """Estimate a cell with its treatment moved ``earlier`` periods ahead of time, untreated rows only."""
-    units, periods = bench.panel.unit_codes, bench.periods
+    units, periods, treated = bench.panel.unit_codes, bench.periods, bench.treatment(cell)
     assert units is not None
     assert periods is not None
-    place = periods - periods.min()
-    shape = (int(units.max()) + 1, int(place.max()) + 1)
-    path = fill_path(bench.treatment(cell), units, place, shape)
-    moved = path[units, np.minimum(place + earlier, shape[1] - 1)]
+    known = treated[np.isfinite(treated)]
+    if bench.cohort(cell) is not None and np.isin(known, (0.0, 1.0)).all():
+        moved = (periods + earlier >= when.first).astype(np.float64)
+    else:
+        present, place = np.unique(periods, return_inverse=True)
+        path = fill_path(treated, units, place.reshape(-1), (int(units.max()) + 1, len(present)))
+        moved = path[units, np.searchsorted(present, periods + earlier, side="right") - 1]
     label = f"treatment {earlier} earlier"
     return bench.fit(cell, treatment=Extra(label, moved), where=when.before)

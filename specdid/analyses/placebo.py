@@ -249,6 +249,9 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
         if config.periods and not one.earlier:
             said = f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
             yield Caution("note", "no_timing", said)
+        if one.earlier and (undated := timing(bench, one.cell).undated):
+            said = f"{where}: the timing placebo dates {undated:,} units by their first treated row, though they lack "
+            yield Caution("serious", "undated", said + "the row before it: declare a `cohort` to date them")
         if one.earlier and one.cell.method != "feols":
             said = f"{where}: the timing placebo is by least squares, without cohorts"
             yield Caution("note", "timing_two_way", said)

@@ -46,7 +46,7 @@ def enter_matched(members: Members, columns: Columns, content: Contents, here: I
         assert match is not None
         parts = [match_digest(match, content.scope), *content.samples[sample]]
         if match.treated is None:
-            parts.append(content.treatments[treatment])
+            parts += [content.treatments[treatment], content.cohorts[treatment]]
         key = "|".join(parts)
         recipe = match_recipe(content, sample, treatment)
         members.rows[mine], found = columns.matched(key, recipe)

@@ -14,7 +14,7 @@ from specdid._plan.matches import MatchSettings
 from specdid.engine.problem import Floats, Ints
 from specdid.language import Bound, bind
 from specdid.matching._base import Candidates, Matched, Unmatched
-from specdid.panel import Evaluator, Panel, number_text
+from specdid.panel import Evaluator, Panel, never_treated, number_text
 
 Bools = NDArray[np.bool_]
 
@@ -24,7 +24,8 @@ class MatchRecipe:
     """How a matched sample is made of the data.
 
     ``treated`` are the factors of a 0/1 value of each row, or with ``ever`` those of a
-    treatment term: treated is then a unit where the term is not 0 in any period.
+    treatment term: treated is then a unit that has a first treated period by its ``cohort``,
+    or without one a unit where the term is not 0 in any period.
     """
 
     conditions: tuple[Bound, ...]
@@ -35,12 +36,13 @@ class MatchRecipe:
     exact: tuple[Bound, ...]
     method: str
     settings: MatchSettings
+    cohort: Bound | None = None
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
         """Every expression the sample depends on."""
-        at = () if self.at is None else (self.at,)
-        return (*self.conditions, *(f for term in self.on for f in term), *self.treated, *at, *self.exact)
+        others = tuple(bound for bound in (self.at, self.cohort) if bound is not None)
+        return (*self.conditions, *(f for term in self.on for f in term), *self.treated, *others, *self.exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def match_recipe(content: Contents, sample: int, treatment: int) -> MatchRecipe:
     choice, scope = content.grid.samples[sample], content.scope
     match = choice.match
     assert match is not None
-    own = content.grid.treatments[treatment].term.factors
+    chosen = content.grid.treatments[treatment]
+    own = chosen.term.factors
+    cohort = chosen.cohort if match.treated is None else None
     return MatchRecipe(
         tuple(bind(c, scope) for c in (choice.where, *content.setting.where)),
         tuple(tuple(bind(f, scope) for f in term.factors) for term in match.on),
@@ -99,6 +103,7 @@ def match_recipe(content: Contents, sample: int, treatment: int) -> MatchRecipe:
         tuple(bind(n, scope) for n in match.exact),
         match.method,
         match.settings,
+        None if cohort is None else bind(cohort, scope),
     )
 
 
@@ -140,12 +145,16 @@ def _inputs(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> _Inputs:
 
 
 def _ever(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> Floats:
-    """Mark the rows of units whose treatment is not 0 in some period, by row where there are no units."""
+    """Mark the rows of units that are ever treated, by row where there are no units; NaN where nothing says so."""
+    if recipe.cohort is not None:
+        cohort = evaluator.numbers(recipe.cohort)
+        return np.asarray(~(never_treated(panel, cohort) | np.isnan(cohort)), np.float64)
     values = evaluator.term(recipe.treated)[0].numbers
-    on = np.nan_to_num(values) != 0
+    known, on = ~np.isnan(values), np.nan_to_num(values) != 0
     if panel.unit_codes is None:
-        return np.asarray(on, np.float64)
-    units = np.zeros(len(panel.unit_levels) + 1)
+        return np.where(known, on, np.nan)
+    units = np.full(len(panel.unit_levels) + 1, np.nan)
+    units[panel.unit_codes[known]] = 0.0
     units[panel.unit_codes[on]] = 1.0
     return np.asarray(units[panel.unit_codes])
 
