@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from unicodedata import normalize
 
 from specdid import _html
@@ -15,6 +15,12 @@ from specdid._diagnostics import Document, Fault, Origin
 from specdid.language.tree import Node
 
 OptionType = Literal["equivalent", "nonequivalent", "uncertain"]
+Kind = Literal["iid", "hetero", "cluster"]
+Rule = Literal["fixest", "reghdfe", "areg", "lsdv", "glm", "none"]
+Distribution = Literal["t", "normal"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+"""Small-sample corrections of a variance; `engine.ssc` defines each."""
+DISTRIBUTIONS: tuple[Distribution, ...] = get_args(Distribution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +152,12 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class VcovOption:
     label: str | None
-    kind: Literal["iid", "hetero", "cluster"]
+    kind: Kind
     clusters: tuple[Expression, ...]   # one or two, of names
-    text: str                          # canonical: "iid", "~city_id + year"
+    text: str                          # canonical: "iid", "~city_id + year", "~city_id, ssc areg, normal"
     origin: Origin
+    ssc: Rule = "fixest"
+    distribution: Distribution | None = None   # None: the estimator's own
 
 
 @dataclass(frozen=True, slots=True)

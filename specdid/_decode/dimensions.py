@@ -10,7 +10,7 @@ from specdid._decode.formula import FormulaDimensions, split_formula
 from specdid._decode.items import Item
 from specdid._decode.options import Options, Row
 from specdid._decode.table import Table, fixed
-from specdid._decode.variants import read_vcov, read_vcovs
+from specdid._decode.vcov import read_vcov, read_vcovs
 from specdid._decode.words import ROLES
 from specdid._diagnostics import Origin
 from specdid._study import (

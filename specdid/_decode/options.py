@@ -85,26 +85,11 @@ class Options:
         elif not isinstance(item.value, dict):
             self.log.wrong_type(item, "text or a table", self.log.as_text(item))
             return None
-        elif self._dotted_label(item, (*keys, *META)):
+        elif dotted_label(item, (*keys, *META), self.log):
             return None
         else:
             row = Row(label, item, Table(item, self.log, title))
         return make(row)
-
-    def _dotted_label(self, item: Item, known: Sequence[str]) -> bool:
-        """Say whether an option is a table only because its label has a dot outside quotes."""
-        rows = cast("dict[str, Item]", item.value)
-        if not item.dotted or not rows or any(closest(key, known) for key in rows):
-            return False
-        *table, outer = item.key.path
-        label = f"{outer}.{next(iter(rows))}"
-        header = ".".join(table)
-        self.log.add(
-            item.key, "dotted_label",
-            f"the dot in `{label}` makes `{outer}` a table that holds `{next(iter(rows))}`",
-            f'put a label with a dot in quotes: "{label}" = … in [{header}], or [{header}."{label}"]',
-        )
-        return True
 
     def outcome(self, row: Row, scale: str | None) -> OutcomeOption | None:
         """Read an outcome; ``scale`` is the one that [study] declares for all."""
@@ -166,6 +151,22 @@ class Options:
             row.table.missing(key, f"{row.table.title} has no `{key}`", f'write {key} = "…" in it')
         found = row.table.expression(key, role)
         return found if key in row.table.rows else default
+
+
+def dotted_label(item: Item, known: Sequence[str], log: Log) -> bool:
+    """Say whether an option is a table only because its label has a dot outside quotes."""
+    rows = cast("dict[str, Item]", item.value)
+    if not item.dotted or not rows or any(closest(key, known) for key in rows):
+        return False
+    *table, outer = item.key.path
+    label = f"{outer}.{next(iter(rows))}"
+    header = ".".join(table)
+    log.add(
+        item.key, "dotted_label",
+        f"the dot in `{label}` makes `{outer}` a table that holds `{next(iter(rows))}`",
+        f'put a label with a dot in quotes: "{label}" = … in [{header}], or [{header}."{label}"]',
+    )
+    return True
 
 
 def read_meta(table: Table) -> Meta:

@@ -1,4 +1,4 @@
-"""[variant], [vcov], [derive], [macros] and [labels]."""
+"""[variant], [derive], [macros] and [labels]."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from collections.abc import Mapping
 from specdid import language
 from specdid._decode.items import Item
 from specdid._decode.options import Options, read_meta
-from specdid._decode.table import Log, as_table, fixed, part_of
+from specdid._decode.table import Log, as_table, fixed
 from specdid._decode.words import RESERVED
-from specdid._diagnostics import Origin, closest
-from specdid._study import Expression, Variant, VariantOption, VcovOption
+from specdid._diagnostics import Origin
+from specdid._study import Expression, Variant, VariantOption
 from specdid.language import LanguageError
 from specdid.language.check import Role
-from specdid.language.tree import Constant, Name, Node, Number, Unary, chain
+from specdid.language.tree import Constant, Name, Node, Number
 
-VCOV_HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
-ROBUST = ("robust", "heteroskedastic", "white", "hc0", "hc1", "hc2", "hc3", "r")
-"""What other software calls "hetero"."""
 NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
 
 
@@ -100,50 +97,3 @@ def read_labels(item: Item | None, log: Log) -> tuple[Mapping[str, str], Mapping
     texts = {key: log.words(inner) for key, inner in (table.rows if table else {}).items()}
     found = {key: text for key, text in texts.items() if text is not None}
     return found, {key: table.rows[key].key for key in found} if table else {}
-
-
-def read_vcovs(item: Item | None, log: Log) -> tuple[VcovOption, ...]:
-    """Read [vcov]; the first is the one on the curve."""
-    table = as_table(item, log, "[vcov]", 'write [vcov] and below it "label" = "~column"') if item else None
-    if table is not None and not table.rows:
-        log.add(table.item.key, "empty_dimension", "[vcov] has no options", VCOV_HELP)
-    options = [read_vcov(inner, log.label(inner), log) for inner in (table.rows.values() if table else ())]
-    return tuple(o for o in options if o is not None)
-
-
-def read_vcov(item: Item, label: str | None, log: Log) -> VcovOption | None:
-    """Read one vcov."""
-    text = log.text(item, VCOV_HELP)
-    if text is None:
-        return None
-    if text in {"iid", "hetero"}:
-        return VcovOption(label, text, (), text, item.key)  # type: ignore[arg-type]
-    if "~" not in text:
-        robust = text.casefold() in ROBUST or closest(text, ("hetero",)) is not None
-        help_ = 'write "hetero"' if robust else f"{VCOV_HELP}; to cluster by a column, write \"~{text}\""
-        log.add(item.origin, "bad_vcov", f"no vcov `{text}`", help_)
-        return None
-    return _cluster_vcov(item, text, label, log)
-
-
-def _cluster_vcov(item: Item, text: str, label: str | None, log: Log) -> VcovOption | None:
-    try:
-        tree = language.parse(text)
-    except LanguageError as error:
-        log.problems(error.problems, item.origin)
-        return None
-    if not isinstance(tree, Unary) or tree.operator != "~":
-        log.add(item.origin, "bad_vcov", "a vcov begins with `~`", VCOV_HELP)
-        return None
-    problems = language.check(tree.operand, "names")
-    names = chain(tree.operand, "+")
-    log.problems(problems, item.origin)
-    if len(names) > 2:
-        message = f"a vcov clusters by one or two columns, not {len(names)}"
-        log.add(item.origin, "bad_vcov", message, VCOV_HELP, names[2].span)
-    if problems or len(names) > 2:
-        return None
-    clusters = tuple(part_of(text, name, item.origin) for name in names)
-    return VcovOption(label, "cluster", clusters, "~" + language.write(tree.operand), item.key)
-
-

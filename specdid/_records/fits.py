@@ -45,7 +45,8 @@ class Fits:
         NaN in a row of V that failed: ``vcov_code`` says why.
     vcov_code : (S, V) int8
         0 ok, 1 fewer than two clusters, 2 variance not positive, 3 no degrees of
-        freedom, 4 perfect fit (zero residual variance), 5 not offered by the estimator.
+        freedom, 4 perfect fit (zero residual variance), 5 not offered by the estimator,
+        6 the parameters of the fixed effects could not be counted as the vcov's ``ssc`` asks.
     n_clusters : (S, V) int64 (the smaller one of two; -1 for iid and hetero)
     nobs, n_units, n_treated, n_control, n_always_treated, n_missing, n_log0,
     n_singletons : (S,) int64

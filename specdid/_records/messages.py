@@ -11,6 +11,7 @@ VCOV_NOTES: tuple[str, ...] = (
     "no degrees of freedom are left for this variance",
     "the model fits perfectly: there is no residual variance and no standard error",
     "the estimator does not offer this variance",
+    "the fixed effects are too many to count their parameters exactly; use ssc = \"fixest\" or \"reghdfe\"",
 )
 """By Fits.vcov_code."""
 

@@ -120,7 +120,7 @@ def _vcovs(plan: Plan, columns: Columns, content: Contents) -> tuple[Vcov, ...]:
     found = []
     for option in plan.study.vcov:
         codes = tuple(columns.code([bind(c.tree, content.scope)], c.text) for c in option.clusters)
-        found.append(Vcov(option.kind, codes))
+        found.append(Vcov(option.kind, codes, option.ssc, option.distribution))
     return tuple(found)
 
 

@@ -91,6 +91,11 @@ def _with_slots(n_blocks: int, n_first: int, n_second: int, cell: Ints, n_effect
     return Grid(n_blocks, n_first, n_second, n_slots, cell * n_slots + slot, n_effects)
 
 
+def count_components(first: Ints, second: Ints) -> int:
+    """Count the connected components of two effects, levels from 0 without gaps."""
+    return int(_components(first, second)[0].max(initial=-1)) + 1
+
+
 def _components(first: Ints, second: Ints) -> tuple[Ints, Ints]:
     """Give each level of either effect the number of its component."""
     from scipy.sparse import csr_array

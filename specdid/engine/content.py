@@ -92,7 +92,7 @@ class Content:
         self.problem = problem
         self._found: dict[tuple[str, int], bytes] = {}
         codes = [b"".join(map(self.code, v.clusters)) for v in problem.vcovs]
-        kinds = json.dumps([(v.kind, len(v.clusters)) for v in problem.vcovs])
+        kinds = json.dumps([(v.kind, len(v.clusters), v.ssc, v.distribution) for v in problem.vcovs])
         self.study = digest(
             environment(), kinds, *codes, self.code(problem.unit), repr(problem.alpha), str(len(problem.values))
         )

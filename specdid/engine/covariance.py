@@ -22,6 +22,7 @@ from specdid.engine.dense import (
     NOT_POSITIVE,
     PERFECT,
     PERFECT_FIT,
+    UNCOUNTED,
 )
 from specdid.engine.problem import Floats, Ints, Vcov
 from specdid.engine.scores import cluster_codes, wanted_clusterings
@@ -64,21 +65,22 @@ def errors(
     clusters = np.full(len(vcovs), -1)
     for v, kind in enumerate(vcovs):
         meat, gross, clusters[v] = _meat(kind, codes, influence, bread * rss, effect)
-        nested = None
-        if kind.kind == "cluster":
-            nested = [ssc.is_nested(e, tuple(codes[c] for c in kind.clusters)) for e in absorber.codes]
-        df_k = k + int(ssc.absorbed_parameters(absorber.levels, nested, int(absorber.slope_levels.sum())))
-        variance = meat * float(ssc.variance_factor(kind.kind, n, df_k, clusters[v]))
+        of = tuple(codes[c] for c in kind.clusters)
+        correction = ssc.correction(kind.kind, kind.ssc, absorber.codes, absorber.slopes, of)
+        factor = float(correction.factor(n, k, clusters[v]))
         if kind.kind == "cluster" and clusters[v] < 2:
             note[v] = FEW_CLUSTERS
-        elif n <= df_k:
+        elif n <= correction.df_k(k):
             note[v] = NO_DF
         elif rss < PERFECT * solution.within:
             note[v] = PERFECT_FIT
         elif not _positive(meat, gross, bread * rss, effect):
             note[v] = NOT_POSITIVE
+        elif np.isnan(factor):
+            note[v] = UNCOUNTED
         else:
-            vcov[v], df[v] = variance, float(ssc.t_df(kind.kind, n, df_k, clusters[v]))
+            vcov[v] = meat * factor
+            df[v] = float(ssc.freedom(kind.distribution, correction.t_df(n, k, clusters[v])))
     return vcov, note, df, clusters
 
 

@@ -22,7 +22,7 @@ from specdid.engine.sunab import make_block, make_cells, why_open
 
 Bools = NDArray[np.bool_]
 
-FEW_CLUSTERS, NOT_POSITIVE, NO_DF, PERFECT_FIT = 1, 2, 3, 4
+FEW_CLUSTERS, NOT_POSITIVE, NO_DF, PERFECT_FIT, UNCOUNTED = 1, 2, 3, 4, 6
 """Fits.vcov_code."""
 PERFECT = 1e-18
 """Share of the outcome's variation, net of the effects, that is left by a perfect fit."""
@@ -58,7 +58,7 @@ class Prepared:
     treatment : place of its aggregate, or -1
     open : why the average of a Sun-Abraham block is not identified, whatever the controls; or empty
     means : (K,) float64, of each column over the rows, unweighted
-    nested : per vcov, which effects are nested in its clusters
+    corrections : per vcov
     units : treatment -> n_units, n_treated, n_control, n_always_treated
     """
 
@@ -71,7 +71,7 @@ class Prepared:
     basis: Basis
     meat: Meat
     absorber: Absorber
-    nested: tuple[Bools | None, ...]
+    corrections: tuple[ssc.Correction, ...]
     units: dict[int, tuple[int, int, int, int]]
     n_eff: float
 
@@ -110,15 +110,14 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
     if block is not None and not block.converged:
         basis = replace(basis, converged=False)
     codes = clusters_of(problem, rows)
-    nested = tuple(
-        np.array([ssc.is_nested(e, tuple(codes[c] for c in v.clusters)) for e in absorber.codes], bool)
-        if v.kind == "cluster" else None
+    corrections = tuple(
+        ssc.correction(v.kind, v.ssc, absorber.codes, absorber.slopes, tuple(codes[c] for c in v.clusters))
         for v in problem.vcovs
-    )  # fmt: skip
+    )
     return Prepared(
         len(rows), place, 0 if block is None else block.others.shape[1],
         -1 if block is None else len(need.columns), undetermined, means, basis,
-        make_meat(problem.vcovs, codes, basis.q), absorber, nested, units, effective_rows(len(rows), weights),
+        make_meat(problem.vcovs, codes, basis.q), absorber, corrections, units, effective_rows(len(rows), weights),
     )  # fmt: skip
 
 
@@ -256,11 +255,9 @@ def _enter_errors(
     squares = np.where(solved.squares > 0, solved.squares, np.nan)
     perfect = solved.rss < PERFECT * prepared.basis.within[outcome]
     k = solved.kept.sum(axis=0) + 1 + prepared.block
-    slopes = int(prepared.absorber.slope_levels.sum())
     for v, vcov in enumerate(problem.vcovs):
-        df_k = k + ssc.absorbed_parameters(prepared.absorber.levels, prepared.nested[v], slopes)
-        count = meat.n_clusters[v]
-        factor = ssc.variance_factor(vcov.kind, prepared.nobs, df_k, count)
+        correction, count = prepared.corrections[v], meat.n_clusters[v]
+        factor = correction.factor(prepared.nobs, k, count)
         if vcov.kind == "iid":
             variance = solved.rss / squares * factor
             positive = variance > 0
@@ -269,11 +266,11 @@ def _enter_errors(
             gross = np.sum([scores[p] for _, p in meat.parts[v]], axis=0)
             variance = total / squares**2 * factor
             positive = (total > NO_VARIANCE * squares * solved.rss) & (total > CANCELLED * gross)
-        df = ssc.t_df(vcov.kind, prepared.nobs, df_k, count)
+        df = ssc.freedom(vcov.distribution, correction.t_df(prepared.nobs, k, count))
         few = np.full(len(at), vcov.kind == "cluster" and count < 2)
         note = np.select(
-            [few, prepared.nobs <= df_k, perfect, ~positive],
-            [FEW_CLUSTERS, NO_DF, PERFECT_FIT, NOT_POSITIVE], 0,
+            [few, prepared.nobs <= correction.df_k(k), perfect, ~positive, np.isnan(factor)],
+            [FEW_CLUSTERS, NO_DF, PERFECT_FIT, NOT_POSITIVE, UNCOUNTED], 0,
         )  # fmt: skip
         usable = ok & (note == 0)
         fits.vcov_code[at, v] = np.where(ok, note, 0)

@@ -83,11 +83,15 @@ def _part(pieces: Sequence[tuple[Ints, Floats | None]], weights: Floats | None) 
 
 @dataclass(frozen=True, slots=True)
 class Elimination:
-    """The first effect, orthonormal within its levels, the others, and the solver of their normal equations."""
+    """The first effect, orthonormal within its levels, the others, and the solver of their normal equations.
+
+    ``rank`` is that of the others' columns net of the first.
+    """
 
     first: _Part
     rest: _Part | None
     solve: Callable[[Floats], Floats] | None
+    rank: int
 
     def take_out(self, columns: Floats) -> None:
         """Project out the first effect and solve for the others, in place; twice, which is one refinement."""
@@ -107,7 +111,16 @@ def make_elimination(
 ) -> Elimination:
     """Form the normal equations of effects with levels numbered without gaps."""
     first, rest = _split(codes, slopes, weights)
-    return Elimination(first, rest, None if rest is None else _normal_equations(first, rest))
+    if rest is None:
+        return Elimination(first, None, None, 0)
+    return Elimination(first, rest, *_normal_equations(first, rest))
+
+
+def rank_of(codes: Sequence[Ints], slopes: Sequence[tuple[Ints, Floats]]) -> int:
+    """Count the parameters of effects and slopes together: the rank of their dummies and columns."""
+    found = make_elimination(codes, slopes, None)
+    own = sum(int((np.bincount(c, e * e) > 0).sum()) for c, e in found.first.pieces if e is not None)
+    return own + found.rank
 
 
 def _split(
@@ -145,8 +158,8 @@ def _extend(basis: list[Floats], codes: Ints, size: int, x: Floats | None, weigh
     basis.append(e * scale[codes])
 
 
-def _normal_equations(first: _Part, rest: _Part) -> Callable[[Floats], Floats]:
-    """Give a solver of (W' M₁ W) a = g; dependent columns of W get 0."""
+def _normal_equations(first: _Part, rest: _Part) -> tuple[Callable[[Floats], Floats], int]:
+    """Give a solver of (W' M₁ W) a = g and the rank; dependent columns of W get 0."""
     from scipy.linalg import cho_solve
     from scipy.linalg.lapack import dpstrf
 
@@ -166,4 +179,4 @@ def _normal_equations(first: _Part, rest: _Part) -> Callable[[Floats], Floats]:
         a[kept] = cho_solve((upper, False), g[kept] / scale, check_finite=False) / scale
         return a
 
-    return solve
+    return solve, int(rank)

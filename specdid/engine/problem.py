@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from specdid._records.fits import Code as Code
 from specdid._records.fits import Fits as Fits
+from specdid._study import Distribution, Rule
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,10 +35,16 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class Vcov:
-    """``clusters`` are columns of Problem.codes: one or two for kind "cluster"."""
+    """``clusters`` are columns of Problem.codes: one or two for kind "cluster".
+
+    ``ssc`` is the small-sample correction, one of `_study.RULES`; ``distribution`` that of the
+    statistic, None for the estimator's own.
+    """
 
     kind: Literal["iid", "hetero", "cluster"]
     clusters: tuple[int, ...] = ()
+    ssc: Rule = "fixest"
+    distribution: Distribution | None = None
 
 
 @dataclass(frozen=True, slots=True)

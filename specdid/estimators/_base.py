@@ -60,7 +60,7 @@ class Task:
     alpha: float
 
 
-VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered")
+VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted")
 """Why a vcov has no standard error, in the order of Fits.vcov_code."""
 
 

@@ -88,7 +88,7 @@ def make_group(problem: Problem, members: Members, key: tuple[int, int, int], mi
     levels = np.zeros((grid.cells, len(used)))
     levels[grid.place] = np.where(np.isfinite(values), values, 0.0)
     clusters = tuple(
-        make_clusters(v.kind, tuple(problem.codes[base, c] for c in v.clusters), grid) for v in problem.vcovs
+        make_clusters(v, tuple(problem.codes[base, c] for c in v.clusters), grid) for v in problem.vcovs
     )
     units = {}
     if problem.unit >= 0:

@@ -38,6 +38,14 @@ class Moments:
     pivots: Floats | None
     doubtful: NDArray[np.bool_]
 
+    @property
+    def rank(self) -> Ints:
+        """Give the rank of the effects' dummies under each mask, (M,)."""
+        found = (self.first_inverse > 0).sum((0, 1))
+        if self.pivots is None:
+            return np.asarray(found)
+        return np.asarray(found + (self.pivots > 0).reshape(-1, len(found)).sum(0))
+
 
 def moments(grid: Grid, columns: Floats, mask: Floats, scratch: Scratch) -> Moments:
     """Compute the moments of ``columns`` (g, k) under ``mask`` (g, M), weights multiplied in."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from specdid.engine import ssc
 from specdid.engine.components import Grid
 from specdid.engine.listwise.scores import Scores
+from specdid.engine.problem import Vcov
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,7 +39,7 @@ class Clusters:
         is not nested in that variable.
     """
 
-    kind: ssc.Kind
+    vcov: Vcov
     sums: tuple[Any, ...]
     codes: tuple[Ints, ...]
     effects: tuple[Ints, ...]
@@ -63,7 +64,7 @@ def level_sums(codes: Ints, place: Ints, n_places: int) -> Any:
     return csr_array((np.ones(len(codes)), (codes, place)), shape=(size, n_places))
 
 
-def make_clusters(kind: ssc.Kind, clusters: tuple[Ints, ...], grid: Grid) -> Clusters:
+def make_clusters(vcov: Vcov, clusters: tuple[Ints, ...], grid: Grid) -> Clusters:
     """Prepare a vcov for rows on a grid; ``clusters`` are the codes (n,) of its variables."""
     levels = tuple(level[grid.place] for level in grid.levels())
     dense = tuple(np.unique(c, return_inverse=True)[1].astype(np.int64) for c in clusters)
@@ -74,7 +75,7 @@ def make_clusters(kind: ssc.Kind, clusters: tuple[Ints, ...], grid: Grid) -> Clu
     sums = tuple(level_sums(codes, grid.place, grid.cells) for codes in grouped)
     always = np.array([ssc.is_nested(level, dense) for level in levels], dtype=bool)
     witnesses = tuple(tuple(grid.place[_witnesses(level, c)] for c in dense) for level in levels)
-    return Clusters(kind, sums, dense, levels, always, witnesses)
+    return Clusters(vcov, sums, dense, levels, always, witnesses)
 
 
 def _witnesses(level: Ints, cluster: Ints) -> Ints:
@@ -87,7 +88,7 @@ def _witnesses(level: Ints, cluster: Ints) -> Ints:
 
 
 def variance(
-    clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: Ints, k: Ints, levels: Ints
+    clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: Ints, k: Ints, levels: Ints, rank: Ints
 ) -> Variance:
     """Give the variance of M estimates, in units of the columns.
 
@@ -97,12 +98,13 @@ def variance(
     mask : (g, M)
     nobs, k : (M,), rows and coefficients
     levels : (m, M), levels of each effect that are left
+    rank : (M,), of their dummies together
     """
-    nested = None
+    vcov, nested = clusters.vcov, None
     n_clusters = np.full(len(nobs), -1, dtype=np.int64)
-    if clusters.kind == "iid":
+    if vcov.kind == "iid":
         meat = sums.residual * sums.treatment
-    elif clusters.kind == "hetero":
+    elif vcov.kind == "hetero":
         meat = np.einsum("gm,gm->m", sums.score, sums.score)
     else:
         nested = _nested(clusters, place, mask)
@@ -111,10 +113,21 @@ def variance(
         meat = _clustered(clusters, sums.score)
     # Scores can be zero row by row, as where the treated rows are fitted perfectly.
     meat = np.where(np.abs(meat) > ROUNDING**2 * sums.treatment * sums.residual, meat, np.nan)
-    df_k = k + ssc.absorbed_parameters(levels, nested)
-    factor = ssc.variance_factor(clusters.kind, nobs, df_k, n_clusters)
+    correction = _correction(vcov, levels, nested, rank)
     bread = np.where(sums.treatment > 0, sums.treatment, np.nan) ** 2
-    return Variance(meat / bread * factor, ssc.t_df(clusters.kind, nobs, df_k, n_clusters), n_clusters)
+    df = ssc.freedom(vcov.distribution, correction.t_df(nobs, k, n_clusters))
+    return Variance(meat / bread * correction.factor(nobs, k, n_clusters), df, n_clusters)
+
+
+def _correction(vcov: Vcov, levels: Ints, nested: Bools | None, rank: Ints) -> ssc.Correction:
+    """Count what at most two effects take under each mask; see `ssc.correction`."""
+    counted = ssc.absorbed_parameters(levels, nested)
+    inside = np.zeros(len(rank), dtype=bool) if nested is None else nested.any(axis=0)
+    if vcov.ssc in ("lsdv", "areg"):
+        counted = rank
+    elif vcov.ssc == "reghdfe":  # effects beside a nested one have no other to be connected with
+        counted = np.where(inside, counted, rank)
+    return ssc.Correction(vcov.kind, vcov.ssc, counted, inside.astype(np.int64))
 
 
 def _clustered(clusters: Clusters, score: Floats) -> Floats:
