@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from specdid import language
@@ -57,7 +58,7 @@ def read_vcov(item: Item, label: str | None, log: Log) -> VcovOption | None:
     return _option(item, label, formula, ssc or "fixest", distribution, log)
 
 
-def _choice(table: Table, key: str, choices: tuple[str, ...], known: dict[str, str]) -> str | None:
+def _choice(table: Table, key: str, choices: tuple[str, ...], known: Mapping[str, str]) -> str | None:
     """Read one of ``choices``; ``known`` are other names of them."""
     item = table.get(key)
     if item is None:

@@ -46,7 +46,8 @@ class Fits:
     vcov_code : (S, V) int8
         0 ok, 1 fewer than two clusters, 2 variance not positive, 3 no degrees of
         freedom, 4 perfect fit (zero residual variance), 5 not offered by the estimator,
-        6 the parameters of the fixed effects could not be counted as the vcov's ``ssc`` asks.
+        6 the parameters of the fixed effects could not be counted as the vcov's ``ssc`` asks,
+        7 that correction and 8 t are not offered by the estimator.
     n_clusters : (S, V) int64 (the smaller one of two; -1 for iid and hetero)
     nobs, n_units, n_treated, n_control, n_always_treated, n_missing, n_log0,
     n_singletons : (S,) int64

@@ -112,7 +112,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     rows, task = bench.sample(cell, where=clock.keep)
     if not len(rows):
         return EventPath(cell, clock, "no row is left after the sample condition, missing values and singletons")
-    found = declared.path(task, clock.place[rows], clock.periods, clock.reference)
+    found = declared.effects_by_period(task, clock.place[rows], clock.periods, clock.reference)
     if isinstance(found, Failure):
         return EventPath(cell, clock, found.message)
     words = tuple(VCOV_NOTES[NOTES.index(note)] for note in found.vcov_notes)

@@ -124,7 +124,7 @@ def _runs(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
 
 
 def _fit_tasks(_: None, tasks: Sequence[tuple[str, Task]]) -> list[Estimate | Failure]:
-    return [_shelf.load("estimators", name).fit(task) for name, task in tasks]
+    return [_shelf.load("estimators", name).estimate(task) for name, task in tasks]
 
 
 def _fit_chunk(work: Work, places: Ints) -> Fits:
@@ -158,7 +158,7 @@ def _fit_one(work: Work, s: int, at: int, fits: Fits, extra: dict[str, Floats]) 
         fits.code[at], fits.culprit[at] = Code.NO_TREATMENT_VARIATION, members.treatment[s]
     else:
         task = make_task(problem, members, s, cut.rows, method.options, int(work.cohort[s]), work.time)
-        result: Estimate | Failure = _shelf.load("estimators", method.name).fit(task)
+        result: Estimate | Failure = _shelf.load("estimators", method.name).estimate(task)
         if isinstance(result, Failure):
             fits.code[at], fits.detail[at] = Code[result.code.upper()], result.message
         else:

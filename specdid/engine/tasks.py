@@ -78,4 +78,6 @@ def make_task(
         cohort=column(cohort),
         options=options,
         alpha=problem.alpha,
+        rules=tuple(v.ssc for v in problem.vcovs),
+        distributions=tuple(v.distribution for v in problem.vcovs),
     )

@@ -7,11 +7,13 @@ The module's top level imports neither pyfixest, pandas, scipy nor formulaic.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from specdid._study import RULES, Distribution, Kind, Rule
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -38,7 +40,8 @@ class Task:
 
     Arrays have n rows. ``effects`` are codes from 0 without gaps; ``slopes`` pairs of
     (codes, values). ``clusters`` holds, for each vcov, None (iid, hetero) or the codes of
-    one or two variables; ``vcovs`` the kinds. ``unit``, ``time``, ``cohort`` (NaN: never
+    one or two variables; ``vcovs`` the kinds; `rule` and `distribution` say what else is asked.
+    ``unit``, ``time``, ``cohort`` (NaN: never
     treated) are there where the study declares them; time and cohort are in periods, so
     that 201212 and 201301 differ by one step. ``treatment`` is the term's column.
     """
@@ -51,16 +54,26 @@ class Task:
     effect_labels: tuple[str, ...]
     slopes: tuple[tuple[Ints, Floats], ...]
     weights: Floats | None
-    vcovs: tuple[Literal["iid", "hetero", "cluster"], ...]
+    vcovs: tuple[Kind, ...]
     clusters: tuple[tuple[Ints, ...], ...]
     unit: Ints | None
     time: Floats | None
     cohort: Floats | None
     options: Mapping[str, Any]
     alpha: float
+    rules: tuple[Rule, ...] = ()  # empty: "fixest" for all
+    distributions: tuple[Distribution | None, ...] = ()  # empty: the estimator's own for all
+
+    def rule(self, v: int) -> Rule:
+        """Give the small-sample correction of vcov ``v``; `engine.ssc` defines them."""
+        return self.rules[v] if self.rules else "fixest"
+
+    def distribution(self, v: int) -> Distribution | None:
+        """Give the distribution of the statistic under vcov ``v``, None for the estimator's own."""
+        return self.distributions[v] if self.distributions else None
 
 
-VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted")
+VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted", "no_rule", "no_t")
 """Why a vcov has no standard error, in the order of Fits.vcov_code."""
 
 
@@ -154,6 +167,8 @@ class Estimator:
     ``path(task, relative, periods, reference)`` gives effects by relative period, for event
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.
+    ``ssc`` are the small-sample corrections that ``fit`` and ``path`` make when a task asks for
+    them. Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
     """
 
     name: str
@@ -173,6 +188,47 @@ class Estimator:
     calendar: bool = False
     alone: str = ""
     words: Callable[[Treated, Mapping[str, object]], str] | None = None
+    ssc: frozenset[str] = frozenset({"fixest"})
+
+    def estimate(self, task: Task) -> Estimate | Failure:
+        """Fit; no standard error where the vcov asks for a correction or distribution that is not offered."""
+        found = self.fit(task)
+        if isinstance(found, Failure):
+            return found
+        notes, df = self._as_asked(task, found.vcov_notes or ("",) * len(found.df), found.df)
+        blank = np.array([bool(note) for note in notes], dtype=bool)
+        errors = tuple(float("nan") if b else e for b, e in zip(blank, found.std_error, strict=True))
+        whole = found.coefficients
+        if whole is not None and blank.any():
+            whole = replace(whole, vcov=np.where(blank[:, None, None], np.nan, whole.vcov))
+        return replace(found, std_error=errors, df=df, vcov_notes=notes, coefficients=whole)
+
+    def effects_by_period(
+        self, task: Task, relative: Floats, periods: tuple[int, ...], reference: int
+    ) -> Path | Failure:
+        """Run ``path``; no covariance where the vcov asks for what is not offered."""
+        assert self.path is not None
+        found = self.path(task, relative, periods, reference)
+        if isinstance(found, Failure):
+            return found
+        notes, df = self._as_asked(task, found.vcov_notes, found.df)
+        blank = np.array([bool(note) for note in notes], dtype=bool)
+        return replace(found, vcov=np.where(blank[:, None, None], np.nan, found.vcov), df=df, vcov_notes=notes)
+
+    def _as_asked(
+        self, task: Task, notes: tuple[str, ...], df: tuple[float, ...]
+    ) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        """Give notes and degrees of freedom by vcov."""
+        said, law = list(notes), list(df)
+        for v in (v for v, note in enumerate(notes) if not note):
+            if task.rule(v) not in self.ssc:
+                said[v], law[v] = "no_rule", float("nan")
+            elif task.distribution(v) == "normal":
+                law[v] = float("inf")
+            elif task.distribution(v) == "t" and np.isinf(df[v]):
+                said[v], law[v] = "no_t", float("nan")
+        return tuple(said), tuple(law)
+
 
 
 def coefficient_words(treated: Treated, effect: str, how: str = "") -> str:
@@ -186,3 +242,7 @@ def coefficient_words(treated: Treated, effect: str, how: str = "") -> str:
 def where_zero(treated: Treated) -> str:
     """Say at which values of what the treatment is interacted with its own coefficient is the effect."""
     return f" where {' and '.join(treated.where)}" if treated.where else ""
+
+
+EVERY_RULE: frozenset[str] = frozenset(RULES)
+"""For Estimator.ssc: every small-sample correction there is."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from specdid.engine import ssc
+from specdid.engine.demean import relevel
 from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Floats, Ints, Task
 from specdid.estimators._pyfixest import Model, unidentified
 
@@ -102,13 +104,38 @@ def _error(
     left = fit._N - fit._df_k - uncounted
     if left <= 0:
         return nan, nan, clusters, "no_df", nothing
+    factor, t_df = (left + uncounted) / left, float(clusters - 1 if clusters > 0 else left)
+    if task.rule(v) != "fixest":
+        factor, t_df = _by_rule(fit, task, v, kept, clusters, normal)
+        if np.isnan(factor):
+            return nan, nan, clusters, "no_rule" if normal else "uncounted", nothing
     size = np.abs(rows).max(axis=1)  # its square may be no number
     if argument == "iid":
         size, rows = size / np.sqrt(laid.count_unit), rows / np.sqrt(laid.count_unit)
     rows = rows / size[:, None]
-    variance = rows @ fit._vcov @ rows.T * (left + uncounted) / left
-    df = float("inf") if normal else float(clusters - 1 if clusters > 0 else left)
+    variance = rows @ fit._vcov @ rows.T * factor
+    df = float("inf") if normal and task.distribution(v) != "t" else t_df
     if not variance[0, 0] > 0:
         return nan, df, clusters, "not_positive", nothing
     whole = np.outer(size, size) * variance
     return float(np.sqrt(variance[0, 0]) * size[0]), df, clusters, "", np.where(np.isfinite(whole), whole, np.nan)
+
+
+def _by_rule(fit: Any, task: Task, v: int, kept: Ints, clusters: int, glm: bool) -> tuple[float, float]:
+    """Give what turns pyfixest's variance into that of another rule than fixest's, and the df of t.
+
+    A Poisson or logit model has no dispersion to estimate: its iid variance is the inverse of the
+    information, as it is. ppmlhdfe, reghdfe's sister, counts no parameters.
+    """
+    kind, rule = task.vcovs[v], task.rule(v)
+    codes = [relevel(c[kept]) for c in task.effects] or [np.zeros(len(kept), np.int64)]
+    slopes = tuple((relevel(c[kept]), x[kept]) for c, x in task.slopes)
+    of = tuple(c[kept] for c in task.clusters[v])
+    counting = "glm" if glm and rule == "reghdfe" else rule
+    asked = ssc.correction(kind, counting, tuple(codes), slopes, of)
+    k = sum(not name.startswith("s") and name != _INTERCEPT for name in fit._coefnames)
+    own = float(ssc.variance_factor(kind, fit._N, fit._df_k, clusters))
+    df = float(asked.t_df(fit._N, k, clusters))
+    if glm and kind == "iid":
+        return (float("nan") if rule == "reghdfe" else (fit._N - fit._df_k) / (fit._N - 1)), df
+    return float(asked.factor(fit._N, k, clusters)) / own, df

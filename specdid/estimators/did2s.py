@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Ints, Path, Task
-from specdid.estimators._paths import path_of
+from specdid.estimators._influences import UNCOUNTED, errors_of, path_of
 from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
 
 TOLERANCE = 1e-14
@@ -40,17 +40,17 @@ def _fit(task: Task) -> Estimate | Failure:
         return Failure("absorbed", "each treated row has a fixed effect that no untreated row shares")
     used, dropped = without_collinear(task, treated, keep)
     estimate, influence = two_stage(used, treated, keep)
-    errors = [_error(task, v, influence, keep) for v in range(len(task.vcovs))]
+    errors = errors_of(task, influence[:, None], keep)
     return Estimate(
         estimate=estimate,
-        std_error=tuple(e[0] for e in errors),
-        df=tuple(e[1] for e in errors),
-        n_clusters=tuple(e[2] for e in errors),
+        std_error=errors.std_error,
+        df=errors.df,
+        n_clusters=errors.n_clusters,
         nobs=int(keep.sum()),
         dropped=dropped,
         keep=None if keep.all() else keep,
         reads=keep,
-        vcov_notes=tuple(e[3] for e in errors),
+        vcov_notes=errors.notes,
     )
 
 
@@ -168,39 +168,6 @@ def _least_squares(matrix: Any, target: Floats) -> Floats:
     return np.asarray(solution, dtype=np.float64)
 
 
-def _error(task: Task, v: int, influence: Floats, keep: Bools) -> tuple[float, float, int, str]:
-    """Give standard error, df, clusters and the note of vcov ``v``."""
-    nan = float("nan")
-    size = float(np.abs(influence).max(initial=0.0))  # its square may be no number
-    if task.vcovs[v] == "iid":
-        return nan, nan, -1, "not_offered"
-    if size == 0:
-        return nan, nan, -1, "perfect_fit"
-    influence = influence / size
-    if task.vcovs[v] == "hetero":
-        return _root(float(influence @ influence), size, float(keep.sum() - 1), -1)
-    clusters = task.clusters[v]
-    count = min(len(np.unique(codes[keep])) for codes in clusters)
-    if count < 2:
-        return nan, nan, count, "few_clusters"
-    variance = sum(_between(codes, influence) for codes in clusters)
-    if len(clusters) == 2:
-        both = clusters[0] * (int(clusters[1].max()) + 1) + clusters[1]
-        variance -= _between(np.unique(both, return_inverse=True)[1], influence)
-    return _root(float(variance), size, float(count - 1), count)
-
-
-def _root(variance: float, size: float, df: float, clusters: int) -> tuple[float, float, int, str]:
-    if not variance > 0:
-        return float("nan"), df, clusters, "not_positive"
-    return float(np.sqrt(variance)) * size, df, clusters, ""
-
-
-def _between(codes: Ints, influence: Floats) -> float:
-    sums = np.bincount(codes, weights=influence)
-    return float(sums @ sums)
-
-
 ESTIMATOR = Estimator(
     name="did2s",
     title="Two-stage (Gardner)",
@@ -217,4 +184,5 @@ ESTIMATOR = Estimator(
     path=_path,
     calendar=True,
     alone="controls and fixed effects belong to the first stage, on the untreated rows",
+    ssc=UNCOUNTED,
 )

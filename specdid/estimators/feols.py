@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, Failure, Task, coefficient_words
+from specdid.estimators._base import EVERY_RULE, Estimate, Estimator, Failure, Task, coefficient_words
 from specdid.estimators._pyfixest import estimate_with, guarded, model
 from specdid.estimators._read import read
 
@@ -29,4 +29,5 @@ ESTIMATOR = Estimator(
     fit=_fit,
     words=lambda treated, options: coefficient_words(treated, "average effect", "regression weights"),
     doc="Least squares; the engine estimates in batches, fit() is the plain pyfixest call.",
+    ssc=EVERY_RULE,
 )

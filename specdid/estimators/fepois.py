@@ -35,4 +35,5 @@ ESTIMATOR = Estimator(
     slopes=False,
     words=lambda treated, options: coefficient_words(treated, "semi-elasticity", "Poisson"),
     doc="Levels of a fixed effect in which the outcome is always zero are dropped (separation).",
+    ssc=frozenset({"fixest", "reghdfe", "lsdv", "glm", "none"}),
 )

@@ -33,4 +33,5 @@ ESTIMATOR = Estimator(
     slopes=False,
     words=lambda treated, options: coefficient_words(treated, "log odds ratio"),
     doc="Levels of a fixed effect in which the outcome never varies are dropped (separation).",
+    ssc=frozenset({"fixest", "lsdv", "glm", "none"}),
 )

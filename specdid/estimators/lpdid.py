@@ -14,8 +14,18 @@ import numpy as np
 
 from specdid.engine import ssc
 from specdid.engine.demean import relevel
-from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Ints, Path, Task
-from specdid.estimators._paths import path_of
+from specdid.estimators._base import (
+    EVERY_RULE,
+    Estimate,
+    Estimator,
+    EstimatorSetting,
+    Failure,
+    Floats,
+    Ints,
+    Path,
+    Task,
+)
+from specdid.estimators._influences import path_of
 from specdid.estimators._pyfixest import Bools, estimate_with, guarded, model
 from specdid.estimators._read import read
 
@@ -187,4 +197,5 @@ ESTIMATOR = Estimator(
     doc="Takes no controls, weights or other fixed effects.",
     path=_path,
     alone="changes of the outcome are regressed on entering treatment, with period effects and no controls",
+    ssc=EVERY_RULE,
 )

@@ -8,7 +8,16 @@ from specdid.engine.demean import Absorber, relevel
 from specdid.engine.gram import make_basis
 from specdid.engine.problem import Sunab
 from specdid.engine.sunab import NEVER_BEFORE, NO_NEVER, ONE_COHORT, make_cells, open_cells, why_open
-from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Floats, Task, where_zero
+from specdid.estimators._base import (
+    EVERY_RULE,
+    Estimate,
+    Estimator,
+    EstimatorSetting,
+    Failure,
+    Floats,
+    Task,
+    where_zero,
+)
 from specdid.estimators._pyfixest import Bools, Refusal, estimate_with, guarded, model
 from specdid.estimators._read import read
 
@@ -108,4 +117,5 @@ ESTIMATOR = Estimator(
     fit=_fit,
     words=lambda treated, options: f"{_WORDS}{where_zero(treated)}",
     doc="Least squares on cohort × period dummies; the engine estimates it in batches.",
+    ssc=EVERY_RULE,
 )

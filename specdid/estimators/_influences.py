@@ -1,0 +1,103 @@
+"""Covariances of estimates from the rows' influences on them, under every vcov of a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from specdid.estimators._base import Floats, Ints, Path, Task
+from specdid.estimators._pyfixest import Bools
+
+UNCOUNTED = frozenset({"fixest", "glm", "none"})
+"""Corrections for which no parameter of a regression has to be counted.
+
+"fixest" is then what the method's own package does: no correction (R's did2s).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Covariances under every vcov, in units of ``size`` squared, which may be no number itself."""
+
+    vcov: Floats  # (V, m, m)
+    size: float
+    df: tuple[float, ...]
+    n_clusters: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def std_error(self) -> tuple[float, ...]:
+        """Give the standard errors of the first estimate."""
+        return tuple((np.sqrt(self.vcov[:, 0, 0]) * self.size).tolist())
+
+
+def errors_of(task: Task, influence: Floats, keep: Bools, roots: Floats | None = None) -> Errors:
+    """Sum influences by cluster.
+
+    Parameters
+    ----------
+    influence : (n, m), each row's part in each estimate, 0 outside ``keep``
+    roots : (V, m)
+        Roots of the small-sample factors, NaN where there is none; without them the vcov's
+        correction must be in UNCOUNTED.
+    """
+    size = float(np.abs(influence).max(initial=0.0))
+    scaled = influence / (size or 1.0)
+    parts = [_covariance(task, v, scaled, keep, size == 0) for v in range(len(task.vcovs))]
+    width = influence.shape[1]
+    vcov = np.array([p[0] for p in parts]).reshape(len(parts), width, width)
+    if roots is None:
+        roots = np.array([[_root(task, v, int(keep.sum()), parts[v][2])] * width for v in range(len(parts))])
+    vcov = vcov * roots[:, :, None] * roots[:, None, :]
+    notes = [p[3] or ("uncounted" if np.isnan(r).any() else "") for p, r in zip(parts, roots, strict=True)]
+    return Errors(vcov, size, tuple(p[1] for p in parts), tuple(p[2] for p in parts), tuple(notes))
+
+
+def path_of(
+    task: Task, periods: tuple[int, ...], estimate: Floats, influence: Floats, keep: Bools, size: Ints,
+    roots: Floats | None = None,
+) -> Path:  # fmt: skip
+    """Put a path together; ``size`` (m,) are treated rows, the others as in `errors_of`."""
+    found = errors_of(task, influence, keep, roots)
+    vcov = found.vcov * found.size**2
+    return Path(periods, estimate, vcov, found.df, found.n_clusters, int(keep.sum()), size, found.notes)
+
+
+def _root(task: Task, v: int, nobs: int, clusters: int) -> float:
+    """Give the root of a factor that counts no parameters."""
+    if task.rule(v) != "glm":
+        return 1.0
+    count = nobs if task.vcovs[v] == "hetero" else clusters
+    return float(np.sqrt(count / (count - 1))) if count > 1 else 1.0
+
+
+def _covariance(
+    task: Task, v: int, influence: Floats, keep: Bools, perfect: bool
+) -> tuple[Floats, float, int, str]:
+    """Give the covariance of vcov ``v`` before its correction, df, clusters and its note."""
+    width = influence.shape[1]
+    nan, nothing = float("nan"), np.full((width, width), np.nan)
+    if task.vcovs[v] == "iid":
+        return nothing, nan, -1, "not_offered"
+    if perfect:
+        return nothing, nan, -1, "perfect_fit"
+    if task.vcovs[v] == "hetero":
+        total, count, df = influence.T @ influence, -1, float(keep.sum() - 1)
+    else:
+        clusters = task.clusters[v]
+        count = min(len(np.unique(codes[keep])) for codes in clusters)
+        if count < 2:
+            return nothing, nan, count, "few_clusters"
+        total, df = sum((_between(codes, influence) for codes in clusters), np.zeros((width, width))), float(count - 1)
+        if len(clusters) == 2:
+            both = clusters[0] * (int(clusters[1].max()) + 1) + clusters[1]
+            total = total - _between(np.unique(both, return_inverse=True)[1].reshape(-1), influence)
+    if not (np.diag(total) > 0).all():
+        return nothing, df, count, "not_positive"
+    return np.asarray(total), df, count, ""
+
+
+def _between(codes: Ints, influence: Floats) -> Floats:
+    sums = np.array([np.bincount(codes, weights=column) for column in influence.T])
+    return np.asarray(sums @ sums.T)
