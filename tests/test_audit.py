@@ -99,6 +99,34 @@ def test_agreement(panel, made):
     assert 0 <= found.se_gap < 1e-8
 
 
+@pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
+def test_corrections_are_counted_once_more(panel, rule):
+    """Under every rule; a run that made fixest's correction in its place is found out."""
+    layout, _ = least_squares(panel)
+    some = np.arange(0, len(layout.members), 7)
+    members = replace(layout.members.take(some), index=np.arange(len(some)))
+    method, cohort = layout.method[some], layout.cohort[some]
+    vcovs = tuple(replace(v, ssc=rule) for v in layout.problem.vcovs)
+    asked = replace(layout.problem, vcovs=vcovs)
+    layout, plain = replace(layout, problem=asked, members=members, method=method, cohort=cohort), layout.problem
+    found = audit(layout, results_of([run(asked, members)]))
+    assert (found.disagreeing, found.checked) == ((), len(members))
+    assert 0 <= found.se_gap < 1e-8
+    if rule == "lsdv":
+        assert audit(layout, results_of([run(plain, members)])).disagreeing
+
+
+@pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
+@pytest.mark.parametrize("made", [sun_abraham, others])
+def test_corrections_of_the_others(panel, made, rule):
+    layout, _ = made(panel)
+    vcovs = tuple(replace(v, ssc=rule) for v in layout.problem.vcovs)
+    layout = replace(layout, problem=replace(layout.problem, vcovs=vcovs))
+    blocks = [run(layout.problem, layout.members)] if made is sun_abraham else list(fit_one_by_one(layout))
+    found = audit(layout, results_of(blocks))
+    assert (found.disagreeing, found.checked) == ((), len(layout.members))
+
+
 @pytest.mark.parametrize("part", ["estimate", "std_error"])
 def test_a_wrong_number_is_found(panel, part):
     layout, blocks = sun_abraham(panel)

@@ -208,8 +208,15 @@ def _pyfixest(work: Work, sample: Sample) -> Numbers | None:
     return Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
 
 
-def _their_error(fit: Any, vcov: Vcov, v: int, weights: Floats, uncounted: int = 0, factor: float = 1.0) -> float:
-    """Have pyfixest compute a standard error; ``uncounted`` are parameters of slopes that it does not count."""
+def _their_error(
+    fit: Any, vcov: Vcov, v: int, weights: Floats, uncounted: int = 0, factor: float = 1.0
+) -> float | None:
+    """Have pyfixest compute a standard error, None where it has another correction.
+
+    ``uncounted`` are parameters of slopes that it does not count.
+    """
+    if vcov.ssc != "fixest":
+        return None
     columns = [f"c{v}_{j}" for j in range(len(vcov.clusters))]
     if columns and min(fit._data[c].nunique() for c in columns) < 2:
         return float("nan")
@@ -297,7 +304,7 @@ def _by_itself(work: Work, s: int, sample: Sample, method: Method, dropped: Sequ
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
     task = make_task(work.problem, work.members, s, sample.rows, method.options, int(work.cohort[s]), work.time)
     task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])
-    result = _shelf.load("estimators", method.name).fit(task)
+    result = _shelf.load("estimators", method.name).estimate(task)
     if isinstance(result, Failure):
         return Again((), len(sample), result.message or result.code)
     numbers = Numbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)

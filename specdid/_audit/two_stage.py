@@ -93,13 +93,18 @@ def _standardised(values: Floats) -> Floats:
 
 
 def _error(sample: Sample, vcov: Vcov, v: int, influence: Floats) -> float | None:
-    """Give the standard error without a small-sample correction, as the R package did2s does."""
+    """Give the standard error without a small-sample correction, as the R package did2s does, or with glm's."""
     if vcov.kind == "iid":
         return float("nan")
     if vcov.kind == "hetero":
-        return float(np.sqrt(influence @ influence))
+        return float(np.sqrt(influence @ influence * _glm(vcov, len(sample))))
     clusters = sample.clusters[v]
-    if min(len(np.unique(c)) for c in clusters) < 2:
+    smallest = min(len(np.unique(c)) for c in clusters)
+    if smallest < 2:
         return float("nan")
-    variance = between(clusters, influence)
+    variance = between(clusters, influence) * _glm(vcov, smallest)
     return float(np.sqrt(variance)) if variance > 0 else float("nan")
+
+
+def _glm(vcov: Vcov, count: int) -> float:
+    return count / (count - 1) if vcov.ssc == "glm" else 1.0

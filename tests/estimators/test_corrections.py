@@ -51,7 +51,8 @@ def test_a_number_or_the_reason(name, rule, distribution):
         elif note:
             assert (name, rule, VCOVS[v], note) == ("fepois", "reghdfe", "iid", "no_rule")
         else:
-            assert np.isinf(found.df[v]) == (distribution == "normal" or (distribution is None and np.isinf(plain.df[v])))
+            own = distribution is None and np.isinf(plain.df[v])
+            assert np.isinf(found.df[v]) == (distribution == "normal" or own)
             if distribution == "t":
                 assert 0 < found.df[v] < found.nobs
 
@@ -69,7 +70,8 @@ def test_paths_too(name, rule):
     estimator = _shelf.load("estimators", name)
     one = task(name)
     relative = np.floor(one.time - one.cohort)
-    plain, found = (estimator.effects_by_period(t, relative, (-2, 0, 1), -1) for t in (asked(one), asked(one, rule, "normal")))
+    tasks = (asked(one), asked(one, rule, "normal"))
+    plain, found = (estimator.effects_by_period(t, relative, (-2, 0, 1), -1) for t in tasks)
     for v in range(N_VCOVS):
         if found.vcov_notes[v]:
             assert np.isnan(found.vcov[v]).all()
