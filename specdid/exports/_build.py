@@ -67,12 +67,17 @@ class _Builder:
         controls = tuple(self._value(int(c)) for c in controls_of(members, s))
         fixed, slopes = self._effects()
         weight = self._value(int(members.weights[s])) if members.weights[s] >= 0 else None
-        errors = tuple(self._errors())
+        every = tuple(self._errors())
         estimator = grid.estimators[self.codes[6]]
         declared = _shelf.load("estimators", estimator.method)
         cohort = self._value(int(self.compiled.cohort[s])) if declared.cohort else None
         levels = [f for e in (*fixed, *(e for e, _ in slopes)) for f in e.factors]
-        clusters = [c for e in errors for c in e.clusters]
+        errors = tuple(e for e in every if e.rule in declared.ssc)
+        about += tuple(
+            f"{e.label}: no standard error, {declared.title} does not offer this small-sample correction"
+            for e in every if e not in errors
+        )  # fmt: skip
+        clusters = [c for e in every for c in e.clusters]
         named = [outcome, treatment, *controls, *(x for _, x in slopes), *([weight] if weight else [])]
         complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
         used = [int(members.outcome[s]), int(members.treatment[s]), *controls_of(members, s).tolist()]
@@ -118,7 +123,7 @@ class _Builder:
         for option, vcov in pairs:
             bounds = [self.compiled.code_recipes[c].bounds[0] for c in vcov.clusters]
             clusters = tuple(self.program.column(b, write(b.node)) for b in bounds)
-            yield Errors(option.label or option.text, vcov.kind, clusters)
+            yield Errors(option.label or option.text, vcov.kind, clusters, vcov.ssc, vcov.distribution)
 
     def _rows(self) -> tuple[Node, ...]:
         """Give the sample's conditions, and what is matched among them."""

@@ -153,6 +153,58 @@ def without_singletons(d, effects):
         if len(d) == rows:
             return d
 '''
+_SMALL_SAMPLE = '''
+def small_sample(fit, d, rule, kind, clusters, effects, slopes, dispersion=True):
+    """What turns a standard error of pyfixest, corrected as in fixest, into that of another rule."""
+    n, levels, nested = len(d), [d[e].nunique() for e in effects] or [1], []
+    assert n == fit._N
+    for e in effects:
+        nested.append(any((d.groupby(e)[c].nunique() == 1).all() for c in clusters))
+    k = sum(not name.startswith("_slope_") and name != "Intercept" for name in fit._coefnames)
+    full = k + sum(levels) - len(levels) + 1 + sum(d[e].nunique() for e, _ in slopes)
+    fixest = full - sum(size - 1 for size, inside in zip(levels, nested) if inside)
+    groups = min((d[c].nunique() for c in clusters), default=2)
+    rows = {"iid": 1, "hetero": n, "cluster": (n - 1) * groups / (groups - 1)}[kind]
+    own = rows / (n - fit._df_k)
+    if not dispersion and kind == "iid":  # the inverse of the information, as it is
+        return np.sqrt((n - fit._df_k) / (n - 1)) if rule != "fixest" else 1.0
+    if rule == "none":
+        return np.sqrt((1 / n if kind == "iid" else 1) / own)
+    if rule == "glm" or (rule == "reghdfe" and not dispersion):  # nothing of the model is counted
+        return np.sqrt({"iid": 1 / (n - full), "hetero": n / (n - 1), "cluster": groups / (groups - 1)}[kind] / own)
+    if rule in ("areg", "lsdv"):  # every fixed effect and slope is a column
+        counted = k + rank(d, effects, slopes)
+    elif rule == "reghdfe":  # as fixest, but redundant parameters are not counted
+        free = [e for e, inside in zip(effects, nested) if not inside]
+        counted = fixest - sum(max([components(d, e, f) for e in free[:j]], default=1) - 1 for j, f in enumerate(free))
+        for e, x in slopes:
+            low, high = d.groupby(e)[x].min(), d.groupby(e)[x].max()
+            counted -= (low == high if e in effects else (low == 0) & (high == 0)).sum()
+    else:
+        counted = fixest
+    return np.sqrt(rows / (n - counted) / own)
+'''
+_RANK = '''
+def rank(d, effects, slopes):
+    """The rank of the dummies and slopes together."""
+    if not slopes and len(effects) < 3:
+        count = sum(d[e].nunique() for e in effects) or 1
+        return count - (components(d, *effects) if len(effects) == 2 else 0)
+    columns = [pd.get_dummies(d[e]).to_numpy(float) for e in effects]
+    columns += [pd.get_dummies(d[e]).to_numpy(float) * (d[[x]] / (d[x].abs().max() or 1)).to_numpy() for e, x in slopes]
+    X = np.hstack(columns)
+    return np.linalg.matrix_rank(X.T @ X, tol=1e-9 * len(X), hermitian=True)
+'''
+_COMPONENTS = '''
+def components(d, a, b):
+    """How many groups of levels no row connects."""
+    group = pd.Series(pd.factorize(d[a])[0], index=d.index)
+    while True:
+        lower = group.groupby(d[b]).transform("min").groupby(d[a]).transform("min")
+        if (lower == group).all():
+            return group.nunique()
+        group = lower
+'''
 _PERIODS = {
     "half": "return values // 10 * 2 + values % 10 - 1",
     "quarter": "return values // 10 * 4 + values % 10 - 1",
@@ -188,6 +240,9 @@ _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "center": (_CENTER, ("column",)),
     "poly": (_POLY, ("column",)),
     "without_singletons": (_SINGLETONS, ()),
+    "small_sample": (_SMALL_SAMPLE, ("rank", "components")),
+    "rank": (_RANK, ("components",)),
+    "components": (_COMPONENTS, ()),
 }
 
 

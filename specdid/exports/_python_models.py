@@ -18,9 +18,10 @@ def formula(outcome: str, regressors: str, script: Script) -> str:
 
 def least_squares(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of a least-squares regression."""
+    yield from countable(script, used)
     yield from prepare(script, (script.outcome, *script.regressors), used)
     yield from feols(script, script.treatment)
-    yield from coefficient(script, f'sd["{script.outcome}"] / sd["{script.treatment}"]')
+    yield from coefficient(script, f'sd["{script.outcome}"] / sd["{script.treatment}"]', used)
 
 
 def prepare(script: Script, columns: tuple[str, ...], used: dict[str, None]) -> Iterator[str]:
@@ -48,19 +49,28 @@ def feols(script: Script, treatment: str) -> Iterator[str]:
     yield ")"
 
 
-def coefficient(script: Script, unit: str) -> Iterator[str]:
+def coefficient(script: Script, unit: str, used: dict[str, None], generalised: bool = False) -> Iterator[str]:
     """Read the treatment's coefficient under every vcov; ``unit`` turns scaled columns back."""
     times = " * unit" if script.scaled else ""
     if script.scaled:
         yield f"unit = {unit}  # back to the data's own units"
     yield f'estimate = fit.coef()["{script.treatment}"]{times}'
-    yield from each_vcov(script)
+    yield from each_vcov(script, used, generalised)
     yield f'    std_error[label] = fit.se()["{script.treatment}"]{times}{correction(script)}'
 
 
-def each_vcov(script: Script) -> Iterator[str]:
-    """Begin a loop over the study's variance estimators."""
+def countable(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Take singletons out ahead of the regression, where a correction counts parameters on its rows."""
+    if script.corrected and not script.slopes:
+        yield from without_singletons(script, used)
+
+
+def each_vcov(script: Script, used: dict[str, None], generalised: bool = False) -> Iterator[str]:
+    """Begin a loop over the study's variance estimators; ``generalised`` where the model has no dispersion."""
     yield "std_error = {}"
+    if script.corrected:
+        yield from _each_corrected(script, used, generalised)
+        return
     yield "for label, vcov in {"
     for errors in script.errors:
         yield f"    {quoted(errors.label)}: {_vcov(errors)},"
@@ -71,8 +81,25 @@ def each_vcov(script: Script) -> Iterator[str]:
         yield "    unkept = len(slopes) - sum(name in slopes for name in fit._coefnames)"
 
 
+def _each_corrected(script: Script, used: dict[str, None], generalised: bool) -> Iterator[str]:
+    """Begin the loop where errors have corrections of their own."""
+    used["small_sample"] = None
+    effects = ", ".join(f'"{e.name}"' for e in script.fixed)
+    slopes = ", ".join(f'("{e.name}", "{x}")' for e, x in script.slopes)
+    yield "for label, (vcov, rule, kind, clusters) in {"
+    for errors in script.errors:
+        columns = ", ".join(f'"{c}"' for c in errors.clusters)
+        yield f'    {quoted(errors.label)}: ({_vcov(errors)}, "{errors.rule}", "{errors.kind}", [{columns}]),'
+    yield "}.items():"
+    yield "    fit.vcov(vcov)"
+    more = ", dispersion=False" if generalised else ""
+    yield f"    factor = small_sample(fit, d, rule, kind, clusters, [{effects}], [{slopes}]{more})"
+
+
 def correction(script: Script) -> str:
     """Give the factor of a standard error by which slopes are counted as fixest counts them."""
+    if script.corrected:
+        return " * factor"
     return " * np.sqrt(left / (left - unkept))" if script.slopes else ""
 
 
@@ -127,7 +154,7 @@ def glm(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f'    d, {family}vcov="iid", fixef_rm="singleton", separation_check=[],'
     yield f"    {weighted(script)}{options}, {DEMEANER},"
     yield ")"
-    yield from coefficient(script, f'1.0 / sd["{script.treatment}"]')
+    yield from coefficient(script, f'1.0 / sd["{script.treatment}"]', used, generalised=True)
 
 
 def _separation(script: Script, poisson: bool) -> Iterator[str]:

@@ -53,7 +53,7 @@ def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "share = share / share.sum()"
     unit = f' * sd["{script.outcome}"]' if script.scaled else ""
     yield f"estimate = share @ fit.coef().loc[share.index]{unit}"
-    yield from each_vcov(script)
+    yield from each_vcov(script, used)
     yield f"    std_error[label] = np.sqrt(share @ fit._vcov @ share){unit}{correction(script)}"
 
 
@@ -92,7 +92,7 @@ def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "    demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000),"
     yield ")"
     yield 'estimate = fit.coef()["_enters"]'
-    yield from each_vcov(script)
+    yield from each_vcov(script, used)
     yield '    std_error[label] = fit.se()["_enters"]'
 
 
@@ -155,4 +155,8 @@ def _did2s_errors(script: Script) -> Iterator[str]:
         names = [f'"{c}"' for c in errors.clusters]
         variance = " + ".join(f"between({n})" for n in names) or "influence @ influence"
         variance += f" - between({', '.join(names)})" if len(names) == 2 else ""
+        if errors.rule == "glm":
+            counts = [f"d[{n}].nunique()" for n in names] or ["len(d)"]
+            yield f"G = {counts[0] if len(counts) == 1 else 'min(' + ', '.join(counts) + ')'}"
+            variance = f"({variance}) * G / (G - 1)"
         yield f"std_error[{quoted(errors.label)}] = np.sqrt({variance})"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from specdid._study import Distribution, Kind, Rule
 from specdid.exports._trees import plain_number
 from specdid.language.tree import Node
 
@@ -61,11 +61,16 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """One of the study's variance estimators; ``clusters`` are one or two columns."""
+    """One of the study's variance estimators; ``clusters`` are one or two columns.
+
+    ``rule`` is its small-sample correction, ``distribution`` that of the statistic, None for the estimator's own.
+    """
 
     label: str
-    kind: Literal["iid", "hetero", "cluster"]
+    kind: Kind
     clusters: tuple[str, ...]
+    rule: Rule = "fixest"
+    distribution: Distribution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class Script:
     fixed : fixed effects with an intercept for each level
     slopes : (levels, column) pairs: slopes of their own
     weight : column, or None
-    errors : the study's variance estimators, the first is on the curve
+    errors : those of the study's variance estimators that the estimator offers
     method, options : the estimator, and every option it has, those left out at their defaults
     cohort : column of the first treated period, or None
     scaled : the size of the columns asks for scaling before pyfixest, whose tolerances are absolute
@@ -142,3 +147,8 @@ class Script:
     def regressors(self) -> tuple[str, ...]:
         """The treatment, then the controls."""
         return (self.treatment, *self.controls)
+
+    @property
+    def corrected(self) -> bool:
+        """Say whether an error asks for something else than the estimator's own correction and distribution."""
+        return any(e.rule != "fixest" or e.distribution is not None for e in self.errors)

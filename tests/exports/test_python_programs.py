@@ -97,6 +97,38 @@ never = [0, 2003]
 "a" = "sunab"
 "b" = { method = "lpdid", post_window = 1 }
 """,
+    "corrections": """
+[outcome]
+"levels" = "so2"
+[treatment]
+"all" = { term = "dall", cohort = "batch" }
+[controls]
+"some" = "pgdp + ind2"
+[fixed_effects]
+"two" = "city_id + year"
+"apart" = "city_id + province^year"
+"three" = "city_id + province^year + tcz^year"
+"slopes" = "city_id[ind2] + year"
+[estimator]
+"o" = "feols"
+"s" = "sunab"
+"d" = "did2s"
+"p" = "fepois"
+[weights]
+"pop" = "pop"
+[vcov]
+"reghdfe" = { formula = "~province", ssc = "reghdfe" }
+"areg" = { formula = "~city_id", ssc = "areg" }
+"lsdv" = { formula = "~city_id + year", ssc = "lsdv", distribution = "normal" }
+"glm" = { formula = "~city_id", ssc = "glm" }
+"none" = { formula = "~city_id", ssc = "none" }
+"normal" = { formula = "~city_id", distribution = "normal" }
+"hc1" = { formula = "hetero", ssc = "lsdv" }
+"hc0" = { formula = "hetero", ssc = "none" }
+"hc" = { formula = "hetero", ssc = "glm" }
+"ml" = { formula = "iid", ssc = "none" }
+"dummies" = { formula = "iid", ssc = "lsdv" }
+""",
     "logit": """
 [outcome]
 "high" = "ln_so2 > 4"
@@ -109,6 +141,11 @@ never = [0, 2003]
 [estimator]
 "logit" = "logit"
 "ols" = "feols"
+[vcov]
+"cr1" = { formula = "~province", ssc = "glm" }
+"lsdv" = { formula = "~province", ssc = "lsdv", distribution = "t" }
+"oim" = { formula = "iid", ssc = "glm" }
+"plain" = "~province"
 """,
 }
 

@@ -71,6 +71,7 @@ def differences(prepared: Prepared, chosen: list[int], results: Results) -> dict
         known = ~np.isnan(expected)
         assert len(errors) == len(expected) - 1 or not known.all()
         values = np.array([estimate, *errors])
+        values = values[known] if len(values) == len(known) else values
         expected = expected[known]
         found[s] = float(np.max(np.abs(values - expected) / np.abs(expected)))
     return found
