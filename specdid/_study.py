@@ -159,6 +159,13 @@ class VcovOption:
     ssc: Rule = "fixest"
     distribution: Distribution | None = None   # None: the estimator's own
 
+    @property
+    def correction(self) -> str:
+        """Say, to go on a sentence, what is not the default: ", small-sample correction as areg"; or nothing."""
+        words = {"none": ", without a small-sample correction", "fixest": ""}
+        law = {"normal": ", normal distribution", "t": ", t distribution", None: ""}[self.distribution]
+        return words.get(self.ssc, f", small-sample correction as {self.ssc}") + law
+
 
 @dataclass(frozen=True, slots=True)
 class Selector:

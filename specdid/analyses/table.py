@@ -143,7 +143,7 @@ def error_note(bench: Bench) -> str:
     vcov = bench.study.vcov[0]
     kinds = {"iid": "for independent errors of equal variance", "hetero": "robust to heteroskedasticity"}
     clustered = " and ".join(bench.label(c.text) for c in vcov.clusters)
-    return f"Standard errors in parentheses, {kinds.get(vcov.kind) or f'clustered by {clustered}'}."
+    return f"Standard errors in parentheses, {kinds.get(vcov.kind) or f'clustered by {clustered}'}{vcov.correction}."
 
 
 ANALYSIS = Analysis("table", "Regressions with every coefficient", decode, run)

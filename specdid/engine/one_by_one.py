@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from specdid import _shelf
+from specdid._study import RULES
 from specdid.engine.blocks import blank_fits
 from specdid.engine.content import Content, digest, plugin_hash
 from specdid.engine.counts import count_units, effective_rows
@@ -178,6 +179,11 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
         np.full(len(result.df), result.estimate), fits.std_error[at], fits.df[at], work.problem.alpha
     )
     fits.vcov_code[at] = [VCOV_NOTES.index(note) for note in result.vcov_notes or [""] * len(result.df)]
+    declared = _shelf.load("estimators", work.methods[work.method[s]].name)
+    for v in (v for v, note in enumerate(result.vcov_notes) if note == "no_rule"):
+        offered = ", ".join(rule for rule in RULES if rule in declared.ssc)
+        said = f"{declared.name} does not offer the small-sample correction {task.rule(v)}; it has {offered}"
+        fits.vcov_detail[at, v] = said  # type: ignore[index]
     fits.y_mean[at] = task.outcome[keep].mean()
     weights = None if task.weights is None else task.weights[keep]
     fits.n_eff[at] = effective_rows(int(keep.sum()), weights)

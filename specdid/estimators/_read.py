@@ -108,7 +108,7 @@ def _error(
     if task.rule(v) != "fixest":
         factor, t_df = _by_rule(fit, task, v, kept, clusters, normal)
         if np.isnan(factor):
-            return nan, nan, clusters, "no_rule" if normal else "uncounted", nothing
+            return nan, nan, clusters, "not_offered" if normal and argument == "iid" else "uncounted", nothing
     size = np.abs(rows).max(axis=1)  # its square may be no number
     if argument == "iid":
         size, rows = size / np.sqrt(laid.count_unit), rows / np.sqrt(laid.count_unit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from specdid._study import Rule
 from specdid.exports._names import listed, quoted
 from specdid.exports._script import Errors, Levels, Script
 from specdid.exports._trees import plain_number
@@ -57,12 +58,63 @@ def _vcov(errors: Errors) -> str:
     return f"~ {' + '.join(errors.clusters)}" if errors.kind == "cluster" else f'"{errors.kind}"'
 
 
+_RULES: dict[Rule, str] = {
+    "fixest": "ssc()",
+    "reghdfe": "ssc(fixef.force_exact = TRUE)",
+    "areg": 'ssc(fixef.K = "full", fixef.force_exact = TRUE)',
+    "lsdv": 'ssc(fixef.K = "full", fixef.force_exact = TRUE)',
+    "glm": "ssc(adj = FALSE)",
+    "none": "ssc(adj = FALSE, cluster.adj = FALSE)",
+}
+
+
+def corrections(script: Script) -> Iterator[str]:
+    """List the corrections and what errors are multiplied with, where some error asks for one."""
+    if not script.corrected:
+        return
+    generalised = script.method in ("fepois", "logit")
+    yield "# small-sample corrections: reghdfe counts no redundant parameters, areg and lsdv all dummies, glm has"
+    yield "# N / (N - 1) or G / (G - 1) alone (as ppmlhdfe has), none nothing"
+    entries, factors, normal = [], [], []
+    for e in script.errors:
+        rule: Rule = "glm" if e.rule == "reghdfe" and generalised else e.rule
+        ml = e.kind == "iid" and not generalised and e.rule in ("glm", "none")
+        asis = e.kind == "iid" and generalised and e.rule != "fixest"  # the inverse of the information
+        entries.append(f"{quoted(e.label)} = {_RULES['glm'] if asis else 'ssc()' if ml else _RULES[rule]}")
+        factors.append("sqrt((fit$nobs - fit$nparams) / fit$nobs)" if ml and e.rule == "none" else "1")
+        law = e.distribution or ("normal" if generalised else "t")
+        normal.append("TRUE" if law == "normal" else "FALSE")
+    yield from listed("sscs <- list(", entries, ")")
+    yield f"factors <- c({', '.join(factors)})  # iid without a correction is RSS / N"
+    yield f"normal <- c({', '.join(normal)})  # p-values from the normal distribution, not from t"
+    yield "p_value <- function(z, k) {"
+    yield '  df <- degrees_freedom(fit, type = "t", vcov = vcovs[[k]])'
+    yield "  2 * (if (normal[k]) pnorm(-abs(z)) else pt(-abs(z), df))"
+    yield "}"
+
+
+def _corrected(script: Script, estimate: str, error: str) -> Iterator[str]:
+    """Print estimates whose errors have corrections; ``error`` is in terms of vcovs[[k]] and sscs[[k]]."""
+    yield from corrections(script)
+    yield "for (k in seq_along(vcovs)) {"
+    yield f"  error <- {error} * factors[k]"
+    yield f"  estimate <- {estimate}"
+    yield '  cat(names(vcovs)[k], ": ", format(estimate, digits = 10), " (standard error ",'
+    yield '      format(error, digits = 10), ", p = ", format(p_value(estimate / error, k), digits = 6),'
+    yield '      ")\\n", sep = "")'
+    yield "}"
+
+
 def _weights(script: Script) -> str:
     return f", weights = ~ {script.weight}" if script.weight else ""
 
 
 def _report(script: Script) -> Iterator[str]:
     yield from vcovs(script)
+    if script.corrected:
+        name = f'"{script.treatment}"'
+        yield from _corrected(script, f"coef(fit)[[{name}]]", f"se(fit, vcov = vcovs[[k]], ssc = sscs[[k]])[[{name}]]")
+        return
     yield "for (label in names(vcovs)) {"
     yield "  cat(label, \"\\n\")"
     yield "  print(summary(fit, vcov = vcovs[[label]]))"
@@ -174,6 +226,10 @@ def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "share <- share / sum(share)"
     yield "estimate <- sum(share * coef(fit)[kept])"
     yield from vcovs(script)
+    if script.corrected:
+        error = "sqrt(drop(share %*% vcov(fit, vcov = vcovs[[k]], ssc = sscs[[k]])[kept, kept] %*% share))"
+        yield from _corrected(script, "sum(share * coef(fit)[kept])", error)
+        return
     yield "for (label in names(vcovs)) {"
     yield "  V <- vcov(fit, vcov = vcovs[[label]])[kept, kept]"
     yield '  cat(label, ": ", format(estimate, digits = 10), " (standard error ",'
@@ -244,8 +300,10 @@ def did2s(script: Script, used: dict[str, None]) -> Iterator[str]:
             yield f"# {quoted(errors.label)}: did2s offers clustering by one variable only"
             continue
         yield f"print({quoted(errors.label)})"
-        yield "print(did2s::did2s("
+        if errors.rule == "glm":
+            yield f"G <- length(unique(d${errors.clusters[0]}))"
+        yield "print(did2s::did2s(" if errors.rule != "glm" else "print(sqrt(G / (G - 1)) * se(did2s::did2s("
         yield f'  d, yname = "{script.outcome}", treatment = "{script.treatment}",'
         yield f'  cluster_var = "{errors.clusters[0]}",'
         yield f"  first_stage = {first}, second_stage = ~ {script.treatment}{weight}"
-        yield "), digits = 10)"
+        yield "), digits = 10)" if errors.rule != "glm" else ")), digits = 10)"

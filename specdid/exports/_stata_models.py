@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from specdid._study import Rule
 from specdid.exports._script import Errors, Script
 from specdid.exports._stata_names import filled, printable
 from specdid.exports._trees import plain_number
@@ -36,6 +37,28 @@ program small_sample, rclass
     }}
     return scalar factor = sqrt((e(N) - 1) / (e(N) - `K'))
 end"""
+
+
+RULES = (
+    "* Other corrections than fixest's: reghdfe's own default; pairwise without clusters, which counts every dummy as",
+    "* areg and regress do (of three effects it may count redundant ones); or the error times what takes",
+    "* (N - 1) / (N - K) off again, and G / (G - 1) too where there is to be no correction.",
+)
+_COUNTED: dict[Rule, str] = {
+    "fixest": "dofadjustments(clusters) ", "reghdfe": "", "areg": "dofadjustments(pairwise continuous) ",
+    "lsdv": "dofadjustments(pairwise continuous) ", "glm": "dofadjustments(none) ", "none": "dofadjustments(none) ",
+}  # fmt: skip
+
+
+def uncorrected(errors: Errors) -> str:
+    """Give what takes reghdfe's correction, without adjustments, off a standard error."""
+    if errors.rule not in ("glm", "none") or (errors.rule == "glm" and errors.kind == "iid"):
+        return ""
+    left, whole = "(e(N) - e(df_m) - e(df_a))", "e(N)" if errors.rule == "none" else "(e(N) - 1)"
+    if errors.kind != "cluster":
+        return f" * sqrt({left} / {whole})"
+    groups = " * (e(N_clust) - 1) / e(N_clust)" if errors.rule == "none" else ""
+    return f" * sqrt({left} / (e(N) - 1){groups})"
 
 
 class StataModels:
@@ -83,17 +106,23 @@ class StataModels:
     def _reghdfe(self, model: Iterable[str], absorb: str, errors: Errors, weight: str) -> Iterator[str]:
         yield self._label(errors)
         yield from filled("reghdfe", model, f"{weight}, ///")
-        yield f"    {absorb} {self._vce(errors)} dofadjustments(clusters) tolerance(1e-12)"
+        counted = _COUNTED[errors.rule]
+        yield f"    {absorb} {self._vce(errors)} {counted}tolerance(1e-12)"
 
     def _shown(self, name: str, factor: str = "") -> str:
         return f'display %14.10g _b[{name}] "  (standard error " %14.10g _se[{name}]{factor} ")"'
 
     def _least_squares(self) -> Iterator[str]:
-        yield from DOF
+        yield from self._dof()
         for errors in self.script.errors:
             model = [self.script.outcome, *self.script.regressors]
             yield from self._reghdfe(model, self._absorb(), errors, self._weight())
-            yield self._shown(self.script.treatment)
+            yield self._shown(self.script.treatment, uncorrected(errors))
+
+    def _dof(self) -> Iterator[str]:
+        yield from DOF
+        if self.script.corrected:
+            yield from RULES
 
     def _separation(self, poisson: bool) -> Iterator[str]:
         if not self.script.fixed:
@@ -116,8 +145,17 @@ class StataModels:
         yield "}"
 
     def _corrected(self, errors: Errors, k: str) -> Iterator[str]:
+        if errors.rule in ("reghdfe", "glm", "none"):
+            count = "e(N_clust)" if errors.kind == "cluster" else "e(N)"
+            none = f" * sqrt(({count} - 1) / {count})" if errors.rule == "none" and errors.kind != "iid" else ""
+            yield self._shown(self.script.treatment, none)
+            return
+        if errors.kind == "iid" and errors.rule != "fixest":  # the inverse of the information, as it is
+            yield self._shown(self.script.treatment)
+            return
         effects = f" effects({' '.join(self._effects())})" if self.script.fixed else ""
-        clusters = f" clusters({' '.join(map(self._number, errors.clusters))})" if errors.clusters else ""
+        counted = errors.clusters if errors.rule == "fixest" else ()
+        clusters = f" clusters({' '.join(map(self._number, counted))})" if counted else ""
         yield f"small_sample, k({k}){effects}{clusters}"
         yield self._shown(self.script.treatment, " * r(factor)")
 
@@ -184,13 +222,15 @@ class StataModels:
         yield "    generate byte _cell`k' = _cell == `k'"
         yield "}"
         yield f"generate double _rows = {s.weight or '1'}"
-        yield from DOF
+        yield from self._dof()
         for position, errors in enumerate(s.errors):
             model = [s.outcome, "_cell?*", *s.controls]
             yield from self._reghdfe(model, self._absorb(), errors, self._weight())
             if not position:
                 yield from _AVERAGE
             yield "lincom `effect'"
+            if uncorrected(errors):
+                yield f'display "without the correction: " %14.10g r(se){uncorrected(errors)}'
 
     def _lpdid(self) -> Iterator[str]:
         s, window = self.script, self.script.options["post_window"]
@@ -244,6 +284,9 @@ class StataModels:
             yield f"did2s {s.outcome}{self._weight()}, first_stage({' '.join([*first, *s.controls])}) ///"
             cluster = self._number(errors.clusters[0])
             yield f"    second_stage({s.treatment}) treatment({s.treatment}) cluster({cluster})"
+            if errors.rule == "glm":
+                yield f"quietly levelsof {cluster} if e(sample)"
+                yield self._shown(s.treatment, " * sqrt(r(r) / (r(r) - 1))")
 
 
 _COMMON_STEP = (

@@ -47,9 +47,9 @@ def test_a_number_or_the_reason(name, rule, distribution):
         if plain.vcov_notes[v]:
             assert note == plain.vcov_notes[v]
         elif rule not in estimator.ssc:
-            assert note == "no_rule"
+            assert note == "no_rule" or (name, VCOVS[v], note) == ("logit", "iid", "not_offered")
         elif note:
-            assert (name, rule, VCOVS[v], note) == ("fepois", "reghdfe", "iid", "no_rule")
+            assert (name, rule, VCOVS[v], note) == ("fepois", "reghdfe", "iid", "not_offered")
         else:
             own = distribution is None and np.isinf(plain.df[v])
             assert np.isinf(found.df[v]) == (distribution == "normal" or own)
@@ -172,3 +172,14 @@ def test_a_plug_in_that_knows_nothing_of_it_says_so():
     assert np.isnan(refused.std_error[0])
     assert plug_in.estimate(asked(one, "fixest", "t")).vcov_notes == ("no_t",)
     assert plug_in.estimate(asked(one, "fixest", "normal")).df == (float("inf"),)
+
+
+def test_the_row_says_which_corrections_there_are():
+    work = work_of(adoption_panel(), [("y", "d", ("x",), ("unit", "t"), None, "did2s")], vcovs=("unit",), unit="unit",
+                   time="t", cohort="cohort")  # fmt: skip
+    vcovs = (Vcov("cluster", work.problem.vcovs[0].clusters, "areg"), work.problem.vcovs[0])
+    fits = next(iter(fit_one_by_one(replace(work, problem=replace(work.problem, vcovs=vcovs)))))
+    said = "did2s does not offer the small-sample correction areg; it has fixest, glm, none"
+    assert fits.vcov_detail == {(0, 0): said}
+    assert np.isnan(fits.std_error[0, 0])
+    assert fits.std_error[0, 1] > 0

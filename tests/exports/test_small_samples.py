@@ -6,7 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
-from specdid.engine.ssc import absorbed_parameters, variance_factor
+from specdid._study import RULES
+from specdid.engine.demean import relevel
+from specdid.engine.ssc import absorbed_parameters, correction, variance_factor
+from specdid.exports._script import Errors
+from specdid.exports._stata_models import _COUNTED, uncorrected
 
 LEVELS = (40, 12, 75)
 
@@ -51,3 +55,23 @@ def test_ppmlhdfe_lacks_only_the_factor_that_the_program_adds():
     added = (500 - 1) / (500 - k)
     assert float(variance_factor("cluster", 500, k, 30)) == pytest.approx(30 / 29 * added)
     assert float(variance_factor("hetero", 500, k)) == pytest.approx(500 / 499 * added)
+
+
+@pytest.mark.parametrize("kind", ["iid", "hetero", "cluster"])
+@pytest.mark.parametrize("rule", RULES)
+def test_what_a_stata_program_multiplies_reghdfe_by(kind, rule):
+    """The program's own words, evaluated: what reghdfe made of dofadjustments(...), times its factor."""
+    errors = Errors("label", kind, ("city",) if kind == "cluster" else (), rule)
+    city, year = np.repeat(np.arange(40), 12), np.tile(np.arange(12), 40)
+    year = year + 20 * (city > 19)  # two components
+    province, n, k, g = city // 3, 480, 5, 14
+    asked = correction(kind, rule, (relevel(city), relevel(year)), (), (province,) if kind == "cluster" else ())
+    adjust = _COUNTED[rule]
+    nested = kind == "cluster" and (not adjust or "clusters" in adjust)
+    components = 2 if not adjust or "pairwise" in adjust else 1
+    absorbed = 24 - 1 if nested else 40 + 24 - components
+    left = n - k - absorbed - nested
+    factor = {"iid": 1 / left, "hetero": n / left, "cluster": (n - 1) / left * g / (g - 1)}[kind]
+    words = uncorrected(errors).replace("e(N_clust)", "g").replace("e(N)", "n").replace("e(df_m)", "k")
+    times = eval(f"1.0 {words}", {"sqrt": np.sqrt, "g": g, "n": n, "k": k, "e": lambda _: absorbed, "df_a": 0})
+    assert factor * times**2 == pytest.approx(float(asked.factor(n, k, g if kind == "cluster" else -1)), rel=1e-13)

@@ -39,6 +39,11 @@ FORMS = {
     "vcov": {"two": "~city_id + year", "hc": "hetero", "iid": "iid"},
     "inference": {"draws": 0},
 }  # fmt: skip
+CORRECTIONS = FORMS | {"vcov": {
+    **{r: {"formula": "~city_id", "ssc": r} for r in ("fixest", "reghdfe", "areg", "lsdv", "glm", "none")},
+    "normal": {"formula": "~city_id", "distribution": "normal"}, "hc0": {"formula": "hetero", "ssc": "none"},
+    "iid": {"formula": "iid", "ssc": "none"}, "t": {"formula": "~province", "ssc": "glm", "distribution": "t"},
+}}  # fmt: skip
 SPECIFICATIONS = {
     "slopes": ("specs/castle.toml", {"fixed_effects": 2, "sample": 1, "weights": 1, "controls": 1}),
     "sunab": ("specs/minimum_wage.toml", {"estimator": 2, "controls": 1}),
@@ -51,13 +56,18 @@ SPECIFICATIONS = {
     "notyet": ("", {"estimator": 1}),
     "did2s": ("", {"estimator": 2}),
     "lpdid": ("", {"estimator": 3}),
+    "corrections": ("corrections", {"fixed_effects": 2}),
+    "corrections_poisson": ("corrections", {"outcome": 1, "estimator": 4, "fixed_effects": 2}),
+    "corrections_logit": ("corrections", {"outcome": 2, "estimator": 5, "fixed_effects": 2}),
+    "corrections_notyet": ("corrections", {"estimator": 1}),
+    "corrections_did2s": ("corrections", {"estimator": 2}),
 }
 """Study (empty: FORMS) and the option of each dimension, by place; left out: the first."""
 
 
 @cache
 def _prepared(path: str) -> Prepared:
-    return prepare(ROOT / path if path else FORMS)
+    return prepare({"": FORMS, "corrections": CORRECTIONS}.get(path, ROOT / path))
 
 
 def _program(name: str, language: str) -> str:

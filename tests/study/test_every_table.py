@@ -1,7 +1,9 @@
 """From a file to a Study: every table, every key."""
 
 import pytest
+import tomli
 from read_studies import study_of, words
+from specdid._decode import read_study
 from specdid._study import Meta
 
 
@@ -158,3 +160,32 @@ def test_a_study_can_be_pickled(study):
 
     again = pickle.loads(pickle.dumps(study))
     assert again == study
+
+
+def test_a_vcov_may_name_its_correction_and_distribution():
+    text = """
+[study]
+outcome = "y"
+treatment = "d"
+[vcov]
+"a" = { formula = "~city_id", ssc = "areg" }
+"b" = { formula = "~city_id + year", ssc = "none", distribution = "normal" }
+"c" = { formula = "hetero", distribution = "t" }
+"d" = "~city_id"
+"""
+    study, faults = read_study(tomli.loads(text))
+    assert not faults
+    assert [(v.kind, v.ssc, v.distribution, v.text, v.correction) for v in study.vcov] == [
+        ("cluster", "areg", None, "~city_id, ssc areg", ", small-sample correction as areg"),
+        ("cluster", "none", "normal", "~city_id + year, ssc none, normal",
+         ", without a small-sample correction, normal distribution"),
+        ("hetero", "fixest", "t", "hetero, t", ", t distribution"),
+        ("cluster", "fixest", None, "~city_id", ""),
+    ]  # fmt: skip
+
+
+def test_a_vcov_in_study_may_be_a_table():
+    vcov = {"formula": "~city_id", "ssc": "glm"}
+    study, faults = read_study({"study": {"outcome": "y", "treatment": "d", "vcov": vcov}})
+    assert not faults
+    assert [(v.label, v.text) for v in study.vcov] == [(None, "~city_id, ssc glm")]
