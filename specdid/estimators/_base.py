@@ -230,7 +230,6 @@ class Estimator:
         return tuple(said), tuple(law)
 
 
-
 def coefficient_words(treated: Treated, effect: str, how: str = "") -> str:
     """Say what a coefficient of ``treated`` is, from the estimator's word for an effect; ``how`` in brackets behind."""
     unit = "" if treated.kind == "share" else f" per unit of {treated.term}"
