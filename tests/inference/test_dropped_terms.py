@@ -65,11 +65,13 @@ def test_a_null_that_finds_another_estimate_is_left_out():
     index = np.flatnonzero(curve.results.status == 0)[:3]
     exact = curve.results.estimate[index]
     table, ones = DrawTable.of(np.zeros((3, 5))), np.ones(3)
-    draws = NullDraws("wild", index, exact.copy(), ones, np.full(3, 0.1), ones, table, table, (), 0, 9, 9)
+    draws = NullDraws("wild", index, exact.copy(), ones, np.full(3, 0.1), ones, table, table, (), 0, 9, 9, (table,) * 3)
     assert agreeing(draws, curve.results) is draws
     off = dataclasses.replace(draws, estimate=exact + np.array([0.0, 1e-4, 0.0]))
     kept = agreeing(off, curve.results)
     assert kept.index.tolist() == index[[0, 2]].tolist()
     assert kept.null_statistic.shape == (2, 5)
-    (said,) = kept.left_out
-    assert said.message == "1 specification is too near to collinear for this null, and left out of it"
+    assert [t.shape for t in kept.imposed] == [(2, 5)] * 3
+    assert [c.message for c in kept.left_out] == [
+        "1 specification is too near to collinear for this null, and left out of it"
+    ]
