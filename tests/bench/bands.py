@@ -27,7 +27,7 @@ from pathlib import Path
 import _bench
 import numpy as np
 from _panels import Panel, all_subsets, make_members, make_problem
-from specdid.engine.problem import Effects, Vcov
+from specdid.engine.problem import Effects, Members, Problem, Vcov
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
@@ -83,40 +83,54 @@ def autoregressive(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return out
 
 
-def draw_study(rng: np.random.Generator, design: Design, seed: int) -> NullDraws:
-    """Draw a panel and the wild null of its study by the package's kernels."""
-    if design.words.endswith("random"):
-        treated = np.isin(np.arange(CLUSTERS), rng.choice(CLUSTERS, design.treated, replace=False))
-    else:
-        treated = np.argsort(SIZES if design.words.endswith("smallest") else -SIZES).argsort() < design.treated
-    cluster = np.repeat(np.arange(CLUSTERS), SIZES)
+def make_study(
+    rng: np.random.Generator, sizes: np.ndarray, paths: np.ndarray, effect: float, outcomes: int, controls: int
+) -> tuple[Problem, Members]:
+    """Draw a panel of clusters of ``sizes`` units with the treatment ``paths``, (G, T), and lay out its study."""
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
     units = len(cluster)
 
     def series(count: int) -> np.ndarray:
-        of_cluster = autoregressive(rng, CLUSTERS, PERIODS, count)[cluster]
+        of_cluster = autoregressive(rng, len(sizes), PERIODS, count)[cluster]
         return np.sqrt(0.5) * of_cluster + np.sqrt(0.5) * autoregressive(rng, units, PERIODS, count)
 
-    errors = np.sqrt(0.5) * series(1) + np.sqrt(0.5) * series(design.outcomes)
+    errors = np.sqrt(0.5) * series(1) + np.sqrt(0.5) * series(outcomes)
     x = series(CONTROLS)
-    d = (treated[cluster][:, None] & (np.arange(PERIODS) >= PERIODS // 2)).astype(np.float64)[:, :, None]
-    y = design.effect * d + 0.3 * x[:, :, :2].sum(axis=2, keepdims=True) + errors
-    cells = np.concatenate([y, d, x[:, :, : design.controls], np.ones_like(d)], axis=2).reshape(units * PERIODS, -1)
+    d = paths[cluster][:, :, None]
+    y = effect * d + 0.3 * x[:, :, :2].sum(axis=2, keepdims=True) + errors
+    cells = np.concatenate([y, d, x[:, :, :controls], np.ones_like(d)], axis=2).reshape(units * PERIODS, -1)
     places = np.column_stack([np.arange(units).repeat(PERIODS), np.tile(np.arange(PERIODS), units)])
     codes = np.asfortranarray(np.column_stack([places, cluster.repeat(PERIODS)]))
-    labels = (*(f"y{k}" for k in range(design.outcomes)), "d", *(f"x{k}" for k in range(design.controls)), "w")
-    panel = Panel(np.asfortranarray(cells), codes, labels, design.outcomes, design.controls)
+    labels = (*(f"y{k}" for k in range(outcomes)), "d", *(f"x{k}" for k in range(controls)), "w")
+    panel = Panel(np.asfortranarray(cells), codes, labels, outcomes, controls)
     problem = make_problem(panel, (Effects((0, 1)),), (Vcov("cluster", (2,)),))
-    members = make_members(panel, 1, all_subsets(design.controls))
-    signs = wild.cluster_signs(codes[:, 2], DRAWS, seed)
+    return problem, make_members(panel, 1, all_subsets(controls))
+
+
+def wild_null(problem: Problem, members: Members, draws: int, seed: int) -> NullDraws:
+    """Draw the wild null of a study by the package's kernels."""
+    cluster = problem.codes[:, 2]
+    signs = wild.cluster_signs(cluster, draws, seed)
     (batch,) = make_batches(problem, members)
-    found = draw_part((problem, members, {}, codes[:, 2], signs), [batch])
+    found = draw_part((problem, members, {}, cluster, signs), [batch])
     order = np.argsort(found.places)
     a, b, c = (DrawTable.of(found.imposed[order, k]) for k in range(3))
     return NullDraws(
         "wild", members.index, found.estimate[order, 0], found.statistic[order, 0], found.error[order],
-        np.full(len(members), CLUSTERS - 1.0), DrawTable.of(found.estimate[order, 1:]),
+        np.full(len(members), int(cluster.max()) * 1.0), DrawTable.of(found.estimate[order, 1:]),
         DrawTable.of(found.statistic[order, 1:]), imposed=(a, b, c),
     )  # fmt: skip
+
+
+def draw_study(rng: np.random.Generator, design: Design, seed: int) -> NullDraws:
+    """Draw a panel and the wild null of its study."""
+    if design.words.endswith("random"):
+        treated = np.isin(np.arange(CLUSTERS), rng.choice(CLUSTERS, design.treated, replace=False))
+    else:
+        treated = np.argsort(SIZES if design.words.endswith("smallest") else -SIZES).argsort() < design.treated
+    paths = (treated[:, None] & (np.arange(PERIODS) >= PERIODS // 2)).astype(np.float64)
+    study = make_study(rng, SIZES, paths, design.effect, design.outcomes, design.controls)
+    return wild_null(*study, DRAWS, seed)
 
 
 def replicate(place: int, replication: int) -> list[float]:
