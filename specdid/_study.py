@@ -21,6 +21,9 @@ Distribution = Literal["t", "normal"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """Small-sample corrections of a variance; `engine.ssc` defines each."""
 DISTRIBUTIONS: tuple[Distribution, ...] = get_args(Distribution)
+Direction = Literal["negative", "positive"]
+STATISTICS = ("median t", "median estimate", "share significant, dominant sign", "Stouffer's Z")
+"""The joint statistics of a curve by their names in inference.csv; median estimates are one per scale and estimand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class OutcomeOption:
     scale: str | None
     meta: Meta
     origin: Origin
+    expect: Direction | None = None    # of the effect, before anything was estimated
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,8 @@ class Inference:
     strata: Expression | None = None
     written: bool = False
     origin: Origin = field(default_factory=lambda: Origin(("inference",)))
+    primary: str = STATISTICS[0]
+    draws_origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from specdid._check.assignment import check_assignment
 from specdid._check.data import Data
-from specdid._check.dimensions import check_dimensions, check_scales
+from specdid._check.dimensions import check_dimensions, check_directions, check_scales
 from specdid._check.estimators import check_estimators
 from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
@@ -52,7 +52,7 @@ def check_study(study: Study, panel: Panel | None, evaluator: Evaluator | None =
     Faults in file order, warnings among them. Neither pandas, scipy, formulaic, pyfixest
     nor matplotlib is loaded.
     """
-    faults: list[Fault] = [*check_scales(study), *check_estimators(study)]
+    faults: list[Fault] = [*check_scales(study), *check_directions(study), *check_estimators(study)]
     if panel is not None:
         data = Data(study, panel, evaluator or Evaluator(panel))
         faults += check_names(study, panel)

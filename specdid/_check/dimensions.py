@@ -78,6 +78,22 @@ def nothing_selected(dimension: Dimension, selector: Selector) -> Fault:
     )
 
 
+def check_directions(study: Study) -> Iterator[Fault]:
+    """Find outcomes without an expected sign in joint tests with outcomes that have one."""
+    entering = [option for option in study.outcome if option.meta.type in (None, "equivalent")]
+    given = next((option.expect for option in entering if option.expect), None)
+    for option in entering if given and study.inference.draws else ():
+        if option.expect is None:
+            yield fault_at(
+                option.origin,
+                None,
+                "no_direction",
+                "this outcome has no `expect`, and others have: joint tests take the direction of all or of none",
+                f'add `expect = "{given}"` or the opposite; where theory gives none, keep the outcome out of the joint '
+                'tests by type = "uncertain", or leave `expect` out of all',
+            )
+
+
 def check_scales(study: Study) -> Iterator[Fault]:
     """Warn of scales that differ only in spelling, and of outcomes without one beside others."""
     scales = dict.fromkeys(option.scale for option in study.outcome if option.scale is not None)

@@ -33,6 +33,16 @@ def check_inference(data: Data) -> Iterator[Fault]:
     given, study = data.study.inference, data.study
     if not given.draws:
         return
+    least = int(np.ceil(1 / given.alpha - 1 - 1e-9))
+    if given.draws < least:
+        yield fault_at(
+            given.draws_origin or given.origin,
+            None,
+            "draws_too_few",
+            f"{given.draws:,} draws give no p of {given.alpha:g} or less, and no simultaneous band",
+            f"write draws = {least:,} or more: the smallest p is 1 / (draws + 1)",
+            severity="warning",
+        )
     if "wild" in given.null and study.unit is None and given.cluster is None:
         yield fault_at(
             given.origin,

@@ -11,6 +11,7 @@ from specdid._decode.matches import read_match
 from specdid._decode.table import Log, Table, as_table, fixed
 from specdid._diagnostics import closest
 from specdid._study import (
+    Direction,
     EstimatorOption,
     Expression,
     FormulaOption,
@@ -28,7 +29,7 @@ Option = TypeVar("Option")
 META = ("type", "why")
 TYPES = ("equivalent", "nonequivalent", "uncertain")
 CONTENT = {
-    "outcome": ("formula", "scale"),
+    "outcome": ("formula", "scale", "expect"),
     "treatment": ("term", "with", "cohort", "estimand"),
     "controls": ("formula",),
     "fixed_effects": ("formula",),
@@ -95,9 +96,12 @@ class Options:
         """Read an outcome; ``scale`` is the one that [study] declares for all."""
         formula = self._content(row, "formula", "outcome")
         own = row.table.text("scale") or scale
+        expect = cast("Direction | None", row.table.choice("expect", ("negative", "positive")))
+        if expect is None and "expect" in row.table.rows:
+            expect = "positive"  # it is wrong, and has been said to be; it is not missing
         meta = read_meta(row.table)
         row.table.close()
-        return OutcomeOption(row.label, formula, own, meta, row.item.key) if formula else None
+        return OutcomeOption(row.label, formula, own, meta, row.item.key, expect) if formula else None
 
     def treatment(self, row: Row, cohort: Expression | None) -> TreatmentOption | None:
         """Read a treatment; ``cohort`` is the one of [study]."""

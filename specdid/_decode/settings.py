@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from specdid._decode.items import Item
 from specdid._decode.table import Log, Table, as_table
 from specdid._decode.words import APPENDIX_FORMATS, BACKENDS, FORMATS, NULLS
-from specdid._study import NARROWEST, WIDEST, AppendixOptions, Expression, FigureOptions, Inference, RunOptions
+from specdid._study import (
+    NARROWEST,
+    STATISTICS,
+    WIDEST,
+    AppendixOptions,
+    Expression,
+    FigureOptions,
+    Inference,
+    RunOptions,
+)
 from specdid.language.tree import chain
 
 
@@ -30,6 +39,8 @@ def read_inference(item: Item | None, log: Log) -> Inference:
         table.expression("strata", "names"),
         True,
         table.item.key,
+        table.choice("primary", STATISTICS) or default.primary,
+        table.origin("draws"),
     )
     table.close()
     if "permutation" in found.null and "assign" not in table.rows and found.draws:

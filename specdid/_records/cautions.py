@@ -39,7 +39,7 @@ WORST = (
 """Codes in the order in which they are told within a severity; others follow as they were found."""
 SERIOUS_FAULTS = frozenset({
     "match_lost", "group_missing", "cohort_differs", "few_assignments", "assign_still", "time_without_step",
-    "time_outlier",
+    "time_outlier", "draws_too_few",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

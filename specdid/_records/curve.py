@@ -86,6 +86,10 @@ class JointTest:
     low, high : 2.5% and 97.5% points of the null.
     p_value : (1 + draws at least as far from zero) / (draws + 1).
     draws : how many.
+    role : "primary" is the test that the study names as the one that counts; "secondary".
+    direction : "expected" where estimates are times the sign expected of their outcome, so that a
+        positive value lies in the expected direction; "estimated" where they are as they are.
+    specifications : how many the statistic is of.
     """
 
     null: str
@@ -95,6 +99,9 @@ class JointTest:
     high: float
     p_value: float
     draws: int
+    role: str = "secondary"
+    direction: str = "estimated"
+    specifications: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +210,12 @@ class Curve:
         Returns
         -------
         pandas.DataFrame
-            One row per null and statistic: null, statistic, value, low and high (2.5% and
-            97.5% points without any effect), p_value, draws. Without rows where the study
-            ran no test: ``draws = 0``, no cluster, or nothing that may enter.
+            One row per null and statistic, the primary one of a null first: null, statistic,
+            value, low and high (2.5% and 97.5% points without any effect), p_value, draws,
+            role ("primary", "secondary"), direction ("expected" where estimates are times
+            the sign expected of their outcome, else "estimated"), specifications (how many
+            it is of). Without rows where the study ran no test: ``draws = 0``, no cluster,
+            or nothing that may enter.
         """
         import pandas as pd
 

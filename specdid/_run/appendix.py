@@ -10,6 +10,7 @@ from pathlib import Path
 import specdid
 from specdid import _shelf
 from specdid._describe.factors import families
+from specdid._describe.joint_tests import towards
 from specdid._records import Caution, Curve, Results
 from specdid._records.files import replacing
 from specdid._run.analyse import Analysed
@@ -109,8 +110,13 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution
 
 def _joints(tests: tuple[CurveTests, ...], results: Results) -> tuple[Joint, ...]:
     names = statistic_names(tests, results)
+
+    def of(test: CurveTests, role: str) -> tuple[tuple[str, float], ...]:
+        mine = [r for r in test.tests if r.role == role]
+        return tuple((names.get(r.statistic, r.statistic) + towards(r), r.p_value) for r in mine)
+
     return tuple(
-        Joint(t.title, len(t.index), t.draws, tuple((names.get(r.statistic, r.statistic), r.p_value) for r in t.tests))
+        Joint(t.title, len(t.index), t.draws, of(t, "secondary"), of(t, "primary"))
         for t in tests
     )
 

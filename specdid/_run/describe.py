@@ -14,6 +14,7 @@ from specdid import _shelf
 from specdid._describe import referee
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.factors import families
+from specdid._describe.joint_tests import marked
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Curve, Results, Section, Status
 from specdid._records.cautions import from_figure
@@ -163,7 +164,8 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results) -> PrintTab
     notes = (
         f"{_capital(draws)}.",
         "The null range holds 95% of the draws; p is the share of draws, the data among them, that are at "
-        "least as far from zero.",
+        "least as far from zero. Tests other than the primary one are secondary.",
+        *dict.fromkeys(t.direction for t in tests if t.direction),
         *_common(tests, results),
     )
     return PrintTable("Tests of the specification curve", ("Value", "Null range", "p"), blocks, notes=notes)
@@ -180,7 +182,7 @@ def _common(tests: tuple[CurveTests, ...], results: Results) -> Iterator[str]:
 def _test_rows(tests: CurveTests, names: Mapping[str, str]) -> tuple[Row, ...]:
     return tuple(
         Row(
-            _capital(names.get(r.statistic, r.statistic)),
+            marked(r, _capital(names.get(r.statistic, r.statistic))),
             (_signed(f"{r.value:.3g}"), _signed(f"{r.low:.3g} to {r.high:.3g}"), f"{r.p_value:.3f}"),
         )
         for r in tests.tests

@@ -13,6 +13,7 @@ from specdid import _shelf
 from specdid._records import Caution, NullShares, Results, Status
 from specdid._records.cautions import beside
 from specdid._run.bands import Bands, NullFigure, first_bands
+from specdid._run.expected import expected_signs, expected_words, opposite_signs
 from specdid._run.prepare import Prepared
 from specdid._study import FigureOptions
 from specdid.engine.compile import Compiled
@@ -47,6 +48,7 @@ class CurveTests:
     clusters, treated : the smallest numbers of clusters, and of clusters with treatment.
     alpha : the level of [inference].
     cluster : what the null's standard errors, and with them the bands, are clustered by.
+    direction : what positive values mean where outcomes have an expected sign, or "".
     """
 
     null: str
@@ -62,6 +64,7 @@ class CurveTests:
     treated: int = 0
     alpha: float = 0.05
     cluster: str = ""
+    direction: str = ""
 
 
 def run_nulls(
@@ -104,7 +107,15 @@ def run_nulls(
         said = f"{one} nonequivalent or uncertain and {'is' if others == 1 else 'are'} in no joint test"
         untested = Caution("note", "not_entering", said, specifications=others)
         found[0] = replace(found[0], notes=(*found[0].notes, untested))
+    notes += [_no_primary(n, asked.primary) for n in asked.null if not any(t.null.startswith(n) for t in found)]
+    notes += opposite_signs(prepared.plan, results, [t.index for t in found])
     return tuple(found), tuple(notes)
+
+
+def _no_primary(null: str, primary: str) -> Caution:
+    """Say that a null that was asked for has no specification, and so no primary test."""
+    said = f"the primary test ({primary}) cannot be had: no specification is in this null"
+    return Caution("serious", "no_primary", said, _shelf.load("inference", null).title)
 
 
 def agreeing(draws: NullDraws, results: Results) -> NullDraws:
@@ -162,6 +173,7 @@ def _context(
 
 def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -> CurveTests:
     alpha = prepared.study.inference.alpha
+    draws = replace(draws, expected=expected_signs(prepared.plan, draws.index))
     errors = _errors(prepared)
     rows: list[Test] = []
     placebos: list[Placebo] = []
@@ -182,7 +194,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         title,
         draws.null_statistic.shape[1],
         draws.index,
-        tuple(rows),
+        _primary_first(rows, prepared.study.inference.primary),
         adjust(draws, alpha),
         bands,
         beside(title, draws.left_out),
@@ -191,7 +203,14 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         draws.treated,
         alpha,
         _cluster_text(prepared),
+        expected_words(prepared.plan),
     )
+
+
+def _primary_first(rows: list[Test], primary: str) -> tuple[Test, ...]:
+    """Mark the primary statistic, of which a median estimate may be several, and put it before the others."""
+    chosen = [r for r in rows if r.statistic.partition(" (")[0] == primary]
+    return (*(replace(r, role="primary") for r in chosen), *(r for r in rows if r not in chosen))
 
 
 def _errors(prepared: Prepared) -> str:

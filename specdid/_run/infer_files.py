@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from specdid._describe.joint_tests import marked
 from specdid._records import Results, Section
 from specdid._run.bands import write_bands
 from specdid._run.infer import CurveTests, null_figure
@@ -23,11 +24,13 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
                 "| statistic | value | null range | p |",
                 "|---|---:|---:|---:|",
                 *(
-                    f"| {results.shown_statistic(r.statistic)} | {r.value:.4g} | {r.low:.4g} to {r.high:.4g} "
-                    f"| {r.p_value:.3f} |"
+                    f"| {marked(r, results.shown_statistic(r.statistic))} | {r.value:.4g} "
+                    f"| {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |"
                     for r in t.tests
                 ),
                 "",
+                "The other tests are secondary." if len(t.tests) > 1 else "",
+                *([t.direction] if t.direction else []),
                 _family(t),
                 band_words(t),
                 *(f"- {note.message}" for note in t.notes),
@@ -68,10 +71,11 @@ def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: 
         for name in ("inference.csv", "inference_specifications.csv"):
             (directory / name).unlink(missing_ok=True)
         return
-    lines = ["null,statistic,value,low,high,p_value,draws"]
+    lines = ["null,statistic,value,low,high,p_value,draws,role,direction,specifications"]
     for test in tests:
         lines += [
-            f"{r.null},{_cell(r.statistic)},{r.value:.12g},{r.low:.12g},{r.high:.12g},{r.p_value:.12g},{r.draws}"
+            f"{r.null},{_cell(r.statistic)},{r.value:.12g},{r.low:.12g},{r.high:.12g},{r.p_value:.12g},{r.draws},"
+            f"{r.role},{r.direction},{r.specifications}"
             for r in test.tests
         ]
     write_text("\n".join(lines), directory / "inference.csv")

@@ -56,7 +56,7 @@ def write_report(
 def _joint(tests: CurveTests) -> Joint:
     return Joint(
         tests.null, tests.title, tests.draws, tests.index, tests.tests, tests.adjusted, tests.bands, tests.placebos,
-        tests.cluster,
+        tests.cluster, tests.direction,
     )  # fmt: skip
 
 

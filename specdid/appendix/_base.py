@@ -14,12 +14,16 @@ from specdid.tables._base import PrintTable
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """The joint tests of so many specifications under one null: (statistic, p) each, as inference.csv has them."""
+    """The joint tests of so many specifications under one null: (statistic, p) each, as inference.csv has them.
+
+    ``primary`` are those that the study names as the ones that count, ``tests`` the others.
+    """
 
     title: str
     specifications: int
     draws: int
     tests: tuple[tuple[str, float], ...]
+    primary: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

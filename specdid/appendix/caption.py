@@ -157,19 +157,26 @@ def _capital(text: str) -> str:
 
 
 def joint_tests(joints: tuple[Joint, ...]) -> tuple[str, str]:
-    """Give the p-values under one null after the other, statistics of equal p together."""
+    """Give the p-values under one null after the other: the primary test, then the others, of equal p together."""
     if not joints:
         return "Joint tests", ""
-    said = [f"{_capital(j.title)} ({j.draws:,} draws): {_p_values(j)}." for j in joints]
+    said = [f"{_capital(j.title)} ({j.draws:,} draws): {_by_role(j)}." for j in joints]
     said.append("The table of tests has the statistics and their ranges without any effect.")
     return "Joint tests", " ".join(said)
 
 
-def _p_values(joint: Joint) -> str:
+def _by_role(joint: Joint) -> str:
+    if not joint.primary:
+        return _p_values(joint.tests)
+    lead = f"primary test {_p_values(joint.primary)}"
+    return f"{lead}; secondary {_p_values(joint.tests)}" if joint.tests else lead
+
+
+def _p_values(tests: tuple[tuple[str, float], ...]) -> str:
     alike: dict[str, list[str]] = {}
-    for name, p in joint.tests:
+    for name, p in tests:
         alike.setdefault(p_text(p), []).append(name)
-    if len(alike) == 1:
+    if len(alike) == 1 and len(tests) > 1:
         return f"{next(iter(alike))} for every statistic"
     return ", ".join(f"{p} ({'; '.join(names)})" for p, names in alike.items())
 

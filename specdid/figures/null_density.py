@@ -105,7 +105,8 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel) -> None:
         axes.plot([0, 0], [base, base + 0.8], color=INK, linewidth=0.6, zorder=1.5)
         axes.plot([null.value] * 2, [base, base + 0.8], color=ACCENT, linewidth=1.3, zorder=4)
         _label(page, box, null, k)
-    label_across(page, box, f"median estimate, {panel.group}" if panel.scaled else "median estimate")
+    times = " × expected sign" if panel.nulls[0].expected else ""
+    label_across(page, box, f"median estimate{times}, {panel.group}" if panel.scaled else f"median estimate{times}")
 
 
 def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
@@ -120,7 +121,7 @@ def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
 
 
 def _texts(data: NullData) -> Iterator[str]:
-    yield "−–…·≥%" + data.title
+    yield "−–…·≥%×" + data.title
     for panel in data.panels:
         yield panel.group + panel.estimand
         yield from (p.title for p in panel.nulls)

@@ -50,6 +50,8 @@ class NullDraws:
     imposed : three (S, B), or None
         a, b and c, by which the t of a draw changes with the effect imposed: with -x times
         ``std_error`` instead of none it is (t + a x) / sqrt(1 + b x + c x^2).
+    expected : (S,) or None
+        -1 or 1, the sign expected of each, by which joint statistics multiply estimates and t.
     """
 
     null: str
@@ -65,6 +67,7 @@ class NullDraws:
     clusters: int = 0
     treated: int = 0
     imposed: tuple[DrawTable, DrawTable, DrawTable] | None = None
+    expected: Floats | None = None
 
     def kept(self, good: NDArray[np.bool_], why: Caution) -> NullDraws:
         """Return the draws of the specifications marked, (S,); ``why`` says why the others are left out."""

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from specdid._records import NullShares
 from specdid.inference._base import Floats, NullDraws
-from specdid.inference._statistics import by_blocks, median_of, p_value
+from specdid.inference._statistics import by_blocks, median_of, p_value, signed
 
 POINTS = 201
 
@@ -26,6 +26,7 @@ class Placebo:
     group, estimand : what the median is of.
     specifications : how many.
     value, p_value : of the data.
+    expected : estimates are times the sign expected of their outcome, in value, p and quantiles.
     quantiles : (201,) of the median over the draws, at 0, 0.5, ... 100%.
     negative, positive : mean share of specifications with p < alpha and that sign.
     real : the same shares of the data.
@@ -44,6 +45,7 @@ class Placebo:
     positive: float
     real: tuple[float, float]
     errors: str = ""
+    expected: bool = False
 
 
 def placebo(
@@ -56,8 +58,8 @@ def placebo(
     errors: str = "",
 ) -> Placebo:
     """Summarise the draws of the members with one scale and one estimand."""
-    value = float(np.median(draws.estimate[members]))
-    medians = by_blocks(median_of, draws.null_estimate, members)
+    value = float(np.median(signed(draws.estimate, draws, members)))
+    medians = by_blocks(median_of, draws.null_estimate, members, draws.expected)
     critical = stdtrit(draws.df[members], 1 - alpha / 2)[:, None]
     real = draws.statistic[members, None]
     below = by_blocks(lambda t: np.count_nonzero(t < -critical, axis=0), draws.null_statistic, members)
@@ -67,6 +69,7 @@ def placebo(
         np.nanquantile(medians, np.linspace(0, 1, POINTS)),
         float(below.sum() / (len(real) * len(below))), float(above.sum() / (len(real) * len(above))),
         (float(np.mean(real < -critical)), float(np.mean(real > critical))), errors,
+        draws.expected is not None,
     )  # fmt: skip
 
 

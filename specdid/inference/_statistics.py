@@ -55,21 +55,32 @@ def p_value(value: float, null: Floats) -> float:
     return (1 + extreme) / (len(null) + 1)
 
 
-def _test(null: str, name: str, value: float, draws: Floats, p: float | None = None) -> Test:
+def _test(
+    of: NullDraws, name: str, value: float, draws: Floats, members: NDArray[np.bool_], p: float | None = None
+) -> Test:
     low, high = np.nanquantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
     found = p_value(value, draws) if p is None else p
-    return Test(null, name, value, float(low), float(high), found, len(draws))
+    direction = "estimated" if of.expected is None else "expected"
+    count = int(np.count_nonzero(members))
+    return Test(
+        of.null, name, value, float(low), float(high), found, len(draws), direction=direction, specifications=count
+    )
 
 
 def median_estimate(draws: NullDraws, members: NDArray[np.bool_], name: str) -> Test:
     """Test the median estimate of specifications with one scale and one estimand."""
-    value = float(np.median(draws.estimate[members]))
-    return _test(draws.null, name, value, by_blocks(median_of, draws.null_estimate, members))
+    value = float(np.median(signed(draws.estimate, draws, members)))
+    return _test(draws, name, value, by_blocks(median_of, draws.null_estimate, members, draws.expected), members)
+
+
+def signed(values: Floats, draws: NullDraws, members: NDArray[np.bool_]) -> Floats:
+    """Give the members' (S,) values, times the sign expected of each where there is one."""
+    return values[members] if draws.expected is None else values[members] * draws.expected[members]
 
 
 def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, suffix: str) -> tuple[Test, ...]:
     """Median t, share significant with the dominant sign, Stouffer's Z."""
-    t, df = draws.statistic[members], draws.df[members]
+    t, df = signed(draws.statistic, draws, members), draws.df[members]
     critical = stdtrit(df, 1 - alpha / 2)
     scores: dict[str, Callable[[Floats], Floats]] = {
         "median t": median_of,
@@ -77,10 +88,10 @@ def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, 
         "Stouffer's Z": lambda x: stouffer(x, df),
     }
     values = [float(score(t[:, None])[0]) for score in scores.values()]
-    nulls = [by_blocks(score, draws.null_statistic, members) for score in scores.values()]
+    nulls = [by_blocks(score, draws.null_statistic, members, draws.expected) for score in scores.values()]
     p = (None, p_of_share((values[1], values[0]), (nulls[1], nulls[0])), None)
     found = zip(scores, values, nulls, p, strict=True)
-    return tuple(_test(draws.null, name + suffix, value, null, of) for name, value, null, of in found)
+    return tuple(_test(draws, name + suffix, value, null, members, of) for name, value, null, of in found)
 
 
 def p_of_share(value: tuple[float, float], null: tuple[Floats, Floats]) -> float:
@@ -99,9 +110,12 @@ def median_of(draws: Floats) -> Floats:
     return np.asarray(np.median(draws, axis=0))
 
 
-def by_blocks(score: Callable[[Floats], Floats], null: DrawTable, members: NDArray[np.bool_]) -> Floats:
-    """Apply ``score`` to blocks of draws, so that no second (S, B) array is made."""
-    parts = [score(block[members]) for block in null.read()]
+def by_blocks(
+    score: Callable[[Floats], Floats], null: DrawTable, members: NDArray[np.bool_], expected: Floats | None = None
+) -> Floats:
+    """Apply ``score`` to blocks of draws, times (S,) signs, so that no second (S, B) array is made."""
+    sign = None if expected is None else expected[members, None]
+    parts = [score(block[members] if sign is None else block[members] * sign) for block in null.read()]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 

@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import CODES, Curve, Group, NullShares, Results, Status
+from specdid._describe.joint_tests import marked, towards
+from specdid._records import CODES, Curve, Group, JointTest, NullShares, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
-from specdid.inference._placebo import Placebo
 from specdid.report._html import element, inside, table, written
 from specdid.report._input import Joint, Report
 from specdid.report.summary import shares_cells, shares_words
@@ -91,7 +91,8 @@ def finding(report: Report, found: Sequence[Family]) -> Iterator[Element]:
         yield element("p", "No specification could be estimated; the account below says why.", class_="finding")
         return
     family = lead(found, results)
-    yield element("p", _sentence(family, results.planned.alpha, _placebos(report.joints, family)), class_="finding")
+    primary = next(_primary(report.joints, family), None)
+    yield element("p", _sentence(family, results.planned.alpha, primary), class_="finding")
     facts = element("dl", class_="facts")
     for label, value, note in _facts(report, family):
         box = inside(facts, "div")
@@ -101,11 +102,22 @@ def finding(report: Report, found: Sequence[Family]) -> Iterator[Element]:
     yield facts
 
 
-def _placebos(joints: Sequence[Joint], family: Family) -> list[Placebo]:
-    return [p for j in joints for p in j.placebos if (p.group, p.estimand) == (family.group, family.estimand)]
+def _primary(joints: Sequence[Joint], family: Family) -> Iterator[tuple[str, JointTest]]:
+    """Give every null's title and primary test; of several medians that of the family."""
+    own = f"median estimate ({family.group}; {family.estimand})"
+    for joint in joints:
+        mine = [t for t in joint.tests if t.role == "primary"]
+        found = next((t for t in mine if t.statistic == own or not t.statistic.startswith("median estimate")), None)
+        if found is not None:
+            yield joint.title, found
 
 
-def _sentence(family: Family, alpha: float, placebos: Sequence[Placebo]) -> str:
+def _shortly(test: JointTest) -> str:
+    """Name a statistic without its scale and estimand, and say which way it points where one is expected."""
+    return test.statistic.partition(" (")[0] + towards(test)
+
+
+def _sentence(family: Family, alpha: float, primary: tuple[str, JointTest] | None) -> str:
     many = f"{family.n:,} estimates" if family.n > 1 else "The one estimate"
     of = "" if family.scaled else f" on {family.shown}"
     head = f"{many} of the {family.estimand}{of}: median {family.written(family.median)}{family.unit}"
@@ -114,8 +126,8 @@ def _sentence(family: Family, alpha: float, placebos: Sequence[Placebo]) -> str:
         sign, share, null = _dominant(family, family.shares)
         of = f" of the {family.shares.tested:,} tested" if family.shares.tested < family.n else ""
         parts.append(f"{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be without any effect")
-    if placebos:
-        parts.append(f"{p_text(placebos[0].p_value)} for the median under the {placebos[0].title}")
+    if primary is not None:
+        parts.append(f"primary test, {_shortly(primary[1])}: {p_text(primary[1].p_value)} under the {primary[0]}")
     return f"{'; '.join(parts)}."
 
 
@@ -135,8 +147,8 @@ def _facts(report: Report, family: Family) -> Iterator[tuple[str, str, str]]:
         sign, share, null = _dominant(family, family.shares)
         of = f"; {family.shares.tested:,} tested" if family.shares.tested < family.n else ""
         yield f"Significant, {sign}", f"{share:.1%}", f"p < {results.planned.alpha:g}; {null:.1%} under the null{of}"
-    for placebo in _placebos(report.joints, family):
-        yield "Joint test of the median", p_text(placebo.p_value), placebo.title
+    for title, test in _primary(report.joints, family):
+        yield f"Primary test: {_shortly(test)}", p_text(test.p_value), title
     if results.planned.preferred >= 0:
         yield "Preferred", *_preferred(results, family)
     yield "Specifications", f"{counts.ok:,}", f"of {counts.planned:,} planned"
@@ -173,10 +185,11 @@ def tests_table(joint: Joint, results: Results) -> Element:
     """Tabulate one null's rows of inference.csv."""
     rows = [
         (
-            results.shown_statistic(r.statistic), minus(f"{r.value:.4g}"), minus(f"{r.low:.4g} to {r.high:.4g}"),
-            f"{r.p_value:.3f}", f"{r.draws:,}",
+            marked(r, results.shown_statistic(r.statistic)), minus(f"{r.value:.4g}"),
+            minus(f"{r.low:.4g} to {r.high:.4g}"), f"{r.p_value:.3f}", f"{r.draws:,}",
         )
         for r in joint.tests
     ]  # fmt: skip
     caption = f"{joint.title[:1].upper()}{joint.title[1:]}: {len(joint.index):,} specifications, {joint.draws:,} draws"
+    caption += f". {joint.direction}" if joint.direction else ""
     return table(caption, ("Statistic", "Value", "95% of the null", "p", "Draws"), rows)

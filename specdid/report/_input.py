@@ -29,6 +29,7 @@ class Joint:
     bands : (scale or outcome, estimand) -> (3, n) null curves by rank.
     placebos : per scale and estimand the null of the median.
     cluster : what the null's standard errors are clustered by.
+    direction : what positive values mean where outcomes have an expected sign, or "".
     """
 
     null: str
@@ -40,6 +41,7 @@ class Joint:
     bands: Mapping[tuple[str, str], NDArray[np.float64]]
     placebos: tuple[Placebo, ...] = ()
     cluster: str = ""
+    direction: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from html import escape
 
 from specdid import _html
+from specdid._describe.joint_tests import marked, primary_lines
 from specdid._records import Caution, Curve
 from specdid.figures._style import png
 from specdid.inference._base import null_words
@@ -39,9 +40,10 @@ def _parts(curve: Curve) -> Iterator[str]:
         yield _html.paragraph(f"Preferred: {preferred}")
     if curve.joint:
         yield _html.heading("Joint tests")
+        yield from map(_html.paragraph, primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic))
         header, shown = ("null", "statistic", "value", "null range", "p"), curve.results.shown_statistic
         rows = (
-            (null_words(t.null), shown(t.statistic), f"{t.value:.4g}", f"{t.low:.4g} to {t.high:.4g}",
+            (null_words(t.null), marked(t, shown(t.statistic)), f"{t.value:.4g}", f"{t.low:.4g} to {t.high:.4g}",
              f"{t.p_value:.3f}")
             for t in curve.joint
         )  # fmt: skip

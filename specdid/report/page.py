@@ -115,7 +115,8 @@ def _tests(report: Report) -> Iterator[Element]:
     yield element(
         "p",
         "A joint test asks whether a curve like this would arise without any effect. The null range holds 95% of the "
-        "draws; p is the share of draws, the data among them, that are at least as far from zero.",
+        "draws; p is the share of draws, the data among them, that are at least as far from zero. The study names "
+        "one statistic as its primary test; the others are secondary.",
     )
     for joint in report.joints:
         yield tests_table(joint, report.curve.results)

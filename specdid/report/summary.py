@@ -8,6 +8,7 @@ from unicodedata import east_asian_width
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._describe.joint_tests import primary_lines
 from specdid._records import CODES, Audit, Curve, Group, NullShares, Results, Section, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 
@@ -29,7 +30,7 @@ def summarise(curve: Curve) -> str:
     Returns
     -------
     str
-        Markdown: the accounting line; per scale and estimand the count, median, range and, where
+        Markdown: the accounting line; the primary test; per scale and estimand the count, median, range and, where
         a null was drawn, shares significant by sign beside those expected; the preferred
         specification; rows; failures, exclusions and duplicates with their reasons; the audit;
         ``curve.sections``; warnings.
@@ -46,6 +47,8 @@ def summarise(curve: Curve) -> str:
         Section("Warnings", tuple(f"- {w}" for w in curve.warnings)),
     ]
     head = [f"# {curve.title or 'Specification curve'}", "", str(curve.counts)]
+    for line in primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic):
+        head += ["", line]
     for section in sections:
         if section.lines:
             head += ["", f"## {section.title}", "", *section.lines]

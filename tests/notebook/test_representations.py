@@ -78,7 +78,9 @@ def test_the_joint_tests_are_the_rows_of_inference_csv(tmp_path):
 def test_without_a_test_there_are_no_rows():
     curve = specdid.run(small_study(controls={"none": "1"}), small_panel(), jobs=1, audit=0)
     assert len(curve.test()) == 0
-    assert list(curve.test().columns) == ["null", "statistic", "value", "low", "high", "p_value", "draws"]
+    assert list(curve.test().columns) == [
+        "null", "statistic", "value", "low", "high", "p_value", "draws", "role", "direction", "specifications",
+    ]  # fmt: skip
     assert "Joint tests" not in curve._repr_html_()
 
 

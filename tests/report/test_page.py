@@ -120,8 +120,8 @@ def test_joint_tests_are_those_of_inference(directory, page):
     tables = page.find("section", id="tests")[0].find("table")
     shown = [row for table in tables[1:] for row in table_rows(table)[1:]]
     assert len(shown) == len(written)
-    for (_, statistic, value, low, high, p, draws), cells in zip(written, shown, strict=True):
-        assert cells[0] == statistic.removeprefix("'")
+    for (_, statistic, value, low, high, p, draws, role, *_), cells in zip(written, shown, strict=True):
+        assert cells[0] == statistic.removeprefix("'") + " (primary)" * (role == "primary")
         assert number(cells[1]) == pytest.approx(value, rel=5e-4)
         assert [number(end) for end in cells[2].split(" to ")] == pytest.approx([low, high], rel=5e-4)
         assert number(cells[3]) == pytest.approx(p, abs=5e-4)

@@ -1,0 +1,46 @@
+"""The joint tests in words: the primary one, which the study names, before all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from specdid._records import JointTest
+from specdid._records.numerals import p_text
+from specdid.inference._base import null_words
+
+
+def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[str], str] = str) -> tuple[str, ...]:
+    """Give the primary test under every null, a line for each statistic: with several medians there are several.
+
+    Parameters
+    ----------
+    joint : the tests of all nulls.
+    estimated : specifications with an estimate; a test of fewer says of how many.
+    shown : gives a statistic's name as readers know it.
+    """
+    primary = [t for t in joint if t.role == "primary"]
+    lines = []
+    for name in dict.fromkeys(t.statistic for t in primary):
+        mine = [t for t in primary if t.statistic == name]
+        under = ", ".join(f"{p_text(t.p_value)} ({null_words(t.null)}{_part(t, estimated)})" for t in mine)
+        value = f"{mine[0].value:.4g}".replace("-", "−")
+        lines.append(f"Primary test, {shown(name)}: {value}{towards(mine[0])}; {under}.")
+    return tuple(lines)
+
+
+def towards(test: JointTest) -> str:
+    """Say whether a statistic lies in the expected direction, where there is one."""
+    if test.direction != "expected" or test.value == 0:
+        return ""
+    return ", in the expected direction" if test.value > 0 else ", against the expected direction"
+
+
+def _part(test: JointTest, estimated: int) -> str:
+    if not test.specifications or test.specifications == estimated:
+        return ""
+    return f", {test.specifications:,} of {estimated:,} specifications"
+
+
+def marked(test: JointTest, name: str) -> str:
+    """Name a statistic, the primary one as such."""
+    return f"{name} (primary)" if test.role == "primary" else name

@@ -1,0 +1,162 @@
+"""Outcomes expected in opposite directions, and the primary test."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid._study import STATISTICS
+
+NULLS = {"draws": 99, "null": ["wild", "permutation"], "assign": "cohort"}
+
+
+def panel(units: int = 30) -> pl.DataFrame:
+    """Add an outcome that rises and one that falls by the same effect."""
+    frame = small_panel(5, units)
+    noise = np.random.default_rng(3).normal(size=(2, len(frame))) * 0.5
+    return frame.with_columns(up=pl.Series(noise[0]) + pl.col("d"), down=pl.Series(noise[1]) - pl.col("d"))
+
+
+def run(outcome, frame=None, inference=NULLS, out=None, **changes):
+    study = small_study(
+        outcome=outcome, controls={"none": "1", "one": "x1"}, inference=inference,
+        derive={"d": "(cohort > 0) & (year >= cohort)"}, **changes,
+    )  # fmt: skip
+    return specdid.run(study, panel() if frame is None else frame, audit=0, out=out)
+
+
+def option(formula, expect=None, **more):
+    return {"formula": formula, "scale": "points", **({"expect": expect} if expect else {}), **more}
+
+
+def rows(curve):
+    return {(t.null, t.statistic): t for t in curve.joint}
+
+
+def test_opposite_directions_cancel_and_the_run_says_so():
+    curve = run({"up": option("up"), "down": option("down")})
+    found = rows(curve)
+    assert found["wild", "Stouffer's Z"].p_value > 0.05  # 0.01 where directions are expected
+    assert found["wild", "median t"].p_value > 0.05
+    (said,) = (c for c in curve.warnings if c.code == "opposite_signs")
+    assert said.severity == "serious"
+    assert "negative “down” (median t -" in said.message
+    assert "positive “up” (median t " in said.message
+    assert said.specifications == 8
+    assert {t.direction for t in curve.joint} == {"estimated"}
+
+
+def test_joint_statistics_are_of_estimates_times_the_expected_sign():
+    """The same as turning the outcome round by hand; the estimates themselves stay as they are."""
+    given = run({"up": option("up", "positive"), "down": option("down", "negative")})
+    turned = run({"up": option("up"), "down": option("-down")})
+    expected, by_hand = rows(given), rows(turned)
+    assert list(expected) == list(by_hand)
+    assert {name.partition(" (")[0] for _, name in expected} == set(STATISTICS)
+    for key, test in expected.items():
+        other = by_hand[key]
+        assert test.direction == "expected"
+        assert test.p_value == other.p_value
+        for name in ("value", "low", "high"):
+            assert getattr(test, name) == pytest.approx(getattr(other, name), rel=1e-8)
+    assert expected["wild", "Stouffer's Z"].p_value == 0.01
+    assert expected["permutation", "median t"].p_value <= 0.02
+    raw = run({"up": option("up"), "down": option("down")})
+    assert given.table.drop(columns="spec_id").equals(raw.table.drop(columns="spec_id"))
+    np.testing.assert_array_equal(given.findings[0].adjusted.p_adjusted, raw.findings[0].adjusted.p_adjusted)
+    assert given.null_shares == raw.null_shares
+    assert not [c for c in given.warnings if c.code == "opposite_signs"]
+    said = given.summary()
+    assert "times the sign expected of their outcome (negative for down; positive for up)" in said
+    assert "in the expected direction; p = 0.010 (wild bootstrap null)" in said
+
+
+def test_what_goes_against_expectation_is_called_so():
+    curve = run({"up": option("up", "negative"), "down": option("down", "positive")})
+    assert "Primary test, median t: −" in curve.summary()
+    assert ", against the expected direction; p = " in curve.summary()
+
+
+def test_signs_that_may_be_chance_are_a_note():
+    frame = panel().with_columns(up=pl.col("up") - pl.col("d"), down=pl.col("down") + 0.9 * pl.col("d"))
+    curve = run({"up": option("up"), "down": option("down")}, frame)
+    median = {o: curve.table[curve.table.outcome == o].statistic.median() for o in ("up", "down")}
+    assert median["up"] * median["down"] < 0
+    assert [c.severity for c in curve.warnings if c.code == "opposite_signs"] == ["note"]
+    alike = run({"up": option("up"), "down": option("0 - down")}, panel())
+    assert not [c for c in alike.warnings if c.code == "opposite_signs"]
+
+
+def test_directions_of_all_or_of_none():
+    outcome = {"up": option("up", "positive"), "down": option("down")}
+    study = small_study(outcome=outcome, inference={"draws": 19})
+    with pytest.raises(specdid.SpecError) as refused:
+        specdid.run(study, panel(), audit=0)
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.path) == ("no_direction", ("outcome", "down"))
+    outcome["down"]["type"] = "uncertain"
+    assert specdid.run(study, panel(), audit=0).counts.ok
+    without = small_study(outcome={"up": option("up", "positive"), "down": option("down")})
+    assert not specdid.check(specdid.read(without), panel())
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "help_"),
+    [
+        ({"outcome": {"up": option("up", "negativ")}}, ("outcome", "up", "expect"), "did you mean `negative`?"),
+        ({"outcome": {"up": option("up", "up")}}, ("outcome", "up", "expect"), "`expect` is one of negative, positive"),
+        ({"inference": {"primary": "median-t"}}, ("inference", "primary"), "did you mean `median t`?"),
+        ({"inference": {"primary": "share significant"}}, ("inference", "primary"), "`primary` is one of median t"),
+    ],
+)
+def test_what_is_no_direction_and_no_statistic(changes, path, help_):
+    with pytest.raises(specdid.SpecError) as refused:
+        specdid.read(small_study(**changes))
+    (fault,) = refused.value.faults
+    assert fault.path == path
+    assert help_ in f"{fault.help} {fault.notes}"
+
+
+@pytest.mark.parametrize("primary", STATISTICS)
+def test_the_primary_test_comes_first(primary, tmp_path):
+    inference = {**NULLS, "primary": primary}
+    outcome = {"up": option("up"), "b": option("up + x1")}
+    curve = run(outcome, inference=inference, out=tmp_path)
+    written = pl.read_csv(tmp_path / "inference.csv")
+    for null in ("wild", "permutation"):
+        mine = written.filter(pl.col("null") == null)
+        assert mine["role"].to_list() == ["primary"] + ["secondary"] * (len(mine) - 1)
+        assert mine["statistic"][0].partition(" (")[0] == primary
+        assert (mine["specifications"] == curve.counts.ok).all()
+    lines = curve.summary().splitlines()
+    lead = next(line for line in lines if line.startswith(f"Primary test, {primary}"))
+    assert lines.index(lead) <= 6
+    p = {t.null: t.p_value for t in curve.joint if t.role == "primary"}
+    assert f"p = {p['wild']:.3f} (wild bootstrap null), p = {p['permutation']:.3f} (permutation null)" in lead
+    assert curve.test().role.tolist() == written["role"].to_list()
+
+
+def test_a_primary_test_that_cannot_be_had():
+    """Poisson has no wild bootstrap: that null has no specification, and says so; a part is called a part."""
+    poisson = {"P": "fepois"}
+    alone = run({"z": option("z")}, estimator=poisson)
+    (said,) = (c for c in alone.warnings if c.code == "no_primary")
+    assert said.where == "wild cluster bootstrap"
+    assert said.message == "the primary test (median t) cannot be had: no specification is in this null"
+    both = run({"z": option("z")}, estimator={"OLS": "feols", **poisson})
+    assert not [c for c in both.warnings if c.code == "no_primary"]
+    assert "(wild bootstrap null, 4 of 8 specifications)" in both.summary()
+
+
+def test_draws_that_can_never_reject_are_said_before():
+    study = small_study(inference={"draws": 10})
+    (said,) = specdid.check(specdid.read(study), small_panel())
+    assert (said.code, said.severity, said.path) == ("draws_too_few", "warning", ("inference", "draws"))
+    assert said.message == "10 draws give no p of 0.05 or less, and no simultaneous band"
+    assert not specdid.check(specdid.read(small_study(inference={"draws": 19})), small_panel())
+    assert specdid.check(specdid.read(small_study(inference={"draws": 98, "alpha": 0.01})), small_panel())
+    curve = specdid.run(study, small_panel(), audit=0)
+    assert [c.severity for c in curve.warnings if c.code == "draws_too_few"] == ["serious"]
+    assert "10 draws are too few for a p of at most .05: the smallest p is .0909." in curve.summary()
