@@ -15,8 +15,9 @@ NULLS = {"draws": 99, "null": ["wild", "permutation"], "assign": "cohort"}
 def panel(units: int = 30) -> pl.DataFrame:
     """Add an outcome that rises and one that falls by the same effect."""
     frame = small_panel(5, units)
-    noise = np.random.default_rng(3).normal(size=(2, len(frame))) * 0.5
-    return frame.with_columns(up=pl.Series(noise[0]) + pl.col("d"), down=pl.Series(noise[1]) - pl.col("d"))
+    noise = np.random.default_rng(3).normal(size=(2, len(frame))) * [[0.5], [0.1]]
+    up = pl.Series(noise[0]) + frame["d"]
+    return frame.with_columns(up=up, down=pl.Series(noise[1]) - up)
 
 
 def run(outcome, frame=None, inference=NULLS, out=None, **changes):
@@ -80,7 +81,7 @@ def test_what_goes_against_expectation_is_called_so():
 
 
 def test_signs_that_may_be_chance_are_a_note():
-    frame = panel().with_columns(up=pl.col("up") - pl.col("d"), down=pl.col("down") + 0.9 * pl.col("d"))
+    frame = panel().with_columns(up=pl.col("up") - pl.col("d"), down=pl.col("down") + pl.col("d"))
     curve = run({"up": option("up"), "down": option("down")}, frame)
     median = {o: curve.table[curve.table.outcome == o].statistic.median() for o in ("up", "down")}
     assert median["up"] * median["down"] < 0
@@ -119,33 +120,43 @@ def test_what_is_no_direction_and_no_statistic(changes, path, help_):
     assert help_ in f"{fault.help} {fault.notes}"
 
 
-@pytest.mark.parametrize("primary", STATISTICS)
-def test_the_primary_test_comes_first(primary, tmp_path):
-    inference = {**NULLS, "primary": primary}
+def test_the_primary_test_comes_first(tmp_path):
     outcome = {"up": option("up"), "b": option("up + x1")}
-    curve = run(outcome, inference=inference, out=tmp_path)
+    curve = run(outcome, inference={**NULLS, "primary": "Stouffer's Z"}, out=tmp_path)
     written = pl.read_csv(tmp_path / "inference.csv")
     for null in ("wild", "permutation"):
         mine = written.filter(pl.col("null") == null)
         assert mine["role"].to_list() == ["primary"] + ["secondary"] * (len(mine) - 1)
-        assert mine["statistic"][0].partition(" (")[0] == primary
+        assert mine["statistic"][0] == "Stouffer's Z"
         assert (mine["specifications"] == curve.counts.ok).all()
     lines = curve.summary().splitlines()
-    lead = next(line for line in lines if line.startswith(f"Primary test, {primary}"))
-    assert lines.index(lead) <= 6
+    lead = next(line for line in lines if line.startswith("Primary test, Stouffer's Z: "))
+    assert not any(line.startswith("## ") for line in lines[: lines.index(lead)])
     p = {t.null: t.p_value for t in curve.joint if t.role == "primary"}
     assert f"p = {p['wild']:.3f} (wild bootstrap null), p = {p['permutation']:.3f} (permutation null)" in lead
     assert curve.test().role.tolist() == written["role"].to_list()
+    assert "primary test, Stouffer's Z: p = " in (tmp_path / "report.html").read_text("utf-8")
+    assert "primary test p = " in (tmp_path / "appendix.tex").read_text("utf-8")
+    assert "Stouffer's Z (primary) & " in (tmp_path / "inference.tex").read_text("utf-8")
+
+
+@pytest.mark.parametrize("primary", STATISTICS)
+def test_every_statistic_may_be_the_primary_one(primary):
+    curve = run({"up": option("up")}, inference={"draws": 19, "primary": primary})
+    assert [t.statistic.partition(" (")[0] for t in curve.joint if t.role == "primary"] == [primary]
+    assert curve.joint[0].role == "primary"
+    assert f"\nPrimary test, {primary}" in curve.summary()
 
 
 def test_a_primary_test_that_cannot_be_had():
     """Poisson has no wild bootstrap: that null has no specification, and says so; a part is called a part."""
     poisson = {"P": "fepois"}
-    alone = run({"z": option("z")}, estimator=poisson)
+    fewer = {**NULLS, "draws": 19}
+    alone = run({"z": option("z")}, inference={**fewer, "null": ["wild"]}, estimator=poisson)
     (said,) = (c for c in alone.warnings if c.code == "no_primary")
     assert said.where == "wild cluster bootstrap"
     assert said.message == "the primary test (median t) cannot be had: no specification is in this null"
-    both = run({"z": option("z")}, estimator={"OLS": "feols", **poisson})
+    both = run({"z": option("z")}, inference=fewer, estimator={"OLS": "feols", **poisson})
     assert not [c for c in both.warnings if c.code == "no_primary"]
     assert "(wild bootstrap null, 4 of 8 specifications)" in both.summary()
 
