@@ -59,7 +59,7 @@ def test_console_blocks_run_in_order(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
-    results = tmp_path / "outputs" / "study"
+    results = tmp_path / "outputs" / "demo"
     for name in re.findall(r"`(\w*\.\w+)`", " ".join(row[0] for row in table_after("Reading the results"))):
         assert list(results.glob(f"*{name}")), name
 
