@@ -186,7 +186,7 @@ def _estimate_all(
     audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
     try:
         tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress, store)
-        described = describe(compiled, results, tests)
+        described = describe(compiled, results, tests, [e.method for e in prepared.plan.grid.estimators])
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
         if store is not None and store.taken > before[0]:
             taken, made = store.taken - before[0], store.made - before[1]

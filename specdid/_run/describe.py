@@ -37,12 +37,25 @@ class Described:
     warnings: tuple[Caution, ...] = ()
 
 
-def describe(compiled: Compiled, results: Results, tests: tuple[CurveTests, ...]) -> Described:
-    """Describe a finished run."""
+def describe(
+    compiled: Compiled, results: Results, tests: tuple[CurveTests, ...], methods: Sequence[str] = ()
+) -> Described:
+    """Describe a finished run; ``methods`` are the names of the study's estimators, in its order."""
     found = tuple(describe_choices(results, f) for f in families(results) if len(f.places) > 1)
     sections = [choice_section(c, alone=len(found) == 1) for c in found]
     sections.append(_sensitivity(compiled, results))
-    return Described(found, tuple(sections), tuple(_warnings(compiled, results, tests)))
+    return Described(found, tuple(sections), (*_of_estimators(results, methods), *_warnings(compiled, results, tests)))
+
+
+def _of_estimators(results: Results, methods: Sequence[str]) -> Iterator[Caution]:
+    """Give what estimators say against their own estimates."""
+    chosen = results.planned.codes[:, results.planned.dimensions.index("estimator")] if methods else np.zeros(0)
+    for e, method in enumerate(methods):
+        cautions = _shelf.load("estimators", method).cautions
+        mine = (chosen == e) & (results.status == Status.OK)
+        if cautions is not None and mine.any():
+            found = {name: values[mine] for name, values in results.extra.items()}
+            yield from cautions(found | {"nobs": results.first("nobs")[mine]})
 
 
 def _member(compiled: Compiled, place: int) -> int:

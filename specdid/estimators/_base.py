@@ -6,7 +6,7 @@ The module's top level imports neither pyfixest, pandas, scipy nor formulaic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from specdid._study import RULES, Distribution, Kind, Rule
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
+    from specdid._records import Caution
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -169,6 +170,8 @@ class Estimator:
     the calendar, NaN for rows that no effect is asked for.
     ``ssc`` are the small-sample corrections that ``fit`` and ``path`` make when a task asks for
     them. Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
+    ``cautions`` says what speaks against the estimates of a run, from ``extra`` of its Estimates and
+    ``nobs``, by name, (S,) each.
     """
 
     name: str
@@ -189,6 +192,7 @@ class Estimator:
     alone: str = ""
     words: Callable[[Treated, Mapping[str, object]], str] | None = None
     ssc: frozenset[str] = frozenset({"fixest"})
+    cautions: Callable[[Mapping[str, Floats]], Iterable[Caution]] | None = None
 
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov asks for a correction or distribution that is not offered."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, Failure, Task, coefficient_words
+from specdid._records import Caution
+from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Task, coefficient_words
 from specdid.estimators._glm import SETTINGS, fit_glm
 from specdid.estimators._pyfixest import guarded
 
@@ -15,7 +19,46 @@ def _fit(task: Task) -> Estimate | Failure:
         return Failure("estimator_error", "logit needs an outcome of 0 and 1; this one has other values")
     if np.all(task.outcome == task.outcome[0]):
         return Failure("no_outcome_variation", f"the outcome is {task.outcome[0]:.0f} in every row")
-    return fit_glm("feglm", task, sure=lambda lowest, highest: lowest == highest, family="logit")
+    found = fit_glm("feglm", task, sure=lambda lowest, highest: lowest == highest, family="logit")
+    if isinstance(found, Failure):
+        return found
+    used = slice(None) if found.keep is None else found.keep
+    sizes = [found.nobs / len(np.unique(codes[used])) for codes in task.effects]
+    return replace(found, extra={**found.extra, "rows_per_level": min(sizes, default=float("nan"))})
+
+
+BIASED, NEARLY = 30.0, 100.0
+"""Rows to a level of a fixed effect below which the bias is 3.4% or more, and 1% or more."""
+
+
+def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
+    """Warn of incidental parameters, and of rows that say nothing.
+
+    Each fixed effect is estimated from the rows of its level alone. With T of them the coefficient is
+    too far from zero, by T/(T − 1) to first order: twice at T = 2, exactly (Abrevaya 1997), and 3.4%
+    at T = 30 (Greene 2004). No standard error shows it.
+    """
+    rows = found["rows_per_level"]
+    few = rows[rows < NEARLY]
+    if len(few):
+        least = float(few.min())
+        size = f"as few as T = {least:.3g} rows to a level"
+        about = f"about {least / (least - 1):.2f} times the true one" if least > 1 else "without any meaning"
+        yield Caution(
+            "serious" if least < BIASED else "note", "incidental_parameters",
+            f"logit has fixed effects with {size}: its coefficient is biased away from zero, {about} "
+            "(T/(T − 1); incidental parameters), which no standard error shows; "
+            "compare with least squares, or take coarser fixed effects",
+            specifications=int(np.sum(rows < (BIASED if least < BIASED else NEARLY))),
+        )  # fmt: skip
+    lost = found["n_separated"] / (found["nobs"] + found["n_separated"])
+    if (lost > 0).any():
+        yield Caution(
+            "note", "outcome_never_varies",
+            f"logit: up to {lost.max():.0%} of the rows are in levels of a fixed effect whose outcome never varies; "
+            "they say nothing of the effect and are not used",
+            specifications=int(np.sum(lost > 0)),
+        )  # fmt: skip
 
 
 ESTIMATOR = Estimator(
@@ -33,5 +76,6 @@ ESTIMATOR = Estimator(
     slopes=False,
     words=lambda treated, options: coefficient_words(treated, "log odds ratio"),
     doc="Levels of a fixed effect in which the outcome never varies are dropped (separation).",
+    cautions=_cautions,
     ssc=frozenset({"fixest", "lsdv", "glm", "none"}),
 )

@@ -1,0 +1,60 @@
+"""Logit with fixed effects of few rows: the bias, and that it is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import specdid
+from small_problems import task_of
+from specdid import _shelf
+
+
+def panel(periods: int, units: int = 3000, beta: float = 0.8) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    unit = np.repeat(np.arange(units), periods)
+    t = np.tile(np.arange(periods), units)
+    d = ((unit % 2 == 0) & (t >= periods // 2)).astype(float)
+    effect = rng.normal(size=units)[unit]
+    y = (beta * d + effect + rng.logistic(size=len(unit)) > 0).astype(float)
+    return pd.DataFrame({"y": y, "d": d, "unit": unit, "t": t, "half": unit % 50, "ols": y})
+
+
+def fitted(frame):
+    task = task_of(frame, ("y", "d", (), ("unit",), None, "logit"), vcovs=("unit",), unit="unit", time="t")
+    return _shelf.load("estimators", "logit").estimate(task)
+
+
+def test_two_periods_give_twice_the_conditional_coefficient():
+    frame = panel(2)
+    found = fitted(frame)
+    y, d = (frame.pivot_table(index="unit", columns="t", values=v) for v in ("y", "d"))
+    movers = (y.sum(axis=1) == 1) & (d[1] != d[0])
+    up = float((y[1] > y[0])[movers].mean())
+    conditional = np.log(up / (1 - up))  # Chamberlain (1980): a logit of who moves up
+    assert found.estimate == pytest.approx(2 * conditional, rel=1e-6)
+    assert found.extra["rows_per_level"] == 2
+    assert found.extra["n_separated"] == 2 * (y.sum(axis=1) != 1).sum()
+
+
+@pytest.mark.parametrize(("periods", "severity"), [(4, "serious"), (40, "note"), (0, None)])
+def test_a_run_says_so(periods, severity, tmp_path):
+    frame = panel(periods or 4, units=200)
+    effects = "unit" if periods else "half + t"
+    if not periods:
+        frame = pd.concat([frame] * 10, ignore_index=True).assign(unit=lambda f: np.arange(len(f)) // 4)
+        frame = frame.assign(half=0)
+    study = {
+        "study": {"unit": "unit", "time": "t"}, "outcome": {"y": "y"}, "treatment": {"d": "d"},
+        "fixed_effects": {"f": effects}, "estimator": {"logit": "logit", "ols": "feols"}, "inference": {"draws": 0},
+    }  # fmt: skip
+    curve = specdid.run(study, data=frame, out=tmp_path / "out", audit=0)
+    said = {w.code: w for w in curve.warnings if w.code in ("incidental_parameters", "outcome_never_varies")}
+    if severity is None:
+        assert not said
+        return
+    caution = said["incidental_parameters"]
+    assert (caution.severity, caution.specifications) == (severity, 1)
+    assert "T/(T − 1); incidental parameters" in caution.message
+    assert caution.message in (tmp_path / "out" / "warnings.csv").read_text(encoding="utf-8").replace('""', '"')
+    assert caution.message in curve.summary()
