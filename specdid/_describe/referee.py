@@ -15,8 +15,6 @@ from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 from specdid.inference._scaling import extreme_power
 
-CLUSTERS, TREATED = 30, 10
-"""Below these numbers cluster-robust inference is not reliable (Cameron and Miller 2015)."""
 CHEAP, CHEAP_SUNAB = 20_000, 100
 """Up to so many specifications are estimated again on the rows they have in common."""
 RESPONDS = 0.05
@@ -29,21 +27,6 @@ class Responding:
 
     label: str
     p_value: float
-
-
-def clusters(results: Results, treated: int | None, drawn: int | None) -> Iterator[Caution]:
-    """Warn of few clusters; ``treated`` and ``drawn`` are the smallest numbers in the tests, if any."""
-    counts = results.first("n_clusters")[results.status == Status.OK]
-    counts = counts[counts > 0]
-    few = [int(counts.min())] if len(counts) else []
-    few += [drawn] if drawn else []
-    advice = "compare the wild and the permutation null (null = [\"wild\", \"permutation\"] in [inference])"
-    if few and min(few) < CLUSTERS:
-        said = f"as few as {min(few):,} clusters: standard errors may be too small; {advice}"
-        yield Caution("serious", "few_clusters", said)
-    if treated is not None and treated < TREATED:
-        said = f"as few as {treated:,} clusters with treatment: the wild bootstrap is not reliable; {advice}"
-        yield Caution("serious", "few_treated", said)
 
 
 def comparability(results: Results) -> Iterator[Caution]:

@@ -34,7 +34,7 @@ RUN = "run"
 """The place of what concerns the whole run."""
 WORST = (
     "audit_failed", "audit_disagrees", "pretrend", "placebo_timing", "placebo_rejects", "placebo_disagrees",
-    "few_treated", "few_untreated", "few_clusters", "cohorts_left_out", "incidental_parameters",
+    "few_treated", "few_untreated", "few_effective", "few_clusters", "cohorts_left_out", "incidental_parameters",
     "match_lost", "imbalance", "bad_control",
 )  # fmt: skip
 """Codes in the order in which they are told within a severity; others follow as they were found."""

@@ -20,7 +20,7 @@ from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve, notebook_html
-from specdid._run.infer import CurveTests, figure_of, null_shares, run_nulls
+from specdid._run.infer import CurveTests, cluster_codes, cluster_text, figure_of, null_shares, run_nulls
 from specdid._run.infer_files import sections, write_inference
 from specdid._run.manifest import manifest
 from specdid._run.memory import refuse_too_large
@@ -186,7 +186,9 @@ def _estimate_all(
     audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
     try:
         tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress, store)
-        described = describe(compiled, results, tests, [e.method for e in prepared.plan.grid.estimators])
+        methods = [e.method for e in prepared.plan.grid.estimators]
+        clusters = cluster_codes(prepared), cluster_text(prepared)
+        described = describe(compiled, results, tests, methods, *clusters)
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
         if store is not None and store.taken > before[0]:
             taken, made = store.taken - before[0], store.made - before[1]

@@ -13,6 +13,7 @@ import numpy as np
 from specdid import _shelf
 from specdid._describe import referee
 from specdid._describe.choices import Choices, describe_choices
+from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
 from specdid._describe.factors import families
 from specdid._describe.joint_tests import marked
 from specdid._describe.sensitivity import sensitivity
@@ -21,6 +22,7 @@ from specdid._records.cautions import from_figure
 from specdid._run.infer import CurveTests
 from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
+from specdid.engine.problem import Ints
 from specdid.figures._style import save
 from specdid.report.choices import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
@@ -35,16 +37,28 @@ class Described:
     choices: tuple[Choices, ...] = ()
     sections: tuple[Section, ...] = ()
     warnings: tuple[Caution, ...] = ()
+    clusters: ClusterFacts | None = None
 
 
 def describe(
-    compiled: Compiled, results: Results, tests: tuple[CurveTests, ...], methods: Sequence[str] = ()
+    compiled: Compiled,
+    results: Results,
+    tests: tuple[CurveTests, ...],
+    methods: Sequence[str] = (),
+    cluster: Ints | None = None,
+    words: str = "",
 ) -> Described:
-    """Describe a finished run; ``methods`` are the names of the study's estimators, in its order."""
+    """Describe a finished run.
+
+    ``methods`` are the names of the study's estimators, in its order; ``cluster`` the codes that
+    tests of the curve cluster by, and ``words`` their name.
+    """
+    facts = cluster_facts(compiled, results, cluster, words)
     found = tuple(describe_choices(results, f) for f in families(results) if len(f.places) > 1)
     sections = [choice_section(c, alone=len(found) == 1) for c in found]
-    sections.append(_sensitivity(compiled, results))
-    return Described(found, tuple(sections), (*_of_estimators(results, methods), *_warnings(compiled, results, tests)))
+    sections += [_sensitivity(compiled, results), cluster_section(facts)]
+    said = (*_of_estimators(results, methods), *_warnings(compiled, results, tests, facts))
+    return Described(found, tuple(sections), said, facts)
 
 
 def _of_estimators(results: Results, methods: Sequence[str]) -> Iterator[Caution]:
@@ -77,9 +91,11 @@ def _sensitivity(compiled: Compiled, results: Results) -> Section:
     return sensitivity_section(sensitivity(compiled.problem, compiled.members, at))
 
 
-def _warnings(compiled: Compiled, results: Results, tests: tuple[CurveTests, ...]) -> Iterator[Caution]:
-    treated = min((t.treated for t in tests), default=None)
-    yield from referee.clusters(results, treated, min((t.clusters for t in tests), default=None))
+def _warnings(
+    compiled: Compiled, results: Results, tests: tuple[CurveTests, ...], facts: ClusterFacts | None
+) -> Iterator[Caution]:
+    drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
+    yield from cluster_cautions(facts, results, drawn)
     yield from referee.comparability(results)
     yield from referee.samples(results, compiled)
     ok = np.flatnonzero((results.status == Status.OK)[compiled.members.index])
@@ -101,6 +117,8 @@ def write_described(
     """Write choices.csv, inference.tex and the figures; return what the figures warned of."""
     results = curve.results
     _write_or_remove(_choices_csv(described.choices), directory / "choices.csv")
+    measured = TidyTable(("measure", "value"), cluster_rows(described.clusters))
+    _write_or_remove(csv_text(measured) if measured.rows else "", directory / "inference_clusters.csv")
     latex = _shelf.load("tables", "latex")
     _write_or_remove(latex.write(inference_table(tests, results)) if tests else "", directory / "inference.tex")
     for name in FIGURES:

@@ -83,7 +83,7 @@ def run_nulls(
     asked = prepared.study.inference
     if asked.draws == 0:
         return (), ()
-    cluster = _cluster(prepared)
+    cluster = cluster_codes(prepared)
     if cluster is None:
         off = "the joint test is off: the study has no unit; give `cluster` in [inference]"
         return (), (Caution("serious", "no_test", off),)
@@ -131,7 +131,8 @@ def agreeing(draws: NullDraws, results: Results) -> NullDraws:
     return draws.kept(good, note)
 
 
-def _cluster(prepared: Prepared) -> NDArray[np.int64] | None:
+def cluster_codes(prepared: Prepared) -> NDArray[np.int64] | None:
+    """Give the codes that the nulls cluster by; None where neither a cluster nor a unit is declared."""
     expression = prepared.study.inference.cluster
     panel = prepared.panel
     if expression is not None:
@@ -202,7 +203,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         draws.clusters,
         draws.treated,
         alpha,
-        _cluster_text(prepared),
+        cluster_text(prepared),
         expected_words(prepared.plan),
     )
 
@@ -215,11 +216,11 @@ def _primary_first(rows: list[Test], primary: str) -> tuple[Test, ...]:
 
 def _errors(prepared: Prepared) -> str:
     """Give what the nulls cluster by, where the curve's standard errors are others."""
-    study, cluster = prepared.study, _cluster_text(prepared)
+    study, cluster = prepared.study, cluster_text(prepared)
     return "" if study.vcov and study.vcov[0].text == f"~{cluster}" else cluster
 
 
-def _cluster_text(prepared: Prepared) -> str:
+def cluster_text(prepared: Prepared) -> str:
     """Give what the nulls cluster by."""
     study = prepared.study
     return study.inference.cluster.text if study.inference.cluster else study.unit or ""

@@ -25,7 +25,9 @@ def test_few_clusters_and_few_treated_ones_are_named_with_the_advice_to_compare_
     few = run(PANEL.filter(pl.col("id") <= 12), inference={"draws": 19})
     assert "as few as 12 clusters: standard errors may be too small" in warned(few, "as few as 12 clusters")
     treated = warned(few, "as few as 8 clusters with treatment")
+    assert "rely on the median t of the permutation null" in treated
     assert 'null = ["wild", "permutation"]' in treated
+    assert "as few as 4 clusters without treatment" in warned(few, "as few as 4 clusters")
     many = run(small_panel(units=90), inference={"draws": 19})
     assert not warned(many, "as few as")
 

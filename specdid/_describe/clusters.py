@@ -1,0 +1,168 @@
+"""Clusters of a run: how many are treated and untreated, how unequal they are, and what to rely on where they are few.
+
+The rates in the messages are those of tests/bench/results/few_clusters.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._records import Caution, Results, Section, Status
+from specdid.engine.compile import Compiled
+from specdid.inference._cluster_leverage import ClusterLeverage, cluster_leverage
+
+Ints = NDArray[np.int64]
+CLUSTERS, FEW = 30, 10
+"""Below so many clusters, treated or untreated ones, clustered errors are not reliable (Cameron and Miller 2015)."""
+UNEQUAL = 0.5
+"""The coefficient of variation of the clusters' rows from which on they are called unequal."""
+RELY = (
+    "rely on the median t of the permutation null, if the assignment could have fallen on other clusters "
+    '(`null = ["wild", "permutation"]` and `assign` in [inference])'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """The clusters of a run.
+
+    Attributes
+    ----------
+    words : what errors are clustered by in the tests of the curve.
+    clusters, treated : the smallest numbers over the specifications, of all and of those ever treated.
+    untreated : the smallest number of those never treated, of 0/1 treatments with any; else None.
+    leverage : of the preferred specification, or of the first by least squares; None where there is none.
+    preferred : it is that of the preferred specification.
+    """
+
+    words: str
+    clusters: int
+    treated: int
+    untreated: int | None
+    leverage: ClusterLeverage | None
+    preferred: bool
+
+
+def cluster_facts(compiled: Compiled, results: Results, cluster: Ints | None, words: str) -> ClusterFacts | None:
+    """Count the clusters of the ok specifications, and measure those of the preferred one."""
+    members, problem = compiled.members, compiled.problem
+    ok = np.flatnonzero((results.status == Status.OK)[members.index])
+    if cluster is None or not len(ok):
+        return None
+    counts = []
+    for rows, treatment in np.unique(np.stack([members.rows[ok], members.treatment[ok]]), axis=1).T.tolist():
+        values = problem.values[:, treatment]
+        here = problem.rows[rows] & np.isfinite(values) & (cluster >= 0)
+        present = len(np.unique(cluster[here]))
+        treated = len(np.unique(cluster[here & (values != 0)]))
+        binary = bool(np.isin(values[here], (0.0, 1.0)).all())
+        counts.append((present, treated, present - treated if binary and present > treated else None))
+    untreated = [n for _, _, n in counts if n is not None]
+    at = np.searchsorted(members.index, max(results.preferred, 0))
+    preferred = bool(results.preferred >= 0 and at in ok and compiled.batched[at])
+    linear = ok[compiled.batched[ok]]
+    measured = int(at) if preferred else int(linear[0]) if len(linear) else -1
+    dropped = results.dropped_columns.get(int(members.index[measured]), ()) if measured >= 0 else ()
+    found = cluster_leverage(problem, members, measured, dropped, cluster) if measured >= 0 else None
+    return ClusterFacts(
+        words, min(c[0] for c in counts), min(c[1] for c in counts), min(untreated, default=None), found, preferred
+    )
+
+
+def cluster_cautions(facts: ClusterFacts | None, results: Results, drawn: tuple[int, int] | None) -> Iterator[Caution]:
+    """Warn of few clusters, few treated or untreated ones, and unequal ones.
+
+    ``drawn`` are the smallest numbers of clusters, and of treated ones, in the tests, if any.
+    """
+    counts = results.first("n_clusters")[results.status == Status.OK]
+    counts = counts[counts > 0]
+    few = [int(counts.min())] if len(counts) else []
+    few += [drawn[0]] if drawn else []
+    treated = [drawn[1]] if drawn else []
+    if facts is not None:
+        few.append(facts.clusters)
+        treated.append(facts.treated)
+    if few and min(few) < CLUSTERS:
+        said = f"as few as {min(few):,} clusters: standard errors may be too small; {RELY}"
+        yield Caution("serious", "few_clusters", said)
+    effective = None if facts is None or facts.leverage is None else facts.leverage.effective
+    rejects = (
+        "clustered errors reject too often (a true null at 5%: .12 with 5 of 40, .32 with 2 of 40) and the wild "
+        "bootstrap hardly ever with 2"
+    )
+    if treated and min(treated) < FEW:
+        said = f"as few as {min(treated):,} clusters with treatment: {rejects}; {RELY}"
+        yield Caution("serious", "few_treated", said)
+    if facts is not None and facts.untreated is not None and facts.untreated < FEW:
+        carried = effective is not None and effective >= 2 * FEW
+        said = f"as few as {facts.untreated:,} clusters without treatment: {rejects}; {RELY}"
+        if carried:
+            said = (
+                f"as few as {facts.untreated:,} clusters without treatment: what compares with them alone rests on "
+                f"these (the dates of adoption carry the measured specification: {effective:.1f} effective clusters)"
+            )
+        yield Caution("note" if carried else "serious", "few_untreated", said)
+    yield from _unequal(facts)
+
+
+def _unequal(facts: ClusterFacts | None) -> Iterator[Caution]:
+    if facts is None or facts.leverage is None:
+        return
+    found, count = facts.leverage, len(facts.leverage.codes)
+    unequal = found.variation >= UNEQUAL or found.effective < count / 2
+    if not unequal and found.effective >= FEW:
+        return
+    advice = (
+        "with unequal clusters the permutation of the median estimate, which is not studentised, rejects too often or "
+        "too rarely (.087 or .003 at 5% where the 6 smallest or largest of 30 are treated): read the median t"
+    )
+    said = (
+        f"unequal clusters: {found.effective:.1f} effective of {count:,} (rows a cluster {found.rows.min():,} to "
+        f"{found.rows.max():,}, coefficient of variation {found.variation:.2f}); {advice}"
+    )
+    few = found.effective < FEW
+    yield Caution("serious" if few else "note", "few_effective" if few else "unequal_clusters", said)
+
+
+def cluster_section(facts: ClusterFacts | None) -> Section:
+    """Describe the clusters of the measured specification for the summary."""
+    if facts is None or facts.leverage is None:
+        return Section("Clusters", ())
+    found, count = facts.leverage, len(facts.leverage.codes)
+    whose = "the preferred specification" if facts.preferred else "the first least-squares specification"
+    treated = int(found.treated.sum())
+    return Section(f"Clusters of {whose}", (
+        f"- {count:,} clusters of `{facts.words}`: {treated:,} with treatment, {count - treated:,} without",
+        f"- rows a cluster: {found.rows.min():,} to {found.rows.max():,}, coefficient of variation "
+        f"{found.variation:.2f}",
+        f"- effective number of clusters: {found.effective:.1f} (Carter, Schnepel and Steigerwald 2017, errors "
+        "uncorrelated within clusters)",
+        f"- largest share of a cluster: {found.partial.max():.1%} of the treatment's partial leverage, "
+        f"{found.leverage.max() / found.leverage.sum():.1%} of all leverage (equal clusters: {1 / count:.1%})",
+    ))  # fmt: skip
+
+
+def cluster_rows(facts: ClusterFacts | None) -> tuple[tuple[str, float], ...]:
+    """Give (measure, value) of the measured specification, for inference_clusters.csv."""
+    if facts is None or facts.leverage is None:
+        return ()
+    found, count = facts.leverage, len(facts.leverage.codes)
+    treated = int(found.treated.sum())
+    return (
+        ("clusters", count),
+        ("treated clusters", treated),
+        ("untreated clusters", count - treated),
+        ("effective clusters", found.effective),
+        ("smallest rows", float(found.rows.min())),
+        ("median rows", float(np.median(found.rows))),
+        ("largest rows", float(found.rows.max())),
+        ("coefficient of variation, rows", found.variation),
+        ("coefficient of variation, leverage", float(np.std(found.leverage) / np.mean(found.leverage))),
+        ("coefficient of variation, partial leverage", float(np.std(found.partial) / np.mean(found.partial))),
+        ("largest share of leverage", float(found.leverage.max() / found.leverage.sum())),
+        ("largest partial leverage", float(found.partial.max())),
+    )

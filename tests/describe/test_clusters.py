@@ -1,0 +1,139 @@
+"""Few treated, few untreated and unequal clusters, against dummies regressed by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid._describe.clusters import ClusterFacts
+
+
+def panel(treated: int, sizes: tuple[int, ...] = (2,) * 40, staggered: bool = False) -> pl.DataFrame:
+    """Clusters of so many units over 6 years, the last of them treated from 2003 on, or from 2003 to 2006."""
+    rng = np.random.default_rng(11)
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    first = np.where(np.arange(len(sizes)) >= len(sizes) - treated, 2003, 0)
+    first = np.where((first > 0) & staggered, 2003 + np.arange(len(sizes)) % 4, first)
+    unit, year = np.repeat(np.arange(len(cluster)), 6), np.tile(np.arange(2001, 2007), len(cluster))
+    c = cluster[unit]
+    frame = pl.DataFrame({"id": unit, "year": year, "state": c, "cohort": first[c], "x1": rng.normal(size=len(c))})
+    d = (frame["cohort"] > 0) & (frame["year"] >= frame["cohort"])
+    y, w = rng.normal(size=len(c)), rng.uniform(1, 3, len(c))
+    return frame.with_columns(d=d.cast(pl.Int64), y=pl.Series(y), w=pl.Series(w))
+
+
+def run(frame, out=None, **changes):
+    changes = {"inference": {"draws": 19, "cluster": "state"}, **changes}
+    given = {
+        "outcome": {"y": "y"}, "controls": {"none": "1", "one": "x1"}, "fixed_effects": {"two-way": "id + year"},
+        "vcov": {"state": "~state"}, "preferred": {"controls": "one"},
+    }  # fmt: skip
+    return specdid.run(small_study(**{**given, **changes}), frame, audit=0, out=out)
+
+
+def facts(curve) -> ClusterFacts:
+    return next(f for f in curve.findings if hasattr(f, "clusters") and hasattr(f, "choices")).clusters
+
+
+def said(curve, code):
+    return [(c.severity, c.message) for c in curve.warnings if c.code == code]
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize("effects", ["id + year", "id", "0"])
+def test_leverage_by_dummies(weights, effects):
+    frame = panel(9, tuple(range(1, 13)))
+    changes = {"weights": {"w": weights}} if weights else {}
+    found = facts(run(frame, fixed_effects={"f": effects}, **changes)).leverage
+    names = [] if effects == "0" else effects.split(" + ")
+    dummies = [np.ones((len(frame), 1))] + [frame[n].to_numpy()[:, None] == np.unique(frame[n]) for n in names]
+    z = np.concatenate(dummies, axis=1).astype(float)
+    root = np.sqrt(frame["w"].to_numpy() if weights else np.ones(len(frame)))[:, None]
+    x, d = frame[["x1"]].to_numpy() * root, frame[["d"]].to_numpy() * root
+    z = z * root
+
+    def net(a, b):
+        return a - b @ np.linalg.lstsq(b, a, rcond=None)[0]
+
+    state = frame["state"].to_numpy()
+    squares = net(d, np.hstack([z, x]))[:, 0] ** 2
+    np.testing.assert_allclose(found.partial, np.bincount(state, squares) / squares.sum(), rtol=1e-8)
+    both = net(np.hstack([x, d]), z)
+    hat = np.einsum("ij,jk,ik->i", both, np.linalg.inv(both.T @ both), both)
+    np.testing.assert_allclose(found.leverage, np.bincount(state, hat), rtol=1e-8)
+    assert found.effective == pytest.approx(12 / (1 + np.var(found.partial) / np.mean(found.partial) ** 2))
+    assert found.treated.sum() == 9
+
+
+def test_few_untreated_clusters_are_as_bad_as_few_treated_ones(tmp_path):
+    few, many = run(panel(2)), run(panel(38), out=tmp_path)
+    ((severity, message),) = said(many, "few_untreated")
+    assert severity == "serious"
+    assert message.startswith("as few as 2 clusters without treatment: clustered errors reject too often")
+    assert "rely on the median t of the permutation null" in message
+    ((severity, message),) = said(few, "few_treated")
+    assert severity == "serious"
+    assert message.startswith("as few as 2 clusters with treatment: ")
+    assert not said(few, "few_untreated")
+    assert not said(many, "few_treated")
+    measured = dict(pl.read_csv(tmp_path / "inference_clusters.csv").rows())
+    assert (measured["clusters"], measured["treated clusters"], measured["untreated clusters"]) == (40, 38, 2)
+    assert measured["effective clusters"] == pytest.approx(facts(few).leverage.effective, rel=0.05)
+    assert measured["effective clusters"] < 3
+    assert measured["coefficient of variation, rows"] == 0
+    assert [s for s, _ in said(many, "few_effective")] == ["serious"]
+    text = many.summary()
+    assert "## Clusters of the preferred specification" in text
+    assert "- 40 clusters of `state`: 38 with treatment, 2 without" in text
+    assert f"- effective number of clusters: {measured['effective clusters']:.1f} " in text
+
+
+def test_they_are_counted_without_any_draws_and_by_permutation_alone():
+    for inference in ({"draws": 0, "cluster": "state"}, {"draws": 9, "cluster": "state", "level": "state",
+                      "null": ["permutation"], "assign": "d + cohort"}):  # fmt: skip
+        assert said(run(panel(38), inference=inference), "few_untreated")
+
+
+def test_equal_clusters_half_of_them_treated_have_no_warning():
+    curve = run(panel(20), controls={"none": "1"}, preferred={})
+    assert facts(curve).leverage.effective == pytest.approx(40)
+    for code in ("few_treated", "few_untreated", "few_effective", "unequal_clusters", "few_clusters"):
+        assert not said(curve, code)
+
+
+def test_dates_of_adoption_that_carry_the_estimate_make_few_untreated_a_note():
+    curve = run(panel(38, staggered=True))
+    assert facts(curve).leverage.effective > 20
+    ((severity, message),) = said(curve, "few_untreated")
+    assert severity == "note"
+    assert "what compares with them alone rests on these" in message
+    none = run(panel(40, staggered=True))
+    assert not said(none, "few_untreated")
+
+
+def test_unequal_clusters_are_named_with_what_to_read():
+    curve = run(panel(15, tuple(range(1, 31))))
+    ((severity, message),) = said(curve, "unequal_clusters")
+    assert severity == "note"
+    assert "rows a cluster 6 to 180, coefficient of variation 0.56" in message
+    assert "read the median t" in message
+
+
+def test_a_treatment_of_doses_has_no_untreated_clusters_to_count():
+    frame = panel(38).with_columns(d=pl.col("d") * (1 + pl.col("state") % 3))
+    curve = run(frame, treatment={"dose": "d"})
+    assert facts(curve).untreated is None
+    assert not said(curve, "few_untreated")
+
+
+def test_without_least_squares_or_clusters_nothing_is_measured():
+    poisson = run(panel(20).with_columns(y=pl.col("y").exp()), estimator={"P": "fepois"})
+    assert facts(poisson).leverage is None
+    assert facts(poisson).clusters == 40
+    assert "## Clusters" not in poisson.summary()
+    loose = {"data": "given.csv"}
+    alone = {"fixed_effects": {"none": "0"}, "vcov": {"r": "hetero"}, "treatment": {"d": "d"}}
+    without = run(small_panel(), study=loose, inference={"draws": 0}, **alone)
+    assert facts(without) is None
