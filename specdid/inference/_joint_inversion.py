@@ -15,9 +15,10 @@ t(x) = (t + a x) / sqrt(1 + b x + c x^2) with x = z - b/se, or -z - b/se below.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specdid.inference._base import Floats, NullDraws
 
@@ -29,6 +30,8 @@ OVERSHOOT = 1.5
 """Times the distance to q(z) of a step down that is to pass the crossing: where q grows by less than a third of z."""
 CLOSE = 1e-10
 """Relative distance of q(z) from z at which z is taken."""
+SHARES = (0.7, 0.4, 0.0)
+"""Of the largest z that can be: down to it, draws that reach less are left out of the search."""
 EXACT_FIT = 1e5
 """|t| beyond which rounding leaves too little of the four numbers: such a fit has no band."""
 ROWS = 64
@@ -72,8 +75,7 @@ def joint_band(draws: NullDraws, alpha: float) -> Band:
         return Band(none, none, "no specification is in it")
     if np.abs(draws.statistic).max() > EXACT_FIT:
         return Band(none, none, "a specification fits its outcome exactly, as far as numbers go")
-    widest = min(WIDEST, quantile(np.concatenate([amplitude(*t).max(axis=0) for t in _blocks(draws)]), extreme))
-    ends = _crossings(draws, widest, extreme)
+    ends = _crossings(draws, amplitude(draws), extreme)
     reach = [none if end >= WIDEST else end for end in ends]
     missing = [side for side, end in zip(("below", "above"), reach, strict=True) if np.isnan(end)]
     reason = (
@@ -92,59 +94,100 @@ def most_extreme(alpha: float, draws: int) -> int:
 
 
 def quantile(largest: Floats, rank: int) -> float:
-    """Give the draw with this rank from the largest; what is no number counts as the largest."""
+    """Give the draw with this rank from the largest, or 0; what is no number counts as the largest."""
+    if rank > len(largest):
+        return 0.0
     ordered = np.sort(np.where(np.isnan(largest), np.inf, largest))
     return float(ordered[len(ordered) - rank])
 
 
-def amplitude(t: Floats, a: Floats, b: Floats, c: Floats) -> Floats:
-    """Give the largest |t(x)| over all x: no z beyond it is exceeded."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        square = (c * t**2 - b * t * a + a**2) / (c - b**2 / 4)
-        return np.where(square >= t**2 * (1 - 1e-9), np.sqrt(np.maximum(square, 0.0)), np.inf)
+def amplitude(draws: NullDraws) -> Floats:
+    """Give the largest |t| of every draw over all effects and specifications, (B,): no z beyond it is exceeded."""
+    parts: list[Floats] = []
+    for block in _blocks(draws):
+        largest = np.zeros(block[0].shape[1])
+        for first in range(0, len(block[0]), ROWS):
+            t, a, b, c = (part[first : first + ROWS] for part in block)
+            under = b * b
+            under *= -0.25
+            under += c
+            np.maximum(under, TINY, out=under)
+            square = c * t
+            square -= b * a
+            square *= t
+            square += a * a
+            square /= under
+            np.copyto(square, np.inf, where=~(square >= t * t * (1 - 1e-9)))  # rounding has left nothing
+            np.maximum(largest, square.max(axis=0), out=largest)
+        parts.append(np.sqrt(largest))
+    return np.concatenate(parts)
 
 
-def _crossings(draws: NullDraws, widest: float, rank: int) -> list[float]:
-    """Give the largest z with q(z) >= z, with the imposed effects below the estimates and above them."""
-    searches = [_largest_crossing(widest), _largest_crossing(widest)]
-    asked, ends = [next(search) for search in searches], [float("nan")] * 2
-    while np.isnan(ends).any():
-        for side, largest in enumerate(_largest(draws, asked)):
-            if np.isnan(ends[side]):
-                try:
-                    asked[side] = searches[side].send(quantile(largest, rank))
-                except StopIteration as found:
-                    ends[side] = found.value
+def _crossings(draws: NullDraws, most: Floats, rank: int) -> list[float]:
+    """Give the largest z with q(z) >= z, with the imposed effects below the estimates and above them.
+
+    ``most`` are the draws' amplitudes. Above some z only the draws that reach it tell whether
+    q(z) >= z: the search begins with few of them, and takes more where z falls further.
+    """
+    start = min(WIDEST, quantile(most, rank))
+    ends, begin = [float("nan")] * 2, [start] * 2
+    for share in SHARES:
+        floor = share * start
+        kept = _reaching(draws, ~(most < floor))
+        searches = [_largest_crossing(z, floor) if np.isnan(end) else None for z, end in zip(begin, ends, strict=True)]
+        asked = [start if search is None else next(search) for search in searches]
+        while any(searches):
+            for side, largest in enumerate(_largest(kept, asked)):
+                search = searches[side]
+                if search is not None:
+                    try:
+                        asked[side] = search.send(quantile(largest, rank))
+                    except StopIteration as found:
+                        begin[side], crossed = found.value
+                        ends[side] = begin[side] if crossed else ends[side]
+                        searches[side] = None
+        if not np.isnan(ends).any():
+            break
     return ends
 
 
-def _largest_crossing(start: float) -> Generator[float, float, float]:
-    """Ask for q at one z after another, and give the largest z up to ``start`` with q(z) >= z.
+def _reaching(draws: NullDraws, reached: NDArray[np.bool_]) -> NullDraws:
+    """Mean only some of the draws."""
+    assert draws.imposed is not None
+    a, b, c = (table.keep(reached) for table in draws.imposed)
+    return replace(draws, null_statistic=draws.null_statistic.keep(reached), imposed=(a, b, c))
+
+
+def _largest_crossing(start: float, floor: float) -> Generator[float, float, tuple[float, bool]]:
+    """Ask for q at one z after another, and give the largest z from ``start`` down with q(z) >= z.
 
     Steps down until q(z) >= z, of at most a fifth, so that no crossing is passed over; then
-    false position with the Illinois rule.
+    false position with the Illinois rule. Without a crossing above ``floor`` it gives where it
+    stopped, and False.
     """
     high, above = start, (yield start) - start
     if above >= 0:
-        return start
+        return start, True
     low, below, side = 0.0, float("inf"), 0
     while high - low > CLOSE * high:
         if not low:
             z = min(max(STEPS[0] * high, high + OVERSHOOT * above), STEPS[1] * high)
+            if z < floor:
+                return high, False
         elif np.isfinite(below):
             z = (low * above - high * below) / (above - below)
         else:
             z = (low + high) / 2
         gap = (yield z) - z
         if abs(gap) <= CLOSE * z:
-            return z
+            return z, True
         if gap < 0:
             below = below / 2 if side < 0 else below
             high, above, side = z, gap, -1
         else:
             above = above / 2 if side > 0 else above
             low, below, side = z, gap, 1
-    return high
+    return high, True
 
 
 def _largest(draws: NullDraws, asked: list[float]) -> tuple[Floats, Floats]:

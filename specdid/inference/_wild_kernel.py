@@ -196,7 +196,7 @@ def _multiplied_out(
     """Give the signed sums of outcome and treatment, (m, 1 + k, B), and the three sums, all squares multiplied out."""
     both = (scores.of_outcome, scores.of_treatment)
     columns = np.concatenate([*both, *(a[:, :1] * scores.c for a in both)], axis=1)
-    found = np.split(_signed(columns, signs), 4, axis=1)
+    found = _parts(_signed(columns, signs), 4)
     signed, crossed = found[:2], found[2:]
     s, o = scores.of_outcome[:, 0], scores.of_treatment[:, 0]
     own = [a.sum(axis=1)[:, None] if squares is None else a @ squares for a in (s**2, s * o, o**2)]
@@ -211,14 +211,20 @@ def _multiplied_out(
 def _squared(own: list[Floats], signed: list[Floats], crossed: list[Floats], matrix: Floats) -> Three:
     """Give own - omega'x - x'omega + omega' matrix omega for outcome and outcome, outcome and treatment, treatment."""
     (u, d), (x, z) = signed, crossed
-    with_d = matrix @ d
     ss = own[0] - 2 * _dot(u, x)
     ss += _dot(matrix @ u, u)
-    product = own[1] - _dot(u, z)
-    product += _dot(with_d, u)
+    rest = matrix @ d
+    rest -= z
+    product = own[1] + _dot(u, rest)
     product -= _dot(d, x)
-    square = own[2] - _dot(d, 2 * z - with_d)
-    return ss, product, square
+    rest -= z
+    return ss, product, own[2] + _dot(d, rest)
+
+
+def _parts(columns: Floats, count: int) -> list[Floats]:
+    """Cut (m, count * p, B) into (m, p, B) views."""
+    width = columns.shape[1] // count
+    return [columns[:, k * width : (k + 1) * width] for k in range(count)]
 
 
 def _dot(left: Floats, right: Floats) -> Floats:
@@ -277,7 +283,7 @@ def _expanded(part: Carried, scores: Scores, omegas: list[Floats], signs: Floats
     weighted = [columns[:, :1, mine] * c for columns in (scores.of_outcome, scores.of_treatment)]
     if shared is None:
         weighted += [cells.transpose(0, 2, 1) for cells in sums]
-    found = np.split(_signed(np.concatenate(weighted, axis=1), signed), len(weighted), axis=1)
+    found = _parts(_signed(np.concatenate(weighted, axis=1), signed), len(weighted))
     crossed = [linear - with_controls @ omega for linear, omega in zip(found, omegas, strict=False)]
     if shared is not None:
         found += [(a.T @ shared).reshape(m, levels, -1) for a in (scores.u, scores.d)]
