@@ -75,7 +75,8 @@ def joint_band(draws: NullDraws, alpha: float) -> Band:
         return Band(none, none, "no specification is in it")
     if np.abs(draws.statistic).max() > EXACT_FIT:
         return Band(none, none, "a specification fits its outcome exactly, as far as numbers go")
-    ends = _crossings(draws, amplitude(draws), extreme)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is without bounds, or no number, is extreme
+        ends = _crossings(draws, amplitude(draws), extreme)
     reach = [none if end >= WIDEST else end for end in ends]
     missing = [side for side, end in zip(("below", "above"), reach, strict=True) if np.isnan(end)]
     reason = (
