@@ -131,7 +131,8 @@ class Path:
     """Effects by relative period.
 
     ``periods`` (m,), ``estimate`` (m,), ``vcov`` (V, m, m) with NaN where ``vcov_notes``
-    says why; ``size`` (m,) treated rows behind each; ``keep`` as in Estimate.
+    says why; ``size`` (m,) treated rows behind each; ``left_out`` the periods asked for that have
+    no number, and why.
     """
 
     periods: tuple[int, ...]
@@ -142,6 +143,7 @@ class Path:
     nobs: int
     size: Ints
     vcov_notes: tuple[str, ...]
+    left_out: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,11 @@ stage: what is left of the outcome, on the treatment, on all rows. The standard 
 that of the two stages as one GMM problem (Gardner 2021, section 4), without small-sample
 correction, as in did2s. pyfixest's own version stops at always-treated units and at
 levels with one untreated row, and this one does not.
+
+Treated rows of units that are never seen untreated, and of periods in which nobody is, are
+left out, as in did2s, and counted. Where the untreated rows leave open the counterfactual of
+others, as under province-by-year effects where a whole province is treated, the average effect
+on the treated is not identified, and there is none (Borusyak, Jaravel and Spiess 2024).
 """
 
 from __future__ import annotations
@@ -20,12 +25,19 @@ from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
 
 TOLERANCE = 1e-14
 ITERATIONS = 50_000
+_NO_COUNTERFACTUAL = "not identified: the untreated rows leave the counterfactual open"
 COLLINEAR = 1e-7
 """What is left of a control beside the others, as a share of it, below which it is a combination of them."""
 
 NOT_TOLD_APART = (
     "`{label}` is, among the untreated rows, a combination of the fixed effects and the other controls, "
     "but not among the treated ones: their counterfactual is not identified"
+)
+
+NOBODY_UNTREATED = (
+    "{rows} treated rows are in levels of `{label}` in which no row is untreated: nothing says what they would have "
+    "been, and the average effect on the treated is not identified; leave them out of the sample, or take coarser "
+    "effects"
 )
 
 PERFECT = 1e-11
@@ -35,9 +47,7 @@ PERFECT = 1e-11
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     treated = task.treatment == 1
-    keep = imputable(task.effects + tuple(codes for codes, _ in task.slopes), treated)
-    if not (keep & treated).any():
-        return Failure("absorbed", "each treated row has a fixed effect that no untreated row shares")
+    keep = imputable(task, treated)
     used, dropped = without_collinear(task, treated, keep)
     estimate, influence = two_stage(used, treated, keep)
     errors = errors_of(task, influence[:, None], keep)
@@ -50,16 +60,46 @@ def _fit(task: Task) -> Estimate | Failure:
         dropped=dropped,
         keep=None if keep.all() else keep,
         reads=keep,
+        extra=left_out(task, treated, keep),
         vcov_notes=errors.notes,
     )
 
 
-def imputable(effects: tuple[Ints, ...], treated: Bools) -> Bools:
-    """Give the rows whose every fixed-effect level is seen untreated (not the always treated)."""
-    keep = np.ones(len(treated), bool)
-    for codes in effects:
-        keep &= (np.bincount(codes[~treated], minlength=int(codes.max()) + 1) > 0)[codes]
+def imputable(task: Task, treated: Bools) -> Bools:
+    """Give the rows whose every fixed-effect level is seen untreated.
+
+    Raises
+    ------
+    Refusal
+        No treated row is, or one is not whose unit and period are seen untreated.
+    """
+    seen = [_seen_untreated(codes, treated) for codes in (*task.effects, *(c for c, _ in task.slopes))]
+    keep: Bools = np.logical_and.reduce([np.ones(len(treated), bool), *seen])
+    if not (keep & treated).any():
+        raise Refusal("absorbed", "each treated row has a fixed effect that no untreated row shares")
+    lost = treated & ~keep
+    for codes in (task.unit, None if task.time is None else np.unique(task.time, return_inverse=True)[1]):
+        if codes is not None:
+            lost &= _seen_untreated(codes, treated)
+    if lost.any():
+        labels = [*task.effect_labels, *("slopes" for _ in task.slopes)]
+        label = labels[next(k for k, s in enumerate(seen) if (lost & ~s).any())]
+        raise Refusal("not_identified", NOBODY_UNTREATED.format(rows=f"{int(lost.sum()):,}", label=label))
     return keep
+
+
+def _seen_untreated(codes: Ints, treated: Bools) -> Bools:
+    """Mark the rows whose level has an untreated row."""
+    return np.asarray((np.bincount(codes[~treated], minlength=int(codes.max()) + 1) > 0)[codes])
+
+
+def left_out(task: Task, treated: Bools, keep: Bools) -> dict[str, float]:
+    """Count the treated units and rows that are not in the average."""
+    found = {"n_treated_rows_left_out": float(np.count_nonzero(treated & ~keep))}
+    if task.unit is not None:
+        units = np.setdiff1d(task.unit[treated], task.unit[treated & keep])
+        found["n_treated_left_out"] = float(len(units))
+    return found
 
 
 def without_collinear(task: Task, treated: Bools, keep: Bools) -> tuple[Task, tuple[int, ...]]:
@@ -95,6 +135,8 @@ def without_collinear(task: Task, treated: Bools, keep: Bools) -> tuple[Task, tu
 def two_stage(task: Task, treated: Bools, keep: Bools) -> tuple[float, Floats]:
     """Give the ATT and each row's influence on it (n,), 0 outside ``keep``."""
     estimate, influence = second_stage(task, treated, keep, treated[:, None].astype(np.float64))
+    if np.isnan(estimate[0]):
+        raise Refusal("not_identified", _why_open(task, treated))
     return float(estimate[0]), influence[:, 0]
 
 
@@ -107,6 +149,7 @@ def second_stage(task: Task, treated: Bools, keep: Bools, columns: Floats) -> tu
     Returns
     -------
     estimate : (m,), influence : (n, m), 0 outside ``keep``
+        NaN where the untreated rows do not identify the counterfactual.
     """
     weights = np.ones(len(keep)) if task.weights is None else task.weights / task.weights.mean()
     root, untreated = np.sqrt(weights), keep & ~treated
@@ -124,26 +167,51 @@ def second_stage(task: Task, treated: Bools, keep: Bools, columns: Floats) -> tu
         target = design.T @ share
         through = _least_squares(first.T.tocsr(), target)
         if np.linalg.norm(first.T @ through - target) > 1e-8 * np.linalg.norm(target):
-            raise Refusal("not_identified", "the untreated rows do not identify the counterfactual")
+            estimate[k], influence[:, k] = np.nan, np.nan
+            continue
         apart = left - estimate[k]
         influence[:, k] = share * np.where(np.abs(apart) < PERFECT, 0.0, apart) / total
         influence[untreated, k] -= through * root[untreated] * left[untreated] / total
     return estimate * unit, influence * unit
 
 
+def _why_open(task: Task, treated: Bools) -> str:
+    """Say why the untreated rows leave the counterfactual open."""
+    needed = 1 + len(task.slopes)
+    for codes, _ in task.slopes[:1]:
+        rows = np.bincount(codes[~treated], minlength=int(codes.max()) + 1)
+        few = int(np.count_nonzero(rows[np.unique(codes[treated])] < needed))
+        if few:
+            return (
+                f"the untreated rows do not identify the counterfactual: {few:,} levels of the slopes have fewer than "
+                f"{needed} of them; leave these out of the sample"
+            )
+    return (
+        "the untreated rows do not identify the counterfactual of the treated ones: leave out of the sample what no "
+        "untreated row is comparable with, or take coarser effects"
+    )
+
+
 @guarded
 def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int) -> Path | Failure:
     """Average by relative period; leads are residuals of the first stage, against all untreated rows."""
     treated = task.treatment == 1
-    keep = imputable(task.effects + tuple(codes for codes, _ in task.slopes), treated)
+    keep = imputable(task, treated)
     task, _ = without_collinear(task, treated, keep)
-    columns = (relative[:, None] == np.array(periods)) & keep[:, None]
+    every = relative[:, None] == np.array(periods)
+    columns = every & keep[:, None]
     seen = np.flatnonzero(columns.any(axis=0))
     if not len(seen):
-        return Failure("absorbed", "each treated row has a fixed effect that no untreated row shares")
+        return Failure("no_treatment_variation", "no treated unit is seen in these periods")
     estimate, influence = second_stage(task, treated, keep, columns[:, seen].astype(np.float64))
+    known = np.isfinite(estimate)
+    if not known.any():
+        return Failure("not_identified", _why_open(task, treated))
+    reasons = {periods[k]: _NO_COUNTERFACTUAL for k in np.flatnonzero(every.any(axis=0)) if k not in seen[known]}
+    seen, estimate, influence = seen[known], estimate[known], influence[:, known]
     size = columns.sum(axis=0)[seen]
-    return path_of(task, tuple(periods[k] for k in seen), estimate, influence, keep, size)
+    found = path_of(task, tuple(periods[k] for k in seen), estimate, influence, keep, size)
+    return replace(found, left_out=reasons)
 
 
 def _design(task: Task) -> Any:
