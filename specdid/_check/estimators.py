@@ -53,4 +53,6 @@ def _wrong(setting: EstimatorSetting, value: object) -> str | None:
         return f"must be {word}, or a list of them" if setting.several else f"must be {word}"
     if setting.choices and value not in setting.choices:
         return "must be " + " or ".join(f'"{choice}"' for choice in setting.choices)
+    if setting.highest is not None and isinstance(value, int | float) and value > setting.highest:
+        return f"must be {setting.highest:g} or less"
     return None

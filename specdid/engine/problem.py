@@ -90,7 +90,7 @@ class Sunab:
 
     ``cohort`` and ``period`` are columns of Problem.values; cohort is NaN for never
     treated. ``reference`` relative periods are left out; ``control`` "notyet" keeps all
-    rows, "never" the same with the last cohort's treated rows kept: see estimators/sunab.
+    rows, "never" the same with the last cohort's treated rows kept: see engine/sunab.
     ``names`` are periods as the data write them, for messages.
     """
 

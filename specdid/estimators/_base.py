@@ -33,6 +33,7 @@ class EstimatorSetting:
     choices: tuple[object, ...] = ()
     doc: str = ""
     several: bool = False  # a list of such values may be given, too
+    highest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

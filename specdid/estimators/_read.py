@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from specdid.engine import ssc
-from specdid.engine.demean import relevel
+from specdid.engine.demean import Absorber, relevel
+from specdid.engine.estimable import null_space
+from specdid.engine.gram import make_basis
+from specdid.engine.orthogonal import triangle
 from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Floats, Ints, Task
-from specdid.estimators._pyfixest import Model, unidentified
+from specdid.estimators._pyfixest import Bools, Model, unidentified
 
 _INTERCEPT = "Intercept"
 
@@ -44,6 +47,9 @@ def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False
     errors = [_error(fit, laid, task, v, rows.matrix, normal) for v in range(len(task.vcovs))]
     estimate = rows.matrix @ fit._beta_hat + rows.offset
     r2 = float("nan") if normal else float(fit._r2)
+    open_ = ~_identified(task, used, rows.columns)
+    vcov = np.array([e[4] for e in errors])
+    vcov[:, open_], vcov[:, :, open_] = np.nan, np.nan
     return Estimate(
         estimate=float(estimate[0]),
         std_error=tuple(e[0] for e in errors),
@@ -54,8 +60,37 @@ def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False
         r2_within=float(fit._r2_within) if task.effects and not normal else float("nan"),
         keep=None if used.all() else used,
         vcov_notes=tuple(e[3] for e in errors),
-        coefficients=Coefficients(rows.columns, estimate, np.array([e[4] for e in errors]), r2),
+        coefficients=Coefficients(rows.columns, np.where(open_, np.nan, estimate), vcov, r2),
     )
+
+
+def absorber_of(task: Task, rows: Bools) -> Absorber:
+    """Give the effects of some rows of a task."""
+    codes = tuple(relevel(c[rows]) for c in task.effects)
+    slopes = tuple((relevel(c[rows]), values[rows]) for c, values in task.slopes)
+    if not codes and not slopes:
+        codes = (np.zeros(int(rows.sum()), np.int64),)
+    sizes = [np.array([int(c.max()) + 1 for c in part], np.int64) for part in (codes, [c for c, _ in slopes])]
+    return Absorber(codes, sizes[0], slopes, sizes[1], None if task.weights is None else task.weights[rows])
+
+
+def _identified(task: Task, used: Bools, columns: tuple[int, ...]) -> Bools:
+    """Tell which coefficients of a table are identified: of controls that a dropped one is made of, none is.
+
+    What is open does not depend on weights, and so not on the iterations of a GLM.
+    """
+    count = task.controls.shape[1]
+    if sum(c >= 0 for c in columns) == count:
+        return np.ones(len(columns), bool)
+    controls = np.asfortranarray(task.controls[used])
+    means, table = controls.mean(axis=0), np.zeros((len(columns), count))
+    basis = make_basis(controls, absorber_of(task, used), factors=triangle)
+    for k, c in enumerate(columns):
+        if c == CONSTANT:  # it moves with what is open, but not with a column that is as if it were not there
+            table[k] = np.where(basis.absorbed[:count], 0.0, means)
+        elif c >= 0:
+            table[k, c] = 1.0
+    return null_space(basis, np.arange(count))[1].estimable(table)
 
 
 def _rows(names: list[str], laid: Model, shares: Floats, controls: int) -> _Rows:
