@@ -29,6 +29,30 @@ class Responding:
     p_value: float
 
 
+def left_out(results: Results) -> Iterator[Caution]:
+    """Say of which specifications' averages some treated units or rows are no part."""
+    units, rows = (results.extra.get(f"n_treated{n}_left_out") for n in ("", "_rows"))
+    if rows is None:
+        return
+    units = np.full(len(rows), np.nan) if units is None else units
+    estimator = results.planned.dimension("estimator") if "estimator" in results.planned.dimensions else None
+    ok = results.status == Status.OK
+    words = [""] if estimator is None else estimator.words
+    for code, name in enumerate(words):
+        mine = ok & (True if estimator is None else estimator.codes == code)
+        lost = mine & (np.nan_to_num(rows) > 0)
+        if not lost.any():
+            continue
+        most, count = int(np.nan_to_num(units[lost]).max()), int(np.count_nonzero(lost))
+        what = f"{most:,} treated units" if most else f"{int(rows[lost].max()):,} treated rows"
+        yield Caution(
+            "serious" if most else "note", "cohorts_left_out",
+            f"{name or 'the estimator'}: up to {what} are not in the average effect, because they are never seen "
+            "untreated or nobody is untreated beside them (columns n_treated_left_out, n_treated_rows_left_out)",
+            specifications=count,
+        )  # fmt: skip
+
+
 def comparability(results: Results) -> Iterator[Caution]:
     """Warn of numbers that cannot be compared: several scales, several estimands."""
     found = families(results)

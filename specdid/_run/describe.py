@@ -96,6 +96,7 @@ def _warnings(
 ) -> Iterator[Caution]:
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
     yield from cluster_cautions(facts, results, drawn)
+    yield from referee.left_out(results)
     yield from referee.comparability(results)
     yield from referee.samples(results, compiled)
     ok = np.flatnonzero((results.status == Status.OK)[compiled.members.index])

@@ -118,17 +118,18 @@ def _coefficients(
     """Give every coefficient under the first vcov."""
     labels, alpha = one.problem.labels, one.problem.alpha
     names = ["(constant)" if c == CONSTANT else "" if c == CELL else labels[c] for c in full.columns.tolist()]
-    estimates, errors = full.estimate, full.std_error[0]
+    weights = np.eye(len(full.estimate))[[c != CELL for c in full.columns]]
     if full.cells is not None:
-        periods, weights = by_relative_period(full)
-        unit = np.eye(len(full.estimate))[[c != CELL for c in full.columns]]
-        estimates, spread, _ = combine(full, np.vstack([full.weights, weights, unit]))
-        errors = spread[0]
+        periods, of_period = by_relative_period(full)
+        weights = np.vstack([full.weights, of_period, weights])
         term = prepared.plan.grid.treatments[int(prepared.plan.codes[place, 1])].term.text
         since = [f"  period {int(p):+d}" if p else "  period 0" for p in periods]
         names = [f"{term} (mean of the cohorts)", *since, *(n for n in names if n)]
+    estimates, spread, _ = combine(full, weights)
     yield _heading(vcovs[0], int(full.n_clusters[0]))
-    yield from _table(names, estimates, errors, float(full.df[0]), alpha)
+    yield from _table(names, estimates, spread[0], float(full.df[0]), alpha)
+    if np.isnan(estimates).any():
+        yield "Without a number: not identified, they cannot be told apart from each other or from what was left out"
 
 
 def _own_coefficients(one: Compiled, fits: Fits, whole: Coefficients, vcovs: Sequence[str]) -> Iterator[str]:

@@ -41,7 +41,7 @@ What a ``Bench`` offers (``_bench.py``):
     ``vary``, last fastest. A ``Cell`` has ``labels`` by dimension; ``cells.heading(cell)``
     are those that differ, ``cells.varying`` the dimensions, ``cells.notes`` what was left
     out and why.
-``bench.fit(cell, extra=…, treatment=…, outcome=…, controls=…, where=…, within=…)``
+``bench.fit(cell, extra=…, treatment=…, outcome=…, controls=…, where=…, within=…, joint=…)``
     A regression in full (``_coefficients.CellFit``): ``fit.failure`` is None or the reason there are no numbers;
     ``fit.coefficient(term)``, ``fit.combine(weights)``, ``fit.wald(weights)``. ``extra``
     are ``Extra(label, numbers)``, columns on all rows of the panel; ``treatment``,

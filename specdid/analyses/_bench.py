@@ -74,15 +74,18 @@ class Bench:
         controls: bool = True,
         where: NDArray[np.bool_] | None = None,
         within: Ints | None = None,
+        joint: bool = False,
     ) -> CellFit:
         """Estimate a cell, with columns and rows of the analysis's own.
+
+        ``joint``: where the treatment is not identified, and others are, it is empty and no failure.
 
         Raises
         ------
         ValueError
             The cell's estimator is not least squares and columns are given.
         """
-        return fit_cell(cell, extra, treatment, outcome, controls, where, within)
+        return fit_cell(cell, extra, treatment, outcome, controls, where, within, joint)
 
     def sample(
         self,

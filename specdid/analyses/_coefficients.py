@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +49,7 @@ class CellFit:
     failure : None, or why there are no numbers (everything else is then empty)
     terms : (k,) texts: the treatment, extras, controls that were kept, "Constant"
     estimate : (k,), vcov : (V, k, k), df and n_clusters : (V,)
+        NaN for coefficients that are not identified.
     vcov_notes : (V,) texts, why a vcov has no standard errors
     rows : rows of the panel used
     n_units, n_treated, n_control, n_always : units, those whose treatment varies, never, always treated
@@ -57,6 +58,7 @@ class CellFit:
     full : the engine's own record, of least squares
     pseudo_r2 : McFadden's, NaN where the estimator has none
     alone : why the treatment's is the only coefficient, empty where all are there
+    open : why terms of ``terms`` and ``dropped`` have no coefficient of their own
     """
 
     cell: Cell = field(repr=False)
@@ -81,6 +83,7 @@ class CellFit:
     full: FullFit | None = field(default=None, repr=False)
     pseudo_r2: float = float("nan")
     alone: str = ""
+    open: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, term: str | int) -> int:
         """Give the position of a term, which is 0 for the treatment; ValueError if it is not there."""
@@ -96,8 +99,10 @@ class CellFit:
         self, weights: Floats, labels: Sequence[str] = (), vcov: int = 0
     ) -> tuple[Coefficient, ...]:
         """Give linear combinations; weights are (m, k)."""
-        estimate = weights @ self.estimate
-        variance = np.einsum("mk,kl,ml->m", weights, self.vcov[vcov], weights)
+        here = (weights != 0).any(axis=0)  # what is not identified is NaN, and would spread
+        weights = weights[:, here]
+        estimate = weights @ self.estimate[here]
+        variance = np.einsum("mk,kl,ml->m", weights, self.vcov[vcov][np.ix_(here, here)], weights)
         error = np.sqrt(np.where(variance > 0, variance, np.nan))
         df = np.full(len(estimate), self.df[vcov])
         numbers = t_inference(estimate, error, df, self.alpha)
@@ -105,17 +110,18 @@ class CellFit:
         table = np.column_stack([estimate, error, *numbers, df]).tolist()
         note = self.vcov_notes[vcov]
         return tuple(
-            Coefficient(name, b, se, t, p, low, high, freedom, note)
+            Coefficient(name, b, se, t, p, low, high, freedom, self.open.get(name, note))
             for name, (b, se, t, p, low, high, freedom) in zip(names, table, strict=True)
         )
 
     def wald(self, weights: Floats, vcov: int = 0) -> Wald:
         """Test jointly that combinations (q, k) are zero, F with df2 of the vcov's t (clusters − 1).
 
-        NaN where the covariance of the combinations is singular or there is none.
+        NaN where a combination is not identified, or the covariance of all is singular or not there.
         """
-        variance = weights @ self.vcov[vcov] @ weights.T
-        return joint_test(weights @ self.estimate, variance, float(self.df[vcov]))
+        here = (weights != 0).any(axis=0)
+        variance = weights[:, here] @ self.vcov[vcov][np.ix_(here, here)] @ weights[:, here].T
+        return joint_test(weights[:, here] @ self.estimate[here], variance, float(self.df[vcov]))
 
 
 def joint_test(value: Floats, variance: Floats, df2: float) -> Wald:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from specdid.analyses._base import Bench, Cell, CellFit, Extra
 from specdid.analyses._coefficients import Wald, joint_test
 from specdid.analyses._event_clock import Clock
 from specdid.analyses._fit import refit
+from specdid.analyses._words import listed
 from specdid.engine.full import combine
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.ssc import critical_values
@@ -22,6 +24,7 @@ from specdid.estimators._base import Failure
 DRAWS = 100_000
 """Draws for the critical value of a simultaneous band: its error is about half a percent."""
 
+OPEN_PERIOD = "not identified: the cohorts' effects in this period cannot be told apart from the fixed effects `{}`"
 PERIOD = "period "
 """What the labels of event-time dummies begin with."""
 
@@ -40,6 +43,7 @@ class EventPath:
     references : periods whose effect is zero by construction
     fit : the regression behind it where it is one, with the controls
     notes : what differs from the others
+    left_out : periods that have no estimate, and why
     """
 
     cell: Cell = field(repr=False)
@@ -56,6 +60,7 @@ class EventPath:
     references: tuple[int, ...] = ()
     fit: CellFit | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    left_out: Mapping[int, str] = field(default_factory=dict)
 
     def std_error(self, v: int = 0) -> Floats:
         """Give the standard errors under a vcov, NaN where there are none."""
@@ -67,8 +72,13 @@ class EventPath:
         """Mark the periods before treatment."""
         return np.asarray(self.periods < self.clock.start)
 
+    @property
+    def leads_left_out(self) -> str:
+        """The periods before treatment that have no estimate, in words; empty where there is none."""
+        return listed([self.clock.text(k) for k in sorted(self.left_out) if k < self.clock.start])
+
     def pretrend(self, v: int = 0) -> Wald:
-        """Test that all leads are zero."""
+        """Test that all leads that have an estimate are zero."""
         leads = np.flatnonzero(self.leads)
         return joint_test(self.estimate[leads], self.vcov[v][np.ix_(leads, leads)], self.df[v])
 
@@ -119,6 +129,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     return EventPath(
         cell, clock, None, np.array(found.periods), found.estimate, found.vcov, found.df, found.n_clusters, words,
         found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None, _notes(cell, clock),
+        found.left_out,
     )  # fmt: skip
 
 
@@ -138,20 +149,29 @@ def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         return EventPath(cell, clock, "no treated unit is seen outside the reference period")
     dummies = {f"{PERIOD}{k}": Extra(f"{PERIOD}{k}", (clock.place == k).astype(float)) for k in seen}
     first, *rest = dummies.values()
-    fit = bench.fit(cell, treatment=first, extra=rest, where=clock.keep)
+    fit = bench.fit(cell, treatment=first, extra=rest, where=clock.keep, joint=True)
     if fit.failure is not None:
         return EventPath(cell, clock, fit.failure, fit=fit)
-    kept = [(k, fit.terms.index(name)) for k, name in zip(seen, dummies, strict=True) if name in fit.terms]
-    at = np.array([place for _, place in kept])
-    periods = np.array([k for k, _ in kept])
+    left_out = {k: fit.open[name] for k, name in zip(seen, dummies, strict=True) if name in fit.open}
+    periods = np.array([k for k in seen if k not in left_out])
+    if not len(periods):
+        return EventPath(cell, clock, _all_open(fit), fit=fit)
+    at = np.array([fit.terms.index(f"{PERIOD}{k}") for k in periods])
     used = clock.place[fit.rows]
-    lost = [k for k in seen if k not in periods]
-    notes = tuple(f"period {clock.text(k)} is a combination of the fixed effects and other periods" for k in lost)
     return EventPath(
         cell, clock, None, periods, fit.estimate[at], fit.vcov[:, at[:, None], at], tuple(fit.df.tolist()),
         tuple(fit.n_clusters.tolist()), fit.vcov_notes, np.array([(used == k).sum() for k in periods]),
-        fit.nobs, (clock.reference,), fit, notes,
+        fit.nobs, (clock.reference,), fit, (), left_out,
     )  # fmt: skip
+
+
+def _all_open(fit: CellFit) -> str:
+    """Say why no period has an effect of its own: leads and lags lie on a line that the effects leave open."""
+    return (
+        f"no period's effect is identified: given the fixed effects `{' + '.join(fit.effects)}`, leads and lags cannot "
+        "be told apart from each other; a window whose ends are binned, units that are never treated, or effects "
+        "without trends settle them"
+    )
 
 
 def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
@@ -170,6 +190,9 @@ def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     size, weights = share.sum(axis=1), np.zeros((len(wanted), len(fit.full.estimate)))
     weights[:, : len(axis)] = share / size[:, None]
     estimate, _, vcov = combine(fit.full, weights)
+    known = np.isfinite(estimate)
+    left_out = dict.fromkeys(wanted[~known].astype(int).tolist(), OPEN_PERIOD.format(" + ".join(fit.effects)))
+    wanted, estimate, vcov, size = wanted[known], estimate[known], vcov[:, known][:, :, known], size[known]
     notes = []
     if not (wanted < clock.start).any():
         references, notes = (), ["the not-yet-treated comparison has no leads"]
@@ -178,5 +201,5 @@ def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     return EventPath(
         cell, clock, None, wanted.astype(np.int64), estimate, vcov, tuple(fit.df.tolist()),
         tuple(fit.n_clusters.tolist()), fit.vcov_notes, size.round().astype(np.int64), fit.nobs, references, fit,
-        tuple(notes),
+        tuple(notes), left_out,
     )  # fmt: skip

@@ -56,18 +56,20 @@ def _lines(bench: Bench, one: EventPath, v: int) -> Iterator[tuple[Value, ...]]:
     clusters = int(one.n_clusters[v]) if one.n_clusters[v] >= 0 else None
     note = one.vcov_notes[v] or None
     place = {int(k): m for m, k in enumerate(one.periods)}
-    for k in sorted({*place, *one.references}):
+    for k in sorted({*place, *one.references, *one.left_out}):
         end, written = _end(one, k), one.clock.written(k)
         if k in place:
             tail = (df, int(one.size[place[k]]), one.nobs, clusters, note)
             yield ("period", written, end, False, *table[place[k]].tolist(), *tail)
+        elif k in one.left_out:
+            yield ("period", written, end, False, *(None,) * 10, one.nobs, clusters, one.left_out[k])
         else:
             yield ("period", written, end, True, 0.0, *(None,) * 8, None, one.nobs, clusters, "reference")
     for term in other_terms(one):
         if one.fit is not None:
             c = one.fit.coefficient(term, v)
             found = (c.estimate, c.std_error, c.statistic, c.p_value, c.conf_low, c.conf_high)
-            yield (term, None, None, False, *found, None, None, c.df, None, one.nobs, clusters, note)
+            yield (term, None, None, False, *found, None, None, c.df, None, one.nobs, clusters, c.note or None)
 
 
 def other_terms(one: EventPath) -> tuple[str, ...]:
@@ -94,6 +96,8 @@ def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Ti
             test = one.pretrend(v)
             clusters = int(one.n_clusters[v]) if one.n_clusters[v] >= 0 else None
             said = one.vcov_notes[v] or (None if test.df1 else "there are no leads")
+            if one.leads_left_out:
+                said = f"without period {one.leads_left_out}, whose effect is not identified"
             numbers = (test.statistic, test.df1, test.df2, test.p_value, test.statistic * test.df1)
             labels = one.cell.labels.values()
             rows.append((k + 1, *labels, vcov.label or vcov.text, *numbers, one.nobs, clusters, said))
@@ -102,7 +106,7 @@ def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Ti
 
 def printed(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> PrintTable:
     """Lay the curves out side by side, periods down the page."""
-    whose = {int(k): p for p in reversed(paths) for k in (*p.periods, *p.references)}
+    whose = {int(k): p for p in reversed(paths) for k in (*p.periods, *p.references, *p.left_out)}
     errors = [e for p in paths if p.failure is None for e in p.std_error()]
     places = decimals(errors)
     rows = {k: _row(k, paths, whose[k], places) for k in sorted(whose)}
@@ -159,6 +163,8 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     if clock.binned:
         found.append("The end periods include all earlier and later ones.")
     found += dict.fromkeys(f"{note[0].upper()}{note[1:]}." for p in paths for note in p.notes)
+    if any(p.left_out for p in paths):
+        found.append("Periods without a number are not identified in that column, and not in its test of the leads.")
     if any(p.failure is not None for p in paths):
         found.append("Empty columns could not be estimated.")
     return tuple(found)

@@ -14,14 +14,20 @@ from specdid._records.messages import VCOV_NOTES, failure_message
 from specdid.analyses._cells import Cell
 from specdid.analyses._coefficients import CONSTANT_LABEL, CellFit
 from specdid.analyses._derive import Extra, derive
+from specdid.analyses._words import listed
 from specdid.engine.counts import count_units
 from specdid.engine.demean import relevel
-from specdid.engine.full import CONSTANT, FullFit, combine, fit_full
+from specdid.engine.full import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
 from specdid.engine.one_by_one import Method, Work, fit_in_full
 from specdid.engine.problem import Ints, Members, Problem
 from specdid.engine.tasks import controls_of, cut_rows
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
 from specdid.estimators._base import TREATMENT, Coefficients, Estimate
+
+NAMED = 4
+"""Terms that a reason names; the others are counted."""
+_CELLS = "the cohorts' effects by period"
+LEFT_OUT = "not identified: a combination of the fixed effects and other terms"
 
 
 def fit_cell(
@@ -32,6 +38,7 @@ def fit_cell(
     controls: bool = True,
     where: NDArray[np.bool_] | None = None,
     within: Ints | None = None,
+    joint: bool = False,
 ) -> CellFit:
     """Estimate a cell; see ``_base``."""
     plain = treatment is not None or outcome is not None or bool(extra) or not controls
@@ -40,7 +47,7 @@ def fit_cell(
             raise ValueError(f"{cell.method} is no least-squares estimator: it takes no columns of an analysis")
         return _one(cell, where)
     problem, members = derive(cell, extra, treatment, outcome, controls, where, within)
-    return record_fit(cell, problem, members, fit_full(problem, members))
+    return record_fit(cell, problem, members, fit_full(problem, members, joint=joint))
 
 
 def refit(cell: Cell, where: NDArray[np.bool_], reference: int) -> tuple[CellFit, tuple[int, ...]]:
@@ -69,8 +76,9 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
     if full.cells is not None:
         weights = np.vstack([full.weights, weights[lead:]])
     estimate, _, vcov = combine(full, weights)
+    labels = [_CELLS if c == CELL else _label(problem, c) for c in (*full.columns.tolist(), *full.dropped)]
     columns = full.columns if full.cells is None else np.concatenate([one.treatment, full.columns[lead:]])
-    terms = tuple(CONSTANT_LABEL if c == CONSTANT else problem.labels[c] for c in columns)
+    terms = tuple(_label(problem, c) for c in columns.tolist())
     units = (-1, -1, -1, -1)
     if problem.unit >= 0:
         treated = problem.values[full.rows, one.treatment[0]]
@@ -79,7 +87,23 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
         cell, None, terms, estimate, vcov, tuple(VCOV_NOTES[c] for c in full.vcov_code), full.df,
         full.n_clusters, full.rows, full.nobs, *units, full.r2, full.r2_within,
         tuple(problem.labels[c] for c in full.dropped), effects, problem.alpha, full,
+        open={labels[k]: why_open([labels[t] for t in tied], effects) for k, tied in inseparable(full).items()},
     )  # fmt: skip
+
+
+def _label(problem: Problem, column: int) -> str:
+    return CONSTANT_LABEL if column == CONSTANT else problem.labels[column]
+
+
+def why_open(tied: Sequence[str], effects: Sequence[str]) -> str:
+    """Say of a term that has no coefficient of its own what it cannot be told apart from."""
+    within = f"the fixed effects `{' + '.join(effects)}`" if effects else "the constant"
+    if not tied:
+        return f"{within} absorb{'' if effects else 's'} it"
+    names = [f"`{t}`" if t not in (CONSTANT_LABEL, _CELLS) else t for t in dict.fromkeys(tied)]
+    if len(names) > NAMED:
+        names = [*names[:NAMED], f"{len(names) - NAMED} more terms"]
+    return f"not identified: given {within} it cannot be told apart from {listed(names)}"
 
 
 def effect_texts(problem: Problem, one: Members) -> tuple[str, ...]:
@@ -90,6 +114,8 @@ def effect_texts(problem: Problem, one: Members) -> tuple[str, ...]:
 
 
 def _why(cell: Cell, problem: Problem, one: Members, full: FullFit) -> str:
+    if full.detail:
+        return full.detail
     culprit = problem.labels[full.culprit] if full.culprit >= 0 else ""
     return failure_message(
         full.code, problem.labels[one.treatment[0]], _outcome_text(cell, problem, one),
@@ -135,11 +161,14 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         fits.vcov_detail.get((0, v)) or VCOV_NOTES[code] for v, code in enumerate(fits.vcov_code[0])
     )
     whole, rows = whole_table(found), cut_rows(problem, one, 0).rows
+    terms, dropped = own_terms(problem, one, whole), tuple(problem.labels[c] for c in fits.dropped.get(0, ()))
+    lost = [t for t, b in zip(terms, whole.estimate, strict=True) if np.isnan(b)]
+    reasons = {t: why_open([other for other in (*lost, *dropped) if other != t], effects) for t in lost}
     return CellFit(
-        cell, None, own_terms(problem, one, whole), whole.estimate, whole.vcov,
+        cell, None, terms, whole.estimate, whole.vcov,
         notes, fits.df[0], fits.n_clusters[0], rows if found.keep is None else rows[found.keep],
         int(fits.nobs[0]), *units, whole.r2, float(fits.r2_within[0]),
-        tuple(problem.labels[c] for c in fits.dropped.get(0, ())), effects, problem.alpha,
+        dropped, effects, problem.alpha, open=dict.fromkeys(dropped, LEFT_OUT) | reasons,
         pseudo_r2=whole.pseudo_r2, alone=_shelf.load("estimators", choice.method).alone,
     )  # fmt: skip
 

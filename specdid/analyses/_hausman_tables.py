@@ -10,6 +10,7 @@ import numpy as np
 from specdid._records import Caution
 from specdid.analyses._print import MINUS, count, decimals, in_parentheses, number, p_value
 from specdid.analyses._random_effects import Effects, Test
+from specdid.analyses._words import listed
 from specdid.engine.problem import Floats
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
@@ -221,6 +222,10 @@ def warnings(columns: Sequence[Column], alpha: float) -> Iterator[Caution]:
             yield Caution("note", "not_estimated", f"{column.heading}: {column.message}")
             continue
         classical, robust = column.classical, column.robust
+        if column.effects is not None and column.effects.open.any():
+            names = listed([f"`{t}`" for t, one in zip(column.terms, column.effects.open, strict=True) if one])
+            said = f"{column.heading}: {names} cannot be told apart from other terms, and have no coefficient or test"
+            yield Caution("note", "not_identified", said)
         if column.effects is not None and column.effects.variance_u == 0:
             yield Caution(
                 "note", "no_unit_variance",

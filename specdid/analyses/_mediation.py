@@ -35,7 +35,7 @@ class Mediated:
     @property
     def through(self) -> float:
         """The effect without the mediator minus that with it."""
-        if any(f.failure is not None for f in self.fits):
+        if any(f.failure is not None for f in self.fits) or self.name in self.fits[2].open:
             return np.nan
         return self.fits[0].coefficient().estimate - self.fits[2].coefficient().estimate
 
@@ -54,6 +54,8 @@ def run_mediator(bench: Bench, request: Request, cells: Cells) -> Finding:
         pairs = zip(EQUATIONS, m.fits, strict=True)
         failed = [(name, f.failure) for name, f in pairs if f.failure is not None]
         said += [Caution("note", "not_estimated", f"{where}, {name}: {why}") for name, why in failed]
+        if why := m.fits[2].open.get(m.name):
+            said.append(Caution("note", "not_identified", f"{where}: {m.name} beside the treatment is {why}"))
         if m.held:
             words = f"{where}: {m.name} is among the controls; it is left out where it is not the mediator"
             said.append(Caution("note", "mediator_is_control", words))
@@ -114,5 +116,7 @@ def _lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
             f"- {heading(cells, m.cell)}: {number(total.estimate)} (p {p_value(total.p_value)}); on {m.name} "
             f"{number(on.estimate)} (p {p_value(on.p_value)}); with {m.name} held {number(given.estimate)} "
             f"(p {p_value(given.p_value)}), a difference of {number(m.through)}."
+            if np.isfinite(m.through)
+            else f"- {heading(cells, m.cell)}: {m.name} beside the treatment is {m.fits[2].open[m.name]}."
         )
     yield f"  {CAVEAT}"

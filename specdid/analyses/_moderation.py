@@ -56,7 +56,7 @@ class Moderated:
     @property
     def known(self) -> bool:
         """Whether there is an interaction to show."""
-        return self.fit.failure is None and self.names[0] in self.fit.terms
+        return self.fit.failure is None and self.names[0] not in self.fit.open
 
     def points(self) -> dict[str, float]:
         """Give the values shown in tables: every one where there are few, quantiles otherwise."""
@@ -141,8 +141,8 @@ def _coefficients(
             for term in m.fit.terms:
                 c = m.fit.coefficient(term, v)
                 rows.append((*lead, term, _role(m, term), *numbers_of(c), *sizes_of(m.fit, v), c.note or None))
-            for term in (t for t in m.names if t in m.fit.dropped):
-                rows.append((*lead, term, _role(m, term), *numbers_of(None), *sizes_of(m.fit, v), "absorbed"))
+            for term in m.fit.dropped:
+                rows.append((*lead, term, _role(m, term), *numbers_of(None), *sizes_of(m.fit, v), m.fit.open[term]))
     return TidyTable(header, tuple(rows), _printed(bench, request, cells, done))
 
 
@@ -169,8 +169,8 @@ def _printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Modera
     fits = [m.fit for m in done]
     blocks = [coefficients(bench, fits), _printed_effects(done), statistics(bench, fits)]
     said = [f"The moderator is taken {done[0].when}." if done else "", *notes(bench, fits)]
-    if any(m.names[1] in m.fit.dropped for m in done):
-        said.insert(1, "Its main effect does not vary within units and is absorbed by the fixed effects.")
+    for why in dict.fromkeys(m.fit.open[m.names[1]] for m in done if m.names[1] in m.fit.open):
+        said.insert(1, f"Its main effect has no coefficient: {why}.")
     columns = tuple(f"({k})" for k in range(1, len(done) + 1))
     return PrintTable(request.title, columns, tuple(b for b in blocks if b), spanners(bench, cells), tuple(said))
 
@@ -212,8 +212,7 @@ def _warnings(cells: Cells, m: Moderated, config: Config) -> Iterator[Caution]:
     if m.fit.failure is not None:
         yield Caution("note", "not_estimated", f"{where}: {m.fit.failure}")
     elif not m.known:
-        said = f"{where}: the interaction is a combination of other terms and was dropped"
-        yield Caution("note", "not_estimated", said)
+        yield Caution("note", "not_estimated", f"{where}: the interaction is {m.fit.open[m.names[0]]}")
     if m.lost:
         said = f"{where}: {units_text(m.lost)} without a value of the moderator {m.when} left out"
         yield Caution("note", "no_moderator", said)

@@ -18,18 +18,24 @@ from specdid.engine.problem import Floats, Ints
 
 Flags = NDArray[np.bool_]
 
+TIED = 1e-8
+"""A part of a dropped column, as a share of its length, that another contributes."""
 COLLINEAR = 1e-9
 """A column with less than this share of its length left is a combination of those before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """Least squares on the columns ``kept``: estimates (k,), (X'X)⁻¹ (k, k), residuals (n,)."""
+    """Least squares on the columns ``kept``: estimates (k,), (X'X)⁻¹ (k, k), residuals (n,).
+
+    ``open`` (k,) marks estimates that are not identified: another column is a combination of theirs.
+    """
 
     kept: Ints
     estimate: Floats
     inverse: Floats
     residuals: Floats = field(repr=False)
+    open: Flags
 
     @property
     def rss(self) -> float:
@@ -39,7 +45,10 @@ class Regression:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Both estimators; K is the number of columns of X, NaN where a column was dropped.
+    """Both estimators; K is the number of columns of X.
+
+    NaN stands where a column was dropped, or is one of those that a dropped one is made of: within
+    units, or at all, these cannot be told apart.
 
     Attributes
     ----------
@@ -47,6 +56,7 @@ class Effects:
     fe_vcov, re_vcov : (K, K)
     theta : (n_units,), the share of a unit's mean that random effects take off
     variance_e, variance_u : of the errors and of the unit effects; 0 where it came out negative
+    open : (K,) columns that a dropped one is made of, in either estimator
     """
 
     fe: Floats
@@ -56,6 +66,7 @@ class Effects:
     theta: Floats
     variance_e: float
     variance_u: float
+    open: Flags
 
     @property
     def common(self) -> Ints:
@@ -85,6 +96,7 @@ def least_squares(y: Floats, X: Floats, size: Floats | None = None) -> Regressio
     """
     length = np.linalg.norm(X, axis=0) if size is None else size
     kept: list[int] = []
+    made: list[int] = []
     basis = np.empty((len(X), 0))
     for k in range(X.shape[1]):
         left = X[:, k] - basis @ (basis.T @ X[:, k])
@@ -93,11 +105,15 @@ def least_squares(y: Floats, X: Floats, size: Floats | None = None) -> Regressio
         if rest > COLLINEAR * length[k]:
             kept.append(k)
             basis = np.column_stack([basis, left / rest])
+        else:
+            made.append(k)
     columns = X[:, kept]
     triangle = basis.T @ columns
     back = np.linalg.solve(triangle, np.eye(len(kept)))
     estimate = back @ (basis.T @ y)
-    return Regression(np.array(kept, np.int64), estimate, back @ back.T, y - columns @ estimate)
+    share = np.abs(back @ (basis.T @ X[:, made])) * np.linalg.norm(columns, axis=0)[:, None]
+    tied = (share > TIED * length[made]).any(axis=1)
+    return Regression(np.array(kept, np.int64), estimate, back @ back.T, y - columns @ estimate, tied)
 
 
 def unit_means(units: Ints, columns: Floats) -> Floats:
@@ -132,7 +148,10 @@ def both_effects(y: Floats, X: Floats, units: Ints) -> Effects | str:
     spread = random.rss / (len(y) - len(random.kept))
     fe, fe_vcov = _placed(within, variance_e, X.shape[1], 0)
     re, re_vcov = _placed(random, spread, X.shape[1], 1)
-    return Effects(fe, fe_vcov, re, re_vcov, theta, variance_e, found)
+    open_ = np.zeros(X.shape[1], bool)
+    open_[within.kept[within.open]] = True
+    open_[random.kept[random.open & (random.kept > 0)] - 1] = True
+    return Effects(fe, fe_vcov, re, re_vcov, theta, variance_e, found, open_)
 
 
 def _unit_variance(means: Floats, periods: Floats, variance_e: float) -> float | str:
@@ -160,6 +179,8 @@ def _placed(fit: Regression, variance: float, count: int, lead: int) -> tuple[Fl
     estimate, vcov = np.full(count + lead, np.nan), np.full((count + lead,) * 2, np.nan)
     estimate[fit.kept] = fit.estimate
     vcov[np.ix_(fit.kept, fit.kept)] = variance * fit.inverse
+    estimate[fit.kept[fit.open]] = np.nan
+    vcov[fit.kept[fit.open]], vcov[:, fit.kept[fit.open]] = np.nan, np.nan
     return estimate[lead:], vcov[lead:, lead:]
 
 

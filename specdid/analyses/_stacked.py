@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from specdid.analyses._cells import Cell
 from specdid.analyses._coefficients import CellFit
 from specdid.analyses._derive import derive, interact_effects
-from specdid.analyses._fit import record_fit
+from specdid.analyses._fit import failed, record_fit
 from specdid.engine.full import fit_full
-from specdid.engine.problem import Floats, Ints, Members, Problem
+from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 
 Bools = NDArray[np.bool_]
 
@@ -38,7 +38,12 @@ def fit_interacted(cell: Cell, groups: Sequence[Bools]) -> CellFit:
     code = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     stacked, members = _columns(_stack(problem, np.concatenate(parts)), one, code, len(parts))
     stacked, members = interact_effects(stacked, members, code)
-    return record_fit(cell, stacked, members, fit_full(stacked, members))
+    full = fit_full(stacked, members)
+    effects = np.arange(len(parts)) + int(members.treatment[0])
+    if full.code == Code.OK and full.columns[: len(parts)].tolist() != effects.tolist():
+        why = "with everything interacted the groups' effects are not separately identified"
+        return failed(cell, why, (), problem.alpha, len(problem.vcovs))
+    return record_fit(cell, stacked, members, full)
 
 
 def _stack(problem: Problem, rows: Ints) -> Problem:

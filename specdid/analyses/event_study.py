@@ -21,6 +21,7 @@ from specdid.analyses._event_clock import Config, check, clock_of
 from specdid.analyses._event_paths import EventPath, path
 from specdid.analyses._event_tables import event_table, pretrend_table, printed, title_of, words_of
 from specdid.analyses._print import number, p_value
+from specdid.analyses._words import listed
 from specdid.engine.problem import Floats
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
@@ -103,8 +104,11 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {_is(test.p_value)}"
             joint.append(f"{words}: the leads are jointly different from zero ({said})")
         elif alone.any():
-            listed = ", ".join(one.clock.text(int(k)) for k in one.periods[alone])
-            single.append(f"{words}: single leads differ from zero, though not jointly (period {listed})")
+            said = listed([one.clock.text(int(k)) for k in one.periods[alone]])
+            single.append(f"{words}: single leads differ from zero, though not jointly (period {said})")
+        elif not leads.any() and one.leads_left_out:
+            said = f"{words}: no lead is identified, so that there is no pre-trend test"
+            yield Caution("serious", "leads_not_tested", said)
         elif leads.any() and np.isnan(test.p_value):
             said = f"{words}: the leads cannot be tested jointly under the first vcov"
             yield Caution("note", "leads_not_tested", said)
@@ -118,6 +122,10 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             "with several cohorts, leads and lags of least squares mix each other's effects "
             "(Sun and Abraham 2021); compare with sunab",
         )  # fmt: skip
+    for one in (p for p in paths if p.left_out):
+        when = listed([one.clock.text(k) for k in sorted(one.left_out)])
+        said = f"{words_of(cells, one)}: the effect in period {when} is not identified"
+        yield Caution("note", "not_identified", said)
     for note in dict.fromkeys(n for p in paths for n in p.notes):
         which = [words_of(cells, p) for p in paths if note in p.notes]
         whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
@@ -155,10 +163,11 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
     found = ["Joint tests of the leads:", ""]
     for one in paths:
         test = one.pretrend()
-        said = "no leads" if not test.df1 else "no test"
+        said = "no leads" if not test.df1 and not one.leads_left_out else "no test"
         if np.isfinite(test.p_value):
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {_is(test.p_value)}"
-        found.append(f"- {words_of(cells, one)}: {said}; {one.nobs:,} rows")
+        without = f", without period {one.leads_left_out}, not identified" if one.leads_left_out else ""
+        found.append(f"- {words_of(cells, one)}: {said}{without}; {one.nobs:,} rows")
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from specdid._decode.table import Table
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
 from specdid.analyses._coefficients import CONSTANT_LABEL
 from specdid.analyses._print import count, decimals, in_parentheses, number
+from specdid.analyses._words import listed
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -58,6 +59,8 @@ def tidy_rows(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, 
             c = fit.coefficient(k, v)
             numbers = (c.estimate, c.std_error, c.statistic, c.p_value, c.conf_low, c.conf_high, c.df)
             yield (*lead, c.label, *numbers, *size, c.note or None)
+        for term in fit.dropped:
+            yield (*lead, term, *(None,) * 7, *size, fit.open[term])
 
 
 def printed(bench: Bench, request: Request, cells: Cells, fits: Sequence[CellFit]) -> PrintTable:
@@ -133,9 +136,22 @@ def notes(bench: Bench, fits: Sequence[CellFit]) -> tuple[str, ...]:
     found += [f"Of {bench.label(n)} only the treatment's coefficient is given: {why}." for n, why in alone.items()]
     if any(CONSTANT_LABEL in f.terms and f.effects and f.full is not None for f in fits):
         found.append("The constant is the mean outcome net of the regressors, as reghdfe reports it.")
+    found += _left_open(bench, fits)
     if any(f.failure is not None for f in fits):
         found.append("Empty columns could not be estimated.")
     return tuple(found)
+
+
+def _left_open(bench: Bench, fits: Sequence[CellFit]) -> Iterator[str]:
+    """Say which terms of which columns have no coefficient of their own."""
+    where: dict[str, list[str]] = {}
+    for k, fit in enumerate(fits, 1):
+        terms = [t for t in (*fit.terms, *fit.dropped) if t in fit.open and t != CONSTANT_LABEL]
+        if terms:
+            shown = [bench.label(t) for t in dict.fromkeys(terms)]
+            where.setdefault(listed(shown), []).append(f"({k})")
+    for terms_, columns in where.items():
+        yield f"Without a coefficient of their own, and so not identified, in {listed(columns)}: {terms_}."
 
 
 def error_note(bench: Bench) -> str:

@@ -140,10 +140,11 @@ LARGEST_UNIT = 1e140
 """Units whose squares, the covariances, are still numbers."""
 
 
-def fit_full(problem: Problem, members: Members, s: int = 0) -> FullFit:
+def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False) -> FullFit:
     """Estimate member ``s`` in full.
 
-    Raises nothing: ``code`` says why there are no numbers.
+    ``joint``: the treatment is one of several coefficients that are asked for; where it is not
+    identified the others are still given. Raises nothing: ``code`` says why there are no numbers.
     """
     one = members.take(np.array([s], dtype=np.int64))
     patterns = missing_patterns(problem, one)
@@ -152,12 +153,13 @@ def fit_full(problem: Problem, members: Members, s: int = 0) -> FullFit:
     rows = rows_of(samples.packed[0], len(problem.values))
     lost = (int(samples.n_missing[0]), int(samples.n_log0[0]), int(samples.n_singletons[0]))
     if samples.code[0] != Code.OK:
-        return _failed(problem, Code(int(samples.code[0])), int(one.treatment[0]), rows, lost)
+        return _failed(problem, Code(int(samples.code[0])), int(one.treatment[0]), rows, lost, samples.why[0])
     used = np.unique(np.concatenate([one.controls, one.treatment, one.outcome]))
     need = Need(rows, used, one.treatment)
     tried = fit_members(problem, one, prepare(problem, one, need))
     code = Code(int(tried.code[0]))
-    if code not in (Code.OK, Code.TOO_FEW_CLUSTERS):
+    usable = (Code.OK, Code.TOO_FEW_CLUSTERS, *((Code.NOT_IDENTIFIED, Code.ABSORBED) if joint else ()))
+    if code not in usable:
         return _failed(problem, code, int(tried.culprit[0]), rows, lost, tried.detail.get(0, ""))
     return _regress(problem, one, rows, lost)
 
@@ -205,6 +207,8 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
     basis, last = design.basis, len(design.origin)
     independent, null = null_space(basis, np.arange(last))
     kept = np.flatnonzero(independent)
+    if not len(kept):
+        return _failed(problem, Code.ABSORBED, int(one.treatment[0]), rows, lost)
     q, r = np.linalg.qr(basis.r[:, kept])
     y = basis.r[:, last]
     first = q.T @ y
@@ -220,7 +224,10 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
     beta = inverse @ (first + again) * unit
     lead = last - len(one.controls)
     effect = np.zeros(last + 1)
-    effect[:lead] = 1.0 if design.cells is None else design.cells.share
+    if design.cells is not None:
+        effect[:lead] = design.cells.share
+    else:  # the treatment, or the first column that is identified
+        effect[int(np.argmax(null.estimable(np.eye(last))))] = 1.0
     solution = Solution(
         basis.q @ np.column_stack([q, residual]), inverse, float(residual @ residual),
         float(y @ y), unit,

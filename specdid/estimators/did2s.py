@@ -136,7 +136,7 @@ def two_stage(task: Task, treated: Bools, keep: Bools) -> tuple[float, Floats]:
     """Give the ATT and each row's influence on it (n,), 0 outside ``keep``."""
     estimate, influence = second_stage(task, treated, keep, treated[:, None].astype(np.float64))
     if np.isnan(estimate[0]):
-        raise Refusal("not_identified", _why_open(task, treated))
+        raise Refusal("not_identified", _why_open(task, treated, keep))
     return float(estimate[0]), influence[:, 0]
 
 
@@ -175,16 +175,17 @@ def second_stage(task: Task, treated: Bools, keep: Bools, columns: Floats) -> tu
     return estimate * unit, influence * unit
 
 
-def _why_open(task: Task, treated: Bools) -> str:
+def _why_open(task: Task, treated: Bools, keep: Bools) -> str:
     """Say why the untreated rows leave the counterfactual open."""
     needed = 1 + len(task.slopes)
     for codes, _ in task.slopes[:1]:
         rows = np.bincount(codes[~treated], minlength=int(codes.max()) + 1)
-        few = int(np.count_nonzero(rows[np.unique(codes[treated])] < needed))
+        few = int(np.count_nonzero(rows[np.unique(codes[treated & keep])] < needed))
         if few:
             return (
-                f"the untreated rows do not identify the counterfactual: {few:,} levels of the slopes have fewer than "
-                f"{needed} of them; leave these out of the sample"
+                f"the untreated rows do not identify the counterfactual: {few:,} level{'s' * (few > 1)} of the slopes "
+                f"{'have' if few > 1 else 'has'} fewer than {needed} of them; leave what is treated there out of "
+                "the sample"
             )
     return (
         "the untreated rows do not identify the counterfactual of the treated ones: leave out of the sample what no "
@@ -206,7 +207,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     estimate, influence = second_stage(task, treated, keep, columns[:, seen].astype(np.float64))
     known = np.isfinite(estimate)
     if not known.any():
-        return Failure("not_identified", _why_open(task, treated))
+        return Failure("not_identified", _why_open(task, treated, keep))
     reasons = {periods[k]: _NO_COUNTERFACTUAL for k in np.flatnonzero(every.any(axis=0)) if k not in seen[known]}
     seen, estimate, influence = seen[known], estimate[known], influence[:, known]
     size = columns.sum(axis=0)[seen]

@@ -38,9 +38,9 @@ def test_the_moderator_is_taken_in_the_last_period_before_the_treatment(data, fo
     for role, name in (("treatment", "d"), ("interaction", "dm")):
         assert rows[role]["estimate"] == pytest.approx(fit.coef()[name], rel=1e-8)
         assert rows[role]["std_error"] == pytest.approx(fit.se()[name], rel=1e-8)
-    assert rows["moderator"]["message"] == "absorbed"
+    assert rows["moderator"]["message"] == "the fixed effects `id + year` absorb it"
     assert "(in 2003)" in found.lines[0]
-    assert any("absorbed by the fixed effects" in note for note in found.tables[0].print.notes)
+    assert any("the fixed effects `id + year` absorb it" in note for note in found.tables[0].print.notes)
 
 
 def test_marginal_effects_have_the_errors_of_the_delta_method(data, found):
