@@ -85,7 +85,7 @@ def _complete(work: Work, s: int) -> Sample:
     values, codes, effects = problem.values, problem.codes, problem.effects[members.effects[s]]
     controls = members.controls[members.start[s] : members.start[s + 1]]
     weight, extra, cohort = int(members.weights[s]), int(members.extra_rows[s]), int(work.cohort[s])
-    levels = [*effects.fixed, *(c for c, _ in effects.slopes), *(c for v in problem.vcovs for c in v.clusters)]
+    levels = [*effects.fixed, *(c for c, _ in effects.slopes)]
     numbers = [members.outcome[s], members.treatment[s], *controls, *(x for _, x in effects.slopes)]
     numbers += [c for c in (weight, extra) if c >= 0]
     frame = pd.DataFrame(

@@ -7,25 +7,63 @@ from collections.abc import Iterator
 import numpy as np
 
 from specdid._check.data import Data
-from specdid._diagnostics import Fault, fault_at
-from specdid.language import write
+from specdid._check.uses import leaves
+from specdid._diagnostics import Fault, SpecError, fault_at
+from specdid._plan import build_plan
+from specdid.engine.compile import compile_plan
+from specdid.engine.masks import used_rows
+from specdid.language import LanguageError, write
 from specdid.language.tree import chain
+from specdid.panel import EvaluationError
+from specdid.panel.columns import Flags
 
 
 def check_clusters(data: Data) -> Iterator[Fault]:
-    """Find clusters with missing values in rows of any sample, of [vcov] and of [inference]."""
-    given, used = data.study.inference, data.sampled
-    named = [cluster for option in data.study.vcov for cluster in option.clusters]
-    named += [e for e in (given.cluster, given.level, given.strata) if e is not None]
-    for expression in named:
+    """Find clusters that are missing in rows that a specification uses.
+
+    The first of [vcov] and those of [inference] must be there; a further vcov is had where it can be.
+    """
+    given, vcovs = data.study.inference, data.study.vcov
+    needed = [cluster for option in vcovs[:1] for cluster in option.clusters]
+    needed += [e for e in (given.cluster, given.level, given.strata) if e is not None]
+    further = [cluster for option in vcovs[1:] for cluster in option.clusters]
+    used: Flags | None = None
+    for expression in (*needed, *further):
         for node in chain(expression.tree, "+"):
             column = data.column(node)
-            if column is None or not (column.missing & used).any():
+            if column is None or not (column.missing & _perhaps_used(data)).any():
                 continue
-            rows = data.rows(np.flatnonzero(column.missing & used))
-            advice = "every row of a sample needs its cluster: fill it in, or leave these rows out"
-            message = f"`{write(node)}` is missing in {rows}"
-            yield fault_at(expression.origin, node.span, "cluster_missing", message, advice)
+            used = _used(data) if used is None else used
+            rows = np.flatnonzero(column.missing & used)
+            if not rows.size:
+                continue
+            message = f"`{write(node)}` is missing in {data.rows(rows)}, which specifications use"
+            if expression in needed:
+                advice = "every row of a specification needs its cluster: fill it in, or leave these rows out"
+                yield fault_at(expression.origin, node.span, "cluster_missing", message, advice)
+            else:
+                message += ": those have no standard error by it"
+                yield fault_at(expression.origin, node.span, "vcov_missing", message, severity="warning")
+
+
+def _perhaps_used(data: Data) -> Flags:
+    """Mark the rows of samples that have some outcome: more than the specifications use, and soon known."""
+    found = np.zeros(data.panel.n_rows, dtype=bool)
+    for outcome in data.study.outcome:
+        for node, _ in leaves(outcome.formula.tree, "outcome"):
+            values = data.column(node)
+            found |= ~values.missing if values is not None else True
+    return data.sampled & found
+
+
+def _used(data: Data) -> Flags:
+    """Mark the rows that some planned specification uses, all that may be where there is no plan yet."""
+    try:
+        plan = build_plan(data.study, data.panel, data.evaluator)
+        compiled = compile_plan(plan, data.panel, data.evaluator)
+        return used_rows(compiled.problem, compiled.members)
+    except (SpecError, LanguageError, EvaluationError):
+        return _perhaps_used(data)
 
 
 def check_inference(data: Data) -> Iterator[Fault]:

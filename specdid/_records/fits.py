@@ -57,7 +57,7 @@ class Fits:
         Equal where estimator, rows and the values of outcome, treatment, kept terms, fixed
         effects and weights (up to a factor) are: the same model twice, see engine/signature.
     seconds : (S,) float64, a share of the time of the batch
-    vcov_detail : (position in the block, vcov) -> an estimator's own words for vcov_code 5
+    vcov_detail : (position in the block, vcov) -> words for a vcov_code: an estimator's own, a missing cluster
     extra : an estimator's own columns by name, (S,) float64, NaN where it has none
     """
 
@@ -88,5 +88,5 @@ class Fits:
     dropped: dict[int, tuple[int, ...]]
     signature: NDArray[np.uint64]
     seconds: Floats
-    vcov_detail: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    vcov_detail: dict[tuple[int, int], str] = field(default_factory=dict)
     extra: Mapping[str, Floats] = field(default_factory=dict)

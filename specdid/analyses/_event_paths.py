@@ -17,6 +17,7 @@ from specdid.analyses._fit import refit
 from specdid.analyses._words import listed
 from specdid.engine.full import combine
 from specdid.engine.problem import Floats, Ints
+from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import critical_values
 from specdid.estimators._base import VCOV_NOTES as NOTES
 from specdid.estimators._base import Failure
@@ -125,7 +126,8 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     found = declared.effects_by_period(task, clock.place[rows], clock.periods, clock.reference)
     if isinstance(found, Failure):
         return EventPath(cell, clock, found.message)
-    words = tuple(VCOV_NOTES[NOTES.index(note)] for note in found.vcov_notes)
+    missing = missing_clusters(cell.compiled.problem, rows)
+    words = tuple(missing.get(v) or VCOV_NOTES[NOTES.index(note)] for v, note in enumerate(found.vcov_notes))
     return EventPath(
         cell, clock, None, np.array(found.periods), found.estimate, found.vcov, found.df, found.n_clusters, words,
         found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None, _notes(cell, clock),

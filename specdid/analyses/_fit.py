@@ -20,6 +20,7 @@ from specdid.engine.demean import relevel
 from specdid.engine.full import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
 from specdid.engine.one_by_one import Method, Work, fit_in_full
 from specdid.engine.problem import Ints, Members, Problem
+from specdid.engine.scores import missing_clusters
 from specdid.engine.tasks import controls_of, cut_rows
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
 from specdid.estimators._base import TREATMENT, Coefficients, Estimate
@@ -84,7 +85,7 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
         treated = problem.values[full.rows, one.treatment[0]]
         units = count_units(relevel(problem.codes[full.rows, problem.unit]), treated)
     return CellFit(
-        cell, None, terms, estimate, vcov, tuple(VCOV_NOTES[c] for c in full.vcov_code), full.df,
+        cell, None, terms, estimate, vcov, _vcov_words(problem, full), full.df,
         full.n_clusters, full.rows, full.nobs, *units, full.r2, full.r2_within,
         tuple(problem.labels[c] for c in full.dropped), effects, problem.alpha, full,
         open={labels[k]: why_open([labels[t] for t in tied], effects) for k, tied in inseparable(full).items()},
@@ -104,6 +105,12 @@ def why_open(tied: Sequence[str], effects: Sequence[str]) -> str:
     if len(names) > NAMED:
         names = [*names[:NAMED], f"{len(names) - NAMED} more terms"]
     return f"not identified: given {within} it cannot be told apart from {listed(names)}"
+
+
+def _vcov_words(problem: Problem, full: FullFit) -> tuple[str, ...]:
+    """Say of each vcov why it has no errors, "" where it has."""
+    missing = missing_clusters(problem, full.rows)
+    return tuple(missing.get(v) or VCOV_NOTES[code] for v, code in enumerate(full.vcov_code))
 
 
 def effect_texts(problem: Problem, one: Members) -> tuple[str, ...]:

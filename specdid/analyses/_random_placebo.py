@@ -70,13 +70,12 @@ def treatment_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
 def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Expression | None) -> Placebos:
     """Estimate a cell under permuted assignments; the draws are those of the study's seed."""
     null: Null = _shelf.load("inference", "permutation")
+    if fit.failure is None and (_cluster(bench, cell)[fit.rows] < 0).any():
+        return _nothing("the cluster of [inference] is missing in some of its rows")
     found = draw_null(null, _context(bench, cell, fit, draws, strata))
     if not len(found.index):
-        nothing = np.zeros(0)
         left_out = {note.code for note in found.left_out}
-        why = fit.failure or next((words for code, words in WHY.items() if code in left_out), NOTHING)
-        note = Caution("note", "no_placebo", why)
-        return Placebos(np.nan, np.nan, np.nan, np.nan, np.nan, nothing, nothing, nothing, (note,))
+        return _nothing(fit.failure or next((words for code, words in WHY.items() if code in left_out), NOTHING))
     df, t = float(found.df[0]), found.null_statistic.of_rows(slice(1))[0]
     notes = found.left_out
     if found.dropped_draws:
@@ -87,6 +86,12 @@ def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Ex
         float(two_sided(found.statistic[:1], df)[0]), df,
         found.null_estimate.of_rows(slice(1))[0], t, two_sided(t, df), notes,
     )  # fmt: skip
+
+
+def _nothing(why: str) -> Placebos:
+    nothing = np.zeros(0)
+    note = Caution("note", "no_placebo", why)
+    return Placebos(np.nan, np.nan, np.nan, np.nan, np.nan, nothing, nothing, nothing, (note,))
 
 
 def two_sided(t: Floats, df: float) -> Floats:

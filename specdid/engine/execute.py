@@ -18,11 +18,12 @@ from specdid.engine.batches import make_batches
 from specdid.engine.blocks import blank_fits, place, take
 from specdid.engine.content import digest, used_columns
 from specdid.engine.cost import LISTWISE_MEMBER
-from specdid.engine.masks import Keys, Samples, find_samples, missing_patterns, row_keys
+from specdid.engine.masks import Keys, Samples, find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.pieces import fit_batches, workers
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.same_models import settle
+from specdid.engine.scores import missing_clusters
 from specdid.engine.signature import Equal, Words, equal_on_panel, sign
 from specdid.engine.store import Store, recall
 from specdid.engine.stored import pack_fits, unpack_fits
@@ -163,10 +164,13 @@ def run_parts(
     hopeless = dense & (samples.code[keys.of_member] > Code.OK)
     if hopeless.any():
         yield _without_rows(problem, members, keys, samples, np.flatnonzero(hopeless))
+    lacking = _lacks_clusters(problem, members)
     batches = make_batches(members, keys, samples, dense & ~hopeless)
     for at, fits in fit_batches(problem, members, samples, batches, jobs, backend, store):
         key = keys.of_member[at]
         counted = _with_counts(fits, samples, key)
+        if lacking:
+            counted = _with_missing_clusters(problem, counted, samples, key)
         if (members.sunab[at] >= 0).any():
             counted = replace(counted, extra=_left_out(counted, samples, key, members.sunab[at] >= 0))
         yield at, _signed(equal, members.take(at), counted, samples.words[key])
@@ -175,7 +179,7 @@ def run_parts(
 def _for_listwise(problem: Problem, members: Members, keys: Keys) -> Bools:
     """Choose the members whose masks are too many to demean one by one."""
     chosen = np.zeros(len(members), dtype=bool)
-    if keys.bits.any(axis=1).sum() < MANY_MASKS:
+    if keys.bits.any(axis=1).sum() < MANY_MASKS or _lacks_clusters(problem, members):
         return chosen
     lead = keys.first
     table = np.column_stack([members.rows[lead], members.effects[lead], members.weights[lead]])
@@ -189,6 +193,26 @@ def _for_listwise(problem: Problem, members: Members, keys: Keys) -> Bools:
         places = np.flatnonzero(chosen)
         chosen[places] = listwise.supports(problem, members.take(places))
     return np.asarray(chosen)
+
+
+def _lacks_clusters(problem: Problem, members: Members) -> bool:
+    """Say whether a cluster is missing in a row of any member's sample."""
+    columns = sorted({c for vcov in problem.vcovs for c in vcov.clusters})
+    if not columns or not (problem.codes[:, columns] < 0).any():
+        return False
+    rows = problem.rows[np.unique(members.rows)].any(axis=0)
+    return bool((problem.codes[rows][:, columns] < 0).any())
+
+
+def _with_missing_clusters(problem: Problem, fits: Fits, samples: Samples, key: Ints) -> Fits:
+    """Say of the variances that cannot be had for a missing cluster that this is why."""
+    details, n_clusters = dict(fits.vcov_detail), fits.n_clusters.copy()
+    for one in np.unique(key).tolist():
+        words = missing_clusters(problem, rows_of(samples.packed[one], len(problem.values)))
+        for at in np.flatnonzero((key == one) & (fits.code == Code.OK)).tolist() if words else ():
+            details |= {(at, v): text for v, text in words.items()}
+            n_clusters[at, list(words)] = -1
+    return replace(fits, vcov_detail=details, n_clusters=n_clusters)
 
 
 def _listwise_parts(

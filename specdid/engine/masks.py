@@ -1,8 +1,9 @@
 """Rows: what each specification has left after missing values and singletons, found once per pattern.
 
 A row is in the sample of a model where the sample's condition holds, every variable is
-finite (as in pyfixest, infinite is missing), every effect and cluster has a level, and
-the weight is positive (fixest drops rows of weight zero; pyfixest refuses them). Rows
+finite (as in pyfixest, infinite is missing), every effect has a level, and
+the weight is positive (fixest drops rows of weight zero; pyfixest refuses them). A missing
+cluster takes no row away: that variance is not computed. Rows
 alone in a level of an effect then go, again until none is (fixef_rm = "singleton").
 Sun-Abraham models further lose always-treated cohorts; see `sunab`.
 
@@ -182,6 +183,17 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
     return Samples(tuple(packed), codes, tuple(why), left_out, nobs, n_missing, n_log0, n_singletons, words)
 
 
+def used_rows(problem: Problem, members: Members) -> Bools:
+    """Mark the rows, (n,), that any member uses: complete, and not alone in a level of an effect."""
+    patterns = missing_patterns(problem, members)
+    keys = row_keys(members, patterns)
+    samples = find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+    used = np.zeros(len(problem.values), dtype=bool)
+    for packed in samples.packed:
+        used[rows_of(packed, len(used))] = True
+    return used
+
+
 def rows_of(packed: NDArray[np.uint8], n: int) -> Ints:
     """Give the row numbers of a packed mask over n rows."""
     return np.flatnonzero(np.unpackbits(packed, count=n)).astype(np.int64)
@@ -206,12 +218,11 @@ def without_singletons(rows: Ints, effects: tuple[Ints, ...]) -> Ints:
 
 
 def _base(problem: Problem, members: Members, member: int) -> tuple[Bools, Bools, Bools]:
-    """Give the sample, its rows with effects, clusters, weights and slopes, and the logs of nothing."""
+    """Give the sample, its rows with effects, weights and slopes, and the logs of nothing."""
     sample = problem.rows[members.rows[member]]
     effects = problem.effects[members.effects[member]]
     keep = sample.copy()
-    clusters = (c for vcov in problem.vcovs for c in vcov.clusters)
-    for code in dict.fromkeys((*effects.fixed, *(c for c, _ in effects.slopes), *clusters)):
+    for code in dict.fromkeys((*effects.fixed, *(c for c, _ in effects.slopes))):
         keep &= problem.codes[:, code] >= 0
     others = [x for _, x in effects.slopes]
     if members.sunab[member] >= 0:

@@ -21,6 +21,7 @@ from specdid.engine.content import Content, digest, plugin_hash
 from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import relevel
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.scores import missing_clusters
 from specdid.engine.signature import Values, Words
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
@@ -183,7 +184,10 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
     for v in (v for v, note in enumerate(result.vcov_notes) if note == "no_rule"):
         offered = ", ".join(rule for rule in RULES if rule in declared.ssc)
         said = f"{declared.name} does not offer the small-sample correction {task.rule(v)}; it has {offered}"
-        fits.vcov_detail[at, v] = said  # type: ignore[index]
+        fits.vcov_detail[at, v] = said
+    for v, words in missing_clusters(work.problem, cut.rows).items():
+        fits.vcov_code[at, v], fits.n_clusters[at, v] = VCOV_NOTES.index("few_clusters"), -1
+        fits.vcov_detail[at, v] = words
     fits.y_mean[at] = task.outcome[keep].mean()
     weights = None if task.weights is None else task.weights[keep]
     fits.n_eff[at] = effective_rows(int(keep.sum()), weights)

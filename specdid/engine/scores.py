@@ -80,9 +80,25 @@ def wanted_clusterings(vcov: Vcov) -> list[tuple[int, tuple[int, ...]]]:
 
 
 def clusters_of(problem: Problem, rows: Ints) -> dict[int, Ints]:
-    """Give the columns of codes that any vcov clusters by, on ``rows``."""
+    """Give the columns of codes that any vcov clusters by, on ``rows``.
+
+    A column that is missing in one of them is -1 in all: one cluster, which has no variance.
+    """
     columns = dict.fromkeys(c for vcov in problem.vcovs for c in vcov.clusters)
-    return {c: problem.codes[rows, c] for c in columns}
+    codes = {c: problem.codes[rows, c] for c in columns}
+    return {c: np.full_like(found, -1) if found.min(initial=0) < 0 else found for c, found in codes.items()}
+
+
+def missing_clusters(problem: Problem, rows: Ints) -> dict[int, str]:
+    """Say, for each vcov whose cluster is missing in some of ``rows``, that it cannot be had."""
+    found = {}
+    for v, vcov in enumerate(problem.vcovs):
+        for column in vcov.clusters:
+            count = int(np.count_nonzero(problem.codes[rows, column] < 0))
+            if count:
+                label = problem.effect_labels[column]
+                found[v] = f"`{label}` is missing in {count:,} of these rows, so this variance cannot be computed"
+    return found
 
 
 def cluster_codes(codes: Mapping[int, Ints], key: tuple[int, ...]) -> Ints:

@@ -11,6 +11,7 @@ import numpy as np
 from specdid.engine.demean import relevel
 from specdid.engine.masks import without_singletons
 from specdid.engine.problem import Floats, Ints, Members, Problem
+from specdid.engine.scores import clusters_of
 from specdid.estimators._base import Task
 
 
@@ -41,7 +42,7 @@ def cut_rows(problem: Problem, members: Members, s: int) -> Cut:
     own = [members.outcome[s], members.treatment[s], *controls_of(members, s)]
     own += [values for _, values in effects.slopes]
     own += [c for c in (members.weights[s], members.extra_rows[s]) if c >= 0]
-    codes = [*effects.fixed, *(c for c, _ in effects.slopes), *(c for v in problem.vcovs for c in v.clusters)]
+    codes = [*effects.fixed, *(c for c, _ in effects.slopes)]
     sample = problem.rows[members.rows[s]]
     complete = sample & (problem.codes[:, codes] >= 0).all(axis=1)
     complete &= np.isfinite(problem.values[:, own]).all(axis=1)
@@ -58,6 +59,7 @@ def make_task(
 ) -> Task:
     """Lay out member ``s`` on ``rows``; ``cohort`` and ``time`` are columns of values, or -1."""
     values, effects, controls = problem.values, problem.effects[members.effects[s]], controls_of(members, s)
+    clusters = clusters_of(problem, rows)
 
     def column(place: int) -> Floats | None:
         return values[rows, place] if place >= 0 else None
@@ -72,7 +74,7 @@ def make_task(
         slopes=tuple((relevel(problem.codes[rows, c]), values[rows, x]) for c, x in effects.slopes),
         weights=column(int(members.weights[s])),
         vcovs=tuple(v.kind for v in problem.vcovs),
-        clusters=tuple(tuple(relevel(problem.codes[rows, c]) for c in v.clusters) for v in problem.vcovs),
+        clusters=tuple(tuple(relevel(clusters[c]) for c in v.clusters) for v in problem.vcovs),
         unit=relevel(problem.codes[rows, problem.unit]) if problem.unit >= 0 else None,
         time=column(time),
         cohort=column(cohort),

@@ -12,7 +12,8 @@ from specdid._plan import Plan, Status
 from specdid.engine.columns import Recipe
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.problem import Floats, Ints
-from specdid.engine.tasks import controls_of
+from specdid.engine.scores import missing_clusters
+from specdid.engine.tasks import controls_of, cut_rows
 from specdid.exports._matched import matched_units
 from specdid.exports._program import Program
 from specdid.exports._script import Errors, Levels, MatchedUnits, Script
@@ -77,13 +78,13 @@ class _Builder:
             f"{e.label}: no standard error, {declared.title} does not offer this small-sample correction"
             for e in every if e not in errors
         )  # fmt: skip
-        clusters = [c for e in every for c in e.clusters]
         named = [outcome, treatment, *controls, *(x for _, x in slopes), *([weight] if weight else [])]
+        clusters = [c for e in every for c in e.clusters]
         complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
         used = [int(members.outcome[s]), int(members.treatment[s]), *controls_of(members, s).tolist()]
         glm = estimator.method in ("fepois", "logit")
         return Script(
-            about, program.source(data),
+            (*about, *self._missing().values()), program.source(data),
             unit, time, self.panel.step, _last(self.panel), self.panel.never.values, tuple(program.steps), where,
             self.matched,
             complete, outcome, treatment, controls, fixed, slopes, weight, errors,
@@ -118,9 +119,15 @@ class _Builder:
         slopes = [(fixed.get(code) or self._levels(code), self._value(x)) for code, x in effects.slopes]
         return tuple(fixed.values()), tuple(slopes)
 
+    def _missing(self) -> dict[int, str]:
+        problem = self.compiled.problem
+        return missing_clusters(problem, cut_rows(problem, self.compiled.members, self.s).rows)
+
     def _errors(self) -> Iterator[Errors]:
+        """Give the variances that can be had on the specification's rows."""
+        missing = self._missing()
         pairs = zip(self.plan.study.vcov, self.compiled.problem.vcovs, strict=True)
-        for option, vcov in pairs:
+        for option, vcov in (pair for v, pair in enumerate(pairs) if v not in missing):
             bounds = [self.compiled.code_recipes[c].bounds[0] for c in vcov.clusters]
             clusters = tuple(self.program.column(b, write(b.node)) for b in bounds)
             yield Errors(option.label or option.text, vcov.kind, clusters, vcov.ssc, vcov.distribution)

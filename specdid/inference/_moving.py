@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.problem import Members, Problem, Vcov
 from specdid.inference._assignment import Moved
 from specdid.inference._base import Context, Ints
@@ -54,11 +55,17 @@ def with_cluster(problem: Problem, cluster: Ints) -> Problem:
 
 
 def clusters_of(context: Context, members: Members) -> Ints:
-    """Count each member's clusters, and clusters with treatment; (S, 2)."""
+    """Count the clusters of each member's rows, and those with treatment; (S, 2)."""
     problem, cluster = context.compiled.problem, context.cluster
+    patterns = missing_patterns(problem, members)
+    keys = row_keys(members, patterns)
+    samples = find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
     out = np.empty((len(members), 2), np.int64)
-    for s in range(len(members)):
-        rows = problem.rows[members.rows[s]]
-        on = rows & (problem.values[:, members.treatment[s]] != 0)
-        out[s] = len(np.unique(cluster[rows])), len(np.unique(cluster[on]))
+    for key, packed in enumerate(samples.packed):
+        mine = np.flatnonzero(keys.of_member == key)
+        rows = rows_of(packed, len(cluster))
+        out[mine, 0] = len(np.unique(cluster[rows]))
+        for treatment in np.unique(members.treatment[mine]):
+            on = rows[problem.values[rows, treatment] != 0]
+            out[mine[members.treatment[mine] == treatment], 1] = len(np.unique(cluster[on]))
     return out

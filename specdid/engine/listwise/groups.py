@@ -58,10 +58,9 @@ def group_keys(members: Members) -> list[tuple[tuple[int, int, int], Ints]]:
 
 
 def base_rows(problem: Problem, rows: int, effects: int, weights: int) -> Ints:
-    """Find the rows of a sample on which the effects, clusters and weights are there."""
+    """Find the rows of a sample on which the effects and weights are there."""
     keep = problem.rows[rows].copy()
-    coded = [*problem.effects[effects].fixed, *(c for vcov in problem.vcovs for c in vcov.clusters)]
-    for code in coded:
+    for code in problem.effects[effects].fixed:
         keep &= problem.codes[:, code] >= 0
     if weights >= 0:
         keep &= np.isfinite(problem.values[:, weights]) & (problem.values[:, weights] > 0)
