@@ -51,15 +51,19 @@ def test_rows_of_weight_zero_or_less_go():
     assert len(rows) == ((values[:, W] > 0) & np.isfinite(values[:, 0])).sum()
 
 
-def test_missing_levels_of_effects_and_clusters_go():
+def test_rows_without_a_level_of_an_effect_go_and_those_without_a_cluster_stay():
     problem = random_problem(3, 12, 6, 1.0, False)
     codes = problem.codes.copy(order="F")
     codes[7, 0] = -1  # an effect and a cluster
     codes[9, 4] = -1  # a cluster only
     problem = replace(problem, codes=codes)
     rows = rows_of_member(problem, members_of([(0, D, (), 0, 2, -1)]), 0)
-    assert not {7, 9} & set(rows.tolist())
-    assert run(problem, members_of([(0, D, (), 0, 2, -1)])).code[0] == Code.OK
+    assert {7, 9} & set(rows.tolist()) == {9}
+    found = run(problem, members_of([(0, D, (), 0, 2, -1)]))
+    assert found.code[0] == Code.OK
+    by_it = [4 in v.clusters for v in problem.vcovs]
+    assert any(by_it)
+    np.testing.assert_array_equal(np.isnan(found.std_error[0]), by_it)
 
 
 def test_an_extra_column_must_be_complete_too():

@@ -38,7 +38,7 @@ def make_problem(
     values = np.column_stack([y, d, x, rng.uniform(0.5, 2, n), rng.normal(size=cities)[city]])
     values[:, : X0 + controls][rng.random((n, X0 + controls)) < missing] = np.nan
     codes = np.column_stack([city, year, province, province * years + year]).astype(np.int64)
-    codes[rng.random(n) < 0.01, CITY] = -1
+    codes[rng.random(n) < 0.01, PROVINCE_YEAR] = -1
     rows = np.stack([np.ones(n, dtype=bool), rng.random(n) < 0.8])
     labels = ("y0", "y1", "d", *(f"x{i}" for i in range(controls)), "w", "z")
     log0 = np.isnan(values) & (rng.random(values.shape) < 0.3)
@@ -89,8 +89,7 @@ class Plain:
 def complete_rows(problem: Problem, spec: Spec) -> NDArray[np.bool_]:
     outcome, treatment, controls, rows, effects, weights = spec
     used = [outcome, treatment, *controls, *([weights] if weights >= 0 else [])]
-    codes = [*problem.effects[effects].fixed, *(c for v in problem.vcovs for c in v.clusters)]
-    coded = (problem.codes[:, codes] >= 0).all(1)
+    coded = (problem.codes[:, list(problem.effects[effects].fixed)] >= 0).all(1)
     return problem.rows[rows] & np.isfinite(problem.values[:, used]).all(1) & coded
 
 
