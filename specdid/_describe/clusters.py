@@ -118,7 +118,7 @@ def _unequal(facts: ClusterFacts | None) -> Iterator[Caution]:
         return
     advice = (
         "with unequal clusters the permutation of the median estimate, which is not studentised, rejects too often or "
-        "too rarely (.087 or .003 at 5% where the 6 smallest or largest of 30 are treated): read the median t"
+        "too rarely (.085 or .015 at 5% where the 6 smallest or largest of 30 are treated): read the median t"
     )
     said = (
         f"unequal clusters: {found.effective:.1f} effective of {count:,} (rows a cluster {found.rows.min():,} to "

@@ -31,7 +31,7 @@ _SCRIPTS = (
     "vendor/uplot/uPlot.iife.min.js", "data.js", "words.js", "state.js", "curve.js", "paint.js",
     "choices.js", "filters.js", "table.js", "detail.js", "move.js", "main.js",
 )  # fmt: skip
-_OTHER_SECTIONS = ("Which choices matter", "Sensitivity of the preferred specification")
+_OTHER_SECTIONS = ("Which choices matter", "Sensitivity of the preferred specification", "Clusters of ")
 
 
 def write_page(report: Report, most: int = MOST) -> str:
