@@ -52,11 +52,13 @@ class Matched:
     pairs : (n_treated, r) int64 or None
         For each treated candidate in order, the positions of its matches, nearest
         first; -1 where there is none.
+    tied : treated units with more equally near controls than they take
     """
 
     weights: Floats
     score: Floats | None = None
     pairs: Ints | None = None
+    tied: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,10 +71,20 @@ def fit_logit(treated: Bools, columns: Floats, weights: Floats | None = None) ->
         loss, np.zeros(X.shape[1]), jac=True, hess=curvature, method="trust-exact", options=options
     )
     b = polished(found.x, lambda b: loss(b)[1], curvature)
-    # Row by row, so that units with the same values have the same score to the last digit.
-    score = np.asarray(expit((X * b).sum(axis=1)))
+    # Of rows with the same values one: products of matrices may round them differently, and they must tie.
+    score = np.asarray(expit((X * b).sum(axis=1)))[_first_alike(columns)]
     flat = bool(np.linalg.eigvalsh(curvature(b))[0] < FLAT)
     return Logit(score, -total * loss(b)[0], X.shape[1] - 1, flat)
+
+
+def _first_alike(columns: Floats) -> Ints:
+    """Give for each row the first with the same values, (n,)."""
+    order = np.lexsort(columns.T) if columns.shape[1] else np.arange(len(columns))
+    new = np.ones(len(columns), dtype=bool)
+    new[1:] = (np.diff(columns[order], axis=0) != 0).any(axis=1)
+    first = np.empty(len(columns), np.int64)
+    first[order] = order[np.maximum.accumulate(np.where(new, np.arange(len(columns)), 0))]
+    return first
 
 
 def polished(b: Floats, slope: Callable[[Floats], Floats], curvature: Callable[[Floats], Floats]) -> Floats:
@@ -127,8 +137,3 @@ def caliper(score: Floats, settings: MatchSettings) -> float:
         return settings.caliper_sd * float(np.std(score, ddof=1))
     return np.inf if settings.caliper is None else settings.caliper
 
-
-def same_group(candidates: Candidates, unit: int, others: Ints) -> Bools:
-    """Mark those of ``others`` that are in the group of ``unit``."""
-    groups = candidates.groups
-    return np.ones(len(others), dtype=bool) if groups is None else groups[others] == groups[unit]

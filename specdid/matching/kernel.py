@@ -24,7 +24,7 @@ def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatche
         return np.where(weight > NOTHING, weight, 0.0)
 
     allowed = supported(candidates.treated, score, settings)
-    return spread(candidates, score, allowed, epanechnikov, "the bandwidth")
+    return spread(candidates, score, allowed, epanechnikov, settings.bandwidth, "the bandwidth")
 
 
 MATCHING = Matching(

@@ -6,7 +6,8 @@ import numpy as np
 
 from specdid._plan.matches import MatchSettings
 from specdid.matching._base import Bools, Candidates, Floats, Ints, Matched, Matching, Unmatched
-from specdid.matching._score import caliper, propensity_score, same_group, supported
+from specdid.matching._neighbours import line_up, with_replacement, without_replacement
+from specdid.matching._score import caliper, propensity_score, supported
 from specdid.matching._weights import att_weights, shares_of_pairs
 
 
@@ -15,46 +16,31 @@ def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatche
 
     Greedy, the largest score first (MatchIt's ``m.order = "largest"``); without
     replacement every treated unit gets a match before any gets another (Ho, Imai, King
-    and Stuart 2011). Of equally near controls the first is taken.
+    and Stuart 2011). Of equally near controls, and of treated units with the same score, the
+    first in the candidates' order is taken: sorted units, whatever the order of the data's rows.
     """
     score = propensity_score(candidates)
     if isinstance(score, Unmatched):
         return score
-    allowed = supported(candidates.treated, score, settings)
-    pairs = _pairs(candidates, score, allowed, settings)
+    pairs, tied = _pairs(candidates, score, settings)
     treated = np.flatnonzero(candidates.treated)
     found = np.zeros(len(candidates), dtype=bool)
     found[treated] = (pairs >= 0).any(axis=1)
     if not found.any():
         return Unmatched("no treated unit has a control within the caliper")
     weights = att_weights(candidates.treated, found, shares_of_pairs(pairs, len(candidates)))
-    return Matched(weights, score, pairs)
+    return Matched(weights, score, pairs, int(tied.sum()))
 
 
-def _pairs(candidates: Candidates, score: Floats, allowed: Bools, settings: MatchSettings) -> Ints:
-    treated, controls = np.flatnonzero(candidates.treated), np.flatnonzero(~candidates.treated)
-    order = np.argsort(-score[treated], kind="stable")
-    pairs = np.full((len(treated), settings.ratio), -1, np.int64)
-    widest = caliper(score[allowed], settings)
-    free = np.ones(len(controls), dtype=bool)
-    rounds = [slice(None)] if settings.replace else [slice(r, r + 1) for r in range(settings.ratio)]
-    for part in rounds:
-        for t in order[allowed[treated[order]]]:
-            distance = np.abs(score[controls] - score[treated[t]])
-            open_ = free & (distance <= widest) & same_group(candidates, int(treated[t]), controls)
-            nearest = _nearest(np.where(open_, distance, np.inf), pairs[t, part].size)
-            pairs[t, part][: len(nearest)] = controls[nearest]
-            free[nearest] = settings.replace
-    return pairs
-
-
-def _nearest(distance: Floats, count: int) -> Ints:
-    """Give the positions of the ``count`` smallest finite distances, the first of equal ones first."""
-    if count == 1:
-        nearest = np.array([int(distance.argmin())], np.int64)
-    else:
-        nearest = np.argsort(distance, kind="stable")[:count].astype(np.int64)
-    return nearest[np.isfinite(distance[nearest])]
+def _pairs(candidates: Candidates, score: Floats, settings: MatchSettings) -> tuple[Ints, Bools]:
+    allowed = supported(candidates.treated, score, settings)
+    treated = np.flatnonzero(candidates.treated)
+    mine = allowed[treated]
+    line = line_up(score, candidates.groups, treated[mine], np.flatnonzero(~candidates.treated))
+    search = with_replacement if settings.replace else without_replacement
+    pairs, tied = np.full((len(treated), settings.ratio), -1, np.int64), np.zeros(len(treated), dtype=bool)
+    pairs[mine], tied[mine] = search(line, score, settings.ratio, caliper(score[allowed], settings))
+    return pairs, tied
 
 
 def _weighted(settings: MatchSettings) -> bool:

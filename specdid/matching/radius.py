@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from specdid._plan.matches import MatchSettings
-from specdid.matching._base import Candidates, Matched, Matching, Unmatched
+from specdid.matching._base import Candidates, Floats, Matched, Matching, Unmatched
 from specdid.matching._score import caliper, propensity_score, supported
 from specdid.matching._spread import spread
 
@@ -17,7 +17,11 @@ def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatche
         return score
     allowed = supported(candidates.treated, score, settings)
     widest = caliper(score[allowed], settings)
-    return spread(candidates, score, allowed, lambda d: (np.abs(d) <= widest).astype(float), "the caliper")
+
+    def within(difference: Floats) -> Floats:
+        return (np.abs(difference) <= widest).astype(np.float64)
+
+    return spread(candidates, score, allowed, within, widest, "the caliper")
 
 
 MATCHING = Matching(

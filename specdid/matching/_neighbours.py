@@ -1,0 +1,148 @@
+"""The nearest controls on one score: sorted once, then found on both sides of each treated unit.
+
+Controls are sorted by group, score and place, so that the k nearest of a treated unit stand next
+to where it would stand itself. Of controls with the same score the first by place comes first;
+a control below and one above at the same distance are told apart by place too. Places are those
+of the candidates: sorted units, or without units the panel's order of rows, which is not the file's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from specdid.matching._base import Bools, Floats, Ints
+
+BLOCK = 1 << 18
+"""Distances that are held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Controls along the score, those of one group after another.
+
+    Attributes
+    ----------
+    place : (c,) int64, the controls' places, by group, score and place
+    score, group : (c,) of them
+    run : (c,) int64, where the controls with the same group and score begin
+    treated : (t,) int64, places of the treated
+    at, low, high : (t,) int64
+        For each treated unit the first control of its group whose score is not below its own,
+        and where the controls of its group begin and end.
+    """
+
+    place: Ints
+    score: Floats
+    run: Ints
+    treated: Ints
+    at: Ints
+    low: Ints
+    high: Ints
+
+
+def line_up(score: Floats, group: Ints | None, treated: Ints, controls: Ints) -> Line:
+    """Sort the controls and find where the treated stand among them."""
+    groups = np.zeros(len(score), np.int64) if group is None else group
+    controls = controls[np.lexsort((controls, score[controls], groups[controls]))]
+    both = np.concatenate([treated, controls])
+    is_control = np.arange(len(both)) >= len(treated)
+    order = np.lexsort((is_control, score[both], groups[both]))
+    passed = np.empty(len(both), np.int64)
+    passed[order] = np.cumsum(is_control[order]) - is_control[order]
+    by_group = groups[controls]
+    new = np.ones(len(controls), dtype=bool)
+    new[1:] = (np.diff(score[controls]) != 0) | (np.diff(by_group) != 0)
+    run = np.maximum.accumulate(np.where(new, np.arange(len(controls)), 0))
+    ends = (np.searchsorted(by_group, groups[treated], side) for side in ("left", "right"))
+    return Line(controls, score[controls], run, treated, passed[: len(treated)], *ends)
+
+
+def with_replacement(line: Line, score: Floats, ratio: int, widest: float) -> tuple[Ints, Bools]:
+    """Give each treated unit's ``ratio`` nearest controls, and whether another is as near as the last.
+
+    Returns
+    -------
+    (t, ratio) int64, places, nearest first, -1 where there is none; (t,) bool
+    """
+    # Of equal controls only the first ratio + 1 can matter, so every tie is inside the window.
+    count = ratio + 1
+    kept = np.flatnonzero(np.arange(len(line.run)) - line.run < count)
+    at, low, high = (np.searchsorted(kept, ends) for ends in (line.at, line.low, line.high))
+    offsets = np.arange(-2 * count, count)
+    pairs, tied = np.full((len(line.treated), ratio), -1, np.int64), np.zeros(len(line.treated), dtype=bool)
+    step = max(1, BLOCK // len(offsets))
+    for start in range(0, len(line.treated), step):
+        part = slice(start, start + step)
+        window = at[part, None] + offsets
+        inside = (window >= low[part, None]) & (window < high[part, None])
+        chosen = kept[np.clip(window, 0, max(len(kept) - 1, 0))]
+        places = np.where(inside, line.place[chosen], len(score))
+        distance = np.abs(line.score[chosen] - score[line.treated[part]][:, None])
+        distance = np.where(inside & (distance <= widest), distance, np.inf)
+        order = np.lexsort((places, distance), axis=1)[:, :count]
+        near = np.take_along_axis(distance, order, axis=1)
+        found = np.take_along_axis(places, order, axis=1)
+        pairs[part] = np.where(np.isfinite(near), found, -1)[:, :ratio]
+        tied[part] = np.isfinite(near[:, ratio]) & (near[:, ratio] == near[:, ratio - 1])
+    return pairs, tied
+
+
+def without_replacement(line: Line, score: Floats, ratio: int, widest: float) -> tuple[Ints, Bools]:
+    """Give the same where every control is taken once: the largest score first, one control a round."""
+    pairs, tied = np.full((len(line.treated), ratio), -1, np.int64), np.zeros(len(line.treated), dtype=bool)
+    queue = np.lexsort((line.treated, -score[line.treated])).tolist()
+    free = _Free(len(line.place))
+    scores, places, runs = line.score.tolist(), line.place.tolist(), line.run.tolist()
+    own = score[line.treated].tolist()
+    at, low, high = line.at.tolist(), line.low.tolist(), line.high.tolist()
+    for r in range(ratio):
+        for t in queue:
+            above, below = free.from_(at[t]), free.until(at[t] - 1)
+            # The first of the run below that is free.
+            below = free.from_(runs[below]) if below >= low[t] else -1
+            over = scores[above] - own[t] if above < high[t] else np.inf
+            under = own[t] - scores[below] if below >= 0 else np.inf
+            least = min(over, under)
+            if not least <= widest or least == np.inf:
+                continue
+            both = over == under
+            take = above if over < under or (both and places[above] < places[below]) else below
+            other = free.from_(take + 1)
+            tied[t] |= both or (other < len(scores) and runs[other] == runs[take])
+            pairs[t, r] = places[take]
+            free.take(take)
+    return pairs, tied
+
+
+class _Free:
+    """Which of n places in a row are free; the next free one to either side is found at once.
+
+    Each place points to a nearer free one, and paths are halved as they are walked (Tarjan 1975).
+    """
+
+    def __init__(self, n: int) -> None:
+        # Shifted by one: 0 stands for "none before", n + 1 for "none after".
+        self.next = list(range(n + 2))
+        self.last = list(range(n + 2))
+
+    def from_(self, place: int) -> int:
+        """Give the first free place at or after ``place``; n where there is none."""
+        return _root(self.next, place + 1) - 1
+
+    def until(self, place: int) -> int:
+        """Give the last free place at or before ``place``; -1 where there is none."""
+        return _root(self.last, place + 1) - 1
+
+    def take(self, place: int) -> None:
+        """Mark a place as taken."""
+        self.next[place + 1] = place + 2
+        self.last[place + 1] = place
+
+
+def _root(pointers: list[int], place: int) -> int:
+    while pointers[place] != place:
+        pointers[place] = pointers[pointers[place]]
+        place = pointers[place]
+    return place
