@@ -86,8 +86,8 @@ class Data:
         return f"{count:,} {word}{'' if count == 1 else 's'}"
 
     def rows(self, rows: Ints, limit: int = 3) -> str:
-        """Name rows of the data: "row 7", "rows 3, 8, 9 and 12 more"."""
-        shown = [f"{row + 1:,}" for row in rows[:limit]]
+        """Name rows of the file: "row 7", "rows 3, 8, 9 and 12 more"."""
+        shown = [f"{number:,}" for number in np.sort(self.panel.row_numbers(rows))[:limit]]
         if len(rows) == 1:
             return f"row {shown[0]}"
         if len(rows) > limit:
@@ -98,7 +98,7 @@ class Data:
         """Name a row by unit and time where the study has them: "row 7 (city_id 3, year 2012)"."""
         keys = [key for key in (self.panel.unit, self.panel.time) if key is not None]
         cells = ", ".join(f"{key} {cell_text(self.panel.columns[key], row)}" for key in keys)
-        return f"row {row + 1:,}" + (f" ({cells})" if cells else "")
+        return f"row {self.panel.row_number(row):,}" + (f" ({cells})" if cells else "")
 
 
 def changing_rows(codes: Ints | None, values: Floats) -> Ints:

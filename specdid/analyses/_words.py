@@ -45,13 +45,13 @@ def heading(cells: Cells, cell: Cell) -> str:
 def unit_name(panel: Panel, row: int) -> str:
     """Name the unit of a row: ``city_id 17``."""
     if panel.unit is None:
-        return f"row {row + 1:,}"
+        return f"row {panel.row_number(row):,}"
     return f"{panel.unit} {cell_text(panel.columns[panel.unit], row)}"
 
 
 def time_name(panel: Panel, row: int) -> str:
     """Give the time of a row as the data write it."""
-    return cell_text(panel.columns[panel.time], row) if panel.time is not None else f"row {row + 1:,}"
+    return cell_text(panel.columns[panel.time], row) if panel.time is not None else f"row {panel.row_number(row):,}"
 
 
 def shown(total: int, most: int = PANELS) -> str:

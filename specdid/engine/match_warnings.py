@@ -11,7 +11,7 @@ from specdid.matching._base import Matched, Unmatched
 
 
 def shortfalls(found: MatchedRows) -> Iterator[str]:
-    """Say what could not be matched: nothing at all, periods, treated units, or rows with gaps."""
+    """Say what could not be matched: nothing at all, periods, treated units, rows; and what chance decided."""
     failed = [s for s in found.sections if isinstance(s.result, Unmatched)]
     matched = [s for s in found.sections if isinstance(s.result, Matched)]
     if not matched:
@@ -23,6 +23,7 @@ def shortfalls(found: MatchedRows) -> Iterator[str]:
         total = len(found.sections)
         yield f"nothing is matched in {len(failed)} of {total} periods ({periods}): {_reason(failed[0])}"
     yield from _unmatched_treated(matched, noun)
+    yield from _tied(matched, noun)
     yield from _missing(matched, noun)
 
 
@@ -46,6 +47,18 @@ def _unmatched_treated(sections: list[CrossSection], noun: str) -> Iterator[str]
         yield f"{treated - alone:,} of {treated:,} treated {noun} found a match; the others are left out"
     if fewer:
         yield f"{fewer:,} of {treated:,} treated {noun} found fewer than {ratio} controls"
+
+
+def _tied(sections: list[CrossSection], noun: str) -> Iterator[str]:
+    """Say for how many treated units chance decides: equal neighbours are taken by unit, which means nothing."""
+    results = [s.result for s in sections if isinstance(s.result, Matched)]
+    tied, treated = sum(r.tied for r in results), sum(int(s.candidates.treated.sum()) for s in sections)
+    if tied:
+        yield (
+            f"{tied:,} of {treated:,} treated {noun} have more equally near controls than they take; the first are "
+            "taken, by unit or, without units, in an arbitrary order: see what methods give that take them all "
+            "(radius, kernel)"
+        )
 
 
 def _missing(sections: list[CrossSection], noun: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ def matched_units(program: Program, match: MatchChoice, recipe: MatchRecipe) -> 
     columns = [panel.columns[name] for name in names]
     found: dict[tuple[float | str, ...], float] = {}
     for row in rows.tolist():
-        key = tuple(_cell(c, row) for c in columns) if panel.unit is not None else (float(row + 1),)
+        key = tuple(_cell(c, row) for c in columns) if panel.unit is not None else (float(panel.row_number(row)),)
         found.setdefault(key, float(weights[row]))
     by = tuple(program.data_column(name) for name in names) if panel.unit is not None else ()
     return MatchedUnits(by, tuple(found), tuple(found.values()), _words(match))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,12 @@ class Column:
         if self.numbers is None:
             return text(np.where(absent, -1, self._codes[rows]), self.levels)
         return number(np.where(absent, np.nan, self.numbers[rows]), log0)
+
+    def in_order(self, order: Ints) -> Column:
+        """Give the same column with its rows in another order; one that was not read stays so."""
+        if self.numbers is not None:
+            return replace(number(self.numbers[order]), kind=self.kind, odd=self.odd)
+        return text(self._codes[order], self.levels, self.kind, self.odd) if self._codes.size else self
 
     def broadcast(self, n_rows: int) -> Column:
         """Give the column with a single value repeated on ``n_rows`` rows."""

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from specdid._study import Never
-from specdid.panel.columns import Column, Flags, Floats, Ints
+from specdid.panel.columns import Column, Floats, Ints
+from specdid.panel.order import span
 from specdid.panel.steps import StepError, period_numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The data of a study, in the order of the file's rows.
+    """The data of a study, its rows by unit and period (see ``order``).
 
     Attributes
     ----------
@@ -32,8 +33,10 @@ class Panel:
     periods : (n,) int64 or None
         Period numbers; one step is 1.
     never : which cohorts mean never treated.
-    sorted_rows, sorted_keys : (n,) int64 or None
-        Rows by unit and period, and the keys they are sorted by (``order_rows``).
+    sorted_keys : (n,) int64 or None
+        What rows are sorted by: unit × span + period, where there are both.
+    file_rows : (n,) int64 or None
+        Where each row stands in the file, from 0; None where it is the same place.
     """
 
     columns: Mapping[str, Column]
@@ -48,8 +51,16 @@ class Panel:
     unit_levels: tuple[str, ...] = ()
     periods: Ints | None = None
     never: Never = field(default_factory=Never)
-    sorted_rows: Ints | None = field(default=None, repr=False)
     sorted_keys: Ints | None = field(default=None, repr=False)
+    file_rows: Ints | None = field(default=None, repr=False)
+
+    def row_numbers(self, rows: Ints) -> Ints:
+        """Give the numbers of rows in the file, from 1: how messages and written programs call them."""
+        return (rows if self.file_rows is None else self.file_rows[rows]) + 1
+
+    def row_number(self, row: int) -> int:
+        """Give the number of one row in the file."""
+        return int(self.row_numbers(np.array(row)))
 
     def to_periods(self, values: Floats) -> Floats:
         """Give the periods of values written like the time column; inf and NaN stay.
@@ -77,38 +88,10 @@ class Panel:
         assert self.unit_codes is not None
         assert self.periods is not None
         assert self.sorted_keys is not None
-        assert self.sorted_rows is not None
-        low, width = _span(self.periods)
+        low, width = span(self.periods)
         wanted = self.periods - low - shift
         key = self.unit_codes * width + wanted
         place = np.minimum(np.searchsorted(self.sorted_keys, key), self.n_rows - 1)
         found = (self.sorted_keys[place] == key) & (wanted >= 0) & (wanted < width)
-        return np.where(found, self.sorted_rows[place], -1)
+        return np.where(found, place, -1)
 
-
-def _span(periods: Ints) -> tuple[int, int]:
-    low = int(periods.min())
-    return low, int(periods.max()) - low + 1
-
-
-def order_rows(unit_codes: Ints, periods: Ints) -> tuple[Ints, Ints]:
-    """Sort rows by unit and period; gives the order and the sorted keys (unit × span + period).
-
-    Raises
-    ------
-    OverflowError
-        Where periods span so much that a key has no room in 63 bits.
-    """
-    low, width = _span(periods)
-    if (int(unit_codes.max()) + 1) * width >= 2**62:
-        raise OverflowError(width)
-    key = unit_codes * width + (periods - low)
-    order = np.argsort(key, kind="stable")
-    return order, key[order]
-
-
-def repeated(keys: Ints) -> Flags:
-    """Mark, among sorted keys, those equal to the one before."""
-    same = np.zeros(len(keys), dtype=bool)
-    same[1:] = keys[1:] == keys[:-1]
-    return same

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from specdid._study import Study
 from specdid.panel.columns import Ints, rank
 from specdid.panel.files import read_columns
 from specdid.panel.needed import needed
-from specdid.panel.panel import Panel, order_rows, repeated
+from specdid.panel.order import order_by_content, order_rows, repeated
+from specdid.panel.panel import Panel
 from specdid.panel.sources import ReadError, Remark, Source
 from specdid.panel.steps import STEPS, StepError, known_step, period_numbers
 from specdid.panel.text import cell_text, number_text
@@ -60,7 +63,7 @@ def _source(study: Study, data: Any) -> tuple[Source, str, Path | None]:
             help='write `data = "file.csv"` in [study], or give a data frame',
         )
     name = data_name(study)
-    return read_columns(study.data, name, partial(needed, study)), name, study.data
+    return read_columns(study.data, name, partial(_mentioned, study)), name, study.data
 
 
 def data_name(study: Study) -> str:
@@ -94,7 +97,7 @@ def _structure(
     periods, problems = _periods(study, source, name)
     if problems:
         return None, problems
-    fields: dict[str, Any] = {}
+    keys = None
     if units is not None and periods is not None:
         try:
             order, keys = order_rows(units[0], periods)
@@ -103,25 +106,37 @@ def _structure(
         twice = repeated(keys)
         if twice.any():
             return None, (_duplicates(study, source, name, order, twice),)
-        fields = {"sorted_rows": order, "sorted_keys": keys}
-    return (
-        Panel(
-            source.columns,
-            source.n_rows,
-            study.unit,
-            study.time,
-            study.step,
-            source.sha256,
-            path,
-            name,
-            None if units is None else units[0],
-            () if units is None else units[1],
-            periods,
-            study.never,
-            **fields,
-        ),
-        () if periods is None else odd_times(study, source.columns[study.time or ""], periods, name),
-    )
+    else:
+        codes = units[0] if units is not None else periods
+        order = order_by_content(source.columns, _mentioned(study, list(source.columns)), codes, source.n_rows)
+    panel = Panel(
+        source.columns, source.n_rows, study.unit, study.time, study.step, source.sha256, path, name,
+        None if units is None else units[0], () if units is None else units[1], periods, study.never, keys,
+    )  # fmt: skip
+    odd = () if periods is None else odd_times(study, source.columns[study.time or ""], periods, name)
+    return _in_order(panel, order), odd
+
+
+def _in_order(panel: Panel, order: Ints) -> Panel:
+    """Put the rows in this order, where the file has another."""
+    if (order[1:] > order[:-1]).all():
+        return panel
+    codes = {name: getattr(panel, name) for name in ("unit_codes", "periods")}
+    codes = {name: values[order] for name, values in codes.items() if values is not None}
+    for values in (*codes.values(), order):
+        values.setflags(write=False)
+    columns = {name: column.in_order(order) for name, column in panel.columns.items()}
+    return replace(panel, columns=columns, file_rows=order, **codes)
+
+
+def _mentioned(study: Study, names: Sequence[str]) -> frozenset[str]:
+    """Give the columns that the study uses, of a file those that are read.
+
+    Without units, which of equally near neighbours is taken depends on the order of rows. It may
+    not change with what else the study holds, so that all columns count.
+    """
+    nearest = any(s.match is not None and s.match.method == "nearest" for s in study.sample)
+    return frozenset(names) if study.unit is None and nearest else needed(study, names)
 
 
 def _key_faults(

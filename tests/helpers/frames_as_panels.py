@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from specdid._diagnostics import Document, Fault, Origin
 from specdid._study import FigureOptions, Inference, RunOptions, Study
@@ -50,8 +51,13 @@ def evaluate(panel: Panel, text: str, **derived: str) -> Column:
 
 
 def values(panel: Panel, text: str, **derived: str) -> list[float | str | None]:
-    """The values of an expression as Python has them; None is missing."""
+    """The values of an expression as Python has them, in the order that was given; None is missing."""
     column = evaluate(panel, text, **derived)
     if column.numbers is None:
-        return [column.levels[code] if code >= 0 else None for code in column.codes]
-    return [None if value != value else float(value) for value in column.numbers]
+        return [column.levels[code] if code >= 0 else None for code in as_given(panel, column.codes)]
+    return [None if value != value else float(value) for value in as_given(panel, column.numbers)]
+
+
+def as_given(panel: Panel, by_row: np.ndarray) -> np.ndarray:
+    """What the panel has by row, in the order of the file or frame."""
+    return by_row if panel.file_rows is None else by_row[np.argsort(panel.file_rows)]

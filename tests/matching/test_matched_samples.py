@@ -277,3 +277,15 @@ def test_the_curve_carries_the_warnings(data):
     curve = specdid.run(study, data, jobs=1, audit=0)
     assert any(message.startswith("the sample `m`: nothing is matched") for message in map(str, curve.warnings))
     assert curve.table["code"].tolist() == ["no_rows"]
+
+
+def test_ties_that_unit_numbers_decide_are_counted(data):
+    coarse = data.assign(x=data["x"].round())
+    found = compiled(spec({"treated": "pilot", "at": "year == 2011", "ratio": 2, "replace": True}), coarse)[1]
+    (note,) = found.warnings
+    tied, of = (int(word) for word in note.message.split(": ", 1)[1].split(" treated ")[0].split(" of "))
+    assert of == coarse.loc[coarse["pilot"] == 1, "unit"].nunique()
+    assert 0 < tied <= of
+    assert "more equally near controls than they take" in note.message
+    fine = compiled(spec({"treated": "pilot", "at": "year == 2011", "ratio": 2, "replace": True}), data)[1]
+    assert not fine.warnings

@@ -1,10 +1,11 @@
 """Data frames of every kind as panels: values, hashes, and the keys unit and time."""
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from frames_as_panels import bare_study, faults_of, panel_of
+from frames_as_panels import as_given, bare_study, faults_of, panel_of
 from source_files import TYPED, as_list
 from specdid.panel import read_panel
 
@@ -16,11 +17,12 @@ def test_frames_of_every_kind_are_the_same_panel(make):
     panel, faults = read_panel(bare_study(unit="id", time="year"), make(FRAME))
     assert faults == ()
     assert {k: as_list(c) for k, c in panel.columns.items()} == {
-        "id": [2, 1, 2],
+        "id": [1, 2, 2],
         "year": [2010, 2010, 2011],
-        "x": [1, None, 0.5],
-        "t": ["b", None, "a"],
+        "x": [None, 1, 0.5],
+        "t": [None, "b", "a"],
     }
+    assert panel.row_numbers(np.arange(3)).tolist() == [2, 1, 3]
     assert panel.sha256 == panel_of(FRAME).sha256
     assert panel.path is None
 
@@ -54,9 +56,10 @@ def test_a_caller_frame_is_never_changed():
 
 def test_units_are_coded_in_sorted_order():
     panel = panel_of(FRAME, "id", "year")
-    assert panel.unit_codes.tolist() == [1, 0, 1]
+    assert as_given(panel, panel.unit_codes).tolist() == [1, 0, 1]
     assert panel.unit_levels == ("1", "2")
-    assert panel_of(FRAME | {"t": ["b", "c", "a"]}, "t").unit_codes.tolist() == [1, 2, 0]
+    by_name = panel_of(FRAME | {"t": ["b", "c", "a"]}, "t")
+    assert as_given(by_name, by_name.unit_codes).tolist() == [1, 2, 0]
 
 
 KEYS = {

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from frames_as_panels import evaluate, faults_of, panel_of, values
+from frames_as_panels import as_given, evaluate, faults_of, panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from specdid.panel import EvaluationError, StepError, period_numbers
@@ -54,7 +54,7 @@ def test_along_the_panel(text):
 
 def test_a_lagged_log_keeps_its_mark():
     mask = evaluate(GAPS, "l(log(x), 2)").log0
-    assert mask.tolist() == [False, True, False, False, False, False]
+    assert as_given(GAPS, mask).tolist() == [False, True, False, False, False, False]
 
 
 def test_at_with_several_values_names_the_unit():
