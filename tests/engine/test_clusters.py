@@ -61,9 +61,11 @@ def test_same_bytes_though_a_worker_is_killed(tmp_path, serial, backend, jobs, n
     running = kills.start(folder / "s.toml", folder / "o", folder / "journal")
     while running.poll() is None and b"stored" not in kills.read(folder / "journal"):
         time.sleep(0.01)
+    running.send_signal(signal.SIGSTOP)  # what is not handed out yet waits until a worker is killed
     workers = [pid for pid, command in kills.descendants(running.pid) if name in command]
     assert len(workers) >= jobs, "they ended before one could be killed"
     os.kill(workers[0], signal.SIGKILL)
+    running.send_signal(signal.SIGCONT)
     assert running.wait() == 0, (folder / "o.log").read_text()
     assert (folder / "o/results.csv").read_bytes() == serial
     stored = [line for line in (folder / "journal").read_text().splitlines() if line.startswith("stored")]

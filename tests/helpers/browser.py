@@ -45,7 +45,7 @@ class Watched:
     def __init__(self, browser: Any, path: Path, width: int = 1400, height: int = 1100) -> None:
         self.wrong: list[str] = []
         self.page = browser.new_page(viewport={"width": width, "height": height})
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(60_000)
         self.page.on("console", lambda m: self.wrong.append(f"{m.type}: {m.text}"))
         self.page.on("pageerror", lambda e: self.wrong.append(f"error: {e}"))
         self.page.on("request", self._request)

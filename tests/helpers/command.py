@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def run_specdid(
-    arguments: Sequence[str], directory: Path, timeout: float = 180, **environment: str
+    arguments: Sequence[str], directory: Path, timeout: float = 900, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python -m specdid`` in ``directory``."""
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}

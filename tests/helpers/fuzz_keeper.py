@@ -18,7 +18,7 @@ from typing import Any
 CAGE = Path(__file__).with_name("fuzz_cage.py")
 CODES = frozenset((0, 2, 3, 4, 5))
 SECONDS = 10.0
-PATIENCE = 6
+PATIENCE = 20
 """A process that waits (for a pipe, a device) is stopped after so many times its seconds."""
 MEGABYTES = 2048
 MOST_RUN = 300

@@ -47,7 +47,7 @@ def compile_tex(main: Path, name: str = "pdflatex", pdf: bool = False) -> str:
     for line in (draft, command if pdf else draft):
         done = subprocess.run(
             line, cwd=main.parent, capture_output=True, env={**os.environ, **PDF_TIMES, "max_print_line": "10000"},
-            timeout=300, check=False,
+            timeout=900, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-3000:]
     return main.with_suffix(".log").read_text(encoding="utf-8", errors="replace")

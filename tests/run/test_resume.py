@@ -148,7 +148,7 @@ def folder(tmp_path):
 
 def started(running: subprocess.Popen[str], out: Path) -> None:
     """Wait until something is stored."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while time.monotonic() < until and running.poll() is None:
         if any(p.stat().st_size for p in (out / NAME).glob("*.pack")):
             return
@@ -165,12 +165,14 @@ def test_a_second_run_stops_and_a_killed_one_leaves_the_way_free(folder):
     out = folder / "outputs/s"
     running = process(["run", "s.toml", "--audit", "0"], folder)
     started(running, out)
+    os.killpg(running.pid, signal.SIGSTOP)  # else it may have ended before the second has begun
     second = run_specdid(["run", "s.toml", "--audit", "0"], folder)
     assert running.poll() is None, "ended too early to say anything"
     assert second.returncode == 5
     assert "another run is writing to outputs/s" in second.stderr
     assert run_specdid(["clean", "outputs/s"], folder).returncode == 5
     running.send_signal(signal.SIGKILL)
+    os.killpg(running.pid, signal.SIGCONT)
     running.communicate()
     assert (out / ".specdid.lock").exists()
     running = process(["run", "s.toml", "--audit", "0"], folder)
