@@ -106,7 +106,7 @@ def small_fuzz_studies() -> dict[str, dict[str, Any]]:
             exclude=[{"when": {"cut": "5%", "outcome": ["log z"]}, "unless": {"trend": "no"}, "because": "too much"}],
         ),
         "nulls": study(controls={"one": "x1"}, inference={
-            "draws": 9, "null": ["wild", "permutation"], "assign": "cohort", "level": "id", "strata": "group",
+            "draws": 9, "null": ["wild", "permutation"], "assign": "cohort + d", "level": "id", "strata": "group",
                 "cluster": "id"}),
         "formula": {"study": given | {"formula": "c(y, z) ~ d + sw0(x1, regex('^x[23]')) | sw(id + year, id)"},
             **light},
