@@ -34,6 +34,7 @@ class Sums:
     fixed : (G, P) cross products of pairs of fixed columns, P = K (K + 1) / 2.
     moved : (G, K + 1, B) cross products of the fixed columns and, last, D with D.
     with_d : (K + 1, B) sum of these over clusters.
+    least : (B,) what is left of D² by the effects and controls where D is a combination of them.
     """
 
     total: Floats
@@ -41,6 +42,13 @@ class Sums:
     fixed: Floats
     moved: Floats
     with_d: Floats
+    least: Floats
+
+
+ABSORBED = 1e-13
+"""Share of a treatment's squares that rounding leaves where the effects absorb it, as in the engine."""
+COLLINEAR = 1e-10
+"""The same of its squares net of the effects where it is a combination of controls: a difference of sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +67,13 @@ class Pairs:
     both: Floats
 
 
-def make_sums(columns: Floats, treatments: Residuals, clusters: Ints, n_clusters: int) -> Sums:
+def make_sums(columns: Floats, treatments: Residuals, clusters: Ints, n_clusters: int, squares: Floats) -> Sums:
     """Form the cross products.
 
     Parameters
     ----------
     columns : (n, K) fixed columns; treatments : (n, B); clusters : (n,) ascending from 0.
+    squares : (B,) of the treatments about their means, before the effects are taken out.
     """
     bounds = np.searchsorted(clusters, np.arange(n_clusters + 1)).tolist()
     k = columns.shape[1]
@@ -80,7 +89,9 @@ def make_sums(columns: Floats, treatments: Residuals, clusters: Ints, n_clusters
         fixed[g] = (x.T @ x)[upper]
         np.matmul(x.T, d, out=moved[g, :k])
         np.einsum("ib,ib->b", d, d, out=moved[g, k])
-    return Sums(columns.T @ columns, place, fixed, moved, np.einsum("gjb->jb", moved))
+    with_d = np.einsum("gjb->jb", moved)
+    least = np.maximum(ABSORBED * squares, COLLINEAR * with_d[-1])
+    return Sums(columns.T @ columns, place, fixed, moved, with_d, least)
 
 
 def make_pairs(sums: Sums) -> Pairs:
@@ -99,8 +110,8 @@ def permutation_draws(
 ) -> tuple[Floats, Floats, Floats]:
     """Give the coefficient, t and standard error of one regression in every draw, (B,) each.
 
-    Without ``pairs`` the clusters' scores are formed. Where the controls cannot be told apart there
-    are no numbers.
+    Without ``pairs`` the clusters' scores are formed. Where the controls cannot be told apart, and in
+    draws in which the treatment is a combination of effects and controls, there are no numbers.
     """
     k = len(controls)
     a = sums.total[np.ix_(controls, controls)]
@@ -113,6 +124,7 @@ def permutation_draws(
     gamma, delta = inverse @ xd, inverse @ xy
     gamma += inverse @ (xd - a @ gamma)
     dd = sums.with_d[-1] - np.einsum("kb,kb->b", gamma, xd)
+    dd = np.where(dd > sums.least, dd, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         beta = (sums.with_d[outcome] - delta @ xd) / dd
         form = _form(sums, outcome, controls, gamma, delta, beta)
