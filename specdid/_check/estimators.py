@@ -51,6 +51,8 @@ def _wrong(setting: EstimatorSetting, value: object) -> str | None:
     if not isinstance(value, accepted) or (isinstance(value, bool) and setting.kind is not bool):
         word = _WORDS.get(setting.kind, setting.kind.__name__)
         return f"must be {word}, or a list of them" if setting.several else f"must be {word}"
+    if setting.least is not None and isinstance(value, int | float) and value < setting.least:
+        return f"must be {setting.least:g} or more"
     if setting.choices and value not in setting.choices:
         return "must be " + " or ".join(f'"{choice}"' for choice in setting.choices)
     if setting.highest is not None and isinstance(value, int | float) and value > setting.highest:

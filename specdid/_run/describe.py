@@ -18,7 +18,7 @@ from specdid._describe.factors import families
 from specdid._describe.joint_tests import marked
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Curve, Results, Section, Status
-from specdid._records.cautions import from_figure
+from specdid._records.cautions import beside, from_figure
 from specdid._run.infer import CurveTests
 from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
@@ -69,7 +69,9 @@ def _of_estimators(results: Results, methods: Sequence[str]) -> Iterator[Caution
         mine = (chosen == e) & (results.status == Status.OK)
         if cautions is not None and mine.any():
             found = {name: values[mine] for name, values in results.extra.items()}
-            yield from cautions(found | {"nobs": results.first("nobs")[mine]})
+            said = tuple(cautions(found | {"nobs": results.first("nobs")[mine]}))
+            label = results.planned.labels[results.planned.dimensions.index("estimator")][e]
+            yield from beside(label, said) if methods.count(method) > 1 else said
 
 
 def _member(compiled: Compiled, place: int) -> int:

@@ -192,7 +192,7 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
     weights = None if task.weights is None else task.weights[keep]
     fits.n_eff[at] = effective_rows(int(keep.sum()), weights)
     if task.unit is not None:
-        units = count_units(relevel(task.unit[keep]), task.treatment[keep])
+        units = result.units or count_units(relevel(task.unit[keep]), task.treatment[keep])
         fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units
     columns = controls_of(work.members, s)
     if result.dropped:

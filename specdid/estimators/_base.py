@@ -34,6 +34,7 @@ class EstimatorSetting:
     doc: str = ""
     several: bool = False  # a list of such values may be given, too
     highest: float | None = None
+    least: float | None = None  # the lowest number allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class Estimate:
     coefficients: Coefficients | None = None
     reads: NDArray[np.bool_] | None = None
     in_force: Mapping[str, object] = field(default_factory=dict)
+    units: tuple[int, int, int, int] | None = None  # units, treated, control, always treated; None: from the rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,28 @@
-"""Local-projections difference in differences (Dube, Girardi, Jordà and Taylor 2023), pooled effect.
+"""Local-projections difference in differences (Dube, Girardi, Jordà and Taylor 2025), pooled effect.
 
-The regression of pyfixest's lpdid(att=True): the mean outcome over the post window less
-the outcome one period before, on entering treatment, with period effects, on the units
-entering and the clean controls. Leads and lags are taken on the calendar, where pyfixest
-shifts rows, so that a gap in a unit's record gives a missing value.
+A unit that enters treatment at t is compared with units that are untreated until t + H, in the change
+from the period before to the mean of periods t to t + H:
+
+    mean(y_i,t … y_i,t+H) − y_i,t−1 = β entering_it + γ'x_it + δ_t + e_it        (weighted by w_it)
+
+β is a weighted average of the cohorts' effects, each over periods 0 to H; the weights grow with the
+variance of entering within the period. ``reweight = true`` weights every entering unit alike (by w): by
+weighted least squares whose weights undo the others, or with controls by regression adjustment, γ and δ
+from the clean controls alone (their sections 3.3 and 4.1; Stata's lpdid, rw). Unless ``post_window``
+gives H, it is the longest that leaves out no cohort which can be compared at all. Leads and lags are
+taken on the calendar, where pyfixest shifts rows, so that a gap in a unit's record gives a missing value.
+An entering unit with no clean control in its period is left out.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._records import Caution
 from specdid.engine import ssc
 from specdid.engine.demean import relevel
 from specdid.estimators._base import (
@@ -24,34 +35,63 @@ from specdid.estimators._base import (
     Ints,
     Path,
     Task,
+    where_zero,
 )
-from specdid.estimators._influences import path_of
-from specdid.estimators._pyfixest import Bools, estimate_with, guarded, model
-from specdid.estimators._read import read
+from specdid.estimators._influences import errors_of, path_of
+from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
+
+if TYPE_CHECKING:
+    from specdid._plan.estimands import Treated
+
+COLLINEAR = 1e-7
+"""What is left of a column beside the others, as a share of it, below which it is a combination of them."""
+PERFECT = 1e-9
+"""The same of the residuals: nothing but rounding."""
+TIED = "`{label}` is, among the clean controls, a combination of period effects and other controls, but not beyond"
 
 
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
     period, cohort = periods(task.time, task.cohort)
-    last = int(np.nanmax(period - cohort)) if np.any(period >= cohort) else -1
-    window = task.options.get("post_window")
-    window = last if window is None else int(window)
-    if last < 0:
-        return Failure("no_treatment_variation", "no unit is treated in these rows")
-    change, entering, clean = projection(task.outcome, task.unit, period, cohort, window)
-    if task.options.get("control", "notyet") == "never":
-        clean &= np.isnan(cohort)
-    rows = ~np.isnan(change) & (entering | clean)
-    if not (rows & entering).any():
-        reason = f"no unit is seen from the period before its treatment to {window} periods after"
-        return Failure("no_treatment_variation", f"{reason}; set post_window to a smaller number")
-    if not (rows & clean).any():
-        reason = f"no unit to compare with stays untreated for {window} periods"
-        return Failure("not_identified", f"{reason}; set post_window to a smaller number")
-    found = _regress(task, rows, change, entering, period)
-    reads = _within_window(relevel(task.unit), period, rows, window)
-    return replace(found, reads=reads, in_force={"post_window": window, "pre_window": None})
+    adopting = cohorts_of(cohort, (cohort > 0) & (cohort <= period.max()))
+    if not len(adopting):
+        return Failure("no_treatment_variation", "no unit enters treatment in these rows")
+    written = task.options.get("post_window")
+    window = longest(task, period, cohort) if written is None else int(written)
+    pooled = projection(task, period, cohort, window)
+    entering, clean = compared(pooled, period)
+    if not entering.any():
+        return _nobody(task, period, cohort, window, pooled)
+    found = contrast(task, pooled.change, entering, clean, period)
+    errors = errors_of(task, found.influence[:, None], found.used, found.roots[:, None])
+    std_error, notes = list(errors.std_error), list(errors.notes)
+    for v, kind in enumerate(task.vcovs):
+        if kind == "iid" and np.isfinite(found.iid):
+            std_error[v], notes[v] = float(np.sqrt(found.iid) * found.roots[v]), "" if found.roots[v] > 0 else "no_df"
+        if np.isnan(found.roots[v]) and notes[v] == "uncounted":
+            notes[v] = "no_df"
+        if found.perfect and not notes[v]:
+            std_error[v], notes[v] = float("nan"), "perfect_fit"
+    units, enters = np.unique(task.unit[found.used]), np.unique(task.unit[entering & found.used])
+    inside = len(cohorts_of(cohort, entering & found.used))
+    return Estimate(
+        estimate=found.estimate,
+        std_error=tuple(std_error),
+        df=tuple(float("nan") if n in ("few_clusters", "no_df") else d for d, n in zip(found.df, notes, strict=True)),
+        n_clusters=errors.n_clusters,
+        nobs=int(found.used.sum()),
+        dropped=found.dropped,
+        keep=found.used,
+        reads=_within_window(relevel(task.unit), period, found.used, window),
+        in_force={"post_window": window, "pre_window": None},
+        vcov_notes=tuple(notes),
+        extra={
+            "post_window": float(window), "n_cohorts": float(inside),
+            "n_cohorts_left_out": float(len(adopting) - inside),
+        },
+        units=(len(units), len(enters), len(units) - len(enters), 0),
+    )  # fmt: skip
 
 
 def periods(time: Floats, cohort: Floats) -> tuple[Ints, Floats]:
@@ -62,18 +102,68 @@ def periods(time: Floats, cohort: Floats) -> tuple[Ints, Floats]:
     return np.rint((time - start) / step).astype(np.int64), np.ceil((cohort - start) / step)
 
 
-def projection(
-    outcome: Floats, unit: Ints, period: Ints, cohort: Floats, window: int
-) -> tuple[Floats, Bools, Bools]:
-    """Give each row's change of the outcome, and whether it enters treatment or is a clean control."""
-    unit = relevel(unit)
-    last = int(period.max())
+def cohorts_of(cohort: Floats, rows: Bools) -> Floats:
+    """Give the cohorts that have one of the rows."""
+    return np.unique(cohort[rows & ~np.isnan(cohort)])
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Each row's change of the outcome (NaN: not seen), and whether it enters, or is a clean control."""
+
+    change: Floats
+    entering: Bools
+    clean: Bools
+
+
+def projection(task: Task, period: Ints, cohort: Floats, window: int) -> Projection:
+    """Pool periods 0 to ``window`` less the one before."""
+    assert task.unit is not None
+    unit, last = relevel(task.unit), int(period.max())
     table = np.full((int(unit.max()) + 1, last + window + 2), np.nan)
-    table[unit, period + 1] = outcome
+    table[unit, period + 1] = task.outcome
     ahead = np.mean([table[unit, period + 1 + h] for h in range(window + 1)], axis=0)
-    entering = (period == cohort) & (period > 0)
-    clean = np.isnan(cohort) | (period + window < cohort)
-    return ahead - table[unit, period], entering, clean
+    return _laid(task, ahead - table[unit, period], period, cohort, window)
+
+
+def _laid(task: Task, change: Floats, period: Ints, cohort: Floats, horizon: int) -> Projection:
+    seen = ~np.isnan(change)
+    never = np.isnan(cohort)
+    clean = never if task.options.get("control", "notyet") == "never" else never | (period + horizon < cohort)
+    return Projection(change, (period == cohort) & (period > 0) & seen, clean & seen)
+
+
+def compared(found: Projection, period: Ints) -> tuple[Bools, Bools]:
+    """Give the entering rows with a clean control in their period, and the clean controls."""
+    with_clean = np.zeros(int(period.max()) + 1, bool)
+    with_clean[period[found.clean]] = True
+    return found.entering & with_clean[period], found.clean
+
+
+def longest(task: Task, period: Ints, cohort: Floats) -> int:
+    """Give the longest window that leaves out no cohort which can be compared in the period it enters."""
+    all_cohorts, window = None, 0
+    for horizon in range(int(period.max()) + 1):
+        entering, _ = compared(projection(task, period, cohort, horizon), period)
+        here = cohorts_of(cohort, entering)
+        if all_cohorts is None:
+            all_cohorts = here
+        if not len(here) or len(here) < len(all_cohorts):
+            break
+        window = horizon
+    return window
+
+
+def _nobody(task: Task, period: Ints, cohort: Floats, window: int, found: Projection) -> Failure:
+    """Say why no entering unit has a comparison, and which post_window would have one."""
+    reach = longest(task, period, cohort)
+    at_all = compared(projection(task, period, cohort, 0), period)[0].any()
+    smaller = f"; set post_window to a smaller number ({reach} is the longest that leaves out no cohort)"
+    advice = smaller if at_all else ""
+    if not found.entering.any():
+        reason = f"no unit is seen from the period before its treatment to {window} periods after"
+        return Failure("no_treatment_variation", reason + advice)
+    return Failure("not_identified", f"no unit to compare with stays untreated for {window} periods{advice}")
 
 
 def _within_window(unit: Ints, period: Ints, rows: Bools, window: int) -> Bools:
@@ -84,23 +174,148 @@ def _within_window(unit: Ints, period: Ints, rows: Bools, window: int) -> Bools:
     return np.asarray(wanted[unit, period + 1])
 
 
-def _regress(task: Task, rows: Bools, change: Floats, entering: Bools, period: Ints) -> Estimate:
-    cut = replace(
-        task,
-        outcome=change[rows],
-        treatment=entering[rows].astype(float),
-        controls=np.empty((int(rows.sum()), 0)),
-        effects=(relevel(period[rows]),),
-        slopes=(),
-        weights=None,
-        clusters=tuple(tuple(codes[rows] for codes in pair) for pair in task.clusters),
-    )
-    laid = model(cut, cut.treatment[:, None], scale_outcome=True)
-    result = read(estimate_with("feols", laid), laid, cut, np.ones(1))
-    used = rows.copy()
-    if result.keep is not None:
-        used[np.flatnonzero(rows)] = result.keep
-    return replace(result, keep=used, r2_within=float("nan"), coefficients=None)
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Entering units less clean controls.
+
+    Attributes
+    ----------
+    influence : (n,) of each row on the estimate, 0 outside ``used``
+    iid : variance for independent errors before its factor, NaN where there is none
+    roots, df : (V,) roots of the small-sample factors, and degrees of freedom of t, by vcov
+    dropped : positions of controls left out as collinear
+    """
+
+    estimate: float
+    influence: Floats
+    used: Bools
+    iid: float
+    roots: Floats
+    df: tuple[float, ...]
+    dropped: tuple[int, ...]
+    perfect: bool
+
+
+def contrast(task: Task, change: Floats, entering: Bools, clean: Bools, period: Ints) -> Contrast:
+    """Regress changes on entering with period effects, controls and weights, or adjust them by regression."""
+    weights = np.ones(len(change)) if task.weights is None else task.weights / task.weights.mean()
+    used = entering | clean
+    if task.options.get("reweight", False):
+        if task.controls.shape[1]:
+            return _adjusted(task, change, entering, clean, period, weights)
+        weights, used = _alike(weights, entering, clean, period)
+    used &= (np.bincount(period[used], minlength=int(period.max()) + 1) > 1)[period]
+    return _regression(task, change, entering, used, period, weights)
+
+
+def _alike(weights: Floats, entering: Bools, clean: Bools, period: Ints) -> tuple[Floats, Bools]:
+    """Weight periods so that entering units count alike; periods in which none enters are left out.
+
+    Least squares gives a period's effect the weight W₁W₀/(W₁ + W₀), with W₁ and W₀ the weights of
+    entering and clean; dividing by the clean share leaves W₁.
+    """
+    size = int(period.max()) + 1
+    into, beside = (np.bincount(period[rows], weights[rows], size) for rows in (entering, clean))
+    share = np.divide(beside, into + beside, out=np.zeros(size), where=(into > 0) & (beside > 0))
+    there = share[period] > 0
+    return np.where(there, weights / np.where(there, share[period], 1.0), 0.0), (entering | clean) & there
+
+
+def _net(columns: Floats, weights: Floats, level: Ints) -> Floats:
+    """Take (weighted) period means out of columns (n, k)."""
+    total = np.bincount(level, weights)
+    means = np.array([np.bincount(level, weights * c) / total for c in columns.T]).reshape(columns.shape[1], -1)
+    return np.asarray(columns - means.T[level])
+
+
+def _regression(
+    task: Task, change: Floats, entering: Bools, used: Bools, period: Ints, weights: Floats
+) -> Contrast:
+    level, w = relevel(period[used]), weights[used] / weights[used].mean()
+    root = np.sqrt(w)[:, None]
+    scaled = [standardised(c) for c in task.controls[used].T]
+    y, unit = standardised(change[used])
+    columns = np.column_stack([*(c for c, _ in scaled), entering[used].astype(float), y])
+    net = root * _net(columns, w, level)
+    basis, dropped = _basis(net[:, :-2], np.linalg.norm(root * columns[:, :-2], axis=0))
+    rest = net[:, -2:]
+    for _ in range(2):
+        rest = rest - basis @ (basis.T @ rest)
+    d, outcome = rest.T
+    if not d @ d > COLLINEAR**2 * max(float(net[:, -2] @ net[:, -2]), 1e-12):
+        tied = "a combination of the controls" if basis.shape[1] else "the same for all in each period"
+        raise Refusal("not_identified", f"entering treatment is, within periods, {tied}")
+    slope = float(d @ outcome) / float(d @ d)
+    residual = outcome - slope * d
+    influence = np.zeros(len(change))
+    influence[used] = d * residual / float(d @ d) * unit
+    iid = float(residual @ residual) / float(d @ d) * unit**2
+    perfect = bool(np.linalg.norm(residual) <= PERFECT * np.linalg.norm(net[:, -1]))
+    return _contrast(task, slope * unit, influence, used, iid, period, 1 + basis.shape[1], dropped, perfect)
+
+
+def _basis(net: Floats, size: Floats) -> tuple[Floats, tuple[int, ...]]:
+    """Give an orthonormal basis of columns in their order, and which are combinations of those before them."""
+    basis, dropped = np.zeros((len(net), 0)), []
+    for j, column in enumerate(net.T):
+        left = column
+        for _ in range(2):
+            left = left - basis @ (basis.T @ left)
+        length = float(np.linalg.norm(left))
+        if length > COLLINEAR * float(size[j]):
+            basis = np.column_stack([basis, left / length])
+        else:
+            dropped.append(j)
+    return basis, tuple(dropped)
+
+
+def _adjusted(
+    task: Task, change: Floats, entering: Bools, clean: Bools, period: Ints, weights: Floats
+) -> Contrast:
+    """Impute the entering units' changes from the clean controls: controls and period effects fitted on these alone."""
+    used = entering | clean
+    level, w = relevel(period[used]), weights[used] / weights[used].mean()
+    own, into = clean[used], entering[used]
+    of_clean = np.where(own, w, 0.0)
+    scaled = np.column_stack([standardised(c)[0] for c in task.controls[used].T])
+    y, unit = standardised(change[used])
+    columns = np.column_stack([scaled, y])
+    net = _net(columns, of_clean, level)  # about the period means of the clean
+    root = np.sqrt(of_clean)[:, None]
+    _, dropped = _basis((root * net)[:, :-1], np.linalg.norm(root * scaled, axis=0))
+    kept = [j for j in range(scaled.shape[1]) if j not in dropped]
+    z, w1 = net[:, kept], np.where(into, w, 0.0)
+    gamma = np.linalg.lstsq(root * z, root[:, 0] * net[:, -1], rcond=None)[0]
+    for j in dropped:  # as among the clean, or what is imputed is not identified
+        tie = np.linalg.lstsq(root * z, root[:, 0] * net[:, j], rcond=None)[0]
+        if np.linalg.norm((net[:, j] - z @ tie)[into]) > 10 * COLLINEAR * np.linalg.norm(scaled[into, j]):
+            raise Refusal("not_identified", TIED.format(label=task.control_labels[j]))
+    left = net[:, -1] - z @ gamma
+    total = float(w1.sum())
+    effect = float(w1 @ left) / total
+    moments = np.linalg.pinv((of_clean[:, None] * z).T @ z)
+    ratio = np.bincount(level, w1) / np.bincount(level, of_clean)
+    through = of_clean * (ratio[level] + z @ (moments @ (w1 @ z)))
+    influence = np.zeros(len(change))
+    influence[used] = (w1 * (left - effect) - through * left) / total * unit
+    perfect = bool(np.linalg.norm(root[:, 0] * left) <= PERFECT * np.linalg.norm(root[:, 0] * net[:, -1]))
+    return _contrast(task, effect * unit, influence, used, float("nan"), period, 1 + len(kept), dropped, perfect)
+
+
+def _contrast(
+    task: Task, estimate: float, influence: Floats, used: Bools, iid: float, period: Ints, k: int,
+    dropped: tuple[int, ...], perfect: bool,
+) -> Contrast:  # fmt: skip
+    """Add the small-sample factors: k coefficients and the period effects are counted."""
+    n, level = int(used.sum()), relevel(period[used])
+    roots, df = np.full(len(task.vcovs), np.nan), []
+    for v, kind in enumerate(task.vcovs):
+        clusters = tuple(relevel(c[used]) for c in task.clusters[v])
+        groups = min((int(c.max()) + 1 for c in clusters), default=-1)
+        asked = ssc.correction(kind, task.rule(v), (level,), (), clusters)
+        roots[v] = float(np.sqrt(asked.factor(n, k, groups)))
+        df.append(float(asked.t_df(n, k, groups)))
+    return Contrast(estimate, influence, used, iid, roots, tuple(df), dropped, perfect)
 
 
 @guarded
@@ -113,32 +328,22 @@ def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: in
     """
     assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
     period, cohort = periods(task.time, task.cohort)
-    found, estimate, size = [], [], []
-    influences = np.zeros((len(period), len(periods_)))
-    factors = np.full((len(task.vcovs), len(periods_)), np.nan)
-    used = np.zeros(len(period), bool)
-    for k, horizon in enumerate(periods_):
+    names, found, size = [], [], []
+    for horizon in periods_:
         change = _change(task.outcome, task.unit, period, horizon, reference)
-        clean = np.isnan(cohort) | (period + max(horizon, 0) < cohort)
-        if task.options.get("control", "notyet") == "never":
-            clean &= np.isnan(cohort)
-        entering = (period == cohort) & ~np.isnan(change)
-        rows = ~np.isnan(change) & (entering | clean)
-        fitted = _within_periods(change, entering, rows, period)
-        if fitted is None:
-            continue
-        found.append(k)
-        estimate.append(fitted[0])
-        influences[:, k] = fitted[1]
-        factors[:, k] = [_factor(task, v, rows, period) for v in range(len(task.vcovs))]
-        used |= rows
-        size.append(int(entering.sum()))
+        entering, clean = compared(_laid(task, change, period, cohort, max(horizon, 0)), period)
+        if entering.any():
+            names.append(horizon)
+            found.append(contrast(task, change, entering, clean, period))
+            size.append(int((entering & found[-1].used).sum()))
     if not found:
         return Failure("no_treatment_variation", "at no horizon is an entering unit seen beside a clean control")
-    at = np.array(found)
-    names = tuple(periods_[k] for k in found)
-    kept = influences[:, at]
-    return path_of(task, names, np.array(estimate), kept, used, np.array(size), np.sqrt(factors[:, at]))
+    used = np.logical_or.reduce([f.used for f in found])
+    influences = np.column_stack([f.influence for f in found])
+    roots = np.column_stack([f.roots for f in found])
+    return path_of(
+        task, tuple(names), np.array([f.estimate for f in found]), influences, used, np.array(size), roots
+    )
 
 
 def _change(outcome: Floats, unit: Ints, period: Ints, horizon: int, base: int) -> Floats:
@@ -149,44 +354,56 @@ def _change(outcome: Floats, unit: Ints, period: Ints, horizon: int, base: int) 
     return np.asarray(table[unit, period + horizon - low] - table[unit, period + base - low])
 
 
-def _within_periods(
-    change: Floats, entering: Bools, rows: Bools, period: Ints
-) -> tuple[float, Floats] | None:
-    """Regress on entering with period effects; None where nothing is left of entering."""
-    at = np.flatnonzero(rows)
-    if not len(at):
-        return None
-    level = relevel(period[at])
-    count = np.bincount(level)
-    x, y = (v - (np.bincount(level, v) / count)[level] for v in (entering[at].astype(float), change[at]))
-    square = float(x @ x)
-    if square < 1e-10:
-        return None
-    slope = float(x @ y) / square
-    influence = np.zeros(len(rows))
-    influence[at] = x * (y - slope * x) / square
-    return slope, influence
+def _words(treated: Treated, options: Mapping[str, object]) -> str:
+    """Say which average it is, and of which periods."""
+    window = options.get("post_window")
+    span = "the periods that all cohorts reach" if window is None else f"periods 0 to {window}"
+    span = "the period of adoption" if window == 0 else span
+    effect = "average effect on the treated" if options.get("reweight") else "variance-weighted effect on the treated"
+    return f"{effect} over {span}{where_zero(treated)} (local projections)"
 
 
-def _factor(task: Task, v: int, rows: Bools, period: Ints) -> float:
-    """Give the small-sample factor that a regression of one horizon has by itself."""
-    level, clusters = relevel(period[rows]), tuple(relevel(c[rows]) for c in task.clusters[v])
-    kind, groups = task.vcovs[v], min((len(np.unique(c)) for c in clusters), default=-1)
-    nested = [ssc.is_nested(level, clusters)] if kind == "cluster" else None
-    df_k = 1 + int(ssc.absorbed_parameters([int(level.max()) + 1], nested))
-    return float(ssc.variance_factor(kind, int(rows.sum()), df_k, groups))
+def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
+    return list(_said(found))
+
+
+def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
+    window, lost = found["post_window"], found["n_cohorts_left_out"]
+    low, high = int(window.min()), int(window.max())
+    span = f"{low}" if low == high else f"{low} to {high}, by specification"
+    yield Caution(
+        "note", "post_window",
+        f"lpdid averages effects over periods 0 to post_window = {span} from adoption on",
+        specifications=len(window),
+    )  # fmt: skip
+    if (lost > 0).any():
+        worst = int(np.argmax(lost))
+        every = int(lost[worst] + found["n_cohorts"][worst])
+        yield Caution(
+            "serious", "cohorts_left_out",
+            f"lpdid leaves out {int(lost[worst])} of {every} cohorts that adopt: no unit of theirs is seen from the "
+            f"period before to {int(window[worst])} periods after beside a unit still untreated "
+            "(a smaller post_window may take them in)",
+            specifications=int((lost > 0).sum()),
+        )  # fmt: skip
 
 
 ESTIMATOR = Estimator(
     name="lpdid",
     title="LP-DiD",
-    estimand="average effect on the treated (local projections, pooled)",
+    estimand="variance-weighted effect on the treated over the periods that all cohorts reach (local projections)",
     settings=(
-        EstimatorSetting("pre_window", int, None, doc="periods before; the pooled effect uses none"),
-        EstimatorSetting("post_window", int, None, doc="periods after to average; by default all"),
+        EstimatorSetting(
+            "pre_window", int, None, doc="periods before; the pooled effect uses none: leads are an [event_study]'s"
+        ),
+        EstimatorSetting(
+            "post_window", int, None, least=0,
+            doc="periods after adoption to average, from 0 on; by default as many as leave out no cohort",
+        ),
         EstimatorSetting("control", str, "notyet", ("never", "notyet"), "the comparison group"),
+        EstimatorSetting("reweight", bool, False, doc="whether every entering unit counts alike, or by variances"),
     ),
-    honours=frozenset({"outcome", "treatment", "sample"}),
+    honours=frozenset({"outcome", "treatment", "controls", "sample", "weights"}),
     effects="unit + time",
     cohort=True,
     binary=True,
@@ -194,8 +411,10 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
     slopes=False,
-    doc="Takes no controls, weights or other fixed effects.",
+    doc="Controls enter at their value in the period of entering; takes no other fixed effects.",
     path=_path,
-    alone="changes of the outcome are regressed on entering treatment, with period effects and no controls",
+    alone="changes of the outcome are regressed on entering treatment, beside period effects and controls",
+    words=_words,
     ssc=EVERY_RULE,
-)
+    cautions=_cautions,
+)  # fmt: skip

@@ -195,7 +195,7 @@ def test_lpdid_says_what_window_is_too_long(mpdta):
     message = fit(mpdta, "lpdid", post_window=4).message
     assert message == (
         "no unit is seen from the period before its treatment to 4 periods after; "
-        "set post_window to a smaller number"
+        "set post_window to a smaller number (0 is the longest that leaves out no cohort)"
     )
 
 
