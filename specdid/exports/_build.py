@@ -9,11 +9,14 @@ import numpy as np
 
 from specdid import _shelf
 from specdid._plan import Plan, Status
+from specdid._plan.records import EstimatorChoice
 from specdid.engine.columns import Recipe
 from specdid.engine.compile import Compiled, compile_plan
+from specdid.engine.one_by_one import Method, Work, fit_in_full
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.scores import missing_clusters
 from specdid.engine.tasks import controls_of, cut_rows
+from specdid.estimators._base import Estimator
 from specdid.exports._matched import matched_units
 from specdid.exports._program import Program
 from specdid.exports._script import Errors, Levels, MatchedUnits, Script
@@ -88,9 +91,20 @@ class _Builder:
             unit, time, self.panel.step, _last(self.panel), self.panel.never.values, tuple(program.steps), where,
             self.matched,
             complete, outcome, treatment, controls, fixed, slopes, weight, errors,
-            estimator.method, {o.name: o.default for o in declared.settings} | dict(estimator.options), cohort,
+            estimator.method, self._options(declared, estimator), cohort,
             bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if glm else used))), dict(program.labels),
         )  # fmt: skip
+
+    def _options(self, declared: Estimator, chosen: EstimatorChoice) -> dict[str, object]:
+        """Give every option, those left out as they come out: by default, or as the estimator chose."""
+        options = {o.name: o.default for o in declared.settings} | dict(chosen.options)
+        if declared.name != "lpdid" or options["post_window"] is not None:
+            return options
+        c, at = self.compiled, [self.s]
+        method = (Method(chosen.method, dict(chosen.options)),)
+        work = Work(c.problem, c.members.take(np.array(at)), method, np.zeros(1, np.int64), c.cohort[at], c.time)
+        found = fit_in_full(work)[1]
+        return options | {"post_window": 0 if found is None else found.in_force["post_window"]}
 
     def _numbers(self, columns: Sequence[int]) -> Iterator[Floats]:
         for column in columns:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from specdid.exports._names import quoted
+from specdid.exports._names import listed, quoted
 from specdid.exports._python_models import correction, each_vcov, feols, prepare, without_singletons
-from specdid.exports._script import Script
+from specdid.exports._script import Errors, Levels, Script
 from specdid.exports._trees import plain_number
 
 
@@ -68,7 +69,6 @@ def _chosen(script: Script, notyet: bool) -> str:
 def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of local projections: the mean change over the post window, on entering treatment."""
     assert script.unit is not None  # the check sees to it
-    window = script.options["post_window"]
     never = script.options["control"] == "never"
     yield from without_singletons(script, used)
     yield from cohorts(script)
@@ -77,23 +77,90 @@ def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "step = max(int(np.gcd.reduce(np.diff(values).round().astype(int))), 1) if len(values) > 1 else 1"
     yield 'd["_cohort"] = np.ceil((d["_cohort"] - values[0]) / step)'
     yield 'd["_period"] = ((d["_period"] - values[0]) / step).round()'
-    yield 'window = int((d["_period"] - d["_cohort"]).max())' if window is None else f"window = {window!r}"
-    yield "# Dube et al. (2023): the mean outcome of periods 0 to window less that of period -1"
+    yield f"window = {script.options['post_window']!r}"
+    yield "# Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1"
     yield f'outcome = d.set_index(["{script.unit}", "_period"])["{script.outcome}"]'
     yield "def shifted(h):"
     yield f'    return outcome.reindex(pd.MultiIndex.from_arrays([d["{script.unit}"], d["_period"] + h])).to_numpy()'
     yield 'd["_change"] = np.mean([shifted(h) for h in range(window + 1)], axis=0) - shifted(-1)'
     yield 'd["_enters"] = 1.0 * ((d["_period"] == d["_cohort"]) & (d["_period"] > 0))'
     clean = 'd["_cohort"].isna()' + ("" if never else ' | (d["_period"] + window < d["_cohort"])')
-    yield f"clean = {clean}"
-    yield 'd = d[d["_change"].notna() & ((d["_enters"] == 1) | clean)]'
+    yield f'd["_clean"] = 1.0 * ({clean})'
+    yield 'd = d[d["_change"].notna() & ((d["_enters"] == 1) | (d["_clean"] == 1))]'
+    yield "# entering units that have a clean control in their period"
+    yield 'd = d[(d["_clean"] == 1) | (d.groupby("_period")["_clean"].transform("max") == 1)]'
+    yield f'd["_w"] = {_own_weight(script)}'
+    if script.options["reweight"] and script.controls:
+        yield from _regression_adjustment(script)
+        return
+    if script.options["reweight"]:
+        yield "# one over the clean share of each period, so that entering units count alike"
+        yield 'd = d[d.groupby("_period")["_enters"].transform("max") == 1]'
+        yield 'share = (d["_w"] * d["_clean"]).groupby(d["_period"]).transform("sum")'
+        yield 'd["_w"] = d["_w"] * d["_w"].groupby(d["_period"]).transform("sum") / share'
+    yield 'd = d[d.groupby("_period")["_period"].transform("size") > 1].reset_index(drop=True)'
+    yield from _standardised(script)
+    yield "# pyfixest's tolerances are absolute: the change enters in standard deviations"
+    yield 'sd = d["_change"].std(ddof=0) or 1.0'
+    yield 'd["_change"] = (d["_change"] - d["_change"].mean()) / sd'
     yield "fit = pf.feols("
-    yield '    "_change ~ _enters | _period", d, vcov="iid", fixef_rm="singleton",'
-    yield "    demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000),"
+    yield f'    "_change ~ {" + ".join((*script.controls, "_enters"))} | _period", d, vcov="iid", weights="_w",'
+    yield '    fixef_rm="singleton", demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000),'
     yield ")"
-    yield 'estimate = fit.coef()["_enters"]'
-    yield from each_vcov(script, used)
-    yield '    std_error[label] = fit.se()["_enters"]'
+    yield 'estimate = fit.coef()["_enters"] * sd'
+    yield from each_vcov(replace(script, fixed=(Levels("_period", ("_period",)),)), used)
+    yield f'    std_error[label] = fit.se()["_enters"] * sd{correction(script)}'
+
+
+def _own_weight(script: Script) -> str:
+    return f'd["{script.weight}"] / d["{script.weight}"].mean()' if script.weight else "1.0"
+
+
+def _standardised(script: Script) -> Iterator[str]:
+    if script.controls:
+        yield from listed("controls = [", (f'"{c}"' for c in script.controls), "]")
+        yield "d[controls] = (d[controls] - d[controls].mean()) / d[controls].std(ddof=0).replace(0.0, 1.0)"
+
+
+def _regression_adjustment(script: Script) -> Iterator[str]:
+    """Impute the entering units' changes from the clean controls; errors are of both steps together."""
+    yield "d = d.reset_index(drop=True)"
+    yield from _standardised(script)
+    yield "# regression adjustment: controls and period effects from the clean controls alone"
+    yield 'enters, clean = d["_enters"].to_numpy(), d["_clean"].to_numpy() == 1'
+    yield 'w, y = d["_w"].to_numpy(), d["_change"].to_numpy()'
+    yield 'X = np.column_stack([pd.get_dummies(d["_period"]).to_numpy(float), d[controls]])'
+    yield "root = np.sqrt(w)[:, None]"
+    yield "first = (X * root)[clean]"
+    yield "left = y - X @ np.linalg.lstsq(first, (root[:, 0] * y)[clean], rcond=None)[0]"
+    yield "total = (w * enters).sum()"
+    yield "estimate = (w * enters * left).sum() / total"
+    yield "h = np.linalg.pinv(first.T @ first) @ (X.T @ (w * enters))"
+    yield "influence = (w * enters * (left - estimate) - np.where(clean, w * (X @ h), 0.0) * left) / total"
+    yield "k = np.linalg.matrix_rank(first) + 1  # the effect, controls and periods"
+    yield "def between(*columns):"
+    yield "    return (pd.Series(influence, index=d.index).groupby([d[c] for c in columns]).sum() ** 2).sum()"
+    yield "std_error, n, T = {}, len(d), d[\"_period\"].nunique()"
+    for errors in script.errors:
+        if errors.kind == "iid":
+            continue
+        names = [f'"{c}"' for c in errors.clusters]
+        variance = " + ".join(f"between({n})" for n in names) or "influence @ influence"
+        variance += f" - between({', '.join(names)})" if len(names) == 2 else ""
+        yield f"G = min([{', '.join([*(f'd[{n}].nunique()' for n in names), 'n'])}])"
+        nested = [f'(d.groupby("_period")[{n}].nunique() == 1).all()' for n in names]
+        yield f"counted = k - (T - 1) * ({' or '.join(nested)})" if nested else "counted = k"
+        yield f"std_error[{quoted(errors.label)}] = np.sqrt(({variance}) * {_factor(errors)})"
+
+
+def _factor(errors: Errors) -> str:
+    """Write the small-sample factor over n, G, k and counted."""
+    if errors.rule == "none":
+        return "1.0"
+    if errors.rule == "glm":
+        return "G / (G - 1)"  # without clusters G is n
+    used = "k" if errors.rule in ("areg", "lsdv") else "counted"
+    return f"n / (n - {used})" if errors.kind == "hetero" else f"(n - 1) / (n - {used}) * G / (G - 1)"
 
 
 def did2s(script: Script, used: dict[str, None]) -> Iterator[str]:

@@ -247,7 +247,6 @@ def _chosen(script: Script, notyet: bool) -> str:
 
 def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of local projections."""
-    window = script.options["post_window"]
     never = script.options["control"] == "never"
     yield from _without_singletons(script, used)
     yield from _cohorts(script)
@@ -257,20 +256,41 @@ def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "step <- if (length(values) > 1) Reduce(divisor, round(diff(values))) else 1"
     yield "d$.cohort <- ceiling((d$.cohort - values[1]) / step)"
     yield "d$.period <- round((d$.period - values[1]) / step)"
-    ahead = "max(d$.period - d$.cohort, na.rm = TRUE)" if window is None else repr(window)
-    yield f"window <- {ahead}"
-    yield "# Dube et al. (2023): the mean outcome of periods 0 to window less that of period -1"
+    yield f"window <- {script.options['post_window']!r}"
+    yield "# Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1"
     yield "shifted <- function(h) {"
     yield f"  d${script.outcome}[match(paste(d${script.unit}, d$.period + h), paste(d${script.unit}, d$.period))]"
     yield "}"
     yield "d$.change <- rowMeans(sapply(0:window, shifted)) - shifted(-1)"
     yield "d$.enters <- as.numeric((d$.period == d$.cohort & d$.period > 0) %in% TRUE)"
     late = "" if never else " | (d$.period + window < d$.cohort) %in% TRUE"
-    yield f"clean <- is.na(d$.cohort){late}"
-    yield "d <- d[!is.na(d$.change) & (d$.enters == 1 | clean), ]"
+    yield f"d$.clean <- as.numeric(is.na(d$.cohort){late})"
+    yield "d <- d[!is.na(d$.change) & (d$.enters == 1 | d$.clean == 1), ]"
+    yield "d <- d[d$.clean == 1 | ave(d$.clean, d$.period, FUN = max) == 1, ]  # those with a clean control"
+    yield f"d$.w <- {f'd${script.weight} / mean(d${script.weight})' if script.weight else '1'}"
+    controls = "".join(f" + {c}" for c in script.controls)
+    if script.options["reweight"] and script.controls:
+        yield "# regression adjustment: controls and period effects from the clean controls alone. The standard"
+        yield "# errors of specdid take both steps together, with every row's influence; here is the estimate."
+        yield f"first <- feols(.change ~{controls[2:]} | .period, data = d[d$.clean == 1, ], weights = ~ .w, {TIGHT})"
+        yield "left <- d$.change - predict(first, newdata = d)"
+        yield 'cat("estimate:", format(weighted.mean(left[d$.enters == 1], d$.w[d$.enters == 1]), digits = 10), "\\n")'
+        return
+    if script.options["reweight"]:
+        yield "# one over the clean share of each period, so that entering units count alike"
+        yield "d <- d[ave(d$.enters, d$.period, FUN = max) == 1, ]"
+        yield "share <- ave(d$.w * d$.clean, d$.period, FUN = sum) / ave(d$.w, d$.period, FUN = sum)"
+        yield "d$.w <- d$.w / share"
     yield from SSC
-    yield f'fit <- feols(.change ~ .enters | .period, data = d, vcov = "iid", fixef.rm = "singleton", {TIGHT})'
+    yield "fit <- feols("
+    yield f"  .change ~ .enters{controls} | .period, data = d, weights = ~ .w,"
+    yield f'  vcov = "iid", fixef.rm = "singleton", {TIGHT}'
+    yield ")"
     yield from vcovs(script)
+    if script.corrected:
+        error = 'se(fit, vcov = vcovs[[k]], ssc = sscs[[k]])[[".enters"]]'
+        yield from _corrected(script, 'coef(fit)[[".enters"]]', error)
+        return
     yield "for (label in names(vcovs)) {"
     yield '  cat(label, "\\n")'
     yield '  print(coeftable(fit, vcov = vcovs[[label]])[".enters", ], digits = 10)'

@@ -243,13 +243,8 @@ class StataModels:
         yield "scalar _first = r(min)"
         yield "replace _cohort = ceil((_cohort - _first) / _step)"
         yield "replace _now = round((_now - _first) / _step)"
-        if window is None:
-            yield "generate double _since = _now - _cohort"
-            yield "quietly summarize _since"
-            yield "local window = r(max)"
-        else:
-            yield f"local window = {window!r}"
-        yield "* Dube et al. (2023): the mean outcome of periods 0 to window less that of period -1"
+        yield f"local window = {window!r}"
+        yield "* Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1"
         yield f"egen long _panel = group({s.unit})"
         yield "tsset _panel _now"
         yield "generate double _ahead = 0"
@@ -259,11 +254,30 @@ class StataModels:
         yield f"generate double _change = _ahead / (`window' + 1) - L1.{s.outcome}"
         yield "generate byte _enters = _now == _cohort & _now > 0"
         late = "" if never else " | (_now + `window' < _cohort)"
-        yield f"keep if !missing(_change) & (_enters == 1 | missing(_cohort){late})"
-        yield from DOF
+        yield f"generate byte _clean = missing(_cohort){late}"
+        yield "keep if !missing(_change) & (_enters == 1 | _clean == 1)"
+        yield "egen byte _beside = max(_clean), by(_now)"
+        yield "keep if _beside == 1  // those with a clean control in their period"
+        yield f"generate double _w = {s.weight or '1'}"
+        if s.options["reweight"] and s.controls:
+            yield "* regression adjustment: controls and period effects from the clean controls alone. The standard"
+            yield "* errors of specdid take both steps together, with every row's influence; here is the estimate."
+            yield from filled("regress _change", [*s.controls, "i._now"], " [aweight = _w] if _clean == 1")
+            yield "predict double _left, residuals"
+            yield "summarize _left [aweight = _w] if _enters == 1"
+            yield 'display %14.10g r(mean)'
+            return
+        if s.options["reweight"]:
+            yield "* one over the clean share of each period, so that entering units count alike"
+            yield "egen byte _entered = max(_enters), by(_now)"
+            yield "keep if _entered == 1"
+            yield "egen double _all = total(_w), by(_now)"
+            yield "egen double _out = total(_w * _clean), by(_now)"
+            yield "replace _w = _w * _all / _out"
+        yield from self._dof()
         for errors in s.errors:
-            yield from self._reghdfe(("_change", "_enters"), "absorb(_now)", errors, "")
-            yield self._shown("_enters")
+            yield from self._reghdfe(("_change", "_enters", *s.controls), "absorb(_now)", errors, " [aweight = _w]")
+            yield self._shown("_enters", uncorrected(errors))
 
     def _did2s(self) -> Iterator[str]:
         s = self.script

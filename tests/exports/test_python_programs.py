@@ -81,6 +81,8 @@ missing = "common"
 "c" = "did2s"
 "d" = { method = "lpdid", post_window = 1 }
 "e" = { method = "lpdid", post_window = 2, control = "never" }
+"f" = "lpdid"
+"g" = { method = "lpdid", reweight = true }
 [weights]
 "none" = "1"
 "pop" = "pop"
@@ -113,6 +115,8 @@ never = [0, 2003]
 "o" = "feols"
 "s" = "sunab"
 "d" = "did2s"
+"l" = "lpdid"
+"r" = { method = "lpdid", reweight = true, post_window = 1 }
 "p" = "fepois"
 [weights]
 "pop" = "pop"

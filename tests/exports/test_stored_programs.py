@@ -35,7 +35,8 @@ FORMS = {
     },
     "weights": {"w": "pop"},
     "estimator": {"o": "feols", "s": {"method": "sunab", "control": "notyet"}, "g": "did2s",
-                  "l": {"method": "lpdid", "post_window": 1}, "p": "fepois", "z": "logit"},
+                  "l": {"method": "lpdid", "post_window": 1}, "p": "fepois", "z": "logit",
+                  "e": {"method": "lpdid", "reweight": True, "post_window": 1}},
     "vcov": {"two": "~city_id + year", "hc": "hetero", "iid": "iid"},
     "inference": {"draws": 0},
 }  # fmt: skip
@@ -56,6 +57,7 @@ SPECIFICATIONS = {
     "notyet": ("", {"estimator": 1}),
     "did2s": ("", {"estimator": 2}),
     "lpdid": ("", {"estimator": 3}),
+    "lpdid_equal": ("", {"estimator": 6}),
     "corrections": ("corrections", {"fixed_effects": 2}),
     "corrections_poisson": ("corrections", {"outcome": 1, "estimator": 4, "fixed_effects": 2}),
     "corrections_logit": ("corrections", {"outcome": 2, "estimator": 5, "fixed_effects": 2}),

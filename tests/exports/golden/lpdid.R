@@ -108,17 +108,22 @@ step <- if (length(values) > 1) Reduce(divisor, round(diff(values))) else 1
 d$.cohort <- ceiling((d$.cohort - values[1]) / step)
 d$.period <- round((d$.period - values[1]) / step)
 window <- 1
-# Dube et al. (2023): the mean outcome of periods 0 to window less that of period -1
+# Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1
 shifted <- function(h) {
   d$ln_so2[match(paste(d$city_id, d$.period + h), paste(d$city_id, d$.period))]
 }
 d$.change <- rowMeans(sapply(0:window, shifted)) - shifted(-1)
 d$.enters <- as.numeric((d$.period == d$.cohort & d$.period > 0) %in% TRUE)
-clean <- is.na(d$.cohort) | (d$.period + window < d$.cohort) %in% TRUE
-d <- d[!is.na(d$.change) & (d$.enters == 1 | clean), ]
+d$.clean <- as.numeric(is.na(d$.cohort) | (d$.period + window < d$.cohort) %in% TRUE)
+d <- d[!is.na(d$.change) & (d$.enters == 1 | d$.clean == 1), ]
+d <- d[d$.clean == 1 | ave(d$.clean, d$.period, FUN = max) == 1, ]  # those with a clean control
+d$.w <- d$pop / mean(d$pop)
 # fixest's small-sample corrections are its defaults, which specdid takes over: (N - 1) / (N - K) with the
 # fixed effects that are nested in a cluster left out of K, G / (G - 1), two clusters with the smaller G.
-fit <- feols(.change ~ .enters | .period, data = d, vcov = "iid", fixef.rm = "singleton", fixef.tol = 1e-10, fixef.iter = 1e5)
+fit <- feols(
+  .change ~ .enters + lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp + poly_ind2_2_1 + poly_ind2_2_2 | .period, data = d, weights = ~ .w,
+  vcov = "iid", fixef.rm = "singleton", fixef.tol = 1e-10, fixef.iter = 1e5
+)
 vcovs <- list("two" = ~ city_id + year, "hc" = "hetero", "iid" = "iid")
 for (label in names(vcovs)) {
   cat(label, "\n")

@@ -144,7 +144,7 @@ scalar _first = r(min)
 replace _cohort = ceil((_cohort - _first) / _step)
 replace _now = round((_now - _first) / _step)
 local window = 1
-* Dube et al. (2023): the mean outcome of periods 0 to window less that of period -1
+* Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1
 egen long _panel = group(city_id)
 tsset _panel _now
 generate double _ahead = 0
@@ -153,19 +153,26 @@ forvalues h = 0/`window' {
 }
 generate double _change = _ahead / (`window' + 1) - L1.ln_so2
 generate byte _enters = _now == _cohort & _now > 0
-keep if !missing(_change) & (_enters == 1 | missing(_cohort) | (_now + `window' < _cohort))
+generate byte _clean = missing(_cohort) | (_now + `window' < _cohort)
+keep if !missing(_change) & (_enters == 1 | _clean == 1)
+egen byte _beside = max(_clean), by(_now)
+keep if _beside == 1  // those with a clean control in their period
+generate double _w = pop
 * dofadjustments(clusters) counts fixed effects as fixest and specdid do: one redundant level for each effect
 * after the first, effects nested in a cluster not at all. reghdfe's own default (pairwise) also takes off
 * redundant levels of disconnected groups, so that its standard errors would be slightly smaller.
 display as text "two"
-reghdfe _change _enters, ///
+reghdfe _change _enters lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
+    poly_ind2_2_1 poly_ind2_2_2 [aweight = _w], ///
     absorb(_now) vce(cluster city_id year) dofadjustments(clusters) tolerance(1e-12)
 display %14.10g _b[_enters] "  (standard error " %14.10g _se[_enters] ")"
 display as text "hc"
-reghdfe _change _enters, ///
+reghdfe _change _enters lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
+    poly_ind2_2_1 poly_ind2_2_2 [aweight = _w], ///
     absorb(_now) vce(robust) dofadjustments(clusters) tolerance(1e-12)
 display %14.10g _b[_enters] "  (standard error " %14.10g _se[_enters] ")"
 display as text "iid"
-reghdfe _change _enters, ///
+reghdfe _change _enters lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
+    poly_ind2_2_1 poly_ind2_2_2 [aweight = _w], ///
     absorb(_now) vce(unadjusted) dofadjustments(clusters) tolerance(1e-12)
 display %14.10g _b[_enters] "  (standard error " %14.10g _se[_enters] ")"

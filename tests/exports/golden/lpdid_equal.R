@@ -1,0 +1,125 @@
+# stored as lpdid_equal
+# two lines */ `x' $y
+# Needs R with fixest.
+
+library(fixest)
+
+DATA <- "data/panel.csv"  # sha256 23d2df991ea0f6f5
+
+on_rows <- function(x) rep_len(x, nrow(d))
+# the unit's value k periods earlier; missing where there is no such row
+lag_by <- function(x, k) on_rows(x)[match(paste(unit, period - k), paste(unit, period))]
+# the unit's value where the condition holds, in all of its rows
+at_cond <- function(x, cond) {
+  x <- on_rows(x)
+  found <- which(on_rows(cond) != 0 & !is.na(x))
+  x[found][match(unit, unit[found])]
+}
+# the first time at which the condition holds for the unit; Inf where it never does
+first_time <- function(cond) {
+  cond <- on_rows(cond)
+  earliest <- ave(ifelse((cond != 0) %in% TRUE, time, Inf), unit, FUN = min)
+  ifelse(ave(as.numeric(!is.na(cond)), unit, FUN = max) > 0, earliest, NA)
+}
+# the mean within groups
+mean_by <- function(x, by) {
+  x <- on_rows(x)
+  unname(tapply(x, on_rows(by), mean, na.rm = TRUE)[as.character(on_rows(by))])
+}
+# what lies beyond the quantiles p and 1 - p is set to these
+winsorize <- function(x, p) {
+  q <- quantile(x, c(p, 1 - p), na.rm = TRUE, names = FALSE)
+  pmin(pmax(x, q[1]), q[2])
+}
+# column k of poly(x, degree), orthogonal over all rows where x is known
+poly_part <- function(x, degree, k) {
+  known <- is.finite(x)
+  values <- rep(NA_real_, length(x))
+  values[known] <- poly(x[known], degree)[, k]
+  values
+}
+num <- function(x) if (is.logical(x)) as.numeric(x) else x
+# drop levels of a fixed effect that have a single row, until there are none
+without_singletons <- function(d, effects) {
+  repeat {
+    rows <- nrow(d)
+    for (effect in effects) {
+      level <- do.call(paste, c(d[effect], sep = "\r"))
+      d <- d[table(level)[level] > 1, , drop = FALSE]
+    }
+    if (nrow(d) == rows) return(d)
+  }
+}
+
+# --- The data ---
+MISSING <- c("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
+texts <- NA  # none
+d <- read.csv(DATA, check.names = FALSE, na.strings = MISSING, strip.white = TRUE,
+              fileEncoding = "UTF-8", colClasses = texts)
+names(d) <- trimws(names(d))
+d <- d[c(
+    "city_id", "province", "year", "pop", "pilot", "batch", "pgdp", "ind2", "ln_so2", "ln_open",
+    "ln_pat"
+)]
+d <- d[rowSums(!is.na(d)) > 0, , drop = FALSE]
+numbers <- c(
+    "city_id", "province", "year", "pop", "pilot", "batch", "pgdp", "ind2", "ln_so2", "ln_open",
+    "ln_pat"
+)
+d[numbers] <- lapply(d[numbers], as.numeric)
+
+# --- New columns, on all rows ---
+unit <- d$city_id
+period <- d$year
+time <- d$year
+d$dall <- num(with(d, (batch > 0) * (year >= batch)))  # dall = (batch > 0) * (year >= batch)
+d$lagged <- num(with(d, lag_by(ln_open, 1)))  # lagged = l(ln_open, 1)
+d$began <- num(with(d, first_time(pilot == 1 & year >= 2012)))  # began = first(pilot == 1 & year >= 2012)
+d$began_ind2 <- num(with(d, began * ind2))  # began:ind2
+d$group <- num(with(d, mean_by(pgdp, province)))  # group = ave(pgdp, province)
+d$wins <- num(with(d, winsorize(ln_pat, 0.01)))  # wins = winsorize(ln_pat, 0.01)
+d$before <- num(with(d, at_cond(pop, year == 2011)))  # before = at(pop, year == 2011)
+d$size <- num(with(d, ifelse(before > 100, "large", "small")))  # size = ifelse(before > 100, "large", "small")
+d$size_large_pgdp <- num(with(d, (size == "large") * pgdp))  # size::large:pgdp
+d$size_small_pgdp <- num(with(d, (size == "small") * pgdp))  # size::small:pgdp
+d$poly_ind2_2_1 <- num(with(d, poly_part(ind2, 2, 1)))  # poly(ind2, 2)1
+d$poly_ind2_2_2 <- num(with(d, poly_part(ind2, 2, 2)))  # poly(ind2, 2)2
+
+# --- The sample ---
+# rows that are complete in all variables, those of every clustering included
+complete <- c(
+    "ln_so2", "dall", "lagged", "began_ind2", "group", "wins", "size_large_pgdp", "size_small_pgdp",
+    "poly_ind2_2_1", "poly_ind2_2_2", "pop", "city_id", "size", "year"
+)
+for (x in complete) if (is.numeric(d[[x]])) d[[x]][!is.finite(d[[x]])] <- NA
+d <- d[complete.cases(d[complete]), , drop = FALSE]
+d <- d[d$pop > 0, , drop = FALSE]
+
+# --- The regression ---
+d <- without_singletons(d, list(c("city_id"), c("size", "year")))
+# the first treated period; missing is never treated: 0, infinite, or after the last period
+d$.cohort <- d$batch
+d$.cohort[!is.finite(d$.cohort) | d$.cohort == 0 | d$.cohort > 2017] <- NA
+d$.period <- d$year
+# periods in steps of the panel, from its first
+values <- sort(unique(d$.period))
+divisor <- function(a, b) if (b == 0) a else divisor(b, a %% b)
+step <- if (length(values) > 1) Reduce(divisor, round(diff(values))) else 1
+d$.cohort <- ceiling((d$.cohort - values[1]) / step)
+d$.period <- round((d$.period - values[1]) / step)
+window <- 1
+# Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1
+shifted <- function(h) {
+  d$ln_so2[match(paste(d$city_id, d$.period + h), paste(d$city_id, d$.period))]
+}
+d$.change <- rowMeans(sapply(0:window, shifted)) - shifted(-1)
+d$.enters <- as.numeric((d$.period == d$.cohort & d$.period > 0) %in% TRUE)
+d$.clean <- as.numeric(is.na(d$.cohort) | (d$.period + window < d$.cohort) %in% TRUE)
+d <- d[!is.na(d$.change) & (d$.enters == 1 | d$.clean == 1), ]
+d <- d[d$.clean == 1 | ave(d$.clean, d$.period, FUN = max) == 1, ]  # those with a clean control
+d$.w <- d$pop / mean(d$pop)
+# regression adjustment: controls and period effects from the clean controls alone. The standard
+# errors of specdid take both steps together, with every row's influence; here is the estimate.
+first <- feols(.change ~ lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp + poly_ind2_2_1 + poly_ind2_2_2 | .period, data = d[d$.clean == 1, ], weights = ~ .w, fixef.tol = 1e-10, fixef.iter = 1e5)
+left <- d$.change - predict(first, newdata = d)
+cat("estimate:", format(weighted.mean(left[d$.enters == 1], d$.w[d$.enters == 1]), digits = 10), "\n")
