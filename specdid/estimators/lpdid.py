@@ -68,7 +68,7 @@ def _fit(task: Task) -> Estimate | Failure:
     std_error, notes = list(errors.std_error), list(errors.notes)
     for v, kind in enumerate(task.vcovs):
         if kind == "iid" and np.isfinite(found.iid):
-            std_error[v], notes[v] = float(np.sqrt(found.iid) * found.roots[v]), "" if found.roots[v] > 0 else "no_df"
+            std_error[v], notes[v] = float(found.iid * found.roots[v]), "" if found.roots[v] > 0 else "no_df"
         if np.isnan(found.roots[v]) and notes[v] == "uncounted":
             notes[v] = "no_df"
         if found.perfect and not notes[v]:
@@ -181,7 +181,7 @@ class Contrast:
     Attributes
     ----------
     influence : (n,) of each row on the estimate, 0 outside ``used``
-    iid : variance for independent errors before its factor, NaN where there is none
+    iid : standard error for independent errors before its factor, NaN where there is none
     roots, df : (V,) roots of the small-sample factors, and degrees of freedom of t, by vcov
     dropped : positions of controls left out as collinear
     """
@@ -249,7 +249,7 @@ def _regression(
     residual = outcome - slope * d
     influence = np.zeros(len(change))
     influence[used] = d * residual / float(d @ d) * unit
-    iid = float(residual @ residual) / float(d @ d) * unit**2
+    iid = float(np.linalg.norm(residual) / np.linalg.norm(d)) * unit
     perfect = bool(np.linalg.norm(residual) <= PERFECT * np.linalg.norm(net[:, -1]))
     return _contrast(task, slope * unit, influence, used, iid, period, 1 + basis.shape[1], dropped, perfect)
 

@@ -129,14 +129,14 @@ def test_variants_cut_before_matching(data):
 
 
 def test_estimators_without_weights_take_a_match_only_where_all_weights_are_one(data):
-    study = spec({"treated": "pilot", "at": "year == 2011"}, estimator={"lp": "lpdid"})
+    study = spec({"treated": "pilot", "at": "year == 2011"}, estimator={"l": "logit"})
     study["treatment"] = {"d": {"term": "d", "cohort": "pilot * 2012"}}
     assert (prepare(study, data).plan.status == Status.PLANNED).all()
     study["sample"]["m"]["match"]["replace"] = True
     plan = prepare(study, data).plan
     assert (plan.status == Status.EXCLUDED).all()
     assert plan.reasons[0].code == "not_honoured"
-    assert plan.reasons[0].message == "lpdid takes no weights, and this match gives weights"
+    assert plan.reasons[0].message == "logit takes no weights, and this match gives weights"
 
 
 def test_the_same_match_written_otherwise_is_the_same_specification(data):

@@ -155,8 +155,8 @@ def test_generated_exclusions():
     assert reasons(made) == {"own_outcome", "not_honoured"}
     lp = made.codes[:, 6] == 1
     left = lp & (made.status == Status.PLANNED)
-    assert left.sum() == 2  # one per outcome: no controls, no weights, unit and time effects
-    assert (made.codes[left][:, [2, 3, 5]] == 0).all()
+    assert left.sum() == 10  # controls and weights, but its own outcome; unit and time effects only
+    assert (made.codes[left][:, 3] == 0).all()
 
 
 def test_cohort_estimators_need_a_cohort_and_a_binary_treatment():
