@@ -78,7 +78,7 @@ def _fit(task: Task) -> Estimate | Failure:
     return Estimate(
         estimate=found.estimate,
         std_error=tuple(std_error),
-        df=tuple(float("nan") if n in ("few_clusters", "no_df") else d for d, n in zip(found.df, notes, strict=True)),
+        df=tuple(float("nan") if note else d for d, note in zip(found.df, notes, strict=True)),
         n_clusters=errors.n_clusters,
         nobs=int(found.used.sum()),
         dropped=found.dropped,

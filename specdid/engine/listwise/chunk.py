@@ -106,7 +106,8 @@ def solve(group: Group, members: Members, chunk: Ints, scratch: Scratch) -> Solv
     sums = scores(sample, columns, mask, weighted, net, fit, scratch)
     k = (what.controls < len(what.columns)).sum(0) + 1 + (grid.n_effects == 0)
     levels = np.array([(c > 0).sum((0, 1)) for c in counts], dtype=np.int64).reshape(len(counts), len(chunk))
-    rank = net.rank if grid.n_effects else np.zeros(len(chunk), dtype=np.int64)
+    asked = grid.n_effects and any(v.vcov.ssc in ("areg", "lsdv", "reghdfe") for v in group.clusters)
+    rank = net.rank if asked else np.zeros(len(chunk), dtype=np.int64)
     variances = tuple(variance(v, grid.place, sums, mask, nobs, k, levels, rank) for v in group.clusters)
     each = np.arange(len(chunk))
     total = net.within[what.outcome, what.outcome, each]
