@@ -66,7 +66,8 @@ def _alike(estimate: Floats, error: Floats, nobs: Floats, signature: Words) -> I
     has those together that the first one's edges part.
     """
     size = np.where(error > 0, error, np.where(estimate != 0, np.abs(estimate), 1.0))
-    ratio, logarithm = np.arcsinh(estimate / size) / SAME, np.log(size) / SAME
+    with np.errstate(invalid="ignore"):  # estimates beyond all numbers are failures later
+        ratio, logarithm = np.arcsinh(estimate / size) / SAME, np.log(size) / SAME
     found = np.zeros(len(estimate), dtype=bool)
     for shift in (0.0, 0.5):
         cell = mixed(np.rint(ratio + shift), np.rint(logarithm + shift), nobs)

@@ -97,7 +97,7 @@ def test_figures_have_them_and_find_their_nulls(name):
 
 
 def test_warnings_have_them():
-    (said,) = [w for w in comparability(labelled()) if "scales" in w]
+    (said,) = [w.message for w in comparability(labelled()) if "scales" in w.message]
     assert f"“{SCALE}”" in said
     assert f"“{OUTCOME}”" in said
     assert {f.shown for f in families(labelled())} == {SCALE, OUTCOME}
