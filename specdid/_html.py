@@ -35,6 +35,19 @@ def _row(cells: Sequence[str], tag: str, texts: int) -> str:
     return f"<tr>{''.join(written)}</tr>"
 
 
+def framed(title: str, items: Iterable[tuple[str, str]], failed: bool = False) -> str:
+    """Write a box that a reader cannot miss: a title, and items that begin with words in bold."""
+    colour, width = ("#b00020", 4) if failed else ("#d55e00", 2)
+    bold = ((f"<strong>{escape(head)}</strong>: " if head else "", text) for head, text in items)
+    listed = "".join(f"<li>{head}{escape(text)}</li>" for head, text in bold)
+    size = "150%" if failed else "100%"
+    return (
+        f'<div role="alert" style="border:{width}px solid {colour}; padding:0.4em 1em; margin:0.5em 0; max-width:60em">'
+        f'<p style="font-size:{size}; margin:0.2em 0"><strong style="color:{colour}">{escape(title)}</strong></p>'
+        f'<ul style="margin:0.2em 0">{listed}</ul></div>'
+    )
+
+
 def listing(items: Iterable[str]) -> str:
     """Write a list."""
     return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"

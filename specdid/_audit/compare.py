@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from textwrap import shorten
 from typing import Protocol
 
 import numpy as np
@@ -128,7 +129,7 @@ def _beside(results: Results, s: int, numbers: Numbers) -> Disagreement:
 def _cause(results: Results, s: int, again: Again, worst: Disagreement, program: str) -> str:
     """Say what is likely behind a disagreement; nothing where there is none."""
     if again.why:
-        return again.why
+        return shorten(again.why, 200, placeholder=" …")
     nobs = int(results.numbers["nobs"][s])
     if again.nobs not in (nobs, -1):
         return f"other rows: {nobs:,} were used, the audit finds {again.nobs:,}"

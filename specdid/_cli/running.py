@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import click
 
 from specdid._cli.exits import Exit, print_faults
+from specdid._records.cautions import against
 from specdid._run.owner import default_directory
 from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
@@ -36,6 +37,7 @@ def run_spec(
 ) -> Exit:
     """Run a spec file; the exit code says how it ended."""
     from specdid._run.conduct import Interrupted, estimate, start_reference
+    from specdid.report.summary import closing
 
     if audit != 0:
         start_reference()
@@ -52,6 +54,9 @@ def run_spec(
     if not quiet:
         _print_summary(curve.summary())
         click.echo(f"files are in {directory}/; start with summary.md or report.html")
+        if said := closing(curve):
+            # The summary is longer than a screen, and a terminal shows its end.
+            _print_summary(f"\n{said}\n")
     return _code(curve, interrupted, quiet)
 
 
@@ -74,10 +79,10 @@ def _code(curve: Any, interrupted: bool, quiet: bool) -> Exit:
         )
         return Exit.INTERRUPTED
     if curve.audit is not None and curve.audit.disagreeing:
-        click.echo(
-            f"error: the audit disagrees with {len(curve.audit.disagreeing)} specifications: do not use these numbers",
-            err=True,
-        )
+        found = against(curve.warnings)
+        click.echo(f"error: {found.failed}", err=True)
+        if quiet:
+            click.echo("\n".join(f"  {line}" for line in found.details), err=True)
         return Exit.AUDIT
     failed = [str(c) for c in curve.warnings if c.code == OUTPUT_FAILED]
     if failed:

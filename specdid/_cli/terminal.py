@@ -7,10 +7,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from specdid._records.cautions import FAILED
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 _BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
+_BOLD_BEGUN = re.compile(r"\*\*([^*]+)\*\*")
 _TEXT_LEAST = 24
 """Columns that the texts of a table need."""
 
@@ -40,14 +44,25 @@ def _print_line(console: Console, line: str) -> None:
     heading = re.match(r"#+ ", line)
     item = re.match(r" *- ", line)
     if heading is not None:
-        console.print(Text(line[heading.end() :], style="bold"))
+        words = line[heading.end() :]
+        console.print(Text(words, style="bold reverse red" if words == FAILED else "bold"))
     elif item is not None:
-        first, *rest = Text(line[item.end() :]).wrap(console, max(console.width - item.end(), 20))
+        first, *rest = _bold_begun(line[item.end() :]).wrap(console, max(console.width - item.end(), 20))
         console.print(Text(item.group()).append_text(first), overflow="fold")
         for more in rest:
             console.print(Padding(more, (0, 0, 0, item.end())))
     else:
-        console.print(Text(line), overflow="fold")
+        console.print(_bold_begun(line), overflow="fold")
+
+
+def _bold_begun(line: str) -> Text:
+    """Return a line whose beginning between ** is bold, as that of a warning."""
+    from rich.text import Text
+
+    begun = _BOLD_BEGUN.match(line)
+    if begun is None:
+        return Text(line)
+    return Text(begun[1], style="bold").append(line[begun.end() :], style="not bold")
 
 
 def _print_table(console: Console, rows: Sequence[Sequence[str]]) -> None:

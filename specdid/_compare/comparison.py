@@ -65,6 +65,7 @@ class Comparison:
     families : how the curve moved, by scale and estimand.
     tests : the joint tests of both runs.
     setup : what else differs, one line each.
+    failed : which of the runs must not be used, one line each.
     """
 
     names: tuple[str, str]
@@ -78,6 +79,7 @@ class Comparison:
     families: tuple[FamilyMove, ...]
     tests: tuple[Joint, ...] = ()
     setup: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     draw: Callable[..., Any] | None = None
     summarise: Callable[[Comparison], str] | None = None
 

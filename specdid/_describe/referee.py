@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specdid._describe.factors import Family, families
 from specdid._records import Caution, Results, Status
+from specdid._records.numerals import decimals_for
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
@@ -17,7 +18,7 @@ from specdid.inference._scaling import extreme_power
 
 CHEAP, CHEAP_SUNAB = 20_000, 100
 """Up to so many specifications are estimated again on the rows they have in common."""
-RESPONDS = 0.05
+RESPONDS, HALF = 0.05, 0.5
 _NAMED = 8
 
 
@@ -90,7 +91,12 @@ def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:
     whole = [(f, f.shown if alone[f.group] else f"{f.shown}; {f.estimand}") for f in found]
     parts = [text for f, words in whole if (text := _explained(results, again, f, words))]
     said = f"the variance of the estimates is {' and '.join(parts)}" if parts else "none can be estimated"
-    yield Caution("note", "samples", f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}")
+    said = f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}"
+    moved = [text for f, words in whole if (text := _moved(results, again, f, words))]
+    if moved:
+        yield Caution("serious", "samples_move", f"{said}; the median moves {' and '.join(moved)}")
+    else:
+        yield Caution("note", "samples", said)
 
 
 def common_rows(compiled: Compiled, ok: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
@@ -145,6 +151,20 @@ def _explained(results: Results, again: Floats, family: Family, words: str) -> s
     change = float(np.var(np.ldexp(again[both], -power))) / before - 1
     way = "smaller" if change <= 0 else "larger"
     return f"{abs(change):.0%} {way} ({words})"
+
+
+def _moved(results: Results, again: Floats, family: Family, words: str) -> str:
+    """Say how common rows move a family's median: by half of itself and of a standard error, or nothing."""
+    both = family.places[np.isfinite(again[family.places])]
+    if not len(both):
+        return ""
+    estimate = results.estimate[both]
+    before, after = float(np.median(estimate)), float(np.median(again[both]))
+    error = float(np.median(results.first("std_error")[both]))
+    if not abs(after - before) > HALF * max(abs(before), error):
+        return ""
+    decimals = decimals_for(estimate)
+    return f"from {before:,.{decimals}f} to {after:,.{decimals}f} ({words})"
 
 
 def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> tuple[tuple[Responding, ...], int]:

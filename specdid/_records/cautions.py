@@ -15,16 +15,19 @@ Severities:
 ``note``
     Worth knowing, and no reason to doubt.
 
-Nothing is decided by reading ``message``: that is what ``code`` is for.
+Nothing is decided by reading ``message``: that is what ``code`` is for. A new code gets a
+clause in CLAUSES, at its rank; without one its own words are the clause.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf, isfinite
 from typing import Literal
 
 from specdid._diagnostics import Fault
+from specdid._records.audit import Audit, Disagreement
 
 Severity = Literal["error", "serious", "note"]
 
@@ -32,12 +35,52 @@ SEVERITIES: tuple[Severity, ...] = ("error", "serious", "note")
 """Worst first."""
 RUN = "run"
 """The place of what concerns the whole run."""
-WORST = (
-    "audit_failed", "audit_disagrees", "pretrend", "placebo_timing", "placebo_rejects", "placebo_disagrees",
-    "few_treated", "few_untreated", "few_effective", "few_clusters", "cohorts_left_out", "incidental_parameters",
-    "match_lost", "imbalance", "bad_control",
-)  # fmt: skip
-"""Codes in the order in which they are told within a severity; others follow as they were found."""
+CLAUSES: Mapping[str, str] = {
+    "audit_failed": "the audit failed",
+    "audit_disagrees": "the reference gives other numbers",
+    "interrupted": "the run was interrupted",
+    "pretrend": "the pre-trend test fails",
+    "placebo_timing": "a placebo before the treatment has an effect",
+    "placebo_rejects": "placebos reject too often",
+    "placebo_disagrees": "clustered errors find an effect and permutation does not",
+    "nulls_disagree": "the joint tests disagree",
+    "opposite_signs": "outcomes of opposite signs cancel in one test",
+    "estimands_disagree": "estimands disagree in sign",
+    "scales_disagree": "scales disagree in sign",
+    "few_treated": "few clusters are treated",
+    "few_untreated": "few clusters are untreated",
+    "few_effective": "clusters count for fewer than they are",
+    "few_clusters": "there are few clusters",
+    "cohorts_left_out": "cohorts are left out",
+    "incidental_parameters": "fixed effects of few rows bias the estimates",
+    "cohort_differs": "the treatment and its cohort differ",
+    "group_missing": "whole groups are lost to missing values",
+    "match_lost": "matching leaves treated units out",
+    "imbalance": "matched samples are not balanced",
+    "bad_control": "controls differ with the treatment",
+    "samples_move": "the sample moves the estimates",
+    "many_failed": "many specifications failed",
+    "preferred_missing": "the preferred specification has no estimate",
+    "no_test": "no joint test was run",
+    "no_primary": "the primary test is missing",
+    "not_moved": "the assignment does not move specifications",
+    "assign_still": "the assignment does not move the treatment",
+    "few_assignments": "there are few ways to assign the treatment",
+    "draws_too_few": "there are too few draws",
+    "draws_failed": "draws failed",
+    "time_without_step": "periods have no step",
+    "time_outlier": "a period lies far from the others",
+    "undated": "placebos could not be dated",
+    "small_group": "groups are too small for their errors",
+    "analysis_failed": "an analysis could not be run",
+    "figure_failed": "a figure could not be drawn",
+    "output_failed": "an output could not be made",
+}
+"""What a code says in a clause, the worst first: the order in which cautions of a severity are told."""
+FAILED = "AUDIT FAILED: do not use these numbers"
+AGAINST = "Serious warnings stand against these estimates"
+_TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
+"""Kinds that are told in full on a first screen, named in a sentence, and specifications of a failed audit listed."""
 SERIOUS_FAULTS = frozenset({
     "match_lost", "group_missing", "cohort_differs", "few_assignments", "assign_still", "time_without_step",
     "time_outlier", "draws_too_few",
@@ -85,9 +128,121 @@ class Cautions:
         return len(self.items) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What stands against a run's numbers, for a first screen; all empty where nothing does.
+
+    Attributes
+    ----------
+    failed : in capitals, where the numbers must not be used.
+    details : why, one line each; per specification where the audit failed.
+    verdict : a sentence that names the worst kinds of serious cautions.
+    items : (clause, what was found) per kind, worst first.
+    rest : the clauses of kinds that ``items`` has no room for.
+    notes : how many notes there are besides.
+    """
+
+    failed: str = ""
+    details: tuple[str, ...] = ()
+    verdict: str = ""
+    items: tuple[tuple[str, str], ...] = ()
+    rest: tuple[str, ...] = ()
+    notes: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.failed or self.verdict)
+
+    @property
+    def plain(self) -> Against:
+        """The same without marks of code, for paper and figures."""
+
+        def bare(text: str) -> str:
+            return text.replace("`", "")
+
+        items = tuple((bare(head), bare(text)) for head, text in self.items)
+        return replace(self, details=tuple(map(bare, self.details)), items=items)
+
+    @property
+    def brief(self) -> str:
+        """The two worst with their numbers, and how many more kinds there are, for a figure or a note."""
+        told = [f"{capital(clause)}: {found}." for clause, found in self.items[:2]]
+        more = len(self.items) - len(told) + len(self.rest)
+        return " ".join([*told, *([f"{capital(_kinds(more))} of serious warnings."] if more else [])])
+
+
+def against(found: Sequence[Caution]) -> Against:
+    """Return what stands against these numbers, from cautions that are sorted worst first."""
+    errors = [c for c in found if c.severity == "error"]
+    serious = [g for g in grouped(found) if g.first.severity == "serious"]
+    clauses = [clause(g.first.code) for g in serious]
+    failed = ""
+    if errors:
+        audited = any(c.code.startswith("audit") for c in errors)
+        failed = FAILED if audited else f"DO NOT USE THESE NUMBERS: {clause(errors[0].code)}"
+    details = [str(c) for c in errors[:_DETAILS]]
+    if len(errors) > _DETAILS:
+        details.append(f"{len(errors) - _DETAILS:,} more: see warnings.csv")
+    return Against(
+        failed, tuple(details), _verdict(clauses),
+        tuple((clause(g.first.code), _found(g)) for g in serious[:_TOLD]),
+        tuple(clauses[_TOLD:]), sum(c.severity == "note" for c in found),
+    )  # fmt: skip
+
+
+def _verdict(clauses: Sequence[str]) -> str:
+    if not clauses:
+        return ""
+    named, more = list(clauses[:_IN_VERDICT]), len(clauses) - _IN_VERDICT
+    named += [_kinds(more)] if more > 0 else []
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return f"{AGAINST}: {listed}."
+
+
+def _kinds(more: int) -> str:
+    return f"{more} more kind{'s' * (more > 1)}"
+
+
+def _found(group: Cautions) -> str:
+    """Write the first of a kind, with its place, and how many more there are."""
+    more = f"; {group.more:,} more like it" if group.more else ""
+    return f"{group.first}{more}"
+
+
+def clause(code: str) -> str:
+    """Return what a code says in a clause."""
+    return CLAUSES.get(code) or code.replace("_", " ")
+
+
+def capital(text: str) -> str:
+    """Return the text with its first letter in capitals."""
+    return text[:1].upper() + text[1:]
+
+
+def of_audit(audit: Audit) -> tuple[Caution, ...]:
+    """Return what a failed audit says: that it failed, and each specification with its numbers; else nothing."""
+    wrong = audit.disagreements
+    if not wrong:
+        return ()
+    many = f"{len(wrong):,} of {audit.checked:,} specifications estimated again by {audit.reference} disagree"
+    estimate, error = (f"{gap:.3g}" if gap < inf else "without bound" for gap in (audit.estimate_gap, audit.se_gap))
+    gaps = f"largest |Δβ| {estimate} and |Δse| {error}, in standard errors; limit {audit.limit:g}"
+    head = Caution("error", "audit_failed", f"{many} ({gaps})", specifications=len(wrong))
+    return (head, *(Caution("error", "audit_disagrees", _numbers(d), d.spec_id, 1) for d in wrong))
+
+
+def _numbers(one: Disagreement) -> str:
+    estimate = f"estimate {one.estimate:.6g}, again {_number(one.estimate_again)}"
+    error = f"standard error ({one.vcov}) {one.std_error:.6g}, again {_number(one.std_error_again)}"
+    return f"place {one.place:,}: {estimate}; {error}; likely cause: {one.cause}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if isfinite(value) else "none"
+
+
 def worst_first(found: Iterable[Caution]) -> tuple[Caution, ...]:
     """Return the cautions by severity, then code, then as found; those that say the same thing once."""
-    rank = {code: k for k, code in enumerate(WORST)}
+    rank = {code: k for k, code in enumerate(CLAUSES)}
     at_once: dict[tuple[str, str, str, str], Caution] = {}
     for one in found:
         key = (one.severity, one.code, one.where, one.message)
@@ -98,7 +253,7 @@ def worst_first(found: Iterable[Caution]) -> tuple[Caution, ...]:
     return tuple(
         sorted(
             at_once.values(),
-            key=lambda c: (SEVERITIES.index(c.severity), rank.get(c.code, len(WORST)), first[c.code]),
+            key=lambda c: (SEVERITIES.index(c.severity), rank.get(c.code, len(CLAUSES)), first[c.code]),
         )
     )
 

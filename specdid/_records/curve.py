@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from specdid import _html
-from specdid._records.cautions import Caution
+from specdid._records.audit import Audit
+from specdid._records.cautions import Caution, against
 from specdid._records.results import Counts, Results
 
 if TYPE_CHECKING:
@@ -20,59 +21,6 @@ class Section:
 
     title: str
     lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """One specification that the reference does not confirm.
-
-    Attributes
-    ----------
-    spec_id, place : which it is; the place counts from 1, as ``index`` in results.csv.
-    estimate, std_error : as reported; the error under ``vcov``.
-    estimate_again, std_error_again : of the reference, NaN where it gave none.
-    estimate_gap, se_gap : |Δβ| and |Δse| in reported standard errors, infinite where it gave none.
-    vcov : the label of the vcov whose error differs most.
-    cause : what is likely behind it, in words.
-    """
-
-    spec_id: str
-    place: int
-    estimate: float
-    estimate_again: float
-    std_error: float
-    std_error_again: float
-    estimate_gap: float
-    se_gap: float
-    vcov: str
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """How a plain call of the reference agreed with the engine on a random sample.
-
-    Attributes
-    ----------
-    checked, eligible : how many of how many specifications were estimated again.
-    estimate_gap, se_gap : the largest |Δβ| and |Δse|, in standard errors.
-    limit : the largest gap that counts as agreement.
-    reference : what estimated them again.
-    disagreements : the specifications above the limit, in plan order.
-    """
-
-    checked: int
-    eligible: int
-    estimate_gap: float
-    se_gap: float
-    limit: float = 1e-6
-    reference: str = "pyfixest"
-    disagreements: tuple[Disagreement, ...] = ()
-
-    @property
-    def disagreeing(self) -> tuple[str, ...]:
-        """The spec_ids of the disagreements; where there are any, the audit has failed."""
-        return tuple(d.spec_id for d in self.disagreements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +146,7 @@ class Curve:
         matplotlib.figure.Figure
             A new figure; neither rcParams nor pyplot's figures are touched.
         """
-        return self.draw(self.results, **options)
+        return self.draw(self.results, **{"cautions": self.warnings, **options})
 
     def summary(self) -> str:
         """Give what a reader must know, as Markdown."""
@@ -223,7 +171,9 @@ class Curve:
         return pd.DataFrame([{n: getattr(t, n) for n in names} for t in self.joint], columns=names)
 
     def __repr__(self) -> str:
-        return f"<Curve {self.title!r}: {self.counts}>"
+        found = against(self.warnings)
+        doubt = found.failed or found.verdict
+        return f"<Curve {self.title!r}: {self.counts}{f'; {doubt}' if doubt else ''}>"
 
     def _repr_html_(self) -> str:
         if self.html is not None:

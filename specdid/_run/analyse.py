@@ -18,7 +18,7 @@ from specdid.analyses._base import Analysis, Bench, Chart, Finding
 from specdid.analyses._request import read_request
 from specdid.engine.store import Store
 from specdid.figures._style import save
-from specdid.tables._base import csv_text
+from specdid.tables._base import csv_text, unusable
 
 Progress = Callable[[str, int, int], None]
 
@@ -114,9 +114,9 @@ def _stem(analysed: Analysed, suffix: str) -> str:
 
 
 def write_analyses(
-    found: Sequence[Analysed], directory: Path, formats: Sequence[str], width: float | None
+    found: Sequence[Analysed], directory: Path, formats: Sequence[str], width: float | None, failed: str = ""
 ) -> tuple[Caution, ...]:
-    """Write every table and figure; return what the figures warned of.
+    """Write every table and figure, marked ``failed`` where that is not empty; return what the figures warned of.
 
     Raises
     ------
@@ -130,21 +130,23 @@ def write_analyses(
             for table in analysed.finding.tables:
                 stem = _stem(analysed, table.suffix)
                 write_text(csv_text(table), directory / f"{stem}.csv")
-                for printer in printers if table.print is not None else ():
-                    write_text(printer.write(table.print), directory / f"{stem}{printer.ending}")
+                if table.print is None:
+                    continue
+                for printer in printers:
+                    write_text(printer.write(unusable(table.print, failed)), directory / f"{stem}{printer.ending}")
             for chart in analysed.finding.charts:
-                said += _draw(chart, _stem(analysed, chart.suffix), directory, formats, width)
+                said += _draw(chart, _stem(analysed, chart.suffix), directory, formats, width, failed)
     return tuple(said)
 
 
 def _draw(
-    chart: Chart, stem: str, directory: Path, formats: Sequence[str], width: float | None
+    chart: Chart, stem: str, directory: Path, formats: Sequence[str], width: float | None, failed: str
 ) -> list[Caution]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
             figure = _shelf.load("figures", chart.figure).draw(chart.data, width)
-            save(figure, directory, stem, formats)
+            save(figure, directory, stem, formats, failed)
         except OSError:
             raise
         except Exception as error:

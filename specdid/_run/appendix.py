@@ -12,6 +12,7 @@ from specdid import _shelf
 from specdid._describe.factors import families
 from specdid._describe.joint_tests import towards
 from specdid._records import Caution, Curve, Results
+from specdid._records.cautions import against
 from specdid._records.files import replacing
 from specdid._run.analyse import Analysed
 from specdid._run.describe import Described, inference_table, statistic_names
@@ -87,7 +88,7 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution
     study = prepared.study
     tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
     described = [d for d in curve.findings if isinstance(d, Described)]
-    found = families(curve.results)
+    found, found_against = families(curve.results), against(curve.warnings).plain
     selections, said = select(prepared, curve.results, found)
     material = Material(
         study.name,
@@ -97,13 +98,14 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution
         tuple(name for name, _ in study.one_at_a_time),
         curve.null_shares,
         _joints(tests, curve.results),
-        inference_table(tests, curve.results) if tests else None,
+        inference_table(tests, curve.results, found_against) if tests else None,
         tuple(c for d in described for c in d.choices),
         selections,
         tuple(_section(a) for a in curve.findings if isinstance(a, Analysed)),
         tuple(_reasons(prepared)),
         dict(_versions()),
         next((f for f in ("pdf", "png") if f in study.figure.formats), ""),
+        found_against,
     )
     return material, said
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from specdid._audit import audit_results, start_reference
-from specdid._records import Audit, Caution, Curve, Fits, Results, collect
-from specdid._records.cautions import from_fault, from_figure, worst_first
+from specdid._records import Audit, Caution, Curve, Fits, Results, code_of, collect
+from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.describe import Described, describe, write_described
@@ -40,6 +41,7 @@ __all__ = ["Interrupted", "estimate", "run", "start_reference"]
 
 Progress = Callable[[str, int, int], None]
 NOTHING = Described()
+_log = logging.getLogger("specdid")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -95,7 +97,12 @@ def run(
     if audit != 0:
         start_reference()
     prepared = prepare(study, data)
-    return estimate(prepared, Path(out) if out is not None else None, jobs, audit, progress, fresh, ignore_memory)
+    directory = Path(out) if out is not None else None
+    curve = estimate(prepared, directory, jobs, audit, progress, fresh, ignore_memory)
+    if failed := against(curve.warnings).failed:
+        # A program may never print the curve.
+        _log.error("%s: see warnings of the curve", failed)
+    return curve
 
 
 def estimate(
@@ -127,6 +134,9 @@ def estimate(
             made = _estimate(prepared, compiled, jobs, audit, say, store)
             with staged(output) as new:
                 curve = made.audited(_draw(prepared, made.curve, new, say))
+                if curve.audit is not None and curve.audit.disagreements:
+                    # The audit works beside the drawing: where it failed, everything says so.
+                    curve = _draw(prepared, curve, new, say)
                 record, curve = _write(prepared, curve, new, directory, begun, say)
                 write_record(new, {**record, "files": kept_files(output, new, not made.interrupted)})
             if not made.interrupted:
@@ -149,8 +159,12 @@ class _Made:
     interrupted: bool
 
     def audited(self, curve: Curve) -> Curve:
-        """Wait for the audit and enter it."""
-        return curve if self.audit is None else dataclasses.replace(curve, audit=self.audit.result())
+        """Wait for the audit and enter it; one that failed is the first of the warnings."""
+        if self.audit is None:
+            said = "no specification was estimated again by the reference"
+            return curve if self.interrupted else _with(curve, [Caution("note", "not_audited", said)])
+        audit = self.audit.result()
+        return dataclasses.replace(curve, audit=audit, warnings=worst_first((*of_audit(audit), *curve.warnings)))
 
 
 def _estimate(
@@ -181,7 +195,7 @@ def _estimate_all(
     del outcome
     results = collect(planned_records(plan), drained(blocks), compiled.problem.labels)
     if interrupted:
-        return _Made(_curve(prepared, results, compiled), None, True)
+        return _Made(_interrupted(_curve(prepared, results, compiled)), None, True)
     before = (0, 0) if store is None else (store.taken, store.made)
     audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
     try:
@@ -194,7 +208,7 @@ def _estimate_all(
             taken, made = store.taken - before[0], store.made - before[1]
             progress(f"parts of the tests {TAKEN}", taken, taken + made)
     except KeyboardInterrupt:
-        return _Made(_curve(prepared, results, compiled), None, True)
+        return _Made(_interrupted(_curve(prepared, results, compiled)), None, True)
     return _Made(_curve(prepared, results, compiled, tests, described, analysed, notes), audited, False)
 
 
@@ -211,6 +225,15 @@ def _start_audit(prepared: Prepared, compiled: Compiled, results: Results, size:
     found = pool.submit(audit_results, compiled, estimators, results, size, seed)
     pool.shutdown(wait=False)
     return found
+
+
+def _interrupted(curve: Curve) -> Curve:
+    """Say of the curve of a run that was interrupted that it is a part."""
+    undone = int(np.count_nonzero(curve.results.code == code_of("interrupted")))
+    said = "the run was interrupted before its tests and analyses were done"
+    if undone:
+        said = f"the run was interrupted: {undone:,} of {curve.counts.planned:,} specifications were not estimated"
+    return _with(curve, [Caution("error", "interrupted", said, specifications=undone)])
 
 
 def _curve(
@@ -250,9 +273,9 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
     for described in (d for d in curve.findings if isinstance(d, Described)):
         said += write_described(curve, described, tests, directory, figure.formats, figure.width)
     analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
-    said += analyse.write_analyses(analysed, directory, figure.formats, figure.width)
-    said += on_its_own("the appendix", lambda: write_appendix(prepared, curve, directory))
-    return _with(curve, said)
+    said += analyse.write_analyses(analysed, directory, figure.formats, figure.width, against(curve.warnings).failed)
+    drawn = _with(curve, said)
+    return _with(drawn, on_its_own("the appendix", lambda: write_appendix(prepared, drawn, directory)))
 
 
 def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
@@ -264,8 +287,8 @@ def _curve_figure(
     prepared: Prepared, curve: Curve, tests: tuple[CurveTests, ...], directory: Path
 ) -> Iterator[Caution]:
     figure = prepared.study.figure
-    _, said = write_figure(curve.results, directory, formats=figure.formats, **figure_of(figure, tests))
-    return map(from_figure, said)
+    drawn = {**figure_of(figure, tests), "formats": figure.formats, "cautions": curve.warnings}
+    return map(from_figure, write_figure(curve.results, directory, **drawn)[1])
 
 
 def _write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,18 +14,20 @@ from specdid import _shelf
 from specdid._describe import referee
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
+from specdid._describe.contradictions import contradictions
 from specdid._describe.factors import families
 from specdid._describe.joint_tests import marked
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Curve, Results, Section, Status
-from specdid._records.cautions import beside, from_figure
+from specdid._records.cautions import Against, against, beside, from_figure
 from specdid._run.infer import CurveTests
 from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Ints
 from specdid.figures._style import save
+from specdid.language.sources import sources
 from specdid.report.choices import choice_section, sensitivity_section
-from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
+from specdid.tables._base import PrintTable, Row, TidyTable, csv_text, unusable
 
 FIGURES = ("volcano", "multiverse", "null_density")
 
@@ -101,12 +103,24 @@ def _warnings(
     yield from referee.left_out(results)
     yield from referee.comparability(results)
     yield from referee.samples(results, compiled)
+    medians = [p for t in tests for p in t.placebos]
+    yield from contradictions(results, medians, _columns(compiled, results))
     ok = np.flatnonzero((results.status == Status.OK)[compiled.members.index])
     at = _member(compiled, results.preferred)
     plain = [m for m in ok.tolist() if compiled.batched[m] and compiled.members.sunab[m] < 0] if at < 0 else [at]
     if plain:
         found = referee.responding(compiled.problem, compiled.members, plain[0], ok)
         yield from referee.bad_controls(*found, "preferred" if at >= 0 else "first")
+
+
+def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:
+    """Return for every scale (or outcome) the data columns that its outcomes are made of."""
+    members, recipes, found = compiled.members, compiled.value_recipes, {}
+    for group in results.groups():
+        at = np.flatnonzero(np.isin(members.index, group.members))
+        outcomes = np.unique(members.outcome[at]).tolist()
+        found[group.name] = frozenset(name for c in outcomes for b in recipes[c].bounds for name in sources(b))
+    return found
 
 
 def write_described(
@@ -118,12 +132,13 @@ def write_described(
     width: float | None,
 ) -> list[Caution]:
     """Write choices.csv, inference.tex and the figures; return what the figures warned of."""
-    results = curve.results
+    results, found = curve.results, against(curve.warnings)
     _write_or_remove(_choices_csv(described.choices), directory / "choices.csv")
     measured = TidyTable(("measure", "value"), cluster_rows(described.clusters))
     _write_or_remove(csv_text(measured) if measured.rows else "", directory / "inference_clusters.csv")
     latex = _shelf.load("tables", "latex")
-    _write_or_remove(latex.write(inference_table(tests, results)) if tests else "", directory / "inference.tex")
+    printed = latex.write(unusable(inference_table(tests, results, found), found.failed)) if tests else ""
+    _write_or_remove(printed, directory / "inference.tex")
     for name in FIGURES:
         for ending in ("pdf", "png", "svg"):
             (directory / f"{name}.{ending}").unlink(missing_ok=True)
@@ -131,12 +146,13 @@ def write_described(
     given = {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}
     said: list[Caution] = []
     for name in FIGURES:
-        said += on_its_own(f"the figure {name}", partial(_draw, name, given[name], directory, formats, width))
+        drawn = partial(_draw, name, given[name], directory, formats, width, found)
+        said += on_its_own(f"the figure {name}", drawn)
     return said
 
 
 def _draw(
-    name: str, given: tuple[object, ...], directory: Path, formats: Sequence[str], width: float | None
+    name: str, given: tuple[object, ...], directory: Path, formats: Sequence[str], width: float | None, found: Against
 ) -> list[Caution]:
     figure = _shelf.load("figures", name)
     data = figure.data(*given)
@@ -144,7 +160,8 @@ def _draw(
         return []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        save(figure.draw(data, width), directory, name, formats)
+        drawn = figure.draw(replace(data, doubt=found.plain.brief), width)
+        save(drawn, directory, name, formats, found.failed)
     return [from_figure(str(w.message)) for w in caught if w.category is UserWarning]
 
 
@@ -190,8 +207,8 @@ def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str
     }
 
 
-def inference_table(tests: tuple[CurveTests, ...], results: Results) -> PrintTable:
-    """Lay the joint tests out for print, a block per null."""
+def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Against) -> PrintTable:
+    """Lay the joint tests out for print, a block per null; what stands against them is the last of the notes."""
     names = statistic_names(tests, results)
     blocks = tuple((Row(_capital(t.title), ("", "", "")), *_test_rows(t, names)) for t in tests)
     draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.draws:,} draws" for t in tests)
@@ -201,6 +218,7 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results) -> PrintTab
         "least as far from zero. Tests other than the primary one are secondary.",
         *dict.fromkeys(t.direction for t in tests if t.direction),
         *_common(tests, results),
+        *([found.verdict] if found.verdict else []),
     )
     return PrintTable("Tests of the specification curve", ("Value", "Null range", "p"), blocks, notes=notes)
 

@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _shelf
-from specdid._records import Curve, Results
+from specdid._records import Caution, Curve, Results
 from specdid.figures._style import save
 
 CURVE = "spec_curve"
 
 
 def draw_curve(
-    results: Results, sort: str = "estimate", width: float | None = None, bands: Any = None, shares: Any = None
+    results: Results,
+    sort: str = "estimate",
+    width: float | None = None,
+    bands: Any = None,
+    shares: Any = None,
+    cautions: Sequence[Caution] = (),
 ) -> Any:
-    """Draw the specification curve as a matplotlib figure."""
+    """Draw the specification curve as a matplotlib figure, what stands against it above."""
     figure = _shelf.load("figures", CURVE)
-    return figure.draw(figure.data(results, sort, bands, shares), width)
+    return figure.draw(figure.data(results, sort, bands, shares, cautions), width)
 
 
 def notebook_html(curve: Curve) -> str:
@@ -37,11 +42,12 @@ def save_curve(
     width: float | None = None,
     bands: Mapping[str, Any] | None = None,
     shares: Mapping[str, tuple[float, float]] | None = None,
+    cautions: Sequence[Caution] = (),
 ) -> tuple[list[Path], list[str]]:
     """Draw and save; gives the files and what the figure warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        figure = draw_curve(results, sort, width, bands, shares)
+        figure = draw_curve(results, sort, width, bands, shares, cautions)
         paths = save(figure, directory, "curve", formats)
     # Warnings of its own kind are another library's complaint to programmers, such as pyparsing's.
     return list(paths), [str(w.message) for w in caught if w.category is UserWarning]

@@ -12,6 +12,7 @@ from typing import Any
 
 import specdid
 from specdid._records import Curve
+from specdid._records.cautions import FAILED, SEVERITIES
 from specdid._run.owner import data_record, spec_record
 from specdid._study import Study
 from specdid.panel import Panel
@@ -38,7 +39,10 @@ def manifest(
 ) -> dict[str, Any]:
     """Build the content of the manifest in ``directory``; keys in a fixed order."""
     counts = curve.counts
+    severities = [c.severity for c in curve.warnings]
     return {
+        "audit": _audit(curve),
+        "warnings": {severity: severities.count(severity) for severity in SEVERITIES},
         "specdid": library_version("specdid"),
         "spec": spec_record(study, directory),
         "data": data_record(study, panel),
@@ -53,7 +57,6 @@ def manifest(
             "excluded": counts.excluded,
             "duplicate": counts.duplicate,
         },
-        "audit": _audit(curve),
         "one_by_one": curve.one_by_one,
         "run": run,
         "figure": {"sort": study.figure.sort, "width": study.figure.width},
@@ -66,6 +69,7 @@ def _audit(curve: Curve) -> dict[str, Any] | None:
     if audit is None:
         return None
     return {
+        "verdict": FAILED if audit.disagreements else "passed",
         "checked": audit.checked,
         "eligible": audit.eligible,
         "estimate_gap": audit.estimate_gap,

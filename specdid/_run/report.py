@@ -12,6 +12,7 @@ from typing import Any
 
 from specdid import _shelf
 from specdid._records import Curve
+from specdid._records.cautions import against
 from specdid._run.analyse import Analysed
 from specdid._run.infer import CurveTests
 from specdid._run.write import write_text, writing
@@ -47,7 +48,8 @@ def write_report(
     with writing(directory):
         joints = tuple(_joint(t) for t in curve.findings if isinstance(t, CurveTests))
         analysed = [a for a in curve.findings if isinstance(a, Analysed)]
-        blocks = tuple(_block(a, directory, formats, width) for a in analysed)
+        failed = against(curve.warnings).failed
+        blocks = tuple(_block(a, directory, formats, width, failed) for a in analysed)
         whole = tuple(_whole(directory))
         report = _lighter(Report(curve, joints, blocks, whole, manifest))
         write_text(write_page(report), directory / "report.html")
@@ -60,13 +62,15 @@ def _joint(tests: CurveTests) -> Joint:
     )  # fmt: skip
 
 
-def _block(analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None) -> Block:
+def _block(
+    analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None, failed: str
+) -> Block:
     finding = analysed.finding
     pictures = []
     for chart in finding.charts:
         stem = file_stem(analysed.stem, chart.suffix or None)
         drawn = directory / f"{stem}.png"
-        content = drawn.read_bytes() if "png" in formats and drawn.exists() else _draw(chart, width)
+        content = drawn.read_bytes() if "png" in formats and drawn.exists() else _draw(chart, width, failed)
         if content:
             title = _shelf.load("figures", chart.figure).title
             pictures.append(Picture(stem, f"{analysed.heading}: {title}", content))
@@ -74,7 +78,7 @@ def _block(analysed: Analysed, directory: Path, formats: Sequence[str], width: f
     return Block(analysed.heading, finding.lines, tables, tuple(pictures), analysed.failure)
 
 
-def _draw(chart: Chart, width: float | None) -> bytes:
+def _draw(chart: Chart, width: float | None, failed: str) -> bytes:
     """Draw a chart as PNG; nothing where it cannot be drawn, of which the run has warned."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -82,7 +86,7 @@ def _draw(chart: Chart, width: float | None) -> bytes:
             figure = _shelf.load("figures", chart.figure).draw(chart.data, width)
         except Exception:
             return b""
-        return save(figure, Path(folder), "chart", ("png",))[0].read_bytes()
+        return save(figure, Path(folder), "chart", ("png",), failed)[0].read_bytes()
 
 
 def _whole(directory: Path) -> Iterator[Picture]:

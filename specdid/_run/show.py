@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -12,8 +12,9 @@ import numpy as np
 from specdid import __version__, _shelf
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan import Plan, Status
-from specdid._records import KINDS, Results
+from specdid._records import KINDS, Caution, Results
 from specdid._records import Status as Became
+from specdid._records.cautions import against
 from specdid._records.files import read_rows
 from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
@@ -22,6 +23,7 @@ from specdid._run.planned import formula_writer
 from specdid._run.prepare import Prepared
 from specdid._run.show_table import regression_table
 from specdid._run.show_words import in_words
+from specdid._run.warnings_file import read_warnings
 from specdid.exports._build import make_script
 from specdid.exports._script import Script
 from specdid.inference._base import null_words
@@ -165,6 +167,8 @@ def with_content(plan: Plan, place: int) -> int:
 def describe(prepared: Prepared, found: Found, results: Results | None, directory: Path) -> Iterator[str]:
     """Give the lines that show a specification, without code."""
     plan, place = prepared.plan, found.place
+    if results is not None:
+        yield from _unusable(read_warnings(directory), plan.spec_id(place))
     preferred = "  (preferred)" if place == plan.preferred else ""
     yield f"Specification {place + 1:,} of {len(plan):,} · {plan.spec_id(place)}{preferred}"
     yield formula_writer(plan)(place, place + 1)[0]
@@ -181,6 +185,14 @@ def describe(prepared: Prepared, found: Found, results: Results | None, director
     yield from _became(prepared, place, results)
     yield from regression_table(prepared, with_content(plan, place))
     yield from _standing(prepared, place, results, directory)
+
+
+def _unusable(cautions: Sequence[Caution], spec_id: str) -> Iterator[str]:
+    """Say that the numbers of the run must not be used, and what is wrong with this one."""
+    if failed := against(cautions).failed:
+        yield failed
+        yield from (c.message for c in cautions if c.severity == "error" and c.where == spec_id)
+        yield ""
 
 
 def _became(prepared: Prepared, place: int, results: Results | None) -> Iterator[str]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from specdid import _shelf
 from specdid._compare import Comparison, compare_results
-from specdid._records import read_results
+from specdid._records import Caution, read_results
+from specdid._records.cautions import against, clause
 from specdid._records.files import read_json, read_rows, replacing
+from specdid._run.warnings_file import read_warnings
 from specdid._run.write import write_text, writing
+from specdid.figures._style import stamp
 from specdid.report.comparison import markdown
 
 FIGURE = "compared_curves"
@@ -44,12 +48,32 @@ def compare(old: str | Path, new: str | Path) -> Comparison:
     found = compare_results(
         read_results(before), read_results(after), (str(old), str(new)), (_tests(before), _tests(after))
     )
-    return dataclasses.replace(found, setup=_setup(before, after), draw=_draw, summarise=markdown)
+    warned = (read_warnings(before), read_warnings(after))
+    setup = (*_setup(before, after), *_serious(*warned))
+    failed = tuple(_failed((str(old), str(new)), warned))
+    return dataclasses.replace(found, setup=setup, failed=failed, draw=_draw, summarise=markdown)
+
+
+def _failed(names: Sequence[str], warned: Sequence[Sequence[Caution]]) -> Iterator[str]:
+    for name, cautions in zip(names, warned, strict=True):
+        if said := against(cautions).failed:
+            yield f"{said} (those of {name})"
+
+
+def _serious(old: Sequence[Caution], new: Sequence[Caution]) -> Iterator[str]:
+    """Say which kinds of serious warnings came or went."""
+    before, after = (dict.fromkeys(c.code for c in found if c.severity == "serious") for found in (old, new))
+    for word, codes, others in (("new", after, before), ("gone", before, after)):
+        if told := [clause(c) for c in codes if c not in others]:
+            yield f"serious warnings that are {word}: {'; '.join(told)}"
 
 
 def _draw(comparison: Comparison, width: float | None = None) -> Any:
     figure = _shelf.load("figures", FIGURE)
-    return figure.draw(figure.data(comparison), width)
+    drawn = figure.draw(figure.data(comparison), width)
+    if comparison.failed:
+        stamp(drawn, comparison.failed[0])
+    return drawn
 
 
 def _tests(directory: Path) -> dict[tuple[str, str], tuple[float, float]]:

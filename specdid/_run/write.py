@@ -13,8 +13,10 @@ from specdid._records.files import read_json, replacing
 from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._run.bands import read_bands
+from specdid._run.warnings_file import FILE as WARNINGS
+from specdid._run.warnings_file import read_warnings, warnings_table
 from specdid._study import NARROWEST, WIDEST
-from specdid.tables._base import TidyTable, csv_text
+from specdid.tables._base import csv_text
 
 OUTPUT_FAILED = "output_failed"
 STALE = ("curve.pdf", "curve.png", "curve.svg")
@@ -32,14 +34,8 @@ def write_results(curve: Curve, directory: Path) -> None:
         write_parquet(curve.results, directory / "results.parquet")
         write_csv(curve.results, directory / "results.csv")
         write_timings(curve.results, directory / "timings.parquet")
-        write_text(csv_text(warnings_table(curve.warnings)), directory / "warnings.csv")
+        write_text(csv_text(warnings_table(curve.warnings)), directory / WARNINGS)
         write_text(curve.summary(), directory / "summary.md")
-
-
-def warnings_table(found: Sequence[Caution]) -> TidyTable:
-    """Return the rows of warnings.csv; ``specifications`` is empty where none are concerned."""
-    rows = ((c.severity, c.code, c.where, c.message, c.specifications or None) for c in found)
-    return TidyTable(("severity", "code", "where", "message", "specifications"), tuple(rows))
 
 
 def write_text(text: str, path: Path) -> None:
@@ -56,12 +52,13 @@ def write_figure(
     width: float | None = None,
     bands: Mapping[str, Any] | None = None,
     shares: Mapping[str, tuple[float, float]] | None = None,
+    cautions: Sequence[Caution] = (),
 ) -> tuple[list[Path], list[str]]:
     """Draw the curve in these formats, removing others of an earlier run; gives files and warnings."""
     with writing(directory):
         for name in STALE:
             (directory / name).unlink(missing_ok=True)
-    return _save(results, directory, sort, formats, width, bands, shares)
+    return _save(results, directory, sort, formats, width, bands, shares, cautions)
 
 
 def _save(*given: Any) -> tuple[list[Path], list[str]]:
@@ -95,7 +92,8 @@ def draw_again(
     chosen = tuple(formats) or existing or ("pdf", "png", "svg")
     drawn, null = _figure_settings(directory), read_bands(directory)
     sorted_by = sort or str(drawn.get("sort") or "estimate")
-    return _save(results, directory, sorted_by, chosen, drawn.get("width"), null.bands, null.shares)
+    found = read_warnings(directory)
+    return _save(results, directory, sorted_by, chosen, drawn.get("width"), null.bands, null.shares, found)
 
 
 def _check_sort(sort: str | None, results: Results) -> None:

@@ -113,7 +113,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             said = f"{words}: the leads cannot be tested jointly under the first vcov"
             yield Caution("note", "leads_not_tested", said)
     for told in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
-        yield Caution("serious", "pretrend", told)
+        yield Caution("serious", "pretrend", f"{told}{_of_many(len(joint), len(paths))}")
     for told in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths)):
         yield Caution("note", "single_leads", told)
     if any(p.cell.method == "feols" and len(_cohorts(bench, p.cell)) > 1 for p in paths):
@@ -130,6 +130,11 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         which = [words_of(cells, p) for p in paths if note in p.notes]
         whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
         yield Caution("note", "curves_differ", f"{whose}: {note}")
+
+
+def _of_many(found: int, of: int) -> str:
+    """Say of how many curves such a one is: of many tests some fail by chance."""
+    return f"; {found} of {of} curves" if found <= FEW and of > 1 else ""
 
 
 def _told(said: Sequence[str], words: str, of: int) -> Iterator[str]:

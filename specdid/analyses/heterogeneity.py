@@ -226,7 +226,7 @@ def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[
     if small and np.isfinite(s.tests[0].statistic):
         such = units_text(small, "such small group")
         said = f"{where}: the test of equality rests on {such}: it rejects too often"
-        yield Caution("serious", "small_group_test", said)
+        yield Caution("serious", "small_group", said)
     if s.note and not np.isfinite(s.tests[0].statistic):
         yield Caution("note", "no_equality_test", f"{where}: no test of equality, {s.note}")
     elif s.note:

@@ -241,6 +241,7 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
             f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
             f"(at most {max(over):.0%}), so clustered errors are too small",
         )  # fmt: skip
+    moved = [fit.coefficient().p_value < alpha for p in placed for _, fit in p.earlier if fit.failure is None]
     for one in placed:
         where, r = heading(cells, one.cell), one.random
         yield from (replace(note, message=f"{where}: {note.message}") for note in r.notes)
@@ -261,7 +262,9 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
             elif (c := fit.coefficient()).p_value < alpha:
                 words = f"{number(c.estimate)} (p {p_value(c.p_value)})"
                 said = f"{where}: moved {k} earlier the treatment has an effect of {words}"
-                yield Caution("serious", "placebo_timing", said)
+                # Of many placebos some have an effect by chance.
+                of = f"; {sum(moved)} of {len(moved)} such placebos" if len(moved) > 1 else ""
+                yield Caution("serious", "placebo_timing", f"{said}{of}")
 
 
 def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from specdid._describe.choices import Choices
 from specdid._describe.factors import Family
 from specdid._records import NullShares, Results
+from specdid._records.cautions import Against
 from specdid.analyses._base import Bench, CellFit
 from specdid.tables._base import PrintTable
 
@@ -85,6 +86,7 @@ class Material:
     reasons : options with a type or a reason: (dimension, option, type, why)
     versions : software, by name
     figures : ending of the figures that can be included, "" where there is none
+    against : what stands against the numbers
     """
 
     name: str
@@ -101,6 +103,7 @@ class Material:
     reasons: tuple[tuple[str, str, str, str], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     figures: str = "pdf"
+    against: Against = field(default_factory=Against)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +154,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Appendix:
-    """The whole, ready to be written in any format."""
+    """The whole, ready to be written in any format.
+
+    Where ``against`` says that the numbers must not be used, every part, table and figure says so.
+    """
 
     title: str
     parts: tuple[Part, ...]
+    against: Against = field(default_factory=Against)
 
     @property
     def tables(self) -> tuple[TableItem, ...]:

@@ -36,6 +36,7 @@ def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
         ("Specifications", counts_words(material.results.counts)),
         ("Estimates", _estimates(material, material.families)),
         joint_tests(material.joint),
+        ("Against them", material.against.verdict),
         ("Preferred specification", _preferred(material.results)),
         ("Samples", _samples(material.results)),
         ("Standard errors", _errors(material)),
@@ -149,6 +150,7 @@ def estimates_table(material: Material) -> PrintTable | None:
         )
         if not all(cells[5] for _, cells in rows):
             notes += ("No share is given where no null tested the specifications.",)
+    notes += (material.against.verdict,) if material.against.verdict else ()
     return PrintTable("Estimates by estimand", tuple(columns[k] for k in kept), tuple(blocks), notes=notes)
 
 

@@ -11,7 +11,7 @@ from specdid.appendix._base import Appendix, FigureItem, Material, Part, Section
 from specdid.appendix.caption import curve_account, estimates_table
 from specdid.appendix.choices import choices_table
 from specdid.appendix.selected import selected_table
-from specdid.tables._base import PrintTable
+from specdid.tables._base import PrintTable, unusable
 
 FAMILIES = 4
 """So many families of estimates have tables of choices and of selected specifications of their own."""
@@ -44,17 +44,24 @@ def assemble(material: Material) -> Appendix:
         *(_analysis(material, section) for section in material.analyses),
     ]
     title = material.results.planned.title or material.name
-    return Appendix(title, tuple(p for p in parts if p.items or p.text or p.account))
+    return Appendix(title, tuple(p for p in parts if p.items or p.text or p.account), material.against)
 
 
 def _table(material: Material, stem: str, table: PrintTable, own: bool) -> TableItem:
-    return TableItem(stem, replace(table, label=f"tab:{label(material.name, stem)}"), own)
+    named = replace(table, label=f"tab:{label(material.name, stem)}")
+    return TableItem(stem, unusable(named, material.against.failed), own)
+
+
+def _figure(material: Material, stem: str, caption: str) -> FigureItem:
+    failed = material.against.failed.partition(":")[0]
+    said = f"{failed}. {caption}" if failed else caption
+    return FigureItem(f"{stem}.{material.figures}", said, f"fig:{label(material.name, stem)}")
 
 
 def _curve(material: Material) -> Iterator[FigureItem | TableItem]:
     if material.figures:
         title = f"Specification curve: {material.results.planned.title or material.name}"
-        yield FigureItem(f"curve.{material.figures}", title, f"fig:{label(material.name, 'curve')}")
+        yield _figure(material, "curve", title)
     table = estimates_table(material)
     if table is not None:
         yield _table(material, "appendix_estimates", table, True)
@@ -96,11 +103,7 @@ def _numbered(stem: str, k: int) -> str:
 
 def _analysis(material: Material, section: Section) -> Part:
     tables = [_table(material, stem, table, False) for stem, table in section.tables]
-    figures = [
-        FigureItem(f"{stem}.{material.figures}", caption, f"fig:{label(material.name, stem)}")
-        for stem, caption in section.figures
-        if material.figures
-    ]
+    figures = [_figure(material, stem, caption) for stem, caption in section.figures if material.figures]
     failure = () if section.failure is None else (f"It could not be run: {section.failure}",)
     return Part(section.heading, (*tables, *figures), failure)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
+from specdid._records.cautions import AGAINST, Against, capital
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.tables._layout import lay_out
 from specdid.tables._tex_text import escape, wants_unicode
 
 PACKAGES = ("booktabs", "threeparttable", "longtable", "pdflscape", "graphicx")
-_HEAD = r"""% Written by specdid {version}: the robustness appendix, to be read by \input.
+RED = r"\ifdefined\color\color{red}\fi"
+_HEAD = r"""{failed}% Written by specdid {version}: the robustness appendix, to be read by \input.
 %
 % Preamble: \usepackage{{{packages}}}
 % From another folder, with the slash at the end:
@@ -27,11 +29,11 @@ _HEAD = r"""% Written by specdid {version}: the robustness appendix, to be read 
 \setcounter{{topnumber}}{{6}}\setcounter{{bottomnumber}}{{6}}\setcounter{{totalnumber}}{{8}}"""
 _UNICODE = """% Some labels are not Latin: compile with xelatex or lualatex{fonts}.
 """
-_MAIN = r"""% Written by specdid {version}: compiles appendix.tex alone.
+_MAIN = r"""{failed}% Written by specdid {version}: compiles appendix.tex alone.
 % {engine} appendix_main.tex    (twice, for the references)
 \documentclass[11pt]{{article}}
 \usepackage[margin=1in]{{geometry}}
-\usepackage{{{packages}}}
+\usepackage{{{packages},color}}
 {fonts}\title{{{title}}}
 \author{{}}
 \date{{}}
@@ -60,12 +62,16 @@ _OTHER_FONTS = ("CMU Serif", "Libertinus Serif", "Linux Libertine O", "FreeSerif
 
 def write_latex(appendix: Appendix, name: str, version: str, texts: Sequence[str]) -> str:
     r"""Write appendix.tex; ``texts`` are the files it reads by ``\input``, for the choice of engine."""
-    body = [line for part in appendix.parts for line in _part(part)]
+    found = appendix.against
+    body = list(_failed(found))
+    for k, part in enumerate(appendix.parts):
+        body += _part(part, found if k == 0 else Against(found.failed))
     kind = _script("\n".join([*body, *texts]))
     fonts = {"": "", "cjk": ", and ctex", "other": " and a font that has them"}[kind]
     engine = _UNICODE.format(fonts=fonts) if kind else ""
     shown = "".join(c for c in name if c.isprintable())
-    head = _HEAD.format(version=version, packages=",".join(PACKAGES), name=shown, engine=engine)
+    packages, failed = ",".join(PACKAGES), _comment(appendix)
+    head = _HEAD.format(version=version, packages=packages, name=shown, engine=engine, failed=failed)
     return "\n".join([head, *body, r"\endgroup"]) + "\n"
 
 
@@ -78,7 +84,13 @@ def write_main(appendix: Appendix, version: str, texts: Sequence[str]) -> str:
         fonts = frame.format(tries="".join(f"\\specdidtry{{{n}}}\n" for n in names))
     engine = "xelatex" if kind else "pdflatex"
     title, packages = escape(appendix.title), ",".join(PACKAGES)
-    return _MAIN.format(version=version, engine=engine, packages=packages, fonts=fonts, title=title)
+    failed = _comment(appendix)
+    return _MAIN.format(version=version, engine=engine, packages=packages, fonts=fonts, title=title, failed=failed)
+
+
+def _comment(appendix: Appendix) -> str:
+    """Return the first line of a file whose numbers must not be used."""
+    return f"% {appendix.against.failed}\n" if appendix.against.failed else ""
 
 
 def _script(text: str) -> str:
@@ -88,10 +100,40 @@ def _script(text: str) -> str:
     return "cjk" if any(east_asian_width(c) in "WF" for c in set(text)) else "other"
 
 
-def _part(part: Part) -> Iterator[str]:
+def _failed(found: Against) -> Iterator[str]:
+    """Write, first of all, the box that says why the numbers must not be used."""
+    if found.failed:
+        yield from ("", *_boxed(found.failed, [("", line) for line in found.details], heavy=True))
+
+
+def _boxed(title: str, items: Sequence[tuple[str, str]], heavy: bool = False) -> Iterator[str]:
+    r"""Write a frame with a title and items that begin with words in bold; a heavy one is red where colours are.
+
+    It needs nothing but LaTeX itself: ``\color`` is used where the paper has it.
+    """
+    rule, size = (r"3pt", r"\Large") if heavy else (r"1pt", r"\normalsize")
+    yield rf"\begingroup\setlength{{\fboxrule}}{{{rule}}}\setlength{{\fboxsep}}{{8pt}}"
+    yield rf"\noindent{RED if heavy else ''}\fbox{{\begin{{minipage}}{{\dimexpr\linewidth-2\fboxsep-2\fboxrule\relax}}"
+    yield rf"\raggedright\sloppy{{{size}\bfseries {escape(title)}\par}}"
+    if items:
+        yield r"\small\begin{itemize}\setlength{\itemsep}{2pt}\setlength{\parskip}{0pt}"
+        for head, text in items:
+            bold = rf"\textbf{{{escape(head)}}}: " if head else ""
+            # Fonts for Chinese may have neither a bullet nor a dash.
+            yield rf"\item[-] {bold}{escape(text)}"
+        yield r"\end{itemize}"
+    yield r"\end{minipage}}\par\endgroup\bigskip"
+
+
+def _part(part: Part, found: Against) -> Iterator[str]:
     """Write a section; the page is cleared after it, so that nothing stands below another's heading."""
     yield ""
     yield rf"\specdidsection{{{escape(part.heading)}}}"
+    if found.failed:
+        yield from _boxed(found.failed, [], heavy=True)
+    if found.verdict:
+        rest = [("Besides", "; ".join(found.rest))] if found.rest else []
+        yield from _boxed(AGAINST, [*((capital(clause), text) for clause, text in found.items), *rest])
     shown = _shown(part)
     if shown or part.text:
         yield " ".join([*([shown] if shown else []), *(escape(text) for text in part.text)])
@@ -126,7 +168,8 @@ def _references(word: str, labels: Sequence[str]) -> Iterator[str]:
 
 
 def _account(part: Part) -> Iterator[str]:
-    yield r"\begin{description}\setlength{\itemsep}{3pt}\setlength{\parskip}{0pt}"
+    # Sentences of numbers have few places to break at.
+    yield r"\begin{description}\setlength{\itemsep}{3pt}\setlength{\parskip}{0pt}\setlength{\emergencystretch}{2em}"
     for head, text in part.account:
         yield rf"\item[{escape(head)}.] {escape(text)}"
     yield r"\end{description}"

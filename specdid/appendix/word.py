@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from specdid._records.cautions import AGAINST, capital
 from specdid.appendix._base import Appendix, FigureItem, TableItem
 from specdid.tables._base import PrintTable, Row
 from specdid.tables._widths import width
@@ -26,9 +28,17 @@ def write_word(appendix: Appendix, directory: Path) -> bytes:
     document: Any = Document()
     for section in document.sections:
         section.left_margin = section.right_margin = Inches(1)
+    found = appendix.against
+    if found.failed:
+        _boxed(document, found.failed, [("", line) for line in found.details], heavy=True)
     document.add_heading(_plain(appendix.title), 0)
+    if found.verdict:
+        rest = [("Besides", "; ".join(found.rest))] if found.rest else []
+        _boxed(document, AGAINST, [*((capital(clause), text) for clause, text in found.items), *rest])
     for part in appendix.parts:
         document.add_heading(_plain(part.heading), 1)
+        if found.failed:
+            _boxed(document, found.failed, [], heavy=True)
         for text in part.text:
             document.add_paragraph(_plain(text))
         before, after = part.around
@@ -41,6 +51,24 @@ def write_word(appendix: Appendix, directory: Path) -> bytes:
         for item in after:
             _item(document, item, directory)
     return _dated(document)
+
+
+def _boxed(document: Any, title: str, items: Sequence[tuple[str, str]], heavy: bool = False) -> None:
+    """Write a frame with a title and items that begin with words in bold."""
+    from docx.shared import Pt, RGBColor
+
+    frame = document.add_table(rows=1, cols=1, style="Table Grid")
+    cell = frame.rows[0].cells[0]
+    run = cell.paragraphs[0].add_run(_plain(title))
+    run.bold = True
+    if heavy:
+        run.font.size, run.font.color.rgb = Pt(18), RGBColor(0xB0, 0x00, 0x20)
+    for head, text in items:
+        paragraph = cell.add_paragraph(style="List Bullet")
+        if head:
+            paragraph.add_run(f"{_plain(head)}: ").bold = True
+        paragraph.add_run(_plain(text))
+    document.add_paragraph()
 
 
 def _item(document: Any, item: TableItem | FigureItem, directory: Path) -> None:

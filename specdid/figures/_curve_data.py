@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import CODES, KINDS, Group, NullShares, Results, Status
+from specdid._records import CODES, KINDS, Caution, Group, NullShares, Results, Status
+from specdid._records.cautions import against
 from specdid.figures._curve_order import Bands, Piece, arrange, lay_bands
 from specdid.figures._curve_panel import (
     Choices,
@@ -32,6 +33,7 @@ def curve_data(
     sort: str = "estimate",
     null_bands: Bands | None = None,
     null_shares: Mapping[str, NullShares] | None = None,
+    cautions: Sequence[Caution] = (),
 ) -> CurveData:
     """Compute what the figure shows.
 
@@ -47,6 +49,8 @@ def curve_data(
         By group name (scale, or outcome) and estimand, (3, n) for the sorted curve.
     null_shares
         By group name, the shares significant in the data and under the null.
+    cautions
+        What is known to speak against the estimates, worst first.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def curve_data(
         if np.any(results.status[group.members] == Status.OK)
     )
     errors = planned.shown(planned.vcovs[0].removeprefix("~"))
-    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results))
+    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), against(cautions).plain)
 
 
 def shares(chosen: Flags, bins: int) -> Floats:

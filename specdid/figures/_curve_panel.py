@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records import KINDS, NullShares
+from specdid._records.cautions import Against
 from specdid._records.numerals import decimals_for, ordinal
 
 Floats = NDArray[np.float64]
@@ -157,7 +158,8 @@ class Panel:
 class CurveData:
     """All panels of the figure; those without any estimate are left out.
 
-    ``absent`` says why the preferred specification is not marked, or is empty.
+    ``absent`` says why the preferred specification is not marked, or is empty; ``found`` is what
+    stands against the estimates, which is written above them.
     """
 
     title: str
@@ -165,3 +167,4 @@ class CurveData:
     vcov: str
     panels: tuple[Panel, ...]
     absent: str = ""
+    found: Against = field(default_factory=Against)

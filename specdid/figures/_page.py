@@ -64,6 +64,18 @@ class Page:
 
         self.figure.add_artist(self._made(Line2D, x, y, color=colour, linewidth=width, solid_capstyle="butt"))
 
+    def filled(self, left: float, top: float, width: float, height: float, colour: Any) -> None:
+        """Fill a rectangle whose upper left corner is at (left, top)."""
+        from matplotlib.patches import Rectangle
+
+        corner = (left / self.width, 1 - (top + height) / self.height)
+        self.figure.add_artist(
+            Rectangle(
+                corner, width / self.width, height / self.height, facecolor=colour, linewidth=0,
+                transform=self.figure.transFigure, zorder=0.5,
+            )
+        )  # fmt: skip
+
     def dot(self, x: float, y: float, colour: Any, marker: str = "o", size: float = 4.0) -> None:
         """Draw a marker."""
         from matplotlib.lines import Line2D

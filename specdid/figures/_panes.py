@@ -10,7 +10,7 @@ from specdid.figures._fonts import Fonts
 from specdid.figures._key import Entry, Key, break_lines, draw_key
 from specdid.figures._page import Page
 from specdid.figures._plain import LINE, NOTE, round_ticks, style, wrap, write_note
-from specdid.figures._style import QUIET, SINGLE, SMALL, TEXT, TITLE
+from specdid.figures._style import ACCENT, QUIET, SINGLE, SMALL, TEXT, TITLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,6 +61,7 @@ def lay_sheet(
     margin: float = 0.0,
     inner: tuple[float, float] = (30.0, 6.0),
     least: float | None = None,
+    doubt: str = "",
 ) -> tuple[Page, list[Box]]:
     """Write all texts and give the axes' boxes, ``height`` points high, or so many by row of panes.
 
@@ -69,6 +70,7 @@ def lay_sheet(
     width : of the sheet, in inches.
     margin : points at the left of the sheet that no pane uses.
     inner : points at the left and right of the axes that belong to a pane.
+    doubt : what stands against the numbers, written below the title.
     least : how low axes may be made so that the sheet fits a page, where a smaller print would shrink the text too.
     """
     points, across = width * 72, columns(len(panes), width)
@@ -78,7 +80,9 @@ def lay_sheet(
     notes = wrap(note, fonts, 0.97 * points - 4)
     rows = [range(k, min(k + across, len(panes))) for k in range(0, len(panes), across)]
     above = [max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5 for row in rows]
-    top = 4.0 + (1.9 * LINE if title else 0.0)
+    below = 4.0 + (1.9 * LINE if title else 0.0)
+    doubts = wrap(doubt, fonts, 0.97 * points - 4)
+    top = below + (NOTE * len(doubts) + 4 if doubts else 0.0)
     heights = [height] * len(rows) if isinstance(height, float | int) else list(height)
     if least is not None:
         free = PAGE - top - sum(above) - FOOT * len(rows) - NOTE * len(notes) - 3
@@ -92,6 +96,7 @@ def lay_sheet(
     if title:
         page.text(2, 9, fonts.fit(title, TITLE, points - 4, bold=True), TITLE, bold=True)
     _write_heads(page, panes, heads, boxes, tops, inner[1])
+    write_note(page, doubts, below, ACCENT)
     write_note(page, notes, top)
     return page, boxes
 

@@ -45,10 +45,10 @@ def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool =
     return lines if text else []
 
 
-def write_note(page: Page, lines: Sequence[str], top: float) -> None:
-    """Write a note's lines below a figure."""
+def write_note(page: Page, lines: Sequence[str], top: float, colour: str = QUIET) -> None:
+    """Write the lines of a note from ``top`` downwards."""
     for k, line in enumerate(lines):
-        page.text(2, top + NOTE * k + NOTE / 2, line, SMALL, colour=QUIET)
+        page.text(2, top + NOTE * k + NOTE / 2, line, SMALL, colour=colour)
 
 
 def style(axes: Axes, fonts: Fonts, grid: str) -> None:

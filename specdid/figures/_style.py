@@ -21,7 +21,7 @@ SINGLE, DOUBLE, DEFAULT = 3.5, 7.0, 6.5
 
 INK, QUIET, FAINT, HAIR = "#1a1a1a", "#6b6b6b", "#a3a3a3", "#e6e6e6"
 BAND95, BAND90 = "#e2e2e2", "#c6c6c6"
-ACCENT = "#d55e00"
+ACCENT, WRONG = "#d55e00", "#b00020"
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
 MARKERS = ("o", "s", "^", "v", "P", "X")
@@ -61,8 +61,31 @@ def own_style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str]) -> tuple[Path, ...]:
+def stamp(figure: Figure, words: str) -> None:
+    """Write the first words, those before a colon, large across a figure: its numbers must not be used."""
+    if not words:
+        return
+    from math import atan2, degrees, hypot
+
+    first = words.partition(":")[0]
+    width, height = figure.get_size_inches()
+    # A letter of bold capitals is some three quarters of the size wide.
+    size = 0.8 * 72 * hypot(width, height) / (0.75 * len(first))
+    figure.text(
+        0.5, 0.5, first, fontsize=size, color=WRONG, alpha=0.4, weight="bold", rotation=degrees(atan2(height, width)),
+        ha="center", va="center", zorder=1000,
+    )  # fmt: skip
+
+
+def save(
+    figure: Figure, directory: Path, stem: str, formats: Sequence[str], failed: str = ""
+) -> tuple[Path, ...]:
     """Write a figure as ``stem.pdf`` and so on, without dates; PNG at 300 dots an inch.
+
+    Parameters
+    ----------
+    failed
+        Stamped across the figure: why its numbers must not be used.
 
     Raises
     ------
@@ -77,6 +100,7 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str]) -> 
         raise ValueError(f"figure formats are pdf, png and svg, not {', '.join(unknown)}")
     paths = tuple(directory / f"{stem}.{kind}" for kind in formats)
     with own_style():
+        stamp(figure, failed)
         mpl.rcParams["pdf.fonttype"] = 3 if postscript_outlines(_families(figure)) else 42
         for path, kind in zip(paths, formats, strict=True):
             with replacing(path) as new, _glyphs_alone() if kind == "pdf" else nullcontext():

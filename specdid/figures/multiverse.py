@@ -78,11 +78,12 @@ class MultiversePanel:
 
 @dataclass(frozen=True, slots=True)
 class MultiverseData:
-    """All panes; families of a single specification are left out."""
+    """All panes; families of a single specification are left out. ``doubt`` is what stands against the estimates."""
 
     title: str
     alpha: float
     panels: tuple[MultiversePanel, ...]
+    doubt: str = ""
 
 
 def multiverse_data(results: Results) -> MultiverseData:
@@ -138,6 +139,7 @@ def draw(data: MultiverseData, width: float | None = None) -> Figure:
         page, boxes = lay_sheet(
             data.title, [_pane(p, data.alpha) for p in data.panels], _note(data), fonts, width,
             [_DENSITY + _depth(band) for band in lines], margin=margin, inner=(4.0, _CHANGE),
+            doubt=data.doubt,
         )  # fmt: skip
         for k, (panel, box) in enumerate(zip(data.panels, boxes, strict=True)):
             _draw_pane(page, box, panel, lines[k // across])
@@ -277,7 +279,7 @@ def _note(data: MultiverseData) -> str:
 
 
 def _texts(data: MultiverseData) -> Iterator[str]:
-    yield "−–…·≥%" + data.title
+    yield "−–…·≥%" + data.title + data.doubt
     for panel in data.panels:
         yield panel.name + panel.estimand
         yield from (r.heading + r.label for r in panel.rows)

@@ -41,10 +41,11 @@ class NullPanel:
 
 @dataclass(frozen=True, slots=True)
 class NullData:
-    """All panes; none where no null was drawn."""
+    """All panes; none where no null was drawn. ``doubt`` is what stands against the medians."""
 
     title: str
     panels: tuple[NullPanel, ...]
+    doubt: str = ""
 
 
 def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
@@ -72,7 +73,9 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             "dark: the outer 2.5% on each side."
         )
         panes = [_pane(p) for p in data.panels]
-        page, boxes = lay_sheet(data.title, panes, note, fonts, width or DEFAULT, height, inner=(16.0, 16.0))
+        page, boxes = lay_sheet(
+            data.title, panes, note, fonts, width or DEFAULT, height, inner=(16.0, 16.0), doubt=data.doubt
+        )
         for panel, box in zip(data.panels, boxes, strict=True):
             _draw_pane(page, replace(box, height=_RIDGE * len(panel.nulls)), panel)
         return page.figure
@@ -121,7 +124,7 @@ def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
 
 
 def _texts(data: NullData) -> Iterator[str]:
-    yield "−–…·≥%×" + data.title
+    yield "−–…·≥%×" + data.title + data.doubt
     for panel in data.panels:
         yield panel.group + panel.estimand
         yield from (p.title for p in panel.nulls)

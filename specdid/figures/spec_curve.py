@@ -25,7 +25,8 @@ from specdid.figures._key import Key, draw_key, key_lines
 from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, Band, Layout, Line, lay_out
 from specdid.figures._page import Page
 from specdid.figures._plain import wrap
-from specdid.figures._style import DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, own_style
+from specdid.figures._style import DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, own_style, stamp
+from specdid.figures._warned import draw_warned, lay_warned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,7 +111,10 @@ class _Placed:
 def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
     layout = lay_out(data, fonts, width)
     shared = _shared_key(data, layout, fonts)
-    start = 4.0 + (1.9 * _ROOM if data.title else 0.0)
+    warned = lay_warned(data.found, fonts, layout.width)
+    title = warned.above
+    start = title + 4.0 + (1.9 * _ROOM if data.title else 0.0)
+    doubts, start = start, start + warned.below
     top = start + _ROOM * len(shared) + (4 if shared else 0)
     placed = []
     for band in layout.bands:
@@ -124,12 +128,14 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
     notes = wrap(note(data, layout), fonts, 0.97 * layout.width - 4)
     page = Page.new(fonts, layout.width, top + 9.0 * len(notes) + 4)
     if data.title:
-        page.text(2, 9, fonts.fit(data.title, TITLE, layout.width - 4, bold=True), TITLE, bold=True)
+        page.text(2, title + 9, fonts.fit(data.title, TITLE, layout.width - 4, bold=True), TITLE, bold=True)
+    draw_warned(page, warned, doubts)
     draw_key(page, shared, layout.left, start + 3, _ROOM)
     for one in placed:
         _draw_band(page, layout, one, data)
     for k, line in enumerate(notes):
         page.text(2, top + 9.0 * k + 3, line, SMALL, colour=QUIET)
+    stamp(page.figure, data.found.failed)
     return page.figure
 
 
@@ -257,6 +263,7 @@ def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
 def _texts(data: CurveData) -> Iterator[str]:
     """Give every text of a user that the figure writes, and the signs it adds itself."""
     yield data.title + data.vcov + "−–…·≥"
+    yield from (*data.found.details, data.found.brief)
     for panel in data.panels:
         yield panel.name
         yield from (s.label for s in panel.series)

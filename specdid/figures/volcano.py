@@ -56,13 +56,14 @@ class Volcano:
 
 @dataclass(frozen=True, slots=True)
 class VolcanoData:
-    """All panes; ``null`` names the null whose shares stand beside the real ones."""
+    """All panes; ``null`` names the null whose shares stand beside the real ones, ``doubt`` what is against both."""
 
     title: str
     alpha: float
     vcov: str
     panels: tuple[Volcano, ...]
     null: str = ""
+    doubt: str = ""
 
 
 def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoData:
@@ -81,7 +82,7 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
     with own_style():
         panes = [_pane(v, data.alpha) for v in data.panels]
         height = 165.0 if columns(len(panes), width) == 1 else 130.0
-        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height)
+        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, doubt=data.doubt)
         for volcano, box in zip(data.panels, boxes, strict=True):
             _draw_pane(page, box, volcano, data.alpha)
         return page.figure
@@ -165,7 +166,7 @@ def _note(data: VolcanoData) -> str:
 
 
 def _texts(data: VolcanoData) -> Iterator[str]:
-    yield "−–…·≥%" + data.title + data.vcov
+    yield "−–…·≥%" + data.title + data.vcov + data.doubt
     for volcano in data.panels:
         yield volcano.panel.name
         yield from (s.label for s in volcano.panel.series)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specdid._describe.joint_tests import marked, towards
 from specdid._records import CODES, Curve, Group, JointTest, NullShares, Results, Status
+from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.report._html import element, inside, table, written
 from specdid.report._input import Joint, Report
@@ -85,14 +86,17 @@ def lead(found: Sequence[Family], results: Results) -> Family:
 
 
 def finding(report: Report, found: Sequence[Family]) -> Iterator[Element]:
-    """Write the sentence and the key figures."""
+    """Write the sentence, which begins with what stands against it, that in a box, and the key figures."""
     results = report.curve.results
+    doubts = against(report.curve.warnings)
     if not found:
-        yield element("p", "No specification could be estimated; the account below says why.", class_="finding")
+        yield _told(doubts, "No specification could be estimated; the account below says why.")
+        yield from _box(doubts)
         return
     family = lead(found, results)
     primary = next(_primary(report.joints, family), None)
-    yield element("p", _sentence(family, results.planned.alpha, primary), class_="finding")
+    yield _told(doubts, _sentence(family, results.planned.alpha, primary))
+    yield from _box(doubts)
     facts = element("dl", class_="facts")
     for label, value, note in _facts(report, family):
         box = inside(facts, "div")
@@ -100,6 +104,40 @@ def finding(report: Report, found: Sequence[Family]) -> Iterator[Element]:
         inside(box, "dd", value)
         inside(box, "dd", note, class_="note")
     yield facts
+
+
+def _told(doubts: Against, sentence: str) -> Element:
+    """Write the finding; where something stands against it, that is read first."""
+    first = f"{doubts.failed}." if doubts.failed else doubts.verdict
+    if not first:
+        return element("p", sentence, class_="finding")
+    made = element("p", class_="finding")
+    inside(made, "strong", first, class_="wrong" if doubts.failed else "doubt").tail = f" {sentence}"
+    return made
+
+
+def _box(doubts: Against) -> Iterator[Element]:
+    """List why the numbers must not be used, and the serious warnings with their numbers."""
+    if doubts.failed:
+        box = element("div", class_="against wrong", role="alert")
+        inside(box, "h2", doubts.failed)
+        listed = inside(box, "ul")
+        for line in doubts.details:
+            written(listed, "li", line)
+        yield box
+    if doubts.verdict:
+        box = element("div", class_="against")
+        inside(box, "h2", AGAINST)
+        listed = inside(box, "ul")
+        for clause, found in doubts.items:
+            item = written(listed, "li", f": {found}")
+            item.insert(0, element("strong", capital(clause)))
+            item[0].tail, item.text = item.text, None
+        if doubts.rest:
+            inside(listed, "li", f"Besides: {'; '.join(doubts.rest)}")
+        last = inside(box, "p", class_="note")
+        inside(last, "a", "All warnings", href="#warnings")
+        yield box
 
 
 def _primary(joints: Sequence[Joint], family: Family) -> Iterator[tuple[str, JointTest]]:

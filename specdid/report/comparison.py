@@ -62,7 +62,9 @@ def _head(comparison: Comparison) -> Block:
     titles = dict.fromkeys((comparison.old.planned.title, comparison.new.planned.title))
     title = " → ".join(visible(t) for t in titles if t) or "Two specification curves"
     rows.insert(0, ("results", *comparison.names))
-    return Block(f"{title}: two runs", (), ("", "old", "new"), tuple(rows))
+    failed = comparison.failed
+    head = f"{failed[0].partition(':')[0]}. {title}" if failed else title
+    return Block(f"{head}: two runs", tuple(f"- {line}" for line in failed), ("", "old", "new"), tuple(rows))
 
 
 def _specifications(comparison: Comparison) -> Block:

@@ -10,13 +10,14 @@ from html import escape
 from specdid import _html
 from specdid._describe.joint_tests import marked, primary_lines
 from specdid._records import Caution, Curve
+from specdid._records.cautions import AGAINST, against, capital
 from specdid.figures._style import png
 from specdid.inference._base import null_words
 from specdid.report.summary import estimate_tables, preferred_line, shares_note
 
 _DOTS, _SHOWN = 160, 100
 """Dots an inch of the picture, some 150 kB, and at how many it is shown: sharp on a fine screen."""
-_WARNINGS = 5
+_NOTES = 5
 
 
 def curve_html(curve: Curve) -> str:
@@ -25,8 +26,14 @@ def curve_html(curve: Curve) -> str:
 
 
 def _parts(curve: Curve) -> Iterator[str]:
+    found = against(curve.warnings)
+    if found.failed:
+        yield _html.framed(found.failed, (("", line) for line in found.details), failed=True)
     yield _html.heading(curve.title or "Specification curve")
     yield _html.paragraph(str(curve.counts))
+    if found.verdict:
+        rest = (("", f"Besides: {'; '.join(found.rest)}"),) if found.rest else ()
+        yield _html.framed(AGAINST, (*((capital(clause), text) for clause, text in found.items), *rest))
     if curve.counts.ok:
         yield _picture(curve)
     groups = (g for g in curve.results.groups() if len(curve.results.order(g)))
@@ -48,7 +55,7 @@ def _parts(curve: Curve) -> Iterator[str]:
             for t in curve.joint
         )  # fmt: skip
         yield _html.table(header, rows, texts=2)
-    yield from _warned(curve.warnings)
+    yield from _notes(curve.warnings)
 
 
 def _picture(curve: Curve) -> str:
@@ -63,8 +70,10 @@ def _picture(curve: Curve) -> str:
     return f'<img width="{width}" style="max-width:100%" alt="{words}" src="data:image/png;base64,{data}">'
 
 
-def _warned(said: tuple[Caution, ...]) -> Iterator[str]:
+def _notes(found: tuple[Caution, ...]) -> Iterator[str]:
+    """List the first notes, which stand against nothing."""
+    said = [str(c) for c in found if c.severity == "note"]
     if said:
-        yield _html.heading("Warnings")
-        rest = len(said) - _WARNINGS
-        yield _html.listing([*map(str, said[:_WARNINGS]), *([f"{rest:,} more in summary()"] if rest > 0 else [])])
+        yield _html.heading("Notes")
+        rest = len(said) - _NOTES
+        yield _html.listing([*said[:_NOTES], *([f"{rest:,} more in summary()"] if rest > 0 else [])])

@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from specdid._records import Curve
+from specdid._records.cautions import against
 from specdid.report._account import account
 from specdid.report._analyses import block_parts, markdown, picture
 from specdid.report._encode import embedded
@@ -50,6 +51,7 @@ def write_page(report: Report, most: int = MOST) -> str:
         HTML. Every text is escaped, scripts and styles are allowed by their hashes alone,
         and the policy forbids every connection.
     """
+    title, failed = report.curve.title or "Specification curve", against(report.curve.warnings).failed
     curves = drawn(report.curve.results, report.joints, most)
     found = families(report.curve)
     content = embedded(curve_columns(report.curve.results, curves, report.joints))
@@ -57,7 +59,9 @@ def write_page(report: Report, most: int = MOST) -> str:
     scripts = [_read(name) for name in _SCRIPTS]
     return Template(_read("page.html")).substitute(
         policy=_policy(styles, scripts),
-        title=_escaped(report.curve.title or "Specification curve"),
+        title=_escaped(title),
+        strip=markup([element("p", failed, class_="strip")] if failed else []),
+        head=_escaped(f"{failed} – {title}" if failed else title),
         styles="\n".join(f"<style>{s}</style>" for s in styles),
         licence=_read("vendor/uplot/LICENSE"),
         finding=markup(finding(report, found)),
@@ -151,10 +155,14 @@ def _warnings(curve: Curve) -> Iterator[Element]:
     if not curve.warnings:
         yield element("p", "None.")
         return
-    listed = element("ul")
-    for caution in curve.warnings:
-        written(listed, "li", str(caution))
-    yield listed
+    for severity, heading in (("error", "Errors"), ("serious", "Serious"), ("note", "Notes")):
+        mine = [c for c in curve.warnings if c.severity == severity]
+        if mine:
+            yield element("h3", f"{heading} ({len(mine):,})")
+            listed = element("ul")
+            for caution in mine:
+                written(listed, "li", str(caution))
+            yield listed
 
 
 def _provenance(report: Report) -> Iterator[Element]:

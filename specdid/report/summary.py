@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specdid._describe.joint_tests import primary_lines
 from specdid._records import CODES, Audit, Curve, Group, NullShares, Results, Section, Status
+from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, ordinal, p_text
 
 NO_SHARES = (
@@ -30,11 +31,12 @@ def summarise(curve: Curve) -> str:
     Returns
     -------
     str
-        Markdown: the accounting line; the primary test; per scale and estimand the count, median, range and, where
-        a null was drawn, shares significant by sign beside those expected; the preferred
-        specification; rows; failures, exclusions and duplicates with their reasons; the audit;
-        ``curve.sections``; warnings.
+        Markdown: what stands against the numbers, worst first; the accounting line; the primary test; per scale
+        and estimand the count, median, range and, where a null was drawn, shares significant by sign
+        beside those expected; the preferred specification; rows; failures, exclusions and
+        duplicates with their reasons; the audit; ``curve.sections``; every warning.
     """
+    found = against(curve.warnings)
     sections = [
         *_estimates(curve),
         _preferred(curve.results),
@@ -44,15 +46,46 @@ def summarise(curve: Curve) -> str:
         _reasons(curve.results, Status.DUPLICATE, "Duplicates"),
         _estimation(curve),
         *curve.sections,
-        Section("Warnings", tuple(f"- {w}" for w in curve.warnings)),
+        Section("Warnings", tuple(_warned(curve))),
     ]
-    head = [f"# {curve.title or 'Specification curve'}", "", str(curve.counts)]
+    head = [*_failed(found), f"# {curve.title or 'Specification curve'}", "", str(curve.counts)]
+    if found.verdict:
+        # Read before the test that comes first.
+        head += ["", f"**{found.verdict}**"]
     for line in primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic):
         head += ["", line]
+    head += _doubts(found)
     for section in sections:
         if section.lines:
             head += ["", f"## {section.title}", "", *section.lines]
     return "\n".join(head) + "\n"
+
+
+def closing(curve: Curve) -> str:
+    """Write what stands against a run once more, for the end of a terminal's output; empty where nothing does."""
+    found = against(curve.warnings)
+    return "\n".join([*_failed(found), *_doubts(found)]).strip("\n")
+
+
+def _failed(found: Against) -> Iterator[str]:
+    """Write, before anything else, that the numbers must not be used, and why."""
+    if found.failed:
+        yield from (f"# {found.failed}", "", *(f"- {line}" for line in found.details), "")
+
+
+def _doubts(found: Against) -> Iterator[str]:
+    """Write what stands against the estimates, before them."""
+    if found.verdict:
+        yield from ("", f"## {AGAINST}", "")
+        yield from (f"- **{capital(clause)}**: {text}" for clause, text in found.items)
+    if found.rest:
+        yield f"- Besides: {'; '.join(found.rest)}"
+
+
+def _warned(curve: Curve) -> Iterator[str]:
+    """List every caution, worst first; notes without a word before them."""
+    for c in curve.warnings:
+        yield f"- {c}" if c.severity == "note" else f"- **{c.severity}**: {c}"
 
 
 def _estimates(curve: Curve) -> Iterator[Section]:
@@ -207,7 +240,7 @@ def _estimation(curve: Curve) -> Section:
         lines.append(f"- {curve.one_by_one:,} specifications were estimated one by one, not in batches")
     if curve.audit:
         lines.append(_audit(curve.audit))
-        lines += [f"- **disagrees**: {spec_id}" for spec_id in curve.audit.disagreeing[:_MOST]]
+        lines += [f"- **disagrees**: {c}" for c in of_audit(curve.audit)[1 : _MOST + 1]]
     return Section("Estimation and audit", tuple(lines))
 
 

@@ -7,7 +7,7 @@ Both are records; a plug-in of this shelf (``latex``) writes the printed form. E
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Cell = str | float | int | bool | None
@@ -74,6 +74,14 @@ class TableFormat:
     title: str
     ending: str
     write: Callable[[PrintTable], Any]
+
+
+def unusable(table: PrintTable, failed: str) -> PrintTable:
+    """Return the table with ``failed``, why its numbers must not be used, in its title and first of its notes."""
+    if not failed:
+        return table
+    first = failed.partition(":")[0]
+    return replace(table, title=f"{first}. {table.title}", notes=(f"{failed}.", *table.notes))
 
 
 def csv_text(table: TidyTable) -> str:

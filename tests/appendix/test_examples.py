@@ -77,6 +77,11 @@ def parts(out, curve):
     for version in (manifest["versions"][name] for name in ("python", "pyfixest", "numpy", "scipy")):
         assert version in head
         head = head.replace(version, "")
+    if r"\begin{minipage}" in head:
+        before, _, rest = head.partition(r"\begin{minipage}")
+        frame, _, after = rest.partition("\n")[2].partition(r"\end{minipage}")
+        head = before + after
+        yield frame, of_warnings(out)
     yield head.replace(specdid.__version__, ""), of_curve
     yield sections[0], [*cells(out / "choices.csv"), *whole_shares(out)]
     yield sections[1], cells(out / "appendix_selected.csv")
@@ -84,6 +89,14 @@ def parts(out, curve):
         stems = re.findall(r"tab:[^:]+:([\w-]+)\}", section)
         files = [p for p in out.glob("*.csv") if any(key(p.stem).startswith(stem) for stem in stems)]
         yield section, [manifest["seed"], *(n for p in files for n in cells(p))]
+
+
+def of_warnings(out):
+    """Give the numbers in the messages of warnings.csv, and how many of a kind there are besides the first."""
+    found = rows(out / "warnings.csv")
+    kinds = [row["code"] for row in found]
+    messages = [token for row in found for token, _ in numerals(f"{row['where']}: {row['message']}", set())]
+    return [*map(float, messages), *(kinds.count(kind) - 1 for kind in dict.fromkeys(kinds))]
 
 
 def under_nulls(out):
@@ -144,7 +157,7 @@ def texts(out, curve):
     found |= {*planned.dimensions, *planned.control_terms, *planned.term.words, *planned.vcovs}
     found |= {*planned.display.values(), *planned.scale.words, *planned.estimand.words, planned.title, "s²₁", "s²₀"}
     for path in out.glob("*.csv"):
-        if path.stem not in ("results", "inference_specifications"):
+        if path.stem not in ("results", "inference_specifications", "warnings"):
             found |= {v for row in rows(path) for k, v in row.items() if not is_number(v) or k == "spec_id"}
     labels = curve.results.planned.display
     found |= {relabel(text, labels) for text in (*found, *curve.results.planned.control_terms)}

@@ -87,7 +87,11 @@ def test_an_audit_that_disagrees_is_4(folder):
     )
     done = python(script, folder)
     assert done.returncode == 4
-    assert "do not use these numbers" in done.stderr
+    assert done.stdout.startswith("# AUDIT FAILED: do not use these numbers\n")
+    assert done.stderr.rstrip().endswith("error: AUDIT FAILED: do not use these numbers")
+    done = python(script.replace("'1'])", "'1', '-q'])"), folder)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "place 1: estimate 0.5, again 0.75; standard error (id) 0.1, again 0.1; likely cause: the co" in done.stderr
 
 
 def test_output_that_is_anothers_or_cannot_be_written_is_5(folder):

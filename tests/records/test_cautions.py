@@ -1,10 +1,14 @@
 import csv
 import itertools
 import random
+import re
+from pathlib import Path
 
 import specdid
 from small_studies import small_panel, small_study
-from specdid._records.cautions import Caution, beside, grouped, worst_first
+from specdid._records.cautions import AGAINST, CLAUSES, SERIOUS_FAULTS, Caution, against, beside, grouped, worst_first
+from specdid._run.warnings_file import read_warnings, warnings_table
+from specdid.tables._base import csv_text
 
 FOUND = (
     Caution("note", "samples", "samples differ"),
@@ -62,6 +66,44 @@ def test_warnings_csv_holds_what_the_curve_holds(tmp_path):
 
 def test_warnings_csv_is_written_where_there_are_none(tmp_path):
     study = small_study(outcome={"y": "y"}, controls={"none": "1"}, figure={"formats": ["svg"]})
-    curve = specdid.run(study, small_panel(units=90), out=tmp_path, audit=0)
+    curve = specdid.run(study, small_panel(units=90), out=tmp_path, audit=1)
     assert curve.warnings == ()
     assert (tmp_path / "warnings.csv").read_text() == "severity,code,where,message,specifications\n"
+
+
+def test_every_serious_code_of_the_package_has_a_clause():
+    source = "\n".join(p.read_text(encoding="utf-8") for p in Path(specdid.__file__).parent.rglob("*.py"))
+    found = set(re.findall(r'Caution\(\s*"(?:serious|error)",\s*"(\w+)"', source)) - {"code"}
+    assert {"pretrend", "few_treated", "match_lost"} <= found
+    assert found | SERIOUS_FAULTS <= CLAUSES.keys()
+
+
+def test_the_verdict_names_three_kinds_and_counts_the_rest():
+    found = worst_first([Caution("serious", code, f"what {code} is") for code in list(CLAUSES)[3:12]])
+    told = against(found)
+    assert told.verdict == (
+        f"{AGAINST}: the pre-trend test fails, a placebo before the treatment has an effect, "
+        "placebos reject too often and 6 more kinds."
+    )
+    assert len(told.items) == 6
+    assert len(told.rest) == 3
+    assert told.brief.endswith(" 7 more kinds of serious warnings.")
+    assert not against([Caution("note", "samples", "samples differ")])
+    assert against([Caution("note", "samples", "samples differ")]).notes == 1
+
+
+def test_an_unknown_code_is_its_own_clause():
+    assert against([Caution("serious", "my_own_code", "what it is")]).verdict == f"{AGAINST}: my own code."
+
+
+def test_a_stored_file_is_read_back(tmp_path):
+    found = worst_first(
+        [*FOUND, Caution("serious", "other", "=1+1, \"quoted\" µ"), Caution("note", "samples", "人均", "排放", 12)]
+    )
+    (tmp_path / "warnings.csv").write_text(csv_text(warnings_table(found)), encoding="utf-8")
+    assert read_warnings(tmp_path) == found
+    (tmp_path / "warnings.csv").write_bytes(b"\xff\xfe")
+    assert read_warnings(tmp_path) == ()
+    (tmp_path / "warnings.csv").unlink()
+    (tmp_path / "warnings.csv").symlink_to("/dev/zero")
+    assert read_warnings(tmp_path) == ()

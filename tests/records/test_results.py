@@ -115,7 +115,7 @@ def test_the_table_is_a_data_frame_built_once():
 
 def test_a_curve_plots_and_sums_up_through_what_it_was_given():
     curve = Curve(everything(), draw=lambda results, **o: (results, o), summarise=lambda c: f"<{c.title}>")
-    assert curve.plot(sort="declared") == (curve.results, {"sort": "declared"})
+    assert curve.plot(sort="declared") == (curve.results, {"sort": "declared", "cautions": ()})
     assert curve.summary() == f"<{curve.title}>"
     assert "&lt;" in curve._repr_html_()
     assert "16 planned" in repr(curve)

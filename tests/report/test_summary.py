@@ -169,7 +169,7 @@ def test_later_stages_add_sections_before_the_warnings():
     )
     found = sections_of(curve.summary())
     assert list(found)[-2:] == ["Inference", "Warnings"]
-    assert found["Warnings"] == "- few clusters"
+    assert found["Warnings"] == "- **serious**: few clusters"
 
 
 def test_tables_are_aligned_as_text_also_with_chinese():
