@@ -43,6 +43,7 @@ CLAUSES: Mapping[str, str] = {
     "placebo_timing": "a placebo before the treatment has an effect",
     "placebo_rejects": "placebos reject too often",
     "placebo_disagrees": "clustered errors find an effect and permutation does not",
+    "leads_not_tested": "pre-trends cannot be tested",
     "nulls_disagree": "the joint tests disagree",
     "opposite_signs": "outcomes of opposite signs cancel in one test",
     "estimands_disagree": "estimands disagree in sign",
