@@ -45,8 +45,8 @@ class Sums:
     least: Floats
 
 
-ABSORBED = 1e-13
-"""Share of a treatment's squares that rounding leaves where the effects absorb it, as in the engine."""
+ABSORBED = 1e-18
+"""What rounding leaves of a row's square, at most, where the effects absorb a treatment of size 1."""
 COLLINEAR = 1e-10
 """The same of its squares net of the effects where it is a combination of controls: a difference of sums."""
 
@@ -67,13 +67,13 @@ class Pairs:
     both: Floats
 
 
-def make_sums(columns: Floats, treatments: Residuals, clusters: Ints, n_clusters: int, squares: Floats) -> Sums:
+def make_sums(columns: Floats, treatments: Residuals, clusters: Ints, n_clusters: int) -> Sums:
     """Form the cross products.
 
     Parameters
     ----------
-    columns : (n, K) fixed columns; treatments : (n, B); clusters : (n,) ascending from 0.
-    squares : (B,) of the treatments about their means, before the effects are taken out.
+    columns : (n, K) fixed columns; clusters : (n,) ascending from 0
+    treatments : (n, B), of which the largest number was near 1 before the effects were taken out
     """
     bounds = np.searchsorted(clusters, np.arange(n_clusters + 1)).tolist()
     k = columns.shape[1]
@@ -90,7 +90,8 @@ def make_sums(columns: Floats, treatments: Residuals, clusters: Ints, n_clusters
         np.matmul(x.T, d, out=moved[g, :k])
         np.einsum("ib,ib->b", d, d, out=moved[g, k])
     with_d = np.einsum("gjb->jb", moved)
-    least = np.maximum(ABSORBED * squares, COLLINEAR * with_d[-1])
+    weight = len(clusters) if treatments.root is None else float(treatments.root @ treatments.root)
+    least = np.maximum(ABSORBED * weight, COLLINEAR * with_d[-1])
     return Sums(columns.T @ columns, place, fixed, moved, with_d, least)
 
 

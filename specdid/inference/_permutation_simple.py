@@ -12,7 +12,7 @@ from specdid.engine.demean import demean, make_absorber
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import Batch, kept_controls, make_batches
-from specdid.inference._many_columns import SLICE, make_residuals
+from specdid.inference._many_columns import make_residuals
 from specdid.inference._permutation_kernel import Sums, make_pairs, make_sums, permutation_draws
 from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
 
@@ -81,14 +81,7 @@ def _batch_sums(
     for treatment in own.tolist():
         moved = make_residuals(treatments[treatment], rows, absorber)
         mine = batch.members[members.treatment[batch.members] == treatment]
-        squares = _squares(treatments[treatment], rows, weights)
-        yield mine, make_sums(columns, moved, cluster, n_clusters, squares), facts
-
-
-def _squares(treatment: Floats, rows: Ints, weights: Floats | None) -> Floats:
-    """Sum the squares of each draw's treatment about its mean, at the mean weight: (1 + B,)."""
-    found = [treatment[rows, first : first + SLICE].var(axis=0) for first in range(0, treatment.shape[1], SLICE)]
-    return np.concatenate(found) * len(rows) * (1.0 if weights is None else float(weights.mean()))
+        yield mine, make_sums(columns, moved, cluster, n_clusters), facts
 
 
 def _by_cluster(problem: Problem, rows: Ints) -> tuple[Ints, Ints, int]:

@@ -47,7 +47,7 @@ def test_a_control_of_denormal_numbers_is_no_end_of_the_run():
 def test_controls_that_cannot_be_told_apart_have_no_numbers():
     columns = np.ones((4, 3))
     draws = Residuals(np.arange(8.0).reshape(4, 2), np.arange(4), (), None)
-    sums = make_sums(columns, draws, np.array([0, 0, 1, 1]), 2, np.zeros(draws.columns.shape[1]))
+    sums = make_sums(columns, draws, np.array([0, 0, 1, 1]), 2)
     for numbers in permutation_draws(sums, None, 2, np.array([0, 1]), 1.0):
         assert np.isnan(numbers).all()
 
