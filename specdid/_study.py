@@ -211,7 +211,6 @@ class RunOptions:
     jobs: int = -1
     backend: str = "loky"
     limit: int = 2_000_000
-    address: str | None = None
     limit_origin: Origin | None = None
 
 

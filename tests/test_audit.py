@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_problems import work_of
+from small_studies import small_panel, small_study
 from specdid._audit import audit_results, start_reference, worker
 from specdid._audit.compare import draw, smallest
 from specdid._audit.reference import Request
 from specdid._records import Status
 from specdid.engine.execute import run
 from specdid.engine.one_by_one import fit_one_by_one
+from toml_text import write_toml
 
 VCOVS = ("city_id", "province", "city_id + year", "hetero", "iid")
 FE = ("city_id", "year")
@@ -237,3 +242,16 @@ def test_where_no_process_can_be_started_the_audit_runs_here(panel, monkeypatch)
     start_reference()
     assert worker._started == []
     assert audit(layout, results_of(blocks), size=1).disagreeing == ()
+
+
+def test_the_audit_imports_nothing_from_the_working_directory(tmp_path):
+    small_panel().write_csv(tmp_path / "given.csv")
+    write_toml(small_study(controls={"none": "1"}, run={"backend": "serial"}), tmp_path / "s.toml")
+    for name in ("pyfixest", "formulae", "narwhals_stable", "numba", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({name!r})")
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    start = ["-P", "-c", "from specdid._cli import main; main()"]
+    command = [sys.executable, *start, "run", "s.toml", "--audit", "1"]
+    done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "ran").exists()

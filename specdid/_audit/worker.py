@@ -12,6 +12,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from specdid._audit.reference import Again, Request, estimate_again
@@ -25,17 +26,24 @@ def start_reference() -> None:
     """Start the reference's process unless there is one; where none can be, the audit runs here."""
     if _started and _started[0].poll() is None:
         return
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}  # noqa: PTH109
+    # A pickle.py beside the spec is not to be run: neither "" nor what -c would add is on the path.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(_safe_path())}
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
     try:
         process = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND],
+            [sys.executable, "-P", "-c", _COMMAND],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env=environment, start_new_session=True,
         )  # fmt: skip
     except OSError:
         return
     _started[:] = [process]
+
+
+def _safe_path() -> list[str]:
+    """Return the places to import from, without the working directory that -m, -c and a prompt put first."""
+    first = 0 if sys.flags.safe_path or sys.path[:1] != [str(Path.cwd())] else 1
+    return [place for place in sys.path[first:] if place]
 
 
 @atexit.register

@@ -70,13 +70,19 @@ def read_run(item: Item | None, log: Log) -> RunOptions:
     jobs = table.whole("jobs", "1 or more, or -1 for all cores", lambda n: n != 0)
     backend = table.choice("backend", BACKENDS)
     limit = table.whole("limit", "1 or more", lambda n: n >= 1)
-    address = table.text("address")
+    address = table.get("address")
+    if address is not None:
+        log.add(
+            address.origin, "address_in_file",
+            "the address of a cluster does not belong into a spec file: whoever wrote the file would name the "
+            "machine that is sent the data and whose answers are run here",
+            "take it out, and set SPECDID_ADDRESS in the environment",
+        )  # fmt: skip
     table.close()
     return RunOptions(
         jobs or default.jobs,
         backend or default.backend,
         limit or default.limit,
-        address,
         table.origin("limit"),
     )
 

@@ -177,7 +177,7 @@ def _estimate(
 ) -> _Made:
     study = prepared.study
     n_jobs = study.run.jobs if jobs is None else jobs
-    with connected(study.run.backend, n_jobs, study.run.address):
+    with connected(study.run.backend, n_jobs):
         return _estimate_all(prepared, compiled, n_jobs, audit, progress, store)
 
 

@@ -19,7 +19,7 @@ from specdid.engine.workers import uninterrupted
 NEEDS = {"dask": "distributed", "ray": "ray"}
 """Backend -> the package it needs, an extra of specdid of the backend's name."""
 ADDRESS = {"dask": "DASK_SCHEDULER_ADDRESS", "ray": "RAY_ADDRESS"}
-"""Backend -> the environment variable read where [run] has no address."""
+"""Backend -> the package's own environment variable, read where SPECDID_ADDRESS is not set."""
 
 
 def missing_package(backend: str) -> str | None:
@@ -32,12 +32,15 @@ PATIENCE = 30
 
 
 @contextmanager
-def connected(backend: str, jobs: int, address: str | None) -> Iterator[None]:
-    """Connect to a cluster, or start one of ``jobs`` local processes; nothing for other backends."""
+def connected(backend: str, jobs: int) -> Iterator[None]:
+    """Connect to a cluster, or start one of ``jobs`` local processes; nothing for other backends.
+
+    The cluster's address is the environment's, never the spec file's: what answers there is trusted.
+    """
     if backend not in NEEDS:
         yield
         return
-    where = address or os.environ.get(ADDRESS[backend])
+    where = os.environ.get("SPECDID_ADDRESS") or os.environ.get(ADDRESS[backend])
     count = jobs if jobs > 0 else os.cpu_count() or 1
     with _dask(where, count) if backend == "dask" else _ray(where, count):
         yield

@@ -29,7 +29,7 @@ def test_a_backend_without_its_package_is_a_fault(monkeypatch, backend, package)
 
 def test_other_backends_need_nothing():
     assert all(clusters.missing_package(b) is None for b in ("serial", "loky", "threading"))
-    with clusters.connected("loky", 2, None):
+    with clusters.connected("loky", 2):
         pass
 
 
@@ -78,7 +78,8 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch, backend):
     monkeypatch.setattr(clusters, "PATIENCE", 0.5)
     address = "tcp://127.0.0.1:9" if backend == "dask" else "127.0.0.1:9"
     said = f"no {backend} worker can be reached at {address}"
-    with pytest.raises(SpecdidError, match=said), clusters.connected(backend, 2, address):
+    monkeypatch.setenv("SPECDID_ADDRESS", address)
+    with pytest.raises(SpecdidError, match=said), clusters.connected(backend, 2):
         pass
 
 
@@ -90,3 +91,10 @@ def test_workers_that_would_give_other_numbers_are_refused(there, word):
     clusters._refuse_other({"worker": surroundings()})
     with pytest.raises(SpecdidError, match=word):
         clusters._refuse_other({"worker": there})
+
+
+def test_a_spec_file_names_no_cluster():
+    faults = specdid.check(small_study(run={"backend": "dask", "address": "tcp://203.0.113.1:8786"}), small_panel())
+    (fault,) = [f for f in faults if f.code == "address_in_file"]
+    assert fault.severity == "error"
+    assert "SPECDID_ADDRESS" in (fault.help or "")
