@@ -266,7 +266,8 @@ def file_stem(kind: str, name: str | None) -> str:
 class Study:
     """One spec file, read and validated in its shape.
 
-    ``warnings`` are faults of severity warning met on reading; ``given_name`` is [study] name.
+    ``warnings`` are faults of severity warning met on reading; ``given_name`` is [study] name;
+    ``unread`` names what the file has and could not be read: (dimension or table, label or key).
     """
 
     document: Document | None
@@ -305,6 +306,7 @@ class Study:
     label_origins: Mapping[str, Origin] = field(default_factory=dict)    # of the keys of [labels]
     appendix: AppendixOptions = AppendixOptions()
     given_name: str | None = None
+    unread: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def name(self) -> str:

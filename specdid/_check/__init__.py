@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from specdid._check.assignment import check_assignment
 from specdid._check.data import Data
-from specdid._check.dimensions import check_dimensions, check_directions, check_scales
+from specdid._check.dimensions import check_directions, check_expansions, check_scales, check_selectors
 from specdid._check.estimators import check_estimators
 from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
 from specdid._check.matches import check_matches
 from specdid._check.names import check_names
 from specdid._check.samples import check_samples, check_weights
+from specdid._check.sound import Sound, sound_part
 from specdid._check.treatments import check_treatments
 from specdid._check.values import check_infinite, check_outcomes, check_values, check_variants
 from specdid._diagnostics import Fault, Faults, file_order
 from specdid._study import Study
 from specdid.panel import Evaluator, Panel
 
-__all__ = ["check_study"]
+__all__ = ["check_study", "sound_part"]
 
-_ON_DATA = (
+_ON_EVERYTHING = (
     check_values,
     check_outcomes,
     check_infinite,
-    check_treatments,
-    check_lost_groups,
     check_samples,
-    check_matches,
     check_weights,
     check_clusters,
+)
+"""What looks at one expression at a time."""
+_ON_WHAT_IS_SOUND = (
+    check_treatments,
+    check_lost_groups,
+    check_matches,
     check_inference,
     check_assignment,
-    check_dimensions,
 )
+"""What looks at several options together, of which none may have a fault."""
 
 
-def check_study(study: Study, panel: Panel | None, evaluator: Evaluator | None = None) -> Faults:
+def check_study(
+    study: Study, panel: Panel | None, evaluator: Evaluator | None = None, before: Iterable[Fault] = ()
+) -> Faults:
     """Find every fault that a study's shape alone does not show.
 
     Parameters
@@ -46,6 +55,8 @@ def check_study(study: Study, panel: Panel | None, evaluator: Evaluator | None =
         Its data; None where they cannot be read, which leaves what needs no data.
     evaluator
         Of that panel; what is evaluated here need not be evaluated again.
+    before
+        What is known to be wrong: nothing is said that only follows from it.
 
     Returns
     -------
@@ -53,11 +64,26 @@ def check_study(study: Study, panel: Panel | None, evaluator: Evaluator | None =
     nor matplotlib is loaded.
     """
     faults: list[Fault] = [*check_scales(study), *check_directions(study), *check_estimators(study)]
-    if panel is not None:
-        data = Data(study, panel, evaluator or Evaluator(panel))
-        faults += check_names(study, panel)
-        for check in _ON_DATA:
-            faults += check(data)
-        if not any(fault.severity == "error" for fault in faults):
-            faults += check_variants(data)
+    if panel is None:
+        return file_order(faults)
+    evaluator = evaluator or Evaluator(panel)
+    before = tuple(before)
+    readable = {name: e for name, e in study.derive.items() if ("derive", name) not in study.unread}
+    data = Data(replace(study, derive=readable), panel, evaluator)
+    faults += check_names(study, panel)
+    for check in _ON_EVERYTHING:
+        faults += check(data)
+    faults += check_expansions(sound_part(study, before).study, panel)
+    sound = sound_part(study, (*before, *faults))
+    data = Data(sound.study, panel, evaluator)
+    for together in _ON_WHAT_IS_SOUND:
+        faults += [f for f in together(data) if not _follows(f, sound)]
+    faults += check_selectors(data, sound)
+    if sound.whole and not any(fault.severity == "error" for fault in (*before, *faults)):
+        faults += check_variants(data)
     return file_order(faults)
+
+
+def _follows(fault: Fault, sound: Sound) -> bool:
+    """Say whether a fault may be there only because options were left out."""
+    return "treatment" in sound.dropped and fault.code.startswith(("assign_", "nothing_moves", "no_overlap"))

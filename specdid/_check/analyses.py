@@ -10,6 +10,7 @@ from specdid._check.data import Data
 from specdid._check.dimensions import nothing_selected
 from specdid._check.matches import check_matches
 from specdid._check.names import unknown
+from specdid._check.sound import Sound
 from specdid._check.uses import Role, Use, uses
 from specdid._check.values import check_use
 from specdid._diagnostics import Fault, SpecError
@@ -25,12 +26,21 @@ _AS: dict[str, Role] = {"terms": "terms", "effects": "effects", "condition": "co
 """Roles whose expressions are evaluated here; what values an analysis takes it says itself."""
 
 
-def check_analyses(study: Study, panel: Panel | None, evaluator: Evaluator | None) -> Iterator[Fault]:
+def check_analyses(
+    study: Study, panel: Panel | None, evaluator: Evaluator | None, sound: Sound | None = None
+) -> Iterator[Fault]:
     """Find what is wrong with every table of an analysis.
 
-    Data are looked at only where the rest of the study has no errors and is given as
-    ``panel``: an analysis plans specifications of its own.
+    Parameters
+    ----------
+    panel, evaluator
+        None where the data cannot be read.
+    sound
+        Where the study has errors, the part without: an analysis plans specifications of its own,
+        which is done only where the options it starts from are there.
     """
+    if sound is not None:
+        study = sound.study
     for table in study.analyses:
         if table.kind not in _shelf.names("analyses"):
             continue
@@ -42,7 +52,11 @@ def check_analyses(study: Study, panel: Panel | None, evaluator: Evaluator | Non
         found = list(_names(request, panel))
         yield from found
         if not found:
-            yield from _planned(analysis, Bench(study, panel, evaluator), request)
+            bench = Bench(study, panel, evaluator)
+            if sound is None:
+                yield from _planned(analysis, bench, request)
+            else:
+                yield from _in_part(analysis, bench, request, sound)
 
 
 def _added(request: Request, study: Study) -> list[Use]:
@@ -78,6 +92,23 @@ def _planned(analysis: Analysis, bench: Bench, request: Request) -> Iterator[Fau
     try:
         found = list(_selectors(request, bench.panel)) or list(_values(bench, request))
         if not any(f.severity == "error" for f in found):
+            plan_cells(request, bench.panel, bench.evaluator)
+            found += analysis.check(bench, request)
+        yield from found
+    except SpecError as error:
+        yield from error.faults
+
+
+def _in_part(analysis: Analysis, bench: Bench, request: Request, sound: Sound) -> Iterator[Fault]:
+    """Check what does not depend on options that have faults of their own."""
+    try:
+        found = list(_values(bench, request))
+        known = (*bench.panel.columns, *bench.study.derive)
+        chosen = [(name, s) for name, each in request.layout.fix.items() for s in each if isinstance(s, Selector)]
+        depends = bool(sound.moved) or any(sound.may_mean(name, s.text, known) for name, s in chosen)
+        if sound.planned:
+            found += [f for f in _selectors(request, bench.panel) if not depends]
+        if sound.planned and not depends and not any(f.severity == "error" for f in found):
             plan_cells(request, bench.panel, bench.evaluator)
             found += analysis.check(bench, request)
         yield from found

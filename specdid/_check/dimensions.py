@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from specdid._check.data import Data
+from specdid._check.sound import NO_LABEL, Sound
 from specdid._check.uses import selectors
 from specdid._diagnostics import Fault, SpecError, did_you_mean, fault_at
 from specdid._plan.expand import expand_grid
@@ -12,29 +13,40 @@ from specdid._plan.records import Dimension
 from specdid._plan.selectors import select
 from specdid._study import Selector, Study
 from specdid.language import unknown_columns
+from specdid.panel import Panel
 
 MOST_LABELS = 5_000
 """Labels that are compared for a close match."""
 
 
-def check_dimensions(data: Data) -> Iterator[Fault]:
-    """Expand every dimension, and look every selector up."""
-    study = data.study
+def check_expansions(study: Study, panel: Panel) -> Iterator[Fault]:
+    """Expand every dimension."""
     try:
-        dimensions, grid, expander = expand_grid(study, data.names)
+        expand_grid(study, tuple(panel.columns), empty=True)
     except SpecError as error:
         yield from error.faults
-        return
+
+
+def check_selectors(data: Data, sound: Sound) -> Iterator[Fault]:
+    """Look every selector up that means none of the options left out."""
+    study = data.study
+    try:
+        dimensions, grid, expander = expand_grid(study, data.names, empty=not sound.whole)
+    except SpecError:
+        return  # which has its own faults
     by_name = {dimension.name: dimension for dimension in dimensions}
+    known = (*data.names, *data.study.derive)
     for name, selector in selectors(study):
         dimension = by_name.get(name)
-        if dimension is None or _names_unknown(data, selector):
+        if dimension is None or not len(dimension) or _names_unknown(data, selector):
             continue
-        if not select(dimension, (selector,), grid, expander.macros, data.names).any():
-            yield nothing_selected(dimension, selector)
+        if select(dimension, (selector,), grid, expander.macros, data.names).any():
+            continue
+        if not sound.may_mean(name, selector.text, known):
+            yield nothing_selected(dimension, selector, sound.labels(name))
     for name, found in study.preferred.items():
         dimension = by_name.get(name)
-        if dimension is None:
+        if dimension is None or not len(dimension):
             continue
         count = int(select(dimension, found, grid, expander.macros, data.names).sum())
         if count > 1:
@@ -60,14 +72,15 @@ def _names_unknown(data: Data, selector: Selector) -> bool:
     return any(unknown_columns(e.tree, known) for e in expressions)
 
 
-def nothing_selected(dimension: Dimension, selector: Selector) -> Fault:
-    """Say that a selector means no option, and which there are."""
+def nothing_selected(dimension: Dimension, selector: Selector, declared: Sequence[str] | None = None) -> Fault:
+    """Say that a selector means no option, and which there are; ``declared`` are all labels of the file."""
     if selector.text is None:
         parts = [f"{word} `{e.text}`" for word, e in (("has", selector.has), ("lacks", selector.lacks)) if e]
         message = f"no option of {dimension.name} {' and '.join(parts)}"
         return fault_at(selector.origin, None, "no_option", message)
-    labels = dict.fromkeys(label for label in dimension.declared if label is not None)
-    labels |= dict.fromkeys(dimension.labels[:MOST_LABELS])
+    written = dimension.declared if declared is None else declared
+    labels = dict.fromkeys(label for label in written if label is not None)
+    labels |= dict.fromkeys(label for label in dimension.labels[:MOST_LABELS] if label != NO_LABEL)
     shown = ", ".join(f"`{label}`" for label in list(labels)[:5]) + (" …" if len(labels) > 5 else "")
     return fault_at(
         selector.origin,

@@ -18,8 +18,8 @@ from specdid._toml import parse_toml, read_document
 
 __all__ = ["read_study"]
 
-FOLLOWS = ("missing_", "no_dimension", "empty_dimension")
-"""Codes of faults that may only follow from a statement that is not TOML."""
+FOLLOWS = ("missing_", "no_dimension", "empty_dimension", "no_assign", "no_option")
+"""Codes of faults that may only follow from a statement that could not be placed."""
 
 
 def read_study(source: str | Path | Mapping[str, Any]) -> tuple[Study | None, Faults]:
@@ -35,11 +35,12 @@ def read_study(source: str | Path | Mapping[str, Any]) -> tuple[Study | None, Fa
     -------
     study
         What could be read, so that the data can be checked too; where there are errors
-        it lacks what they are about. None where there is nothing to go on with.
+        it lacks what they are about. None where the file says nothing.
     faults
         Every fault, in file order.
     """
     log = Log()
+    study: Study | None
     if isinstance(source, Mapping):
         root = item_of_mapping(source, log.faults)
         study = decode(root, Source(None, Path(), "study"), _shelves(), log)
@@ -66,8 +67,8 @@ def _read_file(path: Path, log: Log) -> Study | None:
     after = Log()
     root: Item = item_of_document(toml, document)
     study = decode(root, Source(document, path.parent, path.stem), _shelves(), after)
-    log.faults += [f for f in after.faults if not toml.faults or not f.code.startswith(FOLLOWS)]
-    return None if toml.faults else study
+    log.faults += [f for f in after.faults if not toml.lost or not f.code.startswith(FOLLOWS)]
+    return study
 
 
 def _shelves() -> Shelves:

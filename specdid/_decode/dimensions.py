@@ -96,7 +96,7 @@ class DimensionReader:
         if self.formula is not None:
             self._twice("outcome")
             return tuple(OutcomeOption(None, y, scale, Meta(), y.origin) for y in self.formula.outcomes)
-        if written is None and "formula" not in self.study.rows:
+        if written is None and "formula" not in self.study:
             help_ = 'write [outcome] and below it "label" = "log(y)", or outcome = "log(y)" in [study]'
             self.study.missing("outcome", "no outcome is declared", help_)
         return written or ()
@@ -107,7 +107,7 @@ class DimensionReader:
         if written is None and self.formula is not None and self.formula.treatment is not None:
             term = self.formula.treatment
             return (TreatmentOption(None, term, None, cohort, None, Meta(), term.origin),)
-        if written is None and "formula" not in self.study.rows:
+        if written is None and "formula" not in self.study:
             help_ = 'write [treatment] and below it "label" = "d", or treatment = "d" in [study]'
             self.study.missing("treatment", "no treatment is declared", help_)
         return written or ()

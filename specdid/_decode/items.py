@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from specdid._diagnostics import Document, Fault, Origin
-from specdid._toml import KeyPath, Spot, Toml
+from specdid._toml import AGAIN, KeyPath, Spot, Toml, Unread
 
 MAX_DEPTH = 40
 
@@ -29,7 +29,8 @@ _WORDS = (
 class Item:
     """One value of a spec.
 
-    ``value`` is a text, number, boolean or date, a tuple of items, or a dict of items.
+    ``value`` is a text, number, boolean or date, a tuple of items, or a dict of items; UNREAD where
+    it is no TOML, which has a fault of its own.
     ``origin`` is the value's, ``key`` that of its key; ``dotted`` says that the key was
     followed by another one in the same dotted key or header.
     """
@@ -38,6 +39,11 @@ class Item:
     origin: Origin
     key: Origin
     dotted: bool = False
+
+    @property
+    def unread(self) -> bool:
+        """Say whether nothing is known of the value."""
+        return isinstance(self.value, Unread)
 
     def kind(self) -> str:
         """Name the kind of value for a message."""
@@ -75,8 +81,8 @@ def _located(
 
 
 def written(path: KeyPath) -> tuple[str, ...]:
-    """Give a key path as texts: items of lists become ``[0]``."""
-    return tuple(part if isinstance(part, str) else f"[{part}]" for part in path)
+    """Give a key path as texts: items of lists become ``[0]``, a key that stands again is itself."""
+    return tuple(part.split(AGAIN)[0] if isinstance(part, str) else f"[{part}]" for part in path)
 
 
 def item_of_mapping(mapping: Mapping[Any, object], faults: list[Fault]) -> Item:

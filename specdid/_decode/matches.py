@@ -10,16 +10,20 @@ from specdid._decode.table import Log, Table, as_table
 from specdid._study import Match
 
 METHODS = ("nearest", "radius", "kernel", "exact", "entropy")
+KEYS = (
+    "on", "treated", "at", "method", "ratio", "replace", "caliper", "caliper_sd", "bandwidth", "exact",
+    "common_support",
+)  # fmt: skip
 SETTINGS = ("ratio", "replace", "caliper", "caliper_sd", "bandwidth", "common_support")
 
 
 def read_match(item: Item | None, methods: Sequence[str], log: Log) -> Match | None:
     """Read how a sample is matched; None where it is not, or wrongly."""
     hint = 'write match = { on = "x1 + x2", method = "nearest" }'
-    table = as_table(item, log, "`match`", hint) if item else None
+    table = as_table(item, log, "`match`", hint, KEYS) if item else None
     if table is None:
         return None
-    if "on" not in table.rows:
+    if "on" not in table:
         table.missing("on", "`match` has no `on`", 'name what to match on: on = "x1 + x2"')
     positive = ("above 0", lambda x: x > 0)
     match = {
@@ -54,6 +58,6 @@ def _check_settings(table: Table, method: str, log: Log) -> None:
             message = f"{method} matching would ignore `{name}`"
             log.add(table.rows[name].key, "not_honoured", message, help_)
     for names in declared.needs:
-        if not any(name in table.rows for name in names):
+        if not any(name in table for name in names):
             listed = " or ".join(f"`{name}`" for name in SETTINGS if name in names)
             log.add(table.item.key, "missing_setting", f"{method} matching needs {listed}")

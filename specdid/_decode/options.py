@@ -89,7 +89,8 @@ class Options:
         elif dotted_label(item, (*keys, *META), self.log):
             return None
         else:
-            row = Row(label, item, Table(item, self.log, title))
+            takes = () if dimension == "estimator" else (*keys, *META)
+            row = Row(label, item, Table(item, self.log, title, takes))
         return make(row)
 
     def outcome(self, row: Row, scale: str | None) -> OutcomeOption | None:
@@ -143,7 +144,8 @@ class Options:
             row.table.missing("method", f"{row.table.title} has no `method`", help_)
             return None
         name = self.log.one_of(method, self.methods, "estimator")
-        options = {k: plain_value(v) for k, v in row.table.rows.items() if k not in row.table.known}
+        others = {k: v for k, v in row.table.rows.items() if k not in row.table.known and not v.unread}
+        options = {k: plain_value(v) for k, v in others.items()}
         origins = {k: row.table.rows[k].origin for k in options}
         keys = {k: row.table.rows[k].key for k in options}
         return EstimatorOption(row.label, name, options, meta, row.item.key, origins, keys) if name else None
@@ -151,10 +153,10 @@ class Options:
     def _content(
         self, row: Row, key: str, role: Role, default: Expression | None = None
     ) -> Expression | None:
-        if key not in row.table.rows and default is None:
+        if key not in row.table and default is None:
             row.table.missing(key, f"{row.table.title} has no `{key}`", f'write {key} = "…" in it')
         found = row.table.expression(key, role)
-        return found if key in row.table.rows else default
+        return found if key in row.table else default
 
 
 def dotted_label(item: Item, known: Sequence[str], log: Log) -> bool:

@@ -31,13 +31,13 @@ def read_exclusions(
 
 
 def _rule(item: Item, dimensions: Sequence[str], options: Options) -> Exclusion | None:
-    table = as_table(item, options.log, "[[exclude]]", RULE)
+    table = as_table(item, options.log, "[[exclude]]", RULE, ("when", "unless", "because"))
     if table is None:
         return None
     because = table.text("because")
-    if "because" not in table.rows:
+    if "because" not in table:
         table.missing("because", "this rule has no `because`", "say why: the reason is shown in the output")
-    if "when" not in table.rows and "unless" not in table.rows:
+    if "when" not in table and "unless" not in table:
         table.missing("when", "this rule has neither `when` nor `unless`", RULE)
     when, when_whole = _of(table, "when", dimensions, options)
     unless, unless_whole = _of(table, "unless", dimensions, options)
@@ -51,7 +51,7 @@ def _of(table: Table, key: str, dimensions: Sequence[str], options: Options) -> 
     """Give a rule's selectors and whether all of them could be read."""
     inner = table.table(key)
     if inner is None:
-        return {}, key not in table.rows
+        return {}, key not in table
     if not inner.rows:
         options.log.add(inner.item.origin, "empty_selector", f"`{key}` names no dimension", RULE)
     found = read_selectors(inner, dimensions, options)

@@ -19,10 +19,12 @@ from specdid._study import (
 )
 from specdid.language.tree import chain
 
+INFERENCE_KEYS = ("alpha", "draws", "null", "primary", "cluster", "assign", "level", "strata")
+
 
 def read_inference(item: Item | None, log: Log) -> Inference:
     """Read [inference]; what is not written has the contract's defaults."""
-    table = _settings(item, log, "[inference]")
+    table = as_table(item, log, "[inference]", takes=INFERENCE_KEYS) if item is not None else None
     if table is None:
         return Inference()
     default = Inference()
@@ -43,8 +45,8 @@ def read_inference(item: Item | None, log: Log) -> Inference:
         table.origin("draws"),
     )
     table.close()
-    if "permutation" in found.null and "assign" not in table.rows and found.draws:
-        log.add(table.rows["null"].origin, "no_assign", "permutation needs `assign`",
+    if "permutation" in found.null and "assign" not in table and found.draws:
+        log.add(table.origin("null") or table.item.key, "no_assign", "permutation needs `assign`",
                 'name the columns that assignment consists of: assign = "pilot + batch"')
     return found
 

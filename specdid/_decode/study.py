@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +20,7 @@ from specdid._decode.variants import read_definitions, read_labels, read_variant
 from specdid._decode.words import DIMENSIONS, STEPS
 from specdid._diagnostics import Document, Origin, did_you_mean
 from specdid._study import Never, Study
+from specdid._toml import AGAIN
 
 DEFAULT_SEED = 1
 
@@ -52,17 +53,14 @@ class Source:
     stem: str
 
 
-def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | None:
+def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study:
     """Make a study of a spec's values; what is wrong is noted in ``log`` and left out.
 
-    Returns
-    -------
-    None where there is nothing to go on with: no outcome, no treatment, or data, unit or
-    time that cannot be read.
+    What could be read is there also where nothing can be run, so that the data can be checked;
+    ``Study.unread`` names what could not.
     """
-    top = Table(root, log, "a spec file")
-    top.known += (*TABLES, *shelves.analyses)
-    tables = top.rows
+    top = Table(root, log, "a spec file", (*TABLES, *shelves.analyses))
+    tables = {**top.rows, **top.meant}
     study = _study_table(top)
     labels, label_origins = read_labels(top.get("labels"), log)
     options = Options(log, shelves.estimators, shelves.matchers)
@@ -87,8 +85,8 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
         missing="common" if study.choice("missing", ("listwise", "common")) == "common" else "listwise",
         never=_never(study, log),
         one_at_a_time=_one_at_a_time(study, names, log),
-        derive=read_definitions(top.get("derive"), log, "derive", "value"),
-        macros=read_definitions(top.get("macros"), log, "macros", "terms"),
+        derive=read_definitions(top.get("derive"), log, "derive", "value", options.unread),
+        macros=read_definitions(top.get("macros"), log, "macros", "terms", options.unread),
         outcome=dimensions.outcome,
         treatment=dimensions.treatment,
         controls=dimensions.controls,
@@ -110,22 +108,17 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study | No
         given_name=name,
     )
     study.close()
-    misplaced = _close_file(top)
-    return None if misplaced or _hopeless(found, study) else found
+    _close_file(top)
+    keys = (("data", found.data), ("unit", found.unit), ("time", found.time), ("step", found.step))
+    options.unread |= {("study", key) for key, value in keys if key in study and value is None}
+    return replace(found, unread=frozenset(options.unread))
 
 
-def _hopeless(found: Study, study: Table) -> bool:
-    """Say whether looking at the data could only repeat what is known to be wrong."""
-    read = (("data", found.data), ("unit", found.unit), ("time", found.time))
-    unread = any(key in study.rows and value is None for key, value in read)
-    return unread or not (found.outcome and found.treatment and study.rows)
-
-
-def _close_file(top: Table) -> bool:
-    """Report the tables nobody knows; say whether keys of [study] stand before any table."""
-    misplaced = False
+def _close_file(top: Table) -> None:
+    """Report the tables nobody knows, and keys of [study] that stand before any table."""
     tables = f"tables: {', '.join(dict.fromkeys(top.known))}"
-    for key in [key for key in top.rows if key not in top.known][:MOST_UNKNOWN]:
+    unknown = [k for k, item in top.rows.items() if k not in top.known and AGAIN not in k and not item.unread]
+    for key in unknown[:MOST_UNKNOWN]:
         item = top.rows[key]
         near = did_you_mean(key, top.known) or did_you_mean(key, STUDY_KEYS)
         if isinstance(item.value, dict | tuple):
@@ -133,22 +126,22 @@ def _close_file(top: Table) -> bool:
         else:
             help_ = "write it below [study]" if key in STUDY_KEYS else near or tables
             top.log.add(item.key, "unknown_key", f"`{key}` stands outside any table", help_)
-            misplaced = misplaced or key in STUDY_KEYS
-    return misplaced
 
 
 def _study_table(top: Table) -> Table:
+    """Read [study], with the keys of it that stand before any table."""
     item = top.get("study")
     hint = "write [study] and below it title, data, unit and time"
-    table = as_table(item, top.log, "[study]", hint) if item else None
+    table = as_table(item, top.log, "[study]", hint, STUDY_KEYS) if item else None
     if item is None:
         help_ = 'begin with [study] and below it data = "file.csv", unit and time'
         top.log.add(top.item.key, "missing_study", "there is no [study] table", help_)
     if table is not None and item is not None and not table.rows:
         top.log.add(item.key, "missing_study", "[study] is empty", 'write data = "file.csv", unit and time below it')
     nothing = Item({}, top.item.origin, item.key if item else top.item.key)
-    table = table or Table(nothing, top.log, "[study]")
-    table.known += STUDY_KEYS
+    table = table or Table(nothing, top.log, "[study]", STUDY_KEYS)
+    astray = {k: v for k, v in top.rows.items() if k in STUDY_KEYS and not isinstance(v.value, dict | tuple)}
+    table.meant |= {key: row for key, row in astray.items() if key not in table}
     return table
 
 
@@ -197,7 +190,8 @@ def _never(study: Table, log: Log) -> Never:
     items = study.list_of("never")
     if items is None:
         return Never()
-    listed = isinstance(study.rows["never"].value, tuple)
+    item = study.get("never")
+    listed = item is not None and isinstance(item.value, tuple)
     values: dict[float, None] = {}
     empty, faults = False, len(log.faults)
     for item in items:

@@ -8,8 +8,9 @@ from typing import TypeVar, cast
 
 from specdid import language
 from specdid._decode.items import Item, finite
-from specdid._diagnostics import Fault, Origin, Severity, Span, did_you_mean, fault_at
+from specdid._diagnostics import Fault, Origin, Severity, Span, closest, did_you_mean, fault_at
 from specdid._study import Expression
+from specdid._toml import AGAIN
 from specdid.language import LanguageError, Problem
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
@@ -37,8 +38,9 @@ class Log:
         self.faults.append(fault_at(origin, span, code, message, help, severity, notes=notes))
 
     def wrong_type(self, item: Item, wanted: str, help: str | None = None) -> None:
-        """Say that a value is of another kind than ``wanted``."""
-        self.add(item.origin, "wrong_type", f"expected {wanted}, found {item.kind()}", help)
+        """Say that a value is of another kind than ``wanted``, if it could be read."""
+        if not item.unread:
+            self.add(item.origin, "wrong_type", f"expected {wanted}, found {item.kind()}", help)
 
     def problems(self, problems: Sequence[Problem], origin: Origin) -> None:
         """Locate what the language says of a text of the spec."""
@@ -138,17 +140,29 @@ class Log:
 
 
 class Table:
-    """A table being read: every key asked for is a known one, `close` reports the others."""
+    """A table being read: every key asked for is a known one, `close` reports the others.
 
-    def __init__(self, item: Item, log: Log, title: str) -> None:
+    Where all keys are given as ``takes``, one that is misspelt is reported and read as the one that
+    was meant.
+    """
+
+    def __init__(self, item: Item, log: Log, title: str, takes: Sequence[str] = ()) -> None:
         self.item, self.log, self.title = item, log, title
-        self.known: list[str] = []
+        self.known: list[str] = list(takes)
         self.rows: dict[str, Item] = item.value if isinstance(item.value, dict) else {}
+        self.meant: dict[str, Item] = {}
+        for written in self.rows:
+            near = closest(written, takes) if written not in takes else None
+            if near is not None and near not in self.rows:
+                self.meant.setdefault(near, self.rows[written])
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.rows or key in self.meant
 
     def get(self, key: str) -> Item | None:
         """Give the item of ``key``, which counts as known from here on."""
         self.known.append(key)
-        return self.rows.get(key)
+        return self.rows.get(key) or self.meant.get(key)
 
     def text(self, key: str) -> str | None:
         """Return the text for readers of ``key``."""
@@ -164,7 +178,8 @@ class Table:
 
     def origin(self, key: str) -> Origin | None:
         """Give where the value of ``key`` stands."""
-        return self.rows[key].origin if key in self.rows else None
+        item = self.rows.get(key) or self.meant.get(key)
+        return item.origin if item else None
 
     def flag(self, key: str) -> bool | None:
         """Give a boolean."""
@@ -233,7 +248,7 @@ class Table:
 
     def close(self) -> None:
         """Report the keys nobody asked for, of very many the first."""
-        unknown = [key for key in self.rows if key not in self.known]
+        unknown = [k for k, item in self.rows.items() if k not in self.known and AGAIN not in k and not item.unread]
         for key in unknown[:MOST_UNKNOWN]:
             allowed = f"{self.title} takes {', '.join(dict.fromkeys(self.known))}"
             near = did_you_mean(key, self.known)
@@ -260,9 +275,11 @@ def part_of(text: str, node: Node, origin: Origin) -> Expression:
     return Expression(text[start:stop], tree, replace(origin, offsets=offsets))
 
 
-def as_table(item: Item, log: Log, title: str, help: str | None = None) -> Table | None:
+def as_table(
+    item: Item, log: Log, title: str, help: str | None = None, takes: Sequence[str] = ()
+) -> Table | None:
     """Read ``item`` as a table, or say that it is none."""
     if isinstance(item.value, dict):
-        return Table(item, log, title)
+        return Table(item, log, title, takes)
     log.wrong_type(item, "a table", help)
     return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from specdid import language
 from specdid._decode.items import Item
-from specdid._decode.options import Options, read_meta
+from specdid._decode.options import META, Options, read_meta
 from specdid._decode.table import Log, as_table, fixed
 from specdid._decode.words import RESERVED
 from specdid._diagnostics import Origin
@@ -15,6 +15,7 @@ from specdid.language import LanguageError
 from specdid.language.check import Role
 from specdid.language.tree import Constant, Name, Node, Number
 
+KEYS = ("derive", "add", "absorb", "where", *META)
 NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
 
 
@@ -43,13 +44,14 @@ def _variant_option(item: Item, variant: str, options: Options) -> VariantOption
     log = options.log
     label = log.label(item)
     hint = 'write { where = "…" }, { add = "…" }, { absorb = "…" } or { derive = { … } }; {} changes nothing'
-    table = as_table(item, log, f"the {variant} option `{label}`", hint)
+    table = as_table(item, log, f"the {variant} option `{label}`", hint, KEYS)
     if table is None:
         options.unread.add((variant, label))
         return None
+    unread: set[tuple[str, str]] = set()
     option = VariantOption(
         label,
-        read_definitions(table.get("derive"), log, "derive", "value"),
+        read_definitions(table.get("derive"), log, "derive", "value", unread),
         table.expression("add", "terms"),
         table.expression("absorb", "effects"),
         table.expression("where", "condition"),
@@ -57,21 +59,28 @@ def _variant_option(item: Item, variant: str, options: Options) -> VariantOption
         item.key,
     )
     table.close()
+    read = {"add": option.add, "absorb": option.absorb, "where": option.where}
+    if unread or any(key in table and expression is None for key, expression in read.items()):
+        options.unread.add((variant, label))
     return option
 
 
-def read_definitions(item: Item | None, log: Log, title: str, role: Role) -> Mapping[str, Expression]:
+def read_definitions(
+    item: Item | None, log: Log, title: str, role: Role, unread: set[tuple[str, str]]
+) -> Mapping[str, Expression]:
     """Read ``name = expression`` of [derive] and [macros].
 
-    A name whose expression is wrong is defined all the same, as nothing, so that its
-    uses are not reported as well.
+    A name whose expression is wrong is defined all the same, as nothing, and noted in ``unread``,
+    so that its uses are not reported as well.
     """
     table = as_table(item, log, f"[{title}]", f'write [{title}] and below it name = "…"') if item else None
     found: dict[str, Expression] = {}
-    for key, inner in table.rows.items() if table else ():
-        name = _defined_name(key, inner, log, title)
+    for inner in table.rows.values() if table else ():
+        name = _defined_name(inner.key.path[-1], inner, log, title)
         expression = log.expression(inner, role)
-        found[name] = expression or fixed(NOTHING_KNOWN[role], inner.origin)
+        if expression is None:
+            unread.add((title, name))
+        found.setdefault(name, expression or fixed(NOTHING_KNOWN[role], inner.origin))
     return found
 
 
@@ -94,6 +103,7 @@ def _defined_name(key: str, item: Item, log: Log, title: str) -> str:
 def read_labels(item: Item | None, log: Log) -> tuple[Mapping[str, str], Mapping[str, Origin]]:
     """Read [labels]: column or term -> the words shown for it, and -> where it is written."""
     table = as_table(item, log, "[labels]", '[labels] has lines column = "words"') if item else None
-    texts = {key: log.words(inner) for key, inner in (table.rows if table else {}).items()}
+    items = {inner.key.path[-1]: inner for inner in (table.rows if table else {}).values()}
+    texts = {key: log.words(inner) for key, inner in items.items()}
     found = {key: text for key, text in texts.items() if text is not None}
-    return found, {key: table.rows[key].key for key in found} if table else {}
+    return found, {key: items[key].key for key in found}

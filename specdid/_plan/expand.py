@@ -236,8 +236,12 @@ def _absorbed(x: Expander, option: VariantOption) -> tuple[Effect, ...]:
         return ()
 
 
-def expand_grid(study: Study, columns: Sequence[str]) -> tuple[tuple[Dimension, ...], Grid, Expander]:
+def expand_grid(
+    study: Study, columns: Sequence[str], empty: bool = False
+) -> tuple[tuple[Dimension, ...], Grid, Expander]:
     """Expand every dimension; ``Grid.settings`` is filled once the combinations are known.
+
+    With ``empty`` a dimension may have no option: its own have faults.
 
     Raises
     ------
@@ -253,7 +257,7 @@ def expand_grid(study: Study, columns: Sequence[str]) -> tuple[tuple[Dimension, 
     weight, weights = expand_weights(x)
     estimator, estimators = expand_estimators(x)
     dimensions = (outcome, treatment, controls, fixed, sample, weight, estimator, *expand_variants(x))
-    x.faults += [_empty(d) for d in dimensions if not len(d) and not x.faults]
+    x.faults += [_empty(d) for d in dimensions if not len(d) and not x.faults and not empty]
     if any(f.severity == "error" for f in x.faults):
         raise SpecError(Faults(tuple(x.faults)))
     grid = Grid(outcomes, scales, treatments, sets, fixed_effects, samples, weights, estimators, ())

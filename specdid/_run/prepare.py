@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from specdid._check import check_study
 from specdid._check.analyses import check_analyses
+from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._decode import read_study
-from specdid._diagnostics import Fault, Faults, SpecError, fault_at, file_order
+from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, Status, build_plan
 from specdid._run.shown import check_shown
-from specdid._study import Study
+from specdid._study import Expression, FormulaOption, Meta, Study
 from specdid.engine.clusters import missing_package
-from specdid.panel import Evaluator, Panel, read_panel
+from specdid.language import LanguageError
+from specdid.language.tree import Number
+from specdid.panel import EvaluationError, Evaluator, Panel, read_panel
 
 Source = Study | str | Path | Mapping[str, Any]
 
@@ -78,14 +82,18 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
         study, faults = read_study(source)
     if study is None:
         return None, faults
-    panel, found = read_panel(study, data)
+    panel, found = (None, ()) if _no_data(study, faults) else read_panel(study, data, in_part=True)
     faults = faults + found
     if panel is None:
-        return None, file_order((*faults, *check_study(study, None), *check_analyses(study, None, None)))
+        faults = faults + tuple(_without_keys(study, (*check_study(study, None), *check_analyses(study, None, None))))
+        return None, file_order(faults)
+    if panel.unit != study.unit or panel.time != study.time:
+        study = _keyless(study, panel)
     evaluator = Evaluator(panel)
-    faults = file_order(faults + check_study(study, panel, evaluator))
+    faults = faults + tuple(_without_keys(study, check_study(study, panel, evaluator, faults)))
     if faults.errors:
-        return None, file_order(faults + tuple(check_analyses(study, None, None)))
+        return None, file_order(faults + tuple(_without_keys(study, _in_part(study, panel, evaluator, faults))))
+    faults = file_order(faults)
     try:
         plan = build_plan(study, panel, evaluator)
     except SpecError as error:
@@ -97,6 +105,58 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     if faults.errors:
         return None, faults
     return Prepared(study, panel, evaluator, plan, faults), faults
+
+
+def _no_data(study: Study, faults: Faults) -> bool:
+    """Say whether the file names data that cannot be told, or is no spec file."""
+    return ("study", "data") in study.unread or any(f.code == "missing_study" for f in faults)
+
+
+NEED_KEYS = ("no_unit", "no_time", "no_level", "no_test")
+"""Codes that say that unit or time is not declared."""
+
+
+def _keyless(study: Study, panel: Panel) -> Study:
+    """Give a study without the unit or time that the data do not have, nor what is made of them by default."""
+    none = FormulaOption(None, Expression("0", Number(0.0), Origin(())), Meta(), Origin(()))
+    effects = tuple(none if o.origin.path == ("fixed_effects",) else o for o in study.fixed_effects)
+    vcov = tuple(o for o in study.vcov if o.origin.path != ("vcov",))
+    unread = study.unread | KEYS
+    return replace(study, unit=panel.unit, time=panel.time, fixed_effects=effects, vcov=vcov, unread=unread)
+
+
+def _without_keys(study: Study, faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Leave out what is said only because unit or time is wrong."""
+    lost = not KEYS.isdisjoint(study.unread)
+    yield from (f for f in faults if not (lost and f.code in NEED_KEYS))
+
+
+def _in_part(study: Study, panel: Panel, evaluator: Evaluator, faults: Faults) -> Iterator[Fault]:
+    """Look for what is wrong besides: with the plan of what is sound, and with analyses of it."""
+    yield from check_analyses(study, None, None)
+    yield from _backend(study)
+    sound = sound_part(study, faults)
+    known = {f.place for f in faults}
+    found: list[Fault] = []
+    with suppress(Exception):  # what is known to be wrong must be said, whatever a part of a study may do
+        found += _plan_faults(sound, panel, evaluator)
+        for fault in check_analyses(study, panel, evaluator, sound):
+            found.append(fault)
+    yield from (f for f in found if f.place not in known or f.place is None)
+
+
+def _plan_faults(sound: Sound, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
+    if not sound.planned:
+        return
+    try:
+        build_plan(sound.study, panel, evaluator)
+    except SpecError as error:
+        # Main effects may stand in an option that was left out.
+        others = {"controls", "fixed_effects"} | {v.name for v in sound.file.variants}
+        alone = others.isdisjoint(sound.dropped)
+        yield from (f for f in error.faults if alone or f.code != "no_main_effects")
+    except (LanguageError, EvaluationError):
+        return  # which has its own fault
 
 
 def _backend(study: Study) -> tuple[Fault, ...]:

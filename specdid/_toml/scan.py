@@ -1,7 +1,8 @@
-"""Where every key and value of a TOML text stands.
+"""The statements of a TOML text, each with its places, read on where they are not TOML.
 
-tomli gives the values and decides what is TOML; this scanner only finds places, and goes
-on after a statement that it cannot read, so that one document can have several faults.
+tomli gives the values and decides what is TOML; this scanner finds places. Where a statement
+is wrong it notes a slip and takes what was evidently meant (a key without quotes, ``:`` for
+``=``, a text without quotes, a list that is not closed), so that one slip hides nothing else.
 """
 
 from __future__ import annotations
@@ -9,26 +10,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
-from specdid._toml.texts import Broken, scan_text
+from specdid._toml.texts import QUOTES, Broken, scan_text
 
-KeyPath = tuple[str | int, ...]
 Range = tuple[int, int]
+Key = tuple[str, Range]
+Kind = Literal["text", "scalar", "array", "table", "unread"]
 
 MAX_DEPTH = 40
 """Arrays and tables within each other, and parts of a dotted key; a spec file needs four."""
 
-MOST_BROKEN = 100
-"""Statements that are not TOML, after which nobody reads on."""
+MOST_SLIPS = 100
+"""After which nobody reads on."""
 
 LONGEST_NUMBER = 200
 """Characters; Python refuses to read numbers of some thousand digits."""
 
+LITERALS = {"True": "true", "TRUE": "true", "T": "true", "False": "false", "FALSE": "false", "F": "false"}
+NOTHING = {"null", "None", "NULL", "nil", "NA", "NaN"}
 _SPACE = re.compile(r"[ \t]*")
 _LAYOUT = re.compile(r"(?:[ \t\n]+|#[^\n]*)*")
-_COMMENT = re.compile(r"#[^\n]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_VALUE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d[^\s,\]}#]*|[^\s,\]}#=]+")
+_MACRO_KEY = re.compile(r"\.\.(\w+)(?=[ \t]*=)")
+_EQUALS = re.compile(r":=|<-|=>|==|[=＝:：]")
+_SEPARATOR = re.compile(r"[,，、;；]")
+_VALUE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d[^\s,\]}#]*|[^\s,，、\]}#=]+")
+_SCALAR = re.compile(
+    r"true|false|[+-]?(?:inf|nan)|0x[0-9A-Fa-f_]+|0o[0-7_]+|0b[01_]+|\d{4}-\d\d-\d\d.*|\d\d:\d\d.*"
+    r"|[+-]?[0-9][0-9_]*(?:\.[0-9][0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?"
+)
+_NUMBER_WITHOUT_DIGIT = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _TOKEN = re.compile(r"[^\s=,\[\]{}#\"']+|\S?")
 _PAIR_START = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s=#"'\[\]{},]{1,200})[^\n"'=#,\[\]{}]{0,200}[=＝]"""
 _PAIR = re.compile(rf"[ \t]*{_PAIR_START}")
@@ -36,136 +49,102 @@ _STATEMENT = re.compile(rf"^[ \t]*(?:\[|{_PAIR_START})", re.MULTILINE)
 """What a line begins with that can be a statement; bounded, so that a long line costs little."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where one key path stands.
+@dataclass(slots=True)
+class Value:
+    """One value, ``start`` to ``stop`` with its quotes; ``offsets`` are those of a text's characters."""
 
-    ``key`` is its key (of an array's item: the item), ``value`` the whole value with its
-    quotes, ``offsets`` the characters of a text; ``dotted`` says that the key is followed
-    by another in the same dotted key or header.
-    """
-
-    key: Range
-    value: Range
+    kind: Kind
+    start: int
+    stop: int
+    text: str = ""
     offsets: tuple[int, ...] = ()
-    text: str | None = None
-    dotted: bool = False
+    items: list[Value] = field(default_factory=list)
+    pairs: list[tuple[list[Key], Value]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One header or one ``key = value``; ``broken`` says why it could not be read."""
+    """One header or one ``key = value``; ``keys`` are empty where they cannot be told."""
 
     start: int
     stop: int
-    header: bool
-    path: KeyPath
-    broken: Broken | None = None
-    repeats: tuple[tuple[KeyPath, Range], ...] = ()
+    header: Literal["", "[", "[["]
+    keys: list[Key]
+    value: Value
+    slips: tuple[Broken, ...]
 
 
-@dataclass(slots=True)
-class Scan:
-    """Every key path's spot, the statements in file order, and which of them are broken."""
-
-    spots: dict[KeyPath, Spot] = field(default_factory=dict)
-    statements: list[Statement] = field(default_factory=list)
-    broken: list[int] = field(default_factory=list)
-
-
-def scan(document: str) -> Scan:
-    """Find the places of all keys and values of ``document``, whose lines end with LF."""
+def scan(document: str) -> list[Statement]:
+    """Give the statements of ``document``, whose lines end with LF."""
     scanner = _Scanner(document)
-    while scanner.next_statement() and len(scanner.found.broken) < MOST_BROKEN:
-        pass
-    return scanner.found
+    return list(scanner.statements())
 
 
 class _Scanner:
     def __init__(self, document: str) -> None:
         self.document = document
         self.at = 0
-        self.found = Scan()
-        self.table: KeyPath = ()
-        self.lengths: dict[KeyPath, int] = {}
-        self.headers: dict[KeyPath, Range] = {}
-        self.repeats: list[tuple[KeyPath, Range]] = []
+        self.slips: list[Broken] = []
+        self.keys: list[Key] = []
+        self.total = 0
 
-    def next_statement(self) -> bool:
-        self._skip(_LAYOUT)
-        start = self.at
-        if start >= len(self.document):
-            return False
-        self.repeats = []
-        broken = None
-        header = self._looking_at("[")
-        path: KeyPath = ()
-        try:
-            path = self._header() if header else self._pair(self.table)
-            self._end_of_line()
-        except Broken as problem:
-            broken = problem.with_traceback(None)
-            self.found.broken.append(len(self.found.statements))
-            self.at = self._resume(start, problem)
-        statement = Statement(start, self.at, header, path, broken, tuple(self.repeats))
-        self.found.statements.append(statement)
-        return True
+    def statements(self) -> Iterator[Statement]:
+        while self.total < MOST_SLIPS:
+            self._skip(_LAYOUT)
+            start = self.at
+            if start >= len(self.document):
+                return
+            self.slips, self.keys = [], []
+            brackets: Literal["", "[", "[["] = ""
+            value = Value("unread", start, start)
+            try:
+                if self._looking_at("["):
+                    brackets = "[[" if self._looking_at("[[") else "["
+                    self._header(brackets)
+                else:
+                    value = self._line(start)
+            except Broken as problem:
+                value = self._broken(start, problem, value)
+            self.total += len(self.slips)
+            yield Statement(start, self.at, brackets, self.keys, value, tuple(self.slips))
 
-    def _resume(self, start: int, problem: Broken) -> int:
-        """Find where reading can go on: what is left open is taken to end with its line."""
+    def _broken(self, start: int, problem: Broken, value: Value) -> Value:
+        """Go on after a statement that cannot be read to its end; what is left open ends with its line."""
         left_open = problem.code.startswith("unclosed")
         line_end = self.document.find("\n", start if left_open else problem.start)
         following = _STATEMENT.search(self.document, line_end + 1) if line_end >= 0 else None
-        return following.start() if following else len(self.document)
+        self.at = following.start() if following else len(self.document)
+        self.slips = [s for s in self.slips if not left_open or s.start < problem.start or s.start < line_end]
+        self.slips.append(problem.with_traceback(None))
+        partial = problem.partial
+        return partial if isinstance(partial, Value) and partial.start < line_end else value
 
-    def _header(self) -> KeyPath:
+    def slip(self, code: str, start: int, stop: int) -> None:
+        """Note what is wrong, and go on."""
+        self.slips.append(Broken(code, start, stop))
+        if len(self.slips) > MOST_SLIPS:
+            raise Broken("too_many", start, stop)
+
+    # Headers and keys
+
+    def _header(self, brackets: str) -> None:
         start = self.at
-        array = self.document.startswith("[[", start)
-        self.at += 1 + array
-        keys = self._keys("]")
-        closing = "]]" if array else "]"
-        if not self._looking_at(closing):
-            raise Broken("unclosed_header", start, self._line_end())
-        self.at += len(closing)
-        path = self._resolve(keys, (start, self.at))
-        last = keys[-1][1]
-        if array:
-            position = self.lengths[path] = self.lengths.get(path, -1) + 1
-            self._record(path, Spot(last, (start, self.at)))
-            path = (*path, position)
-        elif path in self.headers or path in self.lengths:
-            self.repeats.append((path, last))
-        self.headers[path] = last
-        self._record(path, Spot(last, (start, self.at)))
-        self.table = path
-        return path
-
-    def _resolve(self, keys: list[tuple[str, Range]], header: Range) -> KeyPath:
-        """Give the header's path; a key that names an array of tables means its last item."""
-        path: KeyPath = ()
-        for name, span in keys[:-1]:
-            path = (*path, name)
-            self._record(path, Spot(span, header, dotted=True))
-            if path in self.lengths:
-                path = (*path, self.lengths[path])
-        return (*path, keys[-1][0])
-
-    def _pair(self, base: KeyPath, depth: int = 0) -> KeyPath:
-        keys = self._keys("=")
-        if not self._looking_at("="):
-            raise Broken("no_equals", self.at, self._token_end())
-        self.at += 1
+        closing = "]" * len(brackets)
+        self.at += len(brackets)
+        self.keys = self._keys("]")
+        if self._looking_at(closing):
+            self.at += len(closing)
+        else:
+            self.slip("unclosed_header", start, self._line_end())
+            self.at = self._line_end() if not self._looking_at("]") else self.at + 1
+            return
         self._skip(_SPACE)
-        path = base
-        for name, span in keys[:-1]:
-            path = (*path, name)
-            self._record(path, Spot(span, span, dotted=True))
-        path = (*path, keys[-1][0])
-        self._value(path, keys[-1][1], depth)
-        return path
+        if self.at < self._line_end() and not self._looking_at("#"):
+            self.slip("after_header", self.at, self._token_end())
+        self.at = self._line_end()
 
-    def _keys(self, closing: str) -> list[tuple[str, Range]]:
-        keys = []
+    def _keys(self, closing: str) -> list[Key]:
+        keys: list[Key] = []
         while True:
             self._skip(_SPACE)
             keys.append(self._key(closing))
@@ -176,84 +155,252 @@ class _Scanner:
                 raise Broken("too_deep", keys[0][1][0], self.at)
             self.at += 1
 
-    def _key(self, closing: str) -> tuple[str, Range]:
+    def _key(self, closing: str) -> Key:
         start = self.at
-        if self._looking_at('"') or self._looking_at("'"):
-            if self.document[start : start + 3] in {'"""', "'''"}:
-                raise Broken("bare_key", start, start + 3)
+        first = self.document[start : start + 1]
+        if first in {'"', "'"} and self.document[start : start + 3] not in {'"""', "'''"}:
             quoted = scan_text(self.document, start)
             self.at = quoted.stop
             return quoted.text, (start, quoted.stop)
+        macro = _MACRO_KEY.match(self.document, start) if closing == "=" else None
+        if macro:
+            self.slip("macro_dots", *macro.span())
+            self.at = macro.end()
+            return macro[1], macro.span()
         bare = _BARE_KEY.match(self.document, start)
-        if not bare:
-            raise Broken("no_key" if self._looking_at(closing) else "bare_key", start, self._token_end())
-        self.at = bare.end()
-        return bare[0], bare.span()
+        if bare:
+            self.at = bare.end()
+            self._skip(_SPACE)
+            rest = self.document[self.at : self.at + 1]
+            ends = rest in {".", "", "\n"} if closing == "=" else rest in {".", "]", "\n", ""}
+            if ends or (closing == "=" and (rest in {'"', "'", "{"} or self._equals_here(start))):
+                self.at = bare.end()
+                return bare[0], bare.span()
+        return self._odd_key(start, closing)
 
-    def _value(self, path: KeyPath, key: Range | None, depth: int) -> None:
+    def _equals_here(self, start: int) -> bool:
+        """Say whether a key ends here: before ``=``, or before ``:`` where no ``=`` follows (as in a:b = …)."""
+        token = _EQUALS.match(self.document, self.at)
+        if token is None or token[0] in {"=", "＝", "=="}:
+            return token is not None
+        after = self.document[token.end() : min(self._line_end(), token.end() + LONGEST_NUMBER)]
+        return re.match(r"[^\"'=＝]*[=＝]", after) is None
+
+    def _odd_key(self, start: int, closing: str) -> Key:
+        """Read a key that only quotes would make one: ``ln SO2``, ``收入``, ``“income”``."""
+        self.at = start
+        end = min(self._line_end(), start + LONGEST_NUMBER)
+        if closing == "]":
+            found = re.compile(r"[\]\n.\"']").search(self.document, start, end)
+        else:
+            found = re.compile(r"[=＝.\"'{},]|:=|<-|=>").search(self.document, start, end)
+            if found is None or found[0] in "\"'{":
+                found = re.compile(r"[:：]").search(self.document, start, end) or found
+        stop = found.start() if found else end
+        written = self.document[start:stop].rstrip()
+        if not written:
+            raise Broken("no_key" if found and found[0] in "].=" else "bare_key", start, self._token_end())
+        if closing == "=" and (found is None or found[0] in "\"'{},"):
+            raise Broken("no_equals", start, start + len(written))
+        self.slip("bare_key", start, start + len(written))
+        self.at = stop
+        return written.strip(QUOTES) or written, (start, start + len(written))
+
+    # Pairs and values
+
+    def _line(self, start: int) -> Value:
+        self.keys = self._keys("=")
+        self._equals(start)
+        value = self._value(0)
+        self._skip(_SPACE)
+        if self.at < self._line_end() and not self._looking_at("#"):
+            self._trailing(value)
+        self.at = self._line_end()
+        return value
+
+    def _equals(self, start: int) -> None:
+        token = _EQUALS.match(self.document, self.at)
+        if token is None:
+            if not self._looking_at('"') and not self._looking_at("'"):
+                raise Broken("no_equals", start, max(self.at, start + 1))
+            self.slip("no_equals", start, self.at)
+        elif token[0] != "=":
+            self.slip("equals", *token.span())
+            self.at = token.end()
+        else:
+            self.at += 1
+        self._skip(_SPACE)
+
+    def _value(self, depth: int) -> Value:
         start = self.at
         if depth > MAX_DEPTH:
             raise Broken("too_deep", start, start + 1)
         first = self.document[start : start + 1]
-        offsets: tuple[int, ...] = ()
-        text = None
-        if first in {'"', "'"}:
-            scanned = scan_text(self.document, start)
-            text, offsets, self.at = scanned.text, scanned.offsets, scanned.stop
-        elif first == "[":
-            self._items(path, depth)
-        elif first == "{":
-            self._inline_table(path, depth)
-        else:
-            token = _VALUE.match(self.document, start)
-            if not token:
-                raise Broken("no_value", start, self._token_end())
-            if len(token[0]) > LONGEST_NUMBER:
-                raise Broken("bad_value", start, token.end())
-            self.at = token.end()
-        self._record(path, Spot(key or (start, self.at), (start, self.at), offsets, text), value=True)
+        if first and first in "\"'":
+            try:
+                scanned = scan_text(self.document, start, self.slips)
+            except Broken as problem:
+                return self._open_text(problem, depth)
+            self.at = scanned.stop
+            return Value("text", start, self.at, scanned.text, scanned.offsets)
+        if first and first in QUOTES:
+            return self._typographic(start)
+        if first == "[":
+            return self._array(depth)
+        if first == "{":
+            return self._table(depth)
+        return self._token(start, depth)
 
-    def _items(self, path: KeyPath, depth: int) -> None:
-        for position, _ in enumerate(self._between("]", "unclosed_array")):
-            self._value((*path, position), None, depth + 1)
+    def _open_text(self, problem: Broken, depth: int) -> Value:
+        """Take a text that is not closed to end with its line, where nothing else can stand behind it."""
+        start = self.at
+        rest = self._rest(start + 1)
+        if depth or self.document.startswith(self.document[start] * 3, start):
+            raise problem
+        self.slips.append(problem.with_traceback(None))
+        self.at = self._line_end()
+        stop = start + 1 + len(rest)
+        return Value("text", start, stop, rest, tuple(range(start + 1, stop + 1)))
 
-    def _inline_table(self, path: KeyPath, depth: int) -> None:
-        for _ in self._between("}", "unclosed_table"):
-            self._pair(path, depth + 1)
+    def _typographic(self, start: int) -> Value:
+        """Read a text between quotes of a word processor."""
+        closing = re.compile(f"[{QUOTES}\"'\n]").search(self.document, start + 1)
+        stop = closing.start() if closing else len(self.document)
+        self.slip("character", start, start + 1)
+        if closing is None or closing[0] == "\n":
+            raise Broken("unclosed_text", start, stop)
+        self.at = stop + 1
+        return Value("text", start, self.at, self.document[start + 1 : stop], tuple(range(start + 1, stop + 1)))
 
-    def _between(self, closing: str, unclosed: str) -> Iterator[None]:
+    def _token(self, start: int, depth: int) -> Value:
+        """Read a number, date or boolean, or what is there in its place."""
+        token = _VALUE.match(self.document, start)
+        if token is None:
+            raise Broken("no_value", start, self._token_end())
+        written = token[0]
+        stop = token.end()
+        if not depth:
+            rest = self._rest(start)
+            decimal_comma = _DECIMAL_COMMA.fullmatch(rest) is not None
+            if decimal_comma or re.match(r"[^,\]})#]", self.document[stop:start + len(rest)].lstrip(" \t")):
+                written, stop = rest, start + len(rest)
+        elif not _SCALAR.fullmatch(written):
+            stop = self._unquoted_end(start)
+            written = self.document[start:stop]
+        self.at = stop
+        if len(written) <= LONGEST_NUMBER and _SCALAR.fullmatch(written):
+            return Value("scalar", start, stop, written)
+        return self._not_a_value(start, stop, written)
+
+    def _not_a_value(self, start: int, stop: int, written: str) -> Value:
+        self.slip("bad_value", start, stop)
+        if written in LITERALS:
+            return Value("scalar", start, stop, LITERALS[written])
+        if _NUMBER_WITHOUT_DIGIT.fullmatch(written) or _DECIMAL_COMMA.fullmatch(written):
+            return Value("scalar", start, stop, str(float(written.replace(",", "."))))
+        strange = not (written[0].isascii() or written[0].isalnum())
+        if written in NOTHING or len(written) > 10 * LONGEST_NUMBER or strange:
+            return Value("unread", start, stop)
+        return Value("text", start, stop, written, tuple(range(start, stop + 1)))
+
+    def _rest(self, start: int) -> str:
+        """Give what stands from here to the end of the line, without a comment."""
+        return re.split(r"[ \t]#", self.document[start : self._line_end()], maxsplit=1)[0].rstrip()
+
+    def _unquoted_end(self, start: int) -> int:
+        """Give the end of a text without quotes in a list or inline table: its parentheses may hold commas."""
+        depth = 0
+        for found in re.compile(r"[()\[\]{},，\n#]|[^()\[\]{},，\n#]+").finditer(self.document, start):
+            if found[0] in "([":
+                depth += 1
+            elif found[0] in ")]" and depth:
+                depth -= 1
+            elif found[0] in "\n#}" or (found[0] in ",，])" and not depth):
+                return start + len(self.document[start : found.start()].rstrip())
+        return len(self.document.rstrip())
+
+    def _array(self, depth: int) -> Value:
+        array = Value("array", self.at, self.at)
+        for _ in self._between("]", "unclosed_array", array):
+            array.items.append(self._value(depth + 1))
+        array.stop = self.at
+        return array
+
+    def _table(self, depth: int) -> Value:
+        table = Value("table", self.at, self.at)
+        for _ in self._between("}", "unclosed_table", table):
+            keys: list[Key] = []
+            try:
+                keys = self._keys("=")
+                self._equals(keys[0][1][0])
+                table.pairs.append((keys, self._value(depth + 1)))
+            except Broken as problem:
+                if problem.code.startswith(("unclosed", "too_")):
+                    raise
+                self.slips.append(problem)
+                ending = re.compile(r"[,，}\n]").search(self.document, problem.start)
+                self.at = ending.start() if ending else len(self.document)
+                if keys:
+                    table.pairs.append((keys, Value("unread", problem.start, self.at)))
+        table.stop = self.at
+        return table
+
+    def _between(self, closing: str, unclosed: str, partial: Value) -> Iterator[None]:
         """Yield where each item of an array or inline table starts."""
         opening = self.at
+        left_open = Broken(unclosed, opening, opening + 1, partial)
         self.at += 1
         while True:
             self._skip(_LAYOUT)
             if self._looking_at(closing):
                 break
             if self.at >= len(self.document) or (closing == "]" and self._looking_at_line(_PAIR)):
-                raise Broken(unclosed, opening, opening + 1)
+                raise left_open
             yield
+            before = self.at
             self._skip(_LAYOUT)
-            if self._looking_at(","):
+            separator = _SEPARATOR.match(self.document, self.at)
+            if separator:
+                if separator[0] != ",":
+                    self.slip("character", *separator.span())
                 self.at += 1
             elif not self._looking_at(closing):
                 if self.at >= len(self.document) or self._left_open(closing):
-                    raise Broken(unclosed, opening, opening + 1)
-                raise Broken("no_comma", self.at, self._token_end())
+                    raise left_open
+                self._no_comma(before)
         self.at += 1
 
-    def _record(self, path: KeyPath, spot: Spot, value: bool = False) -> None:
-        if value and path in self.found.spots:
-            self.repeats.append((path, spot.key))
-        known = self.found.spots.get(path)
-        # A header of the table itself says more of where it is than [table.name] before it.
-        if known is None or (known.dotted and not spot.dotted):
-            self.found.spots[path] = spot
+    def _no_comma(self, before: int) -> None:
+        """Say that a comma is missing, or where the quotes of the line are odd in number, a quote."""
+        first = self.document.rfind("\n", 0, self.at) + 1
+        line = self.document[first : self._line_end()]
+        quote = self.document[before - 1]
+        if quote in {'"', "'"} and line.count(quote) % 2:
+            raise Broken("odd_quotes", self.at, self._token_end())
+        if self.document[self.at] in "]})":
+            raise Broken("wrong_bracket", self.at, self.at + 1)
+        self.slip("no_comma", self.at, self._token_end())
 
-    def _end_of_line(self) -> None:
-        self._skip(_SPACE)
-        self._skip(_COMMENT)
-        if self.at < len(self.document) and self.document[self.at] != "\n":
-            raise Broken("trailing", self.at, self._token_end())
+    def _trailing(self, value: Value) -> None:
+        """Say what is wrong with what follows a value on its line; the value may go on to the last quote."""
+        start, rest = self.at, self._rest(self.at)
+        quote = self.document[value.start : value.start + 1]
+        if rest in {",", ";", "，", "；"}:
+            self.slip("line_comma", start, start + 1)
+        elif rest.startswith(("//", "--")):
+            self.slip("comment", start, start + 2)
+        elif rest[0] in "]})":
+            self.slip("closes_nothing", start, start + 1)
+        elif value.kind == "text" and start == value.stop and rest.rstrip().endswith(quote):
+            self.slip("after_text", start, self._token_end())
+            value.stop = start + len(rest.rstrip())
+            value.text = self.document[value.start + 1 : value.stop - 1]
+            value.offsets = tuple(range(value.start + 1, value.stop))
+        else:
+            self.slip("after_text" if value.kind == "text" else "after_value", start, self._token_end())
+            value.kind = "unread"
+
+    # Looking ahead
 
     def _looking_at(self, text: str) -> bool:
         return self.document.startswith(text, self.at)

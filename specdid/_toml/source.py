@@ -19,15 +19,16 @@ def read_document(path: Path) -> tuple[Document | None, tuple[Fault, ...]]:
     -------
     The document, or None where there is no text to go on with, and the faults: no file,
     a directory, too large, empty, UTF-16, GB18030 or another encoding, NUL, a byte order mark.
+    What is UTF-16 or GB18030 is read as that, so that what else is wrong can be said.
     """
     name = path.as_posix()
     content = _content(path)
     if isinstance(content, Fault):
         return None, (content,)
-    text = _decoded(name, content)
-    if isinstance(text, Fault):
-        return None, (text,)
-    marked = text.startswith("\ufeff")
+    text, wrong = _decoded(name, content)
+    if text is None:
+        return None, wrong
+    marked = text.startswith("\ufeff") and not wrong
     document = Document(name, text.removeprefix("\ufeff").replace("\r\n", "\n"))
     if "\0" in text:
         at = document.text.index("\0")
@@ -39,7 +40,7 @@ def read_document(path: Path) -> tuple[Document | None, tuple[Fault, ...]]:
         "byte_order_mark", "the file starts with a byte order mark (BOM)", document.place(0, 1),
         "save it as UTF-8 without BOM; Windows Notepad calls this `UTF-8`, not `UTF-8 with BOM`",
     )
-    return document, (mark,) * marked
+    return document, (mark,) * marked + wrong
 
 
 def _content(path: Path) -> bytes | Fault:
@@ -71,19 +72,20 @@ def _near(path: Path) -> str | None:
     return f"did you mean `{(path.parent / near).as_posix()}`?" if near else None
 
 
-def _decoded(name: str, content: bytes) -> str | Fault:
+def _decoded(name: str, content: bytes) -> tuple[str | None, tuple[Fault, ...]]:
     if content[:2] in _UTF16:
         message = f"{name} is {_UTF16[content[:2]]}, not UTF-8"
-        first_line = content.decode("utf-16", "replace").split("\n", 1)[0].rstrip("\r")
-        return Fault("encoding", message, Place(name, 1, 1, 1, first_line), "save it as UTF-8")
+        text = content.decode("utf-16", "replace")
+        first_line = text.split("\n", 1)[0].rstrip("\r")
+        return text, (Fault("encoding", message, Place(name, 1, 1, 1, first_line), "save it as UTF-8"),)
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8"), ()
     except UnicodeDecodeError as error:
         return _not_utf8(name, content, error.start)
 
 
-def _not_utf8(name: str, content: bytes, at: int) -> Fault:
-    """Locate the first byte that is not UTF-8, and say whether the file reads as GB18030."""
+def _not_utf8(name: str, content: bytes, at: int) -> tuple[str | None, tuple[Fault, ...]]:
+    """Locate the first byte that is not UTF-8; a file that reads as GB18030 is read so."""
     first = content.rfind(b"\n", 0, at) + 1
     end = content.find(b"\n", at)
     line = content[first : end if end >= 0 else len(content)].rstrip(b"\r")
@@ -94,7 +96,8 @@ def _not_utf8(name: str, content: bytes, at: int) -> Fault:
     message = f"{name} is not UTF-8" + ("; it looks like GB18030 (GBK)" if chinese else "")
     convert = f"iconv -f GB18030 -t UTF-8 {name} > new.toml" if chinese else None
     help_ = f"save it as UTF-8, for instance with `{convert}`" if convert else "save it as UTF-8"
-    return Fault("encoding", message, place, help_)
+    text = content.decode("gb18030") if chinese else None
+    return text, (Fault("encoding", message, place, help_),)
 
 
 def _reads_as(content: bytes, encoding: str) -> bool:

@@ -16,11 +16,18 @@ _PLAIN = {
 }
 
 
-class Broken(Exception):  # noqa: N818 - caught in this package, never shown
-    """The scanner cannot go on: ``code`` says why, from ``start`` to ``stop`` of the document."""
+QUOTES = "“”„‟‘’«»＂＇"
+"""Those of word processors and Chinese input methods."""
 
-    def __init__(self, code: str, start: int, stop: int) -> None:
-        self.code, self.start, self.stop = code, start, stop
+
+class Broken(Exception):  # noqa: N818 - caught in this package, never shown
+    """What is not TOML: ``code`` says why, from ``start`` to ``stop`` of the document.
+
+    Raised where the scanner cannot go on; ``partial`` is then the value that was left open.
+    """
+
+    def __init__(self, code: str, start: int, stop: int, partial: object = None) -> None:
+        self.code, self.start, self.stop, self.partial = code, start, stop, partial
         super().__init__(code)
 
 
@@ -33,8 +40,10 @@ class ScannedText:
     stop: int
 
 
-def scan_text(document: str, start: int) -> ScannedText:
+def scan_text(document: str, start: int, slips: list[Broken] | None = None) -> ScannedText:
     """Read the text whose opening quote stands at ``start``.
+
+    Given ``slips``, the first that is no escape is noted there; all are taken as they stand.
 
     Raises
     ------
@@ -49,7 +58,14 @@ def scan_text(document: str, start: int) -> ScannedText:
     characters: list[str] = []
     offsets: list[int] = []
     while not _closes(document, at, mark):
-        piece, end = _piece(document, at, mark, start)
+        try:
+            piece, end = _piece(document, at, mark, start)
+        except Broken as problem:
+            if slips is None or problem.code != "bad_escape":
+                raise
+            if not any(slip.code == "bad_escape" and slip.start > start for slip in slips):
+                slips.append(problem.with_traceback(None))
+            piece, end = document[at], at + 1
         characters.append(piece)
         offsets.extend(range(at, end) if end - at == len(piece) else [at] * len(piece))
         at = end

@@ -121,7 +121,7 @@ def _layout(study: Study, reader: Table, log: Log) -> Layout:
                 chosen += _option(study, name, one, added, log)
             else:
                 part = Table(Item({name: one}, item.origin, item.key), log, reader.title)
-                chosen += read_selectors(part, names, _options(log)).get(name, ())
+                chosen += read_selectors(part, names, _options(log, study)).get(name, ())
         if chosen:
             found[name] = tuple(chosen)
     varied = [log.one_of(item, names, "dimension") for item in reader.list_of("vary") or ()]
@@ -138,7 +138,7 @@ def _is_option(item: Item, dimension: str) -> bool:
 
 def _option(study: Study, name: str, item: Item, added: dict[str, list[Any]], log: Log) -> list[int]:
     """Read an option that only this analysis has; gives its place in the dimension."""
-    options = _options(log)
+    options = _options(log, study)
     makers: dict[str, Callable[[Row], Any]] = {
         "outcome": lambda row: options.outcome(row, None),
         "treatment": lambda row: options.treatment(row, None),
@@ -166,6 +166,8 @@ def _named(option: Any) -> Any:
     return option
 
 
-def _options(log: Log) -> Options:
+def _options(log: Log, study: Study) -> Options:
     matchers: Sequence[str] = tuple(dict.fromkeys([*METHODS, *_shelf.names("matching")]))
-    return Options(log, _shelf.names("estimators"), matchers)
+    options = Options(log, _shelf.names("estimators"), matchers)
+    options.unread |= study.unread
+    return options

@@ -27,7 +27,7 @@ MOST_PERIODS = 2.0**52
 """Periods from 0 beyond which a number may not tell one from the next."""
 
 
-def read_panel(study: Study, data: Any = None) -> tuple[Panel | None, tuple[Fault, ...]]:
+def read_panel(study: Study, data: Any = None, in_part: bool = False) -> tuple[Panel | None, tuple[Fault, ...]]:
     """Read the data of ``study``, or take the frame ``data``.
 
     Of a file only the columns are read that the study mentions.
@@ -36,6 +36,8 @@ def read_panel(study: Study, data: Any = None) -> tuple[Panel | None, tuple[Faul
     ----------
     data
         A pandas, polars or Arrow frame that takes the place of the file.
+    in_part
+        Give the columns also where unit or time is wrong, without it.
 
     Returns
     -------
@@ -48,7 +50,22 @@ def read_panel(study: Study, data: Any = None) -> tuple[Panel | None, tuple[Faul
         return None, (fault_at(origin, None, error.code, error.message, error.help, notes=error.notes),)
     warnings = tuple(_warning(origin, name, r) for r in source.remarks)
     panel, faults = _structure(study, source, name, path)
+    if panel is None and in_part:
+        panel = _columns_alone(study, source, name, path, faults)
     return panel, warnings + faults
+
+
+def _columns_alone(
+    study: Study, source: Source, name: str, path: Path | None, faults: tuple[Fault, ...]
+) -> Panel | None:
+    """Give the panel without the key that a fault is about; without both, where each alone is right."""
+    wrong = {f.path[-1] for f in faults if f.path[:1] == ("study",)}
+    unit = None if "unit" in wrong else study.unit
+    time = None if wrong & {"time", "step"} else study.time
+    if (unit, time) == (study.unit, study.time):
+        unit = time = None
+    keyless = replace(study, unit=unit, time=time, step=study.step if time else None)
+    return _structure(keyless, source, name, path)[0]
 
 
 def _source(study: Study, data: Any) -> tuple[Source, str, Path | None]:

@@ -100,7 +100,7 @@ def test_windows_line_ends_move_no_caret(tmp_path):
 )  # fmt: skip
 def test_data_that_is_no_path(data):
     study, faults = read_study({"study": {"outcome": "y", "treatment": "d", "data": data}})
-    assert study is None
+    assert study.data is None
     assert [f.path for f in faults] == [("study", "data")]
 
 

@@ -8,7 +8,8 @@ import tomli
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from specdid._diagnostics import Document
-from specdid._toml import parse_toml
+from specdid._toml import UNREAD, parse_toml
+from specdid._toml.build import build
 from specdid._toml.scan import scan
 
 CHARACTERS = st.text(alphabet="ab 1.#=[]{},'\"\\\n\t\u4e2d\u00e9\U0001f600\u202e", max_size=12)
@@ -105,8 +106,11 @@ def test_every_leaf_has_its_place(text):
         expected = tomli.loads(text)
     except tomli.TOMLDecodeError:
         assume(False)
-    found = scan(text)
-    assert not [s for s in found.statements if s.broken or s.repeats]
+    statements = scan(text)
+    found = build(statements, text)
+    assert not [s for s in statements if s.slips]
+    assert not [*found.conflicts, *found.slips, *found.lost]
+    assert repr(found.values) == repr(expected)
     assert all(path in found.spots for path, _ in leaves(expected))
     for path, value in leaves(expected):
         check_spot(text, found.spots[path], path[-1], value)
@@ -168,7 +172,7 @@ def test_whatever_is_written_gives_values_or_located_faults(text):
 def test_statements_that_are_right_are_read_beside_those_that_are_not():
     text = 'a = 1\nb = \nc = [1,\nd = "x\n[t]\ne = 2\n[t]\nf = 3\n[u]\ng = 4\n'
     read = parse_toml(Document("x.toml", text))
-    assert read.values == {"a": 1, "t": {"e": 2}, "u": {"g": 4}}
+    assert read.values == {"a": 1, "b": UNREAD, "c": [1], "d": "x", "t": {"e": 2, "f": 3}, "u": {"g": 4}}
     assert [f.place.line for f in read.faults] == [2, 3, 4, 7]
     assert ("u", "g") in read.spots
 
