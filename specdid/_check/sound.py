@@ -202,12 +202,16 @@ class _Reduction:
         return replace(variant, options=tuple(options) or (nothing,))
 
     def _inference(self) -> Inference:
+        """Leave out what has a fault; the assignment depends on who was assigned and within what."""
         given = self.study.inference
-        expressions = (given.cluster, given.assign, given.level, given.strata)
-        faulty = any(path[:1] == ("inference",) for path in self.bad) or any(
-            e is not None and self._uses(e) for e in expressions
+        keys = ("cluster", "assign", "level", "strata")
+        wrong = {key for key in keys if ("inference", key) in self.bad}
+        wrong |= {key for key in keys if (e := getattr(given, key)) is not None and self._uses(e)}
+        return replace(
+            given,
+            cluster=None if "cluster" in wrong else given.cluster,
+            assign=None if wrong - {"cluster"} else given.assign,
         )
-        return Inference(draws=0) if faulty else given
 
 
 def _expressions(option: Any) -> tuple[Expression | None, ...]:
