@@ -12,11 +12,10 @@ import pickle
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from specdid._audit.reference import Again, Request, estimate_again
-from specdid.engine.workers import single_threaded
+from specdid.engine.workers import safe_path, single_threaded
 
 _COMMAND = "from specdid._audit.worker import serve; serve()"
 _started: list[subprocess.Popen[bytes]] = []
@@ -27,7 +26,8 @@ def start_reference() -> None:
     if _started and _started[0].poll() is None:
         return
     # A pickle.py beside the spec is not to be run: neither "" nor what -c would add is on the path.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(_safe_path())}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(safe_path())}
+    environment["TZ"] = "UTC"  # one that names a wrong file makes pyfixest's import fail
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
     try:
         process = subprocess.Popen(
@@ -38,12 +38,6 @@ def start_reference() -> None:
     except OSError:
         return
     _started[:] = [process]
-
-
-def _safe_path() -> list[str]:
-    """Return the places to import from, without the working directory that -m, -c and a prompt put first."""
-    first = 0 if sys.flags.safe_path or sys.path[:1] != [str(Path.cwd())] else 1
-    return [place for place in sys.path[first:] if place]
 
 
 @atexit.register

@@ -14,7 +14,7 @@ from typing import Any
 
 from specdid._diagnostics import SpecdidError
 from specdid.engine.content import surroundings
-from specdid.engine.workers import uninterrupted
+from specdid.engine.workers import safe_imports, uninterrupted
 
 NEEDS = {"dask": "distributed", "ray": "ray"}
 """Backend -> the package it needs, an extra of specdid of the backend's name."""
@@ -62,7 +62,7 @@ def _dask(address: str | None, jobs: int) -> Iterator[None]:
             _refuse_other({"scheduler": at_scheduler, **client.run(_question())})
             yield
         return
-    with uninterrupted():
+    with uninterrupted(), safe_imports():
         cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None)
     with cluster, Client(cluster, set_as_default=True):
         yield
@@ -79,7 +79,7 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
     try:
         if address is not None:
             _knock(address)
-        with uninterrupted():
+        with uninterrupted(), safe_imports():
             ray.init(log_to_driver=False, configure_logging=False, **options)
     except (OSError, ValueError, RuntimeError) as error:
         if address is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 S = TypeVar("S")
@@ -93,14 +95,15 @@ def _spread(
         from joblib.externals.loky.backend import resource_tracker
 
         options = {"inner_max_num_threads": 1, "initializer": _end_with, "initargs": (os.getpid(),)}
-        resource_tracker.ensure_running()  # as it starts it lets Ctrl-C through again
+        with safe_imports():
+            resource_tracker.ensure_running()  # as it starts it lets Ctrl-C through again
     elif backend == "dask":
         options["scatter"] = [shared]  # joblib then sends a reference wherever it finds this object
     elif backend == "ray":
         sent = _InRay.put(shared)
     streams = backend in ("loky", "threading", "dask")
     wave = len(places) if streams else WAVE * max(1, jobs if jobs > 0 else os.cpu_count() or 1)
-    with parallel_config(backend=backend, n_jobs=jobs, **options), ExitStack() as stack:
+    with safe_imports(), parallel_config(backend=backend, n_jobs=jobs, **options), ExitStack() as stack:
         with uninterrupted():
             pool = stack.enter_context(
                 Parallel(return_as="generator_unordered" if streams else "list", pre_dispatch="3 * n_jobs")
@@ -209,6 +212,31 @@ def single_threaded() -> Iterator[None]:
             del os.environ["RAYON_NUM_THREADS"]
         else:
             os.environ["RAYON_NUM_THREADS"] = before
+
+
+def safe_path() -> list[str]:
+    """Return the places to import from, without the working directory that -m, -c and a prompt put first."""
+    first = 0 if sys.flags.safe_path or sys.path[:1] != [str(Path.cwd())] else 1
+    return [place for place in sys.path[first:] if place]
+
+
+@contextmanager
+def safe_imports() -> Iterator[None]:
+    """Let the processes that start meanwhile import nothing from the working directory, which may be a stranger's.
+
+    They take over this process's path, and put the working directory first where they start with -m or -c.
+    """
+    path, before = sys.path[:], os.environ.get("PYTHONSAFEPATH")
+    sys.path[:] = safe_path()
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        if before is None:
+            os.environ.pop("PYTHONSAFEPATH", None)
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 @contextmanager

@@ -1,0 +1,40 @@
+"""Nothing is imported from the working directory, which may be a stranger's clone: not by any process of a run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_studies import small_panel, small_study
+from toml_text import write_toml
+
+MODULES = (
+    "joblib", "pyfixest", "cloudpickle", "IPython", "scipy", "formulaic", "loky", "sitecustomize", "threadpoolctl",
+)  # fmt: skip
+STANDARD = ("pickle", "multiprocessing", "tempfile", "statistics", "fractions")
+"""Modules that a program started with -m has imported before its first line are not among them."""
+CANARY = "import pathlib; pathlib.Path({where!r}).touch(); raise SystemExit(99)\n"
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "serial"])
+@pytest.mark.parametrize("start", ["specdid", "-m"])
+def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
+    small_panel().write_csv(tmp_path / "given.csv")
+    study = small_study(
+        controls={"any": "csw0(x1)"}, figure={"formats": ["svg"]}, estimator={"OLS": "feols", "PPML": "fepois"},
+        outcome={"z": "z"}, run={"backend": backend, "jobs": 2}, inference={"draws": 19},
+    )  # fmt: skip
+    write_toml(study, tmp_path / "spec.toml")
+    for name in (*MODULES, *STANDARD):
+        (tmp_path / f"{name}.py").write_text(CANARY.format(where=str(tmp_path / f"{name}.ran")))
+    script = Path(sys.executable).with_name("specdid")
+    program = [str(script)] if start == "specdid" else [sys.executable, "-m", "specdid"]
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONSAFEPATH", "PYTHONPATH")}
+    done = subprocess.run(
+        [*program, "run", "spec.toml", "--quiet", "--audit", "3"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert [p.name for p in tmp_path.glob("*.ran")] == []
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "outputs" / "spec" / "results.csv").is_file()
