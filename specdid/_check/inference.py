@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from specdid._check.assignment import codes_of
 from specdid._check.data import Data
 from specdid._check.uses import leaves
-from specdid._diagnostics import Fault, SpecError, fault_at
+from specdid._diagnostics import Fault, Severity, SpecError, fault_at
 from specdid._plan import build_plan
+from specdid._study import Expression
 from specdid.engine.compile import compile_plan
 from specdid.engine.masks import used_rows
 from specdid.language import LanguageError, write
@@ -27,6 +29,11 @@ def check_clusters(data: Data) -> Iterator[Fault]:
     needed = [cluster for option in vcovs[:1] for cluster in option.clusters]
     needed += [e for e in (given.cluster, given.level, given.strata) if e is not None]
     further = [cluster for option in vcovs[1:] for cluster in option.clusters]
+    for option in vcovs:
+        for cluster in option.clusters:
+            yield from _one_cluster(data, cluster, "error" if option is vcovs[0] else "warning")
+    if given.cluster is not None and given.draws:
+        yield from _one_cluster(data, given.cluster, "warning")
     used: Flags | None = None
     for expression in (*needed, *further):
         for node in chain(expression.tree, "+"):
@@ -44,6 +51,14 @@ def check_clusters(data: Data) -> Iterator[Fault]:
             else:
                 message += ": those have no standard error by it"
                 yield fault_at(expression.origin, node.span, "vcov_missing", message, severity="warning")
+
+
+def _one_cluster(data: Data, cluster: Expression, severity: Severity) -> Iterator[Fault]:
+    """Find clusters of which the samples have fewer than two."""
+    codes = codes_of(data, cluster)
+    if codes is not None and len(np.unique(codes[data.sampled & (codes >= 0)])) < 2 and data.sampled.any():
+        message = f"`{cluster.text}` is one cluster in all samples, and from one there is no standard error"
+        yield fault_at(cluster.origin, cluster.tree.span, "one_cluster", message, severity=severity)
 
 
 def _perhaps_used(data: Data) -> Flags:

@@ -16,6 +16,7 @@ from specdid.language.functions import PATTERNS
 from specdid.language.patterns import matching
 from specdid.language.tree import Binary, Call, Node, Text, walk
 from specdid.panel import EvaluationError
+from specdid.panel.design import polynomial
 from specdid.panel.operators import USABLE
 
 MOST_SETTINGS = 64
@@ -85,9 +86,7 @@ def _evaluate(data: Data, node: Node, kind: Kind, scope: Scope) -> None:
     if kind == "level":
         evaluator.codes((bind(node, scope),))
     elif kind == "term" and isinstance(node, Call) and node.function == "poly":
-        inner = argument(node, "x")  # coding it takes formulaic, which a check never loads
-        assert inner is not None
-        evaluator.numbers(bind(inner, scope))
+        polynomial(evaluator.evaluation(scope), node)  # coding it takes formulaic, which a check never loads
     elif kind == "term":
         evaluator.term((bind(node, scope),))
     elif kind == "value":

@@ -10,6 +10,7 @@ from typing import Any
 
 from specdid._check import check_study
 from specdid._check.analyses import check_analyses
+from specdid._check.possible import check_possible
 from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
@@ -98,7 +99,7 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
         plan = build_plan(study, panel, evaluator)
     except SpecError as error:
         return None, file_order(faults + error.faults)
-    faults = file_order(faults + tuple(check_analyses(study, panel, evaluator)))
+    faults = file_order((*faults, *check_possible(plan, panel, evaluator), *check_analyses(study, panel, evaluator)))
     if faults.errors:
         return None, faults
     faults = file_order((*faults, *_preferred(study, plan), *_backend(study), *check_shown(study, plan)))

@@ -175,6 +175,8 @@ class Estimator:
     the calendar, NaN for rows that no effect is asked for.
     ``ssc`` are the small-sample corrections that ``fit`` and ``path`` make when a task asks for
     them. Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
+    ``refuses(task)`` says without estimating, and without loading a library, why a task can have no
+    number; what it passes may still fail.
     ``cautions`` says what speaks against the estimates of a run, from ``extra`` of its Estimates and
     ``nobs``, by name, (S,) each.
     """
@@ -198,6 +200,7 @@ class Estimator:
     words: Callable[[Treated, Mapping[str, object]], str] | None = None
     ssc: frozenset[str] = frozenset({"fixest"})
     cautions: Callable[[Mapping[str, Floats]], Iterable[Caution]] | None = None
+    refuses: Callable[[Task], Failure | None] | None = None
 
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov asks for a correction or distribution that is not offered."""

@@ -44,6 +44,14 @@ PERFECT = 1e-11
 """Residuals in SDs of the outcome below which nothing is left but rounding."""
 
 
+def _refuses(task: Task) -> Failure | None:
+    try:
+        imputable(task, task.treatment == 1)
+    except Refusal as refused:
+        return refused.failure
+    return None
+
+
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     treated = task.treatment == 1
@@ -254,4 +262,5 @@ ESTIMATOR = Estimator(
     calendar=True,
     alone="controls and fixed effects belong to the first stage, on the untreated rows",
     ssc=UNCOUNTED,
+    refuses=_refuses,
 )

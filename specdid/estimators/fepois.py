@@ -9,15 +9,19 @@ from specdid.estimators._glm import SETTINGS, fit_glm
 from specdid.estimators._pyfixest import guarded
 
 
-@guarded
-def _fit(task: Task) -> Estimate | Failure:
+def _refuses(task: Task) -> Failure | None:
     if np.any(task.outcome < 0):
         return Failure(
             "estimator_error", "Poisson needs an outcome of zero or more; some values are negative"
         )
     if not np.any(task.outcome > 0):
         return Failure("no_outcome_variation", "the outcome is zero in every row")
-    return fit_glm("fepois", task, sure=lambda lowest, highest: highest == 0)
+    return None
+
+
+@guarded
+def _fit(task: Task) -> Estimate | Failure:
+    return _refuses(task) or fit_glm("fepois", task, sure=lambda lowest, highest: highest == 0)
 
 
 ESTIMATOR = Estimator(
@@ -36,4 +40,5 @@ ESTIMATOR = Estimator(
     words=lambda treated, options: coefficient_words(treated, "semi-elasticity", "Poisson"),
     doc="Levels of a fixed effect in which the outcome is always zero are dropped (separation).",
     ssc=frozenset({"fixest", "reghdfe", "lsdv", "glm", "none"}),
+    refuses=_refuses,
 )

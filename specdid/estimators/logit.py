@@ -13,12 +13,18 @@ from specdid.estimators._glm import SETTINGS, fit_glm
 from specdid.estimators._pyfixest import guarded
 
 
-@guarded
-def _fit(task: Task) -> Estimate | Failure:
+def _refuses(task: Task) -> Failure | None:
     if not np.all((task.outcome == 0) | (task.outcome == 1)):
         return Failure("estimator_error", "logit needs an outcome of 0 and 1; this one has other values")
     if np.all(task.outcome == task.outcome[0]):
         return Failure("no_outcome_variation", f"the outcome is {task.outcome[0]:.0f} in every row")
+    return None
+
+
+@guarded
+def _fit(task: Task) -> Estimate | Failure:
+    if (why := _refuses(task)) is not None:
+        return why
     found = fit_glm("feglm", task, sure=lambda lowest, highest: lowest == highest, family="logit")
     if isinstance(found, Failure):
         return found
@@ -78,4 +84,5 @@ ESTIMATOR = Estimator(
     doc="Levels of a fixed effect in which the outcome never varies are dropped (separation).",
     cautions=_cautions,
     ssc=frozenset({"fixest", "lsdv", "glm", "none"}),
+    refuses=_refuses,
 )

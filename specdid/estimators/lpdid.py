@@ -50,8 +50,20 @@ PERFECT = 1e-9
 TIED = "`{label}` is, among the clean controls, a combination of period effects and other controls, but not beyond"
 
 
-@guarded
-def _fit(task: Task) -> Estimate | Failure:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A task before anything is estimated: its clock, its window, and the rows that are compared."""
+
+    period: Ints
+    cohort: Floats
+    adopting: Floats
+    window: int
+    change: Floats
+    entering: Bools
+    clean: Bools
+
+
+def _begin(task: Task) -> _Begun | Failure:
     assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
     period, cohort = periods(task.time, task.cohort)
     adopting = cohorts_of(cohort, (cohort > 0) & (cohort <= period.max()))
@@ -63,7 +75,23 @@ def _fit(task: Task) -> Estimate | Failure:
     entering, clean = compared(pooled, period)
     if not entering.any():
         return _nobody(task, period, cohort, window, pooled)
-    found = contrast(task, pooled.change, entering, clean, period)
+    return _Begun(period, cohort, adopting, window, pooled.change, entering, clean)
+
+
+def _refuses(task: Task) -> Failure | None:
+    begun = _begin(task)
+    return begun if isinstance(begun, Failure) else None
+
+
+@guarded
+def _fit(task: Task) -> Estimate | Failure:
+    begun = _begin(task)
+    if isinstance(begun, Failure):
+        return begun
+    assert task.unit is not None
+    period, cohort, adopting, window = begun.period, begun.cohort, begun.adopting, begun.window
+    entering, clean = begun.entering, begun.clean
+    found = contrast(task, begun.change, entering, clean, period)
     errors = errors_of(task, found.influence[:, None], found.used, found.roots[:, None])
     std_error, notes = list(errors.std_error), list(errors.notes)
     for v, kind in enumerate(task.vcovs):
@@ -417,4 +445,5 @@ ESTIMATOR = Estimator(
     words=_words,
     ssc=EVERY_RULE,
     cautions=_cautions,
+    refuses=_refuses,
 )  # fmt: skip

@@ -14,6 +14,12 @@ from specdid.estimators._pyfixest import Refusal, estimate_with, guarded, model
 from specdid.estimators._read import absorber_of, read
 
 
+def _refuses(task: Task) -> Failure | None:
+    assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
+    found = comparison(task.time, task.cohort, str(task.options.get("control", "never")))
+    return None if found.code == Code.OK else Failure(found.code.name.lower(), found.why)
+
+
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
@@ -60,4 +66,5 @@ ESTIMATOR = Estimator(
     words=lambda treated, options: f"{_WORDS}{where_zero(treated)}",
     doc="Least squares on cohort × period dummies; the engine estimates it in batches.",
     ssc=EVERY_RULE,
+    refuses=_refuses,
 )

@@ -161,20 +161,32 @@ def listed(node: Node | None) -> list[Node]:
     return [] if node is None else [node]
 
 
-def _polynomial(evaluation: Evaluation, call: Call) -> list[CodedColumn]:
-    """``poly(x, degree)``: orthogonal over all rows of the panel where x is known, as in R."""
+def polynomial(evaluation: Evaluation, call: Call) -> tuple[Column, Floats, int]:
+    """Return the column, the values and the degree of a ``poly``, before it is coded.
+
+    Raises
+    ------
+    EvaluationError
+        Where the values do not allow the degree.
+    """
     node = needed(call, "x")
     column = evaluation.evaluator.column(evaluation.bind(node))
     values = numeric(column, node)
     degree = evaluation.constant(needed(call, "degree"), "the degree of `poly`")
-    raw = bool(evaluation.constant(needed(call, "raw"), "`raw`"))
     distinct = len(np.unique(values[np.isfinite(values)]))
     if degree not in range(1, 11) or degree >= distinct:
-        raise EvaluationError(
-            "argument_value",
-            f"the degree of `poly` must be a whole number from 1 to {max(1, min(10, distinct - 1))} here",
-            call.span,
-        )
+        most = min(10, distinct - 1)
+        message = f"the degree of `poly` must be a whole number from 1 to {most} here"
+        if most < 1:
+            message = f"`{write(node)}` is the same in every row, and has no polynomial"
+        raise EvaluationError("argument_value", message, call.span)
+    return column, values, int(degree)
+
+
+def _polynomial(evaluation: Evaluation, call: Call) -> list[CodedColumn]:
+    """``poly(x, degree)``: orthogonal over all rows of the panel where x is known, as in R."""
+    column, values, degree = polynomial(evaluation, call)
+    raw = bool(evaluation.constant(needed(call, "raw"), "`raw`"))
     if raw:
         basis = values[:, None] ** np.arange(1, int(degree) + 1)
     else:

@@ -1,0 +1,246 @@
+"""Whether anything can be estimated: specifications that the plan leaves out, or the data make impossible."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from specdid import _shelf
+from specdid._diagnostics import Fault, Origin, fault_at
+from specdid._plan import Plan, Status
+from specdid._plan.contents import choices_with
+from specdid._study import Option, Study
+from specdid.engine.demean import relevel
+from specdid.engine.masks import without_singletons
+from specdid.estimators._base import Task
+from specdid.language import Effect, Scope, bind, write
+from specdid.language.tree import Call
+from specdid.panel import EvaluationError, Evaluator, Panel, first_periods
+from specdid.panel.columns import Flags, Floats, Ints
+
+MOST_TRIED = 400
+"""Combinations that are looked at before the rest is given the benefit of the doubt."""
+TRIED = (0, 1, 3, 4, 6)
+"""The dimensions of a combination: outcome, treatment, fixed effects, sample, estimator; then the setting."""
+ADVICE = {
+    "no_cohort": 'give it one: { term = "…", cohort = "…" }, the first treated period',
+    "not_binary": "write a condition as the treatment, or take an estimator for doses",
+    "own_outcome": "an outcome cannot explain itself: take it out of the treatment, controls or `add`",
+}
+
+
+def check_possible(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
+    """Refuse a study of which no specification can have a number, and name options that none can use."""
+    planned = plan.status != Status.EXCLUDED
+    if not planned.any():
+        yield _all_excluded(plan)
+        return
+    yield from _unused(plan, planned)
+    try:
+        data = _Data(plan, panel, evaluator)
+        missing = data.missing_controls()
+        complete = planned & ~data.lacks(missing)
+        if not complete.any():
+            origin = plan.study.controls[0].origin if plan.study.controls else Origin(("controls",))
+            message = f"nothing can be estimated: the control `{missing[0]}` is missing in every row"
+            yield fault_at(origin, None, "nothing_estimable", message, "leave it out")
+            return
+        yield from _impossible(plan, complete, data)
+    except EvaluationError:
+        return  # which has its own fault
+
+
+def _all_excluded(plan: Plan) -> Fault:
+    counts = Counter(plan.reason.tolist())
+    first, _ = counts.most_common(1)[0]
+    told = "; ".join(f"{n:,} since {plan.reasons[r].message}" for r, n in counts.most_common(3))
+    message = f"nothing can be estimated: every specification is excluded, {told}"
+    origin = _origin(plan.study, plan.reasons[first].code)
+    return fault_at(origin, None, "nothing_planned", message, ADVICE.get(plan.reasons[first].code))
+
+
+def _origin(study: Study, code: str) -> Origin:
+    """Say where the reason of an exclusion stands."""
+    if code == "rule" and study.exclude:
+        return study.exclude[0].origin
+    if code == "own_outcome":
+        return study.outcome[0].origin
+    return study.treatment[0].origin if code == "no_main_effects" else study.estimator[0].origin
+
+
+def _options(study: Study) -> Mapping[str, tuple[Option, ...]]:
+    return {
+        "outcome": study.outcome, "treatment": study.treatment, "fixed_effects": study.fixed_effects,
+        "sample": study.sample, "estimator": study.estimator,
+    }  # fmt: skip
+
+
+def _unused(plan: Plan, planned: Flags) -> Iterator[Fault]:
+    """Warn of options all of whose specifications are excluded for a reason that nobody wrote."""
+    written = np.array([r.code == "rule" for r in plan.reasons] + [False], dtype=bool)[plan.reason]
+    for d, dimension in enumerate(plan.dimensions):
+        options = _options(plan.study).get(dimension.name)
+        if options is None:
+            continue
+        of = dimension.option[plan.codes[:, d]]
+        for k, option in enumerate(options):
+            mine = of == k
+            if not mine.any() or (mine & planned).any() or (mine & written).any():
+                continue
+            reason = plan.reasons[int(plan.reason[np.flatnonzero(mine)[0]])]
+            label = dimension.labels[int(np.flatnonzero(dimension.option == k)[0])]
+            message = f"no specification has the {_word(dimension.name)} `{label}`: {reason.message}"
+            yield fault_at(option.origin, None, "option_unused", message, ADVICE.get(reason.code), "warning")
+
+
+def _word(dimension: str) -> str:
+    return dimension.replace("_", " ")
+
+
+def _impossible(plan: Plan, planned: Flags, data: _Data) -> Iterator[Fault]:
+    """Look for one possible combination of each option; say why there is none."""
+    codes = np.column_stack([plan.codes[planned][:, list(TRIED)], plan.setting[planned]])
+    combinations = np.unique(codes, axis=0)
+    reasons: dict[int, str | None] = {}
+    possible: set[tuple[int, int]] = set()
+
+    def reason(place: int) -> str | None:
+        if place not in reasons:
+            full = len(reasons) >= MOST_TRIED
+            reasons[place] = None if full else data.why_not(*combinations[place].tolist())
+            if reasons[place] is None:
+                possible.update(enumerate(combinations[place].tolist()))
+        return reasons[place]
+
+    lost: list[tuple[int, int, str]] = []
+    for column in range(len(TRIED)):
+        for choice in np.unique(combinations[:, column]).tolist():
+            mine = np.flatnonzero(combinations[:, column] == choice).tolist()
+            if (column, choice) in possible or any(reason(place) is None for place in mine):
+                continue
+            lost.append((column, choice, str(reason(mine[0]))))
+    if not possible:
+        yield _nothing(plan, lost, reasons)
+        return
+    for column, choice, why in lost:
+        dimension = plan.dimensions[TRIED[column]]
+        options = _options(plan.study)[dimension.name]
+        place = int(dimension.option[choice])
+        origin = options[place].origin if place < len(options) else Origin((dimension.name,))
+        message = f"every specification with the {_word(dimension.name)} `{dimension.labels[choice]}` will fail: {why}"
+        yield fault_at(origin, None, "option_fails", message, severity="warning")
+
+
+def _nothing(plan: Plan, lost: list[tuple[int, int, str]], reasons: Mapping[int, str | None]) -> Fault:
+    told = Counter(str(why) for why in reasons.values())
+    message = "nothing can be estimated: " + "; ".join(why for why, _ in told.most_common(3))
+    names = [plan.dimensions[TRIED[column]].name for column, _, _ in lost]
+    origin = next((o[0].origin for name in names if (o := _options(plan.study)[name])), Origin(("study",)))
+    return fault_at(origin, None, "nothing_estimable", message)
+
+
+class _Data:
+    """The columns of combinations, each evaluated once."""
+
+    def __init__(self, plan: Plan, panel: Panel, evaluator: Evaluator) -> None:
+        self.plan, self.grid, self.panel, self.evaluator = plan, plan.grid, panel, evaluator
+
+    def missing_controls(self) -> tuple[str, ...]:
+        """Give the controls that are missing in every row, as they are without variants."""
+        scope = self.grid.settings[0].scope
+        found = []
+        for term in self.grid.controls.terms:
+            columns = [self.evaluator.column(bind(f, scope)) for f in term.factors if not isinstance(f, Call)]
+            if any(column.missing.all() for column in columns):
+                found.append(term.text)
+        return tuple(found)
+
+    def lacks(self, missing: tuple[str, ...]) -> Flags:
+        """Mark the specifications that have one of these controls, or share their rows with one that has."""
+        flags = np.array([t.text in missing for t in self.grid.controls.terms], dtype=bool)
+        having = choices_with(self.grid, flags)[self.plan.codes[:, 2]] if len(flags) else np.zeros(len(self.plan), bool)
+        if self.plan.study.missing == "common":
+            outcomes = self.plan.codes[:, 0]
+            return np.isin(outcomes, np.unique(outcomes[having & (self.plan.status == Status.PLANNED)]))
+        return having
+
+    def why_not(
+        self, outcome: int, treatment: int, effects: int, sample: int, estimator: int, setting: int
+    ) -> str | None:
+        """Say why a combination can have no number, whatever its controls; None where it may have one."""
+        grid, scope = self.grid, self.grid.settings[setting].scope
+        if grid.samples[sample].match is not None:
+            return None
+        chosen = (*grid.fixed_effects[effects], *grid.settings[setting].absorb)
+        y = self.evaluator.numbers(bind(grid.outcomes[outcome], scope))
+        columns = self.evaluator.term(tuple(bind(f, scope) for f in grid.treatments[treatment].term.factors))
+        codes = [self._codes(e, scope) for e in chosen if not e.slopes_only]
+        names = (write(grid.outcomes[outcome]), grid.treatments[treatment].term.text)
+        rows = self._sample(sample, setting)
+        if not rows.any():
+            return "no row is in the sample"
+        for what, known in ((f"the outcome `{names[0]}`", y), (f"the treatment `{names[1]}`", columns[0].numbers)):
+            rows = rows & np.isfinite(known)
+            if not rows.any():
+                return f"{what} is missing in every row"
+        for own in codes:
+            rows = rows & (own >= 0)
+        return self._on(np.flatnonzero(rows), y, columns[0].numbers, codes, chosen, names, treatment, estimator, scope)
+
+    def _sample(self, sample: int, setting: int) -> Flags:
+        scope = self.grid.settings[setting].scope
+        rows = np.ones(self.panel.n_rows, dtype=bool)
+        for condition in (self.grid.samples[sample].where, *self.grid.settings[setting].where):
+            rows &= self.evaluator.condition(bind(condition, scope))
+        return rows
+
+    def _codes(self, effect: Effect, scope: Scope) -> Ints:
+        return self.evaluator.codes(tuple(bind(f, scope) for f in effect.factors))
+
+    def _on(
+        self, rows: Ints, y: Floats, treated: Floats, codes: list[Ints], chosen: tuple[Effect, ...],
+        names: tuple[str, str], treatment: int, estimator: int, scope: Scope,
+    ) -> str | None:  # fmt: skip
+        rows = without_singletons(rows, tuple(codes))
+        if not len(rows):
+            return "each row is alone in a level of the fixed effects, and none is left"
+        if np.ptp(y[rows]) == 0:
+            return f"the outcome `{names[0]}` is the same in every row"
+        if np.ptp(treated[rows]) == 0:
+            return f"the treatment `{names[1]}` is the same in every row of the sample"
+        choice = self.grid.estimators[estimator]
+        declared = _shelf.load("estimators", choice.method)
+        full = [e for e in chosen if not e.slopes_only]
+        if declared.batched or declared.refuses is None or not declared.binary:
+            for effect, own in zip(full, codes, strict=True):
+                if _constant_within(treated[rows], own[rows]):
+                    label = "^".join(write(f) for f in effect.factors)
+                    return f"the treatment `{names[1]}` does not vary within `{label}`, which the fixed effects absorb"
+        if declared.refuses is None:
+            return None
+        refused = declared.refuses(self._task(rows, y, treated, codes, full, treatment, choice.options, scope))
+        return None if refused is None else f"{choice.method}: {refused.message}"
+
+    def _task(
+        self, rows: Ints, y: Floats, treated: Floats, codes: list[Ints], effects: list[Effect], treatment: int,
+        options: Mapping[str, object], scope: Scope,
+    ) -> Task:  # fmt: skip
+        panel, cohort = self.panel, self.grid.treatments[treatment].cohort
+        first = None if cohort is None else first_periods(panel, self.evaluator.numbers(bind(cohort, scope)))[rows]
+        return Task(
+            y[rows], treated[rows], np.empty((len(rows), 0)), (), tuple(relevel(c[rows]) for c in codes),
+            tuple("^".join(write(f) for f in e.factors) for e in effects), (), None, (), (),
+            None if panel.unit_codes is None else relevel(panel.unit_codes[rows]),
+            None if panel.periods is None else panel.periods[rows].astype(np.float64), first, options,
+            self.plan.study.inference.alpha,
+        )  # fmt: skip
+
+
+def _constant_within(values: Floats, codes: Ints) -> bool:
+    """Say whether values are the same in all rows of each level."""
+    level = relevel(codes)
+    first = np.zeros(int(level.max()) + 1)
+    first[level] = values
+    return bool((first[level] == values).all())
