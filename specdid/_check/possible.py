@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from specdid import _shelf
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._plan import Plan, Status
 from specdid._plan.contents import choices_with
+from specdid._plan.records import Codes
 from specdid._study import Option, Study
 from specdid.engine.demean import relevel
 from specdid.engine.masks import without_singletons
@@ -22,6 +24,7 @@ from specdid.panel.columns import Flags, Floats, Ints
 
 MOST_TRIED = 400
 """Combinations that are looked at before the rest is given the benefit of the doubt."""
+OUTCOME, TREATMENT, EFFECTS, SAMPLE, ESTIMATOR = range(5)
 TRIED = (0, 1, 3, 4, 6)
 """The dimensions of a combination: outcome, treatment, fixed effects, sample, estimator; then the setting."""
 ADVICE = {
@@ -103,10 +106,10 @@ def _impossible(plan: Plan, planned: Flags, data: _Data) -> Iterator[Fault]:
     """Look for one possible combination of each option; say why there is none."""
     codes = np.column_stack([plan.codes[planned][:, list(TRIED)], plan.setting[planned]])
     combinations = np.unique(codes, axis=0)
-    reasons: dict[int, str | None] = {}
+    reasons: dict[int, Why | None] = {}
     possible: set[tuple[int, int]] = set()
 
-    def reason(place: int) -> str | None:
+    def reason(place: int) -> Why | None:
         if place not in reasons:
             full = len(reasons) >= MOST_TRIED
             reasons[place] = None if full else data.why_not(*combinations[place].tolist())
@@ -114,31 +117,53 @@ def _impossible(plan: Plan, planned: Flags, data: _Data) -> Iterator[Fault]:
                 possible.update(enumerate(combinations[place].tolist()))
         return reasons[place]
 
-    lost: list[tuple[int, int, str]] = []
+    lost: list[tuple[int, int, Why]] = []
     for column in range(len(TRIED)):
         for choice in np.unique(combinations[:, column]).tolist():
             mine = np.flatnonzero(combinations[:, column] == choice).tolist()
             if (column, choice) in possible or any(reason(place) is None for place in mine):
                 continue
-            lost.append((column, choice, str(reason(mine[0]))))
+            why = reason(mine[0])
+            assert why is not None
+            lost.append((column, choice, why))
     if not possible:
-        yield _nothing(plan, lost, reasons)
+        yield _nothing(plan, combinations, [(place, why) for place, why in reasons.items() if why is not None])
         return
     for column, choice, why in lost:
+        if why.told:
+            continue
         dimension = plan.dimensions[TRIED[column]]
-        options = _options(plan.study)[dimension.name]
-        place = int(dimension.option[choice])
-        origin = options[place].origin if place < len(options) else Origin((dimension.name,))
-        message = f"every specification with the {_word(dimension.name)} `{dimension.labels[choice]}` will fail: {why}"
+        origin = _option_origin(plan, column, choice)
+        what = f"{_word(dimension.name)} `{dimension.labels[choice]}`"
+        message = f"every specification with the {what} will fail: {why.words}"
         yield fault_at(origin, None, "option_fails", message, severity="warning")
 
 
-def _nothing(plan: Plan, lost: list[tuple[int, int, str]], reasons: Mapping[int, str | None]) -> Fault:
-    told = Counter(str(why) for why in reasons.values())
-    message = "nothing can be estimated: " + "; ".join(why for why, _ in told.most_common(3))
-    names = [plan.dimensions[TRIED[column]].name for column, _, _ in lost]
-    origin = next((o[0].origin for name in names if (o := _options(plan.study)[name])), Origin(("study",)))
+def _option_origin(plan: Plan, column: int, choice: int) -> Origin:
+    """Say where the option of a choice stands."""
+    dimension = plan.dimensions[TRIED[column]]
+    options, place = _options(plan.study)[dimension.name], int(dimension.option[choice])
+    return options[place].origin if place < len(options) else Origin((dimension.name,))
+
+
+def _nothing(plan: Plan, combinations: Codes, found: list[tuple[int, Why]]) -> Fault:
+    told = Counter(why.words for _, why in found)
+    place, first = found[0]
+    message = "nothing can be estimated: " + "; ".join(words for words, _ in told.most_common(3))
+    origin = _option_origin(plan, first.column, int(combinations[place, first.column]))
     return fault_at(origin, None, "nothing_estimable", message)
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a combination can have no number.
+
+    ``column`` is the place in TRIED of the option at fault; ``told`` says that another check warns of it.
+    """
+
+    column: int
+    words: str
+    told: bool = False
 
 
 class _Data:
@@ -168,7 +193,7 @@ class _Data:
 
     def why_not(
         self, outcome: int, treatment: int, effects: int, sample: int, estimator: int, setting: int
-    ) -> str | None:
+    ) -> Why | None:
         """Say why a combination can have no number, whatever its controls; None where it may have one."""
         grid, scope = self.grid, self.grid.settings[setting].scope
         if grid.samples[sample].match is not None:
@@ -180,11 +205,12 @@ class _Data:
         names = (write(grid.outcomes[outcome]), grid.treatments[treatment].term.text)
         rows = self._sample(sample, setting)
         if not rows.any():
-            return "no row is in the sample"
-        for what, known in ((f"the outcome `{names[0]}`", y), (f"the treatment `{names[1]}`", columns[0].numbers)):
+            return Why(SAMPLE, "no row is in the sample", told=True)
+        pairs = ((OUTCOME, "outcome", y), (TREATMENT, "treatment", columns[0].numbers))
+        for column, what, known in pairs:
             rows = rows & np.isfinite(known)
             if not rows.any():
-                return f"{what} is missing in every row"
+                return Why(column, f"the {what} `{names[column]}` is missing in every row", told=True)
         for own in codes:
             rows = rows & (own >= 0)
         return self._on(np.flatnonzero(rows), y, columns[0].numbers, codes, chosen, names, treatment, estimator, scope)
@@ -202,14 +228,14 @@ class _Data:
     def _on(
         self, rows: Ints, y: Floats, treated: Floats, codes: list[Ints], chosen: tuple[Effect, ...],
         names: tuple[str, str], treatment: int, estimator: int, scope: Scope,
-    ) -> str | None:  # fmt: skip
+    ) -> Why | None:  # fmt: skip
         rows = without_singletons(rows, tuple(codes))
         if not len(rows):
-            return "each row is alone in a level of the fixed effects, and none is left"
+            return Why(EFFECTS, "each row is alone in a level of the fixed effects, and none is left")
         if np.ptp(y[rows]) == 0:
-            return f"the outcome `{names[0]}` is the same in every row"
+            return Why(OUTCOME, f"the outcome `{names[0]}` is the same in every row")
         if np.ptp(treated[rows]) == 0:
-            return f"the treatment `{names[1]}` is the same in every row of the sample"
+            return Why(TREATMENT, f"the treatment `{names[1]}` is the same in every row of the sample")
         choice = self.grid.estimators[estimator]
         declared = _shelf.load("estimators", choice.method)
         full = [e for e in chosen if not e.slopes_only]
@@ -217,11 +243,12 @@ class _Data:
             for effect, own in zip(full, codes, strict=True):
                 if _constant_within(treated[rows], own[rows]):
                     label = "^".join(write(f) for f in effect.factors)
-                    return f"the treatment `{names[1]}` does not vary within `{label}`, which the fixed effects absorb"
+                    words = f"the treatment `{names[1]}` does not vary within `{label}`, which the fixed effects absorb"
+                    return Why(TREATMENT, words)
         if declared.refuses is None:
             return None
         refused = declared.refuses(self._task(rows, y, treated, codes, full, treatment, choice.options, scope))
-        return None if refused is None else f"{choice.method}: {refused.message}"
+        return None if refused is None else Why(ESTIMATOR, f"{choice.method}: {refused.message}")
 
     def _task(
         self, rows: Ints, y: Floats, treated: Floats, codes: list[Ints], effects: list[Effect], treatment: int,

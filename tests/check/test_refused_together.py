@@ -116,7 +116,7 @@ def test_what_check_passes_has_a_number(case):
 
 UNUSED = {
     "one option of two": ("option_fails", "the treatment `a` will fail: the treatment `pilot` does not vary within"),
-    "a sample of two": ("option_fails", "the sample `a` will fail: no row is in the sample"),
+    "a sample of two": ("empty_sample", "no row satisfies this condition"),
     "an estimator of two": ("option_unused", "the estimator `b`: sunab needs a cohort and `d` declares none"),
 }  # fmt: skip
 

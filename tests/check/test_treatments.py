@@ -104,6 +104,7 @@ def test_an_excluded_cohort_estimator_does_not_need_the_cohort(tmp_path):
         tmp_path,
         treatment='"d" = { term = "pilot", cohort = "first" }',
         estimator='"OLS" = "feols"\n"SA" = "sunab"',
+        fixed_effects='"f" = "year"',
         **{"[exclude]": 'when = { estimator = "SA" }\nbecause = "x"'},
     )
     (fault,) = examine(path)[1]

@@ -5,12 +5,12 @@ from checked_studies import faults, marked
 
 WARNINGS = {
     "empty sample": (
-        {"sample": '"s" = "year > 2020"'},
+        {"sample": '"s" = "year > 2020"\n"a" = "TRUE"'},
         "empty_sample",
         "no row satisfies this condition",
         "year > 2020",
     ),
-    "empty variant": ({"variant__v": '"a" = { where = "x > 9" }'}, "empty_sample", "no row", "x > 9"),
+    "empty variant": ({"variant__v": '"a" = { where = "x > 9" }\n"b" = {}'}, "empty_sample", "no row", "x > 9"),
     "no such value": ({"sample": '"s" = "zone != \'aa\'"'}, "no_level", "no row has the value “aa”", "'aa'"),
     "no such value in a list": ({"derive": "q = \"zone %in% c('a', 'A')\""}, "no_level", "value “A”", "'A'"),
     "missing weights": ({"weights": '"w" = "gap"'}, "weights_missing", "missing in row 5", "gap"),
@@ -29,13 +29,13 @@ WARNINGS = {
     "overwritten": ({"derive": 'x = "y * 2"'}, "overwrites", "`x` replaces a column", "y * 2"),
     "labels": ({"labels": 'xx = "income"'}, "no_column", "no column `xx`", "xx"),
     "cohort unused": (
-        {"treatment": '"d" = { term = "pilot", cohort = "first" }'},
+        {"treatment": '"d" = { term = "pilot", cohort = "first" }', "fixed_effects": '"f" = "year"'},
         "cohort_differs",
         "in 2 rows",
         "pilot",
     ),
     "empty outcome": (
-        {"outcome": '"y" = "log(-abs(y))"'},
+        {"outcome": '"y" = "log(-abs(y))"\n"z" = "z"'},
         "outcome_missing",
         "missing in every row",
         "log(-abs(y))",

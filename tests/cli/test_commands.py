@@ -60,7 +60,7 @@ def test_a_wrong_spec_is_2(folder):
 
 
 def test_nothing_estimated_is_3(folder):
-    write_toml(small_study(sample={"none": "year > 3000"}), folder / "s.toml")
+    write_toml(small_study(controls={"the treatment again": "I(d * 2)"}), folder / "s.toml")
     done = run_specdid(["run", "s.toml"], folder)
     assert done.returncode == 3
     assert (folder / "outputs/s/results.csv").exists()
