@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from specdid._check.assignment import check_assignment
+from specdid._check.conditions import check_conditions
 from specdid._check.data import Data
 from specdid._check.dimensions import check_directions, check_expansions, check_scales, check_selectors
 from specdid._check.estimators import check_estimators
@@ -27,6 +28,7 @@ _ON_EVERYTHING = (
     check_values,
     check_outcomes,
     check_infinite,
+    check_conditions,
     check_samples,
     check_weights,
     check_clusters,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from specdid import _shelf
+from specdid._check.conditions import check_conditions_of
 from specdid._check.data import Data
 from specdid._check.dimensions import nothing_selected
 from specdid._check.matches import check_matches
@@ -122,6 +123,7 @@ def _values(bench: Bench, request: Request) -> Iterator[Fault]:
     own = [Use(e, _AS[role]) for e, role in request.expressions if role in _AS]
     for use in (*_added(request, bench.study), *own):
         yield from check_use(data, use)
+        yield from check_conditions_of(data, use)
     matched = request.layout.study.sample[len(bench.study.sample) :]
     if matched:
         own_samples = replace(request.layout.study, sample=matched)

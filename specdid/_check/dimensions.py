@@ -12,7 +12,7 @@ from specdid._plan.expand import expand_grid
 from specdid._plan.records import Dimension
 from specdid._plan.selectors import select
 from specdid._study import Selector, Study
-from specdid.language import unknown_columns
+from specdid.language import LanguageError, subtraction_problems, unknown_columns
 from specdid.panel import Panel
 
 MOST_LABELS = 5_000
@@ -25,6 +25,14 @@ def check_expansions(study: Study, panel: Panel) -> Iterator[Fault]:
         expand_grid(study, tuple(panel.columns), empty=True)
     except SpecError as error:
         yield from error.faults
+    macros = {name: e.tree for name, e in study.macros.items()}
+    for option in study.controls:
+        try:
+            problems = subtraction_problems(option.formula.tree, macros, tuple(panel.columns))
+        except LanguageError:
+            continue  # which has its own fault
+        for p in problems:
+            yield fault_at(option.formula.origin, p.span, p.code, p.message, p.help)
 
 
 def check_selectors(data: Data, sound: Sound) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ may hold (`check`), expanded into alternatives (`expand`, `expand_terms`), read 
 effects (`terms`, `effects`), tied to columns (`bind`) and written back (`write`).
 """
 
-from specdid.language.check import Role, check
+from specdid.language.check import Role, check, subtraction_problems
 from specdid.language.effects import Effect, effects
 from specdid.language.expansion import expand, expansion_size
 from specdid.language.functions import FUNCTIONS, Function, argument
@@ -50,6 +50,7 @@ __all__ = [
     "parse",
     "referenced",
     "relabel",
+    "subtraction_problems",
     "terms",
     "unknown_columns",
     "write",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from specdid.language.arguments import exponent_problem
 from specdid.language.effects import read_effect
-from specdid.language.functions import FUNCTIONS, STEPWISE
+from specdid.language.functions import FUNCTIONS, PATTERNS, STEPWISE
 from specdid.language.parts import OUTCOME_LISTS, formula_parts, outcomes
 from specdid.language.problems import LanguageError, Problem
-from specdid.language.terms import is_algebra, power
+from specdid.language.resolve import resolve
+from specdid.language.terms import Key, is_algebra, nothing_subtracted, power, summands, unit_terms
 from specdid.language.tree import (
     Binary,
     Call,
@@ -25,6 +26,9 @@ from specdid.language.tree import (
     walk,
 )
 from specdid.language.values import ValueChecker, shown
+
+HIDING = (*STEPWISE, *PATTERNS)
+"""Calls whose terms are known only when they are written out."""
 
 Role = Literal["outcome", "terms", "effects", "condition", "value", "names", "formula"]
 
@@ -49,6 +53,19 @@ def check(node: Node, role: Role) -> tuple[Problem, ...]:
     checker = _Checker()
     checker.role(node, role)
     return tuple(sorted(checker.problems, key=lambda problem: problem.span.start))
+
+
+def subtraction_problems(node: Node, macros: Mapping[str, Node], columns: Sequence[str]) -> tuple[Problem, ...]:
+    """Return a problem where a term is taken away that is not there, with macros and patterns written out.
+
+    Raises
+    ------
+    LanguageError
+        As `expand` does.
+    """
+    checker = _Checker()
+    checker.subtractions(resolve(node, macros, columns))
+    return tuple(checker.problems)
 
 
 class _Checker(ValueChecker):
@@ -106,10 +123,26 @@ class _Checker(ValueChecker):
             help = "fixed effects stand in [fixed_effects]; as a condition, write `I(a | b)`"
             self.note("operator", "`|` has no meaning among terms", node, help)
             return
+        whole = node
         while isinstance(node, Binary) and node.operator in ("+", "-"):
             self.summand(node.right, node.operator)
             node = node.left
         self.summand(node, "+")
+        if not self.problems:
+            self.subtractions(whole)
+
+    def subtractions(self, whole: Node) -> None:
+        """Refuse to take a term away that is not there: a range of columns, or a difference, was meant."""
+        above: set[Key] = set()
+        for sign, node in summands(whole):
+            hidden = any(isinstance(n, Macro) or (isinstance(n, Call) and n.function in HIDING) for n in walk(node))
+            if hidden:
+                return  # which terms these are is known when they are written out
+            found = {term.key for term in unit_terms(node)[0]}
+            if sign == "+":
+                above |= found
+            elif not found <= above:
+                self.problems.append(nothing_subtracted(node))
 
     def summand(self, node: Node, sign: str) -> None:
         if isinstance(node, Number):
@@ -137,6 +170,7 @@ class _Checker(ValueChecker):
             case Binary(operator="+" | "-") | Unary(operator="+" | "-"):
                 self.sum_inside(node, stepwise)
             case Binary() if is_algebra(node):
+                self.product(node)
                 self.term(node.left, stepwise)
                 self.term(node.right, stepwise)
             case Macro() | Name():
@@ -146,6 +180,22 @@ class _Checker(ValueChecker):
                 self.note("operator", "slopes stand among the fixed effects", node, help)
             case _:
                 self.value(node)
+
+    def product(self, node: Binary) -> None:
+        """Refuse what R's algebra of terms reads otherwise than nearly everybody who writes it."""
+        left, right = shown(node.left), shown(node.right)
+        if isinstance(node.left, Number) or isinstance(node.right, Number):
+            return  # which has its own problem
+        if node.operator == "/":
+            help = f"write `I({left} / {right})` for the ratio, `{left} + {left}:{right}` for effects within effects"
+            self.note("algebra", f"`{left} / {right}` among terms is no ratio", node, help)
+        elif node.operator == "%in%":
+            help = f"write `{left}:{right}` for an interaction, `{left} %in% c(1, 2)` for a condition"
+            self.note("algebra", f"`{right}` is not a list of values", node, help)
+        elif node.left == node.right and not isinstance(node.left, Binary):
+            square = f"I({left}^2)" if node.operator == ":" else f"{left} + I({left}^2)"
+            message = f"`{left}{node.operator}{right}` would be `{left}` alone: a column times itself"
+            self.note("algebra", message, node, f"write `{square}` for the square")
 
     def sum_inside(self, node: Binary | Unary, stepwise: bool) -> None:
         sides = [node.operand] if isinstance(node, Unary) else [node.left, node.right]

@@ -90,6 +90,26 @@ def unit_terms(node: Node) -> tuple[tuple[Term, ...], bool | None]:
     return tuple(found.terms.values()), found.intercept
 
 
+def summands(node: Node) -> list[tuple[str, Node]]:
+    """Return the operands of a chain of ``+`` and ``-``, each with the sign before it, in written order."""
+    found: list[tuple[str, Node]] = []
+    while isinstance(node, Binary) and node.operator in ("+", "-"):
+        found.append((node.operator, node.right))
+        node = node.left
+    if isinstance(node, Unary) and node.operator in ("+", "-"):
+        found.append((node.operator, node.operand))
+    else:
+        found.append(("+", node))
+    return found[::-1]
+
+
+def nothing_subtracted(node: Node) -> Problem:
+    """Say that a term is taken away which is not there."""
+    message = f"`{write(node)}` is taken away and is not among the terms before it"
+    help = "`-` takes a term away; a difference of columns is `I(a - b)`, a range of columns `regex(\"^a\")`"
+    return Problem("nothing_subtracted", message, node.span, help)
+
+
 def _variable_order(node: Node) -> dict[Node, int]:
     """Return the place of each factor in ``node``: by first appearance, as R orders variables."""
     return {factor: place for place, factor in enumerate(dict.fromkeys(_factors(node)))}

@@ -8,10 +8,11 @@ from specdid.language.hints import unknown_function
 from specdid.language.problems import Problem
 from specdid.language.resolve import lag_values
 from specdid.language.terms import is_list
-from specdid.language.tree import Argument, Binary, Call, Macro, Node, Number, Text, Unary
+from specdid.language.tree import Argument, Binary, Call, Constant, Macro, Node, Number, Text, Unary
 from specdid.language.write import write
 
 _ARITHMETIC = ("+", "-", "*", "/", "^", "%%", "%/%")
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _OPERATORS = {
     "~": ("`~` cannot stand inside an expression", "a whole formula stands in [study] formula"),
     ":": ("`:` cannot stand here", "a range follows `%in%`; an interaction stands among the terms"),
@@ -52,6 +53,7 @@ class ValueChecker:
                 message, help = _OPERATORS[node.operator]
                 self.note("operator", message, node, help)
                 return
+            self.missing_compared(node)
             self.right_side(node)
             if node.operator in _ARITHMETIC:
                 self.no_text(node.left, node.operator)
@@ -67,6 +69,15 @@ class ValueChecker:
                 self.value(node.operand)
             case Call():
                 self.value_call(node)
+
+    def missing_compared(self, node: Binary) -> None:
+        """Refuse ``x == NA``, which is missing in every row."""
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if node.operator in _COMPARISONS and isinstance(side, Constant) and side.value is None:
+                test = f"is.na({shown(other)})"
+                help = f"write `{'!' if node.operator == '!=' else ''}{test}`"
+                self.note("compares_missing", "a comparison with `NA` is missing in every row", node, help)
+                return
 
     def one_lag(self, call: Call, function: Function) -> None:
         """Refuse ``l(x, 1:2)``, which is two terms, as a value."""
