@@ -133,10 +133,13 @@ def test_estimators_without_weights_take_a_match_only_where_all_weights_are_one(
     study["treatment"] = {"d": {"term": "d", "cohort": "pilot * 2012"}}
     assert (prepare(study, data).plan.status == Status.PLANNED).all()
     study["sample"]["m"]["match"]["replace"] = True
+    (fault,) = specdid.check(study, data).errors
+    assert fault.code == "nothing_planned"
+    assert "1 since logit takes no weights, and this match gives weights" in fault.message
+    study["estimator"]["o"] = "feols"
     plan = prepare(study, data).plan
-    assert (plan.status == Status.EXCLUDED).all()
+    assert plan.status.tolist() == [Status.EXCLUDED, Status.PLANNED]
     assert plan.reasons[0].code == "not_honoured"
-    assert plan.reasons[0].message == "logit takes no weights, and this match gives weights"
 
 
 def test_the_same_match_written_otherwise_is_the_same_specification(data):
