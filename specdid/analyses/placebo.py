@@ -85,7 +85,8 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
             'write assign = "…" in [inference], the columns that an assignment consists of',
         )  # fmt: skip
         return
-    faults = list(_assigned(bench, request, cells[0])) if len(cells) else []
+    own = bench.study.inference.assign is None  # what is written is checked with [inference]
+    faults = list(_assigned(bench, request, cells[0])) if len(cells) and own else []
     if config.strata is not None and len(cells):
         faults += _strata(bench, config.strata, cells[0])
     yield from faults or _moving(bench, request, cells)
@@ -105,13 +106,6 @@ def _assigned(bench: Bench, request: Request, cell: Cell) -> Iterator[Fault]:
     period = np.zeros(len(level), np.int64) if periods is None else periods - periods.min()
     key = level * (int(period.max()) + 1) + period
     for name in moved_columns(bench, cell):
-        if name not in bench.panel.columns:
-            assign = bench.study.inference.assign
-            yield fault_at(
-                assign.origin if assign is not None else request.table.origin, None, "assign_derived",
-                f"`{name}` is no column of the data", "what is dealt out are data columns: name those it is made of",
-            )  # fmt: skip
-            return
         column = bench.panel.columns[name]
         values = column.numbers if column.numbers is not None else np.asarray(column.codes, np.float64)
         rows = np.flatnonzero(~np.isnan(values) & (level >= 0))

