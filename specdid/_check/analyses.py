@@ -69,8 +69,8 @@ def _added(request: Request, study: Study) -> list[Use]:
 def _names(request: Request, panel: Panel) -> Iterator[Fault]:
     study = request.layout.study
     columns = tuple(dict.fromkeys((*panel.columns, *study.derive)))
-    for expression, _ in request.expressions:
-        yield from unknown(expression, columns, panel)
+    for expression, role in request.expressions:
+        yield from unknown(expression, columns, panel, role)
     for use in uses(study):
         if use.expression.origin.path[: len(request.table.origin.path)] == request.table.origin.path:
             yield from unknown(use.expression, columns, panel)

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from specdid._check.uses import selectors, uses
+from specdid._check.uses import Role, selectors, uses
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._study import Expression, Study, VariantOption
-from specdid.language import LanguageError, parse, referenced, unknown_columns
+from specdid.language import (
+    LanguageError,
+    Place,
+    Problem,
+    elsewhere,
+    in_our_spelling,
+    parse,
+    referenced,
+    unknown_columns,
+)
+from specdid.language.tree import Binary, Name, walk
 from specdid.panel import Panel
 
 
@@ -21,7 +31,7 @@ def check_names(study: Study, panel: Panel) -> Iterator[Fault]:
             yield from _replaced(study, option, panel, columns)
     for use in uses(study):
         new = use.option.derive if use.option else ()
-        yield from unknown(use.expression, (*known, *new), panel)
+        yield from unknown(use.expression, (*known, *new), panel, PLACES.get(use.role, use.role))
     for _, selector in selectors(study):
         for expression in (selector.has, selector.lacks):
             if expression is not None:
@@ -29,11 +39,39 @@ def check_names(study: Study, panel: Panel) -> Iterator[Fault]:
     yield from _labels(study, known, panel)
 
 
-def unknown(expression: Expression, known: Sequence[str], panel: Panel) -> Iterator[Fault]:
+PLACES: dict[Role, Place] = {"outcome": "value", "number": "value"}
+"""Roles of a use -> what the language calls them, where that differs."""
+
+
+def unknown(expression: Expression, known: Sequence[str], panel: Panel, place: Place | None = None) -> Iterator[Fault]:
     """Make a fault of every name in ``expression`` that is not in ``known``."""
-    for problem in unknown_columns(expression.tree, known):
+    problems = unknown_columns(expression.tree, known)
+    meant = _meant(expression, known, place) if problems and place is not None else None
+    for problem in problems:
         message = f"{problem.message} in {panel.name}"
-        yield fault_at(expression.origin, problem.span, problem.code, message, problem.help)
+        help_ = meant or _text_meant(expression, problem, panel) or problem.help
+        yield fault_at(expression.origin, problem.span, problem.code, message, help_)
+
+
+def _meant(expression: Expression, known: Sequence[str], place: Place) -> str | None:
+    """Say how another program's spelling, in which the names are no columns, is written here."""
+    text = in_our_spelling(expression.text, place)
+    if text is None:
+        return elsewhere(expression.text, place)
+    return None if unknown_columns(parse(text), known) else f"write `{text}`"
+
+
+def _text_meant(expression: Expression, problem: Problem, panel: Panel) -> str | None:
+    """Say that a text stands in quotes, where a name that is no column is one of a column's values."""
+    for node in walk(expression.tree):
+        if not isinstance(node, Binary) or node.operator not in ("==", "!="):
+            continue
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if isinstance(side, Name) and side.span == problem.span and isinstance(other, Name):
+                column = panel.columns.get(other.name)
+                if column is not None and column.is_text and side.name in column.levels:
+                    return f"a text stands in quotes: `{other.name} {node.operator} '{side.name}'`"
+    return None
 
 
 def _derived(study: Study, panel: Panel, columns: tuple[str, ...]) -> Iterator[Fault]:
@@ -63,7 +101,9 @@ def _key(name: str, expression: Expression) -> Fault:
 def _definition(
     name: str, expression: Expression, above: Sequence[str], later: Sequence[str], panel: Panel
 ) -> Iterator[Fault]:
-    for problem in unknown_columns(expression.tree, above):
+    problems = unknown_columns(expression.tree, above)
+    meant = _meant(expression, above, "value") if problems else None
+    for problem in problems:
         used = next(n.name for n in referenced(expression.tree) if n.span == problem.span)
         if used == name:
             message = f"`{name}` is defined by itself, and {panel.name} has no such column"
@@ -75,7 +115,8 @@ def _definition(
             )
         else:
             message = f"{problem.message} in {panel.name}"
-            yield fault_at(expression.origin, problem.span, problem.code, message, problem.help)
+            help_ = meant or _text_meant(expression, problem, panel) or problem.help
+            yield fault_at(expression.origin, problem.span, problem.code, message, help_)
 
 
 def _replaced(study: Study, option: VariantOption, panel: Panel, columns: tuple[str, ...]) -> Iterator[Fault]:

@@ -15,6 +15,9 @@ from specdid.language import LanguageError, Term, bind, expand, terms
 from specdid.panel import CodedColumn, EvaluationError, number_text
 from specdid.panel.columns import Floats
 
+TREATED = ("yes", "y", "treated", "treatment", "treat", "true", "t", "1", "on", "post", "是", "处理组", "试点")
+"""What a text says of who is treated."""
+
 
 def check_treatments(data: Data) -> Iterator[Fault]:
     """Find treatments that are missing, constant or no single number, and cohorts that do not fit."""
@@ -59,7 +62,9 @@ def _text(data: Data, term: Term) -> Refusal | None:
     if column is None or not column.is_text or not column.levels:
         return None
     levels = ", ".join(f"“{level}”" for level in column.levels[:4])
-    advice = f'its values are {levels}; write a condition: {term.text} == "{column.levels[0]}"'
+    treated = [level for level in column.levels if level.strip().casefold() in TREATED]
+    example = f": {term.text} == '{treated[0]}'" if len(treated) == 1 else " that holds where it is treated"
+    advice = f"its values are {levels}; write a condition{example}"
     return "treatment_text", f"the treatment `{term.text}` is text", advice
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from specdid._decode.items import Item, plain_value
 from specdid._decode.matches import read_match
+from specdid._decode.other_programs import estimator_help
 from specdid._decode.table import Log, Table, as_table, fixed
 from specdid._diagnostics import closest
 from specdid._study import (
@@ -143,12 +144,21 @@ class Options:
             help_ = f"write method = …, one of {', '.join(self.methods)}"
             row.table.missing("method", f"{row.table.title} has no `method`", help_)
             return None
-        name = self.log.one_of(method, self.methods, "estimator")
+        name = self._method(method)
         others = {k: v for k, v in row.table.rows.items() if k not in row.table.known and not v.unread}
         options = {k: plain_value(v) for k, v in others.items()}
         origins = {k: row.table.rows[k].origin for k in options}
         keys = {k: row.table.rows[k].key for k in options}
         return EstimatorOption(row.label, name, options, meta, row.item.key, origins, keys) if name else None
+
+    def _method(self, item: Item) -> str | None:
+        """Give an estimator of the shelf; of another program's command, say which it is here."""
+        known = estimator_help(item.value, self.methods) if isinstance(item.value, str) else None
+        if known is None or item.value in self.methods:
+            return self.log.one_of(item, self.methods, "estimator")
+        listed = f"there are {', '.join(self.methods)}"
+        self.log.add(item.origin, "no_estimator", f"no estimator `{item.value}`", known, notes=(listed,))
+        return None
 
     def _content(
         self, row: Row, key: str, role: Role, default: Expression | None = None

@@ -11,7 +11,7 @@ from specdid._decode.items import Item, finite
 from specdid._diagnostics import Fault, Origin, Severity, Span, closest, did_you_mean, fault_at
 from specdid._study import Expression
 from specdid._toml import AGAIN
-from specdid.language import LanguageError, Problem
+from specdid.language import LanguageError, Place, Problem
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
 
@@ -112,8 +112,11 @@ class Log:
             self.add(item.key, "bad_label", f"a label has at most {LONGEST_LABEL} characters")
         return label
 
-    def expression(self, item: Item | None, role: Role) -> Expression | None:
-        """Parse and check a text of the formula language; None where it is absent or wrong."""
+    def expression(self, item: Item | None, role: Role, place: Place | None = None) -> Expression | None:
+        """Parse and check a text of the formula language; None where it is absent or wrong.
+
+        ``place`` tells a treatment from other terms, for the help.
+        """
         nothing = NOTHING.get(role)
         text = self.text(item, f"write {nothing} for none" if nothing else None)
         if item is None or text is None:
@@ -121,10 +124,10 @@ class Log:
         try:
             tree = language.parse(text)
         except LanguageError as error:
-            self.problems(error.problems, item.origin)
+            self.problems(_as_meant(error.problems, text, place or role), item.origin)
             return None
         found = language.check(tree, role)
-        self.problems(found, item.origin)
+        self.problems(_as_meant(found, text, place or role), item.origin)
         return None if found else Expression(text, tree, item.origin)
 
     def column(self, item: Item | None) -> str | None:
@@ -174,7 +177,7 @@ class Table:
 
     def expression(self, key: str, role: Role) -> Expression | None:
         """Give the expression of ``key``."""
-        return self.log.expression(self.get(key), role)
+        return self.log.expression(self.get(key), role, "treatment" if key == "term" else None)
 
     def origin(self, key: str) -> Origin | None:
         """Give where the value of ``key`` stands."""
@@ -255,6 +258,19 @@ class Table:
             notes = (allowed,) if near else ()
             message = f"unknown key `{key}` in {self.title}"
             self.log.add(self.rows[key].key, "unknown_key", message, near or allowed, notes=notes)
+
+
+def _as_meant(problems: Sequence[Problem], text: str, place: Place) -> Sequence[Problem]:
+    """Give the one problem of a text that is written in another program's spelling, with ours as help."""
+    meant = language.in_our_spelling(text, place) if problems else None
+    if meant is not None:
+        first = problems[0]
+        if first.message.startswith(("nothing stands", "an operator is missing")):
+            shown = text if len(text) <= 60 else f"{text[:57]}..."
+            first = replace(first, message=f"`{shown}` is not written so here", span=Span(0, len(text)))
+        return (replace(first, help=f"write `{meant}`"),)
+    other = language.elsewhere(text, place) if problems else None
+    return problems if other is None else (replace(problems[0], help=other), *problems[1:])
 
 
 def fixed(tree: Node, origin: Origin) -> Expression:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import cast
 
 from specdid import language
 from specdid._decode.items import Item
 from specdid._decode.options import dotted_label
+from specdid._decode.other_programs import vcov_help
 from specdid._decode.table import Log, Table, as_table, part_of
-from specdid._diagnostics import Origin, closest
+from specdid._diagnostics import Origin
 from specdid._study import DISTRIBUTIONS, RULES, Distribution, Expression, Kind, Rule, VcovOption
 from specdid.language import LanguageError
 from specdid.language.tree import Unary, chain
@@ -17,8 +19,6 @@ from specdid.language.tree import Unary, chain
 HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
 TABLE_HELP = 'write { formula = "~a", ssc = "…", distribution = "…" }'
 KEYS = ("formula", "ssc", "distribution")
-ROBUST = ("robust", "heteroskedastic", "white", "hc0", "hc1", "hc2", "hc3", "r")
-"""What other software calls "hetero"."""
 OF_COMMANDS: dict[str, Rule] = {
     "felm": "lsdv", "lfe": "lsdv", "reg": "lsdv", "regress": "lsdv", "lm": "lsdv", "ols": "lsdv",
     "statsmodels": "lsdv", "linearmodels": "lsdv", "xtreg": "reghdfe", "feols": "fixest", "pyfixest": "fixest",
@@ -98,9 +98,10 @@ def _formula(item: Item, log: Log) -> tuple[Kind, tuple[Expression, ...], str] |
         return None
     if text in {"iid", "hetero"}:
         return cast("Kind", text), (), text
-    if "~" not in text:
-        robust = text.casefold() in ROBUST or closest(text, ("hetero",)) is not None
-        help_ = 'write "hetero"' if robust else f"{HELP}; to cluster by a column, write \"~{text}\""
+    if "~" not in text.lstrip()[:1]:
+        column = re.fullmatch(r"[\w.]+(?: *\+ *[\w.]+)?", text.strip())
+        by_column = f'{HELP}; to cluster by a column, write "~{text.strip()}"' if column else HELP
+        help_ = vcov_help(text) or by_column
         log.add(item.origin, "bad_vcov", f"no vcov `{text}`", help_)
         return None
     return _clustered(text, item.origin, log)

@@ -15,6 +15,7 @@ from specdid._decode.table import Log, Table
 from specdid._decode.words import DIMENSIONS, ROLES
 from specdid._diagnostics import Fault, Origin
 from specdid._study import AnalysisTable, EstimatorOption, Expression, SampleOption, Selector, Study
+from specdid.language import Place
 from specdid.language.check import Role
 
 
@@ -72,8 +73,8 @@ class _Log(Log):
         super().__init__()
         self.expressions: list[tuple[Expression, Role]] = []
 
-    def expression(self, item: Item | None, role: Role) -> Expression | None:
-        found = super().expression(item, role)
+    def expression(self, item: Item | None, role: Role, place: Place | None = None) -> Expression | None:
+        found = super().expression(item, role, place)
         if found is not None:
             self.expressions.append((found, role))
         return found

@@ -10,6 +10,7 @@ from specdid.language.effects import Effect, effects
 from specdid.language.expansion import expand, expansion_size
 from specdid.language.functions import FUNCTIONS, Function, argument
 from specdid.language.grammar import parse
+from specdid.language.habits import Place, elsewhere, in_our_spelling
 from specdid.language.hints import column_help
 from specdid.language.parts import FormulaParts, formula_parts
 from specdid.language.problems import LanguageError, Problem
@@ -30,6 +31,7 @@ __all__ = [
     "Function",
     "LanguageError",
     "Name",
+    "Place",
     "Problem",
     "Role",
     "Scope",
@@ -41,10 +43,12 @@ __all__ = [
     "check",
     "column_help",
     "effects",
+    "elsewhere",
     "expand",
     "expand_terms",
     "expansion_size",
     "formula_parts",
+    "in_our_spelling",
     "join_term_sets",
     "macros_in",
     "parse",

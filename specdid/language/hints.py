@@ -74,7 +74,6 @@ _CODE = re.compile(
     r"|format|lambda|type|chr|bytes)$"
 )
 _PACKAGE = re.compile(r"^(?:np|numpy|math|pd|pandas|stats|base|dplyr|fixest|df|data)\.(.+)$")
-_STATA = re.compile(r"^([LFDlfd])(\d*)\.(\w+)$")
 
 
 def unknown_function(function: str, span: Span) -> Problem:
@@ -109,12 +108,10 @@ def column_help(name: str, known: list[str]) -> str | None:
     known : list of str
         The data's columns and the derived ones.
     """
-    if stata := _STATA.match(name):
-        function, lag, column = stata.groups()
-        return f"Stata's `{name}` is `{function.lower()}({column}, {lag or 1})`"
     if name[:2] in ("i.", "c.") and name[2:] in known:
         return f"write `factor({name[2:]})`" if name[0] == "i" else f"write `{name[2:]}`"
-    near = closest(name, known)
+    alike = known if len(name) > 4 else [k for k in known if abs(len(k) - len(name)) <= 1]
+    near = closest(name, known, 0.7) or closest(name, alike)
     if near:
         return f"did you mean `{near}`?"
     owner, _, attribute = name.partition(".")

@@ -11,7 +11,7 @@ ERRORS = {
         "treatment_text",
         "the treatment `zone` is text",
         "zone",
-        'zone == "a"',
+        'write a condition that holds where it is treated',
     ),
     "treatment of several": (
         {"treatment": '"t" = "factor(state):d"'},

@@ -81,7 +81,7 @@ def test_short_forms(tmp_path):
         ('formula = "y ~ d"', ["y"], ["d"], "1", "0"),
         ('formula = "y ~ x + d + z | f"\ntreatment = "d"', ["y"], ["d"], "x + z", "f"),
         ('formula = "y ~ x + z | f"\ntreatment = "d"', ["y"], ["d"], "x + z", "f"),
-        ('formula = "a + b ~ 0 + d + x - z | 0"', ["a + b"], ["d"], "0 + x - z", "0"),
+        ('formula = "a + b ~ 0 + d + x + z - z | 0"', ["a + b"], ["d"], "0 + x + z - z", "0"),
         ('formula = "sw(y1, y2) ~ sw(d1, d2) + x"', ["y1", "y2"], ["sw(d1, d2)"], "x", "0"),
         ('formula = "y ~ d:ind3 + d + ind3"', ["y"], ["d:ind3"], "d + ind3", "0"),
         ('formula = "y ~ d + x"\nfixed_effects = "city_id"', ["y"], ["d"], "x", "city_id"),
