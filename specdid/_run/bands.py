@@ -49,12 +49,11 @@ def write_bands(nulls: Mapping[str, Bands], shown: NullFigure, directory: Path) 
     Parameters
     ----------
     nulls : null -> (scale, estimand) -> (3, n), in the order of the nulls.
-    shown : whose shares are kept; where there is no null, the file is removed.
+    shown : whose shares are kept; where there is no null, no file is written.
     directory : of the results.
     """
     path = directory / FILE
     if not nulls:
-        path.unlink(missing_ok=True)
         return
     import pyarrow as pa
     import pyarrow.parquet as pq

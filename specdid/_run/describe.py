@@ -133,15 +133,12 @@ def write_described(
 ) -> list[Caution]:
     """Write choices.csv, inference.tex and the figures; return what the figures warned of."""
     results, found = curve.results, against(curve.warnings)
-    _write_or_remove(_choices_csv(described.choices), directory / "choices.csv")
+    _write_if_any(_choices_csv(described.choices), directory / "choices.csv")
     measured = TidyTable(("measure", "value"), cluster_rows(described.clusters))
-    _write_or_remove(csv_text(measured) if measured.rows else "", directory / "inference_clusters.csv")
+    _write_if_any(csv_text(measured) if measured.rows else "", directory / "inference_clusters.csv")
     latex = _shelf.load("tables", "latex")
     printed = latex.write(unusable(inference_table(tests, results, found), found.failed)) if tests else ""
-    _write_or_remove(printed, directory / "inference.tex")
-    for name in FIGURES:
-        for ending in ("pdf", "png", "svg"):
-            (directory / f"{name}.{ending}").unlink(missing_ok=True)
+    _write_if_any(printed, directory / "inference.tex")
     placebos = tuple(p for t in tests for p in t.placebos)
     given = {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}
     said: list[Caution] = []
@@ -165,11 +162,9 @@ def _draw(
     return [from_figure(str(w.message)) for w in caught if w.category is UserWarning]
 
 
-def _write_or_remove(text: str, path: Path) -> None:
+def _write_if_any(text: str, path: Path) -> None:
     if text:
         write_text(text, path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _choices_csv(found: tuple[Choices, ...]) -> str:

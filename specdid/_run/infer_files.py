@@ -68,8 +68,6 @@ def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: 
     """Write inference.csv, per specification and null inference_specifications.csv, and the null curves."""
     write_bands({t.null: t.bands for t in tests}, null_figure(tests), directory)
     if not tests:
-        for name in ("inference.csv", "inference_specifications.csv"):
-            (directory / name).unlink(missing_ok=True)
         return
     lines = ["null,statistic,value,low,high,p_value,draws,role,direction,specifications"]
     for test in tests:

@@ -19,7 +19,7 @@ from specdid._study import NARROWEST, WIDEST
 from specdid.tables._base import csv_text
 
 OUTPUT_FAILED = "output_failed"
-STALE = ("curve.pdf", "curve.png", "curve.svg")
+CURVE_FILES = ("curve.pdf", "curve.png", "curve.svg")
 
 
 def write_results(curve: Curve, directory: Path) -> None:
@@ -54,10 +54,7 @@ def write_figure(
     shares: Mapping[str, tuple[float, float]] | None = None,
     cautions: Sequence[Caution] = (),
 ) -> tuple[list[Path], list[str]]:
-    """Draw the curve in these formats, removing others of an earlier run; gives files and warnings."""
-    with writing(directory):
-        for name in STALE:
-            (directory / name).unlink(missing_ok=True)
+    """Draw the curve in these formats; gives files and warnings."""
     return _save(results, directory, sort, formats, width, bands, shares, cautions)
 
 
@@ -88,7 +85,7 @@ def draw_again(
     """
     results = read_results(directory)
     _check_sort(sort, results)
-    existing = tuple(n.removeprefix("curve.") for n in STALE if (directory / n).exists())
+    existing = tuple(n.removeprefix("curve.") for n in CURVE_FILES if (directory / n).exists())
     chosen = tuple(formats) or existing or ("pdf", "png", "svg")
     drawn, null = _figure_settings(directory), read_bands(directory)
     sorted_by = sort or str(drawn.get("sort") or "estimate")
