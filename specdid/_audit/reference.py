@@ -135,8 +135,8 @@ def _not_identified(sample: Sample, solved: Solved) -> str:
     what = "the average of the cohorts' effects" if several else f"`{sample.names[0]}`"
     tied = [names[k] for k in solved.tied if several or k]
     beside = f"{_listed(tied)} and the fixed effects" if tied else "the fixed effects"
-    share = f"{solved.outside:.2g} of it lies outside the row space of the design"
-    return f"{what} is not identified: it cannot be told apart from {beside} ({share})"
+    share = f"{solved.outside:.2g} of it lies outside the design's row space"
+    return f"{what} is not identified ({share}): it cannot be told apart from {beside}"
 
 
 def _listed(names: Sequence[str]) -> str:
