@@ -156,6 +156,12 @@ def outcomes(panel: pl.DataFrame | None = None, **changes):
     return curve, curve.table
 
 
+@pytest.fixture
+def unforeseen(monkeypatch):
+    """Studies of which nothing can be estimated get to the estimators: `check` tries no combination."""
+    monkeypatch.setattr("specdid._check.possible.MOST_TRIED", 0)
+
+
 NOTYET = {"Sun-Abraham": {"method": "sunab", "control": "notyet"}}
 
 
@@ -239,6 +245,7 @@ def test_periods_before_treatment_that_are_open_leave_the_average_alone():
     assert without.estimate.iloc[0] == pytest.approx(table.estimate.iloc[0], rel=1e-9)
 
 
+@pytest.mark.usefixtures("unforeseen")
 def test_nobody_never_treated_says_so_and_what_to_write():
     _, table = outcomes(divorce_panel(never=0), fixed_effects={"two-way": "st + year"})
     assert table.message.tolist() == [
