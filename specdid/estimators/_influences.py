@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid.engine.dense import CANCELLED, NO_VARIANCE
 from specdid.estimators._base import Floats, Ints, Path, Task
 from specdid.estimators._pyfixest import Bools
 
@@ -84,16 +85,19 @@ def _covariance(
         return nothing, nan, -1, "perfect_fit"
     if task.vcovs[v] == "hetero":
         total, count, df = influence.T @ influence, -1, float(keep.sum() - 1)
+        gross = np.diag(total)
     else:
         clusters = task.clusters[v]
         count = min(len(np.unique(codes[keep])) for codes in clusters)
         if count < 2:
             return nothing, nan, count, "few_clusters"
         total, df = sum((_between(codes, influence) for codes in clusters), np.zeros((width, width))), float(count - 1)
+        gross = np.diag(total)
         if len(clusters) == 2:
             both = clusters[0] * (int(clusters[1].max()) + 1) + clusters[1]
             total = total - _between(np.unique(both, return_inverse=True)[1].reshape(-1), influence)
-    if not (np.diag(total) > 0).all():
+    found, rows = np.diag(total), (influence**2).sum(axis=0)
+    if not ((found > NO_VARIANCE * rows) & (found > CANCELLED * gross)).all():
         return nothing, df, count, "not_positive"
     return np.asarray(total), df, count, ""
 

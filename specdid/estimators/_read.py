@@ -9,6 +9,7 @@ import numpy as np
 
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, relevel
+from specdid.engine.dense import NO_VARIANCE
 from specdid.engine.estimable import null_space
 from specdid.engine.gram import make_basis
 from specdid.engine.orthogonal import triangle
@@ -44,7 +45,8 @@ def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False
     rows = _rows(names, laid, shares / shares.sum(), task.controls.shape[1])
     used = np.zeros(len(laid.keep), bool)
     used[np.flatnonzero(laid.keep)[fit._data.index.to_numpy()]] = True
-    errors = [_error(fit, laid, task, v, rows.matrix, normal) for v in range(len(task.vcovs))]
+    plain = fit._vcov.copy()  # of iid errors, which the fit comes with
+    errors = [_error(fit, laid, task, v, rows.matrix, plain, normal) for v in range(len(task.vcovs))]
     estimate = rows.matrix @ fit._beta_hat + rows.offset
     r2 = float("nan") if normal else float(fit._r2)
     open_ = ~_identified(task, used, rows.columns)
@@ -123,9 +125,12 @@ def uncounted_slopes(fit: Any, levels: tuple[Ints, ...]) -> int:
 
 
 def _error(
-    fit: Any, laid: Model, task: Task, v: int, rows: Floats, normal: bool
+    fit: Any, laid: Model, task: Task, v: int, rows: Floats, plain: Floats, normal: bool
 ) -> tuple[float, float, int, str, Floats]:
-    """Give the treatment's standard error, df, clusters, the note of vcov ``v``, and all covariances."""
+    """Give the treatment's standard error, df, clusters, the note of vcov ``v``, and all covariances.
+
+    ``plain`` is the covariance of iid errors, beside which one that is rounding is none.
+    """
     nan, clusters, argument, nothing = float("nan"), -1, task.vcovs[v], np.full((len(rows), len(rows)), np.nan)
     if argument == "cluster":
         columns = [f"c{v}_{j}" for j in range(len(task.clusters[v]))]
@@ -150,7 +155,7 @@ def _error(
     rows = rows / size[:, None]
     variance = rows @ fit._vcov @ rows.T * factor
     df = float("inf") if normal and task.distribution(v) != "t" else t_df
-    if not variance[0, 0] > 0:
+    if not variance[0, 0] > NO_VARIANCE * float(rows[0] @ plain @ rows[0]):  # else it is rounding
         return nan, df, clusters, "not_positive", nothing
     whole = np.outer(size, size) * variance
     return float(np.sqrt(variance[0, 0]) * size[0]), df, clusters, "", np.where(np.isfinite(whole), whole, np.nan)

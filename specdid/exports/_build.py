@@ -76,7 +76,9 @@ class _Builder:
         declared = _shelf.load("estimators", estimator.method)
         cohort = self._value(int(self.compiled.cohort[s])) if declared.cohort else None
         levels = [f for e in (*fixed, *(e for e, _ in slopes)) for f in e.factors]
-        errors = tuple(e for e in every if e.rule in declared.ssc)
+        likelihood = estimator.method in ("fepois", "logit")
+        unknown = {(e.kind, e.rule) for e in every if likelihood and (e.kind, e.rule) == ("iid", "reghdfe")}
+        errors = tuple(e for e in every if e.rule in declared.ssc and (e.kind, e.rule) not in unknown)
         about += tuple(
             f"{e.label}: no standard error, {declared.title} does not offer this small-sample correction"
             for e in every if e not in errors
@@ -85,14 +87,13 @@ class _Builder:
         clusters = [c for e in every for c in e.clusters]
         complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
         used = [int(members.outcome[s]), int(members.treatment[s]), *controls_of(members, s).tolist()]
-        glm = estimator.method in ("fepois", "logit")
         return Script(
             (*about, *self._missing().values()), program.source(data),
             unit, time, self.panel.step, _last(self.panel), self.panel.never.values, tuple(program.steps), where,
             self.matched,
             complete, outcome, treatment, controls, fixed, slopes, weight, errors,
             estimator.method, self._options(declared, estimator), cohort,
-            bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if glm else used))), dict(program.labels),
+            bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if likelihood else used))), dict(program.labels),
         )  # fmt: skip
 
     def _options(self, declared: Estimator, chosen: EstimatorChoice) -> dict[str, object]:

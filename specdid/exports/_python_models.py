@@ -45,7 +45,7 @@ def feols(script: Script, treatment: str) -> Iterator[str]:
     prefix = "f" if "{" in text else ""
     yield "fit = pf.feols("
     yield f'    {prefix}"{text}",'
-    yield f'    d, vcov="iid", fixef_rm="singleton", {weighted(script)}{DEMEANER},'
+    yield f'    d, vcov={first_vcov(script)}, fixef_rm="singleton", {weighted(script)}{DEMEANER},'
     yield ")"
 
 
@@ -107,6 +107,11 @@ def _vcov(errors: Errors) -> str:
     if errors.kind != "cluster":
         return quoted(errors.kind)
     return f'{{"CRV1": "{" + ".join(errors.clusters)}"}}'
+
+
+def first_vcov(script: Script) -> str:
+    """Give the vcov to fit with: clustered, which pyfixest can take also where no degree of freedom is left."""
+    return next((_vcov(e) for e in script.errors if e.kind == "cluster"), '"iid"')
 
 
 def weighted(script: Script) -> str:

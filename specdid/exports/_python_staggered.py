@@ -27,6 +27,7 @@ def cohorts(script: Script) -> Iterator[str]:
 def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of Sun and Abraham's estimator: cohort × period dummies, averaged by their rows."""
     notyet = script.options["control"] == "notyet"
+    yield from without_singletons(script, used)
     yield from cohorts(script)
     yield 'd["_cohort"] = d["_cohort"].where(d["_cohort"] <= d["_period"].max())'
     yield "# cohorts that are treated in all of their rows are left out"
@@ -51,11 +52,17 @@ def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "for cell in share.index.intersection(list(cells)):"
     rows = '(d["_weight"] * d[cell]).sum()' if script.weight else "d[cell].sum()"
     yield f"    share[cell] = {rows} if cells[cell][0] >= 0 else 0.0"
-    yield "share = share / share.sum()"
+    yield f"share = share / {_treated_rows(script)}"
     unit = f' * sd["{script.outcome}"]' if script.scaled else ""
     yield f"estimate = share @ fit.coef().loc[share.index]{unit}"
     yield from each_vcov(script, used)
     yield f"    std_error[label] = np.sqrt(share @ fit._vcov @ share){unit}{correction(script)}"
+
+
+def _treated_rows(script: Script) -> str:
+    """Count the rows since treatment: of all cells, those too that pyfixest drops, whose effects are then in others."""
+    rows = '(d["_since"] >= 0)'
+    return f'd.loc[{rows}, "_weight"].sum()' if script.weight else f"{rows}.sum()"
 
 
 def _chosen(script: Script, notyet: bool) -> str:
@@ -167,12 +174,13 @@ def did2s(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of Gardner's estimator, with the standard errors of the R package did2s."""
     effects = ", ".join(f'"{e.name}"' for e in (*script.fixed, *(e for e, _ in script.slopes)))
     yield from without_singletons(script, used)
-    yield f'treated = d["{script.treatment}"] == 1'
-    yield "keep = pd.Series(True, index=d.index)  # rows whose fixed effects are seen untreated"
     if effects:
+        yield f'untreated = d[d["{script.treatment}"] != 1]'
+        yield "keep = pd.Series(True, index=d.index)  # rows whose fixed effects are seen untreated"
         yield f"for effect in [{effects}]:"
-        yield "    keep &= d[effect].isin(d.loc[~treated, effect])"
-    yield "untreated, imputed = (keep & ~treated).to_numpy(), (keep & treated).to_numpy()"
+        yield "    keep &= d[effect].isin(untreated[effect])"
+        yield "d = d[keep].reset_index(drop=True)"
+    yield f'treated = (d["{script.treatment}"] == 1).to_numpy()'
     weight = f'(d["{script.weight}"] / d["{script.weight}"].mean()).to_numpy()'
     yield f"w = {weight}" if script.weight else "w = np.ones(len(d))"
     yield from _first_stage(script)
@@ -180,14 +188,14 @@ def did2s(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f'root, y = np.sqrt(w), d["{script.outcome}"].to_numpy()'
     yield "centre, sd = y.mean(), y.std()"
     yield "y = (y - centre) / sd"
-    yield "first = X[untreated].multiply(root[untreated][:, None]).tocsr()"
-    yield "left = y - X @ solve(first, root[untreated] * y[untreated])"
-    yield "effect = w[imputed] @ left[imputed] / w[imputed].sum()"
-    yield "h = solve(first.T.tocsr(), X[imputed].T @ w[imputed])"
+    yield "first = X[~treated].multiply(root[~treated][:, None]).tocsr()"
+    yield "left = y - X @ solve(first, root[~treated] * y[~treated])"
+    yield "effect = w[treated] @ left[treated] / w[treated].sum()"
+    yield "h = solve(first.T.tocsr(), X[treated].T @ w[treated])"
     yield "influence = np.zeros(len(d))  # of each row on the estimate: both stages as one GMM problem"
-    yield "influence[imputed] = w[imputed] * (left[imputed] - effect)"
-    yield "influence[untreated] = -h * root[untreated] * left[untreated]"
-    yield "influence *= sd / w[imputed].sum()"
+    yield "influence[treated] = w[treated] * (left[treated] - effect)"
+    yield "influence[~treated] = -h * root[~treated] * left[~treated]"
+    yield "influence *= sd / w[treated].sum()"
     yield "estimate = effect * sd"
     yield from _did2s_errors(script)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from specdid._study import Rule
 from specdid.exports._names import listed, quoted
@@ -147,10 +147,13 @@ def glm(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 
 def _separation(script: Script, poisson: bool, used: dict[str, None]) -> Iterator[str]:
+    if script.fixed:
+        yield from _without_sure(script, poisson)
     if script.weight:
         yield f"d${script.weight} <- d${script.weight} / mean(d${script.weight})"
-    if not script.fixed:
-        return
+
+
+def _without_sure(script: Script, poisson: bool) -> Iterator[str]:
     what = "is always zero" if poisson else "never varies"
     test = "highest > 0" if poisson else "lowest < highest"
     yield f"# levels in which the outcome {what} say nothing, nor do singletons: drop them until none are left"
@@ -191,6 +194,7 @@ def _cohorts(script: Script) -> Iterator[str]:
 def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Give the lines of Sun and Abraham's estimator."""
     notyet = script.options["control"] == "notyet"
+    yield from _without_singletons(script, used)
     yield from _cohorts(script)
     yield "d$.cohort[d$.cohort > max(d$.period)] <- NA"
     yield "# cohorts that are treated in all of their rows are left out"
@@ -220,10 +224,11 @@ def sunab(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f'  as.formula(paste("{script.outcome} ~", paste(cells, collapse = " + "), "{rest}")),'
     yield f'  data = d{_weights(script)}, vcov = "iid", fixef.rm = "singleton", {TIGHT}'
     yield ")"
-    yield "kept <- intersect(names(coef(fit)), cells[pairs$.since >= 0])"
     weight = f"d${script.weight} * " if script.weight else ""
-    yield f"share <- sapply(kept, function(cell) sum({weight}d[[cell]]))"
+    yield f"share <- sapply(cells[pairs$.since >= 0], function(cell) sum({weight}d[[cell]]))"
     yield "share <- share / sum(share)"
+    yield "kept <- intersect(names(coef(fit)), names(share))  # the effect of a cell that is dropped is in others"
+    yield "share <- share[kept]"
     yield "estimate <- sum(share * coef(fit)[kept])"
     yield from vcovs(script)
     if script.corrected:
@@ -298,32 +303,84 @@ def lpdid(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 
 def did2s(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of Gardner's estimator."""
+    """Give the lines of Gardner's estimator, with the standard errors of the R package did2s."""
     yield from _without_singletons(script, used)
-    yield "# rows whose fixed effects are seen untreated"
-    yield "keep <- rep(TRUE, nrow(d))"
-    names = [e.factors for e in (*script.fixed, *(e for e, _ in script.slopes))]
-    groups = ", ".join("c(" + ", ".join(f'"{f}"' for f in factors) + ")" for factors in dict.fromkeys(names))
-    yield f"for (effect in list({groups})) {{"
-    yield '  level <- do.call(paste, c(d[effect], sep = "\\r"))'
-    yield f"  keep <- keep & level %in% level[d${script.treatment} != 1]"
-    yield "}"
-    yield "d <- d[keep, ]"
+    treatment = script.treatment
+    groups = dict.fromkeys(e.factors for e in (*script.fixed, *(e for e, _ in script.slopes)))
+    if groups:
+        yield "# rows whose fixed effects are seen untreated"
+        yield "keep <- rep(TRUE, nrow(d))"
+        yield f"for (effect in list({', '.join(map(_columns, groups))})) {{"
+        yield '  level <- do.call(paste, c(d[effect], sep = "\\r"))'
+        yield f"  keep <- keep & level %in% level[d${treatment} != 1]"
+        yield "}"
+        yield "d <- d[keep, , drop = FALSE]"
+    yield f"treated <- d${treatment} == 1"
+    yield f"w <- d${script.weight} / mean(d${script.weight})" if script.weight else "w <- rep(1, nrow(d))"
+    yield "# Gardner (2021): fixed effects and controls from untreated rows; what is left of the treated is the effect."
+    yield "# For one clustering and small data the same as did2s::did2s(d, first_stage = ~ controls | effects, ...)"
+    yield from _first_stage(script)
+    yield f"y <- d${script.outcome} - mean(d${script.outcome})"
+    yield "first <- qr(sqrt(w[!treated]) * X[!treated, , drop = FALSE], tol = 1e-9)"
+    yield "kept <- first$pivot[seq_len(first$rank)]"
+    yield "Q <- qr.Q(first)[, seq_len(first$rank), drop = FALSE]"
+    yield "R <- qr.R(first)[seq_len(first$rank), seq_len(first$rank), drop = FALSE]"
+    yield "beta <- backsolve(R, crossprod(Q, sqrt(w[!treated]) * y[!treated]))"
+    yield "left <- y - drop(X[, kept, drop = FALSE] %*% beta)"
+    yield "share <- w * treated / sum(w[treated])"
+    yield "estimate <- sum(share * left)"
+    yield "# each row's influence on the estimate: both stages as one GMM problem"
+    yield "influence <- share * (left - estimate)"
+    yield "h <- Q %*% backsolve(R, crossprod(X[, kept, drop = FALSE], share), transpose = TRUE)"
+    yield "influence[!treated] <- -drop(h) * sqrt(w[!treated]) * left[!treated]"
+    yield "between <- function(...) sum(tapply(influence, paste(..., sep = \"\\r\"), sum)^2)"
+    yield "groups <- function(x) length(unique(x))"
     yield "# did2s makes no small-sample correction, nor does specdid"
-    behind = effects(script)
-    first = f"~ {' + '.join(script.controls) or '0'}" + (f" | {behind}" if behind else "")
-    if not behind:
-        first = f"~ {' + '.join(('1', *script.controls))}"
-    weight = f', weights = "{script.weight}"' if script.weight else ""
+    yield "variances <- c("
+    yield from _indented_entries(_variances(script))
+    yield ")"
+    yield "for (label in names(variances)) {"
+    yield '  cat(label, ": ", format(estimate, digits = 10), " (standard error ",'
+    yield '      format(sqrt(variances[[label]]), digits = 10), ")\\n", sep = "")'
+    yield "}"
+
+
+def _columns(factors: tuple[str, ...]) -> str:
+    return "c(" + ", ".join(f'"{f}"' for f in factors) + ")"
+
+
+def _first_stage(script: Script) -> Iterator[str]:
+    """Write the regressors of the first stage out: dummies, slopes, controls about their means."""
+    yield "dummies <- function(...) {"
+    yield '  level <- paste(..., sep = "\\r")'
+    yield '  1 * outer(level, unique(level), "==")'
+    yield "}"
+    yield "standardised <- function(x) if (sd(x) > 0) (x - mean(x)) / sd(x) else x - mean(x)"
+    blocks = [f"dummies({', '.join(f'd${f}' for f in e.factors)})" for e in script.fixed] or ["rep(1, nrow(d))"]
+    for levels, column in script.slopes:
+        blocks.append(f"dummies({', '.join(f'd${f}' for f in levels.factors)}) * standardised(d${column})")
+    blocks += [f"standardised(d${c})" for c in script.controls]
+    yield "X <- cbind("
+    yield from _indented_entries(blocks)
+    yield ")"
+
+
+def _indented_entries(entries: Sequence[str]) -> Iterator[str]:
+    for k, entry in enumerate(entries, 1):
+        yield f"  {entry}{',' if k < len(entries) else ''}"
+
+
+def _variances(script: Script) -> list[str]:
+    found = []
     for errors in script.errors:
-        if errors.kind != "cluster" or len(errors.clusters) != 1:
-            yield f"# {quoted(errors.label)}: did2s offers clustering by one variable only"
+        if errors.kind == "iid":
             continue
-        yield f"print({quoted(errors.label)})"
+        names = [f"d${c}" for c in errors.clusters]
+        variance = " + ".join(f"between({n})" for n in names) or "sum(influence^2)"
+        variance += f" - between({', '.join(names)})" if len(names) == 2 else ""
         if errors.rule == "glm":
-            yield f"G <- length(unique(d${errors.clusters[0]}))"
-        yield "print(did2s::did2s(" if errors.rule != "glm" else "print(sqrt(G / (G - 1)) * se(did2s::did2s("
-        yield f'  d, yname = "{script.outcome}", treatment = "{script.treatment}",'
-        yield f'  cluster_var = "{errors.clusters[0]}",'
-        yield f"  first_stage = {first}, second_stage = ~ {script.treatment}{weight}"
-        yield "), digits = 10)" if errors.rule != "glm" else ")), digits = 10)"
+            counts = [f"groups({n})" for n in names] or ["nrow(d)"]
+            groups = counts[0] if len(counts) == 1 else f"min({', '.join(counts)})"
+            variance = f"({variance}) * {groups} / ({groups} - 1)"
+        found.append(f"{quoted(errors.label)} = {variance}")
+    return found

@@ -145,6 +145,13 @@ class StataModels:
         yield "}"
 
     def _corrected(self, errors: Errors, k: str) -> Iterator[str]:
+        if errors.kind == "iid" and self.script.method == "fepois":
+            if errors.rule == "fixest":
+                effects = f" effects({' '.join(self._effects())})" if self.script.fixed else ""
+                yield f"small_sample, k(`k'){effects}"
+            factor = " * r(factor)" if errors.rule == "fixest" else ""
+            yield f"display %14.10g `effect' \"  (standard error \" %14.10g _error{factor} \")\""
+            return
         if errors.rule in ("reghdfe", "glm", "none"):
             count = "e(N_clust)" if errors.kind == "cluster" else "e(N)"
             none = f" * sqrt(({count} - 1) / {count})" if errors.rule == "none" and errors.kind != "iid" else ""
@@ -153,24 +160,58 @@ class StataModels:
         if errors.kind == "iid" and errors.rule != "fixest":  # the inverse of the information, as it is
             yield self._shown(self.script.treatment)
             return
+        if errors.rule == "lsdv" and len(self.script.fixed) > 1:
+            name = self.script.treatment
+            yield f"scalar _estimate = _b[{name}]"
+            yield f"scalar _error = _se[{name}]"
+            yield from self._every_dummy()
+            yield 'display %14.10g _estimate "  (standard error " %14.10g _error * _factor ")"'
+            return
         effects = f" effects({' '.join(self._effects())})" if self.script.fixed else ""
         counted = errors.clusters if errors.rule == "fixest" else ()
         clusters = f" clusters({' '.join(map(self._number, counted))})" if counted else ""
         yield f"small_sample, k({k}){effects}{clusters}"
         yield self._shown(self.script.treatment, " * r(factor)")
 
+    def _every_dummy(self) -> Iterator[str]:
+        """Have reghdfe count every dummy that is not redundant, for a model of the treatment on the rest."""
+        treatment, *controls = self.script.regressors
+        yield "* reghdfe counts the dummies: of levels that no row connects, each group has one redundant"
+        yield from filled(f"quietly reghdfe {treatment}", controls, " if e(sample), ///")
+        yield f"    {self._absorb()} dofadjustments(pairwise continuous)"
+        yield "scalar _factor = sqrt((e(N) - 1) / (e(N) - 1 - e(df_m) - e(df_a)))"
+
     def _poisson(self) -> Iterator[str]:
         yield from self._separation(poisson=True)
         yield FACTOR.format(command="ppmlhdfe")
         weight = f" [pweight = {self.script.weight}]" if self.script.weight else ""
         for errors in self.script.errors:
-            if errors.kind == "iid":
-                yield f"* {printable(errors.label)}: ppmlhdfe's unadjusted errors estimate a dispersion, here it is 1"
-                continue
             yield self._label(errors)
             yield from filled("ppmlhdfe", [self.script.outcome, *self.script.regressors], f"{weight}, ///")
-            yield f"    {self._absorb()} {self._vce(errors)} tolerance(1e-10)"
+            vce = "vce(robust)" if errors.kind == "iid" else self._vce(errors)
+            saved = " d(_effects)" if errors.kind == "iid" and self.script.fixed else ""
+            yield f"    {self._absorb()} {vce} tolerance(1e-10){saved}"
+            if errors.kind == "iid":
+                yield from self._information()
             yield from self._corrected(errors, "`=e(df_m)'")
+
+    def _information(self) -> Iterator[str]:
+        """Give the error of the inverse information: of the treatment net of the rest, weighted by the means."""
+        treatment, *controls = self.script.regressors
+        yield "* ppmlhdfe's unadjusted errors estimate a dispersion; here it is 1, the variance the inverse information"
+        yield "local k = e(df_m)"
+        yield f"local effect = _b[{treatment}]"
+        yield "predict double _mean, mu"
+        weight = self.script.weight
+        if weight:
+            yield f"quietly summarize {weight}"
+        yield f"generate double _information = _mean{f' * {weight} / r(mean)' if weight else ''}"
+        yield from filled(f"quietly reghdfe {treatment}", controls, " [aweight = _information], ///")
+        yield f"    {self._absorb()} residuals(_net) tolerance(1e-12)"
+        yield "generate double _part = _information * _net^2"
+        yield "quietly summarize _part"
+        yield "scalar _error = 1 / sqrt(r(sum))"
+        yield f"drop _mean _information _net _part{' _effects' if self.script.fixed else ''}"
 
     def _logit(self) -> Iterator[str]:
         yield from self._separation(poisson=False)
@@ -178,12 +219,65 @@ class StataModels:
         model = [self.script.outcome, *self.script.regressors, *(f"i.{e}" for e in self._effects())]
         for errors in self.script.errors:
             if len(errors.clusters) == 2:
-                yield f"* {printable(errors.label)}: logit has no clustering by two variables"
+                yield from self._two_ways(model, errors)
                 continue
             vce = "vce(oim)" if errors.kind == "iid" else self._vce(errors)
             yield self._label(errors)
             yield from filled("logit", model, f", {vce} tolerance(1e-10)")
-            yield from self._corrected(errors, str(len(self.script.regressors)))
+            yield from self._kept()
+            yield from self._corrected(errors, "`k'")
+
+    def _kept(self) -> Iterator[str]:
+        """Count the coefficients that are not omitted as collinear."""
+        yield "local k = 0"
+        yield from filled("foreach x in", self.script.regressors, " {")
+        yield "    if _se[`x'] > 0 local k = `k' + 1"
+        yield "}"
+
+    def _two_ways(self, model: list[str], errors: Errors) -> Iterator[str]:
+        """Add the variances of both clusterings, less that of their cells; each without its G / (G - 1)."""
+        first, second = map(self._number, errors.clusters)
+        name = self.script.treatment
+        yield self._label(errors)
+        yield f"egen long _cells = group({first} {second})"
+        yield "scalar _variance = 0"
+        yield "scalar _groups = ."
+        for cluster, sign in ((first, "+"), (second, "+"), ("_cells", "-")):
+            yield from filled("quietly logit", model, f", vce(cluster {cluster}) tolerance(1e-10)")
+            yield f"scalar _variance = _variance {sign} _se[{name}]^2 * (e(N_clust) - 1) / e(N_clust)"
+            if sign == "+":
+                yield "scalar _groups = min(_groups, e(N_clust))"
+        yield "drop _cells"
+        factor = ""
+        if errors.rule == "lsdv" and len(self.script.fixed) > 1:
+            yield f"scalar _estimate = _b[{name}]"
+            yield from self._every_dummy()
+            shown = "sqrt(_variance * _groups / (_groups - 1)) * _factor"
+            yield f'display %14.10g _estimate "  (standard error " %14.10g {shown} ")"'
+            return
+        if errors.rule in ("fixest", "lsdv"):
+            effects = f" effects({' '.join(self._effects())})" if self.script.fixed else ""
+            clusters = f" clusters({first} {second})" if errors.rule == "fixest" else ""
+            yield from self._kept()
+            yield f"small_sample, k(`k'){effects}{clusters}"
+            factor = " * r(factor)"
+        groups = "" if errors.rule == "none" else " * _groups / (_groups - 1)"
+        yield f'display %14.10g _b[{name}] "  (standard error " %14.10g sqrt(_variance{groups}){factor} ")"'
+
+    def _without_singletons(self) -> Iterator[str]:
+        if not self.script.fixed:
+            return
+        yield "* singletons: levels of a fixed effect with one row, until there are none"
+        yield "local rows = 0"
+        yield "while _N != `rows' {"
+        yield "    local rows = _N"
+        yield f"    foreach f of varlist {' '.join(self._effects())} {{"
+        yield "        tempvar size"
+        yield "        bysort `f': generate long `size' = _N"
+        yield "        drop if `size' == 1"
+        yield "        drop `size'"
+        yield "    }"
+        yield "}"
 
     def _cohorts(self) -> Iterator[str]:
         s = self.script
@@ -197,6 +291,7 @@ class StataModels:
 
     def _sunab(self) -> Iterator[str]:
         s, notyet = self.script, self.script.options["control"] == "notyet"
+        yield from self._without_singletons()
         yield from self._cohorts()
         yield "quietly summarize _now"
         yield "replace _cohort = . if _cohort > r(max)"
@@ -228,13 +323,13 @@ class StataModels:
             yield from self._reghdfe(model, self._absorb(), errors, self._weight())
             if not position:
                 yield from _AVERAGE
-            yield "lincom `effect'"
-            if uncorrected(errors):
-                yield f'display "without the correction: " %14.10g r(se){uncorrected(errors)}'
+            yield "quietly lincom `effect'"
+            yield f'display %14.10g r(estimate) "  (standard error " %14.10g r(se){uncorrected(errors)} ")"'
 
     def _lpdid(self) -> Iterator[str]:
         s, window = self.script, self.script.options["post_window"]
         never = s.options["control"] == "never"
+        yield from self._without_singletons()
         yield from self._cohorts()
         yield "* periods in steps of the panel, from its first"
         yield "quietly levelsof _now, local(values)"
@@ -281,28 +376,93 @@ class StataModels:
 
     def _did2s(self) -> Iterator[str]:
         s = self.script
-        yield "* rows whose fixed effects are seen untreated"
+        yield from self._without_singletons()
         levels = dict.fromkeys([*self._effects(), *(self._number(e.name) for e, _ in s.slopes)])
-        for k, name in enumerate(levels, 1):
-            yield f"egen byte _seen{k} = max({s.treatment} != 1), by({name})"
         if levels:
+            yield "* rows whose fixed effects are seen untreated"
+            for k, name in enumerate(levels, 1):
+                yield f"egen byte _seen{k} = max({s.treatment} != 1), by({name})"
             yield f"keep if {' & '.join(f'_seen{k} == 1' for k in range(1, len(levels) + 1))}"
-        first = [f"i.{e}" for e in self._effects()]
-        first += [f"i.{self._number(e.name)}#c.{x}" for e, x in s.slopes]
+        yield f"generate double _weight = {s.weight or '1'}"
+        yield "quietly summarize _weight"
+        yield "replace _weight = _weight / r(mean)"
+        yield from _TWO_STAGE
+        blocks = [f'dummies("{e}")' for e in self._effects()] or ["J(st_nobs(), 1, 1)"]
+        blocks += [f'dummies("{self._number(e.name)}") :* standardised("{x}")' for e, x in s.slopes]
+        blocks += [f'standardised("{c}")' for c in s.controls]
+        yield f"mata: X = {blocks[0]}"
+        for block in blocks[1:]:
+            yield f"mata: X = X, {block}"
+        yield f'mata: two_stage(X, "{s.outcome}", "{s.treatment}")'
         yield "* did2s makes no small-sample correction, nor does specdid"
         for errors in s.errors:
-            if errors.kind != "cluster" or len(errors.clusters) != 1:
-                yield f"* {printable(errors.label)}: did2s offers clustering by one variable only"
-                continue
-            yield self._label(errors)
-            yield f"did2s {s.outcome}{self._weight()}, first_stage({' '.join([*first, *s.controls])}) ///"
-            cluster = self._number(errors.clusters[0])
-            yield f"    second_stage({s.treatment}) treatment({s.treatment}) cluster({cluster})"
-            if errors.rule == "glm":
-                yield f"quietly levelsof {cluster} if e(sample)"
-                yield self._shown(s.treatment, " * sqrt(r(r) / (r(r) - 1))")
+            if errors.kind != "iid":
+                yield from self._of_influences(errors)
+
+    def _of_influences(self, errors: Errors) -> Iterator[str]:
+        """Sum influences by cluster and square them: each row's with the sum of its cluster."""
+        clusters = [self._number(c) for c in errors.clusters]
+        yield self._label(errors)
+        if not clusters:
+            yield "generate double _part = _influence^2"
+        else:
+            signs = [("+", c) for c in clusters] + ([("-", " ".join(clusters))] if len(clusters) == 2 else [])
+            yield "generate double _part = 0"
+            for sign, by in signs:
+                yield f"egen double _sum = total(_influence), by({by})"
+                yield f"replace _part = _part {sign} _influence * _sum"
+                yield "drop _sum"
+        yield "quietly summarize _part"
+        yield "scalar _variance = r(sum)"
+        yield "drop _part"
+        if errors.rule == "glm":
+            yield "scalar _groups = _N" if not clusters else "scalar _groups = ."
+            for cluster in clusters:
+                yield f"quietly levelsof {cluster}"
+                yield "scalar _groups = min(_groups, r(r))"
+            yield "scalar _variance = _variance * _groups / (_groups - 1)"
+        yield 'display %14.10g _effect "  (standard error " %14.10g sqrt(_variance) ")"'
 
 
+_TWO_STAGE = (
+    "* Gardner (2021): fixed effects and controls from untreated rows; what is left of the treated is the effect, and",
+    "* each row's influence on it is that of both stages as one GMM problem. did2s gives the same for one clustering.",
+    "mata:",
+    "real matrix dummies(string scalar name)",
+    "{",
+    "    real colvector v",
+    "    v = st_data(., name)",
+    "    return(v :== uniqrows(v)')",
+    "}",
+    "real colvector standardised(string scalar name)",
+    "{",
+    "    real colvector v",
+    "    v = st_data(., name)",
+    "    v = v :- mean(v)",
+    "    return(mean(v:^2) > 0 ? v / sqrt(mean(v:^2)) : v)",
+    "}",
+    "void two_stage(real matrix X, string scalar outcome, string scalar treatment)",
+    "{",
+    "    real colvector y, w, treated, U, root, left, share, influence",
+    "    real matrix P",
+    "    real scalar effect",
+    "    y = st_data(., outcome)",
+    "    y = y :- mean(y)",
+    "    w = st_data(., \"_weight\")",
+    "    treated = st_data(., treatment) :== 1",
+    "    U = selectindex(!treated)",
+    "    root = sqrt(w[U])",
+    "    P = pinv(root :* X[U, .])",
+    "    left = y - X * (P * (root :* y[U]))",
+    "    share = w :* treated / sum(w :* treated)",
+    "    effect = share' * left",
+    "    influence = share :* (left :- effect)",
+    "    influence[U] = -(P' * (X' * share)) :* root :* left[U]",
+    "    st_numscalar(\"_effect\", effect)",
+    "    st_store(., st_addvar(\"double\", \"_influence\"), influence)",
+    "}",
+    "end",
+)
 _COMMON_STEP = (
     "scalar _step = 0",
     "local before",
@@ -322,11 +482,12 @@ _COMMON_STEP = (
     "scalar _step = max(_step, 1)",
 )
 _AVERAGE = (
+    "* the effect of a cell that is omitted as collinear is in others",
     "scalar _total = 0",
     "foreach k of local cells {",
     "    quietly summarize _since if _cell == `k'",
     "    scalar _n`k' = 0",
-    "    if r(mean) >= 0 & _se[_cell`k'] > 0 {",
+    "    if r(mean) >= 0 {",
     "        quietly summarize _rows if _cell == `k' & e(sample)",
     "        scalar _n`k' = r(sum)",
     "    }",
@@ -335,7 +496,7 @@ _AVERAGE = (
     'local effect "0"',
     "foreach k of local cells {",
     "    local share = _n`k' / _total",
-    "    if `share' > 0 local effect \"`effect' + `share' * _cell`k'\"",
+    "    if `share' > 0 & _se[_cell`k'] > 0 local effect \"`effect' + `share' * _cell`k'\"",
     "}",
 )
 

@@ -48,11 +48,12 @@ def _head(script: Script) -> Iterator[str]:
     for line in script.about:
         yield f"# {comment(line)}".rstrip()
     package = _READERS.get(script.source.kind, ("", ""))[0]
-    packages = [p for p in ("fixest", package, "did2s" if script.method == "did2s" else "") if p]
-    yield f"# Needs R with {', '.join(packages)}."
+    packages = [p for p in ("" if script.method == "did2s" else "fixest", package) if p]
+    yield f"# Needs R{' with ' if packages else ''}{', '.join(packages)}."
     yield ""
-    yield "library(fixest)"
-    yield ""
+    if script.method != "did2s":
+        yield "library(fixest)"
+        yield ""
     yield f"DATA <- {quoted(script.source.path)}  # sha256 {script.source.sha256[:16]}"
     yield ""
 

@@ -14,7 +14,7 @@ from specdid.exports._stata_values import StataValues
 from specdid.exports._trees import functions, plain_number
 
 _PACKAGES = {
-    "feols": "reghdfe", "sunab": "reghdfe", "lpdid": "reghdfe", "fepois": "reghdfe, ppmlhdfe", "did2s": "did2s",
+    "feols": "reghdfe", "sunab": "reghdfe", "lpdid": "reghdfe", "fepois": "reghdfe, ppmlhdfe",
 }  # fmt: skip
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030"}
 _NUMERIC = """* a column that is numeric but for words that stand for missing, TRUE and FALSE

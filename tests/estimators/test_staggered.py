@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_problems import task_of
+from small_problems import task_of, work_of
 from specdid import _shelf
+from specdid.engine.one_by_one import fit_one_by_one
+from specdid.estimators._base import VCOV_NOTES
 
 PUBLISHED = -0.03995
 """Callaway and Sant'Anna's simple ATT, never-treated controls (R did, and shared/field/README.md)."""
@@ -229,3 +231,20 @@ def test_options_do_not_reach_other_fields(mpdta):
     )  # fmt: skip
     did2s = _shelf.load("estimators", "did2s")
     assert did2s.fit(task).estimate == did2s.fit(replace(task, alpha=0.1)).estimate
+
+
+@pytest.mark.parametrize("method", ["did2s", "fepois"])
+def test_a_variance_that_is_rounding_is_no_standard_error(method):
+    """All treated units are in one region, whose effects by year take out the sum of its scores."""
+    rng = np.random.default_rng(4)
+    unit, year = np.repeat(np.arange(24), 6), np.tile(np.arange(6), 24)
+    frame = pd.DataFrame({
+        "city_id": unit, "year": year, "region": unit % 3, "cell": (unit % 3) * 10 + year,
+        "d": ((unit % 3 == 0) & (unit % 2 == 0) & (year >= 3)).astype(float),
+        "y": rng.poisson(5, len(unit)).astype(float),
+    })  # fmt: skip
+    work = work_of(frame, [("y", "d", (), ("city_id", "cell"), None, method)], vcovs=("region", "city_id"))
+    fits = next(fit_one_by_one(work))
+    assert fits.code[0] == 0
+    assert np.isnan(fits.std_error[0]).tolist() == [True, False]
+    assert VCOV_NOTES[fits.vcov_code[0, 0]] == "not_positive"

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ for path in json.load(sys.stdin):
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(open(path, encoding="utf-8").read(), path, "exec"), names)
-        errors = [float(e) for e in names["std_error"].values()]
+        errors = {label: float(e) for label, e in names["std_error"].items()}
         print(json.dumps([float(names["estimate"]), errors]), flush=True)
     except Exception as error:
         print(json.dumps(repr(error)), flush=True)
@@ -45,10 +46,16 @@ def execute(codes: list[str]) -> list[object]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def estimated(prepared: Prepared) -> Results:
-    """Estimate every specification of a study."""
+def estimated(prepared: Prepared, places: np.ndarray | None = None) -> Results:
+    """Estimate every specification of a study, or those at some places of the plan, each from its own rows."""
     plan = prepared.plan
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
+    if places is not None:
+        at = np.flatnonzero(np.isin(compiled.members.index, places))
+        compiled = replace(
+            compiled, members=compiled.members.take(at), method=compiled.method[at], cohort=compiled.cohort[at],
+            batched=compiled.batched[at],
+        )  # fmt: skip
     fits = estimate_all(compiled, plan.grid.estimators, 1, "serial", lambda *_: None)
     return collect(planned_records(plan), fits.blocks, compiled.problem.labels)
 
@@ -61,20 +68,32 @@ def differences(prepared: Prepared, chosen: list[int], results: Results) -> dict
     AssertionError
         A program stopped.
     """
-    write = _shelf.load("exports", "python").write
-    codes = [write(make_script(prepared.plan, prepared.panel, prepared.evaluator, s)) for s in chosen]
-    found = {}
-    for s, answer in zip(chosen, execute(codes), strict=True):
-        assert not isinstance(answer, str), f"{results.planned.formulas(s, s + 1)[0]}: {answer}"
-        estimate, errors = answer
-        expected = np.array([results.estimate[s], *results.numbers["std_error"][s]])
-        known = ~np.isnan(expected)
-        assert len(errors) == len(expected) - 1 or not known.all()
-        values = np.array([estimate, *errors])
-        values = values[known] if len(values) == len(known) else values
-        expected = expected[known]
-        found[s] = float(np.max(np.abs(values - expected) / np.abs(expected)))
-    return found
+    answers = execute([program(prepared, s) for s in chosen])
+    return {s: difference(results, s, answer) for s, answer in zip(chosen, answers, strict=True)}
+
+
+def program(prepared: Prepared, s: int, language: str = "python") -> str:
+    """Write the specification at a place of the plan as a program."""
+    script = make_script(prepared.plan, prepared.panel, prepared.evaluator, s)
+    return str(_shelf.load("exports", language).write(script))
+
+
+def difference(results: Results, s: int, answer: object) -> float:
+    """Hold a program's answer against a row: infinite where it lacks a number, or has one that the row lacks.
+
+    Where a variance is zero up to rounding, the row has no standard error and the program that rounding.
+    """
+    formula = results.planned.formulas(s, s + 1)[0]
+    assert not isinstance(answer, str), f"{formula}: {answer}"
+    estimate, errors = answer
+    assert set(errors) <= set(results.planned.vcovs), f"{formula}: {set(errors)}"
+    values = np.array([estimate, *(errors.get(v, np.nan) for v in results.planned.vcovs)])
+    expected = np.array([results.estimate[s], *results.numbers["std_error"][s]])
+    known = ~np.isnan(expected)
+    nothing = ~np.isfinite(values) | (np.abs(values) < 1e-10 * np.nanmax(values[1:], initial=0.0))
+    if (nothing[1:] == known[1:]).any() or not known[0]:
+        return float("inf")
+    return float(np.max(np.abs(values - expected)[known] / np.abs(expected[known])))
 
 
 def random_places(results: Results, count: int, seed: int) -> list[int]:

@@ -3,9 +3,7 @@
 # reghdfe: no standard error, Two-stage (Gardner) does not offer this small-sample correction
 # areg: no standard error, Two-stage (Gardner) does not offer this small-sample correction
 # lsdv: no standard error, Two-stage (Gardner) does not offer this small-sample correction
-# Needs R with fixest, did2s.
-
-library(fixest)
+# Needs R.
 
 DATA <- "data/panel.csv"  # sha256 23d2df991ea0f6f5
 
@@ -106,39 +104,53 @@ for (effect in list(c("city_id"), c("size", "year"))) {
   level <- do.call(paste, c(d[effect], sep = "\r"))
   keep <- keep & level %in% level[d$dall != 1]
 }
-d <- d[keep, ]
+d <- d[keep, , drop = FALSE]
+treated <- d$dall == 1
+w <- d$pop / mean(d$pop)
+# Gardner (2021): fixed effects and controls from untreated rows; what is left of the treated is the effect.
+# For one clustering and small data the same as did2s::did2s(d, first_stage = ~ controls | effects, ...)
+dummies <- function(...) {
+  level <- paste(..., sep = "\r")
+  1 * outer(level, unique(level), "==")
+}
+standardised <- function(x) if (sd(x) > 0) (x - mean(x)) / sd(x) else x - mean(x)
+X <- cbind(
+  dummies(d$city_id),
+  dummies(d$size, d$year),
+  standardised(d$lagged),
+  standardised(d$began_ind2),
+  standardised(d$group),
+  standardised(d$wins),
+  standardised(d$size_large_pgdp),
+  standardised(d$size_small_pgdp),
+  standardised(d$poly_ind2_2_1),
+  standardised(d$poly_ind2_2_2)
+)
+y <- d$ln_so2 - mean(d$ln_so2)
+first <- qr(sqrt(w[!treated]) * X[!treated, , drop = FALSE], tol = 1e-9)
+kept <- first$pivot[seq_len(first$rank)]
+Q <- qr.Q(first)[, seq_len(first$rank), drop = FALSE]
+R <- qr.R(first)[seq_len(first$rank), seq_len(first$rank), drop = FALSE]
+beta <- backsolve(R, crossprod(Q, sqrt(w[!treated]) * y[!treated]))
+left <- y - drop(X[, kept, drop = FALSE] %*% beta)
+share <- w * treated / sum(w[treated])
+estimate <- sum(share * left)
+# each row's influence on the estimate: both stages as one GMM problem
+influence <- share * (left - estimate)
+h <- Q %*% backsolve(R, crossprod(X[, kept, drop = FALSE], share), transpose = TRUE)
+influence[!treated] <- -drop(h) * sqrt(w[!treated]) * left[!treated]
+between <- function(...) sum(tapply(influence, paste(..., sep = "\r"), sum)^2)
+groups <- function(x) length(unique(x))
 # did2s makes no small-sample correction, nor does specdid
-print("fixest")
-print(did2s::did2s(
-  d, yname = "ln_so2", treatment = "dall",
-  cluster_var = "city_id",
-  first_stage = ~ lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp + poly_ind2_2_1 + poly_ind2_2_2 | city_id + size^year, second_stage = ~ dall, weights = "pop"
-), digits = 10)
-print("glm")
-G <- length(unique(d$city_id))
-print(sqrt(G / (G - 1)) * se(did2s::did2s(
-  d, yname = "ln_so2", treatment = "dall",
-  cluster_var = "city_id",
-  first_stage = ~ lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp + poly_ind2_2_1 + poly_ind2_2_2 | city_id + size^year, second_stage = ~ dall, weights = "pop"
-)), digits = 10)
-print("none")
-print(did2s::did2s(
-  d, yname = "ln_so2", treatment = "dall",
-  cluster_var = "city_id",
-  first_stage = ~ lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp + poly_ind2_2_1 + poly_ind2_2_2 | city_id + size^year, second_stage = ~ dall, weights = "pop"
-), digits = 10)
-print("normal")
-print(did2s::did2s(
-  d, yname = "ln_so2", treatment = "dall",
-  cluster_var = "city_id",
-  first_stage = ~ lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp + poly_ind2_2_1 + poly_ind2_2_2 | city_id + size^year, second_stage = ~ dall, weights = "pop"
-), digits = 10)
-# "hc0": did2s offers clustering by one variable only
-# "iid": did2s offers clustering by one variable only
-print("t")
-G <- length(unique(d$province))
-print(sqrt(G / (G - 1)) * se(did2s::did2s(
-  d, yname = "ln_so2", treatment = "dall",
-  cluster_var = "province",
-  first_stage = ~ lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp + poly_ind2_2_1 + poly_ind2_2_2 | city_id + size^year, second_stage = ~ dall, weights = "pop"
-)), digits = 10)
+variances <- c(
+  "fixest" = between(d$city_id),
+  "glm" = (between(d$city_id)) * groups(d$city_id) / (groups(d$city_id) - 1),
+  "none" = between(d$city_id),
+  "normal" = between(d$city_id),
+  "hc0" = sum(influence^2),
+  "t" = (between(d$province)) * groups(d$province) / (groups(d$province) - 1)
+)
+for (label in names(variances)) {
+  cat(label, ": ", format(estimate, digits = 10), " (standard error ",
+      format(sqrt(variances[[label]]), digits = 10), ")\n", sep = "")
+}

@@ -88,7 +88,6 @@ d <- d[complete.cases(d[complete]), , drop = FALSE]
 d <- d[d$pop > 0, , drop = FALSE]
 
 # --- The regression ---
-d$pop <- d$pop / mean(d$pop)
 # levels in which the outcome never varies say nothing, nor do singletons: drop them until none are left
 repeat {
   rows <- nrow(d)
@@ -100,6 +99,7 @@ repeat {
   }
   if (nrow(d) == rows) break
 }
+d$pop <- d$pop / mean(d$pop)
 # fixest's small-sample corrections are its defaults, which specdid takes over: (N - 1) / (N - K) with the
 # fixed effects that are nested in a cluster left out of K, G / (G - 1), two clusters with the smaller G.
 fit <- feglm(

@@ -163,35 +163,81 @@ end
 display as text "fixest"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(cluster _g_city_id) tolerance(1e-10)
-small_sample, k(9) effects(_g_province _g_year) clusters(_g_city_id)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
+small_sample, k(`k') effects(_g_province _g_year) clusters(_g_city_id)
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * r(factor) ")"
 display as text "lsdv"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(cluster _g_city_id) tolerance(1e-10)
-small_sample, k(9) effects(_g_province _g_year)
-display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * r(factor) ")"
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
+scalar _estimate = _b[dall]
+scalar _error = _se[dall]
+* reghdfe counts the dummies: of levels that no row connects, each group has one redundant
+quietly reghdfe dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 if e(sample), ///
+    absorb(_g_province _g_year) dofadjustments(pairwise continuous)
+scalar _factor = sqrt((e(N) - 1) / (e(N) - 1 - e(df_m) - e(df_a)))
+display %14.10g _estimate "  (standard error " %14.10g _error * _factor ")"
 display as text "glm"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(cluster _g_city_id) tolerance(1e-10)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] ")"
 display as text "none"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(cluster _g_city_id) tolerance(1e-10)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * sqrt((e(N_clust) - 1) / e(N_clust)) ")"
 display as text "normal"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(cluster _g_city_id) tolerance(1e-10)
-small_sample, k(9) effects(_g_province _g_year) clusters(_g_city_id)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
+small_sample, k(`k') effects(_g_province _g_year) clusters(_g_city_id)
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * r(factor) ")"
 display as text "hc0"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(robust) tolerance(1e-10)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * sqrt((e(N) - 1) / e(N)) ")"
 display as text "iid"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(oim) tolerance(1e-10)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] ")"
 display as text "t"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(cluster _g_province) tolerance(1e-10)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] ")"

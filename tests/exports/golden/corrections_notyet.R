@@ -96,6 +96,7 @@ d <- d[complete.cases(d[complete]), , drop = FALSE]
 d <- d[d$pop > 0, , drop = FALSE]
 
 # --- The regression ---
+d <- without_singletons(d, list(c("city_id"), c("size", "year")))
 # the first treated period; missing is never treated: 0, infinite, or after the last period
 d$.cohort <- d$batch
 d$.cohort[!is.finite(d$.cohort) | d$.cohort == 0 | d$.cohort > 2017] <- NA
@@ -126,9 +127,10 @@ fit <- feols(
   as.formula(paste("ln_so2 ~", paste(cells, collapse = " + "), " + lagged + began_ind2 + group + wins + size_large_pgdp + size_small_pgdp + poly_ind2_2_1 + poly_ind2_2_2 | city_id + size^year")),
   data = d, weights = ~ pop, vcov = "iid", fixef.rm = "singleton", fixef.tol = 1e-10, fixef.iter = 1e5
 )
-kept <- intersect(names(coef(fit)), cells[pairs$.since >= 0])
-share <- sapply(kept, function(cell) sum(d$pop * d[[cell]]))
+share <- sapply(cells[pairs$.since >= 0], function(cell) sum(d$pop * d[[cell]]))
 share <- share / sum(share)
+kept <- intersect(names(coef(fit)), names(share))  # the effect of a cell that is dropped is in others
+share <- share[kept]
 estimate <- sum(share * coef(fit)[kept])
 vcovs <- list(
     "fixest" = ~ city_id, "reghdfe" = ~ city_id, "areg" = ~ city_id, "lsdv" = ~ city_id,

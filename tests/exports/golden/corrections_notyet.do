@@ -118,6 +118,17 @@ keep if pop > 0
 egen long size_year = group(size year)
 
 * --- The regression ---
+* singletons: levels of a fixed effect with one row, until there are none
+local rows = 0
+while _N != `rows' {
+    local rows = _N
+    foreach f of varlist city_id size_year {
+        tempvar size
+        bysort `f': generate long `size' = _N
+        drop if `size' == 1
+        drop `size'
+    }
+}
 * the first treated period; missing is never treated: 0 or after the last period
 generate double _cohort = batch if batch != 0 & batch <= 2017
 generate double _now = year
@@ -151,11 +162,12 @@ display as text "fixest"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(cluster city_id) dofadjustments(clusters) tolerance(1e-12)
+* the effect of a cell that is omitted as collinear is in others
 scalar _total = 0
 foreach k of local cells {
     quietly summarize _since if _cell == `k'
     scalar _n`k' = 0
-    if r(mean) >= 0 & _se[_cell`k'] > 0 {
+    if r(mean) >= 0 {
         quietly summarize _rows if _cell == `k' & e(sample)
         scalar _n`k' = r(sum)
     }
@@ -164,56 +176,61 @@ foreach k of local cells {
 local effect "0"
 foreach k of local cells {
     local share = _n`k' / _total
-    if `share' > 0 local effect "`effect' + `share' * _cell`k'"
+    if `share' > 0 & _se[_cell`k'] > 0 local effect "`effect' + `share' * _cell`k'"
 }
-lincom `effect'
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) ")"
 display as text "reghdfe"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(cluster city_id) tolerance(1e-12)
-lincom `effect'
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) ")"
 display as text "areg"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(cluster city_id) dofadjustments(pairwise continuous) tolerance(1e-12)
-lincom `effect'
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) ")"
 display as text "lsdv"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(cluster city_id) dofadjustments(pairwise continuous) tolerance(1e-12)
-lincom `effect'
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) ")"
 display as text "glm"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(cluster city_id) dofadjustments(none) tolerance(1e-12)
-lincom `effect'
-display "without the correction: " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / (e(N) - 1))
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / (e(N) - 1)) ")"
 display as text "none"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(cluster city_id) dofadjustments(none) tolerance(1e-12)
-lincom `effect'
-display "without the correction: " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / (e(N) - 1) * (e(N_clust) - 1) / e(N_clust))
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / (e(N) - 1) * (e(N_clust) - 1) / e(N_clust)) ")"
 display as text "normal"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(cluster city_id) dofadjustments(clusters) tolerance(1e-12)
-lincom `effect'
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) ")"
 display as text "hc0"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(robust) dofadjustments(none) tolerance(1e-12)
-lincom `effect'
-display "without the correction: " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / e(N))
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / e(N)) ")"
 display as text "iid"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(unadjusted) dofadjustments(none) tolerance(1e-12)
-lincom `effect'
-display "without the correction: " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / e(N))
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / e(N)) ")"
 display as text "t"
 reghdfe ln_so2 _cell?* lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///
     absorb(city_id size_year) vce(cluster province) dofadjustments(none) tolerance(1e-12)
-lincom `effect'
-display "without the correction: " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / (e(N) - 1))
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) * sqrt((e(N) - e(df_m) - e(df_a)) / (e(N) - 1)) ")"

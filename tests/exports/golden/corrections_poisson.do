@@ -171,8 +171,14 @@ display as text "lsdv"
 ppmlhdfe so2_pop dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [pweight = pop], ///
     absorb(province year) vce(cluster city_id) tolerance(1e-10)
-small_sample, k(`=e(df_m)') effects(province year)
-display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * r(factor) ")"
+scalar _estimate = _b[dall]
+scalar _error = _se[dall]
+* reghdfe counts the dummies: of levels that no row connects, each group has one redundant
+quietly reghdfe dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 if e(sample), ///
+    absorb(province year) dofadjustments(pairwise continuous)
+scalar _factor = sqrt((e(N) - 1) / (e(N) - 1 - e(df_m) - e(df_a)))
+display %14.10g _estimate "  (standard error " %14.10g _error * _factor ")"
 display as text "glm"
 ppmlhdfe so2_pop dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [pweight = pop], ///
@@ -194,7 +200,24 @@ ppmlhdfe so2_pop dall lagged began_ind2 group wins size_large_pgdp size_small_pg
     poly_ind2_2_2 [pweight = pop], ///
     absorb(province year) vce(robust) tolerance(1e-10)
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * sqrt((e(N) - 1) / e(N)) ")"
-* iid: ppmlhdfe's unadjusted errors estimate a dispersion, here it is 1
+display as text "iid"
+ppmlhdfe so2_pop dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 [pweight = pop], ///
+    absorb(province year) vce(robust) tolerance(1e-10) d(_effects)
+* ppmlhdfe's unadjusted errors estimate a dispersion; here it is 1, the variance the inverse information
+local k = e(df_m)
+local effect = _b[dall]
+predict double _mean, mu
+quietly summarize pop
+generate double _information = _mean * pop / r(mean)
+quietly reghdfe dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 [aweight = _information], ///
+    absorb(province year) residuals(_net) tolerance(1e-12)
+generate double _part = _information * _net^2
+quietly summarize _part
+scalar _error = 1 / sqrt(r(sum))
+drop _mean _information _net _part _effects
+display %14.10g `effect' "  (standard error " %14.10g _error ")"
 display as text "t"
 ppmlhdfe so2_pop dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [pweight = pop], ///

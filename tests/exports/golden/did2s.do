@@ -1,6 +1,6 @@
 * stored as did2s
 * two lines * / x y
-* Needs Stata 16 or later with did2s (ssc install).
+* Needs Stata 16 or later.
 
 version 16
 clear all
@@ -120,11 +120,91 @@ egen long _g_city_id = group(city_id)
 egen long _g_year = group(year)
 
 * --- The regression ---
+* singletons: levels of a fixed effect with one row, until there are none
+local rows = 0
+while _N != `rows' {
+    local rows = _N
+    foreach f of varlist _g_city_id size_year {
+        tempvar size
+        bysort `f': generate long `size' = _N
+        drop if `size' == 1
+        drop `size'
+    }
+}
 * rows whose fixed effects are seen untreated
 egen byte _seen1 = max(dall != 1), by(_g_city_id)
 egen byte _seen2 = max(dall != 1), by(size_year)
 keep if _seen1 == 1 & _seen2 == 1
+generate double _weight = pop
+quietly summarize _weight
+replace _weight = _weight / r(mean)
+* Gardner (2021): fixed effects and controls from untreated rows; what is left of the treated is the effect, and
+* each row's influence on it is that of both stages as one GMM problem. did2s gives the same for one clustering.
+mata:
+real matrix dummies(string scalar name)
+{
+    real colvector v
+    v = st_data(., name)
+    return(v :== uniqrows(v)')
+}
+real colvector standardised(string scalar name)
+{
+    real colvector v
+    v = st_data(., name)
+    v = v :- mean(v)
+    return(mean(v:^2) > 0 ? v / sqrt(mean(v:^2)) : v)
+}
+void two_stage(real matrix X, string scalar outcome, string scalar treatment)
+{
+    real colvector y, w, treated, U, root, left, share, influence
+    real matrix P
+    real scalar effect
+    y = st_data(., outcome)
+    y = y :- mean(y)
+    w = st_data(., "_weight")
+    treated = st_data(., treatment) :== 1
+    U = selectindex(!treated)
+    root = sqrt(w[U])
+    P = pinv(root :* X[U, .])
+    left = y - X * (P * (root :* y[U]))
+    share = w :* treated / sum(w :* treated)
+    effect = share' * left
+    influence = share :* (left :- effect)
+    influence[U] = -(P' * (X' * share)) :* root :* left[U]
+    st_numscalar("_effect", effect)
+    st_store(., st_addvar("double", "_influence"), influence)
+}
+end
+mata: X = dummies("_g_city_id")
+mata: X = X, dummies("size_year")
+mata: X = X, standardised("lagged")
+mata: X = X, standardised("began_ind2")
+mata: X = X, standardised("group")
+mata: X = X, standardised("wins")
+mata: X = X, standardised("size_large_pgdp")
+mata: X = X, standardised("size_small_pgdp")
+mata: X = X, standardised("poly_ind2_2_1")
+mata: X = X, standardised("poly_ind2_2_2")
+mata: two_stage(X, "ln_so2", "dall")
 * did2s makes no small-sample correction, nor does specdid
-* two: did2s offers clustering by one variable only
-* hc: did2s offers clustering by one variable only
-* iid: did2s offers clustering by one variable only
+display as text "two"
+generate double _part = 0
+egen double _sum = total(_influence), by(_g_city_id)
+replace _part = _part + _influence * _sum
+drop _sum
+egen double _sum = total(_influence), by(_g_year)
+replace _part = _part + _influence * _sum
+drop _sum
+egen double _sum = total(_influence), by(_g_city_id _g_year)
+replace _part = _part - _influence * _sum
+drop _sum
+quietly summarize _part
+scalar _variance = r(sum)
+drop _part
+display %14.10g _effect "  (standard error " %14.10g sqrt(_variance) ")"
+display as text "hc"
+generate double _part = _influence^2
+quietly summarize _part
+scalar _variance = r(sum)
+drop _part
+display %14.10g _effect "  (standard error " %14.10g sqrt(_variance) ")"

@@ -158,14 +158,46 @@ program small_sample, rclass
     }
     return scalar factor = sqrt((e(N) - 1) / (e(N) - `K'))
 end
-* two: logit has no clustering by two variables
+display as text "two"
+egen long _cells = group(_g_city_id _g_year)
+scalar _variance = 0
+scalar _groups = .
+quietly logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
+    poly_ind2_2_1 poly_ind2_2_2 i._g_province i._g_year, vce(cluster _g_city_id) tolerance(1e-10)
+scalar _variance = _variance + _se[dall]^2 * (e(N_clust) - 1) / e(N_clust)
+scalar _groups = min(_groups, e(N_clust))
+quietly logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
+    poly_ind2_2_1 poly_ind2_2_2 i._g_province i._g_year, vce(cluster _g_year) tolerance(1e-10)
+scalar _variance = _variance + _se[dall]^2 * (e(N_clust) - 1) / e(N_clust)
+scalar _groups = min(_groups, e(N_clust))
+quietly logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
+    poly_ind2_2_1 poly_ind2_2_2 i._g_province i._g_year, vce(cluster _cells) tolerance(1e-10)
+scalar _variance = _variance - _se[dall]^2 * (e(N_clust) - 1) / e(N_clust)
+drop _cells
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
+small_sample, k(`k') effects(_g_province _g_year) clusters(_g_city_id _g_year)
+display %14.10g _b[dall] "  (standard error " %14.10g sqrt(_variance * _groups / (_groups - 1)) * r(factor) ")"
 display as text "hc"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(robust) tolerance(1e-10)
-small_sample, k(9) effects(_g_province _g_year)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
+small_sample, k(`k') effects(_g_province _g_year)
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * r(factor) ")"
 display as text "iid"
 logit ln_so2_4 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 i._g_province i._g_year, vce(oim) tolerance(1e-10)
-small_sample, k(9) effects(_g_province _g_year)
+local k = 0
+foreach x in dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    if _se[`x'] > 0 local k = `k' + 1
+}
+small_sample, k(`k') effects(_g_province _g_year)
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * r(factor) ")"

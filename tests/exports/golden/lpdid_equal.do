@@ -118,6 +118,17 @@ keep if pop > 0
 egen long size_year = group(size year)
 
 * --- The regression ---
+* singletons: levels of a fixed effect with one row, until there are none
+local rows = 0
+while _N != `rows' {
+    local rows = _N
+    foreach f of varlist city_id size_year {
+        tempvar size
+        bysort `f': generate long `size' = _N
+        drop if `size' == 1
+        drop `size'
+    }
+}
 * the first treated period; missing is never treated: 0 or after the last period
 generate double _cohort = batch if batch != 0 & batch <= 2017
 generate double _now = year

@@ -167,4 +167,22 @@ ppmlhdfe so2_pop dall lagged began_ind2 group wins size_large_pgdp size_small_pg
     absorb(province year) vce(robust) tolerance(1e-10)
 small_sample, k(`=e(df_m)') effects(province year)
 display %14.10g _b[dall] "  (standard error " %14.10g _se[dall] * r(factor) ")"
-* iid: ppmlhdfe's unadjusted errors estimate a dispersion, here it is 1
+display as text "iid"
+ppmlhdfe so2_pop dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 [pweight = pop], ///
+    absorb(province year) vce(robust) tolerance(1e-10) d(_effects)
+* ppmlhdfe's unadjusted errors estimate a dispersion; here it is 1, the variance the inverse information
+local k = e(df_m)
+local effect = _b[dall]
+predict double _mean, mu
+quietly summarize pop
+generate double _information = _mean * pop / r(mean)
+quietly reghdfe dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 [aweight = _information], ///
+    absorb(province year) residuals(_net) tolerance(1e-12)
+generate double _part = _information * _net^2
+quietly summarize _part
+scalar _error = 1 / sqrt(r(sum))
+drop _mean _information _net _part _effects
+small_sample, k(`k') effects(province year)
+display %14.10g `effect' "  (standard error " %14.10g _error * r(factor) ")"

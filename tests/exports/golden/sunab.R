@@ -49,6 +49,7 @@ for (x in complete) if (is.numeric(d[[x]])) d[[x]][!is.finite(d[[x]])] <- NA
 d <- d[complete.cases(d[complete]), , drop = FALSE]
 
 # --- The regression ---
+d <- without_singletons(d, list(c("countyreal"), c("year")))
 # the first treated period; missing is never treated: 0, infinite, or after the last period
 d$.cohort <- d$first_treat
 d$.cohort[!is.finite(d$.cohort) | d$.cohort == 0 | d$.cohort > 2007] <- NA
@@ -74,9 +75,10 @@ fit <- feols(
   as.formula(paste("log_emp ~", paste(cells, collapse = " + "), " + year_2004_lpop + year_2005_lpop + year_2006_lpop + year_2007_lpop | countyreal + year")),
   data = d, vcov = "iid", fixef.rm = "singleton", fixef.tol = 1e-10, fixef.iter = 1e5
 )
-kept <- intersect(names(coef(fit)), cells[pairs$.since >= 0])
-share <- sapply(kept, function(cell) sum(d[[cell]]))
+share <- sapply(cells[pairs$.since >= 0], function(cell) sum(d[[cell]]))
 share <- share / sum(share)
+kept <- intersect(names(coef(fit)), names(share))  # the effect of a cell that is dropped is in others
+share <- share[kept]
 estimate <- sum(share * coef(fit)[kept])
 vcovs <- list("county" = ~ countyreal, "state" = ~ state)
 for (label in names(vcovs)) {

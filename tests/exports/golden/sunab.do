@@ -53,6 +53,17 @@ foreach name in log_emp raised year_2004_lpop year_2005_lpop year_2006_lpop year
 }
 
 * --- The regression ---
+* singletons: levels of a fixed effect with one row, until there are none
+local rows = 0
+while _N != `rows' {
+    local rows = _N
+    foreach f of varlist countyreal year {
+        tempvar size
+        bysort `f': generate long `size' = _N
+        drop if `size' == 1
+        drop `size'
+    }
+}
 * the first treated period; missing is never treated: 0 or after the last period
 generate double _cohort = first_treat if first_treat != 0 & first_treat <= 2007
 generate double _now = year
@@ -75,11 +86,12 @@ generate double _rows = 1
 display as text "county"
 reghdfe log_emp _cell?* year_2004_lpop year_2005_lpop year_2006_lpop year_2007_lpop, ///
     absorb(countyreal year) vce(cluster countyreal) dofadjustments(clusters) tolerance(1e-12)
+* the effect of a cell that is omitted as collinear is in others
 scalar _total = 0
 foreach k of local cells {
     quietly summarize _since if _cell == `k'
     scalar _n`k' = 0
-    if r(mean) >= 0 & _se[_cell`k'] > 0 {
+    if r(mean) >= 0 {
         quietly summarize _rows if _cell == `k' & e(sample)
         scalar _n`k' = r(sum)
     }
@@ -88,10 +100,12 @@ foreach k of local cells {
 local effect "0"
 foreach k of local cells {
     local share = _n`k' / _total
-    if `share' > 0 local effect "`effect' + `share' * _cell`k'"
+    if `share' > 0 & _se[_cell`k'] > 0 local effect "`effect' + `share' * _cell`k'"
 }
-lincom `effect'
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) ")"
 display as text "state"
 reghdfe log_emp _cell?* year_2004_lpop year_2005_lpop year_2006_lpop year_2007_lpop, ///
     absorb(countyreal year) vce(cluster state) dofadjustments(clusters) tolerance(1e-12)
-lincom `effect'
+quietly lincom `effect'
+display %14.10g r(estimate) "  (standard error " %14.10g r(se) ")"

@@ -1,0 +1,126 @@
+"""`specdid show --code` gives the numbers of results.csv, in Python, R and Stata, whatever the row.
+
+The Python programs are executed. Those in R and Stata are read by small readers that evaluate
+what such programs are made of (`r_reader`, `stata_reader`), and where there is R, it evaluates them.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import r_reader
+import stata_reader
+from every_row import cases
+from programs import difference, execute
+from specdid import _shelf
+from specdid.exports._build import make_script
+
+ITERATIVE = ("fepois", "logit")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A specification that is ok, its estimator, its results and what a program of it must do."""
+
+    prepared: Any
+    results: Any
+    place: int
+    method: str
+    script: Any
+
+    def program(self, language: str) -> str:
+        return _shelf.load("exports", language).write(self.script)
+
+    @property
+    def formula(self) -> str:
+        return self.results.planned.formulas(self.place, self.place + 1)[0]
+
+    def wrong(self, answer: object) -> bool:
+        """Say whether an answer is not the row's numbers."""
+        return not difference(self.results, self.place, answer) <= (1e-6 if self.method in ITERATIVE else 1e-8)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory) -> list[Row]:
+    found = []
+    for prepared, results, places in cases(tmp_path_factory.mktemp("data")):
+        plan = prepared.plan
+        methods = [plan.grid.estimators[plan.codes[s, 6]].method for s in places]
+        scripts = [make_script(plan, prepared.panel, prepared.evaluator, s) for s in places]
+        found += [Row(prepared, results, *one) for one in zip(places, methods, scripts, strict=True)]
+    return found
+
+
+def test_there_are_two_hundred_rows_of_every_kind(rows):
+    assert len(rows) == 200
+    kinds = {
+        "treatment": "d dose moderated", "fixed_effects": "none unit two-way interacted trends both zone",
+        "weights": "none w product", "sample": "all late text matched kernel treated", "tails": "kept winsorized",
+        "more": "no yes", "controls": "none some lags coded twice",
+    }  # fmt: skip
+    seen = {("method", row.method) for row in rows} | {
+        (d.name, d.labels[c])
+        for row in rows
+        for d, c in zip(row.prepared.plan.dimensions, row.prepared.plan.codes[row.place], strict=True)
+    }
+    wanted = {(k, w) for k, words in kinds.items() for w in words.split()} | {("fixed_effects", "slopes only")}
+    assert wanted | {("method", m) for m in ("feols", "sunab", "did2s", "lpdid", *ITERATIVE)} <= seen
+
+
+def test_the_python_programs_give_the_numbers_of_the_results(rows):
+    answers = execute([row.program("python") for row in rows])
+    assert [(r.method, r.formula) for r, answer in zip(rows, answers, strict=True) if r.wrong(answer)] == []
+
+
+@pytest.mark.parametrize(("language", "reader"), [("r", r_reader), ("stata", stata_reader)])
+def test_the_programs_in_other_languages_do_by_a_reader_of_what_they_are_made_of(rows, language, reader):
+    wrong = []
+    for row in rows:
+        with np.errstate(all="ignore"):
+            read = reader.Program().run(row.program(language))
+        if row.wrong((read.estimate, read.found)):
+            wrong.append((row.method, row.formula))
+    assert wrong == []
+
+
+def _in_r(code: str, directory: Any, name: str) -> str:
+    (directory / name).write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        ["Rscript", "--vanilla", name], cwd=directory, check=True, capture_output=True, text=True, encoding="utf-8"
+    )
+    return done.stdout
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="there is no R here")
+def test_r_itself_makes_the_readers_data_and_its_estimates_where_it_needs_no_package(rows, tmp_path):
+    """The data of 12 programs as far as the regression, and two-stage estimates, which are base R's."""
+    chosen = [r for r in rows if r.method != "did2s" and r.prepared.panel.path.suffix == ".csv"][::16][:12]
+    for k, row in enumerate(chosen):
+        code = row.program("r").partition("# --- The regression ---")[0]
+        code = code.replace("library(fixest)\n", "")
+        written = f'write.csv(d, "{k}.csv", row.names = FALSE, fileEncoding = "UTF-8")'
+        _in_r(f"options(digits = 15)\n{code}\n{written}\n", tmp_path, "r.R")
+        with np.errstate(all="ignore"):
+            mine = r_reader.Program().run(code).names["d"]
+        theirs = r_reader.read_back(tmp_path / f"{k}.csv", mine)
+        assert list(theirs) == list(mine)
+        for name, column in mine.items():
+            if column.dtype == object:
+                assert theirs[name].tolist() == column.tolist(), (row.formula, name)
+            else:
+                said = f"{row.formula}: {name}"
+                np.testing.assert_allclose(theirs[name], column, rtol=1e-9, atol=1e-12, err_msg=said)
+    for row in [r for r in rows if r.method == "did2s" and r.prepared.panel.path.suffix == ".csv"][::8]:
+        said = _in_r(row.program("r"), tmp_path, "r.R")
+        found = re.findall(r"^(.*): (\S+) \(standard error (\S+)\)$", said, re.MULTILINE)
+        for label, estimate, error in found:
+            at = row.results.planned.vcovs.index(label)
+            reported = [row.results.estimate[row.place], row.results.numbers["std_error"][row.place, at]]
+            if np.isfinite(reported[1]):
+                np.testing.assert_allclose([float(estimate), float(error)], reported, rtol=1e-8)

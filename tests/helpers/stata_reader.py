@@ -1,0 +1,773 @@
+"""A reader of the do-files that `specdid show --code stata` writes: its own parser, values, macros and commands.
+
+Numbers are float64 with NaN for missing, which in comparisons is larger than every number; text is
+an object array with the empty text for missing. Regressions come from `regressions`. What a program
+displays of the treatment is found in ``Program.found``. Mata is not read: its functions are here.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from regressions import Absorbed, Fit, least_squares, likelihood, numbered
+
+TOKEN = re.compile(
+    r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<text>"[^"]*")
+      |(?P<name>[LFlf]\d+\.[A-Za-z_]\w*|[A-Za-z_]\w*)|(?P<operator>==|!=|<=|>=|[-+*/^()\[\],<>!&|.]))""",
+    re.VERBOSE,
+)
+POWER = {"|": 1, "&": 2, "==": 3, "!=": 3, "<": 3, "<=": 3, ">": 3, ">=": 3, "+": 4, "-": 4, "*": 5, "/": 5, "^": 7}
+LARGEST = 8.988465674311579e307
+Vector = np.ndarray
+
+
+class Exit(Exception):  # noqa: N818
+    """Leaves a program."""
+
+
+class Expression:
+    """Evaluates one expression on the rows of a program."""
+
+    def __init__(self, text: str, program: Program) -> None:
+        self.program, self.tokens, place = program, [], 0
+        while text[place:].strip():
+            match = TOKEN.match(text, place)
+            assert match, text[place:]
+            self.tokens.append((match.lastgroup, match.group(match.lastgroup)))  # type: ignore[arg-type]
+            place = match.end()
+        self.at = 0
+
+    def peek(self) -> str:
+        return self.tokens[self.at][1] if self.at < len(self.tokens) else ""
+
+    def take(self, wanted: str = "") -> tuple[str | None, str]:
+        found = self.tokens[self.at]
+        assert not wanted or found[1] == wanted, (wanted, self.tokens, self.at)
+        self.at += 1
+        return found
+
+    def value(self, power: int = 0) -> Vector:
+        left = self.operand()
+        while (operator := self.peek()) in POWER and POWER[operator] > power:
+            self.take()
+            left = _operate(operator, left, self.value(POWER[operator]))
+        return left
+
+    def operand(self) -> Vector:
+        kind, word = self.take()
+        if kind == "number":
+            return np.array([float(word)])
+        if kind == "text":
+            return np.array([word[1:-1]], object)
+        if word == "-":
+            return -self.value(6)
+        if word == "!":
+            return (self.value(7) == 0).astype(float)
+        if word == ".":
+            return np.array([np.nan])
+        if word == "(":
+            found = self.value()
+            self.take(")")
+            return found
+        if self.peek() == "(" and kind == "name":
+            return self.call(word)
+        if self.peek() == "[":
+            self.take()
+            if word in ("_b", "_se"):
+                found = self.program.coefficient(word, self.take()[1])
+            else:
+                found = self.program.elements(word, self.value())
+            self.take("]")
+            return found
+        return self.program.named(word)
+
+    def call(self, name: str) -> Vector:
+        self.take("(")
+        if name in ("e", "r"):
+            found = self.program.saved(name, self.take()[1])
+            self.take(")")
+            return found
+        given = []
+        while self.peek() != ")":
+            given.append(self.value())
+            if self.peek() == ",":
+                self.take()
+        self.take(")")
+        return FUNCTIONS[name](*given)
+
+
+def _operate(operator: str, a: Vector, b: Vector) -> Vector:
+    a, b = np.broadcast_arrays(a, b)
+    if a.dtype == object or b.dtype == object:
+        if operator == "+":
+            return np.array([x + y for x, y in zip(a, b, strict=True)], object)
+        same = np.array([x == y for x, y in zip(a, b, strict=True)])
+        return {"==": same, "!=": ~same}[operator].astype(float)
+    if POWER[operator] == 3:
+        a, b = (np.where(np.isnan(x), np.inf, x) for x in (a, b))
+        test = {"==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater,
+                ">=": np.greater_equal}[operator]  # fmt: skip
+        return test(a, b).astype(float)
+    if operator == "&":
+        return ((a != 0) & (b != 0)).astype(float)
+    if operator == "|":
+        return ((a != 0) | (b != 0)).astype(float)
+    found = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.float_power}[operator](a, b)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _missing(*values: Vector) -> Vector:
+    gone = [np.array([v == "" for v in x]) if x.dtype == object else np.isnan(x) for x in values]
+    return np.logical_or.reduce(np.broadcast_arrays(*gone)).astype(float)
+
+
+def _cond(test: Vector, yes: Vector, no: Vector) -> Vector:
+    test, yes, no = np.broadcast_arrays(test, yes, no)
+    return np.where(np.isnan(test) | (test != 0), yes, no)
+
+
+def _inlist(x: Vector, *values: Vector) -> Vector:
+    return np.logical_or.reduce([_operate("==", x, v) != 0 for v in values]).astype(float)
+
+
+def _extreme(function: Any) -> Callable[..., Vector]:
+    return lambda *values: function.reduce(np.broadcast_arrays(*values))  # missing values are ignored, as in Stata
+
+
+def _real(x: Vector) -> Vector:
+    def number(text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            return np.nan
+
+    return np.array([number(t) for t in x])
+
+
+def _string(x: Vector, _: Vector | None = None) -> Vector:
+    return np.array(["." if np.isnan(v) else f"{v:.0f}" for v in x], object)
+
+
+def _week_or_day(text: Vector, mask: Vector) -> Vector:
+    import datetime
+
+    start = datetime.date(1960, 1, 1)
+    days = [np.nan if t == "." else (datetime.datetime.strptime(t, "%Y%m%d").date() - start).days for t in text]
+    return np.array(days, float)
+
+
+FUNCTIONS: dict[str, Callable[..., Vector]] = {
+    "missing": _missing, "cond": _cond, "inlist": _inlist, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
+    "round": lambda x: np.floor(x + 0.5), "sqrt": np.sqrt, "exp": np.exp, "ln": np.log, "log10": np.log10,
+    "ln1p": np.log1p,
+    "asinh": np.arcsinh, "mod": np.mod, "min": _extreme(np.fmin), "max": _extreme(np.fmax), "real": _real,
+    "maxdouble": lambda: np.array([LARGEST]), "trim": lambda x: np.array([t.strip() for t in x], object),
+    "uchar": lambda x: np.array([chr(int(x[0]))], object), "string": _string, "daily": _week_or_day,
+    "inrange": lambda x, a, b: ((x >= a) & (x <= b)).astype(float),
+}  # fmt: skip
+
+
+@dataclass
+class Estimated:
+    """What a regression leaves behind."""
+
+    fit: Fit
+    covariance: np.ndarray
+    sample: np.ndarray
+    saved: dict[str, float]
+    model: Model
+
+
+@dataclass
+class Program:
+    """A do-file being read; ``found`` has standard errors by label."""
+
+    data: dict[str, Vector] = field(default_factory=dict)
+    rows: int = 0
+    macros: dict[str, str] = field(default_factory=dict)
+    scalars: dict[str, Any] = field(default_factory=dict)
+    returned: dict[str, float] = field(default_factory=dict)
+    programs: dict[str, list[str]] = field(default_factory=dict)
+    last: Estimated | None = None
+    panel: tuple[str, str] = ("", "")
+    failed: int = 0
+    label: str = ""
+    estimate: float = float("nan")
+    found: dict[str, float] = field(default_factory=dict)
+    temporary: int = 0
+
+    def run(self, text: str) -> Program:
+        lines = re.sub(r" ///\n\s*", " ", text).split("\n")
+        self.block([line for line in lines if line.strip() and not line.startswith("*")])
+        return self
+
+    def block(self, lines: list[str]) -> None:
+        place = 0
+        while place < len(lines):
+            line = re.sub(r"\s+//.*", "", lines[place]).strip()
+            place += 1
+            if line == "mata:" or re.match(r"program (?!drop)", line):
+                end = lines.index("end", place)
+                if line.startswith("program"):
+                    self.programs[re.split(r"[ ,]+", line)[1]] = lines[place:end]
+                place = end + 1
+                continue
+            if line.endswith("{"):
+                end = _closing(lines, place)
+                self.compound(line[:-1].strip(), lines[place:end])
+                place = end + 1
+                continue
+            self.command(self.expanded(line))
+
+    def compound(self, head: str, body: list[str]) -> None:
+        if head.startswith("while "):
+            while self.value(self.expanded(head[6:]))[0] != 0:
+                self.block(body)
+            return
+        head = self.expanded(head)
+        words = head.split()
+        if words[0] == "if":
+            if self.value(head[3:])[0] != 0:
+                self.block(body)
+        elif words[0] == "forvalues":
+            name, span = words[1], head.split("=")[1].strip()
+            first, last = (int(float(v)) for v in span.split("/"))
+            for k in range(first, last + 1):
+                self.macros[name] = str(k)
+                self.block(body)
+        else:
+            name = words[1]
+            items = words[3:]
+            if words[2] == "of":
+                items = self.macros.get(words[4], "").split() if words[3] == "local" else words[4:]
+            for item in items:
+                self.macros[name] = item
+                self.block(body)
+
+    def expanded(self, line: str) -> str:
+        """Put macros in, the innermost first; `=exp' is a value."""
+        while match := re.search(r"`([^`']*)'", line):
+            name = match.group(1)
+            text = _written(self.value(name[1:])[0]) if name.startswith("=") else self.macros.get(name, "")
+            line = line[: match.start()] + text + line[match.end() :]
+        return line
+
+    def value(self, text: str) -> Vector:
+        expression = Expression(text, self)
+        try:
+            found = expression.value()
+        except IndexError:
+            raise AssertionError(text) from None
+        assert expression.at == len(expression.tokens), text
+        return found
+
+    def column(self, text: str) -> Vector:
+        return np.array(np.broadcast_to(self.value(text), (self.rows,)))
+
+    def named(self, word: str) -> Vector:
+        if word == "_n":
+            return np.arange(1.0, self.rows + 1)
+        if word == "_N":
+            return np.array([float(self.rows)])
+        if word == "_rc":
+            return np.array([float(self.failed)])
+        if match := re.fullmatch(r"([LF])(\d+)\.(\w+)", word):
+            return self.lagged(match.group(3), int(match.group(2)) * (1 if match.group(1) == "L" else -1))
+        if word in self.data:
+            return self.data[word]
+        return np.atleast_1d(self.scalars[word])
+
+    def lagged(self, name: str, k: int) -> Vector:
+        unit, time = (self.data[n] for n in self.panel)
+        place = {key: j for j, key in enumerate(zip(unit, time, strict=True))}
+        at = [place.get((u, t - k), -1) for u, t in zip(unit, time, strict=True)]
+        return np.array([self.data[name][j] if j >= 0 else np.nan for j in at])
+
+    def elements(self, name: str, index: Vector) -> Vector:
+        values = self.data[name]
+        out = np.full(len(index), "" if values.dtype == object else np.nan, values.dtype)
+        inside = ~np.isnan(index) & (index >= 1) & (index <= len(values))
+        out[inside] = values[index[inside].astype(int) - 1]
+        return out
+
+    def coefficient(self, what: str, name: str) -> Vector:
+        assert self.last is not None
+        if name not in self.last.fit.names:
+            return np.zeros(1)
+        k = self.last.fit.names.index(name)
+        return np.array([self.last.fit.beta[k] if what == "_b" else np.sqrt(max(self.last.covariance[k, k], 0))])
+
+    def saved(self, where: str, name: str) -> Vector:
+        if where == "r":
+            return np.array([self.returned[name]])
+        assert self.last is not None
+        return self.last.sample.astype(float) if name == "sample" else np.array([self.last.saved[name]])
+
+    # Commands, by their first word.
+
+    def command(self, line: str) -> None:
+        word, rest = re.match(r"(\w+)(.*)", line).groups()  # type: ignore[union-attr]
+        rest = rest.lstrip(" :")
+        if word in ("quietly", "capture"):
+            self.failed = 0
+            try:
+                self.command(rest)
+            except (AssertionError, KeyError):
+                if word == "quietly":
+                    raise
+                self.failed = 1
+            return
+        if word in self.programs:
+            self.called(word, rest)
+            return
+        getattr(self, f"do_{word}")(rest.strip())
+
+    def called(self, name: str, rest: str) -> None:
+        """Run a program with macros of its own."""
+        outer, self.macros = self.macros, {}
+        words = rest.split(",")[0].split()
+        try:
+            for line in self.programs[name]:
+                if line.strip().startswith("args "):
+                    self.macros |= dict(zip(line.split()[1:], words, strict=False))
+                if line.strip().startswith("syntax"):
+                    self.macros |= dict(re.findall(r"(\w+)\(([^)]*)\)", rest))
+            self.block([line for line in self.programs[name] if not line.strip().startswith(("args", "syntax"))])
+        except Exit:
+            pass
+        finally:
+            self.macros = outer
+
+    def do_version(self, rest: str) -> None: ...
+    def do_clear(self, rest: str) -> None: ...
+    def do_set(self, rest: str) -> None: ...
+    def do_program(self, rest: str) -> None: ...
+    def do_exit(self, rest: str) -> None:
+        raise Exit
+
+    def do_import(self, rest: str) -> None:
+        self.load(pl.read_csv(_quoted(rest), infer_schema=False))
+
+    def do_use(self, rest: str) -> None:
+        import pandas as pd
+
+        path = _quoted(rest)
+        self.load(pl.from_pandas(pd.read_stata(path, convert_categoricals=False)))
+
+    def load(self, frame: pl.DataFrame) -> None:
+        """Take columns as numbers where every cell is one; Stata keeps the others as text."""
+        self.rows = frame.height
+        for name in frame.columns:
+            cells = ["" if c is None else str(c) for c in frame[name]]
+            numbers = _real(np.array(cells, object))
+            text = any(np.isnan(v) and c != "" for v, c in zip(numbers, cells, strict=True))
+            self.data[name] = np.array(cells, object) if text else numbers
+
+    def do_mata(self, rest: str) -> None:
+        if match := re.match(r"name_column\((.*), \"(\w+)\"\)", rest):
+            wanted = self.value(match.group(1))[0]
+            self.data = {match.group(2) if n == wanted else n: c for n, c in self.data.items()}
+        elif match := re.match(r'tails\("(\w+)", (.*)\)', rest):
+            known = self.data[match.group(1)]
+            p = float(match.group(2))
+            low, high = np.nanquantile(known, [p, 1 - p])
+            self.returned = {"low": low, "high": high}
+        elif match := re.match(r'two_stage\(X, "(\w+)", "(\w+)"\)', rest):
+            self.two_stage(*match.groups())
+        else:
+            name, _, text = rest.partition(" = ")
+            assert name == "X"
+            parts = [self.matrix(part) for part in text.split(", ") if part != "X"] if text.startswith("X,") else None
+            whole = self.scalars["X"] if parts else self.matrix(text)
+            self.scalars["X"] = np.column_stack([whole, *(parts or [])])
+
+    def matrix(self, text: str) -> np.ndarray:
+        if text.startswith("J("):
+            return np.ones((self.rows, 1))
+        found = []
+        for function, name in re.findall(r'(dummies|standardised)\("(\w+)"\)', text):
+            values = self.data[name]
+            if function == "dummies":
+                found.append((values[:, None] == np.unique(values)[None, :]).astype(float))
+            else:
+                centred = values - values.mean()
+                deviation = np.sqrt(np.mean(centred**2))
+                found.append((centred / deviation if deviation > 0 else centred)[:, None])
+        return np.prod([*found], axis=0) if len(found) == 1 else found[0] * found[1]
+
+    def two_stage(self, outcome: str, treatment: str) -> None:
+        x, w = self.scalars["X"], self.data["_weight"]
+        y, treated = self.data[outcome] - self.data[outcome].mean(), self.data[treatment] == 1
+        root = np.sqrt(w[~treated])
+        inverse = np.linalg.pinv(root[:, None] * x[~treated], rcond=1e-11)
+        left = y - x @ (inverse @ (root * y[~treated]))
+        share = w * treated / (w * treated).sum()
+        effect = share @ left
+        influence = share * (left - effect)
+        influence[~treated] = -(inverse.T @ (x.T @ share)) * root * left[~treated]
+        self.scalars["_effect"], self.data["_influence"] = effect, influence
+
+    def do_confirm(self, rest: str) -> None:
+        assert self.data[rest.split()[-1]].dtype == object
+
+    def do_recast(self, rest: str) -> None: ...
+
+    def do_rename(self, rest: str) -> None:
+        old, new = rest.split()
+        self.data = {new if n == old else n: c for n, c in self.data.items()}
+
+    def do_generate(self, rest: str) -> None:
+        left, _, right = rest.partition("=")
+        name = left.split()[-1]
+        assert name not in self.data, name
+        expression, where = self.split(right)
+        values = self.column(expression)
+        nothing = "" if values.dtype == object else np.nan
+        self.data[name] = np.where(where, values, nothing) if values.dtype != object else np.array(
+            [v if w else "" for v, w in zip(values, where, strict=True)], object)  # fmt: skip
+
+    def do_replace(self, rest: str) -> None:
+        left, _, right = rest.partition("=")
+        name = left.strip()
+        expression, where = self.split(right)
+        values = self.column(expression)
+        if self.data[name].dtype == object:
+            pairs = zip(values, self.data[name], where, strict=True)
+            self.data[name] = np.array([v if w else old for v, old, w in pairs], object)
+        else:
+            self.data[name] = np.where(where, values, self.data[name])
+
+    def split(self, text: str) -> tuple[str, np.ndarray]:
+        """Part an expression from its ``if``."""
+        expression, _, condition = text.partition(" if ")
+        where = np.ones(self.rows, bool) if not condition else self.column(condition) != 0
+        return expression, where
+
+    def do_egen(self, rest: str) -> None:
+        main, _, options = rest.partition(", by(")
+        by = options.removesuffix(")").split()
+        left, _, right = main.partition("=")
+        name, function = left.split()[-1], right[: right.index("(")].strip()
+        start = end = right.index("(") + 1
+        depth = 1
+        while depth:
+            depth += {"(": 1, ")": -1}.get(right[end], 0)
+            end += 1
+        inside, condition = right[start : end - 1], right[end:].strip().removeprefix("if ")
+        where = np.ones(self.rows, bool) if not condition else self.column(condition) != 0
+        assert name not in self.data, name
+        if function == "group":
+            columns = [self.data[n] for n in inside.split()]
+            where &= _missing(*columns) == 0
+            out = np.full(self.rows, np.nan)
+            if where.any():
+                out[where] = numbered(*(c[where] for c in columns)) + 1.0
+            self.data[name] = out
+            return
+        values = self.column(inside)
+        levels = numbered(*(_comparable(self.data[n]) for n in by))
+        out = np.full(self.rows, np.nan)
+        reduce = {"min": np.min, "max": np.max, "mean": np.mean, "total": np.sum}[function]
+        for level in np.unique(levels[where]):
+            mine = where & (levels == level)
+            known = values[mine & ~np.isnan(values)]
+            out[mine] = reduce(known) if len(known) else 0.0 if function == "total" else np.nan
+        self.data[name] = out
+
+    def do_bysort(self, rest: str) -> None:
+        head, _, command = rest.partition(": ")
+        by, _, within = head.partition("(")
+        names = by.split()
+        keys = [_comparable(self.data[n]) for n in (*names, *within.rstrip(") ").split())]
+        order = np.lexsort([numbered(k) for k in reversed(keys)])
+        self.keep(order)
+        levels = numbered(*(_comparable(self.data[n]) for n in names))
+        left, _, right = command.removeprefix("generate ").partition("=")
+        name = left.split()[-1]
+        whole, rows, parts = self.data, self.rows, []
+        for level in np.unique(levels):
+            at = np.flatnonzero(levels == level)
+            self.data, self.rows = {n: c[at] for n, c in whole.items()}, len(at)
+            parts.append((at, self.column(right)))
+        self.data, self.rows = whole, rows
+        out = np.empty(rows, parts[0][1].dtype)
+        for at, values in parts:
+            out[at] = values
+        self.data[name] = out
+
+    def keep(self, which: np.ndarray) -> None:
+        self.data = {n: c[which] for n, c in self.data.items()}
+        self.rows = len(next(iter(self.data.values())))
+
+    def do_sort(self, rest: str) -> None:
+        self.keep(np.lexsort([self.data[n] for n in reversed(rest.split())]))
+
+    def do_drop(self, rest: str) -> None:
+        if rest.startswith("if "):
+            self.keep(self.column(rest[3:]) == 0)
+        else:
+            for name in rest.split():
+                del self.data[name]
+
+    def do_keep(self, rest: str) -> None:
+        self.keep(self.column(rest.removeprefix("if ")) != 0)
+
+    def do_tsset(self, rest: str) -> None:
+        self.panel = tuple(rest.split())  # type: ignore[assignment]
+
+    def do_local(self, rest: str) -> None:
+        name, _, text = rest.partition(" ")
+        text = text.strip()
+        if text.startswith("="):
+            text = _written(self.value(text[1:])[0])
+        self.macros[name] = text[1:-1] if text.startswith('"') else text
+
+    def do_tempvar(self, rest: str) -> None:
+        for name in rest.split():
+            self.temporary += 1
+            self.macros[name] = f"__{self.temporary:06d}"
+
+    def do_scalar(self, rest: str) -> None:
+        name, _, text = rest.partition("=")
+        self.scalars[name.strip()] = self.value(text)[0]
+
+    def do_return(self, rest: str) -> None:
+        name, _, text = rest.removeprefix("scalar ").partition("=")
+        self.returned = {**self.returned, name.strip(): self.value(text)[0]}
+
+    def do_if(self, rest: str) -> None:
+        condition, command = _condition(rest)
+        if self.value(condition)[0] != 0:
+            self.command(command)
+
+    def do_summarize(self, rest: str) -> None:
+        name, where = self.split(rest)
+        known = self.data[name.strip()][where]
+        known = known[~np.isnan(known)]
+        self.returned = {"N": len(known), "sum": known.sum()}
+        if len(known):
+            self.returned |= {"mean": known.mean(), "min": known.min(), "max": known.max(),
+                              "sd": known.std(ddof=1) if len(known) > 1 else 0.0}  # fmt: skip
+
+    def do_count(self, rest: str) -> None:
+        self.returned = {"N": float(np.sum(self.split(f"1 {rest}")[1]))}
+
+    def do_levelsof(self, rest: str) -> None:
+        main, _, options = rest.partition(",")
+        name, where = self.split(main)
+        values = self.data[name.strip()][where]
+        values = np.unique(values[~np.isnan(values)])
+        self.returned = {"r": float(len(values))}
+        if options:
+            self.macros[options.strip()[6:-1]] = " ".join(map(_written, values))
+
+    def do_orthpoly(self, rest: str) -> None:
+        name, options = rest.split(",")
+        stubs, degree = re.findall(r"\(([^)]*)\)", options)
+        x = self.data[name]
+        known = ~np.isnan(x)
+        powers = np.vander((x[known] - x[known].mean()) / x[known].std(), int(degree) + 1, increasing=True)
+        q, r = np.linalg.qr(powers)
+        for k, stub in enumerate(stubs.split(), 1):
+            self.data[stub] = np.full(self.rows, np.nan)
+            self.data[stub][known] = q[:, k] * np.sign(r[k, k]) * np.sqrt(known.sum())
+
+    def do_display(self, rest: str) -> None:
+        if rest.startswith("as text"):
+            self.label = _quoted(rest)
+            return
+        before, _, behind = rest.partition('"  (standard error "')
+        self.estimate = float(self.value(before.strip().removeprefix("%14.10g"))[0])
+        error = behind.strip().removeprefix("%14.10g").removesuffix('")"')
+        self.found[self.label] = float(self.value(error)[0])
+
+    # Regressions.
+
+    def do_reghdfe(self, rest: str) -> None:
+        model = self.model(rest)
+        fit = least_squares(model.outcome, model.columns, model.effects, model.weights)
+        count = {
+            "clusters": "nested out", "": "no redundant", "pairwise continuous": "every dummy", "none": "nested out",
+        }[model.options.get("dofadjustments", "")]  # fmt: skip
+        clusters = [c[fit.rows] for c in model.clusters]
+        covariance = fit.vcov(model.kind, clusters, count)
+        n, k, m = len(fit.rows), fit.parameters(clusters, count), len([b for b in fit.names if b != "(Intercept)"])
+        self.finish(model, fit, covariance, {"N": n, "df_m": m, "df_a": k - m})
+        if "residuals" in model.options:
+            self.data[model.options["residuals"]] = self.residuals(model, fit)
+
+    def residuals(self, model: Model, fit: Fit) -> Vector:
+        """Give residuals by regressing once more on all dummies."""
+        root = np.ones(len(model.outcome)) if model.weights is None else np.sqrt(model.weights)
+        columns = [*(e.columns() for e in model.effects), *(c[:, None] for c in model.columns.values())]
+        columns = columns if model.effects else [np.ones((len(root), 1)), *columns]
+        design = np.hstack(columns)
+        size = np.linalg.norm(design, axis=0).clip(1e-300)
+        beta = np.linalg.lstsq(design / size * root[:, None], model.outcome * root, rcond=1e-11)[0]
+        out = np.full(self.rows, np.nan)
+        out[model.at] = model.outcome - design / size @ beta
+        return out
+
+    def do_ppmlhdfe(self, rest: str) -> None:
+        model = self.model(rest)
+        self.maximum(model, poisson=True)
+        if "d" in model.options:
+            self.data[model.options["d"]] = np.zeros(self.rows)
+
+    def do_logit(self, rest: str) -> None:
+        model = self.model(rest)
+        self.maximum(model, poisson=False)
+
+    def maximum(self, model: Model, poisson: bool) -> None:
+        weights = None if model.weights is None else model.weights / model.weights.mean()
+        fit = likelihood(model.outcome, model.columns, model.effects, poisson, weights)
+        n = len(fit.rows)
+        saved = {"N": float(n), "df_m": float(len([b for b in fit.names if b != "(Intercept)"]))}
+        if model.kind == "iid":
+            covariance = fit.inverse
+        elif model.kind == "hetero":
+            covariance = fit.raw() * n / (n - 1)
+        else:
+            groups = min(len(np.unique(numbered(c))) for c in model.clusters)
+            covariance = sum(fit.raw(c) for c in model.clusters)
+            covariance = covariance - (fit.raw(*model.clusters) if len(model.clusters) == 2 else 0)
+            covariance = covariance * groups / (groups - 1)
+        self.finish(model, fit, covariance, saved)
+
+    def fitted(self, model: Model) -> Vector:
+        """Give a Poisson model's fitted means, by Newton steps on all dummies."""
+        columns = [*(e.columns() for e in model.effects), *(c[:, None] for c in model.columns.values())]
+        columns = columns if model.effects else [np.ones((len(model.outcome), 1)), *columns]
+        design = np.hstack(columns)
+        size = np.linalg.norm(design, axis=0).clip(1e-300)
+        prior = np.ones(len(model.outcome)) if model.weights is None else model.weights / model.weights.mean()
+        predictor = np.log((model.outcome + model.outcome.mean()) / 2)
+        for _ in range(60):
+            mean = np.exp(predictor)
+            root = np.sqrt(prior * mean)
+            target = predictor + (model.outcome - mean) / mean
+            before = predictor
+            predictor = design / size @ np.linalg.lstsq(design / size * root[:, None], target * root, rcond=1e-11)[0]
+            if np.abs(predictor - before).max() < 1e-12 * np.abs(predictor).max():
+                break
+        out = np.full(self.rows, np.nan)
+        out[model.at] = np.exp(predictor)
+        return out
+
+    def finish(self, model: Model, fit: Fit, covariance: np.ndarray, saved: dict[str, float]) -> None:
+        sample = np.zeros(self.rows, bool)
+        sample[model.at[fit.rows]] = True
+        if model.clusters:
+            saved["N_clust"] = float(min(len(np.unique(numbered(c[fit.rows]))) for c in model.clusters))
+        self.last = Estimated(fit, covariance, sample, saved, model)
+
+    def do_predict(self, rest: str) -> None:
+        assert self.last is not None
+        self.data[rest.split(",")[0].split()[-1]] = self.fitted(self.last.model)
+
+    def do_lincom(self, rest: str) -> None:
+        assert self.last is not None
+        weights = np.zeros(len(self.last.fit.beta))
+        for number, name in re.findall(r"([\d.e-]+) \* (\w+)", rest):
+            weights[self.last.fit.names.index(name)] += float(number)
+        variance = weights @ self.last.covariance @ weights
+        self.returned = {"estimate": weights @ self.last.fit.beta, "se": np.sqrt(max(variance, 0))}
+
+    def model(self, rest: str) -> Model:
+        """Read ``y x z [aweight = w], absorb(a i.b##c.(x z)) vce(cluster c)``."""
+        main, _, tail = rest.partition(",")
+        main, where = self.split(main)
+        weight = re.search(r"\[\w+ = (\w+)\]", main)
+        names = list(self.names(re.sub(r"\[.*\]", "", main).split()))
+        options = dict(_options(tail))
+        vce = options.get("vce", "unadjusted").split()
+        kind = {"unadjusted": "iid", "oim": "iid", "robust": "hetero", "cluster": "cluster"}[vce[0]]
+        effects = list(self.absorbed(options.get("absorb", "")))
+        effects += [Absorbed(numbered(self.data[n[2:]])) for n in names if n.startswith("i.")]
+        names = [n for n in names if not n.startswith("i.")]
+        weights = None if weight is None else self.data[weight.group(1)]
+        used = [self.data[n] for n in names] + ([weights] if weights is not None else [])
+        at = np.flatnonzero((_missing(*used) == 0) & where)
+        return Model(
+            self.data[names[0]][at], {n: self.data[n][at] for n in names[1:]}, [e.take(at) for e in effects],
+            None if weights is None else weights[at], [self.data[c][at] for c in vce[1:]], kind, options, at,
+        )  # fmt: skip
+
+    def names(self, words: list[str]) -> Iterator[str]:
+        for word in words:
+            if "*" in word:
+                yield from (n for n in self.data if fnmatch.fnmatchcase(n, word))
+            else:
+                yield word
+
+    def absorbed(self, text: str) -> Iterator[Absorbed]:
+        for word in re.findall(r"i\.\w+#+c\.\([^)]*\)|\w+", text):
+            if match := re.fullmatch(r"i\.(\w+)(#+)c\.\(([^)]*)\)", word):
+                slopes = [self.data[x] for x in match.group(3).split()]
+                yield Absorbed(numbered(self.data[match.group(1)]), slopes, match.group(2) == "##")
+            else:
+                yield Absorbed(numbered(self.data[word]))
+
+
+@dataclass
+class Model:
+    """A regression as a command states it, on the rows without missing values."""
+
+    outcome: Vector
+    columns: dict[str, Vector]
+    effects: list[Absorbed]
+    weights: Vector | None
+    clusters: list[Vector]
+    kind: str
+    options: dict[str, str]
+    at: np.ndarray
+
+
+def _options(text: str) -> Iterator[tuple[str, str]]:
+    place = 0
+    while match := re.compile(r"\s*(\w+)(\()?").match(text, place):
+        place = match.end()
+        if match.group(2):
+            depth, start = 1, place
+            while depth:
+                depth += {"(": 1, ")": -1}.get(text[place], 0)
+                place += 1
+            yield match.group(1), text[start : place - 1]
+        else:
+            yield match.group(1), ""
+
+
+def _comparable(column: Vector) -> Vector:
+    return column if column.dtype == object else np.where(np.isnan(column), np.inf, column)
+
+
+def _closing(lines: list[str], place: int) -> int:
+    depth = 1
+    while depth:
+        line = re.sub(r"\s+//.*", "", lines[place]).rstrip()
+        depth += line.endswith("{") - (line.strip() == "}")
+        place += 1
+    return place - 1
+
+
+def _condition(text: str) -> tuple[str, str]:
+    """Part ``a > 0 & b > 0 command ...``: a command follows where two words stand side by side."""
+    match = re.search(r"(?<=[\w\])]) (local|scalar|replace|keep|drop|generate) ", text)
+    assert match, text
+    return text[: match.start()], text[match.start() + 1 :]
+
+
+def _quoted(text: str) -> str:
+    match = re.search(r'"([^"]*)"', text)
+    assert match, text
+    return match.group(1)
+
+
+def _written(value: float) -> str:
+    return "." if np.isnan(value) else f"{value:.17g}"
