@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
@@ -132,7 +133,7 @@ class Log:
 
     def column(self, item: Item | None) -> str | None:
         """Give the one column that a text names."""
-        found = self.expression(item, "names")
+        found = self.expression(item, "names", "column")
         if found is None:
             return None
         if isinstance(found.tree, Name):
@@ -268,7 +269,9 @@ def _as_meant(problems: Sequence[Problem], text: str, place: Place) -> Sequence[
         if first.message.startswith(("nothing stands", "an operator is missing")):
             shown = text if len(text) <= 60 else f"{text[:57]}..."
             first = replace(first, message=f"`{shown}` is not written so here", span=Span(0, len(text)))
-        return (replace(first, help=f"write `{meant}`"),)
+        clusters = place == "formula" and re.search(r"cluster|vce\(|,\s*~|\|\s*0\s*\|", text) is not None
+        also = ", and the clusters in [vcov]" if clusters else ""
+        return (replace(first, help=f"write `{meant}`{also}"),)
     other = language.elsewhere(text, place) if problems else None
     return problems if other is None else (replace(problems[0], help=other), *problems[1:])
 

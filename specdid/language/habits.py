@@ -15,7 +15,7 @@ from specdid.language.grammar import parse
 from specdid.language.problems import MAX_LENGTH, LanguageError
 
 Place = Role | str
-"""A role, or "treatment", whose term is no category."""
+"""A role, or "treatment", whose term is no category, or "column", which is one name."""
 
 LONGEST = 300
 """Characters; nobody's habit is longer."""
@@ -79,7 +79,7 @@ def in_our_spelling(text: str, place: Place) -> str | None:
     text : str
         What cannot be read, does not pass the check, or names columns that are not there.
     place : str
-        The role, or "treatment".
+        The role, "treatment" or "column".
     """
     if len(text) > min(LONGEST, MAX_LENGTH):
         return None
@@ -94,7 +94,7 @@ def in_our_spelling(text: str, place: Place) -> str | None:
         new = _restored_names(rule(new, place), kept)
     found = re.sub(r"\0(\d+)\0", lambda m: kept[int(m[1])], new).strip()
     found = re.sub(r"(?<=\()\s+|\s+(?=\))", "", found)
-    role: Role = "terms" if place == "treatment" else place  # type: ignore[assignment]
+    role: Role = {"treatment": "terms", "column": "names"}.get(place, place)  # type: ignore[assignment]
     return found if found != text and _fine(found, role) else None
 
 
@@ -143,7 +143,7 @@ def _commands(text: str, place: Place) -> str:
         text = re.sub(r"^(?:absorb|a|fe|fixed_effects)\s*\((.*)\)$", r"\1", re.sub(r"^~\s*", "", text))
     if place in ("terms", "treatment"):
         text = re.sub(r"^(?:~|\w+\s*~)\s*(?=\S)", "", text)
-    if place == "names":
+    if place in ("names", "column"):
         text = re.sub(r"^(?:~\s*|c(?:lu)?(?:ster)?\s*\(?\s+|cluster\s*=\s*~?)", "", text)
     return text
 
@@ -275,7 +275,7 @@ def _category(prefix: str, name: str, place: Place) -> str:
         return name
     if prefix.isdigit():
         return f"({name} == {prefix})"
-    if place in ("effects", "treatment", "value", "names"):
+    if place in ("effects", "treatment", "value", "names", "column"):
         return name
     return f"i({name}, ref = {base[1]})" if base else f"factor({name})"
 
@@ -325,6 +325,8 @@ def _effects(text: str, place: Place) -> str:
     text = re.sub(rf"(?:as\.)?(?:factor|C|fct|categorical)\(({_NAME})\)", r"\1", text)
     text = re.sub(rf"\[({_NAME})\s*,\s*({_NAME})\]", r"[\1][\2]", text)
     text = re.sub(rf"\[({_NAME}(?:\^\d+|\*\*\d+))\]", lambda m: f"[I({m[1].replace('**', '^')})]", text)
+    text = re.sub(rf"^({_NAME})\s*:\s*({_NAME})$", r"\1^\2", text)
+    text = re.sub(rf"^({_NAME})\s*\*\s*({_NAME})$", r"\1 + \2 + \1^\2", text)
     return re.sub(r"\s*-\s*1$", "", text)
 
 
@@ -366,7 +368,7 @@ def _names(text: str, place: Place) -> str:
     text = re.sub(r"(?<![\w.])(?:notna|notnull|nonmissing)\(", "!is.na(", text)
     filled = rf"(?<![\w.])(?:coalesce|fillna|nvl)\(({_NAME})\s*,\s*({_NUMBER})\)"
     text = re.sub(filled, r"ifelse(is.na(\1), \2, \1)", text)
-    text = re.sub(r"(?<![\w.])mod\(([^(),]*),([^(),]*)\)", r"\1 %% \2", text)
+    text = re.sub(r"(?<![\w.])mod\(\s*([^(),]*?)\s*,\s*([^(),]*?)\s*\)", r"\1 %% \2", text)
     text = re.sub(r"(?<![\w.])(max|min)\((?=[^(),]+,[^()]*\))", r"p\1(", text)
     return re.sub(r"(?<![\w.])([A-Za-z_.][\w.]*)\(", _renamed, text)
 
