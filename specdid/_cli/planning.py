@@ -91,6 +91,7 @@ def _formulas(plan: Plan) -> list[str]:
 
 def _cost(prepared: Prepared) -> list[str]:
     """Say how the work is shared and what it will take."""
+    from specdid._run.work import count_work
     from specdid.engine.compile import compile_plan
     from specdid.engine.cost import estimate_cost
 
@@ -105,7 +106,9 @@ def _cost(prepared: Prepared) -> list[str]:
     ]
     if cost.one_by_one:
         lines.append(f"{cost.one_by_one:,} specifications are estimated one by one through pyfixest")
-    lines.append(f"about {_duration(cost.seconds)} on one core{_beyond(prepared.plan)}")
+    work = count_work(prepared, compiled, cost)
+    parts = ", ".join(f"{_duration(seconds)} {part}" for part, seconds in work.parts.items() if seconds >= 0.5)
+    lines.append(f"about {_duration(work.seconds)} on one core: {parts}")
     need = needed(prepared, compiled)
     lines.append(
         f"about {cost.megabytes + need.total / 1e6:,.0f} MB of memory: {cost.megabytes:,.0f} for columns, "
@@ -115,14 +118,6 @@ def _cost(prepared: Prepared) -> list[str]:
     if need.disk:
         lines.append(f"about {need.disk / 1e6:,.0f} MB of draws on the disk while the run lasts")
     return lines
-
-
-def _beyond(plan: Plan) -> str:
-    """Name what the time of estimating leaves out."""
-    asked, analyses = plan.study.inference, len(plan.study.analyses)
-    more = [f"{asked.draws:,} draws ({' and '.join(asked.null)})"] if asked.draws else []
-    more += [f"{analyses:,} {'analysis' if analyses == 1 else 'analyses'}"] if analyses else []
-    return f" for the estimates; not counted: {' and '.join(more)}" if more else ""
 
 
 def _duration(seconds: float) -> str:

@@ -40,7 +40,7 @@ def draw(context: Context) -> NullDraws:
     of, compiled = split(context), context.compiled
     alone = ~of.batched & of.depends
     draws = min(DRAWS, context.draws)
-    alone, costly, beyond = _within_budget(compiled.members.take(context.chosen), alone, of.costly, draws)
+    alone, costly, beyond = within_budget(compiled.members.take(context.chosen), alone, of.costly, draws)
     places = np.flatnonzero(alone | costly)
     table = np.full((4, len(places), draws + 1), np.nan)
     assignment = make_assignment(context.panel, of.names, *levels_of(context)) if len(places) else None
@@ -53,7 +53,7 @@ def draw(context: Context) -> NullDraws:
     return dataclasses.replace(found, clusters=clusters, treated=treated)
 
 
-def _within_budget(members: Members, alone: Bools, costly: Bools, draws: int) -> tuple[Bools, Bools, int]:
+def within_budget(members: Members, alone: Bools, costly: Bools, draws: int) -> tuple[Bools, Bools, int]:
     """Keep what can be fitted in the time, least squares before the others; count what cannot."""
     left = BUDGET - draws * seconds_anew(members.take(np.flatnonzero(costly)))
     none = np.zeros(len(alone), dtype=bool)
