@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specdid._diagnostics import Fault, fault_at
 from specdid.analyses._base import Bench, Cell, Request
 from specdid.analyses._words import time_name
-from specdid.engine.problem import Floats
+from specdid.engine.problem import Floats, Ints
 from specdid.panel.steps import StepError
 
 Bools = NDArray[np.bool_]
@@ -45,7 +45,8 @@ class Clock:
     reference : int
     first, last : the window
     start : the first treated period: 0, or of the calendar; leads come before
-    binned : the ends hold what lies beyond them
+    beyond : (n,) float64, ``place`` before ends are binned
+    binned : ends are binned: they hold what lies beyond them, where something does
     names : in calendar time the periods of the window as the data write them
     """
 
@@ -56,6 +57,7 @@ class Clock:
     first: int
     last: int
     start: int
+    beyond: Floats = field(repr=False)
     binned: bool
     names: tuple[str, ...] = ()
 
@@ -63,6 +65,14 @@ class Clock:
     def calendar(self) -> bool:
         """Whether the axis is the calendar."""
         return bool(self.names)
+
+    def bins(self, rows: Ints) -> tuple[int, ...]:
+        """Give the ends that hold what lies beyond them in ``rows``; an end that holds nothing else is one period."""
+        if not self.binned:
+            return ()
+        here = self.beyond[rows]
+        ends = ((self.first, here < self.first), (self.last, here > self.last))
+        return tuple(end for end, outside in ends if outside.any())
 
     def text(self, period: int, plus: bool = False) -> str:
         """Write a period: −1, or 2011; ``plus`` marks those after adoption."""
@@ -83,7 +93,7 @@ def clock_of(bench: Bench, cell: Cell, config: Config) -> Clock:
     lowest, highest = int(np.nanmin(here)), int(np.nanmax(here))
     first, last = _window(bench, config) or (lowest, highest)
     reference = _reference(bench, config, start)
-    keep = np.ones(len(place), bool)
+    keep, beyond = np.ones(len(place), bool), place
     if config.ends == "bin":
         place = np.clip(place, first, last)
     else:
@@ -91,9 +101,8 @@ def clock_of(bench: Bench, cell: Cell, config: Config) -> Clock:
         if config.calendar and bench.periods is not None:
             keep &= (bench.periods >= first) & (bench.periods <= last)
     periods = tuple(k for k in range(first, last + 1) if k != reference)
-    binned = config.ends == "bin" and (lowest < first or highest > last)
     names = tuple(_names(bench, first, last)) if config.calendar else ()
-    return Clock(place, keep, periods, reference, first, last, start, binned, names)
+    return Clock(place, keep, periods, reference, first, last, start, beyond, config.ends == "bin", names)
 
 
 def _places(bench: Bench, cell: Cell, config: Config) -> tuple[Floats, int]:

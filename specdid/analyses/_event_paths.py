@@ -45,6 +45,7 @@ class EventPath:
     fit : the regression behind it where it is one, with the controls
     notes : what differs from the others
     left_out : periods that have no estimate, and why
+    bins : the ends whose estimate holds what lies beyond them; another end is a single period
     """
 
     cell: Cell = field(repr=False)
@@ -62,6 +63,7 @@ class EventPath:
     fit: CellFit | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
+    bins: tuple[int, ...] = ()
 
     def std_error(self, v: int = 0) -> Floats:
         """Give the standard errors under a vcov, NaN where there are none."""
@@ -130,16 +132,16 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     words = tuple(missing.get(v) or VCOV_NOTES[NOTES.index(note)] for v, note in enumerate(found.vcov_notes))
     return EventPath(
         cell, clock, None, np.array(found.periods), found.estimate, found.vcov, found.df, found.n_clusters, words,
-        found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None, _notes(cell, clock),
-        found.left_out,
+        found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None, _notes(cell, () if found.binned else clock.bins(rows)),
+        found.left_out, clock.bins(rows) if found.binned else (),
     )  # fmt: skip
 
 
-def _notes(cell: Cell, clock: Clock) -> tuple[str, ...]:
+def _notes(cell: Cell, unbinned: tuple[int, ...]) -> tuple[str, ...]:
     if cell.method == "did2s":
         return ("leads of did2s are measured against all untreated rows, not against the reference period",)
-    if cell.method == "lpdid" and clock.binned:
-        return ("local projections do not bin: the ends are single periods",)
+    if unbinned:
+        return (f"the ends of {cell.method}'s window are single periods: it does not bin",)
     return ()
 
 
@@ -163,7 +165,7 @@ def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     return EventPath(
         cell, clock, None, periods, fit.estimate[at], fit.vcov[:, at[:, None], at], tuple(fit.df.tolist()),
         tuple(fit.n_clusters.tolist()), fit.vcov_notes, np.array([(used == k).sum() for k in periods]),
-        fit.nobs, (clock.reference,), fit, (), left_out,
+        fit.nobs, (clock.reference,), fit, (), left_out, clock.bins(fit.rows),
     )  # fmt: skip
 
 
@@ -203,5 +205,5 @@ def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     return EventPath(
         cell, clock, None, wanted.astype(np.int64), estimate, vcov, tuple(fit.df.tolist()),
         tuple(fit.n_clusters.tolist()), fit.vcov_notes, size.round().astype(np.int64), fit.nobs, references, fit,
-        tuple(notes), left_out,
+        tuple(notes), left_out, clock.bins(fit.rows),
     )  # fmt: skip

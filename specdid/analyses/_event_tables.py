@@ -12,6 +12,7 @@ from specdid.analyses._event_paths import PERIOD, EventPath
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses.table import error_note, spanners
 from specdid.engine.ssc import t_inference
+from specdid.figures._event_data import ends_note
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -73,16 +74,16 @@ def _lines(bench: Bench, one: EventPath, v: int) -> Iterator[tuple[Value, ...]]:
 
 
 def other_terms(one: EventPath) -> tuple[str, ...]:
-    """Give the terms of a curve's regression that are no periods: controls and the constant."""
+    """Give the terms of a curve's regression that are no periods: controls, and a constant that no effect absorbs."""
     if one.fit is None:
         return ()
-    if one.cell.method == "feols":
-        return tuple(t for t in one.fit.terms if not t.startswith(PERIOD))
-    return one.fit.terms[1:]
+    terms = one.fit.terms if one.cell.method == "feols" else one.fit.terms[1:]
+    absorbed = CONSTANT_LABEL if one.fit.effects else ""
+    return tuple(t for t in terms if t != absorbed and not t.startswith(PERIOD))
 
 
 def _end(one: EventPath, period: int) -> str | None:
-    if not one.clock.binned:
+    if period not in one.bins:
         return None
     return {one.clock.first: "and earlier", one.clock.last: "and later"}.get(period)
 
@@ -131,9 +132,14 @@ def _row(period: int, paths: Sequence[EventPath], first: EventPath, places: int)
         cells.append(number(float(one.estimate[at[0]]), places) if len(at) else "0" * reference)
         under.append(in_parentheses(float(one.std_error()[at[0]]), places) if len(at) else "")
     words = first.clock.text(period, plus=True)
-    end = {"and earlier": " or earlier", "and later": " or later"}.get(_end(first, period) or "", "")
+    bins = all(period in one.bins for one in paths if _has(one, period))
+    end = {"and earlier": " or earlier", "and later": " or later"}.get(_end(first, period) or "", "") if bins else ""
     reference_ = " (reference)" if any(period in p.references for p in paths) else ""
     return Row(words + end + reference_, tuple(cells), tuple(under))
+
+
+def _has(one: EventPath, period: int) -> bool:
+    return period in one.references or bool((one.periods == period).any())
 
 
 def _controls(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
@@ -160,14 +166,14 @@ def _tests(paths: Sequence[EventPath]) -> tuple[Row, ...]:
 def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     clock = next(p.clock for p in paths if p.failure is None)
     found = [_about(paths), error_note(bench)]
-    if clock.binned:
-        found.append("The end periods include all earlier and later ones.")
+    curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
+    found.append(ends_note(curves, (clock.first, clock.last)))
     found += dict.fromkeys(f"{note[0].upper()}{note[1:]}." for p in paths for note in p.notes)
     if any(p.left_out for p in paths):
         found.append("Periods without a number are not identified in that column, and not in its test of the leads.")
     if any(p.failure is not None for p in paths):
         found.append("Empty columns could not be estimated.")
-    return tuple(found)
+    return tuple(note for note in found if note)
 
 
 def _about(paths: Sequence[EventPath]) -> str:

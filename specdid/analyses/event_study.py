@@ -185,7 +185,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         panels.append(EventPanel(bench.label(outcome), tuple(_series(bench, cells, p) for p in mine)))
     return EventData(
         title_of(request), tuple(panels), clock.reference,
-        (clock.first, clock.last), clock.binned, study.inference.alpha, bench.errors, _unit(bench),
+        (clock.first, clock.last), study.inference.alpha, bench.errors, _unit(bench),
         tuple(dict.fromkeys(p.clock.start for p in paths)), clock.names,
     )  # fmt: skip
 
@@ -204,7 +204,7 @@ def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
     return EventSeries(
         label, one.periods.astype(float), one.estimate, pointwise * one.std_error(), band * one.std_error(),
         one.references, (test.statistic, test.df1, test.df2, test.p_value), one.nobs,
-        one.cell.preferred,
+        one.cell.preferred, one.bins,
     )  # fmt: skip
 
 

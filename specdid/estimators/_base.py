@@ -135,7 +135,8 @@ class Path:
 
     ``periods`` (m,), ``estimate`` (m,), ``vcov`` (V, m, m) with NaN where ``vcov_notes``
     says why; ``size`` (m,) treated rows behind each; ``left_out`` the periods asked for that have
-    no number, and why.
+    no number, and why; ``binned`` says whether the first and last period hold what lies beyond them,
+    as ``relative`` does.
     """
 
     periods: tuple[int, ...]
@@ -147,6 +148,7 @@ class Path:
     size: Ints
     vcov_notes: tuple[str, ...]
     left_out: Mapping[int, str] = field(default_factory=dict)
+    binned: bool = True
 
 
 @dataclass(frozen=True, slots=True)

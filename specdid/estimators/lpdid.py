@@ -17,7 +17,7 @@ An entering unit with no clean control in its period is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +47,7 @@ COLLINEAR = 1e-7
 """What is left of a column beside the others, as a share of it, below which it is a combination of them."""
 PERFECT = 1e-9
 """The same of the residuals: nothing but rounding."""
+NOBODY_AT = "not identified: at this horizon no entering unit is seen beside a clean control"
 TIED = "`{label}` is, among the clean controls, a combination of period effects and other controls, but not beyond"
 
 
@@ -356,7 +357,7 @@ def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: in
     """
     assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
     period, cohort = periods(task.time, task.cohort)
-    names, found, size = [], [], []
+    names, found, size, reasons = [], [], [], {}
     for horizon in periods_:
         change = _change(task.outcome, task.unit, period, horizon, reference)
         entering, clean = compared(_laid(task, change, period, cohort, max(horizon, 0)), period)
@@ -364,14 +365,15 @@ def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: in
             names.append(horizon)
             found.append(contrast(task, change, entering, clean, period))
             size.append(int((entering & found[-1].used).sum()))
+        else:
+            reasons[horizon] = NOBODY_AT
     if not found:
         return Failure("no_treatment_variation", "at no horizon is an entering unit seen beside a clean control")
     used = np.logical_or.reduce([f.used for f in found])
     influences = np.column_stack([f.influence for f in found])
     roots = np.column_stack([f.roots for f in found])
-    return path_of(
-        task, tuple(names), np.array([f.estimate for f in found]), influences, used, np.array(size), roots
-    )
+    one = path_of(task, tuple(names), np.array([f.estimate for f in found]), influences, used, np.array(size), roots)
+    return replace(one, left_out=reasons, binned=False)
 
 
 def _change(outcome: Floats, unit: Ints, period: Ints, horizon: int, base: int) -> Floats:

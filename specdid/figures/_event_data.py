@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from specdid.figures._curve_axes import fixed
 from specdid.figures._curve_panel import Floats
 from specdid.figures._style import ACCENT, INK, MARKERS, SERIES, blend
 
+NAMED = 4
+"""Curves that a note names."""
 MOST = len(SERIES)
 """Series with colours and bars of their own; of more, only the preferred one has them."""
 
@@ -19,7 +22,7 @@ class EventSeries:
 
     ``pointwise`` and ``band`` are half widths (m,) at the periods, NaN where there are no
     errors; ``references`` are the periods set to zero; ``test`` is F, df1, df2 and p of
-    the leads, NaN where there is none.
+    the leads, NaN where there is none; ``bins`` are the ends that include what lies beyond them.
     """
 
     label: str
@@ -31,6 +34,7 @@ class EventSeries:
     test: tuple[float, int, float, float]
     nobs: int
     preferred: bool = False
+    bins: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,6 @@ class EventData:
     panels: tuple[EventPanel, ...]
     reference: int
     window: tuple[int, int]
-    binned: bool
     alpha: float
     vcov: str
     unit: str = "period"
@@ -64,6 +67,30 @@ class EventData:
     def tick(self, period: int) -> str:
         """Write a period: −1, or 2011."""
         return self.ticks[period - self.window[0]] if self.ticks else fixed(float(period), 0)
+
+    def binned(self, period: int) -> bool:
+        """Say whether ``period`` includes what lies beyond it in every curve that has it."""
+        curves = [s for p in self.panels for s in p.series if period in s.references or period in s.periods]
+        return bool(curves) and all(period in s.bins for s in curves)
+
+
+def ends_note(curves: Sequence[tuple[str, tuple[int, ...]]], window: tuple[int, int]) -> str:
+    """Say which ends of ``window`` include what lies beyond them, and in which of the named curves."""
+    sides = zip(
+        window, ("the first period includes all earlier ones", "the last period includes all later ones"), strict=True
+    )
+    said, names = [], list(dict.fromkeys(name for name, _ in curves))
+    for end, words in sides:
+        having = list(dict.fromkeys(name for name, bins in curves if end in bins))
+        if all(end in bins for _, bins in curves):
+            said.append(words)
+        elif having:
+            which = ", ".join(having) if len(having) <= NAMED else f"{len(having)} of {len(names)} curves"
+            said.append(f"{words} in {which} only")
+    if all(bins == window for _, bins in curves):
+        return "The end periods include all earlier and later ones."
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid._records.numerals import p_text
-from specdid.figures._event_data import MOST, EventData, EventPanel, Look, look_of
+from specdid.figures._event_data import MOST, EventData, EventPanel, Look, ends_note, look_of
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import Page
 from specdid.figures._style import ACCENT, INK, QUIET, SMALL, blend
@@ -109,8 +109,7 @@ def note(data: EventData) -> str:
         parts.append("Curves without a hollow mark have no reference period.")
     if data.ticks:
         parts.append(_beginning(data))
-    if data.binned:
-        parts.append("The end periods include all earlier and later ones.")
+    parts.append(ends_note([(s.label, s.bins) for p in data.panels for s in p.series], data.window))
     parts.append(f"Standard errors: {data.vcov}; the simultaneous band covers the whole curve.")
     return " ".join(filter(None, parts))
 

@@ -173,9 +173,9 @@ def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
 
 def _tick(data: EventData, period: int) -> str:
     text = data.tick(period)
-    if data.binned and period == data.window[0]:
-        return f"≤ {text}"
-    return f"≥ {text}" if data.binned and period == data.window[1] else text
+    if period not in data.window or not data.binned(period):
+        return text
+    return f"≤ {text}" if period == data.window[0] else f"≥ {text}"
 
 
 def _texts(data: EventData) -> Iterator[str]:

@@ -95,9 +95,10 @@ def test_local_projections_by_hand(tmp_path):
 
 def test_bins_and_drops(tmp_path):
     ((_, _, binned),) = paths_of(tmp_path, FIRST + "window = [-5, 3]")
-    assert (binned.periods, binned.binned, bool(binned.keep.all())) == ((-5, -4, -3, -2, 0, 1, 2, 3), True, True)
+    assert (binned.periods, bool(binned.keep.all())) == ((-5, -4, -3, -2, 0, 1, 2, 3), True)
+    assert binned.bins(np.arange(len(binned.place))) == (-5, 3)
     ((bench, cell, dropped),) = paths_of(tmp_path, FIRST + 'window = [-5, 3]\nends = "drop"')
-    assert not dropped.binned
+    assert not dropped.bins(np.arange(len(dropped.place)))
     out = ~dropped.keep
     assert set(np.unique((bench.periods - bench.cohort(cell))[out])) == {-7, -6, 4, 5}
     both = [columns(one(tmp_path, FIRST + f'window = [-5, 3]\nends = "{e}"').tables[0]) for e in ("bin", "drop")]
@@ -164,3 +165,32 @@ def test_one_cohort_and_no_comparison_is_a_message(tmp_path):
     assert not found.finding.charts
     assert len(found.finding.warnings) == 1
     assert found.finding.warnings[0].message.startswith("ln SO2: ")
+
+
+def test_only_what_is_binned_is_called_a_bin(tmp_path):
+    """lpdid's ends are single horizons, and so is an end beyond which nobody is seen, or a curve has no row."""
+    which = 'fix = { outcome = "ln SO2", treatment = "all batches", estimator = ["OLS", "Sun-Abraham", "did2s", "lpdid"] }'
+    found = one(tmp_path, which + "\nwindow = [-5, 4]")
+    table = columns(found.tables[0])
+    ends = {}
+    for name, term, end, period in zip(table["estimator"], table["term"], table["end"], table["period"], strict=True):
+        if term == "period":
+            ends.setdefault(name, {})[period] = end
+    for name in ("OLS", "Sun-Abraham", "did2s"):
+        assert (ends[name][-5], ends[name][4]) == ("and earlier", "and later"), name
+    assert set(ends["lpdid"].values()) == {None}
+    rows = [row.label for block in found.tables[0].print.blocks for row in block]
+    assert {"−5", "+4"} <= set(rows)
+    notes = " ".join(found.tables[0].print.notes)
+    assert "The first period includes all earlier ones in (1), (2), (3) only" in notes
+    assert "The ends of lpdid's window are single periods: it does not bin." in notes
+    (chart,) = found.charts
+    assert {s.label: s.bins for p in chart.data.panels for s in p.series}["lpdid"] == ()
+    whole = columns(one(tmp_path, 'fix = { outcome = "ln SO2", treatment = "all batches" }').tables[0])
+    assert set(whole["end"]) == {None}
+
+
+def test_the_absorbed_constant_is_no_row_of_an_event_study(tmp_path):
+    fix = f'fix = {{ {ALL}, estimator = "Sun-Abraham" }}'
+    assert "Constant" not in columns(one(tmp_path, fix).tables[0])["term"]
+    assert "Constant" in columns(one(tmp_path, FIRST.replace(" }", ', fixed_effects = { formula = "0" } }')).tables[0])["term"]

@@ -14,13 +14,13 @@ def series(label="none", shift=0.0, **changes):
     looks = {
         "periods": PERIODS, "estimate": np.array([0.1, -0.05, -0.1, -0.2, -0.3]) + shift,
         "pointwise": np.full(5, 0.1), "band": np.full(5, 0.15), "references": (-1,),
-        "test": (2.5, 2, 49.0, 0.0927), "nobs": 500,
+        "test": (2.5, 2, 49.0, 0.0927), "nobs": 500, "bins": (-3, 2),
     }  # fmt: skip
     return EventSeries(label, **(looks | changes))
 
 
 def data(*panels, **changes):
-    looks = {"title": "Event study", "reference": -1, "window": (-3, 2), "binned": True, "alpha": 0.05, "vcov": "city"}
+    looks = {"title": "Event study", "reference": -1, "window": (-3, 2), "alpha": 0.05, "vcov": "city"}
     return EventData(panels=panels or (EventPanel("y", (series(),)),), **(looks | changes))
 
 
@@ -110,7 +110,7 @@ def test_chinese_labels_and_nothing_to_draw():
 @pytest.mark.parametrize("width", [3.5, 7.0])
 def test_a_calendar_axis_has_the_data_s_periods_and_says_when_treatment_begins(width):
     years = np.array([2009.0, 2010.0, 2012.0, 2013.0, 2014.0])
-    curve = series(periods=years, references=(2011,))
+    curve = series(periods=years, references=(2011,), bins=(2009, 2014))
     ticks = tuple(str(y) for y in range(2009, 2015))
     looks = {"reference": 2011, "window": (2009, 2014), "starts": (2012,), "ticks": ticks, "unit": "year"}
     figure = FIGURE.draw(data(EventPanel("y", (curve,)), **looks), width)
@@ -130,8 +130,21 @@ def test_calendar_months_are_labelled_by_quarters_or_years():
     curve = series(periods=months, estimate=zeros, pointwise=zeros + 0.1, band=zeros + 0.2, references=(2013 * 12 - 1,))
     ticks = tuple(f"{k // 12}{k % 12 + 1:02d}" for k in range(first, last + 1))
     looks = {"reference": 2013 * 12 - 1, "window": (first, last), "starts": (2013 * 12,), "ticks": ticks}
-    figure = FIGURE.draw(data(EventPanel("y", (curve,)), unit="month", binned=False, **looks))
+    figure = FIGURE.draw(data(EventPanel("y", (curve,)), unit="month", **looks))
     said = set(texts(figure)) & set(ticks)
     assert {"201201", "201212", "201412"} <= said
     assert {t[-2:] for t in said - {"201201", "201212", "201301", "201412"}} <= {"01", "04", "07", "10"}
     inside(figure)
+
+
+def test_an_end_of_which_some_curves_are_single_periods_is_no_bin_of_all():
+    mixed = EventPanel("y", (series("OLS"), series("lpdid", 0.1, bins=())))
+    said = texts(FIGURE.draw(data(mixed)))
+    assert {"−3", "2"} <= set(said)
+    assert not {t for t in said if t[:1] in "≤≥" and t}
+    words = " ".join(said)
+    assert "The first period includes all earlier ones in OLS only; the last period includes all later ones in" in words
+    one_end = texts(FIGURE.draw(data(EventPanel("y", (series(bins=(-3,)),)))))
+    assert {"≤ −3", "2"} <= set(one_end)
+    assert "The first period includes all earlier ones." in " ".join(one_end)
+    assert "later" not in " ".join(one_end)
