@@ -30,6 +30,9 @@ TRIED = (0, 1, 3, 4, 6)
 ADVICE = {
     "no_cohort": 'give it one: { term = "…", cohort = "…" }, the first treated period',
     "not_binary": "write a condition as the treatment, or take an estimator for doses",
+    "unfit_outcome": "take another estimator for this outcome, or another outcome",
+    "switches_off": "if the treatment lasts, write the 0/1 of its first period on: time >= first; "
+    "least squares takes one that ends, as an effect that ends with it",
     "own_outcome": "an outcome cannot explain itself: take it out of the treatment, controls or `add`",
 }
 
@@ -41,6 +44,7 @@ def check_possible(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[F
         yield _all_excluded(plan)
         return
     yield from _unused(plan, planned)
+    yield from _units(plan, planned)
     try:
         data = _Data(plan, panel, evaluator)
         missing = data.missing_controls()
@@ -96,6 +100,36 @@ def _unused(plan: Plan, planned: Flags) -> Iterator[Fault]:
             label = dimension.labels[int(np.flatnonzero(dimension.option == k)[0])]
             message = f"no specification has the {_word(dimension.name)} `{label}`: {reason.message}"
             yield fault_at(option.origin, None, "option_unused", message, ADVICE.get(reason.code), "warning")
+
+
+LOGARITHMIC = ("log", "ln", "%", "percent", "per cent", "elasticit", "lp", "odds", "对数", "弹性", "百分")
+"""What the scale of an estimate in logarithms is called."""
+
+
+def _units(plan: Plan, planned: Flags) -> Iterator[Fault]:
+    """Warn of a scale that is another than what an estimator's estimates are in."""
+    methods = [e.method for e in plan.grid.estimators]
+    units = [_shelf.load("estimators", m).unit for m in methods]
+    for o, scale in enumerate(plan.grid.scales):
+        used = np.unique(plan.codes[planned & (plan.codes[:, 0] == o), 6]).tolist()
+        own = {units[e]: methods[e] for e in used if units[e]}
+        if scale is None or not own:
+            continue
+        unit, method = next(iter(own.items()))
+        label, origin = plan.dimensions[0].labels[o], plan.study.outcome[int(plan.dimensions[0].option[o])].origin
+        others = [methods[e] for e in used if not units[e]]
+        if others and scale == unit:
+            message = (
+                f"the scale of `{label}` is `{scale}`, as {method} estimates it, and {others[0]} estimates it in its "
+                "own units: these get a curve of their own"
+            )
+            advice = f"leave {others[0]} out for this outcome, or declare the scale of the outcome itself"
+        elif not others and not any(word in scale.casefold() for word in LOGARITHMIC):
+            message = f"the scale of `{label}` is `{scale}`, and what {method} estimates is in {unit}"
+            advice = f'write scale = "{unit}"'
+        else:
+            continue
+        yield fault_at(origin, None, "scale_unit", message, advice, "warning")
 
 
 def _word(dimension: str) -> str:

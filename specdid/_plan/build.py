@@ -19,12 +19,15 @@ from specdid._plan.exclude import (
     exclude_no_main_effects,
     exclude_not_honoured,
     exclude_own_outcome,
+    exclude_switching_off,
+    exclude_unfit_outcomes,
     exclude_unfit_treatments,
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
 from specdid._plan.identity import Hashes, mix, segment_sums, set_hash, text_hash
 from specdid._plan.matches import match_digest
 from specdid._plan.records import CORE, Codes, Dimension, Grid, Plan, Status
+from specdid._plan.scales import scales
 from specdid._plan.selectors import select
 from specdid._study import Never, Study
 from specdid.language import bind
@@ -62,11 +65,14 @@ def build_plan(
     exclude_not_honoured(table, contents, study)
     exclude_unfit_treatments(table, contents, evaluator)
     exclude_no_main_effects(table, contents, evaluator)
+    exclude_unfit_outcomes(table, contents, evaluator)
+    exclude_switching_off(table, contents, evaluator)
     _refuse_hopeless(study, table, dimensions)
     ids = identify(study, contents, codes, setting)
     status, twin = _duplicates(ids, table.reason)
     preferred = _preferred(study, dimensions, grid, codes, expander.macros, columns)
     words, estimand = estimands(contents, codes, setting, evaluator)
+    units, scale = scales(dimensions[0].labels, grid, codes, table.reason >= 0)
     return Plan(
         study,
         dimensions,
@@ -81,6 +87,8 @@ def build_plan(
         preferred,
         words,
         estimand,
+        units,
+        scale,
     )
 
 

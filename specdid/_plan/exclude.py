@@ -15,7 +15,7 @@ from specdid._plan.selectors import select
 from specdid._study import Exclusion, Study
 from specdid.language import Effect, bind, write
 from specdid.language.tree import Name, Node
-from specdid.panel import Evaluator
+from specdid.panel import Evaluator, number_text
 
 DIMENSION = {
     name: d
@@ -165,6 +165,66 @@ def _binary(evaluator: Evaluator, content: Contents, treatment: int) -> bool:
         return False
     values = columns[0].numbers
     return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+
+
+def exclude_unfit_outcomes(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:
+    """Exclude outcomes whose values in a sample an estimator can do nothing with."""
+    for e, unfit in _declaring(contents, "unfit"):
+        mine = table.column("estimator") == e
+        for s, content in enumerate(contents):
+            for k, rows in enumerate(_sample_rows(evaluator, content)):
+                here = mine & (table.setting == s) & (table.column("sample") == k) & (table.reason < 0)
+                for o in np.unique(table.column("outcome")[here]).tolist():
+                    node = content.grid.outcomes[o]
+                    values = evaluator.numbers(bind(node, content.scope))[rows]
+                    values = values[np.isfinite(values)]
+                    if len(values) and (needed := unfit(values)):
+                        low, high = (number_text(float(v)) for v in (values.min(), values.max()))
+                        has = f"is {low} in every row" if low == high else f"has values from {low} to {high}"
+                        words = f"{content.grid.estimators[e].method} needs {needed}, and `{write(node)}` {has}"
+                        table.exclude(here & (table.column("outcome") == o), "unfit_outcome", words)
+
+
+def exclude_switching_off(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:
+    """Exclude treatments that end, where an estimator takes an untreated row for one not treated yet."""
+    panel = evaluator.panel
+    if panel.unit_codes is None or panel.periods is None:
+        return
+    order = np.lexsort((panel.periods, panel.unit_codes))
+    for e, _ in _declaring(contents, "absorbing"):
+        mine = table.column("estimator") == e
+        for s, content in enumerate(contents):
+            for k, rows in enumerate(_sample_rows(evaluator, content)):
+                here = mine & (table.setting == s) & (table.column("sample") == k) & (table.reason < 0)
+                for t in np.unique(table.column("treatment")[here]).tolist():
+                    term = content.grid.treatments[t].term
+                    values = evaluator.term(tuple(bind(f, content.scope) for f in term.factors))[0].numbers
+                    seen = order[(rows & ~np.isnan(values))[order]]
+                    unit = panel.unit_codes[seen]
+                    off = (np.diff(unit) == 0) & (np.diff(values[seen]) < 0)
+                    if not off.any():
+                        continue
+                    count = len(np.unique(unit[1:][off]))
+                    words = (
+                        f"{content.grid.estimators[e].method} takes untreated rows for those of a unit that was never "
+                        f"treated, and `{term.text}` switches off in {count:,} unit{'s' * (count != 1)}"
+                    )
+                    table.exclude(here & (table.column("treatment") == t), "switches_off", words)
+
+
+def _declaring(contents: Sequence[Contents], what: str) -> Iterator[tuple[int, Any]]:
+    """Give the estimators that declare something, with what they declare."""
+    for e, choice in enumerate(contents[0].grid.estimators):
+        declared = getattr(_shelf.load("estimators", choice.method), what)
+        if declared:
+            yield e, declared
+
+
+def _sample_rows(evaluator: Evaluator, content: Contents) -> Iterator[Flags]:
+    """Mark the rows of each sample, before matching and missing values."""
+    own = [evaluator.condition(bind(node, content.scope)) for node in content.setting.where]
+    for sample in content.grid.samples:
+        yield np.logical_and.reduce([evaluator.condition(bind(sample.where, content.scope)), *own])
 
 
 def exclude_no_main_effects(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:

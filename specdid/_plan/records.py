@@ -124,6 +124,8 @@ class Plan:
     preferred : the place of the preferred specification, or -1.
     estimands : what estimates are estimates of, in words, each once
     estimand : (S,) int32, places in ``estimands``
+    scales : what estimates are in, each once
+    scale : (S,) int32, places in ``scales``, -1 where none is declared
     """
 
     study: Study
@@ -139,6 +141,8 @@ class Plan:
     preferred: int
     estimands: tuple[str, ...]
     estimand: Codes
+    scales: tuple[str, ...]
+    scale: Codes
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -61,7 +61,7 @@ _TAIL = (
     _plan("formula", "never", "outcome ~ treatment + with + controls + add | fixed effects + absorb"),
     _plan("term", "never", "the treatment term whose coefficient this is"),
     _plan("estimand", "never", "what the estimate is an estimate of, in words"),
-    _plan("scale", "where none is declared", "the outcome's scale"),
+    _plan("scale", "where none is declared", "what the estimate is in: the outcome's scale, or the estimator's own"),
     _number("estimate", "the coefficient, in units of `scale`"),
     _number("std_error", "standard error of the estimate", "vcov"),
     _number("statistic", "t or z", "vcov"),

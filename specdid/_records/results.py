@@ -28,7 +28,8 @@ class Status(IntEnum):
 
 CODES: tuple[str, ...] = (
     "",
-    "rule", "own_outcome", "not_honoured", "no_cohort", "not_binary", "no_main_effects",
+    "rule", "own_outcome", "not_honoured", "no_cohort", "not_binary", "no_main_effects", "unfit_outcome",
+    "switches_off",
     "same_content", "same_model",
     "no_rows", "no_outcome_variation", "no_treatment_variation", "absorbed", "not_identified",
     "too_few_clusters", "not_converged", "estimator_error", "interrupted",

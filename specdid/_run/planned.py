@@ -40,7 +40,7 @@ def planned_records(plan: Plan) -> Planned:
         formulas=formula_writer(plan),
         term=terms,
         estimand=Text(plan.estimands, plan.estimand),
-        scale=_scales(plan),
+        scale=Text(plan.scales, plan.scale),
         status=status.astype(np.int8),
         code=code.astype(np.int8),
         reason=Text(words, reason.astype(np.int32)),
@@ -69,11 +69,6 @@ def _members(plan: Plan) -> NDArray[np.bool_]:
     owner = np.repeat(np.arange(len(sets)), np.diff(sets.start))
     members[owner, sets.index] = True
     return members
-
-
-def _scales(plan: Plan) -> Text:
-    text = Text.encode(plan.grid.scales)
-    return Text(text.words, text.codes[plan.codes[:, 0]])
 
 
 def formula_writer(plan: Plan) -> Callable[[int, int], Sequence[str]]:

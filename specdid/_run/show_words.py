@@ -34,7 +34,7 @@ def in_words(prepared: Prepared, place: int, script: Script | None) -> Iterator[
 def _core(plan: Plan, place: int) -> Iterator[str]:
     grid = plan.grid
     outcome, treatment, controls, effects, sample, weight, estimator = plan.codes[place, :7].tolist()
-    scale = grid.scales[outcome]
+    scale = plan.scales[plan.scale[place]] if plan.scale[place] >= 0 else None
     yield write(grid.outcomes[outcome]) + (f"  ({scale})" if scale else "")
     choice = grid.treatments[treatment]
     with_ = f", with {' + '.join(t.text for t in choice.with_)}" if choice.with_ else ""

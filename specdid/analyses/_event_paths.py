@@ -123,6 +123,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     if clock.calendar and not declared.calendar:
         return EventPath(cell, clock, f"{cell.method} gives effects by relative time, not by calendar time")
     rows, task = bench.sample(cell, where=clock.keep)
+    ends = clock.bins(rows)
     if not len(rows):
         return EventPath(cell, clock, "no row is left after the sample condition, missing values and singletons")
     found = declared.effects_by_period(task, clock.place[rows], clock.periods, clock.reference)
@@ -132,8 +133,8 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     words = tuple(missing.get(v) or VCOV_NOTES[NOTES.index(note)] for v, note in enumerate(found.vcov_notes))
     return EventPath(
         cell, clock, None, np.array(found.periods), found.estimate, found.vcov, found.df, found.n_clusters, words,
-        found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None, _notes(cell, () if found.binned else clock.bins(rows)),
-        found.left_out, clock.bins(rows) if found.binned else (),
+        found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None,
+        _notes(cell, () if found.binned else ends), found.left_out, ends if found.binned else (),
     )  # fmt: skip
 
 

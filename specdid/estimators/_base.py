@@ -181,6 +181,9 @@ class Estimator:
     number; what it passes may still fail.
     ``cautions`` says what speaks against the estimates of a run, from ``extra`` of its Estimates and
     ``nobs``, by name, (S,) each.
+    ``unit`` is what estimates are in whatever the outcome's unit is: log points; "" where it is the outcome's.
+    ``unfit(values)`` says which outcome is needed where one with these values, (n,), can have no
+    estimate, and "" else. ``absorbing``: a treatment must stay on.
     """
 
     name: str
@@ -203,6 +206,9 @@ class Estimator:
     ssc: frozenset[str] = frozenset({"fixest"})
     cautions: Callable[[Mapping[str, Floats]], Iterable[Caution]] | None = None
     refuses: Callable[[Task], Failure | None] | None = None
+    unit: str = ""
+    unfit: Callable[[Floats], str] | None = None
+    absorbing: bool = False
 
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov asks for a correction or distribution that is not offered."""

@@ -254,6 +254,7 @@ ESTIMATOR = Estimator(
     effects="any",
     cohort=False,
     binary=True,
+    absorbing=True,
     batched=False,
     vcovs=frozenset({"hetero", "cluster", "twoway"}),
     fit=_fit,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, Failure, Task, coefficient_words
+from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Task, coefficient_words
 from specdid.estimators._glm import SETTINGS, fit_glm
 from specdid.estimators._pyfixest import guarded
 
 
+def _unfit(outcome: Floats) -> str:
+    if np.any(outcome < 0):
+        return "an outcome of zero or more"
+    return "" if np.any(outcome > 0) else "an outcome that is not zero in every row"
+
+
 def _refuses(task: Task) -> Failure | None:
     if np.any(task.outcome < 0):
-        return Failure(
-            "estimator_error", "Poisson needs an outcome of zero or more; some values are negative"
-        )
-    if not np.any(task.outcome > 0):
+        return Failure("estimator_error", f"Poisson needs {_unfit(task.outcome)}; some values are negative")
+    if _unfit(task.outcome):
         return Failure("no_outcome_variation", "the outcome is zero in every row")
     return None
 
@@ -41,4 +45,6 @@ ESTIMATOR = Estimator(
     doc="Levels of a fixed effect in which the outcome is always zero are dropped (separation).",
     ssc=frozenset({"fixest", "reghdfe", "lsdv", "glm", "none"}),
     refuses=_refuses,
+    unit="log points",
+    unfit=_unfit,
 )

@@ -13,6 +13,12 @@ from specdid.estimators._glm import SETTINGS, fit_glm
 from specdid.estimators._pyfixest import guarded
 
 
+def _unfit(outcome: Floats) -> str:
+    if not np.isin(outcome, (0.0, 1.0)).all():
+        return "an outcome of 0 and 1"
+    return "an outcome that varies" if np.all(outcome == outcome[0]) else ""
+
+
 def _refuses(task: Task) -> Failure | None:
     if not np.all((task.outcome == 0) | (task.outcome == 1)):
         return Failure("estimator_error", "logit needs an outcome of 0 and 1; this one has other values")
@@ -85,4 +91,6 @@ ESTIMATOR = Estimator(
     cautions=_cautions,
     ssc=frozenset({"fixest", "lsdv", "glm", "none"}),
     refuses=_refuses,
+    unit="log odds",
+    unfit=_unfit,
 )

@@ -437,6 +437,7 @@ ESTIMATOR = Estimator(
     effects="unit + time",
     cohort=True,
     binary=True,
+    absorbing=True,
     batched=False,
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,

@@ -60,6 +60,7 @@ ESTIMATOR = Estimator(
     effects="any",
     cohort=True,
     binary=True,
+    absorbing=True,
     batched=True,
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,

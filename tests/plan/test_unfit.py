@@ -1,0 +1,116 @@
+"""Specifications that no sample of the data can estimate are excluded with the reason, and units are not mixed."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid._check.possible import LOGARITHMIC
+
+PANEL = small_panel().with_columns(
+    (pl.col("y") > 2).cast(int).alias("high"),
+    pl.lit(3.0).alias("three"),
+    (pl.col("z") * 10).alias("count"),
+)
+EASY = {"controls": {"none": "1"}, "fixed_effects": {"two-way": "id + year"}, "vcov": {"unit": "~id"}}
+
+
+def study(**changes):
+    return small_study(**(EASY | changes))
+
+
+def reasons(**changes):
+    """Sample, outcome, estimator -> the reason of an exclusion."""
+    plan = specdid.plan(study(**changes), PANEL)
+    codes = [[d.labels[c] for d, c in zip(plan.dimensions, row, strict=True)] for row in plan.codes.tolist()]
+    return {
+        (row[4], row[0], row[6]): (plan.reasons[r].code, plan.reasons[r].message)
+        for row, r in zip(codes, plan.reason.tolist(), strict=True)
+        if r >= 0
+    }
+
+
+def test_outcomes_that_an_estimator_cannot_have_are_excluded_by_sample():
+    found = reasons(
+        outcome={"log z": "log(z)", "high": "high", "zero": "I(high * 0)", "z": "z"},
+        estimator={"OLS": "feols", "logit": "logit", "Poisson": "fepois"},
+        sample={"all": "TRUE", "all high": "high == 1"},
+    )
+    assert found["all", "log z", "logit"][0] == "unfit_outcome"
+    assert found["all", "log z", "logit"][1].startswith("logit needs an outcome of 0 and 1, and `log(z)` has values")
+    negative = f"fepois needs an outcome of zero or more, and `log(z)` has values from {PANEL['y'].min():.3g}"[:70]
+    assert found["all", "log z", "Poisson"][1].startswith(negative)
+    assert ("all", "high", "logit") not in found
+    constant = "logit needs an outcome that varies, and `high` is 1 in every row"
+    assert found["all high", "high", "logit"] == ("unfit_outcome", constant)
+    assert ("all high", "high", "Poisson") not in found
+    assert found["all", "zero", "Poisson"][1] == (
+        "fepois needs an outcome that is not zero in every row, and `I(high * 0)` is 0 in every row"
+    )
+    assert not [key for key in found if key[2] == "OLS" or (key[1] == "z" and key[2] == "Poisson")]
+
+
+def test_a_treatment_that_switches_off_is_not_one_for_staggered_estimators():
+    off = PANEL.with_columns((pl.col("d") * (pl.col("year") < 2007)).alias("grant"))
+    made = specdid.plan(
+        study(treatment={"grant": "grant"}, estimator={"OLS": "feols", "did2s": "did2s"},
+              sample={"all": "TRUE", "before": "year < 2007"}, outcome={"y": "y"}), off)  # fmt: skip
+    said = [made.reasons[r].message if r >= 0 else "" for r in made.reason.tolist()]
+    assert said == ["", "did2s takes untreated rows for those of a unit that was never treated, and `grant` "
+                    "switches off in 16 units", "", ""]  # fmt: skip
+    assert made.reasons[0].code == "switches_off"
+    gap = off.with_columns(pl.when(pl.col("year") == 2006).then(None).otherwise(pl.col("d")).alias("grant"))
+    assert (specdid.plan(study(treatment={"g": "grant"}, estimator={"did2s": "did2s"}), gap).reason < 0).all()
+
+
+def scales_of(**changes):
+    curve = specdid.run(study(**changes), PANEL, audit=0)
+    table = curve.table.drop_duplicates("index")
+    table = table[table["status"] == "ok"]
+    pairs = zip(table["outcome"], table["estimator"], table["scale"], strict=True)
+    return curve, {(o, e): s if isinstance(s, str) else None for o, e, s in pairs}
+
+
+METHODS = {"OLS": "feols", "Poisson": "fepois"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_levels_and_log_points_never_stand_under_one_unit():
+    """An outcome in persons estimated by Poisson is in log points, in table, figure and summary."""
+    outcome = {"deaths": {"formula": "count", "scale": "persons"}, "log": {"formula": "log(z)", "scale": "log points"}}
+    rule = [{"when": {"estimator": "Poisson", "outcome": "log"}, "because": "levels"}]
+    curve, found = scales_of(outcome=outcome, estimator=METHODS, exclude=rule)
+    assert found == {
+        ("deaths", "OLS"): "persons", ("deaths", "Poisson"): "log points", ("log", "OLS"): "log points",
+    }  # fmt: skip
+    text = curve.summary()
+    persons = text.split("## Estimates in persons")[1].split("##")[0]
+    assert "Poisson" not in persons
+    assert "semi-elasticity (Poisson)" in text.split("## Estimates in log points")[1].split("##")[0]
+    assert [g.shown for g in curve.results.groups()] == ["persons", "log points"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_outcome_without_a_scale_has_a_curve_for_each_unit():
+    _, found = scales_of(outcome={"deaths": "count"}, estimator=METHODS)
+    assert found == {("deaths", "OLS"): None, ("deaths", "Poisson"): "log points of deaths"}
+    _, found = scales_of(outcome={"d": {"formula": "count", "scale": "log points"}}, estimator=METHODS)
+    assert found == {("d", "OLS"): None, ("d", "Poisson"): "log points"}
+    _, found = scales_of(outcome={"d": {"formula": "count", "scale": "弹性"}}, estimator={"Poisson": "fepois"})
+    assert found == {("d", "Poisson"): "弹性"}
+
+
+def test_a_scale_that_is_not_what_the_estimator_gives_is_warned_of():
+    def said(scale, **estimator):
+        faults = specdid.check(study(outcome={"d": {"formula": "count", "scale": scale}}, estimator=estimator), PANEL)
+        return [f.message for f in faults if f.code == "scale_unit"]
+
+    assert said("persons", P="fepois") == ["the scale of `d` is `persons`, and what fepois estimates is in log points"]
+    assert said("log points", P="fepois", O="feols") == [
+        "the scale of `d` is `log points`, as fepois estimates it, and feols estimates it in its own units: "
+        "these get a curve of their own"
+    ]
+    assert not said("persons", P="fepois", O="feols")
+    for word in LOGARITHMIC:
+        assert not said(f"a {word} b", P="fepois")
