@@ -15,7 +15,7 @@ from specdid import language
 from specdid._check.data import Data
 from specdid._check.uses import Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at
-from specdid._study import TreatmentOption
+from specdid._study import Expression, TreatmentOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write
 from specdid.language.tree import Binary, Name, Node, walk
 from specdid.panel import EvaluationError, never_treated, number_text
@@ -294,7 +294,7 @@ def check_lost_groups(data: Data) -> Iterator[Fault]:
         values = np.full(data.panel.n_rows, np.nan) if values is None else values
         groups: dict[bool, Groups] = {}
         for use in uses(data.study):
-            if use.role in ("treatment", "names") or use.expression is option.cohort:
+            if use.role in ("treatment", "names") or use.expression in _not_its_own(data, option):
                 continue
             everywhere = use.role == "condition"  # whose rows the samples are what it says
             for node, _ in leaves(use.expression.tree, use.role):
@@ -310,6 +310,12 @@ def check_lost_groups(data: Data) -> Iterator[Fault]:
                     yield _loses(data, use, node, groups[everywhere], whole)
 
 
+def _not_its_own(data: Data, option: TreatmentOption) -> tuple[Expression | None, ...]:
+    """Give the expressions that no specification of a treatment has, and cohorts, empty where `never` says so."""
+    others = (o.with_ for o in data.study.treatment if o is not option)
+    return (*(o.cohort for o in data.study.treatment), *others)
+
+
 def _missing(data: Data, use: Use, node: Node) -> Flags | None:
     scope = data.scope if use.option is None else data.scope_of((use.option,))
     try:
@@ -323,15 +329,27 @@ def _loses(data: Data, use: Use, node: Node, groups: Groups, whole: Sequence[int
     message = f"`{write(node)}` is missing in every row of {who}, and so they leave every specification with it"
     if use.role == "condition":
         message = f"`{write(node)}` is missing in every row of {who}, and so they are not in this sample"
-        advice = _kept(data, node, data.scope, groups.rows(whole))
+        matches = (s.match for s in data.study.sample if s.match is not None)
+        treated = any(use.expression is m.treated for m in matches)
+        advice = _kept(data, node, groups, whole, treated)
     return fault_at(use.expression.origin, node.span, "group_missing", message, advice, "warning")
 
 
-def _kept(data: Data, node: Node, scope: Scope, rows: Flags) -> str | None:
-    """Say how to write a condition that keeps, or openly drops, the rows where its cause is empty."""
-    empty = [n for n in referenced(node) if _all_missing(data, Name(n.name), scope, rows)]
+def _kept(data: Data, node: Node, groups: Groups, whole: Sequence[int], treated: bool) -> str | None:
+    """Say how to write a condition that keeps, or openly drops, the rows where its cause is empty.
+
+    Of ``treated`` in a match to hold is to be treated: who is kept is on one side or on the other.
+    """
+    rows = groups.rows(whole)
+    empty = [n for n in referenced(node) if _all_missing(data, Name(n.name), data.scope, rows)]
     if not empty:
         return None
     name, written = write(Name(empty[0].name)), write(node)
-    inner = written if isinstance(node, Binary) and node.operator in COMPARISONS and _plain(node) else f"({written})"
+    bare = isinstance(node, Name) or (isinstance(node, Binary) and node.operator in COMPARISONS and _plain(node))
+    inner = written if bare else f"({written})"
+    if treated:
+        one = f'to have them among the controls write "!is.na({name}) & {inner}"'
+        if all(groups.names[k] == NEVER for k in whole):
+            return one
+        return f'{one}, among the treated "is.na({name}) | {inner}"'
     return f'to keep them write "is.na({name}) | {inner}", to leave them out "!is.na({name}) & {inner}"'

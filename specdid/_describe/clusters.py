@@ -20,10 +20,8 @@ CLUSTERS, FEW = 30, 10
 """Below so many clusters, treated or untreated ones, clustered errors are not reliable (Cameron and Miller 2015)."""
 UNEQUAL = 0.5
 """The coefficient of variation of the clusters' rows from which on they are called unequal."""
-RELY = (
-    "rely on the median t of the permutation null, if the assignment could have fallen on other clusters "
-    '(`null = ["wild", "permutation"]` and `assign` in [inference])'
-)
+RELY = "rely on the median t of the permutation null, if the assignment could have fallen on other clusters"
+ASK = ' (`null = ["wild", "permutation"]` and `assign` in [inference])'
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +71,15 @@ def cluster_facts(compiled: Compiled, results: Results, cluster: Ints | None, wo
     )
 
 
-def cluster_cautions(facts: ClusterFacts | None, results: Results, drawn: tuple[int, int] | None) -> Iterator[Caution]:
+def cluster_cautions(
+    facts: ClusterFacts | None, results: Results, drawn: tuple[int, int] | None, permuted: bool = False
+) -> Iterator[Caution]:
     """Warn of few clusters, few treated or untreated ones, and unequal ones.
 
-    ``drawn`` are the smallest numbers of clusters, and of treated ones, in the tests, if any.
+    ``drawn`` are the smallest numbers of clusters, and of treated ones, in the tests, if any; ``permuted``
+    says that the permutation null is one of these, and need not be asked for.
     """
+    rely = RELY if permuted else RELY + ASK
     counts = results.first("n_clusters")[results.status == Status.OK]
     counts = counts[counts > 0]
     few = [int(counts.min())] if len(counts) else []
@@ -87,7 +89,7 @@ def cluster_cautions(facts: ClusterFacts | None, results: Results, drawn: tuple[
         few.append(facts.clusters)
         treated.append(facts.treated)
     if few and min(few) < CLUSTERS:
-        said = f"as few as {min(few):,} clusters: standard errors may be too small; {RELY}"
+        said = f"as few as {min(few):,} clusters: standard errors may be too small; {rely}"
         yield Caution("serious", "few_clusters", said)
     effective = None if facts is None or facts.leverage is None else facts.leverage.effective
     rejects = (
@@ -95,11 +97,11 @@ def cluster_cautions(facts: ClusterFacts | None, results: Results, drawn: tuple[
         "bootstrap hardly ever with 2"
     )
     if treated and min(treated) < FEW:
-        said = f"as few as {min(treated):,} clusters with treatment: {rejects}; {RELY}"
+        said = f"as few as {min(treated):,} clusters with treatment: {rejects}; {rely}"
         yield Caution("serious", "few_treated", said)
     if facts is not None and facts.untreated is not None and facts.untreated < FEW:
         carried = effective is not None and effective >= 2 * FEW
-        said = f"as few as {facts.untreated:,} clusters without treatment: {rejects}; {RELY}"
+        said = f"as few as {facts.untreated:,} clusters without treatment: {rejects}; {rely}"
         if carried:
             said = (
                 f"as few as {facts.untreated:,} clusters without treatment: what compares with them alone rests on "

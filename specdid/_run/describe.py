@@ -99,7 +99,7 @@ def _warnings(
     compiled: Compiled, results: Results, tests: tuple[CurveTests, ...], facts: ClusterFacts | None
 ) -> Iterator[Caution]:
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
-    yield from cluster_cautions(facts, results, drawn)
+    yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
     yield from referee.left_out(results)
     yield from referee.comparability(results)
     yield from referee.samples(results, compiled)

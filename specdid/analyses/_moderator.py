@@ -148,7 +148,9 @@ def _baseline_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
         yield fault_at(
             origin, span, "moderator_after_treatment",
             f"`{given.text}` is taken when {treated} {verb} treated already, so the treatment may have changed it",
-            "take it before the treatment, or leave `at` out",
+            "take it before the treatment, or leave `at` out" if config.at is not None
+            else "these are never seen untreated: leave them out of the sample, or write at = false to take the "
+            "moderator in every row as it is there",
             notes=(f"for example {unit_name(bench.panel, int(late[0]))} in {time_name(bench.panel, int(late[0]))}",),
         )  # fmt: skip
         return

@@ -105,7 +105,6 @@ def _facts(
     codes = [problem.codes[rows, c] for c in batch.effects.fixed]
     nested = [ssc.is_nested(c, (cluster,)) for c in codes]
     counts = [len(np.unique(c)) for c in codes]
-    slopes = [problem.codes[rows, c] for c, _ in batch.effects.slopes]
-    loose = sum(len(np.unique(c)) for c in slopes if not ssc.is_nested(c, (cluster,)))
-    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), loose))
+    slopes = sum(len(np.unique(problem.codes[rows, c])) for c, _ in batch.effects.slopes)
+    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), slopes))
     return _Facts(fixed, scale, len(rows), n_clusters, absorbed, int(not codes and not slopes))

@@ -129,7 +129,7 @@ def _prepare(problem: Problem, members: Members, batch: Batch, cluster: Ints, si
     gram = cluster_gram(residual, clusters, len(present))
     blocks = Blocks(gram, gram.sum(axis=0), carried)
     counts = np.zeros(0, np.int64) if plain else absorber.levels
-    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool)))
+    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), absorber.slope_levels.sum()))
     return _Prepared(laid, blocks, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
 
 

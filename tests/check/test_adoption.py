@@ -255,3 +255,31 @@ def test_what_else_is_missing_for_all_of_a_group_is_said(tmp_path, what):
     assert_says(fault, "group_missing", message, underlined, advice)
     assert "every row of the never treated (3 units)" in fault.message
     assert fault.severity == "warning"
+
+
+TWO = 't = { term = "d", cohort = "first" }\nu = { term = "d2", cohort = "second", with = "I(year - second)" }\nv = { term = "x" }'
+
+
+def test_an_empty_cohort_is_never_treated_and_no_missing_value_whichever_treatment_asks(tmp_path):
+    """Several treatments and `never = "empty"`: each cohort column is of its own treatment's specifications."""
+    derive = 'second = "ifelse(first == 2003, NA, first)"\nd2 = "!is.na(second) & year >= second"'
+    only = {"derive": derive, "treatment": TWO.replace(', with = "I(year - second)"', "")}
+    assert [f.code for f in found(tmp_path, panel(""), 'never = "empty"', **only)] == []
+    (fault,) = (f for f in found(tmp_path, panel(""), 'never = "empty"', derive=derive, treatment=TWO) if True)
+    assert_says(fault, "group_missing", "`I(year - second)` is missing", "I(year - second)", None)
+    assert "never treated (5 units)" in fault.message  # by its own cohort, of which 2003 is none
+
+
+MATCHED = 's = { match = { on = "x", treated = "%s", at = "year == 2001", method = "nearest" } }'
+
+
+@pytest.mark.parametrize("treated", ["first", "first > 0"])
+def test_who_is_missing_in_treated_of_a_match_may_be_a_control(tmp_path, treated):
+    said = [
+        f for f in found(tmp_path, panel(""), 'never = "empty"', sample=MATCHED % treated) if f.code == "group_missing"
+    ]
+    (fault,) = said
+    written = f"!is.na(first) & {treated}"
+    assert fault.help == f'to have them among the controls write "{written}"'
+    good = found(tmp_path, panel(""), 'never = "empty"', sample=MATCHED % f"!is.na(first) & {treated.removesuffix(" > 0")} > 0")
+    assert not [f for f in good if f.code == "group_missing"]
