@@ -64,6 +64,7 @@ CLAUSES: Mapping[str, str] = {
     "preferred_missing": "the preferred specification has no estimate",
     "no_test": "no joint test was run",
     "no_primary": "the primary test is missing",
+    "untested": "no null tests some specifications",
     "not_moved": "the assignment does not move specifications",
     "assign_still": "the assignment does not move the treatment",
     "few_assignments": "there are few ways to assign the treatment",

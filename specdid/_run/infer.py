@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from specdid.engine.compile import Compiled
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
 from specdid.inference._base import Context, Floats, NullDraws, draw_null
+from specdid.inference._permutation_split import BUDGET, split
 from specdid.inference._placebo import Placebo, placebo, shares_by_estimand, shares_by_group
 from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
@@ -94,9 +95,10 @@ def run_nulls(
         return (), (Caution("serious", "no_test", off, specifications=others),) if others else ()
     found: list[CurveTests] = []
     notes: list[Caution] = []
+    context = _context(prepared, compiled, results, entering, cluster, progress, jobs, store)
     for name in (*asked.null, *(f"{n}_refit" for n in asked.null if f"{n}_refit" in _shelf.names("inference"))):
         null = _shelf.load("inference", name)
-        drawn = draw_null(null, _context(prepared, compiled, results, entering, cluster, progress, jobs, store))
+        drawn = draw_null(null, context)
         draws = agreeing(drawn, results)
         if len(draws.index) and draws.null_statistic.shape[1]:
             found.append(_tests(prepared, results, draws, null.title))
@@ -108,6 +110,8 @@ def run_nulls(
         untested = Caution("note", "not_entering", said, specifications=others)
         found[0] = replace(found[0], notes=(*found[0].notes, untested))
     notes += [_no_primary(n, asked.primary) for n in asked.null if not any(t.null.startswith(n) for t in found)]
+    if found:
+        notes += _untested(context, results, entering, found)
     notes += opposite_signs(prepared.plan, results, [t.index for t in found])
     return tuple(found), tuple(notes)
 
@@ -116,6 +120,43 @@ def _no_primary(null: str, primary: str) -> Caution:
     """Say that a null that was asked for has no specification, and so no primary test."""
     said = f"the primary test ({primary}) cannot be had: no specification is in this null"
     return Caution("serious", "no_primary", said, _shelf.load("inference", null).title)
+
+
+def _untested(context: Context, results: Results, entering: Bools, found: Sequence[CurveTests]) -> Iterator[Caution]:
+    """Say which specifications no null tests, by reason and estimator."""
+    missing = entering.copy()
+    for tests in found:
+        missing[tests.index] = False
+    if not missing.any():
+        return
+    members, asked = context.compiled.members, context.plan.study.inference.null
+    linear, moved = np.zeros(len(results), dtype=bool), np.ones(len(results), dtype=bool)
+    linear[members.index] = context.compiled.batched
+    if "permutation" in asked:
+        moved[members.index[context.chosen]] = split(context).depends
+    refitted = (entering & ~linear & ~missing).any()
+    wild = "wild" in asked
+    kinds = {
+        "are no least squares, which alone the wild bootstrap takes, and no other null is asked for": (
+            ~linear & ("permutation" not in asked)
+        ),
+        "have a treatment that `assign` does not move" + (", and are no least squares" if wild else ""): (
+            ~moved & ~(linear & wild)
+        ),
+        "have no standard error when fitted again" if refitted
+        else f"are no least squares, and would take more than {BUDGET:g} s to fit again in every draw": (
+            ~linear & moved & ("permutation" in asked)
+        ),
+        "have no cluster-robust variance in these nulls": linear & (moved | wild),
+    }
+    estimator = results.planned.dimension("estimator")
+    for why, which in kinds.items():
+        if (which & missing).any():
+            names = [estimator.at(place) or "" for place in np.flatnonzero(which & missing).tolist()]
+            listed = ", ".join(f"{results.planned.shown(n)} {names.count(n):,}" for n in dict.fromkeys(names))
+            total = int(entering.sum())
+            said = f"{len(names):,} of {total:,} specifications are tested by no null ({listed}): they {why}"
+            yield Caution("note", "untested", said, specifications=len(names))
 
 
 def agreeing(draws: NullDraws, results: Results) -> NullDraws:

@@ -202,13 +202,13 @@ def _collected(
 
 
 def _notes(context: Context, of: Split) -> tuple[Caution, ...]:
-    apart = "are tested apart, by refits in fewer draws, where these take no more than minutes"
+    apart = "are left to the refits of this null, in fewer draws"
     moving = f"change rows or cohorts with the assignment, too long a work in {context.draws:,} draws"
     still = "have a treatment that `assign` does not move and are not in this test"
     counted = [
-        ("not_least_squares", ~of.batched & of.depends, f"are not least squares: they {apart}"),
+        ("not_least_squares", ~of.batched & of.depends, f"are not least squares, and {apart}"),
         ("not_moved", ~of.depends, still),
-        ("costly", of.costly, f"{moving}: they {apart}"),
+        ("costly", of.costly, f"{moving}, and {apart}"),
     ]
     found = [(code, int(np.count_nonzero(which)), words) for code, which, words in counted]
     return tuple(

@@ -136,7 +136,8 @@ def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws
         said = f"fitted again in {draws:,} draws only, the first of the permutation null's"
         notes.append(Caution("note", "few_draws", said))
     if beyond:
-        said = f"{beyond:,} specifications would take too long to fit {draws} times again"
+        said = f"{beyond:,} specifications would take more than {BUDGET:g} s to fit {draws} times again"
+        said += " and are not in this test"
         notes.append(Caution("note", "costly", said, specifications=beyond))
     if kept < draws:
         failures = np.count_nonzero(~np.isfinite(table[1, places, 1:]), axis=1)

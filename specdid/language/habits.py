@@ -36,6 +36,9 @@ _COLUMN_OF = re.compile(
     rf"(?<![\w.])(?:df|data|dat|panel)(?:\[\[?\s*\0(\d+)\0\s*\]?\]|\$({_NAME})|\.({_NAME})(?!\w*\())"
 )
 _METHOD = re.compile(rf"({_NAME})\.(isna|isnull|notna|notnull|isin|between|shift|fillna|diff|abs|astype)\(([^()]*)\)")
+_CONVERSION = re.compile(
+    r"(?<![\w.])(?:as\.(?:integer|numeric|double|logical)|int|float|bool)\(((?:[^()]|\([^()]*\))*)\)"
+)
 _NOTHING = {"none", "null", "na", "nan", "no", "nothing", "empty", "false", "-", ".", "_cons", "cons", "no controls"}
 _EVERYTHING = {"true", "all", "1", "*", "everything", "all rows", "none", "full", "full sample", "1 == 1"}
 _MISSING = r"(?:NA|None|NULL|null|nan|NaN|NAN|np\.nan|\.)"
@@ -364,13 +367,23 @@ def _names(text: str, place: Place) -> str:
     text = _METHOD.sub(_method, text)
     text = re.sub(rf"({_NAME})\.groupby\((?:\0(\d+)\0|({_NAME}))\)(?:\[[^\]]*\])?\.transform\(\0\d+\0\)",
                   lambda m: f"ave({m[1]}, {f'{chr(1)}{m[2]}{chr(1)}' if m[2] else m[3]})", text)
-    text = re.sub(r"(?<![\w.])(?:as\.(?:integer|numeric)|int)\(([^()]*[<>=][^()]*)\)", r"1 * (\1)", text)
+    if place == "value":
+        text = re.sub(r"(?<![\w.])(?:as\.(?:integer|numeric)|int)\(([^()]*[<>=][^()]*)\)", r"1 * (\1)", text)
     text = re.sub(r"(?<![\w.])(?:notna|notnull|nonmissing)\(", "!is.na(", text)
+    text = _CONVERSION.sub(_converted, text)
     filled = rf"(?<![\w.])(?:coalesce|fillna|nvl)\(({_NAME})\s*,\s*({_NUMBER})\)"
     text = re.sub(filled, r"ifelse(is.na(\1), \2, \1)", text)
     text = re.sub(r"(?<![\w.])mod\(\s*([^(),]*?)\s*,\s*([^(),]*?)\s*\)", r"\1 %% \2", text)
     text = re.sub(r"(?<![\w.])(max|min)\((?=[^(),]+,[^()]*\))", r"p\1(", text)
     return re.sub(r"(?<![\w.])([A-Za-z_.][\w.]*)\(", _renamed, text)
+
+
+def _converted(match: re.Match[str]) -> str:
+    """Leave out a conversion to 0 and 1 of what is a condition, and 0 and 1, anyhow."""
+    inside = match[1].strip()
+    if not re.search(r"[<>=!&|]|\bis\.?n[au]\w*\(|%in%", inside):
+        return match[0]
+    return inside if match[0] == match.string.strip() else f"({inside})"
 
 
 def _renamed(match: re.Match[str]) -> str:

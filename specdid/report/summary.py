@@ -18,8 +18,7 @@ NO_SHARES = (
     "`draws` and `null` in [inference] ask for one."
 )
 SOME_SHARES = (
-    "–: no share significant is printed, since no null tested these specifications; "
-    "`null` in [inference] may name another."
+    "–: no share significant is printed, since no null tested these specifications; the warnings say why."
 )
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""

@@ -152,4 +152,4 @@ def test_the_exported_program_keeps_the_rows(tmp_path):
     table = specdid.run(asked, audit=0).table
     first = table[table["index"] == 1]
     assert estimate == pytest.approx(first["estimate"].iloc[0], rel=1e-8)
-    assert errors == pytest.approx(first["std_error"].dropna().tolist(), rel=1e-8)
+    assert list(errors.values()) == pytest.approx(first["std_error"].dropna().tolist(), rel=1e-8)

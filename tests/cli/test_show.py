@@ -23,7 +23,7 @@ time = "year"
 [derive]
 dall = "(batch > 0) * (year >= batch)"
 [outcome]
-"ln SO2" = {{ formula = "ln_so2", scale = "log points" }}
+"ln SO2" = {{ formula = "ln_so2", scale = "log of tons" }}
 [treatment]
 "all batches" = {{ term = "dall", cohort = "batch" }}
 [controls]
