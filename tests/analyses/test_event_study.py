@@ -169,7 +169,7 @@ def test_one_cohort_and_no_comparison_is_a_message(tmp_path):
 
 def test_only_what_is_binned_is_called_a_bin(tmp_path):
     """lpdid's ends are single horizons, and so is an end beyond which nobody is seen, or a curve has no row."""
-    which = 'fix = { outcome = "ln SO2", treatment = "all batches", estimator = ["OLS", "Sun-Abraham", "did2s", "lpdid"] }'
+    which = f'fix = {{ {ALL}, estimator = ["OLS", "Sun-Abraham", "did2s", "lpdid"] }}'
     found = one(tmp_path, which + "\nwindow = [-5, 4]")
     table = columns(found.tables[0])
     ends = {}
@@ -193,4 +193,5 @@ def test_only_what_is_binned_is_called_a_bin(tmp_path):
 def test_the_absorbed_constant_is_no_row_of_an_event_study(tmp_path):
     fix = f'fix = {{ {ALL}, estimator = "Sun-Abraham" }}'
     assert "Constant" not in columns(one(tmp_path, fix).tables[0])["term"]
-    assert "Constant" in columns(one(tmp_path, FIRST.replace(" }", ', fixed_effects = { formula = "0" } }')).tables[0])["term"]
+    bare = FIRST.replace(" }", ', fixed_effects = { formula = "0" } }')
+    assert "Constant" in columns(one(tmp_path, bare).tables[0])["term"]
