@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,12 +138,25 @@ def _in_part(study: Study, panel: Panel, evaluator: Evaluator, faults: Faults) -
     yield from _backend(study)
     sound = sound_part(study, faults)
     known = {f.place for f in faults}
-    found: list[Fault] = []
-    with suppress(Exception):  # what is known to be wrong must be said, whatever a part of a study may do
-        found += _plan_faults(sound, panel, evaluator)
-        for fault in check_analyses(study, panel, evaluator, sound):
-            found.append(fault)
+    found = list(_looked_at("the plan", lambda: _plan_faults(sound, panel, evaluator)))
+    for table in sound.study.analyses:
+        alone = replace(sound, study=replace(sound.study, analyses=(table,)))
+        what = f"[{table.kind}]"
+        found += _looked_at(what, partial(check_analyses, study, panel, evaluator, alone))
     yield from (f for f in found if f.place not in known or f.place is None)
+
+
+def _looked_at(what: str, look: Callable[[], Iterable[Fault]]) -> Iterator[Fault]:
+    """Give the faults of a part of a faulty study; one that cannot be looked at hides nothing of the others."""
+    try:
+        yield from look()
+    except (LanguageError, EvaluationError):
+        return  # which has its own fault
+    except SpecError as error:
+        yield from error.faults
+    except Exception as error:  # what is known to be wrong must be said, whatever a part of a study may do
+        said = f"{what} could not be checked beside these errors ({type(error).__name__}: {error})"
+        yield Fault("not_checked", said, help="check again when they are mended", severity="warning")
 
 
 def _plan_faults(sound: Sound, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:

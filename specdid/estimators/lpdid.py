@@ -104,6 +104,7 @@ def _fit(task: Task) -> Estimate | Failure:
             std_error[v], notes[v] = float("nan"), "perfect_fit"
     units, enters = np.unique(task.unit[found.used]), np.unique(task.unit[entering & found.used])
     inside = len(cohorts_of(cohort, entering & found.used))
+    treated = np.unique(task.unit[cohort <= period.max()])
     return Estimate(
         estimate=found.estimate,
         std_error=tuple(std_error),
@@ -118,6 +119,7 @@ def _fit(task: Task) -> Estimate | Failure:
         extra={
             "post_window": float(window), "n_cohorts": float(inside),
             "n_cohorts_left_out": float(len(adopting) - inside),
+            "n_treated_left_out": float(len(treated) - len(enters)),
         },
         units=(len(units), len(enters), len(units) - len(enters), 0),
     )  # fmt: skip
@@ -387,7 +389,7 @@ def _change(outcome: Floats, unit: Ints, period: Ints, horizon: int, base: int) 
 def _words(treated: Treated, options: Mapping[str, object]) -> str:
     """Say which average it is, and of which periods."""
     window = options.get("post_window")
-    span = "the periods that all cohorts reach" if window is None else f"periods 0 to {window}"
+    span = "the periods that all compared cohorts reach" if window is None else f"periods 0 to {window}"
     span = "the period of adoption" if window == 0 else span
     effect = "average effect on the treated" if options.get("reweight") else "variance-weighted effect on the treated"
     return f"{effect} over {span}{where_zero(treated)} (local projections)"
@@ -398,7 +400,7 @@ def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
 
 
 def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
-    window, lost = found["post_window"], found["n_cohorts_left_out"]
+    window, lost, units = (found[n] for n in ("post_window", "n_cohorts_left_out", "n_treated_left_out"))
     low, high = int(window.min()), int(window.max())
     span = f"{low}" if low == high else f"{low} to {high}, by specification"
     yield Caution(
@@ -408,20 +410,32 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
     )  # fmt: skip
     if (lost > 0).any():
         worst = int(np.argmax(lost))
-        every = int(lost[worst] + found["n_cohorts"][worst])
+        every, reach = int(lost[worst] + found["n_cohorts"][worst]), int(window[worst])
+        seen = (
+            f"from the period before to {reach} period{'s' * (reach > 1)} after beside a unit still untreated "
+            "(a smaller post_window may take them in)" if reach
+            else "in the period before and that of adoption beside a unit still untreated"
+        )  # fmt: skip
         yield Caution(
             "serious", "cohorts_left_out",
-            f"lpdid leaves out {int(lost[worst])} of {every} cohorts that adopt: no unit of theirs is seen from the "
-            f"period before to {int(window[worst])} periods after beside a unit still untreated "
-            "(a smaller post_window may take them in)",
+            f"lpdid leaves out {int(lost[worst])} of {every} cohorts that adopt: no unit of theirs is seen {seen}; "
+            f"{int(units[worst]):,} treated units are not in the average effect (column n_treated_left_out)",
             specifications=int((lost > 0).sum()),
+        )  # fmt: skip
+    if (apart := (units > 0) & (lost == 0)).any():
+        yield Caution(
+            "serious", "cohorts_left_out",
+            f"lpdid: up to {int(units[apart].max()):,} treated units are not in the average effect, because they are "
+            "never seen untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)",
+            specifications=int(apart.sum()),
         )  # fmt: skip
 
 
 ESTIMATOR = Estimator(
     name="lpdid",
     title="LP-DiD",
-    estimand="variance-weighted effect on the treated over the periods that all cohorts reach (local projections)",
+    estimand="variance-weighted effect on the treated over the periods that all compared cohorts reach "
+    "(local projections)",
     settings=(
         EstimatorSetting(
             "pre_window", int, None, doc="periods before; the pooled effect uses none: leads are an [event_study]'s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from pathlib import Path
 
@@ -75,3 +76,35 @@ def test_no_order_of_lines_hides_any(tmp_path):
     toml = slips[: slips.index("unknown key")]
     check_all_named("smart_city", [s for s in slips if s not in toml], tmp_path)
     check_all_named("smart_city", [s for s in reversed(slips) if s not in toml[:10]], tmp_path)
+
+
+def test_a_check_that_breaks_hides_no_fault_of_the_others(tmp_path, monkeypatch):
+    """Of a faulty file what else is wrong is looked for; an analysis that cannot be checked is named."""
+    from specdid import _shelf
+
+    event = _shelf.load("analyses", "event_study")
+
+    def broken(bench, request):
+        raise RuntimeError("an index out of bounds")
+
+    monkeypatch.setattr(_shelf, "load", lambda shelf, name, load=_shelf.load: (
+        dataclasses.replace(event, check=broken) if name == "event_study" else load(shelf, name)
+    ))  # fmt: skip
+    text = (
+        '[study]\ndata = "d.csv"\nunit = "id"\ntime = "year"\n[outcome]\ny = "y"\n'
+        '[treatment]\nd = { term = "d", cohort = "first" }\n[controls]\nwrong = "nothere"\nnone = "1"\n'
+        "[event_study]\nreference = -1\nwindow = [-2, 1]\n"
+        '[heterogeneity."h"]\ngroups = { a = "x > 0", b = "alsonot > 0" }\n[inference]\ndraws = 0\n'
+    )
+    (tmp_path / "s.toml").write_text(text)
+    lines = ["id,year,y,d,x,first"]
+    lines += [f"{i},{t},{i * t % 7},{int(i < 4 and t > 2002)},{i - 4},{2003 if i < 4 else 0}"
+              for i in range(9) for t in range(2000, 2006)]  # fmt: skip
+    (tmp_path / "d.csv").write_text("\n".join(lines) + "\n")
+    found = specdid.check(tmp_path / "s.toml")
+    said = {f.code: f.message for f in found}
+    assert "no column `alsonot`" in " ".join(f.message for f in found.errors)
+    assert said["not_checked"] == (
+        "[event_study] could not be checked beside these errors (RuntimeError: an index out of bounds)"
+    )
+    assert [f.severity for f in found if f.code == "not_checked"] == ["warning"]

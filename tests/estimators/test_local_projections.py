@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import specdid
 from small_problems import task_of
+from small_studies import small_panel, small_study
 from specdid import _shelf
 
 LPDID = _shelf.load("estimators", "lpdid")
@@ -62,12 +64,14 @@ def feols(formula, frame, cluster, weights=None):
 def test_the_default_window_leaves_out_no_cohort(mpdta):
     """Until 2026 it was the longest horizon of any cohort: -.0797, of 20 of the 191 treated counties."""
     found, before = fit(mpdta), fit(mpdta, post_window=3)
-    assert found.extra == {"post_window": 0.0, "n_cohorts": 3.0, "n_cohorts_left_out": 0.0}
+    assert found.extra == {"post_window": 0.0, "n_cohorts": 3.0, "n_cohorts_left_out": 0.0, "n_treated_left_out": 0.0}
     assert found.estimate == fit(mpdta, post_window=0).estimate
     assert found.in_force["post_window"] == 0
     assert found.units == (500, 191, 309, 0)
     assert before.estimate == pytest.approx(-0.0797, abs=5e-5)
-    assert before.extra == {"post_window": 3.0, "n_cohorts": 1.0, "n_cohorts_left_out": 2.0}
+    assert before.extra == {
+        "post_window": 3.0, "n_cohorts": 1.0, "n_cohorts_left_out": 2.0, "n_treated_left_out": 171.0
+    }
     assert before.units == (329, 20, 309, 0)
 
 
@@ -75,9 +79,11 @@ def test_a_cohort_that_nothing_can_be_compared_with_does_not_shorten_the_window(
     """Without never-treated counties the last cohort has no control at all; the window is that of the others."""
     treated = mpdta[mpdta.first_treat > 0].reset_index(drop=True)
     found = fit(treated)
-    assert found.extra == {"post_window": 0.0, "n_cohorts": 2.0, "n_cohorts_left_out": 1.0}
+    assert found.extra == {"post_window": 0.0, "n_cohorts": 2.0, "n_cohorts_left_out": 1.0, "n_treated_left_out": 131.0}
     alone = treated[treated.first_treat != 2006].reset_index(drop=True)
-    assert fit(alone).extra == {"post_window": 2.0, "n_cohorts": 1.0, "n_cohorts_left_out": 1.0}
+    alone = fit(alone).extra
+    assert (alone["post_window"], alone["n_cohorts"], alone["n_cohorts_left_out"]) == (2.0, 1.0, 1.0)
+    assert alone["n_treated_left_out"] == 131.0
 
 
 @pytest.mark.parametrize("controls", [(), ("lpop",), ("lpop", "x")])
@@ -189,7 +195,7 @@ def test_a_run_says_which_cohorts_are_in(mpdta, tmp_path):
     }  # fmt: skip
     assert (table.n_always_treated == 0).all()
     assert table.estimand.unique().tolist() == [
-        "variance-weighted effect on the treated over the periods that all cohorts reach (local projections)",
+        "variance-weighted effect on the treated over the periods that all compared cohorts reach (local projections)",
         "variance-weighted effect on the treated over periods 0 to 3 (local projections)",
         "average effect on the treated over periods 0 to 1 (local projections)",
     ]
@@ -203,3 +209,33 @@ def test_a_negative_window_is_a_fault(mpdta):
              "treatment": {"d": "post"}, "estimator": {"l": {"method": "lpdid", "post_window": -1}}}  # fmt: skip
     (fault,) = specdid.check(study, data=mpdta)
     assert fault.message == "`post_window` of lpdid must be 0 or more"
+
+
+def test_treated_units_that_never_enter_are_counted():
+    """Always treated units, and the last cohort where nobody is left untreated: neither is in the average."""
+    first = pl.col("cohort")
+    never = pl.when(pl.col("id") % 2 == 0).then(2001).otherwise(2006)
+    panel = small_panel().with_columns(pl.when(first == 0).then(never).otherwise(first).alias("cohort"))
+    panel = panel.with_columns((pl.col("year") >= first).cast(int).alias("d"))
+    study = small_study(
+        controls={"none": "1"}, outcome={"y": "y"}, fixed_effects={"t": "id + year"}, estimator={"lp": "lpdid"},
+    )  # fmt: skip
+    curve = specdid.run(study, panel, audit=0)
+    row = curve.table.iloc[0]
+    assert (row["n_cohorts"], row["n_cohorts_left_out"], row["n_treated_left_out"]) == (2, 1, 8)
+    said = [w.message for w in curve.warnings if w.code == "cohorts_left_out"]
+    assert said == [
+        "lpdid leaves out 1 of 3 cohorts that adopt: no unit of theirs is seen in the period before and that of "
+        "adoption beside a unit still untreated; 8 treated units are not in the average effect (column "
+        "n_treated_left_out)",
+    ]
+    late = panel.filter(first != 2006)
+    said = [w.message for w in specdid.run(study, late, audit=0).warnings if w.code == "cohorts_left_out"]
+    assert said[-1].startswith("lpdid leaves out 1 of 2 cohorts that adopt")
+    never = panel.with_columns(pl.when(first == 2006).then(0).otherwise(first).alias("cohort"))
+    never = never.with_columns(((first > 0) & (pl.col("year") >= first)).cast(int).alias("d"))
+    said = [w.message for w in specdid.run(study, never, audit=0).warnings if w.code == "cohorts_left_out"]
+    assert said == [
+        "lpdid: up to 4 treated units are not in the average effect, because they are never seen untreated, lack a "
+        "period, or nobody is untreated beside them (column n_treated_left_out)"
+    ]
