@@ -1,10 +1,12 @@
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+STATE = tempfile.TemporaryDirectory(prefix="specdid-state-")
 HELPERS = Path(__file__).parent / "helpers"
 sys.path.insert(0, str(HELPERS))
 # A failed assert of a helper says its values, as one of a test does.
@@ -22,6 +24,10 @@ def pytest_configure(config):
     if config.getoption("--hypothesis-seed") is not None and not config.getoption("--hypothesis-profile"):
         settings.load_profile("seeded")
 
+
+# The key that caches are signed with is not the user's own.
+for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
+    os.environ[name] = STATE.name
 
 # What the reader's shell says of colours and widths, or of specdid, is no part of what is tested.
 for name in [n for n in os.environ if n in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR") or n.startswith("SPECDID_")]:

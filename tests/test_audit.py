@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,14 +13,17 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from command import run_specdid
 from small_problems import work_of
 from small_studies import small_panel, small_study
 from specdid._audit import audit_results, start_reference, worker
 from specdid._audit.compare import draw, smallest
 from specdid._audit.reference import Request
 from specdid._records import Status
+from specdid._records.cautions import of_audit
 from specdid.engine.execute import run
 from specdid.engine.one_by_one import fit_one_by_one
+from specdid.engine.workers import safe_path
 from toml_text import write_toml
 
 VCOVS = ("city_id", "province", "city_id + year", "hetero", "iid")
@@ -225,12 +229,37 @@ def test_the_references_process_answers_as_this_one_does(panel):
     assert repr(theirs) == repr([here[1], here[3]])
 
 
-def test_a_dead_process_is_replaced_by_this_one(panel):
+def test_a_dead_process_is_replaced(panel):
     layout, _ = sun_abraham(panel)
     start_reference()
     worker._started[0].kill()
     worker._started[0].wait()
     assert len(worker.ask(smallest(layout, np.array([0]), ((),)))) == 1
+    assert worker._started == []
+
+
+BROKEN = {
+    "cannot be imported": ("raise ImportError('no such library')", "cannot be imported: ImportError: no such library"),
+    "ends by itself": ("import os; os._exit(7)", "ended with code 7 without an answer, twice"),
+    "is killed": ("import os; os.kill(os.getpid(), 9)", "was ended by signal 9 without an answer, twice"),
+    "exits": ("raise SystemExit(3)", "cannot be imported: SystemExit: 3"),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills")
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_reference_that_cannot_be_had_is_no_disagreement(panel, tmp_path, monkeypatch, how):
+    """It is imported with much else, of which anything may be broken (IPython was, once)."""
+    code, said = BROKEN[how]
+    (tmp_path / "pyfixest.py").write_text(code)
+    monkeypatch.setattr(worker, "safe_path", lambda: [str(tmp_path), *safe_path()])
+    worker.stop_reference()
+    layout, blocks = sun_abraham(panel)
+    found = audit(layout, results_of(blocks), size=2)
+    assert said in found.not_done
+    assert (found.checked, found.disagreements, found.failed) == (0, (), False)
+    (caution,) = of_audit(found)
+    assert (caution.severity, caution.code) == ("serious", "audit_not_done")
 
 
 def test_where_no_process_can_be_started_the_audit_runs_here(panel, monkeypatch):
@@ -255,3 +284,26 @@ def test_the_audit_imports_nothing_from_the_working_directory(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def test_an_audit_that_cannot_be_done_has_its_own_words_and_exit_code(tmp_path):
+    """IPython, which pyfixest imports and the engine does not, is broken: the results stand, unconfirmed."""
+    (tmp_path / "libraries").mkdir()
+    (tmp_path / "libraries" / "IPython.py").write_text("raise OSError('unable to open database file')")
+    small_panel().write_csv(tmp_path / "given.csv")
+    write_toml(small_study(run={"backend": "serial"}, figure={"formats": ["svg"]}), tmp_path / "s.toml")
+    path = os.pathsep.join([str(Path(__file__).parents[1]), str(tmp_path / "libraries")])
+    done = run_specdid(["run", "s.toml", "--quiet", "--audit", "2"], tmp_path, PYTHONPATH=path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the audit could not be done: pyfixest cannot be imported: OSError: unable to")
+    assert "isagree" not in done.stderr
+    out = tmp_path / "outputs" / "s"
+    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert (manifest["audit"]["verdict"], manifest["audit"]["checked"]) == ("not done", 0)
+    assert manifest["warnings"]["error"] == 0
+    text = (out / "summary.md").read_text("utf-8")
+    assert "the audit could not be done" in text.partition("\n## ")[0]
+    assert "- audit: **NOT DONE**: pyfixest cannot be imported" in text
+    assert "isagree" not in text
+    assert "audit_not_done" in (out / "warnings.csv").read_text("utf-8")
+    assert "NOT DONE: pyfixest cannot be imported" in (out / "report.html").read_text("utf-8")

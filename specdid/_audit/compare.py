@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from specdid._audit.reference import Again, Numbers, Request
-from specdid._audit.worker import ask
+from specdid._audit.worker import NotDoneError, ask
 from specdid._records import Audit, Disagreement, Results, Status
 from specdid.engine.one_by_one import Method, Work
 from specdid.engine.problem import Effects, Ints, Members, Problem
@@ -69,14 +69,19 @@ def audit_results(
     -------
     Audit
         ``disagreements`` holds the specifications with |Δβ|/se or |Δse|/se above 1e-6 or other
-        rows, and those that are not identified or could not be estimated again.
+        rows, and those that are not identified or could not be estimated again. Where the reference
+        itself cannot be had, nothing was checked, and ``not_done`` says why.
     """
     ok = np.flatnonzero(results.status == Status.OK)
     sample = draw(ok, size, seed)
     position = np.searchsorted(compiled.members.index, sample)
     methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
     work = Work(compiled.problem, compiled.members, methods, compiled.method, compiled.cohort, compiled.time)
-    again = ask(smallest(work, position, [results.dropped_columns.get(s, ()) for s in sample.tolist()]))
+    request = smallest(work, position, [results.dropped_columns.get(s, ()) for s in sample.tolist()])
+    try:
+        again = ask(request)
+    except NotDoneError as error:
+        return Audit(0, len(ok), 0.0, 0.0, LIMIT, REFERENCE, not_done=str(error))
     compared = [_compared(results, int(s), a) for s, a in zip(sample, again, strict=True)]
     return Audit(
         checked=len(sample),

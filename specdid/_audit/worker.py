@@ -12,6 +12,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from textwrap import shorten
 from typing import BinaryIO, cast
 
 from specdid._audit.reference import Again, Request, estimate_again
@@ -49,40 +50,91 @@ def stop_reference() -> None:
     _started.clear()
 
 
+class NotDoneError(Exception):
+    """The reference cannot answer; the words say why. Nothing is known then of the specifications."""
+
+
 def ask(request: Request) -> list[Again]:
-    """Have every member of a request estimated again, by the reference's process or, failing that, here."""
-    if not _started:
-        return estimate_all_again(request)
-    process = _started[0]
+    """Have every member of a request estimated again by the reference's process, or here where none can be started.
+
+    A process that ends without an answer is replaced once.
+
+    Raises
+    ------
+    NotDoneError
+        pyfixest cannot be imported, or ends the process that imports it.
+    """
+    ended = ""
+    for _ in range(2):
+        start_reference()
+        if not _started:
+            return estimate_all_again(request)
+        answer = _answer(_started[0], request)
+        if isinstance(answer, list):
+            return answer
+        if answer is not None:
+            raise NotDoneError(answer)
+        ended = _how_it_ended()
+    raise NotDoneError(f"the process of the reference {ended} without an answer, twice")
+
+
+def _answer(process: subprocess.Popen[bytes], request: Request) -> list[Again] | str | None:
+    """Give what the process answers: numbers, why it has none, or None where it has ended."""
     stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
         pickle.dump(request, stdin, protocol=5)
         stdin.flush()
-        answer = cast("list[Again]", pickle.load(stdout))
+        answer = cast("list[Again] | str", pickle.load(stdout))
     except (OSError, EOFError, pickle.UnpicklingError):
-        answer = estimate_all_again(request)
-    finally:
-        stop_reference()
+        return None
+    stop_reference()
     return answer
 
 
+def _how_it_ended() -> str:
+    try:
+        code = _started[0].wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        code = 0
+    stop_reference()
+    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+
+
 def estimate_all_again(request: Request) -> list[Again]:
-    """Estimate every member of a request again, in order."""
+    """Estimate every member of a request again, in order.
+
+    Raises
+    ------
+    NotDoneError
+        pyfixest cannot be imported.
+    """
     with single_threaded(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if failed := _import_reference():
+            raise NotDoneError(failed)
         return [estimate_again(request, s) for s in range(len(request.work.members))]
+
+
+def _import_reference() -> str:
+    """Import pyfixest; return why that cannot be, or nothing."""
+    try:
+        import pyfixest as pf
+
+        pf.feols  # noqa: B018 - the import is lazy; touching the function completes it
+    except (Exception, SystemExit) as error:  # whatever a library of this machine does
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return shorten(f"pyfixest cannot be imported: {said}", 300, placeholder=" …")
+    return ""
 
 
 def serve() -> None:
     """Run in the reference's process: import pyfixest, wait for work, answer, end."""
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what pyfixest prints must not stand in the answer
-    import pyfixest as pf
-
-    pf.feols  # noqa: B018 - the import is lazy; touching the function completes it
+    failed = _import_reference()
     try:
         request = pickle.load(stdin)
     except EOFError:
         return
-    pickle.dump(estimate_all_again(request), stdout, protocol=5)
+    pickle.dump(failed or estimate_all_again(request), stdout, protocol=5)
     stdout.flush()

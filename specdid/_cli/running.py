@@ -78,12 +78,16 @@ def _code(curve: Any, interrupted: bool, quiet: bool) -> Exit:
             err=True,
         )
         return Exit.INTERRUPTED
-    if curve.audit is not None and curve.audit.disagreeing:
+    if curve.audit is not None and curve.audit.failed:
         found = against(curve.warnings)
         click.echo(f"error: {found.failed}", err=True)
         if quiet:
             click.echo("\n".join(f"  {line}" for line in found.details), err=True)
         return Exit.AUDIT
+    if curve.audit is not None and curve.audit.not_done:
+        click.echo(f"error: the audit could not be done: {curve.audit.not_done}", err=True)
+        click.echo("the results are whole and no other program has confirmed them; --audit 0 asks for none", err=True)
+        return Exit.INTERNAL
     failed = [str(c) for c in curve.warnings if c.code == OUTPUT_FAILED]
     if failed:
         click.echo("\n".join(f"internal error: {line}" for line in failed), err=True)

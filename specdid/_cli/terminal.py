@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from specdid._records.cautions import FAILED
+from specdid.report._markdown import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,10 +27,10 @@ def print_markdown(text: str) -> None:
     console = Console(highlight=False, soft_wrap=False)
     for is_table, lines in groupby(text.splitlines(), key=lambda line: line.startswith("|")):
         if is_table:
-            _print_table(console, [_cells(line) for line in lines])
+            _print_table(console, [_cells(plain(line)) for line in lines])
         else:
             for line in lines:
-                _print_line(console, line)
+                _print_line(console, plain(line))
 
 
 def _cells(line: str) -> list[str]:

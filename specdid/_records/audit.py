@@ -42,6 +42,9 @@ class Audit:
     limit : the largest gap that counts as agreement.
     reference : what estimated them again.
     disagreements : the specifications above the limit, in plan order.
+    parts_again, parts_differing : parts of the nulls' draws that an earlier run left and that were drawn
+        again, and those that came out otherwise.
+    not_done : why nothing could be estimated again, empty where it could: neither agreement nor disagreement.
     """
 
     checked: int
@@ -51,6 +54,14 @@ class Audit:
     limit: float = 1e-6
     reference: str = "pyfixest"
     disagreements: tuple[Disagreement, ...] = ()
+    parts_again: int = 0
+    parts_differing: int = 0
+    not_done: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the results must not be used."""
+        return bool(self.disagreements or self.parts_differing)
 
     @property
     def disagreeing(self) -> tuple[str, ...]:

@@ -38,7 +38,9 @@ RUN = "run"
 CLAUSES: Mapping[str, str] = {
     "audit_failed": "the audit failed",
     "audit_disagrees": "the reference gives other numbers",
+    "audit_draws": "draws of an earlier run come out otherwise",
     "interrupted": "the run was interrupted",
+    "audit_not_done": "the audit could not be done",
     "pretrend": "the pre-trend test fails",
     "placebo_timing": "a placebo before the treatment has an effect",
     "placebo_rejects": "placebos reject too often",
@@ -221,15 +223,27 @@ def capital(text: str) -> str:
 
 
 def of_audit(audit: Audit) -> tuple[Caution, ...]:
-    """Return what a failed audit says: that it failed, and each specification with its numbers; else nothing."""
+    """Return what an audit says that failed, with the numbers of each specification, or was not done; else nothing."""
     wrong = audit.disagreements
+    drawn = () if not audit.parts_differing else (_differing(audit),)
+    if audit.not_done:
+        said = f"none of {audit.eligible:,} specifications could be estimated again: {audit.not_done}"
+        return (*drawn, Caution("serious", "audit_not_done", said))
     if not wrong:
-        return ()
+        return drawn
     many = f"{len(wrong):,} of {audit.checked:,} specifications estimated again by {audit.reference} disagree"
     estimate, error = (f"{gap:.3g}" if gap < inf else "without bound" for gap in (audit.estimate_gap, audit.se_gap))
     gaps = f"largest |Δβ| {estimate} and |Δse| {error}, in standard errors; limit {audit.limit:g}"
     head = Caution("error", "audit_failed", f"{many} ({gaps})", specifications=len(wrong))
-    return (head, *(Caution("error", "audit_disagrees", _numbers(d), d.spec_id, 1) for d in wrong))
+    return (head, *drawn, *(Caution("error", "audit_disagrees", _numbers(d), d.spec_id, 1) for d in wrong))
+
+
+def _differing(audit: Audit) -> Caution:
+    said = (
+        f"{audit.parts_differing:,} of {audit.parts_again:,} parts of the draws that were taken from an earlier run "
+        "come out otherwise when they are drawn again: compute everything anew, with --fresh"
+    )
+    return Caution("error", "audit_draws", said)
 
 
 def _numbers(one: Disagreement) -> str:

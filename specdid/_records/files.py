@@ -17,7 +17,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from specdid._diagnostics import Fault, SpecError
 
@@ -40,6 +40,29 @@ def is_regular(path: Path) -> bool:
         return False
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file to read its bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    StrangeFileError
+        It is a link, a pipe, a device or a directory.
+    OSError
+        It cannot be read.
+    """
+    # Looked at before it is opened: opening a pipe or a device can hang or do something.
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise StrangeFileError("it is no regular file")
+    descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT | _BINARY)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StrangeFileError("it is no regular file")
+        yield file
+
+
 def read_bytes(path: Path, limit: int = TEXT_LIMIT) -> bytes:
     """Return the content of a regular file of at most ``limit`` bytes.
 
@@ -52,16 +75,10 @@ def read_bytes(path: Path, limit: int = TEXT_LIMIT) -> bytes:
     OSError
         It cannot be read.
     """
-    # Looked at before it is opened: opening a pipe or a device can hang or do something.
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise StrangeFileError("it is no regular file")
-    descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT | _BINARY)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise StrangeFileError("it is no regular file")
-        if found.st_size > limit:
-            raise StrangeFileError(f"it has {found.st_size:,} bytes, more than {limit:,}")
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise StrangeFileError(f"it has {size:,} bytes, more than {limit:,}")
         return file.read(limit + 1)[:limit]
 
 
@@ -71,6 +88,22 @@ def read_json(path: Path) -> Any:
         return json.loads(read_bytes(path).decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds; an empty one where there is no file.
+
+    Raises
+    ------
+    SpecError
+        It is not the file that a run writes.
+    """
+    if not os.path.lexists(path):
+        return {}
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise strange(path)
+    return found
 
 
 def read_rows(path: Path, texts: Sequence[str], numbers: Sequence[str]) -> list[dict[str, Any]]:
@@ -89,14 +122,15 @@ def read_rows(path: Path, texts: Sequence[str], numbers: Sequence[str]) -> list[
         found = list(csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8"), newline=""), strict=True))
         rows = [{name: row[name] for name in texts} | {n: float(row[n] or "nan") for n in numbers} for row in found]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise _strange(path) from error
+        raise strange(path) from error
     cells = [row[name] for row in rows for name in texts]
     if not all(isinstance(cell, str) and (cell.isprintable() or not cell) for cell in cells):
-        raise _strange(path)
+        raise strange(path)
     return rows
 
 
-def _strange(path: Path) -> SpecError:
+def strange(path: Path) -> SpecError:
+    """Return the fault of a file that is not what a run writes."""
     help_ = "run the study again, or take the file away"
     return SpecError([Fault("no_results", f"{path} is not the file that a run writes", help=help_)])
 

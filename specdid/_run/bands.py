@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records import NullShares, arrow
-from specdid._records.files import is_regular, replacing
+from specdid._records.files import is_regular, replacing, strange
 
 Floats = NDArray[np.float64]
 Bands = Mapping[tuple[str, str], Floats]
@@ -76,16 +77,24 @@ def write_bands(nulls: Mapping[str, Bands], shown: NullFigure, directory: Path) 
 
 
 def read_bands(directory: Path) -> NullFigure:
-    """Read what the figure shows of the nulls; nothing where none was run, or an older version wrote the file."""
+    """Read what the figure shows of the nulls; nothing where none was run, or an older version wrote the file.
+
+    Raises
+    ------
+    SpecError
+        It is not the file that a run writes.
+    """
     path = directory / FILE
-    if not is_regular(path):
+    if not os.path.lexists(path):
         return NullFigure()
+    if not is_regular(path):
+        raise strange(path)
     import pyarrow as pa
 
     try:
         return _stored(path)
-    except (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
-        return NullFigure()
+    except (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise strange(path) from error
 
 
 def _stored(path: Path) -> NullFigure:

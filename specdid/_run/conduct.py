@@ -23,13 +23,14 @@ from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve, notebook_html
 from specdid._run.infer import CurveTests, cluster_codes, cluster_text, figure_of, null_shares, run_nulls
 from specdid._run.infer_files import sections, write_inference
-from specdid._run.manifest import manifest
+from specdid._run.manifest import Taken, manifest
 from specdid._run.memory import refuse_too_large
 from specdid._run.output import output_directory
 from specdid._run.planned import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.publish import kept_files, staged
 from specdid._run.report import write_report
+from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import on_its_own, write_figure, write_record, write_results
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
@@ -128,16 +129,16 @@ def estimate(
         inputs = (study.data, Path(study.document.name) if study.document else None)
         with (
             output_directory(directory, study, prepared.panel, inputs, chosen) as output,
-            closing(Store(directory, fresh)) as store,
+            closing(Store(directory, _secret(directory), fresh, audit != 0)) as store,
         ):
             begun = time.perf_counter()
             made = _estimate(prepared, compiled, jobs, audit, say, store)
             with staged(output) as new:
                 curve = made.audited(_draw(prepared, made.curve, new, say))
-                if curve.audit is not None and curve.audit.disagreements:
+                if curve.audit is not None and curve.audit.failed:
                     # The audit works beside the drawing: where it failed, everything says so.
                     curve = _draw(prepared, curve, new, say)
-                record, curve = _write(prepared, curve, new, directory, begun, say)
+                record, curve = _write(prepared, curve, made.taken, new, directory, begun, say)
                 write_record(new, {**record, "files": kept_files(output, new, not made.interrupted)})
             if not made.interrupted:
                 store.sweep()
@@ -150,6 +151,15 @@ def _silent(stage: str, done: int, total: int) -> None:
     return None
 
 
+def _secret(directory: Path) -> bytes | None:
+    """Return what the user's records are signed with; without it there are none, which is said."""
+    try:
+        return own_secret(directory)
+    except NoSecretError as error:
+        _log.warning("warning: nothing is kept to go on from, nor taken from an earlier run: %s", error)
+        return None
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Made:
     """A curve whose audit may still be running: the reference works in a process of its own."""
@@ -157,13 +167,15 @@ class _Made:
     curve: Curve
     audit: Future[Audit] | None
     interrupted: bool
+    taken: Taken
 
     def audited(self, curve: Curve) -> Curve:
         """Wait for the audit and enter it; one that failed is the first of the warnings."""
         if self.audit is None:
             said = "no specification was estimated again by the reference"
             return curve if self.interrupted else _with(curve, [Caution("note", "not_audited", said)])
-        audit = self.audit.result()
+        again, differing = self.taken.drawn_again, self.taken.differing
+        audit = dataclasses.replace(self.audit.result(), parts_again=again, parts_differing=differing)
         return dataclasses.replace(curve, audit=audit, warnings=worst_first((*of_audit(audit), *curve.warnings)))
 
 
@@ -191,25 +203,35 @@ def _estimate_all(
 ) -> _Made:
     study, plan = prepared.study, prepared.plan
     outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress, store)
-    interrupted, blocks = outcome.interrupted, list(outcome.blocks)
+    interrupted, blocks, recalled = outcome.interrupted, list(outcome.blocks), outcome.recalled
     del outcome
     results = collect(planned_records(plan), drained(blocks), compiled.problem.labels)
+    taken = Taken(recalled)
+    if store is not None and store.foreign:
+        said = "is the cache of another user, or of a key that is gone: not used"
+        anew = f"{len(compiled.members) - recalled:,} specifications estimated anew"
+        _log.warning("warning: %s %s, %s", store.directory, said, anew)
     if interrupted:
-        return _Made(_interrupted(_curve(prepared, results, compiled)), None, True)
+        return _Made(_interrupted(_curve(prepared, results, compiled)), None, True, taken)
     before = (0, 0) if store is None else (store.taken, store.made)
     audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
     try:
         tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress, store)
+        drawn = 0 if store is None else store.taken
+        if store is not None:
+            store.begin()
         methods = [e.method for e in prepared.plan.grid.estimators]
         clusters = cluster_codes(prepared), cluster_text(prepared)
         described = describe(compiled, results, tests, methods, *clusters)
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
         if store is not None and store.taken > before[0]:
-            taken, made = store.taken - before[0], store.made - before[1]
-            progress(f"parts of the tests {TAKEN}", taken, taken + made)
+            parts, computed = store.taken - before[0], store.made - before[1]
+            progress(f"parts of the tests {TAKEN}", parts, parts + computed)
+        if store is not None:
+            taken = Taken(recalled, drawn - before[0], store.taken - drawn, store.drawn_again, store.differing)
     except KeyboardInterrupt:
-        return _Made(_interrupted(_curve(prepared, results, compiled)), None, True)
-    return _Made(_curve(prepared, results, compiled, tests, described, analysed, notes), audited, False)
+        return _Made(_interrupted(_curve(prepared, results, compiled)), None, True, taken)
+    return _Made(_curve(prepared, results, compiled, tests, described, analysed, notes), audited, False, taken)
 
 
 def drained(blocks: list[Fits]) -> Iterator[Fits]:
@@ -292,7 +314,7 @@ def _curve_figure(
 
 
 def _write(
-    prepared: Prepared, curve: Curve, directory: Path, home: Path, begun: float, progress: Progress
+    prepared: Prepared, curve: Curve, taken: Taken, directory: Path, home: Path, begun: float, progress: Progress
 ) -> tuple[dict[str, Any], Curve]:
     """Write everything but the manifest; return its content, of files that move on to ``home``, and the curve."""
     progress("writing results", 0, 0)
@@ -300,7 +322,7 @@ def _write(
     write_inference(curve.results, tuple(t for t in curve.findings if isinstance(t, CurveTests)), directory)
     setup = {"backend": study.run.backend, "missing": study.missing}
     wall = time.perf_counter() - begun
-    record = manifest(study, prepared.panel, curve, home, wall, setup)
+    record = manifest(study, prepared.panel, curve, home, wall, setup, taken)
     page = partial(write_report, curve, directory, record, study.figure.formats, study.figure.width)
     curve = _with(curve, on_its_own("report.html", page))
     write_results(curve, directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,8 +34,26 @@ LIBRARIES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a run took from an earlier one instead of computing it.
+
+    Attributes
+    ----------
+    specifications : whose estimates
+    draw_parts, analysis_parts : parts of the nulls' draws, and of the analyses
+    drawn_again, differing : of the parts, those that were computed again to be compared, and that differed
+    """
+
+    specifications: int = 0
+    draw_parts: int = 0
+    analysis_parts: int = 0
+    drawn_again: int = 0
+    differing: int = 0
+
+
 def manifest(
-    study: Study, panel: Panel, curve: Curve, directory: Path, wall_seconds: float, run: dict[str, Any]
+    study: Study, panel: Panel, curve: Curve, directory: Path, wall_seconds: float, run: dict[str, Any], taken: Taken
 ) -> dict[str, Any]:
     """Build the content of the manifest in ``directory``; keys in a fixed order."""
     counts = curve.counts
@@ -59,6 +77,7 @@ def manifest(
         },
         "one_by_one": curve.one_by_one,
         "run": run,
+        "taken_from_an_earlier_run": asdict(taken),
         "figure": {"sort": study.figure.sort, "width": study.figure.width},
         "wall_seconds": round(wall_seconds, 3),
     }
@@ -68,8 +87,12 @@ def _audit(curve: Curve) -> dict[str, Any] | None:
     audit = curve.audit
     if audit is None:
         return None
+    if audit.not_done:
+        verdict = FAILED if audit.failed else "not done"
+        counts = {"checked": 0, "eligible": audit.eligible, "disagreements": []}
+        return {"verdict": verdict, "why": audit.not_done, **counts}
     return {
-        "verdict": FAILED if audit.disagreements else "passed",
+        "verdict": FAILED if audit.failed else "passed",
         "checked": audit.checked,
         "eligible": audit.eligible,
         "estimate_gap": audit.estimate_gap,

@@ -12,7 +12,7 @@ from specdid import _shelf
 from specdid._compare import Comparison, compare_results
 from specdid._records import Caution, read_results
 from specdid._records.cautions import against, clause
-from specdid._records.files import read_json, read_rows, replacing
+from specdid._records.files import read_object, read_rows, replacing
 from specdid._run.warnings_file import read_warnings
 from specdid._run.write import write_text, writing
 from specdid.figures._style import stamp
@@ -101,8 +101,7 @@ def _setup(old: Path, new: Path) -> tuple[str, ...]:
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
-    found = read_json(directory / "manifest.json")
-    return found if isinstance(found, dict) else {}
+    return read_object(directory / "manifest.json")
 
 
 def _at(content: Any, *keys: str) -> Any:

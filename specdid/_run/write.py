@@ -9,7 +9,7 @@ from typing import Any
 
 from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, did_you_mean
 from specdid._records import Caution, Curve, Results
-from specdid._records.files import read_json, replacing
+from specdid._records.files import read_object, replacing
 from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._run.bands import read_bands
@@ -79,7 +79,7 @@ def draw_again(
     Raises
     ------
     SpecError
-        There are no results, or ``sort`` is none of their dimensions.
+        There are no results, a file is not what a run writes, or ``sort`` is none of their dimensions.
     OutputError
         The figure cannot be written.
     """
@@ -101,9 +101,8 @@ def _check_sort(sort: str | None, results: Results) -> None:
 
 
 def _figure_settings(directory: Path) -> dict[str, Any]:
-    """Return [figure] as the manifest has it; nothing where there is no manifest, or it is not a run's."""
-    manifest = read_json(directory / "manifest.json")
-    found = manifest.get("figure") if isinstance(manifest, dict) else None
+    """Return [figure] as the manifest has it; nothing where there is no manifest, or it has none."""
+    found = read_object(directory / "manifest.json").get("figure")
     if not isinstance(found, dict):
         return {}
     width, sort = found.get("width"), found.get("sort")

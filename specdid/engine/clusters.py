@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -79,7 +80,8 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
     try:
         if address is not None:
             _knock(address)
-        with uninterrupted(), safe_imports():
+        # Ray puts the driver's working directory, which may be a stranger's, first on the path of its workers.
+        with uninterrupted(), safe_imports(), chdir(sysconfig.get_path("stdlib")):
             ray.init(log_to_driver=False, configure_logging=False, **options)
     except (OSError, ValueError, RuntimeError) as error:
         if address is None:

@@ -48,10 +48,14 @@ LISTWISE_RUN = 2048
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """Fits of all specifications, in any order, or of those done before an interruption."""
+    """Fits of all specifications, in any order, or of those done before an interruption.
+
+    ``recalled`` are how many of them the store had.
+    """
 
     blocks: tuple[Fits, ...]
     interrupted: bool
+    recalled: int = 0
 
 
 def estimate_all(
@@ -90,7 +94,7 @@ def estimate_all(
         interrupted = True
     if recalled:
         progress(f"estimates {TAKEN}", recalled, len(compiled.members))
-    return Estimated(settle(compiled.problem, compiled.members, compiled.batched, blocks), interrupted)
+    return Estimated(settle(compiled.problem, compiled.members, compiled.batched, blocks), interrupted, recalled)
 
 
 def _blocks(

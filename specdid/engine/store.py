@@ -1,17 +1,23 @@
 """What was computed, kept on disk under the hash of its content, so that a run can go on where one stopped.
 
-A pack is a file to which records are appended: a head with the record's key and checksums,
+A pack is a file to which records are appended: a head with the record's key and signature,
 then arrays. A record is there whole or not at all: one that was cut off or changed is found by
-its checksum, said, and computed again. Keys hash everything a result depends on; see `content`.
+its signature, said, and computed again. Keys hash everything a result depends on; see `content`.
+
+A directory of results may come from a stranger, who can write any numbers with right checksums.
+So each record is signed (HMAC-SHA256, RFC 2104) with a secret of the user's own, which lies
+elsewhere; the signed text holds the record's key, so that none can be shown in place of another.
 """
 
 from __future__ import annotations
 
+import hmac
 import logging
 import mmap
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -31,10 +37,16 @@ from specdid.engine.problem import Problem
 
 NAME = ".specdid-cache"
 """The directory of packs in a directory of results."""
-MARK = b"\x9especd1\n"
+MARK = b"\x9especd2\n"
+UNSIGNED = b"\x9especd1\n"
+"""The mark of packs that earlier versions wrote: never taken, and removed as specdid's own."""
 _PACK = re.compile(r"[0-9]{4,9}\.pack")
-HEAD = Struct("<8s16sQII")
-"""Mark, key, bytes of arrays, their checksum, the head's checksum."""
+HEAD = Struct("<8s32s8s16sQI")
+"""Mark, signature of all that follows, whose secret signed, key, bytes of arrays, checksum of the last three."""
+SIGNED = 40
+"""Where the signed text of a record begins."""
+DRAWN_AGAIN = 3
+"""Parts of a null's draws, of those that were stored, that are drawn again to be compared."""
 SYNC_SECONDS = 2.0
 """How much work a power cut may cost: records reach the disk at least so often (4 ms each time)."""
 
@@ -48,23 +60,36 @@ class _Place:
     pack: Path
     start: int
     size: int
-    check: int
 
 
 class Store:
     """The packs of one directory of results; one process at a time holds it.
 
+    Parameters
+    ----------
+    directory : of results
+    secret : what the user's records are signed with; None neither takes nor keeps anything
+    fresh : remove what is there
+    audited : whether a sample of the draws that are found is drawn again
+
     Attributes
     ----------
     directory : where the packs are
     taken, made : how many records were found, and stored
+    foreign : how many records another secret signed, or none
+    drawn_again, differing : parts of stored draws that were drawn again, and those that came out otherwise
 
     What is found damaged is said once a file, as a warning of the logger "specdid".
     """
 
-    def __init__(self, directory: Path, fresh: bool = False) -> None:
+    def __init__(
+        self, directory: Path, secret: bytes | None, fresh: bool = False, audited: bool = False
+    ) -> None:
         self.directory = directory / NAME
-        self.taken = self.made = 0
+        self.taken = self.made = self.foreign = self.drawn_again = self.differing = 0
+        self._secret, self._audited = secret, audited
+        self._owner = b"" if secret is None else hmac.digest(secret, b"owner", "sha256")[:8]
+        self._sampled: Counter[str] = Counter()
         self._damaged: set[Path] = set()
         self._places: dict[bytes, _Place] = {}
         self._used: set[bytes] = set()
@@ -73,9 +98,10 @@ class Store:
         self._synced = monotonic()
         if fresh:
             clean(directory)
-        with writing(directory):
-            for path in packs(directory):
-                self._scan(path)
+        if secret is not None:
+            with writing(directory):
+                for path in packs(directory):
+                    self._scan(path)
 
     def _scan(self, path: Path) -> None:
         """Note where the records of a pack are; what cannot be read is skipped and said."""
@@ -83,13 +109,17 @@ class Store:
             if not path.stat().st_size:
                 return
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                whole = _enter(path, content, self._places)
+                if content[: len(UNSIGNED)] == UNSIGNED:
+                    self.foreign += 1
+                    return
+                whole, foreign = _enter(path, content, self._owner, self._places)
+        self.foreign += foreign
         if not whole:
             self._say_damaged(path)
 
     def _say_damaged(self, path: Path) -> None:
         if path not in self._damaged:
-            _log.warning("warning: %s is damaged or cut off: what cannot be read is computed again", path)
+            _log.warning("warning: %s is damaged, cut off or changed: what cannot be read is computed again", path)
         self._damaged.add(path)
 
     def content(self, problem: Problem) -> Content:
@@ -100,19 +130,49 @@ class Store:
 
     def get(self, key: bytes) -> dict[str, NDArray[Any]] | None:
         """Give the arrays stored under ``key``, or None."""
-        place = self._places.get(key)
-        if place is None:
-            return None
-        with place.pack.open("rb") as file:
-            file.seek(place.start)
-            payload = file.read(place.size)
-        if len(payload) != place.size or crc32(payload) != place.check:
-            del self._places[key]
-            self._say_damaged(place.pack)
+        payload = self._read(key)
+        if payload is None:
             return None
         self._used.add(key)
         self.taken += 1
         return decode(payload)
+
+    def _read(self, key: bytes) -> bytes | None:
+        """Read what is stored under ``key``, if its signature is right."""
+        place = self._places.get(key)
+        if place is None:
+            return None
+        with place.pack.open("rb") as file:
+            file.seek(place.start - HEAD.size)
+            head, payload = file.read(HEAD.size), file.read(place.size)
+        if not hmac.compare_digest(self._sign(head[SIGNED:], payload), head[len(MARK) : SIGNED]):
+            del self._places[key]
+            self._say_damaged(place.pack)
+            return None
+        return payload
+
+    def _sign(self, *parts: bytes | memoryview) -> bytes:
+        assert self._secret is not None
+        signature = hmac.new(self._secret, digestmod="sha256")
+        for part in parts:
+            signature.update(part)
+        return signature.digest()
+
+    def begin(self) -> None:
+        """Begin a stage: parts of its draws are chosen anew."""
+        self._sampled.clear()
+
+    def sample(self, null: str, keys: Sequence[bytes]) -> int | None:
+        """Choose which of a null's stored parts is drawn again, if one is; who lacks the secret cannot foresee it."""
+        if not (self._audited and keys) or self._sampled[null] == DRAWN_AGAIN:
+            return None
+        self._sampled[null] += 1
+        return min(range(len(keys)), key=lambda k: self._sign(b"sample", keys[k]))
+
+    def compare(self, key: bytes, arrays: Arrays) -> None:
+        """Note whether what was computed again is, byte for byte, what is stored under ``key``."""
+        self.drawn_again += 1
+        self.differing += self._read(key) != bytes(encode(arrays))
 
     def put(self, key: bytes, arrays: Arrays) -> None:
         """Store ``arrays`` under ``key``, whole or not at all.
@@ -124,16 +184,16 @@ class Store:
         """
         self._used.add(key)
         self.made += 1
-        if key in self._places:
+        if self._secret is None or key in self._places:
             return
         record = memoryview(encode(arrays, HEAD.size))
-        payload = record[HEAD.size :]
-        check = crc32(payload)
-        head = HEAD.pack(MARK, key, len(payload), check, 0)
-        record[: HEAD.size] = head[:-4] + crc32(head[:-4]).to_bytes(4, "little")
+        size = len(record) - HEAD.size
+        head = _described(self._owner, key, size)
+        record[SIGNED : HEAD.size] = head
+        record[:SIGNED] = MARK + self._sign(record[SIGNED:])
         with writing(self.directory.parent):
             pack, start = self._append(record)
-        self._places[key] = _Place(pack, start + HEAD.size, len(payload), check)
+        self._places[key] = _Place(pack, start + HEAD.size, size)
 
     def _append(self, record: memoryview) -> tuple[Path, int]:
         pack, file = self._opened()
@@ -174,6 +234,8 @@ class Store:
             The directory cannot be written.
         """
         self.close()
+        if self._secret is None:
+            return
         used: dict[Path, list[_Place]] = {path: [] for path in packs(self.directory.parent)}
         for key, place in self._places.items():
             if key in self._used:
@@ -187,21 +249,35 @@ class Store:
                     _rewrite(path, sorted(place.start for place in places))
 
 
-def _enter(path: Path, content: mmap.mmap, places: dict[bytes, _Place]) -> bool:
-    """Enter the places of a pack's records; False where there is anything else in it."""
-    at, whole = 0, True
+def _described(owner: bytes, key: bytes, size: int) -> bytes:
+    """Write the part of a head that is signed."""
+    text = HEAD.pack(b"", b"", owner, key, size, 0)[SIGNED:-4]
+    return text + crc32(text).to_bytes(4, "little")
+
+
+def _enter(path: Path, content: mmap.mmap, owner: bytes, places: dict[bytes, _Place]) -> tuple[bool, int]:
+    """Enter the places of a pack's records that ``owner`` signed.
+
+    Returns
+    -------
+    Whether there is nothing else in it than records, and how many others signed.
+    """
+    at, whole, foreign = 0, True, 0
     while at < len(content):
         head = content[at : at + HEAD.size]
-        if len(head) == HEAD.size and head[:8] == MARK and crc32(head[:-4]) == int.from_bytes(head[-4:], "little"):
-            _, key, size, check, _ = HEAD.unpack(head)
-            if at + HEAD.size + size <= len(content):
-                places[key] = _Place(path, at + HEAD.size, size, check)
+        if len(head) == HEAD.size and head.startswith(MARK):
+            _, _, signer, key, size, _ = HEAD.unpack(head)
+            if _described(signer, key, size) == head[SIGNED:] and at + HEAD.size + size <= len(content):
+                if signer == owner:
+                    places[key] = _Place(path, at + HEAD.size, size)
+                else:
+                    foreign += 1
                 at += HEAD.size + size
                 continue
         whole = False
         found = content.find(MARK, at + 1)
         at = len(content) if found < 0 else found
-    return whole
+    return whole, foreign
 
 
 def _rewrite(path: Path, starts: Iterable[int]) -> None:
@@ -211,7 +287,7 @@ def _rewrite(path: Path, starts: Iterable[int]) -> None:
             old.seek(start - HEAD.size)
             head = old.read(HEAD.size)
             file.write(head)
-            file.write(old.read(HEAD.unpack(head)[2]))
+            file.write(old.read(HEAD.unpack(head)[4]))
         file.flush()
         os.fsync(file.fileno())
 
@@ -246,7 +322,7 @@ def _has_mark(path: Path) -> bool:
     if not path.stat().st_size:
         return True
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return MARK.startswith(content[: len(MARK)]) or content.find(MARK) >= 0
+        return any(m.startswith(content[: len(m)]) or content.find(m) >= 0 for m in (MARK, UNSIGNED))
 
 
 def clean(directory: Path) -> int:
@@ -274,6 +350,7 @@ def recall(
     pack: Callable[[int, R], Arrays],
     unpack: Callable[[int, dict[str, NDArray[Any]]], R],
     compute: Callable[[list[int]], Iterator[tuple[int, R]]],
+    null: str = "",
 ) -> Iterator[tuple[int, R]]:
     """Give ``count`` results by number, in any order: those that are stored, then the others, storing each.
 
@@ -282,18 +359,25 @@ def recall(
     key : gives the key of a result's content
     pack, unpack : turn a result into arrays and back
     compute : computes the results of these numbers, giving each as it is done
+    null : the null whose draws they are, of which a stored one is drawn again and compared
     """
     if store is None:
         yield from compute(list(range(count)))
         return
     keys = [key(k) for k in range(count)]
-    missing = []
+    missing, taken = [], []
     for k in range(count):
         found = store.get(keys[k])
         if found is None:
             missing.append(k)
         else:
+            taken.append(k)
             yield k, unpack(k, found)
-    for k, result in compute(missing):
-        store.put(keys[k], pack(k, result))
-        yield k, result
+    again = store.sample(null, [keys[k] for k in taken]) if null else None
+    wanted = missing if again is None else [*missing, taken[again]]
+    for k, result in compute(wanted):
+        if again is not None and k == taken[again]:
+            store.compare(keys[k], pack(k, result))
+        else:
+            store.put(keys[k], pack(k, result))
+            yield k, result

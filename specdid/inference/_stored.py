@@ -21,8 +21,12 @@ def recall_table(
     items: Sequence[T],
     jobs: int,
     backend: str,
+    null: str = "permutation",
 ) -> Iterator[tuple[int, Floats]]:
-    """Give (number, ``function(shared, item)``) for each item, in any order; ``key`` is called only with a store."""
+    """Give (number, ``function(shared, item)``) for each item, in any order; ``key`` is called only with a store.
+
+    ``null`` names the null, for the audit of draws that are found.
+    """
 
     def pack(_: int, table: Floats) -> dict[str, Any]:
         return {"table": table}
@@ -33,4 +37,4 @@ def recall_table(
     def compute(missing: list[int]) -> Iterator[tuple[int, Floats]]:
         return as_done(function, shared, items.__getitem__, missing, jobs, backend)
 
-    return recall(store, len(items), key, pack, unpack, compute)
+    return recall(store, len(items), key, pack, unpack, compute, null)

@@ -53,7 +53,7 @@ def recall(
     """Give the draws of slices: those that are stored, then the others, storing each."""
     problem, store = context.compiled.problem, context.store_for(len(members))
     keys: list[bytes] = []
-    missing = list(range(len(slices)))
+    missing, taken = list(range(len(slices))), []
     if store is not None:
         keys = list(_keys(store.content(problem), members, dropped, slices, context.cluster, signs))
         missing = []
@@ -62,8 +62,12 @@ def recall(
             if found is None:
                 missing.append(k)
             else:
+                taken.append(k)
                 yield Drawn(slices[k].members, **found)
     parts = gather(slices, missing, size)
+    again = None if store is None else store.sample("wild", [keys[k] for k in taken])
+    if again is not None:
+        parts.append([taken[again]])
     small = sum(len(slices[k].members) for k in missing) * context.draws < SMALL
 
     def part(p: int) -> list[Batch]:
@@ -72,6 +76,9 @@ def recall(
     shared = (problem, members, dropped, context.cluster, signs)
     jobs = 1 if small else context.jobs
     for p, drawn in as_done(draw_part, shared, part, range(len(parts)), jobs, context.backend):
+        if store is not None and again is not None and p == len(parts) - 1:
+            store.compare(keys[parts[p][0]], {name: getattr(drawn, name) for name in DRAWN})
+            continue
         if store is not None:
             ends = np.cumsum([len(slices[k].members) for k in parts[p]]).tolist()
             for k, end in zip(parts[p], ends, strict=True):

@@ -91,7 +91,8 @@ def _fill(
 ) -> None:  # fmt: skip
     done, items = 0, _slices(table)
     for k, found in recall_table(
-        store, lambda k: digest(key, repr(items[k])), function, work, items, context.jobs, context.backend
+        store, lambda k: digest(key, repr(items[k])), function, work, items, context.jobs, context.backend,
+        "permutation_refit",
     ):
         part = items[k]
         done += len(part)

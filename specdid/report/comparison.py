@@ -11,7 +11,7 @@ from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, St
 from specdid._records import Results, Status
 from specdid._records.numerals import decimals_for, ordinal
 from specdid.inference._base import null_words
-from specdid.report.summary import table
+from specdid.report.summary import joined, table
 
 MOST = 10
 """Rows listed of what may be thousands; the rest is in the CSV file."""
@@ -38,7 +38,7 @@ def markdown(comparison: Comparison) -> str:
         lines += block.lines
         if block.rows:
             lines += [*([""] if block.lines else []), *table(block.header, block.rows, block.texts)]
-    return "\n".join(lines) + "\n"
+    return joined(lines) + "\n"
 
 
 def blocks(comparison: Comparison) -> tuple[Block, ...]:

@@ -170,6 +170,13 @@ def _provenance(report: Report) -> Iterator[Element]:
     yield table("What made these results", ("What", "Value"), list(_made(report.manifest)), numeric_from=2)
 
 
+def _audited(audit: Mapping[str, Any]) -> str:
+    if "why" in audit:
+        return f"NOT DONE: {audit['why']}"
+    verdict = "all agree" if not audit["disagreements"] else f"{len(audit['disagreements']):,} DISAGREE"
+    return f"{audit['checked']:,} of {audit['eligible']:,} estimated again by {audit['reference']}: {verdict}"
+
+
 def _made(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "specdid", str(manifest["specdid"] or "not installed")
     spec = manifest["spec"]
@@ -182,7 +189,5 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "seed", str(manifest["seed"])
     yield "missing values", str(manifest["run"]["missing"])
     if audit := manifest["audit"]:
-        verdict = "all agree" if not audit["disagreements"] else f"{len(audit['disagreements']):,} DISAGREE"
-        many = f"{audit['checked']:,} of {audit['eligible']:,}"
-        yield "audit", f"{many} estimated again by {audit['reference']}: {verdict}"
+        yield "audit", _audited(audit)
     yield "versions", ", ".join(f"{name} {number}" for name, number in manifest["versions"].items() if number)

@@ -12,6 +12,8 @@ from specdid._describe.joint_tests import primary_lines
 from specdid._records import CODES, Audit, Curve, Group, NullShares, Results, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid.report import _markdown
+from specdid.report._markdown import harmless
 
 NO_SHARES = (
     "No share significant is printed, since no null tested these specifications: "
@@ -57,13 +59,18 @@ def summarise(curve: Curve) -> str:
     for section in sections:
         if section.lines:
             head += ["", f"## {section.title}", "", *section.lines]
-    return "\n".join(head) + "\n"
+    return joined(head) + "\n"
+
+
+def joined(lines: Sequence[str]) -> str:
+    """Put lines together; what a study or its data say in them is text, whatever it looks like."""
+    return "\n".join(harmless(one) for line in lines for one in line.split("\n"))
 
 
 def closing(curve: Curve) -> str:
     """Write what stands against a run once more, for the end of a terminal's output; empty where nothing does."""
     found = against(curve.warnings)
-    return "\n".join([*_failed(found), *_doubts(found)]).strip("\n")
+    return joined([*_failed(found), *_doubts(found)]).strip("\n")
 
 
 def _failed(found: Against) -> Iterator[str]:
@@ -169,7 +176,7 @@ def _preferred(results: Results) -> Section:
     written, place = results.planned.preferred, results.preferred
     if written < 0:
         return Section("Preferred specification", ())
-    lines = [f"`{results.planned.formulas(written, written + 1)[0]}`", ""]
+    lines = [_markdown.code(results.planned.formulas(written, written + 1)[0]), ""]
     if results.status[place] != Status.OK:
         status, why = Status(int(results.status[place])).name.lower(), results.message.at(place)
         return Section("Preferred specification", (*lines, f"It has no estimate ({status}): {why}."))
@@ -239,11 +246,14 @@ def _estimation(curve: Curve) -> Section:
         lines.append(f"- {curve.one_by_one:,} specifications were estimated one by one, not in batches")
     if curve.audit:
         lines.append(_audit(curve.audit))
-        lines += [f"- **disagrees**: {c}" for c in of_audit(curve.audit)[1 : _MOST + 1]]
+        found = [c for c in of_audit(curve.audit) if c.code == "audit_disagrees"]
+        lines += [f"- **disagrees**: {c}" for c in found[:_MOST]]
     return Section("Estimation and audit", tuple(lines))
 
 
 def _audit(audit: Audit) -> str:
+    if audit.not_done:
+        return f"- audit: **NOT DONE**: {audit.not_done}"
     gaps = f"largest differences |Δβ|/se {audit.estimate_gap:.1e}, |Δse|/se {audit.se_gap:.1e}"
     verdict = (
         f"**AUDIT FAILED for {len(audit.disagreeing):,}**: do not use these results"
@@ -251,7 +261,9 @@ def _audit(audit: Audit) -> str:
         else f"all within {audit.limit:g}"
     )
     checked = f"{audit.checked:,} of {audit.eligible:,} estimated again by {audit.reference}"
-    return f"- audit: {checked}; {gaps}; {verdict}"
+    drawn = f"; {audit.parts_again:,} parts of draws of an earlier run drawn again" if audit.parts_differing else ""
+    drawn += f", **{audit.parts_differing:,} come out otherwise**" if drawn else ""
+    return f"- audit: {checked}; {gaps}; {verdict}{drawn}"
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]], texts: int = 1) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from specdid.tables._base import PrintTable, Row
 
-_MARKS = re.compile(r"([\\`*_{}\[\]<>#|$~^&@!])")
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|$~^&@!]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
 
 def escape_markdown(text: str) -> str:

@@ -20,6 +20,7 @@ from specdid.engine.problem import Effects, Members, Problem, Sunab
 from specdid.engine.store import NAME, Store
 from specdid.engine.stored import pack_fits, unpack_fits
 
+SECRET = bytes(range(32))
 ARRAYS = {
     "floats": np.array([[1.5, np.nan], [-0.0, np.inf]]),
     "same": np.full((3, 2), 7, np.int64),
@@ -44,7 +45,7 @@ def assert_same(found, expected=ARRAYS):
 
 
 def filled(folder, names="abc") -> Store:
-    kept = Store(folder)
+    kept = Store(folder, SECRET)
     for name in names:
         kept.put(keyed(name), {**ARRAYS, "own": np.frombuffer(name.encode(), np.uint8)})
     kept.close()
@@ -53,7 +54,7 @@ def filled(folder, names="abc") -> Store:
 
 def test_arrays_come_back_as_they_were(tmp_path):
     kept = filled(tmp_path)
-    for one in (kept, Store(tmp_path)):
+    for one in (kept, Store(tmp_path, SECRET)):
         assert_same(one.get(keyed("b")), {**ARRAYS, "own": np.frombuffer(b"b", np.uint8)})
         assert one.get(keyed("d")) is None
 
@@ -66,7 +67,7 @@ def test_every_cut_leaves_the_records_before_it(tmp_path, caplog):
     for length in (0, 1, 20, third - 1, third, third + 5, 2 * third + 1, len(content) - 1):
         pack.write_bytes(content[:length])
         caplog.clear()
-        kept = Store(tmp_path)
+        kept = Store(tmp_path, SECRET)
         there = [kept.get(keyed(name)) is not None for name in "abc"]
         assert there == [length >= third * (k + 1) for k in range(3)]
         assert (str(pack) in caplog.text) == (length % third != 0)
@@ -86,7 +87,7 @@ def test_a_changed_byte_never_gives_other_numbers(tmp_path_factory, place, chang
     handler.emit = lambda record: said.append(record.getMessage())
     logger.addHandler(handler)
     try:
-        kept = Store(folder)
+        kept = Store(folder, SECRET)
         lost = 0
         for name in "abc":
             found = kept.get(keyed(name))
@@ -117,13 +118,13 @@ class FullDisk(FileIO):
 
 def test_a_full_disk_leaves_no_half_record(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "FileIO", FullDisk)
-    kept = Store(tmp_path)
+    kept = Store(tmp_path, SECRET)
     kept.put(keyed("a"), ARRAYS)
     with pytest.raises(OutputError, match="No space left on device"):
         kept.put(keyed("b"), ARRAYS)
     monkeypatch.setattr(FullDisk, "room", 9)
     kept.put(keyed("c"), ARRAYS)
-    again = Store(tmp_path)
+    again = Store(tmp_path, SECRET)
     assert [again.get(keyed(name)) is not None for name in "abc"] == [True, False, True]
 
 
@@ -131,11 +132,11 @@ def test_sweep_keeps_what_was_used_and_nothing_else(tmp_path):
     filled(tmp_path, "abc")
     filled(tmp_path, "de")
     assert len(list((tmp_path / NAME).iterdir())) == 2
-    kept = Store(tmp_path)
+    kept = Store(tmp_path, SECRET)
     assert kept.get(keyed("b")) is not None
     kept.put(keyed("f"), ARRAYS)
     kept.sweep()
-    again = Store(tmp_path)
+    again = Store(tmp_path, SECRET)
     assert [again.get(keyed(name)) is not None for name in "abcdef"] == [False, True, False, False, False, True]
     assert sorted(p.name for p in (tmp_path / NAME).iterdir()) == ["0001.pack", "0003.pack"]
     assert_same(again.get(keyed("b")), {**ARRAYS, "own": np.frombuffer(b"b", np.uint8)})
@@ -143,7 +144,7 @@ def test_sweep_keeps_what_was_used_and_nothing_else(tmp_path):
 
 def test_fresh_and_clean_remove_all(tmp_path):
     filled(tmp_path)
-    assert Store(tmp_path, fresh=True).get(keyed("a")) is None
+    assert Store(tmp_path, SECRET, fresh=True).get(keyed("a")) is None
     filled(tmp_path)
     assert store.clean(tmp_path) > 0
     assert not (tmp_path / NAME).exists()
@@ -258,7 +259,7 @@ class Counting(Store):
     """A store that counts."""
 
     def __init__(self, directory):
-        super().__init__(directory)
+        super().__init__(directory, SECRET)
         self.found = self.computed = 0
 
     def get(self, key):
@@ -294,7 +295,7 @@ def test_random_grids_on_random_panels(tmp_path_factory, seed, zeros, data):
         sunab = data.draw(st.lists(st.sampled_from([-1, -1, -1, 0]), min_size=len(specs), max_size=len(specs)))
         members = members_of(specs, sunab, aggregates)
         fresh = fit(problem, members)
-        kept = Store(folder)
+        kept = Store(folder, SECRET)
         same(fit(problem, members, kept), fresh)
         kept.close()
-        same(fit(problem, members, Store(folder)), fresh)
+        same(fit(problem, members, Store(folder, SECRET)), fresh)

@@ -86,6 +86,13 @@ def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
     found = read_bands(tmp_path)
     assert np.array_equal(found.bands[key], band[key])
     assert found.shares == shown.shares
+    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:-9])
+    with pytest.raises(specdid.SpecError, match="is not the file that a run writes"):
+        read_bands(tmp_path)
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(specdid.SpecError, match="is not the file that a run writes"):
+        read_bands(tmp_path)
     (tmp_path / FILE).unlink()
     a_run(tmp_path, controls={"none": "1"}, figure={"formats": ["png"]})
     assert read_bands(tmp_path) not in (found, NullFigure())

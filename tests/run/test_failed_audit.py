@@ -207,8 +207,8 @@ def test_the_curve_drawn_again_is_the_same(directory, tmp_path):
     draw_again(here, None, ("svg",))
     assert "#b00020" in (here / "curve.svg").read_text(encoding="utf-8")
     (here / "warnings.csv").write_text("severity,code\nerror,\n\x00,\n", encoding="utf-8")
-    draw_again(here, None, ("svg",))
-    assert "#b00020" in (here / "curve.svg").read_text(encoding="utf-8")
+    with pytest.raises(specdid.SpecError, match=r"warnings\.csv is not the file that a run writes"):
+        draw_again(here, None, ("svg",))
 
 
 def test_a_notebook_and_a_line_of_python_say_it_first(run):

@@ -6,17 +6,19 @@ import re
 import polars as pl
 import pytest
 import specdid
+from markdown_it import MarkdownIt
 from small_studies import small_panel
 
 CELLS = ("=1+1", "+cmd|'/c canary'!A1", "-2+3+cmd", "@SUM(A1)", "-cmd", '=HYPERLINK("http://a","b")')
 TEX = r"\input{canary} $x_1^2$ 5% & {a} #1 ~ \write18{canary} <b>"
+MARKDOWN = "[canary](http://c.example) ![canary](c.png) | `x <b>"
 HTML = "<script>canary()</script>\"'&"
 
 
 def study():
     """Every place where a user's words stand holds words that something would run."""
     return {
-        "study": {"title": f"=title {HTML} {TEX}", "unit": "id", "time": "year", "seed": 1},
+        "study": {"title": f"=title {HTML} {TEX} {MARKDOWN}", "unit": "id", "time": "year", "seed": 1},
         "outcome": {CELLS[0]: {"formula": "y", "scale": CELLS[1]}, HTML: {"formula": "log(z)", "scale": CELLS[1]}},
         "treatment": {CELLS[3]: {"term": "d", "cohort": "cohort", "estimand": CELLS[2]}},
         "controls": {CELLS[2]: "1", TEX: "x1", CELLS[4]: "x1 + factor(t)", "subsets": "mvsw(x1, x3)"},
@@ -27,8 +29,8 @@ def study():
         "variant": {CELLS[0] + " variant": {CELLS[1]: {}, TEX: {"where": "group != 1"}}, "@plain": {"-a": {},
             "+b": {"add": "x3"}}},
         "vcov": {CELLS[0]: "~id", CELLS[3]: "hetero"},
-        "exclude": [{"when": {"sample": TEX, "outcome": HTML}, "because": f"{CELLS[0]} {HTML}"}],
-        "labels": {"x1": CELLS[1], "x3": TEX, "d": HTML},
+        "exclude": [{"when": {"sample": TEX, "outcome": HTML}, "because": f"{CELLS[0]} {HTML} {MARKDOWN}"}],
+        "labels": {"x1": CELLS[1], "x3": TEX, "d": HTML, "x2": MARKDOWN},
         "inference": {"draws": 19, "null": ["wild", "permutation"], "assign": "cohort + d"},
         "figure": {"formats": ["svg"]},
         "run": {"jobs": 1, "backend": "serial"},
@@ -37,7 +39,7 @@ def study():
         "heterogeneity": {CELLS[1]: {"groups": {CELLS[0]: "group <= 2", TEX: "group > 2"}}},
         "mechanism": {CELLS[2]: {"moderator": "x3"}},
         "hausman": {HTML: {"controls": "d + x1"}},
-        "placebo": {CELLS[0]: {"draws": 19}},
+        "placebo": {MARKDOWN: {"draws": 19}},
     }  # fmt: skip
 
 
@@ -85,3 +87,18 @@ def test_no_label_of_any_page_is_a_tag(results):
     for path in pages:
         assert "<script>canary" not in path.read_text("utf-8"), path.name
         assert "\"'&<" not in path.read_text("utf-8"), path.name
+
+
+def test_no_label_of_any_markdown_file_is_a_tag_a_link_or_an_image(results):
+    files = sorted(results.rglob("*.md"))
+    assert {path.name for path in files} >= {"summary.md", "appendix.md"}
+    for path in files:
+        text = path.read_text("utf-8")
+        assert "canary" in text, path.name
+        html = MarkdownIt("commonmark").enable("table").render(text)
+        found = set(re.findall(r"<(?!/)([^ >]+)", html))
+        texts = {"p", "code", "em", "strong", "ul", "ol", "li", "h1", "h2", "h3", "blockquote", "br", "hr"}
+        assert found <= texts | {"table", "thead", "tbody", "tr", "th", "td", "img"}, path.name
+        assert all(re.fullmatch(r"[\w.%-]+", source) for source in re.findall(r'<img src="([^"]*)"', html)), path.name
+        assert 'src="c.png"' not in html, path.name
+        assert not re.search(r"(?<!\\)http://|(?<!\\)www\.", text), path.name

@@ -114,7 +114,7 @@ def test_whatever_is_stored_the_results_are_the_same(tmp_path, monkeypatch, cont
     assert again == fresh
     assert found + later == computed
     assert 0 < later < computed
-    assert f"{pack} is damaged or cut off" in caplog.text
+    assert f"{pack} is damaged, cut off or changed" in caplog.text
 
 
 def test_one_option_more_computes_what_it_touches(tmp_path, monkeypatch):

@@ -7,19 +7,23 @@ from pathlib import Path
 
 import pytest
 from small_studies import small_panel, small_study
+from specdid.engine.clusters import NEEDS
 from toml_text import write_toml
 
 MODULES = (
-    "joblib", "pyfixest", "cloudpickle", "IPython", "scipy", "formulaic", "loky", "sitecustomize", "threadpoolctl",
+    "distributed", "dask", "ray", "joblib", "pyfixest", "cloudpickle", "IPython", "scipy", "formulaic", "loky",
+    "sitecustomize", "threadpoolctl",
 )  # fmt: skip
 STANDARD = ("pickle", "multiprocessing", "tempfile", "statistics", "fractions")
 """Modules that a program started with -m has imported before its first line are not among them."""
 CANARY = "import pathlib; pathlib.Path({where!r}).touch(); raise SystemExit(99)\n"
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "serial"])
+@pytest.mark.parametrize("backend", ["loky", "threading", "serial", "dask", "ray"])
 @pytest.mark.parametrize("start", ["specdid", "-m"])
 def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
+    if backend in NEEDS:
+        pytest.importorskip(NEEDS[backend])
     small_panel().write_csv(tmp_path / "given.csv")
     study = small_study(
         controls={"any": "csw0(x1)"}, figure={"formats": ["svg"]}, estimator={"OLS": "feols", "PPML": "fepois"},
@@ -36,5 +40,6 @@ def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
         cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert [p.name for p in tmp_path.glob("*.ran")] == []
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert backend in NEEDS or not done.stderr  # a slow machine makes dask warn of workers that take long to end
     assert (tmp_path / "outputs" / "spec" / "results.csv").is_file()
