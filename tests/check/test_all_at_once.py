@@ -92,7 +92,7 @@ def test_a_check_that_breaks_hides_no_fault_of_the_others(tmp_path, monkeypatch)
     ))  # fmt: skip
     text = (
         '[study]\ndata = "d.csv"\nunit = "id"\ntime = "year"\n[outcome]\ny = "y"\n'
-        '[treatment]\nd = { term = "d", cohort = "first" }\n[controls]\nwrong = "nothere"\nnone = "1"\n'
+        '[treatment]\nd = { term = "d", cohort = "first" }\n[controls]\nnone = "1"\nwrong = "nothere"\n'
         "[event_study]\nreference = -1\nwindow = [-2, 1]\n"
         '[heterogeneity."h"]\ngroups = { a = "x > 0", b = "alsonot > 0" }\n[inference]\ndraws = 0\n'
     )
