@@ -173,6 +173,8 @@ def _footer(one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
     shown = [f"{n} ({sizes[k]:,} levels)" if sizes else n for k, n in enumerate(names)]
     shown += [f"{one.problem.effect_labels[c]}[{one.problem.labels[x]}]" for c, x in effects.slopes]
     yield f"Fixed effects: {', '.join(shown) or 'none'}"
+    if effects.slopes and one.problem.vcovs[0].ssc == "fixest":
+        yield "Standard errors count a parameter per level of a slope, nested in the clusters or not, as fixest does"
 
 
 def _fit_of(prepared: Prepared, one: Compiled, fits: Fits, fit: FullFit | Coefficients) -> Iterator[str]:

@@ -11,7 +11,7 @@ from specdid._study import Expression
 from specdid.analyses._base import Bench, Caution, Cell, CellFit, Cells, Chart, Request
 from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses._random_placebo import Placebos
-from specdid.analyses._words import COEFFICIENT, SIZES, labels_of, listed, numbers_of, shown, sizes_of
+from specdid.analyses._words import COEFFICIENT, SIZES, axis_of, labels_of, listed, numbers_of, shown, sizes_of
 from specdid.analyses.table import spanners
 from specdid.figures import forest
 from specdid.figures.placebo_density import PlaceboPanel
@@ -231,8 +231,7 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
             interval = f"{number(known[1])} to {number(known[2])}" if np.isfinite(known[1]) else ""
             facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
             rows.append(forest.Row(label, *known, facts, label == "Actual"))
-        outcome = one.cell.labels["outcome"]
-        blocks.append(forest.Block(bench.headings(cells, one.cell), outcome, tuple(rows)))
+        blocks.append(forest.Block(bench.headings(cells, one.cell), axis_of(one.cell), tuple(rows)))
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
     note = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from specdid import _shelf
 from specdid.analyses._cells import Cell, Cells
 from specdid.analyses._coefficients import CellFit, Coefficient
 from specdid.panel import Panel
@@ -40,6 +41,12 @@ def labels_of(cells: Cells) -> tuple[str, ...]:
 def heading(cells: Cells, cell: Cell) -> str:
     """Give a column's name in one line."""
     return cells.shown(cell)
+
+
+def axis_of(cell: Cell) -> str:
+    """Give what effects must share to stand on one axis: the outcome, in the same unit."""
+    unit = _shelf.load("estimators", cell.method).unit
+    return f"{unit} of {cell.labels['outcome']}" if unit else cell.labels["outcome"]
 
 
 def unit_name(panel: Panel, row: int) -> str:

@@ -19,6 +19,7 @@ from specdid.analyses._stacked import fit_interacted
 from specdid.analyses._words import (
     COEFFICIENT,
     SIZES,
+    axis_of,
     heading,
     labels_of,
     listed,
@@ -202,8 +203,7 @@ def _forest(
             facts = (number(known[0], min(places, 3)), interval, units)
             rows.append(forest.Row(label, *known, facts, label == WHOLE))
         words = f"Equality of groups: {equality(s)}" if equality(s) else ""
-        outcome = s.cell.labels["outcome"]
-        blocks.append(forest.Block(bench.headings(cells, s.cell), outcome, tuple(rows), words))
+        blocks.append(forest.Block(bench.headings(cells, s.cell), axis_of(s.cell), tuple(rows), words))
     note = f"Effects from split samples with {level} intervals (standard errors: {bench.errors})."
     note += shown(len(blocks), BLOCKS)
     blocks = blocks[:BLOCKS]

@@ -172,3 +172,17 @@ def test_a_group_that_is_fitted_perfectly_leaves_no_test_and_says_so(data):
     assert np.isnan(row["p_value"])
     assert row["message"] == "the effect in one of the groups has no variance under the first vcov"
     assert f"y: no test of equality, {row['message']}" in map(str, finding.warnings)
+
+
+def test_effects_in_other_units_have_an_axis_of_their_own():
+    """Poisson's log points and least squares' own units share an outcome, not an axis."""
+    from types import SimpleNamespace
+
+    from specdid.analyses._words import axis_of
+
+    def axis(method):
+        return axis_of(SimpleNamespace(method=method, labels={"outcome": "deaths"}))
+
+    assert [axis(m) for m in ("feols", "did2s", "fepois", "logit")] == [
+        "deaths", "deaths", "log points of deaths", "log odds of deaths",
+    ]  # fmt: skip

@@ -254,3 +254,13 @@ def test_nulls_have_names_that_users_know():
     assert null_words("of another version", 9) == "of another version"
     for name in _shelf.names("inference"):
         assert "_" not in null_words(name, 99)
+
+
+def test_what_slopes_count_for_is_said(place, tmp_path):
+    directory, _, _ = place
+    trends = '[fixed_effects]\n"t" = "city_id[year] + year"\n[vcov]'
+    text = (directory / "s.toml").read_text(encoding="utf-8").replace("[vcov]", trends)
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    said = show(tmp_path, "preferred")
+    assert "Standard errors count a parameter per level of a slope, nested in the clusters or not, as fixest" in said
+    assert "count a parameter" not in show(directory, "preferred")
