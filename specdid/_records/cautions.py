@@ -58,7 +58,7 @@ CLAUSES: Mapping[str, str] = {
     "incidental_parameters": "fixed effects of few rows bias the estimates",
     "cohort_differs": "the treatment and its cohort differ",
     "group_missing": "whole groups are lost to missing values",
-    "match_lost": "matching leaves treated units out",
+    "match_lost": "matching leaves units out, or ties decide it",
     "imbalance": "matched samples are not balanced",
     "bad_control": "controls differ with the treatment",
     "samples_move": "the sample moves the estimates",

@@ -45,7 +45,7 @@ class EventPath:
     fit : the regression behind it where it is one, with the controls
     notes : what differs from the others
     left_out : periods that have no estimate, and why
-    bins : the ends whose estimate holds what lies beyond them; another end is a single period
+    ends : the ends of the window that hold what lies beyond them in these rows
     """
 
     cell: Cell = field(repr=False)
@@ -63,12 +63,17 @@ class EventPath:
     fit: CellFit | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
-    bins: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
 
     def std_error(self, v: int = 0) -> Floats:
         """Give the standard errors under a vcov, NaN where there are none."""
         variance = np.diagonal(self.vcov[v])
         return np.asarray(np.sqrt(np.where(variance > 0, variance, np.nan)))
+
+    @property
+    def bins(self) -> tuple[int, ...]:
+        """The periods of the curve that hold what lies beyond them; another end is a single period."""
+        return tuple(k for k in self.ends if k in self.references or (self.periods == k).any())
 
     @property
     def leads(self) -> NDArray[np.bool_]:

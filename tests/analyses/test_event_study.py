@@ -189,6 +189,9 @@ def test_only_what_is_binned_is_called_a_bin(tmp_path):
     assert "The ends of lpdid's window are single periods: it does not bin." in notes
     (chart,) = found.charts
     assert {s.label: s.bins for p in chart.data.panels for s in p.series}["lpdid"] == ()
+    notyet = 'estimator = { method = "sunab", control = "notyet" }'
+    (chart,) = one(tmp_path, f"fix = {{ {ALL}, {notyet} }}\nwindow = [-5, 4]").charts
+    assert [s.bins for p in chart.data.panels for s in p.series] == [(4,)]  # it has no leads
     whole = columns(one(tmp_path, 'fix = { outcome = "ln SO2", treatment = "all batches" }').tables[0])
     assert set(whole["end"]) == {None}
 
