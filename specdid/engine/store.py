@@ -24,7 +24,7 @@ from io import FileIO
 from pathlib import Path
 from struct import Struct
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from zlib import crc32
 
 from numpy.typing import NDArray
@@ -102,6 +102,10 @@ class Store:
             with writing(directory):
                 for path in packs(directory):
                     self._scan(path)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be sent to a worker: the secret stays in this process."""
+        raise TypeError("a Store stays in its process")
 
     def _scan(self, path: Path) -> None:
         """Note where the records of a pack are; what cannot be read is skipped and said."""

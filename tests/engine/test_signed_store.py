@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import pickle
 import time
 from zlib import crc32
 
@@ -133,6 +134,12 @@ def test_a_linked_cache_is_refused_with_and_without_what_it_leads_to(tmp_path):
     (tmp_path / NAME).symlink_to(tmp_path / "nowhere")
     with pytest.raises(OutputError, match="is a link"):
         Store(tmp_path, MINE)
+
+
+def test_the_secret_goes_to_no_worker(tmp_path):
+    """Not with a store, which nothing that is sent to workers may hold."""
+    with pytest.raises(TypeError, match="stays in its process"):
+        pickle.dumps(Store(tmp_path, MINE))
 
 
 def drawn(folder, audited=True, change=0.0, null="wild"):

@@ -75,6 +75,14 @@ def processor_seconds(process: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _have_secret(path: Path) -> None:
+    """Write the key that caches are signed with, which a first run would make outside of its directory."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_bytes(os.urandom(32))
+        path.chmod(0o600)
+
+
 class Keeper:
     """One caged process and its sandbox; a process that hangs or dies is replaced."""
 
@@ -163,8 +171,10 @@ class Keeper:
             environment = {
                 **os.environ, "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1",
                 "PYTHONPATH": str(CAGE.parents[2]), "TMPDIR": str(self.sandbox / "tmp"),
+                "XDG_STATE_HOME": str(self.sandbox / "state"),
             }  # fmt: skip
             (self.sandbox / "tmp").mkdir(exist_ok=True)
+            _have_secret(self.sandbox / "state" / "specdid" / "cache.key")
             arguments = [sys.executable, str(CAGE), str(self.sandbox), self.warm, str(self.megabytes)]
             log = (self.sandbox / "cage.log").open("ab")
             self.process = subprocess.Popen(
