@@ -61,7 +61,7 @@ def comparability(results: Results) -> Iterator[Caution]:
     if len(groups) > 1:
         yield Caution(
             "note", "scales",
-            f"outcomes on {len(groups):,} different scales ({_quoted(groups)}): "
+            f"estimates on {len(groups):,} different scales ({_quoted(groups)}): "
             "each has its own curve, and estimates are not compared across them",
         )  # fmt: skip
     for group in groups:

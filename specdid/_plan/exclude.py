@@ -15,7 +15,7 @@ from specdid._plan.selectors import select
 from specdid._study import Exclusion, Study
 from specdid.language import Effect, bind, write
 from specdid.language.tree import Name, Node
-from specdid.panel import Evaluator, number_text
+from specdid.panel import Evaluator
 
 DIMENSION = {
     name: d
@@ -179,8 +179,9 @@ def exclude_unfit_outcomes(table: Table, contents: Sequence[Contents], evaluator
                     values = evaluator.numbers(bind(node, content.scope))[rows]
                     values = values[np.isfinite(values)]
                     if len(values) and (needed := unfit(values)):
-                        low, high = (number_text(float(v)) for v in (values.min(), values.max()))
-                        has = f"is {low} in every row" if low == high else f"has values from {low} to {high}"
+                        low, high = (f"{v:.4g}" for v in (values.min(), values.max()))
+                        has = f"has values from {low} to {high}"
+                        has = has if low != high else f"is {low} in every row of the sample"
                         words = f"{content.grid.estimators[e].method} needs {needed}, and `{write(node)}` {has}"
                         table.exclude(here & (table.column("outcome") == o), "unfit_outcome", words)
 

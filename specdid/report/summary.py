@@ -19,6 +19,7 @@ NO_SHARES = (
     "No share significant is printed, since no null tested these specifications: "
     "`draws` and `null` in [inference] ask for one."
 )
+NULL_WITHOUT = "No share significant is printed, since no null tested these specifications; the warnings say why."
 SOME_SHARES = (
     "–: no share significant is printed, since no null tested these specifications; the warnings say why."
 )
@@ -149,7 +150,7 @@ def shares_note(curve: Curve, group: Group) -> str:
     results = curve.results
     found = {words for words, _ in _estimands(results, results.order(group))}
     covered = [s for (name, words), s in curve.null_shares.items() if name == group.name and words in found]
-    return shares_words(covered, len(found))
+    return NULL_WITHOUT if curve.joint and found and not covered else shares_words(covered, len(found))
 
 
 def _estimands(results: Results, order: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:

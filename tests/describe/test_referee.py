@@ -43,7 +43,7 @@ def test_specifications_that_are_fitted_again_have_treated_clusters_too():
 
 def test_scales_and_estimands_that_differ_are_named():
     curve = run(estimator={"OLS": "feols", "SA": "sunab"}, controls={"none": "1"})
-    assert "outcomes on 2 different scales (“y”, “log z”)" in warned(curve, "outcomes on")
+    assert "estimates on 2 different scales (“y”, “log z”)" in warned(curve, "estimates on")
     assert len([w for w in map(str, curve.warnings) if "different estimands" in w]) == 2
     one = results_of(smart_city(1))
     assert list(referee.comparability(one)) == []

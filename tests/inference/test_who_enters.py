@@ -63,6 +63,8 @@ def test_what_no_null_tests_is_named_with_the_reason(monkeypatch):
     assert said == [
         (head + "are no least squares, which alone the wild bootstrap takes, and no other null is asked for", 2)
     ]
+    apart = curve.summary().split("## Estimates in log points of z")[1].split("##")[0]
+    assert "since no null tested these specifications; the warnings say why." in apart
     both = {"null": ["wild", "permutation"], "assign": "d + cohort"}
     assert not untested(estimator=METHODS, inference=both)[1]
     monkeypatch.setattr("specdid.inference.permutation_refit.BUDGET", 1e-9)

@@ -42,11 +42,11 @@ def test_outcomes_that_an_estimator_cannot_have_are_excluded_by_sample():
     negative = f"fepois needs an outcome of zero or more, and `log(z)` has values from {PANEL['y'].min():.3g}"[:70]
     assert found["all", "log z", "Poisson"][1].startswith(negative)
     assert ("all", "high", "logit") not in found
-    constant = "logit needs an outcome that varies, and `high` is 1 in every row"
+    constant = "logit needs an outcome that varies, and `high` is 1 in every row of the sample"
     assert found["all high", "high", "logit"] == ("unfit_outcome", constant)
     assert ("all high", "high", "Poisson") not in found
     assert found["all", "zero", "Poisson"][1] == (
-        "fepois needs an outcome that is not zero in every row, and `I(high * 0)` is 0 in every row"
+        "fepois needs an outcome that is not zero in every row, and `I(high * 0)` is 0 in every row of the sample"
     )
     assert not [key for key in found if key[2] == "OLS" or (key[1] == "z" and key[2] == "Poisson")]
 
