@@ -16,6 +16,9 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fuzz_keeper import Case, Finding, Keeper
+from small_studies import small_panel, small_study
+from toml_text import write_toml
 
 Craft = Callable[[random.Random, Path], None]
 
@@ -47,6 +50,53 @@ def outside(folder: Path) -> dict[str, tuple[int, int, bytes]]:
         content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
         found[str(path.relative_to(folder))] = (state.st_mode, len(content), content)
     return found
+
+
+def run_into(name: str) -> tuple[str, ...]:
+    """Give the command that runs the spec into a directory."""
+    return ("run", "spec.toml", "--out", name, "--jobs", "1", "--quiet", "--audit", "0")
+
+
+def lay_good(keeper: Keeper) -> None:
+    """Write a study and what a run of it leaves, and what lies outside of every crafted directory."""
+    sandbox = keeper.sandbox
+    small_panel().write_csv(sandbox / "given.csv")
+    spec = small_study(
+        controls={"any": "csw0(x1)"}, figure={"formats": ["svg"]}, inference={"draws": 39},
+        appendix={"formats": ["tex"]}, preferred={"outcome": "y"},
+    )  # fmt: skip
+    write_toml(spec, sandbox / "spec.toml")
+    keeper.try_one(Case("good", {}, (run_into("good"),)))
+    keeper.tally.cases.clear()
+    _lay_outside(sandbox / "outside")
+
+
+def _lay_outside(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "precious.txt").write_text("mine")
+    os.link(folder / "precious.txt", folder / "a.pack")
+
+
+def try_directory(keeper: Keeper, number: int, rerun: bool) -> None:
+    """Craft a directory and run every command on it; what is touched outside is a finding of that kind."""
+    sandbox, place = keeper.sandbox, keeper.sandbox / f"case{number}"
+    before, name = outside(sandbox / "outside"), place.name
+    kind = craft(number, sandbox / "good", place)
+    for command in (
+        ("plot", name), ("compare", name, "good"), ("compare", "good", name, "--write", f"{name}.csv"),
+        ("show", "spec.toml", "#1", "--out", name), ("plot", name, "--format", "svg", "--sort", "controls"),
+        *[run_into(name)] * rerun, ("clean", name),
+    ):  # fmt: skip
+        keeper.try_one(Case(f"{kind}: {number}", {}, (command,)))
+        if outside(sandbox / "outside") != before:
+            keeper.tally.findings.append(Finding("outside", f"{kind}: {number}", command[0], "something was touched"))
+            shutil.rmtree(sandbox / "outside")
+            _lay_outside(sandbox / "outside")
+            before = outside(sandbox / "outside")
+    if place.is_symlink():
+        place.unlink()
+    else:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _flip(rng: random.Random, place: Path) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from pages import HOSTILE, column, embedded, hostile_study, number, read_page, run_report, table_rows, words
 from small_studies import small_study
+from specdid.report._markdown import plain
 
 INT = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
 
@@ -264,8 +265,9 @@ def test_warnings_and_provenance(directory, page):
     assert f"polars {manifest['versions']['polars']}" in text
     summary = (directory / "summary.md").read_text(encoding="utf-8").split("## Warnings\n\n")[1]
     shown = [n.text for n in page.find("section", id="warnings")[0].find("li")]
+    lines = summary.strip().splitlines()
     assert [s.replace("`", "") for s in shown] == [
-        line.removeprefix("- ").removeprefix("**serious**: ").replace("`", "") for line in summary.strip().splitlines()
+        plain(line).removeprefix("- ").removeprefix("**serious**: ").replace("`", "") for line in lines
     ]
 
 
