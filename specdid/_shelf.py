@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from specdid._diagnostics import SpecdidError, closest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.metadata import EntryPoint
 
 DECLARED = {
@@ -31,6 +32,10 @@ DECLARED = {
 """Shelf -> the name its modules give the object they declare."""
 
 
+REFIT = "_refit"
+"""What the name of a null ends in that is drawn with another, whose name stands before it."""
+
+
 class PluginError(SpecdidError):
     """There is no such plug-in, or it does not declare what its shelf asks for."""
 
@@ -38,6 +43,18 @@ class PluginError(SpecdidError):
 def names(shelf: str) -> tuple[str, ...]:
     """Give the plug-ins of ``shelf``, sorted, importing none of them."""
     return tuple(sorted({*_modules(shelf), *_outside(shelf)}))
+
+
+def nulls() -> tuple[str, ...]:
+    """Return the nulls that a study may ask for; refits come with the null that they follow."""
+    found = names("inference")
+    return tuple(n for n in found if n.removesuffix(REFIT) == n or n.removesuffix(REFIT) not in found)
+
+
+def with_refits(asked: Iterable[str]) -> tuple[str, ...]:
+    """Return the nulls to draw for those asked for: each of them, then the refits of those that have some."""
+    asked, found = tuple(asked), names("inference")
+    return (*asked, *(f"{n}{REFIT}" for n in asked if f"{n}{REFIT}" in found))
 
 
 def suggest(shelf: str, name: str) -> str | None:
@@ -53,12 +70,13 @@ def load(shelf: str, name: str) -> Any:
     PluginError
         No plug-in of that name (with the closest one), or its module declares nothing.
         A module of specdid comes before an entry point of the same name.
+        Or the plug-in of another distribution fails as it is imported.
     """
     attribute = _attribute(shelf)
     if name in _modules(shelf):
         module = import_module(f"specdid.{shelf}.{name}")
     elif name in (outside := _outside(shelf)):
-        module = outside[name].load()
+        module = _from_outside(outside[name])
         if not hasattr(module, attribute) and not hasattr(module, "__path__"):
             return module
     else:
@@ -69,6 +87,31 @@ def load(shelf: str, name: str) -> Any:
         return getattr(module, attribute)
     except AttributeError:
         raise PluginError(f"{module.__name__} declares no {attribute}") from None
+
+
+def every(shelf: str) -> tuple[Any, ...]:
+    """Import all plug-ins of ``shelf`` and return the objects they declare, by name; without :func:`broken` ones."""
+    bad = broken(shelf)
+    return tuple(load(shelf, name) for name in names(shelf) if name not in bad)
+
+
+def broken(shelf: str) -> dict[str, str]:
+    """Return the plug-ins of other distributions that cannot be used, and why."""
+    found = {}
+    for name in _outside(shelf):
+        try:
+            load(shelf, name)
+        except PluginError as error:
+            found[name] = str(error)
+    return found
+
+
+def _from_outside(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except Exception as error:  # whatever somebody else's module does as it is imported
+        where = f"the plug-in `{point.name}` ({point.value})"
+        raise PluginError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 def _attribute(shelf: str) -> str:

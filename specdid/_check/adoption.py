@@ -224,9 +224,4 @@ def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
 
 def _dates(table: AnalysisTable) -> bool:
     """Say whether an analysis asks when units adopt."""
-    asked = table.values
-    return (
-        table.kind == "event_study"
-        or (table.kind == "placebo" and "periods" in asked)
-        or (table.kind == "mechanism" and "moderator" in asked and "at" not in asked)
-    )
+    return bool(_shelf.load("analyses", table.kind).dates(table.values))

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from specdid import _shelf
 from specdid._check.data import Data, changing_rows
 from specdid._check.uses import leaves
 from specdid._diagnostics import Fault, Severity, fault_at
-from specdid._study import Expression, TreatmentOption
+from specdid._study import Expression, Study, TreatmentOption
 from specdid.inference._assignment import (
     MOST_CELLS,
     Assignment,
@@ -43,8 +44,7 @@ class Treated:
 def check_assignment(data: Data) -> Iterator[Fault]:
     """Check [inference] assign, level and strata where a permutation uses them."""
     given, study = data.study.inference, data.study
-    placebo = any(table.kind == "placebo" for table in study.analyses)
-    if given.assign is None or not (placebo or (given.draws and "permutation" in given.null)):
+    if given.assign is None or not _permutes(study):
         return
     if given.level is None and study.unit is None:
         yield fault_at(
@@ -62,6 +62,14 @@ def check_assignment(data: Data) -> Iterator[Fault]:
     yield from faults
     if not faults:
         yield from _moves(data, level)
+
+
+def _permutes(study: Study) -> bool:
+    """Say whether an analysis or a null moves the assignment."""
+    if any(_shelf.load("analyses", table.kind).permutes for table in study.analyses):
+        return True
+    given = study.inference
+    return bool(given.draws) and any(_shelf.load("inference", name).assigns for name in given.null)
 
 
 def codes_of(data: Data, expression: Expression) -> Ints | None:

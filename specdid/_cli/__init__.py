@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from specdid import __version__
+from specdid import __version__, _shelf
 from specdid._cli.exits import Exit, guarded, unwritable
 
 _SPEC = click.argument("spec", type=click.Path(path_type=Path))
@@ -85,7 +85,7 @@ def plan(spec: Path) -> Exit:
 @_SPEC
 @click.argument("which", metavar="ID")
 @_OUT
-@click.option("--code", type=click.Choice(["python", "r", "stata"]), help="Print this language's code alone.")
+@click.option("--code", type=click.Choice(_shelf.names("exports")), help="Print this language's code alone.")
 @click.option("--write", "target", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
 @guarded
 def show(spec: Path, which: str, out: Path | None, code: str | None, target: Path | None) -> Exit:

@@ -8,10 +8,8 @@ from typing import Any
 
 from specdid import _shelf
 from specdid._decode.items import Item, item_of_document, item_of_mapping
-from specdid._decode.matches import METHODS
 from specdid._decode.study import Shelves, Source, decode
 from specdid._decode.table import Log
-from specdid._decode.words import ANALYSES
 from specdid._diagnostics import Fault, Faults, file_order
 from specdid._study import Study
 from specdid._toml import parse_toml, read_document
@@ -72,8 +70,4 @@ def _read_file(path: Path, log: Log) -> Study | None:
 
 
 def _shelves() -> Shelves:
-    return Shelves(
-        _shelf.names("estimators"),
-        tuple(dict.fromkeys([*METHODS, *_shelf.names("matching")])),
-        tuple(dict.fromkeys([*ANALYSES, *_shelf.names("analyses")])),
-    )
+    return Shelves(_shelf.names("estimators"), _shelf.names("matching"), _shelf.names("analyses"), _shelf.nulls())

@@ -9,7 +9,6 @@ from specdid._decode.items import Item
 from specdid._decode.table import Log, Table, as_table
 from specdid._study import Match
 
-METHODS = ("nearest", "radius", "kernel", "exact", "entropy")
 KEYS = (
     "on", "treated", "at", "method", "ratio", "replace", "caliper", "caliper_sd", "bandwidth", "exact",
     "common_support",

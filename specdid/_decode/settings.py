@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from specdid import _shelf
 from specdid._decode.items import Item
 from specdid._decode.table import Log, Table, as_table
-from specdid._decode.words import APPENDIX_FORMATS, BACKENDS, FORMATS, NULLS
+from specdid._decode.words import APPENDIX_FORMATS, BACKENDS, FORMATS
 from specdid._study import (
     NARROWEST,
     STATISTICS,
@@ -22,7 +23,7 @@ from specdid.language.tree import chain
 INFERENCE_KEYS = ("alpha", "draws", "null", "primary", "cluster", "assign", "level", "strata")
 
 
-def read_inference(item: Item | None, log: Log) -> Inference:
+def read_inference(item: Item | None, nulls: Sequence[str], log: Log) -> Inference:
     """Read [inference]; what is not written has the contract's defaults."""
     table = as_table(item, log, "[inference]", takes=INFERENCE_KEYS) if item is not None else None
     if table is None:
@@ -30,7 +31,7 @@ def read_inference(item: Item | None, log: Log) -> Inference:
     default = Inference()
     alpha = table.number("alpha", "above 0 and below 1: 0.05 gives 95% intervals", lambda a: 0 < a < 1)
     draws = table.whole("draws", "0 (no test) or more, up to 1,000,000", lambda n: 0 <= n <= 1_000_000)
-    null = table.choices("null", NULLS)
+    null = table.choices("null", nulls)
     found = Inference(
         default.alpha if alpha is None else alpha,
         default.draws if draws is None else draws,
@@ -45,8 +46,9 @@ def read_inference(item: Item | None, log: Log) -> Inference:
         table.origin("draws"),
     )
     table.close()
-    if "permutation" in found.null and "assign" not in table and found.draws:
-        log.add(table.origin("null") or table.item.key, "no_assign", "permutation needs `assign`",
+    moving = [name for name in null or () if _shelf.load("inference", name).assigns]
+    if moving and "assign" not in table and found.draws:
+        log.add(table.origin("null") or table.item.key, "no_assign", f"{moving[0]} needs `assign`",
                 'name the columns that assignment consists of: assign = "pilot + batch"')
     return found
 

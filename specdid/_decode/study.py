@@ -42,6 +42,7 @@ class Shelves:
     estimators: Sequence[str]
     matchers: Sequence[str]
     analyses: Sequence[str]
+    nulls: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study:
         vcov=reader.vcov(),
         exclude=read_exclusions(top.get("exclude"), names, options),
         preferred=read_preferred(top.get("preferred"), names, options),
-        inference=read_inference(top.get("inference"), log),
+        inference=read_inference(top.get("inference"), shelves.nulls, log),
         run=read_run(top.get("run"), log),
         figure=read_figure(top.get("figure"), names, log),
         labels=labels,

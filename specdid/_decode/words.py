@@ -17,8 +17,6 @@ ROLES: dict[str, Role] = {
 DIMENSIONS = (*ROLES, "estimator")
 """In the order of the plan."""
 
-ANALYSES = ("table", "event_study", "hausman", "balance", "heterogeneity", "mechanism", "placebo")
-
 TABLE_KEYS = ("fix", "groups")
 """Keys of an analysis that hold a table, so that they are not names of analyses."""
 
@@ -34,7 +32,6 @@ RESERVED = (
 """Columns of the results, which a variant cannot be called."""
 
 STEPS = ("year", "half", "quarter", "month", "week", "day")
-NULLS = ("wild", "permutation")
 BACKENDS = ("serial", "loky", "threading", "dask", "ray")
 FORMATS = ("pdf", "png", "svg")
 APPENDIX_FORMATS = ("tex", "md", "docx")

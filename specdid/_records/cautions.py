@@ -78,6 +78,7 @@ CLAUSES: Mapping[str, str] = {
     "small_group": "groups are too small for their errors",
     "analysis_failed": "an analysis could not be run",
     "figure_failed": "a figure could not be drawn",
+    "plugin_failed": "a plug-in of another distribution could not be loaded",
     "output_failed": "an output could not be made",
 }
 """What a code says in a clause, the worst first: the order in which cautions of a severity are told."""

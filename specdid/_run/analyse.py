@@ -124,7 +124,7 @@ def write_analyses(
         Where the directory cannot be written.
     """
     said: list[Caution] = []
-    printers = [_shelf.load("tables", name) for name in _shelf.names("tables")]
+    printers = _shelf.every("tables")
     with writing(directory):
         for analysed in found:
             for table in analysed.finding.tables:

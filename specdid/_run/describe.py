@@ -24,12 +24,15 @@ from specdid._run.infer import CurveTests
 from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Ints
+from specdid.figures._base import FigureKind
 from specdid.figures._style import save
 from specdid.language.sources import sources
 from specdid.report.choices import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text, unusable
 
-FIGURES = ("volcano", "multiverse", "null_density")
+
+_SHELVES = ("tables", "figures")
+"""Of which every plug-in writes files of every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,29 +139,31 @@ def write_described(
     _write_if_any(_choices_csv(described.choices), directory / "choices.csv")
     measured = TidyTable(("measure", "value"), cluster_rows(described.clusters))
     _write_if_any(csv_text(measured) if measured.rows else "", directory / "inference_clusters.csv")
-    latex = _shelf.load("tables", "latex")
-    printed = latex.write(unusable(inference_table(tests, results, found), found.failed)) if tests else ""
-    _write_if_any(printed, directory / "inference.tex")
+    if tests:
+        table = unusable(inference_table(tests, results, found), found.failed)
+        for printer in _shelf.every("tables"):
+            write_text(printer.write(table), directory / f"inference{printer.ending}")
     placebos = tuple(p for t in tests for p in t.placebos)
-    given = {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}
-    said: list[Caution] = []
-    for name in FIGURES:
-        drawn = partial(_draw, name, given[name], directory, formats, width, found)
-        said += on_its_own(f"the figure {name}", drawn)
+    said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _shelf.broken(shelf).values()]
+    for figure in _shelf.every("figures"):
+        if figure.curve is not None:
+            drawn = partial(_draw, figure, (results, placebos), directory, formats, width, found)
+            said += on_its_own(f"the figure {figure.name}", drawn)
     return said
 
 
 def _draw(
-    name: str, given: tuple[object, ...], directory: Path, formats: Sequence[str], width: float | None, found: Against
-) -> list[Caution]:
-    figure = _shelf.load("figures", name)
-    data = figure.data(*given)
+    figure: FigureKind, given: tuple[object, ...], directory: Path, formats: Sequence[str], width: float | None,
+    found: Against,
+) -> list[Caution]:  # fmt: skip
+    assert figure.curve is not None
+    data = figure.curve(*given)
     if not data.panels:
         return []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         drawn = figure.draw(replace(data, doubt=found.plain.brief), width)
-        save(drawn, directory, name, formats, found.failed)
+        save(drawn, directory, figure.name, formats, found.failed)
     return [from_figure(str(w.message)) for w in caught if w.category is UserWarning]
 
 

@@ -96,7 +96,7 @@ def run_nulls(
     found: list[CurveTests] = []
     notes: list[Caution] = []
     context = _context(prepared, compiled, results, entering, cluster, progress, jobs, store)
-    for name in (*asked.null, *(f"{n}_refit" for n in asked.null if f"{n}_refit" in _shelf.names("inference"))):
+    for name in _shelf.with_refits(asked.null):
         null = _shelf.load("inference", name)
         drawn = draw_null(null, context)
         draws = agreeing(drawn, results)
@@ -109,7 +109,8 @@ def run_nulls(
         said = f"{one} nonequivalent or uncertain and {'is' if others == 1 else 'are'} in no joint test"
         untested = Caution("note", "not_entering", said, specifications=others)
         found[0] = replace(found[0], notes=(*found[0].notes, untested))
-    notes += [_no_primary(n, asked.primary) for n in asked.null if not any(t.null.startswith(n) for t in found)]
+    tested = {t.null for t in found}
+    notes += [_no_primary(n, asked.primary) for n in asked.null if not tested & {*_shelf.with_refits([n])}]
     if found:
         notes += _untested(context, results, entering, found)
     notes += opposite_signs(prepared.plan, results, [t.index for t in found])

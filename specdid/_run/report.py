@@ -21,8 +21,6 @@ from specdid.analyses._base import Chart
 from specdid.figures._style import save
 from specdid.report.page import Block, Joint, Picture, Report, write_page
 
-_WHOLE = ("multiverse", "null_density")
-"""Figures of the whole curve that the page shows as they are; it draws the curve and the volcano itself."""
 _HEAVY = 2_500_000
 """Above so many bytes in all, figures are stored with fewer colours."""
 _COLOURS = 64
@@ -90,10 +88,11 @@ def _draw(chart: Chart, width: float | None, failed: str) -> bytes:
 
 
 def _whole(directory: Path) -> Iterator[Picture]:
-    for name in _WHOLE:
-        path = directory / f"{name}.png"
-        if path.exists():
-            yield Picture(name, _shelf.load("figures", name).title, path.read_bytes())
+    """Give the figures of the whole curve that the page does not draw itself, as it does the curve and the volcano."""
+    for figure in _shelf.every("figures"):
+        path = directory / f"{figure.name}.png"
+        if figure.curve is not None and figure.on_page and path.exists():
+            yield Picture(figure.name, figure.title, path.read_bytes())
 
 
 def _lighter(report: Report) -> Report:

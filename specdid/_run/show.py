@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -24,11 +25,12 @@ from specdid._run.prepare import Prepared
 from specdid._run.show_table import regression_table
 from specdid._run.show_words import in_words
 from specdid._run.warnings_file import read_warnings
+from specdid.analyses._words import listed
+from specdid.exports._base import NoProgramError
 from specdid.exports._build import make_script
 from specdid.exports._script import Script
 from specdid.inference._base import null_words
 
-LANGUAGES = ("python", "r", "stata")
 LISTED = 8
 WIDTH = 100
 
@@ -150,13 +152,27 @@ def code_of(prepared: Prepared, place: int, language: str) -> str:
     Raises
     ------
     SpecError
-        It is excluded, so that there is nothing to reproduce.
+        It is excluded, so that there is nothing to reproduce, or its estimator brings no program in this language.
     """
     place = with_content(prepared.plan, place)
     if prepared.plan.status[place] == Status.EXCLUDED:
         reason = prepared.plan.reasons[int(prepared.plan.reason[place])].message
         raise _fault("excluded", f"the specification is excluded, so there is no code for it: {reason}")
-    return str(_shelf.load("exports", language).write(script_of(prepared, place)))
+    try:
+        return str(_shelf.load("exports", language).write(script_of(prepared, place)))
+    except NoProgramError as error:
+        raise _fault("no_program", str(error), _others(prepared, place, language)) from None
+
+
+def _others(prepared: Prepared, place: int, language: str) -> str | None:
+    """Say which other languages the specification can be had in."""
+    found = []
+    for export in _shelf.every("exports"):
+        if export.name != language:
+            with suppress(NoProgramError):
+                export.write(script_of(prepared, place))
+                found.append(f"--code {export.name}")
+    return f"there is {listed(found)}" if found else None
 
 
 def with_content(plan: Plan, place: int) -> int:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _shelf
-from specdid._diagnostics import SpecError
+from specdid._plan import Status
 from specdid._run.owner import default_directory
 from specdid._run.prepare import Prepared, Source, prepare
-from specdid._run.show import LANGUAGES, code_of, describe, find, stored_results
+from specdid._run.show import code_of, describe, find, script_of, stored_results, with_content
+from specdid.exports._base import NoProgramError
 
 
 def show(
@@ -33,7 +34,7 @@ def show(
     out
         Where a run left results, for ranks and the null's p; ``outputs/<name>`` by default.
     code
-        ``python``, ``r`` or ``stata``: the program in this language alone.
+        ``python``, ``r``, ``stata`` or another of exports/: the program in this language alone.
 
     Returns
     -------
@@ -61,12 +62,18 @@ def shown_text(prepared: Prepared, which: str, directory: Path, language: str | 
 
 def _codes(prepared: Prepared, place: int) -> Iterator[str]:
     """Give the specification in every language, each under its title; none where it is excluded."""
-    try:
-        codes = [code_of(prepared, place, name) for name in LANGUAGES]
-    except SpecError:
+    place = with_content(prepared.plan, place)
+    if prepared.plan.status[place] == Status.EXCLUDED:
         return
-    for name, code in zip(LANGUAGES, codes, strict=True):
-        yield from ("", f"== {_shelf.load('exports', name).title} ==", "", code.rstrip("\n"))
+    script = script_of(prepared, place)
+    for export in _shelf.every("exports"):
+        try:
+            code = export.write(script)
+        except NoProgramError as error:
+            code = f"There is {error}."
+        yield from ("", f"== {export.title} ==", "", code.rstrip("\n"))
+    for name, why in _shelf.broken("exports").items():
+        yield from ("", f"== {name} ==", "", why)
 
 
 def _visible(line: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid import _shelf
 from specdid._run.infer import cluster_codes
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import Compiled
@@ -16,8 +17,6 @@ from specdid.inference.permutation_refit import DRAWS as REFITS
 from specdid.inference.permutation_refit import within_budget
 
 AUDITED = 25
-DRAWN = ("event_study", "balance", "heterogeneity", "mechanism", "placebo")
-"""Analyses that have a figure."""
 SECONDS = {
     "start": 1.0,
     "pyfixest": 2.3,
@@ -92,10 +91,10 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
     cluster = cluster_codes(prepared) if study.inference.draws else None
     if cluster is not None:
         batched, b = compiled.batched, study.inference.draws
-        if "wild" in study.inference.null:
-            draws += b * int(np.count_nonzero(batched & ~many))
-            draws_sunab += b * int(np.count_nonzero(batched & many))
-        if "permutation" in study.inference.null:
+        moving = [bool(_shelf.load("inference", name).assigns) for name in study.inference.null]
+        draws += moving.count(False) * b * int(np.count_nonzero(batched & ~many))
+        draws_sunab += moving.count(False) * b * int(np.count_nonzero(batched & many))
+        if any(moving):
             of = split(_context(prepared, compiled, cluster))
             draws += b * int(np.count_nonzero(of.simple))
             anew += b * int(np.count_nonzero(of.again & ~many))
@@ -122,6 +121,6 @@ def _context(prepared: Prepared, compiled: Compiled, cluster: np.ndarray) -> Con
 def _pictures(prepared: Prepared) -> int:
     """Count figures × formats: the curve, volcano and multiverse, one of each null, those of analyses."""
     study = prepared.study
-    drawn = sum(table.kind in DRAWN for table in study.analyses)
+    drawn = sum(bool(_shelf.load("analyses", table.kind).drawn) for table in study.analyses)
     nulls = len(study.inference.null) if study.inference.draws else 0
     return (3 + nulls + drawn) * len(study.figure.formats)

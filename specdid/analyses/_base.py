@@ -72,7 +72,7 @@ table's or chart's ``suffix``, then ``.csv``, ``.tex``, ``.pdf``, ``.png``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,13 +114,21 @@ class Finding:
     lines: tuple[str, ...] = ()
 
 
+def _never(values: Mapping[str, object]) -> bool:
+    return False
+
+
 def _nothing(bench: Bench, request: Request) -> Iterable[Fault]:
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A declaration that can be read, and checked against data, without estimating."""
+    """A declaration that can be read, and checked against data, without estimating.
+
+    ``drawn``: it has a figure. ``permutes``: it moves [inference] assign. ``dates`` says of its
+    table's values whether it asks when units adopt.
+    """
 
     name: str
     title: str
@@ -128,3 +136,6 @@ class Analysis:
     run: Callable[[Bench, Request], Finding]
     check: Callable[[Bench, Request], Iterable[Fault]] = _nothing
     doc: str = ""
+    drawn: bool = True
+    permutes: bool = False
+    dates: Callable[[Mapping[str, object]], bool] = _never

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from specdid import _shelf
 from specdid._decode.items import Item
-from specdid._decode.matches import METHODS
 from specdid._decode.options import Options, Row
 from specdid._decode.selectors import read_selectors
 from specdid._decode.table import Log, Table
@@ -168,7 +167,6 @@ def _named(option: Any) -> Any:
 
 
 def _options(log: Log, study: Study) -> Options:
-    matchers: Sequence[str] = tuple(dict.fromkeys([*METHODS, *_shelf.names("matching")]))
-    options = Options(log, _shelf.names("estimators"), matchers)
+    options = Options(log, _shelf.names("estimators"), _shelf.names("matching"))
     options.unread |= study.unread
     return options

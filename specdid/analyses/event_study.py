@@ -208,4 +208,6 @@ def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
     )  # fmt: skip
 
 
-ANALYSIS = Analysis("event_study", "Event study: leads and lags around adoption", decode, run, check)
+ANALYSIS = Analysis(
+    "event_study", "Event study: leads and lags around adoption", decode, run, check, dates=lambda values: True
+)

@@ -162,4 +162,4 @@ def _labels(request: Request, cell: Cell) -> dict[str, str]:
     return found
 
 
-ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, check)
+ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, check, drawn=False)

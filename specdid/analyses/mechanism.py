@@ -7,7 +7,7 @@ with it is no causal effect of its own (Acharya, Blackwell and Sen 2016, APSR 11
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
@@ -72,4 +72,9 @@ def run(bench: Bench, request: Request) -> Finding:
     return run_one(bench, request, bench.cells(request))
 
 
-ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check)
+def _dates(values: Mapping[str, object]) -> bool:
+    """Say whether the moderator is held at a date before adoption, which it is by default."""
+    return "moderator" in values and "at" not in values
+
+
+ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, dates=_dates)

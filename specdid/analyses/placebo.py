@@ -282,4 +282,4 @@ def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> I
             yield f"  Moved earlier by periods: {'; '.join(told)}."
 
 
-ANALYSIS = Analysis("placebo", "Placebos", decode, run, check)
+ANALYSIS = Analysis("placebo", "Placebos", decode, run, check, permutes=True, dates=lambda values: "periods" in values)

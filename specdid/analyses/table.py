@@ -162,4 +162,4 @@ def error_note(bench: Bench) -> str:
     return f"Standard errors in parentheses, {kinds.get(vcov.kind) or f'clustered by {clustered}'}{vcov.correction}."
 
 
-ANALYSIS = Analysis("table", "Regressions with every coefficient", decode, run)
+ANALYSIS = Analysis("table", "Regressions with every coefficient", decode, run, drawn=False)

@@ -160,6 +160,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """How an estimator is written in one language of exports/.
+
+    ``lines(script, given)`` gives the lines of the regression, on rows that the program has cut
+    before: a Script of exports/ and what its language hands over (Python, R: the helpers it shall
+    define, as keys; Stata: numbered twins of columns by name). A Python program ends with
+    ``estimate`` and ``std_error`` by label of the vcov, the others print both. ``needs``: what it
+    loads before it begins, import statements in Python and names of packages otherwise.
+    """
+
+    lines: Callable[[Any, Any], Iterable[str]]
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Estimator:
     """A declaration the plan can read without importing any estimation library.
 
@@ -184,6 +199,7 @@ class Estimator:
     ``unit`` is what estimates are in whatever the outcome's unit is: log points; "" where it is the outcome's.
     ``unfit(values)`` says which outcome is needed where one with these values, (n,), can have no
     estimate, and "" else. ``absorbing``: a treatment must stay on.
+    ``programs`` are by name of an export; `specdid show` says which language has none.
     """
 
     name: str
@@ -209,6 +225,7 @@ class Estimator:
     unit: str = ""
     unfit: Callable[[Floats], str] | None = None
     absorbing: bool = False
+    programs: Mapping[str, Program] = field(default_factory=dict)
 
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov asks for a correction or distribution that is not offered."""

@@ -6,10 +6,17 @@ Script, which is in no language, into a complete program.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from specdid import _shelf
+from specdid._diagnostics import SpecdidError
+from specdid.estimators._base import Estimator, Program
 from specdid.exports._script import Script
+
+
+class NoProgramError(SpecdidError):
+    """The estimator of a script brings no program in a language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +27,18 @@ class Export:
     title: str
     suffix: str
     write: Callable[[Script], str]
+
+
+def program_of(script: Script, export: Export, own: Mapping[str, Program] | None = None) -> Program:
+    """Return the program that the script's estimator brings in a language, or the language's ``own`` by estimator.
+
+    Raises
+    ------
+    NoProgramError
+        It brings none.
+    """
+    estimator: Estimator = _shelf.load("estimators", script.method)
+    found = estimator.programs.get(export.name) or (own or {}).get(script.method)
+    if found is None:
+        raise NoProgramError(f"no code in {export.title} for {estimator.title}: the estimator brings none")
+    return found

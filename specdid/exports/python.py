@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from specdid.exports._base import Export
+from specdid.estimators._base import Program
+from specdid.exports._base import Export, program_of
 from specdid.exports._names import comment, listed, quoted
 from specdid.exports._python_helpers import helpers, periods
 from specdid.exports._python_models import glm, least_squares
@@ -13,8 +14,12 @@ from specdid.exports._python_values import PythonValues
 from specdid.exports._script import MatchedUnits, Script
 from specdid.exports._trees import functions, plain_number
 
-MODELS: dict[str, Callable[[Script, dict[str, None]], Iterator[str]]] = {
-    "feols": least_squares, "fepois": glm, "logit": glm, "sunab": sunab, "did2s": did2s, "lpdid": lpdid,
+_PYFIXEST = ("import pyfixest as pf",)
+MODELS = {
+    **{name: Program(lines, _PYFIXEST) for name, lines in {
+        "feols": least_squares, "fepois": glm, "logit": glm, "sunab": sunab, "lpdid": lpdid,
+    }.items()},
+    "did2s": Program(did2s, ("from scipy import sparse", "import scipy.sparse.linalg")),
 }  # fmt: skip
 _MISSING = '["", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A"]'
 _READERS = {
@@ -30,7 +35,8 @@ def write(script: Script) -> str:
     values = PythonValues()
     derived = list(_derived(script, values))
     sample = list(_sample(script, values))
-    model = list(MODELS[script.method](script, values.used))
+    program = program_of(script, EXPORT, MODELS)
+    model = list(program.lines(script, values.used))
     body = [
         *_section("The data", _data(script)),
         *_section("New columns, on all rows", derived),
@@ -40,22 +46,18 @@ def write(script: Script) -> str:
     ]
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
     numbering = periods(script.step) if script.cohort or called & {"l", "f", "d"} else ""
-    head = [*_head(script), (numbering + helpers(values.used)).strip("\n")]
+    head = [*_head(script, program.needs), (numbering + helpers(values.used)).strip("\n")]
     return "\n".join([*head, *body]).rstrip() + "\n"
 
 
-def _head(script: Script) -> Iterator[str]:
+def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     for line in script.about:
         yield f"# {comment(line)}".rstrip()
     yield "# Needs Python with pandas and pyfixest 0.60."
     yield ""
     yield "import numpy as np"
     yield "import pandas as pd"
-    if script.method == "did2s":
-        yield "from scipy import sparse"
-        yield "import scipy.sparse.linalg"
-    else:
-        yield "import pyfixest as pf"
+    yield from needs
     yield ""
     yield f"DATA = {quoted(script.source.path)}  # sha256 {script.source.sha256[:16]}"
     yield ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from specdid.exports._base import Export
+from specdid.estimators._base import Program
+from specdid.exports._base import Export, program_of
 from specdid.exports._names import comment, listed, quoted
 from specdid.exports._r_helpers import helpers, periods
 from specdid.exports._r_models import did2s, glm, least_squares, lpdid, sunab
@@ -12,8 +13,11 @@ from specdid.exports._r_values import RValues
 from specdid.exports._script import MatchedUnits, Script
 from specdid.exports._trees import functions, plain_number
 
-MODELS: dict[str, Callable[[Script, dict[str, None]], Iterator[str]]] = {
-    "feols": least_squares, "fepois": glm, "logit": glm, "sunab": sunab, "did2s": did2s, "lpdid": lpdid,
+MODELS = {
+    **{name: Program(lines, ("fixest",)) for name, lines in {
+        "feols": least_squares, "fepois": glm, "logit": glm, "sunab": sunab, "lpdid": lpdid,
+    }.items()},
+    "did2s": Program(did2s),
 }  # fmt: skip
 _MISSING = 'c("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")'
 _READERS = {
@@ -29,11 +33,12 @@ def write(script: Script) -> str:
     """Write a program that prints the estimate under every vcov."""
     values = RValues()
     derived, sample = list(_derived(script, values)), list(_sample(script, values))
-    model = list(MODELS[script.method](script, values.used))
+    program = program_of(script, EXPORT, MODELS)
+    model = list(program.lines(script, values.used))
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
     numbering = periods(script.step) if script.cohort or called & {"l", "f", "d"} else []
     lines = [
-        *_head(script),
+        *_head(script, program.needs),
         *numbering,
         *helpers(values.used),
         *_section("The data", _data(script)),
@@ -44,15 +49,15 @@ def write(script: Script) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _head(script: Script) -> Iterator[str]:
+def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     for line in script.about:
         yield f"# {comment(line)}".rstrip()
     package = _READERS.get(script.source.kind, ("", ""))[0]
-    packages = [p for p in ("" if script.method == "did2s" else "fixest", package) if p]
+    packages = [p for p in (*needs, package) if p]
     yield f"# Needs R{' with ' if packages else ''}{', '.join(packages)}."
     yield ""
-    if script.method != "did2s":
-        yield "library(fixest)"
+    if needs:
+        yield from (f"library({name})" for name in needs)
         yield ""
     yield f"DATA <- {quoted(script.source.path)}  # sha256 {script.source.sha256[:16]}"
     yield ""

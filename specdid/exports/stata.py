@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from specdid.exports._base import Export
+from specdid.estimators._base import Program
+from specdid.exports._base import Export, program_of
 from specdid.exports._names import is_safe
 from specdid.exports._script import MatchedUnits, Script, Source
 from specdid.exports._stata_models import StataModels, numbered
@@ -13,8 +14,15 @@ from specdid.exports._stata_names import INFINITY, filled, literal, printable, r
 from specdid.exports._stata_values import StataValues
 from specdid.exports._trees import functions, plain_number
 
-_PACKAGES = {
-    "feols": "reghdfe", "sunab": "reghdfe", "lpdid": "reghdfe", "fepois": "reghdfe, ppmlhdfe",
+
+def _built_in(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
+    return StataModels(script, numbers).lines()
+
+
+MODELS = {
+    **{name: Program(_built_in, ("reghdfe",)) for name in ("feols", "sunab", "lpdid")},
+    "fepois": Program(_built_in, ("reghdfe", "ppmlhdfe")),
+    "logit": Program(_built_in), "did2s": Program(_built_in),
 }  # fmt: skip
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030"}
 _NUMERIC = """* a column that is numeric but for words that stand for missing, TRUE and FALSE
@@ -79,7 +87,8 @@ def write(script: Script) -> str:
     values = StataValues(script.source.text | script.source.dates, script.unit, script.time)
     derived, sample = _derived(script, values), list(_sample(script, values))
     numbers, numbering = _numbers(script, values)
-    model = list(StataModels(script, numbers).lines())
+    program = program_of(script, EXPORT, MODELS)
+    model = list(program.lines(script, numbers))
     renamed = any(_renamed(script.source))
     blocks = [
         _NUMERIC,
@@ -87,7 +96,7 @@ def write(script: Script) -> str:
         *([_QUANTILES] if "quantiles" in values.used else []),
     ]
     lines = [
-        *_head(script),
+        *_head(script, program.needs),
         *blocks,
         *_section("The data", _data(script)),
         *_section("New columns, on all rows", [*_panel(script, values), *derived]),
@@ -97,10 +106,10 @@ def write(script: Script) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _head(script: Script) -> Iterator[str]:
+def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     for line in script.about:
         yield f"* {remark(line)}".rstrip()
-    packages = _PACKAGES.get(script.method)
+    packages = ", ".join(needs)
     yield "* Needs Stata 16 or later" + (f" with {packages} (ssc install)." if packages else ".")
     yield ""
     yield "version 16"

@@ -285,4 +285,6 @@ def _texts(data: MultiverseData) -> Iterator[str]:
         yield from (r.heading + r.label for r in panel.rows)
 
 
-FIGURE = FigureKind("multiverse", "Estimates by option", multiverse_data, draw)
+FIGURE = FigureKind(
+    "multiverse", "Estimates by option", multiverse_data, draw, lambda results, _: multiverse_data(results)
+)

@@ -130,4 +130,7 @@ def _texts(data: NullData) -> Iterator[str]:
         yield from (p.title for p in panel.nulls)
 
 
-FIGURE = FigureKind("null_density", "The median estimate under the null", null_data, draw)
+FIGURE = FigureKind(
+    "null_density", "The median estimate under the null", null_data, draw,
+    lambda results, placebos: null_data(placebos, results),
+)  # fmt: skip

@@ -172,4 +172,4 @@ def _texts(data: VolcanoData) -> Iterator[str]:
         yield from (s.label for s in volcano.panel.series)
 
 
-FIGURE = FigureKind("volcano", "Estimates against p-values", volcano_data, draw)
+FIGURE = FigureKind("volcano", "Estimates against p-values", volcano_data, draw, volcano_data, on_page=False)

@@ -130,6 +130,8 @@ class Null:
     """A null of the shelf: its name, what it says in words, and how it draws.
 
     ``short`` and ``by`` make its name in a line of text: "permutation null, by 99 refits".
+    ``assigns`` says that it moves the columns of [inference] assign, which it cannot do without;
+    ``imposes`` that its draws have an imposed effect (NullDraws.imposed), which takes room.
     """
 
     name: str
@@ -138,6 +140,8 @@ class Null:
     draw: Callable[..., NullDraws]
     short: str = ""
     by: str = "draws"
+    assigns: bool = False
+    imposes: bool = False
 
 
 SAME = 1e-8

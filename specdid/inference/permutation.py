@@ -222,4 +222,5 @@ INFERENCE = Null(
     "Whole paths of the assigned columns moved between levels; everything that follows is built again.",
     draw,
     "permutation null",
+    assigns=True,
 )

@@ -164,4 +164,5 @@ INFERENCE = Null(
     draw,
     "permutation null",
     "refits",
+    assigns=True,
 )

@@ -95,4 +95,5 @@ INFERENCE = Null(
     "The null imposed, one sign per cluster and draw shared by all specifications, studentised.",
     draw,
     "wild bootstrap null",
+    imposes=True,
 )

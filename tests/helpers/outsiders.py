@@ -1,0 +1,179 @@
+"""A distribution of others with one working plug-in on every shelf, each in one file.
+
+``write_outsiders(directory)`` makes what ``pip install`` would leave there: modules, and entry
+points in a ``.dist-info``. With the directory on PYTHONPATH, specdid finds all of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PLUGINS = {
+    ("estimators", "dummy_ols"): '''
+"""Least squares on written-out dummies, with clustered errors; for small panels."""
+import numpy as np
+from specdid.estimators._base import TREATMENT, Coefficients, Estimate, Estimator, Failure, Path, Program
+
+def solved(task, columns):
+    dummies = [np.eye(int(codes.max()) + 1)[codes] for codes in task.effects] or [np.ones((len(task.outcome), 1))]
+    X = np.column_stack([*columns, task.controls, *dummies])
+    inverse = np.linalg.pinv(X)
+    beta = inverse @ task.outcome
+    influence = inverse * (task.outcome - X @ beta)
+    k, vcov = len(columns), []
+    for clusters in task.clusters:
+        rows = influence[:k]
+        if clusters:
+            rows = np.column_stack([rows[:, clusters[0] == g].sum(axis=1) for g in np.unique(clusters[0])])
+        vcov.append(rows @ rows.T)
+    return beta[:k], np.array(vcov), [len(np.unique(c[0])) if c else -1 for c in task.clusters]
+
+def fit(task):
+    beta, vcov, groups = solved(task, [task.treatment])
+    if abs(task.treatment).sum() == 0:
+        return Failure("no_treatment_variation", "nobody is treated")
+    df = tuple(g - 1.0 if g > 0 else float("inf") for g in groups)
+    whole = Coefficients((TREATMENT,), beta, vcov)
+    errors = tuple(np.sqrt(vcov[:, 0, 0]).tolist())
+    return Estimate(float(beta[0]), errors, df, tuple(groups), len(task.outcome), coefficients=whole)
+
+def path(task, relative, periods, reference):
+    kept = tuple(p for p in periods if p != reference and (relative == p).any())
+    beta, vcov, groups = solved(task, [1.0 * (relative == p) for p in kept])
+    df = tuple(g - 1.0 if g > 0 else float("inf") for g in groups)
+    size = np.array([int((relative == p).sum()) for p in kept], np.int64)
+    return Path(kept, beta, vcov, df, tuple(groups), len(task.outcome), size, ("",) * len(groups))
+
+def python(script, used):
+    yield f'y, x = d["{script.outcome}"].to_numpy(), d["{script.treatment}"].to_numpy()'
+    names = ", ".join(f'"{c}"' for c in script.controls)
+    yield f"parts = [x, d[[{names}]]]"
+    yield f"for effect in {[e.name for e in script.fixed]!r}:"
+    yield "    parts.append(pd.get_dummies(d[effect]).to_numpy(float))"
+    yield "X = np.column_stack(parts)"
+    yield "inverse = np.linalg.pinv(X)"
+    yield "estimate = (inverse @ y)[0]"
+    yield "influence = pd.Series(inverse[0] * (y - X @ (inverse @ y)), index=d.index)"
+    yield "std_error = {}"
+    for errors in script.errors:
+        groups = f'd["{errors.clusters[0]}"]' if errors.clusters else "d.index"
+        yield f"std_error[{errors.label!r}] = np.sqrt((influence.groupby({groups}).sum() ** 2).sum())"
+
+def r(script, used):
+    yield f"fit <- lm({script.outcome} ~ {' + '.join(script.regressors)}, data = d)"
+
+ESTIMATOR = Estimator(
+    name="dummy_ols", title="Dummy OLS", estimand="average effect (regression weights)", settings=(),
+    honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample"}), effects="any",
+    cohort=False, binary=False, batched=False, vcovs=frozenset({"hetero", "cluster"}), fit=fit, path=path,
+    slopes=False, programs={"python": Program(python), "r": Program(r)},
+)
+''',
+    ("inference", "dummy_null"): '''
+"""Normal draws around nothing, with the standard errors of the estimates."""
+import numpy as np
+from specdid.engine.execute import run
+from specdid.inference._base import Null, NullDraws
+from specdid.inference._tables import DrawTable
+
+def draw(context):
+    c = context.compiled
+    chosen = context.chosen[c.batched[context.chosen]]
+    fits = run(c.problem, c.members.take(chosen))
+    z = np.random.default_rng(context.seed).normal(size=(1, context.draws)).repeat(len(chosen), axis=0)
+    error = fits.std_error[:, 0]
+    return NullDraws(
+        "dummy_null", c.members.index[chosen], fits.estimate, fits.estimate / error, error, fits.df[:, 0],
+        DrawTable.of(z * error[:, None]), DrawTable.of(z), (), 0, 24, 16,
+    )
+
+INFERENCE = Null("dummy_null", "dummy draws", "Normal draws.", draw, "dummy null")
+''',
+    ("matching", "dummy_match"): '''
+"""Everybody but the second is matched."""
+import numpy as np
+from specdid.matching._base import Matched, Matching
+
+MATCHING = Matching(
+    "dummy_match", "everybody but one", frozenset(), lambda settings: False,
+    lambda candidates, settings: Matched(1.0 * (np.arange(len(candidates)) != 1)),
+)
+''',
+    ("figures", "dummy_dots"): '''
+"""Every estimate as a dot; drawn of every run, and of the dummy analysis."""
+from dataclasses import dataclass
+from specdid.figures._base import FigureKind
+
+@dataclass(frozen=True)
+class Dots:
+    panels: tuple
+    doubt: str = ""
+
+def data(values):
+    return Dots((tuple(values),))
+
+def draw(data, width=None):
+    from matplotlib.figure import Figure
+    figure = Figure((width or 6.0, 3.0))
+    axes = figure.subplots()
+    axes.plot(data.panels[0], ".")
+    axes.set_title(data.doubt)
+    return figure
+
+FIGURE = FigureKind(
+    "dummy_dots", "Dummy dots", data, draw, lambda results, placebos: data(results.estimate.tolist())
+)
+''',
+    ("tables", "dummy_text"): '''
+"""Tables as plain text."""
+from specdid.tables._base import TableFormat
+
+def write(table):
+    rows = [" | ".join((row.label, *row.cells)) for block in table.blocks for row in block]
+    return "\\n".join([f"DUMMY {table.title}", *rows, ""])
+
+TABLE = TableFormat("dummy_text", "Plain text", ".dummy.txt", write)
+''',
+    ("exports", "dummy_words"): '''
+"""A program in English, for every estimator."""
+from specdid.exports._base import Export
+
+def write(script):
+    return f"DUMMY: regress {script.outcome} on {', '.join(script.regressors)} by {script.method}\\n"
+
+EXPORT = Export("dummy_words", "English", ".txt", write)
+''',
+    ("analyses", "dummy_count"): '''
+"""Counts the columns that an analysis would have."""
+from specdid.analyses._base import Analysis, Caution, Chart, Finding
+from specdid import _shelf
+from specdid.tables._base import PrintTable, Row, TidyTable
+
+def decode(table):
+    return table.whole("from", "0 or more", lambda n: n >= 0) or 0
+
+def run(bench, request):
+    fits = [bench.fit(cell) for cell in bench.cells(request)]
+    found = [request.config + k for k, fit in enumerate(fits) if fit.failure is None]
+    laid = PrintTable("Dummy count", ("n",), (tuple(Row(f"column {k}", (str(n),)) for k, n in enumerate(found)),))
+    dots = _shelf.load("figures", "dummy_dots").data(found)
+    tables = (TidyTable(("column", "n"), tuple(enumerate(found)), laid),)
+    return Finding(tables, (Chart("dummy_dots", dots),), (Caution("note", "dummy", "the dummy was here."),), ("DUMMY LINE",))
+
+ANALYSIS = Analysis("dummy_count", "Dummy count", decode, run)
+''',
+}
+"""(shelf, name) -> the file of a plug-in."""
+
+
+def write_outsiders(directory: Path) -> None:
+    """Lay the distribution out in ``directory``."""
+    info = directory / "outsiders-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outsiders\nVersion: 1.0\n", encoding="utf-8")
+    points: dict[str, list[str]] = {}
+    for (shelf, name), text in PLUGINS.items():
+        (directory / f"outsiders_{name}.py").write_text(text.lstrip(), encoding="utf-8")
+        points.setdefault(shelf, []).append(f"{name} = outsiders_{name}")
+    lines = [line for shelf, found in points.items() for line in (f"[specdid.{shelf}]", *found)]
+    (info / "entry_points.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")

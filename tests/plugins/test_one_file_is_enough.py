@@ -1,0 +1,208 @@
+"""A plug-in is one file on any of the seven shelves: it runs, is shown, exported, appended and reported.
+
+Each dummy works, stands in a distribution of others, and is used by the command line in a process
+of its own, as somebody would who installed it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from command import run_specdid
+from outsiders import PLUGINS, write_outsiders
+from small_studies import small_panel
+from specdid import _shelf
+
+SPEC = """\
+[study]
+title = "dummies"
+data = "given.csv"
+unit = "id"
+time = "year"
+[outcome]
+"y" = "y"
+[treatment]
+"d" = { term = "d", cohort = "cohort" }
+[controls]
+"none" = "1"
+"x" = "x1 + x3"
+[sample]
+"all" = "TRUE"
+[sample."matched"]
+match = { on = "x1", at = "year == 2003", method = "dummy_match" }
+[estimator]
+"OLS" = "feols"
+"Dummy" = "dummy_ols"
+[vcov]
+"unit" = "~id"
+[preferred]
+estimator = "Dummy"
+[inference]
+draws = 19
+null = ["wild", "dummy_null"]
+alpha = 0.1
+[dummy_count]
+from = 40
+vary = ["controls"]
+[event_study]
+[run]
+backend = "serial"
+[figure]
+formats = ["png"]
+[appendix]
+formats = ["tex", "md"]
+show = ["#1"]
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("outsiders")
+    write_outsiders(directory / "site")
+    small_panel().write_csv(directory / "given.csv")
+    (directory / "s.toml").write_text(SPEC, encoding="utf-8")
+    return directory
+
+
+def specdid(place: Path, *arguments: str) -> tuple[int, str, str]:
+    root = Path(_shelf.__file__).parents[1]
+    done = run_specdid(arguments, place, PYTHONPATH=f"{root}:{place / 'site'}")
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def ran(place) -> Path:
+    code, out, err = specdid(place, "run", "s.toml", "--out", "out", "--jobs", "1")
+    assert code == 0, out + err
+    return place / "out"
+
+
+@pytest.fixture(scope="module")
+def shown(place, ran) -> str:
+    code, out, err = specdid(place, "show", "s.toml", "preferred", "--out", "out")
+    assert code == 0, err
+    return out
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_there_is_a_dummy_on_every_shelf():
+    assert sorted(shelf for shelf, _ in PLUGINS) == sorted(_shelf.DECLARED)
+
+
+def test_a_new_estimator_and_a_new_match_give_the_numbers_of_feols(ran):
+    found = rows(ran / "results.csv")
+    assert {r["status"] for r in found} <= {"ok", "duplicate"}
+    mine = {(r["controls"], r["sample"]): r for r in found if r["estimator"] == "Dummy"}
+    others = {(r["controls"], r["sample"]): r for r in found if r["estimator"] == "OLS"}
+    assert len(mine) == len(others) == 4
+    for key, row in mine.items():
+        assert row["estimate"], row
+        assert float(row["estimate"]) == pytest.approx(float(others[key]["estimate"]), rel=1e-8)
+
+
+def test_a_new_null_tests_the_curve(ran):
+    assert {r["null"] for r in rows(ran / "inference.csv")} == {"wild", "dummy_null"}
+    assert "dummy draws" in (ran / "summary.md").read_text(encoding="utf-8")
+    assert "dummy_null" in {r["null"] for r in rows(ran / "inference_specifications.csv")}
+
+
+def test_a_new_table_format_prints_every_table(ran):
+    printed = {p.name for p in ran.glob("*.dummy.txt")}
+    assert printed == {"inference.dummy.txt", "dummy_count.dummy.txt", "event_study.dummy.txt"}
+    assert "column 1 | 41" in (ran / "dummy_count.dummy.txt").read_text(encoding="utf-8")
+
+
+def test_a_new_analysis_and_a_new_figure_are_written(ran):
+    assert [r["n"] for r in rows(ran / "dummy_count.csv")] == ["40", "41"]
+    assert (ran / "dummy_count.png").read_bytes()[:4] == b"\x89PNG"
+    assert (ran / "dummy_dots.png").read_bytes()[:4] == b"\x89PNG"  # of the whole curve
+    assert any(r["code"] == "dummy" for r in rows(ran / "warnings.csv"))
+    assert "DUMMY LINE" in (ran / "summary.md").read_text(encoding="utf-8")
+
+
+def test_an_event_study_takes_the_new_estimators_effects_by_period(ran):
+    assert sum(r["estimate"] not in ("", "0") for r in rows(ran / "event_study.csv")) > 3
+
+
+def test_the_appendix_has_all_of_them(ran):
+    text = (ran / "appendix.md").read_text(encoding="utf-8")
+    assert "Dummy count" in text
+    assert "dummy_count.png" in text
+    assert "Dummy draws" in text
+    tex = (ran / "appendix.tex").read_text(encoding="utf-8") + (ran / "appendix_selected.tex").read_text("utf-8")
+    assert "Dummy" in tex
+
+
+def test_the_report_has_all_of_them(ran):
+    page = (ran / "report.html").read_text(encoding="utf-8")
+    for words in ("Dummy dots", "dummy_count.csv", "DUMMY LINE", "dummy draws"):
+        assert words in page, words
+
+
+def test_show_has_the_table_the_nulls_and_every_language(shown):
+    assert re.search(r"dummy_ols \(Dummy OLS\)", shown)
+    assert "== English ==\n\nDUMMY: regress y on" in shown
+    assert "== Python (pyfixest) ==\n\n# Spec" in shown
+    assert "== Stata (reghdfe, ppmlhdfe) ==\n\nThere is no code in Stata (reghdfe, ppmlhdfe) for Dummy OLS" in shown
+
+
+def test_a_new_language_is_on_the_command_line(place, ran):
+    code, out, err = specdid(place, "show", "s.toml", "preferred", "--code", "dummy_words")
+    assert (code, out) == (0, "DUMMY: regress y on d_v2 by dummy_ols\n"), err
+    assert "dummy_words" in specdid(place, "show", "--help")[1]
+
+
+def test_what_a_language_lacks_is_a_message_with_what_there_is(place, ran):
+    code, out, err = specdid(place, "show", "s.toml", "preferred", "--code", "stata")
+    assert (code, out) == (2, "")
+    assert "no code in Stata (reghdfe, ppmlhdfe) for Dummy OLS: the estimator brings none" in err
+    assert "--code dummy_words, --code python and --code r" in err
+
+
+def test_the_new_estimators_program_gives_its_row(place, ran):
+    code, program, err = specdid(place, "show", "s.toml", "preferred", "--code", "python")
+    assert code == 0, err
+    names: dict = {}
+    exec(program, names)
+    (row,) = [r for r in rows(ran / "results.csv") if r["preferred"].lower() == "true"]
+    assert names["estimate"] == pytest.approx(float(row["estimate"]), rel=1e-8)
+    assert names["std_error"]["unit"] == pytest.approx(float(row["std_error"]), rel=1e-6)
+
+
+def test_a_wrong_name_lists_the_plug_ins_of_others_too(place):
+    wrong = SPEC.replace('null = ["wild", "dummy_null"]', 'null = ["dummy_nul"]')
+    (place / "wrong.toml").write_text(wrong, encoding="utf-8")
+    code, _, err = specdid(place, "check", "wrong.toml")
+    assert code == 2
+    assert "dummy_null" in err
+
+
+def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
+    """One that the study uses is named; one that it does not use stands among the warnings of its run."""
+    broken = place / "broken"
+    write_outsiders(broken)
+    for shelf, name in PLUGINS:
+        (broken / f"outsiders_{name}.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
+    plain = "\n".join(line for line in SPEC.splitlines() if "dummy" not in line.casefold())
+    plain = plain.replace("[preferred]\n", "").replace('[sample."matched"]\n', "").replace("from = 40\nvary", "#")
+    (place / "plain.toml").write_text(plain, encoding="utf-8")
+    root = Path(_shelf.__file__).parents[1]
+    path = f"{root}:{broken}"
+    used = run_specdid(["check", "s.toml"], place, PYTHONPATH=path)
+    assert used.returncode == 2
+    assert "the plug-in `dummy_match` (outsiders_dummy_match) cannot be loaded: ModuleNotFoundError" in used.stderr
+    done = run_specdid(["run", "plain.toml", "--out", "plain", "--jobs", "1"], place, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    said = [r["message"] for r in rows(place / "plain" / "warnings.csv") if r["code"] == "plugin_failed"]
+    assert [name for name in ("dummy_text", "dummy_dots") if any(f"`{name}`" in s for s in said)] == [
+        "dummy_text", "dummy_dots"
+    ]
+    shown = run_specdid(["show", "plain.toml", "#1", "--out", "plain"], place, PYTHONPATH=path)
+    assert "== dummy_words ==\n\nthe plug-in `dummy_words`" in shown.stdout, shown.stderr
