@@ -17,7 +17,7 @@ from specdid._records.cautions import against
 from specdid._run.owner import default_directory
 from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
-from specdid.engine.execute import TAKEN
+from specdid.engine.execute import Recalled
 
 
 class Progress(Protocol):
@@ -120,8 +120,8 @@ class _Lines:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if stage.endswith(TAKEN):
-            click.echo(f"{done:,} of {total:,} {stage}", err=True)
+        if isinstance(stage, Recalled):
+            click.echo(f"{done:,} of {total:,} {stage} taken from an earlier run", err=True)
         elif stage != self._stage:
             self._stage, self._begun, self._next = stage, now, now + 10
             click.echo(f"{stage}: {total:,}" if total else stage, err=True)
@@ -149,8 +149,8 @@ class _Bar:
         return self
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage.endswith(TAKEN):
-            self._bar.console.print(f"{done:,} of {total:,} {stage}", highlight=False)
+        if isinstance(stage, Recalled):
+            self._bar.console.print(f"{done:,} of {total:,} {stage} taken from an earlier run", highlight=False)
             return
         if stage not in self._tasks:
             self._tasks[stage] = self._bar.add_task(stage, total=total or None, rate="")

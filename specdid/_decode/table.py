@@ -266,7 +266,7 @@ def _as_meant(problems: Sequence[Problem], text: str, place: Place) -> Sequence[
     meant = language.in_our_spelling(text, place) if problems else None
     if meant is not None:
         first = problems[0]
-        if first.message.startswith(("nothing stands", "an operator is missing")):
+        if first.incomplete:
             shown = text if len(text) <= 60 else f"{text[:57]}..."
             first = replace(first, message=f"`{shown}` is not written so here", span=Span(0, len(text)))
         clusters = place == "formula" and re.search(r"cluster|vce\(|,\s*~|\|\s*0\s*\|", text) is not None

@@ -145,7 +145,7 @@ def cluster_section(facts: ClusterFacts | None) -> Section:
         "uncorrelated within clusters)",
         f"- largest share of a cluster: {found.partial.max():.1%} of the treatment's partial leverage, "
         f"{found.leverage.max() / found.leverage.sum():.1%} of all leverage (equal clusters: {1 / count:.1%})",
-    ))  # fmt: skip
+    ), on_page=True)  # fmt: skip
 
 
 def cluster_rows(facts: ClusterFacts | None) -> tuple[tuple[str, float], ...]:

@@ -175,6 +175,11 @@ class Against:
         return " ".join([*told, *([f"{capital(_kinds(more))} of serious warnings."] if more else [])])
 
 
+def headline(failed: str) -> str:
+    """Return the first words of ``Against.failed``, those before its colon: what they are called in a title."""
+    return failed.partition(":")[0]
+
+
 def against(found: Sequence[Caution]) -> Against:
     """Return what stands against these numbers, from cautions that are sorted worst first."""
     errors = [c for c in found if c.severity == "error"]

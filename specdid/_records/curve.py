@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from specdid import _html
 from specdid._records.audit import Audit
 from specdid._records.cautions import Caution, against
-from specdid._records.results import Counts, Results
+from specdid._records.results import Counts, Results, statistic_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and lines of Markdown that a later stage adds to the summary."""
+    """A heading and lines of Markdown that a later stage adds to the summary.
+
+    ``on_page``: report.html shows it, which has the rest of the summary in parts of its own.
+    """
 
     title: str
     lines: tuple[str, ...]
+    on_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class JointTest:
 
     Attributes
     ----------
-    null, statistic : how the draws were made, and of what.
+    null, kind : how the draws were made, and of what.
     value : of the data.
     low, high : 2.5% and 97.5% points of the null.
     p_value : (1 + draws at least as far from zero) / (draws + 1).
@@ -38,10 +42,11 @@ class JointTest:
     direction : "expected" where estimates are times the sign expected of their outcome, so that a
         positive value lies in the expected direction; "estimated" where they are as they are.
     specifications : how many the statistic is of.
+    group, estimand : the scale (or outcome) and estimand of a median, else empty.
     """
 
     null: str
-    statistic: str
+    kind: str
     value: float
     low: float
     high: float
@@ -50,6 +55,13 @@ class JointTest:
     role: str = "secondary"
     direction: str = "estimated"
     specifications: int = 0
+    group: str = ""
+    estimand: str = ""
+
+    @property
+    def statistic(self) -> str:
+        """The kind of statistic and what it is of, as inference.csv has it."""
+        return statistic_name(self.kind, self.group, self.estimand)
 
 
 @dataclass(frozen=True, slots=True)

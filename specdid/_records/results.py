@@ -41,6 +41,15 @@ KINDS: tuple[str, ...] = ("equivalent", "uncertain", "nonequivalent")
 """What the types of options make of a specification (Del Giudice and Gangestad 2021); the first enters the tests."""
 
 
+MEDIAN = "median estimate"
+"""The statistic that is of one scale (or outcome) and one estimand; the others are of the whole curve."""
+
+
+def statistic_name(kind: str, group: str = "", estimand: str = "") -> str:
+    """Name a statistic of the curve, a median with the scale (or outcome) and the estimand that it is of."""
+    return f"{kind} ({group}; {estimand})" if group else kind
+
+
 def code_of(name: str) -> int:
     """Give the place of a reason's name in CODES."""
     return CODES.index(name)
@@ -242,11 +251,14 @@ class Results:
 
     def shown_statistic(self, name: str) -> str:
         """Give a statistic's name, as in inference.csv, with the scale or outcome as readers know it."""
-        for group in self.groups() if self.planned.display else ():
-            head = f"median estimate ({group.name};"
-            if name.startswith(head):
-                return f"median estimate ({group.shown};{name.removeprefix(head)}"
-        return name
+        return self._medians().get(name, name)
+
+    def _medians(self) -> dict[str, str]:
+        """Give the names of all medians, as in inference.csv and as readers know them."""
+        if not self.planned.display:
+            return {}
+        pairs = [(g, words) for g in self.groups() for words in self.planned.estimand.words]
+        return {statistic_name(MEDIAN, g.name, words): statistic_name(MEDIAN, g.shown, words) for g, words in pairs}
 
     def order(self, group: Group) -> Ints:
         """Give the ok positions of a group by estimate, ties by place in the plan."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from specdid import _shelf
@@ -27,9 +27,11 @@ Progress = Callable[[str, int, int], None]
 class Analysed:
     """What a table of section 7 gave: its finding, or why there is none.
 
-    ``stem`` is the name of its files, ``heading`` that in the summary.
+    ``kind`` and ``name`` are those of the table, ``stem`` is the name of its files, ``heading`` that in the summary.
     """
 
+    kind: str
+    name: str | None
     stem: str
     heading: str
     finding: Finding = field(repr=False)
@@ -55,7 +57,7 @@ def _own_files(made: Analysed, before: Sequence[Analysed]) -> Analysed:
     for name in _all_files(made):
         if (other := taken.get(name.casefold())) is not None:
             said = f"its file {name} is also one of “{other}”: give it another name"
-            return Analysed(made.stem, made.heading, Finding(), said)
+            return replace(made, finding=Finding(), failure=said)
     return made
 
 
@@ -69,18 +71,18 @@ def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
     """Run one analysis."""
     name = table.name
     heading = table.kind.replace("_", " ").capitalize() + (f": {name}" if name is not None else "")
-    stem = table.stem
+    nothing = Analysed(table.kind, name, table.stem, heading, Finding())
     try:
         analysis: Analysis = _shelf.load("analyses", table.kind)
         request, faults = read_request(bench.study, table, analysis.decode)
         if wrong := [f.message for f in faults if f.severity == "error"]:
-            return Analysed(stem, heading, Finding(), "; ".join(wrong))
-        return Analysed(stem, heading, analysis.run(bench, request))
+            return replace(nothing, failure="; ".join(wrong))
+        return replace(nothing, finding=analysis.run(bench, request))
     except (SpecError, _shelf.PluginError) as error:
-        return Analysed(stem, heading, Finding(), str(error).replace("\n", "; "))
+        return replace(nothing, failure=str(error).replace("\n", "; "))
     except Exception as error:  # the curve is done: whatever one analysis does must not lose it
         said = f"{type(error).__name__}: {error}".replace("\n", " ")
-        return Analysed(stem, heading, Finding(), said)
+        return replace(nothing, failure=said)
 
 
 def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,9 @@ from specdid.appendix.markdown import write_appendix as write_markdown
 from specdid.appendix.selected import selected_csv
 from specdid.tables._base import PrintTable, csv_text
 
+TABLE = "table"
+_NUMBERED = re.compile(r"table ", re.IGNORECASE)
+"""A name that says no more than a number of the paper would."""
 _SOFTWARE = ("pyfixest", "numpy", "scipy")
 
 
@@ -135,30 +139,30 @@ def _section(analysed: Analysed) -> Section:
     def stem(suffix: str) -> str:
         return file_stem(analysed.stem, suffix or None)
 
-    heading = analysed.heading.removeprefix("Table: ")
+    plain = analysed.kind == TABLE and analysed.name is not None
+    heading = analysed.name if plain and analysed.name is not None else analysed.heading
     finding = analysed.finding
     printed = [(stem(t.suffix), t.print) for t in finding.tables if t.print is not None]
     return Section(
         heading,
-        tuple((file, _titled(heading, table)) for file, table in printed),
-        tuple((stem(c.suffix), _captioned(heading, c)) for c in finding.charts),
+        tuple((file, _titled(analysed, heading, table)) for file, table in printed),
+        tuple((stem(c.suffix), _captioned(analysed, heading, c)) for c in finding.charts),
         analysed.failure,
     )
 
 
-def _captioned(heading: str, chart: Chart) -> str:
+def _captioned(analysed: Analysed, heading: str, chart: Chart) -> str:
     """Caption an analysis's figure: what it is of, and what kind of figure it is."""
     kind = _shelf.load("figures", chart.figure).title
-    suffix = chart.suffix.replace("_", " ")
-    of = f"{heading}: {suffix}" if suffix and suffix not in kind.casefold() else heading
-    return of if of.casefold().startswith(kind.casefold()) else f"{of}. {kind}"
+    of = f"{heading}: {chart.suffix.replace('_', ' ')}" if chart.suffix and chart.told else heading
+    return of if chart.figure == analysed.kind else f"{of}. {kind}"
 
 
-def _titled(heading: str, table: PrintTable) -> PrintTable:
+def _titled(analysed: Analysed, heading: str, table: PrintTable) -> PrintTable:
     """Say of an analysis's table what kind it is, where its title is only the analysis's name, or a number."""
-    if heading.casefold().startswith("table "):
+    if analysed.kind == TABLE and _NUMBERED.match(heading):
         return replace(table, title=f"Regressions, called “{heading}” in the study")
-    return replace(table, title=heading) if heading.endswith(f": {table.title}") else table
+    return replace(table, title=heading) if table.title == analysed.name else table
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -34,7 +34,7 @@ from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import on_its_own, write_figure, write_record, write_results
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
-from specdid.engine.execute import TAKEN, estimate_all
+from specdid.engine.execute import Recalled, estimate_all
 from specdid.engine.store import Store
 from specdid.report.summary import summarise
 
@@ -226,7 +226,7 @@ def _estimate_all(
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
         if store is not None and store.taken > before[0]:
             parts, computed = store.taken - before[0], store.made - before[1]
-            progress(f"parts of the tests {TAKEN}", parts, parts + computed)
+            progress(Recalled("parts of the tests"), parts, parts + computed)
         if store is not None:
             taken = Taken(recalled, drawn - before[0], store.taken - drawn, store.drawn_again, store.differing)
     except KeyboardInterrupt:

@@ -20,6 +20,7 @@ from specdid._describe.joint_tests import marked
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Curve, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, from_figure
+from specdid._records.results import MEDIAN, statistic_name
 from specdid._run.infer import CurveTests
 from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
@@ -29,7 +30,6 @@ from specdid.figures._style import save
 from specdid.language.sources import sources
 from specdid.report.choices import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text, unusable
-
 
 _SHELVES = ("tables", "figures")
 """Of which every plug-in writes files of every run."""
@@ -200,8 +200,8 @@ def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str
     found = {(p.group, p.estimand): None for t in tests for p in t.placebos}
     scales, estimands = (len({key[k] for key in found}) > 1 for k in (0, 1))
     return {
-        f"median estimate ({group}; {estimand})": ", ".join(
-            ["median estimate", *([results.planned.shown(group)] if scales else []), *([estimand] if estimands else [])]
+        statistic_name(MEDIAN, group, estimand): ", ".join(
+            [MEDIAN, *([results.planned.shown(group)] if scales else []), *([estimand] if estimands else [])]
         )
         for group, estimand in found
     }

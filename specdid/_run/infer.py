@@ -229,7 +229,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         for words, curve in whole_curves(results, group, place >= 0):
             bands[group.name, words] = rank_band(draws.null_estimate, place[curve])
         for members, words in _estimands(results, draws, inside):
-            rows.append(median_estimate(draws, members, f"median estimate ({group.name}; {words})"))
+            rows.append(median_estimate(draws, members, group.name, words))
             placebos.append(placebo(draws, members, title, group.name, words, alpha, errors))
     rows += statistic_tests(draws, np.ones(len(draws.index), dtype=bool), alpha, "")
     return CurveTests(
@@ -252,7 +252,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
 
 def _primary_first(rows: list[Test], primary: str) -> tuple[Test, ...]:
     """Mark the primary statistic, of which a median estimate may be several, and put it before the others."""
-    chosen = [r for r in rows if r.statistic.partition(" (")[0] == primary]
+    chosen = [r for r in rows if r.kind == primary]
     return (*(replace(r, role="primary") for r in chosen), *(r for r in rows if r not in chosen))
 
 

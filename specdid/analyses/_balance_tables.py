@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specdid._records import Caution
-from specdid.analyses._print import count, number, p_value
+from specdid.analyses._print import count, number, p_is, p_value
 from specdid.analyses._words import listed
 from specdid.matching._balance import Balance, JointTest
 from specdid.tables._base import Cell as Value
@@ -236,10 +236,5 @@ def _joint_imbalance(about: str, test: JointTest, alpha: float) -> Iterator[Caut
         said = "after matching the variables separate treated from controls, so there is no joint test"
         yield Caution("serious", "imbalance", f"{about}: {said}")
     elif test.p_value < alpha:
-        said = f"after matching the variables still predict treatment jointly (p {_compared(test.p_value)})"
+        said = f"after matching the variables still predict treatment jointly (p {p_is(test.p_value)})"
         yield Caution("serious", "imbalance", f"{about}: {said}")
-
-
-def _compared(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"

@@ -90,11 +90,15 @@ from specdid.tables._base import TidyTable
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure of the figures shelf with its data; ``suffix`` as in TidyTable."""
+    """A figure of the figures shelf with its data; ``suffix`` as in TidyTable.
+
+    ``told``: captions have the suffix too, since the figure's title does not say it.
+    """
 
     figure: str
     data: Any = field(repr=False)
     suffix: str = ""
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from specdid.analyses._coefficients import Coefficient
 from specdid.analyses._fit import failed
 from specdid.analyses._groups import units_text
 from specdid.analyses._moderator import Config, Moderator, moderator_of
-from specdid.analyses._print import decimals, in_parentheses, number, p_value
+from specdid.analyses._print import decimals, in_parentheses, number, p_is, p_value
 from specdid.analyses._words import COEFFICIENT, PANELS, SIZES, heading, labels_of, listed, numbers_of, shown, sizes_of
 from specdid.analyses.table import coefficients, notes, spanners, statistics
 from specdid.engine.problem import Floats
@@ -198,8 +198,7 @@ def _panel(bench: Bench, cells: Cells, m: Moderated, column: int) -> marginal_ef
     found = m.effects(at)
     effect, low, high = (np.array([getattr(c, k) for c in found]) for k in ("estimate", "conf_low", "conf_high"))
     c = m.fit.coefficient(m.names[0])
-    p = p_value(c.p_value)
-    fact = f"interaction {number(c.estimate, decimals([c.std_error]))}, p {p if p.startswith('<') else f'= {p}'}"
+    fact = f"interaction {number(c.estimate, decimals([c.std_error]))}, p {p_is(c.p_value)}"
     average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
     name = bench.headings(cells, m.cell)
     return marginal_effect.EffectPanel(

@@ -143,8 +143,8 @@ def _baseline_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
         return
     late = np.flatnonzero(mask & (periods >= timing(bench, cell).first))
     if len(late):
-        treated = units_text(len(np.unique(units[late])))
-        verb = "is" if treated.startswith("1 ") else "are"
+        many = len(np.unique(units[late]))
+        treated, verb = units_text(many), "is" if many == 1 else "are"
         yield fault_at(
             origin, span, "moderator_after_treatment",
             f"`{given.text}` is taken when {treated} {verb} treated already, so the treatment may have changed it",

@@ -9,7 +9,7 @@ import numpy as np
 
 from specdid._study import Expression
 from specdid.analyses._base import Bench, Caution, Cell, CellFit, Cells, Chart, Request
-from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
+from specdid.analyses._print import count, decimals, in_parentheses, number, p_is, p_value
 from specdid.analyses._random_placebo import Placebos
 from specdid.analyses._words import COEFFICIENT, SIZES, axis_of, labels_of, listed, numbers_of, shown, sizes_of
 from specdid.analyses.table import spanners
@@ -207,11 +207,11 @@ def _share(placed: Placed, alpha: float) -> float:
 def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> PlaceboPanel:
     """Give a cell's part of the figure."""
     r = placed.random
-    p, by_t = (p_value(v) for v in placed.p_values())
+    p, by_t = placed.p_values()
     share = float(np.mean(r.null_p < bench.study.inference.alpha))
     facts = (
         f"{len(r.null_estimate):,} placebos",
-        f"permutation p {p if p.startswith('<') else f'= {p}'} (by t {by_t})",
+        f"permutation p {p_is(p)} (by t {p_value(by_t)})",
         f"{share:.1%} with p < {bench.study.inference.alpha:g}",
     )
     name = bench.headings(cells, placed.cell)

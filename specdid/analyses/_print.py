@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 MINUS = "−"
+LEAST = 0.001
+"""Smaller p-values are only said to be below it."""
 
 
 def decimals(errors: Iterable[float]) -> int:
@@ -41,4 +43,9 @@ def p_value(p: float) -> str:
     """Write a p-value: three decimals, or that it is below the last of them."""
     if not np.isfinite(p):
         return ""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return f"< {LEAST}" if p < LEAST else f"{p:.3f}"
+
+
+def p_is(p: float) -> str:
+    """Write a p-value as a relation, for a sentence: ``= 0.012`` or ``< 0.001``."""
+    return p_value(p) if p < LEAST else f"= {p_value(p)}"

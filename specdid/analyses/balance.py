@@ -213,13 +213,13 @@ def _love(found: list[Sample], title: str, bench: Bench) -> Iterator[Chart]:
             blocks.append(LoveBlock(sample.heading, rows, sample.size_words))
     if blocks:
         note = "Biases are over the standard deviation before matching; effective numbers of controls are Kish's."
-        yield Chart("love_plot", LoveData(title, tuple(blocks), LIMIT, note), "love")
+        yield Chart("love_plot", LoveData(title, tuple(blocks), LIMIT, note), "love", told=False)
 
 
 def _overlap(blocks: list[ScoreBlock], title: str) -> Iterator[Chart]:
     if blocks:
         note = "Shares of each side by score; after matching with the weights of the match."
-        yield Chart("score_overlap", ScoreData(title, tuple(blocks), note), "scores")
+        yield Chart("score_overlap", ScoreData(title, tuple(blocks), note), "scores", told=False)
 
 
 ANALYSIS = Analysis("balance", "Balance of matched samples", decode, run, check)

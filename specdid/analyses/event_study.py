@@ -20,7 +20,7 @@ from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart,
 from specdid.analyses._event_clock import Config, check, clock_of
 from specdid.analyses._event_paths import EventPath, path
 from specdid.analyses._event_tables import event_table, pretrend_table, printed, title_of, words_of
-from specdid.analyses._print import number, p_value
+from specdid.analyses._print import number, p_is
 from specdid.analyses._words import listed
 from specdid.engine.problem import Floats
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
@@ -101,7 +101,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         words, test, leads = words_of(cells, one), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
         if test.p_value < alpha:
-            said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {_is(test.p_value)}"
+            said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
             joint.append(f"{words}: the leads are jointly different from zero ({said})")
         elif alone.any():
             said = listed([one.clock.text(int(k)) for k in one.periods[alone]])
@@ -145,11 +145,6 @@ def _told(said: Sequence[str], words: str, of: int) -> Iterator[str]:
         yield f"{words} in {len(said)} of {of} curves"
 
 
-def _is(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
-
-
 def _significant(one: EventPath, alpha: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     with np.errstate(invalid="ignore"):
         margin = one.margins(alpha, 0)[0] if len(one.periods) else 0.0
@@ -170,7 +165,7 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
         test = one.pretrend()
         said = "no leads" if not test.df1 and not one.leads_left_out else "no test"
         if np.isfinite(test.p_value):
-            said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {_is(test.p_value)}"
+            said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
         without = f", without period {one.leads_left_out}, not identified" if one.leads_left_out else ""
         found.append(f"- {words_of(cells, one)}: {said}{without}; {one.nobs:,} rows")
     return tuple(found)

@@ -14,7 +14,7 @@ import numpy as np
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._coefficients import Wald, joint_test
 from specdid.analyses._groups import Config, check, count_units_of, decode, masks, units_text
-from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
+from specdid.analyses._print import count, decimals, in_parentheses, number, p_is, p_value
 from specdid.analyses._stacked import fit_interacted
 from specdid.analyses._words import (
     COEFFICIENT,
@@ -158,15 +158,14 @@ def _printed(
     for s in splits:
         rows = [Row(bench.headings(cells, s.cell), ("",) * len(PRINTED))]
         rows += [_printed_row(label, fit, places) for label, fit in _named_fits(s, config)]
-        if words := equality(s):
-            test, p = words.split(", p ")
-            rows.append(Row("Equality of groups", (test, p.removeprefix("= "), *[""] * (len(PRINTED) - 2))))
+        if np.isfinite((t := s.tests[0]).statistic):
+            rows.append(Row("Equality of groups", (_f(t), p_value(t.p_value), *[""] * (len(PRINTED) - 2))))
         blocks.append(tuple(rows))
-    said = [*table_notes(bench, [f for s in splits for _, f in _named_fits(s, config)])]
+    said = [*table_notes(bench, [f for s in splits for _, f in _named_fits(s, config)], constants=False)]
     said.append("Effects by group are from split samples.")
     if any(np.isfinite(s.tests[0].statistic) and not s.note for s in splits):
         said.append("Equality is tested with everything interacted.")
-    return PrintTable(request.title, PRINTED, tuple(blocks), notes=tuple(n for n in said if "constant" not in n))
+    return PrintTable(request.title, PRINTED, tuple(blocks), notes=tuple(said))
 
 
 def _printed_row(label: str, fit: CellFit, places: int) -> Row:
@@ -183,8 +182,11 @@ def equality(s: Split) -> str:
     t = s.tests[0]
     if not np.isfinite(t.statistic):
         return ""
-    p = p_value(t.p_value)
-    return f"F({t.df1}, {t.df2:.0f}) = {t.statistic:.2f}, p {p if p.startswith('<') else f'= {p}'}"
+    return f"{_f(t)}, p {p_is(t.p_value)}"
+
+
+def _f(t: Wald) -> str:
+    return f"F({t.df1}, {t.df2:.0f}) = {t.statistic:.2f}"
 
 
 def _forest(

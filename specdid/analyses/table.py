@@ -129,12 +129,12 @@ def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     return tuple(r for r in rows if any(r.cells))
 
 
-def notes(bench: Bench, fits: Sequence[CellFit]) -> tuple[str, ...]:
-    """Say what the parentheses hold, and what could not be estimated."""
+def notes(bench: Bench, fits: Sequence[CellFit], constants: bool = True) -> tuple[str, ...]:
+    """Say what the parentheses hold, and what could not be estimated; ``constants``: the table prints them."""
     found = [error_note(bench)]
     alone = {f.cell.labels.get("estimator", f.cell.method): f.alone for f in fits if f.alone}
     found += [f"Of {bench.label(n)} only the treatment's coefficient is given: {why}." for n, why in alone.items()]
-    if any(CONSTANT_LABEL in f.terms and f.effects and f.full is not None for f in fits):
+    if constants and any(CONSTANT_LABEL in f.terms and f.effects and f.full is not None for f in fits):
         found.append("The constant is the mean outcome net of the regressors, as reghdfe reports it.")
     found += _left_open(bench, fits)
     if any(f.failure is not None for f in fits):
@@ -156,10 +156,15 @@ def _left_open(bench: Bench, fits: Sequence[CellFit]) -> Iterator[str]:
 
 def error_note(bench: Bench) -> str:
     """Say what the parentheses hold: standard errors under the study's first vcov."""
+    return f"Standard errors in parentheses, {error_words(bench)}."
+
+
+def error_words(bench: Bench) -> str:
+    """Say of which kind standard errors under the study's first vcov are, for a sentence."""
     vcov = bench.study.vcov[0]
     kinds = {"iid": "for independent errors of equal variance", "hetero": "robust to heteroskedasticity"}
     clustered = " and ".join(bench.label(c.text) for c in vcov.clusters)
-    return f"Standard errors in parentheses, {kinds.get(vcov.kind) or f'clustered by {clustered}'}{vcov.correction}."
+    return f"{kinds.get(vcov.kind) or f'clustered by {clustered}'}{vcov.correction}"
 
 
 ANALYSIS = Analysis("table", "Regressions with every coefficient", decode, run, drawn=False)

@@ -11,7 +11,7 @@ from specdid._records import Counts, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.analyses._print import number
 from specdid.analyses._words import listed
-from specdid.analyses.table import error_note
+from specdid.analyses.table import error_words
 from specdid.appendix._base import Joint, Material
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -213,7 +213,7 @@ def _ranges(results: Results, ok: np.ndarray, words: dict[str, str]) -> Iterator
 
 
 def _errors(material: Material) -> str:
-    first = error_note(material.bench).removeprefix("Standard errors in parentheses, ").rstrip(".")
+    first = error_words(material.bench)
     others = material.results.planned.vcovs[1:]
     also = f"; results.csv has them by {listed(others)} too" if others else ""
     return f"{_capital(first)}{also}."

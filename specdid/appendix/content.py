@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
 
+from specdid._records.cautions import headline
 from specdid.appendix._base import Appendix, FigureItem, Material, Part, Section, TableItem
 from specdid.appendix.caption import curve_account, estimates_table
 from specdid.appendix.choices import choices_table
@@ -53,7 +54,7 @@ def _table(material: Material, stem: str, table: PrintTable, own: bool) -> Table
 
 
 def _figure(material: Material, stem: str, caption: str) -> FigureItem:
-    failed = material.against.failed.partition(":")[0]
+    failed = headline(material.against.failed)
     said = f"{failed}. {caption}" if failed else caption
     return FigureItem(f"{stem}.{material.figures}", said, f"fig:{label(material.name, stem)}")
 

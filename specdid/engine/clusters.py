@@ -122,7 +122,7 @@ def _question() -> Callable[[], dict[str, str]]:
         try:
             from specdid.engine.content import surroundings
         except ImportError as error:
-            return {"no specdid": str(error)}
+            return {"no_specdid": str(error)}
         return surroundings()
 
     return surroundings_there
@@ -136,8 +136,8 @@ def _refuse_other(found: Mapping[str, Mapping[str, str]]) -> None:
     """Refuse a cluster in which a number would depend on the worker that makes it."""
     here = surroundings()
     for who, there in found.items():
-        if "no specdid" in there:
-            raise SpecdidError(f"{who} has not this specdid ({there['no specdid']}): install the same there")
+        if "no_specdid" in there:
+            raise SpecdidError(f"{who} has not this specdid ({there['no_specdid']}): install the same there")
         for name, mine in here.items():
             if there.get(name) != mine:
                 raise SpecdidError(

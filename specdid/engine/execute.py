@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 Bools = NDArray[np.bool_]
-
-TAKEN = "taken from an earlier run"
-"""What progress is told of, at the end of a stage, where a store had something."""
 MANY_MASKS = 8
 PER_MASK = 24
 """Members that share sample, effects and weights take the listwise path where they have at
@@ -44,6 +41,12 @@ least so many missing patterns, and at most so many members to a pattern: demean
 mask then costs more."""
 LISTWISE_RUN = 2048
 """Members the listwise path is given at a time: it prepares their columns once."""
+
+
+class Recalled(str):
+    """A stage of progress whose numbers an earlier run had left."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def estimate_all(
     except KeyboardInterrupt:
         interrupted = True
     if recalled:
-        progress(f"estimates {TAKEN}", recalled, len(compiled.members))
+        progress(Recalled("estimates"), recalled, len(compiled.members))
     return Estimated(settle(compiled.problem, compiled.members, compiled.batched, blocks), interrupted, recalled)
 
 

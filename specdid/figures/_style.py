@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specdid._records.cautions import headline
 from specdid._records.files import replacing
 from specdid.figures._fonts import postscript_outlines
 
@@ -67,7 +68,7 @@ def stamp(figure: Figure, words: str) -> None:
         return
     from math import atan2, degrees, hypot
 
-    first = words.partition(":")[0]
+    first = headline(words)
     width, height = figure.get_size_inches()
     # A letter of bold capitals is some three quarters of the size wide.
     size = 0.8 * 72 * hypot(width, height) / (0.75 * len(first))

@@ -52,7 +52,8 @@ class OptionRow:
     """One option: which specifications take it, and its mean change.
 
     ``change`` is NaN where no pair of specifications differs in it alone; ``reference``
-    marks what the others are compared with.
+    marks what the others are compared with. ``variable``: the option is to have a variable,
+    compared with not to have it.
     """
 
     heading: str
@@ -60,6 +61,7 @@ class OptionRow:
     chosen: Flags
     change: float
     reference: bool = False
+    variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _rows(factors: tuple[Factor, ...], y: Floats) -> Iterator[OptionRow]:
         if factor.name != factor.dimension:
             # A variable: what it changes to have it, whatever the preferred specification has.
             change = found[id(factor), 1 - factor.reference] * (1 - 2 * factor.reference)
-            yield OptionRow(heading, factor.name, factor.codes == 1, change)
+            yield OptionRow(heading, factor.name, factor.codes == 1, change, variable=True)
             continue
         levels = range(len(factor.labels))
         size = [np.inf if k == factor.reference else abs(found[id(factor), k]) for k in levels]
@@ -273,7 +275,7 @@ def _note(data: MultiverseData) -> str:
         "Above: density of the estimates. Below: heat strips of the estimates with each option; tick: their mean.",
         "Change: mean difference from the reference (ref.) over specifications that differ in nothing else.",
     ]
-    if any(r.heading.endswith(", with") for p in data.panels for r in p.rows):
+    if any(r.variable for p in data.panels for r in p.rows):
         parts.append("For variables: with against without.")
     return " ".join(parts)
 

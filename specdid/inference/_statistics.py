@@ -10,13 +10,14 @@ tie as extreme rejects too rarely: equal shares, other than none, are ordered by
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
 from specdid._records import JointTest
+from specdid._records.results import MEDIAN
 from specdid.inference._base import NullDraws
 from specdid.inference._joint_inversion import Band, joint_band, most_extreme, quantile
 from specdid.inference._tables import DrawTable, Floats, Ints
@@ -56,21 +57,22 @@ def p_value(value: float, null: Floats) -> float:
 
 
 def _test(
-    of: NullDraws, name: str, value: float, draws: Floats, members: NDArray[np.bool_], p: float | None = None
+    of: NullDraws, kind: str, value: float, draws: Floats, members: NDArray[np.bool_], p: float | None = None
 ) -> Test:
     low, high = np.nanquantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
     found = p_value(value, draws) if p is None else p
     direction = "estimated" if of.expected is None else "expected"
     count = int(np.count_nonzero(members))
     return Test(
-        of.null, name, value, float(low), float(high), found, len(draws), direction=direction, specifications=count
+        of.null, kind, value, float(low), float(high), found, len(draws), direction=direction, specifications=count
     )
 
 
-def median_estimate(draws: NullDraws, members: NDArray[np.bool_], name: str) -> Test:
-    """Test the median estimate of specifications with one scale and one estimand."""
+def median_estimate(draws: NullDraws, members: NDArray[np.bool_], group: str, estimand: str = "") -> Test:
+    """Test the median estimate of specifications with one scale (or outcome), ``group``, and one estimand."""
     value = float(np.median(signed(draws.estimate, draws, members)))
-    return _test(draws, name, value, by_blocks(median_of, draws.null_estimate, members, draws.expected), members)
+    found = _test(draws, MEDIAN, value, by_blocks(median_of, draws.null_estimate, members, draws.expected), members)
+    return replace(found, group=group, estimand=estimand)
 
 
 def signed(values: Floats, draws: NullDraws, members: NDArray[np.bool_]) -> Floats:

@@ -14,12 +14,16 @@ MAX_CHAIN = 250
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with an expression; ``span`` counts its characters from 0."""
+    """One thing that is wrong with an expression; ``span`` counts its characters from 0.
+
+    ``incomplete``: something is missing where another program's spelling may be meant, which says more.
+    """
 
     code: str
     message: str
     span: Span
     help: str | None = None
+    incomplete: bool = False
 
 
 class LanguageError(SpecdidError):

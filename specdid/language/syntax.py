@@ -129,7 +129,7 @@ def _adjacent(text: str, before: Token, token: Token, span: Span) -> Problem:
         message = f"texts have no prefix `{before}` here"
         return Problem("syntax", message, Span(start, span.stop), f"write {token}")
     help = "write the operator: `+` adds a term, `*` multiplies, `&` joins conditions"
-    return Problem("syntax", f"an operator is missing before `{_short(token)}`", span, help)
+    return Problem("syntax", f"an operator is missing before `{_short(token)}`", span, help, True)
 
 
 def _misplaced(token: Token, before: Token | None, span: Span) -> Problem:
@@ -146,9 +146,9 @@ def _misplaced(token: Token, before: Token | None, span: Span) -> Problem:
         return Problem("syntax", "`~` cannot stand inside an expression", span, help)
     if before is not None and before.type not in _ENDS:
         message = f"nothing stands between `{before}` and `{token}`"
-        return Problem("syntax", message, Span(before.start_pos or 0, span.stop), "a value is missing here")
+        return Problem("syntax", message, Span(before.start_pos or 0, span.stop), "a value is missing here", True)
     if before is None:
-        return Problem("syntax", f"nothing stands before `{token}`", span, "a value is missing here")
+        return Problem("syntax", f"nothing stands before `{token}`", span, "a value is missing here", True)
     return Problem("syntax", f"`{_short(token)}` cannot stand after `{_short(before)}`", span)
 
 

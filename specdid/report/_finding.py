@@ -142,17 +142,17 @@ def _box(doubts: Against) -> Iterator[Element]:
 
 def _primary(joints: Sequence[Joint], family: Family) -> Iterator[tuple[str, JointTest]]:
     """Give every null's title and primary test; of several medians that of the family."""
-    own = f"median estimate ({family.group}; {family.estimand})"
+    own = ((family.group, family.estimand), ("", ""))
     for joint in joints:
         mine = [t for t in joint.tests if t.role == "primary"]
-        found = next((t for t in mine if t.statistic == own or not t.statistic.startswith("median estimate")), None)
+        found = next((t for t in mine if (t.group, t.estimand) in own), None)
         if found is not None:
             yield joint.title, found
 
 
 def _shortly(test: JointTest) -> str:
     """Name a statistic without its scale and estimand, and say which way it points where one is expected."""
-    return test.statistic.partition(" (")[0] + towards(test)
+    return test.kind + towards(test)
 
 
 def _sentence(family: Family, alpha: float, primary: tuple[str, JointTest] | None) -> str:

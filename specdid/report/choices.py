@@ -21,7 +21,7 @@ def choice_section(choices: Choices, alone: bool) -> Section:
     family = choices.family
     where = "" if alone else f": {family.shown}; {family.estimand}"
     lines = [*_shares(choices), "", *_changes(choices), "", *_spread(choices.spread, choices)]
-    return Section(f"Which choices matter{where}", tuple(lines))
+    return Section(f"Which choices matter{where}", tuple(lines), on_page=True)
 
 
 def _shares(choices: Choices) -> list[str]:
@@ -96,7 +96,7 @@ def sensitivity_section(found: Sensitivity | None, why_not: str = "") -> Section
     """Write what an omitted confounder would have to be, each measure with a sentence."""
     title = "Sensitivity of the preferred specification"
     if found is None:
-        return Section(title, (why_not,) if why_not else ())
+        return Section(title, (why_not,) if why_not else (), on_page=True)
     lines = [
         f"- partial R² of the treatment with the outcome: {found.partial_r2:.2%}. A confounder that explains "
         "all the rest of the outcome would have to explain this share of the treatment to take the "
@@ -111,7 +111,7 @@ def sensitivity_section(found: Sensitivity | None, why_not: str = "") -> Section
         ),
         _delta(found),
     ]
-    return Section(title, tuple(lines))
+    return Section(title, tuple(lines), on_page=True)
 
 
 def _delta(found: Sensitivity) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors, shown_group
 from specdid._records import Results, Status
+from specdid._records.cautions import headline
 from specdid._records.numerals import decimals_for, ordinal
 from specdid.inference._base import null_words
 from specdid.report.summary import joined, table
@@ -63,7 +64,7 @@ def _head(comparison: Comparison) -> Block:
     title = " → ".join(visible(t) for t in titles if t) or "Two specification curves"
     rows.insert(0, ("results", *comparison.names))
     failed = comparison.failed
-    head = f"{failed[0].partition(':')[0]}. {title}" if failed else title
+    head = f"{headline(failed[0])}. {title}" if failed else title
     return Block(f"{head}: two runs", tuple(f"- {line}" for line in failed), ("", "old", "new"), tuple(rows))
 
 

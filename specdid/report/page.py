@@ -32,7 +32,6 @@ _SCRIPTS = (
     "vendor/uplot/uPlot.iife.min.js", "data.js", "words.js", "state.js", "curve.js", "paint.js",
     "choices.js", "filters.js", "table.js", "detail.js", "move.js", "main.js",
 )  # fmt: skip
-_OTHER_SECTIONS = ("Which choices matter", "Sensitivity of the preferred specification", "Clusters of ")
 
 
 def write_page(report: Report, most: int = MOST) -> str:
@@ -128,7 +127,7 @@ def _tests(report: Report) -> Iterator[Element]:
 
 def _sections(curve: Curve) -> str:
     """Write the summary's sections on choices and sensitivity."""
-    shown = [s for s in curve.sections if s.lines and s.title.startswith(_OTHER_SECTIONS)]
+    shown = [s for s in curve.sections if s.lines and s.on_page]
     return "\n".join(f"{markup([element('h3', s.title)])}\n{markdown(s.lines)}" for s in shown)
 
 

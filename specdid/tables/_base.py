@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from specdid._records.cautions import headline
+
 Cell = str | float | int | bool | None
 
 
@@ -80,8 +82,7 @@ def unusable(table: PrintTable, failed: str) -> PrintTable:
     """Return the table with ``failed``, why its numbers must not be used, in its title and first of its notes."""
     if not failed:
         return table
-    first = failed.partition(":")[0]
-    return replace(table, title=f"{first}. {table.title}", notes=(f"{failed}.", *table.notes))
+    return replace(table, title=f"{headline(failed)}. {table.title}", notes=(f"{failed}.", *table.notes))
 
 
 def csv_text(table: TidyTable) -> str:

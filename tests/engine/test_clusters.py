@@ -84,7 +84,7 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch, backend):
 
 
 @pytest.mark.parametrize(("there", "word"), [
-    ({"no specdid": "No module named 'specdid'"}, "has not this specdid"),
+    ({"no_specdid": "No module named 'specdid'"}, "has not this specdid"),
     ({**surroundings(), "numpy": "1.0"}, "worker has numpy 1.0, here it is"),
 ])  # fmt: skip
 def test_workers_that_would_give_other_numbers_are_refused(there, word):

@@ -158,7 +158,8 @@ def run(bench, request):
     laid = PrintTable("Dummy count", ("n",), (tuple(Row(f"column {k}", (str(n),)) for k, n in enumerate(found)),))
     dots = _shelf.load("figures", "dummy_dots").data(found)
     tables = (TidyTable(("column", "n"), tuple(enumerate(found)), laid),)
-    return Finding(tables, (Chart("dummy_dots", dots),), (Caution("note", "dummy", "the dummy was here."),), ("DUMMY LINE",))
+    said = (Caution("note", "dummy", "the dummy was here."),)
+    return Finding(tables, (Chart("dummy_dots", dots),), said, ("DUMMY LINE",))
 
 ANALYSIS = Analysis("dummy_count", "Dummy count", decode, run)
 ''',

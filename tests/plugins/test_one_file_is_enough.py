@@ -188,7 +188,7 @@ def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
     """One that the study uses is named; one that it does not use stands among the warnings of its run."""
     broken = place / "broken"
     write_outsiders(broken)
-    for shelf, name in PLUGINS:
+    for _, name in PLUGINS:
         (broken / f"outsiders_{name}.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
     plain = "\n".join(line for line in SPEC.splitlines() if "dummy" not in line.casefold())
     plain = plain.replace("[preferred]\n", "").replace('[sample."matched"]\n', "").replace("from = 40\nvary", "#")
