@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from specdid._columns import DIMENSIONS
 from specdid._diagnostics import Fault, Place
 
 WIDEST_LINE = 100
@@ -17,7 +18,6 @@ LONGEST_MESSAGE = 400
 _TAB = "    "
 _LABELLED = {"variant": 2, "labels": 1, "table": 1}
 """How many parts after a table's name are the user's own texts; a dimension has one."""
-_DIMENSIONS = ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator", "vcov")
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _STYLES = {"error": "1;31", "warning": "1;33", "frame": "1;34", "bold": "1", "help": "36"}
 
@@ -67,7 +67,7 @@ def count(faults: Sequence[Fault]) -> str:
 
 def written_path(path: Sequence[str]) -> str:
     """Write a key path as in TOML: ``controls."none"``, ``exclude[0].because``."""
-    own = _LABELLED.get(path[0], int(path[0] in _DIMENSIONS)) if path else 0
+    own = _LABELLED.get(path[0], int(path[0] in (*DIMENSIONS, "vcov"))) if path else 0
     text = ""
     for i, part in enumerate(path):
         if re.fullmatch(r"\[\d+\]", part):

@@ -11,6 +11,8 @@ from typing import Literal, get_args
 from unicodedata import normalize
 
 from specdid import _html
+from specdid._columns import DIMENSIONS as DIMENSIONS
+from specdid._columns import Core as Core
 from specdid._diagnostics import Document, Fault, Origin
 from specdid.language.tree import Node
 

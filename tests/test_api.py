@@ -15,7 +15,7 @@ import click
 import specdid
 from specdid._cli import main
 from specdid._cli.exits import Exit
-from specdid._records.columns import COLUMNS
+from specdid._columns import COLUMNS
 
 STORED = Path(__file__).parent / "surface.txt"
 

@@ -11,7 +11,7 @@ from specdid._check.data import Data, changing_rows
 from specdid._diagnostics import Fault, SpecError, fault_at
 from specdid._plan import build_plan
 from specdid._plan.records import Status
-from specdid._study import AnalysisTable, Expression, TreatmentOption
+from specdid._study import AnalysisTable, Core, Expression, TreatmentOption
 from specdid.language import LanguageError, Term
 from specdid.panel import EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
 from specdid.panel.columns import Floats
@@ -216,9 +216,9 @@ def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
         plan = build_plan(study, data.panel, data.evaluator)
     except (SpecError, LanguageError, EvaluationError):
         return True
-    treatment, estimator = plan.dimensions[1], plan.dimensions[6]
-    mine = treatment.option[plan.codes[:, 1]] == study.treatment.index(option)
-    cohort = dated[estimator.option[plan.codes[:, 6]]]
+    treatment, estimator = plan.dimensions[Core.TREATMENT], plan.dimensions[Core.ESTIMATOR]
+    mine = treatment.option[plan.codes[:, Core.TREATMENT]] == study.treatment.index(option)
+    cohort = dated[estimator.option[plan.codes[:, Core.ESTIMATOR]]]
     return bool((mine & cohort & (plan.status != Status.EXCLUDED)).any())
 
 

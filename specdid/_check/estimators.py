@@ -17,12 +17,21 @@ def check_estimators(study: Study) -> Iterator[Fault]:
     for option in study.estimator:
         estimator: Estimator = _shelf.load("estimators", option.method)
         yield from _options(option, estimator)
+        yield from _columns(study, option, estimator)
         if estimator.cohort or estimator.effects == "unit + time":
             absent = [word for word, key in (("unit", study.unit), ("time", study.time)) if key is None]
             if absent:
                 advice = "; ".join(f'declare `{word} = "…"` in [study]' for word in absent)
                 message = f"{option.method} needs the {' and '.join(absent)} of the panel"
                 yield fault_at(option.origin, None, "no_unit", message, advice)
+
+
+def _columns(study: Study, option: EstimatorOption, estimator: Estimator) -> Iterator[Fault]:
+    """Find variants that are called as a column of the estimator's own."""
+    for variant in study.variants:
+        if variant.name in estimator.columns:
+            message = f"a variant cannot be called `{variant.name}`, a column of the results of {option.method}"
+            yield fault_at(variant.origin, None, "reserved_name", message, "give it another name")
 
 
 def _options(option: EstimatorOption, estimator: Estimator) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._plan import Plan, Status
 from specdid._plan.contents import choices_with
 from specdid._plan.records import Codes
-from specdid._study import Option, Study
+from specdid._study import Core, Option, Study
 from specdid.engine.demean import relevel
 from specdid.engine.masks import without_singletons
 from specdid.estimators._base import Task
@@ -219,9 +219,10 @@ class _Data:
     def lacks(self, missing: tuple[str, ...]) -> Flags:
         """Mark the specifications that have one of these controls, or share their rows with one that has."""
         flags = np.array([t.text in missing for t in self.grid.controls.terms], dtype=bool)
-        having = choices_with(self.grid, flags)[self.plan.codes[:, 2]] if len(flags) else np.zeros(len(self.plan), bool)
+        controls = self.plan.codes[:, Core.CONTROLS]
+        having = choices_with(self.grid, flags)[controls] if len(flags) else np.zeros(len(self.plan), bool)
         if self.plan.study.missing == "common":
-            outcomes = self.plan.codes[:, 0]
+            outcomes = self.plan.codes[:, Core.OUTCOME]
             return np.isin(outcomes, np.unique(outcomes[having & (self.plan.status == Status.PLANNED)]))
         return having
 

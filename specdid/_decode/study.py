@@ -17,9 +17,9 @@ from specdid._decode.settings import read_appendix, read_figure, read_inference,
 from specdid._decode.study_name import read_name
 from specdid._decode.table import MOST_UNKNOWN, Log, Table, as_table
 from specdid._decode.variants import read_definitions, read_labels, read_variants
-from specdid._decode.words import DIMENSIONS, STEPS
+from specdid._decode.words import STEPS
 from specdid._diagnostics import Document, Origin, did_you_mean
-from specdid._study import Never, Study
+from specdid._study import DIMENSIONS, Never, Study
 from specdid._toml import AGAIN
 
 DEFAULT_SEED = 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from specdid import language
+from specdid._columns import DIMENSIONS, RESERVED
 from specdid._decode.items import Item
 from specdid._decode.options import META, Options, read_meta
 from specdid._decode.table import Log, as_table, fixed
-from specdid._decode.words import RESERVED
 from specdid._diagnostics import Origin
 from specdid._study import Expression, Variant, VariantOption
 from specdid.language import LanguageError
@@ -27,7 +27,7 @@ def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
     found = []
     for inner in table.rows.values() if table else ():
         name = log.label(inner)
-        if name in RESERVED:
+        if name in DIMENSIONS or name in RESERVED:
             message = f"a variant cannot be called `{name}`, a column of the results"
             log.add(inner.key, "reserved_name", message, "give it another name")
             continue

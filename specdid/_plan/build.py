@@ -26,10 +26,10 @@ from specdid._plan.exclude import (
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
 from specdid._plan.identity import Hashes, mix, segment_sums, set_hash, text_hash
 from specdid._plan.matches import match_digest
-from specdid._plan.records import CORE, Codes, Dimension, Grid, Plan, Status
+from specdid._plan.records import Codes, Dimension, Grid, Plan, Status
 from specdid._plan.scales import scales
 from specdid._plan.selectors import select
-from specdid._study import Never, Study
+from specdid._study import DIMENSIONS, Core, Never, Study
 from specdid.language import bind
 from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
@@ -111,7 +111,7 @@ def _enumerate(study: Study, dimensions: Sequence[Dimension]) -> Codes:
 
 def _settings(expander: Expander, grid: Grid, codes: Codes) -> tuple[Grid, Codes]:
     """Find the combinations of variants that occur and compose each once."""
-    variants = codes[:, len(CORE) :]
+    variants = codes[:, len(Core) :]
     if not variants.shape[1]:
         return dataclasses.replace(grid, settings=(make_setting(expander, ()),)), np.zeros(
             len(codes), np.int32
@@ -126,7 +126,7 @@ def _settings(expander: Expander, grid: Grid, codes: Codes) -> tuple[Grid, Codes
 def identify(study: Study, contents: Sequence[Contents], codes: Codes, setting: Codes) -> Hashes:
     """Hash the content of every specification, (S,) uint64."""
     ids = np.zeros(len(codes), np.uint64)
-    column = {name: codes[:, d] for d, name in enumerate(CORE)}
+    column = {name: codes[:, d] for d, name in enumerate(DIMENSIONS)}
     for s, content in enumerate(contents):
         here = np.flatnonzero(setting == s)
         parts = [
@@ -215,10 +215,10 @@ def _refuse_hopeless(study: Study, table: Table, dimensions: Sequence[Dimension]
         table.reason >= 0
     )
     faults = []
-    for t in range(len(dimensions[1])):
+    for t in range(len(dimensions[Core.TREATMENT])):
         mine = table.column("treatment") == t
         if mine.any() and lacking[mine].all():
-            option = study.treatment[int(dimensions[1].option[t])]
+            option = study.treatment[int(dimensions[Core.TREATMENT].option[t])]
             words = table.reasons[int(table.reason[np.flatnonzero(mine)[0]])].message
             faults.append(
                 fault_at(

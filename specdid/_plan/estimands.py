@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from specdid import _shelf
 from specdid._plan.contents import Contents
 from specdid._plan.records import Codes
+from specdid._study import Core
 from specdid.language import Bound, Term, bind, write
 from specdid.language.tree import Call
 from specdid.panel import Evaluator
@@ -62,10 +63,11 @@ def estimands(
     found: list[str] = []
     for s, content in enumerate(contents):
         of_setting = setting == s
-        for t in np.unique(codes[of_setting, 1]).tolist():
-            here = np.flatnonzero(of_setting & (codes[:, 1] == t))
+        for t in np.unique(codes[of_setting, Core.TREATMENT]).tolist():
+            here = np.flatnonzero(of_setting & (codes[:, Core.TREATMENT] == t))
             of_controls, treated = _by_controls(content, t, evaluator)
-            key[here] = len(found) + of_controls[codes[here, 2]] * len(content.grid.estimators) + codes[here, 6]
+            controls, estimator = codes[here, Core.CONTROLS], codes[here, Core.ESTIMATOR]
+            key[here] = len(found) + of_controls[controls] * len(content.grid.estimators) + estimator
             found += [words for one in treated for words in _words(content, t, one)]
     unique, first = np.unique(key, return_index=True)
     place: dict[str, int] = {}

@@ -18,8 +18,6 @@ from specdid.language.tree import Node
 Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
-CORE = ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator")
-
 
 class Status(IntEnum):
     """What the plan says of a specification before anything is estimated."""

@@ -1,9 +1,9 @@
 """The records of a run: COLUMNS, fits as column blocks, and the curve."""
 
+from specdid._columns import COLUMNS, RESERVED, Column, schema
 from specdid._records.audit import Audit, Disagreement
 from specdid._records.cautions import Caution
 from specdid._records.collect import collect
-from specdid._records.columns import COLUMNS, RESERVED, Column, schema
 from specdid._records.curve import Curve, JointTest, NullShares, Section
 from specdid._records.fits import Code, Fits
 from specdid._records.read import read_results

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._columns import Column, schema
 from specdid._records import arrow
-from specdid._records.columns import Column, schema
 from specdid._records.results import CODES, Results, Status, Text
 
 if TYPE_CHECKING:

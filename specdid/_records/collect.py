@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records.columns import NUMBERS
+from specdid._columns import NUMBERS
 from specdid._records.fits import Code, Fits, Floats, Ints
 from specdid._records.messages import VCOV_NOTES, failure_message
 from specdid._records.results import Planned, Results, Status, Text, code_of, empty_numbers

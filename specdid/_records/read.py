@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from specdid._columns import NUMBERS
 from specdid._diagnostics import Fault, SpecError
 from specdid._records.blocks import STATUS_WORDS
-from specdid._records.columns import NUMBERS
 from specdid._records.files import is_regular, read_bytes
 from specdid._records.results import CODES, Numbers, Planned, Results, Text
 from specdid._records.validate import validate_header, validate_table

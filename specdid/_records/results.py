@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records.columns import NUMBERS
+from specdid._columns import NUMBERS
 from specdid._records.fits import Floats, Ints
 from specdid.language import relabel
 

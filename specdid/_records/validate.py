@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from specdid._columns import NUMBERS, RESERVED, schema
 from specdid._records.blocks import STATUS_WORDS
-from specdid._records.columns import NUMBERS, RESERVED, schema
 from specdid._records.results import CODES, KINDS
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from specdid._plan import Plan
 from specdid._records import Caution, Results
+from specdid._study import Core
 
 Ints = NDArray[np.int64]
 _NAMED = 4
@@ -20,12 +21,12 @@ def expected_signs(plan: Plan, index: Ints) -> NDArray[np.float64] | None:
     if not any(o.expect for o in options):
         return None
     signs = np.array([-1.0 if o.expect == "negative" else 1.0 for o in options])
-    return np.asarray(signs[plan.dimensions[0].option[plan.codes[index, 0]]])
+    return np.asarray(signs[plan.dimensions[Core.OUTCOME].option[plan.codes[index, Core.OUTCOME]]])
 
 
 def expected_words(plan: Plan) -> str:
     """Say what positive values of joint statistics mean where outcomes have an expected sign, else nothing."""
-    outcome, options = plan.dimensions[0], plan.study.outcome
+    outcome, options = plan.dimensions[Core.OUTCOME], plan.study.outcome
     pairs = [(options[o].expect, label) for label, o in zip(outcome.labels, outcome.option.tolist(), strict=True)]
     signs = ("negative", "positive")
     found = [f"{sign} for {_listed([n for s, n in pairs if s == sign])}" for sign in signs if (sign in dict(pairs))]
@@ -47,14 +48,14 @@ def opposite_signs(plan: Plan, results: Results, tested: Sequence[Ints]) -> Iter
         return
     index = np.unique(np.concatenate(tested))
     t, p = results.first("statistic")[index], results.first("p_value")[index]
-    outcome = plan.codes[index, 0]
+    outcome = plan.codes[index, Core.OUTCOME]
     sides: dict[bool, list[str]] = {False: [], True: []}
     significant = {False: False, True: False}
     for code in np.unique(outcome).tolist():
         mine = (outcome == code) & np.isfinite(t)
         if not mine.any() or (median := float(np.median(t[mine]))) == 0:
             continue
-        label = results.planned.shown(plan.dimensions[0].labels[code])
+        label = results.planned.shown(plan.dimensions[Core.OUTCOME].labels[code])
         sides[median > 0].append(f"“{label}” (median t {median:.2f})")
         significant[median > 0] |= bool((p[mine & (np.sign(t) == np.sign(median))] <= plan.study.inference.alpha).any())
     if sides[False] and sides[True]:

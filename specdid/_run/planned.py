@@ -11,6 +11,7 @@ from specdid._plan import Plan
 from specdid._plan import Status as PlanStatus
 from specdid._plan.contents import Contents
 from specdid._records import Planned, Status, Text, code_of
+from specdid._study import Core
 from specdid.language import write
 
 _SAME_CONTENT = "the same content as an earlier specification"
@@ -27,7 +28,7 @@ def planned_records(plan: Plan) -> Planned:
     words = (*(r.message for r in plan.reasons), _SAME_CONTENT)
     reason = np.where(excluded, plan.reason, np.where(duplicate, len(plan.reasons), -1))
     treatment = plan.grid.treatments
-    terms = Text(tuple(t.term.text for t in treatment), codes[:, 1])
+    terms = Text(tuple(t.term.text for t in treatment), codes[:, Core.TREATMENT])
     members = _members(plan)
     return Planned(
         title=plan.study.title,

@@ -11,6 +11,7 @@ from specdid import _shelf
 from specdid._records.fits import Code, Fits
 from specdid._records.messages import VCOV_NOTES, failure_message
 from specdid._run.prepare import Prepared
+from specdid._study import Core
 from specdid.analyses._coefficients import CONSTANT_LABEL
 from specdid.analyses._fit import own_terms, whole_table
 from specdid.engine.compile import Compiled
@@ -73,9 +74,9 @@ def _failure(prepared: Prepared, place: int, one: Compiled, fits: Fits) -> str:
     culprit = int(fits.culprit[0])
     return failure_message(
         Code(int(fits.code[0])),
-        plan.grid.treatments[codes[1]].term.text,
-        write(plan.grid.outcomes[codes[0]]),
-        " + ".join(e.text for e in plan.grid.fixed_effects[codes[3]]),
+        plan.grid.treatments[codes[Core.TREATMENT]].term.text,
+        write(plan.grid.outcomes[codes[Core.OUTCOME]]),
+        " + ".join(e.text for e in plan.grid.fixed_effects[codes[Core.FIXED_EFFECTS]]),
         labels[culprit] if culprit >= 0 else "",
     )
 
@@ -122,7 +123,7 @@ def _coefficients(
     if full.cells is not None:
         periods, of_period = by_relative_period(full)
         weights = np.vstack([full.weights, of_period, weights])
-        term = prepared.plan.grid.treatments[int(prepared.plan.codes[place, 1])].term.text
+        term = prepared.plan.grid.treatments[int(prepared.plan.codes[place, Core.TREATMENT])].term.text
         since = [f"  period {int(p):+d}" if p else "  period 0" for p in periods]
         names = [f"{term} (mean of the cohorts)", *since, *(n for n in names if n)]
     estimates, spread, _ = combine(full, weights)

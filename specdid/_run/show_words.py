@@ -8,7 +8,7 @@ from specdid import _shelf
 from specdid._plan import Plan
 from specdid._plan.records import SampleChoice
 from specdid._run.prepare import Prepared
-from specdid._study import VariantOption
+from specdid._study import Core, VariantOption
 from specdid.exports._script import Script
 from specdid.language import write
 
@@ -33,7 +33,7 @@ def in_words(prepared: Prepared, place: int, script: Script | None) -> Iterator[
 
 def _core(plan: Plan, place: int) -> Iterator[str]:
     grid = plan.grid
-    outcome, treatment, controls, effects, sample, weight, estimator = plan.codes[place, :7].tolist()
+    outcome, treatment, controls, effects, sample, weight, estimator = plan.codes[place, : len(Core)].tolist()
     scale = plan.scales[plan.scale[place]] if plan.scale[place] >= 0 else None
     yield write(grid.outcomes[outcome]) + (f"  ({scale})" if scale else "")
     choice = grid.treatments[treatment]
@@ -65,7 +65,7 @@ def _sample(sample: SampleChoice) -> str:
 
 
 def _variants(plan: Plan, place: int) -> Iterator[str]:
-    for variant, code in zip(plan.study.variants, plan.codes[place, 7:].tolist(), strict=True):
+    for variant, code in zip(plan.study.variants, plan.codes[place, len(Core) :].tolist(), strict=True):
         yield _change(variant.options[code])
 
 

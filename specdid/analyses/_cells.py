@@ -8,13 +8,12 @@ from itertools import product
 
 import numpy as np
 
-from specdid._decode.words import DIMENSIONS
 from specdid._diagnostics import SpecError, fault_at
 from specdid._plan import Dimension, Grid, Plan, Status, build_plan
 from specdid._plan.records import Codes
 from specdid._plan.selectors import select
 from specdid._records import Caution
-from specdid._study import Selector, Study
+from specdid._study import DIMENSIONS, Core, Selector, Study
 from specdid.analyses._request import Request
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.language import relabel
@@ -47,7 +46,7 @@ class Cell:
     @property
     def method(self) -> str:
         """The estimator's name."""
-        return self.plan.grid.estimators[int(self.plan.codes[self.place, 6])].method
+        return self.plan.grid.estimators[int(self.plan.codes[self.place, Core.ESTIMATOR])].method
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._plan.contents import Contents
 from specdid._plan.expand import expand_grid
 from specdid._plan.selectors import select
-from specdid._study import Selector
+from specdid._study import Core, Selector
 from specdid.analyses._balance_tables import LIMIT, Comparison, Sample, lines, tidy_joint, tidy_variables, warnings
 from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._dimensions import not_read
@@ -128,7 +128,7 @@ def _distinct(cells: Cells) -> Iterator[Cell]:
 
 def _choices(cell: Cell) -> tuple[int, int]:
     codes = cell.plan.codes[cell.place]
-    return int(codes[4]), int(codes[1])
+    return int(codes[Core.SAMPLE]), int(codes[Core.TREATMENT])
 
 
 def _compare(

@@ -11,6 +11,7 @@ from specdid import _shelf
 from specdid._diagnostics import Fault
 from specdid._plan import Plan, Status
 from specdid._plan.contents import Contents
+from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.match_members import match_warnings
 from specdid.engine.member_table import MemberTable
@@ -98,7 +99,7 @@ def _common(plan: Plan, index: Ints, columns: Columns, table: MemberTable) -> In
     """Give, per member, a column that is missing where any variable of its outcome's grid is."""
     extra = table.blank()
     start, controls = table.controls()
-    outcome = plan.codes[index, 0]
+    outcome = plan.codes[index, Core.OUTCOME]
     for o in np.unique(outcome):
         mine = outcome == o
         spans = [controls[start[m] : start[m + 1]] for m in np.flatnonzero(mine)]

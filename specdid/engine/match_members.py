@@ -12,6 +12,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._plan import Plan
 from specdid._plan.contents import Contents
 from specdid._plan.matches import match_digest
+from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.match_warnings import shortfalls
 from specdid.engine.matched import MatchRecipe, match_recipe
@@ -50,8 +51,8 @@ def enter_matched(members: Members, columns: Columns, content: Contents, here: I
         key = "|".join(parts)
         recipe = match_recipe(content, sample, treatment)
         members.rows[mine], found = columns.matched(key, recipe)
-        for weight in np.unique(members.codes[mine, 5]):
-            those = mine[members.codes[mine, 5] == weight]
+        for weight in np.unique(members.codes[mine, Core.WEIGHTS]):
+            those = mine[members.codes[mine, Core.WEIGHTS] == weight]
             node = content.grid.weights[weight]
             members.weights[those] = (
                 _matching_weight(columns, content, node, key, recipe)
@@ -66,16 +67,16 @@ def enter_matched(members: Members, columns: Columns, content: Contents, here: I
 def _groups(members: Members, content: Contents, here: Ints) -> Iterator[tuple[int, int, Ints]]:
     """Give (sample, treatment, members) for each match that is needed."""
     codes = members.codes[here]
-    for sample in np.unique(codes[:, 4]).tolist():
+    for sample in np.unique(codes[:, Core.SAMPLE]).tolist():
         match = content.grid.samples[sample].match
         if match is None:
             continue
-        of_sample = codes[:, 4] == sample
+        of_sample = codes[:, Core.SAMPLE] == sample
         if match.treated is not None:
-            yield sample, int(codes[of_sample, 1].min()), here[of_sample]
+            yield sample, int(codes[of_sample, Core.TREATMENT].min()), here[of_sample]
         else:
-            for treatment in np.unique(codes[of_sample, 1]).tolist():
-                yield sample, treatment, here[of_sample & (codes[:, 1] == treatment)]
+            for treatment in np.unique(codes[of_sample, Core.TREATMENT]).tolist():
+                yield sample, treatment, here[of_sample & (codes[:, Core.TREATMENT] == treatment)]
 
 
 def _own_weight(columns: Columns, content: Contents, node: Node | None) -> int:
@@ -104,11 +105,11 @@ def match_warnings(plan: Plan, notes: Iterable[MatchNote]) -> tuple[Fault, ...]:
     for note in notes:
         match = plan.grid.samples[note.sample].match
         assert match is not None
-        about = [f"the sample `{plan.dimensions[4].labels[note.sample]}`"]
-        if match.treated is None and len(plan.dimensions[1]) > 1:
-            about.append(f"treatment `{plan.dimensions[1].labels[note.treatment]}`")
+        about = [f"the sample `{plan.dimensions[Core.SAMPLE].labels[note.sample]}`"]
+        if match.treated is None and len(plan.dimensions[Core.TREATMENT]) > 1:
+            about.append(f"treatment `{plan.dimensions[Core.TREATMENT].labels[note.treatment]}`")
         if len(plan.grid.settings) > 1:
-            chosen = zip(plan.dimensions[7:], note.choices, strict=True)
+            chosen = zip(plan.dimensions[len(Core) :], note.choices, strict=True)
             about += [f"{d.name} `{d.labels[c]}`" for d, c in chosen]
         message = f"{', '.join(about)}: {note.message}"
         faults.append(fault_at(match.origin, None, "match_lost", message, severity="warning"))

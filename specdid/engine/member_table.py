@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from specdid._plan import Plan
 from specdid._plan.contents import Contents
 from specdid._plan.identity import term_digest
+from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.match_members import MatchNote, enter_matched
 from specdid.engine.problem import Floats, Ints, Members, Sunab
@@ -31,7 +32,7 @@ class MemberTable:
             np.full(n, -1, np.int64) for _ in range(5)
         )
         self.sunab, self.cohort = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
-        self.method = self.codes[:, 6].copy()
+        self.method = self.codes[:, Core.ESTIMATOR].copy()
         self.aggregates: list[Sunab] = []
         self.notes: list[MatchNote] = []
         self.lengths = np.zeros(n, np.int64)
@@ -46,26 +47,26 @@ class MemberTable:
         grid, scope = self.plan.grid, content.scope
         codes = self.codes[here]
         self.outcome[here] = _map(
-            codes[:, 0], lambda o: columns.value(bind(grid.outcomes[o], scope), write(grid.outcomes[o]))
+            codes[:, Core.OUTCOME], lambda o: columns.value(bind(grid.outcomes[o], scope), write(grid.outcomes[o]))
         )
         self.treatment[here] = _map(
-            codes[:, 1], lambda t: columns.term(content.treatments[t], grid.treatments[t].term, content)[0]
+            codes[:, Core.TREATMENT], lambda t: columns.term(content.treatments[t], grid.treatments[t].term, content)[0]
         )
         self.effects[here] = _map(
-            codes[:, 3],
+            codes[:, Core.FIXED_EFFECTS],
             lambda f: columns.effect_set((*grid.fixed_effects[f], *content.setting.absorb), content),
         )
-        plain = here[[grid.samples[r].match is None for r in codes[:, 4]]]
+        plain = here[[grid.samples[r].match is None for r in codes[:, Core.SAMPLE]]]
         self.rows[plain] = _map(
-            self.codes[plain, 4],
+            self.codes[plain, Core.SAMPLE],
             lambda r: columns.row_mask(
                 content.samples[r], [bind(c, scope) for c in (grid.samples[r].where, *content.setting.where)]
             ),
         )
-        self.weights[plain] = _map(self.codes[plain, 5], lambda w: _weight(columns, content, w))
+        self.weights[plain] = _map(self.codes[plain, Core.WEIGHTS], lambda w: _weight(columns, content, w))
         self.notes += enter_matched(self, columns, content, here)
-        for t in np.unique(codes[:, 1]):
-            mine = here[codes[:, 1] == t]
+        for t in np.unique(codes[:, Core.TREATMENT]):
+            mine = here[codes[:, Core.TREATMENT] == t]
             for start in range(0, len(mine), SLICE):
                 self._controls(columns, content, int(t), mine[start : start + SLICE])
             self._cohorts(columns, content, int(t), mine, time)
@@ -74,7 +75,7 @@ class MemberTable:
         """Lay out the columns of with, controls and add, for every member of a treatment."""
         sets = self.plan.grid.controls
         fixed = content.fixed_digests(treatment)
-        choice = self.codes[here, 2]
+        choice = self.codes[here, Core.CONTROLS]
         lengths = sets.start[choice + 1] - sets.start[choice]
         source = np.repeat(sets.start[choice] - _starts(lengths), lengths) + np.arange(lengths.sum())
         term = sets.index[source].astype(np.int64)

@@ -199,6 +199,7 @@ class Estimator:
     ``unit`` is what estimates are in whatever the outcome's unit is: log points; "" where it is the outcome's.
     ``unfit(values)`` says which outcome is needed where one with these values, (n,), can have no
     estimate, and "" else. ``absorbing``: a treatment must stay on.
+    ``columns`` are the names in ``extra`` of its Estimates, columns of the results of their own.
     ``programs`` are by name of an export; `specdid show` says which language has none.
     """
 
@@ -225,6 +226,7 @@ class Estimator:
     unit: str = ""
     unfit: Callable[[Floats], str] | None = None
     absorbing: bool = False
+    columns: frozenset[str] = frozenset()
     programs: Mapping[str, Program] = field(default_factory=dict)
 
     def estimate(self, task: Task) -> Estimate | Failure:
@@ -232,6 +234,9 @@ class Estimator:
         found = self.fit(task)
         if isinstance(found, Failure):
             return found
+        if unknown := found.extra.keys() - self.columns:
+            said = f"{self.name} gives columns that it does not declare: {', '.join(sorted(unknown))}"
+            return Failure("estimator_error", said)
         notes, df = self._as_asked(task, found.vcov_notes or ("",) * len(found.df), found.df)
         blank = np.array([bool(note) for note in notes], dtype=bool)
         errors = tuple(float("nan") if b else e for b, e in zip(blank, found.std_error, strict=True))

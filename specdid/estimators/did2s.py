@@ -264,4 +264,5 @@ ESTIMATOR = Estimator(
     alone="controls and fixed effects belong to the first stage, on the untreated rows",
     ssc=UNCOUNTED,
     refuses=_refuses,
+    columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),
 )

@@ -47,4 +47,5 @@ ESTIMATOR = Estimator(
     refuses=_refuses,
     unit="log points",
     unfit=_unfit,
+    columns=frozenset({"n_separated"}),
 )

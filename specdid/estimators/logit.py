@@ -93,4 +93,5 @@ ESTIMATOR = Estimator(
     refuses=_refuses,
     unit="log odds",
     unfit=_unfit,
+    columns=frozenset({"n_separated", "rows_per_level"}),
 )

@@ -463,4 +463,5 @@ ESTIMATOR = Estimator(
     ssc=EVERY_RULE,
     cautions=_cautions,
     refuses=_refuses,
+    columns=frozenset({"n_cohorts", "n_cohorts_left_out", "post_window"}),
 )  # fmt: skip

@@ -68,4 +68,5 @@ ESTIMATOR = Estimator(
     doc="Least squares on cohort × period dummies; the engine estimates it in batches.",
     ssc=EVERY_RULE,
     refuses=_refuses,
+    columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),
 )

@@ -10,6 +10,7 @@ import numpy as np
 from specdid import _shelf
 from specdid._plan import Plan, Status
 from specdid._plan.records import EstimatorChoice
+from specdid._study import Core
 from specdid.engine.columns import Recipe
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.one_by_one import Method, Work, fit_in_full
@@ -72,7 +73,7 @@ class _Builder:
         fixed, slopes = self._effects()
         weight = self._value(int(members.weights[s])) if members.weights[s] >= 0 else None
         every = tuple(self._errors())
-        estimator = grid.estimators[self.codes[6]]
+        estimator = grid.estimators[self.codes[Core.ESTIMATOR]]
         declared = _shelf.load("estimators", estimator.method)
         cohort = self._value(int(self.compiled.cohort[s])) if declared.cohort else None
         levels = [f for e in (*fixed, *(e for e, _ in slopes)) for f in e.factors]
@@ -150,14 +151,14 @@ class _Builder:
     def _rows(self) -> tuple[Node, ...]:
         """Give the sample's conditions, and what is matched among them."""
         recipe = self.compiled.row_recipes[self.compiled.members.rows[self.s]]
-        match = self.plan.grid.samples[self.codes[4]].match
+        match = self.plan.grid.samples[self.codes[Core.SAMPLE]].match
         if match is not None and recipe.match is not None:
             self.matched = matched_units(self.program, match, recipe.match)
         conditions = [bind(n, self.setting.scope) for n in self._conditions()]
         return tuple(self.program.tree(b) for b in conditions)
 
     def _conditions(self) -> list[Node]:
-        nodes = (self.plan.grid.samples[self.codes[4]].where, *self.setting.where)
+        nodes = (self.plan.grid.samples[self.codes[Core.SAMPLE]].where, *self.setting.where)
         return [n for n in nodes if n != Constant(True)]
 
     def _common(self) -> list[str]:
@@ -165,7 +166,7 @@ class _Builder:
         if self.plan.study.missing != "common":
             return []
         members = self.compiled.members
-        mine = np.flatnonzero(self.plan.codes[members.index, 0] == self.codes[0])
+        mine = np.flatnonzero(self.plan.codes[members.index, Core.OUTCOME] == self.codes[Core.OUTCOME])
         spans = [controls_of(members, int(m)) for m in mine]
         columns: Ints = np.unique(
             np.concatenate([members.outcome[mine], members.treatment[mine], members.weights[mine], *spans])

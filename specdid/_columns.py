@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
 Kind = Literal["int", "float", "text", "bool"]
 Level = Literal["plan", "specification", "vcov", "extra"]
+
+
+class Core(IntEnum):
+    """The dimensions of every study, by their place in a plan; the user's variants follow."""
+
+    OUTCOME = 0
+    TREATMENT = 1
+    CONTROLS = 2
+    FIXED_EFFECTS = 3
+    SAMPLE = 4
+    WEIGHTS = 5
+    ESTIMATOR = 6
+
+
+DIMENSIONS = tuple(d.name.lower() for d in Core)
+"""Their names in a spec file and in the results, in the order of the plan."""
 
 
 @dataclass(frozen=True, slots=True)
