@@ -125,7 +125,7 @@ def _beside(results: Results, s: int, numbers: Numbers) -> Disagreement:
     worst = int(np.argmax(np.where(error_gap > LIMIT, error_gap, 0.0)))
     gap = abs(float(results.estimate[s]) - numbers.estimate) / unit
     return Disagreement(
-        f"{int(results.planned.ids[s]):016x}", s + 1, float(results.estimate[s]), numbers.estimate,
+        results.planned.spec_id(s), s + 1, float(results.estimate[s]), numbers.estimate,
         float(error[worst]), float(theirs[worst]), float(gap) if np.isfinite(gap) else float("inf"),
         float(error_gap[worst]), results.planned.vcovs[worst], "",
     )  # fmt: skip

@@ -143,8 +143,7 @@ def _places_from_1(places: Ints) -> pl.Series:
 def _ids(results: Results, places: Ints) -> pl.Series:
     import polars as pl
 
-    ids = results.planned.ids
-    texts = [f"{int(ids[s]):016x}" if s >= 0 else None for s in places.tolist()]
+    texts = [results.planned.spec_id(s) if s >= 0 else None for s in places.tolist()]
     return pl.Series(texts, dtype=pl.String)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from specdid._records import JointTest
-from specdid._records.numerals import p_text
+from specdid._records.numerals import minus, p_text
 from specdid.inference._base import null_words
 
 
@@ -23,7 +23,7 @@ def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[s
     for name in dict.fromkeys(t.statistic for t in primary):
         mine = [t for t in primary if t.statistic == name]
         under = ", ".join(f"{p_text(t.p_value)} ({null_words(t.null)}{_part(t, estimated)})" for t in mine)
-        value = f"{mine[0].value:.4g}".replace("-", "−")
+        value = minus(f"{mine[0].value:.4g}")
         lines.append(f"Primary test, {shown(name)}: {value}{towards(mine[0])}; {under}.")
     return tuple(lines)
 

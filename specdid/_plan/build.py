@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specdid import _shelf
 from specdid._diagnostics import Fault, Faults, SpecError, fault_at
+from specdid._hashing import text_word
 from specdid._plan.contents import Contents
 from specdid._plan.enumerate import enumerate_grid, grid_size
 from specdid._plan.estimands import estimands
@@ -24,7 +25,7 @@ from specdid._plan.exclude import (
     exclude_unfit_treatments,
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
-from specdid._plan.identity import Hashes, mix, segment_sums, set_hash, text_hash
+from specdid._plan.identity import Hashes, mix, segment_sums, set_hash
 from specdid._plan.matches import match_digest
 from specdid._plan.records import Codes, Dimension, Grid, Plan, Status
 from specdid._plan.scales import scales
@@ -143,7 +144,7 @@ def identify(study: Study, contents: Sequence[Contents], codes: Codes, setting: 
 
 
 def _array(digests: Sequence[str]) -> Hashes:
-    return np.array([text_hash(d) for d in digests], np.uint64)
+    return np.array([text_word(d) for d in digests], np.uint64)
 
 
 def _right_hand_side(content: Contents, treatment: Codes, controls: Codes) -> Hashes:
@@ -152,7 +153,7 @@ def _right_hand_side(content: Contents, treatment: Codes, controls: Codes) -> Ha
     sets = content.grid.controls
     for t in np.unique(treatment):
         fixed = content.fixed_digests(int(t))
-        hashes = np.array([0 if d in fixed else text_hash(d) for d in content.controls], np.uint64)
+        hashes = np.array([0 if d in fixed else text_word(d) for d in content.controls], np.uint64)
         sums = segment_sums(sets.start, sets.index, hashes) if len(hashes) else np.zeros(len(sets), np.uint64)
         here = treatment == t
         out[here] = sums[controls[here]] + np.uint64(set_hash(fixed[1:]))
@@ -163,14 +164,14 @@ def _rows(content: Contents, sample: Codes) -> Hashes:
     parts = []
     for choice, digests in zip(content.grid.samples, content.samples, strict=True):
         match = "" if choice.match is None else match_digest(choice.match, content.scope)
-        parts.append(set_hash(digests) ^ (text_hash(match) if match else 0))
+        parts.append(set_hash(digests) ^ (text_word(match) if match else 0))
     return np.array(parts, np.uint64)[sample]
 
 
 def _matched_by_cohort(content: Contents, study: Study, column: Mapping[str, Codes], here: NDArray[np.intp]) -> Hashes:
     """Hash the cohorts by which matched samples tell who is ever treated, else 0."""
     own = np.array([s.match is not None and s.match.treated is None for s in content.grid.samples], dtype=bool)
-    cohorts = np.array([text_hash(c + _never(study)) if c else 0 for c in content.cohorts], np.uint64)
+    cohorts = np.array([text_word(c + _never(study)) if c else 0 for c in content.cohorts], np.uint64)
     return np.where(own[column["sample"][here]], cohorts[column["treatment"][here]], np.uint64(0))
 
 
@@ -189,7 +190,7 @@ def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Co
         for t, treated in enumerate(grid.treatments):
             cohort = bind(treated.cohort, content.scope).digest if declared.cohort and treated.cohort else ""
             cohort += _never(study) if cohort else ""
-            table[e, t] = text_hash(repr((choice.method, options, cohort, study.missing)))
+            table[e, t] = text_word(repr((choice.method, options, cohort, study.missing)))
     return table[estimator, treatment]
 
 

@@ -8,21 +8,16 @@ finalizer of splitmix64 (Steele, Lea and Flood 2014).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._hashing import GOLDEN, spread, text_word
 from specdid.language import Effect, Scope, Term, bind
 from specdid.language.tree import Constant, Node
 
 Hashes = NDArray[np.uint64]
-
-
-def text_hash(text: str) -> int:
-    """Hash a text to 64 bits."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def term_digest(term: Term, scope: Scope) -> str:
@@ -44,7 +39,7 @@ def condition_digests(nodes: Iterable[Node], scope: Scope) -> tuple[str, ...]:
 
 def set_hash(digests: Iterable[str]) -> int:
     """Hash a set of digests, whatever its order."""
-    return sum(text_hash(d) for d in dict.fromkeys(digests)) % 2**64
+    return sum(text_word(d) for d in dict.fromkeys(digests)) % 2**64
 
 
 def segment_sums(start: NDArray[np.int64], index: NDArray[np.int32], hashes: Hashes) -> Hashes:
@@ -62,11 +57,5 @@ def mix(parts: Sequence[Hashes]) -> Hashes:
     """
     state = np.zeros(len(parts[0]), np.uint64)
     for part in parts:
-        state = _finalize((state + np.uint64(0x9E3779B97F4A7C15)) ^ part)
+        state = spread((state + np.uint64(GOLDEN)) ^ part)
     return state
-
-
-def _finalize(z: Hashes) -> Hashes:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _html
+from specdid._hashing import id_text
 from specdid._plan.matches import MatchChoice
 from specdid._study import Meta, Study
 from specdid.language import Effect, Scope, Term, TermSets
@@ -147,7 +148,12 @@ class Plan:
 
     def spec_id(self, place: int) -> str:
         """Give the id of the specification at ``place`` as 16 hex digits."""
-        return f"{int(self.ids[place]):016x}"
+        return id_text(self.ids[place])
+
+    def stands_for(self, places: NDArray[np.int64]) -> int:
+        """Give the first of ``places``, all of one id, that is to be estimated; the first of all where none is."""
+        planned = places[self.status[places] == Status.PLANNED]
+        return int(planned[0] if len(planned) else places[0])
 
     @property
     def account(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+MINUS = "−"
+
 
 def ordinal(n: int) -> str:
     """Write 1st, 2nd, 3rd, 4th, 11th, 21st."""
@@ -16,6 +18,16 @@ def decimals_for(values: NDArray[np.float64]) -> int:
     """Give the decimals that show three digits of the largest value, at most 8."""
     largest = float(np.abs(values).max())
     return int(np.clip(2 - np.floor(np.log10(largest)), 0, 8)) if largest > 0 else 0
+
+
+def minus(text: str) -> str:
+    """Write minus signs for the hyphens of a number as Python writes it."""
+    return text.replace("-", MINUS)
+
+
+def signed(text: str) -> str:
+    """Write a number as Python does with a minus sign, and a zero without a sign."""
+    return minus(text) if float(text.replace(",", "")) else text.lstrip("+-")
 
 
 def p_text(p: float) -> str:

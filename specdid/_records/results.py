@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._columns import NUMBERS
+from specdid._hashing import id_text
 from specdid._records.fits import Floats, Ints
 from specdid.language import relabel
 
@@ -141,6 +142,10 @@ class Planned:
             of = np.array([KINDS.index(types.get(label, KINDS[0])) for label in self.labels[d]], np.int8)
             np.maximum(kind, of[self.codes[:, d]], out=kind)
         return kind
+
+    def spec_id(self, place: int) -> str:
+        """Give the id of the specification at ``place`` as it is written."""
+        return id_text(self.ids[place])
 
     def dimension(self, name: str) -> Text:
         """Give one dimension's labels as a column of text."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from specdid._columns import NUMBERS, RESERVED, schema
+from specdid._hashing import DIGITS, begins_id
 from specdid._records.blocks import STATUS_WORDS
 from specdid._records.results import CODES, KINDS
 
@@ -124,4 +125,4 @@ def _is_words(value: object) -> bool:
 
 
 def _is_id(value: str) -> bool:
-    return len(value) == 16 and not set(value) - set("0123456789abcdef")
+    return len(value) == DIGITS and begins_id(value) and value == value.lower()

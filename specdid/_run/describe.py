@@ -20,6 +20,7 @@ from specdid._describe.joint_tests import marked
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Curve, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, from_figure
+from specdid._records.numerals import minus
 from specdid._records.results import MEDIAN, statistic_name
 from specdid._run.infer import CurveTests
 from specdid._run.write import on_its_own, write_text
@@ -235,14 +236,10 @@ def _test_rows(tests: CurveTests, names: Mapping[str, str]) -> tuple[Row, ...]:
     return tuple(
         Row(
             marked(r, _capital(names.get(r.statistic, r.statistic))),
-            (_signed(f"{r.value:.3g}"), _signed(f"{r.low:.3g} to {r.high:.3g}"), f"{r.p_value:.3f}"),
+            (minus(f"{r.value:.3g}"), minus(f"{r.low:.3g} to {r.high:.3g}"), f"{r.p_value:.3f}"),
         )
         for r in tests.tests
     )
-
-
-def _signed(text: str) -> str:
-    return text.replace("-", "−")
 
 
 def _capital(text: str) -> str:

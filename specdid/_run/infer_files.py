@@ -82,7 +82,7 @@ def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: 
         a = test.adjusted
         for k, place in enumerate(test.index.tolist()):
             numbers = (a.p_null[k], a.p_adjusted[k], a.band_low[k], a.band_high[k])
-            spec_id = f"{int(results.planned.ids[place]):016x}"
+            spec_id = results.planned.spec_id(place)
             cells = ("" if np.isnan(n) else f"{n:.12g}" for n in numbers)
             lines.append(",".join([test.null, str(place + 1), spec_id, *cells]))
     write_text("\n".join(lines), directory / "inference_specifications.csv")

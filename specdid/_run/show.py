@@ -12,6 +12,7 @@ import numpy as np
 
 from specdid import __version__, _shelf
 from specdid._diagnostics import Fault, SpecError
+from specdid._hashing import beginning, begins_id
 from specdid._plan import Plan, Status
 from specdid._records import KINDS, Caution, Results
 from specdid._records import Status as Became
@@ -78,21 +79,17 @@ def _fault(code: str, message: str, help: str | None = None) -> SpecError:
 
 def _by_id(plan: Plan, which: str) -> Found:
     """Find the first specification whose id begins so; ids are 16 hex digits."""
-    wanted = which.lower()
-    if not wanted or len(wanted) > 16 or set(wanted) - set("0123456789abcdef"):
+    if not begins_id(which):
         help = "give an id or its beginning, a rank as '#41', or preferred; ids stand in results.csv"
         raise _fault("no_specification", f"`{which}` is no id of a specification", help)
-    low = int(wanted.ljust(16, "0"), 16)
-    high = int(wanted.ljust(16, "f"), 16)
-    hits = np.flatnonzero((plan.ids >= np.uint64(low)) & (plan.ids <= np.uint64(high)))
+    hits = beginning(plan.ids, which)
     if not len(hits):
         raise _fault("no_specification", f"no specification's id begins with `{which}`", "ids stand in results.csv")
     ids = list(dict.fromkeys(plan.spec_id(int(h)) for h in hits))
     if len(ids) > 1:
         shown = ", ".join(ids[:LISTED]) + (f" and {len(ids) - LISTED:,} more" if len(ids) > LISTED else "")
         raise _fault("several_specifications", f"{len(ids):,} specifications begin with `{which}`", f"they are {shown}")
-    planned = hits[plan.status[hits] == Status.PLANNED]
-    return Found(int(planned[0] if len(planned) else hits[0]))
+    return Found(plan.stands_for(hits))
 
 
 def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: Path) -> Found:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from specdid._describe.factors import Family
 from specdid._diagnostics import Fault, Origin, fault_at
-from specdid._plan import Plan, Status
+from specdid._hashing import beginning, begins_id
+from specdid._plan import Plan
 from specdid._records import Results
 from specdid._study import Study
 
 Ints = NDArray[np.int64]
-_DIGITS = frozenset("0123456789abcdef")
 
 
 def check_shown(study: Study, plan: Plan) -> Iterator[Fault]:
@@ -24,19 +24,15 @@ def check_shown(study: Study, plan: Plan) -> Iterator[Fault]:
         if rank and (not text[1:].isdecimal() or int(text[1:]) < 1):
             help = 'a rank is a number from 1, as "#41"'
             yield fault_at(origin, None, "no_specification", f"`{text}` is no rank", help)
-        elif not rank and not _is_id(text):
+        elif not rank and not begins_id(text):
             help = 'write an id or its beginning, or a rank as "#41"; ids stand in results.csv'
             yield fault_at(origin, None, "no_specification", f"`{text}` is no id of a specification", help)
         elif not rank:
             yield from _found(text, origin, plan)
 
 
-def _is_id(text: str) -> bool:
-    return 0 < len(text) <= 16 and set(text.lower()) <= _DIGITS
-
-
 def _found(text: str, origin: Origin, plan: Plan) -> Iterator[Fault]:
-    ids = np.unique(plan.ids[_beginning(plan, text)])
+    ids = np.unique(plan.ids[beginning(plan.ids, text)])
     if len(ids) != 1:
         several = f"{len(ids):,} specifications' ids begin with `{text}`"
         message = several if len(ids) else f"no specification's id begins with `{text}`"
@@ -44,20 +40,12 @@ def _found(text: str, origin: Origin, plan: Plan) -> Iterator[Fault]:
         yield fault_at(origin, None, "no_specification", message, help)
 
 
-def _beginning(plan: Plan, text: str) -> Ints:
-    """Give the places of the specifications whose id begins so."""
-    low, high = (int(text.lower().ljust(16, digit), 16) for digit in "0f")
-    return np.flatnonzero((plan.ids >= np.uint64(low)) & (plan.ids <= np.uint64(high)))
-
-
 def place_of(plan: Plan, text: str, order: Ints) -> int:
     """Give the place of the specification, -1 where there is no such rank; ``order`` is by rank."""
     if text.startswith("#"):
         rank = int(text[1:])
         return int(order[rank - 1]) if rank <= len(order) else -1
-    hits = _beginning(plan, text)
-    planned = hits[plan.status[hits] == Status.PLANNED]
-    return int(planned[0] if len(planned) else hits[0])
+    return plan.stands_for(beginning(plan.ids, text))
 
 
 def ranked(results: Results, family: Family) -> Ints:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._diagnostics import Fault, fault_at
+from specdid._records.numerals import minus
 from specdid.analyses._base import Bench, Cell, Request
 from specdid.analyses._words import time_name
 from specdid.engine.problem import Floats, Ints
@@ -78,7 +79,7 @@ class Clock:
         """Write a period: −1, or 2011; ``plus`` marks those after adoption."""
         if self.calendar:
             return self.names[period - self.first]
-        return f"+{period}" if plus and period > 0 else f"{period}".replace("-", "−")
+        return f"+{period}" if plus and period > 0 else minus(f"{period}")
 
     def written(self, period: int) -> int | str:
         """Give a period for a tidy table: relative, or as the data write it."""

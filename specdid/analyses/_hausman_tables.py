@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid._records import Caution
-from specdid.analyses._print import MINUS, count, decimals, in_parentheses, number, p_value
+from specdid._records.numerals import MINUS
+from specdid.analyses._print import count, decimals, in_parentheses, number, p_value
 from specdid.analyses._random_effects import Effects, Test
 from specdid.analyses._words import listed
 from specdid.engine.problem import Floats

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-MINUS = "−"
+from specdid._records.numerals import signed
+
 LEAST = 0.001
 """Smaller p-values are only said to be below it."""
 
@@ -21,11 +22,7 @@ def number(value: float | None, places: int = 3) -> str:
     """Write a number with a true minus sign; empty where there is none."""
     if value is None or not np.isfinite(value):
         return ""
-    text = f"{value:,.{places}f}"
-    bare = text.lstrip("-")
-    if text.startswith("-") and bare.strip("0.,"):
-        return MINUS + bare
-    return bare
+    return signed(f"{value:,.{places}f}")
 
 
 def in_parentheses(value: float | None, places: int = 3) -> str:

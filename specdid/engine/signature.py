@@ -16,19 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._hashing import GOLDEN, digest_of, spread
 from specdid.engine.problem import Code, Effects, Fits, Floats, Ints, Members, Problem, Sunab
 
 Words = NDArray[np.uint64]
 A = TypeVar("A", np.float64, np.int64)
 Form = Callable[[NDArray[A]], NDArray[A]]
 
-_GOLDEN = 0x9E3779B97F4A7C15
 _ROWS, _TERMS, _MODEL = 1, 2, 3
 
 
@@ -46,10 +45,7 @@ def words(index: Ints, stream: int) -> Words:
 
 def _mix(x: Words) -> Words:
     with np.errstate(over="ignore"):
-        x = (x + np.uint64(1)) * np.uint64(_GOLDEN)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+        return spread((x + np.uint64(1)) * np.uint64(GOLDEN))
 
 
 def mixed(*columns: NDArray[np.float64] | Ints) -> NDArray[np.uint64]:
@@ -214,7 +210,7 @@ class Values:
 
     def __init__(self, problem: Problem, rows: Ints) -> None:
         self.problem, self.rows = problem, rows
-        self._rows = _hash(rows)
+        self._rows = digest_of(rows)
         self._found: dict[tuple[str, int], bytes] = {}
 
     def signature(
@@ -239,12 +235,12 @@ class Values:
         parts += [b"slopes", *sorted(self._level(c) + self._value(x) for c, x in effects.slopes)]
         parts += [b"weights", self._weight(weights)]
         if cohort is not None:
-            parts.append(_hash(np.where(np.isnan(cohort), np.nan, cohort + 0.0)))
-        return np.frombuffer(_hash(*parts), np.uint64)
+            parts.append(digest_of(np.where(np.isnan(cohort), np.nan, cohort + 0.0)))
+        return np.frombuffer(digest_of(*parts), np.uint64)
 
     def _once(self, kind: str, column: int, form: Callable[[], NDArray[np.float64] | Ints]) -> bytes:
         if (kind, column) not in self._found:
-            self._found[kind, column] = _hash(form())
+            self._found[kind, column] = digest_of(form())
         return self._found[kind, column]
 
     def _value(self, column: int) -> bytes:
@@ -260,12 +256,3 @@ class Values:
 
     def _ratios(self, weights: Floats) -> Floats:
         return np.asarray(np.rint(weights / weights.max(initial=0.0) * RATIOS))
-
-
-def _hash(*parts: bytes | NDArray[np.float64] | Ints) -> bytes:
-    total = blake2b(digest_size=16)
-    for part in parts:
-        raw = part if isinstance(part, bytes) else np.ascontiguousarray(part).tobytes()
-        total.update(len(raw).to_bytes(8, "little"))
-        total.update(raw)
-    return total.digest()

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._records.numerals import minus
 from specdid.engine.demean import Absorber
 from specdid.engine.estimable import null_space
 from specdid.engine.gram import Basis, Factors, make_basis
@@ -229,7 +230,7 @@ def why_open(
     measured = np.isin(relative, aggregate.reference) if aggregate.control == "never" else relative < 0
     unmeasured = np.array([g for g in cohorts if not measured[cohort == g].any()])
     if len(unmeasured):
-        reference = ", ".join(f"{k}".replace("-", "−") for k in aggregate.reference)
+        reference = ", ".join(minus(f"{k}") for k in aggregate.reference)
         return (
             f"{said}: {_cohorts(unmeasured, aggregate)} {'have' if len(unmeasured) > 1 else 'has'} no row in period "
             f"{reference} from treatment, against which effects are measured; name another `reference`, or leave "

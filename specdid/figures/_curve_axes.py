@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._records.numerals import signed
 from specdid.figures._curve_order import POINTS
 from specdid.figures._curve_panel import Flags, Floats, Panel
 from specdid.figures._fonts import Fonts
@@ -265,5 +266,4 @@ def style_axis(axes: Axes, fonts: Fonts) -> None:
 
 def fixed(value: float, decimals: int) -> str:
     """Write a number with a real minus sign, but zero without one."""
-    text = f"{value:,.{decimals}f}"
-    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
+    return signed(f"{value:,.{decimals}f}")

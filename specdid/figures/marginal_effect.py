@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._records.numerals import minus
 from specdid.figures._base import FigureKind
 from specdid.figures._key import Entry
 from specdid.figures._panes import Box, Pane, label_across, lay_sheet, style_across
@@ -117,7 +118,7 @@ def _draw_panel(page: Page, box: Box, panel: EffectPanel) -> None:
     strip.grid(False)
     strip.set_yticks([])
     if len(panel.at) <= FEW:
-        strip.set_xticks(panel.at, [f"{value:g}".replace("-", "−") for value in panel.at.tolist()])
+        strip.set_xticks(panel.at, [minus(f"{value:g}") for value in panel.at.tolist()])
     _units(strip, panel, (low, high))
 
 

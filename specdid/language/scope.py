@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
+from specdid._hashing import digest_of
 from specdid.language.functions import FUNCTIONS, match_arguments
 from specdid.language.problems import LanguageError, Problem
 from specdid.language.references import unknown_columns
@@ -187,11 +187,7 @@ def _argument(argument: Argument, scope: Scope) -> str:
 
 
 def _hash(*parts: str) -> str:
-    state = blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        state.update(len(data).to_bytes(8, "little") + data)
-    return state.hexdigest()
+    return digest_of(*parts).hex()
 
 
 def _size(node: Node, scope: Scope) -> tuple[int, int]:

@@ -10,11 +10,11 @@ is the same however the file is sorted. Rows that hold the same are interchangea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._hashing import spread, text_word
 from specdid.panel.columns import Column, Flags, Ints
 
 Words = NDArray[np.uint64]
@@ -60,7 +60,7 @@ def order_by_content(columns: Mapping[str, Column], names: Iterable[str], codes:
     for name in names:
         column = columns[name]
         if not column.kind or column.kind == "date":  # others hold nothing that can be used
-            words += _mixed(_cells(column) ^ np.uint64(_seed(name)))
+            words += spread(_cells(column) ^ np.uint64(_seed(name)))
     return np.lexsort((words,) if codes is None else (words, codes))
 
 
@@ -68,18 +68,11 @@ def _cells(column: Column) -> Words:
     """Give a word for each cell: the same for equal cells, and for all missing ones."""
     if column.numbers is not None:
         numbers = np.where(np.isnan(column.numbers), np.nan, column.numbers + 0.0)
-        return _mixed(numbers.view(np.uint64))
+        return spread(numbers.view(np.uint64))
     assert column.codes is not None
     table = np.array([*map(_seed, column.levels), 0], dtype=np.uint64)
     return np.asarray(table[column.codes])
 
 
 def _seed(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-
-
-def _mixed(words: Words) -> Words:
-    """Spread every bit over all others (the finaliser of SplitMix64; Steele, Lea and Flood 2014)."""
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        words = (words ^ (words >> np.uint64(shift))) * np.uint64(factor)
-    return words ^ (words >> np.uint64(31))
+    return text_word(text, "little")

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from specdid.report._finding import minus
+from specdid._records.numerals import MINUS, minus
 from specdid.report._html import element, inside, table
 from specdid.report._input import Block, Picture
 from specdid.tables._base import Cell, PrintTable, Row, TidyTable
@@ -35,7 +35,7 @@ def markdown(lines: Sequence[str]) -> str:
         if token.attrs.pop("style", "") == "text-align:right":
             token.attrSet("class", "number")
         if token.type == "inline" and token.children:
-            token.children[0].content = re.sub(r"^-(?=[\d.])", "−", token.children[0].content)
+            token.children[0].content = re.sub(r"^-(?=[\d.])", MINUS, token.children[0].content)
     return str(reader.renderer.render(tokens, reader.options, {}))
 
 

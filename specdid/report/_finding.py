@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from specdid._describe.joint_tests import marked, towards
 from specdid._records import CODES, Curve, Group, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
-from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid._records.numerals import decimals_for, minus, ordinal, p_text
 from specdid.report._html import element, inside, table, written
 from specdid.report._input import Joint, Report
 from specdid.report.summary import shares_cells, shares_words
@@ -45,11 +45,6 @@ class Family:
     def unit(self) -> str:
         """The scale as it stands after a number."""
         return f" {self.shown}" if self.scaled else ""
-
-
-def minus(text: str) -> str:
-    """Write a minus sign for a hyphen."""
-    return text.replace("-", "−")
 
 
 def families(curve: Curve) -> tuple[Family, ...]:

@@ -130,7 +130,7 @@ def curve_columns(results: Results, curves: Sequence[Drawn], joints: Sequence[Jo
             "of": numbers(np.concatenate([c.of[c.kept] for c in curves]) if curves else places),
             **_numbers(results, places),
         },
-        "spec_id": [f"{i:016x}" for i in planned.ids[places].tolist()],
+        "spec_id": [planned.spec_id(s) for s in places.tolist()],
         "formula": _formulas(results, places),
         "term": texts(planned.term, places),
         "estimand": texts(planned.estimand, places),

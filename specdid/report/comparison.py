@@ -10,7 +10,7 @@ import numpy as np
 from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors, shown_group
 from specdid._records import Results, Status
 from specdid._records.cautions import headline
-from specdid._records.numerals import decimals_for, ordinal
+from specdid._records.numerals import decimals_for, minus, ordinal, signed
 from specdid.inference._base import null_words
 from specdid.report.summary import joined, table
 
@@ -125,7 +125,7 @@ def _statuses(changes: Sequence[StatusChange], new: Results) -> Iterator[str]:
         words = f"{change.old.name.lower()} → {change.new.name.lower()}"
         why = f" `{change.code}`: {visible(change.message)}" if change.code else ""
         before = " (before:" if change.new == Status.OK and why else ""
-        example = f"{int(new.planned.ids[change.example]):016x}"
+        example = new.planned.spec_id(change.example)
         yield f"- {change.n:,} {words}{before}{why}{')' if before else ''}; such as {example}"
     rest = sum(c.n for c in changes[MOST:])
     if rest:
@@ -146,7 +146,7 @@ def _family(comparison: Comparison, family: FamilyMove) -> Block:
         return words, number(a, decimals), number(b, decimals), number(b - a, decimals, sign=True)
 
     rows = [
-        ("specifications", f"{old.n:,}", f"{new.n:,}", f"{new.n - old.n:+,}".replace("-", "−")),
+        ("specifications", f"{old.n:,}", f"{new.n:,}", minus(f"{new.n - old.n:+,}")),
         row("median", "median"), row("lowest", "low"), row("highest", "high"),
     ]  # fmt: skip
     if old.rank or new.rank:
@@ -190,7 +190,7 @@ def _tests(comparison: Comparison) -> Block:
 
 
 def _four_digits(value: float) -> str:
-    return f"{value:.4g}".replace("-", "−") if np.isfinite(value) else "–"
+    return minus(f"{value:.4g}") if np.isfinite(value) else "–"
 
 
 def _statistic(comparison: Comparison, name: str) -> str:
@@ -210,7 +210,7 @@ def _largest(comparison: Comparison) -> Block:
         a, b = int(pairs.old[k]), int(pairs.new[k])
         before, after = float(old.estimate[a]), float(new.estimate[b])
         rows.append((
-            f"{int(new.planned.ids[b]):016x}", _choices(new, b), number(before, decimals),
+            new.planned.spec_id(b), _choices(new, b), number(before, decimals),
             number(after, decimals), number(after - before, decimals, sign=True), number(float(moves[k]), 2, sign=True),
         ))  # fmt: skip
     header = ("specification", "choices", "old", "new", "move", "in old SE")
@@ -255,8 +255,7 @@ def number(value: float, decimals: int, sign: bool = False) -> str:
     """Write a number with a real minus sign, a dash where there is none."""
     if not np.isfinite(value):
         return "–"
-    text = f"{value:{'+' if sign else ''},.{decimals}f}"
-    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("+-")
+    return signed(f"{value:{'+' if sign else ''},.{decimals}f}")
 
 
 def percent(value: float, sign: bool = False) -> str:

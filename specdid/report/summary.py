@@ -182,7 +182,7 @@ def _preferred(results: Results) -> Section:
         status, why = Status(int(results.status[place])).name.lower(), results.message.at(place)
         return Section("Preferred specification", (*lines, f"It has no estimate ({status}): {why}."))
     if place != written:
-        twin = f"{int(results.planned.ids[place]):016x}"
+        twin = results.planned.spec_id(place)
         lines += [f"It is the same model as specification {place + 1} ({twin}), which has its numbers.", ""]
     return Section("Preferred specification", (*lines, _number(results, place)))
 
