@@ -73,7 +73,7 @@ def build_plan(
     status, twin = _duplicates(ids, table.reason)
     preferred = _preferred(study, dimensions, grid, codes, expander.macros, columns)
     words, estimand = estimands(contents, codes, setting, evaluator)
-    units, scale = scales(dimensions[0].labels, grid, codes, table.reason >= 0)
+    units, scale = scales(dimensions[Core.OUTCOME].labels, grid, codes, table.reason >= 0)
     return Plan(
         study,
         dimensions,

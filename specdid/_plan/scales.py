@@ -13,6 +13,7 @@ import numpy as np
 
 from specdid import _shelf
 from specdid._plan.records import Codes, Flags, Grid
+from specdid._study import Core
 
 
 def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Flags) -> tuple[tuple[str, ...], Codes]:
@@ -33,12 +34,12 @@ def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Flags) -> 
     words: dict[str, int] = {}
     table = np.full((len(labels), len(units)), -1, np.int32)
     for o, declared in enumerate(grid.scales):
-        used = np.unique(units[codes[(codes[:, 0] == o) & ~excluded, 6]])
+        used = np.unique(units[codes[(codes[:, Core.OUTCOME] == o) & ~excluded, Core.ESTIMATOR]])
         for e, unit in enumerate(units.tolist()):
             found = declared if len(used) < 2 else _own(declared, unit, labels[o], used.tolist())
             if found is not None:
                 table[o, e] = words.setdefault(found, len(words))
-    return tuple(words), table[codes[:, 0], codes[:, 6]]
+    return tuple(words), table[codes[:, Core.OUTCOME], codes[:, Core.ESTIMATOR]]
 
 
 def _own(declared: str | None, unit: str, label: str, used: Sequence[str]) -> str | None:

@@ -14,6 +14,7 @@ from specdid import __version__, _shelf
 from specdid._diagnostics import Fault, SpecError
 from specdid._hashing import beginning, begins_id
 from specdid._plan import Plan, Status
+from specdid._programs.script import Script
 from specdid._records import KINDS, Caution, Results
 from specdid._records import Status as Became
 from specdid._records.cautions import against
@@ -29,7 +30,6 @@ from specdid._run.warnings_file import read_warnings
 from specdid.analyses._words import listed
 from specdid.exports._base import NoProgramError
 from specdid.exports._build import make_script
-from specdid.exports._script import Script
 from specdid.inference._base import null_words
 
 LISTED = 8

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from specdid import _shelf
 from specdid._plan import Plan
 from specdid._plan.records import SampleChoice
+from specdid._programs.script import Script
 from specdid._run.prepare import Prepared
 from specdid._study import Core, VariantOption
-from specdid.exports._script import Script
 from specdid.language import write
 
 

@@ -1,6 +1,7 @@
 """What an estimator declares and what it is given: the contract of the shelf.
 
-A plug-in is one module ``specdid/estimators/<name>.py`` with ``ESTIMATOR: Estimator``.
+A plug-in is one module ``specdid/estimators/<name>.py`` with ``ESTIMATOR: Estimator``, or a folder of
+that name where its programs for exports/ are long; what they share stands in ``specdid/_programs/``.
 The module's top level imports neither pyfixest, pandas, scipy nor formulaic.
 """
 
@@ -17,6 +18,7 @@ from specdid._study import RULES, Distribution, Kind, Rule
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
+    from specdid._programs.script import Script
     from specdid._records import Caution
 
 Floats = NDArray[np.float64]
@@ -35,6 +37,7 @@ class EstimatorSetting:
     several: bool = False  # a list of such values may be given, too
     highest: float | None = None
     least: float | None = None  # the lowest number allowed
+    found: bool = False  # where it is not written the data decide, and Estimate.in_force has what came out
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +167,16 @@ class Program:
     """How an estimator is written in one language of exports/.
 
     ``lines(script, given)`` gives the lines of the regression, on rows that the program has cut
-    before: a Script of exports/ and what its language hands over (Python, R: the helpers it shall
+    before: a Script and what its language hands over (Python, R: the helpers it shall
     define, as keys; Stata: numbered twins of columns by name). A Python program ends with
     ``estimate`` and ``std_error`` by label of the vcov, the others print both. ``needs``: what it
     loads before it begins, import statements in Python and names of packages otherwise.
+    ``numbered``: Stata numbers the levels of every fixed effect and cluster, not of texts alone.
     """
 
-    lines: Callable[[Any, Any], Iterable[str]]
+    lines: Callable[[Script, Any], Iterable[str]]
     needs: tuple[str, ...] = ()
+    numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,7 @@ class Estimator:
     ``unit`` is what estimates are in whatever the outcome's unit is: log points; "" where it is the outcome's.
     ``unfit(values)`` says which outcome is needed where one with these values, (n,), can have no
     estimate, and "" else. ``absorbing``: a treatment must stay on.
+    ``likelihood``: the outcome is taken as it is, without a dispersion, and p-values are normal.
     ``columns`` are the names in ``extra`` of its Estimates, columns of the results of their own.
     ``programs`` are by name of an export; `specdid show` says which language has none.
     """
@@ -226,6 +232,7 @@ class Estimator:
     unit: str = ""
     unfit: Callable[[Floats], str] | None = None
     absorbing: bool = False
+    likelihood: bool = False
     columns: frozenset[str] = frozenset()
     programs: Mapping[str, Program] = field(default_factory=dict)
 

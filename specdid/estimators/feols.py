@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
-from specdid.estimators._base import EVERY_RULE, Estimate, Estimator, Failure, Task, coefficient_words
+from specdid._programs import python, r
+from specdid._programs.script import Script
+from specdid._programs.stata import Stata, uncorrected
+from specdid.estimators._base import EVERY_RULE, Estimate, Estimator, Failure, Program, Task, coefficient_words
 from specdid.estimators._pyfixest import estimate_with, guarded, model
 from specdid.estimators._read import read
 
@@ -13,6 +18,34 @@ from specdid.estimators._read import read
 def _fit(task: Task) -> Estimate | Failure:
     laid = model(task, task.treatment[:, None], scale_outcome=True)
     return read(estimate_with("feols", laid), laid, task, np.ones(1))
+
+
+def _python(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of a least-squares regression."""
+    yield from python.countable(script, used)
+    yield from python.prepare(script, (script.outcome, *script.regressors), used)
+    yield from python.feols(script, script.treatment)
+    yield from python.coefficient(script, f'sd["{script.outcome}"] / sd["{script.treatment}"]', used)
+
+
+def _r(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Give the lines of a least-squares regression."""
+    yield from r.SSC
+    yield "fit <- feols("
+    yield from r.formula(script.outcome, script.regressors, script)
+    yield f'  data = d{r.weights(script)}, vcov = "iid", fixef.rm = "singleton", {r.TIGHT}'
+    yield ")"
+    yield from r.report(script)
+
+
+def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
+    """Give the lines of a least-squares regression."""
+    do = Stata(script, numbers)
+    yield from do.dof()
+    for errors in script.errors:
+        model = [script.outcome, *script.regressors]
+        yield from do.reghdfe(model, do.absorb(), errors, do.weight())
+        yield do.shown(script.treatment, uncorrected(errors))
 
 
 ESTIMATOR = Estimator(
@@ -30,4 +63,9 @@ ESTIMATOR = Estimator(
     words=lambda treated, options: coefficient_words(treated, "average effect", "regression weights"),
     doc="Least squares; the engine estimates in batches, fit() is the plain pyfixest call.",
     ssc=EVERY_RULE,
+    programs={
+        "python": Program(_python, python.PYFIXEST),
+        "r": Program(_r, ("fixest",)),
+        "stata": Program(_stata, ("reghdfe",)),
+    },
 )

@@ -7,9 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from specdid._programs import python
+from specdid._programs.script import Errors, Script
+from specdid._programs.stata import Stata
+from specdid._programs.stata_names import filled
 from specdid._records import Caution
-from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Task, coefficient_words
+from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Program, Task, coefficient_words
 from specdid.estimators._glm import SETTINGS, fit_glm
+from specdid.estimators._glm_programs import (
+    FACTOR,
+    every_dummy,
+    stata_corrected,
+    stata_separation,
+    write_python,
+    write_r,
+)
 from specdid.estimators._pyfixest import guarded
 
 
@@ -73,6 +85,62 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
         )  # fmt: skip
 
 
+def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
+    """Give the lines of a logit regression."""
+    do = Stata(script, numbers)
+    yield from stata_separation(do, poisson=False)
+    yield FACTOR.format(command="logit")
+    model = [script.outcome, *script.regressors, *(f"i.{e}" for e in do.effects())]
+    for errors in script.errors:
+        if len(errors.clusters) == 2:
+            yield from _two_ways(do, model, errors)
+            continue
+        vce = "vce(oim)" if errors.kind == "iid" else do.vce(errors)
+        yield do.label(errors)
+        yield from filled("logit", model, f", {vce} tolerance(1e-10)")
+        yield from _kept(do)
+        yield from stata_corrected(do, errors, "`k'")
+
+
+def _kept(do: Stata) -> Iterator[str]:
+    """Count the coefficients that are not omitted as collinear."""
+    yield "local k = 0"
+    yield from filled("foreach x in", do.script.regressors, " {")
+    yield "    if _se[`x'] > 0 local k = `k' + 1"
+    yield "}"
+
+
+def _two_ways(do: Stata, model: list[str], errors: Errors) -> Iterator[str]:
+    """Add the variances of both clusterings, less that of their cells; each without its G / (G - 1)."""
+    first, second = map(do.number, errors.clusters)
+    name = do.script.treatment
+    yield do.label(errors)
+    yield f"egen long _cells = group({first} {second})"
+    yield "scalar _variance = 0"
+    yield "scalar _groups = ."
+    for cluster, sign in ((first, "+"), (second, "+"), ("_cells", "-")):
+        yield from filled("quietly logit", model, f", vce(cluster {cluster}) tolerance(1e-10)")
+        yield f"scalar _variance = _variance {sign} _se[{name}]^2 * (e(N_clust) - 1) / e(N_clust)"
+        if sign == "+":
+            yield "scalar _groups = min(_groups, e(N_clust))"
+    yield "drop _cells"
+    factor = ""
+    if errors.rule == "lsdv" and len(do.script.fixed) > 1:
+        yield f"scalar _estimate = _b[{name}]"
+        yield from every_dummy(do)
+        shown = "sqrt(_variance * _groups / (_groups - 1)) * _factor"
+        yield f'display %14.10g _estimate "  (standard error " %14.10g {shown} ")"'
+        return
+    if errors.rule in ("fixest", "lsdv"):
+        effects = f" effects({' '.join(do.effects())})" if do.script.fixed else ""
+        clusters = f" clusters({first} {second})" if errors.rule == "fixest" else ""
+        yield from _kept(do)
+        yield f"small_sample, k(`k'){effects}{clusters}"
+        factor = " * r(factor)"
+    groups = "" if errors.rule == "none" else " * _groups / (_groups - 1)"
+    yield f'display %14.10g _b[{name}] "  (standard error " %14.10g sqrt(_variance{groups}){factor} ")"'
+
+
 ESTIMATOR = Estimator(
     name="logit",
     title="Logit",
@@ -94,4 +162,10 @@ ESTIMATOR = Estimator(
     unit="log odds",
     unfit=_unfit,
     columns=frozenset({"n_separated", "rows_per_level"}),
+    programs={
+        "python": Program(write_python, python.PYFIXEST),
+        "r": Program(write_r, ("fixest",)),
+        "stata": Program(_stata, numbered=True),
+    },
+    likelihood=True,
 )

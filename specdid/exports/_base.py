@@ -6,13 +6,13 @@ Script, which is in no language, into a complete program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from specdid import _shelf
 from specdid._diagnostics import SpecdidError
+from specdid._programs.script import Script
 from specdid.estimators._base import Estimator, Program
-from specdid.exports._script import Script
 
 
 class NoProgramError(SpecdidError):
@@ -29,8 +29,8 @@ class Export:
     write: Callable[[Script], str]
 
 
-def program_of(script: Script, export: Export, own: Mapping[str, Program] | None = None) -> Program:
-    """Return the program that the script's estimator brings in a language, or the language's ``own`` by estimator.
+def program_of(script: Script, export: Export) -> Program:
+    """Return the program that the script's estimator brings in a language.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def program_of(script: Script, export: Export, own: Mapping[str, Program] | None
         It brings none.
     """
     estimator: Estimator = _shelf.load("estimators", script.method)
-    found = estimator.programs.get(export.name) or (own or {}).get(script.method)
+    found = estimator.programs.get(export.name)
     if found is None:
         raise NoProgramError(f"no code in {export.title} for {estimator.title}: the estimator brings none")
     return found

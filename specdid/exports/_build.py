@@ -10,6 +10,7 @@ import numpy as np
 from specdid import _shelf
 from specdid._plan import Plan, Status
 from specdid._plan.records import EstimatorChoice
+from specdid._programs.script import Errors, Levels, MatchedUnits, Script
 from specdid._study import Core
 from specdid.engine.columns import Recipe
 from specdid.engine.compile import Compiled, compile_plan
@@ -20,7 +21,6 @@ from specdid.engine.tasks import controls_of, cut_rows
 from specdid.estimators._base import Estimator
 from specdid.exports._matched import matched_units
 from specdid.exports._program import Program
-from specdid.exports._script import Errors, Levels, MatchedUnits, Script
 from specdid.language import bind, write
 from specdid.language.tree import Constant, Node
 from specdid.panel import Evaluator, Panel
@@ -77,7 +77,7 @@ class _Builder:
         declared = _shelf.load("estimators", estimator.method)
         cohort = self._value(int(self.compiled.cohort[s])) if declared.cohort else None
         levels = [f for e in (*fixed, *(e for e, _ in slopes)) for f in e.factors]
-        likelihood = estimator.method in ("fepois", "logit")
+        likelihood = declared.likelihood
         unknown = {(e.kind, e.rule) for e in every if likelihood and (e.kind, e.rule) == ("iid", "reghdfe")}
         errors = tuple(e for e in every if e.rule in declared.ssc and (e.kind, e.rule) not in unknown)
         about += tuple(
@@ -93,20 +93,21 @@ class _Builder:
             unit, time, self.panel.step, _last(self.panel), self.panel.never.values, tuple(program.steps), where,
             self.matched,
             complete, outcome, treatment, controls, fixed, slopes, weight, errors,
-            estimator.method, self._options(declared, estimator), cohort,
+            estimator.method, self._options(declared, estimator), likelihood, cohort,
             bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if likelihood else used))), dict(program.labels),
         )  # fmt: skip
 
     def _options(self, declared: Estimator, chosen: EstimatorChoice) -> dict[str, object]:
         """Give every option, those left out as they come out: by default, or as the estimator chose."""
         options = {o.name: o.default for o in declared.settings} | dict(chosen.options)
-        if declared.name != "lpdid" or options["post_window"] is not None:
+        asked = [o.name for o in declared.settings if o.found and options[o.name] is None]
+        if not asked:
             return options
         c, at = self.compiled, [self.s]
         method = (Method(chosen.method, dict(chosen.options)),)
         work = Work(c.problem, c.members.take(np.array(at)), method, np.zeros(1, np.int64), c.cohort[at], c.time)
         found = fit_in_full(work)[1]
-        return options | {"post_window": 0 if found is None else found.in_force["post_window"]}
+        return options | {name: 0 if found is None else found.in_force[name] for name in asked}
 
     def _numbers(self, columns: Sequence[int]) -> Iterator[Floats]:
         for column in columns:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from specdid.exports._script import POLY
+from specdid._programs.script import POLY
 from specdid.language import Bound, argument
 from specdid.language.tree import Argument, Binary, Call, Name, Node, Number, Text, Unary
 from specdid.panel import Column, Evaluator

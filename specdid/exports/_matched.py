@@ -6,10 +6,10 @@ import numpy as np
 
 from specdid import _shelf
 from specdid._plan.matches import MatchChoice, MatchSettings
+from specdid._programs.script import MatchedUnits
 from specdid.engine.matched import MatchRecipe, match_rows
 from specdid.engine.problem import Floats
 from specdid.exports._program import Program
-from specdid.exports._script import MatchedUnits
 from specdid.language import write
 from specdid.panel import Column
 

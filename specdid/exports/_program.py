@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from specdid._programs.names import Namer
+from specdid._programs.script import Source, Step
 from specdid.engine.columns import Recipe
 from specdid.exports._coding import coded_columns
-from specdid.exports._names import Namer
-from specdid.exports._script import Source, Step
 from specdid.language import Bound, bind, referenced, write
 from specdid.language.tree import Argument, Binary, Call, Name, Node, Unary
 from specdid.panel import Evaluator, Panel

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from specdid.exports._names import quoted
-from specdid.exports._script import POLY
-from specdid.exports._trees import (
+from specdid._programs.names import quoted
+from specdid._programs.script import POLY
+from specdid._programs.trees import (
     COMPARISONS,
     Binary,
     Call,

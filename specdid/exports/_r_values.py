@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from specdid.exports._script import POLY
-from specdid.exports._trees import (
+from specdid._programs.script import POLY
+from specdid._programs.trees import (
     Argument,
     Binary,
     Call,

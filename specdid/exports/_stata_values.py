@@ -7,9 +7,8 @@ mean, a quantile) becomes a variable of its own first.
 
 from __future__ import annotations
 
-from specdid.exports._stata_names import INFINITY, literal
-from specdid.exports._stata_variables import VARIABLES
-from specdid.exports._trees import (
+from specdid._programs.stata_names import INFINITY, literal
+from specdid._programs.trees import (
     COMPARISONS,
     Binary,
     Call,
@@ -27,6 +26,7 @@ from specdid.exports._trees import (
     number,
     plain_number,
 )  # fmt: skip
+from specdid.exports._stata_variables import VARIABLES
 
 _DIRECT = {"exp": "exp", "sqrt": "sqrt", "abs": "abs", "floor": "floor", "asinh": "asinh"}
 _LOGS = {"log": ("ln", "0"), "log10": ("log10", "0"), "log1p": ("ln1p", "-1")}

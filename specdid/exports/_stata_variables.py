@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from specdid.exports._script import POLY
-from specdid.exports._stata_names import INFINITY
-from specdid.exports._trees import Call, given, many, number, plain_number
+from specdid._programs.script import POLY
+from specdid._programs.stata_names import INFINITY
+from specdid._programs.trees import Call, given, many, number, plain_number
 
 if TYPE_CHECKING:
     from specdid.exports._stata_values import StataValues

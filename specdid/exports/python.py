@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specdid.estimators._base import Program
+from specdid._programs.names import comment, listed, quoted
+from specdid._programs.script import MatchedUnits, Script
+from specdid._programs.trees import functions, plain_number
 from specdid.exports._base import Export, program_of
-from specdid.exports._names import comment, listed, quoted
 from specdid.exports._python_helpers import helpers, periods
-from specdid.exports._python_models import glm, least_squares
-from specdid.exports._python_staggered import did2s, lpdid, sunab
 from specdid.exports._python_values import PythonValues
-from specdid.exports._script import MatchedUnits, Script
-from specdid.exports._trees import functions, plain_number
 
-_PYFIXEST = ("import pyfixest as pf",)
-MODELS = {
-    **{name: Program(lines, _PYFIXEST) for name, lines in {
-        "feols": least_squares, "fepois": glm, "logit": glm, "sunab": sunab, "lpdid": lpdid,
-    }.items()},
-    "did2s": Program(did2s, ("from scipy import sparse", "import scipy.sparse.linalg")),
-}  # fmt: skip
 _MISSING = '["", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A"]'
 _READERS = {
     "parquet": "pd.read_parquet(DATA)",
@@ -35,7 +25,7 @@ def write(script: Script) -> str:
     values = PythonValues()
     derived = list(_derived(script, values))
     sample = list(_sample(script, values))
-    program = program_of(script, EXPORT, MODELS)
+    program = program_of(script, EXPORT)
     model = list(program.lines(script, values.used))
     body = [
         *_section("The data", _data(script)),

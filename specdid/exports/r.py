@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from specdid.estimators._base import Program
+from specdid._programs.names import comment, listed, quoted
+from specdid._programs.script import MatchedUnits, Script
+from specdid._programs.trees import functions, plain_number
 from specdid.exports._base import Export, program_of
-from specdid.exports._names import comment, listed, quoted
 from specdid.exports._r_helpers import helpers, periods
-from specdid.exports._r_models import did2s, glm, least_squares, lpdid, sunab
 from specdid.exports._r_values import RValues
-from specdid.exports._script import MatchedUnits, Script
-from specdid.exports._trees import functions, plain_number
 
-MODELS = {
-    **{name: Program(lines, ("fixest",)) for name, lines in {
-        "feols": least_squares, "fepois": glm, "logit": glm, "sunab": sunab, "lpdid": lpdid,
-    }.items()},
-    "did2s": Program(did2s),
-}  # fmt: skip
 _MISSING = 'c("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")'
 _READERS = {
     "parquet": ("arrow", "arrow::read_parquet(DATA)"),
@@ -33,7 +25,7 @@ def write(script: Script) -> str:
     """Write a program that prints the estimate under every vcov."""
     values = RValues()
     derived, sample = list(_derived(script, values)), list(_sample(script, values))
-    program = program_of(script, EXPORT, MODELS)
+    program = program_of(script, EXPORT)
     model = list(program.lines(script, values.used))
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
     numbering = periods(script.step) if script.cohort or called & {"l", "f", "d"} else []

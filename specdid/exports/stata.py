@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from specdid.estimators._base import Program
+from specdid._programs.names import is_safe
+from specdid._programs.script import MatchedUnits, Script, Source
+from specdid._programs.stata import numbered
+from specdid._programs.stata_names import INFINITY, filled, literal, printable, remark
+from specdid._programs.trees import functions, plain_number
 from specdid.exports._base import Export, program_of
-from specdid.exports._names import is_safe
-from specdid.exports._script import MatchedUnits, Script, Source
-from specdid.exports._stata_models import StataModels, numbered
-from specdid.exports._stata_names import INFINITY, filled, literal, printable, remark
 from specdid.exports._stata_values import StataValues
-from specdid.exports._trees import functions, plain_number
 
-
-def _built_in(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
-    return StataModels(script, numbers).lines()
-
-
-MODELS = {
-    **{name: Program(_built_in, ("reghdfe",)) for name in ("feols", "sunab", "lpdid")},
-    "fepois": Program(_built_in, ("reghdfe", "ppmlhdfe")),
-    "logit": Program(_built_in), "did2s": Program(_built_in),
-}  # fmt: skip
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030"}
 _NUMERIC = """* a column that is numeric but for words that stand for missing, TRUE and FALSE
 capture program drop numeric_column
@@ -86,8 +75,8 @@ def write(script: Script) -> str:
     """Write a do-file that displays the estimate under every vcov."""
     values = StataValues(script.source.text | script.source.dates, script.unit, script.time)
     derived, sample = _derived(script, values), list(_sample(script, values))
-    numbers, numbering = _numbers(script, values)
-    program = program_of(script, EXPORT, MODELS)
+    program = program_of(script, EXPORT)
+    numbers, numbering = _numbers(script, values, program.numbered)
     model = list(program.lines(script, numbers))
     renamed = any(_renamed(script.source))
     blocks = [
@@ -228,8 +217,8 @@ def _sample(script: Script, values: StataValues) -> Iterator[str]:
         yield f"keep if {script.weight} > 0"
 
 
-def _numbers(script: Script, values: StataValues) -> tuple[dict[str, str], list[str]]:
-    """Give numbered twins of what is text or has several parts, and the lines that make them."""
+def _numbers(script: Script, values: StataValues, every: bool) -> tuple[dict[str, str], list[str]]:
+    """Give numbered twins of what is text or has several parts, or of ``every`` level, and the lines that make them."""
     numbers, lines = {}, []
     joint = [*script.fixed, *(e for e, _ in script.slopes)]
     for levels in joint:
@@ -239,7 +228,7 @@ def _numbers(script: Script, values: StataValues) -> tuple[dict[str, str], list[
     single = [e.factors[0] for e in joint if len(e.factors) == 1]
     sloped = {e.name for e, _ in script.slopes}
     for name in dict.fromkeys([*single, *(c for e in script.errors for c in e.clusters)]):
-        if name in values.texts or name in sloped or script.method in ("logit", "did2s"):
+        if name in values.texts or name in sloped or every:
             numbers[name] = f"_g_{name}"
             lines.append(f"egen long _g_{name} = group({name})")
     return numbers, lines

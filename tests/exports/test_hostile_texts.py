@@ -10,13 +10,13 @@ from frames_as_panels import bound, panel_of
 from hypothesis import given
 from hypothesis import strategies as st
 from specdid import _shelf
+from specdid._programs.names import Namer, comment, is_safe, listed, quoted, safe
+from specdid._programs.stata_names import literal, printable, remark
 from specdid._run.prepare import prepare
 from specdid.exports._build import make_script
-from specdid.exports._names import Namer, comment, is_safe, listed, quoted, safe
 from specdid.exports._program import Program
 from specdid.exports._python_values import PythonValues
 from specdid.exports._r_values import RValues
-from specdid.exports._stata_names import literal, printable, remark
 from specdid.exports._stata_values import StataValues
 from specdid.panel import Evaluator
 

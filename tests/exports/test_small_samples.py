@@ -6,11 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
+from specdid._programs.script import Errors
+from specdid._programs.stata import _COUNTED, uncorrected
 from specdid._study import RULES
 from specdid.engine.demean import relevel
 from specdid.engine.ssc import absorbed_parameters, correction, variance_factor
-from specdid.exports._script import Errors
-from specdid.exports._stata_models import _COUNTED, uncorrected
 
 LEVELS = (40, 12, 75)
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._programs import python
 from specdid._records import Caution
 from specdid.engine import ssc
 from specdid.engine.demean import relevel
@@ -34,11 +35,13 @@ from specdid.estimators._base import (
     Floats,
     Ints,
     Path,
+    Program,
     Task,
     where_zero,
 )
 from specdid.estimators._influences import errors_of, path_of
 from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
+from specdid.estimators.lpdid.programs import write_python, write_r, write_stata
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -441,7 +444,7 @@ ESTIMATOR = Estimator(
             "pre_window", int, None, doc="periods before; the pooled effect uses none: leads are an [event_study]'s"
         ),
         EstimatorSetting(
-            "post_window", int, None, least=0,
+            "post_window", int, None, least=0, found=True,
             doc="periods after adoption to average, from 0 on; by default as many as leave out no cohort",
         ),
         EstimatorSetting("control", str, "notyet", ("never", "notyet"), "the comparison group"),
@@ -464,4 +467,9 @@ ESTIMATOR = Estimator(
     cautions=_cautions,
     refuses=_refuses,
     columns=frozenset({"n_cohorts", "n_cohorts_left_out", "post_window"}),
+    programs={
+        "python": Program(write_python, python.PYFIXEST),
+        "r": Program(write_r, ("fixest",)),
+        "stata": Program(write_stata, ("reghdfe",)),
+    },
 )  # fmt: skip

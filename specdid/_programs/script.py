@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from specdid._programs.trees import plain_number
 from specdid._study import Distribution, Kind, Rule
-from specdid.exports._trees import plain_number
 from specdid.language.tree import Node
 
 POLY = "poly_part"
@@ -109,6 +109,7 @@ class Script:
     weight : column, or None
     errors : those of the study's variance estimators that the estimator offers
     method, options : the estimator, and every option it has, those left out at their defaults
+    likelihood : the estimator has no dispersion, and its p-values are normal
     cohort : column of the first treated period, or None
     scaled : the size of the columns asks for scaling before pyfixest, whose tolerances are absolute
     labels : safe name -> the term as the spec writes it, of treatment and controls
@@ -134,6 +135,7 @@ class Script:
     errors: tuple[Errors, ...]
     method: str
     options: Mapping[str, object]
+    likelihood: bool
     cohort: str | None
     scaled: bool
     labels: Mapping[str, str]

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Ints, Path, Task
+from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Ints, Path, Program, Task
 from specdid.estimators._influences import UNCOUNTED, errors_of, path_of
 from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
+from specdid.estimators.did2s.programs import write_python, write_r, write_stata
 
 TOLERANCE = 1e-14
 ITERATIONS = 50_000
@@ -265,4 +266,9 @@ ESTIMATOR = Estimator(
     ssc=UNCOUNTED,
     refuses=_refuses,
     columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),
+    programs={
+        "python": Program(write_python, ("from scipy import sparse", "import scipy.sparse.linalg")),
+        "r": Program(write_r),
+        "stata": Program(write_stata, numbered=True),
+    },
 )

@@ -6,12 +6,23 @@ from typing import Literal
 
 import numpy as np
 
+from specdid._programs import python
 from specdid.engine.gram import make_basis
 from specdid.engine.problem import Code, Sunab
 from specdid.engine.sunab import comparison, make_cells, open_cells, why_open
-from specdid.estimators._base import EVERY_RULE, Estimate, Estimator, EstimatorSetting, Failure, Task, where_zero
+from specdid.estimators._base import (
+    EVERY_RULE,
+    Estimate,
+    Estimator,
+    EstimatorSetting,
+    Failure,
+    Program,
+    Task,
+    where_zero,
+)
 from specdid.estimators._pyfixest import Refusal, estimate_with, guarded, model
 from specdid.estimators._read import absorber_of, read
+from specdid.estimators.sunab.programs import write_python, write_r, write_stata
 
 
 def _refuses(task: Task) -> Failure | None:
@@ -69,4 +80,9 @@ ESTIMATOR = Estimator(
     ssc=EVERY_RULE,
     refuses=_refuses,
     columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),
+    programs={
+        "python": Program(write_python, python.PYFIXEST),
+        "r": Program(write_r, ("fixest",)),
+        "stata": Program(write_stata, ("reghdfe",)),
+    },
 )

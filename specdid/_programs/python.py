@@ -1,27 +1,23 @@
-"""Least squares, Poisson and logit in a Python program: the lines end with estimate and std_error."""
+"""Pieces of Python programs: regressions with pyfixest, whose lines end with estimate and std_error."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specdid.exports._names import listed, quoted
-from specdid.exports._script import Errors, Script
+from specdid._programs.names import listed, quoted
+from specdid._programs.script import Errors, Script
+from specdid._programs.trees import plain_number
 
 DEMEANER = "demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)"
+
+PYFIXEST = ("import pyfixest as pf",)
+"""Program.needs of those that use it."""
 
 
 def formula(outcome: str, regressors: str, script: Script) -> str:
     """Write a formula; the fixed effects are joined by " + ", which pyfixest 0.60 needs to count them."""
     effects = " + ".join(e.name for e in script.fixed)
     return f'{outcome} ~ {regressors}{" | " + effects if effects else ""}'
-
-
-def least_squares(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of a least-squares regression."""
-    yield from countable(script, used)
-    yield from prepare(script, (script.outcome, *script.regressors), used)
-    yield from feols(script, script.treatment)
-    yield from coefficient(script, f'sd["{script.outcome}"] / sd["{script.treatment}"]', used)
 
 
 def prepare(script: Script, columns: tuple[str, ...], used: dict[str, None]) -> Iterator[str]:
@@ -147,33 +143,28 @@ def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f"d = without_singletons(d, [{names}]).reset_index(drop=True)"
 
 
-def glm(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of a Poisson or logit regression."""
-    poisson = script.method == "fepois"
-    yield from _separation(script, poisson)
-    yield from prepare(script, script.regressors, used)
-    options = ", ".join(f"{name}={value!r}" for name, value in sorted(script.options.items()))
-    family = "" if poisson else 'family="logit", '
-    yield f"fit = pf.{'fepois' if poisson else 'feglm'}("
-    yield f'    "{formula(script.outcome, " + ".join(script.regressors), script)}",'
-    yield f'    d, {family}vcov="iid", fixef_rm="singleton", separation_check=[],'
-    yield f"    {weighted(script)}{options}, {DEMEANER},"
-    yield ")"
-    yield from coefficient(script, f'1.0 / sd["{script.treatment}"]', used, generalised=True)
+def cohorts(script: Script) -> Iterator[str]:
+    """Give the lines that number periods and cohorts; never treated is missing."""
+    numbered = script.step not in (None, "year")
+    yield f"# the first treated period; missing is never treated: {script.never_words}"
+    yield f'cohort = d["{script.cohort}"]'
+    last = plain_number(script.last)
+    others = "".join(f" & (cohort != {plain_number(v)})" for v in script.never)
+    yield f"cohort = cohort.where(np.isfinite(cohort){others} & (cohort <= {last}))"
+    time = f'd["{script.time}"]'
+    yield f'd["_period"] = periods({time})' if numbered else f'd["_period"] = {time}'
+    yield 'd["_cohort"] = periods(cohort)' if numbered else 'd["_cohort"] = cohort'
 
 
-def _separation(script: Script, poisson: bool) -> Iterator[str]:
-    """Drop what the fixed effects alone predict, and singletons, to a fixpoint."""
-    if not script.fixed:
-        return
-    names = ", ".join(f'"{e.name}"' for e in script.fixed)
-    what = "is always zero" if poisson else "never varies"
-    test = 'y.transform("max") > 0' if poisson else 'y.transform("min") < y.transform("max")'
-    yield f"# levels in which the outcome {what} say nothing, nor do singletons: drop them until none are left"
-    yield "rows = 0"
-    yield "while len(d) != rows:"
-    yield "    rows = len(d)"
-    yield f"    for effect in [{names}]:"
-    yield f'        y = d.groupby(effect)["{script.outcome}"]'
-    yield f'        d = d[({test}) & (y.transform("size") > 1)]'
-    yield "d = d.reset_index(drop=True)"
+BETWEEN = (
+    "def between(*columns):",
+    "    return (pd.Series(influence, index=d.index).groupby([d[c] for c in columns]).sum() ** 2).sum()",
+)
+"""The sum of squares of the influences, summed within joint levels of columns."""
+
+
+def of_influences(errors: Errors) -> tuple[list[str], str]:
+    """Give the quoted clusters, and the variance from the influences of rows; two ways add up less their cells."""
+    names = [f'"{c}"' for c in errors.clusters]
+    variance = " + ".join(f"between({n})" for n in names) or "influence @ influence"
+    return names, variance + (f" - between({', '.join(names)})" if len(names) == 2 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from specdid.exports._names import comment
+from specdid._programs.names import comment
 
 WIDTH = 96
 INFINITY = "maxdouble()"

@@ -1,0 +1,140 @@
+"""Pieces of Stata programs: reghdfe, and what several estimators do before and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from specdid._programs.script import Errors, Script
+from specdid._programs.stata_names import filled, printable
+from specdid._programs.trees import plain_number
+from specdid._study import Rule
+
+DOF = (
+    "* dofadjustments(clusters) counts fixed effects as fixest and specdid do: one redundant level for each effect",
+    "* after the first, effects nested in a cluster not at all. reghdfe's own default (pairwise) also takes off",
+    "* redundant levels of disconnected groups, so that its standard errors would be slightly smaller.",
+)
+
+RULES = (
+    "* Other corrections than fixest's: reghdfe's own default; pairwise without clusters, which counts every dummy as",
+    "* areg and regress do (of three effects it may count redundant ones); or the error times what takes",
+    "* (N - 1) / (N - K) off again, and G / (G - 1) too where there is to be no correction.",
+)
+
+_COUNTED: dict[Rule, str] = {
+    "fixest": "dofadjustments(clusters) ", "reghdfe": "", "areg": "dofadjustments(pairwise continuous) ",
+    "lsdv": "dofadjustments(pairwise continuous) ", "glm": "dofadjustments(none) ", "none": "dofadjustments(none) ",
+}  # fmt: skip
+
+
+def uncorrected(errors: Errors) -> str:
+    """Give what takes reghdfe's correction, without adjustments, off a standard error."""
+    if errors.rule not in ("glm", "none") or (errors.rule == "glm" and errors.kind == "iid"):
+        return ""
+    left, whole = "(e(N) - e(df_m) - e(df_a))", "e(N)" if errors.rule == "none" else "(e(N) - 1)"
+    if errors.kind != "cluster":
+        return f" * sqrt({left} / {whole})"
+    groups = " * (e(N_clust) - 1) / e(N_clust)" if errors.rule == "none" else ""
+    return f" * sqrt({left} / (e(N) - 1){groups})"
+
+
+class Stata:
+    """A program that is written; ``numbers`` gives each text column's numbered twin."""
+
+    def __init__(self, script: Script, numbers: Mapping[str, str]) -> None:
+        self.script, self.numbers = script, numbers
+
+    def number(self, name: str) -> str:
+        """Give the numbered twin of a column, itself where it has none."""
+        return self.numbers.get(name, name)
+
+    def effects(self) -> list[str]:
+        """Give the fixed effects by number."""
+        return [self.number(e.name) for e in self.script.fixed]
+
+    def absorb(self) -> str:
+        """Give reghdfe's option for fixed effects and slopes."""
+        by_levels: dict[str, list[str]] = {}
+        for levels, column in self.script.slopes:
+            by_levels.setdefault(levels.name, []).append(column)
+        texts = []
+        for levels in self.script.fixed:
+            slopes = by_levels.pop(levels.name, None)
+            name = self.number(levels.name)
+            texts.append(f"i.{name}##c.({' '.join(slopes)})" if slopes else name)
+        texts += [f"i.{self.number(name)}#c.({' '.join(x)})" for name, x in by_levels.items()]
+        return f"absorb({' '.join(texts)})" if texts else "noabsorb"
+
+    def vce(self, errors: Errors) -> str:
+        """Give the option for a vcov."""
+        words = {"iid": "unadjusted", "hetero": "robust"}
+        return f"vce({words.get(errors.kind) or 'cluster ' + ' '.join(map(self.number, errors.clusters))})"
+
+    def weight(self) -> str:
+        """Give analytic weights, where there are some."""
+        return f" [aweight = {self.script.weight}]" if self.script.weight else ""
+
+    def label(self, errors: Errors) -> str:
+        """Display the label of a vcov."""
+        return f'display as text "{printable(errors.label)}"'
+
+    def reghdfe(self, model: Iterable[str], absorb: str, errors: Errors, weight: str) -> Iterator[str]:
+        """Run reghdfe under a vcov."""
+        yield self.label(errors)
+        yield from filled("reghdfe", model, f"{weight}, ///")
+        counted = _COUNTED[errors.rule]
+        yield f"    {absorb} {self.vce(errors)} {counted}tolerance(1e-12)"
+
+    def shown(self, name: str, factor: str = "") -> str:
+        """Display a coefficient and its standard error."""
+        return f'display %14.10g _b[{name}] "  (standard error " %14.10g _se[{name}]{factor} ")"'
+
+    def dof(self) -> Iterator[str]:
+        """Say how reghdfe counts parameters here."""
+        yield from DOF
+        if self.script.corrected:
+            yield from RULES
+
+    def without_singletons(self) -> Iterator[str]:
+        """Drop singletons, where there are effects."""
+        if not self.script.fixed:
+            return
+        yield "* singletons: levels of a fixed effect with one row, until there are none"
+        yield "local rows = 0"
+        yield "while _N != `rows' {"
+        yield "    local rows = _N"
+        yield f"    foreach f of varlist {' '.join(self.effects())} {{"
+        yield "        tempvar size"
+        yield "        bysort `f': generate long `size' = _N"
+        yield "        drop if `size' == 1"
+        yield "        drop `size'"
+        yield "    }"
+        yield "}"
+
+    def cohorts(self) -> Iterator[str]:
+        """Give the lines that number periods and cohorts; never treated is missing."""
+        s = self.script
+        words = " or ".join([*map(plain_number, s.never), "after the last period"])
+        yield f"* the first treated period; missing is never treated: {words}"
+        known = [*(f"{s.cohort} != {plain_number(v)}" for v in s.never), f"{s.cohort} <= {plain_number(s.last)}"]
+        yield f"generate double _cohort = {s.cohort} if {' & '.join(known)}"
+        if s.step not in (None, "year"):
+            yield f"replace _cohort = {numbered('_cohort', s.step)}"
+        yield f"generate double _now = {numbered(s.time or '', s.step)}"
+
+
+def numbered(variable: str, step: str | None) -> str:
+    """Write the number of a period, so that a step is 1."""
+    v = variable
+    if step in (None, "year"):
+        return v
+    fourth = f'mdy(1, 4, floor({v} / 100))'
+    calendar = {
+        "half": f"floor({v} / 10) * 2 + mod({v}, 10) - 1",
+        "quarter": f"floor({v} / 10) * 4 + mod({v}, 10) - 1",
+        "month": f"floor({v} / 100) * 12 + mod({v}, 100) - 1",
+        "day": f'daily(string({v}, "%8.0f"), "YMD")',
+        # the week of 4 January is the first; dow() counts from Sunday, and 4 January 1960 was a Monday
+        "week": f"floor(({fourth} - mod(dow({fourth}) + 6, 7) - 3) / 7) + mod({v}, 100) - 1",
+    }
+    return calendar.get(str(step)) or f"round({v} / {float(str(step))!r})"
