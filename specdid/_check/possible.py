@@ -111,12 +111,13 @@ def _units(plan: Plan, planned: Flags) -> Iterator[Fault]:
     methods = [e.method for e in plan.grid.estimators]
     units = [_shelf.load("estimators", m).unit for m in methods]
     for o, scale in enumerate(plan.grid.scales):
-        used = np.unique(plan.codes[planned & (plan.codes[:, 0] == o), 6]).tolist()
+        used = np.unique(plan.codes[planned & (plan.codes[:, Core.OUTCOME] == o), Core.ESTIMATOR]).tolist()
         own = {units[e]: methods[e] for e in used if units[e]}
         if scale is None or not own:
             continue
         unit, method = next(iter(own.items()))
-        label, origin = plan.dimensions[0].labels[o], plan.study.outcome[int(plan.dimensions[0].option[o])].origin
+        outcome = plan.dimensions[Core.OUTCOME]
+        label, origin = outcome.labels[o], plan.study.outcome[int(outcome.option[o])].origin
         others = [methods[e] for e in used if not units[e]]
         if others and scale == unit:
             message = (

@@ -150,11 +150,6 @@ class Plan:
         """Give the id of the specification at ``place`` as 16 hex digits."""
         return id_text(self.ids[place])
 
-    def stands_for(self, places: NDArray[np.int64]) -> int:
-        """Give the first of ``places``, all of one id, that is to be estimated; the first of all where none is."""
-        planned = places[self.status[places] == Status.PLANNED]
-        return int(planned[0] if len(planned) else places[0])
-
     @property
     def account(self) -> str:
         """Give the line of counts: planned = to estimate + excluded + duplicate."""

@@ -26,6 +26,7 @@ from specdid._run.planned import formula_writer
 from specdid._run.prepare import Prepared
 from specdid._run.show_table import regression_table
 from specdid._run.show_words import in_words
+from specdid._run.shown import stands_for
 from specdid._run.warnings_file import read_warnings
 from specdid.analyses._words import listed
 from specdid.exports._base import NoProgramError
@@ -89,7 +90,7 @@ def _by_id(plan: Plan, which: str) -> Found:
     if len(ids) > 1:
         shown = ", ".join(ids[:LISTED]) + (f" and {len(ids) - LISTED:,} more" if len(ids) > LISTED else "")
         raise _fault("several_specifications", f"{len(ids):,} specifications begin with `{which}`", f"they are {shown}")
-    return Found(plan.stands_for(hits))
+    return Found(stands_for(plan, hits))
 
 
 def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: Path) -> Found:

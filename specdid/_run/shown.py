@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from specdid._describe.factors import Family
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._hashing import beginning, begins_id
-from specdid._plan import Plan
+from specdid._plan import Plan, Status
 from specdid._records import Results
 from specdid._study import Study
 
@@ -45,7 +45,13 @@ def place_of(plan: Plan, text: str, order: Ints) -> int:
     if text.startswith("#"):
         rank = int(text[1:])
         return int(order[rank - 1]) if rank <= len(order) else -1
-    return plan.stands_for(beginning(plan.ids, text))
+    return stands_for(plan, beginning(plan.ids, text))
+
+
+def stands_for(plan: Plan, places: Ints) -> int:
+    """Give the first of ``places``, all of one id, that is to be estimated; the first of all where none is."""
+    planned = places[plan.status[places] == Status.PLANNED]
+    return int(planned[0] if len(planned) else places[0])
 
 
 def ranked(results: Results, family: Family) -> Ints:

@@ -48,7 +48,7 @@ def test_columns_that_an_estimator_does_not_declare_are_a_failure(monkeypatch):
     study = small_study(estimator={"e": "lpdid"}, **tables)
     table = specdid.run(study, small_panel(), audit=0).table
     assert set(table["code"]) == {"estimator_error"}
-    assert "lpdid gives columns that it does not declare: n_cohorts_left_out, post_window" in set(table["message"])
+    assert "lpdid gives columns that it does not declare: n_cohorts_left_out, n_treated_left_out, post_window" in set(table["message"])
 
 
 def test_every_column_of_a_run_is_declared(tmp_path):

@@ -466,7 +466,7 @@ ESTIMATOR = Estimator(
     ssc=EVERY_RULE,
     cautions=_cautions,
     refuses=_refuses,
-    columns=frozenset({"n_cohorts", "n_cohorts_left_out", "post_window"}),
+    columns=frozenset({"n_cohorts", "n_cohorts_left_out", "n_treated_left_out", "post_window"}),
     programs={
         "python": Program(write_python, python.PYFIXEST),
         "r": Program(write_r, ("fixest",)),
