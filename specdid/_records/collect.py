@@ -98,7 +98,8 @@ class _Store:
         for column in NUMBERS:
             self.numbers[column.name][at] = getattr(fits, column.name)
         for name, values in fits.extra.items():
-            self.extra.setdefault(name, np.full(len(self.status), np.nan))[at] = values
+            own = f"{name} (estimator)" if name in self.planned.dimensions else name  # not declared, so not refused
+            self.extra.setdefault(own, np.full(len(self.status), np.nan))[at] = values
         self.signature[at] = fits.signature
         self.seconds[at] = fits.seconds
         for place, columns in fits.dropped.items():

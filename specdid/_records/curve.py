@@ -179,7 +179,8 @@ class Curve:
         """
         import pandas as pd
 
-        names = [f.name for f in fields(JointTest)]
+        own = [f.name for f in fields(JointTest) if f.name not in ("group", "estimand")]
+        names = ["statistic" if name == "kind" else name for name in own]
         return pd.DataFrame([{n: getattr(t, n) for n in names} for t in self.joint], columns=names)
 
     def __repr__(self) -> str:

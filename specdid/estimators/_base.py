@@ -241,9 +241,6 @@ class Estimator:
         found = self.fit(task)
         if isinstance(found, Failure):
             return found
-        if unknown := found.extra.keys() - self.columns:
-            said = f"{self.name} gives columns that it does not declare: {', '.join(sorted(unknown))}"
-            return Failure("estimator_error", said)
         notes, df = self._as_asked(task, found.vcov_notes or ("",) * len(found.df), found.df)
         blank = np.array([bool(note) for note in notes], dtype=bool)
         errors = tuple(float("nan") if b else e for b, e in zip(blank, found.std_error, strict=True))
