@@ -12,9 +12,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from specdid._compare import Comparison
+    from specdid._curve import Curve
     from specdid._diagnostics import Fault, Faults, OutputError, SpecdidError, SpecError
     from specdid._plan import Plan
-    from specdid._records import Curve
     from specdid._run import check, plan, read, run
     from specdid._run.show_text import show
     from specdid._run.two_runs import compare
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Comparison": "specdid._compare",
-    "Curve": "specdid._records",
+    "Curve": "specdid._curve",
     "Fault": "specdid._diagnostics",
     "Faults": "specdid._diagnostics",
     "OutputError": "specdid._diagnostics",

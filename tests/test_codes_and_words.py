@@ -12,10 +12,9 @@ from curves import plan_of, results_of
 from simulated import analysed, simulated
 from specdid import language
 from specdid._records import JointTest, Section
-from specdid._run.analyse import Analysed
 from specdid._run.appendix import _section
 from specdid._run.infer import _primary_first
-from specdid.analyses._base import Chart, Finding
+from specdid.analyses._base import Analysed, Chart, Finding
 from specdid.language import LanguageError
 from specdid.report.page import _sections
 from specdid.tables._base import PrintTable, TidyTable

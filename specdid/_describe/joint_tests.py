@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from specdid._records import JointTest
+from specdid._records import JointTest, Results
 from specdid._records.numerals import minus, p_text
+from specdid._records.results import MEDIAN, statistic_name
 from specdid.inference._base import null_words
+from specdid.inference._curve_tests import CurveTests
 
 
 def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[str], str] = str) -> tuple[str, ...]:
@@ -44,3 +46,15 @@ def _part(test: JointTest, estimated: int) -> str:
 def marked(test: JointTest, name: str) -> str:
     """Name a statistic, the primary one as such."""
     return f"{name} (primary)" if test.role == "primary" else name
+
+
+def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str, str]:
+    """Name the statistics of inference.csv for print: a median by its scale and estimand, where these differ."""
+    found = {(p.group, p.estimand): None for t in tests for p in t.placebos}
+    scales, estimands = (len({key[k] for key in found}) > 1 for k in (0, 1))
+    return {
+        statistic_name(MEDIAN, group, estimand): ", ".join(
+            [MEDIAN, *([results.planned.shown(group)] if scales else []), *([estimand] if estimands else [])]
+        )
+        for group, estimand in found
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from specdid import _shelf
@@ -14,28 +14,13 @@ from specdid._records.cautions import beside, from_figure
 from specdid._run.prepare import Prepared
 from specdid._run.write import write_text, writing
 from specdid._study import AnalysisTable, file_stem
-from specdid.analyses._base import Analysis, Bench, Chart, Finding
+from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Finding
 from specdid.analyses._request import read_request
 from specdid.engine.store import Store
 from specdid.figures._style import save
 from specdid.tables._base import csv_text, unusable
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Analysed:
-    """What a table of section 7 gave: its finding, or why there is none.
-
-    ``kind`` and ``name`` are those of the table, ``stem`` is the name of its files, ``heading`` that in the summary.
-    """
-
-    kind: str
-    name: str | None
-    stem: str
-    heading: str
-    finding: Finding = field(repr=False)
-    failure: str | None = None
 
 
 def run_analyses(

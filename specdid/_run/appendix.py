@@ -10,21 +10,19 @@ from pathlib import Path
 
 import specdid
 from specdid import _shelf
+from specdid._curve import Curve
 from specdid._describe.factors import families
-from specdid._describe.joint_tests import towards
-from specdid._records import Caution, Curve, Results
+from specdid._records import Caution
 from specdid._records.cautions import against
 from specdid._records.files import replacing
-from specdid._run.analyse import Analysed
-from specdid._run.describe import Described, inference_table, statistic_names
-from specdid._run.infer import CurveTests
+from specdid._run.describe import inference_table
 from specdid._run.manifest import library_version
 from specdid._run.prepare import Prepared
 from specdid._run.selected import select
 from specdid._run.write import on_its_own, write_text, writing
 from specdid._study import file_stem
-from specdid.analyses._base import Bench, Chart
-from specdid.appendix._base import Appendix, Joint, Material, Section
+from specdid.analyses._base import Analysed, Bench, Chart
+from specdid.appendix._base import Appendix, Material, Section
 from specdid.appendix.caption import estimates_csv
 from specdid.appendix.content import assemble
 from specdid.appendix.latex import write_latex, write_main
@@ -90,8 +88,6 @@ def _write_word(appendix: Appendix, directory: Path) -> None:
 
 def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution, ...]]:
     study = prepared.study
-    tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
-    described = [d for d in curve.findings if isinstance(d, Described)]
     found, found_against = families(curve.results), against(curve.warnings).plain
     selections, said = select(prepared, curve.results, found)
     material = Material(
@@ -101,30 +97,17 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution
         found,
         tuple(name for name, _ in study.one_at_a_time),
         curve.null_shares,
-        _joints(tests, curve.results),
-        inference_table(tests, curve.results, found_against) if tests else None,
-        tuple(c for d in described for c in d.choices),
+        curve.tests,
+        inference_table(curve.tests, curve.results, found_against) if curve.tests else None,
+        curve.choices,
         selections,
-        tuple(_section(a) for a in curve.findings if isinstance(a, Analysed)),
+        tuple(_section(a) for a in curve.analyses),
         tuple(_reasons(prepared)),
         dict(_versions()),
         next((f for f in ("pdf", "png") if f in study.figure.formats), ""),
         found_against,
     )
     return material, said
-
-
-def _joints(tests: tuple[CurveTests, ...], results: Results) -> tuple[Joint, ...]:
-    names = statistic_names(tests, results)
-
-    def of(test: CurveTests, role: str) -> tuple[tuple[str, float], ...]:
-        mine = [r for r in test.tests if r.role == role]
-        return tuple((names.get(r.statistic, r.statistic) + towards(r), r.p_value) for r in mine)
-
-    return tuple(
-        Joint(t.title, len(t.index), t.draws, of(t, "secondary"), of(t, "primary"))
-        for t in tests
-    )
 
 
 def _reasons(prepared: Prepared) -> Iterator[tuple[str, str, str, str]]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from specdid._records import NullShares, arrow
 from specdid._records.files import is_regular, replacing, strange
+from specdid.inference._curve_tests import Bands
 
 Floats = NDArray[np.float64]
-Bands = Mapping[tuple[str, str], Floats]
 FILE = "inference_bands.parquet"
 POINTS = ("low", "median", "high")
 

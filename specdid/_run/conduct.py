@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from specdid._audit import audit_results, start_reference
-from specdid._records import Audit, Caution, Curve, Fits, Results, code_of, collect
+from specdid._curve import Curve
+from specdid._records import Audit, Caution, Fits, Results, code_of, collect
 from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.draw import draw_curve, notebook_html
-from specdid._run.infer import CurveTests, cluster_codes, cluster_text, figure_of, null_shares, run_nulls
+from specdid._run.infer import cluster_codes, cluster_text, figure_of, null_shares, run_nulls
 from specdid._run.infer_files import sections, write_inference
 from specdid._run.manifest import Taken, manifest
 from specdid._run.memory import refuse_too_large
@@ -32,10 +33,12 @@ from specdid._run.publish import kept_files, staged
 from specdid._run.report import write_report
 from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import on_its_own, write_figure, write_record, write_results
+from specdid.analyses._base import Analysed
 from specdid.engine.clusters import connected
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.execute import Recalled, estimate_all
 from specdid.engine.store import Store
+from specdid.inference._curve_tests import CurveTests
 from specdid.report.summary import summarise
 
 __all__ = ["Interrupted", "estimate", "run", "start_reference"]
@@ -264,7 +267,7 @@ def _curve(
     compiled: Compiled,
     tests: tuple[CurveTests, ...] = (),
     described: Described = NOTHING,
-    analysed: tuple[analyse.Analysed, ...] = (),
+    analysed: tuple[Analysed, ...] = (),
     notes: tuple[Caution, ...] = (),
 ) -> Curve:
     faults = (*prepared.warnings.warnings, *compiled.warnings)
@@ -275,11 +278,13 @@ def _curve(
         draw=partial(draw_curve, **figure_of(prepared.study.figure, tests)),
         summarise=summarise,
         sections=(*sections(tests, results), *described.sections, *analyse.sections(analysed)),
-        findings=(*tests, described, *analysed),
+        tests=tests,
+        choices=described.choices,
+        clusters=described.clusters,
+        analyses=analysed,
         warnings=worst_first(said),
         null_shares=null_shares(tests),
         one_by_one=int(np.count_nonzero(~compiled.batched)),
-        joint=tuple(row for t in tests for row in t.tests),
         html=notebook_html,
     )
 
@@ -287,15 +292,13 @@ def _curve(
 def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress) -> Curve:
     """Draw every figure; what the figures warn of joins the curve's warnings."""
     figure = prepared.study.figure
-    tests = tuple(t for t in curve.findings if isinstance(t, CurveTests))
     said: list[Caution] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
-        said += on_its_own("the figure of the curve", lambda: _curve_figure(prepared, curve, tests, directory))
-    for described in (d for d in curve.findings if isinstance(d, Described)):
-        said += write_described(curve, described, tests, directory, figure.formats, figure.width)
-    analysed = tuple(a for a in curve.findings if isinstance(a, analyse.Analysed))
-    said += analyse.write_analyses(analysed, directory, figure.formats, figure.width, against(curve.warnings).failed)
+        said += on_its_own("the figure of the curve", lambda: _curve_figure(prepared, curve, directory))
+    said += write_described(curve, directory, figure.formats, figure.width)
+    failed = against(curve.warnings).failed
+    said += analyse.write_analyses(curve.analyses, directory, figure.formats, figure.width, failed)
     drawn = _with(curve, said)
     return _with(drawn, on_its_own("the appendix", lambda: write_appendix(prepared, drawn, directory)))
 
@@ -305,11 +308,9 @@ def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
     return dataclasses.replace(curve, warnings=worst_first((*curve.warnings, *said)))
 
 
-def _curve_figure(
-    prepared: Prepared, curve: Curve, tests: tuple[CurveTests, ...], directory: Path
-) -> Iterator[Caution]:
+def _curve_figure(prepared: Prepared, curve: Curve, directory: Path) -> Iterator[Caution]:
     figure = prepared.study.figure
-    drawn = {**figure_of(figure, tests), "formats": figure.formats, "cautions": curve.warnings}
+    drawn = {**figure_of(figure, curve.tests), "formats": figure.formats, "cautions": curve.warnings}
     return map(from_figure, write_figure(curve.results, directory, **drawn)[1])
 
 
@@ -319,7 +320,7 @@ def _write(
     """Write everything but the manifest; return its content, of files that move on to ``home``, and the curve."""
     progress("writing results", 0, 0)
     study = prepared.study
-    write_inference(curve.results, tuple(t for t in curve.findings if isinstance(t, CurveTests)), directory)
+    write_inference(curve.results, curve.tests, directory)
     setup = {"backend": study.run.backend, "missing": study.missing}
     wall = time.perf_counter() - begun
     record = manifest(study, prepared.panel, curve, home, wall, setup, taken)

@@ -11,23 +11,23 @@ from pathlib import Path
 import numpy as np
 
 from specdid import _shelf
+from specdid._curve import Curve
 from specdid._describe import referee
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
 from specdid._describe.contradictions import contradictions
 from specdid._describe.factors import families
-from specdid._describe.joint_tests import marked
+from specdid._describe.joint_tests import marked, statistic_names
 from specdid._describe.sensitivity import sensitivity
-from specdid._records import Caution, Curve, Results, Section, Status
+from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, from_figure
 from specdid._records.numerals import minus
-from specdid._records.results import MEDIAN, statistic_name
-from specdid._run.infer import CurveTests
 from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Ints
 from specdid.figures._base import FigureKind
 from specdid.figures._style import save
+from specdid.inference._curve_tests import CurveTests
 from specdid.language.sources import sources
 from specdid.report.choices import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text, unusable
@@ -127,18 +127,11 @@ def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:
     return found
 
 
-def write_described(
-    curve: Curve,
-    described: Described,
-    tests: tuple[CurveTests, ...],
-    directory: Path,
-    formats: Sequence[str],
-    width: float | None,
-) -> list[Caution]:
+def write_described(curve: Curve, directory: Path, formats: Sequence[str], width: float | None) -> list[Caution]:
     """Write choices.csv, inference.tex and the figures; return what the figures warned of."""
-    results, found = curve.results, against(curve.warnings)
-    _write_if_any(_choices_csv(described.choices), directory / "choices.csv")
-    measured = TidyTable(("measure", "value"), cluster_rows(described.clusters))
+    results, tests, found = curve.results, curve.tests, against(curve.warnings)
+    _write_if_any(_choices_csv(curve.choices), directory / "choices.csv")
+    measured = TidyTable(("measure", "value"), cluster_rows(curve.clusters))
     _write_if_any(csv_text(measured) if measured.rows else "", directory / "inference_clusters.csv")
     if tests:
         table = unusable(inference_table(tests, results, found), found.failed)
@@ -194,18 +187,6 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
         }  # fmt: skip
         rows += [(*key, name, None, None, None, None, value, None) for name, value in numbers.items()]
     return csv_text(TidyTable(header, tuple(rows))) if rows else ""
-
-
-def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str, str]:
-    """Name the statistics of inference.csv for print: a median by its scale and estimand, where these differ."""
-    found = {(p.group, p.estimand): None for t in tests for p in t.placebos}
-    scales, estimands = (len({key[k] for key in found}) > 1 for k in (0, 1))
-    return {
-        statistic_name(MEDIAN, group, estimand): ", ".join(
-            [MEDIAN, *([results.planned.shown(group)] if scales else []), *([estimand] if estimands else [])]
-        )
-        for group, estimand in found
-    }
 
 
 def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Against) -> PrintTable:

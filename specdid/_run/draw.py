@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _shelf
-from specdid._records import Caution, Curve, Results
+from specdid._curve import Curve
+from specdid._records import Caution, Results
 from specdid.figures._style import save
 
 CURVE = "spec_curve"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from specdid import _shelf
 from specdid._records import Caution, NullShares, Results, Status
 from specdid._records.cautions import beside
-from specdid._run.bands import Bands, NullFigure, first_bands
+from specdid._run.bands import NullFigure, first_bands
 from specdid._run.expected import expected_signs, expected_words, opposite_signs
 from specdid._run.prepare import Prepared
 from specdid._study import FigureOptions
@@ -20,9 +20,10 @@ from specdid.engine.compile import Compiled
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
 from specdid.inference._base import Context, Floats, NullDraws, draw_null
+from specdid.inference._curve_tests import CurveTests
 from specdid.inference._permutation_split import BUDGET, split
 from specdid.inference._placebo import Placebo, placebo, shares_by_estimand, shares_by_group
-from specdid.inference._statistics import Adjusted, Test, adjust, median_estimate, rank_band, statistic_tests
+from specdid.inference._statistics import Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
 
 Bools = NDArray[np.bool_]
@@ -30,42 +31,6 @@ Progress = Callable[[str, int, int], None]
 
 SAME_ESTIMATE = 1e-4
 """Standard errors by which a null's own estimate may differ from the specification's."""
-
-
-@dataclass(frozen=True, slots=True)
-class CurveTests:
-    """What one null says of the curve.
-
-    Attributes
-    ----------
-    null, title : the plug-in's name and its words.
-    draws : how many were drawn and kept.
-    index : (S,) places in the plan of the specifications tested.
-    tests : rows of inference.csv.
-    adjusted : per specification.
-    bands : (group name, estimand) -> (3, n) null curves by rank; only of curves that it has whole.
-    notes : what is left out of it, and why.
-    placebos : per scale and estimand the null of the median estimate.
-    clusters, treated : the smallest numbers of clusters, and of clusters with treatment.
-    alpha : the level of [inference].
-    cluster : what the null's standard errors, and with them the bands, are clustered by.
-    direction : what positive values mean where outcomes have an expected sign, or "".
-    """
-
-    null: str
-    title: str
-    draws: int
-    index: NDArray[np.int64]
-    tests: tuple[Test, ...]
-    adjusted: Adjusted
-    bands: Bands
-    notes: tuple[Caution, ...]
-    placebos: tuple[Placebo, ...] = ()
-    clusters: int = 0
-    treated: int = 0
-    alpha: float = 0.05
-    cluster: str = ""
-    direction: str = ""
 
 
 def run_nulls(

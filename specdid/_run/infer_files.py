@@ -9,8 +9,9 @@ import numpy as np
 from specdid._describe.joint_tests import marked
 from specdid._records import Results, Section
 from specdid._run.bands import write_bands
-from specdid._run.infer import CurveTests, null_figure
+from specdid._run.infer import null_figure
 from specdid._run.write import write_text
+from specdid.inference._curve_tests import CurveTests
 
 
 def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import specdid
-from specdid._records import Curve
+from specdid._curve import Curve
 from specdid._records.cautions import FAILED, SEVERITIES
 from specdid._run.owner import data_record, spec_record
 from specdid._study import Study

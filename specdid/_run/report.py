@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _shelf
-from specdid._records import Curve
+from specdid._curve import Curve
 from specdid._records.cautions import against
-from specdid._run.analyse import Analysed
-from specdid._run.infer import CurveTests
 from specdid._run.write import write_text, writing
 from specdid._study import file_stem
-from specdid.analyses._base import Chart
+from specdid.analyses._base import Analysed, Chart
 from specdid.figures._style import save
-from specdid.report.page import Block, Joint, Picture, Report, write_page
+from specdid.report.page import Block, Picture, Report, write_page
 
 _HEAVY = 2_500_000
 """Above so many bytes in all, figures are stored with fewer colours."""
@@ -44,20 +42,11 @@ def write_report(
         Where the directory cannot be written.
     """
     with writing(directory):
-        joints = tuple(_joint(t) for t in curve.findings if isinstance(t, CurveTests))
-        analysed = [a for a in curve.findings if isinstance(a, Analysed)]
         failed = against(curve.warnings).failed
-        blocks = tuple(_block(a, directory, formats, width, failed) for a in analysed)
+        blocks = tuple(_block(a, directory, formats, width, failed) for a in curve.analyses)
         whole = tuple(_whole(directory))
-        report = _lighter(Report(curve, joints, blocks, whole, manifest))
+        report = _lighter(Report(curve, blocks, whole, manifest))
         write_text(write_page(report), directory / "report.html")
-
-
-def _joint(tests: CurveTests) -> Joint:
-    return Joint(
-        tests.null, tests.title, tests.draws, tests.index, tests.tests, tests.adjusted, tests.bands, tests.placebos,
-        tests.cluster, tests.direction,
-    )  # fmt: skip
 
 
 def _block(

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from specdid._curve import Curve
 from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, did_you_mean
-from specdid._records import Caution, Curve, Results
+from specdid._records import Caution, Results
 from specdid._records.files import read_object, replacing
 from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings

@@ -122,6 +122,21 @@ def _never(values: Mapping[str, object]) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What a table of section 7 gave: its finding, or why there is none.
+
+    ``kind`` and ``name`` are those of the table, ``stem`` is the name of its files, ``heading`` that in the summary.
+    """
+
+    kind: str
+    name: str | None
+    stem: str
+    heading: str
+    finding: Finding = field(repr=False)
+    failure: str | None = None
+
+
 def _nothing(bench: Bench, request: Request) -> Iterable[Fault]:
     return ()
 

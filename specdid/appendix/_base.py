@@ -10,21 +10,8 @@ from specdid._describe.factors import Family
 from specdid._records import NullShares, Results
 from specdid._records.cautions import Against
 from specdid.analyses._base import Bench, CellFit
+from specdid.inference._curve_tests import CurveTests
 from specdid.tables._base import PrintTable
-
-
-@dataclass(frozen=True, slots=True)
-class Joint:
-    """The joint tests of so many specifications under one null: (statistic, p) each, as inference.csv has them.
-
-    ``primary`` are those that the study names as the ones that count, ``tests`` the others.
-    """
-
-    title: str
-    specifications: int
-    draws: int
-    tests: tuple[tuple[str, float], ...]
-    primary: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +65,7 @@ class Material:
     one_at_a_time : dimensions of which at most one leaves its first option
     null_shares : (scale or outcome, estimand) -> shares significant of the specifications tested,
         beside those expected under the first null
-    joint : the joint tests
+    tests : what every null says of the curve
     inference : their printed table
     choices : what choices do to the estimates, a family each
     selections : specifications shown in full
@@ -95,7 +82,7 @@ class Material:
     families: tuple[Family, ...] = field(repr=False)
     one_at_a_time: tuple[str, ...] = ()
     null_shares: Mapping[tuple[str, str], NullShares] = field(default_factory=dict)
-    joint: tuple[Joint, ...] = ()
+    tests: tuple[CurveTests, ...] = ()
     inference: PrintTable | None = None
     choices: tuple[Choices, ...] = ()
     selections: tuple[Selection, ...] = ()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from specdid._describe.factors import Family
+from specdid._describe.joint_tests import statistic_names, towards
 from specdid._records import Counts, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.analyses._print import number
 from specdid.analyses._words import listed
 from specdid.analyses.table import error_words
-from specdid.appendix._base import Joint, Material
+from specdid.appendix._base import Material
+from specdid.inference._curve_tests import CurveTests
 from specdid.tables._base import PrintTable, Row, TidyTable
 
 ESTIMATES = (
@@ -35,7 +37,7 @@ def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
         ("What was varied", varied(material)),
         ("Specifications", counts_words(material.results.counts)),
         ("Estimates", _estimates(material, material.families)),
-        joint_tests(material.joint),
+        joint_tests(material.tests, material.results),
         ("Against them", material.against.verdict),
         ("Preferred specification", _preferred(material.results)),
         ("Samples", _samples(material.results)),
@@ -146,7 +148,7 @@ def estimates_table(material: Material) -> PrintTable | None:
     if tested:
         notes += (
             f"Below and above 0: of the specifications tested, the share with p < {material.results.planned.alpha:g}; "
-            f"Null: the share of the same that is expected without any effect ({material.joint[0].title}).",
+            f"Null: the share of the same that is expected without any effect ({material.tests[0].title}).",
         )
         if not all(cells[5] for _, cells in rows):
             notes += ("No share is given where no null tested the specifications.",)
@@ -158,20 +160,26 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def joint_tests(joints: tuple[Joint, ...]) -> tuple[str, str]:
+def joint_tests(tests: tuple[CurveTests, ...], results: Results) -> tuple[str, str]:
     """Give the p-values under one null after the other: the primary test, then the others, of equal p together."""
-    if not joints:
+    if not tests:
         return "Joint tests", ""
-    said = [f"{_capital(j.title)} ({j.draws:,} draws): {_by_role(j)}." for j in joints]
+    names = statistic_names(tests, results)
+    said = [f"{_capital(t.title)} ({t.draws:,} draws): {_by_role(t, names)}." for t in tests]
     said.append("The table of tests has the statistics and their ranges without any effect.")
     return "Joint tests", " ".join(said)
 
 
-def _by_role(joint: Joint) -> str:
-    if not joint.primary:
-        return _p_values(joint.tests)
-    lead = f"primary test {_p_values(joint.primary)}"
-    return f"{lead}; secondary {_p_values(joint.tests)}" if joint.tests else lead
+def _by_role(test: CurveTests, names: Mapping[str, str]) -> str:
+    def of(role: str) -> tuple[tuple[str, float], ...]:
+        mine = [r for r in test.tests if r.role == role]
+        return tuple((names.get(r.statistic, r.statistic) + towards(r), r.p_value) for r in mine)
+
+    primary, secondary = of("primary"), of("secondary")
+    if not primary:
+        return _p_values(secondary)
+    lead = f"primary test {_p_values(primary)}"
+    return f"{lead}; secondary {_p_values(secondary)}" if secondary else lead
 
 
 def _p_values(tests: tuple[tuple[str, float], ...]) -> str:

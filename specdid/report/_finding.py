@@ -9,12 +9,14 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._curve import Curve
 from specdid._describe.joint_tests import marked, towards
-from specdid._records import CODES, Curve, Group, JointTest, NullShares, Results, Status
+from specdid._records import CODES, Group, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import decimals_for, minus, ordinal, p_text
+from specdid.inference._curve_tests import CurveTests
 from specdid.report._html import element, inside, table, written
-from specdid.report._input import Joint, Report
+from specdid.report._input import Report
 from specdid.report.summary import shares_cells, shares_words
 
 
@@ -89,7 +91,7 @@ def finding(report: Report, found: Sequence[Family]) -> Iterator[Element]:
         yield from _box(doubts)
         return
     family = lead(found, results)
-    primary = next(_primary(report.joints, family), None)
+    primary = next(_primary(report.curve.tests, family), None)
     yield _told(doubts, _sentence(family, results.planned.alpha, primary))
     yield from _box(doubts)
     facts = element("dl", class_="facts")
@@ -135,7 +137,7 @@ def _box(doubts: Against) -> Iterator[Element]:
         yield box
 
 
-def _primary(joints: Sequence[Joint], family: Family) -> Iterator[tuple[str, JointTest]]:
+def _primary(joints: Sequence[CurveTests], family: Family) -> Iterator[tuple[str, JointTest]]:
     """Give every null's title and primary test; of several medians that of the family."""
     own = ((family.group, family.estimand), ("", ""))
     for joint in joints:
@@ -180,7 +182,7 @@ def _facts(report: Report, family: Family) -> Iterator[tuple[str, str, str]]:
         sign, share, null = _dominant(family, family.shares)
         of = f"; {family.shares.tested:,} tested" if family.shares.tested < family.n else ""
         yield f"Significant, {sign}", f"{share:.1%}", f"p < {results.planned.alpha:g}; {null:.1%} under the null{of}"
-    for title, test in _primary(report.joints, family):
+    for title, test in _primary(report.curve.tests, family):
         yield f"Primary test: {_shortly(test)}", p_text(test.p_value), title
     if results.planned.preferred >= 0:
         yield "Preferred", *_preferred(results, family)
@@ -214,7 +216,7 @@ def estimates_table(found: Sequence[Family], alpha: float) -> Iterator[Element]:
         yield written(element("div"), "p", said)
 
 
-def tests_table(joint: Joint, results: Results) -> Element:
+def tests_table(joint: CurveTests, results: Results) -> Element:
     """Tabulate one null's rows of inference.csv."""
     rows = [
         (

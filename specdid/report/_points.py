@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from specdid._records import KINDS, Group, Results, Status
 from specdid._records.numerals import decimals_for
 from specdid.figures._curve_order import Piece, arrange, lay_bands
+from specdid.inference._curve_tests import CurveTests
 from specdid.report._encode import Encoded, numbers, texts, words
-from specdid.report._input import Joint
 
 Ints = NDArray[np.int64]
 
@@ -55,7 +55,7 @@ class Drawn:
         return self.order[self.kept]
 
 
-def drawn(results: Results, joints: Sequence[Joint] = (), most: int = MOST) -> tuple[Drawn, ...]:
+def drawn(results: Results, joints: Sequence[CurveTests] = (), most: int = MOST) -> tuple[Drawn, ...]:
     """Order every scale's estimates and thin them where there are more than ``most`` in all."""
     bands = {key for joint in joints for key in joint.bands}
     groups = [g for g in results.groups() if np.any(results.status[g.members] == Status.OK)]
@@ -111,7 +111,7 @@ def _ends(codes: NDArray[np.int32]) -> Ints:
     return ends[ends >= 0]
 
 
-def curve_columns(results: Results, curves: Sequence[Drawn], joints: Sequence[Joint]) -> Encoded:
+def curve_columns(results: Results, curves: Sequence[Drawn], joints: Sequence[CurveTests]) -> Encoded:
     """Encode everything that the page knows of its specifications, the curves one after the other."""
     places = np.concatenate([c.places for c in curves]) if curves else np.empty(0, np.int64)
     planned = results.planned
@@ -178,7 +178,7 @@ def _terms(results: Results, places: Ints) -> Encoded:
     }
 
 
-def _group(results: Results, curve: Drawn, joints: Sequence[Joint]) -> Encoded:
+def _group(results: Results, curve: Drawn, joints: Sequence[CurveTests]) -> Encoded:
     codes = results.planned.estimand.codes[curve.order]
     estimands = []
     for code in np.unique(codes).tolist():
@@ -205,7 +205,7 @@ def _formulas(results: Results, places: Ints) -> Encoded:
     return {"words": list(found), "codes": numbers(np.asarray(codes, dtype=np.int64))}
 
 
-def _null(joint: Joint, places: Ints, planned: int) -> Encoded:
+def _null(joint: CurveTests, places: Ints, planned: int) -> Encoded:
     """Encode a null's p-values and simultaneous bands of the kept specifications, NaN where it has none."""
     at = np.full(planned, -1)
     at[joint.index] = np.arange(len(joint.index))

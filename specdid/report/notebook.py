@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from html import escape
 
 from specdid import _html
+from specdid._curve import Curve
 from specdid._describe.joint_tests import marked, primary_lines
-from specdid._records import Caution, Curve
+from specdid._records import Caution
 from specdid._records.cautions import AGAINST, against, capital
 from specdid.figures._style import png
 from specdid.inference._base import null_words

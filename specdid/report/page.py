@@ -14,17 +14,17 @@ from string import Template
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from specdid._records import Curve
+from specdid._curve import Curve
 from specdid._records.cautions import against
 from specdid.report._account import account
 from specdid.report._analyses import block_parts, markdown, picture
 from specdid.report._encode import embedded
 from specdid.report._finding import estimates_table, families, finding, tests_table
 from specdid.report._html import element, inside, markup, table, written
-from specdid.report._input import Block, Joint, Picture, Report
+from specdid.report._input import Block, Picture, Report
 from specdid.report._points import ENDS, MOST, Drawn, curve_columns, drawn
 
-__all__ = ["Block", "Joint", "Picture", "Report", "write_page"]
+__all__ = ["Block", "Picture", "Report", "write_page"]
 
 _BROWSER = Path(__file__).parent / "browser"
 _STYLES = ("vendor/uplot/uPlot.min.css", "style.css")
@@ -51,9 +51,9 @@ def write_page(report: Report, most: int = MOST) -> str:
         and the policy forbids every connection.
     """
     title, failed = report.curve.title or "Specification curve", against(report.curve.warnings).failed
-    curves = drawn(report.curve.results, report.joints, most)
+    curves = drawn(report.curve.results, report.curve.tests, most)
     found = families(report.curve)
-    content = embedded(curve_columns(report.curve.results, curves, report.joints))
+    content = embedded(curve_columns(report.curve.results, curves, report.curve.tests))
     styles = [_read(name) for name in _STYLES]
     scripts = [_read(name) for name in _SCRIPTS]
     return Template(_read("page.html")).substitute(
@@ -112,7 +112,7 @@ def _thinned(curves: Sequence[Drawn]) -> Iterator[Element]:
 
 
 def _tests(report: Report) -> Iterator[Element]:
-    if not report.joints:
+    if not report.curve.tests:
         yield element("p", "No joint test was run.")
         return
     yield element(
@@ -121,7 +121,7 @@ def _tests(report: Report) -> Iterator[Element]:
         "draws; p is the share of draws, the data among them, that are at least as far from zero. The study names "
         "one statistic as its primary test; the others are secondary.",
     )
-    for joint in report.joints:
+    for joint in report.curve.tests:
         yield tests_table(joint, report.curve.results)
 
 

@@ -8,8 +8,9 @@ from unicodedata import east_asian_width
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._curve import Curve
 from specdid._describe.joint_tests import primary_lines
-from specdid._records import CODES, Audit, Curve, Group, NullShares, Results, Section, Status
+from specdid._records import CODES, Audit, Group, NullShares, Results, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.report import _markdown

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import zipfile
 
+import numpy as np
 import pytest
 import specdid
 from latex import compile_tex, complaints, inlined
 from small_studies import small_panel, small_study
-from specdid._records.results import Counts
-from specdid.appendix._base import Joint
+from specdid._records import Counts, JointTest
 from specdid.appendix.caption import counts_words, joint_tests
+from specdid.inference._curve_tests import CurveTests
 from specdid.tables._tex_text import escape
 
 PLAIN = small_study(controls={"any": "csw0(x1, x2)"}, figure={"formats": ["pdf"]})
@@ -55,10 +56,16 @@ def test_the_figure_takes_the_width_of_the_text_and_no_notes_stand_below_it(plai
     assert "minipage" not in figure
 
 
-def test_p_values_are_given_by_null_and_alike_ones_together():
+def of_null(title, draws, p_values, curve):
+    rows = tuple(JointTest("wild", name, 1.0, -1.0, 1.0, p, draws) for name, p in p_values)
+    return CurveTests("wild", title, draws, np.arange(12), rows, curve.tests[0].adjusted, {}, ())
+
+
+def test_p_values_are_given_by_null_and_alike_ones_together(plain):
+    curve = plain[1]
     tests = (("median estimate", 0.001), ("median t", 0.001), ("Stouffer's Z", 0.012))
-    joints = (Joint("wild cluster bootstrap", 12, 999, tests), Joint("permutation", 12, 99, tests[:2]))
-    assert dict([joint_tests(joints)]) == {
+    found = (of_null("wild cluster bootstrap", 999, tests, curve), of_null("permutation", 99, tests[:2], curve))
+    assert dict([joint_tests(found, curve.results)]) == {
         "Joint tests": "Wild cluster bootstrap (999 draws): p = 0.001 (median estimate; median t), p = 0.012 "
         "(Stouffer's Z). Permutation (99 draws): p = 0.001 for every statistic. "
         "The table of tests has the statistics and their ranges without any effect."

@@ -21,7 +21,6 @@ import numpy as np
 import polars as pl
 import specdid
 from specdid._example.smart_city import make_panel
-from specdid._run.infer import CurveTests
 
 TESTS = ("median t", "share significant, dominant sign", "Stouffer's Z")
 GRIDS = {
@@ -57,7 +56,7 @@ def p_values(grid: tuple[str, str], frame: pl.DataFrame, seed: int) -> dict[str,
     spec = study(*grid)
     spec["study"]["seed"] = seed
     curve = specdid.run(spec, frame, jobs=1, audit=0)
-    tests = next(f for f in curve.findings if isinstance(f, CurveTests))
+    tests = curve.tests[0]
     return {test.statistic: test.p_value for test in tests.tests}
 
 

@@ -24,7 +24,6 @@ import polars as pl
 import specdid
 from _seed_report import write
 from specdid._example.smart_city import make_panel
-from specdid._run.analyse import Analysed
 
 KEYS = ("outcome", "treatment", "controls", "fixed_effects", "sample", "estimator")
 TEST_KEYS = ("outcome", "fixed_effects", "estimator", "vcov", "p_value", "p_permutation", "p_permutation_t")
@@ -71,7 +70,7 @@ def tests_of(study: dict[str, Any], frame: pl.DataFrame, suffix: str, kind: str)
     """Run a study; give the p-values in the tables of one suffix of the analyses of one kind."""
     curve = specdid.run(study, frame, jobs=1, audit=0)
     found = []
-    for one in (a for a in curve.findings if isinstance(a, Analysed) and a.stem.startswith(kind)):
+    for one in (a for a in curve.analyses if a.stem.startswith(kind)):
         for table in (t for t in one.finding.tables if t.suffix == suffix):
             rows = [dict(zip(table.header, row, strict=True)) for row in table.rows]
             found += [{"analysis": one.heading, **{k: row[k] for k in TEST_KEYS if k in row}} for row in rows]

@@ -100,7 +100,7 @@ def test_a_treatment_beside_others_that_does_not_move_is_a_warning_and_in_no_tes
     (fault,) = [f for f in faults if f.code == "assign_still"]
     assert (fault.severity, fault.help) == ("warning", 'write assign = "d + dose"')
     curve = specdid.run(asked, DATA, audit=0)
-    (tests,) = (f for f in curve.findings if hasattr(f, "adjusted"))
+    (tests,) = curve.tests
     assert tests.index.tolist() == [0]
     assert "not_moved" in {w.code for w in curve.warnings}
 
@@ -201,7 +201,7 @@ def test_no_null_counts_a_statistic_without_variance(name, monkeypatch):
     changes["estimator"] = {"e": "fepois" if name == "permutation_refit" else "feols"}
     asked = study("d + cohort", null=("wild",) if name == "wild" else ("permutation",), changes=changes)
     curve = specdid.run(asked, DATA, audit=0)
-    (tests,) = (f for f in curve.findings if hasattr(f, "adjusted") and f.null == name)
+    (tests,) = (f for f in curve.tests if f.null == name)
     assert tests.index.tolist() == [0, 3]
     (note,) = (n for n in tests.notes if n.code == "not_moved")
     assert (note.severity, note.specifications) == ("serious", 2)
@@ -226,7 +226,7 @@ def test_draws_in_which_a_specification_fails_are_counted_and_said():
     data = one_treated(DATA.filter(pl.col("id") <= 8))
     asked = study("d", BARE, draws=49, changes={"sample": {"all": "TRUE", "some": "id <= 6"}})
     curve = specdid.run(asked, data, audit=0)
-    (tests,) = (f for f in curve.findings if hasattr(f, "adjusted"))
+    (tests,) = curve.tests
     (said,) = (n for n in tests.notes if n.code == "draws_failed")
     assert said.severity == "serious"
     assert f"{49 - tests.draws} of 49 draws are left out for all" in said.message

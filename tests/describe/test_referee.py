@@ -37,7 +37,7 @@ def test_specifications_that_are_fitted_again_have_treated_clusters_too():
         small_panel(units=90), controls={"none": "1"}, estimator={"OLS": "feols", "P": "fepois"}, outcome={"z": "z"},
         inference={"draws": 9, "null": ["permutation"], "assign": "d + cohort"},
     )  # fmt: skip
-    assert [t.null for t in curve.findings[:2]] == ["permutation", "permutation_refit"]
+    assert [t.null for t in curve.tests[:2]] == ["permutation", "permutation_refit"]
     assert not warned(curve, "as few as")
 
 
@@ -156,7 +156,7 @@ def test_shares_are_those_of_the_first_null_that_has_the_estimand():
         controls={"none": "1"}, estimator={"OLS": "feols", "P": "fepois"}, outcome={"z": "z"},
         inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
     )  # fmt: skip
-    wild, refit = curve.findings[0].placebos[0], curve.findings[2].placebos[0]
+    wild, refit = curve.tests[0].placebos[0], curve.tests[2].placebos[0]
     assert {words: (s.null_negative, s.null_positive) for (_, words), s in curve.null_shares.items()} == {
         wild.estimand: (wild.negative, wild.positive), refit.estimand: (refit.negative, refit.positive),
     }  # fmt: skip

@@ -14,7 +14,6 @@ from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid._records import KINDS, read_results, write_parquet
 from specdid._run.bands import read_bands
-from specdid._run.infer import CurveTests
 from specdid._run.write import draw_again
 from specdid.figures._curve_data import curve_data
 from specdid.figures._curve_order import POINTS, arrange, whole_curves
@@ -193,7 +192,7 @@ def made(tmp_path_factory):
 
 def test_a_run_draws_the_band_of_what_its_null_tested(made):
     out, curve = made
-    (tests,) = (t for t in curve.findings if isinstance(t, CurveTests))
+    (tests,) = curve.tests
     ok = curve.table[(curve.table.status == "ok") & (curve.table.vcov == "unit")]
     entering = ok[(ok["sample"] == "所有") & (ok.weights == "none") & (ok.estimator == "OLS")]
     assert (tests.index + 1).tolist() == entering["index"].tolist()
@@ -233,7 +232,7 @@ def test_plot_draws_the_same_again(made):
 def test_ranks_of_show_and_the_appendix_are_of_the_same_kind(made):
     out, curve = made
     text = specdid.show(small_study(**STUDY), "#1", small_panel(), out=out)
-    (tests,) = (t for t in curve.findings if isinstance(t, CurveTests))
+    (tests,) = curve.tests
     lowest = tests.index[np.argmin(curve.results.estimate[tests.index])]
     assert f"{int(curve.results.planned.ids[lowest]):016x}" in str(text)
     assert f"1st of {len(tests.index)} from the lowest" in str(text)

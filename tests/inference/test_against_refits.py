@@ -87,7 +87,7 @@ def test_sun_abraham_enters_the_wild_test():
     import specdid
 
     curve = specdid.run(study, data, audit=0)
-    found = curve.findings[0]
+    found = curve.tests[0]
     table = curve.table
     assert found.index.tolist() == [0]
     reach = found.adjusted.band.below * table.std_error[0]

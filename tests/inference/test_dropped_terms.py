@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import specdid
 from small_studies import small_panel, small_study
-from specdid._run.infer import CurveTests, agreeing
+from specdid._run.infer import agreeing
 from specdid.inference._base import NullDraws
 from specdid.inference._tables import DrawTable
 from specdid.inference._wild_kernel import Blocks, Family, wild_draws
@@ -17,7 +17,7 @@ NULLS = {"draws": 99, "null": ["wild", "permutation"], "assign": "cohort + d", "
 def p_values(**changes):
     given = {"outcome": {"y": "y"}, "fixed_effects": {"two": "id + year"}, "inference": NULLS}
     curve = specdid.run(small_study(**given | changes), data=small_panel(units=16), audit=0)
-    tests = [t for t in curve.findings if isinstance(t, CurveTests)]
+    tests = curve.tests
     assert [t.null for t in tests] == ["wild", "permutation"]
     return curve.table, [t.adjusted.p_null.tolist() for t in tests]
 

@@ -66,7 +66,7 @@ def test_joint_statistics_are_of_estimates_times_the_expected_sign():
     assert expected["permutation", "median t"].p_value <= 0.02
     raw = run({"up": option("up"), "down": option("down")})
     assert given.table.drop(columns="spec_id").equals(raw.table.drop(columns="spec_id"))
-    np.testing.assert_array_equal(given.findings[0].adjusted.p_adjusted, raw.findings[0].adjusted.p_adjusted)
+    np.testing.assert_array_equal(given.tests[0].adjusted.p_adjusted, raw.tests[0].adjusted.p_adjusted)
     assert given.null_shares == raw.null_shares
     assert not [c for c in given.warnings if c.code == "opposite_signs"]
     said = given.summary()

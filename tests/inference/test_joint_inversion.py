@@ -183,7 +183,7 @@ def test_files_say_the_band_and_leave_out_what_is_none(tmp_path):
     table = curve.table.loc[mine["index"].to_numpy() - 1]
     below = (table.estimate.to_numpy() - mine["band_low"].to_numpy()) / table.std_error.to_numpy()
     above = (mine["band_high"].to_numpy() - table.estimate.to_numpy()) / table.std_error.to_numpy()
-    found = curve.findings[0].adjusted.band
+    found = curve.tests[0].adjusted.band
     np.testing.assert_allclose(below, found.below, rtol=1e-9)
     np.testing.assert_allclose(above, found.above, rtol=1e-9)
     others = rows.filter(pl.col("null") == "permutation")

@@ -17,7 +17,7 @@ def run(types, **inference):
 @pytest.mark.parametrize("kind", ["nonequivalent", "uncertain"])
 def test_options_of_another_type_are_left_out_and_counted(kind):
     curve = run(("equivalent", kind))
-    (test,) = (f for f in curve.findings if hasattr(f, "adjusted"))
+    (test,) = curve.tests
     assert set(curve.table.set_index("index").loc[test.index + 1, "weights"]) == {"none"}
     assert len(test.index) == 8
     note = "8 specifications have an option of type nonequivalent or uncertain and are in no joint test"
@@ -40,7 +40,7 @@ def test_where_none_enters_the_test_is_off_and_says_so():
 @pytest.mark.parametrize(("alpha", "written"), [(0.05, "at most .05 "), (0.2, "at most .2 ")])
 def test_adjusted_p_values_are_counted_at_the_studys_level(alpha, written):
     curve = run(("equivalent", "equivalent"), alpha=alpha)
-    (test,) = (f for f in curve.findings if hasattr(f, "adjusted"))
+    (test,) = curve.tests
     count = int((test.adjusted.p_adjusted <= alpha).sum())
     assert f"{count} of 16 specifications have a step-down adjusted p of {written}" in curve.summary()
 

@@ -3,7 +3,8 @@ import re
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, subsets
-from specdid._records import Audit, Caution, Code, Curve, Disagreement, NullShares, Section, collect
+from specdid._curve import Curve
+from specdid._records import Audit, Caution, Code, Disagreement, NullShares, Section, collect
 from specdid.report.summary import NO_SHARES, summarise, table
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}

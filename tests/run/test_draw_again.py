@@ -12,7 +12,6 @@ import specdid
 from small_studies import small_panel, small_study
 from specdid._records import NullShares
 from specdid._run.bands import FILE, NullFigure, read_bands, write_bands
-from specdid._run.infer import CurveTests
 from specdid._run.write import draw_again
 
 NULLS = {"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"}
@@ -65,7 +64,7 @@ def test_many_specifications_under_two_estimands(tmp_path):
 
 def test_the_file_holds_the_bands_of_every_null(tmp_path):
     curve = a_run(tmp_path)
-    tests = [t for t in curve.findings if isinstance(t, CurveTests)]
+    tests = curve.tests
     table = pl.read_parquet(tmp_path / FILE)
     assert table.columns == ["null", "scale", "estimand", "rank", "low", "median", "high"]
     assert table["null"].unique(maintain_order=True).to_list() == ["wild", "permutation"]

@@ -26,7 +26,6 @@ from extreme_panel import (
     regression,
     run,
 )
-from specdid._run.infer import CurveTests
 
 FAILED = {
     "no_rows", "no_outcome_variation", "no_treatment_variation", "absorbed", "not_identified",
@@ -210,12 +209,12 @@ def test_wild_p_values_are_right_or_absent(case, estimator):
     curve = run(CASES[case], estimator, draws=99)
     if isinstance(curve, tuple):
         return
-    tests = [t for t in curve.findings if isinstance(t, CurveTests)]
+    tests = curve.tests
     if not tests:
         return
     p = tests[0].adjusted.p_null
     assert ((p > 0) & (p <= 1)).all()
-    plain = next(t for t in run({}, estimator, draws=99).findings if isinstance(t, CurveTests))
+    plain = run({}, estimator, draws=99).tests[0]
     if "×" in case:
         assert p.tolist() == plain.adjusted.p_null.tolist()
 

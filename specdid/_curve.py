@@ -7,81 +7,16 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from specdid import _html
-from specdid._records.audit import Audit
-from specdid._records.cautions import Caution, against
-from specdid._records.results import Counts, Results, statistic_name
+from specdid._records import Audit, Caution, Counts, JointTest, NullShares, Results, Section
+from specdid._records.cautions import against
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading and lines of Markdown that a later stage adds to the summary.
-
-    ``on_page``: report.html shows it, which has the rest of the summary in parts of its own.
-    """
-
-    title: str
-    lines: tuple[str, ...]
-    on_page: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JointTest:
-    """One row of inference.csv: a statistic of the whole curve and its distribution without any effect.
-
-    Attributes
-    ----------
-    null, kind : how the draws were made, and of what.
-    value : of the data.
-    low, high : 2.5% and 97.5% points of the null.
-    p_value : (1 + draws at least as far from zero) / (draws + 1).
-    draws : how many.
-    role : "primary" is the test that the study names as the one that counts; "secondary".
-    direction : "expected" where estimates are times the sign expected of their outcome, so that a
-        positive value lies in the expected direction; "estimated" where they are as they are.
-    specifications : how many the statistic is of.
-    group, estimand : the scale (or outcome) and estimand of a median, else empty.
-    """
-
-    null: str
-    kind: str
-    value: float
-    low: float
-    high: float
-    p_value: float
-    draws: int
-    role: str = "secondary"
-    direction: str = "estimated"
-    specifications: int = 0
-    group: str = ""
-    estimand: str = ""
-
-    @property
-    def statistic(self) -> str:
-        """The kind of statistic and what it is of, as inference.csv has it."""
-        return statistic_name(self.kind, self.group, self.estimand)
-
-
-@dataclass(frozen=True, slots=True)
-class NullShares:
-    """Shares significant of the specifications that a null tested, in the data and without any effect.
-
-    Attributes
-    ----------
-    tested : how many specifications.
-    negative, positive : shares with p < alpha and that sign, under the standard errors of the null.
-    null_negative, null_positive : the mean of the same over the draws.
-    errors : what the null's standard errors are clustered by, where the curve's are others.
-    """
-
-    tested: int
-    negative: float
-    positive: float
-    null_negative: float
-    null_positive: float
-    errors: str = ""
+    from specdid._describe.choices import Choices
+    from specdid._describe.clusters import ClusterFacts
+    from specdid.analyses._base import Analysed
+    from specdid.inference._curve_tests import CurveTests
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +30,37 @@ class Curve:
     results : the records as columns.
     draw, summarise, html : what ``plot``, ``summary`` and a notebook call; the conductor hands
         them in, since figures and reports stand above the records.
+    tests : what every null says of the curve.
+    choices : what the choices do to the estimates, an entry per scale and estimand.
+    clusters : clusters, leverage and the effective number of clusters of the preferred specification.
+    analyses : the tables of the paper's analyses, in file order.
     sections : what inference and analyses add to the summary.
-    findings : their results, as records.
     audit : None where nothing was audited.
     warnings : what speaks against the numbers, worst first; the rows of warnings.csv.
     one_by_one : specifications that an estimator fitted one at a time.
     null_shares : (scale or outcome, estimand) -> shares significant beside those expected without
         any effect, of the specifications that were tested; no share is printed without them.
-    joint : the joint tests of the curve, where [inference] asked for them.
     """
 
     results: Results
     draw: Callable[..., Any] = field(repr=False)
     summarise: Callable[[Curve], str] = field(repr=False)
+    tests: tuple[CurveTests, ...] = ()
+    choices: tuple[Choices, ...] = ()
+    clusters: ClusterFacts | None = None
+    analyses: tuple[Analysed, ...] = ()
     sections: tuple[Section, ...] = ()
-    findings: tuple[object, ...] = ()
     audit: Audit | None = None
     warnings: tuple[Caution, ...] = ()
     one_by_one: int = 0
     null_shares: Mapping[tuple[str, str], NullShares] = field(default_factory=dict, repr=False)
-    joint: tuple[JointTest, ...] = ()
     html: Callable[[Curve], str] | None = field(default=None, repr=False)
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def joint(self) -> tuple[JointTest, ...]:
+        """The joint tests of all nulls, the rows of inference.csv."""
+        return tuple(row for t in self.tests for row in t.tests)
 
     @property
     def title(self) -> str:
