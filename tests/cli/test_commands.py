@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -12,8 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-from command import run_specdid
+from command import call_specdid, run_specdid
 from small_studies import small_panel, small_study
+from specdid._records import Disagreement
+from specdid._run import conduct
 from toml_text import write_toml
 
 HEAVY = ("pandas", "scipy", "formulaic", "pyfixest", "matplotlib")
@@ -40,7 +43,7 @@ def test_run_writes_every_file_and_prints_the_summary(folder):
     assert [p.name for p in out.iterdir() if p.name.startswith(".")] == [".specdid-cache"]
     quiet = run_specdid(["run", "s.toml", "--quiet", "--audit", "0"], folder)
     assert (quiet.stdout, quiet.stderr) == ("", "")
-    drawn = run_specdid(["plot", "outputs/s", "--format", "svg"], folder)
+    drawn = call_specdid(["plot", "outputs/s", "--format", "svg"], folder)
     assert drawn.returncode == 0
     assert (out / "curve.svg").exists()
 
@@ -48,21 +51,21 @@ def test_run_writes_every_file_and_prints_the_summary(folder):
 def test_a_wrong_spec_is_2(folder):
     head = {"data": "given.csv", "unit": "idd", "time": "year", "outcome": "y", "treatment": "d"}
     write_toml({"study": head}, folder / "bad.toml")
-    for command in ("run", "check", "plan"):
-        done = run_specdid([command, "bad.toml"], folder)
+    for start, command in ((call_specdid, "run"), (run_specdid, "check"), (call_specdid, "plan")):
+        done = start([command, "bad.toml"], folder)
         assert done.returncode == 2
         assert "did you mean `id`?" in done.stderr
         assert "bad.toml:3" in done.stderr
         assert done.stdout == ""
         assert "Traceback" not in done.stderr
-    assert run_specdid(["run", "nowhere.toml"], folder).returncode == 2
-    assert run_specdid(["run"], folder).returncode == 2
-    assert run_specdid(["run", "s.toml", "--audit", "some"], folder).returncode == 2
+    assert call_specdid(["run", "nowhere.toml"], folder).returncode == 2
+    assert call_specdid(["run"], folder).returncode == 2
+    assert call_specdid(["run", "s.toml", "--audit", "some"], folder).returncode == 2
 
 
 def test_nothing_estimated_is_3(folder):
     write_toml(small_study(controls={"the treatment again": "I(d * 2)"}), folder / "s.toml")
-    done = run_specdid(["run", "s.toml"], folder)
+    done = call_specdid(["run", "s.toml"], folder)
     assert done.returncode == 3
     assert (folder / "outputs/s/results.csv").exists()
 
@@ -74,35 +77,31 @@ def python(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_an_audit_that_disagrees_is_4(folder):
-    script = (
-        "import dataclasses, sys, specdid._run.conduct as c\n"
-        "true = c.audit_results\n"
-        "def wrong(*a):\n"
-        "    from specdid._records import Disagreement\n"
-        "    one = Disagreement('0' * 16, 1, 0.5, 0.75, 0.1, 0.1, 2.5, 0.0, 'id', 'the coefficient differs')\n"
-        "    return dataclasses.replace(true(*a), disagreements=(one,))\n"
-        "c.audit_results = wrong\n"
-        "from specdid._cli import main\n"
-        "main(['run', 's.toml', '--audit', '1'])\n"
-    )
-    done = python(script, folder)
+def test_an_audit_that_disagrees_is_4(folder, monkeypatch):
+    true = conduct.audit_results
+
+    def wrong(*given):
+        one = Disagreement("0" * 16, 1, 0.5, 0.75, 0.1, 0.1, 2.5, 0.0, "id", "the coefficient differs")
+        return dataclasses.replace(true(*given), disagreements=(one,))
+
+    monkeypatch.setattr(conduct, "audit_results", wrong)
+    done = call_specdid(["run", "s.toml", "--audit", "1"], folder)
     assert done.returncode == 4
     assert done.stdout.startswith("# AUDIT FAILED: do not use these numbers\n")
     assert done.stderr.rstrip().endswith("error: AUDIT FAILED: do not use these numbers")
-    done = python(script.replace("'1'])", "'1', '-q'])"), folder)
+    done = call_specdid(["run", "s.toml", "--audit", "1", "-q"], folder)
     assert (done.returncode, done.stdout) == (4, "")
     assert "place 1: estimate 0.5, again 0.75; standard error (id) 0.1, again 0.1; likely cause: the co" in done.stderr
 
 
 def test_output_that_is_anothers_or_cannot_be_written_is_5(folder):
-    assert run_specdid(["run", "s.toml", "--audit", "0", "--out", "o"], folder).returncode == 0
+    assert call_specdid(["run", "s.toml", "--audit", "0", "--out", "o"], folder).returncode == 0
     write_toml(small_study(controls={"none": "1"}), folder / "t.toml")
-    done = run_specdid(["run", "t.toml", "--audit", "0", "--out", "o"], folder)
+    done = call_specdid(["run", "t.toml", "--audit", "0", "--out", "o"], folder)
     assert done.returncode == 5
     assert "holds the results of `s`" in done.stderr
     (folder / "file").write_text("x")
-    assert run_specdid(["run", "s.toml", "--out", "file/o"], folder).returncode == 5
+    assert call_specdid(["run", "s.toml", "--out", "file/o"], folder).returncode == 5
 
 
 def test_interrupted_is_130_and_keeps_what_was_done(folder):
@@ -165,29 +164,29 @@ def test_import_loads_nothing_heavy(folder):
 
 
 def test_init_gives_a_study_that_runs_and_never_writes_over_files(folder):
-    done = run_specdid(["init", "new"], folder)
+    done = call_specdid(["init", "new"], folder)
     assert done.returncode == 0
     assert "next:" in done.stdout
     assert "specdid run   new/new.toml" in done.stdout
     spec = next((folder / "new").rglob("*.toml"))
-    assert run_specdid(["check", str(spec)], folder).returncode == 0
-    assert run_specdid(["init", "new"], folder).returncode == 5
+    assert call_specdid(["check", str(spec)], folder).returncode == 0
+    assert call_specdid(["init", "new"], folder).returncode == 5
 
 
 def test_plan_prints_the_account(folder):
-    done = run_specdid(["plan", "s.toml"], folder)
+    done = call_specdid(["plan", "s.toml"], folder)
     assert done.returncode == 0
     for words in ("8 planned = 8 to estimate + 0 excluded + 0 duplicate", "y ~ d | id + year", "batches", "MB"):
         assert words in done.stdout
     assert re.search(r"about \d+ s on one core: \d+ s estimates, \d+ s figures, \d+ s audit\n", done.stdout)
     write_toml(small_study(inference={"draws": 99_999}, event_study={"window": [-2, 2]}), folder / "t.toml")
-    done = run_specdid(["plan", "t.toml"], folder)
+    done = call_specdid(["plan", "t.toml"], folder)
     assert re.search(r"on one core: \d+ s estimates, \d+ s draws, ", done.stdout)
 
 
 def test_plan_shows_formulas_that_differ(folder):
     write_toml(small_study(sample={"all": "TRUE", "late": "year > 2002"}, outcome={"y": "y"}), folder / "t.toml")
-    lines = run_specdid(["plan", "t.toml"], folder).stdout.splitlines()
+    lines = call_specdid(["plan", "t.toml"], folder).stdout.splitlines()
     start = lines.index("formulas, first and last:") + 1
     shown = [line.split(maxsplit=1) for line in lines[start : lines.index("", start)]]
     assert shown == [

@@ -13,7 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import specdid
-from command import run_specdid
+from command import call_specdid, run_specdid
 from curves import plan_of, results_of, subsets
 from small_studies import small_panel, small_study
 from specdid._cli.comparing import _print_tables
@@ -230,14 +230,14 @@ def test_the_command(runs, tmp_path):
     counts = "4 the same, 4 with other numbers, 8 redefined (same labels, other content), 8 added, 8 removed"
     assert counts in done.stdout
     assert (tmp_path / "c.svg").read_text("utf-8").startswith("<?xml")
-    assert run_specdid(["compare", old, new, "--write", "c.csv"], tmp_path).returncode == 0
+    assert call_specdid(["compare", old, new, "--write", "c.csv"], tmp_path).returncode == 0
     assert len(pd.read_csv(tmp_path / "c.csv")) == len(specdid.compare(*runs).table)
-    assert run_specdid(["compare", old, str(tmp_path)], tmp_path).returncode == 2
-    assert run_specdid(["compare", old, new, "--write", "c.txt"], tmp_path).returncode == 2
-    assert run_specdid(["compare", old, new, "--figure", "c.md"], tmp_path).returncode == 2
-    assert run_specdid(["compare", old, new, "--write", "nowhere/c.md"], tmp_path).returncode == 5
-    assert run_specdid(["compare", old, new, "--figure", "nowhere/c.pdf"], tmp_path).returncode == 5
-    assert run_specdid(["compare", old], tmp_path).returncode == 2
+    assert call_specdid(["compare", old, str(tmp_path)], tmp_path).returncode == 2
+    assert call_specdid(["compare", old, new, "--write", "c.txt"], tmp_path).returncode == 2
+    assert call_specdid(["compare", old, new, "--figure", "c.md"], tmp_path).returncode == 2
+    assert call_specdid(["compare", old, new, "--write", "nowhere/c.md"], tmp_path).returncode == 5
+    assert call_specdid(["compare", old, new, "--figure", "nowhere/c.pdf"], tmp_path).returncode == 5
+    assert call_specdid(["compare", old], tmp_path).returncode == 2
 
 
 def test_labels_of_strangers_are_text(tmp_path):

@@ -1,12 +1,17 @@
-"""The command line as a process."""
+"""The command line: as a process, and in this one."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from specdid._cli import main
 
 
 def run_specdid(
@@ -18,3 +23,24 @@ def run_specdid(
         [sys.executable, "-m", "specdid", *arguments],
         cwd=directory, env=here, capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
+
+
+def call_specdid(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, where what is tested is what it says and not how a process starts and ends.
+
+    A process takes seconds to import what is imported here already.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    # A process prints what is logged, since nobody has set up logging there.
+    logged = logging.StreamHandler(err)
+    logged.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(logged)
+    code: str | int | None = 0
+    try:
+        with contextlib.chdir(directory), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main(list(arguments), prog_name="specdid")
+    except SystemExit as end:
+        code = end.code
+    finally:
+        logging.getLogger().removeHandler(logged)
+    return subprocess.CompletedProcess(list(arguments), int(code or 0), out.getvalue(), err.getvalue())

@@ -102,13 +102,13 @@ def test_what_cannot_be_estimated_is_a_row_with_a_plain_message():
 
 
 def test_a_pathological_study_ends_with_exit_code_0(tmp_path, monkeypatch):
-    from command import run_specdid
+    from command import call_specdid
     from toml_text import write_toml
 
     study, frame = pathological()
     frame.write_csv(tmp_path / "given.csv")
     write_toml(study, tmp_path / "odd.toml")
-    done = run_specdid(["run", "odd.toml", "--jobs", "1"], tmp_path)
+    done = call_specdid(["run", "odd.toml", "--jobs", "1"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no_rows" in done.stdout
     manifest = json.loads((tmp_path / "outputs/odd/manifest.json").read_text())

@@ -12,7 +12,7 @@ import unicodedata
 import numpy as np
 import pytest
 import specdid
-from command import run_specdid
+from command import call_specdid
 from figure_texts import texts_of
 from latex import compile_tex, complaints, inlined
 from pages import read_page
@@ -233,12 +233,12 @@ def test_show_and_compare_say_it(monkeypatch, tmp_path):
     write_toml(study, tmp_path / "s.toml")
     curve = specdid.run(tmp_path / "s.toml", out=tmp_path / "o", audit=None)
     one = curve.audit.disagreements[0]
-    done = run_specdid(["show", "s.toml", one.spec_id, "--out", "o"], tmp_path)
+    done = call_specdid(["show", "s.toml", one.spec_id, "--out", "o"], tmp_path)
     assert done.stdout.splitlines()[0] == FAILED
     assert f"estimate {one.estimate:.6g}, again {one.estimate_again:.6g}" in done.stdout.splitlines()[1]
-    done = run_specdid(["plot", "o"], tmp_path)
+    done = call_specdid(["plot", "o"], tmp_path)
     assert f"warning: {FAILED}; the figure says so" in done.stderr
-    done = run_specdid(["compare", "o", "o", "--figure", "two.svg"], tmp_path)
+    done = call_specdid(["compare", "o", "o", "--figure", "two.svg"], tmp_path)
     assert done.stdout.startswith("# AUDIT FAILED")
     assert done.stdout.count(f"- {FAILED} (those of ") == 2
     assert "#b00020" in (tmp_path / "two.svg").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import run_specdid
+from command import call_specdid
 from small_studies import small_panel, small_study
 from toml_text import write_toml
 
@@ -61,7 +61,7 @@ def fresh(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fresh")
     small_panel().write_csv(folder / "given.csv")
     write_toml(MORE, folder / "s.toml")
-    assert run_specdid(["run", "s.toml", "--audit", "0"], folder).returncode == 0
+    assert call_specdid(["run", "s.toml", "--audit", "0"], folder).returncode == 0
     return content(visible(folder / "outputs/s"))
 
 
@@ -70,12 +70,12 @@ def test_a_full_disk(folder, disk, fresh, left):
     """Full before anything is stored, while draws are, and when results are written."""
     out = disk / "o"
     arguments = ["run", "s.toml", "--audit", "0", "--out", str(out)]
-    assert run_specdid(arguments, folder).returncode == 0
+    assert call_specdid(arguments, folder).returncode == 0
     before = visible(out)
     write_toml(MORE, folder / "s.toml")
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
     (disk / "filler").write_bytes(b"x" * (free - left))
-    done = run_specdid(arguments, folder)
+    done = call_specdid(arguments, folder)
     assert done.returncode == 5, done.stderr
     assert f"error: cannot write to {out}: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
@@ -84,7 +84,7 @@ def test_a_full_disk(folder, disk, fresh, left):
     assert {n: after[n] for n in whole} == {n: before[n] for n in whole}
     assert not [name for name in after if name.endswith(".part")]
     (disk / "filler").unlink()
-    again = run_specdid(arguments, folder)
+    again = call_specdid(arguments, folder)
     assert again.returncode == 0, again.stderr
     assert "damaged" not in again.stderr
     assert content(visible(out)) == fresh
@@ -93,12 +93,12 @@ def test_a_full_disk(folder, disk, fresh, left):
 def test_a_read_only_disk(folder, disk):
     arguments = ["run", "s.toml", "--audit", "0", "--out", str(disk / "o")]
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    done = run_specdid(arguments, folder)
+    done = call_specdid(arguments, folder)
     assert done.returncode == 5
     assert "Read-only file system" in done.stderr
     assert "Traceback" not in done.stderr
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
-    assert run_specdid(arguments, folder).returncode == 0
+    assert call_specdid(arguments, folder).returncode == 0
 
 
 LIMITED = """
@@ -116,6 +116,6 @@ def test_a_quota(folder):
     done = subprocess.run(command, cwd=folder, env=here, capture_output=True, text=True, check=False)
     assert done.returncode == 5, done.stderr
     assert "error: cannot write to outputs/s: File too large" in done.stderr
-    again = run_specdid(["run", "s.toml", "--audit", "0"], folder)
+    again = call_specdid(["run", "s.toml", "--audit", "0"], folder)
     assert again.returncode == 0
     assert "damaged" not in again.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import specdid
-from command import run_specdid
+from command import call_specdid
 from small_studies import small_panel, small_study
 from specdid._run import memory
 from toml_text import write_toml
@@ -72,10 +72,10 @@ def test_the_command_line(tmp_path):
     if memory.shutil.disk_usage(tmp_path).free > 8e11:
         pytest.skip("the disk has room for this")
     write_toml(small_study(inference={"draws": 1_000_000}, sample=samples), tmp_path / "s.toml")
-    done = run_specdid(["run", "s.toml"], tmp_path)
+    done = call_specdid(["run", "s.toml"], tmp_path)
     assert done.returncode == 2
     assert "error: the draws of this run need about" in done.stderr
     assert "Traceback" not in done.stderr
-    planned = run_specdid(["plan", "s.toml"], tmp_path).stdout
+    planned = call_specdid(["plan", "s.toml"], tmp_path).stdout
     assert "MB of memory: " in planned
     assert "MB of draws on the disk while the run lasts" in planned

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 import specdid
-from command import run_specdid
+from command import call_specdid
 from small_studies import small_panel, small_study
 from specdid.engine.store import NAME, Store
 from toml_text import write_toml
@@ -166,11 +166,11 @@ def test_a_second_run_stops_and_a_killed_one_leaves_the_way_free(folder):
     running = process(["run", "s.toml", "--audit", "0"], folder)
     started(running, out)
     os.killpg(running.pid, signal.SIGSTOP)  # else it may have ended before the second has begun
-    second = run_specdid(["run", "s.toml", "--audit", "0"], folder)
+    second = call_specdid(["run", "s.toml", "--audit", "0"], folder)
     assert running.poll() is None, "ended too early to say anything"
     assert second.returncode == 5
     assert "another run is writing to outputs/s" in second.stderr
-    assert run_specdid(["clean", "outputs/s"], folder).returncode == 5
+    assert call_specdid(["clean", "outputs/s"], folder).returncode == 5
     running.send_signal(signal.SIGKILL)
     os.killpg(running.pid, signal.SIGCONT)
     running.communicate()
@@ -182,7 +182,7 @@ def test_a_second_run_stops_and_a_killed_one_leaves_the_way_free(folder):
     assert running.returncode == 130
     assert "to go on, give the same command again" in said
     assert "Traceback" not in said
-    done = run_specdid(["run", "s.toml", "--audit", "0"], folder)
+    done = call_specdid(["run", "s.toml", "--audit", "0"], folder)
     assert done.returncode == 0, done.stderr
     assert " estimates taken from an earlier run" in done.stderr
     assert not (out / ".specdid.lock").exists()
@@ -190,11 +190,11 @@ def test_a_second_run_stops_and_a_killed_one_leaves_the_way_free(folder):
 
 def test_clean_removes_what_was_stored_and_no_results(folder):
     write_toml(small_study(controls={"x1": "x1"}, figure={"formats": ["svg"]}), folder / "s.toml")
-    assert run_specdid(["run", "s.toml", "--audit", "0"], folder).returncode == 0
+    assert call_specdid(["run", "s.toml", "--audit", "0"], folder).returncode == 0
     before = (folder / "outputs/s/results.csv").read_bytes()
-    done = run_specdid(["clean", "outputs/s"], folder)
+    done = call_specdid(["clean", "outputs/s"], folder)
     assert (done.returncode, "MB removed" in done.stdout) == (0, True)
     assert not (folder / "outputs/s" / NAME).exists()
     assert (folder / "outputs/s/results.csv").read_bytes() == before
-    assert "nothing to remove" in run_specdid(["clean", "outputs/s"], folder).stdout
-    assert run_specdid(["clean", "nowhere"], folder).returncode == 5
+    assert "nothing to remove" in call_specdid(["clean", "outputs/s"], folder).stdout
+    assert call_specdid(["clean", "nowhere"], folder).returncode == 5

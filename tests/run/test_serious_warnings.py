@@ -9,7 +9,7 @@ import subprocess
 import polars as pl
 import pytest
 import specdid
-from command import run_specdid
+from command import call_specdid
 from figure_texts import texts_of
 from latex import inlined, plain
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -127,7 +127,7 @@ def test_a_notebook_has_them_above_the_figure(run, told):
 def test_the_terminal_begins_and_ends_with_them(run, told, tmp_path):
     moving_panel().write_csv(tmp_path / "given.csv")
     write_toml(warned_study(), tmp_path / "s.toml")
-    done = run_specdid(["run", "s.toml", "--audit", "2"], tmp_path)
+    done = call_specdid(["run", "s.toml", "--audit", "2"], tmp_path)
     assert done.returncode == 0
     lines = done.stdout.rstrip().splitlines()
     for part in (lines, lines[-8:]):

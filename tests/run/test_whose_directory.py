@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 import specdid
-from command import run_specdid
+from command import call_specdid
 from read_studies import read
 from small_studies import small_panel, small_study
 from specdid._example import write_starter
@@ -139,9 +139,9 @@ def test_a_hostile_manifest_is_data(tmp_path):
 def test_ranks_are_of_these_data(tmp_path):
     one, two = place(tmp_path / "one", 1), place(tmp_path / "two", 2)
     assert not run(one, tmp_path)
-    done = run_specdid(["show", str(one.relative_to(tmp_path)), "#1"], tmp_path)
+    done = call_specdid(["show", str(one.relative_to(tmp_path)), "#1"], tmp_path)
     assert done.returncode == 0, done.stderr
-    done = run_specdid(["show", str(two.relative_to(tmp_path)), "#1"], tmp_path)
+    done = call_specdid(["show", str(two.relative_to(tmp_path)), "#1"], tmp_path)
     assert done.returncode == 2
     assert "are of another version of this study or its data" in done.stderr
 
@@ -208,7 +208,7 @@ def test_init_calls_the_study_as_its_directory(tmp_path, monkeypatch):
         assert not specdid.check(spec).errors
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    done = run_specdid(["init", "."], tmp_path / "here")
+    done = call_specdid(["init", "."], tmp_path / "here")
     assert done.returncode == 0
     assert "specdid run   here.toml" in done.stdout
 
