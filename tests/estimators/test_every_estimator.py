@@ -177,7 +177,8 @@ def test_every_hash_seed_gives_the_same_bytes():
             [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True,
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
         ).stdout
-        for seed in ("0", "1", "2")
+        for seed in ("0", "1")
     }  # fmt: skip
+    outputs.add(f"{[repr(_shelf.load('estimators', n).fit(tiny_task(n))) for n in NAMES]}\n")  # this process's own
     assert len(outputs) == 1
     assert outputs.pop().count("Estimate(") == len(NAMES)
