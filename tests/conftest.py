@@ -29,7 +29,9 @@ def pytest_configure(config):
 for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
     os.environ[name] = STATE.name
 
-# What the reader's shell says of colours and widths, or of specdid, is no part of what is tested.
+# What the reader's shell says of colours and widths, or of specdid, is no part of what is tested;
+# but how much is tested may be said there.
+TOLD = ("SPECDID_UPDATE", "SPECDID_EVERY_", "SPECDID_DIRECTORIES")
 for name in [n for n in os.environ if n in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR") or n.startswith("SPECDID_")]:
-    if not name.startswith("SPECDID_UPDATE"):
+    if not name.startswith(TOLD):
         del os.environ[name]

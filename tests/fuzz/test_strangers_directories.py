@@ -24,7 +24,7 @@ def test_directories(cage):
     keeper, _ = cage
     for number in range(COUNT):
         # Each kind has a case with the first half of the commands, and one with the second.
-        half = number // len(KINDS) % 2 if COUNT <= 2 * len(KINDS) else None
+        half = number // len(KINDS) % 2 if 2 * len(KINDS) >= COUNT else None
         try_directory(keeper, number, rerun=number % 3 == 0, half=half)
     found = [f"{f.kind}, {f.case}, {f.command}: {f.detail}" for f in keeper.tally.findings]
     assert not found, "\n".join(found)

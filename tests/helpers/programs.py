@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import subprocess
 import sys
 import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +21,14 @@ from specdid.engine.execute import estimate_all
 from specdid.exports._build import make_script
 
 RUNNER = """
-import json, sys, warnings, io, contextlib
-warnings.simplefilter("ignore")
-for path in json.load(sys.stdin):
+import json, os, sys, warnings, io, contextlib
+for line in sys.stdin:
+    path = json.loads(line)
     names = {}
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        os.chdir(os.path.dirname(path))
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             exec(compile(open(path, encoding="utf-8").read(), path, "exec"), names)
         errors = {label: float(e) for label, e in names["std_error"].items()}
         print(json.dumps([float(names["estimate"]), errors]), flush=True)
@@ -33,17 +37,36 @@ for path in json.load(sys.stdin):
 """
 
 
+@cache
+def _runner() -> subprocess.Popen[str]:
+    """Start the process that executes programs: one for all tests, since most of a start is pyfixest's import."""
+    # Of a directory of its own: nothing is imported from the tests', nor of specdid.
+    running = subprocess.Popen(
+        [sys.executable, "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, cwd=tempfile.gettempdir(),
+    )  # fmt: skip
+    atexit.register(running.kill)
+    return running
+
+
 def execute(codes: list[str]) -> list[object]:
-    """Execute programs in one fresh process; gives (estimate, standard errors) or what went wrong."""
+    """Execute programs in a process apart, each in names of its own.
+
+    Gives (estimate, standard errors) of each, or what went wrong.
+    """
+    running, answers = _runner(), []
+    assert running.stdin is not None
+    assert running.stdout is not None
     with tempfile.TemporaryDirectory() as directory:
-        paths = [Path(directory) / f"{k}.py" for k in range(len(codes))]
-        for path, code in zip(paths, codes, strict=True):
+        for k, code in enumerate(codes):
+            path = Path(directory) / f"{k}.py"
             path.write_text(code, encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "-c", RUNNER], input=json.dumps([str(p) for p in paths]),
-            capture_output=True, text=True, check=True, cwd=directory,
-        )  # fmt: skip
-    return [json.loads(line) for line in done.stdout.splitlines()]
+            running.stdin.write(json.dumps(str(path)) + "\n")
+            running.stdin.flush()
+            answer = running.stdout.readline()
+            assert answer, f"the process that executes programs has died of\n{code}"
+            answers.append(json.loads(answer))
+    return answers
 
 
 def estimated(prepared: Prepared, places: np.ndarray | None = None) -> Results:

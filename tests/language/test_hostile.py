@@ -20,22 +20,32 @@ def refusals(text: str, role: str) -> tuple[Problem, ...]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:30]))
-def test_refused_in_every_role_with_a_place(text, role):
+def test_refused_in_every_role_with_a_place(role):
+    wrong = [(text[:60], why) for text in HOSTILE if (why := not_refused(text, role))]
+    assert wrong == []
+
+
+def not_refused(text: str, role: str) -> str:
+    """What is wrong with how a text is refused, empty where nothing is."""
     started = time.process_time()
-    found = refusals(text, role)
-    assert found
+    try:
+        found = refusals(text, role)
+    except Exception as error:
+        return repr(error)
+    if not found:
+        return "is not refused"
     for problem in found:
-        assert 0 <= problem.span.start <= problem.span.stop <= len(text)
-        assert problem.message
-        assert "\n" not in problem.message
-    assert time.process_time() - started < 1
+        if not 0 <= problem.span.start <= problem.span.stop <= len(text):
+            return f"{problem.span} is no part of it"
+        if not problem.message or "\n" in problem.message:
+            return f"the message is {problem.message!r}"
+    taken = time.process_time() - started
+    return f"took {taken} s" if taken >= 1 else ""
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_formula_of_hostile_parts(role):
-    for text in HOSTILE:
-        assert refusals(f"y ~ x + ({text}) | city_id", role)
+    assert [text[:60] for text in HOSTILE if not refusals(f"y ~ x + ({text}) | city_id", role)] == []
 
 
 def test_there_are_more_than_sixty():

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import specdid
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_studies import small_panel
 from specdid._plan import Status, build_plan
@@ -92,7 +92,7 @@ TREATMENTS = (
 EFFECTS = (
     one("two-way", "id + year", ("id", "year")), one("again", "year + id", ("id", "year")), one("unit", "id", ("id",)),
     one("none", "0", ()), one("trends", "id[year] + year", ("id[year]", "year")),
-    one("cells", "id + group^year", ("id", "group^year")),
+    one("cells", "id + group^year", ("id", "group^year")), one("slopes", "group[[x1]] + year", ("group[[x1]]", "year")),
     Option("stepwise", "sw0(year, id + year^group)", (("0", ()), ("year", ("year",)),
            ("id + year^group", ("id", "group^year")))),
 )  # fmt: skip
@@ -106,7 +106,8 @@ ESTIMATORS = tuple(one(label, method, method) for label, method in (
 ))  # fmt: skip
 CHANGES = tuple(one(label, change, change) for label, change in (
     ("same", {}), ("rich", {"where": "x1 > 0"}), ("late", {"where": "year >= 2002"}), ("more", {"add": "x3 + x1"}),
-    ("cells", {"absorb": "group^year"}), ("cut", {"derive": {"x3": "winsorize(x3, 0.1)"}}),
+    ("cells", {"absorb": "group^year"}), ("slope", {"absorb": "group[x1]"}),
+    ("cut", {"derive": {"x3": "winsorize(x3, 0.1)"}}),
     ("twice", {"derive": {"x3": "x3 * 2"}}), ("outcome", {"derive": {"lz": "log(lz)"}}),
 ))  # fmt: skip
 
@@ -291,8 +292,8 @@ def _no_main_effects(
 ) -> tuple[str, str] | None:
     factors = treatment.term.split(":")
     for factor in factors if len(factors) > 1 else ():
-        # Of the factors only group is constant within levels: of units, and of its cells by year.
-        absorbed = factor == "group" and bool(levels & {"id", "group^year", "id[year]"})
+        # Of the factors only group is constant within levels: of units, its own, and its cells by year.
+        absorbed = factor == "group" and bool(levels & {"id", "group^year", "id[year]", "group[x1]"})
         if out(factor) not in right and not absorbed:
             return "no_main_effects", f"`{treatment.term}` without the main effect of `{factor}`"
     return None
@@ -316,7 +317,26 @@ def planned():
     return lambda made: build_plan(specdid.read(made), panel, evaluator)
 
 
-@settings(max_examples=150)
+def of(**tables: list[Option]) -> Case:
+    """A case of these options, and the first of what is not given."""
+    pools = (OUTCOMES, TREATMENTS, [one("none", "1", frozenset())], EFFECTS, SAMPLES, WEIGHTS, ESTIMATORS)
+    core = {name: tuple(tables.pop(name, pool[:1])) for name, pool in zip(CORE, pools, strict=True)}
+    return Case(core | {name: tuple(options) for name, options in tables.items()}, (), [], {})
+
+
+def called(pool: tuple[Option, ...], labels: str) -> list[Option]:
+    return [option for label in labels.split(", ") for option in pool if option.label == label]
+
+
+INTERACTED = called(TREATMENTS, "by group")
+
+
+# What random cases seldom bring together.
+@example(case=of(treatment=INTERACTED, fixed_effects=called(EFFECTS, "none, stepwise"), v=list(CHANGES)))
+@example(case=of(treatment=INTERACTED, fixed_effects=called(EFFECTS, "slopes, trends")))
+@example(case=of(estimator=called(ESTIMATORS, "OLS, PPML, logit"), v=called(CHANGES, "same, slope")))
+@example(case=of(controls=[one("a", "x1:x2", frozenset(["x1:x2"])), one("b", "x2:x1", frozenset(["x1:x2"]))]))
+@settings(max_examples=120)
 @given(case=cases())
 def test_every_specification_is_the_one_made_by_hand(planned, case):
     rows = by_hand(case)
