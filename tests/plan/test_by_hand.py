@@ -336,6 +336,12 @@ INTERACTED = called(TREATMENTS, "by group")
 @example(case=of(treatment=INTERACTED, fixed_effects=called(EFFECTS, "slopes, trends")))
 @example(case=of(estimator=called(ESTIMATORS, "OLS, PPML, logit"), v=called(CHANGES, "same, slope")))
 @example(case=of(controls=[one("a", "x1:x2", frozenset(["x1:x2"])), one("b", "x2:x1", frozenset(["x1:x2"]))]))
+@example(
+    case=of(
+        treatment=called(TREATMENTS, "by x1"),
+        controls=[one("a", "x1", frozenset(["x1"])), one("b", "x1 + x1:d", frozenset(["x1", "d:x1"]))],
+    )
+)
 @settings(max_examples=120)
 @given(case=cases())
 def test_every_specification_is_the_one_made_by_hand(planned, case):
