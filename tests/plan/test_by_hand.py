@@ -342,6 +342,9 @@ INTERACTED = called(TREATMENTS, "by group")
         controls=[one("a", "x1", frozenset(["x1"])), one("b", "x1 + x1:d", frozenset(["x1", "d:x1"]))],
     )
 )
+@example(
+    case=of(outcome=called(OUTCOMES, "lz, log z"), v=called(CHANGES, "same, outcome"), w=called(CHANGES, "outcome"))
+)
 @settings(max_examples=120)
 @given(case=cases())
 def test_every_specification_is_the_one_made_by_hand(planned, case):
