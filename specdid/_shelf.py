@@ -11,6 +11,8 @@ import os
 import sys
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +106,19 @@ def broken(shelf: str) -> dict[str, str]:
         except PluginError as error:
             found[name] = str(error)
     return found
+
+
+def sources_outside() -> tuple[Path, ...]:
+    """Return the Python files of the packages that plug-ins of other distributions stand in, sorted."""
+    found: set[Path] = set()
+    for shelf in DECLARED:
+        for point in _outside(shelf).values():
+            spec = find_spec(point.module.partition(".")[0])
+            if spec is not None and spec.submodule_search_locations:
+                found.update(file for place in spec.submodule_search_locations for file in Path(place).rglob("*.py"))
+            elif spec is not None and spec.origin is not None:
+                found.add(Path(spec.origin))
+    return tuple(sorted(found))
 
 
 def _from_outside(point: EntryPoint) -> Any:

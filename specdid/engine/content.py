@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from hashlib import sha256
@@ -60,10 +59,15 @@ def surroundings() -> dict[str, str]:
         "source of specdid": source_hash().hex()[:16],
         "python": platform.python_version(),
         **{name: _version(name) or "none" for name in LIBRARIES},
+        **({"plug-ins of others": _hash_files(others)} if (others := _shelf.sources_outside()) else {}),
         "system": f"{platform.system()} {platform.machine()}",
         "BLAS": ", ".join(blas),
         "processor features": digest(json.dumps(sorted(name for name, there in features.items() if there))).hex()[:16],
     }
+
+
+def _hash_files(paths: Iterable[Path]) -> str:
+    return digest(*(part for path in paths for part in (path.name, path.read_bytes()))).hex()[:16]
 
 
 def _version(name: str) -> str | None:
@@ -162,14 +166,6 @@ class Content:
         place[columns] = np.arange(len(columns))
         roles = (members.outcome, members.treatment, members.controls, members.extra_rows)
         return digest(self.values(columns.tolist()), members.start, *(place[role] for role in roles))
-
-
-@cache
-def plugin_hash(estimator: str) -> bytes:
-    """Hash the module of an estimator that is not specdid's own; its own are in `source_hash`."""
-    module = sys.modules.get(_shelf.load("estimators", estimator).fit.__module__)
-    file = getattr(module, "__file__", None)
-    return digest(Path(file).read_bytes() if file is not None else b"")
 
 
 def used_columns(members: Members) -> Ints:

@@ -17,7 +17,7 @@ import numpy as np
 from specdid import _shelf
 from specdid._study import RULES
 from specdid.engine.blocks import blank_fits
-from specdid.engine.content import Content, digest, plugin_hash
+from specdid.engine.content import Content, digest
 from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import relevel
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
@@ -107,7 +107,7 @@ def _key(content: Content, work: Work, s: int) -> bytes:
     return digest(
         "one by one", content.study, content.shared(members, s), content.rows(int(members.rows[s])),
         content.values(map(int, own)), content.values(controls.tolist()),
-        method.name, plugin_hash(method.name), repr(sorted(method.options.items())), repr(texts),
+        method.name, repr(sorted(method.options.items())), repr(texts),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from specdid._records import Caution
-from specdid.engine.content import digest, plugin_hash
+from specdid.engine.content import digest
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.problem import Code, Members
 from specdid.engine.store import Store
@@ -106,7 +106,7 @@ def _method_key(store: Store, work: Work) -> bytes:
     names = [work.methods[m].name for m in work.method]
     options = [sorted(work.methods[m].options.items()) for m in work.method]
     cohorts, time = content.values(work.cohort.tolist()), content.value(work.time)
-    return digest(repr((names, options)), cohorts, time, *map(plugin_hash, dict.fromkeys(names)))
+    return digest(repr((names, options)), cohorts, time)
 
 
 def _refit(shared: tuple[Again, Work], draws: range) -> Floats:

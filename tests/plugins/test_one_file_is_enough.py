@@ -7,6 +7,7 @@ of its own, as somebody would who installed it.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -206,3 +207,20 @@ def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
     ]
     shown = run_specdid(["show", "plain.toml", "#1", "--out", "plain"], place, PYTHONPATH=path)
     assert "== dummy_words ==\n\nthe plug-in `dummy_words`" in shown.stdout, shown.stderr
+
+
+def taken(place: Path) -> int:
+    found = json.loads((place / "out" / "manifest.json").read_text(encoding="utf-8"))
+    return found["taken_from_an_earlier_run"]["specifications"]
+
+
+@pytest.mark.usefixtures("ran")
+def test_what_a_changed_plug_in_would_compute_is_not_taken_from_the_cache(place):
+    """Whichever of its files changed: an estimator may keep its arithmetic in another module."""
+    specdid(place, "run", "s.toml", "--out", "out", "--jobs", "1")
+    before = taken(place)
+    path = place / "site" / "outsiders_dummy_null.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    specdid(place, "run", "s.toml", "--out", "out", "--jobs", "1")
+    assert before > 0
+    assert taken(place) == 0
