@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 import specdid
 from hypothesis import example, given, settings
@@ -20,7 +22,7 @@ from small_studies import small_panel
 from specdid._plan import Status, build_plan
 from specdid.panel import Evaluator, read_panel
 
-PANEL = small_panel()
+PANEL = small_panel().with_columns((pl.col("y") > 2).cast(pl.Int64).alias("high"))
 CORE = ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator")
 MOST = 300
 """Specifications of a study, about."""
@@ -79,7 +81,7 @@ class Case:
 ATOMS = ("x1", "x2", "x3", "w", "x1:x2", "x2:x1", "lz", "y", "d")
 OUTCOMES = (
     one("y", "y", "y"), one("log z", "log(z)", "log(z)"), one("lz", "lz", "lz"), one("third", "x3", "x3"),
-    Option("both", "sw(y, x3)", (("y", "y"), ("x3", "x3"))),
+    one("z", "z", "z"), one("high", "high", "high"), Option("both", "sw(y, x3)", (("y", "y"), ("x3", "x3"))),
 )  # fmt: skip
 TREATMENTS = (
     one("adoption", {"term": "d", "cohort": "cohort"}, Treatment("d", (), True)),
@@ -255,6 +257,7 @@ def _row(case: Case, place: tuple[int, ...]) -> Row:
         reason = ("own_outcome", f"the outcome `{outcome}` is on its own right-hand side")
     reason = reason or _not_honoured(method, treatment, weights, levels)
     reason = reason or _no_main_effects(treatment, right, levels, out)
+    reason = reason or _unfit(method, outcome, replaced(outcome, columns), rows)
     uses_cohort = method in ("sunab", "lpdid")
     content = (out(outcome), term, right, levels, rows, out(weights), method, uses_cohort and treatment.cohort)
     return Row(place, reason, content)
@@ -297,6 +300,34 @@ def _no_main_effects(
         if out(factor) not in right and not absorbed:
             return "no_main_effects", f"`{treatment.term}` without the main effect of `{factor}`"
     return None
+
+
+def winsorized(values: np.ndarray, share: float) -> np.ndarray:
+    return np.clip(values, *np.quantile(values, [share, 1 - share]))
+
+
+KNOWN = {**{name: PANEL[name].to_numpy() for name in PANEL.columns}, "log": np.log, "winsorize": winsorized}
+
+
+def values_of(text: str) -> np.ndarray:
+    """An expression's values on the panel: Python reads these few as R does."""
+    with np.errstate(all="ignore"):
+        return np.asarray(eval(text, {"__builtins__": {}}, KNOWN))
+
+
+def _unfit(method: str, outcome: str, text: str, rows: frozenset[str]) -> tuple[str, str] | None:
+    if method not in ("fepois", "logit"):
+        return None
+    values = values_of(text)[np.logical_and.reduce([np.ones(len(PANEL), bool), *map(values_of, rows)])]
+    values = values[np.isfinite(values)]
+    low, high = values.min(), values.max()
+    has = f"has values from {low:.4g} to {high:.4g}" if low != high else f"is {low:.4g} in every row of the sample"
+    needed = ""
+    if method == "fepois" and low < 0:
+        needed = "of zero or more"
+    elif method == "logit":
+        needed = "" if {*values.tolist()} == {0, 1} else "that varies" if {*values.tolist()} < {0, 1} else "of 0 and 1"
+    return ("unfit_outcome", f"{method} needs an outcome {needed}, and `{outcome}` {has}") if needed else None
 
 
 def hopeless(case: Case, rows: list[Row]) -> bool:
@@ -344,6 +375,14 @@ INTERACTED = called(TREATMENTS, "by group")
 )
 @example(
     case=of(outcome=called(OUTCOMES, "lz, log z"), v=called(CHANGES, "same, outcome"), w=called(CHANGES, "outcome"))
+)
+@example(
+    case=of(
+        outcome=called(OUTCOMES, "third, z, high"),
+        sample=called(SAMPLES, "all, rich, third"),
+        estimator=called(ESTIMATORS, "OLS, PPML, logit"),
+        v=called(CHANGES, "same, late, cut, twice"),
+    )
 )
 @settings(max_examples=120)
 @given(case=cases())
