@@ -381,7 +381,7 @@ INTERACTED = called(TREATMENTS, "by group")
         outcome=called(OUTCOMES, "third, z, high"),
         sample=called(SAMPLES, "all, rich, third"),
         estimator=called(ESTIMATORS, "OLS, PPML, logit"),
-        v=called(CHANGES, "same, late, cut, twice"),
+        v=called(CHANGES, "same, rich, cut, twice"),
     )
 )
 @settings(max_examples=120)
