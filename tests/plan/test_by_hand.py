@@ -108,7 +108,7 @@ ESTIMATORS = tuple(one(label, method, method) for label, method in (
 ))  # fmt: skip
 CHANGES = tuple(one(label, change, change) for label, change in (
     ("same", {}), ("rich", {"where": "x1 > 0"}), ("late", {"where": "year >= 2002"}), ("more", {"add": "x3 + x1"}),
-    ("cells", {"absorb": "group^year"}), ("slope", {"absorb": "group[x1]"}),
+    ("cells", {"absorb": "group^year"}), ("slope", {"absorb": "group[x1]"}), ("poor", {"where": "x1 < 0"}),
     ("cut", {"derive": {"x3": "winsorize(x3, 0.1)"}}),
     ("twice", {"derive": {"x3": "x3 * 2"}}), ("outcome", {"derive": {"lz": "log(lz)"}}),
 ))  # fmt: skip
@@ -320,6 +320,8 @@ def _unfit(method: str, outcome: str, text: str, rows: frozenset[str]) -> tuple[
         return None
     values = values_of(text)[np.logical_and.reduce([np.ones(len(PANEL), bool), *map(values_of, rows)])]
     values = values[np.isfinite(values)]
+    if not len(values):
+        return None  # which is found when it is estimated
     low, high = values.min(), values.max()
     has = f"has values from {low:.4g} to {high:.4g}" if low != high else f"is {low:.4g} in every row of the sample"
     needed = ""
@@ -381,7 +383,7 @@ INTERACTED = called(TREATMENTS, "by group")
         outcome=called(OUTCOMES, "third, z, high"),
         sample=called(SAMPLES, "all, rich, third"),
         estimator=called(ESTIMATORS, "OLS, PPML, logit"),
-        v=called(CHANGES, "same, rich, cut, twice"),
+        v=called(CHANGES, "same, poor, cut, twice"),
     )
 )
 @settings(max_examples=120)
