@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from specdid._diagnostics import Fault, Faults, OutputError, SpecdidError, SpecError
     from specdid._plan import Plan
     from specdid._run import check, plan, read, run
+    from specdid._run.comparison import compare
     from specdid._run.show_text import show
-    from specdid._run.two_runs import compare
     from specdid._study import Study
 
 _HOME = {
@@ -31,7 +31,7 @@ _HOME = {
     "SpecdidError": "specdid._diagnostics",
     "Study": "specdid._study",
     "check": "specdid._run",
-    "compare": "specdid._run.two_runs",
+    "compare": "specdid._run.comparison",
     "plan": "specdid._run",
     "read": "specdid._run",
     "run": "specdid._run",

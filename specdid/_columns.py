@@ -117,10 +117,9 @@ NUMBERS: tuple[Column, ...] = tuple(c for c in COLUMNS if c.level in ("specifica
 
 
 def schema(dimensions: Sequence[str], extra: Sequence[str] = ()) -> tuple[Column, ...]:
-    """Give all columns of a study's results in their order."""
+    """Return all columns of a study's results in their order."""
     labels = tuple(_plan(name, "never", "label of the option") for name in dimensions)
     own = tuple(
-        Column(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own")
-        for name in extra
+        Column(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own") for name in extra
     )
     return _HEAD + labels + _TAIL + own

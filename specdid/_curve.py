@@ -105,11 +105,11 @@ class Curve:
         return self.draw(self.results, **{"cautions": self.warnings, **options})
 
     def summary(self) -> str:
-        """Give what a reader must know, as Markdown."""
+        """Return what a reader must know, as Markdown."""
         return self.summarise(self)
 
     def test(self) -> pd.DataFrame:
-        """Give the joint tests of the run as a data frame, the rows of inference.csv.
+        """Return the joint tests of the run as a data frame, the rows of inference.csv.
 
         Returns
         -------

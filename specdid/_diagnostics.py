@@ -46,7 +46,7 @@ class Document:
     text: str = field(repr=False)
 
     def place(self, start: int, stop: int) -> Place:
-        """Give the place of the characters ``start`` to ``stop`` of the file."""
+        """Return the place of the characters ``start`` to ``stop`` of the file."""
         first = self.text.rfind("\n", 0, start) + 1
         last = self.text.find("\n", first)
         line_text = self.text[first : last if last >= 0 else len(self.text)]
@@ -83,7 +83,7 @@ class Origin:
         return self.document.place(begin, self._end(stop) if stop > start else begin)
 
     def _end(self, stop: int) -> int:
-        """Give the end of the character before ``stop``, which may be an escape of several."""
+        """Return the end of the character before ``stop``, which may be an escape of several."""
         final = self.offsets[stop - 1]
         text = self.document.text if self.document else ""
         return self.offsets[stop] if text[final : final + 1] == "\\" else final + 1
@@ -179,14 +179,14 @@ def _counted(faults: Faults) -> str:
 
 
 def _told(fault: Fault) -> str:
-    """Give a fault in one line: what, where, and what to do."""
+    """Return a fault in one line: what, where, and what to do."""
     place = fault.place
     where = f"{place.file}:{place.line}:{place.column}" if place else ".".join(fault.path)
     return f"{fault.severity}: {fault.message}{f' ({where})' * bool(where)}{f'; {fault.help}' if fault.help else ''}"
 
 
 def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Give the candidate that ``word`` is most probably a misspelling of, if one is near.
+    """Return the candidate that ``word`` is most probably a misspelling of, if one is near.
 
     Upper and lower case count as equal; of several equally near the first is taken.
     """
@@ -198,7 +198,7 @@ def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
 
 
 def did_you_mean(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Give the help text for a misspelt ``word``, or None where nothing is near."""
+    """Return the help text for a misspelt ``word``, or None where nothing is near."""
     near = closest(word, candidates, cutoff)
     return None if near is None else f"did you mean `{near}`?"
 

@@ -110,14 +110,14 @@ def _source(place: Place, label: str, margin: str, caret: str, paint: _Paint, wi
 
 
 def _shown(place: Place) -> tuple[list[str], int, int]:
-    """Give the line's characters as shown, and the first and last marked one."""
+    """Return the line's characters as shown, and the first and last marked one."""
     cells = [_TAB if c == "\t" else "�" if _unprintable(c) else c for c in place.line_text]
     first = min(place.column - 1, len(cells))
     return cells, first, first + place.length
 
 
 def _crop(cells: list[str], first: int, stop: int, widest: int) -> tuple[str, int, int]:
-    """Give the text to show, the caret's column in it and its width, both in columns."""
+    """Return the text to show, the caret's column in it and its width, both in columns."""
     widths = [display_width(cell) for cell in cells]
     left, right = 0, len(cells)
     if sum(widths) > widest:

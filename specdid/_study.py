@@ -50,12 +50,12 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeOption:
-    label: str | None          # None: written without a label, so labelled by its expression
+    label: str | None  # None: written without a label, so labelled by its expression
     formula: Expression
     scale: str | None
     meta: Meta
     origin: Origin
-    expect: Direction | None = None    # of the effect, before anything was estimated
+    expect: Direction | None = None  # of the effect, before anything was estimated
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Never:
 @dataclass(frozen=True, slots=True)
 class TreatmentOption:
     label: str | None
-    term: Expression           # may be stepwise
+    term: Expression  # may be stepwise
     with_: Expression | None
     cohort: Expression | None
     estimand: str | None
@@ -131,8 +131,8 @@ class EstimatorOption:
     options: Mapping[str, object]
     meta: Meta
     origin: Origin
-    origins: Mapping[str, Origin] = field(default_factory=dict)    # of each option's value
-    keys: Mapping[str, Origin] = field(default_factory=dict)       # of its key
+    origins: Mapping[str, Origin] = field(default_factory=dict)  # of each option's value
+    keys: Mapping[str, Origin] = field(default_factory=dict)  # of its key
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +159,11 @@ class Variant:
 class VcovOption:
     label: str | None
     kind: Kind
-    clusters: tuple[Expression, ...]   # one or two, of names
-    text: str                          # canonical: "iid", "~city_id + year", "~city_id, ssc areg, normal"
+    clusters: tuple[Expression, ...]  # one or two, of names
+    text: str  # canonical: "iid", "~city_id + year", "~city_id, ssc areg, normal"
     origin: Origin
     ssc: Rule = "fixest"
-    distribution: Distribution | None = None   # None: the estimator's own
+    distribution: Distribution | None = None  # None: the estimator's own
 
     @property
     def correction(self) -> str:
@@ -244,8 +244,8 @@ class AnalysisTable:
     gives that of its key; ``origin`` is that of the table's header.
     """
 
-    kind: str                  # "event_study"
-    name: str | None           # [event_study."by batch"]
+    kind: str  # "event_study"
+    name: str | None  # [event_study."by batch"]
     values: Mapping[str, object]
     origins: Mapping[tuple[str, ...], Origin]
     origin: Origin
@@ -305,14 +305,14 @@ class Study:
     labels: Mapping[str, str]
     analyses: tuple[AnalysisTable, ...]
     warnings: tuple[Fault, ...] = ()
-    label_origins: Mapping[str, Origin] = field(default_factory=dict)    # of the keys of [labels]
+    label_origins: Mapping[str, Origin] = field(default_factory=dict)  # of the keys of [labels]
     appendix: AppendixOptions = AppendixOptions()
     given_name: str | None = None
     unread: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def name(self) -> str:
-        """Give what its directory and its LaTeX labels are called, by default the spec file's stem.
+        """Return what its directory and its LaTeX labels are called, by default the spec file's stem.
 
         In Unicode's composed form (NFC), so that one name is one directory on every system.
         """
@@ -320,7 +320,7 @@ class Study:
 
     @property
     def written(self) -> dict[str, tuple[str, ...]]:
-        """Give the options of every dimension as the file has them, before they expand."""
+        """Return the options of every dimension as the file has them, before they expand."""
         core = ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator")
         found = {name: _written(getattr(self, name)) for name in core}
         return found | {v.name: _written(v.options) for v in self.variants} | {"vcov": _written(self.vcov)}
@@ -345,7 +345,7 @@ def _written(options: Sequence[Option]) -> tuple[str, ...]:
 
 
 def _content(option: Option) -> str:
-    """Give what an option without a label is called by."""
+    """Return what an option without a label is called by."""
     match option:
         case TreatmentOption():
             return option.term.text

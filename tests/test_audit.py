@@ -61,17 +61,18 @@ def least_squares(panel):
 
 def sun_abraham(panel):
     specs = [
-        ("ln_so2", "dudt", controls, FE, weights, "sunab")
-        for controls in ((), ("ind2",))
-        for weights in (None, "pop")
+        ("ln_so2", "dudt", controls, FE, weights, "sunab") for controls in ((), ("ind2",)) for weights in (None, "pop")
     ]
     layout = work_of(panel, specs, vcovs=VCOVS, cohort="cohort")
     return layout, [run(layout.problem, layout.members)]
 
 
 def others(panel):
-    specs = [("ln_so2", "dudt", (), FE, None, "lpdid"), ("ln_so2", "dudt", ("ind2",), FE, "pop", "did2s"),
-             ("so2", "dudt", ("ind2",), FE, "pop", "fepois")]  # fmt: skip
+    specs = [
+        ("ln_so2", "dudt", (), FE, None, "lpdid"),
+        ("ln_so2", "dudt", ("ind2",), FE, "pop", "did2s"),
+        ("so2", "dudt", ("ind2",), FE, "pop", "fepois"),
+    ]
     layout = work_of(panel, specs, vcovs=VCOVS, cohort="cohort", options={"lpdid": {"post_window": 2}})
     return layout, list(fit_one_by_one(layout))
 
@@ -168,9 +169,7 @@ def test_what_the_reference_cannot_estimate_does_not_pass(panel):
 def test_an_ill_conditioned_design_is_solved_by_qr(panel):
     """Against numpy's QR on dummies, at a condition number where normal equations keep few digits."""
     small = panel[(panel.city_id <= 40) & np.isfinite(panel.pgdp)].dropna(subset=["ln_so2", "near"])
-    layout = work_of(
-        small, [("ln_so2", "dudt", ("pgdp", "near"), FE, None, "feols")], vcovs=("hetero", "iid")
-    )
+    layout = work_of(small, [("ln_so2", "dudt", ("pgdp", "near"), FE, None, "feols")], vcovs=("hetero", "iid"))
     again = worker.estimate_all_again(Request(layout, ((),)))[0]
     assert [n.program for n in again.numbers] == ["least squares of the audit's own"]
     own = again.numbers[0]

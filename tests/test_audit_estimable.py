@@ -26,24 +26,40 @@ def frame() -> pd.DataFrame:
     x = rng.normal(size=(4, len(unit)))
     shares = rng.dirichlet(np.ones(3), len(unit)).T.astype(np.float32).astype(float)
     y = 0.5 * post + x[0] + rng.normal(size=UNITS)[unit] + 0.1 * rng.normal(size=len(unit))
-    return pd.DataFrame({
-        "city_id": unit, "year": year, "cohort": cohort, "post": post, "x0": x[0], "x1": x[1], "twice": 2 * x[0] + 1,
-        "partner": post + x[1], "region": unit % 3, "s0": shares[0], "s1": shares[1], "s2": shares[2],
-        "w": rng.uniform(0.5, 2, len(unit)), "y": y, "count": rng.poisson(np.exp(y.clip(-1, 2))),
-        "high": (0.3 * y + rng.logistic(size=len(unit)) > 0).astype(float),
-        "cell": unit * 100 + (unit >= 10) * np.digitize(year, [4, 6]),
-        "ever": (unit >= 10).astype(float),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "city_id": unit,
+            "year": year,
+            "cohort": cohort,
+            "post": post,
+            "x0": x[0],
+            "x1": x[1],
+            "twice": 2 * x[0] + 1,
+            "partner": post + x[1],
+            "region": unit % 3,
+            "s0": shares[0],
+            "s1": shares[1],
+            "s2": shares[2],
+            "w": rng.uniform(0.5, 2, len(unit)),
+            "y": y,
+            "count": rng.poisson(np.exp(y.clip(-1, 2))),
+            "high": (0.3 * y + rng.logistic(size=len(unit)) > 0).astype(float),
+            "cell": unit * 100 + (unit >= 10) * np.digitize(year, [4, 6]),
+            "ever": (unit >= 10).astype(float),
+        }
+    )
 
 
 def audited(work, estimate, dropped=None, nobs=None, error=1.0):
     """Audit reported numbers that may be anything."""
     n = len(work.members)
     results = SimpleNamespace(
-        status=np.full(n, Status.OK), estimate=np.broadcast_to(np.asarray(estimate, float), n),
+        status=np.full(n, Status.OK),
+        estimate=np.broadcast_to(np.asarray(estimate, float), n),
         numbers={"std_error": np.full((n, len(work.problem.vcovs)), error), "nobs": np.full(n, nobs or 180)},
-        dropped_columns=dropped or {}, planned=SimpleNamespace(ids=np.arange(n, dtype=np.uint64), vcovs=("v",) * 9),
-    )  # fmt: skip
+        dropped_columns=dropped or {},
+        planned=SimpleNamespace(ids=np.arange(n, dtype=np.uint64), vcovs=("v",) * 9),
+    )
     estimators = [SimpleNamespace(method=m.name, options=m.options) for m in work.methods]
     return audit_results(work, estimators, results, None, 1)
 

@@ -68,9 +68,7 @@ def test_a_label_does_not_take_the_note_on_standard_errors_away():
 
 
 def test_a_median_is_renamed_by_its_scale_and_not_by_how_its_name_begins():
-    planned = plan_of(
-        {"outcome": ("a", "b")}, scales={"a": "log", "b": "log; per head"}, display={"log": "log points"}
-    )
+    planned = plan_of({"outcome": ("a", "b")}, scales={"a": "log", "b": "log; per head"}, display={"log": "log points"})
     results = results_of(planned)
     assert results.shown_statistic("median estimate (log; ATT)") == "median estimate (log points; ATT)"
     shown = results.shown_statistic("median estimate (log; per head; ATT)")
@@ -85,7 +83,8 @@ def test_the_primary_test_is_found_by_its_kind():
     ]
     found = _primary_first(rows, "median estimate")
     assert [(t.statistic, t.role) for t in found] == [
-        ("median estimate (log (x); a (b))", "primary"), ("median t", "secondary")
+        ("median estimate (log (x); a (b))", "primary"),
+        ("median t", "secondary"),
     ]
 
 

@@ -39,9 +39,12 @@ def caret_column(rendered: str) -> tuple[int, int]:
 
 def test_the_contracts_example():
     fault = fault_at(
-        origin_of(DOCUMENT, "1 + pgpd"), Span(4, 8), "no_column",
-        "no column `pgpd` in data/smart_city.csv", "did you mean `pgdp`?",
-    )  # fmt: skip
+        origin_of(DOCUMENT, "1 + pgpd"),
+        Span(4, 8),
+        "no_column",
+        "no column `pgpd` in data/smart_city.csv",
+        "did you mean `pgdp`?",
+    )
     assert render(fault) == (
         "error: no column `pgpd` in data/smart_city.csv\n"
         "  --> specs/smart_city.toml:21:15\n"
@@ -54,9 +57,7 @@ def test_the_contracts_example():
 
 def test_fault_of_a_dict_is_named_by_its_path():
     fault = Fault("no_column", "no column `pgpd`", help="did you mean `pgdp`?", path=("controls", "none"))
-    assert render(fault) == (
-        'error: no column `pgpd`\n --> controls."none"\n  = help: did you mean `pgdp`?'
-    )
+    assert render(fault) == ('error: no column `pgpd`\n --> controls."none"\n  = help: did you mean `pgdp`?')
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,11 @@ def test_the_finaliser_is_splitmix64s():
     """The first five outputs of the reference implementation seeded with 1234567 (Vigna 2015)."""
     state = np.uint64(1234567) + np.arange(1, 6, dtype=np.uint64) * np.uint64(GOLDEN)
     assert spread(state).tolist() == [
-        6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
     ]
 
 
@@ -64,6 +68,7 @@ def test_a_zero_has_no_sign_and_hyphens_become_minus_signs():
 def test_one_place_for(what, pattern, place):
     found = {
         p.relative_to(PACKAGE).as_posix()
-        for p in PACKAGE.rglob("*.py") if re.search(pattern, p.read_text(encoding="utf-8"))
-    }  # fmt: skip
+        for p in PACKAGE.rglob("*.py")
+        if re.search(pattern, p.read_text(encoding="utf-8"))
+    }
     assert found == {place}, what

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import specdid
-from specdid import _shelf
+from specdid import _plugins
 from specdid._cli import main
 from specdid._cli.exits import Exit
 from specdid.language import parse
@@ -108,7 +108,7 @@ def test_exit_codes_are_those_of_the_program() -> None:
 def test_estimators_are_those_on_the_shelf() -> None:
     line = next(line for line in blocks("toml")[0].splitlines() if line.startswith("[estimator]"))
 
-    assert set(line.split("# ", 1)[1].split(", ")) == set(_shelf.names("estimators"))
+    assert set(line.split("# ", 1)[1].split(", ")) == set(_plugins.names("estimators"))
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))

@@ -125,10 +125,17 @@ def _beside(results: Results, s: int, numbers: Numbers) -> Disagreement:
     worst = int(np.argmax(np.where(error_gap > LIMIT, error_gap, 0.0)))
     gap = abs(float(results.estimate[s]) - numbers.estimate) / unit
     return Disagreement(
-        results.planned.spec_id(s), s + 1, float(results.estimate[s]), numbers.estimate,
-        float(error[worst]), float(theirs[worst]), float(gap) if np.isfinite(gap) else float("inf"),
-        float(error_gap[worst]), results.planned.vcovs[worst], "",
-    )  # fmt: skip
+        results.planned.spec_id(s),
+        s + 1,
+        float(results.estimate[s]),
+        numbers.estimate,
+        float(error[worst]),
+        float(theirs[worst]),
+        float(gap) if np.isfinite(gap) else float("inf"),
+        float(error_gap[worst]),
+        results.planned.vcovs[worst],
+        "",
+    )
 
 
 def _cause(results: Results, s: int, again: Again, worst: Disagreement, program: str) -> str:

@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 
 def corrected(vcov: Vcov, sample: Sample, solved: Solved, v: int, dispersion: float | None = None) -> float | None:
-    """Give a standard error; NaN where there is none, None for a vcov that the audit does not know.
+    """Return a standard error; NaN where there is none, None for a vcov that the audit does not know.
 
     Parameters
     ----------

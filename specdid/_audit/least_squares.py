@@ -113,13 +113,15 @@ class Design:
             outside=float(np.linalg.norm(direction)) / size if size else 0.0,
             tied=tuple(np.flatnonzero(np.abs(direction) > 1e-6 * largest).tolist()) if largest else (),
             estimate=float(influence @ y) * float(unit[0]),
-            influence=influence, residual=residual * float(unit[0]), rank=len(self.values),
+            influence=influence,
+            residual=residual * float(unit[0]),
+            rank=len(self.values),
             condition=float(self.values[0] / self.values[-1]) if len(self.values) else 1.0,
             absorbed=self.effects.rank,
-        )  # fmt: skip
+        )
 
     def left_of(self, columns: Floats) -> Floats:
-        """Give the share of each column, (n, m), that is no combination of effects and regressors, (m,)."""
+        """Return the share of each column, (n, m), that is no combination of effects and regressors, (m,)."""
         scaled, _ = _scaled(columns * self.root[:, None])
         net = self.effects.out_of(scaled)
         net = net - self.left @ (self.left.T @ net)
@@ -212,8 +214,10 @@ class _Effects:
         from scipy.sparse.linalg import LinearOperator, lsmr
 
         operator = LinearOperator(
-            self.sparse.shape, matvec=lambda b: self._within((self.sparse @ b)[:, None])[:, 0],
-            rmatvec=lambda y: self.sparse.T @ self._within(y[:, None])[:, 0], dtype=float,
-        )  # fmt: skip
+            self.sparse.shape,
+            matvec=lambda b: self._within((self.sparse @ b)[:, None])[:, 0],
+            rmatvec=lambda y: self.sparse.T @ self._within(y[:, None])[:, 0],
+            dtype=float,
+        )
         found = lsmr(operator, column, atol=1e-15, btol=1e-15, conlim=0, maxiter=20_000)[0]
         return np.asarray(column - operator.matvec(found))

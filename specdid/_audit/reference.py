@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._audit.corrections import corrected
 from specdid._audit.least_squares import Design, Solved
 from specdid._audit.sample import Sample, sample_of
@@ -107,7 +107,7 @@ def _without(sample: Sample, lost: Sequence[int]) -> Sample:
 
 
 def _in_another_order(sample: Sample) -> tuple[Floats, Floats]:
-    """Give the treatment's columns backwards, then the controls backwards; and the weights of the estimate."""
+    """Return the treatment's columns backwards, then the controls backwards; and the weights of the estimate."""
     columns = np.hstack([sample.treated[:, ::-1], sample.controls[:, ::-1]])
     return columns, np.concatenate([sample.average[::-1], np.zeros(len(sample.labels))])
 
@@ -146,10 +146,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _errors(work: Work, sample: Sample, solved: Solved, dispersion: float | None = None) -> Errors:
-    """Give the standard errors under each vcov, by the audit's own sandwich."""
-    return tuple(
-        corrected(vcov, sample, solved, v, dispersion) for v, vcov in enumerate(work.problem.vcovs)
-    )
+    """Return the standard errors under each vcov, by the audit's own sandwich."""
+    return tuple(corrected(vcov, sample, solved, v, dispersion) for v, vcov in enumerate(work.problem.vcovs))
 
 
 def _frame(sample: Sample) -> tuple[Any, list[str], list[str], list[str]]:
@@ -244,9 +242,15 @@ def _likelihood(work: Work, s: int, sample: Sample, method: Method, dropped: Seq
     frame["y"] = frame["y"] / count
     family = {} if poisson else {"family": "logit"}
     fit = _call(
-        "fepois" if poisson else "feglm", frame, [*treated, *others], effects,
-        separation_check=[], iwls_tol=1e-12, iwls_maxiter=100, **family,
-    )  # fmt: skip
+        "fepois" if poisson else "feglm",
+        frame,
+        [*treated, *others],
+        effects,
+        separation_check=[],
+        iwls_tol=1e-12,
+        iwls_maxiter=100,
+        **family,
+    )
     weights = np.array([float(name == treated[0]) / of_treated for name in fit._coefnames])
     errors = tuple(
         _their_error(fit, v, k, weights, factor=1 / count if v.kind == "iid" else 1.0)
@@ -304,7 +308,7 @@ def _by_itself(work: Work, s: int, sample: Sample, method: Method, dropped: Sequ
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
     task = make_task(work.problem, work.members, s, sample.rows, method.options, int(work.cohort[s]), work.time)
     task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])
-    result = _shelf.load("estimators", method.name).estimate(task)
+    result = _plugins.load("estimators", method.name).estimate(task)
     if isinstance(result, Failure):
         return Again((), len(sample), result.message or result.code)
     numbers = Numbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)

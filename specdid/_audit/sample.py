@@ -57,18 +57,25 @@ class Sample:
         return len(self.rows)
 
     def take(self, keep: NDArray[np.bool_] | Ints) -> Sample:
-        """Give the sample on some of its rows."""
+        """Return the sample on some of its rows."""
 
         def some(column: Any) -> Any:
             return None if column is None else column[keep]
 
         return replace(
-            self, rows=self.rows[keep], outcome=self.outcome[keep], treated=self.treated[keep],
-            controls=self.controls[keep], effects=tuple(c[keep] for c in self.effects),
-            slopes=tuple((c[keep], x[keep]) for c, x in self.slopes), weights=some(self.weights),
+            self,
+            rows=self.rows[keep],
+            outcome=self.outcome[keep],
+            treated=self.treated[keep],
+            controls=self.controls[keep],
+            effects=tuple(c[keep] for c in self.effects),
+            slopes=tuple((c[keep], x[keep]) for c, x in self.slopes),
+            weights=some(self.weights),
             clusters=tuple(tuple(c[keep] for c in pair) for pair in self.clusters),
-            unit=some(self.unit), time=some(self.time), cohort=some(self.cohort),
-        )  # fmt: skip
+            unit=some(self.unit),
+            time=some(self.time),
+            cohort=some(self.cohort),
+        )
 
 
 def sample_of(work: Work, s: int) -> Sample:
@@ -102,15 +109,21 @@ def _complete(work: Work, s: int) -> Sample:
 
     label = problem.labels[members.treatment[s]]
     return Sample(
-        rows=rows, outcome=values[rows, members.outcome[s]], treated=values[rows, members.treatment[s], None],
-        average=np.ones(1), names=(label,), controls=values[np.ix_(rows, controls)],
+        rows=rows,
+        outcome=values[rows, members.outcome[s]],
+        treated=values[rows, members.treatment[s], None],
+        average=np.ones(1),
+        names=(label,),
+        controls=values[np.ix_(rows, controls)],
         labels=tuple(problem.labels[c] for c in controls),
         effects=tuple(codes[rows, c] for c in effects.fixed),
-        slopes=tuple((codes[rows, c], values[rows, x]) for c, x in effects.slopes), weights=column(weight),
+        slopes=tuple((codes[rows, c], values[rows, x]) for c, x in effects.slopes),
+        weights=column(weight),
         clusters=tuple(tuple(codes[rows, c] for c in v.clusters) for v in problem.vcovs),
         unit=codes[rows, problem.unit] if problem.unit >= 0 else None,
-        time=column(work.time), cohort=column(cohort),
-    )  # fmt: skip
+        time=column(work.time),
+        cohort=column(cohort),
+    )
 
 
 def without_singletons(sample: Sample) -> Sample:
@@ -123,7 +136,7 @@ def without_singletons(sample: Sample) -> Sample:
 
 
 def with_cells(sample: Sample, options: Mapping[str, object]) -> Sample:
-    """Give the cohort × period columns of Sun and Abraham (2021), and the weights of their average.
+    """Return the cohort × period columns of Sun and Abraham (2021), and the weights of their average.
 
     Cohorts that are treated in all of their rows leave. With ``control = "notyet"`` there are no
     columns before treatment, and without a never-treated unit the last cohort serves as such,

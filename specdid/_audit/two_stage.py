@@ -93,7 +93,7 @@ def _standardised(values: Floats) -> Floats:
 
 
 def _error(sample: Sample, vcov: Vcov, v: int, influence: Floats) -> float | None:
-    """Give the standard error without a small-sample correction, as the R package did2s does, or with glm's."""
+    """Return the standard error without a small-sample correction, as the R package did2s does, or with glm's."""
     if vcov.kind == "iid":
         return float("nan")
     if vcov.kind == "hetero":

@@ -33,9 +33,12 @@ def start_reference() -> None:
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _COMMAND],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=environment, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
     except OSError:
         return
     _started[:] = [process]
@@ -79,7 +82,7 @@ def ask(request: Request) -> list[Again]:
 
 
 def _answer(process: subprocess.Popen[bytes], request: Request) -> list[Again] | str | None:
-    """Give what the process answers: numbers, why it has none, or None where it has ended."""
+    """Return what the process answers: numbers, why it has none, or None where it has ended."""
     stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
         pickle.dump(request, stdin, protocol=5)

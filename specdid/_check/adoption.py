@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._check.data import Data, changing_rows
 from specdid._diagnostics import Fault, SpecError, fault_at
 from specdid._plan import build_plan
@@ -38,9 +38,7 @@ def check_cohort(data: Data, option: TreatmentOption, columns: Sequence[tuple[Te
         return
     time = data.panel.columns[data.panel.time].numbers if data.panel.time else None
     if time is None:
-        yield _at(
-            option.cohort, "no_time", "a cohort needs the time of the panel", 'declare `time = "…"` in [study]'
-        )
+        yield _at(option.cohort, "no_time", "a cohort needs the time of the panel", 'declare `time = "…"` in [study]')
         return
     first = np.where(never_treated(data.panel, cohort), np.inf, cohort)
     problems = [*_varying(data, option.cohort, first), *_no_period(data, option.cohort, first)]
@@ -173,8 +171,7 @@ def _agreement(
     assert option.cohort is not None
     needed = _needs_cohort(data, option)
     notes = tuple(
-        f"{data.place(int(row))}: the term is {number_text(float(values[row]))} and "
-        f"the cohort says {int(treated[row])}"
+        f"{data.place(int(row))}: the term is {number_text(float(values[row]))} and the cohort says {int(treated[row])}"
         for row in rows[:SHOWN]
     )
     advice = "correct one of the two" if needed else "no analysis here uses this cohort; correct it before one does"
@@ -194,7 +191,7 @@ def _agreement(
 
 
 def _code_of_never(cohort: Floats, values: Floats, rows: np.ndarray) -> float | None:
-    """Give the one cohort that all differing rows have, where its units are never treated by the term."""
+    """Return the one cohort that all differing rows have, where its units are never treated by the term."""
     code = float(cohort[rows[0]])
     if not (cohort[rows] == code).all() or np.nansum(values[cohort == code]) != 0:
         return None
@@ -208,7 +205,7 @@ def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
         return True
     if any(sample.match is not None and sample.match.treated is None for sample in study.sample):
         return True
-    methods = [_shelf.load("estimators", e.method) for e in study.estimator]
+    methods = [_plugins.load("estimators", e.method) for e in study.estimator]
     dated = np.array([method.cohort or method.binary for method in methods], dtype=bool)
     if not dated.any():
         return False
@@ -224,4 +221,4 @@ def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
 
 def _dates(table: AnalysisTable) -> bool:
     """Say whether an analysis asks when units adopt."""
-    return bool(_shelf.load("analyses", table.kind).dates(table.values))
+    return bool(_plugins.load("analyses", table.kind).dates(table.values))

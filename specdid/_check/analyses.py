@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._check.conditions import check_conditions_of
 from specdid._check.data import Data
 from specdid._check.dimensions import nothing_selected
@@ -43,9 +43,9 @@ def check_analyses(
     if sound is not None:
         study = sound.study
     for table in study.analyses:
-        if table.kind not in _shelf.names("analyses"):
+        if table.kind not in _plugins.names("analyses"):
             continue
-        analysis: Analysis = _shelf.load("analyses", table.kind)
+        analysis: Analysis = _plugins.load("analyses", table.kind)
         request, faults = read_request(study, table, analysis.decode)
         yield from faults
         if panel is None or evaluator is None or faults:
@@ -61,7 +61,7 @@ def check_analyses(
 
 
 def _added(request: Request, study: Study) -> list[Use]:
-    """Give the expressions of the options that only this analysis has."""
+    """Return the expressions of the options that only this analysis has."""
     known = {id(u.expression) for u in uses(study)}
     return [u for u in uses(request.layout.study) if id(u.expression) not in known]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._check.data import Data, changing_rows
 from specdid._check.uses import leaves
 from specdid._diagnostics import Fault, Severity, fault_at
@@ -66,14 +66,14 @@ def check_assignment(data: Data) -> Iterator[Fault]:
 
 def _permutes(study: Study) -> bool:
     """Say whether an analysis or a null moves the assignment."""
-    if any(_shelf.load("analyses", table.kind).permutes for table in study.analyses):
+    if any(_plugins.load("analyses", table.kind).permutes for table in study.analyses):
         return True
     given = study.inference
-    return bool(given.draws) and any(_shelf.load("inference", name).assigns for name in given.null)
+    return bool(given.draws) and any(_plugins.load("inference", name).assigns for name in given.null)
 
 
 def codes_of(data: Data, expression: Expression) -> Ints | None:
-    """Give the joint levels of columns joined by ``+``, None where they cannot be evaluated."""
+    """Return the joint levels of columns joined by ``+``, None where they cannot be evaluated."""
     try:
         return data.evaluator.codes(tuple(bind(n, data.scope) for n in chain(expression.tree, "+")))
     except (LanguageError, EvaluationError):
@@ -99,14 +99,16 @@ def _within(data: Data, level: Ints) -> Iterator[Fault]:
     assert given.assign is not None
     if given.level is not None and data.panel.unit_codes is not None:
         yield from _constant(
-            data, given.level, data.panel.unit_codes, level, f"changes within a {data.panel.unit}",
+            data,
+            given.level,
+            data.panel.unit_codes,
+            level,
+            f"changes within a {data.panel.unit}",
             "a unit belongs to one of those who were assigned",
-        )  # fmt: skip
+        )
     strata = None if given.strata is None else codes_of(data, given.strata)
     if given.strata is not None and strata is not None:
-        yield from _constant(
-            data, given.strata, level, strata, f"changes within a {words}", "strata hold whole levels"
-        )
+        yield from _constant(data, given.strata, level, strata, f"changes within a {words}", "strata hold whole levels")
     path = level if data.panel.periods is None else joint_codes(level, data.panel.periods)
     when = "" if data.panel.periods is None else f" and {data.study.time}"
     for node in chain(given.assign.tree, "+"):
@@ -114,10 +116,14 @@ def _within(data: Data, level: Ints) -> Iterator[Fault]:
         codes = codes_of(data, part)
         if codes is not None:
             yield from _constant(
-                data, part, path, codes, f"changes within a {words}{when}",
+                data,
+                part,
+                path,
+                codes,
+                f"changes within a {words}{when}",
                 f"what is assigned at the level of {words} is the same for all its units; "
                 "set `level` to who was assigned",
-            )  # fmt: skip
+            )
 
 
 def _constant(
@@ -154,10 +160,12 @@ def _moves(data: Data, level: Ints) -> Iterator[Fault]:
         count = int(level.max()) + 1
         periods = cells(data.panel, level) // count
         yield fault_at(
-            assign.origin, None, "assign_sparse",
+            assign.origin,
+            None,
+            "assign_sparse",
             f"permuting paths of {count:,} levels over {periods:,} periods takes more memory than is sensible",
             "name fewer columns in `assign`, or a coarser `level`",
-        )  # fmt: skip
+        )
         return
     strata = None if data.study.inference.strata is None else codes_of(data, data.study.inference.strata)
     assignment = make_assignment(data.panel, names, level, strata)
@@ -166,7 +174,7 @@ def _moves(data: Data, level: Ints) -> Iterator[Fault]:
 
 
 def _settings(data: Data) -> Iterator[Scope]:
-    """Give what names mean without variants, and under every option that redefines some."""
+    """Return what names mean without variants, and under every option that redefines some."""
     yield data.scope
     for variant in data.study.variants:
         for option in variant.options:
@@ -225,7 +233,7 @@ def _treatments(data: Data, level: Ints, names: tuple[str, ...]) -> Iterator[Fau
 
 
 def _left(data: Data, treated: Treated, names: tuple[str, ...]) -> list[str]:
-    """Give what a factor that moves is made of beside what is assigned; a moderator is a factor of its own."""
+    """Return what a factor that moves is made of beside what is assigned; a moderator is a factor of its own."""
     made = [made_of(data.panel, [factor]) for factor in (*treated.factors, *_given(treated.cohort))]
     left = [n for used in made if set(used) & set(names) for n in used if n not in names]
     return list(dict.fromkeys(left))
@@ -272,24 +280,33 @@ def _counted(data: Data, assignment: Assignment) -> Iterator[Fault]:
         if given.strata is not None:
             told = f"permuting `{given.assign.text}` within `{given.strata.text}` changes nothing: no stratum has two"
         yield fault_at(
-            where, span, "nothing_moves", told,
+            where,
+            span,
+            "nothing_moves",
+            told,
             "take coarser strata" if given.strata is not None else "an assignment differs between levels",
-        )  # fmt: skip
+        )
         return
     if fixed.any():
         yield fault_at(
-            where, span, "strata_fixed",
+            where,
+            span,
+            "strata_fixed",
             f"{int(fixed.sum()):,} of {len(fixed):,} levels are in strata in which all have the same assignment: "
             "they keep it in every draw",
-            "coarser strata let them move", "warning",
-        )  # fmt: skip
+            "coarser strata let them move",
+            "warning",
+        )
     if different < -math.log(given.alpha):
         count = round(math.exp(different))
         yield fault_at(
-            where, span, "few_assignments",
+            where,
+            span,
+            "few_assignments",
             f"there are {count} different assignments, so no permutation p can be below {1 / count:.2g}",
-            f"a test at {given.alpha:g} needs {math.ceil(1 / given.alpha)} of them or more", "warning",
-        )  # fmt: skip
+            f"a test at {given.alpha:g} needs {math.ceil(1 / given.alpha)} of them or more",
+            "warning",
+        )
 
 
 def _together(data: Data, assignment: Assignment, names: tuple[str, ...]) -> Iterator[Fault]:
@@ -327,9 +344,12 @@ def _half(data: Data, treated: Treated, level: Ints, names: tuple[str, ...], cou
     if left:
         message += f": {', '.join(f'`{n}`' for n in left)} {'is' if len(left) == 1 else 'are'} not moved"
     return fault_at(
-        assign.origin, assign.tree.span, "assign_half", message,
+        assign.origin,
+        assign.tree.span,
+        "assign_half",
+        message,
         f'write assign = "{wanted}"' if left else "name the columns that both are made of",
-    )  # fmt: skip
+    )
 
 
 def _apart(evaluator: Evaluator, treated: Treated, time: Floats) -> np.ndarray | None:

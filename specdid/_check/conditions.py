@@ -50,7 +50,7 @@ def _in(data: Data, expression: Expression, scope: Scope, whole: bool) -> Iterat
 
 
 def _conditions(node: Node) -> list[Node]:
-    """Give what must hold or not hold in ``node``."""
+    """Return what must hold or not hold in ``node``."""
     if isinstance(node, Binary) and node.operator in ("&", "|"):
         return [node.left, node.right]
     if isinstance(node, Unary) and node.operator == "!":
@@ -64,7 +64,7 @@ def _conditions(node: Node) -> list[Node]:
 
 
 def _leaves(node: Node) -> Iterator[Node]:
-    """Give the parts joined by ``&``, ``|`` and ``!`` that are neither comparisons nor constants."""
+    """Return the parts joined by ``&``, ``|`` and ``!`` that are neither comparisons nor constants."""
     if isinstance(node, Binary) and node.operator in ("&", "|"):
         yield from _leaves(node.left)
         yield from _leaves(node.right)

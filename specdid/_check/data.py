@@ -28,7 +28,7 @@ class Data:
         self.macros = {name: e.tree for name, e in study.macros.items()}
 
     def _known_scope(self) -> Scope:
-        """Give the scope of [derive]; definitions that use unknown names are left out of it."""
+        """Return the scope of [derive]; definitions that use unknown names are left out of it."""
         try:
             return base_scope(self.study, self.names)
         except LanguageError:
@@ -41,7 +41,7 @@ class Data:
         return scope
 
     def scope_of(self, options: Sequence[VariantOption]) -> Scope | None:
-        """Give the scope under options of variants, None where a definition cannot be followed."""
+        """Return the scope under options of variants, None where a definition cannot be followed."""
         try:
             return variant_scope(self.study, self.names, options)
         except LanguageError:
@@ -102,7 +102,7 @@ class Data:
 
 
 def changing_rows(codes: Ints | None, values: Floats) -> Ints:
-    """Give the rows whose value is not that of the first row of their group; missing groups are left out."""
+    """Return the rows whose value is not that of the first row of their group; missing groups are left out."""
     if codes is None or not len(codes):
         return np.empty(0, dtype=np.int64)
     first = np.zeros(int(codes.max()) + 2, dtype=np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._diagnostics import Fault, did_you_mean, fault_at
 from specdid._study import EstimatorOption, Study
 from specdid.estimators._base import Estimator, EstimatorSetting
@@ -15,7 +15,7 @@ _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or 
 def check_estimators(study: Study) -> Iterator[Fault]:
     """Check every estimator's options, and that the panel has what the estimator works along."""
     for option in study.estimator:
-        estimator: Estimator = _shelf.load("estimators", option.method)
+        estimator: Estimator = _plugins.load("estimators", option.method)
         yield from _options(option, estimator)
         yield from _columns(study, option, estimator)
         if estimator.cohort or estimator.effects == "unit + time":
@@ -47,9 +47,7 @@ def _options(option: EstimatorOption, estimator: Estimator) -> Iterator[Fault]:
             continue
         wrong = _wrong(setting, value)
         if wrong is not None:
-            yield fault_at(
-                origin, None, "option_value", f"`{name}` of {option.method} {wrong}", setting.doc or None
-            )
+            yield fault_at(origin, None, "option_value", f"`{name}` of {option.method} {wrong}", setting.doc or None)
 
 
 def _wrong(setting: EstimatorSetting, value: object) -> str | None:

@@ -41,7 +41,7 @@ class Groups:
     names: tuple[str, ...]
 
     def wholly(self, missing: Flags) -> list[int]:
-        """Give the groups that are missing in all of their rows, where another is not."""
+        """Return the groups that are missing in all of their rows, where another is not."""
         inside = self.codes >= 0
         size = np.bincount(self.codes[inside], minlength=len(self.names))
         lost = np.bincount(self.codes[inside & missing], minlength=len(self.names))
@@ -81,9 +81,7 @@ def _term_values(data: Data, term: Term, scope: Scope) -> Floats | None:
     return columns[0].numbers if len(columns) == 1 else None
 
 
-def _gaps(
-    data: Data, option: TreatmentOption, term: Term, values: Floats, scope: Scope, under: str
-) -> Iterator[Fault]:
+def _gaps(data: Data, option: TreatmentOption, term: Term, values: Floats, scope: Scope, under: str) -> Iterator[Fault]:
     missing = np.isnan(values) & data.sampled
     if not missing.any() or not (data.sampled & ~missing).any():
         return
@@ -188,7 +186,7 @@ def _binary(values: Floats) -> bool:
 
 
 def _line(data: Data, option: TreatmentOption, term: Term, scope: Scope, rows: Flags) -> Line | None:
-    """Give the definition with 0 where its cause is empty, where that is right on the data."""
+    """Return the definition with 0 where its cause is empty, where that is right on the data."""
     culprits = [f for f in term.factors if _all_missing(data, f, scope, rows)]
     if not rows.any() or not culprits:
         return None
@@ -243,9 +241,7 @@ def _is_zero(data: Data, text: str, node: Node, scope: Scope, rows: Flags) -> bo
     return bool((new[rows] == 0).all() and same.all())
 
 
-def _placed(
-    data: Data, option: TreatmentOption, term: Term, factor: Node, name: str | None, text: str
-) -> Line | None:
+def _placed(data: Data, option: TreatmentOption, term: Term, factor: Node, name: str | None, text: str) -> Line | None:
     """Say where a line belongs: the definition, the treatment itself, or a new line of [derive]."""
     if name is not None and name in data.study.derive:
         present = data.study.derive[name]
@@ -260,10 +256,8 @@ def _placed(
     return None
 
 
-def _cohort_line(
-    data: Data, option: TreatmentOption, term: Term, values: Floats, rows: Flags
-) -> Line | None:
-    """Give the treatment as the cohort has it, where that is what the term is in all other rows."""
+def _cohort_line(data: Data, option: TreatmentOption, term: Term, values: Floats, rows: Flags) -> Line | None:
+    """Return the treatment as the cohort has it, where that is what the term is in all other rows."""
     factor = term.factors[0]
     if option.cohort is None or data.panel.time is None or len(term.factors) > 1 or not isinstance(factor, Name):
         return None
@@ -311,7 +305,7 @@ def check_lost_groups(data: Data) -> Iterator[Fault]:
 
 
 def _not_its_own(data: Data, option: TreatmentOption) -> tuple[Expression | None, ...]:
-    """Give the expressions that no specification of a treatment has, and cohorts, empty where `never` says so."""
+    """Return the expressions that no specification of a treatment has, and cohorts, empty where `never` says so."""
     others = (o.with_ for o in data.study.treatment if o is not option)
     return (*(o.cohort for o in data.study.treatment), *others)
 

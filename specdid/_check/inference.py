@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._check.assignment import codes_of
 from specdid._check.data import Data
 from specdid._check.uses import leaves
@@ -97,7 +97,7 @@ def check_inference(data: Data) -> Iterator[Fault]:
             f"write draws = {least:,} or more: the smallest p is 1 / (draws + 1)",
             severity="warning",
         )
-    signed = [name for name in given.null if not _shelf.load("inference", name).assigns]
+    signed = [name for name in given.null if not _plugins.load("inference", name).assigns]
     if signed and study.unit is None and given.cluster is None:
         yield fault_at(
             given.origin,

@@ -32,9 +32,7 @@ def _at(data: Data, match: Match) -> Iterator[Fault]:
     origin, span = match.at.origin, match.at.tree.span
     units = data.panel.unit_codes
     if units is None:
-        yield fault_at(
-            origin, span, "no_unit", "`at` needs the unit of the panel", 'declare `unit = "…"` in [study]'
-        )
+        yield fault_at(origin, span, "no_unit", "`at` needs the unit of the panel", 'declare `unit = "…"` in [study]')
     elif not rows.any():
         yield fault_at(origin, span, "match_at", "no row satisfies `at`, so there is nothing to match on")
     else:
@@ -64,13 +62,11 @@ def _treated(data: Data, match: Match) -> Iterator[Fault]:
 def _nothing(data: Data, match: Match) -> Iterator[Fault]:
     on = _on(data, match)
     if on == () and not (match.method == "exact" and match.exact is not None):
-        yield fault_at(
-            match.on.origin, match.on.tree.span, "match_on_nothing", "`on` names no variable to match on"
-        )
+        yield fault_at(match.on.origin, match.on.tree.span, "match_on_nothing", "`on` names no variable to match on")
 
 
 def _on(data: Data, match: Match) -> tuple[Node, ...] | None:
-    """Give the variables matched on, None where `on` cannot be followed; interactions are left out."""
+    """Return the variables matched on, None where `on` cannot be followed; interactions are left out."""
     try:
         found = [terms(n).terms for n in expand(match.on.tree, data.macros, data.names, 1.0)]
         for term in (t for each in found for t in each):
@@ -118,7 +114,7 @@ def _advice(node: Node | None) -> str | None:
 
 
 def _treatments(data: Data, match: Match) -> Iterator[tuple[str, Flags]]:
-    """Give each definition of treated, (n,), with words for it: the one written, or one per treatment."""
+    """Return each definition of treated, (n,), with words for it: the one written, or one per treatment."""
     if match.treated is not None:
         values = data.numbers(match.treated)
         if values is not None:
@@ -147,7 +143,7 @@ def _ever(data: Data, option: TreatmentOption) -> Flags | None:
 
 
 def _sections(data: Data, match: Match, where: Flags) -> Iterator[Flags]:
-    """Give the rows of each match: those of ``at``, else each period's."""
+    """Return the rows of each match: those of ``at``, else each period's."""
     periods = data.panel.periods
     if match.at is not None:
         at = data.condition(match.at)
@@ -158,9 +154,7 @@ def _sections(data: Data, match: Match, where: Flags) -> Iterator[Flags]:
         yield from (where & (periods == p) for p in np.unique(periods[where]))
 
 
-def _problem(
-    treated: Flags, rows: Flags, columns: list[tuple[Node, Floats]]
-) -> tuple[Node | None, str] | None:
+def _problem(treated: Flags, rows: Flags, columns: list[tuple[Node, Floats]]) -> tuple[Node | None, str] | None:
     """Say why rows cannot be matched, with the variable that separates them, if one does."""
     if not treated.any() or treated.all():
         if not len(treated):

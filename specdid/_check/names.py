@@ -110,9 +110,7 @@ def _definition(
             yield fault_at(expression.origin, problem.span, "circular", message)
         elif used in later:
             message = f"`{used}` is derived only further down"
-            yield fault_at(
-                expression.origin, problem.span, "derive_order", message, f"move `{used}` above `{name}`"
-            )
+            yield fault_at(expression.origin, problem.span, "derive_order", message, f"move `{used}` above `{name}`")
         else:
             message = f"{problem.message} in {panel.name}"
             help_ = meant or _text_meant(expression, problem, panel) or problem.help
@@ -140,12 +138,8 @@ def _replaced(study: Study, option: VariantOption, panel: Panel, columns: tuple[
             yield fault_at(expression.origin, problem.span, problem.code, message, advice)
         before.append(name)
         if name not in columns and name not in _used_in(option):
-            message = (
-                f"`{name}` is neither a column of {panel.name} nor derived, so replacing it changes nothing"
-            )
-            yield fault_at(
-                expression.origin, None, "no_column", message, did_you_mean(name, (*columns, *derived))
-            )
+            message = f"`{name}` is neither a column of {panel.name} nor derived, so replacing it changes nothing"
+            yield fault_at(expression.origin, None, "no_column", message, did_you_mean(name, (*columns, *derived)))
 
 
 def _used_in(option: VariantOption) -> tuple[str, ...]:

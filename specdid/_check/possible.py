@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._plan import Plan, Status
 from specdid._plan.contents import choices_with
@@ -79,9 +79,12 @@ def _origin(study: Study, code: str) -> Origin:
 
 def _options(study: Study) -> Mapping[str, tuple[Option, ...]]:
     return {
-        "outcome": study.outcome, "treatment": study.treatment, "fixed_effects": study.fixed_effects,
-        "sample": study.sample, "estimator": study.estimator,
-    }  # fmt: skip
+        "outcome": study.outcome,
+        "treatment": study.treatment,
+        "fixed_effects": study.fixed_effects,
+        "sample": study.sample,
+        "estimator": study.estimator,
+    }
 
 
 def _unused(plan: Plan, planned: Flags) -> Iterator[Fault]:
@@ -109,7 +112,7 @@ LOGARITHMIC = ("log", "ln", "%", "percent", "per cent", "elasticit", "lp", "odds
 def _units(plan: Plan, planned: Flags) -> Iterator[Fault]:
     """Warn of a scale that is another than what an estimator's estimates are in."""
     methods = [e.method for e in plan.grid.estimators]
-    units = [_shelf.load("estimators", m).unit for m in methods]
+    units = [_plugins.load("estimators", m).unit for m in methods]
     for o, scale in enumerate(plan.grid.scales):
         used = np.unique(plan.codes[planned & (plan.codes[:, Core.OUTCOME] == o), Core.ESTIMATOR]).tolist()
         own = {units[e]: methods[e] for e in used if units[e]}
@@ -208,7 +211,7 @@ class _Data:
         self.plan, self.grid, self.panel, self.evaluator = plan, plan.grid, panel, evaluator
 
     def missing_controls(self) -> tuple[str, ...]:
-        """Give the controls that are missing in every row, as they are without variants."""
+        """Return the controls that are missing in every row, as they are without variants."""
         scope = self.grid.settings[0].scope
         found = []
         for term in self.grid.controls.terms:
@@ -262,9 +265,17 @@ class _Data:
         return self.evaluator.codes(tuple(bind(f, scope) for f in effect.factors))
 
     def _on(
-        self, rows: Ints, y: Floats, treated: Floats, codes: list[Ints], chosen: tuple[Effect, ...],
-        names: tuple[str, str], treatment: int, estimator: int, scope: Scope,
-    ) -> Why | None:  # fmt: skip
+        self,
+        rows: Ints,
+        y: Floats,
+        treated: Floats,
+        codes: list[Ints],
+        chosen: tuple[Effect, ...],
+        names: tuple[str, str],
+        treatment: int,
+        estimator: int,
+        scope: Scope,
+    ) -> Why | None:
         rows = without_singletons(rows, tuple(codes))
         if not len(rows):
             return Why(EFFECTS, "each row is alone in a level of the fixed effects, and none is left")
@@ -273,7 +284,7 @@ class _Data:
         if np.ptp(treated[rows]) == 0:
             return Why(TREATMENT, f"the treatment `{names[1]}` is the same in every row of the sample")
         choice = self.grid.estimators[estimator]
-        declared = _shelf.load("estimators", choice.method)
+        declared = _plugins.load("estimators", choice.method)
         full = [e for e in chosen if not e.slopes_only]
         if declared.batched or declared.refuses is None or not declared.binary:
             for effect, own in zip(full, codes, strict=True):
@@ -287,18 +298,35 @@ class _Data:
         return None if refused is None else Why(ESTIMATOR, f"{choice.method}: {refused.message}")
 
     def _task(
-        self, rows: Ints, y: Floats, treated: Floats, codes: list[Ints], effects: list[Effect], treatment: int,
-        options: Mapping[str, object], scope: Scope,
-    ) -> Task:  # fmt: skip
+        self,
+        rows: Ints,
+        y: Floats,
+        treated: Floats,
+        codes: list[Ints],
+        effects: list[Effect],
+        treatment: int,
+        options: Mapping[str, object],
+        scope: Scope,
+    ) -> Task:
         panel, cohort = self.panel, self.grid.treatments[treatment].cohort
         first = None if cohort is None else first_periods(panel, self.evaluator.numbers(bind(cohort, scope)))[rows]
         return Task(
-            y[rows], treated[rows], np.empty((len(rows), 0)), (), tuple(relevel(c[rows]) for c in codes),
-            tuple("^".join(write(f) for f in e.factors) for e in effects), (), None, (), (),
+            y[rows],
+            treated[rows],
+            np.empty((len(rows), 0)),
+            (),
+            tuple(relevel(c[rows]) for c in codes),
+            tuple("^".join(write(f) for f in e.factors) for e in effects),
+            (),
+            None,
+            (),
+            (),
             None if panel.unit_codes is None else relevel(panel.unit_codes[rows]),
-            None if panel.periods is None else panel.periods[rows].astype(np.float64), first, options,
+            None if panel.periods is None else panel.periods[rows].astype(np.float64),
+            first,
+            options,
             self.plan.study.inference.alpha,
-        )  # fmt: skip
+        )
 
 
 def _constant_within(values: Floats, codes: Ints) -> bool:

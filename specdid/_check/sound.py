@@ -70,7 +70,7 @@ class Sound:
         return bool(self.study.outcome and self.study.treatment) and KEYS.isdisjoint(self.study.unread)
 
     def labels(self, dimension: str) -> list[str]:
-        """Give the labels of a dimension's options in the file, those left out and unread among them."""
+        """Return the labels of a dimension's options in the file, those left out and unread among them."""
         variants: dict[str, Sequence[Any]] = {v.name: v.options for v in self.file.variants}
         options: Sequence[Any] = variants.get(dimension, getattr(self.file, dimension, ()))
         written = [option.label for option in options if option.label is not None]

@@ -33,7 +33,7 @@ def check_treatments(data: Data) -> Iterator[Fault]:
 
 
 def _choices(data: Data, option: TreatmentOption) -> list[Term]:
-    """Give the single terms that a treatment stands for; what is no single term is the plan's fault."""
+    """Return the single terms that a treatment stands for; what is no single term is the plan's fault."""
     try:
         expanded = [terms(node).terms for node in expand(option.term.tree, data.macros, data.names, 1.0)]
     except LanguageError:
@@ -42,7 +42,7 @@ def _choices(data: Data, option: TreatmentOption) -> list[Term]:
 
 
 def _values(data: Data, option: TreatmentOption, term: Term) -> tuple[Floats | None, list[Fault]]:
-    """Give the numbers of a treatment term, None where there are none to go on with, and its faults."""
+    """Return the numbers of a treatment term, None where there are none to go on with, and its faults."""
     try:
         columns = data.evaluator.term(tuple(bind(factor, data.scope) for factor in term.factors))
     except (LanguageError, EvaluationError):

@@ -25,7 +25,7 @@ class Use:
 
 
 def uses(study: Study) -> Iterator[Use]:
-    """Give every expression of a study but definitions and selectors, in file order of the tables."""
+    """Return every expression of a study but definitions and selectors, in file order of the tables."""
     for expression in study.macros.values():
         yield Use(expression, "terms")
     for outcome in study.outcome:
@@ -56,9 +56,7 @@ def uses(study: Study) -> Iterator[Use]:
 
 
 def _of_match(match: Match) -> Iterator[Use]:
-    return _written(
-        (match.on, "terms"), (match.treated, "condition"), (match.at, "condition"), (match.exact, "names")
-    )
+    return _written((match.on, "terms"), (match.treated, "condition"), (match.at, "condition"), (match.exact, "names"))
 
 
 def _written(*pairs: tuple[Expression | None, Role], option: VariantOption | None = None) -> Iterator[Use]:
@@ -68,7 +66,7 @@ def _written(*pairs: tuple[Expression | None, Role], option: VariantOption | Non
 
 
 def selectors(study: Study) -> Iterator[tuple[str, Selector]]:
-    """Give every selector of [[exclude]] and [preferred] with its dimension."""
+    """Return every selector of [[exclude]] and [preferred] with its dimension."""
     for rule in study.exclude:
         for condition in (rule.when, rule.unless):
             for name, found in condition.items():
@@ -78,7 +76,7 @@ def selectors(study: Study) -> Iterator[tuple[str, Selector]]:
 
 
 def leaves(node: Node, role: Role) -> Iterator[tuple[Node, Kind]]:
-    """Give the parts of an expression that are evaluated each on their own, and as what."""
+    """Return the parts of an expression that are evaluated each on their own, and as what."""
     if isinstance(node, Call) and (node.function in STEPWISE or (role == "outcome" and node.function == "c")):
         for argument in node.arguments:
             if argument.value is not None:

@@ -98,8 +98,7 @@ def _evaluate(data: Data, node: Node, kind: Kind, scope: Scope) -> None:
 def check_variants(data: Data) -> Iterator[Fault]:
     """Evaluate everything again under the variants' definitions, in every combination up to a limit."""
     choices = [
-        [(variant.name, option) for option in variant.options if option.derive]
-        for variant in data.study.variants
+        [(variant.name, option) for option in variant.options if option.derive] for variant in data.study.variants
     ]
     reported: set[tuple[str, str]] = set()
     for combination in islice(product(*([None, *options] for options in choices)), MOST_SETTINGS):
@@ -133,9 +132,7 @@ def _under(named: list[tuple[str, VariantOption]], error: EvaluationError) -> Fa
     option = named[-1][1]
     expression = next((e for name, e in option.derive.items() if name in error.within), None)
     origin = expression.origin if expression else option.origin
-    return fault_at(
-        origin, None, error.problem.code, f"under {words}: {error.problem.message}", error.problem.help
-    )
+    return fault_at(origin, None, error.problem.code, f"under {words}: {error.problem.message}", error.problem.help)
 
 
 def _levels(data: Data, expression: Expression) -> Iterator[Fault]:

@@ -9,13 +9,11 @@ from typing import Any
 
 import click
 
-from specdid import __version__, _shelf
+from specdid import __version__, _plugins
 from specdid._cli.exits import Exit, guarded, unwritable
 
 _SPEC = click.argument("spec", type=click.Path(path_type=Path))
-_OUT = click.option(
-    "--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<name>]."
-)
+_OUT = click.option("--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<name>].")
 
 
 class _Program(click.Group):
@@ -42,9 +40,7 @@ def main() -> None:
 @_SPEC
 @_OUT
 @click.option("--jobs", "-j", type=int, help="Worker processes; -1 is one per core.")
-@click.option(
-    "--audit", default="25", metavar="N|all", help="Specifications to re-estimate with pyfixest [25]."
-)
+@click.option("--audit", default="25", metavar="N|all", help="Specifications to re-estimate with pyfixest [25].")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but faults.")
 @click.option("--fresh", is_flag=True, help="Compute everything anew, whatever an earlier run left.")
 @click.option("--ignore-memory", is_flag=True, help="Run even where there seems to be too little memory.")
@@ -85,7 +81,7 @@ def plan(spec: Path) -> Exit:
 @_SPEC
 @click.argument("which", metavar="ID")
 @_OUT
-@click.option("--code", type=click.Choice(_shelf.names("exports")), help="Print this language's code alone.")
+@click.option("--code", type=click.Choice(_plugins.names("exports")), help="Print this language's code alone.")
 @click.option("--write", "target", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
 @guarded
 def show(spec: Path, which: str, out: Path | None, code: str | None, target: Path | None) -> Exit:
@@ -102,9 +98,12 @@ def show(spec: Path, which: str, out: Path | None, code: str | None, target: Pat
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--sort", help="estimate, declared, or a dimension.")
 @click.option(
-    "--format", "formats", multiple=True, type=click.Choice(["pdf", "png", "svg"]),
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["pdf", "png", "svg"]),
     help="In place of the formats that are there.",
-)  # fmt: skip
+)
 @guarded
 def plot(directory: Path, sort: str | None, formats: tuple[str, ...]) -> Exit:
     """Draw the curve of DIRECTORY again, without estimating."""

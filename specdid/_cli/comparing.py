@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from specdid._cli.exits import Exit
-from specdid._run.two_runs import FIGURE_ENDINGS, TEXT_ENDINGS, compare, write_comparison, write_figure
+from specdid._run.comparison import FIGURE_ENDINGS, TEXT_ENDINGS, compare, write_comparison, write_figure
 from specdid.report.comparison import Block, blocks, markdown
 
 

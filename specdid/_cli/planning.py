@@ -13,7 +13,7 @@ import numpy as np
 from specdid._cli.exits import Exit, print_faults
 from specdid._plan import Plan, Status
 from specdid._run.memory import needed
-from specdid._run.planned import formula_writer
+from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared, examine
 
 WIDTH = 100
@@ -48,7 +48,7 @@ def _dimensions(plan: Plan) -> list[str]:
 
 
 def _width() -> int:
-    """Give how wide a line may be: as the terminal, if that is narrower."""
+    """Return how wide a line may be: as the terminal, if that is narrower."""
     return min(WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
 
 

@@ -36,7 +36,7 @@ def run_spec(
     ignore_memory: bool = False,
 ) -> Exit:
     """Run a spec file; the exit code says how it ended."""
-    from specdid._run.conduct import Interrupted, estimate, start_reference
+    from specdid._run.pipeline import Interrupted, estimate, start_reference
     from specdid.report.summary import closing
 
     if audit != 0:
@@ -140,10 +140,14 @@ class _Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bar = Progress(
-            TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True,
-        )  # fmt: skip
+            TextColumn("{task.description:<22}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
         self._tasks: dict[str, Any] = {}
         self._bar.start()
         return self

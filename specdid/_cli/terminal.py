@@ -92,7 +92,7 @@ def _print_table(console: Console, rows: Sequence[Sequence[str]]) -> None:
 
 
 def _columns(header: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """Give what cannot be broken in every column: the words of its heading, whole cells."""
+    """Return what cannot be broken in every column: the words of its heading, whole cells."""
     for k, name in enumerate(header):
         yield [*name.split(" "), *(row[k] for row in body)]
 

@@ -98,7 +98,7 @@ class Comparison:
 
     @property
     def largest(self) -> Ints:
-        """Give the positions of the pairs that moved, those with the largest move in standard errors first."""
+        """Return the positions of the pairs that moved, those with the largest move in standard errors first."""
         moves = np.abs(self.moves)
         moved = np.flatnonzero(moves > ALIKE)
         return np.asarray(moved[np.argsort(-moves[moved], kind="stable")])
@@ -148,15 +148,20 @@ def compare_results(
     relabelled = renamed(old, new, pairs)
     vcov_labels = [(old.planned.vcovs[a], new.planned.vcovs[b]) for a, b in vcovs]
     return Comparison(
-        names, old, new, pairs, vcovs, _changed(old, new, pairs, vcovs),
+        names,
+        old,
+        new,
+        pairs,
+        vcovs,
+        _changed(old, new, pairs, vcovs),
         (*relabelled, *(Renamed("vcov", a, b) for a, b in vcov_labels if a != b)),
-        _statuses(old, new, pairs), family_moves(old, new, pairs, relabelled), _joint(*tests),
-    )  # fmt: skip
+        _statuses(old, new, pairs),
+        family_moves(old, new, pairs, relabelled),
+        _joint(*tests),
+    )
 
 
-def _changed(
-    old: Results, new: Results, pairs: Pairs, vcovs: tuple[tuple[int, int], ...]
-) -> NDArray[np.bool_]:
+def _changed(old: Results, new: Results, pairs: Pairs, vcovs: tuple[tuple[int, int], ...]) -> NDArray[np.bool_]:
     changed = np.abs(new.estimate[pairs.new] - old.estimate[pairs.old]) > ALIKE * _unit(old, pairs, 0)
     for a, b in vcovs:
         error_old = np.asarray(old.numbers["std_error"])[pairs.old, a]
@@ -168,7 +173,7 @@ def _changed(
 
 
 def _unit(old: Results, pairs: Pairs, vcov: int) -> NDArray[np.float64]:
-    """Give what a move is measured by: the old standard error, or the estimate where there is none."""
+    """Return what a move is measured by: the old standard error, or the estimate where there is none."""
     error = np.asarray(old.numbers["std_error"], dtype=np.float64)[pairs.old, vcov]
     return np.where(error > 0, error, np.abs(old.estimate[pairs.old]))
 
@@ -178,9 +183,7 @@ def _statuses(old: Results, new: Results, pairs: Pairs) -> tuple[StatusChange, .
     was, now = old.status[pairs.old], new.status[pairs.new]
     at = np.flatnonzero(was != now)
     # A specification that is ok again has no reason now: the one it had before is given.
-    texts = [
-        (old, int(pairs.old[k])) if now[k] == Status.OK else (new, int(pairs.new[k])) for k in at.tolist()
-    ]
+    texts = [(old, int(pairs.old[k])) if now[k] == Status.OK else (new, int(pairs.new[k])) for k in at.tolist()]
     reasons = [(CODES[int(r.code[s])], r.message.at(s) or "") for r, s in texts]
     keys = [(int(was[k]), int(now[k]), *reason) for k, reason in zip(at.tolist(), reasons, strict=True)]
     example = {key: int(pairs.new[k]) for k, key in zip(reversed(at.tolist()), reversed(keys), strict=True)}

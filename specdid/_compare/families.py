@@ -88,9 +88,7 @@ class FamilyMove:
     options: tuple[OptionMove, ...]
 
 
-def family_moves(
-    old: Results, new: Results, pairs: Pairs, relabelled: tuple[Renamed, ...]
-) -> tuple[FamilyMove, ...]:
+def family_moves(old: Results, new: Results, pairs: Pairs, relabelled: tuple[Renamed, ...]) -> tuple[FamilyMove, ...]:
     """Compare family by family; an outcome that was renamed stays the same family."""
     outcomes = {r.old: r.new for r in relabelled if r.dimension == "outcome"}
     before, after = _families(old, outcomes), _families(new, {})
@@ -102,7 +100,7 @@ def family_moves(
 
 
 def _families(results: Results, outcomes: Mapping[str, str]) -> dict[tuple[str, str, bool], Family]:
-    """Give the families by scale (or outcome, under its new label), estimand and whether a scale is declared."""
+    """Return the families by scale (or outcome, under its new label), estimand and whether a scale is declared."""
     scaled = {g.name: g.scale is not None for g in results.groups()}
     return {
         (f.group if scaled[f.group] else outcomes.get(f.group, f.group), f.estimand, scaled[f.group]): f
@@ -111,18 +109,30 @@ def _families(results: Results, outcomes: Mapping[str, str]) -> dict[tuple[str, 
 
 
 def _move(
-    old: Results, new: Results, key: tuple[str, str, bool], before: Family | None, after: Family | None,
-    both_old: Ints, both_new: Ints,
-) -> FamilyMove:  # fmt: skip
+    old: Results,
+    new: Results,
+    key: tuple[str, str, bool],
+    before: Family | None,
+    after: Family | None,
+    both_old: Ints,
+    both_new: Ints,
+) -> FamilyMove:
     inside = np.isin(both_new, after.places) if after else np.zeros(len(both_new), dtype=bool)
     inside &= np.isin(both_old, before.places) if before else False
     a, b = both_old[inside], both_new[inside]
     y_old, y_new = old.estimate[a], new.estimate[b]
     median = float(np.median(y_new) - np.median(y_old)) if len(a) else float("nan")
     return FamilyMove(
-        *key, _side(old, before), _side(new, after), _sorted(old, before), _sorted(new, after),
-        a, b, median, _options(old, new, a, b),
-    )  # fmt: skip
+        *key,
+        _side(old, before),
+        _side(new, after),
+        _sorted(old, before),
+        _sorted(new, after),
+        a,
+        b,
+        median,
+        _options(old, new, a, b),
+    )
 
 
 def _sorted(results: Results, family: Family | None) -> Ints:
@@ -137,14 +147,17 @@ def _side(results: Results, family: Family | None) -> Side:
     place = results.preferred
     inside = place >= 0 and bool(np.any(family.places == place))
     return Side(
-        len(estimate), float(np.median(estimate)), float(estimate.min()), float(estimate.max()),
+        len(estimate),
+        float(np.median(estimate)),
+        float(estimate.min()),
+        float(estimate.max()),
         float(results.estimate[place]) if inside else float("nan"),
         *(results.rank(place) if inside else (0, 0)),
-    )  # fmt: skip
+    )
 
 
 def in_errors(old: Results, new: Results, places_old: Ints, places_new: Ints) -> Floats:
-    """Give moves in old standard errors under the first vcov, or in new ones where the old has none."""
+    """Return moves in old standard errors under the first vcov, or in new ones where the old has none."""
     error = old.first("std_error")[places_old]
     error = np.where(error > 0, error, new.first("std_error")[places_new])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -153,7 +166,7 @@ def in_errors(old: Results, new: Results, places_old: Ints, places_new: Ints) ->
 
 
 def _options(old: Results, new: Results, places_old: Ints, places_new: Ints) -> tuple[OptionMove, ...]:
-    """Give the mean move of every option, the choices that explain most of the moves' variance first."""
+    """Return the mean move of every option, the choices that explain most of the moves' variance first."""
     if len(places_new) < 2:
         return ()
     moves = new.estimate[places_new] - old.estimate[places_old]

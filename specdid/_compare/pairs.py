@@ -54,13 +54,16 @@ def pair(old: Results, new: Results) -> Pairs:
     order = np.argsort(both_new, kind="stable")
     redefined = np.arange(len(both_new)) >= len(at_new)
     return Pairs(
-        both_old[order], both_new[order], redefined[order],
-        np.sort(np.delete(removed, left)), np.sort(np.delete(added, right)),
-    )  # fmt: skip
+        both_old[order],
+        both_new[order],
+        redefined[order],
+        np.sort(np.delete(removed, left)),
+        np.sort(np.delete(added, right)),
+    )
 
 
 def _distinct(results: Results) -> Ints:
-    """Give one place per content: the ok one, else the first that is not a duplicate."""
+    """Return one place per content: the ok one, else the first that is not a duplicate."""
     order = np.lexsort((np.arange(len(results)), results.status, results.planned.ids))
     ids = results.planned.ids[order]
     first = np.ones(len(ids), dtype=bool)
@@ -69,7 +72,7 @@ def _distinct(results: Results) -> Ints:
 
 
 def _by_labels(old: Results, new: Results, removed: Ints, added: Ints) -> tuple[Ints, Ints]:
-    """Give positions in ``removed`` and ``added`` whose labels agree and occur once on either side."""
+    """Return positions in ``removed`` and ``added`` whose labels agree and occur once on either side."""
     shared = [d for d in new.planned.dimensions if d in old.planned.dimensions]
     key_old, key_new = np.zeros(len(removed), np.int64), np.zeros(len(added), np.int64)
     for name in shared:
@@ -83,7 +86,7 @@ def _by_labels(old: Results, new: Results, removed: Ints, added: Ints) -> tuple[
 
 
 def _once(key: Ints) -> Ints:
-    """Give the positions whose key occurs once."""
+    """Return the positions whose key occurs once."""
     _, first, counts = np.unique(key, return_index=True, return_counts=True)
     return np.asarray(first[counts == 1], dtype=np.int64)
 
@@ -91,7 +94,7 @@ def _once(key: Ints) -> Ints:
 def _common_codes(
     old: Results, new: Results, name: str, places_old: Ints, places_new: Ints
 ) -> tuple[Sequence[str], tuple[Ints, Ints]]:
-    """Give one dictionary for both runs' labels of a dimension, and the codes of these places."""
+    """Return one dictionary for both runs' labels of a dimension, and the codes of these places."""
     a, b = old.planned.dimension(name), new.planned.dimension(name)
     place = {word: k for k, word in enumerate(dict.fromkeys([*a.words, *b.words]))}
     to_a, to_b = (np.array([place[w] for w in t.words], dtype=np.int64) for t in (a, b))
@@ -118,7 +121,7 @@ def renamed(old: Results, new: Results, pairs: Pairs) -> tuple[Renamed, ...]:
 def _label_pairs(
     old: Results, new: Results, name: str, other: str, places_old: Ints, places_new: Ints
 ) -> Iterator[tuple[str, str]]:
-    """Give every pair of labels that stands on the same content, in order of the new labels."""
+    """Return every pair of labels that stands on the same content, in order of the new labels."""
     a, b = old.planned.dimension(name), new.planned.dimension(other)
     key = np.unique(b.codes[places_new].astype(np.int64) * len(a.words) + a.codes[places_old])
     for k in key.tolist():
@@ -128,16 +131,14 @@ def _label_pairs(
 def _renamed_labels(
     old: Results, new: Results, name: str, other: str, places_old: Ints, places_new: Ints
 ) -> Iterator[tuple[str, str]]:
-    """Give labels that only one run has; where another still has the label, an option became two."""
+    """Return labels that only one run has; where another still has the label, an option became two."""
     words_old, words_new = set(old.planned.dimension(name).words), set(new.planned.dimension(other).words)
     for before, after in _label_pairs(old, new, name, other, places_old, places_new):
         if before != after and before not in words_new and after not in words_old:
             yield before, after
 
 
-def _one_to_one(
-    old: Results, new: Results, name: str, other: str, places_old: Ints, places_new: Ints
-) -> bool:
+def _one_to_one(old: Results, new: Results, name: str, other: str, places_old: Ints, places_new: Ints) -> bool:
     """Say whether two dimensions part the shared specifications in the same way, into more than one."""
     found = list(_label_pairs(old, new, name, other, places_old, places_new))
     return len(found) > 1 and len({a for a, _ in found}) == len({b for _, b in found}) == len(found)

@@ -50,7 +50,7 @@ def rows(comparison: Comparison, guarded: bool = False) -> pl.DataFrame:
 
 
 def _places(comparison: Comparison) -> tuple[Ints, Ints, NDArray[np.int8]]:
-    """Give places in the old and new plan, -1 where there is none, and the kind of change."""
+    """Return places in the old and new plan, -1 where there is none, and the kind of change."""
     pairs = comparison.pairs
     was, now = comparison.old.status[pairs.old], comparison.new.status[pairs.new]
     kind = {word: k for k, word in enumerate(CHANGES)}
@@ -66,7 +66,7 @@ def _places(comparison: Comparison) -> tuple[Ints, Ints, NDArray[np.int8]]:
 
 
 def _vcovs(comparison: Comparison) -> list[tuple[str, int, int]]:
-    """Give every variance estimator of either run under the new label, -1 where a run has not got it."""
+    """Return every variance estimator of either run under the new label, -1 where a run has not got it."""
     before, after = comparison.old.planned.vcovs, comparison.new.planned.vcovs
     old = {b: a for a, b in comparison.vcovs}
     found = [(label, old.get(k, -1), k) for k, label in enumerate(after)]
@@ -76,7 +76,7 @@ def _vcovs(comparison: Comparison) -> list[tuple[str, int, int]]:
 def _part(
     comparison: Comparison, old: Ints, new: Ints, change: NDArray[np.int8], v: int, k: int, label: str
 ) -> pl.DataFrame:
-    """Give the rows of one vcov; a run without it has no standard errors in them."""
+    """Return the rows of one vcov; a run without it has no standard errors in them."""
     import polars as pl
 
     a, b = comparison.old, comparison.new
@@ -84,9 +84,11 @@ def _part(
         "row": np.arange(len(new)),
         "vcov_place": np.full(len(new), k if k >= 0 else len(b.planned.vcovs) + v),
         "change": pl.Series([CHANGES[c] for c in change.tolist()], dtype=pl.String),
-        "old_index": _places_from_1(old), "new_index": _places_from_1(new),
-        "old_spec_id": _ids(a, old), "new_spec_id": _ids(b, new),
-    }  # fmt: skip
+        "old_index": _places_from_1(old),
+        "new_index": _places_from_1(new),
+        "old_spec_id": _ids(a, old),
+        "new_spec_id": _ids(b, new),
+    }
     for name in dict.fromkeys([*b.planned.dimensions, *a.planned.dimensions]):
         columns[name] = _labels(a, b, old, new, name)
     columns["vcov"] = pl.Series([label] * len(new), dtype=pl.String)
@@ -103,7 +105,7 @@ def _part(
 
 
 def _labels(a: Results, b: Results, old: Ints, new: Ints, name: str) -> pl.Series:
-    """Give the new labels of a dimension, the old ones where there is no new specification or dimension."""
+    """Return the new labels of a dimension, the old ones where there is no new specification or dimension."""
     found = np.full(len(new), None, dtype=object)
     for results, places in ((a, old), (b, new)):
         if name in results.planned.dimensions:
@@ -156,10 +158,8 @@ def _status(results: Results, places: Ints) -> pl.Series:
 
 
 def _messages(a: Results, b: Results, old: Ints, new: Ints) -> pl.Series:
-    """Give why the new specification has no number, or the old one where there is no new one."""
+    """Return why the new specification has no number, or the old one where there is no new one."""
     import polars as pl
 
-    texts = [
-        b.message.at(n) if n >= 0 else a.message.at(o) for o, n in zip(old.tolist(), new.tolist(), strict=True)
-    ]
+    texts = [b.message.at(n) if n >= 0 else a.message.at(o) for o, n in zip(old.tolist(), new.tolist(), strict=True)]
     return pl.Series(texts, dtype=pl.String)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._decode.items import Item, item_of_document, item_of_mapping
 from specdid._decode.study import Shelves, Source, decode
 from specdid._decode.table import Log
@@ -70,4 +70,5 @@ def _read_file(path: Path, log: Log) -> Study | None:
 
 
 def _shelves() -> Shelves:
-    return Shelves(_shelf.names("estimators"), _shelf.names("matching"), _shelf.names("analyses"), _shelf.nulls())
+    estimators, matching, analyses = map(_plugins.names, ("estimators", "matching", "analyses"))
+    return Shelves(estimators, matching, analyses, _plugins.nulls())

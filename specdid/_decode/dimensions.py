@@ -1,4 +1,7 @@
-"""Every dimension from its table, from [study], from the formula, or by default."""
+"""Every dimension from its table, from [study], from the formula, or by default.
+
+``[study] formula``: one text that stands for outcomes, treatment, controls and fixed effects.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from specdid._decode.formula import FormulaDimensions, split_formula
+from specdid import language
 from specdid._decode.items import Item
 from specdid._decode.options import Options, Row
-from specdid._decode.table import Table, fixed
+from specdid._decode.table import Log, Table, fixed, part_of
 from specdid._decode.vcov import read_vcov, read_vcovs
 from specdid._decode.words import ROLES
 from specdid._diagnostics import Origin
@@ -23,7 +26,8 @@ from specdid._study import (
     TreatmentOption,
     VcovOption,
 )
-from specdid.language.tree import Constant, Name, Node, Number, joined
+from specdid.language import FormulaParts, LanguageError
+from specdid.language.tree import Binary, Constant, Name, Node, Number, Unary, joined
 
 Option = TypeVar("Option")
 Keys = tuple[str | None, str | None]
@@ -45,9 +49,7 @@ class Dimensions:
 class DimensionReader:
     """Reads dimensions of one study; ``keys`` are the columns of unit and time, if declared."""
 
-    def __init__(
-        self, tables: Mapping[str, Item], study: Table, options: Options, keys: Keys
-    ) -> None:
+    def __init__(self, tables: Mapping[str, Item], study: Table, options: Options, keys: Keys) -> None:
         self.tables, self.study, self.options, self.keys = tables, study, options, keys
         self.log = options.log
         self.formula: FormulaDimensions | None = None
@@ -76,7 +78,7 @@ class DimensionReader:
         )
 
     def _written(self, name: str, make: Callable[[Row], Option | None]) -> tuple[Option, ...] | None:
-        """Give the options that the file writes for a dimension; None where it writes none."""
+        """Return the options that the file writes for a dimension; None where it writes none."""
         table, short = self.tables.get(name), self.study.get(name)
         if table is not None and short is not None:
             self._contradiction(short, f"`{name}` stands in [study] and as [{name}]")
@@ -166,3 +168,87 @@ class DimensionReader:
             return (VcovOption(None, "hetero", (), "hetero", origin),)
         cluster = fixed(Name(unit), origin)
         return (VcovOption(None, "cluster", (cluster,), f"~{cluster.text}", origin),)
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaDimensions:
+    """What the formula says of each dimension; None where it says nothing."""
+
+    outcomes: tuple[Expression, ...]
+    treatment: Expression | None
+    controls: Expression | None
+    fixed_effects: Expression | None
+
+
+def split_formula(formula: Expression, treatments: tuple[Node, ...], log: Log) -> FormulaDimensions | None:
+    """Take a formula apart.
+
+    Parameters
+    ----------
+    formula
+        ``c(y1, y2) ~ treatment + controls | fixed effects``.
+    treatments
+        The treatment terms declared elsewhere: they are not controls. Without any the
+        first term is the treatment.
+    """
+    try:
+        parts = language.formula_parts(formula.tree)
+    except LanguageError as error:
+        log.problems(error.problems, formula.origin)
+        return None
+    return _dimensions(formula, parts, treatments, log)
+
+
+def _dimensions(
+    formula: Expression, parts: FormulaParts, treatments: tuple[Node, ...], log: Log
+) -> FormulaDimensions | None:
+    text, origin = formula.text, formula.origin
+    summands = _summands(parts.right)
+    first = None
+    if not treatments:
+        first = next((node for sign, node in summands if sign == "+" and not isinstance(node, Number)), None)
+        if first is None:
+            log.add(
+                origin,
+                "missing_treatment",
+                "the formula has no treatment after `~`",
+                "write `outcome ~ treatment + controls | fixed effects`",
+                parts.right.span,
+            )
+            return None
+    others = [(sign, node) for sign, node in summands if node is not first and node not in treatments]
+    controls = None
+    if others:
+        whole = len(others) == len(summands)
+        tree = parts.right if whole else _sum(others)
+        controls = _expression(text, tree, origin, len(others) == 1 or whole)
+    return FormulaDimensions(
+        tuple(part_of(text, node, origin) for node in parts.outcomes),
+        part_of(text, first, origin) if first is not None else None,
+        controls,
+        part_of(text, parts.effects, origin) if parts.effects is not None else None,
+    )
+
+
+def _expression(text: str, tree: Node, origin: Origin, written: bool) -> Expression:
+    """Return a part that is written in one piece its own text; a rebuilt sum keeps the whole one."""
+    return part_of(text, tree, origin) if written else Expression(text, tree, origin)
+
+
+def _summands(node: Node) -> list[tuple[str, Node]]:
+    """Return the operands of a chain of ``+`` and ``-`` with the sign before each."""
+    found: list[tuple[str, Node]] = []
+    while isinstance(node, Binary) and node.operator in {"+", "-"}:
+        found.append((node.operator, node.right))
+        node = node.left
+    found.append(("+", node))
+    return found[::-1]
+
+
+def _sum(summands: list[tuple[str, Node]]) -> Node:
+    sign, tree = summands[0]
+    if sign == "-":
+        tree = Unary("-", tree, tree.span)
+    for operator, node in summands[1:]:
+        tree = Binary(operator, tree, node, node.span)
+    return tree

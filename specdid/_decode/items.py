@@ -52,7 +52,7 @@ class Item:
 
 
 def item_of_document(toml: Toml, document: Document) -> Item:
-    """Give the table that a document is."""
+    """Return the table that a document is."""
     whole = Origin((), document, _first_line(document))
     return _located(toml.values, (), toml.spots, document, whole)
 
@@ -65,9 +65,7 @@ def _first_line(document: Document) -> tuple[int, int]:
     return start, end if end >= 0 else len(text)
 
 
-def _located(
-    value: object, path: KeyPath, spots: Mapping[KeyPath, Spot], document: Document, parent: Origin
-) -> Item:
+def _located(value: object, path: KeyPath, spots: Mapping[KeyPath, Spot], document: Document, parent: Origin) -> Item:
     spot = spots.get(path)
     names = written(path)
     key = Origin(names, document, spot.key if spot else parent.offsets)
@@ -81,12 +79,12 @@ def _located(
 
 
 def written(path: KeyPath) -> tuple[str, ...]:
-    """Give a key path as texts: items of lists become ``[0]``, a key that stands again is itself."""
+    """Return a key path as texts: items of lists become ``[0]``, a key that stands again is itself."""
     return tuple(part.split(AGAIN)[0] if isinstance(part, str) else f"[{part}]" for part in path)
 
 
 def item_of_mapping(mapping: Mapping[Any, object], faults: list[Fault]) -> Item:
-    """Give the table that a dict is; what TOML could not hold becomes a fault."""
+    """Return the table that a dict is; what TOML could not hold becomes a fault."""
     return _plain(mapping, (), faults)
 
 
@@ -118,7 +116,7 @@ def _text_keys(
 
 
 def plain_value(item: Item) -> object:
-    """Give an item's value with nothing but dicts, lists, texts, numbers and dates."""
+    """Return an item's value with nothing but dicts, lists, texts, numbers and dates."""
     if isinstance(item.value, dict):
         return {key: plain_value(inner) for key, inner in item.value.items()}
     if isinstance(item.value, tuple):

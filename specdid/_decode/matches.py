@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._decode.items import Item
 from specdid._decode.table import Log, Table, as_table
 from specdid._study import Match
@@ -49,7 +49,7 @@ def read_match(item: Item | None, methods: Sequence[str], log: Log) -> Match | N
 
 def _check_settings(table: Table, method: str, log: Log) -> None:
     """Say which settings the method would ignore, and which it cannot do without."""
-    declared = _shelf.load("matching", method)
+    declared = _plugins.load("matching", method)
     takes = [name for name in SETTINGS if name in declared.settings]
     for name in SETTINGS:
         if name in table.rows and name not in takes:

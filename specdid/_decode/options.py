@@ -76,9 +76,7 @@ class Options:
                 options.append(option)
         return tuple(options)
 
-    def one(
-        self, dimension: str, label: str | None, item: Item, make: Callable[[Row], Option | None]
-    ) -> Option | None:
+    def one(self, dimension: str, label: str | None, item: Item, make: Callable[[Row], Option | None]) -> Option | None:
         """Read one option; None where it is wrong."""
         keys = CONTENT[dimension]
         title = f"the {dimension} option `{label}`" if label else f"`{dimension}`"
@@ -152,7 +150,7 @@ class Options:
         return EstimatorOption(row.label, name, options, meta, row.item.key, origins, keys) if name else None
 
     def _method(self, item: Item) -> str | None:
-        """Give an estimator of the shelf; of another program's command, say which it is here."""
+        """Return an estimator of the shelf; of another program's command, say which it is here."""
         known = estimator_help(item.value, self.methods) if isinstance(item.value, str) else None
         if known is None or item.value in self.methods:
             return self.log.one_of(item, self.methods, "estimator")
@@ -160,9 +158,7 @@ class Options:
         self.log.add(item.origin, "no_estimator", f"no estimator `{item.value}`", known, notes=(listed,))
         return None
 
-    def _content(
-        self, row: Row, key: str, role: Role, default: Expression | None = None
-    ) -> Expression | None:
+    def _content(self, row: Row, key: str, role: Role, default: Expression | None = None) -> Expression | None:
         if key not in row.table and default is None:
             row.table.missing(key, f"{row.table.title} has no `{key}`", f'write {key} = "…" in it')
         found = row.table.expression(key, role)
@@ -178,7 +174,8 @@ def dotted_label(item: Item, known: Sequence[str], log: Log) -> bool:
     label = f"{outer}.{next(iter(rows))}"
     header = ".".join(table)
     log.add(
-        item.key, "dotted_label",
+        item.key,
+        "dotted_label",
         f"the dot in `{label}` makes `{outer}` a table that holds `{next(iter(rows))}`",
         f'put a label with a dot in quotes: "{label}" = … in [{header}], or [{header}."{label}"]',
     )

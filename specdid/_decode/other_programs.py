@@ -38,7 +38,7 @@ _NOT_HERE = {
     **dict.fromkeys(("qreg", "rq", "xtqreg", "tobit", "heckman"), "quantiles, censoring and selection are"),
 }  # fmt: skip
 _INSTEAD = {
-    "psmatch2": "matching belongs to a sample: match = { on = \"x1 + x2\", method = \"nearest\" } in [sample]",
+    "psmatch2": 'matching belongs to a sample: match = { on = "x1 + x2", method = "nearest" } in [sample]',
     "re": "random effects stand beside fixed ones in a [hausman] table",
     "random": "random effects stand beside fixed ones in a [hausman] table",
     "bacondecomp": "it is a decomposition of one estimate, and not here",
@@ -58,15 +58,13 @@ def estimator_help(text: str, shelf: Sequence[str]) -> str | None:
             near, how = _NEAREST[key]
             found = [one for one in near if one in shelf]
             if found:
-                return f'not here; the nearest {"is" if len(found) == 1 else "are"} {", ".join(found)}, {how}'
+                return f"not here; the nearest {'is' if len(found) == 1 else 'are'} {', '.join(found)}, {how}"
     if name in _NOT_HERE:
         return f"{_NOT_HERE[name]} not here"
     return _INSTEAD.get(name)
 
 
-_CLUSTERED = re.compile(
-    r"(?:cl|clu|cluster|clustered|crv1|cr1)\b\s*[(=:]?\s*~?\s*\(?\s*(.+?)\s*\)*", re.IGNORECASE
-)
+_CLUSTERED = re.compile(r"(?:cl|clu|cluster|clustered|crv1|cr1)\b\s*[(=:]?\s*~?\s*\(?\s*(.+?)\s*\)*", re.IGNORECASE)
 _ROBUST = {
     "robust", "r", "heteroskedastic", "heteroscedastic", "white", "hc1", "hccm", "ols robust",
 }  # fmt: skip

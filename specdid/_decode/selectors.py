@@ -16,9 +16,7 @@ Selectors = Mapping[str, tuple[Selector, ...]]
 RULE = '[[exclude]] has `when = { dimension = "label" }`, `unless` likewise, and `because = "…"`'
 
 
-def read_exclusions(
-    item: Item | None, dimensions: Sequence[str], options: Options
-) -> tuple[Exclusion, ...]:
+def read_exclusions(item: Item | None, dimensions: Sequence[str], options: Options) -> tuple[Exclusion, ...]:
     """Read the [[exclude]] rules in file order."""
     log = options.log
     if item is None:
@@ -48,7 +46,7 @@ def _rule(item: Item, dimensions: Sequence[str], options: Options) -> Exclusion 
 
 
 def _of(table: Table, key: str, dimensions: Sequence[str], options: Options) -> tuple[Selectors, bool]:
-    """Give a rule's selectors and whether all of them could be read."""
+    """Return a rule's selectors and whether all of them could be read."""
     inner = table.table(key)
     if inner is None:
         return {}, key not in table

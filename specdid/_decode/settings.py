@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._decode.items import Item
 from specdid._decode.table import Log, Table, as_table
 from specdid._decode.words import APPENDIX_FORMATS, BACKENDS, FORMATS
@@ -46,10 +46,14 @@ def read_inference(item: Item | None, nulls: Sequence[str], log: Log) -> Inferen
         table.origin("draws"),
     )
     table.close()
-    moving = [name for name in null or () if _shelf.load("inference", name).assigns]
+    moving = [name for name in null or () if _plugins.load("inference", name).assigns]
     if moving and "assign" not in table and found.draws:
-        log.add(table.origin("null") or table.item.key, "no_assign", f"{moving[0]} needs `assign`",
-                'name the columns that assignment consists of: assign = "pilot + batch"')
+        log.add(
+            table.origin("null") or table.item.key,
+            "no_assign",
+            f"{moving[0]} needs `assign`",
+            'name the columns that assignment consists of: assign = "pilot + batch"',
+        )
     return found
 
 
@@ -58,9 +62,12 @@ def _cluster(table: Table) -> Expression | None:
     found = table.expression("cluster", "names")
     if found is not None and len(nodes := chain(found.tree, "+")) > 1:
         table.log.add(
-            found.origin, "one_cluster", f"the tests of the curve cluster by one column, not {len(nodes)}",
-            "name the coarser one; two-way standard errors are for [vcov]", found.tree.span,
-        )  # fmt: skip
+            found.origin,
+            "one_cluster",
+            f"the tests of the curve cluster by one column, not {len(nodes)}",
+            "name the coarser one; two-way standard errors are for [vcov]",
+            found.tree.span,
+        )
         return None
     return found
 
@@ -77,11 +84,12 @@ def read_run(item: Item | None, log: Log) -> RunOptions:
     address = table.get("address")
     if address is not None:
         log.add(
-            address.origin, "address_in_file",
+            address.origin,
+            "address_in_file",
             "the address of a cluster does not belong into a spec file: whoever wrote the file would name the "
             "machine that is sent the data and whose answers are run here",
             "take it out, and set SPECDID_ADDRESS in the environment",
-        )  # fmt: skip
+        )
     table.close()
     return RunOptions(
         jobs or default.jobs,

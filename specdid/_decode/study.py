@@ -1,4 +1,7 @@
-"""The whole file: [study] and every other table."""
+"""The whole file: [study] and every other table.
+
+``[study] name`` is what the study's directory and its LaTeX labels are called.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
+from unicodedata import normalize
 
 from specdid._decode.analyses import read_analyses
 from specdid._decode.dimensions import DimensionReader
@@ -14,11 +18,10 @@ from specdid._decode.items import Item, finite
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
 from specdid._decode.settings import read_appendix, read_figure, read_inference, read_run
-from specdid._decode.study_name import read_name
 from specdid._decode.table import MOST_UNKNOWN, Log, Table, as_table
 from specdid._decode.variants import read_definitions, read_labels, read_variants
 from specdid._decode.words import STEPS
-from specdid._diagnostics import Document, Origin, did_you_mean
+from specdid._diagnostics import Document, Origin, Span, did_you_mean
 from specdid._study import DIMENSIONS, Never, Study
 from specdid._toml import AGAIN
 
@@ -147,7 +150,7 @@ def _study_table(top: Table) -> Table:
 
 
 def _data_path(item: Item | None, directory: Path, log: Log) -> Path | None:
-    """Give the data file's path; only a path of this machine's files is one."""
+    """Return the data file's path; only a path of this machine's files is one."""
     text = log.text(item, 'name a file: "panel.csv"')
     if item is None or text is None:
         return None
@@ -168,7 +171,7 @@ def _data_path(item: Item | None, directory: Path, log: Log) -> Path | None:
 
 
 def _step(item: Item | None, log: Log) -> str | None:
-    """Give the step of time: a name, or a number such as 5 for every fifth period."""
+    """Return the step of time: a name, or a number such as 5 for every fifth period."""
     if item is None:
         return None
     if isinstance(item.value, int | float) and not isinstance(item.value, bool):
@@ -227,3 +230,49 @@ def _one_at_a_time(study: Table, names: Sequence[str], log: Log) -> tuple[tuple[
     return tuple(found.items())
 
 
+LONGEST = 60
+"""Characters; at most four bytes each, so that every file system takes the name."""
+
+_SEPARATORS = "/\\"
+_WINDOWS = ':*?"<>|'
+_LATEX = "#%$~&^{}"
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever their ending."""
+
+
+def read_name(item: Item | None, log: Log) -> str | None:
+    """Read ``name``; None where it is absent or cannot be a directory's name everywhere."""
+    text = log.text(item, 'a name is a few words: name = "smart-city"')
+    if item is None or text is None:
+        return None
+    name = normalize("NFC", text)
+    wrong = _wrong(name)
+    if wrong is None:
+        return name
+    message, help_, span = wrong
+    log.add(item.origin, "bad_name", message, help_, span if name == text else None)
+    return None
+
+
+def _wrong(name: str) -> tuple[str, str | None, Span | None] | None:
+    """Say why a directory cannot have this name on every system, nor LaTeX read from it."""
+    for at, character in enumerate(name):
+        span = Span(at, at + 1)
+        if character in _SEPARATORS:
+            return f"`{character}` in a name", "a name is no path; `--out DIR` puts results elsewhere", span
+        if character in _WINDOWS:
+            return f"`{character}` in a name", "Windows allows it in no file's name", span
+        if character in _LATEX:
+            return f"`{character}` in a name", "LaTeX cannot read files from a directory called so", span
+        if not character.isprintable():
+            help_ = "letters of any language, digits, spaces and `-_.,()` can stand in a name"
+            return f"a character that nobody sees (U+{ord(character):04X}) in a name", help_, span
+    if len(name) > LONGEST:
+        return f"a name has at most {LONGEST} characters; this one has {len(name):,}", None, None
+    if name != name.strip(" ") or name.endswith("."):
+        return "a name cannot begin or end with a space, nor end with a dot", f'write "{name.strip(" .")}"', None
+    if name[0] in ".-":
+        return f"a name cannot begin with `{name[0]}`", "the shell would hide it or take it for an option", None
+    if _RESERVED.fullmatch(name):
+        return f"Windows keeps the name `{name}` for a device", "write another, such as `my-study`", None
+    return None

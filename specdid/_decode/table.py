@@ -32,8 +32,14 @@ class Log:
         self.faults: list[Fault] = []
 
     def add(
-        self, origin: Origin, code: str, message: str, help: str | None = None,
-        span: Span | None = None, severity: Severity = "error", notes: tuple[str, ...] = (),
+        self,
+        origin: Origin,
+        code: str,
+        message: str,
+        help: str | None = None,
+        span: Span | None = None,
+        severity: Severity = "error",
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Note a fault at ``origin``."""
         self.faults.append(fault_at(origin, span, code, message, help, severity, notes=notes))
@@ -49,7 +55,7 @@ class Log:
             self.add(origin, problem.code, problem.message, problem.help, problem.span)
 
     def text(self, item: Item | None, help: str | None = None) -> str | None:
-        """Give a text that is not empty."""
+        """Return a text that is not empty."""
         if item is None:
             return None
         if not isinstance(item.value, str):
@@ -76,12 +82,12 @@ class Log:
         return " ".join(text.split())
 
     def as_text(self, item: Item) -> str | None:
-        """Give the help for a number that stands where text belongs."""
+        """Return the help for a number that stands where text belongs."""
         number = isinstance(item.value, int | float) and not isinstance(item.value, bool)
         return f'write "{item.value}"' if number else None
 
     def one_of(self, item: Item, choices: Sequence[str], what: str) -> str | None:
-        """Give a text that is one of ``choices``; ``what`` names them."""
+        """Return a text that is one of ``choices``; ``what`` names them."""
         text = self.text(item)
         if text is None or text in choices:
             return text
@@ -92,7 +98,7 @@ class Log:
         return None
 
     def choice(self, item: Item, choices: Sequence[str], key: str) -> str | None:
-        """Give a text that is one of the values that ``key`` takes."""
+        """Return a text that is one of the values that ``key`` takes."""
         text = self.text(item)
         if text is None or text in choices:
             return text
@@ -103,7 +109,7 @@ class Log:
         return None
 
     def label(self, item: Item) -> str:
-        """Give the key of ``item`` as a label, noting what a label cannot be."""
+        """Return the key of ``item`` as a label, noting what a label cannot be."""
         label = item.key.path[-1]
         if not label.strip():
             self.add(item.key, "bad_label", "a label cannot be empty", "name the option in a few words")
@@ -132,13 +138,13 @@ class Log:
         return None if found else Expression(text, tree, item.origin)
 
     def column(self, item: Item | None) -> str | None:
-        """Give the one column that a text names."""
+        """Return the one column that a text names."""
         found = self.expression(item, "names", "column")
         if found is None:
             return None
         if isinstance(found.tree, Name):
             return found.tree.name
-        help_ = "name one column; a name that holds spaces or signs stands in backticks: \"`city code`\""
+        help_ = 'name one column; a name that holds spaces or signs stands in backticks: "`city code`"'
         self.add(found.origin, "not_a_column", "expected one column", help_)
         return None
 
@@ -164,7 +170,7 @@ class Table:
         return key in self.rows or key in self.meant
 
     def get(self, key: str) -> Item | None:
-        """Give the item of ``key``, which counts as known from here on."""
+        """Return the item of ``key``, which counts as known from here on."""
         self.known.append(key)
         return self.rows.get(key) or self.meant.get(key)
 
@@ -173,20 +179,20 @@ class Table:
         return self.log.words(self.get(key))
 
     def column(self, key: str) -> str | None:
-        """Give the column that ``key`` names."""
+        """Return the column that ``key`` names."""
         return self.log.column(self.get(key))
 
     def expression(self, key: str, role: Role) -> Expression | None:
-        """Give the expression of ``key``."""
+        """Return the expression of ``key``."""
         return self.log.expression(self.get(key), role, "treatment" if key == "term" else None)
 
     def origin(self, key: str) -> Origin | None:
-        """Give where the value of ``key`` stands."""
+        """Return where the value of ``key`` stands."""
         item = self.rows.get(key) or self.meant.get(key)
         return item.origin if item else None
 
     def flag(self, key: str) -> bool | None:
-        """Give a boolean."""
+        """Return a boolean."""
         item = self.get(key)
         if item is None:
             return None
@@ -196,7 +202,7 @@ class Table:
         return None
 
     def whole(self, key: str, rule: str, holds: Callable[[int], bool]) -> int | None:
-        """Give a whole number for which ``holds``; ``rule`` says it in words."""
+        """Return a whole number for which ``holds``; ``rule`` says it in words."""
         item = self.get(key)
         if item is None:
             return None
@@ -206,7 +212,7 @@ class Table:
         return self._within(item, item.value, rule, holds)
 
     def number(self, key: str, rule: str, holds: Callable[[float], bool]) -> float | None:
-        """Give a finite number for which ``holds``."""
+        """Return a finite number for which ``holds``."""
         item = self.get(key)
         if item is None:
             return None
@@ -222,12 +228,12 @@ class Table:
         return None
 
     def choice(self, key: str, choices: Sequence[str]) -> str | None:
-        """Give a text that is one of ``choices``."""
+        """Return a text that is one of ``choices``."""
         item = self.get(key)
         return self.log.choice(item, choices, key) if item else None
 
     def choices(self, key: str, choices: Sequence[str]) -> tuple[str, ...] | None:
-        """Give a list of texts, each one of ``choices``; one that is repeated counts once."""
+        """Return a list of texts, each one of ``choices``; one that is repeated counts once."""
         items = self.list_of(key)
         if items is None:
             return None
@@ -235,14 +241,14 @@ class Table:
         return tuple(dict.fromkeys(c for c in chosen if c is not None))
 
     def list_of(self, key: str) -> tuple[Item, ...] | None:
-        """Give the items of a list; one value alone counts as a list of one."""
+        """Return the items of a list; one value alone counts as a list of one."""
         item = self.get(key)
         if item is None:
             return None
         return item.value if isinstance(item.value, tuple) else (item,)
 
     def table(self, key: str, title: str = "") -> Table | None:
-        """Give the table under ``key``."""
+        """Return the table under ``key``."""
         item = self.get(key)
         return as_table(item, self.log, title or f"`{key}`") if item else None
 
@@ -262,7 +268,7 @@ class Table:
 
 
 def _as_meant(problems: Sequence[Problem], text: str, place: Place) -> Sequence[Problem]:
-    """Give the one problem of a text that is written in another program's spelling, with ours as help."""
+    """Return the one problem of a text that is written in another program's spelling, with ours as help."""
     meant = language.in_our_spelling(text, place) if problems else None
     if meant is not None:
         first = problems[0]
@@ -277,12 +283,12 @@ def _as_meant(problems: Sequence[Problem], text: str, place: Place) -> Sequence[
 
 
 def fixed(tree: Node, origin: Origin) -> Expression:
-    """Give the expression of a default; its origin is that of what it is a default for."""
+    """Return the expression of a default; its origin is that of what it is a default for."""
     return Expression(language.write(tree), tree, origin)
 
 
 def part_of(text: str, node: Node, origin: Origin) -> Expression:
-    """Give the part of an expression that ``node`` is, with its own text where it stands alone."""
+    """Return the part of an expression that ``node`` is, with its own text where it stands alone."""
     start, stop = node.span.start, node.span.stop
     offsets = origin.offsets[start : stop + 1]
     try:
@@ -294,9 +300,7 @@ def part_of(text: str, node: Node, origin: Origin) -> Expression:
     return Expression(text[start:stop], tree, replace(origin, offsets=offsets))
 
 
-def as_table(
-    item: Item, log: Log, title: str, help: str | None = None, takes: Sequence[str] = ()
-) -> Table | None:
+def as_table(item: Item, log: Log, title: str, help: str | None = None, takes: Sequence[str] = ()) -> Table | None:
     """Read ``item`` as a table, or say that it is none."""
     if isinstance(item.value, dict):
         return Table(item, log, title, takes)

@@ -95,8 +95,12 @@ def _defined_name(key: str, item: Item, log: Log, title: str) -> str:
         node = None
     if isinstance(node, Name):
         return node.name
-    log.add(item.key, "bad_name", f"`{key}` is no name",
-            'a name is letters, digits, `.` and `_`; in backticks it may be anything: "`so2 (t)`" = …')
+    log.add(
+        item.key,
+        "bad_name",
+        f"`{key}` is no name",
+        'a name is letters, digits, `.` and `_`; in backticks it may be anything: "`so2 (t)`" = …',
+    )
     return key
 
 

@@ -101,7 +101,7 @@ def describe_choices(results: Results, family: Family) -> Choices:
 
 
 def variance_shares(factors: Sequence[Factor], y: Floats) -> Shares:
-    """Give each factor's share of the variance of ``y`` (n,)."""
+    """Return each factor's share of the variance of ``y`` (n,)."""
     y = np.ldexp(y, -extreme_power(y))
     total = float(np.sum((y - y.mean()) ** 2))
     if total <= 1e-24 * float(y @ y) or not factors:
@@ -120,7 +120,7 @@ def variance_shares(factors: Sequence[Factor], y: Floats) -> Shares:
 
 
 def _moments(factors: Sequence[Factor], y: Floats) -> tuple[Floats, Floats, list[tuple[int, int]]]:
-    """Give cross products of the centred dummies of all levels, with each other and with y."""
+    """Return cross products of the centred dummies of all levels, with each other and with y."""
     bounds = list(pairwise(np.cumsum([0, *(len(f.labels) for f in factors)]).tolist()))
     n, width = len(y), bounds[-1][1]
     gram, cross, centred = np.zeros((width, width)), np.zeros(width), y - y.mean()
@@ -137,9 +137,7 @@ def _moments(factors: Sequence[Factor], y: Floats) -> tuple[Floats, Floats, list
 
 def _connected(gram: Floats, bounds: list[tuple[int, int]], n: int) -> list[list[int]]:
     """Split factors into blocks that are orthogonal to each other."""
-    tied = np.array(
-        [[np.abs(gram[a:b, c:d]).max() > 1e-9 * n for c, d in bounds] for a, b in bounds], dtype=bool
-    )
+    tied = np.array([[np.abs(gram[a:b, c:d]).max() > 1e-9 * n for c, d in bounds] for a, b in bounds], dtype=bool)
     blocks, left = [], list(range(len(bounds)))
     while left:
         block = [left.pop(0)]
@@ -239,7 +237,7 @@ def _rests(factors: Sequence[Factor], n: int) -> Iterator[Ints]:
 
 
 def _joint(columns: Sequence[Ints], n: int) -> Ints:
-    """Give every combination of codes a number, without gaps."""
+    """Return every combination of codes a number, without gaps."""
     key, size = np.zeros(n, np.int64), 1
     for codes in columns:
         levels = int(codes.max()) + 1

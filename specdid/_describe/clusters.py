@@ -137,19 +137,23 @@ def cluster_section(facts: ClusterFacts | None) -> Section:
     found, count = facts.leverage, len(facts.leverage.codes)
     whose = "the preferred specification" if facts.preferred else "the first least-squares specification"
     treated = int(found.treated.sum())
-    return Section(f"Clusters of {whose}", (
-        f"- {count:,} clusters of `{facts.words}`: {treated:,} with treatment, {count - treated:,} without",
-        f"- rows a cluster: {found.rows.min():,} to {found.rows.max():,}, coefficient of variation "
-        f"{found.variation:.2f}",
-        f"- effective number of clusters: {found.effective:.1f} (Carter, Schnepel and Steigerwald 2017, errors "
-        "uncorrelated within clusters)",
-        f"- largest share of a cluster: {found.partial.max():.1%} of the treatment's partial leverage, "
-        f"{found.leverage.max() / found.leverage.sum():.1%} of all leverage (equal clusters: {1 / count:.1%})",
-    ), on_page=True)  # fmt: skip
+    return Section(
+        f"Clusters of {whose}",
+        (
+            f"- {count:,} clusters of `{facts.words}`: {treated:,} with treatment, {count - treated:,} without",
+            f"- rows a cluster: {found.rows.min():,} to {found.rows.max():,}, coefficient of variation "
+            f"{found.variation:.2f}",
+            f"- effective number of clusters: {found.effective:.1f} (Carter, Schnepel and Steigerwald 2017, errors "
+            "uncorrelated within clusters)",
+            f"- largest share of a cluster: {found.partial.max():.1%} of the treatment's partial leverage, "
+            f"{found.leverage.max() / found.leverage.sum():.1%} of all leverage (equal clusters: {1 / count:.1%})",
+        ),
+        on_page=True,
+    )
 
 
 def cluster_rows(facts: ClusterFacts | None) -> tuple[tuple[str, float], ...]:
-    """Give (measure, value) of the measured specification, for inference_clusters.csv."""
+    """Return (measure, value) of the measured specification, for inference_clusters.csv."""
     if facts is None or facts.leverage is None:
         return ()
     found, count = facts.leverage, len(facts.leverage.codes)

@@ -77,9 +77,7 @@ def _nulls(results: Results, medians: Sequence[Median]) -> Iterator[Caution]:
             yield Caution("serious", "nulls_disagree", said, results.planned.shown(key[0]))
 
 
-def _signs(
-    results: Results, medians: Sequence[Median], columns: Mapping[str, frozenset[str]]
-) -> Iterator[Caution]:
+def _signs(results: Results, medians: Sequence[Median], columns: Mapping[str, frozenset[str]]) -> Iterator[Caution]:
     """Warn of medians of opposite signs, of which one at least is an effect: by estimand, and by scale.
 
     Scales are compared where they are of the same data, as an outcome in logs and in levels.

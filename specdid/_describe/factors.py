@@ -55,7 +55,7 @@ class Family:
 
 
 def families(results: Results) -> tuple[Family, ...]:
-    """Give the families in order of appearance; places in plan order."""
+    """Return the families in order of appearance; places in plan order."""
     found = []
     estimand = results.planned.estimand
     for group in results.groups():
@@ -68,7 +68,7 @@ def families(results: Results) -> tuple[Family, ...]:
 
 
 def variance_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
-    """Give every choice that varies, the controls as one factor per variable.
+    """Return every choice that varies, the controls as one factor per variable.
 
     Variables that always go together are one factor.
     """
@@ -76,7 +76,7 @@ def variance_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
 
 
 def change_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
-    """Give every choice that varies, the controls as sets where there are few of them.
+    """Return every choice that varies, the controls as sets where there are few of them.
 
     Many sets, and all subsets of some variables, are compared variable by variable.
     """
@@ -109,7 +109,7 @@ def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Fact
 
 
 def _variables(results: Results, codes: Ints, wanted: int) -> Iterator[Factor]:
-    """Give one factor per set of variables with the same membership."""
+    """Return one factor per set of variables with the same membership."""
     planned = results.planned
     present = np.unique(codes)
     names: dict[bytes, list[int]] = {}

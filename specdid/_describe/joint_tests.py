@@ -12,7 +12,7 @@ from specdid.inference._curve_tests import CurveTests
 
 
 def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[str], str] = str) -> tuple[str, ...]:
-    """Give the primary test under every null, a line for each statistic: with several medians there are several.
+    """Return the primary test under every null, a line for each statistic: with several medians there are several.
 
     Parameters
     ----------

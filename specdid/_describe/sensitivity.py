@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from specdid.engine.coefficient_table import CONSTANT, FullFit, fit_full
 from specdid.engine.demean import demean, make_absorber
-from specdid.engine.full import CONSTANT, FullFit, fit_full
 from specdid.engine.problem import Code, Members, Problem, Vcov
 from specdid.inference._scaling import extreme_power
 
@@ -78,7 +78,7 @@ def sensitivity(problem: Problem, members: Members, s: int) -> Sensitivity | Non
 
 
 def robustness_value(t: float, df: float, alpha: float = 1.0, q: float = 1.0) -> float:
-    """Give the partial R² with treatment and outcome that takes away a share q of the estimate.
+    """Return the partial R² with treatment and outcome that takes away a share q of the estimate.
 
     Cinelli and Hazlett (2020, JRSS B 82), equations 18 to 20 and supplement; ``alpha`` 1 is
     for the estimate itself, less for its significance.
@@ -112,13 +112,18 @@ def moments(problem: Problem, members: Members, s: int, fit: FullFit) -> Moments
     rss = float(np.sum((left_y - long * left_x) ** 2))
     total = float(y @ y)
     return Moments(
-        short, short**2 * float(x @ x) / total, long, 1 - rss / total,
-        total / n, float(x @ x) / n, float(left_x @ left_x) / n,
-    )  # fmt: skip
+        short,
+        short**2 * float(x @ x) / total,
+        long,
+        1 - rss / total,
+        total / n,
+        float(x @ x) / n,
+        float(left_x @ left_x) / n,
+    )
 
 
 def oster_delta(m: Moments, r_max: float, beta: float = 0.0) -> float:
-    """Give the selection on unobservables, relative to observables, under which the effect is ``beta``.
+    """Return the selection on unobservables, relative to observables, under which the effect is ``beta``.
 
     Oster (2019, JBES 37), proposition 3.
     """

@@ -3,6 +3,8 @@
 No number in it was observed. Its moments follow what the literature reports for Chinese
 prefecture-level cities, so that the choices that move real estimates move these too. The city data
 of the papers is not public.
+
+The dirt of real statistical yearbooks: blanks, slips of the decimal point, zeros.
 """
 
 from __future__ import annotations
@@ -14,8 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from specdid._example.dirt import add_dirt
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -184,9 +184,7 @@ def _draw_economy(rng: np.random.Generator, cities: _Cities) -> dict[str, Floats
     }
 
 
-def _draw_emissions(
-    rng: np.random.Generator, cities: _Cities, ind2: Floats, dose: Floats
-) -> tuple[Floats, Floats]:
+def _draw_emissions(rng: np.random.Generator, cities: _Cities, ind2: Floats, dose: Floats) -> tuple[Floats, Floats]:
     """Ln SO2 and ln wastewater per 10,000 persons, each of shape (210, 13)."""
     n = len(cities.batch)
     level = rng.normal(size=(n, 1)) + 0.4 * (ind2.mean(axis=1, keepdims=True) - 49) / 11
@@ -260,3 +258,30 @@ def _assemble(cities: _Cities, economy: dict[str, Floats], policies: dict[str, I
         **{name: values.ravel() for name, values in economy.items() if name != "pop"},
         **{name: values.ravel() for name, values in policies.items()},
     }
+
+
+EMISSIONS = ("so2", "ww")
+MISSING = {"so2": 0.01, "ww": 0.01, "trade": 0.03}
+BLANK_CITIES = 8
+SLIPS = 8  # cells multiplied by ten, and as many divided by ten, for each pollutant
+ZEROS = 2
+
+
+def add_dirt(rng: np.random.Generator, columns: dict[str, Floats], years: NDArray[np.int64]) -> dict[str, Floats]:
+    """Return dirty copies of columns of shape (cities, years); population stays whole."""
+    out = {name: values.copy() for name, values in columns.items()}
+    shape = out["so2"].shape
+    for name in EMISSIONS:
+        cells = rng.choice(shape[0] * shape[1], 2 * SLIPS + ZEROS, replace=False)
+        flat = out[name].reshape(-1)
+        flat[cells[:SLIPS]] *= 10
+        flat[cells[SLIPS : 2 * SLIPS]] /= 10
+        flat[cells[2 * SLIPS :]] = 0
+        out[name] = np.round(out[name], 2)
+    for name, share in MISSING.items():
+        out[name][rng.random(shape) < share] = np.nan
+    blank = np.ix_(rng.choice(shape[0], BLANK_CITIES, replace=False), np.flatnonzero(years <= 2006))
+    for name, values in out.items():
+        if name != "pop":
+            values[blank] = np.nan
+    return out

@@ -1,18 +1,21 @@
-"""Expand, enumerate, exclude, identify: from a study and its panel to a plan."""
+"""Expand, enumerate, exclude, identify: from a study and its panel to a plan.
+
+Specifications are all combinations of choices, as rows of indices in plan order.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, SpecError, fault_at
 from specdid._hashing import text_word
 from specdid._plan.contents import Contents
-from specdid._plan.enumerate import enumerate_grid, grid_size
 from specdid._plan.estimands import estimands
 from specdid._plan.exclude import (
     Table,
@@ -36,12 +39,10 @@ from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
 
 Choose = Callable[[Sequence[Dimension], Grid, Mapping[str, Node], Sequence[str]], Codes]
-"""Gives the rows of a plan: the choice of each dimension."""
+"""Returns the rows of a plan: the choice of each dimension."""
 
 
-def build_plan(
-    study: Study, panel: Panel, evaluator: Evaluator | None = None, choose: Choose | None = None
-) -> Plan:
+def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None, choose: Choose | None = None) -> Plan:
     """Plan every specification of ``study`` on the columns of ``panel``, or those that ``choose`` gives.
 
     Raises
@@ -53,11 +54,7 @@ def build_plan(
     evaluator = evaluator or Evaluator(panel)
     columns = tuple(panel.columns)
     dimensions, grid, expander = expand_grid(study, columns)
-    codes = (
-        _enumerate(study, dimensions)
-        if choose is None
-        else choose(dimensions, grid, expander.macros, columns)
-    )
+    codes = _enumerate(study, dimensions) if choose is None else choose(dimensions, grid, expander.macros, columns)
     grid, setting = _settings(expander, grid, codes)
     contents = [Contents(grid, s) for s in grid.settings]
     table = Table(codes, setting)
@@ -114,9 +111,7 @@ def _settings(expander: Expander, grid: Grid, codes: Codes) -> tuple[Grid, Codes
     """Find the combinations of variants that occur and compose each once."""
     variants = codes[:, len(Core) :]
     if not variants.shape[1]:
-        return dataclasses.replace(grid, settings=(make_setting(expander, ()),)), np.zeros(
-            len(codes), np.int32
-        )
+        return dataclasses.replace(grid, settings=(make_setting(expander, ()),)), np.zeros(len(codes), np.int32)
     combos, setting = np.unique(variants, axis=0, return_inverse=True)
     settings = tuple(make_setting(expander, tuple(int(c) for c in row)) for row in combos)
     if expander.faults:
@@ -176,7 +171,7 @@ def _matched_by_cohort(content: Contents, study: Study, column: Mapping[str, Cod
 
 
 def _never(study: Study) -> str:
-    """Give what tells one reading of cohorts from another."""
+    """Return what tells one reading of cohorts from another."""
     return "" if study.never == Never() else f", never {study.never.text}"
 
 
@@ -185,7 +180,7 @@ def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Co
     grid = content.grid
     table: NDArray[np.uint64] = np.zeros((len(grid.estimators), len(grid.treatments)), np.uint64)
     for e, choice in enumerate(grid.estimators):
-        declared = _shelf.load("estimators", choice.method)
+        declared = _plugins.load("estimators", choice.method)
         options = sorted((k, repr(v)) for k, v in choice.options.items())
         for t, treated in enumerate(grid.treatments):
             cohort = bind(treated.cohort, content.scope).digest if declared.cohort and treated.cohort else ""
@@ -212,9 +207,7 @@ def _refuse_hopeless(study: Study, table: Table, dimensions: Sequence[Dimension]
     codes = [r.code for r in table.reasons]
     if "no_main_effects" not in codes:
         return
-    lacking = np.array([c == "no_main_effects" for c in codes])[np.maximum(table.reason, 0)] & (
-        table.reason >= 0
-    )
+    lacking = np.array([c == "no_main_effects" for c in codes])[np.maximum(table.reason, 0)] & (table.reason >= 0)
     faults = []
     for t in range(len(dimensions[Core.TREATMENT])):
         mine = table.column("treatment") == t
@@ -242,7 +235,7 @@ def _preferred(
     macros: Mapping[str, object],
     columns: Sequence[str],
 ) -> int:
-    """Give the place of the preferred specification, -1 without [preferred].
+    """Return the place of the preferred specification, -1 without [preferred].
 
     A dimension left out takes its first choice.
     """
@@ -258,3 +251,35 @@ def _preferred(
         hit &= codes[:, d] == choice
     places = np.flatnonzero(hit)
     return int(places[0]) if len(places) else -1
+
+
+def grid_size(sizes: Sequence[int], starred: Sequence[int]) -> int:
+    """Count the combinations; at most one of the ``starred`` dimensions leaves its first choice."""
+    free = math.prod(size for d, size in enumerate(sizes) if d not in starred)
+    return free * (1 + sum(sizes[d] - 1 for d in starred))
+
+
+def enumerate_grid(sizes: Sequence[int], starred: Sequence[int]) -> Codes:
+    """Return every combination, (S, D) int32, the last dimension varying fastest."""
+    if not starred:
+        return _product(sizes)
+    first = [1 if d in starred else size for d, size in enumerate(sizes)]
+    blocks = [_product(first)]
+    for d in starred:
+        if sizes[d] > 1:
+            moved = [sizes[d] - 1 if k == d else n for k, n in enumerate(first)]
+            block = _product(moved)
+            block[:, d] += 1
+            blocks.append(block)
+    codes = np.concatenate(blocks)
+    return codes[np.lexsort(codes.T[::-1])]
+
+
+def _product(sizes: Sequence[int]) -> Codes:
+    total = math.prod(sizes)
+    codes = np.empty((total, len(sizes)), np.int32)
+    repeat = total
+    for d, size in enumerate(sizes):
+        repeat //= size
+        codes[:, d] = np.tile(np.repeat(np.arange(size, dtype=np.int32), repeat), total // (size * repeat))
+    return codes

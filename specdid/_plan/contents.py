@@ -70,7 +70,7 @@ class Contents:
         return tuple(terms)
 
     def fixed_digests(self, treatment: int) -> tuple[str, ...]:
-        """Give the digests of ``fixed_terms``, the treatment's own first."""
+        """Return the digests of ``fixed_terms``, the treatment's own first."""
         own = self.treatments[treatment]
         return (own, *(term_digest(t, self.scope) for t in self.fixed_terms(treatment)))
 

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._plan.contents import Contents
 from specdid._plan.records import Codes
 from specdid._study import Core
@@ -47,7 +47,7 @@ class Treated:
 def estimands(
     contents: Sequence[Contents], codes: Codes, setting: Codes, evaluator: Evaluator
 ) -> tuple[tuple[str, ...], Codes]:
-    """Give the words of every specification.
+    """Return the words of every specification.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def _treated(content: Contents, t: int, evaluator: Evaluator) -> Treated:
 
 
 def _by_controls(content: Contents, t: int, evaluator: Evaluator) -> tuple[NDArray[np.int64], list[Treated]]:
-    """Give for each choice of controls a number, and for each number what the treatment is there."""
+    """Return for each choice of controls a number, and for each number what the treatment is there."""
     plain = _treated(content, t, evaluator)
     own = _factors(content.grid.treatments[t].term, content)
     sets = content.grid.controls
@@ -108,13 +108,11 @@ def _beside(plain: Treated, where: Sequence[str]) -> Treated:
 
 
 def _factors(term: Term, content: Contents) -> dict[str, Bound]:
-    """Give a term's factors by their content."""
+    """Return a term's factors by their content."""
     return {bound.digest: bound for bound in (bind(f, content.scope) for f in term.factors)}
 
 
-def _conditions(
-    terms: Sequence[Term], own: Mapping[str, Bound], content: Contents, evaluator: Evaluator
-) -> list[str]:
+def _conditions(terms: Sequence[Term], own: Mapping[str, Bound], content: Contents, evaluator: Evaluator) -> list[str]:
     """Say where the terms that hold the treatment and more are nothing."""
     found = []
     for term in terms:
@@ -134,11 +132,11 @@ def _nothing(bound: Bound, evaluator: Evaluator) -> str:
 
 
 def _words(content: Contents, t: int, treated: Treated) -> list[str]:
-    """Give the words under each estimator: the treatment's own, else the estimator's."""
+    """Return the words under each estimator: the treatment's own, else the estimator's."""
     own = content.grid.treatments[t].estimand
     found = []
     for choice in content.grid.estimators:
-        declared = _shelf.load("estimators", choice.method)
+        declared = _plugins.load("estimators", choice.method)
         said = declared.estimand if declared.words is None else declared.words(treated, choice.options)
         found.append(own or said)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._plan.contents import Contents
 from specdid._plan.identity import effect_digest
 from specdid._plan.records import Codes, Dimension, Flags, Grid, Reason
@@ -19,9 +19,7 @@ from specdid.panel import Evaluator
 
 DIMENSION = {
     name: d
-    for d, name in enumerate(
-        ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator")
-    )
+    for d, name in enumerate(("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator"))
 }
 
 
@@ -35,7 +33,7 @@ class Table:
         self.reasons: list[Reason] = []
 
     def column(self, name: str) -> Codes:
-        """Give the choices of a core dimension."""
+        """Return the choices of a core dimension."""
         return self.codes[:, DIMENSION[name]]
 
     def exclude(self, which: Flags, code: str, message: str) -> None:
@@ -91,15 +89,13 @@ def exclude_own_outcome(table: Table, contents: Sequence[Contents]) -> None:
                 continue
             hit = in_controls[table.column("controls")] | fixed[table.column("treatment")]
             hit &= (table.setting == s) & (table.column("outcome") == o)
-            table.exclude(
-                hit, "own_outcome", f"the outcome `{write(grid.outcomes[o])}` is on its own right-hand side"
-            )
+            table.exclude(hit, "own_outcome", f"the outcome `{write(grid.outcomes[o])}` is on its own right-hand side")
 
 
 def exclude_not_honoured(table: Table, contents: Sequence[Contents], study: Study) -> None:
     """Exclude options that an estimator would ignore."""
     for e, choice in enumerate(contents[0].grid.estimators):
-        estimator = _shelf.load("estimators", choice.method)
+        estimator = _plugins.load("estimators", choice.method)
         mine = table.column("estimator") == e
         for s, content in enumerate(contents):
             here = mine & (table.setting == s)
@@ -107,9 +103,7 @@ def exclude_not_honoured(table: Table, contents: Sequence[Contents], study: Stud
                 table.exclude(here & flags, "not_honoured", f"{choice.method} {words}")
 
 
-def _dishonoured(
-    estimator: Any, content: Contents, study: Study, table: Table
-) -> Iterator[tuple[Flags, str]]:
+def _dishonoured(estimator: Any, content: Contents, study: Study, table: Table) -> Iterator[tuple[Flags, str]]:
     honours = estimator.honours
     if "controls" not in honours:
         bare = np.array([not content.fixed_terms(t) for t in range(len(content.grid.treatments))])
@@ -126,10 +120,7 @@ def _dishonoured(
         yield other[table.column("fixed_effects")], "always has unit and time effects, exactly these"
     if not estimator.slopes:
         sloped = np.array(
-            [
-                any(e.slopes for e in (*choice, *content.setting.absorb))
-                for choice in content.grid.fixed_effects
-            ]
+            [any(e.slopes for e in (*choice, *content.setting.absorb)) for choice in content.grid.fixed_effects]
         )
         yield sloped[table.column("fixed_effects")], "takes no slopes in the fixed effects"
 
@@ -143,7 +134,7 @@ def exclude_unfit_treatments(table: Table, contents: Sequence[Contents], evaluat
     """Exclude cohort estimators where there is no cohort or the treatment is not 0/1."""
     grid = contents[0].grid
     for e, choice in enumerate(grid.estimators):
-        estimator = _shelf.load("estimators", choice.method)
+        estimator = _plugins.load("estimators", choice.method)
         mine = table.column("estimator") == e
         for t, treatment in enumerate(grid.treatments):
             here = mine & (table.column("treatment") == t)
@@ -214,9 +205,9 @@ def exclude_switching_off(table: Table, contents: Sequence[Contents], evaluator:
 
 
 def _declaring(contents: Sequence[Contents], what: str) -> Iterator[tuple[int, Any]]:
-    """Give the estimators that declare something, with what they declare."""
+    """Return the estimators that declare something, with what they declare."""
     for e, choice in enumerate(contents[0].grid.estimators):
-        declared = getattr(_shelf.load("estimators", choice.method), what)
+        declared = getattr(_plugins.load("estimators", choice.method), what)
         if declared:
             yield e, declared
 
@@ -244,10 +235,7 @@ def exclude_no_main_effects(table: Table, contents: Sequence[Contents], evaluato
                     continue
                 within = np.array(
                     [
-                        any(
-                            _constant_within(evaluator, content, factor, e)
-                            for e in (*c, *content.setting.absorb)
-                        )
+                        any(_constant_within(evaluator, content, factor, e) for e in (*c, *content.setting.absorb))
                         for c in grid.fixed_effects
                     ]
                 )

@@ -80,7 +80,7 @@ class Expander:
             self.faults.append(fault_at(origin, p.span, p.code, p.message, p.help))
 
     def sum_of(self, expression: Expression | None) -> tuple[Term, ...]:
-        """Give the terms of an expression that must not branch (with, add)."""
+        """Return the terms of an expression that must not branch (with, add)."""
         if expression is None:
             return ()
         nodes = self.nodes(expression)
@@ -208,8 +208,7 @@ def expand_estimators(x: Expander) -> tuple[Dimension, tuple[EstimatorChoice, ..
 def expand_variants(x: Expander) -> tuple[Dimension, ...]:
     """Make a dimension of each [variant] in file order."""
     return tuple(
-        _dimension(x, v.name, [(o.label, p) for p, o in enumerate(v.options)], v.options)
-        for v in x.study.variants
+        _dimension(x, v.name, [(o.label, p) for p, o in enumerate(v.options)], v.options) for v in x.study.variants
     )
 
 
@@ -282,9 +281,7 @@ def _dimension(
     """Make a dimension of (label, option) rows; ``content`` tells whether two choices are the same."""
     option: Codes = np.array([p for _, p in rows], dtype=np.int32)
     labels = tuple(label for label, _ in rows)
-    dimension = Dimension(
-        name, labels, tuple(o.label for o in options), option, tuple(o.meta for o in options)
-    )
+    dimension = Dimension(name, labels, tuple(o.label for o in options), option, tuple(o.meta for o in options))
     x.faults += _clashes(dimension, options, content)
     return dimension
 

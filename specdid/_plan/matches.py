@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._diagnostics import Origin
 from specdid._plan.identity import term_digest
 from specdid._study import Match
@@ -48,12 +48,12 @@ class MatchChoice:
     @property
     def weighted(self) -> bool:
         """Say whether weights other than 1 can come of it."""
-        return bool(_shelf.load("matching", self.method).weighted(self.settings))
+        return bool(_plugins.load("matching", self.method).weighted(self.settings))
 
 
 def match_choice(match: Match, on: tuple[Term, ...]) -> MatchChoice:
     """Make the choice of a written ``match`` whose ``on`` stands for the terms ``on``."""
-    honoured = _shelf.load("matching", match.method).settings
+    honoured = _plugins.load("matching", match.method).settings
     names = [name for name in MatchSettings.__slots__ if name in honoured]
     written = {name: getattr(match, name) for name in names if getattr(match, name) is not None}
     return MatchChoice(

@@ -147,12 +147,12 @@ class Plan:
         return len(self.codes)
 
     def spec_id(self, place: int) -> str:
-        """Give the id of the specification at ``place`` as 16 hex digits."""
+        """Return the id of the specification at ``place`` as 16 hex digits."""
         return id_text(self.ids[place])
 
     @property
     def account(self) -> str:
-        """Give the line of counts: planned = to estimate + excluded + duplicate."""
+        """Return the line of counts: planned = to estimate + excluded + duplicate."""
         excluded, duplicate = (int(np.sum(self.status == s)) for s in (Status.EXCLUDED, Status.DUPLICATE))
         left = len(self) - excluded - duplicate
         return f"{len(self):,} planned = {left:,} to estimate + {excluded:,} excluded + {duplicate:,} duplicate"

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._plan.records import Codes, Flags, Grid
 from specdid._study import Core
 
 
 def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Flags) -> tuple[tuple[str, ...], Codes]:
-    """Give the scale of every specification.
+    """Return the scale of every specification.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Flags) -> 
     words : each once
     place : (S,) int32, places in ``words``, -1 where none is declared
     """
-    units = np.array([_shelf.load("estimators", e.method).unit for e in grid.estimators])
+    units = np.array([_plugins.load("estimators", e.method).unit for e in grid.estimators])
     words: dict[str, int] = {}
     table = np.full((len(labels), len(units)), -1, np.int32)
     for o, declared in enumerate(grid.scales):
@@ -43,7 +43,7 @@ def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Flags) -> 
 
 
 def _own(declared: str | None, unit: str, label: str, used: Sequence[str]) -> str | None:
-    """Give the scale of estimates in a unit, of an outcome whose estimates are in several."""
+    """Return the scale of estimates in a unit, of an outcome whose estimates are in several."""
     if unit:
         return f"{unit} of {label}" if declared is None else unit
     return None if declared in used else declared

@@ -10,12 +10,12 @@ from specdid.language.tree import Node
 
 
 def base_scope(study: Study, columns: Sequence[str]) -> Scope:
-    """Give the scope of the data's columns and [derive], without variants."""
+    """Return the scope of the data's columns and [derive], without variants."""
     return variant_scope(study, columns, ())
 
 
 def variant_scope(study: Study, columns: Sequence[str], options: Sequence[VariantOption]) -> Scope:
-    """Give the scope under ``options``.
+    """Return the scope under ``options``.
 
     A variant's ``derive`` replaces data columns before [derive] is run again, and a
     derived column where it is defined, its own name meaning the old value. Options

@@ -37,9 +37,7 @@ def select(
     return found
 
 
-def _by_text(
-    dimension: Dimension, text: str, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
-) -> Flags:
+def _by_text(dimension: Dimension, text: str, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]) -> Flags:
     by_label = np.fromiter((label == text for label in dimension.labels), bool, len(dimension))
     declared = [i for i, label in enumerate(dimension.declared) if label == text]
     by_label |= np.isin(dimension.option, declared)
@@ -69,7 +67,7 @@ def _by_formula(
 
 
 def _key(name: str, node: Node) -> frozenset[str]:
-    """Give what a formula means in a dimension, whatever the order of its terms."""
+    """Return what a formula means in a dimension, whatever the order of its terms."""
     if name == "fixed_effects":
         return frozenset(e.text for e in effects(node))
     if name in {"controls", "treatment"}:

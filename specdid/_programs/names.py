@@ -18,7 +18,7 @@ _STATA_TYPE = re.compile(r"str\d+")
 
 
 def safe(text: str) -> str:
-    """Give the nearest name for a column or an expression; the empty text where nothing is left of it."""
+    """Return the nearest name for a column or an expression; the empty text where nothing is left of it."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")[:LONGEST].strip("_")
     return f"v{words}" if words[:1].isdigit() else words
@@ -31,7 +31,7 @@ def is_safe(name: str) -> bool:
 
 
 class Namer:
-    """Gives names, each once; ``taken`` are never given."""
+    """Returns names, each once; ``taken`` are never given."""
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._given: set[str] = set()

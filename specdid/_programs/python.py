@@ -17,7 +17,7 @@ PYFIXEST = ("import pyfixest as pf",)
 def formula(outcome: str, regressors: str, script: Script) -> str:
     """Write a formula; the fixed effects are joined by " + ", which pyfixest 0.60 needs to count them."""
     effects = " + ".join(e.name for e in script.fixed)
-    return f'{outcome} ~ {regressors}{" | " + effects if effects else ""}'
+    return f"{outcome} ~ {regressors}{' | ' + effects if effects else ''}"
 
 
 def prepare(script: Script, columns: tuple[str, ...], used: dict[str, None]) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _each_corrected(script: Script, used: dict[str, None], generalised: bool) ->
 
 
 def correction(script: Script) -> str:
-    """Give the factor of a standard error by which slopes are counted as fixest counts them."""
+    """Return the factor of a standard error by which slopes are counted as fixest counts them."""
     if script.corrected:
         return " * factor"
     return " * np.sqrt(left / (left - unkept))" if script.slopes else ""
@@ -106,12 +106,12 @@ def _vcov(errors: Errors) -> str:
 
 
 def first_vcov(script: Script) -> str:
-    """Give the vcov to fit with: clustered, which pyfixest can take also where no degree of freedom is left."""
+    """Return the vcov to fit with: clustered, which pyfixest can take also where no degree of freedom is left."""
     return next((_vcov(e) for e in script.errors if e.kind == "cluster"), '"iid"')
 
 
 def weighted(script: Script) -> str:
-    """Give the argument for weights."""
+    """Return the argument for weights."""
     return 'weights="_weight", ' if script.weight else ""
 
 
@@ -144,7 +144,7 @@ def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 
 def cohorts(script: Script) -> Iterator[str]:
-    """Give the lines that number periods and cohorts; never treated is missing."""
+    """Return the lines that number periods and cohorts; never treated is missing."""
     numbered = script.step not in (None, "year")
     yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f'cohort = d["{script.cohort}"]'
@@ -164,7 +164,7 @@ BETWEEN = (
 
 
 def of_influences(errors: Errors) -> tuple[list[str], str]:
-    """Give the quoted clusters, and the variance from the influences of rows; two ways add up less their cells."""
+    """Return the quoted clusters, and the variance from the influences of rows; two ways add up less their cells."""
     names = [f'"{c}"' for c in errors.clusters]
     variance = " + ".join(f"between({n})" for n in names) or "influence @ influence"
     return names, variance + (f" - between({', '.join(names)})" if len(names) == 2 else "")

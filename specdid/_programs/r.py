@@ -58,6 +58,7 @@ def vcovs(script: Script) -> Iterator[str]:
 def _vcov(errors: Errors) -> str:
     return f"~ {' + '.join(errors.clusters)}" if errors.kind == "cluster" else f'"{errors.kind}"'
 
+
 _RULES: dict[Rule, str] = {
     "fixest": "ssc()",
     "reghdfe": "ssc(fixef.force_exact = TRUE)",
@@ -106,7 +107,7 @@ def print_corrected(script: Script, estimate: str, error: str) -> Iterator[str]:
 
 
 def weights(script: Script) -> str:
-    """Give the argument for weights, with the comma before it."""
+    """Return the argument for weights, with the comma before it."""
     return f", weights = ~ {script.weight}" if script.weight else ""
 
 
@@ -119,14 +120,14 @@ def report(script: Script) -> Iterator[str]:
         yield from print_corrected(script, f"coef(fit)[[{name}]]", error)
         return
     yield "for (label in names(vcovs)) {"
-    yield "  cat(label, \"\\n\")"
+    yield '  cat(label, "\\n")'
     yield "  print(summary(fit, vcov = vcovs[[label]]))"
     yield f'  print(coeftable(fit, vcov = vcovs[[label]])["{script.treatment}", ], digits = 10)'
     yield "}"
 
 
 def lists(script: Script) -> str:
-    """Give the columns of each fixed effect as a vector."""
+    """Return the columns of each fixed effect as a vector."""
     return ", ".join("c(" + ", ".join(f'"{f}"' for f in e.factors) + ")" for e in script.fixed)
 
 
@@ -138,7 +139,7 @@ def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 
 def cohorts(script: Script) -> Iterator[str]:
-    """Give the lines that number periods and cohorts; never treated is missing."""
+    """Return the lines that number periods and cohorts; never treated is missing."""
     numbered = script.step not in (None, "year")
     yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f"d$.cohort <- d${script.cohort}"

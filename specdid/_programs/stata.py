@@ -28,7 +28,7 @@ _COUNTED: dict[Rule, str] = {
 
 
 def uncorrected(errors: Errors) -> str:
-    """Give what takes reghdfe's correction, without adjustments, off a standard error."""
+    """Return what takes reghdfe's correction, without adjustments, off a standard error."""
     if errors.rule not in ("glm", "none") or (errors.rule == "glm" and errors.kind == "iid"):
         return ""
     left, whole = "(e(N) - e(df_m) - e(df_a))", "e(N)" if errors.rule == "none" else "(e(N) - 1)"
@@ -45,15 +45,15 @@ class Stata:
         self.script, self.numbers = script, numbers
 
     def number(self, name: str) -> str:
-        """Give the numbered twin of a column, itself where it has none."""
+        """Return the numbered twin of a column, itself where it has none."""
         return self.numbers.get(name, name)
 
     def effects(self) -> list[str]:
-        """Give the fixed effects by number."""
+        """Return the fixed effects by number."""
         return [self.number(e.name) for e in self.script.fixed]
 
     def absorb(self) -> str:
-        """Give reghdfe's option for fixed effects and slopes."""
+        """Return reghdfe's option for fixed effects and slopes."""
         by_levels: dict[str, list[str]] = {}
         for levels, column in self.script.slopes:
             by_levels.setdefault(levels.name, []).append(column)
@@ -66,12 +66,12 @@ class Stata:
         return f"absorb({' '.join(texts)})" if texts else "noabsorb"
 
     def vce(self, errors: Errors) -> str:
-        """Give the option for a vcov."""
+        """Return the option for a vcov."""
         words = {"iid": "unadjusted", "hetero": "robust"}
         return f"vce({words.get(errors.kind) or 'cluster ' + ' '.join(map(self.number, errors.clusters))})"
 
     def weight(self) -> str:
-        """Give analytic weights, where there are some."""
+        """Return analytic weights, where there are some."""
         return f" [aweight = {self.script.weight}]" if self.script.weight else ""
 
     def label(self, errors: Errors) -> str:
@@ -112,7 +112,7 @@ class Stata:
         yield "}"
 
     def cohorts(self) -> Iterator[str]:
-        """Give the lines that number periods and cohorts; never treated is missing."""
+        """Return the lines that number periods and cohorts; never treated is missing."""
         s = self.script
         words = " or ".join([*map(plain_number, s.never), "after the last period"])
         yield f"* the first treated period; missing is never treated: {words}"
@@ -128,7 +128,7 @@ def numbered(variable: str, step: str | None) -> str:
     v = variable
     if step in (None, "year"):
         return v
-    fourth = f'mdy(1, 4, floor({v} / 100))'
+    fourth = f"mdy(1, 4, floor({v} / 100))"
     calendar = {
         "half": f"floor({v} / 10) * 2 + mod({v}, 10) - 1",
         "quarter": f"floor({v} / 10) * 4 + mod({v}, 10) - 1",

@@ -38,7 +38,7 @@ def remark(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Give a text that can be displayed between plain quotes."""
+    """Return a text that can be displayed between plain quotes."""
     return "".join(c if c.isalnum() or c in _PLAIN else " " for c in text)
 
 

@@ -11,14 +11,14 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
 def given(call: Call, name: str) -> Node:
-    """Give an argument that the check has found to be there."""
+    """Return an argument that the check has found to be there."""
     node = argument(call, name)
     assert node is not None
     return node
 
 
 def many(call: Call) -> list[Node]:
-    """Give the arguments of a call that takes any number."""
+    """Return the arguments of a call that takes any number."""
     return [a.value for a in call.arguments if a.value is not None]
 
 
@@ -30,7 +30,7 @@ def is_constant(node: Node) -> bool:
 
 
 def number(node: Node) -> float:
-    """Give the value of a constant that is a number, ``-1`` included."""
+    """Return the value of a constant that is a number, ``-1`` included."""
     if isinstance(node, Unary):
         return -number(node.operand) if node.operator == "-" else number(node.operand)
     if isinstance(node, Constant):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def numbers(values: NDArray[Any], absent: NDArray[np.bool_] | None = None) -> pa.Array:
-    """Give numbers or truth values, null where ``absent``."""
+    """Return numbers or truth values, null where ``absent``."""
     import pyarrow as pa
 
     data = np.packbits(values, bitorder="little") if values.dtype == bool else np.ascontiguousarray(values)
@@ -24,7 +24,7 @@ def numbers(values: NDArray[Any], absent: NDArray[np.bool_] | None = None) -> pa
 
 
 def texts(words: Sequence[str]) -> pa.Array:
-    """Give texts."""
+    """Return texts."""
     import pyarrow as pa
 
     encoded = [word.encode() for word in words]

@@ -40,12 +40,10 @@ class Encoder:
         self._columns = schema(planned.dimensions, tuple(results.extra))
         self._texts = {name: (self._dictionary(t.words), t.codes) for name, t in _texts(results).items()}
         kinds = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
-        self.schema = pa.schema([
-            pa.field(c.name, kinds[c.kind], nullable=c.null != "never") for c in self._columns
-        ])  # fmt: skip
+        self.schema = pa.schema([pa.field(c.name, kinds[c.kind], nullable=c.null != "never") for c in self._columns])
 
     def table(self, start: int, stop: int) -> pa.Table:
-        """Give the rows of these specifications under every vcov."""
+        """Return the rows of these specifications under every vcov."""
         import pyarrow as pa
 
         arrays = [self._column(c, start, stop) for c in self._columns]
@@ -82,7 +80,7 @@ class Encoder:
         return arrow.numbers(significant(rows) if self._guarded else rows, np.isnan(rows))
 
     def _rows(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Give one value per row: (S, V) row by row, (S,) repeated for every vcov."""
+        """Return one value per row: (S, V) row by row, (S,) repeated for every vcov."""
         return values.reshape(-1) if values.ndim == 2 else np.repeat(values, self._vcovs)
 
     def _places(self, start: int, stop: int) -> pa.Array:
@@ -93,7 +91,7 @@ class Encoder:
 
 
 def _texts(results: Results) -> dict[str, Text]:
-    """Give the columns that are a dictionary and codes; 2-d codes hold one text per vcov."""
+    """Return the columns that are a dictionary and codes; 2-d codes hold one text per vcov."""
     planned = results.planned
     n, v = len(results), len(planned.vcovs)
     message, note = results.message, results.vcov_note

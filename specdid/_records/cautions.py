@@ -193,10 +193,13 @@ def against(found: Sequence[Caution]) -> Against:
     if len(errors) > _DETAILS:
         details.append(f"{len(errors) - _DETAILS:,} more: see warnings.csv")
     return Against(
-        failed, tuple(details), _verdict(clauses),
+        failed,
+        tuple(details),
+        _verdict(clauses),
         tuple((clause(g.first.code), _found(g)) for g in serious[:_TOLD]),
-        tuple(clauses[_TOLD:]), sum(c.severity == "note" for c in found),
-    )  # fmt: skip
+        tuple(clauses[_TOLD:]),
+        sum(c.severity == "note" for c in found),
+    )
 
 
 def _verdict(clauses: Sequence[str]) -> str:

@@ -22,9 +22,7 @@ _COUNTED = ("n_missing", "n_log0", "n_singletons")
 _SAME_MODEL = "the same rows, weights, fixed effects and kept terms, by their values, as an earlier specification"
 
 
-def collect(
-    planned: Planned, blocks: Iterable[Fits], labels: Sequence[str], same_model: bool = True
-) -> Results:
+def collect(planned: Planned, blocks: Iterable[Fits], labels: Sequence[str], same_model: bool = True) -> Results:
     """Build the results from the plan and the fits, which may come in any order.
 
     Parameters
@@ -138,10 +136,18 @@ class _Store:
         notes = {k: m for k, m in self.vcov_notes.items() if not gone[k[0]]}
         flat = _column({s * v + k: m for (s, k), m in notes.items()}, n * v)
         return Results(
-            self.planned, self.status, self.code, self._message(), self.twin, self.numbers,
-            Text(flat.words, flat.codes.reshape(n, v)), _column(self._terms(labels), n),
-            dict(sorted(self.extra.items())), self.seconds, self.dropped,
-        )  # fmt: skip
+            self.planned,
+            self.status,
+            self.code,
+            self._message(),
+            self.twin,
+            self.numbers,
+            Text(flat.words, flat.codes.reshape(n, v)),
+            _column(self._terms(labels), n),
+            dict(sorted(self.extra.items())),
+            self.seconds,
+            self.dropped,
+        )
 
     def _terms(self, labels: Sequence[str]) -> dict[int, str]:
         """Join the labels of what was dropped."""
@@ -189,7 +195,7 @@ def _column(texts: dict[int, str], n: int) -> Text:
 
 
 def _messages(planned: Planned, fits: Fits, labels: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Give a message for every failure of a block."""
+    """Return a message for every failure of a block."""
     outcome = planned.dimension("outcome")
     effects = planned.dimension("fixed_effects") if "fixed_effects" in planned.dimensions else None
     for place in np.flatnonzero(fits.code != Code.OK).tolist():

@@ -137,7 +137,7 @@ def strange(path: Path) -> SpecError:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a new, empty file that takes the place of ``path`` only when all went well."""
+    """Return a new, empty file that takes the place of ``path`` only when all went well."""
     new = path.with_name(f".specdid-{secrets.token_hex(8)}.part")
     os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o666))
     try:

@@ -11,9 +11,9 @@ VCOV_NOTES: tuple[str, ...] = (
     "no degrees of freedom are left for this variance",
     "the model fits perfectly: there is no residual variance and no standard error",
     "the estimator does not offer this variance",
-    "the fixed effects are too many to count their parameters exactly; use ssc = \"fixest\" or \"reghdfe\"",
+    'the fixed effects are too many to count their parameters exactly; use ssc = "fixest" or "reghdfe"',
     "the estimator does not offer this small-sample correction (`ssc`)",
-    "the estimator gives no degrees of freedom for t; leave out `distribution` or write \"normal\"",
+    'the estimator gives no degrees of freedom for t; leave out `distribution` or write "normal"',
 )
 """By Fits.vcov_code."""
 

@@ -161,7 +161,7 @@ class _Reader:
         )
 
     def _first(self, name: str) -> pa.Array:
-        """Give a column at the first vcov of every specification."""
+        """Return a column at the first vcov of every specification."""
         rows = np.arange(0, self.table.num_rows, max(1, len(self.vcovs)))
         return self.table[name].combine_chunks().take(rows)
 

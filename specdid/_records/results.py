@@ -52,7 +52,7 @@ def statistic_name(kind: str, group: str = "", estimand: str = "") -> str:
 
 
 def code_of(name: str) -> int:
-    """Give the place of a reason's name in CODES."""
+    """Return the place of a reason's name in CODES."""
     return CODES.index(name)
 
 
@@ -64,7 +64,7 @@ class Text:
     codes: Labels
 
     def at(self, position: int) -> str | None:
-        """Give the text at one position."""
+        """Return the text at one position."""
         code = int(self.codes[position])
         return self.words[code] if code >= 0 else None
 
@@ -127,7 +127,7 @@ class Planned:
         return len(self.ids)
 
     def shown(self, text: str) -> str:
-        """Give a term, a sum of terms or an option's label as readers know it."""
+        """Return a term, a sum of terms or an option's label as readers know it."""
         return relabel(text, self.display)
 
     @property
@@ -144,11 +144,11 @@ class Planned:
         return kind
 
     def spec_id(self, place: int) -> str:
-        """Give the id of the specification at ``place`` as it is written."""
+        """Return the id of the specification at ``place`` as it is written."""
         return id_text(self.ids[place])
 
     def dimension(self, name: str) -> Text:
-        """Give one dimension's labels as a column of text."""
+        """Return one dimension's labels as a column of text."""
         place = self.dimensions.index(name)
         return Text(self.labels[place], self.codes[:, place])
 
@@ -239,12 +239,12 @@ class Results:
         return np.asarray(self.numbers["estimate"], dtype=np.float64)
 
     def first(self, name: str) -> NDArray[np.float64]:
-        """Give a column of numbers under the first vcov, the one on the curve; (S,)."""
+        """Return a column of numbers under the first vcov, the one on the curve; (S,)."""
         values = np.asarray(self.numbers[name], dtype=np.float64)
         return values if values.ndim == 1 else values[:, 0]
 
     def groups(self) -> tuple[Group, ...]:
-        """Give the specifications that share an axis, ok or not, in order of appearance."""
+        """Return the specifications that share an axis, ok or not, in order of appearance."""
         outcome, scale = self.planned.dimension("outcome"), self.planned.scale
         key = np.where(scale.codes >= 0, scale.codes, len(scale.words) + outcome.codes)
         keys, where = np.unique(key, return_index=True)
@@ -255,23 +255,23 @@ class Results:
         return tuple(found)
 
     def shown_statistic(self, name: str) -> str:
-        """Give a statistic's name, as in inference.csv, with the scale or outcome as readers know it."""
+        """Return a statistic's name, as in inference.csv, with the scale or outcome as readers know it."""
         return self._medians().get(name, name)
 
     def _medians(self) -> dict[str, str]:
-        """Give the names of all medians, as in inference.csv and as readers know them."""
+        """Return the names of all medians, as in inference.csv and as readers know them."""
         if not self.planned.display:
             return {}
         pairs = [(g, words) for g in self.groups() for words in self.planned.estimand.words]
         return {statistic_name(MEDIAN, g.name, words): statistic_name(MEDIAN, g.shown, words) for g, words in pairs}
 
     def order(self, group: Group) -> Ints:
-        """Give the ok positions of a group by estimate, ties by place in the plan."""
+        """Return the ok positions of a group by estimate, ties by place in the plan."""
         ok = group.members[self.status[group.members] == Status.OK]
         return np.take(ok, np.argsort(self.estimate[ok], kind="stable"))
 
     def rank(self, position: int) -> tuple[int, int]:
-        """Give the rank of an ok specification by estimate, from 1, and among how many.
+        """Return the rank of an ok specification by estimate, from 1, and among how many.
 
         Ranked are the ok specifications of the same scale (or outcome, where none is
         declared), estimand and kind, from the lowest estimate; ties by place in the plan.
@@ -285,7 +285,7 @@ class Results:
 
 
 def empty_numbers(n: int, n_vcovs: int) -> dict[str, NDArray[np.float64] | NDArray[np.int32]]:
-    """Give an array of absent numbers for every column of NUMBERS."""
+    """Return an array of absent numbers for every column of NUMBERS."""
     return {
         c.name: np.full((n, n_vcovs) if c.level == "vcov" else n, np.nan)
         if c.kind == "float"

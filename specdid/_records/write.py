@@ -63,11 +63,13 @@ def write_timings(results: Results, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({
-        "index": arrow.numbers(np.arange(1, len(results) + 1)),
-        "spec_id": hexadecimal(results.planned.ids),
-        "seconds": arrow.numbers(results.seconds, np.isnan(results.seconds)),
-    })
+    table = pa.table(
+        {
+            "index": arrow.numbers(np.arange(1, len(results) + 1)),
+            "spec_id": hexadecimal(results.planned.ids),
+            "seconds": arrow.numbers(results.seconds, np.isnan(results.seconds)),
+        }
+    )
     with replacing(path) as new:
         pq.write_table(table, new, compression="zstd", row_group_size=ROWS)
 
@@ -99,7 +101,7 @@ def _plain(value: object) -> object:
 
 
 def _header(results: Results) -> bytes:
-    """Give what the figure needs beside the rows, so that they can be drawn again."""
+    """Return what the figure needs beside the rows, so that they can be drawn again."""
     planned = results.planned
     members = _members(planned)
     header = {
@@ -118,7 +120,7 @@ def _header(results: Results) -> bytes:
 
 
 def _members(planned: Planned) -> NDArray[np.bool_]:
-    """Give the rows of control_members in the order in which labels appear in the results."""
+    """Return the rows of control_members in the order in which labels appear in the results."""
     if "controls" not in planned.dimensions or not len(planned.control_members):
         return planned.control_members
     controls = planned.dimension("controls")
@@ -130,7 +132,7 @@ def _members(planned: Planned) -> NDArray[np.bool_]:
 
 
 def arrow_table(results: Results) -> pa.Table:
-    """Give all rows as one Arrow table, with the columns of results.parquet."""
+    """Return all rows as one Arrow table, with the columns of results.parquet."""
     import pyarrow as pa
 
     encoder = Encoder(results)
@@ -139,7 +141,7 @@ def arrow_table(results: Results) -> pa.Table:
 
 
 def read_header(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any] | None:
-    """Give the header that write_parquet left in a file's schema, or None."""
+    """Return the header that write_parquet left in a file's schema, or None."""
     if not metadata or b"specdid" not in metadata:
         return None
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._diagnostics import SpecError
 from specdid._records import Caution, Section
 from specdid._records.cautions import beside, from_figure
@@ -23,9 +23,7 @@ from specdid.tables._base import csv_text, unusable
 Progress = Callable[[str, int, int], None]
 
 
-def run_analyses(
-    prepared: Prepared, jobs: int, progress: Progress, store: Store | None = None
-) -> tuple[Analysed, ...]:
+def run_analyses(prepared: Prepared, jobs: int, progress: Progress, store: Store | None = None) -> tuple[Analysed, ...]:
     """Run every analysis of a study, in file order; one that fails is a message, not the end."""
     study = prepared.study
     bench = Bench(study, prepared.panel, prepared.evaluator, jobs, study.run.backend, store)
@@ -47,7 +45,7 @@ def _own_files(made: Analysed, before: Sequence[Analysed]) -> Analysed:
 
 
 def _all_files(analysed: Analysed) -> list[str]:
-    """Give the names of its files: csv stands for a table's, pdf for a figure's."""
+    """Return the names of its files: csv stands for a table's, pdf for a figure's."""
     charts = [f"{_stem(analysed, c.suffix)}.pdf" for c in analysed.finding.charts]
     return [*(name for name, _ in _names(analysed, ("csv",))), *charts]
 
@@ -58,12 +56,12 @@ def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
     heading = table.kind.replace("_", " ").capitalize() + (f": {name}" if name is not None else "")
     nothing = Analysed(table.kind, name, table.stem, heading, Finding())
     try:
-        analysis: Analysis = _shelf.load("analyses", table.kind)
+        analysis: Analysis = _plugins.load("analyses", table.kind)
         request, faults = read_request(bench.study, table, analysis.decode)
         if wrong := [f.message for f in faults if f.severity == "error"]:
             return replace(nothing, failure="; ".join(wrong))
         return replace(nothing, finding=analysis.run(bench, request))
-    except (SpecError, _shelf.PluginError) as error:
+    except (SpecError, _plugins.PluginError) as error:
         return replace(nothing, failure=str(error).replace("\n", "; "))
     except Exception as error:  # the curve is done: whatever one analysis does must not lose it
         said = f"{type(error).__name__}: {error}".replace("\n", " ")
@@ -71,7 +69,7 @@ def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
 
 
 def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:
-    """Give what the analyses add to the summary."""
+    """Return what the analyses add to the summary."""
     return tuple(Section(a.heading, _lines(a)) for a in found)
 
 
@@ -111,7 +109,7 @@ def write_analyses(
         Where the directory cannot be written.
     """
     said: list[Caution] = []
-    printers = _shelf.every("tables")
+    printers = _plugins.every("tables")
     with writing(directory):
         for analysed in found:
             for table in analysed.finding.tables:
@@ -132,7 +130,7 @@ def _draw(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            figure = _shelf.load("figures", chart.figure).draw(chart.data, width)
+            figure = _plugins.load("figures", chart.figure).draw(chart.data, width)
             save(figure, directory, stem, formats, failed)
         except OSError:
             raise

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import specdid
-from specdid import _shelf
+from specdid import _plugins
 from specdid._curve import Curve
 from specdid._describe.factors import families
 from specdid._records import Caution
@@ -69,7 +69,7 @@ def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[C
 
 
 def _write_latex(prepared: Prepared, appendix: Appendix, directory: Path) -> None:
-    printer = _shelf.load("tables", "latex")
+    printer = _plugins.load("tables", "latex")
     texts = []
     for item in appendix.tables:
         texts.append(printer.write(item.table))
@@ -136,7 +136,7 @@ def _section(analysed: Analysed) -> Section:
 
 def _captioned(analysed: Analysed, heading: str, chart: Chart) -> str:
     """Caption an analysis's figure: what it is of, and what kind of figure it is."""
-    kind = _shelf.load("figures", chart.figure).title
+    kind = _plugins.load("figures", chart.figure).title
     of = f"{heading}: {chart.suffix.replace('_', ' ')}" if chart.suffix and chart.told else heading
     return of if chart.figure == analysed.kind else f"{of}. {kind}"
 

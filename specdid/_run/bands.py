@@ -37,7 +37,7 @@ class NullFigure:
 
 
 def first_bands(nulls: Iterable[Bands]) -> dict[tuple[str, str], Floats]:
-    """Give every curve's band of the first null that has it."""
+    """Return every curve's band of the first null that has it."""
     found: dict[tuple[str, str], Floats] = {}
     for bands in nulls:
         found = {**bands, **found}
@@ -62,14 +62,16 @@ def write_bands(nulls: Mapping[str, Bands], shown: NullFigure, directory: Path) 
     parts = [((null, *key), band) for null, bands in nulls.items() for key, band in bands.items()]
     sizes = [band.shape[1] for _, band in parts]
     whole = np.concatenate([np.zeros((3, 0)), *(band for _, band in parts)], axis=1)
-    table = pa.table({
-        **{
-            name: arrow.texts(np.repeat([key[k] for key, _ in parts], sizes).tolist())
-            for k, name in enumerate(("null", "scale", "estimand"))
-        },
-        "rank": arrow.numbers(np.concatenate([np.zeros(0, np.int64), *(np.arange(1, n + 1) for n in sizes)])),
-        **{name: arrow.numbers(values) for name, values in zip(POINTS, whole, strict=True)},
-    })
+    table = pa.table(
+        {
+            **{
+                name: arrow.texts(np.repeat([key[k] for key, _ in parts], sizes).tolist())
+                for k, name in enumerate(("null", "scale", "estimand"))
+            },
+            "rank": arrow.numbers(np.concatenate([np.zeros(0, np.int64), *(np.arange(1, n + 1) for n in sizes)])),
+            **{name: arrow.numbers(values) for name, values in zip(POINTS, whole, strict=True)},
+        }
+    )
     header = {"version": 2, "nulls": list(nulls), "shares": {k: asdict(v) for k, v in shown.shares.items()}}
     table = table.replace_schema_metadata({b"specdid": json.dumps(header, ensure_ascii=False).encode()})
     with replacing(path) as new:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._curve import Curve
-from specdid._describe import referee
+from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
 from specdid._describe.contradictions import contradictions
@@ -68,10 +68,10 @@ def describe(
 
 
 def _of_estimators(results: Results, methods: Sequence[str]) -> Iterator[Caution]:
-    """Give what estimators say against their own estimates."""
+    """Return what estimators say against their own estimates."""
     chosen = results.planned.codes[:, results.planned.dimensions.index("estimator")] if methods else np.zeros(0)
     for e, method in enumerate(methods):
-        cautions = _shelf.load("estimators", method).cautions
+        cautions = _plugins.load("estimators", method).cautions
         mine = (chosen == e) & (results.status == Status.OK)
         if cautions is not None and mine.any():
             found = {name: values[mine] for name, values in results.extra.items()}
@@ -81,7 +81,7 @@ def _of_estimators(results: Results, methods: Sequence[str]) -> Iterator[Caution
 
 
 def _member(compiled: Compiled, place: int) -> int:
-    """Give the position of a plain least-squares member by its place in the plan, or -1."""
+    """Return the position of a plain least-squares member by its place in the plan, or -1."""
     members = compiled.members
     at = int(np.searchsorted(members.index, place)) if place >= 0 else len(members)
     if at == len(members) or members.index[at] != place:
@@ -104,17 +104,17 @@ def _warnings(
 ) -> Iterator[Caution]:
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
     yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
-    yield from referee.left_out(results)
-    yield from referee.comparability(results)
-    yield from referee.samples(results, compiled)
+    yield from design_warnings.left_out(results)
+    yield from design_warnings.comparability(results)
+    yield from design_warnings.samples(results, compiled)
     medians = [p for t in tests for p in t.placebos]
     yield from contradictions(results, medians, _columns(compiled, results))
     ok = np.flatnonzero((results.status == Status.OK)[compiled.members.index])
     at = _member(compiled, results.preferred)
     plain = [m for m in ok.tolist() if compiled.batched[m] and compiled.members.sunab[m] < 0] if at < 0 else [at]
     if plain:
-        found = referee.responding(compiled.problem, compiled.members, plain[0], ok)
-        yield from referee.bad_controls(*found, "preferred" if at >= 0 else "first")
+        found = design_warnings.responding(compiled.problem, compiled.members, plain[0], ok)
+        yield from design_warnings.bad_controls(*found, "preferred" if at >= 0 else "first")
 
 
 def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:
@@ -135,11 +135,11 @@ def write_described(curve: Curve, directory: Path, formats: Sequence[str], width
     _write_if_any(csv_text(measured) if measured.rows else "", directory / "inference_clusters.csv")
     if tests:
         table = unusable(inference_table(tests, results, found), found.failed)
-        for printer in _shelf.every("tables"):
+        for printer in _plugins.every("tables"):
             write_text(printer.write(table), directory / f"inference{printer.ending}")
     placebos = tuple(p for t in tests for p in t.placebos)
-    said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _shelf.broken(shelf).values()]
-    for figure in _shelf.every("figures"):
+    said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _plugins.broken(shelf).values()]
+    for figure in _plugins.every("figures"):
         if figure.curve is not None:
             drawn = partial(_draw, figure, (results, placebos), directory, formats, width, found)
             said += on_its_own(f"the figure {figure.name}", drawn)
@@ -147,9 +147,13 @@ def write_described(curve: Curve, directory: Path, formats: Sequence[str], width
 
 
 def _draw(
-    figure: FigureKind, given: tuple[object, ...], directory: Path, formats: Sequence[str], width: float | None,
+    figure: FigureKind,
+    given: tuple[object, ...],
+    directory: Path,
+    formats: Sequence[str],
+    width: float | None,
     found: Against,
-) -> list[Caution]:  # fmt: skip
+) -> list[Caution]:
     assert figure.curve is not None
     data = figure.curve(*given)
     if not data.panels:
@@ -182,9 +186,12 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
             rows.append((*key, "mean change", f.dimension, f.name, *labels, change.mean, change.pairs))
         s = c.spread
         numbers = {
-            "modelling variance": s.modelling, "sampling variance": s.sampling, "spread ratio": s.ratio,
-            "robustness ratio": s.robustness, "sign stability": s.sign,
-        }  # fmt: skip
+            "modelling variance": s.modelling,
+            "sampling variance": s.sampling,
+            "spread ratio": s.ratio,
+            "robustness ratio": s.robustness,
+            "sign stability": s.sign,
+        }
         rows += [(*key, name, None, None, None, None, value, None) for name, value in numbers.items()]
     return csv_text(TidyTable(header, tuple(rows))) if rows else ""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._curve import Curve
 from specdid._records import Caution, Results
 from specdid.figures._style import save
@@ -24,7 +24,7 @@ def draw_curve(
     cautions: Sequence[Caution] = (),
 ) -> Any:
     """Draw the specification curve as a matplotlib figure, what stands against it above."""
-    figure = _shelf.load("figures", CURVE)
+    figure = _plugins.load("figures", CURVE)
     return figure.draw(figure.data(results, sort, bands, shares, cautions), width)
 
 

@@ -16,7 +16,7 @@ _NAMED = 4
 
 
 def expected_signs(plan: Plan, index: Ints) -> NDArray[np.float64] | None:
-    """Give the sign expected of each specification, -1 or 1; None where no outcome has one."""
+    """Return the sign expected of each specification, -1 or 1; None where no outcome has one."""
     options = plan.study.outcome
     if not any(o.expect for o in options):
         return None
@@ -60,12 +60,13 @@ def opposite_signs(plan: Plan, results: Results, tested: Sequence[Ints]) -> Iter
         significant[median > 0] |= bool((p[mine & (np.sign(t) == np.sign(median))] <= plan.study.inference.alpha).any())
     if sides[False] and sides[True]:
         yield Caution(
-            "serious" if all(significant.values()) else "note", "opposite_signs",
+            "serious" if all(significant.values()) else "note",
+            "opposite_signs",
             "outcomes of opposite estimated sign are in one joint test, where they cancel: negative "
             f"{_listed(sides[False])}; positive {_listed(sides[True])}. If they were expected to move apart before "
             'anything was estimated, say so by `expect = "negative"` and `expect = "positive"` in [outcome]',
             specifications=len(index),
-        )  # fmt: skip
+        )
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._records import Caution, NullShares, Results, Status
 from specdid._records.cautions import beside
 from specdid._run.bands import NullFigure, first_bands
@@ -21,7 +21,7 @@ from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
 from specdid.inference._base import Context, Floats, NullDraws, draw_null
 from specdid.inference._curve_tests import CurveTests
-from specdid.inference._permutation_split import BUDGET, split
+from specdid.inference._permutation_strategy import BUDGET, split
 from specdid.inference._placebo import Placebo, placebo, shares_by_estimand, shares_by_group
 from specdid.inference._statistics import Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
@@ -61,8 +61,8 @@ def run_nulls(
     found: list[CurveTests] = []
     notes: list[Caution] = []
     context = _context(prepared, compiled, results, entering, cluster, progress, jobs, store)
-    for name in _shelf.with_refits(asked.null):
-        null = _shelf.load("inference", name)
+    for name in _plugins.with_refits(asked.null):
+        null = _plugins.load("inference", name)
         drawn = draw_null(null, context)
         draws = agreeing(drawn, results)
         if len(draws.index) and draws.null_statistic.shape[1]:
@@ -75,7 +75,7 @@ def run_nulls(
         untested = Caution("note", "not_entering", said, specifications=others)
         found[0] = replace(found[0], notes=(*found[0].notes, untested))
     tested = {t.null for t in found}
-    notes += [_no_primary(n, asked.primary) for n in asked.null if not tested & {*_shelf.with_refits([n])}]
+    notes += [_no_primary(n, asked.primary) for n in asked.null if not tested & {*_plugins.with_refits([n])}]
     if found:
         notes += _untested(context, results, entering, found)
     notes += opposite_signs(prepared.plan, results, [t.index for t in found])
@@ -85,7 +85,7 @@ def run_nulls(
 def _no_primary(null: str, primary: str) -> Caution:
     """Say that a null that was asked for has no specification, and so no primary test."""
     said = f"the primary test ({primary}) cannot be had: no specification is in this null"
-    return Caution("serious", "no_primary", said, _shelf.load("inference", null).title)
+    return Caution("serious", "no_primary", said, _plugins.load("inference", null).title)
 
 
 def _untested(context: Context, results: Results, entering: Bools, found: Sequence[CurveTests]) -> Iterator[Caution]:
@@ -109,7 +109,8 @@ def _untested(context: Context, results: Results, entering: Bools, found: Sequen
         "have a treatment that `assign` does not move" + (", and are no least squares" if wild else ""): (
             ~moved & ~(linear & wild)
         ),
-        "have no standard error when fitted again" if refitted
+        "have no standard error when fitted again"
+        if refitted
         else f"are no least squares, and would take more than {BUDGET:g} s to fit again in every draw": (
             ~linear & moved & ("permutation" in asked)
         ),
@@ -139,7 +140,7 @@ def agreeing(draws: NullDraws, results: Results) -> NullDraws:
 
 
 def cluster_codes(prepared: Prepared) -> NDArray[np.int64] | None:
-    """Give the codes that the nulls cluster by; None where neither a cluster nor a unit is declared."""
+    """Return the codes that the nulls cluster by; None where neither a cluster nor a unit is declared."""
     expression = prepared.study.inference.cluster
     panel = prepared.panel
     if expression is not None:
@@ -157,7 +158,7 @@ def _context(
     jobs: int,
     store: Store | None,
 ) -> Context:
-    """Give a null the specifications that entered, with the terms that were kept."""
+    """Return a null the specifications that entered, with the terms that were kept."""
     chosen = np.flatnonzero(entering[compiled.members.index])
     of = results.dropped_columns
     places = enumerate(compiled.members.index[chosen].tolist())
@@ -222,20 +223,18 @@ def _primary_first(rows: list[Test], primary: str) -> tuple[Test, ...]:
 
 
 def _errors(prepared: Prepared) -> str:
-    """Give what the nulls cluster by, where the curve's standard errors are others."""
+    """Return what the nulls cluster by, where the curve's standard errors are others."""
     study, cluster = prepared.study, cluster_text(prepared)
     return "" if study.vcov and study.vcov[0].text == f"~{cluster}" else cluster
 
 
 def cluster_text(prepared: Prepared) -> str:
-    """Give what the nulls cluster by."""
+    """Return what the nulls cluster by."""
     study = prepared.study
     return study.inference.cluster.text if study.inference.cluster else study.unit or ""
 
 
-def _estimands(
-    results: Results, draws: NullDraws, inside: NDArray[np.int64]
-) -> Iterator[tuple[Bools, str]]:
+def _estimands(results: Results, draws: NullDraws, inside: NDArray[np.int64]) -> Iterator[tuple[Bools, str]]:
     """Part a scale by estimand: medians of different things are not added up."""
     estimand = results.planned.estimand
     codes = estimand.codes[draws.index]
@@ -246,16 +245,16 @@ def _estimands(
 
 
 def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], NullShares]:
-    """Give the shares significant beside those of the first null that has the scale and estimand."""
+    """Return the shares significant beside those of the first null that has the scale and estimand."""
     return shares_by_estimand([p for t in tests for p in t.placebos])
 
 
 def null_figure(tests: tuple[CurveTests, ...]) -> NullFigure:
-    """Give what the figure of the curve shows of the nulls."""
+    """Return what the figure of the curve shows of the nulls."""
     return NullFigure(first_bands(t.bands for t in tests), shares_by_group([p for t in tests for p in t.placebos]))
 
 
 def figure_of(settings: FigureOptions, tests: tuple[CurveTests, ...]) -> dict[str, Any]:
-    """Give how the run draws its curve, as keywords of ``draw_curve``."""
+    """Return how the run draws its curve, as keywords of ``draw_curve``."""
     null = null_figure(tests)
     return {"sort": settings.sort, "width": settings.width, "bands": null.bands, "shares": null.shares}

@@ -56,8 +56,11 @@ def _family(tests: CurveTests) -> str:
 def band_words(tests: CurveTests) -> str:
     """Say how far the simultaneous band reaches, by what it was made, or why there is none."""
     band, level = tests.adjusted.band, f"{100 * (1 - tests.alpha):g}%"
-    ends = [f"{z:.2f} standard errors {side} the estimates"
-            for z, side in ((band.below, "below"), (band.above, "above")) if not np.isnan(z)]  # fmt: skip
+    ends = [
+        f"{z:.2f} standard errors {side} the estimates"
+        for z, side in ((band.below, "below"), (band.above, "above"))
+        if not np.isnan(z)
+    ]
     if not ends:
         return f"No simultaneous band: {band.reason}."
     made = f"joint inversion, errors clustered by `{tests.cluster}`"

@@ -119,7 +119,7 @@ def code_hash() -> str:
 
 @cache
 def library_version(name: str) -> str | None:
-    """Give an installed library's version."""
+    """Return an installed library's version."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, SpecError
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import Compiled
@@ -50,7 +50,7 @@ class Need:
 def needed(prepared: Prepared, compiled: Compiled) -> Need:
     """Guess what a run needs, from counts alone."""
     problem, study = compiled.problem, prepared.study
-    of_a_draw = DRAW + IMPOSED * any(_shelf.load("inference", n).imposes for n in study.inference.null)
+    of_a_draw = DRAW + IMPOSED * any(_plugins.load("inference", n).imposes for n in study.inference.null)
     draws = of_a_draw * float(study.inference.draws) * len(compiled.members)
     disk = draws if draws > 3 * LARGE else 0.0
     rows = SPECIFICATION + ROW * len(problem.vcovs)

@@ -184,9 +184,7 @@ def _locked(directory: Path) -> Iterator[None]:
     descriptor = _opened(path)
     try:
         if not _try_lock(descriptor) or not _is_still(path, descriptor):
-            raise OutputError(
-                f"another run is writing to {directory}: wait for it, or give --out another directory"
-            )
+            raise OutputError(f"another run is writing to {directory}: wait for it, or give --out another directory")
         try:
             yield
         finally:

@@ -19,12 +19,12 @@ from specdid.panel import Panel
 
 
 def default_directory(study: Study) -> Path:
-    """Give where results go unless ``--out`` says otherwise."""
+    """Return where results go unless ``--out`` says otherwise."""
     return Path("outputs") / study.name
 
 
 def spec_record(study: Study, directory: Path | None) -> dict[str, Any]:
-    """Give what the manifest in ``directory`` says of the spec.
+    """Return what the manifest in ``directory`` says of the spec.
 
     ``file`` is the spec file's path from there, None of a study that is no file.
     """
@@ -38,7 +38,7 @@ def spec_record(study: Study, directory: Path | None) -> dict[str, Any]:
 
 
 def data_record(study: Study, panel: Panel) -> dict[str, Any]:
-    """Give what the manifest says of the data."""
+    """Return what the manifest says of the data."""
     return {"file": study.data.name if study.data else None, "sha256": panel.sha256, "rows": panel.n_rows}
 
 
@@ -84,7 +84,7 @@ def _other(found: Mapping[str, Any], study: Study, panel: Panel, directory: Path
     shown = f"“{spec.get('title')}”" if not isinstance(old, str) else os.path.relpath(directory.resolve() / old)
     me = f"“{study.title}”" if study.document is None else study.document.name
     return (
-        f"another study called `{name}` ({shown}), not of {me}: write name = \"…\" in [study], or give another "
+        f'another study called `{name}` ({shown}), not of {me}: write name = "…" in [study], or give another '
         f"directory with --out; if they are of an earlier version of this study, move them away"
     )
 

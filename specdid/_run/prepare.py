@@ -15,9 +15,9 @@ from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, Status, build_plan
-from specdid._run.shown import check_shown
+from specdid._run.selected import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
-from specdid.engine.clusters import missing_package
+from specdid.engine.distributed import missing_package
 from specdid.language import LanguageError
 from specdid.language.tree import Number
 from specdid.panel import EvaluationError, Evaluator, Panel, read_panel
@@ -118,7 +118,7 @@ NEED_KEYS = ("no_unit", "no_time", "no_level", "no_test")
 
 
 def _keyless(study: Study, panel: Panel) -> Study:
-    """Give a study without the unit or time that the data do not have, nor what is made of them by default."""
+    """Return a study without the unit or time that the data do not have, nor what is made of them by default."""
     none = FormulaOption(None, Expression("0", Number(0.0), Origin(())), Meta(), Origin(()))
     effects = tuple(none if o.origin.path == ("fixed_effects",) else o for o in study.fixed_effects)
     vcov = tuple(o for o in study.vcov if o.origin.path != ("vcov",))
@@ -147,7 +147,7 @@ def _in_part(study: Study, panel: Panel, evaluator: Evaluator, faults: Faults) -
 
 
 def _looked_at(what: str, look: Callable[[], Iterable[Fault]]) -> Iterator[Fault]:
-    """Give the faults of a part of a faulty study; one that cannot be looked at hides nothing of the others."""
+    """Return the faults of a part of a faulty study; one that cannot be looked at hides nothing of the others."""
     try:
         yield from look()
     except (LanguageError, EvaluationError):
@@ -179,7 +179,7 @@ def _backend(study: Study) -> tuple[Fault, ...]:
     if package is None:
         return ()
     name = study.run.backend
-    message = f"backend = \"{name}\" needs the package {package}, which is not installed"
+    message = f'backend = "{name}" needs the package {package}, which is not installed'
     return (Fault("no_backend", message, help=f"pip install 'specdid[{name}]'", path=("run", "backend")),)
 
 

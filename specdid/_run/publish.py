@@ -34,7 +34,7 @@ SYNCED = ("results.parquet", "results.csv")
 
 @contextmanager
 def staged(output: OutputDirectory) -> Iterator[Path]:
-    """Give a directory to write to; its files take their places in the output directory once all are there.
+    """Return a directory to write to; its files take their places in the output directory once all are there.
 
     Until then the results of an earlier run stay as they are, all of one run. Of those, what this
     run has not written and its manifest does not list is removed (see :func:`kept_files`).

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._curve import Curve
 from specdid._records.cautions import against
 from specdid._run.write import write_text, writing
@@ -49,9 +49,7 @@ def write_report(
         write_text(write_page(report), directory / "report.html")
 
 
-def _block(
-    analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None, failed: str
-) -> Block:
+def _block(analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None, failed: str) -> Block:
     finding = analysed.finding
     pictures = []
     for chart in finding.charts:
@@ -59,7 +57,7 @@ def _block(
         drawn = directory / f"{stem}.png"
         content = drawn.read_bytes() if "png" in formats and drawn.exists() else _draw(chart, width, failed)
         if content:
-            title = _shelf.load("figures", chart.figure).title
+            title = _plugins.load("figures", chart.figure).title
             pictures.append(Picture(stem, f"{analysed.heading}: {title}", content))
     tables = tuple((f"{file_stem(analysed.stem, t.suffix or None)}.csv", t) for t in finding.tables)
     return Block(analysed.heading, finding.lines, tables, tuple(pictures), analysed.failure)
@@ -70,15 +68,15 @@ def _draw(chart: Chart, width: float | None, failed: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
-            figure = _shelf.load("figures", chart.figure).draw(chart.data, width)
+            figure = _plugins.load("figures", chart.figure).draw(chart.data, width)
         except Exception:
             return b""
         return save(figure, Path(folder), "chart", ("png",), failed)[0].read_bytes()
 
 
 def _whole(directory: Path) -> Iterator[Picture]:
-    """Give the figures of the whole curve that the page does not draw itself, as it does the curve and the volcano."""
-    for figure in _shelf.every("figures"):
+    """Return the figures of the whole curve, but for the curve and the volcano, which the page draws itself."""
+    for figure in _plugins.every("figures"):
         path = directory / f"{figure.name}.png"
         if figure.curve is not None and figure.on_page and path.exists():
             yield Picture(figure.name, figure.title, path.read_bytes())

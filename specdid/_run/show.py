@@ -10,7 +10,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from specdid import __version__, _shelf
+from specdid import __version__, _plugins
 from specdid._diagnostics import Fault, SpecError
 from specdid._hashing import beginning, begins_id
 from specdid._plan import Plan, Status
@@ -22,11 +22,11 @@ from specdid._records.files import read_rows
 from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
 from specdid._run.owner import read_record
-from specdid._run.planned import formula_writer
+from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared
+from specdid._run.selected import stands_for
 from specdid._run.show_table import regression_table
-from specdid._run.show_words import in_words
-from specdid._run.shown import stands_for
+from specdid._run.show_text import in_words
 from specdid._run.warnings_file import read_warnings
 from specdid.analyses._words import listed
 from specdid.exports._base import NoProgramError
@@ -100,9 +100,10 @@ def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: 
         stale = (directory / "results.parquet").is_file()
         what = "are of another version of this study or its data" if stale else "are not there yet"
         raise _fault(
-            "no_results", f"ranks need the results of a run; those in {directory} {what}",
+            "no_results",
+            f"ranks need the results of a run; those in {directory} {what}",
             "run `specdid run` on this spec first, or name the directory with --out",
-        )  # fmt: skip
+        )
     rank = int(text)
     curves = list(_curves(results))
     if not curves:
@@ -112,15 +113,13 @@ def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: 
     if rank > len(order):
         help = f"ranks go by estimate from the lowest, among {name}"
         raise _fault("no_specification", f"there are {len(order):,} specifications, no #{rank}", help)
-    others = [
-        f"#{rank} among {n}: {prepared.plan.spec_id(int(o[rank - 1]))}" for n, o in curves[1:] if rank <= len(o)
-    ]
+    others = [f"#{rank} among {n}: {prepared.plan.spec_id(int(o[rank - 1]))}" for n, o in curves[1:] if rank <= len(o)]
     said = f"{ordinal(rank)} of {len(order):,} from the lowest estimate, among {name}"
     return Found(int(order[rank - 1]), (said, *others))
 
 
 def _curves(results: Results) -> Iterator[tuple[str, np.ndarray]]:
-    """Give the specifications that are ranked together, by estimate, with what they share."""
+    """Return the specifications that are ranked together, by estimate, with what they share."""
     estimand, kinds = results.planned.estimand, results.planned.kind
     for group in results.groups():
         order = results.order(group)
@@ -157,7 +156,7 @@ def code_of(prepared: Prepared, place: int, language: str) -> str:
         reason = prepared.plan.reasons[int(prepared.plan.reason[place])].message
         raise _fault("excluded", f"the specification is excluded, so there is no code for it: {reason}")
     try:
-        return str(_shelf.load("exports", language).write(script_of(prepared, place)))
+        return str(_plugins.load("exports", language).write(script_of(prepared, place)))
     except NoProgramError as error:
         raise _fault("no_program", str(error), _others(prepared, place, language)) from None
 
@@ -165,7 +164,7 @@ def code_of(prepared: Prepared, place: int, language: str) -> str:
 def _others(prepared: Prepared, place: int, language: str) -> str | None:
     """Say which other languages the specification can be had in."""
     found = []
-    for export in _shelf.every("exports"):
+    for export in _plugins.every("exports"):
         if export.name != language:
             with suppress(NoProgramError):
                 export.write(script_of(prepared, place))
@@ -174,12 +173,12 @@ def _others(prepared: Prepared, place: int, language: str) -> str | None:
 
 
 def with_content(plan: Plan, place: int) -> int:
-    """Give the planned specification of the same content; itself but for duplicates."""
+    """Return the planned specification of the same content; itself but for duplicates."""
     return int(plan.twin[place]) if plan.status[place] == Status.DUPLICATE else place
 
 
 def describe(prepared: Prepared, found: Found, results: Results | None, directory: Path) -> Iterator[str]:
-    """Give the lines that show a specification, without code."""
+    """Return the lines that show a specification, without code."""
     plan, place = prepared.plan, found.place
     if results is not None:
         yield from _unusable(read_warnings(directory), plan.spec_id(place))
@@ -226,7 +225,7 @@ def _became(prepared: Prepared, place: int, results: Results | None) -> Iterator
 
 
 def _standing(prepared: Prepared, place: int, results: Results | None, directory: Path) -> Iterator[str]:
-    """Give rank and joint tests, from the results of a run."""
+    """Return rank and joint tests, from the results of a run."""
     if results is None:
         yield ""
         yield f"No results of this study in {directory}: `specdid run` adds its rank and the joint tests' p-values."
@@ -241,7 +240,7 @@ def _standing(prepared: Prepared, place: int, results: Results | None, directory
 
 
 def _nulls(directory: Path, place: int) -> Iterator[str]:
-    """Give the p-values under every null; the draws behind them stand beside the tests of the curve."""
+    """Return the p-values under every null; the draws behind them stand beside the tests of the curve."""
     tests = read_rows(directory / "inference.csv", ("null",), ("draws",))
     draws = {row["null"]: int(row["draws"]) for row in tests if np.isfinite(row["draws"])}
     numbers = ("index", "p_null", "p_adjusted", "band_low", "band_high")

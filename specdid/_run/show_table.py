@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._records.fits import Code, Fits
 from specdid._records.messages import VCOV_NOTES, failure_message
 from specdid._run.prepare import Prepared
 from specdid._study import Core
 from specdid.analyses._coefficients import CONSTANT_LABEL
 from specdid.analyses._fit import own_terms, whole_table
+from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, by_relative_period, combine, fit_full
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import estimate_all
-from specdid.engine.full import CELL, CONSTANT, FullFit, by_relative_period, combine, fit_full
 from specdid.engine.one_by_one import Method, Work, fit_in_full
 from specdid.engine.problem import Floats
 from specdid.engine.ssc import t_inference
@@ -33,9 +33,12 @@ def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
     compiled, s = compile_one(plan, prepared.panel, prepared.evaluator, place)
     at = np.array([s], np.int64)
     one = replace(
-        compiled, members=compiled.members.take(at), method=compiled.method[at],
-        cohort=compiled.cohort[at], batched=compiled.batched[at],
-    )  # fmt: skip
+        compiled,
+        members=compiled.members.take(at),
+        method=compiled.method[at],
+        cohort=compiled.cohort[at],
+        batched=compiled.batched[at],
+    )
     fits, full, whole = _estimate(prepared, one)
     if fits.code[0] != Code.OK:
         yield f"Failed ({Code(int(fits.code[0])).name.lower()}): {_failure(prepared, place, one, fits)}"
@@ -113,10 +116,8 @@ def _heading(label: str, clusters: int) -> str:
     return f"Standard errors: {label}" + (f", {clusters:,} clusters" if clusters >= 0 else "")
 
 
-def _coefficients(
-    prepared: Prepared, place: int, one: Compiled, full: FullFit, vcovs: Sequence[str]
-) -> Iterator[str]:
-    """Give every coefficient under the first vcov."""
+def _coefficients(prepared: Prepared, place: int, one: Compiled, full: FullFit, vcovs: Sequence[str]) -> Iterator[str]:
+    """Return every coefficient under the first vcov."""
     labels, alpha = one.problem.labels, one.problem.alpha
     names = ["(constant)" if c == CONSTANT else "" if c == CELL else labels[c] for c in full.columns.tolist()]
     weights = np.eye(len(full.estimate))[[c != CELL for c in full.columns]]
@@ -134,7 +135,7 @@ def _coefficients(
 
 
 def _own_coefficients(one: Compiled, fits: Fits, whole: Coefficients, vcovs: Sequence[str]) -> Iterator[str]:
-    """Give what an estimator of its own gives; the treatment's error is the results', in any unit."""
+    """Return what an estimator of its own gives; the treatment's error is the results', in any unit."""
     terms = own_terms(one.problem, one.members, whole)
     names = ["(constant)" if t == CONSTANT_LABEL else t for t in terms]
     variance = np.diagonal(whole.vcov[0])
@@ -145,7 +146,7 @@ def _own_coefficients(one: Compiled, fits: Fits, whole: Coefficients, vcovs: Seq
 
 
 def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
-    """Give the treatment's standard error under the other vcovs, and why one has none."""
+    """Return the treatment's standard error under the other vcovs, and why one has none."""
     for v, label in enumerate(vcovs):
         note = fits.vcov_detail.get((0, v)) or VCOV_NOTES[int(fits.vcov_code[0, v])]
         if note:
@@ -161,7 +162,7 @@ def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
 
 
 def _footer(one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
-    """Give rows, units and fixed effects."""
+    """Return rows, units and fixed effects."""
     units = f"; {int(fits.n_units[0]):,} units" if fits.n_units[0] >= 0 else ""
     kinds = (("treated", fits.n_treated), ("never treated", fits.n_control), ("always treated", fits.n_always_treated))
     counted = ", ".join(f"{int(n[0]):,} {word}" for word, n in kinds if n[0] > 0)
@@ -179,7 +180,7 @@ def _footer(one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
 
 
 def _fit_of(prepared: Prepared, one: Compiled, fits: Fits, fit: FullFit | Coefficients) -> Iterator[str]:
-    """Give measures of fit, what was left out, and why there may be one coefficient only."""
+    """Return measures of fit, what was left out, and why there may be one coefficient only."""
     measures = [("R²", fit.r2), ("Within R²", float(fits.r2_within[0]))]
     if isinstance(fit, Coefficients):
         measures.append(("Pseudo R²", fit.pseudo_r2))
@@ -190,7 +191,7 @@ def _fit_of(prepared: Prepared, one: Compiled, fits: Fits, fit: FullFit | Coeffi
     dropped = [one.problem.labels[c] for c in fits.dropped.get(0, ())]
     if dropped:
         yield f"Collinear, left out: {' + '.join(dropped)}"
-    estimator: Estimator = _shelf.load("estimators", prepared.plan.grid.estimators[int(one.method[0])].method)
+    estimator: Estimator = _plugins.load("estimators", prepared.plan.grid.estimators[int(one.method[0])].method)
     if estimator.alone:
         yield f"Only the treatment's coefficient is given: {estimator.alone}."
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._run.infer import cluster_codes
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import Compiled
 from specdid.engine.cost import Cost
 from specdid.inference._base import Context
-from specdid.inference._permutation_split import split
+from specdid.inference._permutation_strategy import split
 from specdid.inference.permutation_refit import DRAWS as REFITS
 from specdid.inference.permutation_refit import within_budget
 
@@ -61,7 +61,7 @@ class Work:
 
     @property
     def parts(self) -> dict[str, float]:
-        """Give the seconds of one core by part, in words, those that count for something."""
+        """Return the seconds of one core by part, in words, those that count for something."""
         s = SECONDS
         nulls = self.draws * s["draws"] + self.draws_sunab * s["draws_sunab"]
         nulls += self.anew * s["anew"] + self.anew_sunab * s["anew_sunab"] + self.refits * s["refits"]
@@ -76,7 +76,7 @@ class Work:
 
     @property
     def seconds(self) -> float:
-        """Give the seconds of one core of the whole run."""
+        """Return the seconds of one core of the whole run."""
         return sum(self.parts.values())
 
 
@@ -91,7 +91,7 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
     cluster = cluster_codes(prepared) if study.inference.draws else None
     if cluster is not None:
         batched, b = compiled.batched, study.inference.draws
-        moving = [bool(_shelf.load("inference", name).assigns) for name in study.inference.null]
+        moving = [bool(_plugins.load("inference", name).assigns) for name in study.inference.null]
         draws += moving.count(False) * b * int(np.count_nonzero(batched & ~many))
         draws_sunab += moving.count(False) * b * int(np.count_nonzero(batched & many))
         if any(moving):
@@ -105,22 +105,40 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             anew_sunab += few * int(np.count_nonzero(costly & many))
             refits += few * int(np.count_nonzero(others))
     return Work(
-        cost.seconds, cost.one_by_one, draws, draws_sunab, anew, anew_sunab, refits, min(AUDITED, len(members)),
-        len(study.analyses), _pictures(prepared),
-    )  # fmt: skip
+        cost.seconds,
+        cost.one_by_one,
+        draws,
+        draws_sunab,
+        anew,
+        anew_sunab,
+        refits,
+        min(AUDITED, len(members)),
+        len(study.analyses),
+        _pictures(prepared),
+    )
 
 
 def _context(prepared: Prepared, compiled: Compiled, cluster: np.ndarray) -> Context:
     study = prepared.study
     return Context(
-        prepared.plan, prepared.panel, prepared.evaluator, compiled, np.arange(len(compiled.members)), {}, cluster,
-        study.inference.draws, study.seed, 1, "serial", lambda stage, done, total: None,
-    )  # fmt: skip
+        prepared.plan,
+        prepared.panel,
+        prepared.evaluator,
+        compiled,
+        np.arange(len(compiled.members)),
+        {},
+        cluster,
+        study.inference.draws,
+        study.seed,
+        1,
+        "serial",
+        lambda stage, done, total: None,
+    )
 
 
 def _pictures(prepared: Prepared) -> int:
     """Count figures × formats: the curve, volcano and multiverse, one of each null, those of analyses."""
     study = prepared.study
-    drawn = sum(bool(_shelf.load("analyses", table.kind).drawn) for table in study.analyses)
+    drawn = sum(bool(_plugins.load("analyses", table.kind).drawn) for table in study.analyses)
     nulls = len(study.inference.null) if study.inference.draws else 0
     return (3 + nulls + drawn) * len(study.figure.formats)

@@ -72,9 +72,7 @@ def write_record(directory: Path, content: Mapping[str, Any]) -> None:
         write_manifest(directory / "manifest.json", content)
 
 
-def draw_again(
-    directory: Path, sort: str | None, formats: Sequence[str]
-) -> tuple[list[Path], list[str]]:
+def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Draw the curve of a results directory from its files, as the run drew it unless ``sort`` is given.
 
     Raises

@@ -53,7 +53,7 @@ def parse_toml(document: Document) -> Toml:
 
 
 def _tomli(text: str) -> dict[str, object] | tuple[int, str]:
-    """Give the values, or where and why tomli refuses the text."""
+    """Return the values, or where and why tomli refuses the text."""
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:

@@ -9,9 +9,7 @@ from specdid._toml.build import Conflict
 from specdid._toml.scan import LITERALS, NOTHING, Statement
 from specdid._toml.texts import QUOTES, Broken
 
-FULL_WIDTH = dict(
-    zip("＝，：；．（）［］｛｝＂＇“”„‟‘’«»＃、。　", "=,:;.()[]{}\"'\"\"\"\"''\"\"#,. ", strict=True)
-)
+FULL_WIDTH = dict(zip("＝，：；．（）［］｛｝＂＇“”„‟‘’«»＃、。　", '=,:;.()[]{}"\'""""\'\'""#,. ', strict=True))
 """Punctuation of Chinese input methods and word processors, and what TOML wants."""
 
 LONGEST_SHOWN = 200

@@ -75,7 +75,7 @@ class Statement:
 
 
 def scan(document: str) -> list[Statement]:
-    """Give the statements of ``document``, whose lines end with LF."""
+    """Return the statements of ``document``, whose lines end with LF."""
     scanner = _Scanner(document)
     return list(scanner.statements())
 
@@ -282,7 +282,7 @@ class _Scanner:
         if not depth:
             rest = self._rest(start)
             decimal_comma = _DECIMAL_COMMA.fullmatch(rest) is not None
-            if decimal_comma or re.match(r"[^,\]})#]", self.document[stop:start + len(rest)].lstrip(" \t")):
+            if decimal_comma or re.match(r"[^,\]})#]", self.document[stop : start + len(rest)].lstrip(" \t")):
                 written, stop = rest, start + len(rest)
         elif not _SCALAR.fullmatch(written):
             stop = self._unquoted_end(start)
@@ -304,11 +304,11 @@ class _Scanner:
         return Value("text", start, stop, written, tuple(range(start, stop + 1)))
 
     def _rest(self, start: int) -> str:
-        """Give what stands from here to the end of the line, without a comment."""
+        """Return what stands from here to the end of the line, without a comment."""
         return re.split(r"[ \t]#", self.document[start : self._line_end()], maxsplit=1)[0].rstrip()
 
     def _unquoted_end(self, start: int) -> int:
-        """Give the end of a text without quotes in a list or inline table: its parentheses may hold commas."""
+        """Return the end of a text without quotes in a list or inline table: its parentheses may hold commas."""
         depth = 0
         for found in re.compile(r"[()\[\]{},，\n#]|[^()\[\]{},，\n#]+").finditer(self.document, start):
             if found[0] in "([":
@@ -429,6 +429,6 @@ class _Scanner:
         return len(self.document) if end < 0 else end
 
     def _token_end(self) -> int:
-        """Give the end of the run of characters at hand, for a caret under it."""
+        """Return the end of the run of characters at hand, for a caret under it."""
         token = _TOKEN.match(self.document, self.at)
         return token.end() if token else self.at

@@ -37,7 +37,9 @@ def read_document(path: Path) -> tuple[Document | None, tuple[Fault, ...]]:
         help_ = "`specdid init DIR` writes a spec to start from"
         return document, (Fault("empty_file", f"{name} is empty", document.place(0, 0), help_),)
     mark = Fault(
-        "byte_order_mark", "the file starts with a byte order mark (BOM)", document.place(0, 1),
+        "byte_order_mark",
+        "the file starts with a byte order mark (BOM)",
+        document.place(0, 1),
         "save it as UTF-8 without BOM; Windows Notepad calls this `UTF-8`, not `UTF-8 with BOM`",
     )
     return document, (mark,) * marked + wrong

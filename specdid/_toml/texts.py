@@ -87,7 +87,7 @@ def _quotes_before_closing(document: str, at: int, mark: str) -> int:
 
 
 def _piece(document: str, at: int, mark: str, start: int) -> tuple[str, int]:
-    """Give the next characters of the text and where they end."""
+    """Return the next characters of the text and where they end."""
     plain = _PLAIN[mark].match(document, at)
     if plain:
         return plain[0], plain.end()
@@ -117,5 +117,3 @@ def _escape(document: str, at: int, mark: str) -> tuple[str, int]:
 def _line_end(document: str, start: int) -> int:
     end = document.find("\n", start)
     return len(document) if end < 0 else end
-
-

@@ -77,7 +77,7 @@ def _lead(sample: Sample) -> tuple[Value, ...]:
 
 
 def tidy_variables(samples: Sequence[Sample], title: str, label: Label, denominator: str) -> TidyTable:
-    """Give a row for every variable and stage of every match."""
+    """Return a row for every variable and stage of every match."""
     rows = []
     for sample in samples:
         for c in sample.compared:
@@ -97,7 +97,7 @@ def _numbers(b: Balance, k: int, stage: int) -> tuple[Value, ...]:
 
 
 def tidy_joint(samples: Sequence[Sample], title: str, label: Label) -> TidyTable:
-    """Give a row for both stages of every match: joint tests and sizes."""
+    """Return a row for both stages of every match: joint tests and sizes."""
     rows: list[tuple[Value, ...]] = []
     for sample in samples:
         if not sample.compared:
@@ -115,7 +115,7 @@ def _joint(c: Comparison, stage: int) -> tuple[Value, ...]:
 
 
 def _biases(c: Comparison, stage: int) -> tuple[float, float]:
-    """Give the mean and the largest absolute bias, of the variables that have one."""
+    """Return the mean and the largest absolute bias, of the variables that have one."""
     bias = np.abs(c.balance.bias[stage])
     bias = bias[np.isfinite(bias)]
     return (float(bias.mean()), float(bias.max())) if len(bias) else (np.nan, np.nan)
@@ -145,11 +145,15 @@ def _variable_rows(c: Comparison, label: Label) -> Iterator[Row]:
     for k, name in enumerate(c.names):
         for stage in (0, 1):
             cells = (
-                STAGES[stage], number(float(b.mean_treated[stage, k])), number(float(b.mean_control[stage, k])),
-                number(float(b.bias[stage, k]), 1), number(float(b.reduction[k]), 1) if stage else "",
-                number(float(b.variance_ratio[stage, k]), 2), number(float(b.t[stage, k]), 2),
+                STAGES[stage],
+                number(float(b.mean_treated[stage, k])),
+                number(float(b.mean_control[stage, k])),
+                number(float(b.bias[stage, k]), 1),
+                number(float(b.reduction[k]), 1) if stage else "",
+                number(float(b.variance_ratio[stage, k]), 2),
+                number(float(b.t[stage, k]), 2),
                 p_value(float(b.p_value[stage, k])),
-            )  # fmt: skip
+            )
             yield Row("" if stage else label(name), cells)
 
 
@@ -159,9 +163,16 @@ def _printed_joint(samples: Sequence[Sample], title: str, label: Label) -> Print
         return None
     blocks = tuple(tuple(_joint_rows(s)) for s in shown)
     columns = (
-        "Matching", "Treated", "Controls", "Effective controls", "Mean |bias|, %", "Largest |bias|, %",
-        "Joint χ²", "df", "p",
-    )  # fmt: skip
+        "Matching",
+        "Treated",
+        "Controls",
+        "Effective controls",
+        "Mean |bias|, %",
+        "Largest |bias|, %",
+        "Joint χ²",
+        "df",
+        "p",
+    )
     note = "The joint test is the likelihood ratio of a logit of treated on all variables, weighted as matched."
     return PrintTable(f"{title}: sizes and joint tests", columns, blocks, (), (note,))
 
@@ -172,15 +183,21 @@ def _joint_rows(sample: Sample) -> Iterator[Row]:
         test, b = c.joint[stage], c.balance
         mean, largest = _biases(c, stage)
         cells = (
-            STAGES[stage], count(int(b.n_treated[stage])), count(int(b.n_control[stage])),
-            number(float(b.n_eff_control[stage]), 1), number(mean, 1), number(largest, 1), number(test.chi2, 2),
-            str(test.df) if test.df else "", p_value(test.p_value),
-        )  # fmt: skip
+            STAGES[stage],
+            count(int(b.n_treated[stage])),
+            count(int(b.n_control[stage])),
+            number(float(b.n_eff_control[stage]), 1),
+            number(mean, 1),
+            number(largest, 1),
+            number(test.chi2, 2),
+            str(test.df) if test.df else "",
+            p_value(test.p_value),
+        )
         yield Row("" if stage else sample.heading, cells)
 
 
 def lines(samples: Sequence[Sample], label: Label) -> Iterator[str]:
-    """Give the summary's table: sizes, biases and joint tests, and what was lost."""
+    """Return the summary's table: sizes, biases and joint tests, and what was lost."""
     yield "| matched sample | matched | mean bias, % | largest bias, % after | joint p |"
     yield "|---|---|---|---|---|"
     for sample in samples:

@@ -68,17 +68,16 @@ class Cells(Sequence[Cell]):
         return iter(self.items)
 
     def heading(self, cell: Cell) -> tuple[str, ...]:
-        """Give a cell's labels in the dimensions that differ, or its outcome alone."""
+        """Return a cell's labels in the dimensions that differ, or its outcome alone."""
         return tuple(worded(name, cell.labels[name]) for name in self.varying or ("outcome",))
 
-
     def shown(self, cell: Cell) -> str:
-        """Give a cell's heading in one line, as readers know it."""
+        """Return a cell's heading in one line, as readers know it."""
         return ", ".join(headed(name, cell.labels[name], self.names) for name in self.varying or ("outcome",))
 
 
 def headed(dimension: str, label: str, names: Mapping[str, str]) -> str:
-    """Give an option's text where nothing beside it says of which dimension it is."""
+    """Return an option's text where nothing beside it says of which dimension it is."""
     if dimension in DIMENSIONS:
         return relabel(worded(dimension, label), names)
     return f"{relabel(dimension, names)}: {relabel(label, names)}"
@@ -139,7 +138,7 @@ def _choices(
     macros: Mapping[str, Node],
     columns: Sequence[str],
 ) -> list[int]:
-    """Give a dimension's choices: fixed in written order, all where it varies, else the preferred."""
+    """Return a dimension's choices: fixed in written order, all where it varies, else the preferred."""
     name, layout = dimension.name, request.layout
     if name not in layout.fix and (name in layout.vary or name == "outcome"):
         return np.flatnonzero(dimension.option < _declared(request, dimension)).tolist()
@@ -157,7 +156,7 @@ def _choices(
 def _preferred(
     study: Study, dimension: Dimension, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
 ) -> int:
-    """Give a dimension's choice in the preferred specification: the first where none is written."""
+    """Return a dimension's choice in the preferred specification: the first where none is written."""
     chosen = select(dimension, study.preferred.get(dimension.name, ()), grid, macros, columns)
     return int(np.argmax(chosen))
 
@@ -169,24 +168,26 @@ def _declared(request: Request, dimension: Dimension) -> int:
 
 
 def _order(request: Request, chosen: Mapping[str, list[int]]) -> list[str]:
-    """Give the dimensions with several choices: outcome, what is fixed at several, then ``vary``."""
+    """Return the dimensions with several choices: outcome, what is fixed at several, then ``vary``."""
     vary = request.layout.vary
     first = [n for n in ("outcome", *request.layout.fix) if n not in vary]
     return [n for n in dict.fromkeys([*first, *vary]) if len(chosen[n]) > 1]
 
 
-def _product(
-    names: Sequence[str], chosen: Mapping[str, list[int]], order: Sequence[str], request: Request
-) -> Codes:
+def _product(names: Sequence[str], chosen: Mapping[str, list[int]], order: Sequence[str], request: Request) -> Codes:
     count = int(np.prod([len(chosen[n]) for n in names], dtype=np.float64))
     if count > MOST:
-        raise SpecError((
-            fault_at(
-                request.key("vary"), None, "too_many",
-                f"these are {count:,} columns, more than {MOST}",
-                'name fewer dimensions in `vary`, or fix some: fix = { controls = ["…", "…"] }',
-            ),
-        ))  # fmt: skip
+        raise SpecError(
+            (
+                fault_at(
+                    request.key("vary"),
+                    None,
+                    "too_many",
+                    f"these are {count:,} columns, more than {MOST}",
+                    'name fewer dimensions in `vary`, or fix some: fix = { controls = ["…", "…"] }',
+                ),
+            )
+        )
     codes = np.zeros((count, len(names)), np.int32)
     for d, name in enumerate(names):
         if name not in order and chosen[name]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specdid.analyses._cells import Cell
-from specdid.engine.full import FullFit
+from specdid.engine.coefficient_table import FullFit
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.ssc import t_inference
 
@@ -86,19 +86,17 @@ class CellFit:
     open: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, term: str | int) -> int:
-        """Give the position of a term, which is 0 for the treatment; ValueError if it is not there."""
+        """Return the position of a term, which is 0 for the treatment; ValueError if it is not there."""
         return term if isinstance(term, int) else self.terms.index(term)
 
     def coefficient(self, term: str | int = 0, vcov: int = 0) -> Coefficient:
-        """Give one coefficient under one vcov."""
+        """Return one coefficient under one vcov."""
         weights = np.zeros((1, len(self.estimate)))
         weights[0, self.place(term)] = 1.0
         return self.combine(weights, (self.terms[self.place(term)],), vcov)[0]
 
-    def combine(
-        self, weights: Floats, labels: Sequence[str] = (), vcov: int = 0
-    ) -> tuple[Coefficient, ...]:
-        """Give linear combinations; weights are (m, k)."""
+    def combine(self, weights: Floats, labels: Sequence[str] = (), vcov: int = 0) -> tuple[Coefficient, ...]:
+        """Return linear combinations; weights are (m, k)."""
         here = (weights != 0).any(axis=0)  # what is not identified is NaN, and would spread
         weights = weights[:, here]
         estimate = weights @ self.estimate[here]

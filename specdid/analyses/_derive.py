@@ -29,7 +29,7 @@ def derive(
     where: NDArray[np.bool_] | None = None,
     within: Ints | None = None,
 ) -> tuple[Problem, Members]:
-    """Give the engine's problem of one cell with an analysis's own columns and rows."""
+    """Return the engine's problem of one cell with an analysis's own columns and rows."""
     problem = cell.compiled.problem
     one = cell.compiled.members.take(np.array([cell.member], np.int64))
     new = [*extra, *(e for e in (treatment, outcome) if e is not None)]
@@ -71,7 +71,5 @@ def interact_effects(problem: Problem, one: Members, within: Ints) -> tuple[Prob
         columns, labels, fixed = [within], ["group"], (first,)
     codes = np.asfortranarray(np.column_stack([problem.codes, *columns]))
     crossed = Effects(fixed, tuple((place[c], x) for c, x in effects.slopes))
-    problem = replace(
-        problem, codes=codes, effect_labels=(*problem.effect_labels, *labels), effects=(crossed,)
-    )
+    problem = replace(problem, codes=codes, effect_labels=(*problem.effect_labels, *labels), effects=(crossed,))
     return problem, replace(one, effects=np.zeros(1, np.int64))

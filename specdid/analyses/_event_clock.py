@@ -68,7 +68,7 @@ class Clock:
         return bool(self.names)
 
     def bins(self, rows: Ints) -> tuple[int, ...]:
-        """Give the ends that hold what lies beyond them in ``rows``; an end that holds nothing else is one period."""
+        """Return the ends that hold what lies beyond them in ``rows``; an end that holds nothing else is one period."""
         if not self.binned:
             return ()
         here = self.beyond[rows]
@@ -82,7 +82,7 @@ class Clock:
         return f"+{period}" if plus and period > 0 else minus(f"{period}")
 
     def written(self, period: int) -> int | str:
-        """Give a period for a tidy table: relative, or as the data write it."""
+        """Return a period for a tidy table: relative, or as the data write it."""
         text = self.text(period)
         return period if not self.calendar else int(text) if text.isdecimal() else text
 
@@ -107,7 +107,7 @@ def clock_of(bench: Bench, cell: Cell, config: Config) -> Clock:
 
 
 def _places(bench: Bench, cell: Cell, config: Config) -> tuple[Floats, int]:
-    """Give each row's place on the axis, ends not binned yet, and the first treated period."""
+    """Return each row's place on the axis, ends not binned yet, and the first treated period."""
     cohort, periods = bench.cohort(cell), bench.periods
     assert cohort is not None
     assert periods is not None
@@ -159,10 +159,12 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
     without = dict.fromkeys(c.labels["treatment"] for c in cells if bench.cohort(c) is None)
     for label in without:
         yield fault_at(
-            request.table.origin, None, "no_cohort",
+            request.table.origin,
+            None,
+            "no_cohort",
             f"the treatment `{label}` has no cohort, so there is no time relative to adoption",
             'give it one: { term = "…", cohort = "…" }, the first treated period, 0 for never',
-        )  # fmt: skip
+        )
     usable = [c for c in cells if c.labels["treatment"] not in without]
     if bench.periods is None or not usable:
         return
@@ -175,10 +177,12 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
     start = min(first for _, first in axes)
     if not (known < start).any():
         yield fault_at(
-            request.table.origin, None, "no_pre_period",
+            request.table.origin,
+            None,
+            "no_pre_period",
             "no treated unit is seen before its first treated period, so there are no leads",
             "an event study needs periods before treatment; check the cohort and the sample",
-        )  # fmt: skip
+        )
     elif config.calendar:
         yield from _outside_calendar(bench, request, known.tolist(), start)
     else:
@@ -196,9 +200,12 @@ def _unwritten(bench: Bench, request: Request) -> Iterator[Fault]:
         except (StepError, OverflowError) as error:
             said = str(error) if isinstance(error, StepError) else "is no period"
             yield fault_at(
-                request.origin(*path), None, "bad_period", f"{value} {said}",
+                request.origin(*path),
+                None,
+                "bad_period",
+                f"{value} {said}",
                 f"in calendar time periods are written as in {bench.panel.time}",
-            )  # fmt: skip
+            )
 
 
 def _outside(request: Request, known: Sequence[int]) -> Iterator[Fault]:

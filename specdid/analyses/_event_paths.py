@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._records.messages import VCOV_NOTES
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
 from specdid.analyses._coefficients import Wald, joint_test
 from specdid.analyses._event_clock import Clock
 from specdid.analyses._fit import refit
 from specdid.analyses._words import listed
-from specdid.engine.full import combine
+from specdid.engine.coefficient_table import combine
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import critical_values
@@ -66,7 +66,7 @@ class EventPath:
     ends: tuple[int, ...] = ()
 
     def std_error(self, v: int = 0) -> Floats:
-        """Give the standard errors under a vcov, NaN where there are none."""
+        """Return the standard errors under a vcov, NaN where there are none."""
         variance = np.diagonal(self.vcov[v])
         return np.asarray(np.sqrt(np.where(variance > 0, variance, np.nan)))
 
@@ -91,13 +91,13 @@ class EventPath:
         return joint_test(self.estimate[leads], self.vcov[v][np.ix_(leads, leads)], self.df[v])
 
     def margins(self, alpha: float, seed: int, v: int = 0) -> tuple[float, float]:
-        """Give the critical values of pointwise intervals and of the simultaneous band."""
+        """Return the critical values of pointwise intervals and of the simultaneous band."""
         pointwise = float(critical_values(np.array([self.df[v]]), alpha)[0])
         return pointwise, simultaneous(self.vcov[v], self.df[v], alpha, seed, pointwise)
 
 
 def simultaneous(vcov: Floats, df: float, alpha: float, seed: int, pointwise: float) -> float:
-    """Give the 1 − alpha quantile of max |t|: the sup-t band of Montiel Olea and Plagborg-Møller (2019).
+    """Return the 1 − alpha quantile of max |t|: the sup-t band of Montiel Olea and Plagborg-Møller (2019).
 
     The draws are of a t distribution with the estimates' correlation and the degrees of
     freedom of the pointwise intervals, seeded by the study.
@@ -122,7 +122,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         return _least_squares(bench, cell, clock)
     if int(cell.compiled.members.sunab[cell.member]) >= 0:
         return _interaction_weighted(bench, cell, clock)
-    declared = _shelf.load("estimators", cell.method)
+    declared = _plugins.load("estimators", cell.method)
     if declared.path is None:
         return EventPath(cell, clock, f"{cell.method} gives no effects by relative period")
     if clock.calendar and not declared.calendar:
@@ -137,10 +137,23 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     missing = missing_clusters(cell.compiled.problem, rows)
     words = tuple(missing.get(v) or VCOV_NOTES[NOTES.index(note)] for v, note in enumerate(found.vcov_notes))
     return EventPath(
-        cell, clock, None, np.array(found.periods), found.estimate, found.vcov, found.df, found.n_clusters, words,
-        found.size, found.nobs, (clock.reference,) if cell.method == "lpdid" else (), None,
-        _notes(cell, () if found.binned else ends), found.left_out, ends if found.binned else (),
-    )  # fmt: skip
+        cell,
+        clock,
+        None,
+        np.array(found.periods),
+        found.estimate,
+        found.vcov,
+        found.df,
+        found.n_clusters,
+        words,
+        found.size,
+        found.nobs,
+        (clock.reference,) if cell.method == "lpdid" else (),
+        None,
+        _notes(cell, () if found.binned else ends),
+        found.left_out,
+        ends if found.binned else (),
+    )
 
 
 def _notes(cell: Cell, unbinned: tuple[int, ...]) -> tuple[str, ...]:
@@ -169,10 +182,23 @@ def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     at = np.array([fit.terms.index(f"{PERIOD}{k}") for k in periods])
     used = clock.place[fit.rows]
     return EventPath(
-        cell, clock, None, periods, fit.estimate[at], fit.vcov[:, at[:, None], at], tuple(fit.df.tolist()),
-        tuple(fit.n_clusters.tolist()), fit.vcov_notes, np.array([(used == k).sum() for k in periods]),
-        fit.nobs, (clock.reference,), fit, (), left_out, clock.bins(fit.rows),
-    )  # fmt: skip
+        cell,
+        clock,
+        None,
+        periods,
+        fit.estimate[at],
+        fit.vcov[:, at[:, None], at],
+        tuple(fit.df.tolist()),
+        tuple(fit.n_clusters.tolist()),
+        fit.vcov_notes,
+        np.array([(used == k).sum() for k in periods]),
+        fit.nobs,
+        (clock.reference,),
+        fit,
+        (),
+        left_out,
+        clock.bins(fit.rows),
+    )
 
 
 def _all_open(fit: CellFit) -> str:
@@ -209,7 +235,20 @@ def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     elif clock.calendar and len(cohorts) > 1:
         notes = ["each cohort of sunab is measured against its own period before treatment, so no period is zero"]
     return EventPath(
-        cell, clock, None, wanted.astype(np.int64), estimate, vcov, tuple(fit.df.tolist()),
-        tuple(fit.n_clusters.tolist()), fit.vcov_notes, size.round().astype(np.int64), fit.nobs, references, fit,
-        tuple(notes), left_out, clock.bins(fit.rows),
-    )  # fmt: skip
+        cell,
+        clock,
+        None,
+        wanted.astype(np.int64),
+        estimate,
+        vcov,
+        tuple(fit.df.tolist()),
+        tuple(fit.n_clusters.tolist()),
+        fit.vcov_notes,
+        size.round().astype(np.int64),
+        fit.nobs,
+        references,
+        fit,
+        tuple(notes),
+        left_out,
+        clock.bins(fit.rows),
+    )

@@ -24,7 +24,7 @@ TEST_HEADER = ("vcov", "statistic", "df1", "df2", "p_value", "chi2", "nobs", "n_
 
 
 def title_of(request: Request) -> str:
-    """Give the title of table and figure."""
+    """Return the title of table and figure."""
     return f"Event study: {request.table.name}" if request.table.name else "Event study"
 
 
@@ -34,7 +34,7 @@ def words_of(cells: Cells, one: EventPath) -> str:
 
 
 def event_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyTable:
-    """Give every coefficient under every vcov, controls included."""
+    """Return every coefficient under every vcov, controls included."""
     names = tuple(cells[0].labels) if len(cells) else ()
     rows: list[tuple[Value, ...]] = []
     for k, one in enumerate(paths):
@@ -48,7 +48,7 @@ def event_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyT
 
 
 def _lines(bench: Bench, one: EventPath, v: int) -> Iterator[tuple[Value, ...]]:
-    """Give periods in order, the references among them, then what else is in the regression."""
+    """Return periods in order, the references among them, then what else is in the regression."""
     alpha = bench.study.inference.alpha
     error, df = one.std_error(v), float(one.df[v])
     numbers = t_inference(one.estimate, error, np.full(len(error), df), alpha)
@@ -74,7 +74,7 @@ def _lines(bench: Bench, one: EventPath, v: int) -> Iterator[tuple[Value, ...]]:
 
 
 def other_terms(one: EventPath) -> tuple[str, ...]:
-    """Give the terms of a curve's regression that are no periods: controls, and a constant that no effect absorbs."""
+    """Return the terms of a curve's regression that are no periods: controls, and a constant that no effect absorbs."""
     if one.fit is None:
         return ()
     terms = one.fit.terms if one.cell.method == "feols" else one.fit.terms[1:]
@@ -89,7 +89,7 @@ def _end(one: EventPath, period: int) -> str | None:
 
 
 def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyTable:
-    """Give the joint tests of the leads under every vcov."""
+    """Return the joint tests of the leads under every vcov."""
     names = tuple(cells[0].labels) if len(cells) else ()
     rows: list[tuple[Value, ...]] = []
     for k, one in enumerate(p for p in paths if p.failure is None):
@@ -114,17 +114,22 @@ def printed(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventP
     blocks = (
         tuple(row for k, row in rows.items() if k < whose[k].clock.start),
         tuple(row for k, row in rows.items() if k >= whose[k].clock.start),
-        _controls(bench, paths), _tests(paths),
-    )  # fmt: skip
+        _controls(bench, paths),
+        _tests(paths),
+    )
     columns = tuple(f"({k})" for k in range(1, len(paths) + 1))
     return PrintTable(
-        title_of(request), columns, tuple(b for b in blocks if b), spanners(bench, cells), _notes(bench, paths),
+        title_of(request),
+        columns,
+        tuple(b for b in blocks if b),
+        spanners(bench, cells),
+        _notes(bench, paths),
         "Period",
-    )  # fmt: skip
+    )
 
 
 def _row(period: int, paths: Sequence[EventPath], first: EventPath, places: int) -> Row:
-    """Give a period's row; ``first`` is the first curve that has it."""
+    """Return a period's row; ``first`` is the first curve that has it."""
     cells, under = [], []
     for one in paths:
         at = np.flatnonzero(one.periods == period)

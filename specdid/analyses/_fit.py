@@ -8,16 +8,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._records import Code
 from specdid._records.messages import VCOV_NOTES, failure_message
 from specdid.analyses._cells import Cell
 from specdid.analyses._coefficients import CONSTANT_LABEL, CellFit
 from specdid.analyses._derive import Extra, derive
 from specdid.analyses._words import listed
+from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
 from specdid.engine.counts import count_units
 from specdid.engine.demean import relevel
-from specdid.engine.full import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
 from specdid.engine.one_by_one import Method, Work, fit_in_full
 from specdid.engine.problem import Ints, Members, Problem
 from specdid.engine.scores import missing_clusters
@@ -85,11 +85,25 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
         treated = problem.values[full.rows, one.treatment[0]]
         units = count_units(relevel(problem.codes[full.rows, problem.unit]), treated)
     return CellFit(
-        cell, None, terms, estimate, vcov, _vcov_words(problem, full), full.df,
-        full.n_clusters, full.rows, full.nobs, *units, full.r2, full.r2_within,
-        tuple(problem.labels[c] for c in full.dropped), effects, problem.alpha, full,
+        cell,
+        None,
+        terms,
+        estimate,
+        vcov,
+        _vcov_words(problem, full),
+        full.df,
+        full.n_clusters,
+        full.rows,
+        full.nobs,
+        *units,
+        full.r2,
+        full.r2_within,
+        tuple(problem.labels[c] for c in full.dropped),
+        effects,
+        problem.alpha,
+        full,
         open={labels[k]: why_open([labels[t] for t in tied], effects) for k, tied in inseparable(full).items()},
-    )  # fmt: skip
+    )
 
 
 def _label(problem: Problem, column: int) -> str:
@@ -125,24 +139,44 @@ def _why(cell: Cell, problem: Problem, one: Members, full: FullFit) -> str:
         return full.detail
     culprit = problem.labels[full.culprit] if full.culprit >= 0 else ""
     return failure_message(
-        full.code, problem.labels[one.treatment[0]], _outcome_text(cell, problem, one),
-        " + ".join(effect_texts(problem, one)), culprit,
-    )  # fmt: skip
+        full.code,
+        problem.labels[one.treatment[0]],
+        _outcome_text(cell, problem, one),
+        " + ".join(effect_texts(problem, one)),
+        culprit,
+    )
 
 
 def _outcome_text(cell: Cell, problem: Problem, one: Members) -> str:
-    """Give the outcome's label, or that of the column an analysis put in its place."""
+    """Return the outcome's label, or that of the column an analysis put in its place."""
     own = int(one.outcome[0]) < cell.compiled.problem.values.shape[1]
     return cell.labels["outcome"] if own else problem.labels[one.outcome[0]]
 
 
 def failed(cell: Cell, why: str, effects: tuple[str, ...], alpha: float, vcovs: int) -> CellFit:
-    """Give the fit of a cell that has no numbers."""
+    """Return the fit of a cell that has no numbers."""
     nothing, none = np.zeros(0), np.zeros(0, np.int64)
     return CellFit(
-        cell, why, (), nothing, np.zeros((vcovs, 0, 0)), ("",) * vcovs, np.full(vcovs, np.nan),
-        np.full(vcovs, -1), none, 0, 0, 0, 0, 0, np.nan, np.nan, (), effects, alpha,
-    )  # fmt: skip
+        cell,
+        why,
+        (),
+        nothing,
+        np.zeros((vcovs, 0, 0)),
+        ("",) * vcovs,
+        np.full(vcovs, np.nan),
+        np.full(vcovs, -1),
+        none,
+        0,
+        0,
+        0,
+        0,
+        0,
+        np.nan,
+        np.nan,
+        (),
+        effects,
+        alpha,
+    )
 
 
 def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
@@ -151,37 +185,56 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
     problem, one = derive(cell, where=where)
     choice = cell.plan.grid.estimators[compiled.method[cell.member]]
     work = Work(
-        problem, one, (Method(choice.method, choice.options),), np.zeros(1, np.int64),
-        compiled.cohort[[cell.member]], compiled.time,
-    )  # fmt: skip
+        problem,
+        one,
+        (Method(choice.method, choice.options),),
+        np.zeros(1, np.int64),
+        compiled.cohort[[cell.member]],
+        compiled.time,
+    )
     fits, found = fit_in_full(work)
     effects = effect_texts(problem, one)
     if found is None:
         code, culprit = Code(int(fits.code[0])), int(fits.culprit[0])
         said = fits.detail.get(0) or failure_message(
-            code, problem.labels[one.treatment[0]], cell.labels["outcome"], " + ".join(effects),
+            code,
+            problem.labels[one.treatment[0]],
+            cell.labels["outcome"],
+            " + ".join(effects),
             problem.labels[culprit] if culprit >= 0 else "",
-        )  # fmt: skip
+        )
         return failed(cell, said, effects, problem.alpha, len(problem.vcovs))
     units = (int(fits.n_units[0]), int(fits.n_treated[0]), int(fits.n_control[0]), int(fits.n_always_treated[0]))
-    notes = tuple(
-        fits.vcov_detail.get((0, v)) or VCOV_NOTES[code] for v, code in enumerate(fits.vcov_code[0])
-    )
+    notes = tuple(fits.vcov_detail.get((0, v)) or VCOV_NOTES[code] for v, code in enumerate(fits.vcov_code[0]))
     whole, rows = whole_table(found), cut_rows(problem, one, 0).rows
     terms, dropped = own_terms(problem, one, whole), tuple(problem.labels[c] for c in fits.dropped.get(0, ()))
     lost = [t for t, b in zip(terms, whole.estimate, strict=True) if np.isnan(b)]
     reasons = {t: why_open([other for other in (*lost, *dropped) if other != t], effects) for t in lost}
     return CellFit(
-        cell, None, terms, whole.estimate, whole.vcov,
-        notes, fits.df[0], fits.n_clusters[0], rows if found.keep is None else rows[found.keep],
-        int(fits.nobs[0]), *units, whole.r2, float(fits.r2_within[0]),
-        dropped, effects, problem.alpha, open=dict.fromkeys(dropped, LEFT_OUT) | reasons,
-        pseudo_r2=whole.pseudo_r2, alone=_shelf.load("estimators", choice.method).alone,
-    )  # fmt: skip
+        cell,
+        None,
+        terms,
+        whole.estimate,
+        whole.vcov,
+        notes,
+        fits.df[0],
+        fits.n_clusters[0],
+        rows if found.keep is None else rows[found.keep],
+        int(fits.nobs[0]),
+        *units,
+        whole.r2,
+        float(fits.r2_within[0]),
+        dropped,
+        effects,
+        problem.alpha,
+        open=dict.fromkeys(dropped, LEFT_OUT) | reasons,
+        pseudo_r2=whole.pseudo_r2,
+        alone=_plugins.load("estimators", choice.method).alone,
+    )
 
 
 def whole_table(found: Estimate) -> Coefficients:
-    """Give an estimator's coefficients, the treatment's where it has no others."""
+    """Return an estimator's coefficients, the treatment's where it has no others."""
     if found.coefficients is not None:
         return found.coefficients
     with np.errstate(over="ignore"):

@@ -63,9 +63,12 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
     for k, group in enumerate(config.groups):
         if found and not any(rows[k].any() for _, rows in found):
             yield fault_at(
-                group.condition.origin, group.condition.tree.span, "empty_group",
-                f"the group `{group.label}` has no rows", "its condition holds in no row of the sample",
-            )  # fmt: skip
+                group.condition.origin,
+                group.condition.tree.span,
+                "empty_group",
+                f"the group `{group.label}` has no rows",
+                "its condition holds in no row of the sample",
+            )
     for find in () if config.overlap else (_overlapping,):
         yield from next((faults for _, rows in found if (faults := find(bench, config, rows))), [])
     yield from next((faults for c, rows in found if (faults := _changing(bench, config, c, rows))), [])
@@ -81,12 +84,16 @@ def _overlapping(bench: Bench, config: Config, rows: Sequence[Bools]) -> list[Fa
                 continue
             a, b = config.groups[earlier], config.groups[later]
             units = count_units_of(bench, both)
-            found.append(fault_at(
-                b.condition.origin, b.condition.tree.span, "groups_overlap",
-                f"`{a.label}` and `{b.label}` overlap: {units_text(units)} in both",
-                "change a condition, or write overlap = true where that is meant",
-                notes=(f"for example {_named(bench, both)}",),
-            ))  # fmt: skip
+            found.append(
+                fault_at(
+                    b.condition.origin,
+                    b.condition.tree.span,
+                    "groups_overlap",
+                    f"`{a.label}` and `{b.label}` overlap: {units_text(units)} in both",
+                    "change a condition, or write overlap = true where that is meant",
+                    notes=(f"for example {_named(bench, both)}",),
+                )
+            )
     return found
 
 
@@ -104,11 +111,16 @@ def _changing(bench: Bench, config: Config, cell: Cell, rows: Sequence[Bools]) -
             continue
         every = _all_changing(codes, size, rows)
         first = int(np.flatnonzero(changing)[0])
-        return [fault_at(
-            group.condition.origin, group.condition.tree.span, "unit_changes_group",
-            f"{units_text(int(every.sum()))} change{'s' if every.sum() == 1 else ''} group over time",
-            _advice(bench, group, cell), notes=(_example(bench, config, rows, sample & (codes == first)),),
-        )]  # fmt: skip
+        return [
+            fault_at(
+                group.condition.origin,
+                group.condition.tree.span,
+                "unit_changes_group",
+                f"{units_text(int(every.sum()))} change{'s' if every.sum() == 1 else ''} group over time",
+                _advice(bench, group, cell),
+                notes=(_example(bench, config, rows, sample & (codes == first)),),
+            )
+        ]
     return []
 
 

@@ -68,7 +68,7 @@ class Column:
 
 
 def tidy_terms(columns: Sequence[Column], title: str, label: Label) -> TidyTable:
-    """Give a row for every term of every comparison."""
+    """Return a row for every term of every comparison."""
     rows = []
     for k, column in enumerate(columns):
         lead: tuple[Value, ...] = (k + 1, *column.labels.values())
@@ -87,13 +87,15 @@ def _estimates(column: Column, place: int) -> tuple[float, float, float, float]:
     effects = column.effects
     assert effects is not None
     return (
-        float(effects.fe[place]), float(np.sqrt(effects.fe_vcov[place, place])),
-        float(effects.re[place]), float(np.sqrt(effects.re_vcov[place, place])),
-    )  # fmt: skip
+        float(effects.fe[place]),
+        float(np.sqrt(effects.fe_vcov[place, place])),
+        float(effects.re[place]),
+        float(np.sqrt(effects.re_vcov[place, place])),
+    )
 
 
 def tidy_tests(columns: Sequence[Column], title: str) -> TidyTable:
-    """Give the tests of every comparison, one row each."""
+    """Return the tests of every comparison, one row each."""
     rows = [(k + 1, *c.labels.values(), *rest) for k, c in enumerate(columns) for rest in _tests(c)]
     header = ("column", *_names(columns), *TESTS)
     return TidyTable(header, tuple(rows), _printed_tests(columns, title), "tests")
@@ -166,9 +168,12 @@ def _printed_tests(columns: Sequence[Column], title: str) -> PrintTable | None:
     )
     negative = any(t.statistic < 0 for t in classical)
     return PrintTable(
-        f"{title}: tests", tuple(c.heading for c in shown), (first, second, _sizes(shown)), (),
+        f"{title}: tests",
+        tuple(c.heading for c in shown),
+        (first, second, _sizes(shown)),
+        (),
         (ROBUST_NOTE, *((ABSOLUTE,) if negative else ()), *((UNTESTED,) if any(c.untested for c in shown) else ())),
-    )  # fmt: skip
+    )
 
 
 def _sizes(columns: Sequence[Column]) -> tuple[Row, ...]:
@@ -188,7 +193,7 @@ def _range(values: Floats) -> str:
 
 
 def lines(columns: Sequence[Column], alpha: float) -> Iterator[str]:
-    """Give the table of the summary and what the robust test says."""
+    """Return the table of the summary and what the robust test says."""
     yield "| | χ² (df) | p | V_b − V_B positive definite | robust F (df) | p |"
     yield "|---|---|---|---|---|---|"
     for column in columns:
@@ -197,9 +202,12 @@ def lines(columns: Sequence[Column], alpha: float) -> Iterator[str]:
             continue
         a, b = column.classical, column.robust
         cells = (
-            f"{number(a.statistic, 2)} ({a.df})", p_value(a.p_value), "yes" if a.definite else "no",
-            f"{number(b.statistic, 2)} ({b.df}, {b.df2:,.0f})", p_value(b.p_value),
-        )  # fmt: skip
+            f"{number(a.statistic, 2)} ({a.df})",
+            p_value(a.p_value),
+            "yes" if a.definite else "no",
+            f"{number(b.statistic, 2)} ({b.df}, {b.df2:,.0f})",
+            p_value(b.p_value),
+        )
         yield f"| {column.heading} | {' | '.join(cells)} |"
     yield ""
     yield from (f"- {verdict(c, alpha)}" for c in columns if c.robust is not None)
@@ -229,19 +237,21 @@ def warnings(columns: Sequence[Column], alpha: float) -> Iterator[Caution]:
             yield Caution("note", "not_identified", said)
         if column.effects is not None and column.effects.variance_u == 0:
             yield Caution(
-                "note", "no_unit_variance",
+                "note",
+                "no_unit_variance",
                 f"{column.heading}: the variance of the unit effects came out negative and is set to 0, "
                 "so random effects are pooled least squares",
-            )  # fmt: skip
+            )
         if np.isfinite(classical.statistic) and not classical.definite:
             yield Caution("note", "not_definite", f"{column.heading}: {_indefinite(classical)}")
         elif np.isfinite(classical.p_value) and (classical.p_value < alpha) != (robust.p_value < alpha):
             yield Caution(
-                "note", "hausman_disagree",
+                "note",
+                "hausman_disagree",
                 f"{column.heading}: the classical test (p = {p_value(classical.p_value)}) and the "
                 f"cluster-robust one (p = {p_value(robust.p_value)}) disagree; the assumptions of the "
                 "first are the stronger",
-            )  # fmt: skip
+            )
 
 
 def _indefinite(classical: Test) -> str:

@@ -59,7 +59,7 @@ class Moderated:
         return self.fit.failure is None and self.names[0] not in self.fit.open
 
     def points(self) -> dict[str, float]:
-        """Give the values shown in tables: every one where there are few, quantiles otherwise."""
+        """Return the values shown in tables: every one where there are few, quantiles otherwise."""
         distinct = np.unique(self.values)
         if len(distinct) <= marginal_effect.FEW:
             return {f"{value:.6g}": value for value in distinct.tolist()}
@@ -67,7 +67,7 @@ class Moderated:
         return dict(zip(POINTS, found, strict=True))
 
     def effects(self, at: Floats, vcov: int = 0) -> tuple[Coefficient, ...]:
-        """Give the treatment's effect where the moderator is ``at`` (m,), by the delta method."""
+        """Return the treatment's effect where the moderator is ``at`` (m,), by the delta method."""
         weights = np.zeros((len(at), len(self.fit.estimate)))
         weights[:, 0] = 1.0
         weights[:, self.fit.place(self.names[0])] = at
@@ -114,7 +114,7 @@ def moderate(bench: Bench, cell: Cell, config: Config) -> Moderated:
 
 
 def _units(bench: Bench, cell: Cell, fit: CellFit, moderator: Moderator, by_row: bool) -> tuple[Floats, Floats]:
-    """Give the moderator of treated and control units in the regression; of rows where it moves."""
+    """Return the moderator of treated and control units in the regression; of rows where it moves."""
     rows, units = fit.rows, bench.panel.unit_codes
     if units is None:
         treated = bench.treatment(cell)[rows] != 0
@@ -127,9 +127,7 @@ def _units(bench: Bench, cell: Cell, fit: CellFit, moderator: Moderator, by_row:
     return values[treated], values[~treated]
 
 
-def _coefficients(
-    bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]
-) -> TidyTable:
+def _coefficients(bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]) -> TidyTable:
     header = (*labels_of(cells), "vcov", "term", "role", *COEFFICIENT, *SIZES, "message")
     rows: list[tuple[Value, ...]] = []
     for m in done:
@@ -152,7 +150,7 @@ def _role(m: Moderated, term: str) -> str:
 
 
 def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable:
-    """Give marginal effects at quantiles of the moderator."""
+    """Return marginal effects at quantiles of the moderator."""
     header = (*labels_of(cells), "vcov", "at", "moderator", *COEFFICIENT)
     rows: list[tuple[Value, ...]] = []
     for m in (m for m in done if m.known):
@@ -222,10 +220,11 @@ def _warnings(cells: Cells, m: Moderated, config: Config) -> Iterator[Caution]:
         outside = float(np.mean((m.values < m.treated.min()) | (m.values > m.treated.max())))
         if outside > 0.1:
             yield Caution(
-                "note", "extrapolated",
+                "note",
+                "extrapolated",
                 f"{where}: {outside:.0%} of units lie outside the moderator's range among the treated "
                 f"({m.treated.min():.4g} to {m.treated.max():.4g}), where the effect is extrapolated",
-            )  # fmt: skip
+            )
 
 
 def _lines(bench: Bench, cells: Cells, done: Sequence[Moderated], config: Config) -> Iterator[str]:

@@ -77,24 +77,30 @@ def moderator_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
     where = (given.origin, given.tree.span)
     if not config.now and (bench.panel.unit_codes is None or bench.periods is None):
         yield fault_at(
-            *where, "no_unit", "a moderator at baseline needs units and periods",
+            *where,
+            "no_unit",
+            "a moderator at baseline needs units and periods",
             "declare `unit` and `time` in [study], or write at = false",
-        )  # fmt: skip
+        )
         return
     if shared := shared_columns(bench, cell, given):
         yield fault_at(
-            *where, "moderator_is_treatment",
+            *where,
+            "moderator_is_treatment",
             f"`{given.text}` is made of {listed(shared)}, as the treatment is",
             "a moderator is something that the treatment's effect may depend on, not the treatment itself",
-        )  # fmt: skip
+        )
         return
     if config.now:
         yield fault_at(
-            request.origin("at"), None, "moderator_now",
+            request.origin("at"),
+            None,
+            "moderator_now",
             f"`{given.text}` is taken in the same period as the outcome: where the treatment changes it, "
             "it is a bad control",
-            "leave `at` out to take it in the last period before the treatment", severity="warning",
-        )  # fmt: skip
+            "leave `at` out to take it in the last period before the treatment",
+            severity="warning",
+        )
     else:
         found = list(_baseline_faults(bench, request, cell))
         yield from found
@@ -117,7 +123,7 @@ def _scope(cell: Cell) -> Scope:
 
 
 def shared_columns(bench: Bench, cell: Cell, given: Expression) -> list[str]:
-    """Give the columns that an expression and the treatment are both made of, but for unit and time."""
+    """Return the columns that an expression and the treatment are both made of, but for unit and time."""
     compiled = cell.compiled
     place = int(compiled.members.treatment[cell.member])
     mine = sources(bind(given.tree, _scope(cell)))
@@ -136,9 +142,10 @@ def _baseline_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
     origin, span = (given.origin, given.tree.span) if config.at is None else (config.at.origin, config.at.tree.span)
     if not mask.any():
         message = (
-            "no row of the sample has this period" if config.at is not None
+            "no row of the sample has this period"
+            if config.at is not None
             else "there is no period before the first treated one to take the moderator in"
-        )  # fmt: skip
+        )
         yield fault_at(origin, span, "no_pre_period", message, 'write at = "…", a period before the treatment')
         return
     late = np.flatnonzero(mask & (periods >= timing(bench, cell).first))
@@ -146,13 +153,16 @@ def _baseline_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
         many = len(np.unique(units[late]))
         treated, verb = units_text(many), "is" if many == 1 else "are"
         yield fault_at(
-            origin, span, "moderator_after_treatment",
+            origin,
+            span,
+            "moderator_after_treatment",
             f"`{given.text}` is taken when {treated} {verb} treated already, so the treatment may have changed it",
-            "take it before the treatment, or leave `at` out" if config.at is not None
+            "take it before the treatment, or leave `at` out"
+            if config.at is not None
             else "these are never seen untreated: leave them out of the sample, or write at = false to take the "
             "moderator in every row as it is there",
             notes=(f"for example {unit_name(bench.panel, int(late[0]))} in {time_name(bench.panel, int(late[0]))}",),
-        )  # fmt: skip
+        )
         return
     values = bench.numbers(given, cell)
     rows = np.flatnonzero(mask & np.isfinite(values))
@@ -161,10 +171,12 @@ def _baseline_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
     several = rows[values[rows] != first[units[rows]]]
     if len(several):
         yield fault_at(
-            origin, span, "several_values",
+            origin,
+            span,
+            "several_values",
             f"`{given.text}` has several values for {unit_name(bench.panel, int(several[0]))}",
             f"select one period, such as {_write_period(bench, int(several[0]))}",
-        )  # fmt: skip
+        )
 
 
 def _write_period(bench: Bench, row: int) -> str:

@@ -37,7 +37,7 @@ class Placed:
     earlier: tuple[tuple[int, CellFit], ...] = ()
 
     def p_values(self) -> tuple[float, float]:
-        """Give the permutation p of the estimate, and of its t."""
+        """Return the permutation p of the estimate, and of its t."""
         from specdid.inference._statistics import p_value as share_as_extreme
 
         r = self.random
@@ -67,12 +67,12 @@ def disagreement(placed: Placed, alpha: float) -> Caution | None:
 
 
 def least_p(draws: int) -> float:
-    """Give the least p that so many draws can give: none of them is as far from zero as the estimate."""
+    """Return the least p that so many draws can give: none of them is as far from zero as the estimate."""
     return 1 / (draws + 1)
 
 
 def title_of(request: Request) -> str:
-    """Give the analysis's name, or what it is."""
+    """Return the analysis's name, or what it is."""
     return request.table.name or "Placebo"
 
 
@@ -89,10 +89,8 @@ def placebo_words(moved: Sequence[str], strata: Expression | None, bench: Bench)
     )
 
 
-def main_table(
-    bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed], note: str
-) -> TidyTable:
-    """Give a row per cell: the estimate among its placebos."""
+def main_table(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed], note: str) -> TidyTable:
+    """Return a row per cell: the estimate among its placebos."""
     rows: list[tuple[Value, ...]] = []
     for one in placed:
         r, b = one.random, one.random.null_estimate
@@ -110,7 +108,7 @@ def main_table(
 
 
 def draws_table(cells: Cells, placed: Sequence[Placed]) -> TidyTable:
-    """Give a row per draw."""
+    """Return a row per draw."""
     rows: list[tuple[Value, ...]] = []
     for k, one in enumerate(placed):
         r = one.random
@@ -121,7 +119,7 @@ def draws_table(cells: Cells, placed: Sequence[Placed]) -> TidyTable:
 
 
 def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTable:
-    """Give a row per cell, shift and vcov."""
+    """Return a row per cell, shift and vcov."""
     header = (*labels_of(cells), "periods_earlier", "vcov", *COEFFICIENT, *SIZES, "message")
     rows: list[tuple[Value, ...]] = []
     for one in placed:
@@ -133,19 +131,20 @@ def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTa
     return TidyTable(header, tuple(rows), suffix="timing")
 
 
-def _printed(
-    bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed], note: str
-) -> PrintTable:
+def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed], note: str) -> PrintTable:
     columns = tuple(f"({k})" for k in range(1, len(placed) + 1))
     errors = [p.random.std_error for p in placed]
     places = decimals(errors)
     real = (
-        Row("Estimate", tuple(number(p.random.estimate, places) for p in placed),
-            tuple(in_parentheses(p.random.std_error, places) for p in placed)),
+        Row(
+            "Estimate",
+            tuple(number(p.random.estimate, places) for p in placed),
+            tuple(in_parentheses(p.random.std_error, places) for p in placed),
+        ),
         Row("p, clustered", tuple(p_value(p.random.p_value) for p in placed)),
         Row("p, permutation of the estimate", tuple(p_value(_first(p, 0)) for p in placed)),
         Row("p, permutation of t", tuple(p_value(_first(p, 1)) for p in placed)),
-    )  # fmt: skip
+    )
     alpha = bench.study.inference.alpha
     drawn = (
         Row("Placebos: mean", tuple(number(_mean(p), places) for p in placed)),
@@ -205,7 +204,7 @@ def _share(placed: Placed, alpha: float) -> float:
 
 
 def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> PlaceboPanel:
-    """Give a cell's part of the figure."""
+    """Return a cell's part of the figure."""
     r = placed.random
     p, by_t = placed.p_values()
     share = float(np.mean(r.null_p < bench.study.inference.alpha))
@@ -219,7 +218,7 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
 
 
 def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed]) -> list[Chart]:
-    """Give a forest plot of the actual effect and the shifted ones, where there is one to draw."""
+    """Return a forest plot of the actual effect and the shifted ones, where there is one to draw."""
     level = f"{1 - bench.study.inference.alpha:.0%}"
     blocks = []
     for one in placed:

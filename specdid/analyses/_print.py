@@ -13,7 +13,7 @@ LEAST = 0.001
 
 
 def decimals(errors: Iterable[float]) -> int:
-    """Give the decimals that show two digits of the smallest finite error: at least 3, at most 6."""
+    """Return the decimals that show two digits of the smallest finite error: at least 3, at most 6."""
     known = [e for e in errors if np.isfinite(e) and e > 0]
     return int(np.clip(1 - np.floor(np.log10(min(known))), 3, 6)) if known else 3
 

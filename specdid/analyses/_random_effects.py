@@ -117,7 +117,7 @@ def least_squares(y: Floats, X: Floats, size: Floats | None = None) -> Regressio
 
 
 def unit_means(units: Ints, columns: Floats) -> Floats:
-    """Give the mean of each unit, (n_units, k)."""
+    """Return the mean of each unit, (n_units, k)."""
     sums = [np.bincount(units, column) for column in columns.T]
     return np.column_stack(sums) / np.bincount(units)[:, None]
 
@@ -155,7 +155,7 @@ def both_effects(y: Floats, X: Floats, units: Ints) -> Effects | str:
 
 
 def _unit_variance(means: Floats, periods: Floats, variance_e: float) -> float | str:
-    """Give the variance of the unit effects, from a regression of means weighted by periods."""
+    """Return the variance of the unit effects, from a regression of means weighted by periods."""
     Z = np.column_stack([np.ones(len(means)), means[:, 1:]])
     root = np.sqrt(periods)
     between = least_squares(means[:, 0] * root, Z * root[:, None])
@@ -175,7 +175,7 @@ def _quasi_demeaned(y: Floats, X: Floats, units: Ints, theta: Floats) -> tuple[F
 
 
 def _placed(fit: Regression, variance: float, count: int, lead: int) -> tuple[Floats, Floats]:
-    """Give estimates and covariances by column, without the ``lead`` first ones."""
+    """Return estimates and covariances by column, without the ``lead`` first ones."""
     estimate, vcov = np.full(count + lead, np.nan), np.full((count + lead,) * 2, np.nan)
     estimate[fit.kept] = fit.estimate
     vcov[np.ix_(fit.kept, fit.kept)] = variance * fit.inverse
@@ -208,9 +208,7 @@ def hausman(effects: Effects, tested: Flags | None = None) -> Test:
     return Test(statistic, len(c), np.inf, p, bool(roots.min() > 0))
 
 
-def mundlak(
-    y: Floats, X: Floats, units: Ints, theta: Floats, tested: Flags | None = None
-) -> Test:
+def mundlak(y: Floats, X: Floats, units: Ints, theta: Floats, tested: Flags | None = None) -> Test:
     """Test that the unit means do not belong into the random-effects regression (Mundlak 1978).
 
     Cluster-robust by unit, F with units - 1 degrees of freedom; it needs neither iid errors

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from specdid import _shelf, language
+from specdid import _plugins, language
 from specdid._study import Expression
 from specdid.analyses._base import Bench, Caution, Cell, CellFit
 from specdid.engine.problem import Floats, Ints
@@ -49,7 +49,7 @@ class Placebos:
 
 
 def moved_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
-    """Give the columns that an assignment consists of.
+    """Return the columns that an assignment consists of.
 
     They are those of [inference] ``assign``; without it, what the treatment and its cohort are
     made of but for the unit and the time.
@@ -61,7 +61,7 @@ def moved_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
 
 
 def treatment_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
-    """Give the data columns that a cell's treatment and its cohort are made of, but for the unit and the time."""
+    """Return the data columns that a cell's treatment and its cohort are made of, but for the unit and the time."""
     compiled = cell.compiled
     places = (int(compiled.members.treatment[cell.member]), int(compiled.cohort[cell.member]))
     return made_of(bench.panel, [b for p in places if p >= 0 for b in compiled.value_recipes[p].bounds])
@@ -69,7 +69,7 @@ def treatment_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
 
 def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Expression | None) -> Placebos:
     """Estimate a cell under permuted assignments; the draws are those of the study's seed."""
-    null: Null = _shelf.load("inference", "permutation")
+    null: Null = _plugins.load("inference", "permutation")
     if fit.failure is None and (_cluster(bench, cell)[fit.rows] < 0).any():
         return _nothing("the cluster of [inference] is missing in some of its rows")
     found = draw_null(null, _context(bench, cell, fit, draws, strata))
@@ -82,10 +82,16 @@ def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Ex
         said = f"{found.dropped_draws:,} draws gave no estimate and are left out"
         notes = (*notes, Caution("note", "draws_failed", said))
     return Placebos(
-        float(found.estimate[0]), float(found.statistic[0]), float(found.std_error[0]),
-        float(two_sided(found.statistic[:1], df)[0]), df,
-        found.null_estimate.of_rows(slice(1))[0], t, two_sided(t, df), notes,
-    )  # fmt: skip
+        float(found.estimate[0]),
+        float(found.statistic[0]),
+        float(found.std_error[0]),
+        float(two_sided(found.statistic[:1], df)[0]),
+        df,
+        found.null_estimate.of_rows(slice(1))[0],
+        t,
+        two_sided(t, df),
+        notes,
+    )
 
 
 def _nothing(why: str) -> Placebos:
@@ -95,7 +101,7 @@ def _nothing(why: str) -> Placebos:
 
 
 def two_sided(t: Floats, df: float) -> Floats:
-    """Give two-sided p-values of t statistics."""
+    """Return two-sided p-values of t statistics."""
     from scipy.special import stdtr
 
     return np.asarray(2.0 * stdtr(df, -np.abs(t)))
@@ -109,9 +115,20 @@ def _context(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Express
     plan = replace(cell.plan, study=replace(cell.plan.study, inference=inference))
     dropped = {} if fit.full is None else {0: fit.full.dropped}
     return Context(
-        plan, bench.panel, bench.evaluator, cell.compiled, np.array([cell.member], np.int64), dropped,
-        _cluster(bench, cell), draws, bench.study.seed, bench.jobs, bench.backend, _quiet, bench.store,
-    )  # fmt: skip
+        plan,
+        bench.panel,
+        bench.evaluator,
+        cell.compiled,
+        np.array([cell.member], np.int64),
+        dropped,
+        _cluster(bench, cell),
+        draws,
+        bench.study.seed,
+        bench.jobs,
+        bench.backend,
+        _quiet,
+        bench.store,
+    )
 
 
 def _cluster(bench: Bench, cell: Cell) -> Ints:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._decode.items import Item
 from specdid._decode.options import Options, Row
 from specdid._decode.selectors import read_selectors
@@ -94,7 +94,7 @@ def read_request(
 
 
 def item_of(table: AnalysisTable) -> Item:
-    """Give a table's values with their places again."""
+    """Return a table's values with their places again."""
     content = {key: _item(table, value, (key,)) for key, value in table.values.items()}
     return Item(content, table.origin, table.origin)
 
@@ -156,7 +156,7 @@ def _option(study: Study, name: str, item: Item, added: dict[str, list[Any]], lo
 
 
 def _named(option: Any) -> Any:
-    """Give an option without a label one that tells it from the study's own."""
+    """Return an option without a label one that tells it from the study's own."""
     if isinstance(option, EstimatorOption) and option.options:
         written = ", ".join(f"{k} = {v}" for k, v in option.options.items())
         return replace(option, label=f"{option.method}({written})")
@@ -167,6 +167,6 @@ def _named(option: Any) -> Any:
 
 
 def _options(log: Log, study: Study) -> Options:
-    options = Options(log, _shelf.names("estimators"), _shelf.names("matching"))
+    options = Options(log, _plugins.names("estimators"), _plugins.names("matching"))
     options.unread |= study.unread
     return options

@@ -12,7 +12,7 @@ from specdid.analyses._cells import Cell
 from specdid.analyses._coefficients import CellFit
 from specdid.analyses._derive import derive, interact_effects
 from specdid.analyses._fit import failed, record_fit
-from specdid.engine.full import fit_full
+from specdid.engine.coefficient_table import fit_full
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 
 Bools = NDArray[np.bool_]
@@ -68,7 +68,11 @@ def _columns(problem: Problem, one: Members, code: Ints, count: int) -> tuple[Pr
     controls = np.arange(first + 1, first + len(added))
     none = np.full(1, -1, np.int64)
     members = replace(
-        one, treatment=np.array([first]), controls=controls, start=np.array([0, len(controls)]),
-        rows=np.zeros(1, np.int64), sunab=none,
-    )  # fmt: skip
+        one,
+        treatment=np.array([first]),
+        controls=controls,
+        start=np.array([0, len(controls)]),
+        rows=np.zeros(1, np.int64),
+        sunab=none,
+    )
     return replace(problem, values=values, labels=(*problem.labels, *labels)), members

@@ -43,7 +43,7 @@ class Timing:
         return float(self.first[self.adopted].min(initial=np.inf))
 
     def most(self, periods: Ints) -> int:
-        """Give the most periods that a treatment can be moved with one left before it."""
+        """Return the most periods that a treatment can be moved with one left before it."""
         adopted = self.first[np.isfinite(self.first) & self.before]
         return int(adopted.max() - periods[self.before].min() - 1) if len(adopted) else 0
 

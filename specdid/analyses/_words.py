@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid.analyses._cells import Cell, Cells
 from specdid.analyses._coefficients import CellFit, Coefficient
 from specdid.panel import Panel
@@ -18,7 +18,7 @@ SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters", "r2", "r2_wi
 
 
 def numbers_of(coefficient: Coefficient | None) -> tuple[Value, ...]:
-    """Give a coefficient's numbers in the order of COEFFICIENT, empty where there is none."""
+    """Return a coefficient's numbers in the order of COEFFICIENT, empty where there is none."""
     if coefficient is None:
         return (None,) * len(COEFFICIENT)
     c = coefficient
@@ -26,7 +26,7 @@ def numbers_of(coefficient: Coefficient | None) -> tuple[Value, ...]:
 
 
 def sizes_of(fit: CellFit, vcov: int) -> tuple[Value, ...]:
-    """Give what a regression counts and explains, in the order of SIZES; empty where it failed."""
+    """Return what a regression counts and explains, in the order of SIZES; empty where it failed."""
     if fit.failure is not None:
         return (None,) * len(SIZES)
     found = (fit.nobs, fit.n_units, fit.n_treated, fit.n_control, int(fit.n_clusters[vcov]))
@@ -34,18 +34,18 @@ def sizes_of(fit: CellFit, vcov: int) -> tuple[Value, ...]:
 
 
 def labels_of(cells: Cells) -> tuple[str, ...]:
-    """Give the dimensions whose labels a tidy row holds."""
+    """Return the dimensions whose labels a tidy row holds."""
     return tuple(cells[0].labels) if len(cells) else ()
 
 
 def heading(cells: Cells, cell: Cell) -> str:
-    """Give a column's name in one line."""
+    """Return a column's name in one line."""
     return cells.shown(cell)
 
 
 def axis_of(cell: Cell) -> str:
-    """Give what effects must share to stand on one axis: the outcome, in the same unit."""
-    unit = _shelf.load("estimators", cell.method).unit
+    """Return what effects must share to stand on one axis: the outcome, in the same unit."""
+    unit = _plugins.load("estimators", cell.method).unit
     return f"{unit} of {cell.labels['outcome']}" if unit else cell.labels["outcome"]
 
 
@@ -57,7 +57,7 @@ def unit_name(panel: Panel, row: int) -> str:
 
 
 def time_name(panel: Panel, row: int) -> str:
-    """Give the time of a row as the data write it."""
+    """Return the time of a row as the data write it."""
     return cell_text(panel.columns[panel.time], row) if panel.time is not None else f"row {panel.row_number(row):,}"
 
 

@@ -113,7 +113,7 @@ def _moved(request: Request) -> Request:
 
 
 def _distinct(cells: Cells) -> Iterator[Cell]:
-    """Give a cell for each match: of several treatments the first where the match names who is treated."""
+    """Return a cell for each match: of several treatments the first where the match names who is treated."""
     seen = set()
     for cell in cells:
         sample, treatment = _choices(cell)
@@ -131,9 +131,7 @@ def _choices(cell: Cell) -> tuple[int, int]:
     return int(codes[Core.SAMPLE]), int(codes[Core.TREATMENT])
 
 
-def _compare(
-    bench: Bench, cells: Cells, cell: Cell, denominator: Denominator
-) -> tuple[Sample, list[ScoreBlock]]:
+def _compare(bench: Bench, cells: Cells, cell: Cell, denominator: Denominator) -> tuple[Sample, list[ScoreBlock]]:
     """Match a sample and compare its sides, in every cross-section and over all of them."""
     grid = cell.plan.grid
     content = Contents(grid, grid.settings[int(cell.plan.setting[cell.place])])
@@ -158,7 +156,7 @@ def _compare(
 
 
 def _labels(cells: Cells, cell: Cell) -> tuple[dict[str, str], str]:
-    """Give the labels of what the match reads, and those of them that differ in one line."""
+    """Return the labels of what the match reads, and those of them that differ in one line."""
     match = cell.plan.grid.samples[_choices(cell)[0]].match
     assert match is not None
     unread = {"outcome", "controls", "fixed_effects", "weights", "estimator"}
@@ -170,7 +168,7 @@ def _labels(cells: Cells, cell: Cell) -> tuple[dict[str, str], str]:
 
 
 def _stack(parts: list[CrossSection]) -> Stack:
-    """Give names and columns of what is compared, who is treated and the weights, part after part."""
+    """Return names and columns of what is compared, who is treated and the weights, part after part."""
     scores = [_score(part) for part in parts]
     columns = np.vstack([part.candidates.covariates for part in parts])
     names = parts[0].labels
@@ -183,7 +181,7 @@ def _stack(parts: list[CrossSection]) -> Stack:
 
 
 def _score(part: CrossSection) -> Floats | None:
-    """Give the score that was matched on, or for other methods one estimated for the display."""
+    """Return the score that was matched on, or for other methods one estimated for the display."""
     assert isinstance(part.result, Matched)
     if part.result.score is not None or not part.labels:
         return part.result.score
@@ -203,13 +201,11 @@ def _sides(period: str, stack: Stack, denominator: Denominator) -> Comparison:
 
 
 def _love(found: list[Sample], title: str, bench: Bench) -> Iterator[Chart]:
-    """Give the love plot: the first comparison of each sample, which is over all periods."""
+    """Return the love plot: the first comparison of each sample, which is over all periods."""
     blocks = []
     for sample in found:
         for c in sample.compared[:1] if sample.compared and sample.compared[0].names else ():
-            rows = tuple(
-                LoveRow(bench.label(name), *c.balance.bias[:, k].tolist()) for k, name in enumerate(c.names)
-            )
+            rows = tuple(LoveRow(bench.label(name), *c.balance.bias[:, k].tolist()) for k, name in enumerate(c.names))
             blocks.append(LoveBlock(sample.heading, rows, sample.size_words))
     if blocks:
         note = "Biases are over the standard deviation before matching; effective numbers of controls are Kish's."

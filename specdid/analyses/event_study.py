@@ -42,10 +42,11 @@ def decode(table: Table) -> Config:
         reference = table.whole("reference", "before treatment, such as -1", lambda k: k < 0)
     if item is not None and reference is not None and window and not window[0] <= reference <= window[1]:
         table.log.add(
-            item.origin, "reference_outside",
+            item.origin,
+            "reference_outside",
             f"the reference period {reference} is outside the window [{window[0]}, {window[1]}]",
             "the window must hold the period that all others are compared with",
-        )  # fmt: skip
+        )
     return Config(window, reference, table.choice("ends", ENDS) or "bin", calendar)
 
 
@@ -63,12 +64,14 @@ def _window(table: Table, calendar: bool) -> tuple[int, int] | None:
     if (calendar and first < last) or (not calendar and first < -1 and last >= 0):
         return first, last
     table.log.add(
-        item.origin, "bad_window",
+        item.origin,
+        "bad_window",
         f"the window [{first}, {last}] must begin "
         + ("before it ends" if calendar else "at -2 or before and end at 0 or after"),
-        "in calendar time it goes from one period of the data to another" if calendar
+        "in calendar time it goes from one period of the data to another"
+        if calendar
         else 'it counts periods from the first treated one, which is 0; for years write time = "calendar"',
-    )  # fmt: skip
+    )
     return None
 
 
@@ -83,9 +86,11 @@ def run(bench: Bench, request: Request) -> Finding:
     main, tests = tables
     main = type(main)(main.header, main.rows, printed(bench, request, cells, paths))
     return Finding(
-        (main, tests), (Chart("event_study", figure_data(bench, request, cells, good)),),
-        (*cells.notes, *_failures(cells, paths), *_doubts(bench, cells, good)), _lines(bench, cells, good),
-    )  # fmt: skip
+        (main, tests),
+        (Chart("event_study", figure_data(bench, request, cells, good)),),
+        (*cells.notes, *_failures(cells, paths), *_doubts(bench, cells, good)),
+        _lines(bench, cells, good),
+    )
 
 
 def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[Caution]:
@@ -118,10 +123,11 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         yield Caution("note", "single_leads", told)
     if any(p.cell.method == "feols" and len(_cohorts(bench, p.cell)) > 1 for p in paths):
         yield Caution(
-            "note", "leads_mixed",
+            "note",
+            "leads_mixed",
             "with several cohorts, leads and lags of least squares mix each other's effects "
             "(Sun and Abraham 2021); compare with sunab",
-        )  # fmt: skip
+        )
     for one in (p for p in paths if p.left_out):
         when = listed([one.clock.text(k) for k in sorted(one.left_out)])
         said = f"{words_of(cells, one)}: the effect in period {when} is not identified"
@@ -159,7 +165,7 @@ def _cohorts(bench: Bench, cell: Cell) -> Floats:
 
 
 def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str, ...]:
-    """Give the joint tests for the summary."""
+    """Return the joint tests for the summary."""
     found = ["Joint tests of the leads:", ""]
     for one in paths:
         test = one.pretrend()
@@ -172,21 +178,27 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
 
 
 def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> EventData:
-    """Give what the figure draws: a panel per outcome, a series per specification."""
+    """Return what the figure draws: a panel per outcome, a series per specification."""
     study, clock = bench.study, paths[0].clock
     panels = []
     for outcome in dict.fromkeys(p.cell.labels["outcome"] for p in paths):
         mine = [p for p in paths if p.cell.labels["outcome"] == outcome]
         panels.append(EventPanel(bench.label(outcome), tuple(_series(bench, cells, p) for p in mine)))
     return EventData(
-        title_of(request), tuple(panels), clock.reference,
-        (clock.first, clock.last), study.inference.alpha, bench.errors, _unit(bench),
-        tuple(dict.fromkeys(p.clock.start for p in paths)), clock.names,
-    )  # fmt: skip
+        title_of(request),
+        tuple(panels),
+        clock.reference,
+        (clock.first, clock.last),
+        study.inference.alpha,
+        bench.errors,
+        _unit(bench),
+        tuple(dict.fromkeys(p.clock.start for p in paths)),
+        clock.names,
+    )
 
 
 def _unit(bench: Bench) -> str:
-    """Give the word for a period: the step's, or the time column's name where that is one."""
+    """Return the word for a period: the step's, or the time column's name where that is one."""
     words = (bench.study.step or "", (bench.study.time or "").lower())
     return next((w for w in words if w in STEPS), "period")
 
@@ -197,10 +209,17 @@ def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
     pointwise, band = one.margins(bench.study.inference.alpha, bench.study.seed)
     test = one.pretrend()
     return EventSeries(
-        label, one.periods.astype(float), one.estimate, pointwise * one.std_error(), band * one.std_error(),
-        one.references, (test.statistic, test.df1, test.df2, test.p_value), one.nobs,
-        one.cell.preferred, one.bins,
-    )  # fmt: skip
+        label,
+        one.periods.astype(float),
+        one.estimate,
+        pointwise * one.std_error(),
+        band * one.std_error(),
+        one.references,
+        (test.statistic, test.df1, test.df2, test.p_value),
+        one.nobs,
+        one.cell.preferred,
+        one.bins,
+    )
 
 
 ANALYSIS = Analysis(

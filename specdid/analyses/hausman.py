@@ -144,7 +144,7 @@ def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Column
 
 
 def _right_hand_side(bench: Bench, config: Config, cell: Cell) -> tuple[Extra, ...]:
-    """Give the columns of the written right-hand side with what variants add, or those of the cell."""
+    """Return the columns of the written right-hand side with what variants add, or those of the cell."""
     if config.controls is None:
         return (Extra(cell.labels["treatment"], bench.treatment(cell)), *bench.controls(cell))
     setting = cell.plan.grid.settings[int(cell.plan.setting[cell.place])]
@@ -153,7 +153,7 @@ def _right_hand_side(bench: Bench, config: Config, cell: Cell) -> tuple[Extra, .
 
 
 def _labels(request: Request, cell: Cell) -> dict[str, str]:
-    """Give the labels of what the comparison reads."""
+    """Return the labels of what the comparison reads."""
     unread = {"fixed_effects", "weights", "estimator"}
     found = {name: label for name, label in cell.labels.items() if name not in unread}
     if request.config.controls is not None:

@@ -97,7 +97,7 @@ def split(bench: Bench, cell: Cell, config: Config) -> Split:
 
 
 def _contrasts(groups: int, width: int) -> Floats:
-    """Give the differences of the groups' effects, the first ``groups`` of ``width`` terms, from the first."""
+    """Return the differences of the groups' effects, the first ``groups`` of ``width`` terms, from the first."""
     found = np.zeros((groups - 1, width))
     found[:, 0], found[np.arange(groups - 1), np.arange(1, groups)] = -1.0, 1.0
     return found
@@ -119,9 +119,7 @@ def _apart(bench: Bench, cell: Cell, fits: Sequence[CellFit], v: int) -> Wald:
     return joint_test(contrasts @ estimate, contrasts @ variance @ contrasts.T, len(every) - 1.0)
 
 
-def _tidy(
-    bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config
-) -> TidyTable:
+def _tidy(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config) -> TidyTable:
     header = (*labels_of(cells), "group", "condition", "vcov", *COEFFICIENT, *SIZES, "message")
     parts = [(WHOLE, "TRUE"), *((g.label, g.condition.text) for g in config.groups)]
     rows: list[tuple[Value, ...]] = []
@@ -149,9 +147,7 @@ def _named_fits(s: Split, config: Config) -> list[tuple[str, CellFit]]:
     return [(WHOLE, s.whole), *zip((g.label for g in config.groups), s.fits, strict=True)]
 
 
-def _printed(
-    bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config
-) -> PrintTable:
+def _printed(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config) -> PrintTable:
     found = [fit.coefficient() for s in splits for _, fit in _named_fits(s, config) if fit.failure is None]
     places = decimals(c.std_error for c in found)
     blocks = []
@@ -189,9 +185,7 @@ def _f(t: Wald) -> str:
     return f"F({t.df1}, {t.df2:.0f}) = {t.statistic:.2f}"
 
 
-def _forest(
-    bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config
-) -> forest.ForestData:
+def _forest(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config) -> forest.ForestData:
     places = decimals(f.coefficient().std_error for s in splits for _, f in _named_fits(s, config) if not f.failure)
     level = f"{1 - bench.study.inference.alpha:.0%}"
     blocks = []

@@ -35,9 +35,11 @@ def decode(table: Table) -> Config:
         table.missing("moderator", f"{table.title} has neither a moderator nor a mediator", EXAMPLE)
     elif {"moderator", "mediator"} <= table.rows.keys():
         table.log.add(
-            table.rows["mediator"].key, "two_mechanisms", "a mechanism has a moderator or a mediator, not both",
+            table.rows["mediator"].key,
+            "two_mechanisms",
+            "a mechanism has a moderator or a mediator, not both",
             "write two tables, each with a name",
-        )  # fmt: skip
+        )
     elif item is not None and "mediator" in table.rows:
         table.log.add(item.key, "unused_at", "`at` is for moderators: a mediator is taken as it is", "leave it out")
     return Config(moderator, mediator, at, now)
@@ -52,17 +54,22 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
     given = config.moderator or config.mediator
     if given is not None and is_text(bench, cells[0], given):
         yield fault_at(
-            given.origin, given.tree.span, "not_numbers", f"`{given.text}` is text",
+            given.origin,
+            given.tree.span,
+            "not_numbers",
+            f"`{given.text}` is text",
             "a moderator or mediator is a number; (x == 'a') is 0 or 1",
-        )  # fmt: skip
+        )
     elif config.moderator is not None:
         yield from moderator_faults(bench, request, cells[0])
     elif given is not None and (shared := shared_columns(bench, cells[0], given)):
         yield fault_at(
-            given.origin, given.tree.span, "mediator_is_treatment",
+            given.origin,
+            given.tree.span,
+            "mediator_is_treatment",
             f"`{given.text}` is made of {listed(shared)}, as the treatment is",
             "a mediator is something that the treatment may change",
-        )  # fmt: skip
+        )
 
 
 def run(bench: Bench, request: Request) -> Finding:

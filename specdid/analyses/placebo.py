@@ -74,16 +74,21 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
     cells = bench.cells(request)
     if bench.panel.unit is None and bench.study.inference.level is None:
         yield fault_at(
-            request.table.origin, None, "no_level", "a placebo needs to know who was assigned",
-            "declare `unit` in [study], or write level = \"…\" in [inference]",
-        )  # fmt: skip
+            request.table.origin,
+            None,
+            "no_level",
+            "a placebo needs to know who was assigned",
+            'declare `unit` in [study], or write level = "…" in [inference]',
+        )
         return
     if len(cells) and not moved_columns(bench, cells[0]):
         yield fault_at(
-            request.table.origin, None, "nothing_moves",
+            request.table.origin,
+            None,
+            "nothing_moves",
             "the treatment is made of the unit and the time alone, so there is nothing to deal out",
             'write assign = "…" in [inference], the columns that an assignment consists of',
-        )  # fmt: skip
+        )
         return
     own = bench.study.inference.assign is None  # what is written is checked with [inference]
     faults = list(_assigned(bench, request, cells[0])) if len(cells) and own else []
@@ -94,7 +99,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
 
 
 def _level(bench: Bench, cell: Cell) -> Ints:
-    """Give the codes of who was assigned, by row."""
+    """Return the codes of who was assigned, by row."""
     level = bench.study.inference.level
     node = level.tree if level is not None else Name(bench.panel.unit or "")
     return bench.codes(node, cell)
@@ -116,12 +121,14 @@ def _assigned(bench: Bench, request: Request, cell: Cell) -> Iterator[Fault]:
             asked = bench.study.inference
             level_text = asked.level.text if asked.level is not None else bench.panel.unit
             yield fault_at(
-                request.table.origin, None, "assignment_varies",
+                request.table.origin,
+                None,
+                "assignment_varies",
                 f"`{name}`, which is dealt out, changes within {level_text}"
                 + ("" if periods is None else f" and {bench.panel.time}")
                 + f": {unit_name(bench.panel, int(wrong[0]))}",
                 "declare `time` in [study]" if periods is None else "set [inference] level to who was assigned",
-            )  # fmt: skip
+            )
             return
 
 
@@ -136,10 +143,12 @@ def _strata(bench: Bench, strata: Expression, cell: Cell) -> Iterator[Fault]:
         row = int(wrong[0])
         what = "is missing for" if stratum[row] < 0 else "changes within"
         yield fault_at(
-            strata.origin, strata.tree.span, "strata_change",
+            strata.origin,
+            strata.tree.span,
+            "strata_change",
             f"`{strata.text}` {what} {unit_name(bench.panel, row)} ({time_name(bench.panel, row)})",
             "strata hold whole units, in every period",
-        )  # fmt: skip
+        )
 
 
 def _moving(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
@@ -153,22 +162,26 @@ def _moving(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
     for label, names in still.items():
         assign = bench.study.inference.assign
         yield fault_at(
-            request.table.origin, None, "assign_still",
+            request.table.origin,
+            None,
+            "assign_still",
             f"`assign` does not move the treatment `{label}`",
             f'write assign = "{names}" in [inference]' if names else "name the columns that say who is treated",
             "error" if len(still) == len({c.labels["treatment"] for c in cells}) else "warning",
             notes=() if assign is None else (f'it is "{assign.text}" now',),
-        )  # fmt: skip
+        )
     strata = config.strata or bench.study.inference.strata
     if not len(cells) or still or strata is None:
         return
     codes = _level(bench, cells[0]), bench.codes(strata, cells[0])
     if make_assignment(bench.panel, moved_columns(bench, cells[0]), *codes).different() == 0:
         yield fault_at(
-            strata.origin, strata.tree.span, "nothing_moves",
+            strata.origin,
+            strata.tree.span,
+            "nothing_moves",
             f"dealing out within `{strata.text}` changes nothing: no stratum has two assignments",
             "take coarser strata",
-        )  # fmt: skip
+        )
 
 
 def _periods(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
@@ -177,19 +190,24 @@ def _periods(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
         return
     if bench.panel.unit_codes is None or bench.periods is None:
         yield fault_at(
-            request.key("periods"), None, "no_time", "a timing placebo needs units and periods",
+            request.key("periods"),
+            None,
+            "no_time",
+            "a timing placebo needs units and periods",
             "declare `unit` and `time` in [study]",
-        )  # fmt: skip
+        )
         return
     most = max((timing(bench, c).most(bench.periods) for c in cells), default=0)
     for k, earlier in enumerate(config.periods):
         if earlier > most:
             one = request.origin("periods", f"[{k}]")
             yield fault_at(
-                request.origin("periods") if one == request.table.origin else one, None, "no_pre_period",
+                request.origin("periods") if one == request.table.origin else one,
+                None,
+                "no_pre_period",
                 f"a treatment moved {earlier} periods earlier has no period before it",
                 f"it can be moved by {most} at most" if most >= 1 else "the treatment begins too early in the data",
-            )  # fmt: skip
+            )
 
 
 def run(bench: Bench, request: Request) -> Finding:
@@ -231,10 +249,11 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Conf
     over = [s for p, s in zip(drawn, shares, strict=True) if s > 2 * alpha and len(p.random.null_p) >= ENOUGH]
     if over:
         yield Caution(
-            "serious", "placebo_rejects",
+            "serious",
+            "placebo_rejects",
             f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
             f"(at most {max(over):.0%}), so clustered errors are too small",
-        )  # fmt: skip
+        )
     moved = [fit.coefficient().p_value < alpha for p in placed for _, fit in p.earlier if fit.failure is None]
     for one in placed:
         where, r = heading(cells, one.cell), one.random

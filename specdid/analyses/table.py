@@ -46,7 +46,7 @@ def _names(cells: Cells) -> tuple[str, ...]:
 
 
 def tidy_rows(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, ...]]:
-    """Give a line for every vcov and coefficient: the column, its labels, then as in HEADER."""
+    """Return a line for every vcov and coefficient: the column, its labels, then as in HEADER."""
     labels = tuple(fit.cell.labels.values())
     for v, vcov in enumerate(bench.study.vcov):
         lead: tuple[Value, ...] = (column, *labels, vcov.label or vcov.text)
@@ -67,13 +67,11 @@ def printed(bench: Bench, request: Request, cells: Cells, fits: Sequence[CellFit
     """Lay a table of regressions out for print."""
     columns = tuple(f"({k})" for k in range(1, len(fits) + 1))
     blocks = (coefficients(bench, fits), effects(bench, fits), statistics(bench, fits))
-    return PrintTable(
-        request.title, columns, tuple(b for b in blocks if b), spanners(bench, cells), notes(bench, fits)
-    )
+    return PrintTable(request.title, columns, tuple(b for b in blocks if b), spanners(bench, cells), notes(bench, fits))
 
 
 def spanners(bench: Bench, cells: Cells) -> tuple[tuple[tuple[str, int], ...], ...]:
-    """Give a line of headings for every dimension that differs, equal neighbours joined."""
+    """Return a line of headings for every dimension that differs, equal neighbours joined."""
     lines = []
     for depth in range(1, len(cells.varying) + 1):
         # A heading ends where one above it does.
@@ -84,7 +82,7 @@ def spanners(bench: Bench, cells: Cells) -> tuple[tuple[tuple[str, int], ...], .
 
 
 def coefficients(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
-    """Give a row for every term: treatments first, the constant last, standard errors below."""
+    """Return a row for every term: treatments first, the constant last, standard errors below."""
     lead = dict.fromkeys(f.terms[0] for f in fits if f.terms)
     rest = dict.fromkeys(t for f in fits for t in f.terms if t != CONSTANT_LABEL)
     terms = [*(lead | rest), *([CONSTANT_LABEL] if any(CONSTANT_LABEL in f.terms for f in fits) else [])]
@@ -112,7 +110,7 @@ def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
 
 
 def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
-    """Give observations, units, treated units, clusters and within R²."""
+    """Return observations, units, treated units, clusters and within R²."""
 
     def row(label: str, give: Callable[[CellFit], str]) -> Row:
         return Row(label, tuple("" if f.failure is not None else give(f) for f in fits))

@@ -31,7 +31,7 @@ IN_WORDS = 2
 
 
 def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
-    """Give (what of, sentences), in the order of a referee's questions."""
+    """Return (what of, sentences), in the order of a referee's questions."""
     account = (
         ("The figure", _READING if material.figures else ""),
         ("What was varied", varied(material)),
@@ -63,8 +63,11 @@ def counts_words(counts: Counts) -> str:
 def varied(material: Material) -> str:
     """Say which dimensions have how many options."""
     planned, label = material.results.planned, material.bench.label
-    counted = [(n, f"{label(n.replace('_', ' '))} ({len(texts):,})") for n, texts in
-               zip(planned.dimensions, planned.labels, strict=True) if len(texts) > 1]  # fmt: skip
+    counted = [
+        (n, f"{label(n.replace('_', ' '))} ({len(texts):,})")
+        for n, texts in zip(planned.dimensions, planned.labels, strict=True)
+        if len(texts) > 1
+    ]
     free = [text for n, text in counted if n not in material.one_at_a_time]
     single = [text for n, text in counted if n in material.one_at_a_time]
     crossed = ", in all combinations." if single else "."
@@ -104,7 +107,7 @@ def _family(material: Material, family: Family) -> str:
 
 
 def numbers(material: Material, family: Family) -> tuple[str, ...]:
-    """Give a family's count, median, range, and of those a null tested the shares significant beside the null's."""
+    """Return a family's count, median, range, and of those a null tested the shares significant beside the null's."""
     results, places = material.results, family.places
     estimate = results.estimate[places]
     decimals = decimals_for(estimate)
@@ -118,7 +121,7 @@ def numbers(material: Material, family: Family) -> tuple[str, ...]:
 
 
 def estimates_csv(material: Material) -> TidyTable:
-    """Give every family's numbers in full, and of those tested the shares beside those the first null expects."""
+    """Return every family's numbers in full, and of those tested the shares beside those the first null expects."""
     results, rows = material.results, []
     for family in material.families:
         estimate = results.estimate[family.places]
@@ -161,7 +164,7 @@ def _capital(text: str) -> str:
 
 
 def joint_tests(tests: tuple[CurveTests, ...], results: Results) -> tuple[str, str]:
-    """Give the p-values under one null after the other: the primary test, then the others, of equal p together."""
+    """Return the p-values under one null after the other: the primary test, then the others, of equal p together."""
     if not tests:
         return "Joint tests", ""
     names = statistic_names(tests, results)

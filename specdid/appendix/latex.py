@@ -48,10 +48,13 @@ _FONT = r"""\usepackage{{fontspec}}
 \newcommand\specdidtry[1]{{\ifx\specdidfont\relax\IfFontExistsTF{{#1}}{{%
   \setmainfont{{#1}}[AutoFakeBold=1.5,AutoFakeSlant=.2,RawFeature=+pwid]\def\specdidfont{{#1}}}}{{}}\fi}}
 """
-_CJK = _FONT + r"""% ctex sets Chinese well; without it the first of these fonts sets everything.
+_CJK = (
+    _FONT
+    + r"""% ctex sets Chinese well; without it the first of these fonts sets everything.
 \IfFileExists{{ctex.sty}}{{\usepackage[scheme=plain]{{ctex}}\renewcommand\specdidtry[1]{{}}}}{{%
   \ifdefined\XeTeXlinebreaklocale\XeTeXlinebreaklocale "zh"\XeTeXlinebreakskip=0pt plus 1pt\fi}}
 {tries}"""
+)
 _OTHER = _FONT + "{tries}"
 CJK_FONTS = (
     "Noto Serif CJK SC", "Source Han Serif SC", "SimSun", "Songti SC", "AR PL SungtiL GB", "AR PL UMing CN",

@@ -101,7 +101,7 @@ def _spec_id(picked: Picked) -> str:
 
 
 def selected_csv(material: Material) -> TidyTable:
-    """Give every coefficient of every selected specification under every vcov."""
+    """Return every coefficient of every selected specification under every vcov."""
     dimensions = material.results.planned.dimensions
     header = ("table", "role", "index", "spec_id", "rank", "of", "column", *dimensions, *NUMBERS)
     return TidyTable(header, tuple(_rows(material)))

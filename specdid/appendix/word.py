@@ -118,7 +118,7 @@ def _keep_together(made: Any, heads: int) -> None:
 
 
 def _inches(table: PrintTable) -> list[float]:
-    """Give numbers and words of headings the room they need, the labels of rows what is left, and the rest to all."""
+    """Return numbers and words of headings the room they need, the labels of rows what is left, and the rest to all."""
     rows = [row for block in table.blocks for row in block if any(row.cells)]
     columns = zip(table.columns, *(row.cells for row in rows), *(row.under for row in rows if row.under), strict=True)
     words = [max(width(word) for word in (*" ".join(texts).split(), "0")) / 72 for texts in columns]

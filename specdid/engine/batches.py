@@ -43,14 +43,10 @@ class Piece:
     last: int
 
 
-def make_batches(
-    members: Members, keys: Keys, samples: Samples, which: NDArray[np.bool_]
-) -> tuple[Batch, ...]:
+def make_batches(members: Members, keys: Keys, samples: Samples, which: NDArray[np.bool_]) -> tuple[Batch, ...]:
     """Gather the members ``which`` (S,) by the rows they are left with; in order of first member."""
     lead = keys.first
-    _, of_key = number_rows(
-        *samples.words.T, members.effects[lead], members.weights[lead], members.sunab[lead]
-    )
+    _, of_key = number_rows(*samples.words.T, members.effects[lead], members.weights[lead], members.sunab[lead])
     places = np.flatnonzero(which)
     batch = of_key[keys.of_member[places]]
     sizes = np.diff(members.start)[places]

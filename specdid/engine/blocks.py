@@ -15,7 +15,7 @@ _COLUMNS = tuple(f.name for f in fields(Fits) if f.name not in _APART)
 
 
 def blank_fits(index: Ints, vcovs: int, extra: Mapping[str, Floats] | None = None) -> Fits:
-    """Give a block for specifications at ``index`` with nothing in it, to be filled in place."""
+    """Return a block for specifications at ``index`` with nothing in it, to be filled in place."""
     n = len(index)
 
     def floats(*shape: int) -> Floats:
@@ -25,15 +25,35 @@ def blank_fits(index: Ints, vcovs: int, extra: Mapping[str, Floats] | None = Non
         return np.full(shape, -1, np.int64)
 
     return Fits(
-        index=np.array(index, np.int64), code=np.zeros(n, np.int8), culprit=counts(n), detail={},
-        estimate=floats(n), std_error=floats(n, vcovs), statistic=floats(n, vcovs), p_value=floats(n, vcovs),
-        conf_low=floats(n, vcovs), conf_high=floats(n, vcovs), df=floats(n, vcovs),
-        vcov_code=np.zeros((n, vcovs), np.int8), n_clusters=counts(n, vcovs), nobs=counts(n),
-        n_units=counts(n), n_treated=counts(n), n_control=counts(n), n_always_treated=counts(n),
-        n_missing=counts(n), n_log0=counts(n), n_singletons=counts(n), n_eff=floats(n), y_mean=floats(n),
-        r2_within=floats(n), dropped={}, signature=np.zeros((n, 2), np.uint64), seconds=np.zeros(n),
+        index=np.array(index, np.int64),
+        code=np.zeros(n, np.int8),
+        culprit=counts(n),
+        detail={},
+        estimate=floats(n),
+        std_error=floats(n, vcovs),
+        statistic=floats(n, vcovs),
+        p_value=floats(n, vcovs),
+        conf_low=floats(n, vcovs),
+        conf_high=floats(n, vcovs),
+        df=floats(n, vcovs),
+        vcov_code=np.zeros((n, vcovs), np.int8),
+        n_clusters=counts(n, vcovs),
+        nobs=counts(n),
+        n_units=counts(n),
+        n_treated=counts(n),
+        n_control=counts(n),
+        n_always_treated=counts(n),
+        n_missing=counts(n),
+        n_log0=counts(n),
+        n_singletons=counts(n),
+        n_eff=floats(n),
+        y_mean=floats(n),
+        r2_within=floats(n),
+        dropped={},
+        signature=np.zeros((n, 2), np.uint64),
+        seconds=np.zeros(n),
         extra={} if extra is None else extra,
-    )  # fmt: skip
+    )
 
 
 def place(total: Fits, part: Fits, at: Ints, which: Ints | None = None) -> None:
@@ -57,7 +77,7 @@ def join(parts: Iterable[tuple[Ints, Fits]], index: Ints, vcovs: int) -> Fits:
 
 
 def take(fits: Fits, which: Ints) -> Fits:
-    """Give the fits at positions ``which``, in that order."""
+    """Return the fits at positions ``which``, in that order."""
     total = blank_fits(fits.index[which], fits.std_error.shape[1])
     place(total, fits, np.arange(len(which)), which)
     return total

@@ -53,7 +53,7 @@ def evaluate(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Floats:
 
 
 def row_mask(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Bools:
-    """Give the rows where every condition of the recipe holds, and of them those that are matched."""
+    """Return the rows where every condition of the recipe holds, and of them those that are matched."""
     if recipe.match is not None:
         return match_rows(recipe.match, panel, evaluator).weights > 0
     mask = np.ones(panel.n_rows, dtype=bool)
@@ -87,9 +87,7 @@ class Columns:
         self._effects: dict[tuple[str, ...], int] = {}
         self._matched: dict[str, tuple[int, MatchedRows]] = {}
 
-    def add(
-        self, key: str, numbers: Floats, label: str, recipe: Recipe = FIXED, log0: Bools | None = None
-    ) -> int:
+    def add(self, key: str, numbers: Floats, label: str, recipe: Recipe = FIXED, log0: Bools | None = None) -> int:
         """Add one column under ``key`` unless it is there."""
         if key not in self._terms:
             self._terms[key] = (len(self.values),)
@@ -103,7 +101,7 @@ class Columns:
         self.value_recipes.append(recipe)
 
     def term(self, digest: str, term: Term, contents: Contents) -> tuple[int, ...]:
-        """Give the columns of a regressor term: several for a factor or a polynomial."""
+        """Return the columns of a regressor term: several for a factor or a polynomial."""
         if digest not in self._terms:
             bounds = tuple(bind(f, contents.scope) for f in term.factors)
             coded = self.evaluator.term(bounds)
@@ -115,7 +113,7 @@ class Columns:
         return self._terms[digest]
 
     def value(self, bound: Bound, label: str) -> int:
-        """Give the column of a plain expression: an outcome, a weight, a slope's variable."""
+        """Return the column of a plain expression: an outcome, a weight, a slope's variable."""
         digest = "t:" + bound.digest
         if digest not in self._terms:
             log0 = self.evaluator.column(bound).log0
@@ -123,7 +121,7 @@ class Columns:
         return self._terms[digest][0]
 
     def code(self, factors: Sequence[Bound], label: str) -> int:
-        """Give the column of codes of an effect or a cluster."""
+        """Return the column of codes of an effect or a cluster."""
         key = "^".join(sorted(f.digest for f in factors))
         if key not in self._codes:
             self._codes[key] = len(self.codes)
@@ -133,7 +131,7 @@ class Columns:
         return self._codes[key]
 
     def row_mask(self, digests: tuple[str, ...], conditions: Iterable[Bound]) -> int:
-        """Give the mask of rows where every condition holds."""
+        """Return the mask of rows where every condition holds."""
         if digests not in self._rows:
             recipe = Recipe("rows", tuple(conditions))
             self._rows[digests] = len(self.rows)
@@ -142,7 +140,7 @@ class Columns:
         return self._rows[digests]
 
     def matched(self, key: str, recipe: MatchRecipe) -> tuple[int, MatchedRows]:
-        """Give the mask of a matched sample's rows, and the match."""
+        """Return the mask of a matched sample's rows, and the match."""
         if key not in self._matched:
             found = match_rows(recipe, self.panel, self.evaluator)
             self._matched[key] = len(self.rows), found
@@ -151,7 +149,7 @@ class Columns:
         return self._matched[key]
 
     def effect_set(self, effects: Sequence[Effect], contents: Contents) -> int:
-        """Give the fixed-effects option ``effects``, each once."""
+        """Return the fixed-effects option ``effects``, each once."""
         unique = {effect_digest(e, contents.scope): e for e in effects}
         key = tuple(unique)
         if key not in self._effects:

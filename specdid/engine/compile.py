@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._diagnostics import Fault
 from specdid._plan import Plan, Status
 from specdid._plan.contents import Contents
+from specdid._plan.identity import term_digest
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
-from specdid.engine.match_members import match_warnings
-from specdid.engine.member_table import MemberTable
-from specdid.engine.problem import Ints, Members, Problem, Vcov
-from specdid.language import bind
+from specdid.engine.match_members import MatchNote, enter_matched, match_warnings
+from specdid.engine.problem import Floats, Ints, Members, Problem, Sunab, Vcov
+from specdid.language import Term, bind, write
 from specdid.language.tree import Name
-from specdid.panel import Evaluator, Panel
+from specdid.panel import Evaluator, Panel, cell_text, first_periods, number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
     extra = _common(plan, index, columns, table) if plan.study.missing == "common" else table.blank()
     base = contents[0]
     members = table.members(index, extra)
-    batched = np.array([_shelf.load("estimators", e.method).batched for e in plan.grid.estimators])
+    batched = np.array([_plugins.load("estimators", e.method).batched for e in plan.grid.estimators])
     vcovs = _vcovs(plan, columns, base)
     problem = _problem(plan, panel, columns, base, vcovs)
     return Compiled(
@@ -103,9 +104,7 @@ def _common(plan: Plan, index: Ints, columns: Columns, table: MemberTable) -> In
     for o in np.unique(outcome):
         mine = outcome == o
         spans = [controls[start[m] : start[m + 1]] for m in np.flatnonzero(mine)]
-        used = np.unique(
-            np.concatenate([table.outcome[mine], table.treatment[mine], table.weights[mine], *spans])
-        )
+        used = np.unique(np.concatenate([table.outcome[mine], table.treatment[mine], table.weights[mine], *spans]))
         complete = np.ones(columns.panel.n_rows, dtype=bool)
         for column in used[used >= 0]:
             complete &= np.isfinite(columns.values[column])
@@ -125,9 +124,7 @@ def _vcovs(plan: Plan, columns: Columns, content: Contents) -> tuple[Vcov, ...]:
     return tuple(found)
 
 
-def _problem(
-    plan: Plan, panel: Panel, columns: Columns, content: Contents, vcovs: tuple[Vcov, ...]
-) -> Problem:
+def _problem(plan: Plan, panel: Panel, columns: Columns, content: Contents, vcovs: tuple[Vcov, ...]) -> Problem:
     unit = -1
     if panel.unit is not None:
         unit = columns.code([bind(Name(panel.unit), content.scope)], panel.unit)
@@ -157,3 +154,192 @@ def _problem(
         unit,
         plan.study.inference.alpha,
     )
+
+
+SLICE = 2**15
+"""Members laid out together, to bound memory."""
+
+
+class MemberTable:
+    """Columns of Members while they are filled, setting by setting."""
+
+    def __init__(self, plan: Plan, index: Ints) -> None:
+        self.plan = plan
+        self.codes = plan.codes[index].astype(np.int64)
+        n = len(index)
+        self.outcome, self.treatment, self.rows, self.effects, self.weights = (
+            np.full(n, -1, np.int64) for _ in range(5)
+        )
+        self.sunab, self.cohort = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+        self.method = self.codes[:, Core.ESTIMATOR].copy()
+        self.aggregates: list[Sunab] = []
+        self.notes: list[MatchNote] = []
+        self.lengths = np.zeros(n, np.int64)
+        self.blocks: list[tuple[Ints, Ints, NDArray[np.int32]]] = []
+
+    def blank(self) -> Ints:
+        """Return a column of -1."""
+        return np.full(len(self.codes), -1, np.int64)
+
+    def fill(self, columns: Columns, content: Contents, here: Ints, time: int) -> None:
+        """Fill the members at positions ``here``, all of one setting."""
+        grid, scope = self.plan.grid, content.scope
+        codes = self.codes[here]
+        self.outcome[here] = _map(
+            codes[:, Core.OUTCOME], lambda o: columns.value(bind(grid.outcomes[o], scope), write(grid.outcomes[o]))
+        )
+        self.treatment[here] = _map(
+            codes[:, Core.TREATMENT], lambda t: columns.term(content.treatments[t], grid.treatments[t].term, content)[0]
+        )
+        self.effects[here] = _map(
+            codes[:, Core.FIXED_EFFECTS],
+            lambda f: columns.effect_set((*grid.fixed_effects[f], *content.setting.absorb), content),
+        )
+        plain = here[[grid.samples[r].match is None for r in codes[:, Core.SAMPLE]]]
+        self.rows[plain] = _map(
+            self.codes[plain, Core.SAMPLE],
+            lambda r: columns.row_mask(
+                content.samples[r], [bind(c, scope) for c in (grid.samples[r].where, *content.setting.where)]
+            ),
+        )
+        self.weights[plain] = _map(self.codes[plain, Core.WEIGHTS], lambda w: _weight(columns, content, w))
+        self.notes += enter_matched(self, columns, content, here)
+        for t in np.unique(codes[:, Core.TREATMENT]):
+            mine = here[codes[:, Core.TREATMENT] == t]
+            for start in range(0, len(mine), SLICE):
+                self._controls(columns, content, int(t), mine[start : start + SLICE])
+            self._cohorts(columns, content, int(t), mine, time)
+
+    def _controls(self, columns: Columns, content: Contents, treatment: int, here: Ints) -> None:
+        """Lay out the columns of with, controls and add, for every member of a treatment."""
+        sets = self.plan.grid.controls
+        fixed = content.fixed_digests(treatment)
+        choice = self.codes[here, Core.CONTROLS]
+        lengths = sets.start[choice + 1] - sets.start[choice]
+        source = np.repeat(sets.start[choice] - _starts(lengths), lengths) + np.arange(lengths.sum())
+        term = sets.index[source].astype(np.int64)
+        owner = np.repeat(np.arange(len(here)), lengths)
+        of_term: list[tuple[int, ...]] = [()] * len(sets.terms)
+        for k in np.unique(term):
+            if content.controls[k] not in fixed:
+                of_term[k] = columns.term(content.controls[k], sets.terms[k], content)
+        counts = np.array([len(c) for c in of_term], np.int64)
+        flat = np.array([c for cs in of_term for c in cs], np.int64)
+        first = _starts(counts)
+        n = counts[term] if len(term) else np.zeros(0, np.int64)
+        within = np.arange(n.sum()) - np.repeat(_starts(n), n)
+        chosen = flat[np.repeat(first[term] if len(term) else term, n) + within]
+        self._append(columns, content, treatment, here, np.repeat(owner, n), chosen)
+
+    def _append(
+        self, columns: Columns, content: Contents, treatment: int, here: Ints, owner: Ints, chosen: Ints
+    ) -> None:
+        """Store ``with``, the chosen controls and ``add`` as (member, column) pairs in written order."""
+        own = len(self.plan.grid.treatments[treatment].with_)
+        terms = content.fixed_terms(treatment)
+        before, after = _split(terms, self.plan.grid.treatments[treatment].with_ if own else ())
+        head = [c for t in before for c in columns.term(term_digest(t, content.scope), t, content)]
+        tail = [c for t in after for c in columns.term(term_digest(t, content.scope), t, content)]
+        count = len(here)
+        pieces = [
+            (np.repeat(np.arange(count), len(head)), np.tile(np.array(head, np.int64), count), 0),
+            (owner, chosen, 1),
+            (np.repeat(np.arange(count), len(tail)), np.tile(np.array(tail, np.int64), count), 2),
+        ]
+        members = np.concatenate([p[0] for p in pieces])
+        values = np.concatenate([p[1] for p in pieces])
+        members, values = _first_of_each(members, values, np.argsort(members, kind="stable"))
+        lengths = np.bincount(members, minlength=count)
+        self.lengths[here] = lengths
+        self.blocks.append((here, lengths, values.astype(np.int32)))
+
+    def _cohorts(self, columns: Columns, content: Contents, treatment: int, here: Ints, time: int) -> None:
+        cohort = self.plan.grid.treatments[treatment].cohort
+        if cohort is None:
+            return
+        bound = bind(cohort, content.scope)
+        key = f"cohort:{bound.digest}"
+        numbers = columns.evaluator.numbers(bound)
+        first = first_periods(columns.panel, numbers)
+        column = columns.add(key, first, write(cohort), Recipe("cohort", (bound,)))
+        self.cohort[here] = column
+        for e in np.unique(self.method[here]):
+            choice = self.plan.grid.estimators[e]
+            if choice.method == "sunab":
+                aggregate = _sunab(column, time, choice.options, _period_names(columns.panel, numbers, first))
+                if aggregate not in self.aggregates:
+                    self.aggregates.append(aggregate)
+                self.sunab[here[self.method[here] == e]] = self.aggregates.index(aggregate)
+
+    def controls(self) -> tuple[Ints, Ints]:
+        """Return the CSR layout over all members."""
+        start = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+        controls = np.empty(start[-1], np.int64)
+        for here, lengths, values in self.blocks:
+            within = np.arange(len(values)) - np.repeat(_starts(lengths), lengths)
+            controls[np.repeat(start[here], lengths) + within] = values
+        return start, controls
+
+    def members(self, index: Ints, extra: Ints) -> Members:
+        """Return what is filled, for the specifications at ``index`` of the plan."""
+        start, controls = self.controls()
+        return Members(
+            index,
+            self.outcome,
+            self.treatment,
+            start,
+            controls,
+            self.rows,
+            self.effects,
+            self.weights,
+            extra,
+            self.sunab,
+            tuple(self.aggregates),
+        )
+
+
+def _period_names(panel: Panel, cohort: Floats, first: Floats) -> tuple[tuple[float, str], ...]:
+    """Write the panel's periods and first treated periods as the data do."""
+    known = np.flatnonzero(np.isfinite(first))
+    periods, row = np.unique(first[known], return_index=True)
+    names = dict(zip(periods.tolist(), map(number_text, cohort[known[row]].tolist()), strict=True))
+    if panel.periods is not None and panel.time is not None:
+        periods, row = np.unique(panel.periods, return_index=True)
+        names |= {float(t): cell_text(panel.columns[panel.time], k) for t, k in zip(periods, row.tolist(), strict=True)}
+    return tuple(sorted(names.items()))
+
+
+def _sunab(cohort: int, time: int, options: Mapping[str, object], names: tuple[tuple[float, str], ...] = ()) -> Sunab:
+    reference = options.get("reference", -1)
+    references = tuple(reference) if isinstance(reference, list | tuple) else (int(str(reference)),)
+    return Sunab(cohort, time, references, "notyet" if options.get("control") == "notyet" else "never", names)
+
+
+def _map(codes: Ints, give: Callable[[int], int]) -> Ints:
+    """Apply ``give`` to every distinct code once."""
+    unique, inverse = np.unique(codes, return_inverse=True)
+    found = np.array([give(int(u)) for u in unique], np.int64)
+    return np.asarray(found[inverse.reshape(-1)]) if len(unique) else np.zeros(0, np.int64)
+
+
+def _weight(columns: Columns, content: Contents, weight: int) -> int:
+    node = content.grid.weights[weight]
+    return -1 if node is None else columns.value(bind(node, content.scope), write(node))
+
+
+def _starts(lengths: Ints) -> Ints:
+    return np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int64)
+
+
+def _split(terms: Sequence[Term], with_: Sequence[Term]) -> tuple[list[Term], list[Term]]:
+    texts = {t.text for t in with_}
+    return [t for t in terms if t.text in texts], [t for t in terms if t.text not in texts]
+
+
+def _first_of_each(members: Ints, values: Ints, order: Ints) -> tuple[Ints, Ints]:
+    """Sort pairs by member, keeping the written order and the first of equal columns."""
+    members, values = members[order], values[order]
+    width = int(values.max()) + 1 if len(values) else 1
+    _, first = np.unique(members * width + values, return_index=True)
+    keep = np.sort(first)
+    return members[keep], values[keep]

@@ -24,7 +24,7 @@ def count_units(unit: Ints, treatment: Floats) -> tuple[int, int, int, int]:
 
 
 def effective_rows(n: int, weights: Floats | None) -> float:
-    """Give Kish's effective sample size, (Σw)² / Σw²."""
+    """Return Kish's effective sample size, (Σw)² / Σw²."""
     if weights is None:
         return float(n)
     scaled = weights / weights.max()

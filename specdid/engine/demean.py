@@ -69,7 +69,7 @@ def _sizes(codes: list[Ints]) -> Ints:
 
 
 def relevel(codes: Ints) -> Ints:
-    """Give the levels of ``codes`` numbers from 0 without gaps, in their order; -1 may be one of them."""
+    """Return the levels of ``codes`` numbers from 0 without gaps, in their order; -1 may be one of them."""
     lowest = int(codes.min(initial=0))
     if lowest < 0:
         codes = codes - lowest

@@ -14,8 +14,8 @@ from specdid.engine.batches import CHUNK
 from specdid.engine.blocks import blank_fits
 from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import Absorber, for_many_columns, make_absorber, relevel
-from specdid.engine.gram import Basis, make_basis
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.qr_basis import Basis, make_basis
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
 from specdid.engine.solve import Solved, solve_chunk
 from specdid.engine.sunab import make_block, make_cells, why_open
@@ -115,10 +115,19 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
         for v in problem.vcovs
     )
     return Prepared(
-        len(rows), place, 0 if block is None else block.others.shape[1],
-        -1 if block is None else len(need.columns), undetermined, means, basis,
-        make_meat(problem.vcovs, codes, basis.q), absorber, corrections, units, effective_rows(len(rows), weights),
-    )  # fmt: skip
+        len(rows),
+        place,
+        0 if block is None else block.others.shape[1],
+        -1 if block is None else len(need.columns),
+        undetermined,
+        means,
+        basis,
+        make_meat(problem.vcovs, codes, basis.q),
+        absorber,
+        corrections,
+        units,
+        effective_rows(len(rows), weights),
+    )
 
 
 def _units(problem: Problem, need: Need, raw: Floats, place: Ints) -> dict[int, tuple[int, int, int, int]]:
@@ -150,9 +159,7 @@ def _fit_chunks(problem: Problem, members: Members, prepared: Prepared) -> Fits:
         chunk = members.take(at)
         kept[members.start[first] : members.start[at[-1] + 1]] = fit_chunk(problem, chunk, prepared, fits, at)
     found = ssc.t_inference(fits.estimate[:, None], fits.std_error, fits.df, problem.alpha)
-    for column, values in zip(
-        (fits.statistic, fits.p_value, fits.conf_low, fits.conf_high), found, strict=True
-    ):
+    for column, values in zip((fits.statistic, fits.p_value, fits.conf_low, fits.conf_high), found, strict=True):
         column[:] = values
     _enter_dropped(members, kept, fits)
     return fits
@@ -194,14 +201,14 @@ def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits
 
 
 def _layout(members: Members) -> tuple[Ints, Ints]:
-    """Give each control's member and its place among that member's controls."""
+    """Return each control's member and its place among that member's controls."""
     lengths = np.diff(members.start)
     owner = np.repeat(np.arange(len(members)), lengths)
     return owner, np.arange(len(owner)) - np.repeat(members.start[:-1], lengths)
 
 
 def _places(members: Members, prepared: Prepared) -> tuple[Ints, Ints, Ints]:
-    """Give the places in the basis of controls (q, M), padded with its last column, treatment and outcome."""
+    """Return the places in the basis of controls (q, M), padded with its last column, treatment and outcome."""
     lengths = np.diff(members.start)
     padding = prepared.basis.gram.shape[0] - 1
     controls = np.full((int(lengths.max(initial=0)), len(members)), padding, dtype=np.int64)
@@ -235,7 +242,7 @@ def _verdict(
 
 
 def _loading(solved: Solved, members: Members, controls: Ints) -> Ints:
-    """Give the last control the treatment loads on: the one that would be dropped beside it."""
+    """Return the last control the treatment loads on: the one that would be dropped beside it."""
     size = np.abs(solved.on_controls) * solved.kept
     loads = size > 1e-6 * size.max(axis=0, initial=1e-300)
     own = len(controls)
@@ -246,9 +253,15 @@ def _loading(solved: Solved, members: Members, controls: Ints) -> Ints:
 
 
 def _enter_errors(
-    problem: Problem, prepared: Prepared, solved: Solved, outcome: Ints, ok: Bools, unit: Floats,
-    fits: Fits, at: Ints,
-) -> None:  # fmt: skip
+    problem: Problem,
+    prepared: Prepared,
+    solved: Solved,
+    outcome: Ints,
+    ok: Bools,
+    unit: Floats,
+    fits: Fits,
+    at: Ints,
+) -> None:
     """Write standard errors and what follows from them, for every vcov."""
     meat = prepared.meat
     scores = squared_scores(meat, prepared.basis.q, solved.treatment, solved.residual)
@@ -270,8 +283,9 @@ def _enter_errors(
         few = np.full(len(at), vcov.kind == "cluster" and count < 2)
         note = np.select(
             [few, prepared.nobs <= correction.df_k(k), perfect, ~positive, np.isnan(factor)],
-            [FEW_CLUSTERS, NO_DF, PERFECT_FIT, NOT_POSITIVE, UNCOUNTED], 0,
-        )  # fmt: skip
+            [FEW_CLUSTERS, NO_DF, PERFECT_FIT, NOT_POSITIVE, UNCOUNTED],
+            0,
+        )
         usable = ok & (note == 0)
         fits.vcov_code[at, v] = np.where(ok, note, 0)
         fits.n_clusters[at, v] = count

@@ -39,7 +39,7 @@ class _Part:
     table: Any
 
     def sums(self, x: Floats) -> Floats:
-        """Give E'wx for x (n, K); K is 1 without a table."""
+        """Return E'wx for x (n, K); K is 1 without a table."""
         if self.table is not None:
             return np.asarray(self.table @ x)
         column = x[:, 0] if self.weights is None else self.weights * x[:, 0]
@@ -55,14 +55,14 @@ class _Part:
             start += size
 
     def crossed(self, codes: Ints, size: int, x: Floats) -> Any:
-        """Give the sums of x E over the levels of ``codes``, sparse (size, columns of E)."""
+        """Return the sums of x E over the levels of ``codes``, sparse (size, columns of E)."""
         from scipy.sparse import csr_array, hstack
 
         blocks = [csr_array((x if v is None else x * v, (codes, c)), shape=(size, k)) for (c, v), k in self.each()]
         return csr_array(hstack(blocks))
 
     def each(self) -> Iterable[tuple[tuple[Ints, Floats | None], int]]:
-        """Give every effect's codes and values, and its number of columns."""
+        """Return every effect's codes and values, and its number of columns."""
         return zip(self.pieces, self.sizes, strict=True)
 
 
@@ -159,7 +159,7 @@ def _extend(basis: list[Floats], codes: Ints, size: int, x: Floats | None, weigh
 
 
 def _normal_equations(first: _Part, rest: _Part) -> tuple[Callable[[Floats], Floats], int]:
-    """Give a solver of (W' M₁ W) a = g and the rank; dependent columns of W get 0."""
+    """Return a solver of (W' M₁ W) a = g and the rank; dependent columns of W get 0."""
     from scipy.linalg import cho_solve
     from scipy.linalg.lapack import dpstrf
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.gram import Basis
 from specdid.engine.problem import Floats, Ints
+from specdid.engine.qr_basis import Basis
 from specdid.engine.solve import independent
 
 Bools = NDArray[np.bool_]
@@ -51,7 +51,7 @@ class NullSpace:
         return cls(np.zeros((count, 0)), np.zeros((count, 0)), np.ones(count))
 
     def share_outside(self, weights: Floats) -> Floats:
-        """Give the share of weighted sums of the coefficients, (m, k), outside the row space: (m,), 0 to 1."""
+        """Return the share of weighted sums of the coefficients, (m, k), outside the row space: (m,), 0 to 1."""
         scaled = weights / self.unit
         size = np.linalg.norm(scaled, axis=1)
         return np.asarray(np.linalg.norm(scaled @ self.directions, axis=1) / np.where(size > 0, size, 1.0))
@@ -63,13 +63,13 @@ class NullSpace:
         return np.asarray(self.share_outside(weights) <= TOLERANCE)
 
     def tied_to(self, column: int) -> Ints:
-        """Give the columns that a coefficient cannot be told apart from, itself left out."""
+        """Return the columns that a coefficient cannot be told apart from, itself left out."""
         ties = np.abs(self.combinations) > TOLERANCE
         found = np.flatnonzero(ties[:, ties[column]].any(axis=1))
         return np.asarray(found[found != column])
 
     def of_sums(self, weights: Floats) -> NullSpace:
-        """Give what is open of m weighted sums of the coefficients, (m, k), each used as one coefficient."""
+        """Return what is open of m weighted sums of the coefficients, (m, k), each used as one coefficient."""
         scaled: Floats = weights / self.unit
         size = np.linalg.norm(scaled, axis=1)
         size = np.where(size > 0, size, 1.0)
@@ -102,7 +102,7 @@ def null_space(basis: Basis, columns: Ints) -> tuple[Bools, NullSpace]:
 
 
 def _combinations(kept: Floats, dropped: Floats) -> Floats:
-    """Give A with ``dropped`` = ``kept`` A, corrected once for what rounding left."""
+    """Return A with ``dropped`` = ``kept`` A, corrected once for what rounding left."""
     if not kept.shape[1] or not dropped.shape[1]:
         return np.zeros((kept.shape[1], dropped.shape[1]))
     from scipy.linalg import solve_triangular

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from specdid.engine import listwise
 from specdid.engine.batches import make_batches
 from specdid.engine.blocks import blank_fits, place, take
-from specdid.engine.content import digest, used_columns
+from specdid.engine.cache_keys import digest, used_columns
 from specdid.engine.cost import LISTWISE_MEMBER
 from specdid.engine.masks import Keys, Samples, find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.model_identity import Equal, Words, equal_on_panel, sign
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
-from specdid.engine.pieces import fit_batches, workers
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.same_models import settle
 from specdid.engine.scores import missing_clusters
-from specdid.engine.signature import Equal, Words, equal_on_panel, sign
 from specdid.engine.store import Store, recall
 from specdid.engine.stored import pack_fits, unpack_fits
+from specdid.engine.work_units import fit_batches, workers
 from specdid.engine.workers import as_done
 
 if TYPE_CHECKING:
@@ -111,9 +111,13 @@ def _blocks(
     if len(alone):
         methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
         work = Work(
-            compiled.problem, members.take(alone), methods, compiled.method[alone], compiled.cohort[alone],
+            compiled.problem,
+            members.take(alone),
+            methods,
+            compiled.method[alone],
+            compiled.cohort[alone],
             compiled.time,
-        )  # fmt: skip
+        )
         yield from fit_one_by_one(work, jobs, backend, store)
 
 
@@ -225,7 +229,7 @@ def _with_missing_clusters(problem: Problem, fits: Fits, samples: Samples, key: 
 def _listwise_parts(
     problem: Problem, members: Members, places: Ints, jobs: int, backend: str, store: Store | None
 ) -> Iterator[tuple[Ints, Fits, Bools]]:
-    """Give the listwise path runs of members that share rows, effects and weights."""
+    """Return the listwise path runs of members that share rows, effects and weights."""
     groups = [places[at] for _, at in listwise.group_keys(members.take(places))]
     runs = [g[first : first + LISTWISE_RUN] for g in groups for first in range(0, len(g), LISTWISE_RUN)]
     taken = [members.take(run) for run in runs]
@@ -252,9 +256,7 @@ def _listwise_parts(
         yield runs[k], fits, undecided
 
 
-def _without_rows(
-    problem: Problem, members: Members, keys: Keys, samples: Samples, at: Ints
-) -> tuple[Ints, Fits]:
+def _without_rows(problem: Problem, members: Members, keys: Keys, samples: Samples, at: Ints) -> tuple[Ints, Fits]:
     """Record the members that have no rows, or nothing to compare on them."""
     fits = blank_fits(members.index[at], len(problem.vcovs))
     key = keys.of_member[at]
@@ -266,7 +268,7 @@ def _without_rows(
 
 
 def _with_counts(fits: Fits, samples: Samples, key: Ints) -> Fits:
-    """Give the fits with what was dropped; what a worker sent may be read-only memory."""
+    """Return the fits with what was dropped; what a worker sent may be read-only memory."""
     return replace(
         fits,
         n_missing=samples.n_missing[key],
@@ -282,5 +284,5 @@ def _left_out(fits: Fits, samples: Samples, key: Ints, sunab: Bools) -> dict[str
 
 
 def _signed(equal: Equal, members: Members, fits: Fits, rows: Words) -> Fits:
-    """Give the fits with their signatures, from the digests of their rows."""
+    """Return the fits with their signatures, from the digests of their rows."""
     return replace(fits, signature=sign(fits, members, rows, equal))

@@ -19,8 +19,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid.engine.model_identity import Words, row_words, rows_digest
 from specdid.engine.problem import Code, Ints, Members, Problem
-from specdid.engine.signature import Words, row_words, rows_digest
 from specdid.engine.sunab import comparison
 
 Bools = NDArray[np.bool_]
@@ -108,7 +108,7 @@ def missing_patterns(problem: Problem, members: Members) -> Patterns:
 
 
 def row_keys(members: Members, patterns: Patterns) -> Keys:
-    """Give a number to members by sample, effects, weights, aggregate and missing patterns."""
+    """Return a number to members by sample, effects, weights, aggregate and missing patterns."""
     count = (len(patterns.missing) + 63) // 64
     bits = np.zeros((len(members), count), dtype=np.uint64)
     for word in range(count):
@@ -117,9 +117,7 @@ def row_keys(members: Members, patterns: Patterns) -> Keys:
         of_column = np.where(inside, np.uint64(1) << shift, np.uint64(0))
         for start in range(0, len(members), SLICE):
             bits[start : start + SLICE, word] = _or_by_member(members, of_column, start)
-    first, of_member = number_rows(
-        members.rows, members.effects, members.weights, members.sunab, *bits.T
-    )
+    first, of_member = number_rows(members.rows, members.effects, members.weights, members.sunab, *bits.T)
     return Keys(of_member, first, bits[first])
 
 
@@ -195,7 +193,7 @@ def used_rows(problem: Problem, members: Members) -> Bools:
 
 
 def rows_of(packed: NDArray[np.uint8], n: int) -> Ints:
-    """Give the row numbers of a packed mask over n rows."""
+    """Return the row numbers of a packed mask over n rows."""
     return np.flatnonzero(np.unpackbits(packed, count=n)).astype(np.int64)
 
 
@@ -218,7 +216,7 @@ def without_singletons(rows: Ints, effects: tuple[Ints, ...]) -> Ints:
 
 
 def _base(problem: Problem, members: Members, member: int) -> tuple[Bools, Bools, Bools]:
-    """Give the sample, its rows with effects, weights and slopes, and the logs of nothing."""
+    """Return the sample, its rows with effects, weights and slopes, and the logs of nothing."""
     sample = problem.rows[members.rows[member]]
     effects = problem.effects[members.effects[member]]
     keep = sample.copy()

@@ -65,7 +65,7 @@ def enter_matched(members: Members, columns: Columns, content: Contents, here: I
 
 
 def _groups(members: Members, content: Contents, here: Ints) -> Iterator[tuple[int, int, Ints]]:
-    """Give (sample, treatment, members) for each match that is needed."""
+    """Return (sample, treatment, members) for each match that is needed."""
     codes = members.codes[here]
     for sample in np.unique(codes[:, Core.SAMPLE]).tolist():
         match = content.grid.samples[sample].match
@@ -83,15 +83,11 @@ def _own_weight(columns: Columns, content: Contents, node: Node | None) -> int:
     return -1 if node is None else columns.value(bind(node, content.scope), write(node))
 
 
-def _matching_weight(
-    columns: Columns, content: Contents, node: Node | None, key: str, recipe: MatchRecipe
-) -> int:
-    """Give the column of the match's weights times those of the option."""
+def _matching_weight(columns: Columns, content: Contents, node: Node | None, key: str, recipe: MatchRecipe) -> int:
+    """Return the column of the match's weights times those of the option."""
     weights = columns.matched(key, recipe)[1].weights
     if node is None:
-        return columns.add(
-            f"w:{key}", weights, "matching weights", Recipe("weights", recipe.bounds, match=recipe)
-        )
+        return columns.add(f"w:{key}", weights, "matching weights", Recipe("weights", recipe.bounds, match=recipe))
     own = bind(node, content.scope)
     label = f"matching weights × {write(node)}"
     recipe_of = Recipe("weights", (*recipe.bounds, own), match=recipe)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._plan.contents import Contents
 from specdid._plan.matches import MatchSettings
 from specdid.engine.problem import Floats, Ints
@@ -162,7 +162,7 @@ def _ever(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> Floats:
 def _cross_sections(
     recipe: MatchRecipe, panel: Panel, evaluator: Evaluator, sample: Bools
 ) -> Iterator[tuple[str, Ints]]:
-    """Give (period, rows by unit): one of the rows of ``at``, else one per period in order."""
+    """Return (period, rows by unit): one of the rows of ``at``, else one per period in order."""
     order = np.arange(panel.n_rows)
     if panel.unit_codes is not None:
         order = np.argsort(panel.unit_codes, kind="stable")
@@ -188,7 +188,7 @@ def _match(recipe: MatchRecipe, panel: Panel, inputs: _Inputs, rows: Ints, perio
     elif not candidates.treated.any() or candidates.treated.all():
         result = Unmatched(_one_sided(candidates))
     else:
-        result = _shelf.load("matching", recipe.method).match(candidates, recipe.settings)
+        result = _plugins.load("matching", recipe.method).match(candidates, recipe.settings)
     n_treated = int((np.nan_to_num(inputs.treated[lost]) != 0).sum())
     return CrossSection(usable, candidates, inputs.labels, result, len(lost), n_treated, period)
 

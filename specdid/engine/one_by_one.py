@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._study import RULES
 from specdid.engine.blocks import blank_fits
-from specdid.engine.content import Content, digest
+from specdid.engine.cache_keys import Content, digest
 from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import relevel
+from specdid.engine.model_identity import Values, Words
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.scores import missing_clusters
-from specdid.engine.signature import Values, Words
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
 from specdid.engine.stored import pack_fits, unpack_fits
@@ -64,9 +64,7 @@ class Work:
     time: int
 
 
-def fit_one_by_one(
-    work: Work, jobs: int = 1, backend: str = "serial", store: Store | None = None
-) -> Iterator[Fits]:
+def fit_one_by_one(work: Work, jobs: int = 1, backend: str = "serial", store: Store | None = None) -> Iterator[Fits]:
     """Estimate every member of ``work`` as blocks of CHUNK, in order; lazily, so that it can be stopped.
 
     With a store, those that it has come first, one by one, and blocks of the others as they
@@ -105,10 +103,16 @@ def _key(content: Content, work: Work, s: int) -> bytes:
     effects = problem.effects[members.effects[s]]
     texts = [*(problem.labels[c] for c in controls), *(problem.effect_labels[c] for c in effects.fixed)]
     return digest(
-        "one by one", content.study, content.shared(members, s), content.rows(int(members.rows[s])),
-        content.values(map(int, own)), content.values(controls.tolist()),
-        method.name, repr(sorted(method.options.items())), repr(texts),
-    )  # fmt: skip
+        "one by one",
+        content.study,
+        content.shared(members, s),
+        content.rows(int(members.rows[s])),
+        content.values(map(int, own)),
+        content.values(controls.tolist()),
+        method.name,
+        repr(sorted(method.options.items())),
+        repr(texts),
+    )
 
 
 def run_tasks(
@@ -126,7 +130,7 @@ def _runs(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
 
 
 def _fit_tasks(_: None, tasks: Sequence[tuple[str, Task]]) -> list[Estimate | Failure]:
-    return [_shelf.load("estimators", name).estimate(task) for name, task in tasks]
+    return [_plugins.load("estimators", name).estimate(task) for name, task in tasks]
 
 
 def _fit_chunk(work: Work, places: Ints) -> Fits:
@@ -160,7 +164,7 @@ def _fit_one(work: Work, s: int, at: int, fits: Fits, extra: dict[str, Floats]) 
         fits.code[at], fits.culprit[at] = Code.NO_TREATMENT_VARIATION, members.treatment[s]
     else:
         task = make_task(problem, members, s, cut.rows, method.options, int(work.cohort[s]), work.time)
-        result: Estimate | Failure = _shelf.load("estimators", method.name).estimate(task)
+        result: Estimate | Failure = _plugins.load("estimators", method.name).estimate(task)
         if isinstance(result, Failure):
             fits.code[at], fits.detail[at] = Code[result.code.upper()], result.message
         else:
@@ -180,7 +184,7 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
         np.full(len(result.df), result.estimate), fits.std_error[at], fits.df[at], work.problem.alpha
     )
     fits.vcov_code[at] = [VCOV_NOTES.index(note) for note in result.vcov_notes or [""] * len(result.df)]
-    declared = _shelf.load("estimators", work.methods[work.method[s]].name)
+    declared = _plugins.load("estimators", work.methods[work.method[s]].name)
     for v in (v for v, note in enumerate(result.vcov_notes) if note == "no_rule"):
         offered = ", ".join(rule for rule in RULES if rule in declared.ssc)
         said = f"{declared.name} does not offer the small-sample correction {task.rule(v)}; it has {offered}"
@@ -203,12 +207,17 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
 def _signature(work: Work, s: int, task: Task, rows: Ints, result: Estimate) -> Words:
     """Hash the values that the estimate depends on, with the options as they came out."""
     method, members, dropped = work.methods[work.method[s]], work.members, set(result.dropped)
-    declared = _shelf.load("estimators", method.name)
+    declared = _plugins.load("estimators", method.name)
     options = {o.name: o.default for o in declared.settings} | dict(method.options) | dict(result.in_force)
     read = slice(None) if result.reads is None else result.reads
     kept = [int(c) for j, c in enumerate(controls_of(members, s)) if j not in dropped]
     cohort = task.cohort[read] if declared.cohort and task.cohort is not None else None
     return Values(work.problem, rows[read]).signature(
-        repr((method.name, sorted(options.items()))), int(members.outcome[s]), int(members.treatment[s]), kept,
-        work.problem.effects[members.effects[s]], int(members.weights[s]), cohort,
-    )  # fmt: skip
+        repr((method.name, sorted(options.items()))),
+        int(members.outcome[s]),
+        int(members.treatment[s]),
+        kept,
+        work.problem.effects[members.effects[s]],
+        int(members.weights[s]),
+        cohort,
+    )

@@ -26,7 +26,7 @@ COLLINEAR = 1e-7
 
 
 def factorise(columns: Floats) -> tuple[Floats, Floats]:
-    """Give Q and R of ``columns``, which are overwritten.
+    """Return Q and R of ``columns``, which are overwritten.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def factorise(columns: Floats) -> tuple[Floats, Floats]:
 
 
 def triangle(columns: Floats) -> tuple[Floats, Floats]:
-    """Give no Q (0, r), and Householder's R (r, K), of ``columns``, which are overwritten."""
+    """Return no Q (0, r), and Householder's R (r, K), of ``columns``, which are overwritten."""
     from scipy.linalg.lapack import dgeqrf
 
     factored, *_ = dgeqrf(columns, lwork=64 * columns.shape[1], overwrite_a=1)
@@ -53,7 +53,7 @@ def triangle(columns: Floats) -> tuple[Floats, Floats]:
 
 
 def householder(columns: Floats) -> tuple[Floats, Floats]:
-    """Give Householder's Q and R as they are, in place: no second copy of the rows."""
+    """Return Householder's Q and R as they are, in place: no second copy of the rows."""
     from scipy.linalg.lapack import dgeqrf, dorgqr
 
     n, k = columns.shape
@@ -77,7 +77,7 @@ def _correct(columns: Floats, q: Floats, r: Floats) -> tuple[Floats, Floats]:
 
 
 def _error(columns: Floats, q: Floats, r: Floats) -> Floats:
-    """Give Z − Q R; overwrites Z."""
+    """Return Z − Q R; overwrites Z."""
     high, low = _halves(q, 1, len(r))
     r_high, r_low = _halves(r, 0, len(r))
     columns -= high @ r_high
@@ -87,7 +87,7 @@ def _error(columns: Floats, q: Floats, r: Floats) -> Floats:
 
 
 def _departure(q: Floats) -> Floats:
-    """Give Q'Q − I."""
+    """Return Q'Q − I."""
     high, low = _halves(q, 0, len(q))
     cross = high.T @ low
     return np.asarray((high.T @ high - np.eye(q.shape[1])) + (cross + cross.T) + low.T @ low)
@@ -103,7 +103,7 @@ def _halves(x: Floats, axis: int, terms: int) -> tuple[Floats, Floats]:
 
 
 def _divide(error: Floats, r: Floats) -> Floats:
-    """Give E R⁻¹, 0 where a column is collinear."""
+    """Return E R⁻¹, 0 where a column is collinear."""
     from scipy.linalg import solve_triangular
 
     rank = len(r)

@@ -141,12 +141,20 @@ class Members:
         return len(self.index)
 
     def take(self, which: Ints) -> Members:
-        """Give the members at positions ``which``, in that order."""
+        """Return the members at positions ``which``, in that order."""
         lengths = self.start[1:][which] - self.start[:-1][which]
         start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         source = np.repeat(self.start[:-1][which] - start[:-1], lengths) + np.arange(start[-1])
         return Members(
-            self.index[which], self.outcome[which], self.treatment[which], start,
-            self.controls[source], self.rows[which], self.effects[which],
-            self.weights[which], self.extra_rows[which], self.sunab[which], self.aggregates,
+            self.index[which],
+            self.outcome[which],
+            self.treatment[which],
+            start,
+            self.controls[source],
+            self.rows[which],
+            self.effects[which],
+            self.weights[which],
+            self.extra_rows[which],
+            self.sunab[which],
+            self.aggregates,
         )

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.model_identity import Values, Words, aggregate_options, mixed
 from specdid.engine.problem import Fits, Floats, Ints, Members, Problem
-from specdid.engine.signature import Values, Words, aggregate_options, mixed
 from specdid.engine.sunab import comparison
 from specdid.engine.tasks import controls_of
 
@@ -24,10 +24,8 @@ SAME = 1e-6
 """How near numbers are, in standard errors, that may be those of one model: the audit's limit."""
 
 
-def settle(
-    problem: Problem, members: Members, batched: NDArray[np.bool_], blocks: Sequence[Fits]
-) -> tuple[Fits, ...]:
-    """Give the blocks with one signature for each least-squares model.
+def settle(problem: Problem, members: Members, batched: NDArray[np.bool_], blocks: Sequence[Fits]) -> tuple[Fits, ...]:
+    """Return the blocks with one signature for each least-squares model.
 
     Parameters
     ----------
@@ -60,7 +58,7 @@ def settle(
 
 
 def _alike(estimate: Floats, error: Floats, nobs: Floats, signature: Words) -> Ints:
-    """Give the positions of fits with the same numbers as one of another signature.
+    """Return the positions of fits with the same numbers as one of another signature.
 
     Numbers are the same where they fall into one cell of a grid; a second grid, shifted by half,
     has those together that the first one's edges part.
@@ -83,7 +81,7 @@ def _alike(estimate: Floats, error: Floats, nobs: Floats, signature: Words) -> I
 
 
 def by_values(problem: Problem, members: Members, dropped: Sequence[Sequence[int]]) -> Words:
-    """Give the signatures of least-squares specifications by their values on their rows.
+    """Return the signatures of least-squares specifications by their values on their rows.
 
     Parameters
     ----------
@@ -112,6 +110,11 @@ def _sign_one(values: Values, members: Members, s: int, dropped: Sequence[int]) 
         time, first = (problem.values[values.rows, c] for c in (aggregate.period, aggregate.cohort))
         what, cohort = aggregate_options(aggregate), comparison(time, first, aggregate.control).cohort
     return values.signature(
-        what, int(members.outcome[s]), int(members.treatment[s]), kept,
-        problem.effects[members.effects[s]], int(members.weights[s]), cohort,
-    )  # fmt: skip
+        what,
+        int(members.outcome[s]),
+        int(members.treatment[s]),
+        kept,
+        problem.effects[members.effects[s]],
+        int(members.weights[s]),
+        cohort,
+    )

@@ -70,7 +70,7 @@ def make_meat(vcovs: tuple[Vcov, ...], codes: Mapping[int, Ints], q: Floats) -> 
 
 
 def wanted_clusterings(vcov: Vcov) -> list[tuple[int, tuple[int, ...]]]:
-    """Give the signed clusterings a vcov adds up: columns of codes, none where rows are clusters."""
+    """Return the signed clusterings a vcov adds up: columns of codes, none where rows are clusters."""
     if vcov.kind == "iid":
         return []
     wanted: list[tuple[int, tuple[int, ...]]] = [(1, (c,)) for c in vcov.clusters] or [(1, ())]
@@ -80,7 +80,7 @@ def wanted_clusterings(vcov: Vcov) -> list[tuple[int, tuple[int, ...]]]:
 
 
 def clusters_of(problem: Problem, rows: Ints) -> dict[int, Ints]:
-    """Give the columns of codes that any vcov clusters by, on ``rows``.
+    """Return the columns of codes that any vcov clusters by, on ``rows``.
 
     A column that is missing in one of them is -1 in all: one cluster, which has no variance.
     """
@@ -102,7 +102,7 @@ def missing_clusters(problem: Problem, rows: Ints) -> dict[int, str]:
 
 
 def cluster_codes(codes: Mapping[int, Ints], key: tuple[int, ...]) -> Ints:
-    """Give the joint levels of the columns ``key`` of codes, without gaps."""
+    """Return the joint levels of the columns ``key`` of codes, without gaps."""
     joint = relevel(codes[key[0]])
     for column in key[1:]:
         other = relevel(codes[column])
@@ -153,7 +153,7 @@ def _blocks(order: Ints, starts: Ints) -> list[tuple[Ints, slice, Ints]]:
 
 
 def squared_scores(meat: Meat, q: Floats, treatment: Floats, residual: Floats) -> Floats:
-    """Give Σ_g s_g² for each clustering and specification.
+    """Return Σ_g s_g² for each clustering and specification.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def squared_scores(meat: Meat, q: Floats, treatment: Floats, residual: Floats) -
 
 
 def _symmetric(d: Floats, e: Floats) -> Floats:
-    """Give d_a e_b + d_b e_a for a < b and d_a e_a: (r (r + 1) / 2, M)."""
+    """Return d_a e_b + d_b e_a for a < b and d_a e_a: (r (r + 1) / 2, M)."""
     r = len(d)
     found = np.empty((r * (r + 1) // 2, d.shape[1]))
     at = 0

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.gram import Basis
 from specdid.engine.orthogonal import project_out
 from specdid.engine.problem import Floats, Ints
+from specdid.engine.qr_basis import Basis
 
 Bools = NDArray[np.bool_]
 
@@ -109,9 +109,7 @@ def _regress(left: Floats, kept: Bools, on_controls: Floats) -> Solved:
     residual = y - estimate * d
     slip = np.einsum("rm,rm->m", d, residual) / safe
     residual -= slip * d
-    return Solved(
-        d, residual, squares, np.einsum("rm,rm->m", residual, residual), estimate + slip, kept, on_controls
-    )
+    return Solved(d, residual, squares, np.einsum("rm,rm->m", residual, residual), estimate + slip, kept, on_controls)
 
 
 def _factorise(basis: Basis, controls: Ints) -> _Factor:

@@ -42,7 +42,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specdid._study import Distribution, Kind, Rule
-from specdid.engine.components import count_components
+from specdid.engine.effect_components import count_components
 from specdid.engine.elimination import rank_of
 
 Floats = NDArray[np.float64]
@@ -72,11 +72,11 @@ class Correction:
     spare: ArrayLike = 0
 
     def df_k(self, k: ArrayLike) -> Ints:
-        """Give the parameters that are counted, k of them coefficients of columns."""
+        """Return the parameters that are counted, k of them coefficients of columns."""
         return np.asarray(np.asarray(k, np.int64) + np.asarray(self.absorbed, np.int64))
 
     def factor(self, nobs: ArrayLike, k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:
-        """Give what the sandwich (iid: RSS times the bread) is multiplied with; see `variance_factor`."""
+        """Return what the sandwich (iid: RSS times the bread) is multiplied with; see `variance_factor`."""
         usual = variance_factor(self.kind, nobs, self.df_k(k), n_clusters)
         if self.rule not in ("glm", "none"):
             return np.asarray(np.where(np.asarray(self.absorbed) < 0, np.nan, usual))
@@ -89,7 +89,7 @@ class Correction:
         return np.asarray(np.where(np.isnan(usual), np.nan, found))
 
     def t_df(self, nobs: ArrayLike, k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:
-        """Give the degrees of freedom of the t distribution."""
+        """Return the degrees of freedom of the t distribution."""
         found = t_df(self.kind, nobs, self.df_k(k), n_clusters)
         if self.rule == "reghdfe" and self.kind == "cluster":
             left = np.asarray(nobs) - self.df_k(k) + np.asarray(self.spare)
@@ -144,7 +144,7 @@ def _varying(codes: Ints, x: Floats, effects: tuple[Ints, ...]) -> int:
 
 
 def _rank(effects: tuple[Ints, ...], slopes: Slopes) -> int:
-    """Give the rank of the columns that effects and slopes are; -1 where they are too many."""
+    """Return the rank of the columns that effects and slopes are; -1 where they are too many."""
     sizes = [_size(c) for c in (*effects, *(c for c, _ in slopes))]
     if len(sizes) == 1 and not slopes:
         return sizes[0]
@@ -197,7 +197,7 @@ def absorbed_parameters(levels: ArrayLike, nested: ArrayLike | None = None, slop
 
 
 def variance_factor(kind: Kind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:
-    """Give what the sandwich (iid: RSS times the bread) is multiplied with; NaN without degrees of freedom.
+    """Return what the sandwich (iid: RSS times the bread) is multiplied with; NaN without degrees of freedom.
 
     Parameters
     ----------
@@ -213,21 +213,19 @@ def variance_factor(kind: Kind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: Ar
 
 
 def t_df(kind: Kind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:
-    """Give the degrees of freedom of the t distribution."""
+    """Return the degrees of freedom of the t distribution."""
     if kind == "cluster":
         return np.asarray(n_clusters, dtype=np.float64) - 1.0
     return np.asarray(nobs, dtype=np.float64) - np.asarray(df_k, dtype=np.float64)
 
 
 def freedom(distribution: Distribution | None, df: Floats) -> Floats:
-    """Give the degrees of freedom under a distribution that was asked for: inf is the normal one."""
+    """Return the degrees of freedom under a distribution that was asked for: inf is the normal one."""
     return np.full_like(df, np.inf) if distribution == "normal" else df
 
 
-def t_inference(
-    estimate: Floats, std_error: Floats, df: Floats, alpha: float
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Give t, two-sided p, and the limits of the confidence interval at 1 − alpha.
+def t_inference(estimate: Floats, std_error: Floats, df: Floats, alpha: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return t, two-sided p, and the limits of the confidence interval at 1 − alpha.
 
     Parameters
     ----------
@@ -244,7 +242,7 @@ def t_inference(
 
 
 def critical_values(df: Floats, alpha: float) -> Floats:
-    """Give the 1 − alpha/2 quantiles of t; each distinct df is inverted once."""
+    """Return the 1 − alpha/2 quantiles of t; each distinct df is inverted once."""
     from scipy.special import ndtri, stdtrit
 
     distinct, place = np.unique(np.asarray(df, dtype=np.float64), return_inverse=True)

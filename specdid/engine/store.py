@@ -2,7 +2,7 @@
 
 A pack is a file to which records are appended: a head with the record's key and signature,
 then arrays. A record is there whole or not at all: one that was cut off or changed is found by
-its signature, said, and computed again. Keys hash everything a result depends on; see `content`.
+its signature, said, and computed again. Keys hash everything a result depends on; see `cache_keys`.
 
 A directory of results may come from a stranger, who can write any numbers with right checksums.
 So each record is signed (HMAC-SHA256, RFC 2104) with a secret of the user's own, which lies
@@ -12,12 +12,13 @@ elsewhere; the signed text holds the record's key, so that none can be shown in 
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 import mmap
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -27,12 +28,12 @@ from time import monotonic
 from typing import Any, NoReturn, TypeVar
 from zlib import crc32
 
+import numpy as np
 from numpy.typing import NDArray
 
 from specdid._diagnostics import OutputError
 from specdid._records.files import is_regular, replacing
-from specdid.engine.content import Content
-from specdid.engine.encoding import Arrays, decode, encode
+from specdid.engine.cache_keys import Content
 from specdid.engine.problem import Problem
 
 NAME = ".specdid-cache"
@@ -82,9 +83,7 @@ class Store:
     What is found damaged is said once a file, as a warning of the logger "specdid".
     """
 
-    def __init__(
-        self, directory: Path, secret: bytes | None, fresh: bool = False, audited: bool = False
-    ) -> None:
+    def __init__(self, directory: Path, secret: bytes | None, fresh: bool = False, audited: bool = False) -> None:
         self.directory = directory / NAME
         self.taken = self.made = self.foreign = self.drawn_again = self.differing = 0
         self._secret, self._audited = secret, audited
@@ -127,13 +126,13 @@ class Store:
         self._damaged.add(path)
 
     def content(self, problem: Problem) -> Content:
-        """Give the hashes of a problem's columns; those of the last problem are kept."""
+        """Return the hashes of a problem's columns; those of the last problem are kept."""
         if self._content is None or self._content.problem is not problem:
             self._content = Content(problem)
         return self._content
 
     def get(self, key: bytes) -> dict[str, NDArray[Any]] | None:
-        """Give the arrays stored under ``key``, or None."""
+        """Return the arrays stored under ``key``, or None."""
         payload = self._read(key)
         if payload is None:
             return None
@@ -356,7 +355,7 @@ def recall(
     compute: Callable[[list[int]], Iterator[tuple[int, R]]],
     null: str = "",
 ) -> Iterator[tuple[int, R]]:
-    """Give ``count`` results by number, in any order: those that are stored, then the others, storing each.
+    """Return ``count`` results by number, in any order: those that are stored, then the others, storing each.
 
     Parameters
     ----------
@@ -385,3 +384,38 @@ def recall(
         else:
             store.put(keys[k], pack(k, result))
             yield k, result
+
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def encode(arrays: Arrays, room: int = 0) -> bytearray:
+    """Lay arrays out one after another, after ``room`` bytes; of one that is everywhere the same, a single element."""
+    heads, parts = [], []
+    for name, array in arrays.items():
+        flat = np.ascontiguousarray(array).reshape(-1)
+        bits = flat.view(f"u{flat.itemsize}")
+        if len(bits) > 1 and bits[0] == bits[-1] and (bits == bits[0]).all():
+            flat = flat[:1]
+        heads.append((name, array.dtype.str, array.shape, len(flat)))
+        parts.append(flat)
+    head = json.dumps(heads, ensure_ascii=False, separators=(",", ":")).encode()
+    out = bytearray(room + 4 + len(head) + sum(part.nbytes for part in parts))
+    at = room + 4 + len(head)
+    out[room:at] = len(head).to_bytes(4, "little") + head
+    for part in parts:
+        out[at : at + part.nbytes] = part.view(np.uint8).data
+        at += part.nbytes
+    return out
+
+
+def decode(payload: bytes | bytearray) -> dict[str, NDArray[Any]]:
+    """Undo `encode`; the arrays are read-only."""
+    at = 4 + int.from_bytes(payload[:4], "little")
+    found = {}
+    for name, dtype, shape, count in json.loads(payload[4:at]):
+        flat = np.frombuffer(payload, dtype, count, at)
+        at += flat.nbytes
+        whole = count != 1
+        found[name] = flat.reshape(shape) if whole else np.broadcast_to(flat.reshape((1,) * len(shape)), shape)
+    return found

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from specdid._records.numerals import minus
 from specdid.engine.demean import Absorber
 from specdid.engine.estimable import null_space
-from specdid.engine.gram import Basis, Factors, make_basis
 from specdid.engine.orthogonal import householder, triangle
 from specdid.engine.problem import Code, Floats, Sunab
+from specdid.engine.qr_basis import Basis, Factors, make_basis
 
 Bools = NDArray[np.bool_]
 
@@ -107,7 +107,7 @@ class Cells:
     share: Floats
 
     def take(self, kept: Bools) -> Cells:
-        """Give some of the cells, with the shares that they have among all."""
+        """Return some of the cells, with the shares that they have among all."""
         if kept.all():
             return self
         dummies = np.asfortranarray(self.dummies[:, kept])
@@ -147,7 +147,7 @@ def open_cells(cells: Cells, absorber: Absorber) -> Bools:
 
 
 def _open(cells: Cells, absorber: Absorber, factors: Factors) -> tuple[Basis, Bools, Bools]:
-    """Give a basis of the cells, which are kept, and those in the average, if that is not identified, that are open."""
+    """Return a basis of the cells, which are kept, and, if the average is not identified, those of it that are open."""
     basis = make_basis(cells.dummies.copy(order="F"), absorber, factors=factors)
     kept, null = null_space(basis, np.arange(len(cells.size)))
     lost = np.zeros(len(cells.size), dtype=bool)
@@ -242,7 +242,7 @@ def why_open(
         return f"{said}: in {_listed(alone, aggregate)} every row is of a treated cohort: there is no comparison"
     if slopes and aggregate.control == "never":
         return (
-            f"{said}: a dummy for every cohort and period leaves the slopes open; write control = \"notyet\", which "
+            f'{said}: a dummy for every cohort and period leaves the slopes open; write control = "notyet", which '
             "has no dummies before treatment, so that these periods settle the slopes"
         )
     if slopes:

@@ -32,7 +32,7 @@ class Cut:
 
 
 def controls_of(members: Members, s: int) -> Ints:
-    """Give the columns of values that member ``s`` has as controls."""
+    """Return the columns of values that member ``s`` has as controls."""
     return members.controls[members.start[s] : members.start[s + 1]]
 
 

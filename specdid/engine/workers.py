@@ -28,10 +28,8 @@ WAVE = 8
 _log = logging.getLogger("specdid")
 
 
-def parallel(
-    function: Callable[[S, T], R], shared: S, items: Sequence[T], jobs: int, backend: str
-) -> Iterator[R]:
-    """Give ``function(shared, item)`` for each item, in order; see `as_done`."""
+def parallel(function: Callable[[S, T], R], shared: S, items: Sequence[T], jobs: int, backend: str) -> Iterator[R]:
+    """Return ``function(shared, item)`` for each item, in order; see `as_done`."""
     waiting: dict[int, R] = {}
     following = 0
     for place, result in as_done(function, shared, items.__getitem__, range(len(items)), jobs, backend):
@@ -49,7 +47,7 @@ def as_done(
     jobs: int,
     backend: str,
 ) -> Iterator[tuple[int, R]]:
-    """Give (place, ``function(shared, make(place))``) for each place as it is done, in any order.
+    """Return (place, ``function(shared, make(place))``) for each place as it is done, in any order.
 
     Each worker computes on one thread: BLAS and pyfixest's own threads only contend. Where a
     worker dies, what has not come back is given out again.
@@ -174,7 +172,7 @@ class _InRay:
         return cls(ray.put(shared))
 
     def get(self) -> Any:
-        """Give the data, read once a process."""
+        """Return the data, read once a process."""
         if _last.get("reference") != self.reference:
             import ray
 
@@ -186,7 +184,7 @@ _last: dict[str, Any] = {}
 
 
 def _deaths(backend: str) -> tuple[type[BaseException], ...]:
-    """Give what joblib raises where a worker of this backend died."""
+    """Return what joblib raises where a worker of this backend died."""
     if backend == "dask":
         from distributed import KilledWorker
         from distributed.comm import CommClosedError

@@ -71,11 +71,11 @@ class Task:
     distributions: tuple[Distribution | None, ...] = ()  # empty: the estimator's own for all
 
     def rule(self, v: int) -> Rule:
-        """Give the small-sample correction of vcov ``v``; `engine.ssc` defines them."""
+        """Return the small-sample correction of vcov ``v``; `engine.ssc` defines them."""
         return self.rules[v] if self.rules else "fixest"
 
     def distribution(self, v: int) -> Distribution | None:
-        """Give the distribution of the statistic under vcov ``v``, None for the estimator's own."""
+        """Return the distribution of the statistic under vcov ``v``, None for the estimator's own."""
         return self.distributions[v] if self.distributions else None
 
 
@@ -264,7 +264,7 @@ class Estimator:
     def _as_asked(
         self, task: Task, notes: tuple[str, ...], df: tuple[float, ...]
     ) -> tuple[tuple[str, ...], tuple[float, ...]]:
-        """Give notes and degrees of freedom by vcov."""
+        """Return notes and degrees of freedom by vcov."""
         said, law = list(notes), list(df)
         for v in (v for v, note in enumerate(notes) if not note):
             if task.rule(v) not in self.ssc:

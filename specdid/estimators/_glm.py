@@ -59,7 +59,7 @@ def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate |
 
 
 def unseparated(outcome: Floats, effects: tuple[Ints, ...], sure: Sure) -> Bools:
-    """Give the rows left when perfectly predicted levels, and singletons then, are gone.
+    """Return the rows left when perfectly predicted levels, and singletons then, are gone.
 
     Dropping one effect's levels can leave another's without variation: to a fixpoint,
     as in ppmlhdfe and fixest.
@@ -79,7 +79,7 @@ def unseparated(outcome: Floats, effects: tuple[Ints, ...], sure: Sure) -> Bools
 
 
 def ordinary(outcome: Floats, keep: Bools) -> tuple[Floats, float]:
-    """Give the outcome in a unit in which its mean is ordinary, as pyfixest's tolerances suppose, and the unit."""
+    """Return the outcome in a unit in which its mean is ordinary, as pyfixest's tolerances suppose, and the unit."""
     power = int(np.frexp(outcome[keep].mean())[1])
     if -10 <= power <= 14:
         return outcome, 1.0
@@ -96,7 +96,7 @@ def at_bounds(fit: Any, laid: Model, function: str) -> bool:
 
 
 def pseudo_r2(fit: Any, laid: Model, function: str) -> float:
-    """Give McFadden's R², one less the log likelihood by that of a constant; NaN with weights, as in pyfixest."""
+    """Return McFadden's R², one less the log likelihood by that of a constant; NaN with weights, as in pyfixest."""
     from scipy.special import gammaln, xlogy
 
     if "w" in laid.data:
@@ -130,17 +130,21 @@ def predicted(task: Task, keep: Bools, function: str) -> int:
     inside = design[~bound]
     found = linprog(
         -np.asarray(signed.sum(axis=0)).ravel(),
-        A_ub=sparse.vstack([signed, -signed], format="csr"), b_ub=limits,
-        A_eq=inside if inside.shape[0] else None, b_eq=np.zeros(inside.shape[0]) if inside.shape[0] else None,
-        bounds=(None, None), method="highs", options={"time_limit": LONGEST},
-    )  # fmt: skip
+        A_ub=sparse.vstack([signed, -signed], format="csr"),
+        b_ub=limits,
+        A_eq=inside if inside.shape[0] else None,
+        b_eq=np.zeros(inside.shape[0]) if inside.shape[0] else None,
+        bounds=(None, None),
+        method="highs",
+        options={"time_limit": LONGEST},
+    )
     if not found.success:
         raise Refusal("not_converged", "outcomes may be predicted perfectly (separation), which could not be ruled out")
     return int(np.count_nonzero(signed @ found.x > 1e-6))
 
 
 def _design(task: Task, keep: Bools) -> Any:
-    """Give the regressors of the kept rows, sparse (n, p): controls, treatment, slopes, dummies."""
+    """Return the regressors of the kept rows, sparse (n, p): controls, treatment, slopes, dummies."""
     from scipy import sparse
 
     rows = int(keep.sum())

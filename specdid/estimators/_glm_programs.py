@@ -11,7 +11,7 @@ from specdid._programs.stata_names import filled
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of a Poisson or logit regression."""
+    """Return the lines of a Poisson or logit regression."""
     poisson = script.method == "fepois"
     yield from _python_separation(script, poisson)
     yield from python.prepare(script, script.regressors, used)
@@ -43,7 +43,7 @@ def _python_separation(script: Script, poisson: bool) -> Iterator[str]:
 
 
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of a Poisson or logit regression."""
+    """Return the lines of a Poisson or logit regression."""
     poisson = script.method == "fepois"
     yield from _r_separation(script, poisson, used)
     yield from r.SSC

@@ -29,7 +29,7 @@ class Errors:
 
     @property
     def std_error(self) -> tuple[float, ...]:
-        """Give the standard errors of the first estimate."""
+        """Return the standard errors of the first estimate."""
         return tuple((np.sqrt(self.vcov[:, 0, 0]) * self.size).tolist())
 
 
@@ -56,9 +56,14 @@ def errors_of(task: Task, influence: Floats, keep: Bools, roots: Floats | None =
 
 
 def path_of(
-    task: Task, periods: tuple[int, ...], estimate: Floats, influence: Floats, keep: Bools, size: Ints,
+    task: Task,
+    periods: tuple[int, ...],
+    estimate: Floats,
+    influence: Floats,
+    keep: Bools,
+    size: Ints,
     roots: Floats | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """Put a path together; ``size`` (m,) are treated rows, the others as in `errors_of`."""
     found = errors_of(task, influence, keep, roots)
     vcov = found.vcov * found.size**2
@@ -66,17 +71,15 @@ def path_of(
 
 
 def _root(task: Task, v: int, nobs: int, clusters: int) -> float:
-    """Give the root of a factor that counts no parameters."""
+    """Return the root of a factor that counts no parameters."""
     if task.rule(v) != "glm":
         return 1.0
     count = nobs if task.vcovs[v] == "hetero" else clusters
     return float(np.sqrt(count / (count - 1))) if count > 1 else 1.0
 
 
-def _covariance(
-    task: Task, v: int, influence: Floats, keep: Bools, perfect: bool
-) -> tuple[Floats, float, int, str]:
-    """Give the covariance of vcov ``v`` before its correction, df, clusters and its note."""
+def _covariance(task: Task, v: int, influence: Floats, keep: Bools, perfect: bool) -> tuple[Floats, float, int, str]:
+    """Return the covariance of vcov ``v`` before its correction, df, clusters and its note."""
     width = influence.shape[1]
     nan, nothing = float("nan"), np.full((width, width), np.nan)
     if task.vcovs[v] == "iid":

@@ -140,7 +140,7 @@ def standardised(column: Floats) -> tuple[Floats, float]:
 
 
 def mean_of(column: Floats) -> float:
-    """Give the mean that `standardised` takes off, in the column's units."""
+    """Return the mean that `standardised` takes off, in the column's units."""
     power = np.frexp(np.abs(column).max(initial=0.0))[1]
     return float(np.ldexp(np.ldexp(column, -power).mean(), power))
 
@@ -203,9 +203,13 @@ def estimate_with(function: str, laid: Model, **options: Any) -> Any:
         options["weights"] = "w"
     try:
         return getattr(pf, function)(
-            laid.formula, laid.data, vcov="iid", copy_data=False,
-            demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000), **options,
-        )  # fmt: skip
+            laid.formula,
+            laid.data,
+            vcov="iid",
+            copy_data=False,
+            demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000),
+            **options,
+        )
     except ValueError as error:
         if "All variables are collinear" in str(error):
             raise unidentified(laid) from None
@@ -224,4 +228,3 @@ def unidentified(laid: Model) -> Refusal:
     except ValueError:
         return absorbed
     return Refusal("not_identified", "the treatment is a combination of the controls and fixed effects")
-

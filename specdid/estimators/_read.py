@@ -11,8 +11,8 @@ from specdid.engine import ssc
 from specdid.engine.demean import Absorber, relevel
 from specdid.engine.dense import NO_VARIANCE
 from specdid.engine.estimable import null_space
-from specdid.engine.gram import make_basis
 from specdid.engine.orthogonal import triangle
+from specdid.engine.qr_basis import make_basis
 from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Floats, Ints, Task
 from specdid.estimators._pyfixest import Bools, Model, unidentified
 
@@ -67,7 +67,7 @@ def read(fit: Any, laid: Model, task: Task, shares: Floats, normal: bool = False
 
 
 def absorber_of(task: Task, rows: Bools) -> Absorber:
-    """Give the effects of some rows of a task."""
+    """Return the effects of some rows of a task."""
     codes = tuple(relevel(c[rows]) for c in task.effects)
     slopes = tuple((relevel(c[rows]), values[rows]) for c, values in task.slopes)
     if not codes and not slopes:
@@ -127,7 +127,7 @@ def uncounted_slopes(fit: Any, levels: tuple[Ints, ...]) -> int:
 def _error(
     fit: Any, laid: Model, task: Task, v: int, rows: Floats, plain: Floats, normal: bool
 ) -> tuple[float, float, int, str, Floats]:
-    """Give the treatment's standard error, df, clusters, the note of vcov ``v``, and all covariances.
+    """Return the treatment's standard error, df, clusters, the note of vcov ``v``, and all covariances.
 
     ``plain`` is the covariance of iid errors, beside which one that is rounding is none.
     """
@@ -162,7 +162,7 @@ def _error(
 
 
 def _by_rule(fit: Any, task: Task, v: int, kept: Ints, clusters: int, glm: bool) -> tuple[float, float]:
-    """Give what turns pyfixest's variance into that of another rule than fixest's, and the df of t.
+    """Return what turns pyfixest's variance into that of another rule than fixest's, and the df of t.
 
     A Poisson or logit model has no dispersion to estimate: its iid variance is the inverse of the
     information, as it is. ppmlhdfe, reghdfe's sister, counts no parameters.

@@ -21,7 +21,7 @@ def _fit(task: Task) -> Estimate | Failure:
 
 
 def _python(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of a least-squares regression."""
+    """Return the lines of a least-squares regression."""
     yield from python.countable(script, used)
     yield from python.prepare(script, (script.outcome, *script.regressors), used)
     yield from python.feols(script, script.treatment)
@@ -29,7 +29,7 @@ def _python(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 
 def _r(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of a least-squares regression."""
+    """Return the lines of a least-squares regression."""
     yield from r.SSC
     yield "fit <- feols("
     yield from r.formula(script.outcome, script.regressors, script)
@@ -39,7 +39,7 @@ def _r(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 
 def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines of a least-squares regression."""
+    """Return the lines of a least-squares regression."""
     do = Stata(script, numbers)
     yield from do.dof()
     for errors in script.errors:

@@ -36,7 +36,7 @@ def _fit(task: Task) -> Estimate | Failure:
 
 
 def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines of a Poisson regression."""
+    """Return the lines of a Poisson regression."""
     do = Stata(script, numbers)
     yield from stata_separation(do, poisson=True)
     yield FACTOR.format(command="ppmlhdfe")
@@ -54,7 +54,7 @@ def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _information(do: Stata, errors: Errors) -> Iterator[str]:
-    """Give the error of the inverse information: of the treatment net of the rest, weighted by the means."""
+    """Return the error of the inverse information: of the treatment net of the rest, weighted by the means."""
     treatment, *controls = do.script.regressors
     yield "* ppmlhdfe's unadjusted errors estimate a dispersion; here it is 1, the variance the inverse information"
     yield "local k = e(df_m)"
@@ -74,7 +74,7 @@ def _information(do: Stata, errors: Errors) -> Iterator[str]:
     if errors.rule == "fixest":
         yield f"small_sample, k(`k'){effects}"
     factor = " * r(factor)" if errors.rule == "fixest" else ""
-    yield f"display %14.10g `effect' \"  (standard error \" %14.10g _error{factor} \")\""
+    yield f'display %14.10g `effect\' "  (standard error " %14.10g _error{factor} ")"'
 
 
 ESTIMATOR = Estimator(

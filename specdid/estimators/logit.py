@@ -69,24 +69,26 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
         size = f"as few as T = {least:.3g} rows to a level"
         about = f"about {least / (least - 1):.2f} times the true one" if least > 1 else "without any meaning"
         yield Caution(
-            "serious" if least < BIASED else "note", "incidental_parameters",
+            "serious" if least < BIASED else "note",
+            "incidental_parameters",
             f"logit has fixed effects with {size}: its coefficient is biased away from zero, {about} "
             "(T/(T − 1); incidental parameters), which no standard error shows; "
             "compare with least squares, or take coarser fixed effects",
             specifications=int(np.sum(rows < (BIASED if least < BIASED else NEARLY))),
-        )  # fmt: skip
+        )
     lost = found["n_separated"] / (found["nobs"] + found["n_separated"])
     if (lost > 0).any():
         yield Caution(
-            "note", "outcome_never_varies",
+            "note",
+            "outcome_never_varies",
             f"logit: up to {lost.max():.0%} of the rows are in levels of a fixed effect whose outcome never varies; "
             "they say nothing of the effect and are not used",
             specifications=int(np.sum(lost > 0)),
-        )  # fmt: skip
+        )
 
 
 def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines of a logit regression."""
+    """Return the lines of a logit regression."""
     do = Stata(script, numbers)
     yield from stata_separation(do, poisson=False)
     yield FACTOR.format(command="logit")

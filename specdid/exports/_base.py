@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._diagnostics import SpecdidError
 from specdid._programs.script import Script
 from specdid.estimators._base import Estimator, Program
@@ -37,7 +37,7 @@ def program_of(script: Script, export: Export) -> Program:
     NoProgramError
         It brings none.
     """
-    estimator: Estimator = _shelf.load("estimators", script.method)
+    estimator: Estimator = _plugins.load("estimators", script.method)
     found = estimator.programs.get(export.name)
     if found is None:
         raise NoProgramError(f"no code in {export.title} for {estimator.title}: the estimator brings none")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._plan import Plan, Status
 from specdid._plan.records import EstimatorChoice
 from specdid._programs.script import Errors, Levels, MatchedUnits, Script
@@ -74,7 +74,7 @@ class _Builder:
         weight = self._value(int(members.weights[s])) if members.weights[s] >= 0 else None
         every = tuple(self._errors())
         estimator = grid.estimators[self.codes[Core.ESTIMATOR]]
-        declared = _shelf.load("estimators", estimator.method)
+        declared = _plugins.load("estimators", estimator.method)
         cohort = self._value(int(self.compiled.cohort[s])) if declared.cohort else None
         levels = [f for e in (*fixed, *(e for e, _ in slopes)) for f in e.factors]
         likelihood = declared.likelihood
@@ -82,23 +82,42 @@ class _Builder:
         errors = tuple(e for e in every if e.rule in declared.ssc and (e.kind, e.rule) not in unknown)
         about += tuple(
             f"{e.label}: no standard error, {declared.title} does not offer this small-sample correction"
-            for e in every if e not in errors
-        )  # fmt: skip
+            for e in every
+            if e not in errors
+        )
         named = [outcome, treatment, *controls, *(x for _, x in slopes), *([weight] if weight else [])]
         clusters = [c for e in every for c in e.clusters]
         complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
         used = [int(members.outcome[s]), int(members.treatment[s]), *controls_of(members, s).tolist()]
         return Script(
-            (*about, *self._missing().values()), program.source(data),
-            unit, time, self.panel.step, _last(self.panel), self.panel.never.values, tuple(program.steps), where,
+            (*about, *self._missing().values()),
+            program.source(data),
+            unit,
+            time,
+            self.panel.step,
+            _last(self.panel),
+            self.panel.never.values,
+            tuple(program.steps),
+            where,
             self.matched,
-            complete, outcome, treatment, controls, fixed, slopes, weight, errors,
-            estimator.method, self._options(declared, estimator), likelihood, cohort,
-            bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if likelihood else used))), dict(program.labels),
-        )  # fmt: skip
+            complete,
+            outcome,
+            treatment,
+            controls,
+            fixed,
+            slopes,
+            weight,
+            errors,
+            estimator.method,
+            self._options(declared, estimator),
+            likelihood,
+            cohort,
+            bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if likelihood else used))),
+            dict(program.labels),
+        )
 
     def _options(self, declared: Estimator, chosen: EstimatorChoice) -> dict[str, object]:
-        """Give every option, those left out as they come out: by default, or as the estimator chose."""
+        """Return every option, those left out as they come out: by default, or as the estimator chose."""
         options = {o.name: o.default for o in declared.settings} | dict(chosen.options)
         asked = [o.name for o in declared.settings if o.found and options[o.name] is None]
         if not asked:
@@ -141,7 +160,7 @@ class _Builder:
         return missing_clusters(problem, cut_rows(problem, self.compiled.members, self.s).rows)
 
     def _errors(self) -> Iterator[Errors]:
-        """Give the variances that can be had on the specification's rows."""
+        """Return the variances that can be had on the specification's rows."""
         missing = self._missing()
         pairs = zip(self.plan.study.vcov, self.compiled.problem.vcovs, strict=True)
         for option, vcov in (pair for v, pair in enumerate(pairs) if v not in missing):
@@ -150,7 +169,7 @@ class _Builder:
             yield Errors(option.label or option.text, vcov.kind, clusters, vcov.ssc, vcov.distribution)
 
     def _rows(self) -> tuple[Node, ...]:
-        """Give the sample's conditions, and what is matched among them."""
+        """Return the sample's conditions, and what is matched among them."""
         recipe = self.compiled.row_recipes[self.compiled.members.rows[self.s]]
         match = self.plan.grid.samples[self.codes[Core.SAMPLE]].match
         if match is not None and recipe.match is not None:
@@ -163,7 +182,7 @@ class _Builder:
         return [n for n in nodes if n != Constant(True)]
 
     def _common(self) -> list[str]:
-        """Give every variable of the outcome's specifications, where rows must be complete in all."""
+        """Return every variable of the outcome's specifications, where rows must be complete in all."""
         if self.plan.study.missing != "common":
             return []
         members = self.compiled.members

@@ -16,11 +16,11 @@ from specdid.panel import Column, Evaluator
 from specdid.panel.design import listed
 
 Place = Callable[[Bound], str]
-"""Gives the name of a column that holds an expression."""
+"""Returns the name of a column that holds an expression."""
 
 
 def coded_columns(evaluator: Evaluator, factors: Sequence[Bound], place: Place) -> tuple[Node, ...]:
-    """Give the trees of a term's columns, over placed names; the first factor varies fastest."""
+    """Return the trees of a term's columns, over placed names; the first factor varies fastest."""
     alone = len(factors) == 1
     columns: list[Node] = []
     for position, factor in enumerate(factors):
@@ -35,7 +35,7 @@ class _Factor:
         self.evaluation = evaluator.evaluation(bound.scope)
 
     def columns(self, alone: bool) -> list[Node]:
-        """Give the factor's columns; by itself a factor loses its first level."""
+        """Return the factor's columns; by itself a factor loses its first level."""
         node = self.bound.node
         if isinstance(node, Call):
             if node.function in ("factor", "C"):
@@ -60,7 +60,7 @@ class _Factor:
         return Name(self.place(self.evaluation.bind(node)))
 
     def _levels(self, node: Node) -> list[Node]:
-        """Give a factor's levels as constants, sorted by value."""
+        """Return a factor's levels as constants, sorted by value."""
         column = self.evaluator.column(self.evaluation.bind(node))
         if column.numbers is not None:
             return [_constant(float(v)) for v in np.unique(column.numbers[~np.isnan(column.numbers)])]
@@ -79,9 +79,7 @@ class _Factor:
             levels = levels[1:]
         name = self._name(factor)
         dummies: list[Node] = [
-            Binary("==", name, level)
-            for level in levels
-            if _value(self.evaluation.value(level)) not in references
+            Binary("==", name, level) for level in levels if _value(self.evaluation.value(level)) not in references
         ]
         if second is None:
             return dummies
@@ -121,5 +119,5 @@ def _constant(value: float) -> Node:
 
 
 def _value(column: Column) -> float | str:
-    """Give the one value of a constant."""
+    """Return the one value of a constant."""
     return column.levels[0] if column.numbers is None else float(column.numbers)

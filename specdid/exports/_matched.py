@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._plan.matches import MatchChoice, MatchSettings
 from specdid._programs.script import MatchedUnits
 from specdid.engine.matched import MatchRecipe, match_rows
@@ -59,7 +59,7 @@ def _words(match: MatchChoice) -> tuple[str, ...]:
     lines.append("period by period" if match.at is None else f"on the rows where {write(match.at)}")
     if match.exact:
         lines.append(f"only within equal values of {' + '.join(map(write, match.exact))}")
-    honoured = _shelf.load("matching", match.method).settings
+    honoured = _plugins.load("matching", match.method).settings
     written = [(name, getattr(match.settings, name)) for name in MatchSettings.__slots__ if name in honoured]
     lines.append(", ".join(f"{name} = {value}" for name, value in written if value is not None))
     return tuple(line for line in lines if line)

@@ -89,7 +89,7 @@ class Program:
         return self._made[key]
 
     def tree(self, bound: Bound) -> Node:
-        """Give an expression over safe names, making what it builds on."""
+        """Return an expression over safe names, making what it builds on."""
         self._definitions(bound)
         return self._renamed(bound.node, bound)
 
@@ -154,8 +154,7 @@ class Program:
                 return Binary(node.operator, left, right)
             case Call():
                 arguments = tuple(
-                    Argument(None if a.value is None else self._renamed(a.value, bound), a.name)
-                    for a in node.arguments
+                    Argument(None if a.value is None else self._renamed(a.value, bound), a.name) for a in node.arguments
                 )
                 return Call(node.function, arguments)
             case _:
@@ -170,7 +169,7 @@ def _without_identity(node: Node) -> Node:
 
 
 def _encoding(path: Path | None) -> str:
-    """Give the encoding that the panel read a text file with, in Python's word."""
+    """Return the encoding that the panel read a text file with, in Python's word."""
     raw = path.read_bytes() if path is not None and path.exists() else b""
     if raw.startswith(b"\xef\xbb\xbf"):
         return "utf-8-sig"
@@ -181,4 +180,3 @@ def _encoding(path: Path | None) -> str:
     except UnicodeDecodeError:
         return "gb18030"
     return "utf-8"
-

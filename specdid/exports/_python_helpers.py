@@ -49,10 +49,10 @@ def is_in(x, values, missing=False):
     """R's `%in%`: never missing."""
     return np.where(pd.isna(x), missing, pd.Series(x).isin(values)).astype(float)
 '''
-_IS_MISSING = '''
+_IS_MISSING = """
 def is_missing(x):
     return np.where(pd.isna(x), 1.0, 0.0)
-'''
+"""
 _IFELSE = '''
 def ifelse(test, yes, no):
     """Missing where the test is."""
@@ -247,7 +247,7 @@ _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def helpers(used: Iterable[str]) -> str:
-    """Give the definitions of ``used`` and of what they need, each once."""
+    """Return the definitions of ``used`` and of what they need, each once."""
     wanted = set(used)
     for name in list(wanted):
         wanted |= set(_HELPERS[name][1])
@@ -255,7 +255,7 @@ def helpers(used: Iterable[str]) -> str:
 
 
 def periods(step: str | None) -> str:
-    """Give the function that numbers periods so that a step is 1, where values do not do so themselves."""
+    """Return the function that numbers periods so that a step is 1, where values do not do so themselves."""
     if step in (None, "year"):
         return ""
     body = _PERIODS.get(str(step)) or f"return (values / {float(str(step))!r}).round()"

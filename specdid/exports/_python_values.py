@@ -22,7 +22,7 @@ from specdid._programs.trees import (
     number,
     plain_number,
     walk,
-)  # fmt: skip
+)
 
 _DIRECT = {"exp": "np.exp", "sqrt": "np.sqrt", "abs": "np.abs", "asinh": "np.arcsinh", "floor": "np.floor"}
 _HELPERS = {

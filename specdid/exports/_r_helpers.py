@@ -82,7 +82,7 @@ _PERIODS = {
 
 
 def helpers(used: Iterable[str]) -> list[str]:
-    """Give the definitions of ``used`` and of what they need, each once."""
+    """Return the definitions of ``used`` and of what they need, each once."""
     wanted = set(used)
     for name in list(wanted):
         wanted |= set(_NEEDS.get(name, ()))
@@ -90,7 +90,7 @@ def helpers(used: Iterable[str]) -> list[str]:
 
 
 def periods(step: str | None) -> list[str]:
-    """Give the function that numbers periods so that a step is 1, where values do not do so themselves."""
+    """Return the function that numbers periods so that a step is 1, where values do not do so themselves."""
     if step in (None, "year"):
         return []
     body = _PERIODS.get(str(step)) or f"round(values / {float(str(step))!r})"

@@ -14,7 +14,7 @@ from specdid._programs.trees import (
     is_missing,
     members,
     number,
-)  # fmt: skip
+)
 from specdid.language import argument
 from specdid.language import write as written
 

@@ -25,7 +25,7 @@ from specdid._programs.trees import (
     members,
     number,
     plain_number,
-)  # fmt: skip
+)
 from specdid.exports._stata_variables import VARIABLES
 
 _DIRECT = {"exp": "exp", "sqrt": "sqrt", "abs": "abs", "floor": "floor", "asinh": "asinh"}
@@ -153,13 +153,13 @@ class StataValues:
         return f"({' | '.join(tests) or '0'})"
 
     def atom(self, node: Node) -> str:
-        """Give a constant or the name of a variable that holds the value, made where there is none."""
+        """Return a constant or the name of a variable that holds the value, made where there is none."""
         if is_constant(node) or is_missing(node):
             return self.text(node, 9)
         return self.variable(node)
 
     def variable(self, node: Node) -> str:
-        """Give the name of a variable that holds the value, also where it is constant."""
+        """Return the name of a variable that holds the value, also where it is constant."""
         if isinstance(node, Name):
             return node.name
         if node not in self._atoms:
@@ -173,7 +173,7 @@ class StataValues:
         return name
 
     def new(self, text: bool = False) -> str:
-        """Give a new name."""
+        """Return a new name."""
         self._count += 1
         name = f"_x{self._count}"
         if text:
@@ -232,4 +232,3 @@ def _number(value: float) -> str:
 
 def _enclosed(text: str, needed: bool) -> str:
     return f"({text})" if needed else text
-

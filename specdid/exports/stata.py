@@ -218,7 +218,7 @@ def _sample(script: Script, values: StataValues) -> Iterator[str]:
 
 
 def _numbers(script: Script, values: StataValues, every: bool) -> tuple[dict[str, str], list[str]]:
-    """Give numbered twins of what is text or has several parts, or of ``every`` level, and the lines that make them."""
+    """Return numbered twins of text and of what has several parts, or of ``every`` level, and their lines."""
     numbers, lines = {}, []
     joint = [*script.fixed, *(e for e, _ in script.slopes)]
     for levels in joint:

@@ -58,13 +58,11 @@ def _marks(axes: Axes, panel: Panel, row: Row, middle: float, height: float, wid
 
 
 def darkest(choices: Choices) -> float:
-    """Give the share that is drawn darkest: three times the mean share, so that 30 options still show."""
+    """Return the share that is drawn darkest: three times the mean share, so that 30 options still show."""
     return min(1.0, 3 * float(np.mean([r.chosen for r in choices.rows])) or 1.0)
 
 
-def _tiles(
-    axes: Axes, panel: Panel, row: Row, line: Line, height: float, width: float, full: float
-) -> None:  # fmt: skip
+def _tiles(axes: Axes, panel: Panel, row: Row, line: Line, height: float, width: float, full: float) -> None:
     """Draw tiles that reach half a point under the next one, so that no seams show."""
     from matplotlib.collections import PolyCollection
 

@@ -48,7 +48,7 @@ class Drawn:
 
 
 def thin(panel: Panel, chosen: Flags) -> Drawn:
-    """Give the chosen specifications' places and numbers, thinned to at most THIN."""
+    """Return the chosen specifications' places and numbers, thinned to at most THIN."""
     at = np.flatnonzero(chosen)
     x = panel.across(at) + 0.5
     ends = (panel.low95[at], panel.high95[at], panel.low90[at], panel.high90[at])
@@ -71,7 +71,7 @@ def _median(values: Floats) -> float:
 
 
 def limits(panel: Panel) -> tuple[float, float]:
-    """Give the ends of the vertical axis: zero and all estimates, and intervals unless they explode."""
+    """Return the ends of the vertical axis: zero and all estimates, and intervals unless they explode."""
     low, high = panel.low95[np.isfinite(panel.low95)], panel.high95[np.isfinite(panel.high95)]
     ends = np.concatenate([panel.estimate, [0.0]])
     if len(low):
@@ -93,7 +93,7 @@ def beyond(panel: Panel) -> int:
 
 
 def shade(panel: Panel, series: int, significant: float) -> Any:
-    """Give the colour of a point: greys for one series, a hue and its tint for several."""
+    """Return the colour of a point: greys for one series, a hue and its tint for several."""
     if len(panel.series) == 1:
         return blend(INK, 0.36 + 0.64 * significant)
     return blend(SERIES[series % len(SERIES)], 0.5 + 0.5 * significant)
@@ -172,9 +172,15 @@ def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
     axes.vlines(x, panel.low95[at], panel.high95[at], color=ACCENT, linewidth=0.9, zorder=6)
     axes.vlines(x, panel.low90[at], panel.high90[at], color=ACCENT, linewidth=2.0, zorder=6)
     axes.scatter(
-        [x], [y], s=max(4.4, min(5.4, 0.8 * slot)) ** 2, marker="D", color=ACCENT, edgecolor="white",
-        linewidth=0.6, zorder=7,
-    )  # fmt: skip
+        [x],
+        [y],
+        s=max(4.4, min(5.4, 0.8 * slot)) ** 2,
+        marker="D",
+        color=ACCENT,
+        edgecolor="white",
+        linewidth=0.6,
+        zorder=7,
+    )
 
 
 def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
@@ -190,13 +196,21 @@ def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
     first, last = np.searchsorted(places, (int(middle - half) - 1, int(middle + half) + 2)).tolist()
     near = slice(first, last, max(1, (last - first) // THIN))
     axes.text(
-        middle, _clear_place(axes, panel, near), words, ha="center", va="center_baseline", color=ACCENT, fontsize=TEXT,
-        family=list(fonts.families), zorder=8, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-    )  # fmt: skip
+        middle,
+        _clear_place(axes, panel, near),
+        words,
+        ha="center",
+        va="center_baseline",
+        color=ACCENT,
+        fontsize=TEXT,
+        family=list(fonts.families),
+        zorder=8,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+    )
 
 
 def _clear_place(axes: Axes, panel: Panel, near: slice) -> float:
-    """Give the height at which a line of text among these neighbours covers least.
+    """Return the height at which a line of text among these neighbours covers least.
 
     Intervals weigh most, then the zero line, then the null's dashed lines, then the distance
     from the preferred estimate.
@@ -218,7 +232,7 @@ def _clear_place(axes: Axes, panel: Panel, near: slice) -> float:
 
 
 def _covered(centres: Floats, half: float, low: Floats, high: Floats) -> Floats:
-    """Give the share of the ranges ``low`` to ``high`` that text at each centre would cover."""
+    """Return the share of the ranges ``low`` to ``high`` that text at each centre would cover."""
     meets = (centres[:, None] - half < high) & (centres[:, None] + half > low)
     return np.asarray(meets.mean(axis=1), dtype=np.float64)
 

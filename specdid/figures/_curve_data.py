@@ -72,14 +72,14 @@ def curve_data(
 
 
 def shares(chosen: Flags, bins: int) -> Floats:
-    """Give the share of chosen specifications in each of ``bins`` runs of neighbours, (bins,)."""
+    """Return the share of chosen specifications in each of ``bins`` runs of neighbours, (bins,)."""
     edges = np.linspace(0, len(chosen), bins + 1).round().astype(np.int64)
     counts = np.concatenate([[0], np.cumsum(chosen)])
     return np.asarray((counts[edges[1:]] - counts[edges[:-1]]) / np.diff(edges))
 
 
 def _ordered(results: Results, group: Group, sort: str, bands: Bands) -> tuple[Ints, tuple[Piece, ...]]:
-    """Give the places in the plan in the order drawn, and the curves under which nulls may have bands."""
+    """Return the places in the plan in the order drawn, and the curves under which nulls may have bands."""
     if sort == "estimate":
         arranged = arrange(results, group, bands)
         return arranged.order, arranged.pieces
@@ -103,20 +103,30 @@ def _panel(results: Results, group: Group, sort: str, bands: Bands) -> Panel:
     low90, high90 = _interval(results, order, 0.90)
     low95, high95 = _interval(results, order, 0.95)
     return Panel(
-        group.shown, group.scale is not None, order,
-        estimate, low90, high90, low95, high95,
+        group.shown,
+        group.scale is not None,
+        order,
+        estimate,
+        low90,
+        high90,
+        low95,
+        high95,
         results.first("p_value")[order] < results.planned.alpha,
         results.first("nobs")[order].astype(np.int64),
-        which, series, tuple((p.start, p.stop) for p in pieces or segments), segments,
-        tuple(_choices(results, group, order)), _preferred(results, order),
+        which,
+        series,
+        tuple((p.start, p.stop) for p in pieces or segments),
+        segments,
+        tuple(_choices(results, group, order)),
+        _preferred(results, order),
         failed=int(np.sum(results.status[group.members] == Status.FAILED)),
         null_band=lay_bands(group, pieces, len(order), bands),
         group=group.name,
-    )  # fmt: skip
+    )
 
 
 def _interval(results: Results, order: Ints, level: float) -> tuple[Floats, Floats]:
-    """Give the ends of a confidence interval from the standard error and its degrees of freedom."""
+    """Return the ends of a confidence interval from the standard error and its degrees of freedom."""
     from scipy.special import ndtri, stdtrit
 
     df = results.first("df")[order]
@@ -167,7 +177,7 @@ def _absent(results: Results) -> str:
 
 
 def _choices(results: Results, group: Group, order: Ints) -> Iterator[Choices]:
-    """Give the headings and rows of every dimension that varies within the group."""
+    """Return the headings and rows of every dimension that varies within the group."""
     planned = results.planned
     tried = group.members[results.status[group.members] != Status.EXCLUDED]
     for d, name in enumerate(planned.dimensions):

@@ -60,9 +60,7 @@ def arrange(results: Results, group: Group, bands: Collection[tuple[str, str]] =
     by_key = np.argsort(key, kind="stable")
     order, kind, estimand, key = (np.take(a, by_key) for a in (order, kind, estimand, key))
     edges = [0, *(np.flatnonzero(np.diff(key)) + 1).tolist(), len(order)]
-    pieces = tuple(
-        Piece(a, b, int(kind[a]), _words(results, estimand[a:b])) for a, b in pairwise(edges) if b
-    )
+    pieces = tuple(Piece(a, b, int(kind[a]), _words(results, estimand[a:b])) for a, b in pairwise(edges) if b)
     return Arranged(order, pieces)
 
 
@@ -71,7 +69,7 @@ def _words(results: Results, codes: NDArray[np.int32]) -> str:
 
 
 def whole_curves(results: Results, group: Group, tested: Flags) -> Iterator[tuple[str, Ints]]:
-    """Give the curves of which a null has every specification: all estimands together, else those it has alone.
+    """Return the curves of which a null has every specification: all estimands together, else those it has alone.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ class Preferred:
 
     @property
     def words(self) -> str:
-        """Give the rank as it is printed: ``41st of 384``."""
+        """Return the rank as it is printed: ``41st of 384``."""
         return f"{ordinal(self.rank)} of {self.of:,}{self.among}"
 
 
@@ -149,7 +149,7 @@ class Panel:
         return len(self) + self.gap * (len(self.segments) - 1)
 
     def across(self, places: Floats | Ints | int) -> Floats:
-        """Give where on the axis these places begin: moved by the gaps before them."""
+        """Return where on the axis these places begin: moved by the gaps before them."""
         starts = [s.start for s in self.segments[1:]]
         return np.asarray(places + self.gap * np.searchsorted(starts, places, side="right"), dtype=np.float64)
 

@@ -14,7 +14,7 @@ def names(panel: Panel) -> tuple[str, ...]:
 
 
 def facts(panel: Panel) -> list[tuple[str, ...]]:
-    """Give facts about a panel, each in spellings from long to short."""
+    """Return facts about a panel, each in spellings from long to short."""
     said: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
     if len(panel.series) == 1:
         said.append((f"median {fixed(panel.series[0].median, panel.decimals)}",))
@@ -22,15 +22,16 @@ def facts(panel: Panel) -> list[tuple[str, ...]]:
 
 
 def share_facts(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
-    """Give the shares significant of the specifications that a null tested; none without a null."""
+    """Return the shares significant of the specifications that a null tested; none without a null."""
     if (s := panel.null_shares) is None:
         return []
     said: list[tuple[str, ...]] = []
     if s.tested < len(panel):
         said.append((*(3 * [f"of the {s.tested:,} tested:"]), f"{s.tested:,} tested:"))
     for share, word, short, null in (
-        (s.negative, "negative", "−", s.null_negative), (s.positive, "positive", "+", s.null_positive),
-    ):  # fmt: skip
+        (s.negative, "negative", "−", s.null_negative),
+        (s.positive, "positive", "+", s.null_positive),
+    ):
         long = (f"{share:.0%} {word}, p < {alpha:g}", f"{share:.0%} sig. {word}", f"{share:.0%} sig. {short}")
         said.append((*(f"{text} (null: {null:.0%})" for text in long), f"{share:.0%} {short} (null {null:.0%})"))
     return said

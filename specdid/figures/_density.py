@@ -10,14 +10,14 @@ BINS = 400
 
 
 def bandwidth(values: Floats) -> float:
-    """Give Silverman's (1986, equation 3.31) bandwidth; 0 where all values are equal."""
+    """Return Silverman's (1986, equation 3.31) bandwidth; 0 where all values are equal."""
     quartiles = np.quantile(values, [0.25, 0.75])
     spreads = [s for s in (float(np.std(values)), float(quartiles[1] - quartiles[0]) / 1.34) if s > 0]
     return 0.9 * min(spreads) * len(values) ** -0.2 if spreads else 0.0
 
 
 def density(values: Floats, low: float, high: float, width: float) -> tuple[Floats, Floats]:
-    """Give BINS points of [low, high] and the density of ``values`` there; its integral is 1."""
+    """Return BINS points of [low, high] and the density of ``values`` there; its integral is 1."""
     edges = np.linspace(low, high, BINS + 1)
     step = edges[1] - edges[0]
     width = max(width, 1.5 * step)

@@ -103,7 +103,7 @@ class Look:
 
 
 def look_of(panel: EventPanel, k: int) -> Look:
-    """Give the look of a panel's series ``k``."""
+    """Return the look of a panel's series ``k``."""
     if len(panel.series) <= MOST:
         return Look(SERIES[k], MARKERS[k], True)
     if panel.series[k].preferred:

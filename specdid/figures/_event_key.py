@@ -27,7 +27,7 @@ class Entry:
     colour: str = INK
 
     def width(self, fonts: Fonts) -> float:
-        """Give the entry's width in points."""
+        """Return the entry's width in points."""
         lead = _SWATCH if self.look or self.thick else 0.0
         return lead + fonts.width(self.words, SMALL)
 

@@ -46,7 +46,7 @@ class Fonts:
         return text[:short].rstrip(" +·,:") + "…"
 
     def first_fit(self, texts: Sequence[str], size: float, room: float, bold: bool = False) -> str:
-        """Give the first of these texts that is not too wide, or the last one cut."""
+        """Return the first of these texts that is not too wide, or the last one cut."""
         fitting = (t for t in texts if self.width(t, size, bold) <= room)
         return next(fitting, None) or self.fit(texts[-1], size, room, bold)
 
@@ -106,7 +106,7 @@ def _characters(path: str) -> frozenset[int]:
 
 @cache
 def _installed() -> dict[str, str]:
-    """Give a regular face of every installed family, without placeholder fonts.
+    """Return a regular face of every installed family, without placeholder fonts.
 
     matplotlib's own list is made once and lacks what was installed since; a figure must
     not depend on when that was.

@@ -26,7 +26,7 @@ class Entry:
     marker: str = "o"
 
     def width(self, fonts: Fonts) -> float:
-        """Give the entry's width in points."""
+        """Return the entry's width in points."""
         return _SWATCH + fonts.width(self.words, SMALL)
 
 
@@ -34,7 +34,7 @@ Key = tuple[tuple[Entry, ...], ...]
 
 
 def key_lines(panel: Panel, alpha: float, fonts: Fonts, room: float, bars: bool) -> Key:
-    """Give the entries, broken into lines of at most ``room`` points."""
+    """Return the entries, broken into lines of at most ``room`` points."""
     return break_lines(_entries(panel, alpha, fonts, room, bars), fonts, room)
 
 

@@ -59,11 +59,11 @@ class Layout:
     bands: tuple[Band, ...]
 
     def panel_left(self, place: int, count: int) -> float:
-        """Give where the axes of the ``place``-th panel of a band begin."""
+        """Return where the axes of the ``place``-th panel of a band begin."""
         return self.left + place * (self.panel_width(count) + TICKS + RIGHT)
 
     def panel_width(self, count: int) -> float:
-        """Give the width of the axes of a band of ``count`` panels."""
+        """Return the width of the axes of a band of ``count`` panels."""
         gutters = (count - 1) * (TICKS + RIGHT)
         return (self.width - self.left - RIGHT - self.medians - gutters) / count
 
@@ -87,9 +87,13 @@ def lay_out(data: CurveData, fonts: Fonts, width: float) -> Layout:
     row, space = (9.6, 3.5) if rows <= _TALL else (7.8, 2.0)
     full = 150.0 if rows <= _TALL else 130.0
     return Layout(
-        points, left, medians, curve=full if side_by_side == 1 and not narrow else 125.0, row=row,
+        points,
+        left,
+        medians,
+        curve=full if side_by_side == 1 and not narrow else 125.0,
+        row=row,
         bands=tuple(_band(b, fonts, left - 8, row, space) for b in bands),
-    )  # fmt: skip
+    )
 
 
 def _one_median(data: CurveData) -> bool:
@@ -97,7 +101,7 @@ def _one_median(data: CurveData) -> bool:
 
 
 def _headings(panels: Sequence[Panel]) -> list[tuple[str, list[str], tuple[str, ...]]]:
-    """Give the union of the panels' headings and rows, in order of appearance."""
+    """Return the union of the panels' headings and rows, in order of appearance."""
     found: dict[str, tuple[dict[str, None], tuple[str, ...]]] = {}
     for panel in panels:
         for choices in panel.choices:

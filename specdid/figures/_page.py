@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.figure import Figure
+
 from specdid.figures._fonts import Fonts
-from specdid.figures._style import INK, TEXT
+from specdid.figures._style import INK, TEXT, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +27,7 @@ class Page:
     @classmethod
     def new(cls, fonts: Fonts, width: float, height: float) -> Page:
         """Make a figure of this size in points; pyplot does not know it."""
-        from specdid.figures._drawing import Drawing
+        from specdid.figures._page import Drawing
 
         figure = Drawing(figsize=(width / 72, height / 72), dpi=150, facecolor="white")
         return cls(figure, fonts, width, height)
@@ -33,30 +35,48 @@ class Page:
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Add axes whose upper left corner is at (left, top)."""
         bottom = self.height - top - height
-        return self.figure.add_axes(
-            (left / self.width, bottom / self.height, width / self.width, height / self.height)
-        )
+        return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
 
     def text(
-        self, x: float, middle: float, text: str, size: float = TEXT, bold: bool = False,
-        colour: str = INK, align: str = "left",
-    ) -> None:  # fmt: skip
+        self,
+        x: float,
+        middle: float,
+        text: str,
+        size: float = TEXT,
+        bold: bool = False,
+        colour: str = INK,
+        align: str = "left",
+    ) -> None:
         """Write one line of text, vertically centred on the height of its capitals, within the page's sides."""
         if align != "left":
             wide = self.fonts.width(text, size, bold) * (0.5 if align == "center" else 1.0)
             x = max(x, wide + 0.5)
             x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
         self.figure.text(
-            x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
-            weight="bold" if bold else "normal", ha=align, va="baseline", family=list(self.fonts.families),
-        )  # fmt: skip
+            x / self.width,
+            1 - (middle + 0.36 * size) / self.height,
+            text,
+            fontsize=size,
+            color=colour,
+            weight="bold" if bold else "normal",
+            ha=align,
+            va="baseline",
+            family=list(self.fonts.families),
+        )
 
     def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
         self.figure.text(
-            x / self.width, 1 - middle / self.height, text, fontsize=size, color=colour, rotation=90,
-            ha="center", va="center", family=list(self.fonts.families),
-        )  # fmt: skip
+            x / self.width,
+            1 - middle / self.height,
+            text,
+            fontsize=size,
+            color=colour,
+            rotation=90,
+            ha="center",
+            va="center",
+            family=list(self.fonts.families),
+        )
 
     def line(self, x: tuple[float, float], y: tuple[float, float], colour: Any, width: float) -> None:
         """Draw a line."""
@@ -71,10 +91,15 @@ class Page:
         corner = (left / self.width, 1 - (top + height) / self.height)
         self.figure.add_artist(
             Rectangle(
-                corner, width / self.width, height / self.height, facecolor=colour, linewidth=0,
-                transform=self.figure.transFigure, zorder=0.5,
+                corner,
+                width / self.width,
+                height / self.height,
+                facecolor=colour,
+                linewidth=0,
+                transform=self.figure.transFigure,
+                zorder=0.5,
             )
-        )  # fmt: skip
+        )
 
     def dot(self, x: float, y: float, colour: Any, marker: str = "o", size: float = 4.0) -> None:
         """Draw a marker."""
@@ -87,3 +112,10 @@ class Page:
     def _made(self, kind: Any, x: tuple[float, ...], y: tuple[float, ...], **looks: Any) -> Any:
         places = [v / self.width for v in x], [1 - v / self.height for v in y]
         return kind(*places, transform=self.figure.transFigure, **looks)
+
+
+class Drawing(Figure):
+    """A figure of its own: no global state, and a picture where a cell ends with it."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self, 150)

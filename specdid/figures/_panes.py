@@ -46,7 +46,7 @@ _Head = tuple[list[str], Key]
 
 
 def columns(count: int, width: float) -> int:
-    """Give how many panes stand side by side on ``width`` inches."""
+    """Return how many panes stand side by side on ``width`` inches."""
     return 1 if count == 1 or width < 1.4 * SINGLE else 2
 
 

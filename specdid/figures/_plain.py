@@ -22,7 +22,7 @@ NOTE = 9.0
 
 
 def choose_fonts(texts: Iterable[str]) -> Fonts:
-    """Give the fonts for a figure's texts, and warn of characters that none can write."""
+    """Return the fonts for a figure's texts, and warn of characters that none can write."""
     fonts = fonts_for(texts)
     if fonts.missing:
         warnings.warn(
@@ -64,7 +64,7 @@ def style(axes: Axes, fonts: Fonts, grid: str) -> None:
 
 
 def round_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], list[str]]:
-    """Give round numbers between two ends, all with the decimals that their step needs."""
+    """Return round numbers between two ends, all with the decimals that their step needs."""
     from matplotlib.ticker import MaxNLocator
 
     ticks = np.asarray(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
@@ -76,7 +76,7 @@ def round_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], li
 
 
 def with_room(ends: Iterable[float], share: float = 0.05) -> tuple[float, float]:
-    """Give the least and the greatest finite of ``ends`` with some room beside them."""
+    """Return the least and the greatest finite of ``ends`` with some room beside them."""
     finite = [e for e in ends if np.isfinite(e)] or [0.0]
     low, high = min(finite), max(finite)
     room = share * (high - low) or 1.0

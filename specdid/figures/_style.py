@@ -73,14 +73,21 @@ def stamp(figure: Figure, words: str) -> None:
     # A letter of bold capitals is some three quarters of the size wide.
     size = 0.8 * 72 * hypot(width, height) / (0.75 * len(first))
     figure.text(
-        0.5, 0.5, first, fontsize=size, color=WRONG, alpha=0.4, weight="bold", rotation=degrees(atan2(height, width)),
-        ha="center", va="center", zorder=1000,
-    )  # fmt: skip
+        0.5,
+        0.5,
+        first,
+        fontsize=size,
+        color=WRONG,
+        alpha=0.4,
+        weight="bold",
+        rotation=degrees(atan2(height, width)),
+        ha="center",
+        va="center",
+        zorder=1000,
+    )
 
 
-def save(
-    figure: Figure, directory: Path, stem: str, formats: Sequence[str], failed: str = ""
-) -> tuple[Path, ...]:
+def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str], failed: str = "") -> tuple[Path, ...]:
     """Write a figure as ``stem.pdf`` and so on, without dates; PNG at 300 dots an inch.
 
     Parameters
@@ -130,7 +137,7 @@ def _glyphs_alone() -> Iterator[None]:
 
 
 def png(figure: Figure, dots: int) -> bytes:
-    """Give a figure as a PNG file's bytes, at ``dots`` an inch."""
+    """Return a figure as a PNG file's bytes, at ``dots`` an inch."""
     out = io.BytesIO()
     with own_style():
         figure.savefig(out, format="png", dpi=dots, metadata=_NO_DATES["png"])

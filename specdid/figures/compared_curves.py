@@ -45,7 +45,7 @@ class Ranked:
     preferred: int
 
     def rank(self) -> Floats:
-        """Give ranks in percent of the curve, so that curves of different length lie over each other."""
+        """Return ranks in percent of the curve, so that curves of different length lie over each other."""
         return np.asarray(100 * (np.arange(len(self.estimate)) + 0.5) / max(1, len(self.estimate)))
 
 
@@ -98,9 +98,14 @@ def _panel(comparison: Comparison, family: FamilyMove) -> ComparedPanel:
     order = np.argsort(at, kind="stable")
     order = order[np.isfinite(moves[order])]
     return ComparedPanel(
-        shown_group(comparison, family), family.estimand, family.scaled, before, _ranked(new, family.places_new),
-        at[order], moves[order],
-    )  # fmt: skip
+        shown_group(comparison, family),
+        family.estimand,
+        family.scaled,
+        before,
+        _ranked(new, family.places_new),
+        at[order],
+        moves[order],
+    )
 
 
 def _ranked(results: Results, places: NDArray[np.int64]) -> Ranked:
@@ -155,8 +160,10 @@ def _entries(panel: ComparedPanel, names: tuple[str, str]) -> Iterator[Entry]:
             median = fixed(float(np.median(side.estimate)), decimals)
             yield Entry("bar", colour, f"{words}: {_short(name)} ({len(side.estimate):,}, median {median})")
     if panel.old.preferred >= 0 or panel.new.preferred >= 0:
-        ends = [fixed(float(s.estimate[s.preferred]), decimals) if s.preferred >= 0 else "none"
-                for s in (panel.old, panel.new)]  # fmt: skip
+        ends = [
+            fixed(float(s.estimate[s.preferred]), decimals) if s.preferred >= 0 else "none"
+            for s in (panel.old, panel.new)
+        ]
         yield Entry("dot", ACCENT, f"preferred: {ends[0]} → {ends[1]}", "D")
 
 
@@ -189,13 +196,19 @@ def _draw_preferred(axes: Axes, panel: ComparedPanel) -> None:
     for side, face in ((panel.old, "white"), (panel.new, ACCENT)):
         if side.preferred >= 0:
             axes.scatter(
-                [side.rank()[side.preferred]], [side.estimate[side.preferred]], s=24, marker="D", color=face,
-                edgecolor=ACCENT, linewidth=1.0, zorder=7,
-            )  # fmt: skip
+                [side.rank()[side.preferred]],
+                [side.estimate[side.preferred]],
+                s=24,
+                marker="D",
+                color=face,
+                edgecolor=ACCENT,
+                linewidth=1.0,
+                zorder=7,
+            )
 
 
 def _range(side: Ranked, intervals: bool = False) -> tuple[float, ...]:
-    """Give the ends of the estimates, or of intervals as far as they are not wide beyond measure."""
+    """Return the ends of the estimates, or of intervals as far as they are not wide beyond measure."""
     if not len(side.estimate):
         return ()
     low, high = float(side.estimate.min()), float(side.estimate.max())
@@ -206,7 +219,7 @@ def _range(side: Ranked, intervals: bool = False) -> tuple[float, ...]:
 
 
 def _thin(side: Ranked) -> tuple[Floats, Floats, Floats, Floats]:
-    """Give the curve at no more than _MOST places, the ends of intervals as medians of neighbours."""
+    """Return the curve at no more than _MOST places, the ends of intervals as medians of neighbours."""
     whole = (side.rank(), side.estimate, side.low, side.high)
     if len(side.estimate) <= _MOST:
         return whole

@@ -99,7 +99,7 @@ def _panel(page: Page, panel: EventPanel, data: EventData, box: Box) -> None:
 
 
 def _shift(panel: EventPanel, k: int, slot: float) -> float:
-    """Give how far a series stands from the middle of its slot, in periods."""
+    """Return how far a series stands from the middle of its slot, in periods."""
     count = len(panel.series)
     if not 1 < count <= MOST:
         return 0.0
@@ -120,18 +120,29 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: floa
     for half, thick in ((series.band, 0.7), (series.pointwise, 1.9)):
         known = np.isfinite(half)
         axes.vlines(
-            x[known], (y - half)[known], (y + half)[known], colors=[blend(look.colour, 0.55)], linewidth=thick,
+            x[known],
+            (y - half)[known],
+            (y + half)[known],
+            colors=[blend(look.colour, 0.55)],
+            linewidth=thick,
             zorder=3,
-        )  # fmt: skip
+        )
     axes.scatter(x, y, s=size**2, color=[look.colour], marker=look.marker, linewidths=0, zorder=5)
     axes.scatter(
-        np.array(series.references, dtype=float) + shift, np.zeros(len(series.references)), s=size**2,
-        facecolors="white", edgecolors=[look.colour], marker=look.marker, linewidths=0.8, zorder=5, clip_on=False,
-    )  # fmt: skip
+        np.array(series.references, dtype=float) + shift,
+        np.zeros(len(series.references)),
+        s=size**2,
+        facecolors="white",
+        edgecolors=[look.colour],
+        marker=look.marker,
+        linewidths=0.8,
+        zorder=5,
+        clip_on=False,
+    )
 
 
 def _limits(panel: EventPanel) -> tuple[float, float]:
-    """Give the ends of the vertical axis: zero, all estimates and bands unless these explode."""
+    """Return the ends of the vertical axis: zero, all estimates and bands unless these explode."""
     ends, lows, highs = [0.0], [], []
     for k, series in enumerate(panel.series):
         ends += series.estimate.tolist()

@@ -118,7 +118,7 @@ def _place(data: ForestData, fonts: Fonts, width: float) -> _Columns:
 
 
 def _limits(data: ForestData, block: Block) -> tuple[float, float]:
-    """Give the ends of an axis: zero, all estimates, and intervals unless they explode."""
+    """Return the ends of an axis: zero, all estimates, and intervals unless they explode."""
     rows = [r for b in data.blocks if b.axis == block.axis for r in b.rows if np.isfinite(r.estimate)]
     lengths = [r.high - r.low for r in rows if np.isfinite(r.high)]
     reach = _HALF * float(np.median(lengths)) if lengths else 0.0

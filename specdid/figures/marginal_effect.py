@@ -82,9 +82,14 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     with own_style():
         page, boxes = lay_sheet(
-            data.title, [_pane(p, data.level) for p in data.panels], data.note, fonts, width or DEFAULT,
-            _HEIGHT + _STRIP, inner=(30.0, 8.0),
-        )  # fmt: skip
+            data.title,
+            [_pane(p, data.level) for p in data.panels],
+            data.note,
+            fonts,
+            width or DEFAULT,
+            _HEIGHT + _STRIP,
+            inner=(30.0, 8.0),
+        )
         for panel, box in zip(data.panels, boxes, strict=True):
             _draw_panel(page, box, panel)
             label_across(page, box, data.moderator)

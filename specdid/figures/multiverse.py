@@ -102,10 +102,15 @@ def _panel(results: Results, family: Family, scaled: bool, several: bool) -> Mul
     rows = tuple(_rows(change_factors(results, family.places), y))
     inside = place >= 0 and bool(np.any(family.places == place))
     return MultiversePanel(
-        family.shown, scaled, family.estimand, several, y,
-        results.first("p_value")[family.places] < results.planned.alpha, rows,
+        family.shown,
+        scaled,
+        family.estimand,
+        several,
+        y,
+        results.first("p_value")[family.places] < results.planned.alpha,
+        rows,
         float(results.estimate[place]) if inside else None,
-    )  # fmt: skip
+    )
 
 
 def _rows(factors: tuple[Factor, ...], y: Floats) -> Iterator[OptionRow]:
@@ -139,10 +144,16 @@ def draw(data: MultiverseData, width: float | None = None) -> Figure:
     with own_style():
         margin = _margin(data, fonts, width * 72)
         page, boxes = lay_sheet(
-            data.title, [_pane(p, data.alpha) for p in data.panels], _note(data), fonts, width,
-            [_DENSITY + _depth(band) for band in lines], margin=margin, inner=(4.0, _CHANGE),
+            data.title,
+            [_pane(p, data.alpha) for p in data.panels],
+            _note(data),
+            fonts,
+            width,
+            [_DENSITY + _depth(band) for band in lines],
+            margin=margin,
+            inner=(4.0, _CHANGE),
             doubt=data.doubt,
-        )  # fmt: skip
+        )
         for k, (panel, box) in enumerate(zip(data.panels, boxes, strict=True)):
             _draw_pane(page, box, panel, lines[k // across])
             if k % across == 0:
@@ -160,7 +171,7 @@ Line = tuple[str, str, float]
 
 
 def _lines(panels: tuple[MultiversePanel, ...]) -> list[Line]:
-    """Give the union of the panes' rows under their headings."""
+    """Return the union of the panes' rows under their headings."""
     found: dict[str, dict[str, None]] = {}
     for panel in panels:
         for row in panel.rows:
@@ -243,9 +254,15 @@ def _strip(axes: Axes, values: NDArray[np.float64], ends: tuple[float, float], s
     _, heat = density(values, *ends, spread)
     half = 0.36 * _ROW
     axes.imshow(
-        (heat / heat.max())[None], extent=(*ends, middle + half, middle - half), aspect="auto",
-        cmap=_greys(), vmin=0, vmax=1, interpolation="nearest", zorder=2,
-    )  # fmt: skip
+        (heat / heat.max())[None],
+        extent=(*ends, middle + half, middle - half),
+        aspect="auto",
+        cmap=_greys(),
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+        zorder=2,
+    )
     mean = float(values.mean())
     axes.vlines(mean, middle - half - 0.6, middle + half + 0.6, color="white", linewidth=2.2, zorder=3)
     axes.vlines(mean, middle - half - 0.6, middle + half + 0.6, color=INK, linewidth=1.0, zorder=3.1)

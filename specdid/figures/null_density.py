@@ -55,11 +55,14 @@ def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
     keys = list(dict.fromkeys((p.group, p.estimand) for p in placebos))
     panels = tuple(
         NullPanel(
-            shown(group), words, scaled.get(group, False), sum(g == group for g, _ in keys) > 1,
+            shown(group),
+            words,
+            scaled.get(group, False),
+            sum(g == group for g, _ in keys) > 1,
             tuple(p for p in placebos if (p.group, p.estimand) == (group, words)),
         )
         for group, words in keys
-    )  # fmt: skip
+    )
     return NullData(results.planned.title, panels)
 
 

@@ -71,9 +71,15 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     with own_style():
         page, boxes = lay_sheet(
-            data.title, [_pane(p, data.alpha) for p in data.panels], data.note, fonts, width or DEFAULT, _HEIGHT,
-            inner=(26.0, 26.0), least=_LEAST,
-        )  # fmt: skip
+            data.title,
+            [_pane(p, data.alpha) for p in data.panels],
+            data.note,
+            fonts,
+            width or DEFAULT,
+            _HEIGHT,
+            inner=(26.0, 26.0),
+            least=_LEAST,
+        )
         for panel, box in zip(data.panels, boxes, strict=True):
             _draw_panel(page, box, panel, data.alpha)
         return page.figure

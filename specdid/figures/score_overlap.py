@@ -91,9 +91,7 @@ def draw(data: ScoreData, width: float | None = None) -> Figure:
 def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
     notes = wrap(data.note, fonts, width - 4)
     head = (1.9 * LINE if data.title else 2.0) + LINE + 2
-    page = Page.new(
-        fonts, width, head + (2 * LINE + _TALL + _AXIS) * len(data.blocks) + LINE + NOTE * len(notes) + 3
-    )
+    page = Page.new(fonts, width, head + (2 * LINE + _TALL + _AXIS) * len(data.blocks) + LINE + NOTE * len(notes) + 3)
     if data.title:
         page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
     _key(page, head - LINE)

@@ -144,7 +144,7 @@ def _key(panel: Panel, alpha: float, fonts: Fonts, room: float, width: float) ->
 
 
 def _shared_key(data: CurveData, layout: Layout, fonts: Fonts) -> Key:
-    """Give the one key of several panels that all have a single series, or none."""
+    """Return the one key of several panels that all have a single series, or none."""
     if len(data.panels) == 1 or any(len(p.series) > 1 for p in data.panels):
         return ()
     panel = max(data.panels, key=lambda p: (p.preferred is not None, len(p)))
@@ -238,7 +238,7 @@ def _name(page: Page, panel: Panel, alpha: float, left: float, top: float, width
 
 
 def _whole(said: list[tuple[str, ...]], fonts: Fonts, room: float) -> list[str]:
-    """Give these lines, broken before the null where narrow; none if one is cut, as a share would stand alone."""
+    """Return these lines, broken before the null where narrow; none if one is cut, as a share would stand alone."""
     ways = [[texts[min(k, len(texts) - 1)] for texts in said] for k in range(4)]
     ways.append([part for texts in said for part in texts[-1].replace(" (", "\n(").split("\n")])
     return next((w for w in ways if all(fonts.width(line, SMALL) <= room for line in w)), [])
@@ -261,7 +261,7 @@ def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
 
 
 def _texts(data: CurveData) -> Iterator[str]:
-    """Give every text of a user that the figure writes, and the signs it adds itself."""
+    """Return every text of a user that the figure writes, and the signs it adds itself."""
     yield data.title + data.vcov + "−–…·≥"
     yield from (*data.found.details, data.found.brief)
     for panel in data.panels:

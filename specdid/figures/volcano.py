@@ -144,15 +144,19 @@ def _points(axes: Axes, volcano: Volcano, ends: tuple[float, float], top: float,
         _, first = np.unique(key, return_index=True)
         at = mine[np.sort(first)]
         colours = [shade(panel, int(panel.which[s]), float(significant)) for s in at.tolist()]
-        axes.scatter(
-            panel.estimate[at], volcano.height[at], s=size, c=colours, linewidths=0, zorder=3 + significant
-        )
+        axes.scatter(panel.estimate[at], volcano.height[at], s=size, c=colours, linewidths=0, zorder=3 + significant)
     if panel.preferred:
         place = panel.preferred.place
         axes.scatter(
-            [panel.preferred.estimate], [volcano.height[place]], s=26, marker="D", color=ACCENT,
-            edgecolor="white", linewidth=0.6, zorder=7,
-        )  # fmt: skip
+            [panel.preferred.estimate],
+            [volcano.height[place]],
+            s=26,
+            marker="D",
+            color=ACCENT,
+            edgecolor="white",
+            linewidth=0.6,
+            zorder=7,
+        )
 
 
 def _note(data: VolcanoData) -> str:

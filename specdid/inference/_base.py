@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _shelf
+from specdid import _plugins
 from specdid._plan import Plan
 from specdid._records import Caution
 from specdid.engine.compile import Compiled
@@ -109,11 +109,11 @@ class Context:
     store: Store | None = None
 
     def store_for(self, count: int) -> Store | None:
-        """Give the store, or None where the draws of ``count`` specifications are too many to keep."""
+        """Return the store, or None where the draws of ``count`` specifications are too many to keep."""
         return self.store if count * (self.draws + 1) * 40 <= MOST_KEPT else None
 
     def table(self, count: int) -> DrawTable:
-        """Give room for the draws of ``count`` specifications.
+        """Return room for the draws of ``count`` specifications.
 
         Raises
         ------
@@ -200,9 +200,9 @@ def dropped_words(kept: int, draws: int, index: Ints, failures: Ints) -> Caution
 
 def null_words(name: str, draws: int | None = None) -> str:
     """Name a null in words, with its draws where they are given; a name that is not on the shelf stays."""
-    if name not in _shelf.names("inference"):
+    if name not in _plugins.names("inference"):
         return name
-    null: Null = _shelf.load("inference", name)
+    null: Null = _plugins.load("inference", name)
     short = null.short or null.title
     if draws is None:
         return short if null.by == "draws" else f"{short}, by {null.by}"

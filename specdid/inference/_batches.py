@@ -66,7 +66,7 @@ def _regressors(members: Members, s: int) -> Ints:
 
 
 def kept_controls(members: Members, dropped: Mapping[int, tuple[int, ...]], s: int) -> Ints:
-    """Give the controls of member ``s`` that were not dropped as collinear."""
+    """Return the controls of member ``s`` that were not dropped as collinear."""
     own = controls_of(members, s)
     gone = dropped.get(s, ())
     return own[~np.isin(own, gone)] if gone else own
@@ -112,5 +112,5 @@ def lay_out(problem: Problem, members: Members, batch: Batch) -> Laid:
 
 
 def positions(laid: Laid, columns: Ints) -> Ints:
-    """Give the positions of columns of Problem.values."""
+    """Return the positions of columns of Problem.values."""
     return np.array([laid.place[int(c)] for c in columns], np.int64)

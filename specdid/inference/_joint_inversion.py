@@ -87,7 +87,7 @@ def joint_band(draws: NullDraws, alpha: float) -> Band:
 
 
 def most_extreme(alpha: float, draws: int) -> int:
-    """Give the rank, from the largest, of the draw that a statistic must exceed for p <= alpha; 0 where none will do.
+    """Return the rank, from the largest, of the draw that a statistic must exceed for p <= alpha; 0 where none will do.
 
     p = (1 + draws at least as large) / (draws + 1).
     """
@@ -95,7 +95,7 @@ def most_extreme(alpha: float, draws: int) -> int:
 
 
 def quantile(largest: Floats, rank: int) -> float:
-    """Give the draw with this rank from the largest, or 0; what is no number counts as the largest."""
+    """Return the draw with this rank from the largest, or 0; what is no number counts as the largest."""
     if rank > len(largest):
         return 0.0
     ordered = np.sort(np.where(np.isnan(largest), np.inf, largest))
@@ -103,7 +103,7 @@ def quantile(largest: Floats, rank: int) -> float:
 
 
 def amplitude(draws: NullDraws) -> Floats:
-    """Give the largest |t| of every draw over all effects and specifications, (B,): no z beyond it is exceeded."""
+    """Return the largest |t| of every draw over all effects and specifications, (B,): no z beyond it is exceeded."""
     parts: list[Floats] = []
     for block in _blocks(draws):
         largest = np.zeros(block[0].shape[1])
@@ -125,7 +125,7 @@ def amplitude(draws: NullDraws) -> Floats:
 
 
 def _crossings(draws: NullDraws, most: Floats, rank: int) -> list[float]:
-    """Give the largest z with q(z) >= z, with the imposed effects below the estimates and above them.
+    """Return the largest z with q(z) >= z, with the imposed effects below the estimates and above them.
 
     ``most`` are the draws' amplitudes. Above some z only the draws that reach it tell whether
     q(z) >= z: the search begins with few of them, and takes more where z falls further.
@@ -192,7 +192,7 @@ def _largest_crossing(start: float, floor: float) -> Generator[float, float, tup
 
 
 def _largest(draws: NullDraws, asked: list[float]) -> tuple[Floats, Floats]:
-    """Give max_k |t_k| of every draw, (B,), with the effects b - z se and b + z se imposed."""
+    """Return max_k |t_k| of every draw, (B,), with the effects b - z se and b + z se imposed."""
     real = draws.statistic
     shifts = asked[0] - real, -asked[1] - real
     parts: tuple[list[Floats], list[Floats]] = ([], [])
@@ -217,7 +217,7 @@ def _largest(draws: NullDraws, asked: list[float]) -> tuple[Floats, Floats]:
 
 
 def _blocks(draws: NullDraws) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
-    """Give t, a, b and c of all specifications in some draws, (S, w) each."""
+    """Return t, a, b and c of all specifications in some draws, (S, w) each."""
     assert draws.imposed is not None
     a, b, c = draws.imposed
     return zip(draws.null_statistic.read(), a.read(), b.read(), c.read(), strict=True)

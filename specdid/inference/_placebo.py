@@ -65,16 +65,24 @@ def placebo(
     below = by_blocks(lambda t: np.count_nonzero(t < -critical, axis=0), draws.null_statistic, members)
     above = by_blocks(lambda t: np.count_nonzero(t > critical, axis=0), draws.null_statistic, members)
     return Placebo(
-        draws.null, title, group, estimand, int(np.count_nonzero(members)), value, p_value(value, medians),
+        draws.null,
+        title,
+        group,
+        estimand,
+        int(np.count_nonzero(members)),
+        value,
+        p_value(value, medians),
         np.nanquantile(medians, np.linspace(0, 1, POINTS)),
-        float(below.sum() / (len(real) * len(below))), float(above.sum() / (len(real) * len(above))),
-        (float(np.mean(real < -critical)), float(np.mean(real > critical))), errors,
+        float(below.sum() / (len(real) * len(below))),
+        float(above.sum() / (len(real) * len(above))),
+        (float(np.mean(real < -critical)), float(np.mean(real > critical))),
+        errors,
         draws.expected is not None,
-    )  # fmt: skip
+    )
 
 
 def shares_by_estimand(placebos: Sequence[Placebo]) -> Mapping[tuple[str, str], NullShares]:
-    """Give the shares significant in the data and under the first null that has the scale and estimand."""
+    """Return the shares significant in the data and under the first null that has the scale and estimand."""
     return {
         (p.group, p.estimand): NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors)
         for p in reversed(placebos)
@@ -82,13 +90,13 @@ def shares_by_estimand(placebos: Sequence[Placebo]) -> Mapping[tuple[str, str], 
 
 
 def shares_by_group(placebos: Sequence[Placebo]) -> Mapping[str, NullShares]:
-    """Give the same by scale, of all its estimands that a null has."""
+    """Return the same by scale, of all its estimands that a null has."""
     found = shares_by_estimand(placebos)
     return {g: pooled([s for (group, _), s in found.items() if group == g]) for g, _ in found}
 
 
 def pooled(parts: Sequence[NullShares]) -> NullShares:
-    """Give the shares of all specifications of these parts."""
+    """Return the shares of all specifications of these parts."""
     tested = sum(p.tested for p in parts)
     negative, positive, null_negative, null_positive = (
         sum(getattr(p, name) * p.tested for p in parts) / tested

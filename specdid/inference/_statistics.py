@@ -76,7 +76,7 @@ def median_estimate(draws: NullDraws, members: NDArray[np.bool_], group: str, es
 
 
 def signed(values: Floats, draws: NullDraws, members: NDArray[np.bool_]) -> Floats:
-    """Give the members' (S,) values, times the sign expected of each where there is one."""
+    """Return the members' (S,) values, times the sign expected of each where there is one."""
     return values[members] if draws.expected is None else values[members] * draws.expected[members]
 
 
@@ -97,7 +97,7 @@ def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, 
 
 
 def p_of_share(value: tuple[float, float], null: tuple[Floats, Floats]) -> float:
-    """Give the p of a share, ties with shares above 0 ordered by the size of a second statistic."""
+    """Return the p of a share, ties with shares above 0 ordered by the size of a second statistic."""
     (share, second), (shares, seconds) = value, null
     if not share > 0:
         return p_value(share, shares)
@@ -108,7 +108,7 @@ def p_of_share(value: tuple[float, float], null: tuple[Floats, Floats]) -> float
 
 
 def median_of(draws: Floats) -> Floats:
-    """Give the median of (S, B) by draw."""
+    """Return the median of (S, B) by draw."""
     return np.asarray(np.median(draws, axis=0))
 
 
@@ -137,7 +137,7 @@ def stouffer(t: Floats, df: Floats) -> Floats:
 
 
 def normal_scores(t: Floats, df: float) -> Floats:
-    """Give the normal quantile with the p-value of t, by a table where there are many."""
+    """Return the normal quantile with the p-value of t, by a table where there are many."""
     if t.size < len(_GRID):
         return _scores(t, df)
     return np.interp(t, _GRID, _scores(_GRID, df))
@@ -149,7 +149,7 @@ def _scores(t: Floats, df: float) -> Floats:
 
 
 def adjust(draws: NullDraws, alpha: float) -> Adjusted:
-    """Give step-down p-values from max|t|, and simultaneous bands by joint inversion.
+    """Return step-down p-values from max|t|, and simultaneous bands by joint inversion.
 
     Westfall and Young (1993), algorithm 4.1 in its studentised form: for the j-th largest
     |t|, the share of draws in which the largest |t^b| among the specifications not yet
@@ -178,7 +178,7 @@ def adjust(draws: NullDraws, alpha: float) -> Adjusted:
 
 
 def rank_band(null_estimate: DrawTable, rows: Ints) -> Floats:
-    """Give the 2.5, 50 and 97.5% points of the sorted null curves of ``rows`` at every rank, (3, S)."""
+    """Return the 2.5, 50 and 97.5% points of the sorted null curves of ``rows`` at every rank, (3, S)."""
     ranked, start, ranks = null_estimate.alike(len(rows)), 0, np.arange(len(rows))
     for block in null_estimate.read():
         some = block[rows]

@@ -23,7 +23,7 @@ def recall_table(
     backend: str,
     null: str = "permutation",
 ) -> Iterator[tuple[int, Floats]]:
-    """Give (number, ``function(shared, item)``) for each item, in any order; ``key`` is called only with a store.
+    """Return (number, ``function(shared, item)``) for each item, in any order; ``key`` is called only with a store.
 
     ``null`` names the null, for the audit of draws that are found.
     """

@@ -55,7 +55,7 @@ class DrawTable:
 
     @classmethod
     def empty(cls, count: int, draws: int, directory: Path | None = None) -> DrawTable:
-        """Give room for ``count`` specifications, without numbers; large ones have a file in ``directory``.
+        """Return room for ``count`` specifications, without numbers; large ones have a file in ``directory``.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class DrawTable:
         return cls(tuple(views), directory=directory, file=file)
 
     def alike(self, count: int) -> DrawTable:
-        """Give room for as many draws of ``count`` other specifications, in the same directory."""
+        """Return room for as many draws of ``count`` other specifications, in the same directory."""
         return self.empty(count, self.shape[1], self.directory)
 
     @property
@@ -95,7 +95,7 @@ class DrawTable:
         self._leave()
 
     def read(self) -> Iterator[Floats]:
-        """Give (S, w) blocks of draws in order."""
+        """Return (S, w) blocks of draws in order."""
         start = 0
         for block in self.blocks:
             end = start + block.shape[1]
@@ -108,12 +108,12 @@ class DrawTable:
             self._leave()
 
     def of_rows(self, rows: Ints | slice) -> Floats:
-        """Give all draws of some of the specifications, (len(rows), B)."""
+        """Return all draws of some of the specifications, (len(rows), B)."""
         parts = [block[rows] for block in self.read()]
         return np.concatenate(parts, axis=1) if parts else np.zeros((len(np.arange(self.shape[0])[rows]), 0))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Floats:
-        """Give all of it as one array."""
+        """Return all of it as one array."""
         return np.asarray(self.of_rows(slice(None)), dtype=dtype)
 
     def take(self, rows: Ints) -> DrawTable:
@@ -131,7 +131,7 @@ class DrawTable:
 
 
 def scratch(directory: Path | None) -> Path:
-    """Give a directory for files without a name: ``directory`` where there is one."""
+    """Return a directory for files without a name: ``directory`` where there is one."""
     return directory if directory is not None and directory.is_dir() else Path(tempfile.gettempdir())
 
 

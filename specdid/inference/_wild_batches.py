@@ -13,8 +13,7 @@ from specdid.engine.demean import Absorber, demean
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import Batch, Laid, kept_controls, lay_out, positions
-from specdid.inference._carried import carry
-from specdid.inference._net import Net, carried_levels, connect, cross_products, take_out
+from specdid.inference._crossed_effects import Net, carried_levels, carry, connect, cross_products, take_out
 from specdid.inference._scaling import standardised
 from specdid.inference._wild_kernel import Blocks, Family, cluster_gram, wild_draws
 
@@ -49,7 +48,7 @@ class Drawn:
 
     @classmethod
     def empty(cls, count: int, draws: int) -> Drawn:
-        """Give room for ``count`` specifications."""
+        """Return room for ``count`` specifications."""
         table = np.full((count, draws + 1), np.nan)
         imposed = np.full((count, 3, draws), np.nan)
         facts = np.zeros((count, 2), np.int64)
@@ -154,7 +153,7 @@ def _residualise(columns: Floats, absorber: Absorber, nested: list[bool], plain:
 
 
 def _clusters_present(cluster: Ints, count: int) -> tuple[Ints, Ints]:
-    """Give the clusters among ``count`` that rows have, and each row's place among these."""
+    """Return the clusters among ``count`` that rows have, and each row's place among these."""
     seen = np.bincount(cluster, minlength=count) > 0
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[cluster]
 

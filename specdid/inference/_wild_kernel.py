@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid.inference._base import Floats, Ints
-from specdid.inference._carried import Carried, Stack
+from specdid.inference._crossed_effects import Carried, Stack
 
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
@@ -193,7 +193,7 @@ Three = tuple[Floats, Floats, Floats]
 def _multiplied_out(
     parts: tuple[Carried, ...], scores: Scores, signs: Floats, squares: Floats | None
 ) -> tuple[Floats, Floats, Three]:
-    """Give the signed sums of outcome and treatment, (m, 1 + k, B), and the three sums, all squares multiplied out."""
+    """Return the signed sums of outcome and treatment, (m, 1 + k, B), and the three sums, squares multiplied out."""
     both = (scores.of_outcome, scores.of_treatment)
     columns = np.concatenate([*both, *(a[:, :1] * scores.c for a in both)], axis=1)
     found = _parts(_signed(columns, signs), 4)
@@ -209,7 +209,7 @@ def _multiplied_out(
 
 
 def _squared(own: list[Floats], signed: list[Floats], crossed: list[Floats], matrix: Floats) -> Three:
-    """Give own - omega'x - x'omega + omega' matrix omega for outcome and outcome, outcome and treatment, treatment."""
+    """Return own - omega'x - x'omega + omega' matrix omega of outcome twice, outcome and treatment, treatment twice."""
     (u, d), (x, z) = signed, crossed
     ss = own[0] - 2 * _dot(u, x)
     ss += _dot(matrix @ u, u)
@@ -232,7 +232,7 @@ def _dot(left: Floats, right: Floats) -> Floats:
 
 
 def _direct(stack: Stack, scores: Scores, omega: Floats, moved: Floats, signs: Floats) -> Three:
-    """Give the three sums from the scores, formed one by one.
+    """Return the three sums from the scores, formed one by one.
 
     Within a set of clusters the dummies' part of r is linear in these clusters' signs,
     (H A q') v, a small square matrix.
@@ -269,7 +269,7 @@ def _direct(stack: Stack, scores: Scores, omega: Floats, moved: Floats, signs: F
 
 
 def _expanded(part: Carried, scores: Scores, omegas: list[Floats], signs: Floats) -> Three:
-    """Give what the component adds to the three sums, the squares multiplied out."""
+    """Return what the component adds to the three sums, the squares multiplied out."""
     width, g, levels = part.cells.shape
     m = scores.d.shape[1]
     flat = part.cells.reshape(width, g * levels)

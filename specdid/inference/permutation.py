@@ -14,16 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid._records import Caution
+from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.columns import evaluate
-from specdid.engine.content import Content, digest, used_columns
 from specdid.engine.problem import Members, Problem
 from specdid.engine.store import Store
-from specdid.inference._assignment import Assignment, make_assignment, permute
+from specdid.inference._assignment import Assignment, clusters_of, levels_of, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
-from specdid.inference._moving import clusters_of, levels_of
-from specdid.inference._permutation_again import again_key, estimate_again, make_again
-from specdid.inference._permutation_simple import draw_simple
-from specdid.inference._permutation_split import Bools, Split, split
+from specdid.inference._partialled_out import draw_simple
+from specdid.inference._permutation_strategy import Bools, Split, again_key, estimate_again, make_again, split
 from specdid.inference._stored import recall_table
 from specdid.inference._tables import DrawTable
 from specdid.panel import Evaluator
@@ -120,9 +118,7 @@ def _draw_simple(
         return _simple_key(store.content(problem), *items[k], hashes)
 
     done = 0
-    for k, found in recall_table(
-        store, key, _simple_part, (problem, treatments), items, context.jobs, context.backend
-    ):
+    for k, found in recall_table(store, key, _simple_part, (problem, treatments), items, context.jobs, context.backend):
         done += len(pieces[k])
         context.progress("permutation null", done * draws.stop // (context.draws + 1), len(part))
         drawn.enter(places[pieces[k]], found, draws.start)

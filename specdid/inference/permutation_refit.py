@@ -15,15 +15,23 @@ from typing import Any
 import numpy as np
 
 from specdid._records import Caution
-from specdid.engine.content import digest
+from specdid.engine.cache_keys import digest
 from specdid.engine.one_by_one import Method, Work, fit_one_by_one
 from specdid.engine.problem import Code, Members
 from specdid.engine.store import Store
-from specdid.inference._assignment import make_assignment
+from specdid.inference._assignment import clusters_of, levels_of, make_assignment
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
-from specdid.inference._moving import clusters_of, levels_of
-from specdid.inference._permutation_again import Again, again_key, estimate_again, make_again, permuted_problem
-from specdid.inference._permutation_split import Bools, Split, seconds_anew, split
+from specdid.inference._permutation_strategy import (
+    Again,
+    Bools,
+    Split,
+    again_key,
+    estimate_again,
+    make_again,
+    permuted_problem,
+    seconds_anew,
+    split,
+)
 from specdid.inference._stored import recall_table
 from specdid.inference._tables import DrawTable
 
@@ -86,12 +94,23 @@ def _slices(table: Floats) -> list[range]:
 
 
 def _fill(
-    context: Context, table: Floats, rows: Ints, function: Callable[[Any, range], Floats], work: Any,
-    key: bytes, store: Store | None,
-) -> None:  # fmt: skip
+    context: Context,
+    table: Floats,
+    rows: Ints,
+    function: Callable[[Any, range], Floats],
+    work: Any,
+    key: bytes,
+    store: Store | None,
+) -> None:
     done, items = 0, _slices(table)
     for k, found in recall_table(
-        store, lambda k: digest(key, repr(items[k])), function, work, items, context.jobs, context.backend,
+        store,
+        lambda k: digest(key, repr(items[k])),
+        function,
+        work,
+        items,
+        context.jobs,
+        context.backend,
         "permutation_refit",
     ):
         part = items[k]

@@ -67,9 +67,7 @@ def _range(node: Binary) -> Problem | None:
         help = "a range has two whole numbers, as in `2008:2016`"
         return Problem("range", f"`{write(node)}` is not a range", node.span, help)
     if abs(whole[1] - whole[0]) > MAX_RANGE:
-        return Problem(
-            "range", f"the range has more than {MAX_RANGE:,} values", node.span, "compare with `<=`"
-        )
+        return Problem("range", f"the range has more than {MAX_RANGE:,} values", node.span, "compare with `<=`")
     return None
 
 

@@ -70,9 +70,7 @@ def read_effect(node: Node) -> Effect:
         node = node.left
     if len(set(brackets)) > 1:
         help = "write `f[x] + f[[z]]`"
-        raise LanguageError(
-            Problem("not_an_effect", "`[` and `[[` cannot follow each other", node.span, help)
-        )
+        raise LanguageError(Problem("not_an_effect", "`[` and `[[` cannot follow each other", node.span, help))
     return Effect(tuple(_levels(node)), tuple(reversed(slopes)), brackets[:1] == ["[["])
 
 

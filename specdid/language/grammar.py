@@ -30,9 +30,7 @@ from specdid.language.tree import (
     Unary,
 )
 
-_ESCAPE = re.compile(
-    r"\\(x[0-9a-fA-F]{1,2}|u\{[0-9a-fA-F]{1,4}\}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|.)", re.DOTALL
-)
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u\{[0-9a-fA-F]{1,4}\}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 
 
@@ -136,7 +134,7 @@ class _Build(Transformer[Token, _Part]):
         return _Part(Call(name, arguments[0], Span(start, stop)), start, stop)
 
     def arguments(self, left: Token, *pieces: Token | Argument) -> tuple[tuple[Argument, ...], int]:
-        """Give empty arguments the place where they would stand."""
+        """Return empty arguments the place where they would stand."""
         arguments: list[Argument] = []
         edge = _end(left)
         for piece in pieces:

@@ -57,13 +57,22 @@ Rule = Callable[[str, Place], str]
 
 _ELSEWHERE: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("terms", "treatment"), r"^\s*absorb\s*\(", "fixed effects stand in [fixed_effects], joined by `+`"),
-    (("terms", "effects", "formula"), r"\b(?:Entity|Time|Other)Effects\b",
-     "fixed effects stand in [fixed_effects] under their columns' names; without that table they are unit + time"),
+    (
+        ("terms", "effects", "formula"),
+        r"\b(?:Entity|Time|Other)Effects\b",
+        "fixed effects stand in [fixed_effects] under their columns' names; without that table they are unit + time",
+    ),
     (("terms", "treatment"), r"\sif\s", "a condition stands in [sample]"),
-    (("effects",), r"^\[?(?:fe|fixed effects?)\]?$|^two-?ways?$|^unit \+ time$|^both$",
-     "name the columns, joined by `+`; without [fixed_effects] they are the unit and the time of [study]"),
-    (("condition", "value"), r"(?<!\w)_[nN]\b|^in\s+\d|e\(sample\)",
-     "rows have no number here: choose them by a column's values"),
+    (
+        ("effects",),
+        r"^\[?(?:fe|fixed effects?)\]?$|^two-?ways?$|^unit \+ time$|^both$",
+        "name the columns, joined by `+`; without [fixed_effects] they are the unit and the time of [study]",
+    ),
+    (
+        ("condition", "value"),
+        r"(?<!\w)_[nN]\b|^in\s+\d|e\(sample\)",
+        "rows have no number here: choose them by a column's values",
+    ),
     (("treatment",), r"##|\*", 'write { term = "a:b", with = "a + b" } for the interaction with its main effects'),
 )
 """Where, what, and where it is said instead."""
@@ -308,7 +317,7 @@ def _products(text: str, place: Place) -> str:
             return " * ".join(names)
         prefixes = [prefix for prefix, _ in pieces]
         if not full and len(pieces) == 2 and sorted(p[:1] for p in prefixes) == ["c", "i"] and place == "terms":
-            of, x = (names if prefixes[0].startswith("i") else names[::-1])
+            of, x = names if prefixes[0].startswith("i") else names[::-1]
             base = re.search(r"\d+", "".join(prefixes))
             return f"i({of}, {x}, ref = {base[0]})" if base else f"i({of}, {x})"
         return ("*" if full else ":").join(_category(*piece, place) for piece in pieces)
@@ -365,8 +374,11 @@ def _names(text: str, place: Place) -> str:
     text = re.sub(rf"({_NAME})\[_n\s*-\s*(\d+)\]", r"l(\1, \2)", text)
     text = re.sub(rf"({_NAME})\[_n\s*\+\s*(\d+)\]", r"f(\1, \2)", text)
     text = _METHOD.sub(_method, text)
-    text = re.sub(rf"({_NAME})\.groupby\((?:\0(\d+)\0|({_NAME}))\)(?:\[[^\]]*\])?\.transform\(\0\d+\0\)",
-                  lambda m: f"ave({m[1]}, {f'{chr(1)}{m[2]}{chr(1)}' if m[2] else m[3]})", text)
+    text = re.sub(
+        rf"({_NAME})\.groupby\((?:\0(\d+)\0|({_NAME}))\)(?:\[[^\]]*\])?\.transform\(\0\d+\0\)",
+        lambda m: f"ave({m[1]}, {f'{chr(1)}{m[2]}{chr(1)}' if m[2] else m[3]})",
+        text,
+    )
     if place == "value":
         text = re.sub(r"(?<![\w.])(?:as\.(?:integer|numeric)|int)\(([^()]*[<>=][^()]*)\)", r"1 * (\1)", text)
     text = re.sub(r"(?<![\w.])(?:notna|notnull|nonmissing)\(", "!is.na(", text)
@@ -396,11 +408,17 @@ def _method(match: re.Match[str]) -> str:
     values = inside.strip("[]{} ")
     whole = inside.lstrip("-").isdigit()
     found = {
-        "isna": f"is.na({name})", "isnull": f"is.na({name})", "notna": f"!is.na({name})",
-        "notnull": f"!is.na({name})", "isin": f"{name} %in% c({values})", "abs": f"abs({name})",
-        "shift": f"l({name}, {inside or 1})", "fillna": f"ifelse(is.na({name}), {inside}, {name})",
-        "diff": f"d({name}, {inside or 1})" if whole or not inside else match[0], "astype": name,
-    }  # fmt: skip
+        "isna": f"is.na({name})",
+        "isnull": f"is.na({name})",
+        "notna": f"!is.na({name})",
+        "notnull": f"!is.na({name})",
+        "isin": f"{name} %in% c({values})",
+        "abs": f"abs({name})",
+        "shift": f"l({name}, {inside or 1})",
+        "fillna": f"ifelse(is.na({name}), {inside}, {name})",
+        "diff": f"d({name}, {inside or 1})" if whole or not inside else match[0],
+        "astype": name,
+    }
     ends = [part.strip() for part in inside.split(",")]
     found["between"] = f"{name} >= {ends[0]} & {name} <= {ends[1]}" if len(ends) == 2 else match[0]
     return found[method]
@@ -425,8 +443,11 @@ def _conditions(text: str, place: Place) -> str:
     a = rf"({_NAME}|is\.na\({_NAME}\))"
     if place in ("condition", "value", "treatment", "terms"):
         text = re.sub(r"(?<![\w.])inlist\(([^,()]+),([^()]*)\)", r"\1 %in% c(\2)", text)
-        text = re.sub(r"(?<![\w.])(?:inrange|between)\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)",
-                      r"\1 >= \2 & \1 <= \3", text)
+        text = re.sub(
+            r"(?<![\w.])(?:inrange|between)\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)",
+            r"\1 >= \2 & \1 <= \3",
+            text,
+        )
         text = re.sub(rf"{a}\s+not\s+in\s+[\[(]([^\[\]()]*)[\])]", r"!(\1 %in% c(\2))", text)
         text = re.sub(rf"{a}\s+(?:in|%in%)\s+[\[(]([^\[\]()]*)[\])]", r"\1 %in% c(\2)", text)
         text = re.sub(rf"{a}\s+is\s+not\s+{_MISSING}(?!\w)", r"!is.na(\1)", text)
@@ -442,8 +463,11 @@ def _conditions(text: str, place: Place) -> str:
         text = re.sub(r"(?<![\w.)\]\0] )(?<![\w.)\]\0])~\s*\(", "!(", text)
         text = re.sub(rf"(?<![\w.])({_VALUE})\s*(<=?)\s*({_NAME})\s*(<=?)\s*({_VALUE})", r"\1 \2 \3 & \3 \4 \5", text)
         text = re.sub(rf"({_NAME})\s*==\s*(c\([^()]*\)|\d+:\d+)", r"\1 %in% \2", text)
-        text = re.sub(rf"^({_NAME})\s*==\s*({_VALUE}(?:\s*\|\s*{_VALUE})+)$",
-                      lambda m: f"{m[1]} %in% c({re.sub('[ ]*[|][ ]*', ', ', m[2])})", text)
+        text = re.sub(
+            rf"^({_NAME})\s*==\s*({_VALUE}(?:\s*\|\s*{_VALUE})+)$",
+            lambda m: f"{m[1]} %in% c({re.sub('[ ]*[|][ ]*', ', ', m[2])})",
+            text,
+        )
         text = re.sub(r"(?<![\w.])(?:[Tt]rue)(?![\w.(])", "TRUE", text)
         text = re.sub(r"(?<![\w.])(?:[Ff]alse)(?![\w.(])", "FALSE", text)
     if place in ("condition", "treatment"):
@@ -459,8 +483,11 @@ def _operators(text: str, place: Place) -> str:
     text = re.sub(r"(?<=[\w)])(?<!%in)\s*(?<!%)%(?![%/\w])\s*(?=[\w(])", " %% ", text)
     text = re.sub(r"(?<=,)\s*\.(?=\s*[,)])", " NA", text)
     text = re.sub(r"raw\s*=\s*True", "raw = TRUE", text)
-    return re.sub(r"winsorize\(([^(),]+),\s*([1-9]\d?)\s*\)", _percent, re.sub(
-        r"winsorize\(([^(),]+),\s*(0?\.\d+)\s*,\s*(0?\.\d+)\s*\)", _two_tails, text))
+    return re.sub(
+        r"winsorize\(([^(),]+),\s*([1-9]\d?)\s*\)",
+        _percent,
+        re.sub(r"winsorize\(([^(),]+),\s*(0?\.\d+)\s*,\s*(0?\.\d+)\s*\)", _two_tails, text),
+    )
 
 
 def _percent(match: re.Match[str]) -> str:

@@ -112,9 +112,7 @@ class _Resolver:
 
 def _spliced(node: Binary, left: Node, right: Node, span: Span) -> Node:
     """Add a block's terms one by one, so that sums stay flat: ``x + (a + b)`` is ``x + a + b``."""
-    block = isinstance(node.right, Macro) or (
-        isinstance(node.right, Call) and node.right.function in PATTERNS
-    )
+    block = isinstance(node.right, Macro) or (isinstance(node.right, Call) and node.right.function in PATTERNS)
     if node.operator != "+" or not block:
         return Binary(node.operator, left, right, span)
     for part in chain(right, "+"):

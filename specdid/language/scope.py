@@ -214,8 +214,7 @@ def _written_out(node: Node, scope: Scope) -> Node:
             return Binary(node.operator, _written_out(node.left, scope), _written_out(node.right, scope))
         case Call():
             arguments = tuple(
-                Argument(None if a.value is None else _written_out(a.value, scope), a.name)
-                for a in node.arguments
+                Argument(None if a.value is None else _written_out(a.value, scope), a.name) for a in node.arguments
             )
             return Call(node.function, arguments)
         case _:

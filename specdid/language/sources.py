@@ -8,7 +8,7 @@ from specdid.language.tree import Node
 
 
 def sources(bound: Bound) -> frozenset[str]:
-    """Give the data columns that the value of ``bound`` depends on."""
+    """Return the data columns that the value of ``bound`` depends on."""
     found: set[str] = set()
     seen: set[tuple[str, Node]] = set()
     stack = [bound]

@@ -52,9 +52,7 @@ def _unreadable(text: str, place: int) -> Problem:
     character = text[place]
     rest = Span(place, len(text))
     if character in "\"'":
-        return Problem(
-            "syntax", f"the text is never closed: no second `{character}`", rest, f"add `{character}`"
-        )
+        return Problem("syntax", f"the text is never closed: no second `{character}`", rest, f"add `{character}`")
     if character == "`":
         if text[place : place + 2] == "``":
             return Problem("syntax", "a name in backticks cannot be empty", Span(place, place + 2))
@@ -86,9 +84,7 @@ def _unbalanced(text: str) -> Problem | None:
         if piece in "([":
             opened.append((piece, start))
         elif not opened:
-            return Problem(
-                "syntax", f"`{piece}` closes nothing", span, "delete it, or add the opening bracket"
-            )
+            return Problem("syntax", f"`{piece}` closes nothing", span, "delete it, or add the opening bracket")
         elif _CLOSERS[opened[-1][0]] != piece:
             wanted = _CLOSERS[opened[-1][0]]
             message = f"`{piece}` cannot close the `{opened[-1][0]}` before it"

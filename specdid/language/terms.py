@@ -106,7 +106,7 @@ def summands(node: Node) -> list[tuple[str, Node]]:
 def nothing_subtracted(node: Node) -> Problem:
     """Say that a term is taken away which is not there."""
     message = f"`{write(node)}` is taken away and is not among the terms before it"
-    help = "`-` takes a term away; a difference of columns is `I(a - b)`, a range of columns `regex(\"^a\")`"
+    help = '`-` takes a term away; a difference of columns is `I(a - b)`, a range of columns `regex("^a")`'
     return Problem("nothing_subtracted", message, node.span, help)
 
 

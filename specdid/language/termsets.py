@@ -59,9 +59,7 @@ class TermSets:
         return found
 
 
-def expand_terms(
-    node: Node, macros: Mapping[str, Node], columns: Sequence[str], limit: int = LIMIT
-) -> TermSets:
+def expand_terms(node: Node, macros: Mapping[str, Node], columns: Sequence[str], limit: int = LIMIT) -> TermSets:
     """Return the alternatives of a right-hand side as sets of terms, without building trees.
 
     Equal to the written terms of what `expand` gives, in the same order; 2^20

@@ -38,9 +38,7 @@ class ValueChecker:
             node = node.left
         if isinstance(node, Unary) and node.operator == "!":
             self.condition(node.operand)
-        elif isinstance(node, Number | Text) or (
-            isinstance(node, Binary | Unary) and node.operator in _ARITHMETIC
-        ):
+        elif isinstance(node, Number | Text) or (isinstance(node, Binary | Unary) and node.operator in _ARITHMETIC):
             help = "compare it with something, as in `x > 0`; `TRUE` is all rows"
             self.note("not_a_condition", f"`{shown(node)}` is not a condition", node, help)
         else:

@@ -95,7 +95,7 @@ def _sizes(treated: Bools, stages: tuple[Floats, ...]) -> tuple[Ints, Ints, Floa
 
 
 def _moments(columns: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Give weighted means and variances, (k,) each; with equal weights the variance has n - 1."""
+    """Return weighted means and variances, (k,) each; with equal weights the variance has n - 1."""
     total = weights.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = weights @ columns / total

@@ -60,7 +60,7 @@ def line_up(score: Floats, group: Ints | None, treated: Ints, controls: Ints) ->
 
 
 def with_replacement(line: Line, score: Floats, ratio: int, widest: float) -> tuple[Ints, Bools]:
-    """Give each treated unit's ``ratio`` nearest controls, and whether another is as near as the last.
+    """Return each treated unit's ``ratio`` nearest controls, and whether another is as near as the last.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def with_replacement(line: Line, score: Floats, ratio: int, widest: float) -> tu
 
 
 def without_replacement(line: Line, score: Floats, ratio: int, widest: float) -> tuple[Ints, Bools]:
-    """Give the same where every control is taken once: the largest score first, one control a round."""
+    """Return the same where every control is taken once: the largest score first, one control a round."""
     pairs, tied = np.full((len(line.treated), ratio), -1, np.int64), np.zeros(len(line.treated), dtype=bool)
     queue = np.lexsort((line.treated, -score[line.treated])).tolist()
     free = _Free(len(line.place))
@@ -128,11 +128,11 @@ class _Free:
         self.last = list(range(n + 2))
 
     def from_(self, place: int) -> int:
-        """Give the first free place at or after ``place``; n where there is none."""
+        """Return the first free place at or after ``place``; n where there is none."""
         return _root(self.next, place + 1) - 1
 
     def until(self, place: int) -> int:
-        """Give the last free place at or before ``place``; -1 where there is none."""
+        """Return the last free place at or before ``place``; -1 where there is none."""
         return _root(self.last, place + 1) - 1
 
     def take(self, place: int) -> None:

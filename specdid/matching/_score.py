@@ -17,7 +17,7 @@ FLAT = 1e-9
 
 
 def basis(columns: Floats) -> Floats:
-    """Give scaled orthogonal columns, (n, r), that span ``columns`` less their means.
+    """Return scaled orthogonal columns, (n, r), that span ``columns`` less their means.
 
     On them, neither units of measurement nor near-collinearity cost digits.
     """
@@ -67,9 +67,7 @@ def fit_logit(treated: Bools, columns: Floats, weights: Floats | None = None) ->
         return np.asarray((X.T * (w * p * (1 - p))) @ X)
 
     options = {"gtol": 1e-13, "maxiter": 200}
-    found = minimize(
-        loss, np.zeros(X.shape[1]), jac=True, hess=curvature, method="trust-exact", options=options
-    )
+    found = minimize(loss, np.zeros(X.shape[1]), jac=True, hess=curvature, method="trust-exact", options=options)
     b = polished(found.x, lambda b: loss(b)[1], curvature)
     # Of rows with the same values one: products of matrices may round them differently, and they must tie.
     score = np.asarray(expit((X * b).sum(axis=1)))[_first_alike(columns)]
@@ -78,7 +76,7 @@ def fit_logit(treated: Bools, columns: Floats, weights: Floats | None = None) ->
 
 
 def _first_alike(columns: Floats) -> Ints:
-    """Give for each row the first with the same values, (n,)."""
+    """Return for each row the first with the same values, (n,)."""
     order = np.lexsort(columns.T) if columns.shape[1] else np.arange(len(columns))
     new = np.ones(len(columns), dtype=bool)
     new[1:] = (np.diff(columns[order], axis=0) != 0).any(axis=1)
@@ -132,8 +130,7 @@ def supported(treated: Bools, score: Floats, settings: MatchSettings) -> Bools:
 
 
 def caliper(score: Floats, settings: MatchSettings) -> float:
-    """Give the largest distance between matched scores; a standard deviation is that of all scores."""
+    """Return the largest distance between matched scores; a standard deviation is that of all scores."""
     if settings.caliper_sd is not None:
         return settings.caliper_sd * float(np.std(score, ddof=1))
     return np.inf if settings.caliper is None else settings.caliper
-

@@ -8,7 +8,7 @@ from specdid.matching._base import Bools, Floats, Ints
 
 
 def att_weights(treated: Bools, matched: Bools, shares: Floats) -> Floats:
-    """Give weights from the ``shares`` of treated units that controls stand for.
+    """Return weights from the ``shares`` of treated units that controls stand for.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatche
 
 
 def _balance(covariates: Floats, treated: np.ndarray) -> Floats | None:
-    """Give the controls' weights, which sum to 1; None where the means are out of reach.
+    """Return the controls' weights, which sum to 1; None where the means are out of reach.
 
     Minimises the dual, log Σ exp((x - x̄₁)'λ) (equation 7), with scipy's trust-region Newton.
     """
@@ -57,9 +57,7 @@ def _balance(covariates: Floats, treated: np.ndarray) -> Floats | None:
         return np.asarray((Z.T * weights) @ Z - np.outer(mean, mean))
 
     options = {"gtol": 1e-13, "maxiter": 200}
-    found = minimize(
-        dual, np.zeros(Z.shape[1]), jac=True, hess=curvature, method="trust-exact", options=options
-    )
+    found = minimize(dual, np.zeros(Z.shape[1]), jac=True, hess=curvature, method="trust-exact", options=options)
     b = polished(found.x, lambda b: dual(b)[1], curvature)
     if np.abs(dual(b)[1]).max() > CLOSE or np.linalg.eigvalsh(curvature(b))[0] < FLAT:
         return None

@@ -52,7 +52,7 @@ def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ..
 
 
 def _floats(numbers: pl.Series) -> Floats:
-    """Give float64; without missing values the series' own memory, else one copy with NaN."""
+    """Return float64; without missing values the series' own memory, else one copy with NaN."""
     return numbers.cast(pl.Float64).to_numpy()
 
 

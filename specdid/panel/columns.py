@@ -56,7 +56,7 @@ class Column:
         return self.codes
 
     def take(self, rows: Ints) -> Column:
-        """Give the values at ``rows``; -1 gives a missing value."""
+        """Return the values at ``rows``; -1 gives a missing value."""
         absent = rows < 0
         log0 = None if self.log0 is None else self.log0[rows] & ~absent
         if self.numbers is None:
@@ -64,13 +64,13 @@ class Column:
         return number(np.where(absent, np.nan, self.numbers[rows]), log0)
 
     def in_order(self, order: Ints) -> Column:
-        """Give the same column with its rows in another order; one that was not read stays so."""
+        """Return the same column with its rows in another order; one that was not read stays so."""
         if self.numbers is not None:
             return replace(number(self.numbers[order]), kind=self.kind, odd=self.odd)
         return text(self._codes[order], self.levels, self.kind, self.odd) if self._codes.size else self
 
     def broadcast(self, n_rows: int) -> Column:
-        """Give the column with a single value repeated on ``n_rows`` rows."""
+        """Return the column with a single value repeated on ``n_rows`` rows."""
         values = self._codes if self.numbers is None else self.numbers
         if values.ndim:
             return self

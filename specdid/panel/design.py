@@ -32,7 +32,7 @@ class CodedColumn:
 
 
 def code_term(evaluator: Evaluator, factors: Sequence[Bound]) -> tuple[CodedColumn, ...]:
-    """Give the columns of a term; the first factor varies fastest, as in R."""
+    """Return the columns of a term; the first factor varies fastest, as in R."""
     alone = len(factors) == 1
     coded: list[CodedColumn] | None = None
     for factor in factors:
@@ -45,9 +45,7 @@ def code_term(evaluator: Evaluator, factors: Sequence[Bound]) -> tuple[CodedColu
 
 def _product(a: CodedColumn, b: CodedColumn) -> CodedColumn:
     masks = [m for m in (a.log0, b.log0) if m is not None]
-    return CodedColumn(
-        f"{a.label}:{b.label}", a.numbers * b.numbers, np.logical_or.reduce(masks) if masks else None
-    )
+    return CodedColumn(f"{a.label}:{b.label}", a.numbers * b.numbers, np.logical_or.reduce(masks) if masks else None)
 
 
 def _factor(evaluation: Evaluation, node: Node, alone: bool) -> list[CodedColumn]:
@@ -67,7 +65,7 @@ def _factor(evaluation: Evaluation, node: Node, alone: bool) -> list[CodedColumn
 
 
 def _levels(evaluation: Evaluation, node: Node) -> tuple[Column, Ints, list[str]]:
-    """Give a factor's column, the codes of its rows and its levels as text, sorted by value."""
+    """Return a factor's column, the codes of its rows and its levels as text, sorted by value."""
     column = evaluation.evaluator.column(evaluation.bind(node))
     usable(column, node)
     codes, count = rank(column)
@@ -112,7 +110,7 @@ def _event_dummies(evaluation: Evaluation, call: Call, alone: bool) -> list[Code
 
 
 def _interacted(evaluation: Evaluation, node: Node) -> list[CodedColumn]:
-    """Give the second variable of ``i``: a number as it is, a factor as one dummy a level."""
+    """Return the second variable of ``i``: a number as it is, a factor as one dummy a level."""
     inner = needed(node, "x") if isinstance(node, Call) and node.function in ("factor", "C") else node
     column = evaluation.evaluator.column(evaluation.bind(inner))
     if column.is_text or inner is not node:
@@ -120,10 +118,8 @@ def _interacted(evaluation: Evaluation, node: Node) -> list[CodedColumn]:
     return [CodedColumn(write(node), numeric(column, node), column.log0)]
 
 
-def _references(
-    evaluation: Evaluation, node: Node | None, column: Column, factor: Node, codes: Ints
-) -> frozenset[int]:
-    """Give the codes of the reference levels; each must be a level."""
+def _references(evaluation: Evaluation, node: Node | None, column: Column, factor: Node, codes: Ints) -> frozenset[int]:
+    """Return the codes of the reference levels; each must be a level."""
     return frozenset(_reference(evaluation, element, column, factor, codes) for element in listed(node))
 
 
@@ -155,7 +151,7 @@ def _some(column: Column) -> str:
 
 
 def listed(node: Node | None) -> list[Node]:
-    """Give the elements of ``c(…)``, or the one constant, or nothing."""
+    """Return the elements of ``c(…)``, or the one constant, or nothing."""
     if isinstance(node, Call) and node.function == "c":
         return [a.value for a in node.arguments if a.value is not None]
     return [] if node is None else [node]
@@ -194,10 +190,7 @@ def _polynomial(evaluation: Evaluation, call: Call) -> list[CodedColumn]:
 
         basis = np.asarray(poly(np.where(np.isfinite(values), values, np.nan), int(degree)))
     label = write(call)
-    return [
-        CodedColumn(f"{label}{k + 1}", np.ascontiguousarray(basis[:, k]), column.log0)
-        for k in range(int(degree))
-    ]
+    return [CodedColumn(f"{label}{k + 1}", np.ascontiguousarray(basis[:, k]), column.log0) for k in range(int(degree))]
 
 
 def _lags(evaluation: Evaluation, call: Call) -> list[CodedColumn]:
@@ -208,9 +201,7 @@ def _lags(evaluation: Evaluation, call: Call) -> list[CodedColumn]:
     for shift in shifts:
         column = lagged(evaluation, call, shift)
         one = replace(call, arguments=(Argument(node), Argument(_constant(shift))))
-        coded.append(
-            CodedColumn(write(call if len(shifts) == 1 else one), numeric(column, node), column.log0)
-        )
+        coded.append(CodedColumn(write(call if len(shifts) == 1 else one), numeric(column, node), column.log0))
     return coded
 
 

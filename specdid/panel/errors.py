@@ -20,7 +20,7 @@ class EvaluationError(SpecdidError):
         self.within: tuple[str, ...] = ()
 
     def inside(self, name: str) -> EvaluationError:
-        """Give the same error as one of the derived column ``name``."""
+        """Return the same error as one of the derived column ``name``."""
         error = EvaluationError(self.problem.code, self.problem.message, self.problem.span, self.problem.help)
         error.within = (name, *self.within)
         return error

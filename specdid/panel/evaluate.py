@@ -88,7 +88,7 @@ class Evaluator:
         return digest in self._columns or digest in self._failed
 
     def derived(self, definition: Bound, name: str) -> Column:
-        """Give a derived column; its error names it.
+        """Return a derived column; its error names it.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class Evaluator:
         return found
 
     def term(self, factors: tuple[Bound, ...]) -> tuple[CodedColumn, ...]:
-        """Give the columns of a regressor term: products of numbers, dummies and polynomials.
+        """Return the columns of a regressor term: products of numbers, dummies and polynomials.
 
         A factor that stands alone loses its first level; in an interaction it keeps all,
         which spans the same space whichever main effects are in the model.

@@ -1,14 +1,20 @@
-"""Data files by their ending; what is read is hashed, and columns that nothing uses are not read."""
+"""Data files by their ending; what is read is hashed, and columns that nothing uses are not read.
+
+Stata's .dta gives numbers as stored (no value labels, no dates), float32 widened.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from specdid._diagnostics import did_you_mean
@@ -120,7 +126,7 @@ def _refuse_size(file: _File, reader: _Reader, name: str) -> None:
 
 
 def _reader(path: Path, name: str) -> _Reader:
-    """Give the reader of an ordinary file, by its ending."""
+    """Return the reader of an ordinary file, by its ending."""
     if path.is_dir():
         raise ReadError("data_format", f"`{name}` is a directory; `data` must name one file")
     if not path.exists():
@@ -233,7 +239,7 @@ def _other_sheets(sheets: Sequence[str]) -> tuple[Remark, ...]:
 
 
 def _stata(file: _File, wanted: Wanted) -> _Read:
-    from specdid.panel.stata import read_stata
+    from specdid.panel.files import read_stata
 
     names, frame = _attempt(lambda: read_stata(file.raw, wanted))
     columns, n_rows, remarks = convert(frame)
@@ -248,3 +254,47 @@ _READERS: Mapping[str, _Reader] = {
     ".dta": _Reader(_stata, 3),
     ".xlsx": _Reader(_excel, 1),
 }
+
+
+_UNICODE_SINCE = 118
+
+
+def read_stata(raw: bytes, wanted: Callable[[Sequence[str]], Collection[str]]) -> tuple[list[str], pl.DataFrame]:
+    """Read a .dta file; gives the names of all columns, and those that are wanted.
+
+    Labelled values stay numbers, as in a regression in Stata; %tm and the like stay the
+    whole numbers that Stata counts, so that a step is 1.
+    """
+    import pandas as pd
+
+    with (
+        warnings.catch_warnings(),
+        pd.read_stata(
+            io.BytesIO(raw), convert_categoricals=False, convert_dates=False, preserve_dtypes=True, iterator=True
+        ) as reader,
+    ):
+        warnings.simplefilter("ignore")  # of text that is not the encoding its version asks for
+        frame = reader.read()
+        version = int(getattr(reader, "_format_version", _UNICODE_SINCE))
+    legacy = version < _UNICODE_SINCE
+    names = [_repair(str(name)) if legacy else str(name) for name in frame.columns]
+    chosen = wanted(names)
+    places = [place for place, name in enumerate(names) if name in chosen] or [0][: len(names)]
+    return names, pl.DataFrame([_series(names[place], frame.iloc[:, place], legacy) for place in places])
+
+
+def _series(name: str, values: Any, legacy: bool) -> pl.Series:
+    if values.dtype.kind in "biuf":
+        return pl.Series(name, values.to_numpy(dtype=np.float64, na_value=np.nan))
+    texts = [v if isinstance(v, str) and v else None for v in values.tolist()]
+    return pl.Series(name, [_repair(t) if legacy and t else t for t in texts], dtype=pl.String)
+
+
+def _repair(text: str) -> str:
+    """Undo the reading of Chinese bytes as Latin-1, which is all that old files let one know."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("gb2312")
+    except UnicodeError:
+        return text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def needed(call: Call, name: str) -> Node:
-    """Give what ``call`` passes for a parameter without a default.
+    """Return what ``call`` passes for a parameter without a default.
 
     Raises
     ------
@@ -30,9 +30,7 @@ def needed(call: Call, name: str) -> Node:
     node = argument(call, name)
     if node is None:
         signature = SIGNATURES[call.function].signature
-        raise EvaluationError(
-            "arguments", f"`{call.function}` lacks `{name}`", call.span, f"write {signature}"
-        )
+        raise EvaluationError("arguments", f"`{call.function}` lacks `{name}`", call.span, f"write {signature}")
     return node
 
 
@@ -42,9 +40,7 @@ def _elementwise(evaluation: Evaluation, call: Call, function: Callable[[Floats]
     return carry(function(numeric(column, node)), column)
 
 
-def _logarithm(
-    evaluation: Evaluation, call: Call, function: Callable[[Floats], Floats], least: float
-) -> Column:
+def _logarithm(evaluation: Evaluation, call: Call, function: Callable[[Floats], Floats], least: float) -> Column:
     """Take a log; a value that is not above ``least`` is missing and marked."""
     node = needed(call, "x")
     column = evaluation.value(node)
@@ -93,9 +89,7 @@ def _ifelse_text(call: Call, arguments: dict[str, Node], chosen: Floats, yes: Co
         elif isinstance(node, Constant) and node.value is None:
             sides.append(nothing)
         else:
-            raise EvaluationError(
-                "mixed_kinds", "`ifelse` gives text in one case and numbers in the other", call.span
-            )
+            raise EvaluationError("mixed_kinds", "`ifelse` gives text in one case and numbers in the other", call.span)
     levels, (a, b) = merge_levels(sides)
     return text(np.where(np.isnan(chosen), -1, np.where(chosen != 0, a, b)), levels)
 
@@ -145,7 +139,7 @@ def _tails(evaluation: Evaluation, call: Call, cut: bool) -> Column:
 
 
 def shift_of(evaluation: Evaluation, call: Call, node: Node) -> int:
-    """Give the whole number of periods of ``l``, ``f`` or ``d``."""
+    """Return the whole number of periods of ``l``, ``f`` or ``d``."""
     periods = evaluation.constant(node, f"the periods of `{call.function}`")
     if not abs(periods) < 2**31 or periods != int(periods):
         raise EvaluationError("argument_value", f"`{call.function}` moves by whole periods", node.span)

@@ -10,7 +10,7 @@ _CONTAINER = Path("/sys/fs/cgroup")
 
 
 def available() -> float:
-    """Give the bytes that may still be asked for; inf where the system does not say."""
+    """Return the bytes that may still be asked for; inf where the system does not say."""
     return max(min(_machine(), _container(), _limit()), 0.0)
 
 
@@ -36,7 +36,7 @@ def _container() -> float:
 
 
 def _limit() -> float:
-    """Give what `ulimit -v` leaves."""
+    """Return what `ulimit -v` leaves."""
     try:
         import resource
 

@@ -14,7 +14,7 @@ from specdid.language.tree import Call, Node, Text, walk
 
 
 def needed(study: Study, columns: Sequence[str]) -> frozenset[str]:
-    """Give those of ``columns`` that any expression of ``study`` names or matches by a pattern.
+    """Return those of ``columns`` that any expression of ``study`` names or matches by a pattern.
 
     Texts that may be expressions (those of the analyses) count too; one that is none mentions nothing.
     """
@@ -26,7 +26,7 @@ def needed(study: Study, columns: Sequence[str]) -> frozenset[str]:
 
 
 def _trees(value: object) -> Iterator[Node]:
-    """Give every expression below ``value``; each kind of object is entered, whatever its fields are called."""
+    """Return every expression below ``value``; each kind of object is entered, whatever its fields are called."""
     if isinstance(value, Expression):
         yield value.tree
     elif isinstance(value, AnalysisTable):
@@ -45,7 +45,7 @@ def _trees(value: object) -> Iterator[Node]:
 
 
 def _written(value: object) -> Iterator[Node]:
-    """Give the expressions among TOML values."""
+    """Return the expressions among TOML values."""
     if isinstance(value, str):
         try:
             yield parse(value)

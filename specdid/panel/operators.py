@@ -1,4 +1,7 @@
-"""Operators on columns as R has them: arithmetic, comparison, three-valued logic, %in%."""
+"""Operators on columns as R has them: arithmetic, comparison, three-valued logic, %in%.
+
+Logic has R's three values on floats: 0 is FALSE, NaN is NA, anything else TRUE.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ import numpy as np
 
 from specdid.language import write
 from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
-from specdid.panel import logic
+from specdid.panel import operators
 from specdid.panel.columns import Column, Flags, Floats, merge_levels, number
 from specdid.panel.errors import EvaluationError
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
+
 
 USABLE = ("", "date")
 """Kinds of columns whose values mean something: numbers, texts and dates."""
@@ -27,7 +31,7 @@ _ARITHMETIC: dict[str, Callable[..., Floats]] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
     "%%": np.mod, "%/%": lambda a, b: np.floor(np.divide(a, b)),
 }  # fmt: skip
-_LOGIC = {"&": logic.both, "|": logic.either}
+_LOGIC = {"&": operators.both, "|": operators.either}
 _COMPARISON: dict[str, Callable[..., Flags]] = {
     "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal,
     ">": np.greater, ">=": np.greater_equal,
@@ -54,13 +58,11 @@ def carry(values: Floats, *sources: Column) -> Column:
 def usable(column: Column, node: Node) -> None:
     """Raise where a column holds what cannot be used at all (lists, bytes)."""
     if column.kind not in USABLE:
-        raise EvaluationError(
-            "column_type", f"{_called(node)} holds {column.kind}, which cannot be used", node.span
-        )
+        raise EvaluationError("column_type", f"{_called(node)} holds {column.kind}, which cannot be used", node.span)
 
 
 def numeric(column: Column, node: Node) -> Floats:
-    """Give a column's numbers.
+    """Return a column's numbers.
 
     Raises
     ------
@@ -119,7 +121,7 @@ def unary(node: Unary, operand: Column) -> Column:
     """Apply ``-``, ``+`` or ``!``."""
     values = numeric(operand, node.operand)
     if node.operator == "!":
-        return carry(logic.negation(values), operand)
+        return carry(operators.negation(values), operand)
     if node.operator == "~":
         raise EvaluationError("not_a_value", "`~` makes a formula, not a value", node.span)
     return carry(-values if node.operator == "-" else values, operand)
@@ -131,7 +133,7 @@ def binary(node: Binary, left: Column, right: Column) -> Column:
         return _compare_texts(node, left, right)
     a, b = numeric(left, node.left), numeric(right, node.right)
     if node.operator in _COMPARISON:
-        return carry(logic.known(_COMPARISON[node.operator](a, b), np.isnan(a) | np.isnan(b)), left, right)
+        return carry(operators.known(_COMPARISON[node.operator](a, b), np.isnan(a) | np.isnan(b)), left, right)
     function = _ARITHMETIC.get(node.operator) or _LOGIC[node.operator]
     return carry(function(a, b), left, right)
 
@@ -150,7 +152,7 @@ def _compare_texts(node: Binary, left: Column, right: Column) -> Column:
             "compare them with `==`, `!=` or `%in%`",
         )
     _, (a, b) = merge_levels((left, right))
-    return number(logic.known(_COMPARISON[node.operator](a, b), (a < 0) | (b < 0)))
+    return number(operators.known(_COMPARISON[node.operator](a, b), (a < 0) | (b < 0)))
 
 
 def _is_na(node: Node) -> bool:
@@ -169,9 +171,7 @@ def mixed_kinds(words: Node, column: Column, numbers: Node, whole: Node) -> Eval
     if isinstance(words, Text) and not isinstance(numbers, Text):
         advice: str | None = f"write {words.value} without quotes" if _looks_numeric(words.value) else None
     else:
-        advice = (
-            _advice(column) if column.odd else f"its values are {examples(column)}" if column.levels else None
-        )
+        advice = _advice(column) if column.odd else f"its values are {examples(column)}" if column.levels else None
     return EvaluationError("compare_kinds", message, whole.span, advice)
 
 
@@ -225,3 +225,26 @@ def _equals(node: Binary, left: Column, element: Column, written: Node) -> Flags
         return np.asarray(np.isin(left.numbers, values[~np.isnan(values)]))
     _, (a, b) = merge_levels((left, element))
     return np.asarray(np.isin(a, b) & (a >= 0))
+
+
+def both(a: Floats, b: Floats) -> Floats:
+    """Return ``a & b``: FALSE where either is FALSE, else NA where either is NA."""
+    false = (a == 0) | (b == 0)
+    return np.where(false, 0.0, np.where(np.isnan(a) | np.isnan(b), np.nan, 1.0))
+
+
+def either(a: Floats, b: Floats) -> Floats:
+    """Return ``a | b``: TRUE where either is TRUE, else NA where either is NA."""
+    na = np.isnan(a) | np.isnan(b)
+    true = (~np.isnan(a) & (a != 0)) | (~np.isnan(b) & (b != 0))
+    return np.where(true, 1.0, np.where(na, np.nan, 0.0))
+
+
+def negation(a: Floats) -> Floats:
+    """Return ``!a``: NA stays NA."""
+    return np.where(np.isnan(a), np.nan, (a == 0).astype(np.float64))
+
+
+def known(result: np.ndarray, missing: np.ndarray) -> Floats:
+    """Turn a comparison's result to 0/1, NA where an operand is missing."""
+    return np.where(missing, np.nan, result.astype(np.float64))

@@ -37,7 +37,7 @@ def order_rows(unit_codes: Ints, periods: Ints) -> tuple[Ints, Ints]:
 
 
 def span(periods: Ints) -> tuple[int, int]:
-    """Give the first period, and how many there are to the last."""
+    """Return the first period, and how many there are to the last."""
     low = int(periods.min())
     return low, int(periods.max()) - low + 1
 
@@ -65,7 +65,7 @@ def order_by_content(columns: Mapping[str, Column], names: Iterable[str], codes:
 
 
 def _cells(column: Column) -> Words:
-    """Give a word for each cell: the same for equal cells, and for all missing ones."""
+    """Return a word for each cell: the same for equal cells, and for all missing ones."""
     if column.numbers is not None:
         numbers = np.where(np.isnan(column.numbers), np.nan, column.numbers + 0.0)
         return spread(numbers.view(np.uint64))

@@ -55,15 +55,15 @@ class Panel:
     file_rows: Ints | None = field(default=None, repr=False)
 
     def row_numbers(self, rows: Ints) -> Ints:
-        """Give the numbers of rows in the file, from 1: how messages and written programs call them."""
+        """Return the numbers of rows in the file, from 1: how messages and written programs call them."""
         return (rows if self.file_rows is None else self.file_rows[rows]) + 1
 
     def row_number(self, row: int) -> int:
-        """Give the number of one row in the file."""
+        """Return the number of one row in the file."""
         return int(self.row_numbers(np.array(row)))
 
     def to_periods(self, values: Floats) -> Floats:
-        """Give the periods of values written like the time column; inf and NaN stay.
+        """Return the periods of values written like the time column; inf and NaN stay.
 
         A value after the last one of the panel that is no period (999999) becomes inf.
 
@@ -94,4 +94,3 @@ class Panel:
         place = np.minimum(np.searchsorted(self.sorted_keys, key), self.n_rows - 1)
         found = (self.sorted_keys[place] == key) & (wanted >= 0) & (wanted < width)
         return np.where(found, place, -1)
-

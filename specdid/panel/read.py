@@ -58,7 +58,7 @@ def read_panel(study: Study, data: Any = None, in_part: bool = False) -> tuple[P
 def _columns_alone(
     study: Study, source: Source, name: str, path: Path | None, faults: tuple[Fault, ...]
 ) -> Panel | None:
-    """Give the panel without the key that a fault is about; without both, where each alone is right."""
+    """Return the panel without the key that a fault is about; without both, where each alone is right."""
     wrong = {f.path[-1] for f in faults if f.path[:1] == ("study",)}
     unit = None if "unit" in wrong else study.unit
     time = None if wrong & {"time", "step"} else study.time
@@ -100,9 +100,7 @@ def _warning(origin: Origin, name: str, remark: Remark) -> Fault:
     return fault_at(origin, None, remark.code, message, remark.help, severity="warning")
 
 
-def _structure(
-    study: Study, source: Source, name: str, path: Path | None
-) -> tuple[Panel | None, tuple[Fault, ...]]:
+def _structure(study: Study, source: Source, name: str, path: Path | None) -> tuple[Panel | None, tuple[Fault, ...]]:
     """Code units and number periods; unit × time must be complete and unique."""
     faults = [*_key_faults(study.unit, study.unit_origin, source, name, "unit")]
     faults += _key_faults(study.time, study.time_origin, source, name, "time")
@@ -127,9 +125,20 @@ def _structure(
         codes = units[0] if units is not None else periods
         order = order_by_content(source.columns, _mentioned(study, list(source.columns)), codes, source.n_rows)
     panel = Panel(
-        source.columns, source.n_rows, study.unit, study.time, study.step, source.sha256, path, name,
-        None if units is None else units[0], () if units is None else units[1], periods, study.never, keys,
-    )  # fmt: skip
+        source.columns,
+        source.n_rows,
+        study.unit,
+        study.time,
+        study.step,
+        source.sha256,
+        path,
+        name,
+        None if units is None else units[0],
+        () if units is None else units[1],
+        periods,
+        study.never,
+        keys,
+    )
     odd = () if periods is None else odd_times(study, source.columns[study.time or ""], periods, name)
     return _in_order(panel, order), odd
 
@@ -147,7 +156,7 @@ def _in_order(panel: Panel, order: Ints) -> Panel:
 
 
 def _mentioned(study: Study, names: Sequence[str]) -> frozenset[str]:
-    """Give the columns that the study uses, of a file those that are read.
+    """Return the columns that the study uses, of a file those that are read.
 
     Without units, which of equally near neighbours is taken depends on the order of rows. It may
     not change with what else the study holds, so that all columns count.
@@ -156,9 +165,7 @@ def _mentioned(study: Study, names: Sequence[str]) -> frozenset[str]:
     return frozenset(names) if study.unit is None and nearest else needed(study, names)
 
 
-def _key_faults(
-    key: str | None, origin: Origin | None, source: Source, name: str, role: str
-) -> tuple[Fault, ...]:
+def _key_faults(key: str | None, origin: Origin | None, source: Source, name: str, role: str) -> tuple[Fault, ...]:
     if key is None:
         return ()
     origin = origin or Origin(("study", role))
@@ -217,13 +224,9 @@ def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tupl
         advice = 'give the `step` of time in [study]: "month" reads 201212, "0.25" reads 2012.25'
         if study.step is not None:
             advice = f"correct these values, or the `step`, which is {study.step} now"
-        return None, (
-            time_fault(study, "time_step", f"`{study.time}` holds {shown}, which {error}", advice),
-        )
+        return None, (time_fault(study, "time_step", f"`{study.time}` holds {shown}, which {error}", advice),)
     if not np.isfinite(numbers).all():
-        return None, (
-            time_fault(study, "time_not_numeric", f"`{study.time}` is infinite in rows of {name}"),
-        )
+        return None, (time_fault(study, "time_not_numeric", f"`{study.time}` is infinite in rows of {name}"),)
     if np.abs(numbers).max(initial=0.0) > MOST_PERIODS:
         return None, (time_fault(study, "time_span", f"`{study.time}` spans too many periods"),)
     periods = numbers.astype(np.int64)

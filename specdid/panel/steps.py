@@ -27,7 +27,7 @@ def known_step(step: str | None) -> bool:
 
 
 def period_numbers(values: Floats, step: str | None) -> Floats:
-    """Give time values as period numbers, so that a step is 1; NaN and ±inf stay.
+    """Return time values as period numbers, so that a step is 1; NaN and ±inf stay.
 
     Without a step, or with "year", a period is the value itself. A number such as "5"
     is the distance between two periods (a panel every five years).

@@ -24,9 +24,7 @@ _YEAR: dict[str, Callable[[Floats], Floats]] = {
 }  # fmt: skip
 
 
-def time_fault(
-    study: Study, code: str, message: str, advice: str | None = None, severity: Severity = "error"
-) -> Fault:
+def time_fault(study: Study, code: str, message: str, advice: str | None = None, severity: Severity = "error") -> Fault:
     """Make a fault of the time column."""
     origin = study.time_origin or Origin(("study", "time"))
     return fault_at(origin, None, code, message, advice, severity)
@@ -54,16 +52,13 @@ def odd_times(study: Study, column: Column, periods: Ints, name: str) -> tuple[F
     value = cell_text(column, int(rows[0]))
     more = "" if len(rows) == 1 else f" and {len(rows) - 1:,} more"
     side = "after the last of the others" if late else "before the first of the others"
-    message = (
-        f"`{study.time}` is {value} in row {int(rows[0]) + 1:,}{more} of {name}, "
-        f"{gap:,} steps {side}, {edge}"
-    )
+    message = f"`{study.time}` is {value} in row {int(rows[0]) + 1:,}{more} of {name}, {gap:,} steps {side}, {edge}"
     advice = "correct it in the data: the panel's first and last period, lags and cohorts depend on it"
     return (time_fault(study, "time_outlier", message, advice, "error" if gap > IMPOSSIBLE else "warning"),)
 
 
 def _looks_dated(study: Study, column: Column, distinct: Ints) -> str | None:
-    """Give the step with which all times are dates of several years, where the study gives none."""
+    """Return the step with which all times are dates of several years, where the study gives none."""
     if study.step not in (None, "year") or column.numbers is None or not (distinct >= 10_000).all():
         return None
     values = distinct.astype(np.float64)

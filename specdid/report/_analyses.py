@@ -57,7 +57,7 @@ def picture(shown: Picture) -> Element:
 
 
 def block_parts(block: Block) -> Iterator[Element]:
-    """Give figures and tables of an analysis."""
+    """Return figures and tables of an analysis."""
     for shown in block.pictures:
         yield picture(shown)
     for name, tidy in block.tables:

@@ -50,7 +50,7 @@ class Family:
 
 
 def families(curve: Curve) -> tuple[Family, ...]:
-    """Give the estimates of every scale by estimand, in order of appearance."""
+    """Return the estimates of every scale by estimand, in order of appearance."""
     results = curve.results
     found = []
     for group in results.groups():
@@ -66,14 +66,21 @@ def _family(curve: Curve, group: Group, estimand: str, places: NDArray[np.int64]
     results = curve.results
     estimate = results.estimate[places]
     return Family(
-        group.name, group.scale is not None, estimand, len(places), decimals_for(estimate),
-        float(np.median(estimate)), float(estimate.min()), float(estimate.max()),
-        curve.null_shares.get((group.name, estimand)), group.shown,
-    )  # fmt: skip
+        group.name,
+        group.scale is not None,
+        estimand,
+        len(places),
+        decimals_for(estimate),
+        float(np.median(estimate)),
+        float(estimate.min()),
+        float(estimate.max()),
+        curve.null_shares.get((group.name, estimand)),
+        group.shown,
+    )
 
 
 def lead(found: Sequence[Family], results: Results) -> Family:
-    """Give the family of the preferred specification, or the largest."""
+    """Return the family of the preferred specification, or the largest."""
     place = results.preferred
     if place >= 0 and results.status[place] == Status.OK:
         words = results.planned.estimand.at(place)
@@ -138,7 +145,7 @@ def _box(doubts: Against) -> Iterator[Element]:
 
 
 def _primary(joints: Sequence[CurveTests], family: Family) -> Iterator[tuple[str, JointTest]]:
-    """Give every null's title and primary test; of several medians that of the family."""
+    """Return every null's title and primary test; of several medians that of the family."""
     own = ((family.group, family.estimand), ("", ""))
     for joint in joints:
         mine = [t for t in joint.tests if t.role == "primary"]
@@ -167,7 +174,7 @@ def _sentence(family: Family, alpha: float, primary: tuple[str, JointTest] | Non
 
 
 def _dominant(family: Family, shares: NullShares) -> tuple[str, float, float]:
-    """Give the sign of most significant estimates (without any, of the median), their share, that under the null."""
+    """Return the sign of most significant estimates (without any, of the median), their share, that under the null."""
     if (shares.positive, family.median) > (shares.negative, 0.0):
         return "positive", shares.positive, shares.null_positive
     return "negative", shares.negative, shares.null_negative
@@ -220,11 +227,14 @@ def tests_table(joint: CurveTests, results: Results) -> Element:
     """Tabulate one null's rows of inference.csv."""
     rows = [
         (
-            marked(r, results.shown_statistic(r.statistic)), minus(f"{r.value:.4g}"),
-            minus(f"{r.low:.4g} to {r.high:.4g}"), f"{r.p_value:.3f}", f"{r.draws:,}",
+            marked(r, results.shown_statistic(r.statistic)),
+            minus(f"{r.value:.4g}"),
+            minus(f"{r.low:.4g} to {r.high:.4g}"),
+            f"{r.p_value:.3f}",
+            f"{r.draws:,}",
         )
         for r in joint.tests
-    ]  # fmt: skip
+    ]
     caption = f"{joint.title[:1].upper()}{joint.title[1:]}: {len(joint.index):,} specifications, {joint.draws:,} draws"
     caption += f". {joint.direction}" if joint.direction else ""
     return table(caption, ("Statistic", "Value", "95% of the null", "p", "Draws"), rows)

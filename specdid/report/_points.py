@@ -51,7 +51,7 @@ class Drawn:
 
     @property
     def places(self) -> Ints:
-        """Give the kept specifications' places in the plan."""
+        """Return the kept specifications' places in the plan."""
         return self.order[self.kept]
 
 
@@ -68,7 +68,7 @@ def drawn(results: Results, joints: Sequence[CurveTests] = (), most: int = MOST)
 
 
 def _families(results: Results, order: Ints) -> Ints:
-    """Give a code per estimand and kind: what is ranked together."""
+    """Return a code per estimand and kind: what is ranked together."""
     return results.planned.estimand.codes[order].astype(np.int64) * len(KINDS) + results.planned.kind[order]
 
 
@@ -101,7 +101,7 @@ def _kept(results: Results, order: Ints, share: float) -> Ints:
 
 
 def _ends(codes: NDArray[np.int32]) -> Ints:
-    """Give the first and last positions of every code; nothing where there are very many codes."""
+    """Return the first and last positions of every code; nothing where there are very many codes."""
     most = int(codes.max())
     if most >= _OPTIONS:
         return np.empty(0, np.int64)

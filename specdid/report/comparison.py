@@ -43,7 +43,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def blocks(comparison: Comparison) -> tuple[Block, ...]:
-    """Give what there is to say, in order; blocks without anything are left out."""
+    """Return what there is to say, in order; blocks without anything are left out."""
     found = [
         _head(comparison),
         _specifications(comparison),
@@ -75,11 +75,13 @@ def _specifications(comparison: Comparison) -> Block:
     other = comparison.changed & ~pairs.redefined
     same = len(pairs.new) - np.count_nonzero(other | status | pairs.redefined)
     parts = {
-        "the same": int(same), "with other numbers": int(np.count_nonzero(other)),
+        "the same": int(same),
+        "with other numbers": int(np.count_nonzero(other)),
         "with another status": int(np.count_nonzero(status & ~pairs.redefined)),
         "redefined (same labels, other content)": int(np.count_nonzero(pairs.redefined)),
-        "added": len(pairs.added), "removed": len(pairs.removed),
-    }  # fmt: skip
+        "added": len(pairs.added),
+        "removed": len(pairs.removed),
+    }
     counts = ", ".join(f"{n:,} {words}" for words, n in parts.items() if n)
     lines = [f"- {counts or 'none'} (matched by content; duplicates count once)"]
     lines += _renames(comparison)
@@ -147,8 +149,10 @@ def _family(comparison: Comparison, family: FamilyMove) -> Block:
 
     rows = [
         ("specifications", f"{old.n:,}", f"{new.n:,}", minus(f"{new.n - old.n:+,}")),
-        row("median", "median"), row("lowest", "low"), row("highest", "high"),
-    ]  # fmt: skip
+        row("median", "median"),
+        row("lowest", "low"),
+        row("highest", "high"),
+    ]
     if old.rank or new.rank:
         rows += [row("preferred", "preferred"), ("its rank", _rank(old), _rank(new), "")]
     name = f"{'Estimates in' if family.scaled else 'Effect on'} {visible(shown_group(comparison, family))}"
@@ -180,12 +184,15 @@ def _tests(comparison: Comparison) -> Block:
     alone = f"; {words[0]})" if len(words) == 1 else "\n"
     rows = tuple(
         (
-            visible(null_words(t.null)), visible(_statistic(comparison, t.statistic).replace(alone, ")")),
-            _four_digits(t.old), _four_digits(t.new),
-            number(t.p_old, 3), number(t.p_new, 3),
+            visible(null_words(t.null)),
+            visible(_statistic(comparison, t.statistic).replace(alone, ")")),
+            _four_digits(t.old),
+            _four_digits(t.new),
+            number(t.p_old, 3),
+            number(t.p_new, 3),
         )
         for t in comparison.tests
-    )  # fmt: skip
+    )
     return Block("Joint tests", (), ("null", "statistic", "old", "new", "old p", "new p"), rows, texts=2)
 
 
@@ -209,16 +216,22 @@ def _largest(comparison: Comparison) -> Block:
     for k in largest.tolist():
         a, b = int(pairs.old[k]), int(pairs.new[k])
         before, after = float(old.estimate[a]), float(new.estimate[b])
-        rows.append((
-            new.planned.spec_id(b), _choices(new, b), number(before, decimals),
-            number(after, decimals), number(after - before, decimals, sign=True), number(float(moves[k]), 2, sign=True),
-        ))  # fmt: skip
+        rows.append(
+            (
+                new.planned.spec_id(b),
+                _choices(new, b),
+                number(before, decimals),
+                number(after, decimals),
+                number(after - before, decimals, sign=True),
+                number(float(moves[k]), 2, sign=True),
+            )
+        )
     header = ("specification", "choices", "old", "new", "move", "in old SE")
     return Block("Largest moves", (), header, tuple(rows), texts=2)
 
 
 def _choices(results: Results, place: int) -> str:
-    """Give the labels of the dimensions that vary."""
+    """Return the labels of the dimensions that vary."""
     planned = results.planned
     varying = [d for d, labels in enumerate(planned.labels) if len(labels) > 1]
     chosen = (planned.shown(planned.labels[d][planned.codes[place, d]]) for d in varying)
@@ -246,9 +259,13 @@ def _options(comparison: Comparison) -> Iterator[Block]:
 
 def _option(option: OptionMove, decimals: int) -> tuple[str, ...]:
     return (
-        visible(option.choice), visible(option.option), percent(option.share), f"{option.n:,}",
-        number(option.mean, decimals, sign=True), number(option.mean_se, 2, sign=True),
-    )  # fmt: skip
+        visible(option.choice),
+        visible(option.option),
+        percent(option.share),
+        f"{option.n:,}",
+        number(option.mean, decimals, sign=True),
+        number(option.mean_se, 2, sign=True),
+    )
 
 
 def number(value: float, decimals: int, sign: bool = False) -> str:

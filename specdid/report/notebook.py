@@ -51,16 +51,21 @@ def _parts(curve: Curve) -> Iterator[str]:
         yield from map(_html.paragraph, primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic))
         header, shown = ("null", "statistic", "value", "null range", "p"), curve.results.shown_statistic
         rows = (
-            (null_words(t.null), marked(t, shown(t.statistic)), f"{t.value:.4g}", f"{t.low:.4g} to {t.high:.4g}",
-             f"{t.p_value:.3f}")
+            (
+                null_words(t.null),
+                marked(t, shown(t.statistic)),
+                f"{t.value:.4g}",
+                f"{t.low:.4g} to {t.high:.4g}",
+                f"{t.p_value:.3f}",
+            )
             for t in curve.joint
-        )  # fmt: skip
+        )
         yield _html.table(header, rows, texts=2)
     yield from _notes(curve.warnings)
 
 
 def _picture(curve: Curve) -> str:
-    """Give the figure as a picture inside the HTML."""
+    """Return the figure as a picture inside the HTML."""
     with warnings.catch_warnings():
         # A missing font is among the curve's own warnings.
         warnings.simplefilter("ignore", UserWarning)

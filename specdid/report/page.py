@@ -14,9 +14,12 @@ from string import Template
 from typing import Any
 from xml.etree.ElementTree import Element
 
+import numpy as np
+from numpy.typing import NDArray
+
 from specdid._curve import Curve
+from specdid._records import CODES, Results, Status
 from specdid._records.cautions import against
-from specdid.report._account import account
 from specdid.report._analyses import block_parts, markdown, picture
 from specdid.report._encode import embedded
 from specdid.report._finding import estimates_table, families, finding, tests_table
@@ -87,7 +90,7 @@ def _escaped(text: str) -> str:
 
 
 def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
-    """Give the Content-Security-Policy: these styles and scripts, images within the page, nothing else."""
+    """Return the Content-Security-Policy: these styles and scripts, images within the page, nothing else."""
 
     def hashes(texts: Sequence[str]) -> str:
         return " ".join(f"'sha256-{b64encode(sha256(t.encode()).digest()).decode('ascii')}'" for t in texts)
@@ -190,3 +193,62 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if audit := manifest["audit"]:
         yield "audit", _audited(audit)
     yield "versions", ", ".join(f"{name} {number}" for name, number in manifest["versions"].items() if number)
+
+
+_MOST = 200
+_SHOWN = 5
+
+
+def account(results: Results) -> Iterator[Element]:
+    """Write the accounting line and a table of reasons."""
+    yield element("p", f"{results.counts}.")
+    reasons = list(_reasons(results))
+    if not reasons:
+        yield element("p", "Nothing was excluded, nothing failed, and no model was reached twice.")
+        return
+    header = ("Status", "Reason", "In words", "What they share", "Specifications", "Places in the plan")
+    caption = "Specifications without an estimate of their own"
+    yield table(caption, header, reasons[:_MOST], numeric_from=4, messages=(2,))
+    if len(reasons) > _MOST:
+        yield element("p", f"{len(reasons) - _MOST:,} more reasons: see `message` in results.csv.")
+
+
+def _reasons(results: Results) -> Iterator[tuple[str, ...]]:
+    """Return a row per status, code and message, most frequent first within a status."""
+    places = np.flatnonzero(results.status != Status.OK)
+    if not len(places):
+        return
+    kinds = np.stack([results.status[places], results.code[places], results.message.codes[places]], axis=1).astype(
+        np.int64
+    )
+    found, first, inverse, counts = np.unique(kinds, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    order = sorted(range(len(found)), key=lambda k: (int(found[k, 0]), -int(counts[k]), int(first[k])))
+    by_kind = np.split(places[np.argsort(inverse.reshape(-1), kind="stable")], np.cumsum(counts)[:-1])
+    for k in order:
+        status, code, message = found[k].tolist()
+        words = results.message.words[message] if message >= 0 else ""
+        mine = by_kind[k]
+        yield (
+            Status(status).name.lower(),
+            CODES[code],
+            words,
+            _shared(results, mine),
+            f"{len(mine):,}",
+            _places(mine),
+        )
+
+
+def _shared(results: Results, places: NDArray[np.int64]) -> str:
+    """Return the options that all of these have, of the dimensions in which others differ."""
+    planned = results.planned
+    shared = []
+    for d, name in enumerate(planned.dimensions):
+        codes = planned.codes[places, d]
+        if (codes == codes[0]).all() and (planned.codes[:, d] != codes[0]).any():
+            shared.append(f"{name}: {planned.shown(planned.labels[d][codes[0]])}")
+    return "; ".join(shared)
+
+
+def _places(places: NDArray[np.int64]) -> str:
+    text = ", ".join(f"{p + 1}" for p in places[:_SHOWN].tolist())
+    return text + (", …" if len(places) > _SHOWN else "")

@@ -21,9 +21,7 @@ NO_SHARES = (
     "`draws` and `null` in [inference] ask for one."
 )
 NULL_WITHOUT = "No share significant is printed, since no null tested these specifications; the warnings say why."
-SOME_SHARES = (
-    "–: no share significant is printed, since no null tested these specifications; the warnings say why."
-)
+SOME_SHARES = "–: no share significant is printed, since no null tested these specifications; the warnings say why."
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""
 
@@ -97,7 +95,7 @@ def _warned(curve: Curve) -> Iterator[str]:
 
 
 def _estimates(curve: Curve) -> Iterator[Section]:
-    """Give a table for every scale, one line per estimand."""
+    """Return a table for every scale, one line per estimand."""
     groups = (g for g in curve.results.groups() if len(curve.results.order(g)))
     for group, (title, header, lines) in zip(groups, estimate_tables(curve), strict=True):
         without = _without_error(curve.results, curve.results.order(group))
@@ -111,7 +109,7 @@ Lines = tuple[tuple[str, ...], ...]
 
 
 def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]]:
-    """Give title, header and one line per estimand of every scale that has estimates.
+    """Return title, header and one line per estimand of every scale that has estimates.
 
     Shares significant are those of the specifications that a null tested, beside what it expects.
     """
@@ -174,7 +172,7 @@ def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...
 
 
 def _preferred(results: Results) -> Section:
-    """Give the preferred specification's number, or why it has none."""
+    """Return the preferred specification's number, or why it has none."""
     written, place = results.planned.preferred, results.preferred
     if written < 0:
         return Section("Preferred specification", ())
@@ -189,7 +187,7 @@ def _preferred(results: Results) -> Section:
 
 
 def preferred_line(results: Results) -> str:
-    """Give the preferred specification's estimate, interval and rank; empty where it has none."""
+    """Return the preferred specification's estimate, interval and rank; empty where it has none."""
     place = results.preferred
     return _number(results, place) if place >= 0 and results.status[place] == Status.OK else ""
 
@@ -206,13 +204,17 @@ def _number(results: Results, place: int) -> str:
 
 
 def _rows(results: Results) -> Section:
-    """Give the range of sample sizes and what was dropped from the samples."""
+    """Return the range of sample sizes and what was dropped from the samples."""
     ok = results.status == Status.OK
     labels = {
-        "nobs": "rows", "n_units": "units", "n_treated": "treated units", "n_clusters": "clusters",
-        "n_missing": "rows dropped as missing", "n_log0": "rows dropped as the log of a non-positive value",
+        "nobs": "rows",
+        "n_units": "units",
+        "n_treated": "treated units",
+        "n_clusters": "clusters",
+        "n_missing": "rows dropped as missing",
+        "n_log0": "rows dropped as the log of a non-positive value",
         "n_singletons": "rows dropped as singletons",
-    }  # fmt: skip
+    }
     lines = []
     for name, words in labels.items():
         values = results.first(name)[ok]
@@ -288,4 +290,3 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]], texts: int = 1)
 def _width(text: str) -> int:
     """Count a text's columns in a terminal: Chinese characters take two."""
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
-

@@ -19,6 +19,8 @@ PAGE, TURNED = 340.0, 545.0
 """Width of the text, and of a page that lies on its side."""
 TALL, TALL_TURNED = 500.0, 300.0
 """Height that a table may take before it goes over several pages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """A type size: its command, its share of 10 points, half the space between columns, and cells' room."""
@@ -109,7 +111,7 @@ def _natural_stub(table: PrintTable) -> float:
 
 
 def _columns(table: PrintTable, size: Size) -> list[float]:
-    """Give the width of each column: of its numbers, and of its heading and texts once broken."""
+    """Return the width of each column: of its numbers, and of its heading and texts once broken."""
     widths = []
     for k, heading in enumerate(table.columns):
         cells = [c for block in table.blocks for r in block for c in (*r.cells[k : k + 1], *r.under[k : k + 1])]
@@ -127,7 +129,7 @@ def _columns(table: PrintTable, size: Size) -> list[float]:
 
 @lru_cache(16_384)
 def _room(text: str, size: Size) -> float:
-    """Give the room a text in a column gets: words are not broken, unless they are very long."""
+    """Return the room a text in a column gets: words are not broken, unless they are very long."""
     return max(size.cell, min(_WORD, max((width(word) for word in text.split()), default=0.0) + 0.1))
 
 
@@ -173,7 +175,7 @@ def cell_lines(layout: Layout, text: str) -> Lines:
 
 
 def _cut(table: PrintTable) -> int:
-    """Give the column to part a table before: half way, at a spanner's edge where one is near."""
+    """Return the column to part a table before: half way, at a spanner's edge where one is near."""
     n = len(table.columns)
     half = (n + 1) // 2
     edges = {0, n}

@@ -19,7 +19,7 @@ FONT = 10.0
 
 @lru_cache(16_384)
 def width(text: str) -> float:
-    """Give a text's width in points at 10 points."""
+    """Return a text's width in points at 10 points."""
     return FONT * sum(_character(c) for c in text) / 1000
 
 
@@ -58,7 +58,7 @@ def wrap(text: str, room: float) -> tuple[str, ...]:
 
 
 def _head(piece: str, room: float) -> str:
-    """Give the longest beginning that fits, at least one character; after a mark where there is one."""
+    """Return the longest beginning that fits, at least one character; after a mark where there is one."""
     fits = max(1, next((k for k in range(1, len(piece)) if _wider(piece[: k + 1], room)), len(piece)))
     # A sign that ends a word does not begin a line.
     least = 1 if piece[fits:].strip() in (*",.;:)%",) else fits // 2

@@ -5,7 +5,7 @@ import sys
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 
 import pytest
-from specdid import _shelf
+from specdid import _plugins
 from specdid._run.analyse import run_one, write_analyses
 from specdid._run.prepare import prepare
 from specdid.analyses._base import Analysis, Finding
@@ -13,7 +13,7 @@ from specdid.tables._base import csv_text
 from specdid.tables.latex import write
 from studies import bench_of, fault_texts, run_prepared, spec_file
 
-KINDS = _shelf.names("analyses")
+KINDS = _plugins.names("analyses")
 
 FIX = 'fix = { sample = "batch 1" }\n'
 SIZE = "at(pop, year == 2011)"
@@ -30,7 +30,7 @@ EXAMPLES = {
 
 
 def table_of(kind, keys=None):
-    return f"[{kind}.\"Übung 1 & 2_%\"]\n{EXAMPLES.get(kind, '') if keys is None else keys}\n"
+    return f'[{kind}."Übung 1 & 2_%"]\n{EXAMPLES.get(kind, "") if keys is None else keys}\n'
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -44,7 +44,7 @@ def ran(request, tmp_path_factory):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_declares_itself_under_its_modules_name(kind):
-    analysis = _shelf.load("analyses", kind)
+    analysis = _plugins.load("analyses", kind)
     assert isinstance(analysis, Analysis)
     assert analysis.name == kind
     assert analysis.title
@@ -53,8 +53,8 @@ def test_declares_itself_under_its_modules_name(kind):
 def test_importing_them_loads_nothing_heavy():
     """`specdid check` decodes and checks analyses, and may load none of these (law 4)."""
     code = (
-        "import sys\nfrom specdid import _shelf\n"
-        f"[_shelf.load('analyses', k) for k in {KINDS!r}]\n"
+        "import sys\nfrom specdid import _plugins\n"
+        f"[_plugins.load('analyses', k) for k in {KINDS!r}]\n"
         "heavy = ('pandas', 'scipy', 'formulaic', 'pyfixest', 'matplotlib', 'sklearn', 'statsmodels', 'linearmodels')\n"
         "print([m for m in heavy if m in sys.modules])"
     )
@@ -175,8 +175,8 @@ def test_an_analysis_that_breaks_is_a_message(tmp_path, monkeypatch):
         raise RuntimeError("out of\nluck")
 
     broken = Analysis("table", "t", lambda table: None, breaks)
-    load = _shelf.load
-    monkeypatch.setattr(_shelf, "load", lambda shelf, name: broken if name == "table" else load(shelf, name))
+    load = _plugins.load
+    monkeypatch.setattr(_plugins, "load", lambda shelf, name: broken if name == "table" else load(shelf, name))
     first, second = run_prepared(prepared)
     assert first.failure == "RuntimeError: out of luck"
     assert second.failure is None

@@ -136,5 +136,3 @@ def test_a_term_that_differs_from_the_cohort_is_a_fault_where_anything_dates_by_
     faults = specdid.check({**SPEC, "inference": {"draws": 0}, **more}, wrong)
     (fault,) = (f for f in faults if f.code == "cohort_differs")
     assert fault.severity == severity
-
-

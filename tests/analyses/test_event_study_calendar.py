@@ -32,8 +32,13 @@ def test_with_one_cohort_calendar_time_is_relative_time_shifted(tmp_path, estima
         assert calendar == {(outcome, vcov, 2012 + k): v for (outcome, vcov, k), v in relative.items()}
         return
     # Outside the window calendar time drops the controls' rows too.
-    cut = periods_of(one(tmp_path, f'fix = {{ sample = {{ where = "batch %in% c(0, 2012) & year %in% 2007:2015" }}, '
-                                   f'estimator = "{estimator}" }}\ntime = "calendar"'))  # fmt: skip
+    cut = periods_of(
+        one(
+            tmp_path,
+            f'fix = {{ sample = {{ where = "batch %in% c(0, 2012) & year %in% 2007:2015" }}, '
+            f'estimator = "{estimator}" }}\ntime = "calendar"',
+        )
+    )
     assert calendar == cut
 
 
@@ -76,8 +81,9 @@ def test_calendar_time_averages_the_cells_of_sunab_that_are_treated_by_then(tmp_
 
 
 def test_calendar_time_says_so_everywhere(tmp_path):
-    finding = one(tmp_path, 'fix = { outcome = "ln SO2", treatment = "all batches" }\ntime = "calendar"\n'
-                            'vary = ["estimator"]')  # fmt: skip
+    finding = one(
+        tmp_path, 'fix = { outcome = "ln SO2", treatment = "all batches" }\ntime = "calendar"\nvary = ["estimator"]'
+    )
     assert any("lpdid gives effects by relative time, not by calendar time" in w for w in map(str, finding.warnings))
     (chart,) = finding.charts
     assert (chart.data.reference, chart.data.starts, chart.data.ticks[0]) == (2011, (2012,), "2005")

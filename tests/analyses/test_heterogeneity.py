@@ -140,9 +140,11 @@ def test_nothing_to_draw_is_an_error():
 
 def test_every_vcov_has_its_own_test(data):
     finding = analysed(
-        "heterogeneity", {"groups": GROUPS}, data.with_columns(pl.col("region").alias("r")),
+        "heterogeneity",
+        {"groups": GROUPS},
+        data.with_columns(pl.col("region").alias("r")),
         vcov={"id": "~id", "robust": "hetero"},
-    ).finding  # fmt: skip
+    ).finding
     ids, robust = records(finding.tables[1])
     assert (ids["vcov"], robust["vcov"]) == ("id", "robust")
     assert ids["f"] != robust["f"]
@@ -184,5 +186,8 @@ def test_effects_in_other_units_have_an_axis_of_their_own():
         return axis_of(SimpleNamespace(method=method, labels={"outcome": "deaths"}))
 
     assert [axis(m) for m in ("feols", "did2s", "fepois", "logit")] == [
-        "deaths", "deaths", "log points of deaths", "log odds of deaths",
-    ]  # fmt: skip
+        "deaths",
+        "deaths",
+        "log points of deaths",
+        "log odds of deaths",
+    ]

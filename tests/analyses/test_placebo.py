@@ -100,9 +100,10 @@ def test_what_moves_is_what_inference_assigns_or_what_the_treatment_is_made_of(d
     lines = analysed("placebo", {"draws": 19}, data, inference=spec, treatment=treatment).finding.lines
     assert lines[0].startswith("Dealt out again: pilot, between id, whole paths")
     plain = analysed("placebo", {"draws": 19}, data, treatment=treatment).finding
-    assert plain.tables[1].rows == analysed(
-        "placebo", {"draws": 19}, data, inference=spec, treatment=treatment
-    ).finding.tables[1].rows  # fmt: skip
+    assert (
+        plain.tables[1].rows
+        == analysed("placebo", {"draws": 19}, data, inference=spec, treatment=treatment).finding.tables[1].rows
+    )
 
 
 def test_an_effect_before_its_time_is_warned_of(data):
@@ -175,14 +176,19 @@ def test_strata_of_two_columns_are_their_cells_and_not_their_sum(data):
     inside = {"assign": "pilot", "strata": "region + tier"}
     policy = {"policy": "I(pilot * (year >= 2004))"}
     by_study = analysed("placebo", {"draws": 19}, tiers, inference=inside, treatment=policy).finding.tables[1].rows
-    by_cell = analysed(
-        "placebo", {"draws": 19}, tiers, inference={**inside, "strata": "cell"}, treatment=policy
-    ).finding.tables[1].rows  # fmt: skip
+    by_cell = (
+        analysed("placebo", {"draws": 19}, tiers, inference={**inside, "strata": "cell"}, treatment=policy)
+        .finding.tables[1]
+        .rows
+    )
     assert by_study == by_cell
     summed = tiers.with_columns(cell=data["region"] + data["id"] // 12)
-    assert by_study != analysed(
-        "placebo", {"draws": 19}, summed, inference={**inside, "strata": "cell"}, treatment=policy
-    ).finding.tables[1].rows  # fmt: skip
+    assert (
+        by_study
+        != analysed("placebo", {"draws": 19}, summed, inference={**inside, "strata": "cell"}, treatment=policy)
+        .finding.tables[1]
+        .rows
+    )
 
 
 def test_strata_of_texts_can_be_joined(data):

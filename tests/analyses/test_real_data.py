@@ -69,9 +69,7 @@ def test_sunab_by_period_averages_cohorts_by_their_rows(minimum_wage, mpdta, vco
     for period in set(ours) - {-1}:
         rows = np.array([dummies[name].sum() * (k == period) for name, (_, k) in zip(names, cells, strict=True)])
         share = rows / rows.sum()
-        np.testing.assert_allclose(
-            ours[period], (share @ fit.coef(), np.sqrt(share @ fit._vcov @ share)), rtol=1e-8
-        )
+        np.testing.assert_allclose(ours[period], (share @ fit.coef(), np.sqrt(share @ fit._vcov @ share)), rtol=1e-8)
 
 
 def test_sunab_by_period_is_differences_of_means(minimum_wage, mpdta):

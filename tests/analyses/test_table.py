@@ -122,8 +122,14 @@ def test_poissons_coefficients_are_pyfixests(tmp_path):
         at = [k for k, label in enumerate(table["vcov"]) if label == v]
         assert [table["term"][k] for k in at] == names
         tidy = theirs.vcov({"CRV1": cluster}).tidy().loc[names]
-        mine = {"estimate": "Estimate", "std_error": "Std. Error", "statistic": "t value", "p_value": "Pr(>|t|)",
-                "conf_low": "2.5%", "conf_high": "97.5%"}  # fmt: skip
+        mine = {
+            "estimate": "Estimate",
+            "std_error": "Std. Error",
+            "statistic": "t value",
+            "p_value": "Pr(>|t|)",
+            "conf_low": "2.5%",
+            "conf_high": "97.5%",
+        }
         for column, name in mine.items():
             assert [table[column][k] for k in at] == pytest.approx(tidy[name].tolist(), rel=1e-8, abs=1e-12)
         assert [table["pseudo_r2"][k] for k in at] == pytest.approx([theirs._pseudo_r2] * 5, rel=1e-8)
@@ -163,9 +169,21 @@ def test_print(tmp_path):
     )
     labels = [row.label for block in table.blocks for row in block]
     assert labels == [
-        "dudt", "GDP per head_%", "ind2", "ln_open", "ln_pat", "Constant", "city_id effects", "year effects",
-        "Observations", "Units", "Treated units", "Clusters", "R²", "Within R²",
-    ]  # fmt: skip
+        "dudt",
+        "GDP per head_%",
+        "ind2",
+        "ln_open",
+        "ln_pat",
+        "Constant",
+        "city_id effects",
+        "year effects",
+        "Observations",
+        "Units",
+        "Treated units",
+        "Clusters",
+        "R²",
+        "Within R²",
+    ]
     assert table.notes == (
         "Standard errors in parentheses, clustered by city_id.",
         "The constant is the mean outcome net of the regressors, as reghdfe reports it.",

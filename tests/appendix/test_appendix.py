@@ -27,9 +27,12 @@ def run(out, panel=None, **changes):
 def plain(tmp_path_factory):
     out = tmp_path_factory.mktemp("plain")
     curve = run(
-        out, inference={"draws": 19}, preferred={"controls": "x1"}, table={"T": {"vary": ["controls"]}},
+        out,
+        inference={"draws": 19},
+        preferred={"controls": "x1"},
+        table={"T": {"vary": ["controls"]}},
         appendix={"show": ["#2", "#2", "#999"], "formats": ["tex", "md", "docx"]},
-    )  # fmt: skip
+    )
     return out, curve
 
 
@@ -37,9 +40,17 @@ def test_the_caption_answers_a_referee(plain):
     out, curve = plain
     text = inlined(out / "appendix.tex").split(r"\specdidsection{Choices}")[0]
     heads = (
-        "The figure", "What was varied", "Specifications", "Estimates", "Joint tests", "Against them",
-        "Preferred specification", "Samples", "Standard errors", "Software",
-    )  # fmt: skip
+        "The figure",
+        "What was varied",
+        "Specifications",
+        "Estimates",
+        "Joint tests",
+        "Against them",
+        "Preferred specification",
+        "Samples",
+        "Standard errors",
+        "Software",
+    )
     assert re.findall(r"\\item\[([\w ]+)\.\]", text) == list(heads)
     assert "Outcome (2), controls (3) and fixed effects (2)." in text
     assert f"{curve.counts.planned} planned, all estimated." in text
@@ -76,11 +87,14 @@ def test_p_values_are_given_by_null_and_alike_ones_together(plain):
     ("counts", "text"),
     [
         (Counts(12, 12, 0, 0, 0), "12 planned, all estimated."),
-        (Counts(1440, 880, 0, 520, 40), "1,440 planned: 880 estimated, 520 excluded beforehand, since the options do "
-         "not go together and 40 left out as the same model as another."),
+        (
+            Counts(1440, 880, 0, 520, 40),
+            "1,440 planned: 880 estimated, 520 excluded beforehand, since the options do "
+            "not go together and 40 left out as the same model as another.",
+        ),
         (Counts(3, 2, 1, 0, 0), "3 planned: 2 estimated and 1 could not be estimated."),
     ],
-)  # fmt: skip
+)
 def test_what_became_of_the_plan_in_words(counts, text):
     assert counts_words(counts) == text
 
@@ -153,10 +167,12 @@ def test_an_id_names_a_specification(plain, tmp_path):
     ("show", "message"),
     [
         ("0000000000000000", "no specification's id begins with `0000000000000000`"),
-        ("#0", "`#0` is no rank"), ("#x", "`#x` is no rank"), ("zz", "`zz` is no id of a specification"),
+        ("#0", "`#0` is no rank"),
+        ("#x", "`#x` is no rank"),
+        ("zz", "`zz` is no id of a specification"),
         ("preferred", "`preferred` is no id of a specification"),
     ],
-)  # fmt: skip
+)
 def test_what_names_nothing_is_a_fault(show, message):
     faults = specdid.check({**PLAIN, "appendix": {"show": [show]}}, small_panel())
     assert [f.message for f in faults.errors] == [message]
@@ -192,9 +208,12 @@ def test_word_has_every_table_and_the_same_bytes_again(plain, tmp_path):
         assert all(p.paragraph_format.keep_with_next for cell in table.rows[0].cells for p in cell.paragraphs)
     again = tmp_path / "again"
     run(
-        again, inference={"draws": 19}, preferred={"controls": "x1"}, table={"T": {"vary": ["controls"]}},
+        again,
+        inference={"draws": 19},
+        preferred={"controls": "x1"},
+        table={"T": {"vary": ["controls"]}},
         appendix={"show": ["#2", "#2", "#999"], "formats": ["tex", "md", "docx"]},
-    )  # fmt: skip
+    )
     for name in ("appendix.docx", "appendix.tex", "appendix.md", "appendix_selected.tex"):
         assert (again / name).read_bytes() == (out / name).read_bytes()
     assert zipfile.ZipFile(out / "appendix.docx").testzip() is None

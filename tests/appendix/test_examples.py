@@ -29,7 +29,7 @@ STRUCTURAL = {
 def run(tmp_path, monkeypatch):
     """Run an example with few draws and without pictures that the appendix does not use."""
     monkeypatch.setattr("specdid._run.describe._draw", lambda *_: [])
-    monkeypatch.setattr("specdid._run.conduct.write_report", lambda *_, **__: ())
+    monkeypatch.setattr("specdid._run.pipeline.write_report", lambda *_, **__: ())
 
     def of(name):
         text = (SPECS / f"{name}.toml").read_text(encoding="utf-8").replace('"data/', f'"{SPECS.as_posix()}/data/')
@@ -70,9 +70,14 @@ def parts(out, curve):
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     head, *sections = inlined(out / "appendix.tex").split(r"\specdidsection{")[1:]
     of_curve = [
-        *cells(out / "inference.csv"), *cells(out / "appendix_estimates.csv"), *of_results(out),
-        manifest["seed"], *manifest["counts"].values(), *ranks(out, curve), *under_nulls(out),
-    ]  # fmt: skip
+        *cells(out / "inference.csv"),
+        *cells(out / "appendix_estimates.csv"),
+        *of_results(out),
+        manifest["seed"],
+        *manifest["counts"].values(),
+        *ranks(out, curve),
+        *under_nulls(out),
+    ]
     # Versions are texts, so they are looked for as such.
     for version in (manifest["versions"][name] for name in ("python", "pyfixest", "numpy", "scipy")):
         assert version in head

@@ -41,8 +41,13 @@ def conditions() -> str:
     import numpy as np
     from threadpoolctl import threadpool_info
 
-    kernels = sorted({f"{d['internal_api']} {d['architecture']} {d['num_threads']} thread(s)"
-                      for d in threadpool_info() if "architecture" in d})  # fmt: skip
+    kernels = sorted(
+        {
+            f"{d['internal_api']} {d['architecture']} {d['num_threads']} thread(s)"
+            for d in threadpool_info()
+            if "architecture" in d
+        }
+    )
     load = os.getloadavg()[0]
     return (
         f"{', '.join(kernels)}; {', '.join(f'{k}={v}' for k, v in THREADS.items())}; "

@@ -71,9 +71,7 @@ def make_panel(
 BY_CITY = Vcov("cluster", (0,))
 
 
-def make_problem(
-    panel: Panel, effects: tuple[Effects, ...], vcovs: tuple[Vcov, ...] = (BY_CITY,)
-) -> Problem:
+def make_problem(panel: Panel, effects: tuple[Effects, ...], vcovs: tuple[Vcov, ...] = (BY_CITY,)) -> Problem:
     """Give the engine's problem: all rows, no logs, units are cities."""
     rows = np.ones((1, len(panel.values)), dtype=bool)
     return Problem(panel.values, panel.codes, rows, None, panel.labels, CODES, effects, vcovs, 0, 0.05)

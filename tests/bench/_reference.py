@@ -12,6 +12,7 @@ from _panels import Panel
 if TYPE_CHECKING:
     from specdid.engine.problem import Fits, Members
 
+
 def formula(panel: Panel, members: Members, s: int, effects: tuple[str, ...]) -> str:
     """Write member ``s`` as pyfixest's formula; effects in EFFECTS' names, `^` as codes of their own."""
     controls = members.controls[members.start[s] : members.start[s + 1]]
@@ -36,9 +37,7 @@ def mean_seconds(panel: Panel, formulas: list[str], vcov: object) -> float:
         return (perf_counter() - began) / len(formulas)
 
 
-def largest_difference(
-    panel: Panel, formulas: list[str], picked: np.ndarray, fits: Fits, vcov: object
-) -> float:
+def largest_difference(panel: Panel, formulas: list[str], picked: np.ndarray, fits: Fits, vcov: object) -> float:
     """Give the largest relative difference of estimates and SEs from pyfixest at tolerance 1e-12."""
     import pyfixest as pf
 

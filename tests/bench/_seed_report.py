@@ -42,11 +42,23 @@ def coverage_rows(found: Sequence[dict[str, Any]]) -> list[Row]:
         true, estimate = (np.array([one[name] for one in city]) for name in ("true", "estimate"))
         gap, spec = estimate - true, dict(zip(KEYS, key, strict=True))
         errors = [np.mean([one["std_error"] for one in by_vcov[v]]) for v in BASE["vcov"]]
-        covered = [np.mean([one["conf_low"] <= one["true"] <= one["conf_high"] for one in by_vcov[v]])
-                   for v in BASE["vcov"]]  # fmt: skip
+        covered = [
+            np.mean([one["conf_low"] <= one["true"] <= one["conf_high"] for one in by_vcov[v]]) for v in BASE["vcov"]
+        ]
         spread = gap.std(ddof=1)
-        rows.append([*key, known_of(spec), len(gap), true.mean(), gap.mean(), spread / np.sqrt(len(gap)), spread,
-                     *errors, *covered])  # fmt: skip
+        rows.append(
+            [
+                *key,
+                known_of(spec),
+                len(gap),
+                true.mean(),
+                gap.mean(),
+                spread / np.sqrt(len(gap)),
+                spread,
+                *errors,
+                *covered,
+            ]
+        )
     return sorted(rows, key=lambda row: list(OUTCOMES).index(row[0]))
 
 
@@ -73,14 +85,19 @@ def write(found: Sequence[dict[str, Any]]) -> None:
     """Write results/two_hundred_seeds.md, two csv files and the plot; with --quick print the tables only."""
     covered, rates = coverage_rows(found), rate_rows(found)
     seconds = sum(seed["seconds"] for seed in found)
-    page = "\n\n".join([
-        f"# The smart-city generator over {len(found)} seeds", _about(covered, len(found)),
-        "## Coverage of 95% intervals",
-        *(part for name in OUTCOMES for part in (f"### {name}", _coverage_table(covered, name))),
-        "## Rejections at a nominal 5%", TESTS,
-        _markdown(RATES, [[*row[:4], *map("{:.3f}".format, row[4:])] for row in rates]),
-        f"{seconds:,.0f} seconds of one processor. {_bench.conditions()}", "",
-    ])  # fmt: skip
+    page = "\n\n".join(
+        [
+            f"# The smart-city generator over {len(found)} seeds",
+            _about(covered, len(found)),
+            "## Coverage of 95% intervals",
+            *(part for name in OUTCOMES for part in (f"### {name}", _coverage_table(covered, name))),
+            "## Rejections at a nominal 5%",
+            TESTS,
+            _markdown(RATES, [[*row[:4], *map("{:.3f}".format, row[4:])] for row in rates]),
+            f"{seconds:,.0f} seconds of one processor. {_bench.conditions()}",
+            "",
+        ]
+    )
     print(page)
     if _bench.quick():
         return
@@ -141,8 +158,20 @@ The leads are tested on the panel with effect, placebos ({DRAWS} draws) and equa
 
 
 def _coverage_table(rows: Sequence[Row], outcome: str) -> str:
-    header = ("treatment", "estimator", "effects", "controls", "sample", "misses by design", "truth", "bias",
-              "SD", "std. error", "coverage, city", "coverage, province")  # fmt: skip
+    header = (
+        "treatment",
+        "estimator",
+        "effects",
+        "controls",
+        "sample",
+        "misses by design",
+        "truth",
+        "bias",
+        "SD",
+        "std. error",
+        "coverage, city",
+        "coverage, province",
+    )
     lines = []
     for row in (r for r in rows if r[0] == outcome):
         _, *spec, design, _, true, bias, _, spread, city, _, by_city, by_province = row

@@ -81,26 +81,42 @@ def coverage_studies() -> tuple[dict[str, Any], ...]:
     ]
     two = _pick(EFFECTS, "year", "zone × year")
     benchmark = {
-        "treatment": BATCH_1, "controls": CONTROLS, "fixed_effects": EFFECTS,
-        "sample": _pick(SAMPLES, "all cities", "first batch"), "exclude": [few, slow, bad, *other],
-    }  # fmt: skip
+        "treatment": BATCH_1,
+        "controls": CONTROLS,
+        "fixed_effects": EFFECTS,
+        "sample": _pick(SAMPLES, "all cities", "first batch"),
+        "exclude": [few, slow, bad, *other],
+    }
     samples = {
-        "treatment": BATCH_1, "controls": _pick(CONTROLS, "none"), "fixed_effects": two,
+        "treatment": BATCH_1,
+        "controls": _pick(CONTROLS, "none"),
+        "fixed_effects": two,
         "sample": _pick(SAMPLES, "first batch, to 2015", "zone cities, first batch", *MATCHED),
-    }  # fmt: skip
-    local = _rule("local projections take city and year effects", {"estimator": ["LP-DiD", "LP-DiD, 4 years"],
-                                                                  "fixed_effects": "zone × year"})  # fmt: skip
-    zone = _rule("inside the zone a zone-by-year effect is a year effect",
-                 {"sample": "zone cities", "fixed_effects": "zone × year"})  # fmt: skip
+    }
+    local = _rule(
+        "local projections take city and year effects",
+        {"estimator": ["LP-DiD", "LP-DiD, 4 years"], "fixed_effects": "zone × year"},
+    )
+    zone = _rule(
+        "inside the zone a zone-by-year effect is a year effect",
+        {"sample": "zone cities", "fixed_effects": "zone × year"},
+    )
     staggered = {
-        "treatment": BATCHES, "controls": _pick(CONTROLS, "none"), "fixed_effects": two,
-        "sample": _pick(SAMPLES, "all cities", "zone cities"), "estimator": ESTIMATORS, "exclude": [local, zone],
-    }  # fmt: skip
+        "treatment": BATCHES,
+        "controls": _pick(CONTROLS, "none"),
+        "fixed_effects": two,
+        "sample": _pick(SAMPLES, "all cities", "zone cities"),
+        "estimator": ESTIMATORS,
+        "exclude": [local, zone],
+    }
     one_batch = {
-        "treatment": BATCH_1, "controls": _pick(CONTROLS, "none"), "fixed_effects": two,
-        "sample": _pick(SAMPLES, "first batch"), "estimator": _pick(ESTIMATORS, "did2s", "LP-DiD"),
+        "treatment": BATCH_1,
+        "controls": _pick(CONTROLS, "none"),
+        "fixed_effects": two,
+        "sample": _pick(SAMPLES, "first batch"),
+        "estimator": _pick(ESTIMATORS, "did2s", "LP-DiD"),
         "exclude": [{**local, "when": {**local["when"], "estimator": "LP-DiD"}}],
-    }  # fmt: skip
+    }
     return tuple({**BASE, **own} for own in (benchmark, samples, staggered, one_batch))
 
 
@@ -124,9 +140,13 @@ def truth_study() -> dict[str, Any]:
     four = "!(batch > 0 & year > batch + 3)"
     ended = {"4 years": four, "4 years, zone": f"{four} & tcz == 1"}
     return {
-        **BASE, "outcome": outcome, "treatment": BATCHES, "fixed_effects": {"none": "0"},
-        "sample": {**SAMPLES, **ended}, "variant": {"rows": TRUE_ROWS},
-    }  # fmt: skip
+        **BASE,
+        "outcome": outcome,
+        "treatment": BATCHES,
+        "fixed_effects": {"none": "0"},
+        "sample": {**SAMPLES, **ended},
+        "variant": {"rows": TRUE_ROWS},
+    }
 
 
 def true_sample(spec: dict[str, str]) -> tuple[str, str]:
@@ -165,28 +185,40 @@ def known_of(spec: dict[str, str]) -> str:
 def event_study() -> dict[str, Any]:
     """Give the study of pre-trends, on the panel with effect: the first batch, then all three by other estimators."""
     window = {"window": [-7, 5], "reference": -1}
-    staggered = {**window, "fix": {
-        "treatment": BATCHES["batches 1–3"], "sample": {"where": "TRUE"}, "fixed_effects": "year",
-        "estimator": [{"method": "sunab"}, {"method": "did2s"}, {"method": "lpdid"}],
-    }}  # fmt: skip
+    staggered = {
+        **window,
+        "fix": {
+            "treatment": BATCHES["batches 1–3"],
+            "sample": {"where": "TRUE"},
+            "fixed_effects": "year",
+            "estimator": [{"method": "sunab"}, {"method": "did2s"}, {"method": "lpdid"}],
+        },
+    }
     return {
-        **BASE, "treatment": BATCH_1, "fixed_effects": _pick(EFFECTS, "year", "zone × year"),
-        "sample": _pick(SAMPLES, "first batch"), "vcov": {"city": "~city_id"},
+        **BASE,
+        "treatment": BATCH_1,
+        "fixed_effects": _pick(EFFECTS, "year", "zone × year"),
+        "sample": _pick(SAMPLES, "first batch"),
+        "vcov": {"city": "~city_id"},
         "event_study": {
             "first batch": {**window, "vary": ["fixed_effects"]},
             "staggered": staggered,
             "staggered, zone cities": {**staggered, "fix": {**staggered["fix"], "sample": {"where": "tcz == 1"}}},
         },
-    }  # fmt: skip
+    }
 
 
 def noise_study() -> dict[str, Any]:
     """Give the study of the leads of independent normal errors: how far the test itself holds."""
     return {
-        **BASE, "outcome": {"noise": {"formula": "noise", "scale": "none"}}, "treatment": BATCH_1,
-        "fixed_effects": _pick(EFFECTS, "zone × year"), "sample": _pick(SAMPLES, "first batch"),
-        "vcov": {"iid": "iid", **BASE["vcov"]}, "event_study": {"noise": {"window": [-7, 5], "reference": -1}},
-    }  # fmt: skip
+        **BASE,
+        "outcome": {"noise": {"formula": "noise", "scale": "none"}},
+        "treatment": BATCH_1,
+        "fixed_effects": _pick(EFFECTS, "zone × year"),
+        "sample": _pick(SAMPLES, "first batch"),
+        "vcov": {"iid": "iid", **BASE["vcov"]},
+        "event_study": {"noise": {"window": [-7, 5], "reference": -1}},
+    }
 
 
 SIZE = "at(pop, year == 2011)"
@@ -206,17 +238,22 @@ def placebo_study() -> dict[str, Any]:
     """Give the study of placebos, for the panel without effect; strata as specs/smart_city.toml has them, and finer."""
     placebo = {"draws": DRAWS, "vary": ["fixed_effects"]}
     return {
-        **BASE, "treatment": BATCH_1, "fixed_effects": _pick(EFFECTS, "year", "zone × year"),
+        **BASE,
+        "treatment": BATCH_1,
+        "fixed_effects": _pick(EFFECTS, "year", "zone × year"),
         "vcov": {"city": "~city_id"},
         "inference": {"draws": 0, "assign": "pilot + batch", "level": "city_id", "strata": "province"},
         "placebo": {"province": placebo, "province and zone": {**placebo, "strata": "province + tcz"}},
-    }  # fmt: skip
+    }
 
 
 def equality_study() -> dict[str, Any]:
     """Give the study of the test that groups' effects are equal, for the panel without effect."""
     return {
-        **BASE, "treatment": BATCH_1, "fixed_effects": _pick(EFFECTS, "zone × year"),
-        "sample": _pick(SAMPLES, "first batch"), "vcov": {"city": "~city_id"},
+        **BASE,
+        "treatment": BATCH_1,
+        "fixed_effects": _pick(EFFECTS, "zone × year"),
+        "sample": _pick(SAMPLES, "first batch"),
+        "vcov": {"city": "~city_id"},
         "heterogeneity": {name: {"groups": groups} for name, groups in GROUPS.items()},
-    }  # fmt: skip
+    }

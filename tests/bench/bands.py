@@ -116,10 +116,16 @@ def wild_null(problem: Problem, members: Members, draws: int, seed: int) -> Null
     order = np.argsort(found.places)
     a, b, c = (DrawTable.of(found.imposed[order, k]) for k in range(3))
     return NullDraws(
-        "wild", members.index, found.estimate[order, 0], found.statistic[order, 0], found.error[order],
-        np.full(len(members), int(cluster.max()) * 1.0), DrawTable.of(found.estimate[order, 1:]),
-        DrawTable.of(found.statistic[order, 1:]), imposed=(a, b, c),
-    )  # fmt: skip
+        "wild",
+        members.index,
+        found.estimate[order, 0],
+        found.statistic[order, 0],
+        found.error[order],
+        np.full(len(members), int(cluster.max()) * 1.0),
+        DrawTable.of(found.estimate[order, 1:]),
+        DrawTable.of(found.statistic[order, 1:]),
+        imposed=(a, b, c),
+    )
 
 
 def draw_study(rng: np.random.Generator, design: Design, seed: int) -> NullDraws:

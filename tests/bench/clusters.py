@@ -41,7 +41,8 @@ def study(backend: str) -> dict:
         estimator={"OLS": "feols", "SA": "sunab", "2S": "did2s", "LP": "lpdid", "Poisson": "fepois"},
         exclude=[
             {
-                "when": {"estimator": ["2S", "LP", "Poisson"]}, "because": "a few are enough",
+                "when": {"estimator": ["2S", "LP", "Poisson"]},
+                "because": "a few are enough",
                 "unless": {"weights": "none", "sample": "all"},
             },
             {"when": {"estimator": "Poisson", "outcome": "y"}, "because": "not positive"},
@@ -49,7 +50,7 @@ def study(backend: str) -> dict:
         inference={"draws": 39, "null": ["wild", "permutation"], "assign": "d + cohort"},
         figure={"formats": ["svg"]},
         run={"backend": backend, "jobs": JOBS.get(backend, 1)},
-    )  # fmt: skip
+    )
 
 
 @contextmanager
@@ -63,10 +64,23 @@ def cluster(backend: str) -> Iterator[dict[str, str]]:
         variable = "DASK_SCHEDULER_ADDRESS"
     else:
         address, variable = f"127.0.0.1:{RAY_PORT}", "RAY_ADDRESS"
-        commands.append([
-            "ray", "start", "--head", "--block", "--port", str(RAY_PORT), "--num-cpus", "2",
-            "--node-ip-address", "127.0.0.1", "--include-dashboard", "false", "--disable-usage-stats",
-        ])  # fmt: skip
+        commands.append(
+            [
+                "ray",
+                "start",
+                "--head",
+                "--block",
+                "--port",
+                str(RAY_PORT),
+                "--num-cpus",
+                "2",
+                "--node-ip-address",
+                "127.0.0.1",
+                "--include-dashboard",
+                "false",
+                "--disable-usage-stats",
+            ]
+        )
     shared = {variable: address}
     if backend == "ray":  # a token of this cluster's own
         shared |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -75,11 +89,14 @@ def cluster(backend: str) -> Iterator[dict[str, str]]:
         here.pop(name, None)
     started = [
         subprocess.Popen(
-            [str(python / command), *rest], env=here, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [str(python / command), *rest],
+            env=here,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         for command, *rest in commands
-    ]  # fmt: skip
+    ]
     try:
         time.sleep(15 if backend == "ray" else 0)
         yield {**shared, "CLUSTER": " ".join(str(p.pid) for p in started)}
@@ -152,12 +169,21 @@ if __name__ == "__main__":
                     wrong = differing(out, whole) if good else ["all"]
                     where = f"{backend}, {'cluster started by hand' if by_hand else 'started by the run'}"
                     met = good and not wrong and (said.startswith("1 of") if kill else not said)
-                    rows.append([
-                        where, JOBS[backend], said, account if good else "", files, ", ".join(wrong) or 0,
-                        "yes" if met else "NO",
-                    ])  # fmt: skip
+                    rows.append(
+                        [
+                            where,
+                            JOBS[backend],
+                            said,
+                            account if good else "",
+                            files,
+                            ", ".join(wrong) or 0,
+                            "yes" if met else "NO",
+                        ]
+                    )
                     print(rows[-1], flush=True)
     _bench.report(
-        "clusters", "Dask and ray against a serial run",
-        ["backend", "workers", "killed midway", "specifications", "files compared", "files that differ", "met"], rows,
-    )  # fmt: skip
+        "clusters",
+        "Dask and ray against a serial run",
+        ["backend", "workers", "killed midway", "specifications", "files compared", "files that differ", "met"],
+        rows,
+    )

@@ -87,9 +87,17 @@ def engine(y: np.ndarray, d: np.ndarray, controls: list[np.ndarray]) -> tuple[fl
     values = np.asfortranarray(np.column_stack([y, d, *controls]))
     labels = tuple(f"v{j}" for j in range(values.shape[1]))
     problem = Problem(
-        values, np.asfortranarray(np.column_stack([CITY, YEAR])), np.ones((1, N), bool), None, labels,
-        ("city", "year"), (Effects((0, 1)),), (Vcov("cluster", (0,)),), 0, 0.05,
-    )  # fmt: skip
+        values,
+        np.asfortranarray(np.column_stack([CITY, YEAR])),
+        np.ones((1, N), bool),
+        None,
+        labels,
+        ("city", "year"),
+        (Effects((0, 1)),),
+        (Vcov("cluster", (0,)),),
+        0,
+        0.05,
+    )
     one, none = np.zeros(1, np.int64), np.full(1, -1, np.int64)
     members = Members(
         one, one, one + 1, np.array([0, len(controls)]), np.arange(2, 2 + len(controls)), one, one, none, none, none

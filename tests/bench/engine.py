@@ -38,8 +38,14 @@ def measure(title: str, missing: float, effects: tuple[str, ...], bar: float) ->
 
 if __name__ == "__main__":
     header = [
-        "case", "specifications", "engine, µs each", "pf.feols, ms each", "times faster", "bar",
-        "largest relative difference", "met",
-    ]  # fmt: skip
+        "case",
+        "specifications",
+        "engine, µs each",
+        "pf.feols, ms each",
+        "times faster",
+        "bar",
+        "largest relative difference",
+        "met",
+    ]
     rows = [measure(*case) for case in CASES]
     _bench.report("engine", "Least squares: the engine against pf.feols", header, rows)

@@ -26,7 +26,7 @@ from bands import ALPHA, PERIODS, make_study, wild_null
 from scipy.special import stdtr
 from specdid.inference._base import NullDraws
 from specdid.inference._cluster_leverage import cluster_leverage
-from specdid.inference._permutation_simple import draw_simple
+from specdid.inference._partialled_out import draw_simple
 from specdid.inference._statistics import median_estimate, statistic_tests
 from specdid.inference._tables import DrawTable
 
@@ -79,9 +79,15 @@ def replicate(place: int, replication: int) -> list[float]:
     rows = moved[cluster, np.arange(len(cluster)) % PERIODS]
     estimate, statistic, error = draw_simple(problem, members, {}, {treatment: rows})
     permuted = NullDraws(
-        "permutation", members.index, estimate[:, 0], statistic[:, 0], error[:, 0], wild.df,
-        DrawTable.of(estimate[:, 1:]), DrawTable.of(statistic[:, 1:]),
-    )  # fmt: skip
+        "permutation",
+        members.index,
+        estimate[:, 0],
+        statistic[:, 0],
+        error[:, 0],
+        wild.df,
+        DrawTable.of(estimate[:, 1:]),
+        DrawTable.of(statistic[:, 1:]),
+    )
     single = 2 * float(stdtr(wild.df[0], -abs(wild.statistic[0]))) <= ALPHA
     everyone = np.ones(len(members), dtype=bool)
     tests = [
@@ -95,9 +101,15 @@ def replicate(place: int, replication: int) -> list[float]:
 def main(replications: int, path: Path) -> None:
     """Replicate every design; one that ``path`` has with as many replications is not replicated again."""
     header = [
-        "clusters", "replications", "effective", "clustered errors", "wild, median t", "wild, median estimate",
-        "permutation, median t", "permutation, median estimate",
-    ]  # fmt: skip
+        "clusters",
+        "replications",
+        "effective",
+        "clustered errors",
+        "wild, median t",
+        "wild, median estimate",
+        "permutation, median t",
+        "permutation, median estimate",
+    ]
     known = {row[0]: row for row in csv.reader(path.open(encoding="utf-8"))} if path.exists() else {}
     rows: list[list[str]] = []
     for place, design in enumerate(DESIGNS):

@@ -65,7 +65,7 @@ def _rows() -> dict[str, object]:
         "largest memory, MiB": lambda t, s: f"{t.peak:,.0f}",
         "processes started": lambda t, s: f"{t.restarts:,}",
         "minutes": lambda t, s: f"{s / 60:.1f}",
-    }  # fmt: skip
+    }
 
 
 def main() -> int:

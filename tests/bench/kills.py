@@ -32,14 +32,17 @@ def study() -> dict:
         sample={f"without {k}": f"id != {k}" for k in range(1, 15)} | {"all": "TRUE"},
         weights={"none": "1", "w": "w"},
         estimator={"OLS": "feols", "SA": "sunab", "Poisson": {"method": "fepois", "type": "nonequivalent"}},
-        exclude=[{
-            "when": {"estimator": "Poisson"}, "because": "a few are enough",
-            "unless": {"outcome": "z", "fixed_effects": "two-way", "weights": "none"},
-        }],
+        exclude=[
+            {
+                "when": {"estimator": "Poisson"},
+                "because": "a few are enough",
+                "unless": {"outcome": "z", "fixed_effects": "two-way", "weights": "none"},
+            }
+        ],
         inference={"draws": 999, "null": ["wild", "permutation"], "assign": "d + cohort"},
         figure={"formats": ["svg"]},
         run={"backend": "loky", "jobs": 2},
-    )  # fmt: skip
+    )
 
 
 def _count(journal: Path) -> int:

@@ -44,10 +44,14 @@ def engine() -> dict[str, float]:
     above = _bench.peak_bytes() - loaded
     largest = len(members) - 1
     return {
-        "seconds": spent, "above": above, "columns": columns, "rows": len(panel.values),
+        "seconds": spent,
+        "above": above,
+        "columns": columns,
+        "rows": len(panel.values),
         "estimate": fits.estimate[largest],
-        "city": fits.std_error[largest, 0], "province": fits.std_error[largest, 1],
-    }  # fmt: skip
+        "city": fits.std_error[largest, 0],
+        "province": fits.std_error[largest, 1],
+    }
 
 
 def reference() -> dict[str, float]:
@@ -64,9 +68,11 @@ def reference() -> dict[str, float]:
     city = model.tidy().loc["d"]
     province = model.vcov({"CRV1": "province"}).tidy().loc["d"]
     return {
-        "seconds": spent, "estimate": city["Estimate"],
-        "city": city["Std. Error"], "province": province["Std. Error"],
-    }  # fmt: skip
+        "seconds": spent,
+        "estimate": city["Estimate"],
+        "city": city["Std. Error"],
+        "province": province["Std. Error"],
+    }
 
 
 def main() -> None:

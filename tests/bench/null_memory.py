@@ -29,11 +29,15 @@ def study(controls: int, null: str) -> dict:
         "treatment": {"d": "d"},
         "controls": {"any": f"mvsw({', '.join(f'x{k}' for k in range(controls))})"},
         "fixed_effects": {
-            "none": "0", "city": "city", "year": "year", "both": "city + year", "province": "city + province^year",
+            "none": "0",
+            "city": "city",
+            "year": "year",
+            "both": "city + year",
+            "province": "city + province^year",
         },
         "inference": {"draws": DRAWS, "null": [null], "assign": "d"},
         "run": {"backend": "serial"},
-    }  # fmt: skip
+    }
 
 
 def child(controls: int, null: str) -> dict[str, float]:
@@ -46,9 +50,10 @@ def child(controls: int, null: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         curve = specdid.run(study(controls, null), frame, out=folder, jobs=1, audit=0)
     return {
-        "specifications": float(len(curve.results)), "seconds": perf_counter() - began,
+        "specifications": float(len(curve.results)),
+        "seconds": perf_counter() - began,
         "peak": _bench.peak_bytes() / 2**20,
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from _reference import formula, mean_seconds
 from specdid.engine.problem import Members, Problem
 from specdid.inference import wild
 from specdid.inference._batches import make_batches
-from specdid.inference._permutation_simple import draw_simple
+from specdid.inference._partialled_out import draw_simple
 from specdid.inference._wild_batches import draw_part
-from specdid.inference._wild_slices import cut
+from specdid.inference.wild import cut
 
 DRAWS = 999
 SETS = tuple(EFFECTS)

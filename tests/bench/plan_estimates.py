@@ -38,8 +38,10 @@ def taken(spec: Path, directory: Path) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, "-m", "specdid", "run", str(spec), "--jobs", "1", "--quiet", "--out", str(directory)],
-        check=True, cwd=directory.parent, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        check=True,
+        cwd=directory.parent,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -53,8 +55,15 @@ def main() -> None:
             work = planned(spec)
             measured = taken(spec, Path(place, f"out_{spec.stem}"))
             counts = {name: getattr(work, name) for name in Work.__dataclass_fields__ if name != "estimates"}
-            rows.append({"study": spec.stem, **counts, "planned_seconds": round(work.seconds, 1),
-                         "processor_seconds": round(measured, 1), "ratio": round(work.seconds / measured, 2)})
+            rows.append(
+                {
+                    "study": spec.stem,
+                    **counts,
+                    "planned_seconds": round(work.seconds, 1),
+                    "processor_seconds": round(measured, 1),
+                    "ratio": round(work.seconds / measured, 2),
+                }
+            )
             print(rows[-1], flush=True)
     with (RESULTS / "plan_estimates.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

@@ -66,9 +66,11 @@ def write_study(folder: Path, controls: int, effects: int, samples: int, missing
     written = "\n".join(f'"{e}" = "{"0" if e == "none" else e}"' for e in EFFECT_NAMES[:effects])
     conditions = ["TRUE", *(f"city != {i}" for i in range(1, samples))]
     spec = SPEC.format(
-        controls=", ".join(f"x{i}" for i in range(controls)), effects=written, jobs=os.cpu_count(),
+        controls=", ".join(f"x{i}" for i in range(controls)),
+        effects=written,
+        jobs=os.cpu_count(),
         samples="\n".join(f'"s{i}" = "{c}"' for i, c in enumerate(conditions)),
-    )  # fmt: skip
+    )
     (folder / "study.toml").write_text(spec, encoding="utf-8")
     return folder / "study.toml", 2 * 2**controls * effects * samples
 

@@ -27,11 +27,11 @@ from _size_panels import DESIGNS, EFFECT, HOLDING, PERIODS, Design, Drawn, draw_
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
-from specdid.inference._permutation_simple import draw_simple
+from specdid.inference._partialled_out import draw_simple
 from specdid.inference._statistics import adjust, median_estimate, statistic_tests
 from specdid.inference._tables import DrawTable
 from specdid.inference._wild_batches import draw_part
-from specdid.inference._wild_slices import cut
+from specdid.inference.wild import cut
 
 DRAWS, LEVEL = 199, 0.05
 Rejections = Counter[tuple[str, str, str]]
@@ -85,9 +85,15 @@ def reject(name: str, units: int, tables: tuple[np.ndarray, np.ndarray, np.ndarr
         inside = np.flatnonzero((outcome == first) | (outcome == second))
         estimate, statistic, error = (table[inside] for table in tables)
         draws = NullDraws(
-            name, inside, estimate[:, 0], statistic[:, 0], error, np.full(len(inside), units - 1.0),
-            DrawTable.of(estimate[:, 1:]), DrawTable.of(statistic[:, 1:]),
-        )  # fmt: skip
+            name,
+            inside,
+            estimate[:, 0],
+            statistic[:, 0],
+            error,
+            np.full(len(inside), units - 1.0),
+            DrawTable.of(estimate[:, 1:]),
+            DrawTable.of(statistic[:, 1:]),
+        )
         everything = np.ones(len(inside), dtype=bool)
         if family != "mixed":
             tests = (median_estimate(draws, everything, SIZES[0]), *statistic_tests(draws, everything, LEVEL, ""))

@@ -59,10 +59,14 @@ def coverage(frame: pl.DataFrame) -> list[dict[str, Any]]:
         for row in rows_of(specdid.run(study, frame, jobs=1, audit=0)):
             spec = {"estimator": "OLS", **{key: row[key] for key in KEYS}}
             spec["estimator"] = spec["estimator"].replace("feols", "OLS")
-            found.append({
-                **spec, "vcov": row["vcov"], "true": truth[spec["outcome"], *studies.true_sample(spec)],
-                **{key: float(row[key]) for key in ("estimate", "std_error", "conf_low", "conf_high")},
-            })  # fmt: skip
+            found.append(
+                {
+                    **spec,
+                    "vcov": row["vcov"],
+                    "true": truth[spec["outcome"], *studies.true_sample(spec)],
+                    **{key: float(row[key]) for key in ("estimate", "std_error", "conf_low", "conf_high")},
+                }
+            )
     return found
 
 
@@ -120,9 +124,11 @@ def main() -> None:
     path = _option("--keep")
     seeds = int(_option("--seeds") or (2 if _bench.quick() else 200))
     keep = Path(path) if path is not None else None
-    found = list(known_seeds(keep).values()) if "--report" in sys.argv else run_seeds(
-        seeds, int(_option("--jobs") or 1), keep
-    )  # fmt: skip
+    found = (
+        list(known_seeds(keep).values())
+        if "--report" in sys.argv
+        else run_seeds(seeds, int(_option("--jobs") or 1), keep)
+    )
     write(found)
 
 

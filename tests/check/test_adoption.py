@@ -177,9 +177,12 @@ def test_a_treatment_missing_for_the_never_treated_shows_the_line(tmp_path, case
 
 def test_a_chain_of_definitions_is_followed_to_its_cause(tmp_path):
     faults = found(
-        tmp_path, panel(""), 'never = "empty"', "did",
+        tmp_path,
+        panel(""),
+        'never = "empty"',
+        "did",
         derive='after = "year >= first"\npost = "(after + 0)"\ndid = "post * 1"',
-    )  # fmt: skip
+    )
     (fault,) = faults.errors
     assert (marked(fault), fault.help) == ("year >= first", 'write after = "!is.na(first) & year >= first"')
 
@@ -204,10 +207,14 @@ def test_a_treatment_missing_for_a_whole_cohort_shows_the_line_of_the_cohort(tmp
 
 def test_under_a_variant(tmp_path):
     faults = found(
-        tmp_path, panel(""), 'never = "empty"', "post", "",
+        tmp_path,
+        panel(""),
+        'never = "empty"',
+        "post",
+        "",
         derive='post = "!is.na(first) & year >= first"',
         **{'variant."clock"': 'own = {}\nearly = { derive = { post = "year >= first - 1" } }'},
-    )  # fmt: skip
+    )
     (fault,) = faults.errors
     assert "under clock = “early” `post` is missing in every row of 3 units" in fault.message
     assert 'post = "!is.na(first) & year >= first - 1"' in fault.help
@@ -229,8 +236,14 @@ def test_some_units_that_are_missing_throughout_are_counted(tmp_path):
 
 def test_units_outside_every_sample_may_be_missing(tmp_path):
     faults = found(
-        tmp_path, panel("0", treated=""), "", "d", "", sample='s = "!is.na(d)"', derive='z = "1"',
-    )  # fmt: skip
+        tmp_path,
+        panel("0", treated=""),
+        "",
+        "d",
+        "",
+        sample='s = "!is.na(d)"',
+        derive='z = "1"',
+    )
     assert tuple(faults) == ()
 
 

@@ -80,16 +80,20 @@ def test_no_order_of_lines_hides_any(tmp_path):
 
 def test_a_check_that_breaks_hides_no_fault_of_the_others(tmp_path, monkeypatch):
     """Of a faulty file what else is wrong is looked for; an analysis that cannot be checked is named."""
-    from specdid import _shelf
+    from specdid import _plugins
 
-    event = _shelf.load("analyses", "event_study")
+    event = _plugins.load("analyses", "event_study")
 
     def broken(bench, request):
         raise RuntimeError("an index out of bounds")
 
-    monkeypatch.setattr(_shelf, "load", lambda shelf, name, load=_shelf.load: (
-        dataclasses.replace(event, check=broken) if name == "event_study" else load(shelf, name)
-    ))  # fmt: skip
+    monkeypatch.setattr(
+        _plugins,
+        "load",
+        lambda shelf, name, load=_plugins.load: (
+            dataclasses.replace(event, check=broken) if name == "event_study" else load(shelf, name)
+        ),
+    )
     text = (
         '[study]\ndata = "d.csv"\nunit = "id"\ntime = "year"\n[outcome]\ny = "y"\n'
         '[treatment]\nd = { term = "d", cohort = "first" }\n[controls]\nnone = "1"\nwrong = "nothere"\n'
@@ -98,8 +102,11 @@ def test_a_check_that_breaks_hides_no_fault_of_the_others(tmp_path, monkeypatch)
     )
     (tmp_path / "s.toml").write_text(text)
     lines = ["id,year,y,d,x,first"]
-    lines += [f"{i},{t},{i * t % 7},{int(i < 4 and t > 2002)},{i - 4},{2003 if i < 4 else 0}"
-              for i in range(9) for t in range(2000, 2006)]  # fmt: skip
+    lines += [
+        f"{i},{t},{i * t % 7},{int(i < 4 and t > 2002)},{i - 4},{2003 if i < 4 else 0}"
+        for i in range(9)
+        for t in range(2000, 2006)
+    ]
     (tmp_path / "d.csv").write_text("\n".join(lines) + "\n")
     found = specdid.check(tmp_path / "s.toml")
     said = {f.code: f.message for f in found}

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
-from specdid._run.planned import formula_writer
+from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import prepare
 from specdid.language import bind, parse
 from specdid.language.scope import Scope
@@ -43,9 +43,11 @@ def panel() -> pl.DataFrame:
 
 def study(place: str, text: str) -> dict:
     made: dict = {
-        "study": {"unit": "st", "time": "year"}, "outcome": {"y": "y"}, "treatment": {"d": "d"},
+        "study": {"unit": "st", "time": "year"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
         "inference": {"draws": 0},
-    }  # fmt: skip
+    }
     table, _, key = place.partition(".")
     if place == "formula":
         return {"study": {**made["study"], "formula": text}, "inference": {"draws": 0}}

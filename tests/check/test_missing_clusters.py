@@ -39,9 +39,11 @@ ESTIMATORS = {"a": "feols", "b": "sunab", "c": "did2s", "d": {"method": "lpdid",
 @pytest.fixture(scope="module")
 def curves():
     changes = {
-        "estimator": ESTIMATORS, "outcome": {"z": "z"}, "sample": {"all": "TRUE", "some": "id > 2"},
+        "estimator": ESTIMATORS,
+        "outcome": {"z": "z"},
+        "sample": {"all": "TRUE", "some": "id > 2"},
         "exclude": [{"when": {"estimator": "d", "controls": "x"}, "because": "x"}],
-    }  # fmt: skip
+    }
     return [specdid.run(study(**changes), data, audit=None) for data in (DATA, BASE)]
 
 

@@ -11,7 +11,7 @@ ERRORS = {
         "treatment_text",
         "the treatment `zone` is text",
         "zone",
-        'write a condition that holds where it is treated',
+        "write a condition that holds where it is treated",
     ),
     "treatment of several": (
         {"treatment": '"t" = "factor(state):d"'},
@@ -90,9 +90,7 @@ def test_errors(tmp_path, case):
 
 
 def test_rows_where_term_and_cohort_differ_are_named(tmp_path):
-    (fault,) = faults(
-        tmp_path, treatment='"d" = { term = "pilot", cohort = "first" }', estimator='"s" = "sunab"'
-    )
+    (fault,) = faults(tmp_path, treatment='"d" = { term = "pilot", cohort = "first" }', estimator='"s" = "sunab"')
     assert fault.notes == (
         "row 1 (id 1, year 2010): the term is 1 and the cohort says 0",
         "row 2 (id 1, year 2011): the term is 1 and the cohort says 0",
@@ -111,13 +109,9 @@ def test_an_excluded_cohort_estimator_does_not_need_the_cohort(tmp_path):
     assert (fault.code, fault.severity) == ("cohort_differs", "warning")
 
 
-@pytest.mark.parametrize(
-    "cohort", ["first", "ifelse(first == 0, 9999, first)", "ifelse(first == 0, 1 / 0, first)"]
-)
+@pytest.mark.parametrize("cohort", ["first", "ifelse(first == 0, 9999, first)", "ifelse(first == 0, 1 / 0, first)"])
 def test_never_treated_in_its_spellings(tmp_path, cohort):
-    found = faults(
-        tmp_path, treatment=f'"d" = {{ term = "d", cohort = "{cohort}" }}', estimator='"s" = "sunab"'
-    )
+    found = faults(tmp_path, treatment=f'"d" = {{ term = "d", cohort = "{cohort}" }}', estimator='"s" = "sunab"')
     assert tuple(found) == ()
 
 

@@ -75,9 +75,7 @@ def test_errors(tmp_path, case):
 
 
 def test_a_fault_in_a_derived_column_is_said_once(tmp_path):
-    found = faults(
-        tmp_path, derive='a = "text + 1"\nb = "a * 2"', outcome='"y" = "b"', controls='"c" = "a + b"'
-    )
+    found = faults(tmp_path, derive='a = "text + 1"\nb = "a * 2"', outcome='"y" = "b"', controls='"c" = "a + b"')
     assert [f.message for f in found] == ["`text` is text, not numeric"]
 
 

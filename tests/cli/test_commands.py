@@ -16,7 +16,7 @@ import pytest
 from command import call_specdid, run_specdid
 from small_studies import small_panel, small_study
 from specdid._records import Disagreement
-from specdid._run import conduct
+from specdid._run import pipeline
 from toml_text import write_toml
 
 HEAVY = ("pandas", "scipy", "formulaic", "pyfixest", "matplotlib")
@@ -78,13 +78,13 @@ def python(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_an_audit_that_disagrees_is_4(folder, monkeypatch):
-    true = conduct.audit_results
+    true = pipeline.audit_results
 
     def wrong(*given):
         one = Disagreement("0" * 16, 1, 0.5, 0.75, 0.1, 0.1, 2.5, 0.0, "id", "the coefficient differs")
         return dataclasses.replace(true(*given), disagreements=(one,))
 
-    monkeypatch.setattr(conduct, "audit_results", wrong)
+    monkeypatch.setattr(pipeline, "audit_results", wrong)
     done = call_specdid(["run", "s.toml", "--audit", "1"], folder)
     assert done.returncode == 4
     assert done.stdout.startswith("# AUDIT FAILED: do not use these numbers\n")
@@ -115,8 +115,12 @@ def test_interrupted_is_130_and_keeps_what_was_done(folder):
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "specdid", "run", "s.toml", "--jobs", "1", "--audit", "0"],
-        cwd=folder, env=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
     while "estimating" not in (line := process.stderr.readline()):
         assert line, "ended before it estimated"
@@ -190,6 +194,8 @@ def test_plan_shows_formulas_that_differ(folder):
     start = lines.index("formulas, first and last:") + 1
     shown = [line.split(maxsplit=1) for line in lines[start : lines.index("", start)]]
     assert shown == [
-        ["1", "y ~ d | id + year"], ["3", "y ~ d | id"], ["5", "y ~ d + x1 | id + year"],
+        ["1", "y ~ d | id + year"],
+        ["3", "y ~ d | id"],
+        ["5", "y ~ d + x1 | id + year"],
         ["32", "y ~ d + x1 + x2 + x3 | id"],
-    ]  # fmt: skip
+    ]

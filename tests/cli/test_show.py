@@ -9,7 +9,7 @@ import pyfixest as pf
 import pytest
 import specdid
 from click.testing import CliRunner
-from specdid import _shelf
+from specdid import _plugins
 from specdid._cli import main
 from specdid._run.prepare import prepare
 from specdid.inference._base import null_words
@@ -252,7 +252,7 @@ def test_nulls_have_names_that_users_know():
     assert null_words("permutation", 1999) == "permutation null, by 1,999 draws"
     assert null_words("wild") == "wild bootstrap null"
     assert null_words("of another version", 9) == "of another version"
-    for name in _shelf.names("inference"):
+    for name in _plugins.names("inference"):
         assert "_" not in null_words(name, 99)
 
 

@@ -48,10 +48,12 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
     inference = {"draws": 19, "null": ["wild"]}
     old = a_run(top / "old", inference=inference)
     new = a_run(
-        top / "new", revised_panel(), inference=inference,
+        top / "new",
+        revised_panel(),
+        inference=inference,
         controls={"nothing": "1", "one": "x1 + x2", "three": "x1 + x2 + x3"},
         vcov={"unit": "~id", "White": "hetero"},
-    )  # fmt: skip
+    )
     return old, new
 
 
@@ -108,18 +110,24 @@ def test_rows_hold_the_numbers_of_both_results_files(runs):
 def test_new_names_of_the_same_content_are_found(tmp_path):
     old = a_run(tmp_path / "old")
     new = a_run(
-        tmp_path / "new", controls={"1": "1", "first": "x1", "both": "x3 + x1"},
-        vcov={"unit": "~id", "White": "hetero"}, outcome={"level": "y", "log z": "log(z)"},
-    )  # fmt: skip
+        tmp_path / "new",
+        controls={"1": "1", "first": "x1", "both": "x3 + x1"},
+        vcov={"unit": "~id", "White": "hetero"},
+        outcome={"level": "y", "log z": "log(z)"},
+    )
     found = specdid.compare(old, new)
     assert {(r.dimension, r.old, r.new) for r in found.renamed} == {
-        ("outcome", "y", "level"), ("controls", "none", "1"), ("controls", "one", "first"), ("vcov", "robust", "White"),
-    }  # fmt: skip
+        ("outcome", "y", "level"),
+        ("controls", "none", "1"),
+        ("controls", "one", "first"),
+        ("vcov", "robust", "White"),
+    }
     assert set(found.table["change"]) == {"same"}
     # A family without a scale is its outcome: under a new name it is still the same curve.
     assert [(f.group, f.old.n, f.new.n, len(f.both_new)) for f in found.families] == [
-        ("level", 12, 12, 12), ("log z", 12, 12, 12),
-    ]  # fmt: skip
+        ("level", 12, 12, 12),
+        ("log z", 12, 12, 12),
+    ]
 
 
 def test_a_variant_under_another_name_is_renamed_and_a_new_one_adds_specifications(tmp_path):

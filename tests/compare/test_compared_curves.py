@@ -13,9 +13,12 @@ from specdid.figures.compared_curves import compared_data, draw
 
 def chinese(shift: float, **options):
     planned = plan_of(
-        {"outcome": ["二氧化硫", "废水"], "样本": ["全部城市", "剔除直辖市"]}, subsets("人均GDP", "开放度", "专利"),
-        scales={"二氧化硫": "对数点", "废水": "对数点"}, title="智慧城市试点与工业污染", preferred=5,
-    )  # fmt: skip
+        {"outcome": ["二氧化硫", "废水"], "样本": ["全部城市", "剔除直辖市"]},
+        subsets("人均GDP", "开放度", "专利"),
+        scales={"二氧化硫": "对数点", "废水": "对数点"},
+        title="智慧城市试点与工业污染",
+        preferred=5,
+    )
     results = results_of(planned, **options)
     results.numbers["estimate"][:] += shift * np.arange(len(planned)) / len(planned)
     return results

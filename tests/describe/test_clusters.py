@@ -27,9 +27,12 @@ def panel(treated: int, sizes: tuple[int, ...] = (2,) * 40, staggered: bool = Fa
 def run(frame, out=None, **changes):
     changes = {"inference": {"draws": 19, "cluster": "state"}, **changes}
     given = {
-        "outcome": {"y": "y"}, "controls": {"none": "1", "one": "x1"}, "fixed_effects": {"two-way": "id + year"},
-        "vcov": {"state": "~state"}, "preferred": {"controls": "one"},
-    }  # fmt: skip
+        "outcome": {"y": "y"},
+        "controls": {"none": "1", "one": "x1"},
+        "fixed_effects": {"two-way": "id + year"},
+        "vcov": {"state": "~state"},
+        "preferred": {"controls": "one"},
+    }
     return specdid.run(small_study(**{**given, **changes}), frame, audit=0, out=out)
 
 
@@ -91,8 +94,10 @@ def test_few_untreated_clusters_are_as_bad_as_few_treated_ones(tmp_path):
 
 
 def test_they_are_counted_without_any_draws_and_by_permutation_alone():
-    for inference in ({"draws": 0, "cluster": "state"}, {"draws": 9, "cluster": "state", "level": "state",
-                      "null": ["permutation"], "assign": "d + cohort"}):  # fmt: skip
+    for inference in (
+        {"draws": 0, "cluster": "state"},
+        {"draws": 9, "cluster": "state", "level": "state", "null": ["permutation"], "assign": "d + cohort"},
+    ):
         assert said(run(panel(38), inference=inference), "few_untreated")
 
 

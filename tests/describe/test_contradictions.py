@@ -58,9 +58,7 @@ def test_scales_are_compared_where_they_are_of_the_same_data(data, expected):
     assert [c.code for c in contradictions(collect(planned, [fits], ["x"]), [], columns)] == expected
 
 
-@pytest.mark.parametrize(
-    ("p", "n", "disagree"), [(0.4, 5, True), (0.08, 5, False), (0.02, 5, False), (0.4, 3, False)]
-)
+@pytest.mark.parametrize(("p", "n", "disagree"), [(0.4, 5, True), (0.08, 5, False), (0.02, 5, False), (0.4, 3, False)])
 def test_nulls_disagree_where_they_are_far_apart_and_of_the_same_specifications(p, n, disagree):
     tests = [median(0.001), median(p, title="permutation", n=n)]
     found = list(contradictions(results(-0.2, -0.2), tests, {}))
@@ -101,9 +99,11 @@ def test_the_same_outcome_in_levels_and_logs_may_disagree(tmp_path):
     frame["emp"] = size * noise * np.where(frame.d == 1, effect, 1.0)
     study = small_study(
         outcome={"levels": {"formula": "emp", "scale": "jobs"}, "logs": {"formula": "log(emp)", "scale": "log points"}},
-        controls={"none": "1"}, fixed_effects={"two-way": "id + year"}, sample={"all": "TRUE", "late": "year > 2001"},
+        controls={"none": "1"},
+        fixed_effects={"two-way": "id + year"},
+        sample={"all": "TRUE", "late": "year > 2001"},
         inference={"draws": 199},
-    )  # fmt: skip
+    )
     curve = specdid.run(study, frame, audit=0)
     (told,) = (c for c in curve.warnings if c.code == "scales_disagree")
     assert told.where == "jobs and log points"
@@ -115,9 +115,11 @@ def test_a_sample_that_moves_the_median_is_serious():
     # The effect is in the years that the shorter sample leaves out.
     frame["y"] = frame["y"] - 0.3 * frame["d"] + 2.0 * frame["d"] * (frame["year"] > 2005)
     study = small_study(
-        outcome={"y": "y"}, controls={"none": "1"}, fixed_effects={"two-way": "id + year"},
+        outcome={"y": "y"},
+        controls={"none": "1"},
+        fixed_effects={"two-way": "id + year"},
         sample={"all": "TRUE", "to 2005": "year <= 2005", "all but one": "id != 7"},
-    )  # fmt: skip
+    )
     curve = specdid.run(study, frame, audit=0)
     (told,) = (c for c in curve.warnings if c.code == "samples_move")
     assert "; the median moves from " in told.message

@@ -4,7 +4,7 @@ from panels import members_of, reference_problem
 from scipy.optimize import brentq
 from scipy.stats import t as student
 from specdid._describe.sensitivity import Moments, moments, oster_delta, robustness_value, sensitivity
-from specdid.engine.full import fit_full
+from specdid.engine.coefficient_table import fit_full
 
 SPECS = [(0, 2, (3, 4, 5), 0, f, w) for f in range(4) for w in (-1, 7)]
 

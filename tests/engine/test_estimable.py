@@ -9,8 +9,8 @@ import specdid
 from divorce import LAWS, divorce_panel, divorce_study
 from panels import levels, members_of
 from specdid.engine import listwise
+from specdid.engine.coefficient_table import by_relative_period, combine, fit_full, inseparable
 from specdid.engine.execute import run
-from specdid.engine.full import by_relative_period, combine, fit_full, inseparable
 from specdid.engine.problem import Code, Effects, Problem, Sunab, Vcov
 
 TIME, COHORT, POST, X, Y, W = range(1, 7)
@@ -41,9 +41,7 @@ def brute(problem: Problem, aggregate: Sunab | None, controls=(), weight=-1):
         share = (w @ lead) * np.array([k >= 0 for _, k in used])
         share = share / share.sum()
     parts = [np.eye(problem.codes[:, c].max() + 1)[problem.codes[:, c]] for c in effects.fixed]
-    parts += [
-        np.eye(problem.codes[:, c].max() + 1)[problem.codes[:, c]] * values[:, [x]] for c, x in effects.slopes
-    ]
+    parts += [np.eye(problem.codes[:, c].max() + 1)[problem.codes[:, c]] * values[:, [x]] for c, x in effects.slopes]
     design = np.hstack([lead, values[:, list(controls)], *parts])
     root = np.ones(len(rows)) if weight < 0 else np.sqrt(values[:, weight])
     design = design * root[:, None]
@@ -69,9 +67,13 @@ def small_panel(rng: np.random.Generator):
     if rng.random() < 0.3:  # a control that is a cell, or a trend of the treated
         x = (time == 12.0) * (cohort == 11.0) if rng.random() < 0.5 else time * np.isfinite(cohort)
     frame = {
-        "time": time, "cohort": cohort, "post": np.nan_to_num(time >= cohort), "x": x,
-        "y": rng.normal(size=len(unit)), "w": rng.uniform(0.5, 2, len(unit)),
-    }  # fmt: skip
+        "time": time,
+        "cohort": cohort,
+        "post": np.nan_to_num(time >= cohort),
+        "x": x,
+        "y": rng.normal(size=len(unit)),
+        "w": rng.uniform(0.5, 2, len(unit)),
+    }
     region = unit % int(rng.integers(1, 4))
     return frame, {"unit": unit, "time": time, "region": region, "region^time": 100 * region + time}
 
@@ -209,7 +211,8 @@ def test_a_cohort_without_its_reference_period_is_named():
         "out of the sample"
     ]
     _, other = outcomes(
-        panel, fixed_effects={"two-way": "st + year"},
+        panel,
+        fixed_effects={"two-way": "st + year"},
         estimator={"Sun-Abraham": {"method": "sunab", "reference": -2}},
     )
     assert other.status.tolist() == ["ok"]
@@ -254,9 +257,10 @@ def test_nobody_never_treated_says_so_and_what_to_write():
     ]
     one = divorce_panel(never=0).filter(pl.col("law") == 1971)
     _, table = outcomes(one, fixed_effects={"two-way": "st + year"}, estimator={"a": "sunab", **NOTYET})
-    assert table.message.tolist() == [
-        "all units are treated in the same period, so that there is no unit to compare them with"
-    ] * 2
+    assert (
+        table.message.tolist()
+        == ["all units are treated in the same period, so that there is no unit to compare them with"] * 2
+    )
     early = divorce_panel().filter((pl.col("law") == 0) | (pl.col("year") >= 1987))
     _, table = outcomes(early, fixed_effects={"two-way": "st + year"})
     assert table.message.tolist() == ["no cohort is seen both before and after its treatment"]
@@ -278,10 +282,13 @@ def test_cohorts_treated_when_first_seen_are_counted():
 def test_effects_by_period_are_given_where_each_is_identified():
     panel = divorce_panel().filter((pl.col("law") > 0) | (pl.col("year") != 1957)).sort("st", "year")
     frame = {
-        "time": panel["year"].to_numpy(), "cohort": np.where(panel["law"] == 0, np.nan, panel["law"]),
-        "post": panel["post"].to_numpy(), "x": panel["income"].to_numpy(), "y": panel["div_rate"].to_numpy(),
+        "time": panel["year"].to_numpy(),
+        "cohort": np.where(panel["law"] == 0, np.nan, panel["law"]),
+        "post": panel["post"].to_numpy(),
+        "x": panel["income"].to_numpy(),
+        "y": panel["div_rate"].to_numpy(),
         "w": panel["pop"].to_numpy(),
-    }  # fmt: skip
+    }
     problem = problem_of(frame, {"st": panel["st"].to_numpy(), "year": frame["time"]}, Effects((0, 1)))
     full = fit_full(problem, members_of([(Y, POST, (), 0, 0, -1)], [0], (Sunab(COHORT, TIME),)))
     periods, weights = by_relative_period(full)

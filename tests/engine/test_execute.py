@@ -34,9 +34,17 @@ def listwise_case():
     values = problem.values.copy(order="F")
     values[rng.random(values.shape) < 0.03] = np.nan
     problem = type(problem)(
-        values, problem.codes, problem.rows, None, problem.labels, problem.effect_labels, problem.effects,
-        problem.vcovs, 0, 0.05,
-    )  # fmt: skip
+        values,
+        problem.codes,
+        problem.rows,
+        None,
+        problem.labels,
+        problem.effect_labels,
+        problem.effects,
+        problem.vcovs,
+        0,
+        0.05,
+    )
     return problem, members_of([s for s in reference_specs() if s[3] == 0 and s[5] == -1])
 
 
@@ -105,9 +113,17 @@ def test_one_cluster_everywhere_is_a_failure(clusters):
     codes = problem.codes.copy(order="F")
     codes[:, 4] = 0
     problem = type(problem)(
-        problem.values, codes, problem.rows, None, COLUMNS, problem.effect_labels, problem.effects,
-        (Vcov("cluster", (4,)),) * len(clusters), 0, 0.05,
-    )  # fmt: skip
+        problem.values,
+        codes,
+        problem.rows,
+        None,
+        COLUMNS,
+        problem.effect_labels,
+        problem.effects,
+        (Vcov("cluster", (4,)),) * len(clusters),
+        0,
+        0.05,
+    )
     fits = run(problem, members_of([(0, 1, (), 0, 2, -1)]))
     assert fits.code[0] == Code.TOO_FEW_CLUSTERS
     assert (fits.vcov_code[0] == 1).all()

@@ -18,9 +18,12 @@ def problem_with(change, column):
     values = base.values[keep].copy(order="F")
     values[:, column] = change(values)
     return replace(
-        base, values=values, codes=np.asfortranarray(base.codes[keep]), rows=np.ones((1, keep.sum()), bool),
+        base,
+        values=values,
+        codes=np.asfortranarray(base.codes[keep]),
+        rows=np.ones((1, keep.sum()), bool),
         vcovs=(Vcov("cluster", (0,)),),
-    )  # fmt: skip
+    )
 
 
 MEMBERS = members_of([(0, D, (PGDP, IND2), 0, 2, -1)])

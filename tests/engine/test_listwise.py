@@ -23,8 +23,8 @@ from listwise_problems import (
     signatures,
 )
 from specdid.engine import listwise, ssc
+from specdid.engine.model_identity import row_words, rows_digest
 from specdid.engine.problem import Problem
-from specdid.engine.signature import row_words, rows_digest
 
 
 def check(problem: Problem, specs: list, fits, undecided) -> int:

@@ -147,15 +147,22 @@ def test_equals_pyfixest():
         absorbed = " + ".join(names[c] for c in problem.effects[effects].fixed)
         formula = f"{problem.labels[outcome]} ~ {right}" + (f" | {absorbed}" if absorbed else "")
         model = pf.feols(
-            formula, frame, vcov="iid", weights="w" if weights >= 0 else None,
+            formula,
+            frame,
+            vcov="iid",
+            weights="w" if weights >= 0 else None,
             demeaner=pf.MapDemeaner(fixef_tol=1e-12),
-        )  # fmt: skip
+        )
         for v, vcov in enumerate(vcovs):
             row = model.vcov(vcov).tidy().loc["d"]
             expected = row[["Estimate", "Std. Error", "t value", "Pr(>|t|)", "2.5%", "97.5%"]].to_numpy(float)
             found = [
-                fits.estimate[s], fits.std_error[s, v], fits.statistic[s, v], fits.p_value[s, v],
-                fits.conf_low[s, v], fits.conf_high[s, v],
-            ]  # fmt: skip
+                fits.estimate[s],
+                fits.std_error[s, v],
+                fits.statistic[s, v],
+                fits.p_value[s, v],
+                fits.conf_low[s, v],
+                fits.conf_high[s, v],
+            ]
             np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=f"{formula} {vcov}")
         assert fits.nobs[s] == model._N

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_problems import work_of
-from specdid import _shelf
+from specdid import _plugins
 from specdid.engine.execute import run
 from specdid.engine.one_by_one import CHUNK, fit_one_by_one, run_tasks
 from specdid.engine.problem import Code
@@ -88,8 +88,11 @@ def test_sunab_falls_back_to_the_same_numbers(panel):
 
 
 def test_what_has_no_rows_or_no_variation_never_reaches_an_estimator(panel):
-    specs = [("so2", "dudt", (), FE, None, "fepois"), ("constant", "dudt", (), FE, None, "fepois"),
-             ("so2", "constant", (), FE, None, "fepois")]  # fmt: skip
+    specs = [
+        ("so2", "dudt", (), FE, None, "fepois"),
+        ("constant", "dudt", (), FE, None, "fepois"),
+        ("so2", "constant", (), FE, None, "fepois"),
+    ]
     layout = work(panel, specs)
     nowhere = replace(layout, problem=replace(layout.problem, rows=np.zeros_like(layout.problem.rows)))
     assert (joined(fit_one_by_one(nowhere))["code"] == Code.NO_ROWS).all()
@@ -165,7 +168,7 @@ def test_tasks_come_back_in_order(panel):
     serial, spread = list(run_tasks(tasks)), list(run_tasks(tasks, 2, "loky"))
     assert repr(serial) == repr(spread)
     assert [type(r) for r in serial] == [Estimate, Estimate, Failure] * 4
-    assert repr(serial[0]) == repr(_shelf.load("estimators", "fepois").fit(task))
+    assert repr(serial[0]) == repr(_plugins.load("estimators", "fepois").fit(task))
 
 
 def test_threads_are_held_and_given_back(monkeypatch):

@@ -37,8 +37,13 @@ def test_all_cells_agree_with_fixest(fits):
         controls = tuple(sorted(NAMES.index(c) for c in row["controls"].split("+") if c))
         weights = -1 if row["weights"] == "none" else NAMES.index("pop")
         spec = (
-            NAMES.index(row["outcome"]), 2, controls, SAMPLES.index(row["sample"]), EFFECTS.index(row["fe"]), weights,
-        )  # fmt: skip
+            NAMES.index(row["outcome"]),
+            2,
+            controls,
+            SAMPLES.index(row["sample"]),
+            EFFECTS.index(row["fe"]),
+            weights,
+        )
         s, v = place[spec], VCOVS.index(row["vcov"])
         assert fits.nobs[s] == int(row["nobs"])
         for name, tolerance in TOLERANCE.items():

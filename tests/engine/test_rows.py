@@ -108,9 +108,8 @@ def test_what_is_left_has_no_singletons_and_nothing_else_went(pairs):
     kept = set(range(len(one)))
     while True:
         alone = {
-            i for i in kept
-            if sum(one[j] == one[i] for j in kept) == 1 or sum(two[j] == two[i] for j in kept) == 1
-        }  # fmt: skip
+            i for i in kept if sum(one[j] == one[i] for j in kept) == 1 or sum(two[j] == two[i] for j in kept) == 1
+        }
         if not alone:
             break
         kept -= alone

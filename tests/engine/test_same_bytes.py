@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from panels import members_of, reference_problem, reference_specs
-from specdid.engine import pieces
+from specdid.engine import work_units
 from specdid.engine.blocks import take
 from specdid.engine.execute import run
 
@@ -49,8 +49,8 @@ def serial(path):
 
 @pytest.mark.parametrize(("jobs", "backend"), [(2, "loky"), (3, "loky"), (2, "threading")])
 def test_workers_change_nothing(path, serial, monkeypatch, jobs, backend):
-    monkeypatch.setattr(pieces, "WORTH_WORKERS", 0.0)
-    monkeypatch.setattr(pieces, "PIECE", 1)
+    monkeypatch.setattr(work_units, "WORTH_WORKERS", 0.0)
+    monkeypatch.setattr(work_units, "PIECE", 1)
     fits = run(problem_of(path), members_of(reference_specs()), jobs, backend)
     assert digest(fits) == digest(serial)
 
@@ -67,9 +67,12 @@ def test_hash_seeds_and_threads_change_nothing(path, serial, seed, threads):
     threads_of = dict.fromkeys(("OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), threads)
     done = subprocess.run(
         [sys.executable, "-c", program, str(HERE / "helpers"), str(HERE / "engine"), path],
-        env={**os.environ, **threads_of, "PYTHONHASHSEED": seed}, cwd=HERE.parent,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env={**os.environ, **threads_of, "PYTHONHASHSEED": seed},
+        cwd=HERE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split()[-1] == digest(serial)
 
 

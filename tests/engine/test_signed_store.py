@@ -10,9 +10,8 @@ from zlib import crc32
 import numpy as np
 import pytest
 from specdid._diagnostics import OutputError
-from specdid.engine.content import digest
-from specdid.engine.encoding import encode
-from specdid.engine.store import HEAD, MARK, NAME, SIGNED, UNSIGNED, Store, _described, clean, recall
+from specdid.engine.cache_keys import digest
+from specdid.engine.store import HEAD, MARK, NAME, SIGNED, UNSIGNED, Store, _described, clean, encode, recall
 
 MINE, THEIRS = b"m" * 32, b"t" * 32
 

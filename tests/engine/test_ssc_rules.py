@@ -14,8 +14,8 @@ from scipy import stats
 from small_problems import problem_of
 from specdid._study import RULES
 from specdid.engine import execute, ssc
+from specdid.engine.coefficient_table import fit_full
 from specdid.engine.dense import UNCOUNTED
-from specdid.engine.full import fit_full
 from specdid.engine.problem import Effects, Vcov
 from statsmodels.api import WLS
 
@@ -205,18 +205,32 @@ def test_effects_too_many_to_count_have_no_error_and_say_so(frame, monkeypatch):
 @pytest.mark.parametrize("path", ["listwise", "dense"])
 def test_the_grid_of_fixest_under_every_rule(path):
     """R's 3,840 standard errors, turned into every other rule's by counts of levels and components alone."""
-    kinds = {"iid": ("iid", ()), "hetero": ("hetero", ()), "city_id": ("cluster", (0,)), "province": ("cluster", (2,)),
-             "city_id+year": ("cluster", (0, 1))}  # fmt: skip
+    kinds = {
+        "iid": ("iid", ()),
+        "hetero": ("hetero", ()),
+        "city_id": ("cluster", (0,)),
+        "province": ("cluster", (2,)),
+        "city_id+year": ("cluster", (0, 1)),
+    }
     base = reference_problem()
     vcovs = tuple(Vcov(*kinds[k], rule) for k in kinds for rule in RULES)
     here = replace(base, vcovs=vcovs)
     with gzip.open(REFERENCE / "fixest_ols.csv.gz", "rt", encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file) if r["controls"] in ("", "pgdp+ln_open") and r["weights"] == "none"]
     specs = list(dict.fromkeys((r["outcome"], r["controls"], r["sample"], r["fe"]) for r in rows))
-    members = members_of([
-        (NAMES.index(y), 2, tuple(NAMES.index(c) for c in x.split("+") if c), SAMPLES.index(s), EFFECTS.index(f), -1)
-        for y, x, s, f in specs
-    ])  # fmt: skip
+    members = members_of(
+        [
+            (
+                NAMES.index(y),
+                2,
+                tuple(NAMES.index(c) for c in x.split("+") if c),
+                SAMPLES.index(s),
+                EFFECTS.index(f),
+                -1,
+            )
+            for y, x, s, f in specs
+        ]
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(execute, "MANY_MASKS", 1 if path == "listwise" else 10**9)
         patch.setattr(execute, "PER_MASK", 10**6)

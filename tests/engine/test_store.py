@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import VCOVS_SMALL, members_of, random_problem, reference_problem, reference_specs
 from specdid._diagnostics import OutputError
-from specdid.engine import execute, pieces, store
-from specdid.engine.content import Content, digest, used_columns
-from specdid.engine.encoding import decode, encode
+from specdid.engine import execute, store, work_units
+from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.problem import Effects, Members, Problem, Sunab
-from specdid.engine.store import NAME, Store
+from specdid.engine.store import NAME, Store, decode, encode
 from specdid.engine.stored import pack_fits, unpack_fits
 
 SECRET = bytes(range(32))
@@ -163,10 +162,13 @@ def moved(problem: Problem, members: Members, order: np.ndarray) -> tuple[Proble
     return (
         replace(problem, values=values, labels=tuple(labels)),
         replace(
-            members, outcome=order[members.outcome], treatment=order[members.treatment],
-            controls=order[members.controls], weights=with_none[members.weights],
+            members,
+            outcome=order[members.outcome],
+            treatment=order[members.treatment],
+            controls=order[members.controls],
+            weights=with_none[members.weights],
         ),
-    )  # fmt: skip
+    )
 
 
 def test_a_key_is_content_and_not_place():
@@ -224,7 +226,7 @@ def test_fits_are_packed_without_their_places():
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", 1)
+    monkeypatch.setattr(work_units, "PIECE", 1)
     monkeypatch.setattr(execute, "LISTWISE_RUN", 64)
 
 
@@ -280,14 +282,19 @@ def test_random_grids_on_random_panels(tmp_path_factory, seed, zeros, data):
     effects = (*problem.effects, Effects((0,), ((0, 9),)))
     cohort = np.where(problem.values[:, 1].cumsum() % 3 == 0, np.nan, 2.0)
     problem = replace(
-        problem, effects=effects, values=np.asfortranarray(np.column_stack([problem.values, cohort])),
+        problem,
+        effects=effects,
+        values=np.asfortranarray(np.column_stack([problem.values, cohort])),
         labels=(*problem.labels, "cohort"),
-    )  # fmt: skip
+    )
     one = st.tuples(
-        st.just(0), st.sampled_from([1, 12, 13]),
+        st.just(0),
+        st.sampled_from([1, 12, 13]),
         st.lists(st.integers(2, 10), max_size=4, unique=True).map(tuple),
-        st.just(0), st.integers(0, len(effects) - 1), st.sampled_from([-1, 11]),
-    )  # fmt: skip
+        st.just(0),
+        st.integers(0, len(effects) - 1),
+        st.sampled_from([-1, 11]),
+    )
     aggregates = (Sunab(15, 9),)
     folder = tmp_path_factory.mktemp("store")
     for _ in range(2):

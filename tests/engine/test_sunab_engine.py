@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from panels import NAMES, REFERENCE, members_of, reference_problem
+from specdid.engine.coefficient_table import by_relative_period, combine, fit_full
 from specdid.engine.execute import run
-from specdid.engine.full import by_relative_period, combine, fit_full
 from specdid.engine.masks import without_singletons
 from specdid.engine.problem import Code, Problem, Sunab
 from specdid.engine.sunab import aggregate_columns, comparison, make_cells
@@ -84,9 +84,17 @@ def test_always_treated_cohorts_are_left_out():
     early = values[:, COHORT] == 2012
     values[early, COHORT] = 2005
     changed = Problem(
-        values, problem.codes, problem.rows, None, problem.labels, problem.effect_labels, problem.effects,
-        problem.vcovs, 0, 0.05,
-    )  # fmt: skip
+        values,
+        problem.codes,
+        problem.rows,
+        None,
+        problem.labels,
+        problem.effect_labels,
+        problem.effects,
+        problem.vcovs,
+        0,
+        0.05,
+    )
     fits = run(changed, sunab_members())
     assert fits.nobs[0] == np.isfinite(values[~early, 0]).sum()
 

@@ -38,8 +38,10 @@ def test_an_error_is_raised_and_not_done_again():
 @pytest.mark.skipif(os.name == "nt", reason="a process cannot ask for its parent there")
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     """SIGKILL leaves the parent no time to end them."""
-    code = "from dying import slowly; from specdid.engine.workers import parallel\n" \
+    code = (
+        "from dying import slowly; from specdid.engine.workers import parallel\n"
         f"list(parallel(slowly, {str(tmp_path)!r}, range(4), 2, 'loky'))"
+    )
     parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     until = time.monotonic() + 300
     while len(found := list(tmp_path.iterdir())) < 2 and time.monotonic() < until:
@@ -57,9 +59,11 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
 @pytest.mark.parametrize("at", [2, 4])
 def test_workers_that_have_only_been_started_end_too(tmp_path, at):
     """The parent kills itself while it hands out item ``at``: its two workers are not yet done with importing."""
-    code = "import os; from dying import slowly; from specdid.engine.workers import as_done\n" \
-        f"make = lambda k: k if k < {at} else os.kill(os.getpid(), 9)\n" \
+    code = (
+        "import os; from dying import slowly; from specdid.engine.workers import as_done\n"
+        f"make = lambda k: k if k < {at} else os.kill(os.getpid(), 9)\n"
         f"list(as_done(slowly, {str(tmp_path)!r}, make, range(8), 2, 'loky'))"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
     assert parent.wait(300) == -9

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_problems import task_of
-from specdid import _shelf
+from specdid import _plugins
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 POISSON = pd.read_csv(REFERENCE / "fixest_poisson.csv", keep_default_na=False)
@@ -25,7 +25,7 @@ def panel() -> pd.DataFrame:
 def test_fepois(panel, row):
     controls = tuple(c for c in row.controls.split("+") if c)
     task = task_of(panel, (row.outcome, "dudt", controls, tuple(row.fe.split(" + ")), None, "fepois"))
-    result = _shelf.load("estimators", "fepois").fit(task)
+    result = _plugins.load("estimators", "fepois").fit(task)
     assert result.nobs == row.nobs
     assert result.estimate == pytest.approx(row.estimate, rel=1e-6)
     assert result.std_error[0] == pytest.approx(row.std_error, rel=1e-6)
@@ -35,7 +35,7 @@ def test_fepois(panel, row):
 def test_sunab(panel):
     att = pd.read_csv(REFERENCE / "fixest_sunab.csv").set_index("term").loc["ATT"]
     task = task_of(panel, ("ln_so2", "dudt", (), ("city_id", "year"), None, "sunab"), cohort="cohort")
-    result = _shelf.load("estimators", "sunab").fit(task)
+    result = _plugins.load("estimators", "sunab").fit(task)
     assert result.nobs == att.nobs
     assert result.estimate == pytest.approx(att.Estimate, rel=1e-6)
     assert result.std_error[0] == pytest.approx(att["Std. Error"], rel=1e-6)
@@ -45,7 +45,7 @@ def test_weighted_fepois_solves_its_own_equations(panel):
     """Analytic weights, which the R file does not cover: against dummies and Newton steps."""
     some = panel[panel.city_id <= 30].dropna(subset=["so2", "pop"])
     task = task_of(some, ("so2", "dudt", (), ("city_id", "year"), "pop", "fepois"), vcovs=("hetero",))
-    result = _shelf.load("estimators", "fepois").fit(task)
+    result = _plugins.load("estimators", "fepois").fit(task)
     dummies = [np.eye(int(codes.max()) + 1)[codes] for codes in task.effects]
     design = np.column_stack([task.treatment, dummies[0], dummies[1][:, 1:]])
     scale = task.outcome.mean()

@@ -10,13 +10,13 @@ import pytest
 import statsmodels.api as sm
 from adoption import VCOVS, adoption_panel
 from small_problems import task_of, work_of
-from specdid import _shelf
+from specdid import _plugins
 from specdid._study import RULES
 from specdid.engine.execute import run
 from specdid.engine.one_by_one import fit_one_by_one
 from specdid.engine.problem import Vcov
 
-NAMES = _shelf.names("estimators")
+NAMES = _plugins.names("estimators")
 N_VCOVS = len(VCOVS)
 
 
@@ -24,9 +24,14 @@ def task(name, vcovs=VCOVS, effects=("unit", "t"), **options):
     outcome = {"fepois": "count", "logit": "binary"}.get(name, "y")
     own = {"lpdid": {"post_window": 1} | options}.get(name, options)
     return task_of(
-        adoption_panel(), (outcome, "d", () if name == "lpdid" else ("x",), effects, None, name),
-        vcovs=vcovs, unit="unit", time="t", cohort="cohort", options={name: own},
-    )  # fmt: skip
+        adoption_panel(),
+        (outcome, "d", () if name == "lpdid" else ("x",), effects, None, name),
+        vcovs=vcovs,
+        unit="unit",
+        time="t",
+        cohort="cohort",
+        options={name: own},
+    )
 
 
 def asked(task, rule="fixest", distribution=None):
@@ -38,7 +43,7 @@ def asked(task, rule="fixest", distribution=None):
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("distribution", [None, "t", "normal"])
 def test_a_number_or_the_reason(name, rule, distribution):
-    estimator = _shelf.load("estimators", name)
+    estimator = _plugins.load("estimators", name)
     plain, found = estimator.estimate(task(name)), estimator.estimate(asked(task(name), rule, distribution))
     assert found.estimate == plain.estimate
     for v in range(N_VCOVS):
@@ -59,15 +64,15 @@ def test_a_number_or_the_reason(name, rule, distribution):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fixest_is_what_is_done_where_nothing_is_said(name):
-    estimator = _shelf.load("estimators", name)
+    estimator = _plugins.load("estimators", name)
     assert repr(estimator.estimate(asked(task(name)))) == repr(estimator.estimate(task(name)))
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if _shelf.load("estimators", n).path])
+@pytest.mark.parametrize("name", [n for n in NAMES if _plugins.load("estimators", n).path])
 @pytest.mark.parametrize("rule", RULES)
 def test_paths_too(name, rule):
     """The variance of a period is the plain one times a factor, or there is none."""
-    estimator = _shelf.load("estimators", name)
+    estimator = _plugins.load("estimators", name)
     one = task(name)
     relative = np.floor(one.time - one.cohort)
     tasks = (asked(one), asked(one, rule, "normal"))
@@ -104,7 +109,7 @@ def glm(name, frame, effects):
 def test_generalised_linear_models_are_statsmodels(name):
     effects = ("unit", "t") if name == "fepois" else ("state", "t")
     vcovs = ("state", "unit", "hetero", "iid")
-    estimator, one = _shelf.load("estimators", name), task(name, vcovs, effects)
+    estimator, one = _plugins.load("estimators", name), task(name, vcovs, effects)
     rows, width, model = glm(name, adoption_panel(), effects)
 
     def errors(rule, **how):
@@ -137,8 +142,14 @@ def test_generalised_linear_models_are_statsmodels(name):
 @pytest.mark.parametrize("rule", RULES)
 def test_the_engine_and_the_estimator_alone_agree(name, rule):
     spec = ("y", "d", ("x",), ("unit", "t"), None, name)
-    work = work_of(adoption_panel(), [spec], vcovs=("unit", "state", "t", "iid", "hetero", "unit + t"), unit="unit",
-                   time="t", cohort="cohort")  # fmt: skip
+    work = work_of(
+        adoption_panel(),
+        [spec],
+        vcovs=("unit", "state", "t", "iid", "hetero", "unit + t"),
+        unit="unit",
+        time="t",
+        cohort="cohort",
+    )
     vcovs = tuple(Vcov(v.kind, v.clusters, rule, "normal") for v in work.problem.vcovs)
     work = replace(work, problem=replace(work.problem, vcovs=vcovs))
     batched = run(work.problem, work.members)
@@ -151,9 +162,9 @@ def test_the_engine_and_the_estimator_alone_agree(name, rule):
 
 def test_two_stages_have_no_parameters_to_count():
     one = task("did2s", ("unit", "hetero"))
-    plain, stata = (_shelf.load("estimators", "did2s").estimate(asked(one, rule)) for rule in ("none", "glm"))
+    plain, stata = (_plugins.load("estimators", "did2s").estimate(asked(one, rule)) for rule in ("none", "glm"))
     g, n = adoption_panel().unit.nunique(), plain.nobs
-    assert plain.std_error == _shelf.load("estimators", "did2s").estimate(one).std_error
+    assert plain.std_error == _plugins.load("estimators", "did2s").estimate(one).std_error
     factors = np.sqrt([g / (g - 1), n / (n - 1)])
     assert stata.std_error == pytest.approx(np.array(plain.std_error) * factors, rel=1e-12)
 
@@ -162,9 +173,18 @@ def test_a_plug_in_that_knows_nothing_of_it_says_so():
     from specdid.estimators._base import Estimate, Estimator
 
     plug_in = Estimator(
-        "mine", "an effect", "Mine", (), frozenset({"outcome", "treatment", "sample"}), "any", False, False, False,
-        frozenset({"cluster"}), lambda task: Estimate(1.0, (0.1,), (float("inf"),), (9,), 50),
-    )  # fmt: skip
+        "mine",
+        "an effect",
+        "Mine",
+        (),
+        frozenset({"outcome", "treatment", "sample"}),
+        "any",
+        False,
+        False,
+        False,
+        frozenset({"cluster"}),
+        lambda task: Estimate(1.0, (0.1,), (float("inf"),), (9,), 50),
+    )
     one = task("feols", ("unit",))
     assert plug_in.estimate(one).std_error == (0.1,)
     refused = plug_in.estimate(asked(one, "areg"))
@@ -175,8 +195,14 @@ def test_a_plug_in_that_knows_nothing_of_it_says_so():
 
 
 def test_the_row_says_which_corrections_there_are():
-    work = work_of(adoption_panel(), [("y", "d", ("x",), ("unit", "t"), None, "did2s")], vcovs=("unit",), unit="unit",
-                   time="t", cohort="cohort")  # fmt: skip
+    work = work_of(
+        adoption_panel(),
+        [("y", "d", ("x",), ("unit", "t"), None, "did2s")],
+        vcovs=("unit",),
+        unit="unit",
+        time="t",
+        cohort="cohort",
+    )
     vcovs = (Vcov("cluster", work.problem.vcovs[0].clusters, "areg"), work.problem.vcovs[0])
     fits = next(iter(fit_one_by_one(replace(work, problem=replace(work.problem, vcovs=vcovs)))))
     said = "did2s does not offer the small-sample correction areg; it has fixest, glm, none"

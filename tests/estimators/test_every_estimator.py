@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from adoption import VCOVS, adoption_panel
 from small_problems import task_of
-from specdid import _shelf
+from specdid import _plugins
 from specdid.estimators._base import CONSTANT, TREATMENT, VCOV_NOTES, Estimate, Estimator, Failure
 
-NAMES = _shelf.names("estimators")
+NAMES = _plugins.names("estimators")
 DIMENSIONS = {"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}
 
 
@@ -28,7 +28,7 @@ def tiny_task(name: str, weights: str | None = None):
 
 @pytest.fixture(params=NAMES)
 def estimator(request) -> Estimator:
-    return _shelf.load("estimators", request.param)
+    return _plugins.load("estimators", request.param)
 
 
 def test_declaration(estimator):
@@ -118,9 +118,7 @@ def test_weights_matter_exactly_where_they_are_honoured(estimator):
 def test_controls_matter_exactly_where_they_are_honoured(estimator):
     task = tiny_task(estimator.name)
     without = replace(task, controls=np.empty((len(task.outcome), 0)), control_labels=())
-    assert (estimator.fit(task).estimate != estimator.fit(without).estimate) == (
-        "controls" in estimator.honours
-    )
+    assert (estimator.fit(task).estimate != estimator.fit(without).estimate) == ("controls" in estimator.honours)
 
 
 def test_effects_matter_exactly_where_they_are_honoured(estimator):
@@ -168,17 +166,21 @@ def test_every_hash_seed_gives_the_same_bytes():
     here = Path(__file__).parent
     code = (
         "import sys; sys.path[:0] = [{here!r}, {helpers!r}]\n"
-        "from test_every_estimator import NAMES, _shelf, tiny_task\n"
-        "print([repr(_shelf.load('estimators', n).fit(tiny_task(n))) for n in NAMES])"
+        "from test_every_estimator import NAMES, _plugins, tiny_task\n"
+        "print([repr(_plugins.load('estimators', n).fit(tiny_task(n))) for n in NAMES])"
     ).format(here=str(here), helpers=str(here.parent / "helpers"))
-    root = Path(_shelf.__file__).parent.parent
+    root = Path(_plugins.__file__).parent.parent
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True,
+            [sys.executable, "-c", code],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
         ).stdout
         for seed in ("0", "1")
-    }  # fmt: skip
-    outputs.add(f"{[repr(_shelf.load('estimators', n).fit(tiny_task(n))) for n in NAMES]}\n")  # this process's own
+    }
+    outputs.add(f"{[repr(_plugins.load('estimators', n).fit(tiny_task(n))) for n in NAMES]}\n")  # this process's own
     assert len(outputs) == 1
     assert outputs.pop().count("Estimate(") == len(NAMES)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_problems import task_of
-from specdid import _shelf
+from specdid import _plugins
 from specdid.estimators._pyfixest import Refusal, effect_names, guarded, translate
 
 
@@ -24,7 +24,7 @@ def panel(**columns: np.ndarray) -> pd.DataFrame:
 def fit(name, frame, controls=("x",), effects=("unit", "t"), **options):
     spec = ("y", "d", controls, effects, None, name)
     task = task_of(frame, spec, vcovs=("unit",), unit="unit", time="t", options={name: options})
-    return _shelf.load("estimators", name).fit(task)
+    return _plugins.load("estimators", name).fit(task)
 
 
 def test_fepois_refuses_negative_outcomes():
@@ -61,9 +61,7 @@ def test_separation_cascades():
     """Once unit 0 is gone, period 9, which only it shares with unit 1, is a singleton, and goes too."""
     frame = panel()
     frame.loc[frame.unit == 0, "y"] = 0.0
-    extra = pd.DataFrame(
-        {"unit": [0.0, 1.0], "t": [9.0, 9.0], "d": [0.0, 0.0], "x": [0.1, 0.2], "y": [0.0, 3.0]}
-    )
+    extra = pd.DataFrame({"unit": [0.0, 1.0], "t": [9.0, 9.0], "d": [0.0, 0.0], "x": [0.1, 0.2], "y": [0.0, 3.0]})
     result = fit("fepois", pd.concat([frame, extra], ignore_index=True))
     assert result.nobs == 174
     assert result.estimate == fit("fepois", frame[frame.unit > 0].reset_index(drop=True)).estimate
@@ -117,7 +115,7 @@ def test_a_collinear_control_is_dropped_by_position(name):
     frame["twice"] = 2 * frame.x
     spec = ("y", "d", ("size", "x", "twice"), ("unit", "t"), None, name)
     task = task_of(frame, spec, vcovs=("unit",), unit="unit", time="t", cohort="cohort")
-    assert _shelf.load("estimators", name).fit(task).dropped == (0, 2)
+    assert _plugins.load("estimators", name).fit(task).dropped == (0, 2)
 
 
 def test_no_exception_and_no_warning_escapes():
@@ -154,14 +152,12 @@ def test_large_outcomes_do_not_stop_demeaning():
 def test_two_way_variance_that_is_not_positive_has_a_note():
     """Two clusters each way, scores that cancel within but not between: V₁ + V₂ − V₁₂ is negative."""
     frame = panel()
-    task = task_of(
-        frame, ("y", "d", ("x",), ("unit", "t"), None, "feols"), vcovs=("unit",), unit="unit", time="t"
-    )
+    task = task_of(frame, ("y", "d", ("x",), ("unit", "t"), None, "feols"), vcovs=("unit",), unit="unit", time="t")
     rng = np.random.default_rng(0)
     notes = set()
     for _ in range(40):
         pair = (rng.integers(0, 2, 180), rng.integers(0, 2, 180))
-        result = _shelf.load("estimators", "feols").fit(replace(task, vcovs=("cluster",), clusters=(pair,)))
+        result = _plugins.load("estimators", "feols").fit(replace(task, vcovs=("cluster",), clusters=(pair,)))
         assert np.isnan(result.std_error[0]) == (result.vcov_notes[0] == "not_positive")
         notes.add(result.vcov_notes[0])
     assert "not_positive" in notes

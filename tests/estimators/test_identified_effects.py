@@ -74,9 +74,10 @@ def test_a_treatment_that_controls_and_effects_make_up_has_no_number(method):
     panel = divorce_panel()
     state = pl.Series(rng.normal(size=60)[panel["st"].to_numpy()])
     panel = panel.with_columns(
-        made=pl.col("post") + state + (pl.col("year") - 1970) * 0.1, high=(pl.col("div_rate") > 5.0).cast(int),
+        made=pl.col("post") + state + (pl.col("year") - 1970) * 0.1,
+        high=(pl.col("div_rate") > 5.0).cast(int),
         count=pl.Series(rng.poisson(np.exp(panel["div_rate"].to_numpy() / 4))),
-    )  # fmt: skip
+    )
     outcome = {"feols": "div_rate", "fepois": "count", "logit": "high"}[method]
     more = {"estimator": {"e": method}, "outcome": {"o": outcome}, "fixed_effects": {"two": "st + year"}}
     _, table = run(panel, controls={"c": "income + made"}, **more)

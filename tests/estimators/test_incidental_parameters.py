@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import specdid
 from small_problems import task_of
-from specdid import _shelf
+from specdid import _plugins
 
 
 def panel(periods: int, units: int = 3000, beta: float = 0.8) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def panel(periods: int, units: int = 3000, beta: float = 0.8) -> pd.DataFrame:
 
 def fitted(frame):
     task = task_of(frame, ("y", "d", (), ("unit",), None, "logit"), vcovs=("unit",), unit="unit", time="t")
-    return _shelf.load("estimators", "logit").estimate(task)
+    return _plugins.load("estimators", "logit").estimate(task)
 
 
 def test_two_periods_give_twice_the_conditional_coefficient():
@@ -45,9 +45,13 @@ def test_a_run_says_so(periods, severity, tmp_path):
         frame = pd.concat([frame] * 10, ignore_index=True).assign(unit=lambda f: np.arange(len(f)) // 4)
         frame = frame.assign(half=0)
     study = {
-        "study": {"unit": "unit", "time": "t"}, "outcome": {"y": "y"}, "treatment": {"d": "d"},
-        "fixed_effects": {"f": effects}, "estimator": {"logit": "logit", "ols": "feols"}, "inference": {"draws": 0},
-    }  # fmt: skip
+        "study": {"unit": "unit", "time": "t"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "fixed_effects": {"f": effects},
+        "estimator": {"logit": "logit", "ols": "feols"},
+        "inference": {"draws": 0},
+    }
     curve = specdid.run(study, data=frame, out=tmp_path / "out", audit=0)
     said = {w.code: w for w in curve.warnings if w.code in ("incidental_parameters", "outcome_never_varies")}
     if severity is None:

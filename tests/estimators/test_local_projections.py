@@ -12,9 +12,9 @@ import pytest
 import specdid
 from small_problems import task_of
 from small_studies import small_panel, small_study
-from specdid import _shelf
+from specdid import _plugins
 
-LPDID = _shelf.load("estimators", "lpdid")
+LPDID = _plugins.load("estimators", "lpdid")
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,19 @@ def laid(frame, window):
         y = wide.loc[row.countyreal, years]
         never, late = row.first_treat == 0, row.first_treat > row.year + window
         if row.first_treat == row.year or never or late:
-            rows.append((row.countyreal, row.year, y.iloc[1:].mean() - y.iloc[0], float(row.first_treat == row.year),
-                         row.lpop, row.x, row.w, row.state, row.first_treat))  # fmt: skip
+            rows.append(
+                (
+                    row.countyreal,
+                    row.year,
+                    y.iloc[1:].mean() - y.iloc[0],
+                    float(row.first_treat == row.year),
+                    row.lpop,
+                    row.x,
+                    row.w,
+                    row.state,
+                    row.first_treat,
+                )
+            )
     names = ["county", "year", "change", "enters", "lpop", "x", "w", "state", "first_treat"]
     return pd.DataFrame(rows, columns=names)
 
@@ -56,8 +67,9 @@ def feols(formula, frame, cluster, weights=None):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = pf.feols(formula, frame, vcov={"CRV1": cluster}, weights=weights,
-                         demeaner=pf.MapDemeaner(fixef_tol=1e-12))  # fmt: skip
+        model = pf.feols(
+            formula, frame, vcov={"CRV1": cluster}, weights=weights, demeaner=pf.MapDemeaner(fixef_tol=1e-12)
+        )
     return model.coef()["enters"], model.se()["enters"], model._N
 
 
@@ -70,7 +82,10 @@ def test_the_default_window_leaves_out_no_cohort(mpdta):
     assert found.units == (500, 191, 309, 0)
     assert before.estimate == pytest.approx(-0.0797, abs=5e-5)
     assert before.extra == {
-        "post_window": 3.0, "n_cohorts": 1.0, "n_cohorts_left_out": 2.0, "n_treated_left_out": 171.0
+        "post_window": 3.0,
+        "n_cohorts": 1.0,
+        "n_cohorts_left_out": 2.0,
+        "n_treated_left_out": 171.0,
     }
     assert before.units == (329, 20, 309, 0)
 
@@ -169,8 +184,14 @@ def test_a_control_that_is_entering_leaves_nothing(mpdta):
 @pytest.mark.parametrize("controls", [(), ("lpop",)])
 def test_the_path_is_the_pooled_effect_at_window_nought(mpdta, options, controls):
     spec = ("lemp", "post", controls, ("countyreal", "year"), "w", "lpdid")
-    task = task_of(mpdta, spec, vcovs=("countyreal", "state"), unit="countyreal", cohort="cohort",
-                   options={"lpdid": {"post_window": 0, **options}})  # fmt: skip
+    task = task_of(
+        mpdta,
+        spec,
+        vcovs=("countyreal", "state"),
+        unit="countyreal",
+        cohort="cohort",
+        options={"lpdid": {"post_window": 0, **options}},
+    )
     one, path = LPDID.estimate(task), LPDID.effects_by_period(task, task.time - task.cohort, (-2, 0, 1), -1)
     assert path.estimate[1] == pytest.approx(one.estimate, rel=1e-10)
     assert np.sqrt(path.vcov[:, 1, 1]) == pytest.approx(one.std_error, rel=1e-10)
@@ -180,19 +201,26 @@ def test_the_path_is_the_pooled_effect_at_window_nought(mpdta, options, controls
 def test_a_run_says_which_cohorts_are_in(mpdta, tmp_path):
     study = {
         "study": {"unit": "countyreal", "time": "year", "cohort": "first_treat"},
-        "outcome": {"lemp": "lemp"}, "treatment": {"post": "post"}, "controls": {"x": "mvsw(lpop)"},
+        "outcome": {"lemp": "lemp"},
+        "treatment": {"post": "post"},
+        "controls": {"x": "mvsw(lpop)"},
         "weights": {"none": "1", "w": "w"},
-        "estimator": {"default": "lpdid", "three": {"method": "lpdid", "post_window": 3},
-                      "equal": {"method": "lpdid", "reweight": True, "post_window": 1}},
+        "estimator": {
+            "default": "lpdid",
+            "three": {"method": "lpdid", "post_window": 3},
+            "equal": {"method": "lpdid", "reweight": True, "post_window": 1},
+        },
         "inference": {"draws": 0},
-    }  # fmt: skip
+    }
     curve = specdid.run(study, data=mpdta, out=tmp_path / "out", audit=20)
     table = curve.table
     assert (table.status == "ok").all()
     assert curve.audit.disagreeing == ()
     assert table.groupby("estimator", sort=False).n_treated.unique().map(list).to_dict() == {
-        "default": [191], "three": [20], "equal": [60],
-    }  # fmt: skip
+        "default": [191],
+        "three": [20],
+        "equal": [60],
+    }
     assert (table.n_always_treated == 0).all()
     assert table.estimand.unique().tolist() == [
         "variance-weighted effect on the treated over the periods that all compared cohorts reach (local projections)",
@@ -205,8 +233,12 @@ def test_a_run_says_which_cohorts_are_in(mpdta, tmp_path):
 
 
 def test_a_negative_window_is_a_fault(mpdta):
-    study = {"study": {"unit": "countyreal", "time": "year", "cohort": "first_treat"}, "outcome": {"y": "lemp"},
-             "treatment": {"d": "post"}, "estimator": {"l": {"method": "lpdid", "post_window": -1}}}  # fmt: skip
+    study = {
+        "study": {"unit": "countyreal", "time": "year", "cohort": "first_treat"},
+        "outcome": {"y": "lemp"},
+        "treatment": {"d": "post"},
+        "estimator": {"l": {"method": "lpdid", "post_window": -1}},
+    }
     (fault,) = specdid.check(study, data=mpdta)
     assert fault.message == "`post_window` of lpdid must be 0 or more"
 
@@ -218,8 +250,11 @@ def test_treated_units_that_never_enter_are_counted():
     panel = small_panel().with_columns(pl.when(first == 0).then(never).otherwise(first).alias("cohort"))
     panel = panel.with_columns((pl.col("year") >= first).cast(int).alias("d"))
     study = small_study(
-        controls={"none": "1"}, outcome={"y": "y"}, fixed_effects={"t": "id + year"}, estimator={"lp": "lpdid"},
-    )  # fmt: skip
+        controls={"none": "1"},
+        outcome={"y": "y"},
+        fixed_effects={"t": "id + year"},
+        estimator={"lp": "lpdid"},
+    )
     curve = specdid.run(study, panel, audit=0)
     row = curve.table.iloc[0]
     assert (row["n_cohorts"], row["n_cohorts_left_out"], row["n_treated_left_out"]) == (2, 1, 8)

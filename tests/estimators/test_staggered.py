@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_problems import task_of, work_of
-from specdid import _shelf
+from specdid import _plugins
 from specdid.engine.one_by_one import fit_one_by_one
 from specdid.estimators._base import VCOV_NOTES
 
@@ -40,10 +40,14 @@ def fit(
     **options,
 ):
     task = task_of(
-        frame, ("lemp", "post", controls, effects, weights, name),
-        vcovs=vcovs, unit="countyreal", cohort="cohort", options={name: options},
-    )  # fmt: skip
-    return _shelf.load("estimators", name).fit(task)
+        frame,
+        ("lemp", "post", controls, effects, weights, name),
+        vcovs=vcovs,
+        unit="countyreal",
+        cohort="cohort",
+        options={name: options},
+    )
+    return _plugins.load("estimators", name).fit(task)
 
 
 def cell_means(frame):
@@ -123,17 +127,16 @@ def test_did2s_drops_the_always_treated_and_says_so(mpdta):
     always = (late.first_treat == 2004).to_numpy()
     assert result.nobs == (~always).sum()
     assert (result.keep == ~always).all()
-    assert result.estimate == pytest.approx(
-        fit(late[~always].reset_index(drop=True), "did2s").estimate, rel=1e-10
-    )
+    assert result.estimate == pytest.approx(fit(late[~always].reset_index(drop=True), "did2s").estimate, rel=1e-10)
 
 
 def test_did2s_cannot_impute_what_nobody_untreated_shares(mpdta):
     only = mpdta[mpdta.first_treat == 2007].reset_index(drop=True)
     failure = fit(only, "did2s")
     assert (failure.code, failure.message) == (
-        "absorbed", "each treated row has a fixed effect that no untreated row shares",
-    )  # fmt: skip
+        "absorbed",
+        "each treated row has a fixed effect that no untreated row shares",
+    )
 
 
 def test_did2s_notices_a_control_that_only_treated_rows_identify(mpdta):
@@ -150,9 +153,16 @@ def test_lpdid_is_pyfixests_on_a_panel_without_gaps(mpdta, window, vcov):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = pf.lpdid(
-            mpdta.copy(), "lemp", "countyreal", "year", "first_treat",
-            vcov=kind, pre_window=-4, post_window=window, att=True,
-        ).tidy()  # fmt: skip
+            mpdta.copy(),
+            "lemp",
+            "countyreal",
+            "year",
+            "first_treat",
+            vcov=kind,
+            pre_window=-4,
+            post_window=window,
+            att=True,
+        ).tidy()
     ours = fit(mpdta, "lpdid", vcovs=(vcov,), post_window=window)
     assert ours.estimate == pytest.approx(theirs["Estimate"].iloc[0], rel=1e-8)
     assert ours.std_error[0] == pytest.approx(theirs["Std. Error"].iloc[0], rel=1e-8)
@@ -172,9 +182,7 @@ def test_lpdid_by_hand(mpdta):
         share = 1 / (1 / entering.sum() + 1 / clean.sum())
         rows.append((share, change[0][entering].mean() - change[0][clean].mean()))
     share, effect = np.array(rows).T
-    assert fit(mpdta, "lpdid", post_window=0).estimate == pytest.approx(
-        share @ effect / share.sum(), rel=1e-9
-    )
+    assert fit(mpdta, "lpdid", post_window=0).estimate == pytest.approx(share @ effect / share.sum(), rel=1e-9)
 
 
 def test_lpdid_takes_lags_on_the_calendar(mpdta):
@@ -226,10 +234,13 @@ def test_sunab_reference_periods(mpdta):
 
 def test_options_do_not_reach_other_fields(mpdta):
     task = task_of(
-        mpdta, ("lemp", "post", (), ("countyreal", "year"), None, "did2s"),
-        vcovs=("countyreal",), unit="countyreal", cohort="cohort",
-    )  # fmt: skip
-    did2s = _shelf.load("estimators", "did2s")
+        mpdta,
+        ("lemp", "post", (), ("countyreal", "year"), None, "did2s"),
+        vcovs=("countyreal",),
+        unit="countyreal",
+        cohort="cohort",
+    )
+    did2s = _plugins.load("estimators", "did2s")
     assert did2s.fit(task).estimate == did2s.fit(replace(task, alpha=0.1)).estimate
 
 
@@ -238,11 +249,16 @@ def test_a_variance_that_is_rounding_is_no_standard_error(method):
     """All treated units are in one region, whose effects by year take out the sum of its scores."""
     rng = np.random.default_rng(4)
     unit, year = np.repeat(np.arange(24), 6), np.tile(np.arange(6), 24)
-    frame = pd.DataFrame({
-        "city_id": unit, "year": year, "region": unit % 3, "cell": (unit % 3) * 10 + year,
-        "d": ((unit % 3 == 0) & (unit % 2 == 0) & (year >= 3)).astype(float),
-        "y": rng.poisson(5, len(unit)).astype(float),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "city_id": unit,
+            "year": year,
+            "region": unit % 3,
+            "cell": (unit % 3) * 10 + year,
+            "d": ((unit % 3 == 0) & (unit % 2 == 0) & (year >= 3)).astype(float),
+            "y": rng.poisson(5, len(unit)).astype(float),
+        }
+    )
     work = work_of(frame, [("y", "d", (), ("city_id", "cell"), None, method)], vcovs=("region", "city_id"))
     fits = next(fit_one_by_one(work))
     assert fits.code[0] == 0

@@ -11,7 +11,7 @@ import pyfixest as pf
 import pytest
 from adoption import VCOVS, adoption_panel
 from small_problems import task_of
-from specdid import _shelf
+from specdid import _plugins
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import CONSTANT, TREATMENT
 
@@ -29,7 +29,7 @@ DIRECT = {
 def table_of(name: str, outcome: str, effects: tuple[str, ...], weights: str | None):
     spec = (outcome, "d", CONTROLS, effects, weights, name)
     task = task_of(adoption_panel(), spec, vcovs=VCOVS, unit="unit", time="t", cohort="cohort")
-    return task, _shelf.load("estimators", name).fit(task)
+    return task, _plugins.load("estimators", name).fit(task)
 
 
 def direct(name: str, formula: str, data: pd.DataFrame, weights: str | None):
@@ -81,7 +81,7 @@ def test_pseudo_r2_of_logit_is_mcfaddens():
     task, result = table_of("logit", "binary", (), None)
     whole, y = result.coefficients, task.outcome
     design = np.column_stack([task.treatment, task.controls[:, :2], np.ones(len(y))])
-    without = _shelf.load("estimators", "logit").fit(replace(task, controls=task.controls[:, :2]))
+    without = _plugins.load("estimators", "logit").fit(replace(task, controls=task.controls[:, :2]))
     p = 1 / (1 + np.exp(-design @ without.coefficients.estimate))
     ours, null = (np.sum(np.log(np.where(y == 1, q, 1 - q))) for q in (p, np.full(len(y), y.mean())))
     assert whole.pseudo_r2 == pytest.approx(1 - ours / null, rel=1e-10)

@@ -71,8 +71,12 @@ def test_tables_whose_numbers_the_notes_lack_say_so(page: str) -> None:
 def test_every_printed_number_is_there(page: str, table: str) -> None:
     def numbers(part: object) -> list[object]:
         if isinstance(part, dict):
-            return [n for key, p in part.items() if key not in ("bins", "controls", "cols_printed", "cols_meant")
-                    for n in numbers(p)]  # fmt: skip
+            return [
+                n
+                for key, p in part.items()
+                if key not in ("bins", "controls", "cols_printed", "cols_meant")
+                for n in numbers(p)
+            ]
         if isinstance(part, list):
             return [n for p in part for n in numbers(p)]
         return [] if part is None else [part]

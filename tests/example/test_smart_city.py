@@ -210,8 +210,11 @@ def test_composition(panels: list[Panel]) -> None:
         single = [name for name in np.unique(province) if (province == name).sum() == 1]
 
         assert {b: int((batch == b).sum()) for b in (2012, 2013, 2014, 0)} == {
-            2012: 33, 2013: 27, 2014: 14, 0: 136,
-        }  # fmt: skip
+            2012: 33,
+            2013: 27,
+            2014: 14,
+            0: 136,
+        }
         assert tcz[batch == 2012].mean() == pytest.approx(0.80, abs=0.02)
         assert tcz[batch == 0].mean() == pytest.approx(0.42, abs=0.01)
         assert sorted(single) == sorted(MUNICIPALITIES)

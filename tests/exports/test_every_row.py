@@ -19,7 +19,7 @@ import r_reader
 import stata_reader
 from every_row import cases
 from programs import difference, execute
-from specdid import _shelf
+from specdid import _plugins
 from specdid.exports._build import make_script
 
 ITERATIVE = ("fepois", "logit")
@@ -36,7 +36,7 @@ class Row:
     script: Any
 
     def program(self, language: str) -> str:
-        return _shelf.load("exports", language).write(self.script)
+        return _plugins.load("exports", language).write(self.script)
 
     @property
     def kinds(self) -> set[tuple[str, str]]:
@@ -68,10 +68,14 @@ def rows(tmp_path_factory) -> list[Row]:
 def test_there_are_two_hundred_rows_of_every_kind(rows):
     assert len(rows) == 200
     kinds = {
-        "treatment": "d dose moderated", "fixed_effects": "none unit two-way interacted trends both zone",
-        "weights": "none w product", "sample": "all late text matched kernel treated", "tails": "kept winsorized",
-        "more": "no yes", "controls": "none some lags coded twice",
-    }  # fmt: skip
+        "treatment": "d dose moderated",
+        "fixed_effects": "none unit two-way interacted trends both zone",
+        "weights": "none w product",
+        "sample": "all late text matched kernel treated",
+        "tails": "kept winsorized",
+        "more": "no yes",
+        "controls": "none some lags coded twice",
+    }
     seen = set().union(*(row.kinds for row in rows))
     wanted = {(k, w) for k, words in kinds.items() for w in words.split()} | {("fixed_effects", "slopes only")}
     assert wanted | {("method", m) for m in ("feols", "sunab", "did2s", "lpdid", *ITERATIVE)} <= seen

@@ -9,7 +9,7 @@ import pytest
 from frames_as_panels import bound, panel_of
 from hypothesis import given
 from hypothesis import strategies as st
-from specdid import _shelf
+from specdid import _plugins
 from specdid._programs.names import Namer, comment, is_safe, listed, quoted, safe
 from specdid._programs.stata_names import literal, printable, remark
 from specdid._run.prepare import prepare
@@ -84,12 +84,15 @@ def test_no_bomb_leaves_its_quotes(language, tmp_path):
         study = {
             "study": {"data": str(data), "unit": "id", "time": "year"},
             "derive": {"t": f"ifelse(y > 2, {_in_r(bomb)}, 'b')"},
-            "outcome": {label: "y"}, "treatment": {label: "d"}, "vcov": {label: "~id"},
-            "sample": {label: f"t != {_in_r(bomb)} | TRUE"}, "inference": {"draws": 0},
-        }  # fmt: skip
+            "outcome": {label: "y"},
+            "treatment": {label: "d"},
+            "vcov": {label: "~id"},
+            "sample": {label: f"t != {_in_r(bomb)} | TRUE"},
+            "inference": {"draws": 0},
+        }
         prepared = prepare(study)
         script = make_script(prepared.plan, prepared.panel, prepared.evaluator, 0, data=f"x{bomb}.csv", about=[bomb])
-        code = _shelf.load("exports", language).write(script)
+        code = _plugins.load("exports", language).write(script)
         if language == "python":
             ast.parse(code)
         outside = _outside_of_texts(code, language)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from specdid import _shelf
+from specdid import _plugins
 from specdid._run.prepare import Prepared, prepare
 from specdid.exports._build import make_script
 
@@ -81,11 +81,11 @@ def _program(name: str, language: str) -> str:
     about = [f"stored as {name}", "two\nlines */ `x' $y"]
     data = f"data/{prepared.panel.path.name}"
     script = make_script(plan, prepared.panel, prepared.evaluator, place, data=data, about=about)
-    return _shelf.load("exports", language).write(script)
+    return _plugins.load("exports", language).write(script)
 
 
 def _stored(name: str, language: str) -> Path:
-    return GOLDEN / f"{name}{_shelf.load('exports', language).suffix}"
+    return GOLDEN / f"{name}{_plugins.load('exports', language).suffix}"
 
 
 @pytest.mark.parametrize("language", ["r", "stata"])

@@ -137,10 +137,15 @@ def r_columns(tmp_path_factory) -> pl.DataFrame:
     lines = [f"d${s.name} <- num(with(d, {values.text(s.node)}))" for s in program.steps]
     _frame(program).to_csv(directory / "in.csv", index=False, na_rep="NA")
     code = [
-        'd <- read.csv("in.csv", encoding = "UTF-8")', "unit <- d$id", "period <- d$year", "time <- d$year",
-        *r_helpers({**values.used, "num": None}), "options(digits = 15, warn = -1)", *lines,
+        'd <- read.csv("in.csv", encoding = "UTF-8")',
+        "unit <- d$id",
+        "period <- d$year",
+        "time <- d$year",
+        *r_helpers({**values.used, "num": None}),
+        "options(digits = 15, warn = -1)",
+        *lines,
         'write.csv(d, "out.csv", row.names = FALSE)',
-    ]  # fmt: skip
+    ]
     (directory / "run.R").write_text("\n".join(code), encoding="utf-8")
     subprocess.run(["Rscript", "--vanilla", "run.R"], cwd=directory, check=True, capture_output=True)
     return pd.read_csv(directory / "out.csv", keep_default_na=False, na_values=["NA"])

@@ -27,8 +27,10 @@ ESTIMANDS = {"OLS": "ATT", "did2s": "imputed"}
 def mixed(*terms, types=TYPES, estimators=("OLS",), **options):
     """2^n sets of controls × 3 samples × 2 weights: 2 of 6 enter, 1 is uncertain, 3 are nonequivalent."""
     dimensions = {
-        "sample": ["试点前期", "all", "east"], "weights": ["人口", "unweighted"], "estimator": list(estimators),
-    }  # fmt: skip
+        "sample": ["试点前期", "all", "east"],
+        "weights": ["人口", "unweighted"],
+        "estimator": list(estimators),
+    }
     options = {"scales": {"ln SO2": "对数点"}, "estimands": ESTIMANDS, "types": types, **options}
     return results_of(plan_of(dimensions, subsets(*terms), **options))
 
@@ -52,8 +54,10 @@ def test_segments_stand_one_after_the_other_in_every_order(sort):
     results = mixed("a", "b")
     panel = panel_of(results, sort)
     assert [(s.kind, s.start, s.stop) for s in panel.segments] == [
-        ("equivalent", 0, 8), ("uncertain", 8, 12), ("nonequivalent", 12, 24),
-    ]  # fmt: skip
+        ("equivalent", 0, 8),
+        ("uncertain", 8, 12),
+        ("nonequivalent", 12, 24),
+    ]
     assert sorted(panel.positions.tolist()) == list(range(24))
     for segment in panel.segments:
         own = panel.positions[segment.start : segment.stop]

@@ -22,9 +22,7 @@ def one_panel(planned, sort="estimate", **options):
 
 def two_estimators(*terms, estimands=ESTIMANDS, **options):
     dimensions = {"sample": ["all", "east"], "estimator": ["OLS", "did2s"]}
-    return plan_of(
-        dimensions, subsets(*terms), scales={"ln SO2": "log points"}, estimands=estimands, **options
-    )
+    return plan_of(dimensions, subsets(*terms), scales={"ln SO2": "log points"}, estimands=estimands, **options)
 
 
 def rows_of(panel):
@@ -68,9 +66,7 @@ def test_controls_have_a_row_per_variable_not_per_combination():
 
 
 def test_controls_that_are_always_in_stand_beside_the_heading():
-    panel = one_panel(
-        plan_of({"sample": ["a", "b"]}, subsets("x10", always=("x1",)), display={"x10": "Tenth"})
-    )
+    panel = one_panel(plan_of({"sample": ["a", "b"]}, subsets("x10", always=("x1",)), display={"x10": "Tenth"}))
     controls = panel.choices[0]
     assert controls.always == ("x1",)
     assert [r.label for r in controls.rows] == ["Tenth"]

@@ -12,10 +12,15 @@ PERIODS = np.array([-3.0, -2.0, 0.0, 1.0, 2.0])
 
 def series(label="none", shift=0.0, **changes):
     looks = {
-        "periods": PERIODS, "estimate": np.array([0.1, -0.05, -0.1, -0.2, -0.3]) + shift,
-        "pointwise": np.full(5, 0.1), "band": np.full(5, 0.15), "references": (-1,),
-        "test": (2.5, 2, 49.0, 0.0927), "nobs": 500, "bins": (-3, 2),
-    }  # fmt: skip
+        "periods": PERIODS,
+        "estimate": np.array([0.1, -0.05, -0.1, -0.2, -0.3]) + shift,
+        "pointwise": np.full(5, 0.1),
+        "band": np.full(5, 0.15),
+        "references": (-1,),
+        "test": (2.5, 2, 49.0, 0.0927),
+        "nobs": 500,
+        "bins": (-3, 2),
+    }
     return EventSeries(label, **(looks | changes))
 
 
@@ -84,9 +89,7 @@ def test_of_many_series_only_the_preferred_has_bars():
 def test_fits_the_page_at_every_width(width, span):
     periods = np.array([k for k in range(span[0], span[1] + 1) if k != -1], float)
     looks = {"periods": periods, "estimate": np.sin(periods), "pointwise": np.full(len(periods), 0.2)}
-    curve = [
-        series(f"a long label of controls {k}", band=np.full(len(periods), 0.3), **looks) for k in range(4)
-    ]
+    curve = [series(f"a long label of controls {k}", band=np.full(len(periods), 0.3), **looks) for k in range(4)]
     panels = (EventPanel("ln SO2 per 10,000 persons", tuple(curve)), EventPanel("ln wastewater", tuple(curve[:2])))
     figure = FIGURE.draw(data(*panels, window=span), width)
     assert figure.get_size_inches()[0] == pytest.approx(width)

@@ -5,7 +5,7 @@ import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_texts import texts_of
 from matplotlib.text import Text
-from specdid import _shelf
+from specdid import _plugins
 from specdid._records import Code, collect
 from specdid.figures import spec_curve
 from specdid.figures._density import BINS, bandwidth, density
@@ -35,7 +35,7 @@ def given(name, results, placebos):
 
 
 def drawn(name, results, placebos=None, width=None):
-    figure = _shelf.load("figures", name)
+    figure = _plugins.load("figures", name)
     placebos = (placebo(),) if placebos is None else placebos
     return figure.draw(figure.data(*given(name, results, placebos)), width)
 
@@ -260,10 +260,13 @@ def test_in_a_journal_s_column_long_words_stay_on_the_page():
     long = "average effect on the treated (local projections, pooled over all years)"
     scale = "log points, deterrable crime"
     planned = plan_of(
-        {"estimator": ["OLS", "local projections, year 0"], "sample": ["all", "some"]}, subsets("x1", "x2", "x3"),
-        estimands={"OLS": "average effect", "local projections, year 0": long}, scales={"ln SO2": scale},
-        types={"sample": {"some": "nonequivalent"}}, preferred=2,
-    )  # fmt: skip
+        {"estimator": ["OLS", "local projections, year 0"], "sample": ["all", "some"]},
+        subsets("x1", "x2", "x3"),
+        estimands={"OLS": "average effect", "local projections, year 0": long},
+        scales={"ln SO2": scale},
+        types={"sample": {"some": "nonequivalent"}},
+        preferred=2,
+    )
     results = results_of(planned)
     for figure in (drawn("volcano", results, (), 3.5), spec_curve.FIGURE.draw(spec_curve.FIGURE.data(results), 3.5)):
         figure.set_dpi(300)
@@ -282,8 +285,9 @@ def test_in_a_journal_s_column_long_words_stay_on_the_page():
 def test_a_key_that_would_be_cut_begins_at_the_edge_of_the_page():
     long = "average effect on the treated (local projections, pooled over years)"
     planned = plan_of(
-        {"estimator": ["OLS", "local projections, year 0"]}, subsets("x1", "x2"),
+        {"estimator": ["OLS", "local projections, year 0"]},
+        subsets("x1", "x2"),
         estimands={"OLS": "average effect", "local projections, year 0": long},
-    )  # fmt: skip
+    )
     said = texts_of(spec_curve.FIGURE.draw(spec_curve.FIGURE.data(results_of(planned)), 6.5))
     assert any(t.startswith(f"local projections, year 0: {long} (") for t in said)

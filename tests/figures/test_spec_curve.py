@@ -10,7 +10,7 @@ import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_texts import texts_of
 from matplotlib.text import Text
-from specdid import _shelf
+from specdid import _plugins
 from specdid._records import Code, collect
 from specdid.figures._choice_axes import darkest
 from specdid.figures._curve_axes import THIN, beyond, few, fixed, limits, thin
@@ -24,7 +24,7 @@ from specdid.figures.spec_curve import draw, plot
 
 
 def test_the_shelf_finds_it():
-    figure = _shelf.load("figures", "spec_curve")
+    figure = _plugins.load("figures", "spec_curve")
     assert figure.name == "spec_curve"
     assert figure.draw(figure.data(results_of(smart_city(0)))).axes
 
@@ -116,8 +116,7 @@ def test_the_axis_holds_zero_and_all_estimates_but_not_an_exploded_interval():
     assert bottom <= 0 <= panel.estimate.max() <= top < 2
     assert beyond(panel) == 1
     assert any(
-        "1 interval goes beyond the axis" in t
-        for t in texts_of(draw(curve_data(collect(planned, [fits], ["x"]))))
+        "1 interval goes beyond the axis" in t for t in texts_of(draw(curve_data(collect(planned, [fits], ["x"]))))
     )
 
 
@@ -150,10 +149,7 @@ def test_series_and_medians_are_in_the_key():
     panel = curve_data(results_of(planned)).panels[0]
     lines = key_lines(panel, 0.05, fonts_for([]), 330, bars=True)
     entries = [e for line in lines for e in line]
-    assert (
-        entries[0].words
-        == f"OLS: variance-weighted ATT (4, median {fixed(panel.series[0].median, panel.decimals)})"
-    )
+    assert entries[0].words == f"OLS: variance-weighted ATT (4, median {fixed(panel.series[0].median, panel.decimals)})"
     assert entries[0].colour != entries[1].colour
     assert entries[0].marker != entries[1].marker
     assert "pale: p ≥ 0.05" in [e.words for e in entries]

@@ -89,8 +89,12 @@ def test_the_cage_sees_what_it_is_there_to_see(what, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(helpers.parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", program, str(helpers), str(tmp_path)],
-        capture_output=True, text=True, check=False, env=environment, timeout=600,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=600,
+    )
     assert int(done.stdout.split()[-1]) >= 1, done.stderr
 
 
@@ -117,8 +121,11 @@ def test_the_keeper_stops_what_hangs_and_names_what_dies(tmp_path, monkeypatch):
         for word in ("hang", "die", "fail", "check"):
             keeper.try_one(Case(f"{word}: 1", {}, ((word,),)))
     assert [(f.kind, f.command) for f in keeper.tally.findings] == [
-        ("hang", "hang"), ("died", "die"), ("exit code", "fail"), ("traceback", "fail"),
-    ]  # fmt: skip
+        ("hang", "hang"),
+        ("died", "die"),
+        ("exit code", "fail"),
+        ("traceback", "fail"),
+    ]
     assert keeper.tally.restarts == 4
     assert keeper.tally.codes == {("fail", 1): 1, ("check", 0): 1}
 

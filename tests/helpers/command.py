@@ -21,8 +21,13 @@ def run_specdid(
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
     return subprocess.run(
         [sys.executable, "-m", "specdid", *arguments],
-        cwd=directory, env=here, capture_output=True, text=True, timeout=timeout, check=False,
-    )  # fmt: skip
+        cwd=directory,
+        env=here,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
 
 
 def call_specdid(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProcess[str]:

@@ -63,18 +63,29 @@ def plan_of(
         ]
 
     return Planned(
-        title, alpha, names, tuple(labels.values()), codes, ids, tuple(vcovs), formulas,
+        title,
+        alpha,
+        names,
+        tuple(labels.values()),
+        codes,
+        ids,
+        tuple(vcovs),
+        formulas,
         term=at["treatment"],
         estimand=Text.encode((estimands or {}).get(m, "ATT") for m in methods),
         scale=Text.encode((scales or {}).get(at["outcome"].at(s)) for s in range(n)),
-        status=status, code=code, reason=Text.encode(reasons), twin=twin, preferred=preferred,
+        status=status,
+        code=code,
+        reason=Text.encode(reasons),
+        twin=twin,
+        preferred=preferred,
         control_terms=terms,
         control_members=np.array([[t in c for t in terms] for c in controls], dtype=bool).reshape(
             len(controls), len(terms)
         ),
         display=display or {},
         types=types or {},
-    )  # fmt: skip
+    )
 
 
 def fits_of(
@@ -103,11 +114,17 @@ def fits_of(
     bad = code > 0
     t = estimate[:, None] / se
     numbers = {
-        "estimate": estimate, "std_error": se, "statistic": t,
+        "estimate": estimate,
+        "std_error": se,
+        "statistic": t,
         "p_value": np.exp(-0.717 * np.abs(t) - 0.416 * t**2),
-        "conf_low": estimate[:, None] - 1.97 * se, "conf_high": estimate[:, None] + 1.97 * se, "df": df,
-        "n_eff": np.full(n, 2700.0), "y_mean": rng.normal(4, 0.1, n), "r2_within": rng.uniform(0.01, 0.2, n),
-    }  # fmt: skip
+        "conf_low": estimate[:, None] - 1.97 * se,
+        "conf_high": estimate[:, None] + 1.97 * se,
+        "df": df,
+        "n_eff": np.full(n, 2700.0),
+        "y_mean": rng.normal(4, 0.1, n),
+        "r2_within": rng.uniform(0.01, 0.2, n),
+    }
     for values in numbers.values():
         values[bad] = np.nan
     whole = np.random.default_rng(2).integers(1900, 2731, n)
@@ -118,13 +135,18 @@ def fits_of(
     for later, earlier in (same or {}).items():
         signature[at[later]] = signature[at[earlier]]
     return Fits(
-        index=index, code=code, culprit=np.where(bad, 0, -1),
+        index=index,
+        code=code,
+        culprit=np.where(bad, 0, -1),
         detail={at[s]: m for s, m in (detail or {}).items()},
         vcov_code=np.zeros((n, v), dtype=np.int8),
         n_clusters=np.where(bad[:, None], -1, np.full((n, v), 210)),
-        dropped={}, signature=signature, seconds=np.full(n, 1e-5),
-        **numbers, **{k: np.where(bad, -1, c) for k, c in counts.items()},
-    )  # fmt: skip
+        dropped={},
+        signature=signature,
+        seconds=np.full(n, 1e-5),
+        **numbers,
+        **{k: np.where(bad, -1, c) for k, c in counts.items()},
+    )
 
 
 def results_of(planned: Planned, **options: object) -> Results:

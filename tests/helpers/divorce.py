@@ -27,10 +27,18 @@ def divorce_panel(seed: int = 1, never: int = NEVER) -> pl.DataFrame:
     level, trend = rng.normal(4, 1, states)[st - 1], rng.normal(0.05, 0.03, states)[st - 1]
     income = rng.normal(size=len(st)) + 0.02 * (year - 1956)
     rate = level + trend * (year - 1956) + 0.2 * post + 0.1 * income + rng.normal(0, 0.3, len(st))
-    return pl.DataFrame({
-        "st": st, "year": year, "law": cohort, "post": post.astype(int), "div_rate": rate,
-        "pop": rng.uniform(0.5, 20, states)[st - 1], "income": income, "region": st % 4,
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "st": st,
+            "year": year,
+            "law": cohort,
+            "post": post.astype(int),
+            "div_rate": rate,
+            "pop": rng.uniform(0.5, 20, states)[st - 1],
+            "income": income,
+            "region": st % 4,
+        }
+    )
 
 
 def divorce_study(**changes: Any) -> dict[str, Any]:

@@ -25,13 +25,26 @@ def frame(seed: int = 5) -> pl.DataFrame:
     y = rng.normal(size=UNITS + 1)[unit] + 0.1 * (year - FIRST) + 0.4 * d + 0.2 * x[0]
     y = y + 0.4 * rng.normal(size=len(unit))
     region = np.array(["东", "b c", "d'e", "f"])[unit % 4]
-    wide = pl.DataFrame({
-        "id": unit, "year": year, "cohort": cohort, "d": d.astype(int), "region": region, "zone": (unit - 1) // 5,
-        "x1": x[0], "x2": x[1] * 2000, "x3": np.exp(x[2]), "size": np.exp(x[3][unit - 1]), "y": y,
-        "count": rng.poisson(np.exp(y.clip(-2, 2))), "flag": rng.integers(0, 2, len(unit)),
-        "high": (0.5 * y + rng.logistic(size=len(unit)) > 0).astype(int), "dose": d * rng.uniform(0.5, 2, len(unit)),
-        "w": rng.uniform(0.2, 3, len(unit)) * (rng.random(len(unit)) > 0.02),
-    })  # fmt: skip
+    wide = pl.DataFrame(
+        {
+            "id": unit,
+            "year": year,
+            "cohort": cohort,
+            "d": d.astype(int),
+            "region": region,
+            "zone": (unit - 1) // 5,
+            "x1": x[0],
+            "x2": x[1] * 2000,
+            "x3": np.exp(x[2]),
+            "size": np.exp(x[3][unit - 1]),
+            "y": y,
+            "count": rng.poisson(np.exp(y.clip(-2, 2))),
+            "flag": rng.integers(0, 2, len(unit)),
+            "high": (0.5 * y + rng.logistic(size=len(unit)) > 0).astype(int),
+            "dose": d * rng.uniform(0.5, 2, len(unit)),
+            "w": rng.uniform(0.2, 3, len(unit)) * (rng.random(len(unit)) > 0.02),
+        }
+    )
     gone = {c: pl.Series(rng.random(len(unit)) < 0.02) for c in ("x1", "x3", "y", "w")}
     wide = wide.with_columns(pl.when(g).then(None).otherwise(pl.col(c)).alias(c) for c, g in gone.items())
     return wide.filter(~((pl.col("id") == 9) & (pl.col("year") > FIRST)) & (pl.Series(rng.random(len(unit))) > 0.02))
@@ -73,41 +86,65 @@ def tables() -> dict[str, dict[str, Any]]:
     return {
         "least squares": {
             "treatment": {**TREATMENT, "dose": "dose", "moderated": {"term": "d:x3", "with": "d + x3"}},
-            "controls": CONTROLS, "fixed_effects": EFFECTS, "weights": WEIGHTS, "sample": SAMPLES, "variant": VARIANTS,
+            "controls": CONTROLS,
+            "fixed_effects": EFFECTS,
+            "weights": WEIGHTS,
+            "sample": SAMPLES,
+            "variant": VARIANTS,
         },
         "common rows": {
-            "study": {"missing": "common"}, "controls": {"sets": "mvsw(x1, lagged, x3)"}, "variant": VARIANTS,
-            "fixed_effects": {"two-way": "id + year", "interacted": "id + region^year"}, "weights": WEIGHTS,
+            "study": {"missing": "common"},
+            "controls": {"sets": "mvsw(x1, lagged, x3)"},
+            "variant": VARIANTS,
+            "fixed_effects": {"two-way": "id + year", "interacted": "id + region^year"},
+            "weights": WEIGHTS,
             "estimator": {"ols": "feols", "sa": "sunab", "two": "did2s"},
         },
         "staggered": {
-            "controls": CONTROLS, "weights": WEIGHTS, "sample": SAMPLES,
+            "controls": CONTROLS,
+            "weights": WEIGHTS,
+            "sample": SAMPLES,
             "fixed_effects": {k: EFFECTS[k] for k in ("unit", "two-way", "interacted", "trends")},
             "estimator": {
-                "sa": "sunab", "later": {"method": "sunab", "control": "notyet"},
-                "references": {"method": "sunab", "reference": [-1, -2]}, "two": "did2s",
+                "sa": "sunab",
+                "later": {"method": "sunab", "control": "notyet"},
+                "references": {"method": "sunab", "reference": [-1, -2]},
+                "two": "did2s",
                 "lp": {"method": "lpdid", "post_window": 2},
                 "never": {"method": "lpdid", "post_window": 1, "control": "never"},
             },
         },
         "likelihoods": {
-            "outcome": {"count": "count", "high": "high"}, "controls": CONTROLS, "weights": WEIGHTS, "sample": SAMPLES,
+            "outcome": {"count": "count", "high": "high"},
+            "controls": CONTROLS,
+            "weights": WEIGHTS,
+            "sample": SAMPLES,
             "fixed_effects": {"none": "0", "zone": "zone", "two-way": "zone + year", "interacted": "region^year"},
             "treatment": {**TREATMENT, "dose": "dose"},
             "estimator": {"ppml": "fepois", "logit": "logit", "loose": {"method": "fepois", "iwls_tol": 1e-14}},
         },
         "without never treated": {
-            "sample": {"treated": "began < 9999", "and late": "began < 9999 & year > 2001"}, "weights": WEIGHTS,
+            "sample": {"treated": "began < 9999", "and late": "began < 9999 & year > 2001"},
+            "weights": WEIGHTS,
             "estimator": {
-                "later": {"method": "sunab", "control": "notyet"}, "lp": {"method": "lpdid", "post_window": 1},
+                "later": {"method": "sunab", "control": "notyet"},
+                "lp": {"method": "lpdid", "post_window": 1},
                 "two": "did2s",
             },
         },
         "corrections": {
-            "outcome": {"y": "y", "count": "count", "high": "high"}, "vcov": CORRECTED, "weights": WEIGHTS,
+            "outcome": {"y": "y", "count": "count", "high": "high"},
+            "vcov": CORRECTED,
+            "weights": WEIGHTS,
             "fixed_effects": {k: EFFECTS[k] for k in ("none", "unit", "two-way", "interacted", "trends", "both")},
-            "estimator": {"ols": "feols", "sa": "sunab", "two": "did2s", "lp": {"method": "lpdid", "post_window": 2},
-                          "ppml": "fepois", "logit": "logit"},
+            "estimator": {
+                "ols": "feols",
+                "sa": "sunab",
+                "two": "did2s",
+                "lp": {"method": "lpdid", "post_window": 2},
+                "ppml": "fepois",
+                "logit": "logit",
+            },
             "exclude": [
                 {"when": {"outcome": "y"}, "unless": {"estimator": ["ols", "sa", "two", "lp"]}, "because": "levels"},
                 {"when": {"outcome": "count"}, "unless": {"estimator": "ppml"}, "because": "a count"},
@@ -116,13 +153,17 @@ def tables() -> dict[str, dict[str, Any]]:
         },
         "monthly": {
             "derive": {
-                "lagged": "l(x1, 1)", "led": "f(x3, 2)", "began": "first(d == 1)", "base": "at(size, year == 200011)",
+                "lagged": "l(x1, 1)",
+                "led": "f(x3, 2)",
+                "began": "first(d == 1)",
+                "base": "at(size, year == 200011)",
             },
-            "controls": {"none": "1", "lags": "lagged + led + d(x1, 3)", "base": "base:x1 + x1"}, "weights": WEIGHTS,
+            "controls": {"none": "1", "lags": "lagged + led + d(x1, 3)", "base": "base:x1 + x1"},
+            "weights": WEIGHTS,
             "sample": {"all": "TRUE", "late": "year >= 200010 & began != 200101"},
             "estimator": {"ols": "feols", "sa": "sunab", "two": "did2s", "lp": {"method": "lpdid", "post_window": 3}},
         },
-    }  # fmt: skip
+    }
 
 
 CODINGS: dict[str, tuple[pl.Expr, dict[str, Any], str]] = {
@@ -158,17 +199,28 @@ def study(name: str, directory: Path, coding: str = "zero") -> dict[str, Any]:
             data.write_parquet(path)
     own = tables()[name]
     base = {
-        "derive": DERIVE, "outcome": {"y": "y"}, "treatment": TREATMENT, "controls": {"none": "1", "some": "x1"},
-        "vcov": VCOV, "inference": {"draws": 0}, **{k: v for k, v in own.items() if k != "study"},
-    }  # fmt: skip
+        "derive": DERIVE,
+        "outcome": {"y": "y"},
+        "treatment": TREATMENT,
+        "controls": {"none": "1", "some": "x1"},
+        "vcov": VCOV,
+        "inference": {"draws": 0},
+        **{k: v for k, v in own.items() if k != "study"},
+    }
     base["study"] = {"data": str(path), "unit": "id", "time": "year", "title": name, **keys, **own.get("study", {})}
     return base
 
 
 CASES = (
-    ("least squares", "zero", 50), ("common rows", "later", 15), ("staggered", "zero", 30),
-    ("staggered", "infinite", 10), ("staggered", "empty", 10), ("staggered", "values", 10),
-    ("likelihoods", "zero", 25), ("corrections", "zero", 25), ("without never treated", "later", 10),
+    ("least squares", "zero", 50),
+    ("common rows", "later", 15),
+    ("staggered", "zero", 30),
+    ("staggered", "infinite", 10),
+    ("staggered", "empty", 10),
+    ("staggered", "values", 10),
+    ("likelihoods", "zero", 25),
+    ("corrections", "zero", 25),
+    ("without never treated", "later", 10),
     ("monthly", "zero", 15),
 )
 """Study, coding of the never treated, and how many of its rows."""

@@ -58,12 +58,16 @@ def run(changes, estimator, fixed_effects="id + year", weights="1", rows=slice(N
     """Give the rows of the results, or the codes of the faults."""
     outcome = {"fepois": "z", "logit": "b"}.get(estimator, "y")
     study = {
-        "study": {"unit": "id", "time": "year"}, "outcome": {"y": outcome}, "weights": {"w": weights},
+        "study": {"unit": "id", "time": "year"},
+        "outcome": {"y": outcome},
+        "weights": {"w": weights},
         "treatment": {"d": {"term": "d", "cohort": "cohort"}},
         "controls": {"c": "1" if estimator == "lpdid" else controls},
-        "fixed_effects": {"f": fixed_effects}, "estimator": {"e": estimator}, "vcov": FACTS,
+        "fixed_effects": {"f": fixed_effects},
+        "estimator": {"e": estimator},
+        "vcov": FACTS,
         "inference": {"draws": draws},
-    }  # fmt: skip
+    }
     data = pl.DataFrame({name: np.asarray(column)[rows] for name, column in (BASE | changes).items()})
     try:
         return specdid.run(study, data=data, audit=0, jobs=1)

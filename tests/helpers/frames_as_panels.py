@@ -21,10 +21,39 @@ def bare_study(data=None, unit=None, time=None, step=None, directory=None) -> St
 
     path = None if data is None else Path(directory or ".") / data
     return Study(
-        document, "spec", "", path, origin("data"), unit, time, step, origin("unit"), origin("time"),
-        1, "listwise", "default", (), {}, {}, (), (), (), (), (), (), (), (), (), (), {},
-        Inference(), RunOptions(), FigureOptions(), {}, (),
-    )  # fmt: skip
+        document,
+        "spec",
+        "",
+        path,
+        origin("data"),
+        unit,
+        time,
+        step,
+        origin("unit"),
+        origin("time"),
+        1,
+        "listwise",
+        "default",
+        (),
+        {},
+        {},
+        (),
+        (),
+        (),
+        (),
+        (),
+        (),
+        (),
+        (),
+        (),
+        (),
+        {},
+        Inference(),
+        RunOptions(),
+        FigureOptions(),
+        {},
+        (),
+    )
 
 
 def panel_of(columns, unit=None, time=None, step=None) -> Panel:

@@ -176,10 +176,13 @@ def run_command(arguments: list[str], watch: Watch) -> dict[str, object]:
             code = 1
         watch.on = False
     return {
-        "code": code, "stdout": out.getvalue()[-2000:], "stderr": err.getvalue()[-6000:],
-        "events": list(watch.events), "seconds": time.process_time() - began,
+        "code": code,
+        "stdout": out.getvalue()[-2000:],
+        "stderr": err.getvalue()[-6000:],
+        "events": list(watch.events),
+        "seconds": time.process_time() - began,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }  # fmt: skip
+    }
 
 
 def warm_up(sandbox: Path, spec: str) -> None:

@@ -39,15 +39,17 @@ def study_of(name: str, random: Random) -> str:
     keys = {} if random.random() < 0.15 else {"unit": "id", "time": "year"}
     study = small_study(
         study={"title": "fuzzed data", "data": name, **keys},
-        outcome={"y": "y"}, treatment={"d": {"term": "d"}},
+        outcome={"y": "y"},
+        treatment={"d": {"term": "d"}},
         controls={"none": "1", "x": random.choice(("x1", "x1 + x2", "I(x1^2)", "factor(t)", "log(x1)", "regex('^x')"))},
         fixed_effects={"two": random.choice(("id + year", "id", "0", "t", "id + t^year"))},
         sample={"all": "TRUE", "some": random.choice(("x1 > 0", "year >= 2002", "t != 'b'", "is.na(x2)"))},
         weights={"no": "1", "w": "w"} if random.random() < 0.3 else {"no": "1"},
         vcov={"a": random.choice(("hetero", "~id", "~t", "~id + year", "iid"))},
         inference={"draws": random.choice((0, 9)), "cluster": "id"},
-        figure={"formats": ["svg"]}, run={"jobs": 1, "backend": "serial"},
-    )  # fmt: skip
+        figure={"formats": ["svg"]},
+        run={"jobs": 1, "backend": "serial"},
+    )
     return toml_of(study)
 
 

@@ -62,9 +62,12 @@ def lay_good(keeper: Keeper) -> None:
     sandbox = keeper.sandbox
     small_panel().write_csv(sandbox / "given.csv")
     spec = small_study(
-        controls={"any": "csw0(x1)"}, figure={"formats": ["svg"]}, inference={"draws": 39},
-        appendix={"formats": ["tex"]}, preferred={"outcome": "y"},
-    )  # fmt: skip
+        controls={"any": "csw0(x1)"},
+        figure={"formats": ["svg"]},
+        inference={"draws": 39},
+        appendix={"formats": ["tex"]},
+        preferred={"outcome": "y"},
+    )
     write_toml(spec, sandbox / "spec.toml")
     keeper.try_one(Case("good", {}, (run_into("good"),)))
     keeper.tally.cases.clear()
@@ -309,8 +312,14 @@ def _mark(rng: random.Random, place: Path) -> None:
     from specdid._records.read import INCOMPLETE_WORDS
 
     lines = (
-        "../outside/precious.txt\t4", "results.csv\t1", "precious.txt\t4", "a\tb", "\t", "/\t0", "x" * 9_999 + "\t1",
-    )  # fmt: skip
+        "../outside/precious.txt\t4",
+        "results.csv\t1",
+        "precious.txt\t4",
+        "a\tb",
+        "\t",
+        "/\t0",
+        "x" * 9_999 + "\t1",
+    )
     (place / "precious.txt").write_text("mine, and longer than the mark says")
     (place / "INCOMPLETE.txt").write_text(rng.choice((INCOMPLETE_WORDS, "mine\n")) + "\n".join(rng.sample(lines, 4)))
 

@@ -169,10 +169,14 @@ class Keeper:
     def _running(self) -> subprocess.Popen[bytes]:
         if self.process is None:
             environment = {
-                **os.environ, "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1",
-                "PYTHONPATH": str(CAGE.parents[2]), "TMPDIR": str(self.sandbox / "tmp"),
+                **os.environ,
+                "OPENBLAS_NUM_THREADS": "1",
+                "RAYON_NUM_THREADS": "1",
+                "POLARS_MAX_THREADS": "1",
+                "PYTHONPATH": str(CAGE.parents[2]),
+                "TMPDIR": str(self.sandbox / "tmp"),
                 "XDG_STATE_HOME": str(self.sandbox / "state"),
-            }  # fmt: skip
+            }
             (self.sandbox / "tmp").mkdir(exist_ok=True)
             _have_secret(self.sandbox / "state" / "specdid" / "cache.key")
             arguments = [sys.executable, str(CAGE), str(self.sandbox), self.warm, str(self.megabytes)]

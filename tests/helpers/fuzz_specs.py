@@ -186,14 +186,16 @@ def _expressions(text: str, random: Random) -> bytes:
     for place in random.sample(places, min(len(places), random.choice((1, 1, 1, 3)))):
         holder = _at(values, place[:-1])
         written = holder[place[-1]]
-        holder[place[-1]] = random.choice((
-            lambda: random.choice((*HOSTILE, *CODE)),
-            lambda: expression(random),
-            lambda w=written: expression(random, names=_words(w)),
-            lambda w=written: f"{w} + {random.choice((*HOSTILE, *CODE))}",
-            lambda w=written: f"{random.choice(('sw', 'mvsw', 'csw0', 'log', 'i', 'factor', 'I', 'l'))}({w})",
-            lambda w=written: w.replace(random.choice(w or " "), random.choice(("^", "(", " - ", "NA", "*", ":"))),
-        ))()  # fmt: skip
+        holder[place[-1]] = random.choice(
+            (
+                lambda: random.choice((*HOSTILE, *CODE)),
+                lambda: expression(random),
+                lambda w=written: expression(random, names=_words(w)),
+                lambda w=written: f"{w} + {random.choice((*HOSTILE, *CODE))}",
+                lambda w=written: f"{random.choice(('sw', 'mvsw', 'csw0', 'log', 'i', 'factor', 'I', 'l'))}({w})",
+                lambda w=written: w.replace(random.choice(w or " "), random.choice(("^", "(", " - ", "NA", "*", ":"))),
+            )
+        )()
     return toml_of(values).encode("utf-8", "surrogateescape")
 
 

@@ -73,10 +73,24 @@ def expression(random: Random, depth: int = 0, names: Sequence[str] = NAMES) -> 
         leaf = random.randrange(6)
         if leaf < 3:
             return random.choice(names)
-        return str(random.choice((
-            *NUMBERS[:16], "TRUE", "NA", "'a'", "..some", "..x", "2001:2004", "1e400", "1e-400", "0x1F", "3L",
-                '"\\u4e2d"',
-        )))  # fmt: skip
+        return str(
+            random.choice(
+                (
+                    *NUMBERS[:16],
+                    "TRUE",
+                    "NA",
+                    "'a'",
+                    "..some",
+                    "..x",
+                    "2001:2004",
+                    "1e400",
+                    "1e-400",
+                    "0x1F",
+                    "3L",
+                    '"\\u4e2d"',
+                )
+            )
+        )
     inner = [expression(random, depth + 1, names) for _ in range(random.randrange(1, 4))]
     match random.randrange(6):
         case 0 | 1:
@@ -105,19 +119,26 @@ def value(random: Random, depth: int = 0) -> str:
     if depth > 3 or random.random() < 0.2 + 0.1 * depth:
         return random.choice((*NUMERIC, *NUMERIC, "1", "0", "2004", "1e300", "1e-300", "NA", "TRUE"))
     a, b, c = (value(random, depth + 1) for _ in range(3))
-    return random.choice((
-        f"({a}) {random.choice(('+', '-', '*', '/', '%%', '%/%'))} ({b})",
-        f"I({a} {random.choice(('+', '-', '*', '/', '%%', '%/%'))} {b})",
-        f"I(({a})^{random.choice((2, 3, 10, 0.5, -1, -10, 0))})",
-        f"({a}) {random.choice(('==', '!=', '<', '>=', '&', '|'))} ({b})",
-        f"{random.choice(OF_ONE)}({a})",
-        f"{random.choice(('l', 'f', 'd'))}({a}, {random.choice((1, 2, 0, -1, 5, 2147483647))})",
-        f"ifelse({a} > {b}, {c}, {a})", f"{random.choice(('pmin', 'pmax'))}({a}, {b})",
-        f"{random.choice(('winsorize', 'trim'))}({a}, {random.choice((0, 0.01, 0.2, 0.499))})",
-        f"at({a}, year == {random.choice((2001, 2003, 1))})", f"first({a} > 0)", f"ave({a}, {random.choice(NUMERIC)})",
-        f"{a} %in% c({random.choice((1, 2, 2004, '2001:2004', 'NA', '1:2147483647'))})",
-        f"factor({random.choice(('group', 'year', 'cohort', 'id', 'x1'))})",
+    return random.choice(
+        (
+            f"({a}) {random.choice(('+', '-', '*', '/', '%%', '%/%'))} ({b})",
+            f"I({a} {random.choice(('+', '-', '*', '/', '%%', '%/%'))} {b})",
+            f"I(({a})^{random.choice((2, 3, 10, 0.5, -1, -10, 0))})",
+            f"({a}) {random.choice(('==', '!=', '<', '>=', '&', '|'))} ({b})",
+            f"{random.choice(OF_ONE)}({a})",
+            f"{random.choice(('l', 'f', 'd'))}({a}, {random.choice((1, 2, 0, -1, 5, 2147483647))})",
+            f"ifelse({a} > {b}, {c}, {a})",
+            f"{random.choice(('pmin', 'pmax'))}({a}, {b})",
+            f"{random.choice(('winsorize', 'trim'))}({a}, {random.choice((0, 0.01, 0.2, 0.499))})",
+            f"at({a}, year == {random.choice((2001, 2003, 1))})",
+            f"first({a} > 0)",
+            f"ave({a}, {random.choice(NUMERIC)})",
+            f"{a} %in% c({random.choice((1, 2, 2004, '2001:2004', 'NA', '1:2147483647'))})",
+            f"factor({random.choice(('group', 'year', 'cohort', 'id', 'x1'))})",
             f"poly({a}, {random.choice((1, 2, 3, 9))})",
-        f"i(year, {a}, ref = 2001)", f"({a}):({b})", f"{a} + {b}",
+            f"i(year, {a}, ref = 2001)",
+            f"({a}):({b})",
+            f"{a} + {b}",
             f"sw0({random.choice(NUMERIC)}, {random.choice(NUMERIC)})",
-    ))  # fmt: skip
+        )
+    )

@@ -99,8 +99,11 @@ def start(spec: Path, out: Path, journal: Path, **environment: str) -> subproces
     with out.with_suffix(".log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-c", CHILD, "run", str(spec), "--out", str(out), "--audit", "0"],
-            env=here, stdout=subprocess.DEVNULL, stderr=log, cwd=spec.parent,
-        )  # fmt: skip
+            env=here,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            cwd=spec.parent,
+        )
 
 
 def descendants(pid: int) -> Iterator[tuple[int, str]]:

@@ -46,9 +46,13 @@ def compile_tex(main: Path, name: str = "pdflatex", pdf: bool = False) -> str:
     draft = [command[0], "-draftmode" if name == "pdflatex" else "-no-pdf", *command[1:]]
     for line in (draft, command if pdf else draft):
         done = subprocess.run(
-            line, cwd=main.parent, capture_output=True, env={**os.environ, **PDF_TIMES, "max_print_line": "10000"},
-            timeout=900, check=False,
-        )  # fmt: skip
+            line,
+            cwd=main.parent,
+            capture_output=True,
+            env={**os.environ, **PDF_TIMES, "max_print_line": "10000"},
+            timeout=900,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-3000:]
     return main.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
 
@@ -56,9 +60,10 @@ def compile_tex(main: Path, name: str = "pdflatex", pdf: bool = False) -> str:
 def complaints(log: str) -> list[str]:
     """Give what a log says of missing references, commands, glyphs, tall floats and lines that stand out."""
     wrong = [
-        line for line in log.splitlines()
+        line
+        for line in log.splitlines()
         if re.search(r"undefined|multiply defined|Missing character|Float too large|Undefined control|^!", line)
-    ]  # fmt: skip
+    ]
     out = re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\).*", log)
     return wrong + [f"overfull by {points}pt" for points in out if float(points) > OVERFULL]
 
@@ -90,8 +95,9 @@ def plain(tex: str) -> str:
     """Turn the LaTeX that specdid writes into the text it prints."""
     tex = re.sub(
         r"\\begin\{tabular\}\[[tb]\]\{@\{\}[lc]@\{\}\}(.*?)\\end\{tabular\}",
-        lambda cell: cell[1].replace(r" \\ ", " "), tex,
-    )  # fmt: skip
+        lambda cell: cell[1].replace(r" \\ ", " "),
+        tex,
+    )
     tex = re.sub(r"\\multicolumn\{\d+\}\{[^{}]*(?:\{[^{}]*\})*[^{}]*\}", "", tex)
     tex = re.sub(_GONE, " ", tex)
     for code, text in _PLAIN.items():

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from specdid.engine.model_identity import equal_on_panel, sign
 from specdid.engine.problem import Effects, Members, Problem, Vcov
-from specdid.engine.signature import equal_on_panel, sign
 
 CITY, YEAR, PROVINCE, PROVINCE_YEAR = range(4)
 Y0, Y1, D, X0 = 0, 1, 2, 3
@@ -25,9 +25,7 @@ Spec = tuple[int, int, tuple[int, ...], int, int, int]
 """Outcome, treatment, controls, rows, effects, weights."""
 
 
-def make_problem(
-    seed: int, cities: int = 24, years: int = 7, missing: float = 0.08, controls: int = 3
-) -> Problem:
+def make_problem(seed: int, cities: int = 24, years: int = 7, missing: float = 0.08, controls: int = 3) -> Problem:
     """A panel whose rows, effects and columns all have holes."""
     rng = np.random.default_rng(seed)
     city, year = np.repeat(np.arange(cities), years), np.tile(np.arange(years), cities)
@@ -43,9 +41,17 @@ def make_problem(
     labels = ("y0", "y1", "d", *(f"x{i}" for i in range(controls)), "w", "z")
     log0 = np.isnan(values) & (rng.random(values.shape) < 0.3)
     return Problem(
-        np.asfortranarray(values), np.asfortranarray(codes), rows, log0, labels,
-        ("city", "year", "province", "py"), EFFECTS, VCOVS, CITY, 0.05,
-    )  # fmt: skip
+        np.asfortranarray(values),
+        np.asfortranarray(codes),
+        rows,
+        log0,
+        labels,
+        ("city", "year", "province", "py"),
+        EFFECTS,
+        VCOVS,
+        CITY,
+        0.05,
+    )
 
 
 def make_members(specs: list[Spec]) -> Members:
@@ -56,9 +62,7 @@ def make_members(specs: list[Spec]) -> Members:
     as_ints = [np.array(a, dtype=np.int64) for a in (outcome, treatment, rows, effects, weights)]
     start = np.concatenate([[0], np.cumsum([len(c) for c in controls])]).astype(np.int64)
     flat = np.array([c for some in controls for c in some], dtype=np.int64)
-    return Members(
-        np.arange(s), as_ints[0], as_ints[1], start, flat, as_ints[2], as_ints[3], as_ints[4], none, none
-    )
+    return Members(np.arange(s), as_ints[0], as_ints[1], start, flat, as_ints[2], as_ints[3], as_ints[4], none, none)
 
 
 ROUNDINGS = 20
@@ -125,9 +129,16 @@ def by_dummies(problem: Problem, spec: Spec) -> Plain:
     errors, df, off_variance = zip(*found, strict=True)
     r2_within = 1 - e @ e / total**2 if fixed else float("nan")
     return Plain(
-        estimate, errors, df, rows, n_missing, r2_within,
-        off_e / np.linalg.norm(d), off_variance, 2 * np.linalg.norm(e) * off_e / total**2 + unit,
-    )  # fmt: skip
+        estimate,
+        errors,
+        df,
+        rows,
+        n_missing,
+        r2_within,
+        off_e / np.linalg.norm(d),
+        off_variance,
+        2 * np.linalg.norm(e) * off_e / total**2 + unit,
+    )
 
 
 def _condition(columns: NDArray[np.float64]) -> float:

@@ -146,7 +146,7 @@ EXPORT = Export("dummy_words", "English", ".txt", write)
     ("analyses", "dummy_count"): '''
 """Counts the columns that an analysis would have."""
 from specdid.analyses._base import Analysis, Caution, Chart, Finding
-from specdid import _shelf
+from specdid import _plugins
 from specdid.tables._base import PrintTable, Row, TidyTable
 
 def decode(table):
@@ -156,7 +156,7 @@ def run(bench, request):
     fits = [bench.fit(cell) for cell in bench.cells(request)]
     found = [request.config + k for k, fit in enumerate(fits) if fit.failure is None]
     laid = PrintTable("Dummy count", ("n",), (tuple(Row(f"column {k}", (str(n),)) for k, n in enumerate(found)),))
-    dots = _shelf.load("figures", "dummy_dots").data(found)
+    dots = _plugins.load("figures", "dummy_dots").data(found)
     tables = (TidyTable(("column", "n"), tuple(enumerate(found)), laid),)
     said = (Caution("note", "dummy", "the dummy was here."),)
     return Finding(tables, (Chart("dummy_dots", dots),), said, ("DUMMY LINE",))

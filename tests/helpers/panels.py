@@ -31,9 +31,18 @@ def members_of(
     controls = np.array([c for s in specs for c in s[2]], np.int64)
     none = np.full(len(specs), -1, np.int64)
     return Members(
-        np.arange(len(specs)), column(0), column(1), start, controls, column(3), column(4), column(5), none,
-        none if sunab is None else np.array(sunab, np.int64), aggregates,
-    )  # fmt: skip
+        np.arange(len(specs)),
+        column(0),
+        column(1),
+        start,
+        controls,
+        column(3),
+        column(4),
+        column(5),
+        none,
+        none if sunab is None else np.array(sunab, np.int64),
+        aggregates,
+    )
 
 
 NAMES = ("ln_so2", "ln_ww", "dudt", "pgdp", "ind2", "ln_open", "ln_pat", "pop", "batch", "year")
@@ -51,12 +60,17 @@ def reference_problem() -> Problem:
     codes = [levels(data["city_id"]), levels(data["year"]), levels(data["province"]), levels(cell)]
     rows = [np.ones(len(data), bool), (data["municipality"] == 0).to_numpy(), (data["year"] <= 2015).to_numpy()]
     return Problem(
-        values, np.asfortranarray(np.column_stack(codes)), np.array(rows), None, NAMES,
+        values,
+        np.asfortranarray(np.column_stack(codes)),
+        np.array(rows),
+        None,
+        NAMES,
         ("city_id", "year", "province", "province^year"),
         (Effects(), Effects((0,)), Effects((0, 1)), Effects((0, 3))),
         (Vcov("iid"), Vcov("hetero"), Vcov("cluster", (0,)), Vcov("cluster", (2,)), Vcov("cluster", (0, 1))),
-        0, 0.05,
-    )  # fmt: skip
+        0,
+        0.05,
+    )
 
 
 def reference_specs() -> list[tuple[int, int, tuple[int, ...], int, int, int]]:
@@ -103,11 +117,32 @@ def random_problem(seed: int, n_units: int, n_times: int, share: float, weighted
         w[rng.random(n) < 0.1] = 0.0
     trend, by_unit = time.astype(float), rng.normal(size=n_units)[unit]
     values = [
-        y, d, x1, x2, x1 + x2, np.full(n, 7.0), by_unit, missing, infinite, trend,
-        by_unit + trend, w, rng.normal(size=n), (unit % 2).astype(float), 3.0 * x1 - 1.0,
-    ]  # fmt: skip
+        y,
+        d,
+        x1,
+        x2,
+        x1 + x2,
+        np.full(n, 7.0),
+        by_unit,
+        missing,
+        infinite,
+        trend,
+        by_unit + trend,
+        w,
+        rng.normal(size=n),
+        (unit % 2).astype(float),
+        3.0 * x1 - 1.0,
+    ]
     codes = [unit, time, region, region * 100 + time, crossed]
     return Problem(
-        np.asfortranarray(np.column_stack(values)), np.asfortranarray(np.column_stack([levels(c) for c in codes])),
-        np.ones((1, n), bool), None, COLUMNS, CODES, EFFECTS_SMALL, VCOVS_SMALL, 0, 0.05,
-    )  # fmt: skip
+        np.asfortranarray(np.column_stack(values)),
+        np.asfortranarray(np.column_stack([levels(c) for c in codes])),
+        np.ones((1, n), bool),
+        None,
+        COLUMNS,
+        CODES,
+        EFFECTS_SMALL,
+        VCOVS_SMALL,
+        0,
+        0.05,
+    )

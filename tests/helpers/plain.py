@@ -75,9 +75,12 @@ def plain(problem: Problem, members: Members, s: int) -> Plain:
         warnings.simplefilter("ignore")
         try:
             fit = pf.feols(
-                formula, frame, vcov="iid", weights="w" if "w" in frame else None,
+                formula,
+                frame,
+                vcov="iid",
+                weights="w" if "w" in frame else None,
                 demeaner=pf.MapDemeaner(fixef_tol=1e-12),
-            )  # fmt: skip
+            )
         except (ValueError, ZeroDivisionError) as error:
             return Plain(" ".join(str(error).split()))
         if "d" not in fit._coefnames:
@@ -86,9 +89,13 @@ def plain(problem: Problem, members: Members, s: int) -> Plain:
         rows = [_under(fit, problem, v, at) for v in range(len(problem.vcovs))]
     dropped = tuple(int(c) for j, c in enumerate(controls_of(members, s)) if f"x{j}" not in fit._coefnames)
     return Plain(
-        "", float(fit._beta_hat[at]), *(tuple(r[k] for r in rows) for k in range(5)), int(fit._N), dropped,
+        "",
+        float(fit._beta_hat[at]),
+        *(tuple(r[k] for r in rows) for k in range(5)),
+        int(fit._N),
+        dropped,
         float(fit._r2_within) if effects else np.nan,
-    )  # fmt: skip
+    )
 
 
 def _under(fit, problem: Problem, v: int, at: int) -> tuple[float, ...]:

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from specdid import _shelf
+from specdid import _plugins
 from specdid._records import Results, Status, collect
-from specdid._run.planned import planned_records
+from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import estimate_all
@@ -42,9 +42,13 @@ def _runner() -> subprocess.Popen[str]:
     """Start the process that executes programs: one for all tests, since most of a start is pyfixest's import."""
     # Of a directory of its own: nothing is imported from the tests', nor of specdid.
     running = subprocess.Popen(
-        [sys.executable, "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, cwd=tempfile.gettempdir(),
-    )  # fmt: skip
+        [sys.executable, "-c", RUNNER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=tempfile.gettempdir(),
+    )
     atexit.register(running.kill)
     return running
 
@@ -76,9 +80,12 @@ def estimated(prepared: Prepared, places: np.ndarray | None = None) -> Results:
     if places is not None:
         at = np.flatnonzero(np.isin(compiled.members.index, places))
         compiled = replace(
-            compiled, members=compiled.members.take(at), method=compiled.method[at], cohort=compiled.cohort[at],
+            compiled,
+            members=compiled.members.take(at),
+            method=compiled.method[at],
+            cohort=compiled.cohort[at],
             batched=compiled.batched[at],
-        )  # fmt: skip
+        )
     fits = estimate_all(compiled, plan.grid.estimators, 1, "serial", lambda *_: None)
     return collect(planned_records(plan), fits.blocks, compiled.problem.labels)
 
@@ -98,7 +105,7 @@ def differences(prepared: Prepared, chosen: list[int], results: Results) -> dict
 def program(prepared: Prepared, s: int, language: str = "python") -> str:
     """Write the specification at a place of the plan as a program."""
     script = make_script(prepared.plan, prepared.panel, prepared.evaluator, s)
-    return str(_shelf.load("exports", language).write(script))
+    return str(_plugins.load("exports", language).write(script))
 
 
 def difference(results: Results, s: int, answer: object) -> float:

@@ -437,8 +437,14 @@ def _missing(x: np.ndarray) -> np.ndarray:
 
 
 def _compare(sign: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    functions = {"==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater,
-                 ">=": np.greater_equal}  # fmt: skip
+    functions = {
+        "==": np.equal,
+        "!=": np.not_equal,
+        "<": np.less,
+        "<=": np.less_equal,
+        ">": np.greater,
+        ">=": np.greater_equal,
+    }
 
     def compare(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if (a.dtype == object) != (b.dtype == object):
@@ -660,9 +666,10 @@ def _ssc(**given: Any) -> dict[str, Any]:
     """Read fixest's ssc(): what is counted, and which corrections are made."""
     exact = "no redundant" if "fixef_force_exact" in given else "nested out"
     return {
-        "count": "every dummy" if "fixef_K" in given else exact, "adjust": "adj" not in given,
+        "count": "every dummy" if "fixef_K" in given else exact,
+        "adjust": "adj" not in given,
         "adjust_clusters": "cluster_adj" not in given,
-    }  # fmt: skip
+    }
 
 
 @dataclass

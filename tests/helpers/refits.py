@@ -20,9 +20,7 @@ EFFECTS = {
 
 
 def panel(units: int = 24) -> pl.DataFrame:
-    return small_panel(3, units).with_columns(
-        half=(pl.col("year") > 2003).cast(pl.Int64)
-    )
+    return small_panel(3, units).with_columns(half=(pl.col("year") > 2003).cast(pl.Int64))
 
 
 def context(cluster: str, frame: pl.DataFrame, **changes) -> Context:
@@ -39,9 +37,19 @@ def context(cluster: str, frame: pl.DataFrame, **changes) -> Context:
     codes = prepared.evaluator.codes((_bound(prepared, cluster),))
     chosen = np.arange(len(compiled.members))
     return Context(
-        prepared.plan, prepared.panel, prepared.evaluator, compiled, chosen, {}, codes, DRAWS, 11, 1, "serial",
+        prepared.plan,
+        prepared.panel,
+        prepared.evaluator,
+        compiled,
+        chosen,
+        {},
+        codes,
+        DRAWS,
+        11,
+        1,
+        "serial",
         lambda *a: None,
-    )  # fmt: skip
+    )
 
 
 def _bound(prepared, name):

@@ -91,9 +91,13 @@ class Fit:
         return self.inverse @ (sums @ sums.T) @ self.inverse
 
     def vcov(
-        self, kind: str, clusters: Sequence[Array] = (), count: str = "nested out", adjust: bool = True,
+        self,
+        kind: str,
+        clusters: Sequence[Array] = (),
+        count: str = "nested out",
+        adjust: bool = True,
         adjust_clusters: bool = True,
-    ) -> Array:  # fmt: skip
+    ) -> Array:
         """Give the covariance as fixest corrects it; ``clusters`` on the rows that were used."""
         n, k = len(self.rows), self.parameters(clusters, count)
         left = 1.0 if not adjust else (n - 1) / (n - k) if n > k else float("nan")
@@ -137,9 +141,12 @@ def without_singletons(effects: list[Absorbed], rows: Array) -> Array:
 
 
 def least_squares(
-    outcome: Array, columns: dict[str, Array], effects: list[Absorbed], weights: Array | None = None,
+    outcome: Array,
+    columns: dict[str, Array],
+    effects: list[Absorbed],
+    weights: Array | None = None,
     singletons: bool = True,
-) -> Fit:  # fmt: skip
+) -> Fit:
     """Regress on columns and effects; without effects the columns have a constant, first."""
     rows = np.arange(len(outcome))
     rows = without_singletons(effects, rows) if singletons else rows

@@ -34,10 +34,20 @@ def simulated(units: int = 60, seed: int = 1, effect: float = 0.5, cohorts: tupl
     m = np.repeat(rng.normal(size=units), len(years)) + 0.4 * d + 0.2 * rng.normal(size=len(unit))
     noise = rng.normal(size=units)[unit] + 0.1 * (year - 2000) + 0.5 * rng.normal(size=len(unit))
     y = effect * d + 0.05 * size * d + 0.2 * x + 0.3 * m + noise
-    return pl.DataFrame({
-        "id": unit, "year": year, "cohort": cohort, "d": d, "pilot": (cohort > 0).astype(float),
-        "size": size, "region": unit % 4, "x": x, "m": m, "y": y,
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "id": unit,
+            "year": year,
+            "cohort": cohort,
+            "d": d,
+            "pilot": (cohort > 0).astype(float),
+            "size": size,
+            "region": unit % 4,
+            "x": x,
+            "m": m,
+            "y": y,
+        }
+    )
 
 
 def spec_with(kind: str, table: Mapping[str, Any], **more: Any) -> dict[str, Any]:

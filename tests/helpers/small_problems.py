@@ -13,15 +13,11 @@ Spec = tuple[str, str, tuple[str, ...], tuple[str, ...], str | None, str]
 """Outcome, treatment, controls, fixed effects (``f[x]`` for a slope), weights, estimator."""
 
 
-def problem_of(
-    frame: pd.DataFrame, vcovs: tuple[str, ...], unit: str, effects: list[tuple[str, ...]]
-) -> Problem:
+def problem_of(frame: pd.DataFrame, vcovs: tuple[str, ...], unit: str, effects: list[tuple[str, ...]]) -> Problem:
     """Take every column as values and as codes."""
     names = tuple(frame.columns)
     values = np.asfortranarray(frame.to_numpy(float))
-    codes = np.asfortranarray(
-        np.stack([pd.factorize(frame[c], sort=True)[0] for c in names], axis=1), np.int64
-    )
+    codes = np.asfortranarray(np.stack([pd.factorize(frame[c], sort=True)[0] for c in names], axis=1), np.int64)
     return Problem(
         values=values,
         codes=codes,

@@ -19,9 +19,18 @@ def small_panel(seed: int = 1, units: int = 24, periods: int = 7) -> pl.DataFram
     level = rng.normal(size=units)[unit - 1]
     y = level + 0.1 * (year - 2000) + 0.3 * d + x[0] * 0.2 + rng.normal(size=len(unit)) * 0.5
     frame = {
-        "id": unit, "year": year, "group": (unit - 1) // 4, "cohort": cohort, "d": d,
-        "x1": x[0], "x2": x[1], "x3": x[2], "y": y, "z": np.exp(y), "w": rng.uniform(0.5, 2, len(unit)),
-    }  # fmt: skip
+        "id": unit,
+        "year": year,
+        "group": (unit - 1) // 4,
+        "cohort": cohort,
+        "d": d,
+        "x1": x[0],
+        "x2": x[1],
+        "x3": x[2],
+        "y": y,
+        "z": np.exp(y),
+        "w": rng.uniform(0.5, 2, len(unit)),
+    }
     out = pl.DataFrame(frame)
     gap = pl.Series(rng.random(len(unit)) < 0.05)
     return out.with_columns(pl.when(gap).then(None).otherwise(pl.col("x2")).alias("x2"))

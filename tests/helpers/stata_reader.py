@@ -111,8 +111,14 @@ def _operate(operator: str, a: Vector, b: Vector) -> Vector:
         return {"==": same, "!=": ~same}[operator].astype(float)
     if POWER[operator] == 3:
         a, b = (np.where(np.isnan(x), np.inf, x) for x in (a, b))
-        test = {"==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater,
-                ">=": np.greater_equal}[operator]  # fmt: skip
+        test = {
+            "==": np.equal,
+            "!=": np.not_equal,
+            "<": np.less,
+            "<=": np.less_equal,
+            ">": np.greater,
+            ">=": np.greater_equal,
+        }[operator]
         return test(a, b).astype(float)
     if operator == "&":
         return ((a != 0) & (b != 0)).astype(float)
@@ -429,8 +435,11 @@ class Program:
         expression, where = self.split(right)
         values = self.column(expression)
         nothing = "" if values.dtype == object else np.nan
-        self.data[name] = np.where(where, values, nothing) if values.dtype != object else np.array(
-            [v if w else "" for v, w in zip(values, where, strict=True)], object)  # fmt: skip
+        self.data[name] = (
+            np.where(where, values, nothing)
+            if values.dtype != object
+            else np.array([v if w else "" for v, w in zip(values, where, strict=True)], object)
+        )
 
     def do_replace(self, rest: str) -> None:
         left, _, right = rest.partition("=")
@@ -552,8 +561,12 @@ class Program:
         known = known[~np.isnan(known)]
         self.returned = {"N": len(known), "sum": known.sum()}
         if len(known):
-            self.returned |= {"mean": known.mean(), "min": known.min(), "max": known.max(),
-                              "sd": known.std(ddof=1) if len(known) > 1 else 0.0}  # fmt: skip
+            self.returned |= {
+                "mean": known.mean(),
+                "min": known.min(),
+                "max": known.max(),
+                "sd": known.std(ddof=1) if len(known) > 1 else 0.0,
+            }
 
     def do_count(self, rest: str) -> None:
         self.returned = {"N": float(np.sum(self.split(f"1 {rest}")[1]))}
@@ -593,8 +606,11 @@ class Program:
         model = self.model(rest)
         fit = least_squares(model.outcome, model.columns, model.effects, model.weights)
         count = {
-            "clusters": "nested out", "": "no redundant", "pairwise continuous": "every dummy", "none": "nested out",
-        }[model.options.get("dofadjustments", "")]  # fmt: skip
+            "clusters": "nested out",
+            "": "no redundant",
+            "pairwise continuous": "every dummy",
+            "none": "nested out",
+        }[model.options.get("dofadjustments", "")]
         clusters = [c[fit.rows] for c in model.clusters]
         covariance = fit.vcov(model.kind, clusters, count)
         n, k, m = len(fit.rows), fit.parameters(clusters, count), len([b for b in fit.names if b != "(Intercept)"])
@@ -695,9 +711,15 @@ class Program:
         used = [self.data[n] for n in names] + ([weights] if weights is not None else [])
         at = np.flatnonzero((_missing(*used) == 0) & where)
         return Model(
-            self.data[names[0]][at], {n: self.data[n][at] for n in names[1:]}, [e.take(at) for e in effects],
-            None if weights is None else weights[at], [self.data[c][at] for c in vce[1:]], kind, options, at,
-        )  # fmt: skip
+            self.data[names[0]][at],
+            {n: self.data[n][at] for n in names[1:]},
+            [e.take(at) for e in effects],
+            None if weights is None else weights[at],
+            [self.data[c][at] for c in vce[1:]],
+            kind,
+            options,
+            at,
+        )
 
     def names(self, words: list[str]) -> Iterator[str]:
         for word in words:

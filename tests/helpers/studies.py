@@ -66,8 +66,7 @@ def fault_texts(directory: Path, tables: str, base: str = SPEC) -> list[tuple[st
     """(caret's text, message, help) of every fault."""
     found = examine(spec_file(directory, tables, base))[1]
     return [
-        (f.place.line_text[f.place.column - 1 :][: f.place.length] if f.place else "", f.message, f.help)
-        for f in found
+        (f.place.line_text[f.place.column - 1 :][: f.place.length] if f.place else "", f.message, f.help) for f in found
     ]
 
 

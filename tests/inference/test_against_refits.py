@@ -8,7 +8,7 @@ import pyfixest as pf
 import pytest
 from refits import DRAWS, TIGHT, clean, context, frame_of, model, panel, t_of
 from small_studies import small_study
-from specdid.inference import _permutation_split, permutation, permutation_refit, wild
+from specdid.inference import _permutation_strategy, permutation, permutation_refit, wild
 from specdid.inference._assignment import make_assignment, permute
 
 
@@ -80,10 +80,14 @@ def test_draws_do_not_depend_on_what_else_is_in_the_grid():
 def test_sun_abraham_enters_the_wild_test():
     data = panel()
     study = small_study(
-        outcome={"y": "y"}, controls={"none": "1"}, fixed_effects={"two-way": "id + year"},
-        treatment={"d": {"term": "d", "cohort": "cohort"}}, estimator={"SA": "sunab"}, vcov={"unit": "~id"},
+        outcome={"y": "y"},
+        controls={"none": "1"},
+        fixed_effects={"two-way": "id + year"},
+        treatment={"d": {"term": "d", "cohort": "cohort"}},
+        estimator={"SA": "sunab"},
+        vcov={"unit": "~id"},
         inference={"draws": 19},
-    )  # fmt: skip
+    )
     import specdid
 
     curve = specdid.run(study, data, audit=0)
@@ -116,7 +120,7 @@ def test_sun_abraham_beyond_the_budget_is_fitted_again_in_the_first_draws(monkey
     treatment = {"d": {"term": "d", "cohort": "cohort"}}
     ctx = context("id", panel(), estimator={"SA": "sunab"}, treatment=treatment, weights={"none": "1"})
     every = permutation.draw(ctx)
-    monkeypatch.setattr(_permutation_split, "BUDGET", 0.0)
+    monkeypatch.setattr(_permutation_strategy, "BUDGET", 0.0)
     none, few = permutation.draw(ctx), permutation_refit.draw(ctx)
     assert len(none.index) == 0
     assert "fewer draws" in none.left_out[0].message
@@ -135,6 +139,5 @@ def test_what_no_budget_allows_is_counted(monkeypatch):
     assert len(drawn.index) == 0
     (said,) = drawn.left_out
     assert said.message == (
-        f"{len(ctx.chosen)} specifications would take more than 0 s to fit {DRAWS} times again and are not in "
-        "this test"
+        f"{len(ctx.chosen)} specifications would take more than 0 s to fit {DRAWS} times again and are not in this test"
     )

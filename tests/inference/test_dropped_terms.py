@@ -24,9 +24,12 @@ def p_values(**changes):
 
 @pytest.mark.parametrize(
     ("controls", "dropped"),
-    [("x1 + x3 + I(x1 + x3)", "I(x1 + x3)"), ("x1 + x3 + I(x1 - x3) + group", "I(x1 - x3) + group"),
-     ("x1 + x3 + factor(group)", None)],
-)  # fmt: skip
+    [
+        ("x1 + x3 + I(x1 + x3)", "I(x1 + x3)"),
+        ("x1 + x3 + I(x1 - x3) + group", "I(x1 - x3) + group"),
+        ("x1 + x3 + factor(group)", None),
+    ],
+)
 def test_terms_whose_label_holds_a_plus(controls, dropped):
     table, found = p_values(controls={"all": controls})
     _, plain = p_values(controls={"all": "x1 + x3"})

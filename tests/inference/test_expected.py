@@ -22,9 +22,12 @@ def panel(units: int = 30) -> pl.DataFrame:
 
 def run(outcome, frame=None, inference=NULLS, out=None, **changes):
     study = small_study(
-        outcome=outcome, controls={"none": "1", "one": "x1"}, inference=inference,
-        derive={"d": "(cohort > 0) & (year >= cohort)"}, **changes,
-    )  # fmt: skip
+        outcome=outcome,
+        controls={"none": "1", "one": "x1"},
+        inference=inference,
+        derive={"d": "(cohort > 0) & (year >= cohort)"},
+        **changes,
+    )
     return specdid.run(study, panel() if frame is None else frame, audit=0, out=out)
 
 

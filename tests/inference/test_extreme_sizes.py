@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
-from specdid.inference._many_columns import Residuals
-from specdid.inference._permutation_kernel import make_sums, permutation_draws
+from specdid.inference._demeaned_draws import Residuals
+from specdid.inference._partialled_out import make_sums, permutation_draws
 from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
 
 DATA = small_panel().with_columns(x2=pl.col("x2").fill_null(0.0))
@@ -14,10 +14,13 @@ DATA = small_panel().with_columns(x2=pl.col("x2").fill_null(0.0))
 
 def nulls_of(data):
     spec = small_study(
-        outcome={"y": "y"}, controls={"some": "mvsw(x1, x2)"}, weights={"none": "1", "w": "w"},
-        fixed_effects={"two-way": "id + year", "none": "0", "slope": "id[x3] + year"}, treatment={"d": "d"},
+        outcome={"y": "y"},
+        controls={"some": "mvsw(x1, x2)"},
+        weights={"none": "1", "w": "w"},
+        fixed_effects={"two-way": "id + year", "none": "0", "slope": "id[x3] + year"},
+        treatment={"d": "d"},
         inference={"draws": 19, "null": ["wild", "permutation"], "assign": "d", "strata": "group"},
-    )  # fmt: skip
+    )
     curve = specdid.run(spec, data, audit=0)
     assert set(curve.table.status) <= {"ok", "duplicate"}
     assert not [w for w in curve.warnings if w.code in ("not_moved", "no_cluster_variance", "draws_failed")]
@@ -29,9 +32,19 @@ ORDINARY = nulls_of(DATA)[0]
 
 @pytest.mark.parametrize(
     ("column", "size"),
-    [("x1", 2.0**-1000), ("x1", 2.0**990), ("x3", 2.0**-990), ("y", 2.0**-990), ("y", 2.0**980),
-     ("d", 2.0**-900), ("d", 2.0**900), ("w", 2.0**-1000), ("w", 2.0**980), ("w", 2.0**-333)],
-)  # fmt: skip
+    [
+        ("x1", 2.0**-1000),
+        ("x1", 2.0**990),
+        ("x3", 2.0**-990),
+        ("y", 2.0**-990),
+        ("y", 2.0**980),
+        ("d", 2.0**-900),
+        ("d", 2.0**900),
+        ("w", 2.0**-1000),
+        ("w", 2.0**980),
+        ("w", 2.0**-333),
+    ],
+)
 def test_extreme_units_change_no_test(column, size):
     found, _ = nulls_of(DATA.with_columns(pl.col(column) * size))
     np.testing.assert_array_equal(found, ORDINARY)

@@ -76,9 +76,16 @@ def draws(seed: int, shift: float, treated: int = 8) -> NullDraws:
         imposed[1, k], imposed[2, k] = 2 * (r0 * r1).sum(axis=0) / ss, (r1**2).sum(axis=0) / ss
     table = DrawTable.of(t)
     return NullDraws(
-        "wild", np.arange(S), estimate, estimate / real, real, np.full(S, g - 1.0), table, table,
+        "wild",
+        np.arange(S),
+        estimate,
+        estimate / real,
+        real,
+        np.full(S, g - 1.0),
+        table,
+        table,
         imposed=tuple(DrawTable.of(part) for part in imposed),
-    )  # fmt: skip
+    )
 
 
 def ends_by_grid(d: NullDraws, alpha: float, grid: np.ndarray) -> list[float]:
@@ -112,9 +119,16 @@ def test_a_band_moves_with_its_outcome():
     assert (first.below, first.above) == pytest.approx((second.below, second.above), rel=1e-6)
     a, b, c = d.imposed
     turned = NullDraws(
-        "wild", d.index, -d.estimate, -d.statistic, d.std_error, d.df, d.null_estimate,
-        DrawTable.of(-np.asarray(d.null_statistic)), imposed=(a, DrawTable.of(-np.asarray(b)), c),
-    )  # fmt: skip
+        "wild",
+        d.index,
+        -d.estimate,
+        -d.statistic,
+        d.std_error,
+        d.df,
+        d.null_estimate,
+        DrawTable.of(-np.asarray(d.null_statistic)),
+        imposed=(a, DrawTable.of(-np.asarray(b)), c),
+    )
     third = j.joint_band(turned, 0.05)
     assert (third.below, third.above) == pytest.approx((first.above, first.below), rel=1e-6)
     of_no_effect = adjust(d, 0.05).critical, adjust(more, 0.05).critical
@@ -145,9 +159,16 @@ def test_what_is_never_rejected_is_unbounded():
     sides = (none + d.statistic[:, None], none - d.statistic[:, None])
     for t0, missing in ((sides[0] + 0.5, "below"), (sides[0] - 0.5, "above")):
         endless = NullDraws(
-            "wild", d.index, d.estimate, d.statistic, d.std_error, d.df, d.null_estimate, DrawTable.of(t0),
+            "wild",
+            d.index,
+            d.estimate,
+            d.statistic,
+            d.std_error,
+            d.df,
+            d.null_estimate,
+            DrawTable.of(t0),
             imposed=tuple(DrawTable.of(part) for part in (one, none, none)),
-        )  # fmt: skip
+        )
         band = j.joint_band(endless, 0.05)
         assert np.isnan(getattr(band, missing))
         assert band.reason.startswith(f"unbounded {missing}: ")
@@ -163,9 +184,16 @@ def test_numbers_that_are_none_count_as_extreme():
     parts = [np.asarray(part).copy() for part in d.imposed]
     parts[2][0, :5], parts[1][0, :5] = -1e9, 0.0
     broken = NullDraws(
-        "wild", d.index, d.estimate, d.statistic, d.std_error, d.df, d.null_estimate, d.null_statistic,
+        "wild",
+        d.index,
+        d.estimate,
+        d.statistic,
+        d.std_error,
+        d.df,
+        d.null_estimate,
+        d.null_statistic,
         imposed=tuple(DrawTable.of(part) for part in parts),
-    )  # fmt: skip
+    )
     wider = j.joint_band(broken, 0.05)
     assert wider.below > whole.below
     assert wider.above > whole.above
@@ -173,10 +201,11 @@ def test_numbers_that_are_none_count_as_extreme():
 
 def test_files_say_the_band_and_leave_out_what_is_none(tmp_path):
     study = small_study(
-        outcome={"y": "y"}, vcov={"unit": "~id"},
+        outcome={"y": "y"},
+        vcov={"unit": "~id"},
         inference={"draws": 99, "null": ["wild", "permutation"], "assign": "cohort"},
         derive={"d": "(cohort > 0) & (year >= cohort)"},
-    )  # fmt: skip
+    )
     curve = specdid.run(study, small_panel(3, 24), audit=0, out=tmp_path)
     rows = pl.read_csv(tmp_path / "inference_specifications.csv")
     mine = rows.filter(pl.col("null") == "wild")

@@ -20,15 +20,23 @@ def test_every_null_starts_from_the_t_of_the_results(monkeypatch):
 
     monkeypatch.setattr(infer, "_tests", kept)
     effects = {
-        "none": "0", "unit": "id", "two-way": "id + year", "groups": "id + group^year", "trends": "id[year] + year",
-        "own trends": "id[[x1]] + year", "group trends": "id + year + group[[x3]]",
-    }  # fmt: skip
+        "none": "0",
+        "unit": "id",
+        "two-way": "id + year",
+        "groups": "id + group^year",
+        "trends": "id[year] + year",
+        "own trends": "id[[x1]] + year",
+        "group trends": "id + year + group[[x3]]",
+    }
     study = small_study(
-        outcome={"y": "y"}, controls={"none": "1", "x": "x1 + x2"}, fixed_effects=effects,
+        outcome={"y": "y"},
+        controls={"none": "1", "x": "x1 + x2"},
+        fixed_effects=effects,
         estimator={"OLS": "feols", "SA": {"method": "sunab", "control": "notyet"}, "did2s": "did2s"},
-        weights={"none": "1", "w": "w"}, vcov={"unit": "~id"},
+        weights={"none": "1", "w": "w"},
+        vcov={"unit": "~id"},
         inference={"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort", "level": "id"},
-    )  # fmt: skip
+    )
     curve = specdid.run(study, small_panel(), audit=0, jobs=1)
     statistic = curve.results.first("statistic")
     trends = curve.table["fixed_effects"].isin(["trends", "own trends"])

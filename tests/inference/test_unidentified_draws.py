@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from panels import levels, members_of
 from specdid.engine.problem import Effects, Problem, Vcov
-from specdid.inference._permutation_simple import draw_simple
+from specdid.inference._partialled_out import draw_simple
 
 UNITS, PERIODS = 12, 8
 
@@ -20,9 +20,17 @@ def panel(effects):
     values = np.column_stack([rng.normal(size=len(unit)), real, x, made, rng.uniform(0.5, 2, len(unit))])
     codes = np.column_stack([levels(unit), levels(time), levels(100 * (unit // 2) + time)])
     problem = Problem(
-        np.asfortranarray(values), np.asfortranarray(codes), np.ones((1, len(unit)), bool), None,
-        ("y", "d", "x", "made", "w"), ("id", "t", "region^t"), (effects,), (Vcov("cluster", (0,)),), 0, 0.05,
-    )  # fmt: skip
+        np.asfortranarray(values),
+        np.asfortranarray(codes),
+        np.ones((1, len(unit)), bool),
+        None,
+        ("y", "d", "x", "made", "w"),
+        ("id", "t", "region^t"),
+        (effects,),
+        (Vcov("cluster", (0,)),),
+        0,
+        0.05,
+    )
     # The data; a whole region of two; another assignment; all units; nobody; what controls and time effects make up.
     dealt = [(0, 2), (2, 3), (4, 7), range(UNITS), (), (1, 5)]
     return problem, np.column_stack([treated(unit, time, ids) for ids in dealt])
@@ -36,11 +44,15 @@ def treated(unit, time, ids):
 @pytest.mark.parametrize(
     ("effects", "controls", "open_"),
     [
-        (Effects((0, 2)), (), [1, 3, 4]), (Effects((0, 2)), (2,), [1, 3, 4]), (Effects((0, 1)), (), [3, 4]),
-        (Effects((0, 1)), (2,), [3, 4]), (Effects((0, 1)), (2, 3), [3, 4, 5]), (Effects((0, 2)), (2, 3), [1, 3, 4, 5]),
+        (Effects((0, 2)), (), [1, 3, 4]),
+        (Effects((0, 2)), (2,), [1, 3, 4]),
+        (Effects((0, 1)), (), [3, 4]),
+        (Effects((0, 1)), (2,), [3, 4]),
+        (Effects((0, 1)), (2, 3), [3, 4, 5]),
+        (Effects((0, 2)), (2, 3), [1, 3, 4, 5]),
         (Effects((0, 1), ((0, 2),)), (), [3, 4]),
     ],
-)  # fmt: skip
+)
 def test_draws_that_are_open_have_no_number_and_the_others_are_refits(effects, controls, open_, weights):
     problem, dealt = panel(effects)
     members = members_of([(0, 1, controls, 0, 0, weights)])

@@ -173,9 +173,7 @@ def test_size_without_making_them():
     assert expansion_size(parse(text), {}, ()) == 2**91
 
 
-ARGUMENTS = st.lists(
-    st.sampled_from(["a", "b", "c + d", "ind2", "log(a)", "a:b"]), min_size=1, max_size=4, unique=True
-)
+ARGUMENTS = st.lists(st.sampled_from(["a", "b", "c + d", "ind2", "log(a)", "a:b"]), min_size=1, max_size=4, unique=True)
 OPERATORS = st.sampled_from(["sw", "sw0", "csw", "csw0", "mvsw"])
 CALLS = st.lists(st.tuples(OPERATORS, ARGUMENTS), min_size=1, max_size=3)
 
@@ -223,9 +221,7 @@ def test_the_contracts_table_and_its_product(calls):
 def test_term_sets_equal_the_terms_of_trees(text):
     trees = [terms(node) for node in expand(parse(text), {}, COLUMNS, 1.0)]
     sets = expand_terms(parse(text), {}, COLUMNS)
-    assert [[t.key for t in sets.set(i)] for i in range(len(sets))] == [
-        [t.key for t in f.written] for f in trees
-    ]
+    assert [[t.key for t in sets.set(i)] for i in range(len(sets))] == [[t.key for t in f.written] for f in trees]
     assert sets.intercept.tolist() == [f.intercept for f in trees]
 
 

@@ -73,9 +73,7 @@ def test_no_intercept(text):
     assert [t.text for t in terms(parse(text)).terms] == ["x"]
 
 
-@pytest.mark.parametrize(
-    "text", ["a + 2", "2:a", "a + 'b'", "a + ..m", "sw(a, b)", "a ~ b", "c(a, b)", "a[b]"]
-)
+@pytest.mark.parametrize("text", ["a + 2", "2:a", "a + 'b'", "a + ..m", "sw(a, b)", "a ~ b", "c(a, b)", "a[b]"])
 def test_what_is_no_term(text):
     with pytest.raises(LanguageError) as caught:
         terms(parse(text))
@@ -147,9 +145,7 @@ def test_parts_of_effects():
     assert [write(s) for s in found.slopes] == ["x"]
 
 
-@pytest.mark.parametrize(
-    "text", ["a:b", "a*b", "a - b", "a[x][[z]]", "a + 2", "a[1]", "factor(a)", "'a'", "a > 1"]
-)
+@pytest.mark.parametrize("text", ["a:b", "a*b", "a - b", "a[x][[z]]", "a + 2", "a[1]", "factor(a)", "'a'", "a > 1"])
 def test_what_is_no_effect(text):
     with pytest.raises(LanguageError) as caught:
         effects(parse(text))

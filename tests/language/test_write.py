@@ -43,9 +43,7 @@ def test_the_contracts_spelling(text, canonical):
 
 
 PRINTABLE = st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00")
-ANY_NAME = st.one_of(
-    st.sampled_from(["a", "b.c", "人均GDP", ".x", "x_1"]), st.text(PRINTABLE, min_size=1, max_size=8)
-)
+ANY_NAME = st.one_of(st.sampled_from(["a", "b.c", "人均GDP", ".x", "x_1"]), st.text(PRINTABLE, min_size=1, max_size=8))
 LEAVES = st.one_of(
     ANY_NAME.map(Name),
     st.sampled_from(["m", "economy"]).map(Macro),
@@ -85,9 +83,7 @@ def grown(inner):
     return st.one_of(
         st.builds(Unary, st.sampled_from(["-", "+", "!", "~"]), inner),
         st.builds(Binary, st.sampled_from(BINARY), inner, inner),
-        st.builds(
-            Call, st.one_of(ANY_NAME, st.just("..")), arguments.filter(lambda a: a != (Argument(None),))
-        ),
+        st.builds(Call, st.one_of(ANY_NAME, st.just("..")), arguments.filter(lambda a: a != (Argument(None),))),
     )
 
 

@@ -118,8 +118,7 @@ def test_psm_did_is_that_of_fixest(prepared):
     assert (fits.code == Code.OK).all()
     dimensions = {d.name: d for d in prepared.plan.dimensions}
     expected = {
-        (row["outcome"], "all" if row["controls"] else "none", row["method"]): row
-        for row in rows_of("psm_did")
+        (row["outcome"], "all" if row["controls"] else "none", row["method"]): row for row in rows_of("psm_did")
     }
     assert len(fits.index) == len(expected) == 12
     columns = [dimensions[name] for name in ("outcome", "controls", "sample")]

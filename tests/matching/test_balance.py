@@ -73,9 +73,9 @@ def test_the_joint_test_is_the_likelihood_ratio_of_the_logit(sample):
     for w in (np.ones(120), weights):
         used = w > 0
         design = np.column_stack([np.ones(used.sum()), columns[used]])
-        fit = models.GLM(
-            treated[used].astype(float), design, family=families.Binomial(), freq_weights=w[used]
-        ).fit(tol=1e-14)
+        fit = models.GLM(treated[used].astype(float), design, family=families.Binomial(), freq_weights=w[used]).fit(
+            tol=1e-14
+        )
         found = joint_test(columns, treated, w)
         assert found.chi2 == pytest.approx(2 * (fit.llf - fit.llnull), rel=1e-8)
         assert found.df == 3

@@ -99,9 +99,7 @@ def test_by_default_each_treatment_has_its_own_match(data):
 
 def test_weights_multiply_the_weights_option(data):
     weights = {"none": "1", "size": "size"}
-    _, found = compiled(
-        spec({"treated": "pilot", "at": "year == 2011", "method": "kernel"}, weights=weights), data
-    )
+    _, found = compiled(spec({"treated": "pilot", "at": "year == 2011", "method": "kernel"}, weights=weights), data)
     plain, sized = (found.problem.values[:, c] for c in found.members.weights)
     rows = found.problem.rows[found.members.rows[0]]
     np.testing.assert_allclose(sized[rows], (plain * data["size"])[rows])
@@ -188,9 +186,7 @@ def test_treated_without_a_match_are_counted(data):
 
 def test_fewer_controls_than_treated_is_said(data):
     study = spec({"treated": "1 - (unit %in% c(1, 2, 3, 4, 5))", "at": "year == 2011"})
-    assert messages(study, data) == [
-        "the sample `m`: 5 of 55 treated units found a match; the others are left out"
-    ]
+    assert messages(study, data) == ["the sample `m`: 5 of 55 treated units found a match; the others are left out"]
 
 
 def test_units_that_lack_a_variable_are_counted(data):
@@ -206,9 +202,7 @@ def test_scores_that_do_not_overlap_leave_no_rows_and_a_reason(data):
     study = spec({"on": "z + w", "treated": "pilot", "at": "year == 2011"})
     _, found = compiled(study, apart)
     assert not found.problem.rows.any()
-    assert found.warnings[0].message.startswith(
-        "the sample `m`: nothing is matched: the propensity score cannot"
-    )
+    assert found.warnings[0].message.startswith("the sample `m`: nothing is matched: the propensity score cannot")
     assert run(found.problem, found.members).code.tolist() == [Code.NO_ROWS]
 
 
@@ -221,9 +215,7 @@ def test_periods_without_a_match_are_named(data):
 
 def test_warnings_name_treatment_and_variant(data):
     variant = {"regions": {"all": {}, "north": {"where": 'region == "north"'}}}
-    study = spec(
-        {"at": "year == 2011", "caliper": 1e-9}, treatment={"d": "d", "late": "late"}, variant=variant
-    )
+    study = spec({"at": "year == 2011", "caliper": 1e-9}, treatment={"d": "d", "late": "late"}, variant=variant)
     said = messages(study, data)
     nothing = "nothing is matched: no treated unit has a control within the caliper"
     assert said == [

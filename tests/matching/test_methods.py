@@ -5,12 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from specdid import _shelf
+from specdid import _plugins
 from specdid._plan.matches import MatchSettings
 from specdid.matching import _score, entropy, exact, kernel, nearest, radius
 from specdid.matching._base import Candidates, Matched, Unmatched
 
-METHODS = _shelf.names("matching")
+METHODS = _plugins.names("matching")
 
 
 def overlapping(seed=0, n=80, k=3, groups=None):
@@ -40,7 +40,7 @@ def test_the_shelf_has_the_methods_of_the_contract():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_declarations_load_without_scipy(name):
-    load = f"import sys; from specdid import _shelf; _shelf.load('matching', {name!r})"
+    load = f"import sys; from specdid import _plugins; _plugins.load('matching', {name!r})"
     code = f"{load}; print('scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -53,7 +53,7 @@ def test_weights_are_one_for_treated_and_one_on_average_for_controls(name, group
     candidates = overlapping(n=200, groups=groups)
     if name == "exact":
         candidates = Candidates(candidates.treated, np.round(candidates.covariates), groups)
-    found = _shelf.load("matching", name).match(candidates, MatchSettings(caliper=0.1))
+    found = _plugins.load("matching", name).match(candidates, MatchSettings(caliper=0.1))
     assert isinstance(found, Matched)
     treated = found.weights[candidates.treated]
     controls = found.weights[~candidates.treated]
@@ -69,7 +69,7 @@ def test_groups_are_matched_apart(name):
     groups = np.where(base.treated, 1, np.arange(200) % 2)
     columns = np.round(base.covariates) if name == "exact" else base.covariates
     candidates = Candidates(base.treated, columns, groups)
-    found = _shelf.load("matching", name).match(candidates, MatchSettings(caliper=0.1))
+    found = _plugins.load("matching", name).match(candidates, MatchSettings(caliper=0.1))
     assert found.weights[(groups == 0)].max() == 0
     assert found.weights[(groups == 1) & ~base.treated].max() > 0
 
@@ -78,7 +78,7 @@ def test_groups_are_matched_apart(name):
 def test_units_do_not_matter(name):
     base = overlapping(n=120)
     columns = np.round(base.covariates) if name == "exact" else base.covariates
-    method, settings = _shelf.load("matching", name), MatchSettings(caliper=0.2)
+    method, settings = _plugins.load("matching", name), MatchSettings(caliper=0.2)
     plain = method.match(Candidates(base.treated, columns), settings).weights
     scaled = Candidates(base.treated, columns * np.array([1e6, -1e-6, 3.0]) + np.array([0.0, 1.0, 1e3]))
     np.testing.assert_allclose(method.match(scaled, settings).weights, plain, rtol=1e-6, atol=1e-9)

@@ -20,9 +20,10 @@ def by_all_distances(treated, score, groups, settings):
     for part in [range(settings.ratio)] if settings.replace else [[r] for r in range(settings.ratio)]:
         for t in queue:
             near = sorted(
-                (abs(score[c] - score[mine[t]]), c) for c in free
+                (abs(score[c] - score[mine[t]]), c)
+                for c in free
                 if groups[c] == groups[mine[t]] and abs(score[c] - score[mine[t]]) <= widest
-            )  # fmt: skip
+            )
             count = len(part)
             tied[t] |= len(near) > count and near[count - 1][0] == near[count][0]
             for r, (_, c) in zip(part, near, strict=False):

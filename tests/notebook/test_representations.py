@@ -11,17 +11,22 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 
-HOSTILE = "<script>alert(1)</script> & \"b\""
+HOSTILE = '<script>alert(1)</script> & "b"'
 
 
 @pytest.fixture(scope="module")
 def hostile():
-    study = specdid.read(small_study(
-        study={"title": HOSTILE, "unit": "id", "time": "year", "seed": 7},
-        outcome={HOSTILE: {"formula": "y", "scale": HOSTILE}}, controls={HOSTILE: "x1", "none": "1"},
-        sample={"all": "TRUE", "x": "year > 2001"}, inference={"draws": 19},
-        exclude=[{"when": {"sample": "x", "controls": "none"}, "because": HOSTILE}], preferred={"controls": HOSTILE},
-    ))  # fmt: skip
+    study = specdid.read(
+        small_study(
+            study={"title": HOSTILE, "unit": "id", "time": "year", "seed": 7},
+            outcome={HOSTILE: {"formula": "y", "scale": HOSTILE}},
+            controls={HOSTILE: "x1", "none": "1"},
+            sample={"all": "TRUE", "x": "year > 2001"},
+            inference={"draws": 19},
+            exclude=[{"when": {"sample": "x", "controls": "none"}, "because": HOSTILE}],
+            preferred={"controls": HOSTILE},
+        )
+    )
     plan = specdid.plan(study, small_panel())
     return study, plan, specdid.run(study, small_panel(), jobs=1, audit=0)
 
@@ -46,10 +51,19 @@ def test_a_study_tells_its_options_and_a_plan_its_account(hostile):
 
 
 def test_options_without_a_label_are_called_by_their_content():
-    study = specdid.read({
-        "study": {"title": "t", "formula": "log(z) ~ d + x1 | id", "unit": "id", "time": "year", "estimator": "feols",
-                  "sample": "year > 2001", "vcov": "hetero"},
-    })  # fmt: skip
+    study = specdid.read(
+        {
+            "study": {
+                "title": "t",
+                "formula": "log(z) ~ d + x1 | id",
+                "unit": "id",
+                "time": "year",
+                "estimator": "feols",
+                "sample": "year > 2001",
+                "vcov": "hetero",
+            },
+        }
+    )
     assert study.written["outcome"] == ("log(z)",)
     assert study.written["treatment"] == ("d",)
     assert study.written["sample"] == ("year > 2001",)
@@ -79,8 +93,17 @@ def test_without_a_test_there_are_no_rows():
     curve = specdid.run(small_study(controls={"none": "1"}), small_panel(), jobs=1, audit=0)
     assert len(curve.test()) == 0
     assert list(curve.test().columns) == [
-        "null", "statistic", "value", "low", "high", "p_value", "draws", "role", "direction", "specifications",
-    ]  # fmt: skip
+        "null",
+        "statistic",
+        "value",
+        "low",
+        "high",
+        "p_value",
+        "draws",
+        "role",
+        "direction",
+        "specifications",
+    ]
     assert "Joint tests" not in curve._repr_html_()
 
 

@@ -49,9 +49,13 @@ def test_an_interacted_factor_keeps_all_levels():
 
 def test_the_first_factor_varies_fastest():
     assert list(term("zone", "factor(id)")) == [
-        "zoneeast:factor(id)1", "zonemid:factor(id)1", "zonewest:factor(id)1",
-        "zoneeast:factor(id)2", "zonemid:factor(id)2", "zonewest:factor(id)2",
-    ]  # fmt: skip
+        "zoneeast:factor(id)1",
+        "zonemid:factor(id)1",
+        "zonewest:factor(id)1",
+        "zoneeast:factor(id)2",
+        "zonemid:factor(id)2",
+        "zonewest:factor(id)2",
+    ]
 
 
 def test_a_factor_of_one_level_has_no_column():
@@ -74,8 +78,11 @@ def test_i_with_a_variable_keeps_all_levels_but_the_reference():
 
 def test_i_with_a_factor():
     assert list(term('i(zone, factor(id), ref = "east")')) == [
-        "zone::mid:id::1", "zone::west:id::1", "zone::mid:id::2", "zone::west:id::2"
-    ]  # fmt: skip
+        "zone::mid:id::1",
+        "zone::west:id::1",
+        "zone::mid:id::2",
+        "zone::west:id::2",
+    ]
 
 
 def test_poly_is_orthonormal_over_the_rows_that_are_known():
@@ -97,9 +104,7 @@ def test_raw_poly_is_powers():
 
 
 def test_several_lags_are_several_columns():
-    np.testing.assert_equal(
-        term("l(x, 0:1)"), {"l(x, 0)": [1, 2, 4, 3, 0, NAN], "l(x, 1)": [NAN, 1, 2, NAN, 3, 0]}
-    )
+    np.testing.assert_equal(term("l(x, 0:1)"), {"l(x, 0)": [1, 2, 4, 3, 0, NAN], "l(x, 1)": [NAN, 1, 2, NAN, 3, 0]})
     assert list(term("f(x, c(1, -1))")) == ["f(x, 1)", "f(x, -1)"]
     assert list(term("l(x)")) == ["l(x)"]
 

@@ -113,9 +113,7 @@ def test_values(text):
         assert found == expected
     else:
         wanted = [math.nan if v is NA else v for v in expected]
-        np.testing.assert_allclose(
-            [math.nan if v is NA else v for v in found], wanted, rtol=1e-14, atol=1e-15
-        )
+        np.testing.assert_allclose([math.nan if v is NA else v for v in found], wanted, rtol=1e-14, atol=1e-15)
 
 
 LOG0 = {

@@ -160,6 +160,6 @@ def test_a_pandas_memory_error_is_a_fault(tmp_path, monkeypatch):
     def none(raw, wanted):
         raise MemoryError
 
-    monkeypatch.setattr("specdid.panel.stata.read_stata", none)
+    monkeypatch.setattr("specdid.panel.files.read_stata", none)
     _, (fault,) = read_panel(bare_study("d.dta", directory=tmp_path))
     assert fault.code == "too_large"

@@ -28,7 +28,7 @@ def but_for(value, row=5):
         (20_005, "error", "17,998 steps after"),
         (1905, "warning", "96 steps before"),
     ],
-)  # fmt: skip
+)
 def test_one_year_far_from_the_others(value, severity, words):
     (fault,) = found(but_for(value))
     assert (fault.code, fault.severity) == ("time_outlier", severity)

@@ -68,9 +68,7 @@ def test_lags_need_whole_periods():
 
 
 def test_months_follow_the_calendar():
-    panel = panel_of(
-        {"id": [1, 1, 1], "m": [201212, 201301, 201303], "x": [1.0, 2.0, 3.0]}, "id", "m", "month"
-    )
+    panel = panel_of({"id": [1, 1, 1], "m": [201212, 201301, 201303], "x": [1.0, 2.0, 3.0]}, "id", "m", "month")
     assert panel.periods.tolist() == [24155, 24156, 24158]
     assert values(panel, "l(x)") == [NA, 1, NA]
     assert values(panel, "l(x, 2)") == [NA, NA, 2]
@@ -105,9 +103,17 @@ def test_steps(step, times, apart):
 
 @pytest.mark.parametrize(
     ("step", "value"),
-    [("month", 201213), ("month", 201200), ("quarter", 20125), ("week", 202153), ("day", 20130229),
-     ("day", 1e300), (None, 2012.5), ("5", 1991)],
-)  # fmt: skip
+    [
+        ("month", 201213),
+        ("month", 201200),
+        ("quarter", 20125),
+        ("week", 202153),
+        ("day", 20130229),
+        ("day", 1e300),
+        (None, 2012.5),
+        ("5", 1991),
+    ],
+)
 def test_values_that_are_no_period(step, value):
     with pytest.raises(StepError) as caught:
         period_numbers(np.array([value]), step)
@@ -135,8 +141,6 @@ def test_a_month_that_does_not_exist_is_a_fault():
 )
 def test_lags_agree_with_a_look_up(rows, shift):
     x = {row: float(i) for i, row in enumerate(rows)}
-    panel = panel_of(
-        {"id": [u for u, _ in rows], "t": [t for _, t in rows], "x": list(x.values())}, "id", "t"
-    )
+    panel = panel_of({"id": [u for u, _ in rows], "t": [t for _, t in rows], "x": list(x.values())}, "id", "t")
     expected = [x.get((u, t - shift)) for u, t in rows]
     assert values(panel, f"l(x, {shift})") == expected

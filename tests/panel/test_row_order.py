@@ -25,12 +25,19 @@ def data(seed: int, units: int = 24, years: int = 4) -> pl.DataFrame:
     unit, year = np.repeat(np.arange(units), years), np.tile(np.arange(2000, 2000 + years), units)
     pilot = np.zeros(units, int)
     pilot[rng.permutation(units)[: units // 3]] = 1
-    return pl.DataFrame({
-        "id": [f"unit {u}" for u in unit], "year": year, "pilot": pilot[unit], "d": pilot[unit] * (year > 2001),
-        "size": rng.integers(0, 3, units)[unit], "age": rng.integers(0, 2, units)[unit],
-        "x": rng.normal(size=len(unit)), "y": rng.normal(size=len(unit)) + unit / 9,
-        "other": rng.normal(size=len(unit)),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "id": [f"unit {u}" for u in unit],
+            "year": year,
+            "pilot": pilot[unit],
+            "d": pilot[unit] * (year > 2001),
+            "size": rng.integers(0, 3, units)[unit],
+            "age": rng.integers(0, 2, units)[unit],
+            "x": rng.normal(size=len(unit)),
+            "y": rng.normal(size=len(unit)) + unit / 9,
+            "other": rng.normal(size=len(unit)),
+        }
+    )
 
 
 def study(keys: str, **match: object) -> dict:
@@ -39,11 +46,16 @@ def study(keys: str, **match: object) -> dict:
     effects = {"two-way": "id + year"} if keys == "panel" else {"year": "year"}
     head = {name: key for name, key in (("unit", unit), ("time", time)) if key is not None}
     return {
-        "study": {**head, "seed": 1}, "outcome": {"y": "y"}, "treatment": {"d": "d"}, "fixed_effects": effects,
-        "controls": {"none": "1", "x": "x"}, "weights": {"none": "1", "size": "size + 1"},
+        "study": {**head, "seed": 1},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "fixed_effects": effects,
+        "controls": {"none": "1", "x": "x"},
+        "weights": {"none": "1", "size": "size + 1"},
         "sample": {"all": "TRUE", "matched": {"match": {**MATCH, **at, **match}}},
-        "vcov": {"id": "~id"}, "inference": {"draws": 9, "cluster": "id"},
-    }  # fmt: skip
+        "vcov": {"id": "~id"},
+        "inference": {"draws": 9, "cluster": "id"},
+    }
 
 
 def numbers(table: object) -> list[bytes]:
@@ -88,10 +100,14 @@ def test_which_of_equal_neighbours_is_taken_follows_no_variable():
         rng = np.random.default_rng(seed)
         frame = pl.DataFrame({"d": [1] * 5 + [0] * 20, "x": [0.0] * 25, "y": rng.normal(size=25)})
         frame = frame.sort("d", "y")
-        content = specdid.read({
-            "study": {"seed": 1}, "outcome": {"y": "y"}, "treatment": {"d": "d"},
-            "sample": {"m": {"match": {"on": "x", "treated": "d"}}},
-        })  # fmt: skip
+        content = specdid.read(
+            {
+                "study": {"seed": 1},
+                "outcome": {"y": "y"},
+                "treatment": {"d": "d"},
+                "sample": {"m": {"match": {"on": "x", "treated": "d"}}},
+            }
+        )
         panel, _ = read_panel(content, frame)
         y, control = panel.columns["y"].numbers, panel.columns["d"].numbers == 0
         gaps.append(y[control][:5].mean() - y[control].mean())
@@ -99,13 +115,21 @@ def test_which_of_equal_neighbours_is_taken_follows_no_variable():
 
 
 def test_messages_name_rows_of_the_file():
-    frame = pl.DataFrame({
-        "id": [2, 1, 2, 1], "year": [2001, 2001, 2000, 2000], "d": [1, 0, 0, 0], "y": [1.0, 2, 3, 4],
-        "w": [1.0, -1.0, 1.0, 1.0],
-    })  # fmt: skip
+    frame = pl.DataFrame(
+        {
+            "id": [2, 1, 2, 1],
+            "year": [2001, 2001, 2000, 2000],
+            "d": [1, 0, 0, 0],
+            "y": [1.0, 2, 3, 4],
+            "w": [1.0, -1.0, 1.0, 1.0],
+        }
+    )
     content = {
-        "study": {"unit": "id", "time": "year"}, "outcome": {"y": "y"}, "treatment": {"d": "d"}, "weights": {"w": "w"},
-    }  # fmt: skip
+        "study": {"unit": "id", "time": "year"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "weights": {"w": "w"},
+    }
     (fault,) = [f for f in specdid.check(content, frame) if "negative" in f.message]
     assert fault.message.endswith("negative in row 2")
     assert fault.notes == ("row 2 (id 1, year 2001): -1",)

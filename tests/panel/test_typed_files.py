@@ -54,10 +54,12 @@ def test_parquet_is_neither_copied_nor_written_to(read):
 
 def test_categories_are_coded_by_their_texts_and_only_those_that_occur(read):
     buffer = io.BytesIO()
-    kept = pl.Series(["b", "a", None, "中", "c", "a"], dtype=pl.Categorical).filter([True, True, True, True, False,
-        True])
-    pl.DataFrame({"a": kept, "e": pl.Series(["q", None, "z", "q", "b"], dtype=pl.Enum(["z", "unused", "q",
-        "b"]))}).write_parquet(buffer)
+    kept = pl.Series(["b", "a", None, "中", "c", "a"], dtype=pl.Categorical).filter(
+        [True, True, True, True, False, True]
+    )
+    pl.DataFrame(
+        {"a": kept, "e": pl.Series(["q", None, "z", "q", "b"], dtype=pl.Enum(["z", "unused", "q", "b"]))}
+    ).write_parquet(buffer)
     source = read("d.parquet", buffer.getvalue())
     assert source.columns["a"].levels == ("a", "b", "中")
     assert source.columns["a"].codes.tolist() == [1, 0, -1, 2, 0]

@@ -162,10 +162,18 @@ def controls(draw, number):
 @st.composite
 def cases(draw):
     """A study of at most about MOST specifications."""
-    pools = {"outcome": OUTCOMES, "treatment": TREATMENTS, "fixed_effects": EFFECTS, "sample": SAMPLES,
-             "weights": WEIGHTS, "estimator": ESTIMATORS}  # fmt: skip
-    some = {name: st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique_by=lambda o: o.label)
-            for name, pool in pools.items()}  # fmt: skip
+    pools = {
+        "outcome": OUTCOMES,
+        "treatment": TREATMENTS,
+        "fixed_effects": EFFECTS,
+        "sample": SAMPLES,
+        "weights": WEIGHTS,
+        "estimator": ESTIMATORS,
+    }
+    some = {
+        name: st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique_by=lambda o: o.label)
+        for name, pool in pools.items()
+    }
     some["controls"] = st.integers(1, 2).flatmap(lambda n: st.tuples(*(controls(k) for k in range(n))))
     some = {name: some[name] for name in CORE}
     for k in range(draw(st.integers(0, 3))):
@@ -184,8 +192,9 @@ def cases(draw):
     )
     rule = st.fixed_dictionaries({"when": condition}, optional={"unless": condition})
     rules = [r | {"because": f"rule {k}"} for k, r in enumerate(draw(st.lists(rule, max_size=3)))]
-    labels = {name: st.sampled_from([label for o in options for label, _ in o.choices])
-              for name, options in found.items()}  # fmt: skip
+    labels = {
+        name: st.sampled_from([label for o in options for label, _ in o.choices]) for name, options in found.items()
+    }
     preferred = draw(st.fixed_dictionaries({}, optional=labels))
     return Case(found, star, rules, preferred)
 
@@ -193,8 +202,15 @@ def cases(draw):
 def _selector(name, options):
     labels = sorted({label for o in options for label in (o.label, *(choice for choice, _ in o.choices))})
     label = st.sampled_from(labels)
-    by_terms = [st.fixed_dictionaries({}, optional={"has": st.sampled_from(ATOMS), "lacks": st.sampled_from(ATOMS)})
-                .filter(bool)] if name == "controls" else []  # fmt: skip
+    by_terms = (
+        [
+            st.fixed_dictionaries({}, optional={"has": st.sampled_from(ATOMS), "lacks": st.sampled_from(ATOMS)}).filter(
+                bool
+            )
+        ]
+        if name == "controls"
+        else []
+    )
     return st.one_of(label, st.lists(label, min_size=1, max_size=2), *by_terms)
 
 
@@ -343,8 +359,13 @@ def hopeless(case: Case, rows: list[Row]) -> bool:
 @pytest.fixture(scope="module")
 def planned():
     """Plans a study without the checks before it, which refuse some that are here."""
-    study = specdid.read({"study": {"title": "t", "data": "d.csv", "unit": "id", "time": "year"},
-                          "outcome": {"y": "y"}, "treatment": {"d": "d"}})  # fmt: skip
+    study = specdid.read(
+        {
+            "study": {"title": "t", "data": "d.csv", "unit": "id", "time": "year"},
+            "outcome": {"y": "y"},
+            "treatment": {"d": "d"},
+        }
+    )
     panel, _ = read_panel(study, PANEL)
     evaluator = Evaluator(panel)
     return lambda made: build_plan(specdid.read(made), panel, evaluator)
@@ -412,8 +433,10 @@ def test_every_specification_is_the_one_made_by_hand(planned, case):
         twin = first.setdefault(row.content, place) if row.reason is None else place
         twins.append(-1 if twin == place else twin)
     assert made.twin.tolist() == twins
-    states = [Status.EXCLUDED if row.reason else Status.DUPLICATE if twin >= 0 else Status.PLANNED
-              for row, twin in zip(rows, twins, strict=True)]  # fmt: skip
+    states = [
+        Status.EXCLUDED if row.reason else Status.DUPLICATE if twin >= 0 else Status.PLANNED
+        for row, twin in zip(rows, twins, strict=True)
+    ]
     assert made.status.tolist() == states
     contents: dict[Any, int] = {}
     assert _classes(made.ids.tolist()) == _classes([contents.setdefault(r.content, len(contents)) for r in rows])

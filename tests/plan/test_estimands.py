@@ -13,16 +13,22 @@ REGRESSION = "average effect (regression weights)"
 def words(**tables) -> list[str]:
     """The estimands of a study's specifications that are estimated, each once, in the order of the plan."""
     frame = small_panel().with_columns(
-        (pl.col("d") * pl.col("w")).alias("dose"), (pl.col("x1") > 0).cast(int).alias("rich"),
+        (pl.col("d") * pl.col("w")).alias("dose"),
+        (pl.col("x1") > 0).cast(int).alias("rich"),
         (pl.col("d") * pl.when(pl.col("year") == pl.col("cohort")).then(0.5).otherwise(1.0)).alias("share"),
-        (pl.col("d") + 1).alias("coded"), (pl.col("y") > 2).cast(int).alias("high"),
-        (pl.col("year") >= 2004).cast(int).alias("post"), (pl.col("cohort") > 0).cast(int).alias("ever"),
-    )  # fmt: skip
+        (pl.col("d") + 1).alias("coded"),
+        (pl.col("y") > 2).cast(int).alias("high"),
+        (pl.col("year") >= 2004).cast(int).alias("post"),
+        (pl.col("cohort") > 0).cast(int).alias("ever"),
+    )
     study = {
         "study": {"title": "words", "data": "given.csv", "unit": "id", "time": "year"},
-        "outcome": {"y": "y"}, "treatment": {"d": {"term": "d", "cohort": "cohort"}},
-        "fixed_effects": {"two-way": "id + year"}, "inference": {"draws": 0}, **tables,
-    }  # fmt: skip
+        "outcome": {"y": "y"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "fixed_effects": {"two-way": "id + year"},
+        "inference": {"draws": 0},
+        **tables,
+    }
     plan = specdid.plan(study, frame)
     planned = plan.estimand[plan.status == 0]
     return list(dict.fromkeys(plan.estimands[k] for k in planned.tolist()))
@@ -43,15 +49,18 @@ def test_an_amount_is_per_unit_and_names_its_unit(method):
     outcome = {"y": "high" if method == "logit" else "z"}
     treatment = {"d": "d", "dose": "dose", "log": "log(w)", "coded": "coded"}
     assert words(outcome=outcome, treatment=treatment, estimator={"e": method}) == [
-        f"{effect}{how}", f"{effect} per unit of dose{how}", f"{effect} per unit of log(w){how}",
+        f"{effect}{how}",
+        f"{effect} per unit of dose{how}",
+        f"{effect} per unit of log(w){how}",
         f"{effect} per unit of coded{how}",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_share_of_the_year_is_from_none_to_full_as_a_dummy_is():
     assert words(treatment={"d": "d", "share": "share", "small": "I(share / 2)"}) == [
-        REGRESSION, "average effect per unit of I(share / 2) (regression weights)",
-    ]  # fmt: skip
+        REGRESSION,
+        "average effect per unit of I(share / 2) (regression weights)",
+    ]
 
 
 def test_an_interaction_is_a_difference_of_effects():
@@ -69,12 +78,13 @@ def test_an_interaction_is_a_difference_of_effects():
 def test_beside_its_interaction_a_treatment_is_the_effect_where_the_other_is_zero():
     controls = {"none": "1", "x3": "x3", "moderated": "x3 + d:x3", "both": "x1*d + x3:d"}
     assert words(controls=controls, estimator={"OLS": "feols", "SA": "sunab"}) == [
-        REGRESSION, "average effect on the treated (cohort shares)",
+        REGRESSION,
+        "average effect on the treated (cohort shares)",
         "average effect where x3 is 0 (regression weights)",
         "average effect on the treated (cohort shares) where x3 is 0",
         "average effect where x1 is 0 and x3 is 0 (regression weights)",
         "average effect on the treated (cohort shares) where x1 is 0 and x3 is 0",
-    ]  # fmt: skip
+    ]
 
 
 def test_beside_its_interaction_with_groups_it_is_the_effect_at_the_reference_level():
@@ -90,14 +100,15 @@ def test_terms_of_the_treatment_and_of_variants_count_as_controls_do():
     assert words(treatment=treatment, variant=variant) == [
         "average effect where x3 is 0 (regression weights)",
         "average effect where x1 is 0 and x3 is 0 (regression weights)",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_variant_may_change_what_the_treatment_is():
     variant = {"coding": {"dummy": {}, "dose": {"derive": {"d": "dose"}}}}
     assert words(treatment={"d": "d"}, variant=variant) == [
-        REGRESSION, "average effect per unit of d (regression weights)",
-    ]  # fmt: skip
+        REGRESSION,
+        "average effect per unit of d (regression weights)",
+    ]
 
 
 def test_the_treatments_own_words_come_first():
@@ -107,20 +118,24 @@ def test_the_treatments_own_words_come_first():
 
 def test_other_estimators_say_what_they_average():
     assert words(estimator={"a": "sunab", "b": "did2s"}) == [
-        "average effect on the treated (cohort shares)", "average effect on the treated (imputation)",
-    ]  # fmt: skip
+        "average effect on the treated (cohort shares)",
+        "average effect on the treated (imputation)",
+    ]
 
 
 def test_medians_are_apart_where_the_words_are():
     frame = small_panel().with_columns((pl.col("d") * pl.col("w")).alias("dose"))
     study = {
         "study": {"title": "apart", "data": "given.csv", "unit": "id", "time": "year"},
-        "outcome": {"y": "y"}, "treatment": {"d": "d", "dose": "dose"},
-        "fixed_effects": {"one-way": "id", "two-way": "id + year"}, "inference": {"draws": 0},
-    }  # fmt: skip
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d", "dose": "dose"},
+        "fixed_effects": {"one-way": "id", "two-way": "id + year"},
+        "inference": {"draws": 0},
+    }
     curve = specdid.run(study, frame, audit=0)
     lines = [line for line in curve.summary().splitlines() if line.startswith("| average effect")]
     assert [line.split("|")[1].strip() for line in lines] == [
-        REGRESSION, "average effect per unit of dose (regression weights)",
-    ]  # fmt: skip
+        REGRESSION,
+        "average effect per unit of dose (regression weights)",
+    ]
     assert [line.split("|")[2].strip() for line in lines] == ["2", "2"]

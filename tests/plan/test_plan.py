@@ -47,8 +47,7 @@ def test_last_dimension_varies_fastest():
 )
 def test_size_is_the_product_less_what_one_at_a_time_leaves_out(names, operator, variants, star):
     tables = {
-        f"v{k}": {"base": {}} | {f"o{j}": {"where": f"x1 < {j}"} for j in range(1, n)}
-        for k, n in enumerate(variants)
+        f"v{k}": {"base": {}} | {f"o{j}": {"where": f"x1 < {j}"} for j in range(1, n)} for k, n in enumerate(variants)
     }
     head = {"title": "t", "data": "d.csv", "unit": "id", "time": "year"}
     if star and variants:
@@ -136,13 +135,7 @@ def test_first_rule_gives_the_reason_and_excluded_comes_before_duplicate():
     labels = [made.dimensions[2].labels[c] for c in made.codes[:, 2]]
     effects = [made.dimensions[3].labels[c] for c in made.codes[:, 3]]
     for word, label, effect in zip(words, labels, effects, strict=True):
-        want = (
-            "first"
-            if "x3" in label and effect != "unit"
-            else "second"
-            if label in ("x1 + x3", "x1 + x2")
-            else ""
-        )
+        want = "first" if "x3" in label and effect != "unit" else "second" if label in ("x1 + x3", "x1 + x2") else ""
         assert word == want
 
 

@@ -54,11 +54,21 @@ def test_outcomes_that_an_estimator_cannot_have_are_excluded_by_sample():
 def test_a_treatment_that_switches_off_is_not_one_for_staggered_estimators():
     off = PANEL.with_columns((pl.col("d") * (pl.col("year") < 2007)).alias("grant"))
     made = specdid.plan(
-        study(treatment={"grant": "grant"}, estimator={"OLS": "feols", "did2s": "did2s"},
-              sample={"all": "TRUE", "before": "year < 2007"}, outcome={"y": "y"}), off)  # fmt: skip
+        study(
+            treatment={"grant": "grant"},
+            estimator={"OLS": "feols", "did2s": "did2s"},
+            sample={"all": "TRUE", "before": "year < 2007"},
+            outcome={"y": "y"},
+        ),
+        off,
+    )
     said = [made.reasons[r].message if r >= 0 else "" for r in made.reason.tolist()]
-    assert said == ["", "did2s takes untreated rows for those of a unit that was never treated, and `grant` "
-                    "switches off in 16 units", "", ""]  # fmt: skip
+    assert said == [
+        "",
+        "did2s takes untreated rows for those of a unit that was never treated, and `grant` switches off in 16 units",
+        "",
+        "",
+    ]
     assert made.reasons[0].code == "switches_off"
     gap = off.with_columns(pl.when(pl.col("year") == 2006).then(None).otherwise(pl.col("d")).alias("grant"))
     assert (specdid.plan(study(treatment={"g": "grant"}, estimator={"did2s": "did2s"}), gap).reason < 0).all()
@@ -82,8 +92,10 @@ def test_levels_and_log_points_never_stand_under_one_unit():
     rule = [{"when": {"estimator": "Poisson", "outcome": "log"}, "because": "levels"}]
     curve, found = scales_of(outcome=outcome, estimator=METHODS, exclude=rule)
     assert found == {
-        ("deaths", "OLS"): "persons", ("deaths", "Poisson"): "log points", ("log", "OLS"): "log points",
-    }  # fmt: skip
+        ("deaths", "OLS"): "persons",
+        ("deaths", "Poisson"): "log points",
+        ("log", "OLS"): "log points",
+    }
     text = curve.summary()
     persons = text.split("## Estimates in persons")[1].split("##")[0]
     assert "Poisson" not in persons

@@ -15,7 +15,7 @@ import pytest
 from command import run_specdid
 from outsiders import PLUGINS, write_outsiders
 from small_studies import small_panel
-from specdid import _shelf
+from specdid import _plugins
 
 SPEC = """\
 [study]
@@ -69,7 +69,7 @@ def place(tmp_path_factory) -> Path:
 
 
 def specdid(place: Path, *arguments: str) -> tuple[int, str, str]:
-    root = Path(_shelf.__file__).parents[1]
+    root = Path(_plugins.__file__).parents[1]
     done = run_specdid(arguments, place, PYTHONPATH=f"{root}:{place / 'site'}")
     return done.returncode, done.stdout, done.stderr
 
@@ -94,7 +94,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_there_is_a_dummy_on_every_shelf():
-    assert sorted(shelf for shelf, _ in PLUGINS) == sorted(_shelf.DECLARED)
+    assert sorted(shelf for shelf, _ in PLUGINS) == sorted(_plugins.DECLARED)
 
 
 def test_a_new_estimator_and_a_new_match_give_the_numbers_of_feols(ran):
@@ -194,7 +194,7 @@ def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
     plain = "\n".join(line for line in SPEC.splitlines() if "dummy" not in line.casefold())
     plain = plain.replace("[preferred]\n", "").replace('[sample."matched"]\n', "").replace("from = 40\nvary", "#")
     (place / "plain.toml").write_text(plain, encoding="utf-8")
-    root = Path(_shelf.__file__).parents[1]
+    root = Path(_plugins.__file__).parents[1]
     path = f"{root}:{broken}"
     used = run_specdid(["check", "s.toml"], place, PYTHONPATH=path)
     assert used.returncode == 2
@@ -203,7 +203,8 @@ def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
     assert done.returncode == 0, done.stderr
     said = [r["message"] for r in rows(place / "plain" / "warnings.csv") if r["code"] == "plugin_failed"]
     assert [name for name in ("dummy_text", "dummy_dots") if any(f"`{name}`" in s for s in said)] == [
-        "dummy_text", "dummy_dots"
+        "dummy_text",
+        "dummy_dots",
     ]
     shown = run_specdid(["show", "plain.toml", "#1", "--out", "plain"], place, PYTHONPATH=path)
     assert "== dummy_words ==\n\nthe plug-in `dummy_words`" in shown.stdout, shown.stderr

@@ -6,16 +6,16 @@ import ast
 from pathlib import Path
 
 import pytest
-from specdid import _shelf
+from specdid import _plugins
 from specdid.exports import _base
 
-PACKAGE = Path(_shelf.__file__).parent
+PACKAGE = Path(_plugins.__file__).parent
 
 
-@pytest.mark.parametrize("method", _shelf.names("estimators"))
+@pytest.mark.parametrize("method", _plugins.names("estimators"))
 def test_every_estimator_brings_a_program_for_every_language(method):
-    estimator = _shelf.load("estimators", method)
-    assert set(estimator.programs) == set(_shelf.names("exports"))
+    estimator = _plugins.load("estimators", method)
+    assert set(estimator.programs) == set(_plugins.names("exports"))
     for program in estimator.programs.values():
         code = program.lines.__code__
         folder = Path(code.co_filename).relative_to(PACKAGE / "estimators")
@@ -24,7 +24,7 @@ def test_every_estimator_brings_a_program_for_every_language(method):
 
 @pytest.mark.parametrize("folder", ["exports", "_programs"])
 def test_languages_name_no_estimator(folder):
-    names = set(_shelf.names("estimators"))
+    names = set(_plugins.names("estimators"))
     for path in (PACKAGE / folder).glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         literals = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}

@@ -26,9 +26,13 @@ FOUND = (
 def test_the_worst_stands_first_and_what_is_said_twice_stands_once():
     found = worst_first(FOUND)
     assert [(c.severity, c.code) for c in found] == [
-        ("error", "audit_failed"), ("serious", "pretrend"), ("serious", "pretrend"), ("serious", "few_treated"),
-        ("serious", "other"), ("note", "samples"),
-    ]  # fmt: skip
+        ("error", "audit_failed"),
+        ("serious", "pretrend"),
+        ("serious", "pretrend"),
+        ("serious", "few_treated"),
+        ("serious", "other"),
+        ("note", "samples"),
+    ]
     assert found[-1].specifications == 4
     assert [c.where for c in found if c.code == "pretrend"] == ["Event study", "Event study: trends"]
     assert worst_first(found) == found
@@ -45,8 +49,12 @@ def test_cautions_of_one_code_stay_together_in_any_order_of_finding():
 def test_groups_tell_the_first_and_count_the_rest():
     found = grouped(worst_first(FOUND))
     assert [(g.first.code, g.more) for g in found] == [
-        ("audit_failed", 0), ("pretrend", 1), ("few_treated", 0), ("other", 0), ("samples", 0)
-    ]  # fmt: skip
+        ("audit_failed", 0),
+        ("pretrend", 1),
+        ("few_treated", 0),
+        ("other", 0),
+        ("samples", 0),
+    ]
 
 
 def test_a_place_is_given_to_what_has_none():
@@ -100,7 +108,7 @@ def test_an_unknown_code_is_its_own_clause():
 
 def test_a_stored_file_is_read_back(tmp_path):
     found = worst_first(
-        [*FOUND, Caution("serious", "other", "=1+1, \"quoted\" µ"), Caution("note", "samples", "人均", "排放", 12)]
+        [*FOUND, Caution("serious", "other", '=1+1, "quoted" µ'), Caution("note", "samples", "人均", "排放", 12)]
     )
     (tmp_path / "warnings.csv").write_text(csv_text(warnings_table(found)), encoding="utf-8")
     assert read_warnings(tmp_path) == found
@@ -108,10 +116,17 @@ def test_a_stored_file_is_read_back(tmp_path):
     assert read_warnings(tmp_path) == ()
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"\xff\xfe", b"severity,code\nerror,\n", b"severity,code,where,message,specifications\neror,a,b,c,\n",
-    b"severity,code,where,message,specifications\nerror,a,b,c,1e9\n", None,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"severity,code\nerror,\n",
+        b"severity,code,where,message,specifications\neror,a,b,c,\n",
+        b"severity,code,where,message,specifications\nerror,a,b,c,1e9\n",
+        None,
+    ],
+)
 def test_a_file_that_no_run_wrote_is_a_fault(tmp_path, content):
     """What it warned of cannot be told: silence would be believed."""
     path = tmp_path / "warnings.csv"

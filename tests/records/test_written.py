@@ -40,8 +40,11 @@ def test_csv_rows_are_specifications_by_vcovs_in_plan_order(tmp_path):
     write_csv(results, tmp_path / "results.csv")
     rows = rows_of(tmp_path / "results.csv")
     assert [(r["index"], r["vcov"]) for r in rows[:4]] == [
-        ("1", "city"), ("1", "robust"), ("2", "city"), ("2", "robust"),
-    ]  # fmt: skip
+        ("1", "city"),
+        ("1", "robust"),
+        ("2", "city"),
+        ("2", "robust"),
+    ]
     excluded, failed, same = rows[0], rows[2], rows[18]
     assert (excluded["status"], excluded["code"]) == ("excluded", "rule")
     assert excluded["message"] == "'=levels, only"

@@ -15,13 +15,15 @@ def apart(tmp_path_factory):
         outcome={"y": {"formula": "y", "scale": "points"}, "z": {"formula": "z", "scale": "points"}},
         sample={"all": "TRUE", "later": {"where": "year >= 2002", "type": "uncertain"}},
         weights={"none": "1", "people": {"formula": "w", "type": "nonequivalent"}},
-        fixed_effects={"two-way": "id + year"}, estimator={"OLS": "feols", "P": "fepois"},
+        fixed_effects={"two-way": "id + year"},
+        estimator={"OLS": "feols", "P": "fepois"},
         exclude=[
             {"when": {"estimator": "P", "outcome": "y"}, "because": "levels"},
             {"when": {"estimator": "OLS", "outcome": "z"}, "because": "logs"},
         ],
-        inference={"draws": 19}, figure={"formats": ["png"]},
-    )  # fmt: skip
+        inference={"draws": 19},
+        figure={"formats": ["png"]},
+    )
     return run_report(study, tmp_path_factory.mktemp("apart"))
 
 

@@ -43,9 +43,14 @@ def test_a_terminal_shows_the_text_itself(text):
 
 def test_what_the_summary_itself_writes_stays():
     for line in (
-        "# Title", "- **Few clusters**: 8 treated; `draws` in [inference]", "| a | p < 0.05, < 0 |", "| --- | ---: |",
-        "1.2 (95% CI -1 to 2, p = 0.04): 3rd of 12", "Files: `placebo.csv`, `placebo_timing.csv`", "x_1 ~ y & z > 2",
-    ):  # fmt: skip
+        "# Title",
+        "- **Few clusters**: 8 treated; `draws` in [inference]",
+        "| a | p < 0.05, < 0 |",
+        "| --- | ---: |",
+        "1.2 (95% CI -1 to 2, p = 0.04): 3rd of 12",
+        "Files: `placebo.csv`, `placebo_timing.csv`",
+        "x_1 ~ y & z > 2",
+    ):
         assert harmless(line) == line
 
 

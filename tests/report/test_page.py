@@ -242,9 +242,7 @@ def test_everything_is_within_the_file(page):
 
 def test_every_analysis_has_its_figure_and_table(page):
     articles = page.find("section", id="analyses")[0].find("article")
-    assert [a.find("h3")[0].text for a in articles] == [
-        "Event study", "Placebo", f"Heterogeneity: 按组 {HOSTILE}"
-    ]  # fmt: skip
+    assert [a.find("h3")[0].text for a in articles] == ["Event study", "Placebo", f"Heterogeneity: 按组 {HOSTILE}"]
     assert all(a.find("img") and a.find("table") for a in articles)
     assert all(i.attributes["alt"] for i in page.find("img"))
 

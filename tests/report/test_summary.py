@@ -114,9 +114,7 @@ def test_reasons_are_counted_most_frequent_first():
 
 def test_a_long_list_of_reasons_is_cut_and_counted():
     detail = {s: f"reason {s}" for s in range(20)}
-    failed = sections(grid(), fails=dict.fromkeys(detail, Code.ESTIMATOR_ERROR), detail=detail)[
-        "Failed"
-    ].splitlines()
+    failed = sections(grid(), fails=dict.fromkeys(detail, Code.ESTIMATOR_ERROR), detail=detail)["Failed"].splitlines()
     assert len(failed) == 13
     assert failed[-1] == "- 8 more for 8 other reasons: see `message` in the results"
 

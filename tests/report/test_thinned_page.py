@@ -23,9 +23,7 @@ def thinned(tmp_path_factory):
 def test_a_thinned_page_says_so_and_keeps_every_end(thinned):
     directory, page = thinned
     content = embedded(page)
-    ok = pl.read_parquet(directory / "results.parquet").filter(
-        (pl.col("status") == "ok") & (pl.col("vcov") == "unit")
-    )
+    ok = pl.read_parquet(directory / "results.parquet").filter((pl.col("status") == "ok") & (pl.col("vcov") == "unit"))
     shown = column(content["columns"]["index"]).astype(int).tolist()
     assert 120 <= len(shown) < 200 < len(ok)
     assert f"This page holds {len(shown):,} of {len(ok):,} estimates" in page.find("p", class_="notice")[0].text

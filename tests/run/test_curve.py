@@ -36,9 +36,7 @@ def test_every_ok_row_equals_a_direct_call_on_hand_made_columns(curve):
         controls = "" if row.controls == "1" else f" + {row.controls}"
         formula = f"{'lz' if row.outcome == 'log z' else 'y'} ~ d{controls} | {effects[row.fixed_effects]}"
         weights = {} if row.weights == "none" else {"weights": "w"}
-        fit = pf.feols(
-            formula, data, vcov=kinds[row.vcov], demeaner=pf.MapDemeaner(fixef_tol=1e-12), **weights
-        ).tidy()
+        fit = pf.feols(formula, data, vcov=kinds[row.vcov], demeaner=pf.MapDemeaner(fixef_tol=1e-12), **weights).tidy()
         want = fit.loc["d"]
         got = [row.estimate, row.std_error, row.statistic, row.conf_low, row.conf_high]
         keys = ["Estimate", "Std. Error", "t value", "2.5%", "97.5%"]
@@ -54,9 +52,12 @@ def test_planned_is_the_sum_of_what_became_of_it(curve):
 
 def pathological() -> tuple[dict, pl.DataFrame]:
     frame = PANEL.with_columns(
-        one=pl.lit(1.0), twice=2.0 * pl.col("d"), fixed=pl.col("id") * 1.5, flat=pl.lit(3.0),
+        one=pl.lit(1.0),
+        twice=2.0 * pl.col("d"),
+        fixed=pl.col("id") * 1.5,
+        flat=pl.lit(3.0),
         cell=pl.struct("id", "d").rank("dense"),
-    )  # fmt: skip
+    )
     study = small_study(
         outcome={"y": "y", "flat": "flat"},
         controls={"none": "1", "constant": "one", "twice": "twice", "time-constant": "fixed"},
@@ -92,9 +93,7 @@ def test_what_cannot_be_estimated_is_a_row_with_a_plain_message():
     assert set(one(outcome="flat", sample="all", fixed_effects="two-way", controls="none").code) == {
         "no_outcome_variation"
     }
-    assert one(outcome="y", sample="all", fixed_effects="absorbing", controls="none").code.tolist() == [
-        "absorbed"
-    ]
+    assert one(outcome="y", sample="all", fixed_effects="absorbing", controls="none").code.tolist() == ["absorbed"]
     for message in table[table.status == "failed"].message:
         assert message
         assert "\n" not in message

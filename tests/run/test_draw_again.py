@@ -33,11 +33,15 @@ ESTIMATORS = {"OLS": "feols", "Sun-Abraham": "sunab", "Poisson": "fepois"}
 @pytest.mark.parametrize("figure", [{}, {"width": 3.5}, {"sort": "controls"}], ids=["plain", "narrow", "sorted"])
 def test_the_same_bytes_as_the_run(figure, tmp_path):
     curve = a_run(
-        tmp_path, estimator=ESTIMATORS, outcome={"z": "z", "log z": "log(z)"}, figure=figure,
-        controls={"any": "mvsw(x1, x2)"}, fixed_effects={"two-way": "id + year"},
+        tmp_path,
+        estimator=ESTIMATORS,
+        outcome={"z": "z", "log z": "log(z)"},
+        figure=figure,
+        controls={"any": "mvsw(x1, x2)"},
+        fixed_effects={"two-way": "id + year"},
         exclude=[{"when": {"estimator": "Poisson", "outcome": "log z"}, "because": "levels"}],
         preferred={"controls": "x1"},
-    )  # fmt: skip
+    )
     drawn = named(tmp_path)
     assert set(drawn) == {"curve.pdf", "curve.png", "curve.svg"}
     for path in tmp_path.glob("curve.*"):
@@ -51,9 +55,12 @@ def test_the_same_bytes_as_the_run(figure, tmp_path):
 
 def test_many_specifications_under_two_estimands(tmp_path):
     a_run(
-        tmp_path, estimator={k: ESTIMATORS[k] for k in ("OLS", "Sun-Abraham")}, fixed_effects={"two-way": "id + year"},
-        sample={f"s{k}": f"id != {k}" for k in range(1, 9)}, outcome={"y": {"formula": "y", "scale": "points"}},
-    )  # fmt: skip
+        tmp_path,
+        estimator={k: ESTIMATORS[k] for k in ("OLS", "Sun-Abraham")},
+        fixed_effects={"two-way": "id + year"},
+        sample={f"s{k}": f"id != {k}" for k in range(1, 9)},
+        outcome={"y": {"formula": "y", "scale": "points"}},
+    )
     bands = read_bands(tmp_path).bands
     assert {scale for scale, _ in bands} == {"points"}
     assert [band.shape for band in bands.values()] == [(3, 64), (3, 64)]
@@ -70,9 +77,10 @@ def test_the_file_holds_the_bands_of_every_null(tmp_path):
     assert table["null"].unique(maintain_order=True).to_list() == ["wild", "permutation"]
     for test in tests:
         for key, band in test.bands.items():
-            mine = table.filter(pl.struct("null", "scale", "estimand") == pl.struct(
-                null=pl.lit(test.null), scale=pl.lit(key[0]), estimand=pl.lit(key[1])
-            ))  # fmt: skip
+            mine = table.filter(
+                pl.struct("null", "scale", "estimand")
+                == pl.struct(null=pl.lit(test.null), scale=pl.lit(key[0]), estimand=pl.lit(key[1]))
+            )
             assert mine["rank"].to_list() == list(range(1, band.shape[1] + 1))
             assert np.array_equal(mine.select("low", "median", "high").to_numpy().T, band)
 

@@ -17,9 +17,13 @@ ROOT = Path(__file__).parents[2]
 
 def study(**changes):
     return small_study(
-        controls={"any": "mvsw(x1, x2, x3)"}, weights={"none": "1", "w": "w"}, inference={"draws": 199},
-        figure={"formats": ["svg"]}, run={"backend": "serial"}, **changes,
-    )  # fmt: skip
+        controls={"any": "mvsw(x1, x2, x3)"},
+        weights={"none": "1", "w": "w"},
+        inference={"draws": 199},
+        figure={"formats": ["svg"]},
+        run={"backend": "serial"},
+        **changes,
+    )
 
 
 MORE = study(sample={"all": "TRUE", "fewer": "id > 3"})

@@ -11,8 +11,8 @@ import specdid
 from curves import plan_of, results_of
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
+from specdid._describe.design_warnings import comparability
 from specdid._describe.factors import families
-from specdid._describe.referee import comparability
 from specdid.figures import multiverse, null_density, spec_curve, volcano
 from specdid.inference._placebo import Placebo
 
@@ -26,9 +26,13 @@ def run(tmp_path_factory):
     directory = tmp_path_factory.mktemp("labels")
     study = small_study(
         outcome={"first": {"formula": "y", "scale": "log points"}, "second": "y * 2"},
-        controls={"none": "1", "one": "x1"}, sample={"all": "TRUE", "late": "year > 2002"}, labels=LABELS,
-        inference={"draws": 19, "null": ["wild"]}, figure={"formats": ["png"]}, event_study={"window": [-2, 2]},
-    )  # fmt: skip
+        controls={"none": "1", "one": "x1"},
+        sample={"all": "TRUE", "late": "year > 2002"},
+        labels=LABELS,
+        inference={"draws": 19, "null": ["wild"]},
+        figure={"formats": ["png"]},
+        event_study={"window": [-2, 2]},
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         curve = specdid.run(study, small_panel(), out=directory, jobs=1, audit=0)
@@ -73,9 +77,11 @@ def test_a_comparison_has_them(run):
 
 def labelled():
     planned = plan_of(
-        {"outcome": ["first", "second"], "sample": ["all", "late"]}, scales={"first": "log points"}, display=LABELS,
+        {"outcome": ["first", "second"], "sample": ["all", "late"]},
+        scales={"first": "log points"},
+        display=LABELS,
         vcovs=("~id",),
-    )  # fmt: skip
+    )
     return results_of(planned)
 
 

@@ -26,8 +26,10 @@ def study():
         "sample": {CELLS[5]: "TRUE", TEX: "year > 2001"},
         "weights": {CELLS[1]: "1"},
         "estimator": {CELLS[2]: "feols"},
-        "variant": {CELLS[0] + " variant": {CELLS[1]: {}, TEX: {"where": "group != 1"}}, "@plain": {"-a": {},
-            "+b": {"add": "x3"}}},
+        "variant": {
+            CELLS[0] + " variant": {CELLS[1]: {}, TEX: {"where": "group != 1"}},
+            "@plain": {"-a": {}, "+b": {"add": "x3"}},
+        },
         "vcov": {CELLS[0]: "~id", CELLS[3]: "hetero"},
         "exclude": [{"when": {"sample": TEX, "outcome": HTML}, "because": f"{CELLS[0]} {HTML} {MARKDOWN}"}],
         "labels": {"x1": CELLS[1], "x3": TEX, "d": HTML, "x2": MARKDOWN},
@@ -40,7 +42,7 @@ def study():
         "mechanism": {CELLS[2]: {"moderator": "x3"}},
         "hausman": {HTML: {"controls": "d + x1"}},
         "placebo": {MARKDOWN: {"draws": 19}},
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from small_studies import small_panel, small_study
-from specdid import OutputError, _shelf, run
+from specdid import OutputError, _plugins, run
 from toml_text import write_toml
 
 STUDY = small_study(
@@ -20,13 +20,13 @@ def broken(*given, **named):
 
 def break_figure(name):
     def patch(monkeypatch):
-        real = _shelf.load
+        real = _plugins.load
 
         def load(shelf, wanted):
             found = real(shelf, wanted)
             return replace(found, draw=broken) if (shelf, wanted) == ("figures", name) else found
 
-        monkeypatch.setattr(_shelf, "load", load)
+        monkeypatch.setattr(_plugins, "load", load)
 
     return patch
 

@@ -23,9 +23,7 @@ def run_small(directory, **changes):
 
 
 def content(directory):
-    return {
-        path.name: path.read_bytes() for path in directory.iterdir() if path.is_file() and not path.is_symlink()
-    }
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file() and not path.is_symlink()}
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +137,9 @@ def test_what_goes_wrong_leaves_the_old_file(tmp_path):
 
 @pytest.mark.parametrize("name", ["summary.md", "results.csv", "manifest.json", "curve.pdf"])
 def test_a_file_of_somebody_is_refused_before_any_work(tmp_path, monkeypatch, name):
-    from specdid._run import conduct
+    from specdid._run import pipeline
 
-    monkeypatch.setattr(conduct, "_estimate", lambda *given: pytest.fail("it went to work"))
+    monkeypatch.setattr(pipeline, "_estimate", lambda *given: pytest.fail("it went to work"))
     (tmp_path / name).write_text("{}" if name == "manifest.json" else "mine")
     with pytest.raises(OutputError, match=f"{name} is not listed in a manifest of specdid"):
         run_small(tmp_path)

@@ -39,7 +39,12 @@ def study(**changes: Any) -> dict[str, Any]:
         fixed_effects={"two-way": "id + year"},
         weights={"none": "1", "w": "w"},
         estimator={
-            "OLS": "feols", "SA": "sunab", "2S": "did2s", "LP": "lpdid", "Poisson": "fepois", "Logit": "logit",
+            "OLS": "feols",
+            "SA": "sunab",
+            "2S": "did2s",
+            "LP": "lpdid",
+            "Poisson": "fepois",
+            "Logit": "logit",
         },
         exclude=[
             {"when": {"outcome": o}, "unless": {"estimator": fits}, "because": "an outcome of its own"}
@@ -49,7 +54,7 @@ def study(**changes: Any) -> dict[str, Any]:
         figure={"formats": ["svg"]},
         run={"backend": "serial"},
         placebo={"draws": 19},
-    )  # fmt: skip
+    )
     return {**base, **changes}
 
 
@@ -83,7 +88,7 @@ class Counting(Store):
 
 def run(content: dict[str, Any], out: Path, monkeypatch, **options: Any) -> tuple[dict[str, bytes], int, int]:
     """Run a study; gives its files and how much was found and computed."""
-    monkeypatch.setattr("specdid._run.conduct.Store", Counting)
+    monkeypatch.setattr("specdid._run.pipeline.Store", Counting)
     Counting.found = Counting.computed = 0
     specdid.run(specdid.read(content), PANEL, out, audit=0, **options)
     found = {name: (out / name).read_bytes() for name in FILES if (out / name).exists()}
@@ -135,8 +140,13 @@ def process(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     here = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-m", "specdid", *arguments],
-        cwd=folder, env=here, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=here,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 @pytest.fixture

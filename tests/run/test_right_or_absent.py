@@ -63,9 +63,10 @@ def _agrees(table, exact, unit, fixed_effects, case):
     nested = len(np.unique(unit)) if fixed_effects.startswith("id") else 0
     small = k - nested + (1 if nested else 0)
     factors = {
-        "i": ("iid", 1 / (n - k)), "h": ("hetero", n / (n - k)),
+        "i": ("iid", 1 / (n - k)),
+        "h": ("hetero", n / (n - k)),
         "c": ("cluster", (n - 1) / (n - small) * g / (g - 1)),
-    }  # fmt: skip
+    }
     for row in table[table["vcov"].isin(factors)].itertuples():
         kind, factor = factors[row.vcov]
         error = standard_error(exact, kind, [unit], factor)
@@ -186,8 +187,12 @@ def test_hardly_any_rows(rows, estimator):
 
 
 def test_values_too_large_to_add_up_are_a_fault_that_says_what_to_do():
-    study = {"study": {"unit": "id", "time": "year"}, "outcome": {"y": "y"}, "treatment": {"d": "d"},
-             "controls": {"c": "x1"}}  # fmt: skip
+    study = {
+        "study": {"unit": "id", "time": "year"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "controls": {"c": "x1"},
+    }
     faults = specdid.check(study, pl.DataFrame(BASE | {"x1": X1 * 5e307}))
     assert [f.code for f in faults.errors] == ["too_large"]
     assert "too large to compute with" in faults.errors[0].message
@@ -230,10 +235,15 @@ def test_an_estimate_beyond_all_numbers_is_a_failure_where_rows_differ_too():
 def test_full_tables_are_right_or_absent(column, scale, tmp_path):
     """Covariances of units beyond 1e140 are no numbers: the table says so, and nothing else is lost."""
     study = {
-        "study": {"unit": "id", "time": "year"}, "outcome": {"y": "y"}, "treatment": {"d": "d"},
-        "controls": {"c": "x1"}, "vcov": {"c": "~id"}, "inference": {"draws": 0}, "table": {"T": {}},
+        "study": {"unit": "id", "time": "year"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "controls": {"c": "x1"},
+        "vcov": {"c": "~id"},
+        "inference": {"draws": 0},
+        "table": {"T": {}},
         "figure": {"formats": ["svg"]},
-    }  # fmt: skip
+    }
     data = pl.DataFrame(BASE | {column: BASE[column] * scale})
     specdid.run(study, data=data, out=tmp_path / "out", audit=0, jobs=1)
     rows = pl.read_csv(tmp_path / "out" / "table_T.csv", infer_schema_length=None)

@@ -16,13 +16,16 @@ def panel() -> pl.DataFrame:
     frame = small_panel()
     late, treated = pl.col("cohort") == 2005, pl.col("cohort") > 0
     return frame.with_columns(
-        (pl.col("x1") * 1.0).alias("again"), (pl.col("w") * 1000).alias("grams"), pl.lit(3.0).alias("three"),
-        (pl.col("id") * 10).alias("code"), (pl.col("y") > pl.col("y").median()).cast(int).alias("high"),
+        (pl.col("x1") * 1.0).alias("again"),
+        (pl.col("w") * 1000).alias("grams"),
+        pl.lit(3.0).alias("three"),
+        (pl.col("id") * 10).alias("code"),
+        (pl.col("y") > pl.col("y").median()).cast(int).alias("high"),
         pl.when(late).then(0).otherwise(pl.col("d")).alias("early"),
         pl.when(late).then(0).otherwise(pl.col("cohort")).alias("early_cohort"),
         pl.when(pl.col("x1") > 2).then(2.0).otherwise(pl.col("x1")).alias("capped"),
         (pl.col("y") + 3.0 * (treated & (pl.col("year") > pl.col("cohort")))).alias("later"),
-    )  # fmt: skip
+    )
 
 
 def study(estimator: str = "feols", **tables) -> dict:

@@ -144,13 +144,13 @@ def test_where_nothing_speaks_against_the_numbers_nothing_is_said(tmp_path):
 
 
 def test_an_interrupted_run_is_no_result(monkeypatch, tmp_path):
-    from specdid._run import conduct
+    from specdid._run import pipeline
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(conduct, "run_nulls", stop)
-    with pytest.raises(conduct.Interrupted) as caught:
+    monkeypatch.setattr(pipeline, "run_nulls", stop)
+    with pytest.raises(pipeline.Interrupted) as caught:
         specdid.run(warned_study(), moving_panel(), out=tmp_path, audit=0)
     first = caught.value.curve.warnings[0]
     assert (first.severity, first.code) == ("error", "interrupted")

@@ -143,9 +143,12 @@ def test_a_user_without_a_home_has_no_cache(state, tmp_path, monkeypatch):
 def folder(tmp_path):
     small_panel().write_csv(tmp_path / "given.csv")
     content = small_study(
-        controls={"any": "mvsw(x1, x2)"}, figure={"formats": ["svg"]}, run={"backend": "serial"},
-        inference={"draws": 99, "null": ["wild", "permutation"], "assign": "d + cohort"}, placebo={"draws": 19},
-    )  # fmt: skip
+        controls={"any": "mvsw(x1, x2)"},
+        figure={"formats": ["svg"]},
+        run={"backend": "serial"},
+        inference={"draws": 99, "null": ["wild", "permutation"], "assign": "d + cohort"},
+        placebo={"draws": 19},
+    )
     write_toml(content, tmp_path / "s.toml")
     return tmp_path
 
@@ -179,8 +182,9 @@ def test_the_manifest_says_what_was_taken_and_nothing_else_changes(folder, state
     assert anew.stderr.count(said) == 1
     assert taken(folder) == none
     assert {**content(folder), **dict.fromkeys(("summary.md", "report.html", "warnings.csv"))} == {
-        **first, **dict.fromkeys(("summary.md", "report.html", "warnings.csv"))
-    }  # fmt: skip
+        **first,
+        **dict.fromkeys(("summary.md", "report.html", "warnings.csv")),
+    }
     assert "another user" not in run_specdid(["run", "s.toml", "--audit", "0"], folder).stderr
 
 

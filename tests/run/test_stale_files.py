@@ -70,13 +70,13 @@ def test_a_manifest_that_lists_something_else_removes_nothing(directory, files):
 
 
 def test_a_run_that_is_interrupted_removes_nothing_and_the_next_one_does(directory, monkeypatch):
-    from specdid._run import conduct
+    from specdid._run import pipeline
 
     def stop(*given):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(conduct, "run_nulls", stop)
+        patch.setattr(pipeline, "run_nulls", stop)
         with pytest.raises(KeyboardInterrupt):
             run(SMALL, directory)
     assert (directory / "table_T.csv").exists()

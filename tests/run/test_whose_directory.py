@@ -190,8 +190,23 @@ def test_one_name_is_one_directory_however_its_accents_are_typed(tmp_path):
 
 
 def test_two_names_never_share_a_label():
-    names = ["smart_city", "smart-city", "smart city", "Smart_city", "smart__city", "_smart_city", "智慧城市", "碳交易",
-             "研究", "study", "a.b", "a_b", "é", "e", "2012"]  # fmt: skip
+    names = [
+        "smart_city",
+        "smart-city",
+        "smart city",
+        "Smart_city",
+        "smart__city",
+        "_smart_city",
+        "智慧城市",
+        "碳交易",
+        "研究",
+        "study",
+        "a.b",
+        "a_b",
+        "é",
+        "e",
+        "2012",
+    ]
     keys = [key(name) for name in names]
     assert len(set(keys)) == len(names)
     assert keys[0] == "smart-city"

@@ -33,9 +33,13 @@ def test_a_permutation_estimates_anew_what_moves():
     assert plain.draws == 2 * 32 * 19
     assert (plain.anew, plain.anew_sunab, plain.refits) == (0, 0, 0)
     moving = work_of(
-        inference={"draws": 19, **ASSIGN}, treatment=treatment, derive=derive, estimator={"s": "sunab", "p": "did2s"},
-        fixed_effects={"two-way": "id + year"}, outcome={"y": "y"},
-    )  # fmt: skip
+        inference={"draws": 19, **ASSIGN},
+        treatment=treatment,
+        derive=derive,
+        estimator={"s": "sunab", "p": "did2s"},
+        fixed_effects={"two-way": "id + year"},
+        outcome={"y": "y"},
+    )
     assert (moving.draws, moving.draws_sunab, moving.anew_sunab, moving.refits) == (0, 8 * 19, 8 * 19, 8 * 19)
     assert moving.fits == 8
 

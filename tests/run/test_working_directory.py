@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from small_studies import small_panel, small_study
-from specdid.engine.clusters import NEEDS
+from specdid.engine.distributed import NEEDS
 from toml_text import write_toml
 
 MODULES = (
@@ -26,9 +26,13 @@ def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
         pytest.importorskip(NEEDS[backend])
     small_panel().write_csv(tmp_path / "given.csv")
     study = small_study(
-        controls={"any": "csw0(x1)"}, figure={"formats": ["svg"]}, estimator={"OLS": "feols", "PPML": "fepois"},
-        outcome={"z": "z"}, run={"backend": backend, "jobs": 2}, inference={"draws": 19},
-    )  # fmt: skip
+        controls={"any": "csw0(x1)"},
+        figure={"formats": ["svg"]},
+        estimator={"OLS": "feols", "PPML": "fepois"},
+        outcome={"z": "z"},
+        run={"backend": backend, "jobs": 2},
+        inference={"draws": 19},
+    )
     write_toml(study, tmp_path / "spec.toml")
     for name in (*MODULES, *STANDARD):
         (tmp_path / f"{name}.py").write_text(CANARY.format(where=str(tmp_path / f"{name}.ran")))
@@ -37,8 +41,12 @@ def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONSAFEPATH", "PYTHONPATH")}
     done = subprocess.run(
         [*program, "run", "spec.toml", "--quiet", "--audit", "3"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert [p.name for p in tmp_path.glob("*.ran")] == []
     assert done.returncode == 0, done.stderr
     assert backend in NEEDS or not done.stderr  # a slow machine makes dask warn of workers that take long to end

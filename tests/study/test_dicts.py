@@ -57,10 +57,15 @@ def test_a_dict_may_hold_what_python_has(tmp_path):
     import numpy as np
 
     mapping = {
-        "study": {"outcome": "y", "treatment": "d", "data": tmp_path / "p.csv", "seed": np.int64(3),
-                  "one_at_a_time": ("sample",)},
+        "study": {
+            "outcome": "y",
+            "treatment": "d",
+            "data": tmp_path / "p.csv",
+            "seed": np.int64(3),
+            "one_at_a_time": ("sample",),
+        },
         "inference": {"alpha": np.float64(0.1)},
-    }  # fmt: skip
+    }
     study, faults = read_study(mapping)
     assert not faults
     assert (study.data, study.seed, study.inference.alpha) == (tmp_path / "p.csv", 3, 0.1)

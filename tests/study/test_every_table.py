@@ -177,11 +177,16 @@ treatment = "d"
     assert not faults
     assert [(v.kind, v.ssc, v.distribution, v.text, v.correction) for v in study.vcov] == [
         ("cluster", "areg", None, "~city_id, ssc areg", ", small-sample correction as areg"),
-        ("cluster", "none", "normal", "~city_id + year, ssc none, normal",
-         ", without a small-sample correction, normal distribution"),
+        (
+            "cluster",
+            "none",
+            "normal",
+            "~city_id + year, ssc none, normal",
+            ", without a small-sample correction, normal distribution",
+        ),
         ("hetero", "fixest", "t", "hetero, t", ", t distribution"),
         ("cluster", "fixest", None, "~city_id", ""),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_vcov_in_study_may_be_a_table():

@@ -60,7 +60,14 @@ def test_several_faults_of_every_kind_at_once(tmp_path):
     )
     assert study.unread == {("study", "unit"), ("outcome", "y"), ("estimator", "o")}
     assert [(f.place.line, f.code) for f in faults] == [
-        (3, "unknown_key"), (4, "wrong_type"), (6, "unknown_function"), (8, "bad_choice"), (10, "toml"),
-        (12, "no_estimator"), (13, "missing_because"), (14, "no_dimension"), (16, "out_of_range"),
+        (3, "unknown_key"),
+        (4, "wrong_type"),
+        (6, "unknown_function"),
+        (8, "bad_choice"),
+        (10, "toml"),
+        (12, "no_estimator"),
+        (13, "missing_because"),
+        (14, "no_dimension"),
+        (16, "out_of_range"),
         (17, "unknown_key"),
-    ]  # fmt: skip
+    ]

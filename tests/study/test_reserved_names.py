@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
-from specdid import _shelf
+from specdid import _plugins
 from specdid._columns import COLUMNS, DIMENSIONS, Core, schema
 from specdid._decode.words import ROLES
 from specdid._study import Study
@@ -26,36 +26,41 @@ def test_a_variant_cannot_be_called_as_a_column_of_the_results(name):
     ]
 
 
-@pytest.mark.parametrize("method", _shelf.names("estimators"))
+@pytest.mark.parametrize("method", _plugins.names("estimators"))
 def test_a_variant_cannot_be_called_as_a_column_of_a_studys_estimator(method):
     """Such a run ended in an ArrowInvalid of pyarrow's, after everything was estimated."""
-    for name in _shelf.load("estimators", method).columns:
+    for name in _plugins.load("estimators", method).columns:
         study = small_study(
-            variant={name: {"a": {}, "b": {"where": "x1 > 0"}}}, estimator={"e": method},
-            outcome={"high": "y > 0" if method == "logit" else "z"}, fixed_effects={"two-way": "id + year"},
-        )  # fmt: skip
+            variant={name: {"a": {}, "b": {"where": "x1 > 0"}}},
+            estimator={"e": method},
+            outcome={"high": "y > 0" if method == "logit" else "z"},
+            fixed_effects={"two-way": "id + year"},
+        )
         found = [f.message for f in specdid.check(study, small_panel()) if f.code == "reserved_name"]
         assert found == [f"a variant cannot be called `{name}`, a column of the results of {method}"]
 
 
-@pytest.mark.parametrize("method", _shelf.names("estimators"))
+@pytest.mark.parametrize("method", _plugins.names("estimators"))
 def test_every_column_of_an_estimators_own_is_declared(method):
     study = small_study(
-        estimator={"e": method}, outcome={"y": "y > 0" if method == "logit" else "z"}, controls={"none": "1"},
-        fixed_effects={"two-way": "id + year"}, run={"backend": "serial"},
-    )  # fmt: skip
+        estimator={"e": method},
+        outcome={"y": "y > 0" if method == "logit" else "z"},
+        controls={"none": "1"},
+        fixed_effects={"two-way": "id + year"},
+        run={"backend": "serial"},
+    )
     found = set(specdid.run(study, small_panel(), audit=0).results.extra)
-    own = _shelf.load("estimators", method).columns
+    own = _plugins.load("estimators", method).columns
     assert found >= own
     if method != "feols":  # the engine counts for all of least squares
         assert found == own
 
 
 def test_a_column_that_is_not_declared_stands_beside_a_variant_of_its_name(monkeypatch, tmp_path):
-    estimator = _shelf.load("estimators", "lpdid")
+    estimator = _plugins.load("estimators", "lpdid")
     less = replace(estimator, columns=frozenset())
-    load = _shelf.load
-    monkeypatch.setattr(_shelf, "load", lambda shelf, name: less if name == "lpdid" else load(shelf, name))
+    load = _plugins.load
+    monkeypatch.setattr(_plugins, "load", lambda shelf, name: less if name == "lpdid" else load(shelf, name))
     tables = {"fixed_effects": {"two-way": "id + year"}, "controls": {"none": "1"}, "run": {"backend": "serial"}}
     study = small_study(estimator={"e": "lpdid"}, variant={"n_cohorts": {"a": {}, "b": {"where": "x1 > -9"}}}, **tables)
     specdid.run(study, small_panel(), out=tmp_path / "out", audit=0)

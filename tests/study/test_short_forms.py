@@ -55,12 +55,8 @@ def test_short_forms(tmp_path):
         """,
         tmp_path,
     )
-    assert [(o.label, words(o.formula), o.scale) for o in study.outcome] == [
-        (None, "c(log(so2), ww)", "log points")
-    ]
-    assert [(t.label, words(t.term), words(t.cohort)) for t in study.treatment] == [
-        (None, "sw(d1, d2)", "batch")
-    ]
+    assert [(o.label, words(o.formula), o.scale) for o in study.outcome] == [(None, "c(log(so2), ww)", "log points")]
+    assert [(t.label, words(t.term), words(t.cohort)) for t in study.treatment] == [(None, "sw(d1, d2)", "batch")]
     assert words(study.controls[0].formula) == "pgdp + mvsw(ind2, ln_open)"
     assert words(study.fixed_effects[0].formula) == "sw(city_id + year, city_id + province^year)"
     assert (study.sample[0].label, words(study.sample[0].where)) == (None, "year > 2005")
@@ -75,7 +71,9 @@ def test_short_forms(tmp_path):
         (
             'formula = "c(log(so2/pop), log(ww/pop)) ~ dudt + mvsw(ind2, ln_open)'
             ' | sw(city_id + year, city_id + province^year)"',
-            ["log(so2 / pop)", "log(ww / pop)"], ["dudt"], "mvsw(ind2, ln_open)",
+            ["log(so2 / pop)", "log(ww / pop)"],
+            ["dudt"],
+            "mvsw(ind2, ln_open)",
             "sw(city_id + year, city_id + province^year)",
         ),
         ('formula = "y ~ d"', ["y"], ["d"], "1", "0"),
@@ -86,7 +84,7 @@ def test_short_forms(tmp_path):
         ('formula = "y ~ d:ind3 + d + ind3"', ["y"], ["d:ind3"], "d + ind3", "0"),
         ('formula = "y ~ d + x"\nfixed_effects = "city_id"', ["y"], ["d"], "x", "city_id"),
     ],
-)  # fmt: skip
+)
 def test_formula(lines, outcomes, treatments, controls, effects, tmp_path):
     study = study_of(f"[study]\n{lines}\n", tmp_path)
     assert [words(o.formula) for o in study.outcome] == outcomes

@@ -19,8 +19,7 @@ def test_missing_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "smart_city.toml").write_text(GOOD)
     assert said("smart_ctiy.toml") == (
-        "error: no file smart_ctiy.toml\n"
-        "  = help: did you mean `smart_city.toml`?\n\n1 error\n"
+        "error: no file smart_ctiy.toml\n  = help: did you mean `smart_city.toml`?\n\n1 error\n"
     )
     assert "there is no directory nowhere" in said("nowhere/a.toml")
 
@@ -95,9 +94,18 @@ def test_windows_line_ends_move_no_caret(tmp_path):
 
 @pytest.mark.parametrize(
     "data",
-    ["https://x.org/a.csv", "file:///etc/passwd", "s3://b/a.parquet", "~/a.csv", "a.csv | sh", "*.csv",
-     "a\tb.csv", "a\0.csv", ""],
-)  # fmt: skip
+    [
+        "https://x.org/a.csv",
+        "file:///etc/passwd",
+        "s3://b/a.parquet",
+        "~/a.csv",
+        "a.csv | sh",
+        "*.csv",
+        "a\tb.csv",
+        "a\0.csv",
+        "",
+    ],
+)
 def test_data_that_is_no_path(data):
     study, faults = read_study({"study": {"outcome": "y", "treatment": "d", "data": data}})
     assert study.data is None

@@ -44,7 +44,12 @@ def test_a_spoilt_file_is_read_or_refused(path, text):
 
 
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.dates(),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.dates(),
     st.binary(max_size=2),
 )
 WORDS = st.sampled_from(
@@ -54,9 +59,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 TREES = st.recursive(
     SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=5)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=5),
     max_leaves=25,
 )
 

@@ -85,13 +85,15 @@ def documents(draw):
     for _ in range(draw(st.integers(0, 7))):
         dotted = ".".join(draw(st.lists(keys(), min_size=1, max_size=3)))
         kind = draw(st.sampled_from(["pair"] * 4 + ["table", "array", "comment", "blank"]))
-        lines.append({
-            "pair": f"{dotted}  =\t{draw(values())} {draw(st.sampled_from(['', '# note']))}",
-            "table": f"[ {dotted} ]",
-            "array": f"  [[{dotted}]]",
-            "comment": "# a = 1",
-            "blank": "",
-        }[kind])  # fmt: skip
+        lines.append(
+            {
+                "pair": f"{dotted}  =\t{draw(values())} {draw(st.sampled_from(['', '# note']))}",
+                "table": f"[ {dotted} ]",
+                "array": f"  [[{dotted}]]",
+                "comment": "# a = 1",
+                "blank": "",
+            }[kind]
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -135,7 +137,7 @@ def check_offsets(document, offsets, value):
     for character, at in zip(value, offsets, strict=False):
         assert document[at] in (character, "\\")
         if document[at] != character:
-            assert tomli.loads(f'x = "{document[at:at + 10]}'[: 5 + escape_length(document, at)] + '"') == {
+            assert tomli.loads(f'x = "{document[at : at + 10]}'[: 5 + escape_length(document, at)] + '"') == {
                 "x": character
             }
 

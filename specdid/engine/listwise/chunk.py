@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.components import places
+from specdid.engine.effect_components import places
 from specdid.engine.listwise.counts import count_units
 from specdid.engine.listwise.groups import Group
 from specdid.engine.listwise.masks import complete_rows, drop_singletons
@@ -17,8 +17,8 @@ from specdid.engine.listwise.scores import scores
 from specdid.engine.listwise.scratch import Scratch
 from specdid.engine.listwise.solve import partial_out
 from specdid.engine.listwise.vcov import Variance, variance
+from specdid.engine.model_identity import Words, masks_digest
 from specdid.engine.problem import Floats, Ints, Members
-from specdid.engine.signature import Words, masks_digest
 
 PERFECT = 1e-10
 """Residual share of the outcome's variation below which the dense path decides on a perfect fit."""
@@ -118,12 +118,20 @@ def solve(group: Group, members: Members, chunk: Ints, scratch: Scratch) -> Solv
     explained = 1.0 - sums.residual / np.where(total > 0, total, np.nan)
     r2_within = explained if grid.n_effects else np.full(len(chunk), np.nan)
     return Solved(
-        doubt, sums.estimate * ratio, tuple(_in_units(v, ratio) for v in variances),
-        masks_digest(mask, group.row_words), nobs,
-        group.n_sample - complete, _log0(group, what), n_singletons, _units(group, members, chunk, mask),
-        _kish(sample, weighted, nobs), _outcome_mean(group, members, chunk, mask, nobs), r2_within,
+        doubt,
+        sums.estimate * ratio,
+        tuple(_in_units(v, ratio) for v in variances),
+        masks_digest(mask, group.row_words),
+        nobs,
+        group.n_sample - complete,
+        _log0(group, what),
+        n_singletons,
+        _units(group, members, chunk, mask),
+        _kish(sample, weighted, nobs),
+        _outcome_mean(group, members, chunk, mask, nobs),
+        r2_within,
         what.dropped,
-    )  # fmt: skip
+    )
 
 
 def _in_units(v: Variance, ratio: Floats) -> Variance:
@@ -137,7 +145,7 @@ def _log0(group: Group, what: Design) -> Ints:
 
 
 def _kish(sample: Sample, weighted: Floats, nobs: Ints) -> Floats:
-    """Give Kish's effective number of rows, (Σw)² / Σw²."""
+    """Return Kish's effective number of rows, (Σw)² / Σw²."""
     if sample.weights is None:
         return nobs.astype(np.float64)
     squares = np.einsum("gm,gm->m", weighted, weighted)

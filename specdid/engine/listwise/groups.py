@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid.engine.components import Grid, make_grid
+from specdid.engine.effect_components import Grid, make_grid
 from specdid.engine.listwise.counts import UnitValues, unit_values
 from specdid.engine.listwise.sample import Sample, make_sample
 from specdid.engine.listwise.vcov import Clusters, make_clusters
+from specdid.engine.model_identity import Words, row_words
 from specdid.engine.problem import Floats, Ints, Members, Problem
-from specdid.engine.signature import Words, row_words
 
 CHUNK = 128
 """Masks at a time."""
@@ -86,9 +86,7 @@ def make_group(problem: Problem, members: Members, key: tuple[int, int, int], mi
     sample = make_sample(values, grid, heavy)
     levels = np.zeros((grid.cells, len(used)))
     levels[grid.place] = np.where(np.isfinite(values), values, 0.0)
-    clusters = tuple(
-        make_clusters(v, tuple(problem.codes[base, c] for c in v.clusters), grid) for v in problem.vcovs
-    )
+    clusters = tuple(make_clusters(v, tuple(problem.codes[base, c] for c in v.clusters), grid) for v in problem.vcovs)
     units = {}
     if problem.unit >= 0:
         unit = problem.codes[base, problem.unit]
@@ -100,9 +98,17 @@ def make_group(problem: Problem, members: Members, key: tuple[int, int, int], mi
     hashed[grid.place] = row_words(len(problem.values))[base]
     n_sample = int(problem.rows[rows].sum())
     return Group(
-        mine[order], base, used, sample, clusters, units, _log0(problem, key, used), n_sample, levels,
+        mine[order],
+        base,
+        used,
+        sample,
+        clusters,
+        units,
+        _log0(problem, key, used),
+        n_sample,
+        levels,
         hashed,
-    )  # fmt: skip
+    )
 
 
 def _log0(problem: Problem, key: tuple[int, int, int], used: Ints) -> Floats | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.components import Grid
+from specdid.engine.effect_components import Grid
 from specdid.engine.listwise.sample import Sample, within_axes
 from specdid.engine.listwise.scratch import Scratch
 

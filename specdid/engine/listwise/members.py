@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from specdid.engine import ssc
 from specdid.engine.blocks import blank_fits
-from specdid.engine.components import Grid
 from specdid.engine.dense import NOT_POSITIVE
+from specdid.engine.effect_components import Grid
 from specdid.engine.listwise.chunk import Solved, solve
 from specdid.engine.listwise.groups import base_rows, chunks, group_keys, lay_out, make_group
 from specdid.engine.listwise.scratch import Scratch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.components import Grid, eliminate
+from specdid.engine.effect_components import Grid, eliminate
 from specdid.engine.listwise.masks import first_sums, second_sums
 from specdid.engine.listwise.scratch import Scratch
 
@@ -40,7 +40,7 @@ class Moments:
 
     @property
     def rank(self) -> Ints:
-        """Give the rank of the effects' dummies under each mask, (M,)."""
+        """Return the rank of the effects' dummies under each mask, (M,)."""
         found = (self.first_inverse > 0).sum((0, 1))
         if self.pivots is None:
             return np.asarray(found)
@@ -113,9 +113,7 @@ def _squares(wide: Floats) -> Floats:
     return products
 
 
-def _second_system(
-    grid: Grid, wide: Floats, columns: Floats, mask: Floats, scratch: Scratch
-) -> tuple[Floats, Floats]:
+def _second_system(grid: Grid, wide: Floats, columns: Floats, mask: Floats, scratch: Scratch) -> tuple[Floats, Floats]:
     """Set up the second effect net of the first, with the columns as right-hand sides."""
     n_masks, k = mask.shape[1], columns.shape[1]
     n_blocks, b = grid.n_blocks, grid.n_second

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.components import Grid
+from specdid.engine.effect_components import Grid
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

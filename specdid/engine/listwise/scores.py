@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.components import Grid, back_substitute
+from specdid.engine.effect_components import Grid, back_substitute
 from specdid.engine.listwise.masks import first_sums
 from specdid.engine.listwise.moments import Moments
 from specdid.engine.listwise.sample import Sample
@@ -35,9 +35,14 @@ class Scores:
 
 
 def scores(
-    sample: Sample, columns: Floats, mask: Floats, weighted: Floats, net: Moments, fit: Partial,
+    sample: Sample,
+    columns: Floats,
+    mask: Floats,
+    weighted: Floats,
+    net: Moments,
+    fit: Partial,
     scratch: Scratch,
-) -> Scores:  # fmt: skip
+) -> Scores:
     """Form treatment and residual on the rows and take the effects out of them.
 
     The rows do not inherit the moments' cancellation: an error in the coefficients enters

@@ -17,7 +17,7 @@ class Scratch:
         self._arrays: dict[str, NDArray[np.float64]] = {}
 
     def array(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Give an array of this shape with arbitrary content; the next call by this name may reuse it."""
+        """Return an array of this shape with arbitrary content; the next call by this name may reuse it."""
         size = math.prod(shape)
         kept = self._arrays.get(name)
         if kept is None or kept.size < size:

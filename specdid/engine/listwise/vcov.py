@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine import ssc
-from specdid.engine.components import Grid
+from specdid.engine.effect_components import Grid
 from specdid.engine.listwise.scores import Scores
 from specdid.engine.problem import Vcov
 
@@ -90,7 +90,7 @@ def _witnesses(level: Ints, cluster: Ints) -> Ints:
 def variance(
     clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: Ints, k: Ints, levels: Ints, rank: Ints
 ) -> Variance:
-    """Give the variance of M estimates, in units of the columns.
+    """Return the variance of M estimates, in units of the columns.
 
     Parameters
     ----------

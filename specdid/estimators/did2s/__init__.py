@@ -75,7 +75,7 @@ def _fit(task: Task) -> Estimate | Failure:
 
 
 def imputable(task: Task, treated: Bools) -> Bools:
-    """Give the rows whose every fixed-effect level is seen untreated.
+    """Return the rows whose every fixed-effect level is seen untreated.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def without_collinear(task: Task, treated: Bools, keep: Bools) -> tuple[Task, tu
 
 
 def two_stage(task: Task, treated: Bools, keep: Bools) -> tuple[float, Floats]:
-    """Give the ATT and each row's influence on it (n,), 0 outside ``keep``."""
+    """Return the ATT and each row's influence on it (n,), 0 outside ``keep``."""
     estimate, influence = second_stage(task, treated, keep, treated[:, None].astype(np.float64))
     if np.isnan(estimate[0]):
         raise Refusal("not_identified", _why_open(task, treated, keep))
@@ -225,7 +225,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
 
 
 def _design(task: Task) -> Any:
-    """Give the first stage's regressors, sparse (n, p): dummies, slopes, controls."""
+    """Return the first stage's regressors, sparse (n, p): dummies, slopes, controls."""
     from scipy import sparse
 
     rows = np.arange(len(task.outcome))
@@ -237,7 +237,7 @@ def _design(task: Task) -> Any:
 
 
 def _least_squares(matrix: Any, target: Floats) -> Floats:
-    """Give the shortest least-squares solution; columns are scaled, which leaves that of X₀'h alone."""
+    """Return the shortest least-squares solution; columns are scaled, which leaves that of X₀'h alone."""
     from scipy.sparse.linalg import lsmr
 
     solution, stop, *_ = lsmr(matrix, target, atol=TOLERANCE, btol=TOLERANCE, conlim=0, maxiter=ITERATIONS)

@@ -11,7 +11,7 @@ from specdid._programs.stata import Stata
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of Gardner's estimator, with the standard errors of the R package did2s."""
+    """Return the lines of Gardner's estimator, with the standard errors of the R package did2s."""
     effects = ", ".join(f'"{e.name}"' for e in (*script.fixed, *(e for e, _ in script.slopes)))
     yield from python.without_singletons(script, used)
     if effects:
@@ -75,7 +75,7 @@ def _did2s_errors(script: Script) -> Iterator[str]:
 
 
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of Gardner's estimator, with the standard errors of the R package did2s."""
+    """Return the lines of Gardner's estimator, with the standard errors of the R package did2s."""
     yield from r.without_singletons(script, used)
     treatment = script.treatment
     groups = dict.fromkeys(e.factors for e in (*script.fixed, *(e for e, _ in script.slopes)))
@@ -105,7 +105,7 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "influence <- share * (left - estimate)"
     yield "h <- Q %*% backsolve(R, crossprod(X[, kept, drop = FALSE], share), transpose = TRUE)"
     yield "influence[!treated] <- -drop(h) * sqrt(w[!treated]) * left[!treated]"
-    yield "between <- function(...) sum(tapply(influence, paste(..., sep = \"\\r\"), sum)^2)"
+    yield 'between <- function(...) sum(tapply(influence, paste(..., sep = "\\r"), sum)^2)'
     yield "groups <- function(x) length(unique(x))"
     yield "# did2s makes no small-sample correction, nor does specdid"
     yield "variances <- c("
@@ -159,7 +159,7 @@ def _variances(script: Script) -> list[str]:
 
 
 def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines of Gardner's estimator, with the standard errors of the R package did2s."""
+    """Return the lines of Gardner's estimator, with the standard errors of the R package did2s."""
     do = Stata(script, numbers)
     yield from do.without_singletons()
     levels = dict.fromkeys([*do.effects(), *(do.number(e.name) for e, _ in script.slopes)])
@@ -234,7 +234,7 @@ _TWO_STAGE = (
     "    real scalar effect",
     "    y = st_data(., outcome)",
     "    y = y :- mean(y)",
-    "    w = st_data(., \"_weight\")",
+    '    w = st_data(., "_weight")',
     "    treated = st_data(., treatment) :== 1",
     "    U = selectindex(!treated)",
     "    root = sqrt(w[U])",
@@ -244,8 +244,8 @@ _TWO_STAGE = (
     "    effect = share' * left",
     "    influence = share :* (left :- effect)",
     "    influence[U] = -(P' * (X' * share)) :* root :* left[U]",
-    "    st_numscalar(\"_effect\", effect)",
-    "    st_store(., st_addvar(\"double\", \"_influence\"), influence)",
+    '    st_numscalar("_effect", effect)',
+    '    st_store(., st_addvar("double", "_influence"), influence)',
     "}",
     "end",
 )

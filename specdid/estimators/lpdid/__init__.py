@@ -120,12 +120,13 @@ def _fit(task: Task) -> Estimate | Failure:
         in_force={"post_window": window, "pre_window": None},
         vcov_notes=tuple(notes),
         extra={
-            "post_window": float(window), "n_cohorts": float(inside),
+            "post_window": float(window),
+            "n_cohorts": float(inside),
             "n_cohorts_left_out": float(len(adopting) - inside),
             "n_treated_left_out": float(len(treated) - len(enters)),
         },
         units=(len(units), len(enters), len(units) - len(enters), 0),
-    )  # fmt: skip
+    )
 
 
 def periods(time: Floats, cohort: Floats) -> tuple[Ints, Floats]:
@@ -137,7 +138,7 @@ def periods(time: Floats, cohort: Floats) -> tuple[Ints, Floats]:
 
 
 def cohorts_of(cohort: Floats, rows: Bools) -> Floats:
-    """Give the cohorts that have one of the rows."""
+    """Return the cohorts that have one of the rows."""
     return np.unique(cohort[rows & ~np.isnan(cohort)])
 
 
@@ -168,14 +169,14 @@ def _laid(task: Task, change: Floats, period: Ints, cohort: Floats, horizon: int
 
 
 def compared(found: Projection, period: Ints) -> tuple[Bools, Bools]:
-    """Give the entering rows with a clean control in their period, and the clean controls."""
+    """Return the entering rows with a clean control in their period, and the clean controls."""
     with_clean = np.zeros(int(period.max()) + 1, bool)
     with_clean[period[found.clean]] = True
     return found.entering & with_clean[period], found.clean
 
 
 def longest(task: Task, period: Ints, cohort: Floats) -> int:
-    """Give the longest window that leaves out no cohort which can be compared in the period it enters."""
+    """Return the longest window that leaves out no cohort which can be compared in the period it enters."""
     all_cohorts, window = None, 0
     for horizon in range(int(period.max()) + 1):
         entering, _ = compared(projection(task, period, cohort, horizon), period)
@@ -262,9 +263,7 @@ def _net(columns: Floats, weights: Floats, level: Ints) -> Floats:
     return np.asarray(columns - means.T[level])
 
 
-def _regression(
-    task: Task, change: Floats, entering: Bools, used: Bools, period: Ints, weights: Floats
-) -> Contrast:
+def _regression(task: Task, change: Floats, entering: Bools, used: Bools, period: Ints, weights: Floats) -> Contrast:
     level, w = relevel(period[used]), weights[used] / weights[used].mean()
     root = np.sqrt(w)[:, None]
     scaled = [standardised(c) for c in task.controls[used].T]
@@ -289,7 +288,7 @@ def _regression(
 
 
 def _basis(net: Floats, size: Floats) -> tuple[Floats, tuple[int, ...]]:
-    """Give an orthonormal basis of columns in their order, and which are combinations of those before them."""
+    """Return an orthonormal basis of columns in their order, and which are combinations of those before them."""
     basis, dropped = np.zeros((len(net), 0)), []
     for j, column in enumerate(net.T):
         left = column
@@ -303,9 +302,7 @@ def _basis(net: Floats, size: Floats) -> tuple[Floats, tuple[int, ...]]:
     return basis, tuple(dropped)
 
 
-def _adjusted(
-    task: Task, change: Floats, entering: Bools, clean: Bools, period: Ints, weights: Floats
-) -> Contrast:
+def _adjusted(task: Task, change: Floats, entering: Bools, clean: Bools, period: Ints, weights: Floats) -> Contrast:
     """Impute the entering units' changes from the clean controls: controls and period effects fitted on these alone."""
     used = entering | clean
     level, w = relevel(period[used]), weights[used] / weights[used].mean()
@@ -337,9 +334,16 @@ def _adjusted(
 
 
 def _contrast(
-    task: Task, estimate: float, influence: Floats, used: Bools, iid: float, period: Ints, k: int,
-    dropped: tuple[int, ...], perfect: bool,
-) -> Contrast:  # fmt: skip
+    task: Task,
+    estimate: float,
+    influence: Floats,
+    used: Bools,
+    iid: float,
+    period: Ints,
+    k: int,
+    dropped: tuple[int, ...],
+    perfect: bool,
+) -> Contrast:
     """Add the small-sample factors: k coefficients and the period effects are counted."""
     n, level = int(used.sum()), relevel(period[used])
     roots, df = np.full(len(task.vcovs), np.nan), []
@@ -382,7 +386,7 @@ def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: in
 
 
 def _change(outcome: Floats, unit: Ints, period: Ints, horizon: int, base: int) -> Floats:
-    """Give each row's outcome ``horizon`` periods on less that ``base`` periods on."""
+    """Return each row's outcome ``horizon`` periods on less that ``base`` periods on."""
     unit, low, high = relevel(unit), min(horizon, base, 0), max(horizon, base, 0)
     table = np.full((int(unit.max()) + 1, int(period.max()) + high - low + 1), np.nan)
     table[unit, period - low] = outcome
@@ -407,31 +411,35 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
     low, high = int(window.min()), int(window.max())
     span = f"{low}" if low == high else f"{low} to {high}, by specification"
     yield Caution(
-        "note", "post_window",
+        "note",
+        "post_window",
         f"lpdid averages effects over periods 0 to post_window = {span} from adoption on",
         specifications=len(window),
-    )  # fmt: skip
+    )
     if (lost > 0).any():
         worst = int(np.argmax(lost))
         every, reach = int(lost[worst] + found["n_cohorts"][worst]), int(window[worst])
         seen = (
             f"from the period before to {reach} period{'s' * (reach > 1)} after beside a unit still untreated "
-            "(a smaller post_window may take them in)" if reach
+            "(a smaller post_window may take them in)"
+            if reach
             else "in the period before and that of adoption beside a unit still untreated"
-        )  # fmt: skip
+        )
         yield Caution(
-            "serious", "cohorts_left_out",
+            "serious",
+            "cohorts_left_out",
             f"lpdid leaves out {int(lost[worst])} of {every} cohorts that adopt: no unit of theirs is seen {seen}; "
             f"{int(units[worst]):,} treated units are not in the average effect (column n_treated_left_out)",
             specifications=int((lost > 0).sum()),
-        )  # fmt: skip
+        )
     if (apart := (units > 0) & (lost == 0)).any():
         yield Caution(
-            "serious", "cohorts_left_out",
+            "serious",
+            "cohorts_left_out",
             f"lpdid: up to {int(units[apart].max()):,} treated units are not in the average effect, because they are "
             "never seen untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)",
             specifications=int(apart.sum()),
-        )  # fmt: skip
+        )
 
 
 ESTIMATOR = Estimator(

@@ -13,7 +13,7 @@ from specdid._programs.stata_names import filled
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of local projections: the mean change over the post window, on entering treatment."""
+    """Return the lines of local projections: the mean change over the post window, on entering treatment."""
     assert script.unit is not None  # the check sees to it
     never = script.options["control"] == "never"
     yield from python.without_singletons(script, used)
@@ -85,7 +85,7 @@ def _regression_adjustment(script: Script) -> Iterator[str]:
     yield "influence = (w * enters * (left - estimate) - np.where(clean, w * (X @ h), 0.0) * left) / total"
     yield "k = np.linalg.matrix_rank(first) + 1  # the effect, controls and periods"
     yield from python.BETWEEN
-    yield "std_error, n, T = {}, len(d), d[\"_period\"].nunique()"
+    yield 'std_error, n, T = {}, len(d), d["_period"].nunique()'
     for errors in script.errors:
         if errors.kind == "iid":
             continue
@@ -107,7 +107,7 @@ def _factor(errors: Errors) -> str:
 
 
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of local projections."""
+    """Return the lines of local projections."""
     never = script.options["control"] == "never"
     yield from r.without_singletons(script, used)
     yield from r.cohorts(script)
@@ -159,7 +159,7 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 
 def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines of local projections."""
+    """Return the lines of local projections."""
     do = Stata(script, numbers)
     window = script.options["post_window"]
     never = script.options["control"] == "never"
@@ -194,7 +194,7 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
         yield from filled("regress _change", [*script.controls, "i._now"], " [aweight = _w] if _clean == 1")
         yield "predict double _left, residuals"
         yield "summarize _left [aweight = _w] if _enters == 1"
-        yield 'display %14.10g r(mean)'
+        yield "display %14.10g r(mean)"
         return
     if script.options["reweight"]:
         yield "* one over the clean share of each period, so that entering units count alike"

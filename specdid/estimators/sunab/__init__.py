@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from specdid._programs import python
-from specdid.engine.gram import make_basis
 from specdid.engine.problem import Code, Sunab
+from specdid.engine.qr_basis import make_basis
 from specdid.engine.sunab import comparison, make_cells, open_cells, why_open
 from specdid.estimators._base import (
     EVERY_RULE,

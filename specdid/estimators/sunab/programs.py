@@ -10,7 +10,7 @@ from specdid._programs.stata import Stata, uncorrected
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of Sun and Abraham's estimator: cohort × period dummies, averaged by their rows."""
+    """Return the lines of Sun and Abraham's estimator: cohort × period dummies, averaged by their rows."""
     notyet = script.options["control"] == "notyet"
     yield from python.without_singletons(script, used)
     yield from python.cohorts(script)
@@ -59,7 +59,7 @@ def _python_cells(script: Script, notyet: bool) -> str:
 
 
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Give the lines of Sun and Abraham's estimator."""
+    """Return the lines of Sun and Abraham's estimator."""
     notyet = script.options["control"] == "notyet"
     yield from r.without_singletons(script, used)
     yield from r.cohorts(script)
@@ -118,7 +118,7 @@ def _r_cells(script: Script, notyet: bool) -> str:
 
 
 def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines of Sun and Abraham's estimator."""
+    """Return the lines of Sun and Abraham's estimator."""
     do = Stata(script, numbers)
     notyet = script.options["control"] == "notyet"
     yield from do.without_singletons()

@@ -1,0 +1,226 @@
+"""What a referee would ask: clusters, samples, scales, estimands, controls that respond to treatment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid._describe.factors import Family, families
+from specdid._records import Caution, Results, Status
+from specdid._records.numerals import decimals_for
+from specdid.engine import execute
+from specdid.engine.compile import Compiled
+from specdid.engine.problem import Code, Floats, Ints, Members, Problem
+from specdid.inference._scaling import extreme_power
+
+CHEAP, CHEAP_SUNAB = 20_000, 100
+"""Up to so many specifications are estimated again on the rows they have in common."""
+RESPONDS, HALF = 0.05, 0.5
+_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Responding:
+    """A control that differs with the treatment, given the preferred fixed effects."""
+
+    label: str
+    p_value: float
+
+
+def left_out(results: Results) -> Iterator[Caution]:
+    """Say of which specifications' averages some treated units or rows are no part."""
+    units, rows = (results.extra.get(f"n_treated{n}_left_out") for n in ("", "_rows"))
+    if rows is None:
+        return
+    units = np.full(len(rows), np.nan) if units is None else units
+    estimator = results.planned.dimension("estimator") if "estimator" in results.planned.dimensions else None
+    ok = results.status == Status.OK
+    words = [""] if estimator is None else estimator.words
+    for code, name in enumerate(words):
+        mine = ok & (True if estimator is None else estimator.codes == code)
+        lost = mine & (np.nan_to_num(rows) > 0)
+        if not lost.any():
+            continue
+        most, count = int(np.nan_to_num(units[lost]).max()), int(np.count_nonzero(lost))
+        what = f"{most:,} treated units" if most else f"{int(rows[lost].max()):,} treated rows"
+        yield Caution(
+            "serious" if most else "note",
+            "cohorts_left_out",
+            f"{name or 'the estimator'}: up to {what} are not in the average effect, because they are never seen "
+            "untreated or nobody is untreated beside them (columns n_treated_left_out, n_treated_rows_left_out)",
+            specifications=count,
+        )
+
+
+def comparability(results: Results) -> Iterator[Caution]:
+    """Warn of numbers that cannot be compared: several scales, several estimands."""
+    found = families(results)
+    groups = list(dict.fromkeys(f.shown for f in found))
+    if len(groups) > 1:
+        yield Caution(
+            "note",
+            "scales",
+            f"estimates on {len(groups):,} different scales ({_quoted(groups)}): "
+            "each has its own curve, and estimates are not compared across them",
+        )
+    for group in groups:
+        words = [f.estimand for f in found if f.shown == group]
+        if len(words) > 1:
+            yield Caution("note", "estimands", f"different estimands ({_quoted(words)}): read them apart", group)
+
+
+def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:
+    """Say how much of the spread goes when all specifications have the same rows."""
+    ok = results.status == Status.OK
+    nobs = results.first("nobs")[ok]
+    if not len(nobs) or nobs.min() == nobs.max():
+        return
+    head = f"samples differ across specifications ({int(nobs.min()):,} to {int(nobs.max()):,} rows)"
+    shared = common_rows(compiled, ok)
+    if shared is None:
+        yield Caution("note", "samples", f"{head}; they were not estimated again on common rows")
+        return
+    if not shared.any():
+        yield Caution("note", "samples", f"{head}; no row is in all of them")
+        return
+    again = on_common_rows(compiled, ok, shared)
+    whose = "all" if len(_estimated(compiled, ok)) == np.count_nonzero(ok) else "all least-squares specifications"
+    found = families(results)
+    alone = {f.group: sum(g.group == f.group for g in found) == 1 for f in found}
+    whole = [(f, f.shown if alone[f.group] else f"{f.shown}; {f.estimand}") for f in found]
+    parts = [text for f, words in whole if (text := _explained(results, again, f, words))]
+    said = f"the variance of the estimates is {' and '.join(parts)}" if parts else "none can be estimated"
+    said = f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}"
+    moved = [text for f, words in whole if (text := _moved(results, again, f, words))]
+    if moved:
+        yield Caution("serious", "samples_move", f"{said}; the median moves {' and '.join(moved)}")
+    else:
+        yield Caution("note", "samples", said)
+
+
+def common_rows(compiled: Compiled, ok: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Return the rows that all specifications estimated again have; None where that is not cheap."""
+    problem, members = compiled.problem, _estimated(compiled, ok)
+    if not 1 < len(members) <= CHEAP:
+        return None
+    rows = problem.rows[np.unique(members.rows)].all(axis=0)
+    used = np.concatenate([members.outcome, members.treatment, members.controls, members.weights, members.extra_rows])
+    used = np.unique(used[used >= 0])
+    rows &= np.isfinite(problem.values[:, used]).all(axis=1)
+    for effects in np.unique(members.effects):
+        for code in problem.effects[effects].fixed:
+            rows &= problem.codes[:, code] >= 0
+        for code, column in problem.effects[effects].slopes:
+            rows &= (problem.codes[:, code] >= 0) & np.isfinite(problem.values[:, column])
+    return np.asarray(rows)
+
+
+def on_common_rows(compiled: Compiled, ok: NDArray[np.bool_], shared: NDArray[np.bool_]) -> Floats:
+    """Estimate the ok least-squares specifications on these rows; by place in the plan, else NaN."""
+    members = _estimated(compiled, ok)
+    same = replace(
+        members,
+        rows=np.zeros_like(members.rows),
+        extra_rows=np.full_like(members.extra_rows, -1),
+    )
+    problem = replace(compiled.problem, rows=shared[None], vcovs=compiled.problem.vcovs[:1])
+    fits = execute.run(problem, same)
+    out = np.full(len(ok), np.nan)
+    good = fits.code == Code.OK
+    out[fits.index[good]] = fits.estimate[good]
+    return out
+
+
+def _estimated(compiled: Compiled, ok: NDArray[np.bool_]) -> Members:
+    """Return the ok members of the least-squares engine; Sun-Abraham models only where they are few."""
+    chosen = ok[compiled.members.index] & compiled.batched
+    if np.count_nonzero(chosen & (compiled.members.sunab >= 0)) > CHEAP_SUNAB:
+        chosen &= compiled.members.sunab < 0
+    return compiled.members.take(np.flatnonzero(chosen))
+
+
+def _explained(results: Results, again: Floats, family: Family, words: str) -> str:
+    both = family.places[np.isfinite(again[family.places])]
+    power = extreme_power(results.estimate[both])
+    before = float(np.var(np.ldexp(results.estimate[both], -power))) if len(both) > 1 else 0.0
+    if before <= 0:
+        return ""
+    change = float(np.var(np.ldexp(again[both], -power))) / before - 1
+    way = "smaller" if change <= 0 else "larger"
+    return f"{abs(change):.0%} {way} ({words})"
+
+
+def _moved(results: Results, again: Floats, family: Family, words: str) -> str:
+    """Say how common rows move a family's median: by half of itself and of a standard error, or nothing."""
+    both = family.places[np.isfinite(again[family.places])]
+    if not len(both):
+        return ""
+    estimate = results.estimate[both]
+    before, after = float(np.median(estimate)), float(np.median(again[both]))
+    error = float(np.median(results.first("std_error")[both]))
+    if not abs(after - before) > HALF * max(abs(before), error):
+        return ""
+    decimals = decimals_for(estimate)
+    return f"from {before:,.{decimals}f} to {after:,.{decimals}f} ({words})"
+
+
+def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> tuple[tuple[Responding, ...], int]:
+    """Regress each control on the treatment, with the preferred rows, effects and weights.
+
+    Parameters
+    ----------
+    preferred : position of the preferred member.
+    ok : positions of the members whose controls are asked about.
+
+    Returns
+    -------
+    those with p < .05, by p, and how many were regressed
+    """
+    controls = np.unique(members.take(ok).controls)
+    controls = controls[~np.isin(controls, members.treatment[ok])]
+    if not len(controls):
+        return (), 0
+    one = members.take(np.full(len(controls), preferred, np.int64))
+    none = np.zeros(len(controls) + 1, np.int64)
+    asked = replace(
+        one,
+        index=np.arange(len(controls)),
+        outcome=controls,
+        start=none,
+        controls=np.zeros(0, np.int64),
+        sunab=np.full(len(controls), -1),
+        extra_rows=np.full(len(controls), -1),
+    )
+    fits = execute.run(replace(problem, vcovs=problem.vcovs[:1]), asked)
+    p = np.where(fits.code == Code.OK, fits.p_value[:, 0], np.nan)
+    named = [Responding(problem.labels[int(controls[k])], float(p[k])) for k in np.argsort(p) if p[k] < RESPONDS]
+    return tuple(named), int(np.count_nonzero(np.isfinite(p)))
+
+
+def bad_controls(found: tuple[Responding, ...], regressed: int, whose: str = "preferred") -> Iterator[Caution]:
+    """Warn of controls that respond to the treatment; ``whose`` fixed effects were taken."""
+    if found:
+        named = _listed([f"`{r.label}` ({_p(r.p_value)})" for r in found])
+        yield Caution(
+            "serious",
+            "bad_control",
+            f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment given the {whose} "
+            f"specification's fixed effects (p < .05 for {len(found):,} of {regressed:,} controls; by chance "
+            f"{RESPONDS * regressed:.2g}): a control that the treatment moves takes part of the effect away",
+        )
+
+
+def _p(value: float) -> str:
+    return "p < .001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _quoted(words: list[str]) -> str:
+    return _listed([f"“{w}”" for w in words])
+
+
+def _listed(words: list[str]) -> str:
+    more = len(words) - _NAMED
+    return ", ".join(words[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

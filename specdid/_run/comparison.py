@@ -1,0 +1,144 @@
+"""Two results directories beside each other, and the files that say so."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from specdid import _plugins
+from specdid._compare import Comparison, compare_results
+from specdid._records import Caution, read_results
+from specdid._records.cautions import against, clause
+from specdid._records.files import read_object, read_rows, replacing
+from specdid._run.warnings_file import read_warnings
+from specdid._run.write import write_text, writing
+from specdid.figures._style import stamp
+from specdid.report.comparison import markdown
+
+FIGURE = "compared_curves"
+FIGURE_ENDINGS = (".pdf", ".png", ".svg")
+TEXT_ENDINGS = (".md", ".csv")
+
+
+def compare(old: str | Path, new: str | Path) -> Comparison:
+    """Compare two runs of a study, before and after a revision.
+
+    Specifications are matched by content, so labels may have changed; what has no partner
+    is matched by its labels and called redefined.
+
+    Parameters
+    ----------
+    old, new
+        Directories that runs wrote. results.parquet is enough; where inference.csv and
+        manifest.json are there, the joint tests and the setup are compared too.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SpecError
+        A directory has no results.
+    """
+    before, after = Path(old), Path(new)
+    found = compare_results(
+        read_results(before), read_results(after), (str(old), str(new)), (_tests(before), _tests(after))
+    )
+    warned = (read_warnings(before), read_warnings(after))
+    setup = (*_setup(before, after), *_serious(*warned))
+    failed = tuple(_failed((str(old), str(new)), warned))
+    return dataclasses.replace(found, setup=setup, failed=failed, draw=_draw, summarise=markdown)
+
+
+def _failed(names: Sequence[str], warned: Sequence[Sequence[Caution]]) -> Iterator[str]:
+    for name, cautions in zip(names, warned, strict=True):
+        if said := against(cautions).failed:
+            yield f"{said} (those of {name})"
+
+
+def _serious(old: Sequence[Caution], new: Sequence[Caution]) -> Iterator[str]:
+    """Say which kinds of serious warnings came or went."""
+    before, after = (dict.fromkeys(c.code for c in found if c.severity == "serious") for found in (old, new))
+    for word, codes, others in (("new", after, before), ("gone", before, after)):
+        if told := [clause(c) for c in codes if c not in others]:
+            yield f"serious warnings that are {word}: {'; '.join(told)}"
+
+
+def _draw(comparison: Comparison, width: float | None = None) -> Any:
+    figure = _plugins.load("figures", FIGURE)
+    drawn = figure.draw(figure.data(comparison), width)
+    if comparison.failed:
+        stamp(drawn, comparison.failed[0])
+    return drawn
+
+
+def _tests(directory: Path) -> dict[tuple[str, str], tuple[float, float]]:
+    """Read inference.csv: (null, statistic) -> value and p; nothing where it is not there."""
+    rows = read_rows(directory / "inference.csv", ("null", "statistic"), ("value", "p_value"))
+    return {(r["null"], r["statistic"]): (r["value"], r["p_value"]) for r in rows}
+
+
+def _setup(old: Path, new: Path) -> tuple[str, ...]:
+    """Say what the manifests say of spec, data, program and versions, where both runs have one."""
+    before, after = _manifest(old), _manifest(new)
+    if not before or not after:
+        return ()
+    lines = []
+    for words, be, key in (("the spec file", "is", "spec"), ("the data", "are", "data")):
+        a, b = (_at(m, key, "sha256") for m in (before, after))
+        lines += [f"{words} {f'{be} the same' if a == b else 'changed'}"] if a and b else []
+    versions = [("versions", name) for name in _at(after, "versions") or {}]
+    for keys in (("specdid",), ("seed",), *versions):
+        a, b = (_at(m, *keys) for m in (before, after))
+        lines += [f"{keys[-1]}: {a} → {b}"] if a != b else []
+    if _at(before, "specdid") == _at(after, "specdid") and _at(before, "code_sha256") != _at(after, "code_sha256"):
+        lines.append("specdid's code changed")
+    return tuple(lines)
+
+
+def _manifest(directory: Path) -> dict[str, Any]:
+    return read_object(directory / "manifest.json")
+
+
+def _at(content: Any, *keys: str) -> Any:
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
+
+
+def write_comparison(comparison: Comparison, path: Path) -> None:
+    """Write the comparison as Markdown, or, where the file ends in .csv, a row per specification and vcov.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    with writing(path):
+        if path.suffix == ".md":
+            write_text(markdown(comparison), path)
+            return
+        from specdid._compare.rows import rows
+
+        with replacing(path) as part:
+            rows(comparison, guarded=True).write_csv(part)
+
+
+def write_figure(comparison: Comparison, path: Path) -> list[str]:
+    """Draw both curves into a file that ends in .pdf, .png or .svg; gives what the figure warned of.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    from specdid.figures._style import save
+
+    with writing(path), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        save(_draw(comparison), path.parent, path.stem, [path.suffix[1:]])
+    return [str(w.message) for w in caught if w.category is UserWarning]

@@ -1,0 +1,330 @@
+"""The conductor: estimate what is planned, collect, audit, write."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specdid._audit import audit_results, start_reference
+from specdid._curve import Curve
+from specdid._records import Audit, Caution, Fits, Results, code_of, collect
+from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
+from specdid._run import analyse
+from specdid._run.appendix import write_appendix
+from specdid._run.describe import Described, describe, write_described
+from specdid._run.draw import draw_curve, notebook_html
+from specdid._run.infer import cluster_codes, cluster_text, figure_of, null_shares, run_nulls
+from specdid._run.infer_files import sections, write_inference
+from specdid._run.manifest import Taken, manifest
+from specdid._run.memory import refuse_too_large
+from specdid._run.output import output_directory
+from specdid._run.plan_columns import planned_records
+from specdid._run.prepare import Prepared, Source, prepare
+from specdid._run.publish import kept_files, staged
+from specdid._run.report import write_report
+from specdid._run.secret import NoSecretError, own_secret
+from specdid._run.write import on_its_own, write_figure, write_record, write_results
+from specdid.analyses._base import Analysed
+from specdid.engine.compile import Compiled, compile_plan
+from specdid.engine.distributed import connected
+from specdid.engine.execute import Recalled, estimate_all
+from specdid.engine.store import Store
+from specdid.inference._curve_tests import CurveTests
+from specdid.report.summary import summarise
+
+__all__ = ["Interrupted", "estimate", "run", "start_reference"]
+
+Progress = Callable[[str, int, int], None]
+NOTHING = Described()
+_log = logging.getLogger("specdid")
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C: ``curve`` has what was done."""
+
+    def __init__(self, curve: Curve) -> None:
+        self.curve = curve
+        super().__init__("interrupted")
+
+
+def run(
+    study: Source,
+    data: Any = None,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    audit: int | None = 25,
+    progress: Progress | None = None,
+    fresh: bool = False,
+    ignore_memory: bool = False,
+) -> Curve:
+    """Estimate every specification of a study.
+
+    Parameters
+    ----------
+    study
+        A Study, the path of a spec file, or a dict of the same shape.
+    data
+        A pandas, polars or Arrow frame in place of the file named by the study.
+    out
+        Directory for the results; None writes nothing.
+    jobs
+        Worker processes, in place of [run] jobs; -1 is one per core. No number depends on it.
+    audit
+        How many specifications to re-estimate with a plain pyfixest call; None is all.
+    progress
+        Called as ``progress(stage, done, total)``.
+    fresh
+        Compute everything anew; otherwise what an earlier run left in ``out`` is used.
+    ignore_memory
+        Run even where the machine seems to have too little memory.
+
+    Returns
+    -------
+    Curve
+
+    Raises
+    ------
+    SpecError
+        The study or its data are wrong, or the run would not fit into memory.
+    OutputError
+        ``out`` cannot be written, or holds another study's results.
+    """
+    if audit != 0:
+        start_reference()
+    prepared = prepare(study, data)
+    directory = Path(out) if out is not None else None
+    curve = estimate(prepared, directory, jobs, audit, progress, fresh, ignore_memory)
+    if failed := against(curve.warnings).failed:
+        # A program may never print the curve.
+        _log.error("%s: see warnings of the curve", failed)
+    return curve
+
+
+def estimate(
+    prepared: Prepared,
+    directory: Path | None,
+    jobs: int | None = None,
+    audit: int | None = 25,
+    progress: Progress | None = None,
+    fresh: bool = False,
+    ignore_memory: bool = False,
+    chosen: bool = True,
+) -> Curve:
+    """Run a prepared study; see :func:`run`; ``chosen``: whether the user named the directory."""
+    say = progress or _silent
+    compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
+    if not ignore_memory:
+        refuse_too_large(prepared, compiled, directory)
+    if directory is None:
+        made = _estimate(prepared, compiled, jobs, audit, say, None)
+        curve = made.audited(made.curve)
+    else:
+        study = prepared.study
+        inputs = (study.data, Path(study.document.name) if study.document else None)
+        with (
+            output_directory(directory, study, prepared.panel, inputs, chosen) as output,
+            closing(Store(directory, _secret(directory), fresh, audit != 0)) as store,
+        ):
+            begun = time.perf_counter()
+            made = _estimate(prepared, compiled, jobs, audit, say, store)
+            with staged(output) as new:
+                curve = made.audited(_draw(prepared, made.curve, new, say))
+                if curve.audit is not None and curve.audit.failed:
+                    # The audit works beside the drawing: where it failed, everything says so.
+                    curve = _draw(prepared, curve, new, say)
+                record, curve = _write(prepared, curve, made.taken, new, directory, begun, say)
+                write_record(new, {**record, "files": kept_files(output, new, not made.interrupted)})
+            if not made.interrupted:
+                store.sweep()
+    if made.interrupted:
+        raise Interrupted(curve)
+    return curve
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    return None
+
+
+def _secret(directory: Path) -> bytes | None:
+    """Return what the user's records are signed with; without it there are none, which is said."""
+    try:
+        return own_secret(directory)
+    except NoSecretError as error:
+        _log.warning("warning: nothing is kept to go on from, nor taken from an earlier run: %s", error)
+        return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Made:
+    """A curve whose audit may still be running: the reference works in a process of its own."""
+
+    curve: Curve
+    audit: Future[Audit] | None
+    interrupted: bool
+    taken: Taken
+
+    def audited(self, curve: Curve) -> Curve:
+        """Wait for the audit and enter it; one that failed is the first of the warnings."""
+        if self.audit is None:
+            said = "no specification was estimated again by the reference"
+            return curve if self.interrupted else _with(curve, [Caution("note", "not_audited", said)])
+        again, differing = self.taken.drawn_again, self.taken.differing
+        audit = dataclasses.replace(self.audit.result(), parts_again=again, parts_differing=differing)
+        return dataclasses.replace(curve, audit=audit, warnings=worst_first((*of_audit(audit), *curve.warnings)))
+
+
+def _estimate(
+    prepared: Prepared,
+    compiled: Compiled,
+    jobs: int | None,
+    audit: int | None,
+    progress: Progress,
+    store: Store | None,
+) -> _Made:
+    study = prepared.study
+    n_jobs = study.run.jobs if jobs is None else jobs
+    with connected(study.run.backend, n_jobs):
+        return _estimate_all(prepared, compiled, n_jobs, audit, progress, store)
+
+
+def _estimate_all(
+    prepared: Prepared,
+    compiled: Compiled,
+    n_jobs: int,
+    audit: int | None,
+    progress: Progress,
+    store: Store | None,
+) -> _Made:
+    study, plan = prepared.study, prepared.plan
+    outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress, store)
+    interrupted, blocks, recalled = outcome.interrupted, list(outcome.blocks), outcome.recalled
+    del outcome
+    results = collect(planned_records(plan), drained(blocks), compiled.problem.labels)
+    taken = Taken(recalled)
+    if store is not None and store.foreign:
+        said = "is the cache of another user, or of a key that is gone: not used"
+        anew = f"{len(compiled.members) - recalled:,} specifications estimated anew"
+        _log.warning("warning: %s %s, %s", store.directory, said, anew)
+    if interrupted:
+        return _Made(_interrupted(_curve(prepared, results, compiled)), None, True, taken)
+    before = (0, 0) if store is None else (store.taken, store.made)
+    audited = None if audit == 0 else _start_audit(prepared, compiled, results, audit)
+    try:
+        tests, notes = run_nulls(prepared, compiled, results, n_jobs, progress, store)
+        drawn = 0 if store is None else store.taken
+        if store is not None:
+            store.begin()
+        methods = [e.method for e in prepared.plan.grid.estimators]
+        clusters = cluster_codes(prepared), cluster_text(prepared)
+        described = describe(compiled, results, tests, methods, *clusters)
+        analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
+        if store is not None and store.taken > before[0]:
+            parts, computed = store.taken - before[0], store.made - before[1]
+            progress(Recalled("parts of the tests"), parts, parts + computed)
+        if store is not None:
+            taken = Taken(recalled, drawn - before[0], store.taken - drawn, store.drawn_again, store.differing)
+    except KeyboardInterrupt:
+        return _Made(_interrupted(_curve(prepared, results, compiled)), None, True, taken)
+    return _Made(_curve(prepared, results, compiled, tests, described, analysed, notes), audited, False, taken)
+
+
+def drained(blocks: list[Fits]) -> Iterator[Fits]:
+    """Return the blocks one by one and let go of each, so that fits and records are not held together."""
+    while blocks:
+        yield blocks.pop()
+
+
+def _start_audit(prepared: Prepared, compiled: Compiled, results: Results, size: int | None) -> Future[Audit]:
+    """Audit beside the nulls and the figures."""
+    pool = ThreadPoolExecutor(1)
+    estimators, seed = prepared.plan.grid.estimators, prepared.study.seed
+    found = pool.submit(audit_results, compiled, estimators, results, size, seed)
+    pool.shutdown(wait=False)
+    return found
+
+
+def _interrupted(curve: Curve) -> Curve:
+    """Say of the curve of a run that was interrupted that it is a part."""
+    undone = int(np.count_nonzero(curve.results.code == code_of("interrupted")))
+    said = "the run was interrupted before its tests and analyses were done"
+    if undone:
+        said = f"the run was interrupted: {undone:,} of {curve.counts.planned:,} specifications were not estimated"
+    return _with(curve, [Caution("error", "interrupted", said, specifications=undone)])
+
+
+def _curve(
+    prepared: Prepared,
+    results: Results,
+    compiled: Compiled,
+    tests: tuple[CurveTests, ...] = (),
+    described: Described = NOTHING,
+    analysed: tuple[Analysed, ...] = (),
+    notes: tuple[Caution, ...] = (),
+) -> Curve:
+    faults = (*prepared.warnings.warnings, *compiled.warnings)
+    tested = (note for t in tests for note in t.notes)
+    said = (*map(from_fault, faults), *notes, *described.warnings, *analyse.cautions(analysed), *tested)
+    return Curve(
+        results,
+        draw=partial(draw_curve, **figure_of(prepared.study.figure, tests)),
+        summarise=summarise,
+        sections=(*sections(tests, results), *described.sections, *analyse.sections(analysed)),
+        tests=tests,
+        choices=described.choices,
+        clusters=described.clusters,
+        analyses=analysed,
+        warnings=worst_first(said),
+        null_shares=null_shares(tests),
+        one_by_one=int(np.count_nonzero(~compiled.batched)),
+        html=notebook_html,
+    )
+
+
+def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress) -> Curve:
+    """Draw every figure; what the figures warn of joins the curve's warnings."""
+    figure = prepared.study.figure
+    said: list[Caution] = []
+    if curve.counts.ok:
+        progress("drawing the curve", 0, 0)
+        said += on_its_own("the figure of the curve", lambda: _curve_figure(prepared, curve, directory))
+    said += write_described(curve, directory, figure.formats, figure.width)
+    failed = against(curve.warnings).failed
+    said += analyse.write_analyses(curve.analyses, directory, figure.formats, figure.width, failed)
+    drawn = _with(curve, said)
+    return _with(drawn, on_its_own("the appendix", lambda: write_appendix(prepared, drawn, directory)))
+
+
+def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
+    """Return the curve with further cautions."""
+    return dataclasses.replace(curve, warnings=worst_first((*curve.warnings, *said)))
+
+
+def _curve_figure(prepared: Prepared, curve: Curve, directory: Path) -> Iterator[Caution]:
+    figure = prepared.study.figure
+    drawn = {**figure_of(figure, curve.tests), "formats": figure.formats, "cautions": curve.warnings}
+    return map(from_figure, write_figure(curve.results, directory, **drawn)[1])
+
+
+def _write(
+    prepared: Prepared, curve: Curve, taken: Taken, directory: Path, home: Path, begun: float, progress: Progress
+) -> tuple[dict[str, Any], Curve]:
+    """Write everything but the manifest; return its content, of files that move on to ``home``, and the curve."""
+    progress("writing results", 0, 0)
+    study = prepared.study
+    write_inference(curve.results, curve.tests, directory)
+    setup = {"backend": study.run.backend, "missing": study.missing}
+    wall = time.perf_counter() - begun
+    record = manifest(study, prepared.panel, curve, home, wall, setup, taken)
+    page = partial(write_report, curve, directory, record, study.figure.formats, study.figure.width)
+    curve = _with(curve, on_its_own("report.html", page))
+    write_results(curve, directory)
+    return record, curve

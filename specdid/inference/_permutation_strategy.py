@@ -1,0 +1,198 @@
+"""How each specification is drawn again when the assignment moves: from residuals, by the engine, or in fewer draws.
+
+Those are estimated anew in every draw whose rows, controls or cohorts move with the assignment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specdid import _plugins
+from specdid.engine import execute
+from specdid.engine.cache_keys import digest, source_hash, used_columns
+from specdid.engine.columns import Recipe, evaluate, row_mask
+from specdid.engine.problem import Code, Members, Problem
+from specdid.engine.store import Store
+from specdid.inference._assignment import Assignment, Moved, assigned, moved_by, permute, with_cluster
+from specdid.inference._base import Context, Floats, Ints
+from specdid.panel import Evaluator, Panel
+
+Bools = NDArray[np.bool_]
+
+BUDGET = 120.0
+"""Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""
+PLAIN_SECONDS = 5e-4
+SUNAB_SECONDS = 4e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The chosen specifications by what a permutation does to them.
+
+    Attributes
+    ----------
+    problem : with the test's cluster as its only vcov
+    names : the assigned columns; ``moved`` is what follows from them
+    batched, depends : (S,) bool, least squares; what says who is treated when moves
+    simple : nothing moves but the treatment
+    again : rows, controls or cohorts move too
+    costly : the same, beyond the budget
+    """
+
+    problem: Problem
+    names: tuple[str, ...]
+    moved: Moved
+    batched: Bools
+    depends: Bools
+    simple: Bools
+    again: Bools
+    costly: Bools
+
+
+def split(context: Context) -> Split:
+    """Say of every chosen specification how it is drawn."""
+    compiled = context.compiled
+    problem = with_cluster(compiled.problem, context.cluster)
+    names = assigned(context)
+    moved = moved_by(context, frozenset(names))
+    members = compiled.members.take(context.chosen)
+    batched = compiled.batched[context.chosen]
+    depends = _treatment_moves(context, members, moved)
+    usable = batched & depends
+    simple = usable & _only_treatment(problem, members, moved)
+    anew = usable & ~simple
+    costly = _too_costly(members, anew, context.draws)
+    return Split(problem, tuple(names), moved, batched, depends, simple, anew & ~costly, costly)
+
+
+def _treatment_moves(context: Context, members: Members, moved: Moved) -> Bools:
+    """Mark members whose treatment moves: the cohort of an estimator that reads one, else the term."""
+    methods = context.plan.grid.estimators
+    reads = np.array([_plugins.load("estimators", e.method).cohort for e in methods], dtype=bool)
+    method, cohort = context.compiled.method[context.chosen], context.compiled.cohort[context.chosen]
+    by_cohort = reads[method] & (cohort >= 0)
+    return np.asarray(np.where(by_cohort, moved.values[cohort], moved.values[members.treatment]))
+
+
+def _only_treatment(problem: Problem, members: Members, moved: Moved) -> Bools:
+    """Mark members of which nothing but the treatment depends on the assignment."""
+    owner = np.repeat(np.arange(len(members)), np.diff(members.start))
+    held = np.zeros(len(members), dtype=bool)
+    np.logical_or.at(held, owner, moved.values[members.controls])
+    for column in (members.weights, members.extra_rows):
+        held |= (column >= 0) & moved.values[column]
+    of_effects = np.array(
+        [
+            any(moved.codes[c] for c in e.fixed) or any(moved.codes[c] or moved.values[x] for c, x in e.slopes)
+            for e in problem.effects
+        ],
+        dtype=bool,
+    )
+    complete = np.asarray(np.isfinite(problem.values).all(axis=0))[members.treatment]
+    held |= moved.values[members.outcome] | moved.rows[members.rows] | of_effects[members.effects] | ~complete
+    return ~held & (members.sunab < 0)
+
+
+def _too_costly(members: Members, again: Bools, draws: int) -> Bools:
+    """Mark members that would be estimated anew in every draw beyond the budget, the dearest first."""
+    sunab = again & (members.sunab >= 0)
+    plain = again & ~sunab
+    seconds = draws * PLAIN_SECONDS * int(np.count_nonzero(plain))
+    costly = np.zeros(len(again), dtype=bool)
+    if seconds > BUDGET:
+        costly |= plain
+        seconds = 0.0
+    if seconds + draws * SUNAB_SECONDS * int(np.count_nonzero(sunab)) > BUDGET:
+        costly |= sunab
+    return costly
+
+
+def seconds_anew(members: Members) -> float:
+    """Guess the seconds of one core that one draw of these takes."""
+    sunab = int(np.count_nonzero(members.sunab >= 0))
+    return SUNAB_SECONDS * sunab + PLAIN_SECONDS * (len(members) - sunab)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Again:
+    """What a worker needs to estimate members under permuted assignments."""
+
+    problem: Problem
+    members: Members
+    panel: Panel
+    assignment: Assignment
+    seed: int
+    moved: Moved
+    value_recipes: tuple[Recipe, ...]
+    row_recipes: tuple[Recipe, ...]
+    code_recipes: tuple[Recipe, ...]
+
+
+def make_again(context: Context, of: Split, assignment: Assignment, places: Ints) -> Again:
+    """Gather the work on the chosen specifications at ``places``."""
+    compiled = context.compiled
+    return Again(
+        of.problem,
+        compiled.members.take(context.chosen[places]),
+        context.panel,
+        assignment,
+        context.seed,
+        of.moved,
+        compiled.value_recipes,
+        compiled.row_recipes,
+        compiled.code_recipes,
+    )
+
+
+def estimate_again(work: Again, draws: range) -> Floats:
+    """Estimate all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
+    out = np.full((4, len(work.members), len(draws)), np.nan)
+    for k, b in enumerate(draws):
+        fits = execute.run(work.problem if b == 0 else permuted_problem(work, b - 1), work.members)
+        ok = fits.code == Code.OK
+        columns = (fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0], fits.df[:, 0])
+        for row, values in enumerate(columns):
+            out[row, :, k] = np.where(ok, values, np.nan)
+    return out
+
+
+def again_key(store: Store, context: Context, work: Again) -> bytes:
+    """Hash all that a draw's estimates depend on but its number.
+
+    What a permutation does to a column follows from the data, the assignment and the
+    members' content, which their ids hash, by any of this package's code.
+    """
+    study, members = context.plan.study, work.members
+    content = store.content(work.problem)
+    dealt = (work.assignment.level, work.assignment.period, work.assignment.strata)
+    return digest(
+        "again",
+        content.study,
+        content.members(members, used_columns(members)),
+        context.plan.ids[members.index],
+        work.panel.sha256,
+        repr((study.unit, study.time, study.step, study.missing, study.never.text, work.seed)),
+        *dealt,
+        repr(tuple(work.assignment.paths)),
+        *work.assignment.paths.values(),
+        source_hash(("",)),
+    )
+
+
+def permuted_problem(work: Again, draw: int) -> Problem:
+    """Evaluate what depends on the assignment again."""
+    panel = permute(work.panel, work.assignment, work.seed, draw)
+    evaluator = Evaluator(panel)
+    problem = work.problem
+    values, rows, codes = problem.values.copy(order="F"), problem.rows.copy(), problem.codes.copy(order="F")
+    for c in np.flatnonzero(work.moved.values):
+        values[:, c] = evaluate(work.value_recipes[c], panel, evaluator)
+    for r in np.flatnonzero(work.moved.rows):
+        rows[r] = row_mask(work.row_recipes[r], panel, evaluator)
+    for c in np.flatnonzero(work.moved.codes):
+        codes[:, c] = evaluator.codes(work.code_recipes[c].bounds)
+    return dataclasses.replace(problem, values=values, rows=rows, codes=codes)

@@ -1,0 +1,191 @@
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from curves import plan_of, results_of, smart_city
+from small_studies import small_panel, small_study
+from specdid._describe import design_warnings
+
+PANEL = small_panel(units=36)
+
+
+def run(frame=PANEL, **changes):
+    return specdid.run(small_study(**changes), frame, audit=0)
+
+
+def warned(curve, start):
+    found = [w.message for w in curve.warnings if w.message.startswith(start)]
+    assert len(found) <= 1
+    return found[0] if found else ""
+
+
+def test_few_clusters_and_few_treated_ones_are_named_with_the_advice_to_compare_nulls():
+    few = run(PANEL.filter(pl.col("id") <= 12), inference={"draws": 19})
+    assert "as few as 12 clusters: standard errors may be too small" in warned(few, "as few as 12 clusters")
+    treated = warned(few, "as few as 8 clusters with treatment")
+    assert "rely on the median t of the permutation null" in treated
+    assert 'null = ["wild", "permutation"]' in treated
+    assert "as few as 4 clusters without treatment" in warned(few, "as few as 4 clusters")
+    many = run(small_panel(units=90), inference={"draws": 19})
+    assert not warned(many, "as few as")
+
+
+def test_specifications_that_are_fitted_again_have_treated_clusters_too():
+    curve = run(
+        small_panel(units=90),
+        controls={"none": "1"},
+        estimator={"OLS": "feols", "P": "fepois"},
+        outcome={"z": "z"},
+        inference={"draws": 9, "null": ["permutation"], "assign": "d + cohort"},
+    )
+    assert [t.null for t in curve.tests[:2]] == ["permutation", "permutation_refit"]
+    assert not warned(curve, "as few as")
+
+
+def test_scales_and_estimands_that_differ_are_named():
+    curve = run(estimator={"OLS": "feols", "SA": "sunab"}, controls={"none": "1"})
+    assert "estimates on 2 different scales (“y”, “log z”)" in warned(curve, "estimates on")
+    assert len([w for w in map(str, curve.warnings) if "different estimands" in w]) == 2
+    one = results_of(smart_city(1))
+    assert list(design_warnings.comparability(one)) == []
+
+
+def test_the_spread_that_samples_explain_is_that_of_a_run_on_their_common_rows():
+    curve = run(outcome={"y": "y"}, sample={"all": "TRUE", "late": "year > 2002"})
+    found = warned(curve, "samples differ across specifications")
+    shared = PANEL.filter((pl.col("year") > 2002) & pl.col("x2").is_not_null())
+    again = run(shared, outcome={"y": "y"}).table
+    first = curve.table[(curve.table.status == "ok") & (curve.table.vcov == "unit")]
+    again = again[(again.status == "ok") & (again.vcov == "unit")].set_index(["controls", "fixed_effects"]).estimate
+    same = np.array([again[c, f] for c, f in zip(first.controls, first.fixed_effects, strict=True)])
+    change = np.var(same) / np.var(first.estimate) - 1
+    assert f"on the {len(shared):,} rows that all have" in found
+    assert f"{abs(change):.0%} {'smaller' if change <= 0 else 'larger'} (y)" in found
+    rows = [int(n.replace(",", "")) for n in re.findall(r"\(([\d,]+) to ([\d,]+) rows\)", found)[0]]
+    assert rows == [first.nobs.min(), first.nobs.max()]
+
+
+def test_the_spread_is_said_by_estimand_where_a_scale_has_several():
+    curve = run(
+        outcome={"y": "y"},
+        sample={"all": "TRUE", "late": "year > 2002"},
+        controls={"none": "1", "two": "x1 + x2"},
+        estimator={"OLS": "feols", "SA": "sunab"},
+        fixed_effects={"two-way": "id + year"},
+    )
+    found = warned(curve, "samples differ across specifications")
+    assert "(y; average effect (regression weights)) and" in found
+    assert "(y; average effect on the treated (cohort shares))" in found
+
+
+def test_many_sun_abraham_models_are_left_out_of_the_common_rows(monkeypatch):
+    monkeypatch.setattr(design_warnings, "CHEAP_SUNAB", 3)
+    curve = run(outcome={"y": "y"}, estimator={"OLS": "feols", "SA": "sunab"}, fixed_effects={"two-way": "id + year"})
+    assert "rows that all least-squares specifications have" in warned(curve, "samples differ")
+
+
+def test_samples_without_a_common_row_say_so():
+    curve = run(controls={"none": "1"}, sample={"a": "group <= 4", "b": "group > 4"})
+    assert warned(curve, "samples differ").endswith("no row is in all of them")
+
+
+def test_equal_samples_are_not_mentioned():
+    assert not warned(run(controls={"any": "mvsw(x1, x3)"}), "samples differ")
+
+
+def test_a_control_that_the_treatment_moves_is_named():
+    noise = np.random.default_rng(3).normal(size=len(PANEL))
+    frame = PANEL.with_columns(moved=2.0 * pl.col("d") + 0.3 * pl.Series(noise))
+    curve = run(frame, controls={"any": "mvsw(x1, x3, moved)"}, preferred={"controls": "x1"})
+    found = warned(curve, "bad control?")
+    assert "`moved` (p < .001)" in found
+    assert "`x1`" not in found
+    assert "of 3 controls; by chance 0.15)" in found
+    assert "the preferred specification's fixed effects" in found
+
+
+def test_the_p_value_of_a_control_is_that_of_its_own_regression():
+    import pyfixest as pf
+
+    noise = np.random.default_rng(4).normal(size=len(PANEL))
+    frame = PANEL.with_columns(moved=0.26 * pl.col("d") + 0.5 * pl.Series(noise))
+    fit = pf.feols("moved ~ d | id + year", frame.to_pandas(), vcov={"CRV1": "id"})
+    curve = run(frame, controls={"any": "mvsw(x1, moved)"}, preferred={"controls": "1"})
+    p = float(fit.pvalue()["d"])
+    assert 0.001 < p < 0.05
+    assert f"`moved` (p = {p:.3f})" in warned(curve, "bad control?")
+
+
+def test_nothing_is_said_where_nothing_was_estimated():
+    curve = run(controls={"the treatment again": "I(d * 2)"})
+    assert curve.counts.ok == 0
+    assert not warned(curve, "samples differ")
+
+
+def test_scales_are_listed_up_to_eight():
+    planned = plan_of({"outcome": [f"y{k}" for k in range(11)]})
+    (found,) = design_warnings.comparability(results_of(planned))
+    assert "“y7” and 3 more)" in found.message
+
+
+@pytest.mark.parametrize("nulls", [["wild"], ["wild", "permutation"]])
+def test_a_run_writes_the_files_and_prints_shares_beside_the_null(tmp_path, nulls):
+    study = small_study(
+        inference={"draws": 39, "null": nulls, "assign": "d + cohort"},
+        figure={"formats": ["svg"]},
+        preferred={"controls": "x1 + x3"},
+    )
+    curve = specdid.run(study, PANEL, out=tmp_path, audit=0)
+    files = {p.name for p in tmp_path.iterdir()}
+    assert {"choices.csv", "inference.tex", "volcano.svg", "multiverse.svg", "null_density.svg"} <= files
+    text = curve.summary()
+    assert text.count("under the null") == 4
+    for heading in ("## Which choices matter: y;", "## Sensitivity of the preferred", "- Oster's δ:"):
+        assert heading in text
+    table = pl.read_csv(tmp_path / "choices.csv")
+    shares = table.filter(pl.col("measure") == "variance share").group_by("scale").agg(pl.col("value").sum())
+    assert shares["value"].to_list() == pytest.approx([1, 1])
+    tex = (tmp_path / "inference.tex").read_text()
+    assert tex.count(r"\midrule") == len(nulls)
+    assert "Stouffer's Z" in tex
+    again = {**study, "inference": {"draws": 0}, "figure": {"formats": ["pdf"]}}
+    specdid.run(again, PANEL, out=tmp_path, audit=0)
+    files = {p.name for p in tmp_path.iterdir()}
+    assert "volcano.pdf" in files
+    assert not {"inference.tex", "null_density.svg", "null_density.pdf", "volcano.svg"} & files
+
+
+def test_shares_are_those_of_the_first_null_that_has_the_estimand():
+    curve = run(
+        controls={"none": "1"},
+        estimator={"OLS": "feols", "P": "fepois"},
+        outcome={"z": "z"},
+        inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
+    )
+    wild, refit = curve.tests[0].placebos[0], curve.tests[2].placebos[0]
+    assert {words: (s.null_negative, s.null_positive) for (_, words), s in curve.null_shares.items()} == {
+        wild.estimand: (wild.negative, wild.positive),
+        refit.estimand: (refit.negative, refit.positive),
+    }
+
+
+def test_the_expected_share_is_the_mean_over_the_draws():
+    from specdid.inference._base import NullDraws
+    from specdid.inference._placebo import placebo
+    from specdid.inference._tables import DrawTable
+
+    rng = np.random.default_rng(0)
+    t, b = rng.standard_t(20, (6, 400)), rng.normal(size=(6, 400))
+    tables = DrawTable.of(b), DrawTable.of(t)
+    draws = NullDraws("wild", np.arange(6), np.arange(6.0), t[:, 0], np.ones(6), np.full(6, 20.0), *tables)
+    members = np.array([True, True, False, True, True, False])
+    found = placebo(draws, members, "title", "logs", "ATT", 0.05)
+    assert found.value == 2.0
+    assert found.negative == pytest.approx(np.mean(t[members] < -2.0859634))
+    assert found.positive == pytest.approx(np.mean(t[members] > 2.0859634))
+    assert found.real == (np.mean(t[members, 0] < -2.0859634), np.mean(t[members, 0] > 2.0859634))
+    medians = np.median(b[members], axis=0)
+    assert found.quantiles[100] == pytest.approx(np.median(medians))
+    assert found.p_value == (1 + np.sum(np.abs(medians) >= 2)) / 401
