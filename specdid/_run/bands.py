@@ -109,6 +109,8 @@ def _stored(path: Path) -> NullFigure:
     if header["version"] != 2:
         return NullFigure()
     types = [str(f.type) for f in table.schema]
+    if table.column_names != ["null", "scale", "estimand", "rank", *POINTS]:
+        raise ValueError("its columns are not those of null curves")
     if types != ["string"] * 3 + ["int64"] + ["double"] * 3 or any(c.null_count for c in table.columns):
         raise ValueError("its columns are not those of null curves")
     nulls: dict[str, dict[tuple[str, str], Floats]] = {name: {} for name in header["nulls"]}

@@ -13,6 +13,8 @@ import csv
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 
@@ -23,6 +25,7 @@ sys.path.insert(0, str(_bench.ROOT / "tests" / "helpers"))
 from fuzz_directories import KINDS, lay_good, try_directory
 from fuzz_keeper import Keeper, Tally
 
+KEEPERS = 4
 NUMBERS = 2 * len(KINDS) if _bench.quick() else 12 * len(KINDS)
 CODE = sys.argv[sys.argv.index("--code") + 1] if "--code" in sys.argv else "present code"
 FILE = _bench.RESULTS / "strangers_directories.csv"
@@ -52,14 +55,34 @@ def counts(tally: Tally, seconds: float) -> dict[str, str]:
     }
 
 
+def try_some(first: int) -> Tally:
+    """Try every KEEPERS-th directory in a cage of its own."""
+    with tempfile.TemporaryDirectory() as place, Keeper(Path(place), "spec.toml") as keeper:
+        lay_good(keeper)
+        for number in range(first, NUMBERS, KEEPERS):
+            try_directory(keeper, number, rerun=number % 3 == 0)
+        return keeper.tally
+
+
+def together(tallies: Iterable[Tally]) -> Tally:
+    """Add tallies up."""
+    total = Tally()
+    for one in tallies:
+        total.cases += one.cases
+        total.codes += one.codes
+        total.findings += one.findings
+        total.restarts += one.restarts
+        total.peak = max(total.peak, one.peak)
+        if one.slowest > total.slowest:
+            total.slowest, total.slowest_case = one.slowest, one.slowest_case
+    return total
+
+
 def main() -> int:
     """Try all and write the table; 1 where anything was found."""
     began = perf_counter()
-    with tempfile.TemporaryDirectory() as place, Keeper(Path(place), "spec.toml") as keeper:
-        lay_good(keeper)
-        for number in range(NUMBERS):
-            try_directory(keeper, number, rerun=number % 3 == 0)
-        tally = keeper.tally
+    with ThreadPoolExecutor(KEEPERS) as pool:
+        tally = together(pool.map(try_some, range(KEEPERS)))
     for f in tally.findings:
         print(f"{f.kind}, {f.case}, {f.command}: {f.detail[-300:]}")
     table: dict[str, dict[str, str]] = {}

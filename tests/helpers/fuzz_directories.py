@@ -227,6 +227,10 @@ def _other_parquet(rng: random.Random, place: Path) -> None:
     frame.write_parquet(place / rng.choice(("results.parquet", "inference_bands.parquet")))
 
 
+def _object(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
 def _manifest(rng: random.Random, place: Path) -> None:
     path = place / "manifest.json"
     content = json.loads(path.read_text("utf-8"))
@@ -234,7 +238,7 @@ def _manifest(rng: random.Random, place: Path) -> None:
     content[key] = rng.choice((*VALUES, *WORDS))
     if rng.random() < 0.4:
         names = ("../precious.txt", "/etc/hostname", "precious.txt", "..", ".", "a\0b", "x" * 5_000, "sub/../../x")
-        content["files"] = {name: rng.choice((4, 5, "4", None)) for name in names} | dict(content.get("files") or {})
+        content["files"] = {name: rng.choice((4, 5, "4", None)) for name in names} | _object(content.get("files"))
     path.write_text(json.dumps(content), "utf-8")
 
 

@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 import specdid
 from small_studies import small_panel, small_study
@@ -93,7 +94,12 @@ def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
     found = read_bands(tmp_path)
     assert np.array_equal(found.bands[key], band[key])
     assert found.shares == shown.shares
-    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:-9])
+    whole = (tmp_path / FILE).read_bytes()
+    table = pq.read_table(tmp_path / FILE)
+    pq.write_table(table.rename_columns([*table.column_names[:-1], "\x1b[2J"]), tmp_path / FILE)
+    with pytest.raises(specdid.SpecError, match="is not the file that a run writes"):
+        read_bands(tmp_path)
+    (tmp_path / FILE).write_bytes(whole[:-9])
     with pytest.raises(specdid.SpecError, match="is not the file that a run writes"):
         read_bands(tmp_path)
     (tmp_path / FILE).unlink()
