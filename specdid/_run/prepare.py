@@ -15,7 +15,7 @@ from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, Status, build_plan
-from specdid._run.selected import check_shown
+from specdid._run.shown import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
 from specdid.engine.distributed import missing_package
 from specdid.language import LanguageError

@@ -24,9 +24,9 @@ from specdid._records.read import read_results
 from specdid._run.owner import read_record
 from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared
-from specdid._run.selected import stands_for
 from specdid._run.show_table import regression_table
-from specdid._run.show_text import in_words
+from specdid._run.show_words import in_words
+from specdid._run.shown import stands_for
 from specdid._run.warnings_file import read_warnings
 from specdid.analyses._words import listed
 from specdid.exports._base import NoProgramError

@@ -239,8 +239,6 @@ def _other_sheets(sheets: Sequence[str]) -> tuple[Remark, ...]:
 
 
 def _stata(file: _File, wanted: Wanted) -> _Read:
-    from specdid.panel.files import read_stata
-
     names, frame = _attempt(lambda: read_stata(file.raw, wanted))
     columns, n_rows, remarks = convert(frame)
     return {n: columns.get(n, UNREAD) for n in names}, n_rows, remarks

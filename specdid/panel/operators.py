@@ -13,7 +13,6 @@ import numpy as np
 
 from specdid.language import write
 from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
-from specdid.panel import operators
 from specdid.panel.columns import Column, Flags, Floats, merge_levels, number
 from specdid.panel.errors import EvaluationError
 
@@ -27,11 +26,35 @@ USABLE = ("", "date")
 LARGEST = 1e300
 """Sums of up to a hundred million such values are still numbers."""
 
+
+def both(a: Floats, b: Floats) -> Floats:
+    """Return ``a & b``: FALSE where either is FALSE, else NA where either is NA."""
+    false = (a == 0) | (b == 0)
+    return np.where(false, 0.0, np.where(np.isnan(a) | np.isnan(b), np.nan, 1.0))
+
+
+def either(a: Floats, b: Floats) -> Floats:
+    """Return ``a | b``: TRUE where either is TRUE, else NA where either is NA."""
+    na = np.isnan(a) | np.isnan(b)
+    true = (~np.isnan(a) & (a != 0)) | (~np.isnan(b) & (b != 0))
+    return np.where(true, 1.0, np.where(na, np.nan, 0.0))
+
+
+def negation(a: Floats) -> Floats:
+    """Return ``!a``: NA stays NA."""
+    return np.where(np.isnan(a), np.nan, (a == 0).astype(np.float64))
+
+
+def known(result: np.ndarray, missing: np.ndarray) -> Floats:
+    """Turn a comparison's result to 0/1, NA where an operand is missing."""
+    return np.where(missing, np.nan, result.astype(np.float64))
+
+
 _ARITHMETIC: dict[str, Callable[..., Floats]] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
     "%%": np.mod, "%/%": lambda a, b: np.floor(np.divide(a, b)),
 }  # fmt: skip
-_LOGIC = {"&": operators.both, "|": operators.either}
+_LOGIC = {"&": both, "|": either}
 _COMPARISON: dict[str, Callable[..., Flags]] = {
     "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal,
     ">": np.greater, ">=": np.greater_equal,
@@ -121,7 +144,7 @@ def unary(node: Unary, operand: Column) -> Column:
     """Apply ``-``, ``+`` or ``!``."""
     values = numeric(operand, node.operand)
     if node.operator == "!":
-        return carry(operators.negation(values), operand)
+        return carry(negation(values), operand)
     if node.operator == "~":
         raise EvaluationError("not_a_value", "`~` makes a formula, not a value", node.span)
     return carry(-values if node.operator == "-" else values, operand)
@@ -133,7 +156,7 @@ def binary(node: Binary, left: Column, right: Column) -> Column:
         return _compare_texts(node, left, right)
     a, b = numeric(left, node.left), numeric(right, node.right)
     if node.operator in _COMPARISON:
-        return carry(operators.known(_COMPARISON[node.operator](a, b), np.isnan(a) | np.isnan(b)), left, right)
+        return carry(known(_COMPARISON[node.operator](a, b), np.isnan(a) | np.isnan(b)), left, right)
     function = _ARITHMETIC.get(node.operator) or _LOGIC[node.operator]
     return carry(function(a, b), left, right)
 
@@ -152,7 +175,7 @@ def _compare_texts(node: Binary, left: Column, right: Column) -> Column:
             "compare them with `==`, `!=` or `%in%`",
         )
     _, (a, b) = merge_levels((left, right))
-    return number(operators.known(_COMPARISON[node.operator](a, b), (a < 0) | (b < 0)))
+    return number(known(_COMPARISON[node.operator](a, b), (a < 0) | (b < 0)))
 
 
 def _is_na(node: Node) -> bool:
@@ -225,26 +248,3 @@ def _equals(node: Binary, left: Column, element: Column, written: Node) -> Flags
         return np.asarray(np.isin(left.numbers, values[~np.isnan(values)]))
     _, (a, b) = merge_levels((left, element))
     return np.asarray(np.isin(a, b) & (a >= 0))
-
-
-def both(a: Floats, b: Floats) -> Floats:
-    """Return ``a & b``: FALSE where either is FALSE, else NA where either is NA."""
-    false = (a == 0) | (b == 0)
-    return np.where(false, 0.0, np.where(np.isnan(a) | np.isnan(b), np.nan, 1.0))
-
-
-def either(a: Floats, b: Floats) -> Floats:
-    """Return ``a | b``: TRUE where either is TRUE, else NA where either is NA."""
-    na = np.isnan(a) | np.isnan(b)
-    true = (~np.isnan(a) & (a != 0)) | (~np.isnan(b) & (b != 0))
-    return np.where(true, 1.0, np.where(na, np.nan, 0.0))
-
-
-def negation(a: Floats) -> Floats:
-    """Return ``!a``: NA stays NA."""
-    return np.where(np.isnan(a), np.nan, (a == 0).astype(np.float64))
-
-
-def known(result: np.ndarray, missing: np.ndarray) -> Floats:
-    """Turn a comparison's result to 0/1, NA where an operand is missing."""
-    return np.where(missing, np.nan, result.astype(np.float64))
