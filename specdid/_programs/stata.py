@@ -128,13 +128,14 @@ def numbered(variable: str, step: str | None) -> str:
     v = variable
     if step in (None, "year"):
         return v
+    base = f"cond({v} >= 100000, 100, 10)"
     fourth = f"mdy(1, 4, floor({v} / 100))"
     calendar = {
-        "half": f"floor({v} / 10) * 2 + mod({v}, 10) - 1",
-        "quarter": f"floor({v} / 10) * 4 + mod({v}, 10) - 1",
+        "half": f"floor({v} / {base}) * 2 + mod({v}, {base}) - 1",
+        "quarter": f"floor({v} / {base}) * 4 + mod({v}, {base}) - 1",
         "month": f"floor({v} / 100) * 12 + mod({v}, 100) - 1",
         "day": f'daily(string({v}, "%8.0f"), "YMD")',
         # the week of 4 January is the first; dow() counts from Sunday, and 4 January 1960 was a Monday
         "week": f"floor(({fourth} - mod(dow({fourth}) + 6, 7) - 3) / 7) + mod({v}, 100) - 1",
     }
-    return calendar.get(str(step)) or f"round({v} / {float(str(step))!r})"
+    return calendar.get(str(step)) or f"floor({v} / {float(str(step))!r} + 1e-6)"

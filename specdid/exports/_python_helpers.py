@@ -206,8 +206,8 @@ def components(d, a, b):
         group = lower
 '''
 _PERIODS = {
-    "half": "return values // 10 * 2 + values % 10 - 1",
-    "quarter": "return values // 10 * 4 + values % 10 - 1",
+    "half": "base = 10 + 90 * (values >= 100_000)  # 20122 or 201202\n    return values // base * 2 + values % base - 1",
+    "quarter": "base = 10 + 90 * (values >= 100_000)  # 20124 or 201204\n    return values // base * 4 + values % base - 1",
     "month": "return values // 100 * 12 + values % 100 - 1",
     "week": 'days = pd.to_datetime(values.dropna().astype(int).astype(str) + "1", format="%G%V%u")\n'
     "    return days.map(lambda day: (day.toordinal() - 1) // 7).reindex(values.index)",
@@ -258,5 +258,5 @@ def periods(step: str | None) -> str:
     """Return the function that numbers periods so that a step is 1, where values do not do so themselves."""
     if step in (None, "year"):
         return ""
-    body = _PERIODS.get(str(step)) or f"return (values / {float(str(step))!r}).round()"
+    body = _PERIODS.get(str(step)) or f"return (values / {float(str(step))!r} + 1e-6) // 1"
     return f'\ndef periods(values):\n    """Number periods so that a step is 1."""\n    {body}\n'

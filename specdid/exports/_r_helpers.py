@@ -69,8 +69,8 @@ _NEEDS = {
     "first_time": ("on_rows",), "mean_by": ("on_rows",),
 }  # fmt: skip
 _PERIODS = {
-    "half": "values %/% 10 * 2 + values %% 10 - 1",
-    "quarter": "values %/% 10 * 4 + values %% 10 - 1",
+    "half": "{\n  base <- ifelse(values >= 100000, 100, 10)  # 20122 or 201202\n  values %/% base * 2 + values %% base - 1\n}",
+    "quarter": "{\n  base <- ifelse(values >= 100000, 100, 10)  # 20124 or 201204\n  values %/% base * 4 + values %% base - 1\n}",
     "month": "values %/% 100 * 12 + values %% 100 - 1",
     "day": 'as.numeric(as.Date(as.character(values), "%Y%m%d"))',
     "week": """{
@@ -93,5 +93,5 @@ def periods(step: str | None) -> list[str]:
     """Return the function that numbers periods so that a step is 1, where values do not do so themselves."""
     if step in (None, "year"):
         return []
-    body = _PERIODS.get(str(step)) or f"round(values / {float(str(step))!r})"
+    body = _PERIODS.get(str(step)) or f"floor(values / {float(str(step))!r} + 1e-6)"
     return [f"periods <- function(values) {body}  # a step is 1"]

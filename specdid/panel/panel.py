@@ -72,13 +72,14 @@ class Panel:
         StepError
             Where any other value is no period (201213 with months).
         """
-        try:
+        written = self.columns[self.time].numbers if self.time else None
+        if written is None or not len(written):
             return period_numbers(values, self.step)
+        start = float(written.min())
+        try:
+            return period_numbers(values, self.step, start)
         except StepError:
-            written = self.columns[self.time].numbers if self.time else None
-            if written is None:
-                raise
-            return period_numbers(np.where(values > written.max(), np.inf, values), self.step)
+            return period_numbers(np.where(values > written.max(), np.inf, values), self.step, start)
 
     def shifted_rows(self, shift: int) -> Ints:
         """Give, for each row, the row of the same unit ``shift`` periods earlier, -1 where none.

@@ -20,7 +20,7 @@ from specdid.panel.panel import Panel
 from specdid.panel.sources import ReadError, Remark, Source
 from specdid.panel.steps import STEPS, StepError, known_step, period_numbers
 from specdid.panel.text import cell_text, number_text
-from specdid.panel.times import odd_times, time_fault
+from specdid.panel.times import fitting_step, odd_times, time_fault
 
 _STUDY = Origin(("study",))
 MOST_PERIODS = 2.0**52
@@ -218,12 +218,16 @@ def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tupl
         message = f"`{study.time}` is {what} in {name}, as “{example}”"
         return None, (time_fault(study, "time_not_numeric", message, advice),)
     try:
-        numbers = period_numbers(np.asarray(column.numbers), study.step)
+        written = np.asarray(column.numbers)
+        start = written[np.isfinite(written)].min(initial=np.inf)
+        numbers = period_numbers(written, study.step, float(start) if np.isfinite(start) else 0.0)
     except StepError as error:
         shown = ", ".join(number_text(float(v)) for v in error.examples)
         advice = 'give the `step` of time in [study]: "month" reads 201212, "0.25" reads 2012.25'
         if study.step is not None:
             advice = f"correct these values, or the `step`, which is {study.step} now"
+            fits = fitting_step(written)
+            advice = advice if fits is None else f'write step = "{fits}" in [study]'
         return None, (time_fault(study, "time_step", f"`{study.time}` holds {shown}, which {error}", advice),)
     if not np.isfinite(numbers).all():
         return None, (time_fault(study, "time_not_numeric", f"`{study.time}` is infinite in rows of {name}"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -18,10 +18,16 @@ IMPOSSIBLE = 100
 """Steps from which on that is taken for a slip of the pen, and is a fault."""
 FEW = 0.1
 """Share of the rows that can be far off from the others."""
-_STEPS = ("month", "day", "week")
+YEARLY = "100"
+"""The step of years that are written with one month or quarter: 199404, 199504."""
+_STEPS = ("half", "quarter", "month", "day", "week")
 _YEAR: dict[str, Callable[[Floats], Floats]] = {
-    "month": lambda v: np.floor(v / 100), "week": lambda v: np.floor(v / 100), "day": lambda v: np.floor(v / 10_000),
-}  # fmt: skip
+    "half": lambda v: np.floor(v / np.where(v < 100_000, 10, 100)),
+    "quarter": lambda v: np.floor(v / np.where(v < 100_000, 10, 100)),
+    "month": lambda v: np.floor(v / 100),
+    "week": lambda v: np.floor(v / 100),
+    "day": lambda v: np.floor(v / 10_000),
+}
 
 
 def time_fault(study: Study, code: str, message: str, advice: str | None = None, severity: Severity = "error") -> Fault:
@@ -33,19 +39,23 @@ def time_fault(study: Study, code: str, message: str, advice: str | None = None,
 def odd_times(study: Study, column: Column, periods: Ints, name: str) -> tuple[Fault, ...]:
     """Find a few rows far from all others, which stretch the panel, and dates that are read as numbers."""
     distinct, count = np.unique(periods, return_counts=True)
-    if len(distinct) < 3:
-        return ()
     dated = _looks_dated(study, column, distinct)
+    if dated == YEARLY:
+        first, second = (cell_text(column, int(np.flatnonzero(periods == p)[0])) for p in distinct[:2])
+        message = f"`{study.time}` is a year, coded {first}, {second}, …: from one to the next is a gap of 99"
+        return (time_fault(study, "time_without_step", message, f'write step = "{dated}" in [study]', "warning"),)
     if dated is not None:
         example = cell_text(column, int(np.argmin(periods)))
         message = f"`{study.time}` holds values such as {example}, read as a number: from one year to the next is a gap"
         return (time_fault(study, "time_without_step", message, f'write step = "{dated}" in [study]', "warning"),)
+    if len(distinct) < 2:
+        return ()
     gaps = np.diff(distinct)
     k = int(np.argmax(gaps))
     gap, others = int(gaps[k]), int(gaps.sum() - gaps[k])
     before, after = int(count[: k + 1].sum()), int(count[k + 1 :].sum())
-    if gap <= FAR or gap <= APART * max(others, 1) or min(before, after) > FEW * len(periods):
-        return ()
+    if len(distinct) < 3 or gap <= FAR or gap <= APART * max(others, 1) or min(before, after) > FEW * len(periods):
+        return tuple(_common_gaps(study, column, periods, distinct))
     late = after < before
     rows = np.flatnonzero(periods > distinct[k] if late else periods <= distinct[k])
     edge = cell_text(column, int(np.flatnonzero(periods == distinct[k if late else k + 1])[0]))
@@ -61,7 +71,15 @@ def _looks_dated(study: Study, column: Column, distinct: Ints) -> str | None:
     """Return the step with which all times are dates of several years, where the study gives none."""
     if study.step not in (None, "year") or column.numbers is None or not (distinct >= 10_000).all():
         return None
-    values = distinct.astype(np.float64)
+    return fitting_step(distinct.astype(np.float64))
+
+
+def fitting_step(values: Floats) -> str | None:
+    """Return the step with which all of ``values`` are dates of several years: the coarsest."""
+    values = np.unique(values[np.isfinite(values)])
+    if not len(values):
+        return None
+    parts = np.unique(values % 100)
     for step in _STEPS:
         years = _YEAR[step](values)
         if len(np.unique(years)) < 2 or years.min() < 1500 or years.max() > 2500:
@@ -70,5 +88,47 @@ def _looks_dated(study: Study, column: Column, distinct: Ints) -> str | None:
             period_numbers(values, step)
         except StepError:
             continue
+        if values.min() < 100_000:
+            return step if len(np.unique(values % 10)) > 1 else None
+        if len(parts) == 1 and step in ("half", "quarter", "month", "week"):
+            return YEARLY
         return step
     return None
+
+
+def _common_gaps(study: Study, column: Column, periods: Ints, distinct: Ints) -> Iterator[Fault]:
+    """Warn of periods that no row has, between others: lags, leads and event time count them."""
+    gaps = np.diff(distinct)
+    if gaps.max() == 1:
+        return
+    width = int(np.gcd.reduce(gaps))
+    k = int(np.argmax(gaps > width)) if (gaps > width).any() else 0
+    before, after = (cell_text(column, int(np.flatnonzero(periods == distinct[j])[0])) for j in (k, k + 1))
+    missing = int(distinct[-1] - distinct[0] + 1 - len(distinct))
+    if width > 1 and (gaps == width).all():
+        message = f"the periods of `{study.time}` are {width} apart ({before}, {after}): lags, leads and event time "
+        message += "count the periods between, which no row has"
+    else:
+        many = f"{missing:,} periods are" if missing > 1 else "1 period is"
+        message = f"`{study.time}` has gaps: {many} in no row (after {before} comes {after}), "
+        message += "and lags, leads and event time count them"
+    advice = "where the panel has no gap there, number its periods in a column of the data and make it `time`"
+    fits = fitting_step(np.asarray(column.numbers)) if study.step == "month" and column.numbers is not None else None
+    if fits in ("quarter", "half"):  # 201201 to 201204
+        advice = f'where these are {fits}s, write step = "{fits}" in [study]'
+    elif width > 1 and study.step in (None, "year"):
+        advice = f'where these are the panel\'s periods, write step = "{width}" in [study]'
+    elif width > 1 and _coarser(study.step, width):
+        advice = f"where these are the panel's periods, code {_coarser(study.step, width)}s in a column of the data"
+    yield time_fault(study, "time_gaps", message, advice, "warning")
+
+
+def _coarser(step: str | None, width: int) -> str | None:
+    return {
+        ("month", 3): "quarter",
+        ("month", 6): "half-year",
+        ("quarter", 2): "half-year",
+        ("month", 12): "year",
+        ("quarter", 4): "year",
+        ("half", 2): "year",
+    }.get((step or "", width))

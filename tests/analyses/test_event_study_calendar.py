@@ -131,7 +131,10 @@ def test_calendar_months_are_written_as_in_the_data(tmp_path):
     assert table["period"][:13] == [*range(201201, 201213), 201301]
     assert table["reference"][11] is True
     assert found.charts[0].data.ticks[12] == "201301"
-    for end, message in (("201213", "201213 is no month"), ("201401", "no treated unit is seen in 201401")):
+    for end, message in (
+        ("201213", "201213 is no month, as in 201212"),
+        ("201401", "no treated unit is seen in 201401"),
+    ):
         (tmp_path / "s.toml").write_text(f"{MONTHS}window = [201203, {end}]\n")
         (fault,) = examine(tmp_path / "s.toml", months())[1]
         assert fault.message == message

@@ -41,15 +41,39 @@ def test_the_other_faults_are_found_beside_it():
     assert {f.code for f in faults} == {"time_outlier", "no_column"}
 
 
-@pytest.mark.parametrize("year", [YEAR, YEAR * 10, (YEAR - 2000) ** 2 + 1900, np.where(YEAR > 2003, YEAR + 60, YEAR)])
-def test_gaps_that_a_panel_may_have(year):
-    assert found(year) == []
+GAPS = [
+    (YEAR * 10, "are 10 apart (20010, 20020)", 'write step = "10" in [study]'),
+    (1985 + 5 * (YEAR > 2003), "are 5 apart (1985, 1990)", 'write step = "5" in [study]'),
+    ((YEAR - 2000) ** 2 + 1900, "has gaps: 42 periods are in no row (after 1901 comes 1904)", "number its periods in"),
+    (np.where(YEAR > 2003, YEAR + 1, YEAR), "1 period is in no row (after 2003 comes 2005)", "number its periods in"),
+    (np.where(YEAR > 2003, YEAR + 60, YEAR), "has gaps: 60 periods are in no row (after 2003 comes 2064)", "number"),
+]
+
+
+@pytest.mark.parametrize(("year", "words", "advice"), GAPS)
+def test_gaps_common_to_all_units_are_warned_of(year, words, advice):
+    data = DATA.with_columns(year=pl.Series(year)).unique(["id", "year"], keep="first", maintain_order=True)
+    spec = small_study(treatment={"d": "d"})
+    (fault,) = specdid.check(spec, data)
+    assert (fault.code, fault.severity) == ("time_gaps", "warning")
+    assert words in fault.message
+    assert advice in fault.help
+    if "write step" in advice:
+        spec["study"]["step"] = advice.split('"')[1]
+        assert list(specdid.check(spec, data)) == []
+
+
+def test_no_gap_is_no_warning():
+    assert found(YEAR) == []
 
 
 @pytest.mark.parametrize(
     ("year", "step"),
     [
-        (200_100 + YEAR - 2000 + 96 * (YEAR > 2004), "month"),
+        (200_100 + YEAR - 2000 + 96 * (YEAR > 2004), "quarter"),
+        (200_100 + YEAR - 2000 + 2 + 94 * (YEAR > 2004), "month"),
+        (20_010 + YEAR - 2000 + 6 * (YEAR > 2004), "quarter"),
+        (4 + 100 * YEAR, "100"),
         (20_011_228 + YEAR - 2001 + 8869 * (YEAR > 2004), "day"),
         (200_100 + 7 * (YEAR - 2000) + 80 * (YEAR > 2004), "week"),
     ],
@@ -58,10 +82,15 @@ def test_dates_without_their_step(year, step):
     (fault,) = found(year)
     assert (fault.code, fault.severity) == ("time_without_step", "warning")
     assert fault.help == f'write step = "{step}" in [study]'
-    assert found(year, step=step) == []
+    assert "time_without_step" not in {f.code for f in found(year, step=step)}
 
 
 @pytest.mark.parametrize("size", [1e300, 1e17])
 def test_times_that_no_integer_holds(size):
     (fault,) = found(YEAR * size)
     assert fault.code == "time_span"
+
+
+def test_quarters_that_are_called_months():
+    (fault,) = found(200_100 + YEAR - 2000 + 96 * (YEAR > 2004), step="month")
+    assert (fault.code, fault.help) == ("time_gaps", 'where these are quarters, write step = "quarter" in [study]')

@@ -85,6 +85,9 @@ STEPS = [
     ("year", [2012, 2013], 1),
     ("half", [20122, 20131], 1),
     ("quarter", [20124, 20131], 1),
+    ("quarter", [201204, 201301], 1),
+    ("quarter", [198704, 198802], 2),
+    ("half", [201202, 201301], 1),
     ("month", [201212, 201301], 1),
     ("week", [202052, 202053], 1),
     ("week", [202053, 202101], 1),
@@ -107,6 +110,14 @@ def test_steps(step, times, apart):
         ("month", 201213),
         ("month", 201200),
         ("quarter", 20125),
+        ("quarter", 198705),
+        ("quarter", 9904),
+        ("quarter", 1987004),
+        ("half", 201203),
+        ("month", 20120101),
+        ("month", 9912),
+        ("week", 9912),
+        ("day", 201212),
         ("week", 202153),
         ("day", 20130229),
         ("day", 1e300),
@@ -128,10 +139,26 @@ def test_never_treated_is_not_a_period():
         panel.to_periods(np.array([201213]))
 
 
+def test_panels_every_five_years_begin_in_any_year():
+    panel = panel_of({"id": [1, 1, 1], "t": [1987, 1992, 1997], "x": [1.0, 2.0, 3.0]}, "id", "t", "5")
+    assert np.diff(panel.periods).tolist() == [1, 1]
+    assert panel.to_periods(np.array([1992.0])) - panel.periods[0] == 1
+    with pytest.raises(StepError, match="no multiple of 5 from 1987"):
+        panel.to_periods(np.array([1990.0]))
+    (fault,) = faults_of({"id": [1, 1], "t": [1987, 1990]}, "id", "t", "5")
+    assert "1990, which is no multiple of 5 from 1987" in fault.message
+
+
+def test_what_is_no_quarter_is_told_how_a_quarter_is_written():
+    (fault,) = faults_of({"id": [1, 1], "q": [198712, 198801]}, "id", "q", "quarter")
+    assert fault.message == "`q` holds 198712, which is no quarter, as in 20124 or 201204"
+    assert fault.help == 'write step = "month" in [study]'
+
+
 def test_a_month_that_does_not_exist_is_a_fault():
     (fault,) = faults_of({"id": [1, 1], "m": [201212, 201213]}, "id", "m", "month")
     assert fault.code == "time_step"
-    assert "`m` holds 201213, which is no month" in fault.message
+    assert "`m` holds 201213, which is no month, as in 201212" in fault.message
 
 
 @settings(max_examples=60)
