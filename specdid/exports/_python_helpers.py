@@ -206,8 +206,8 @@ def components(d, a, b):
         group = lower
 '''
 _PERIODS = {
-    "half": "base = 10 + 90 * (values >= 100_000)  # 20122 or 201202\n    return values // base * 2 + values % base - 1",
-    "quarter": "base = 10 + 90 * (values >= 100_000)  # 20124 or 201204\n    return values // base * 4 + values % base - 1",
+    "half": "base = 10 + 90 * (values >= 100_000)\n    return values // base * 2 + values % base - 1",
+    "quarter": "base = 10 + 90 * (values >= 100_000)\n    return values // base * 4 + values % base - 1",
     "month": "return values // 100 * 12 + values % 100 - 1",
     "week": 'days = pd.to_datetime(values.dropna().astype(int).astype(str) + "1", format="%G%V%u")\n'
     "    return days.map(lambda day: (day.toordinal() - 1) // 7).reindex(values.index)",

@@ -69,8 +69,14 @@ _NEEDS = {
     "first_time": ("on_rows",), "mean_by": ("on_rows",),
 }  # fmt: skip
 _PERIODS = {
-    "half": "{\n  base <- ifelse(values >= 100000, 100, 10)  # 20122 or 201202\n  values %/% base * 2 + values %% base - 1\n}",
-    "quarter": "{\n  base <- ifelse(values >= 100000, 100, 10)  # 20124 or 201204\n  values %/% base * 4 + values %% base - 1\n}",
+    "half": """{
+  base <- ifelse(values >= 100000, 100, 10)  # 20122 or 201202
+  values %/% base * 2 + values %% base - 1
+}""",
+    "quarter": """{
+  base <- ifelse(values >= 100000, 100, 10)  # 20124 or 201204
+  values %/% base * 4 + values %% base - 1
+}""",
     "month": "values %/% 100 * 12 + values %% 100 - 1",
     "day": 'as.numeric(as.Date(as.character(values), "%Y%m%d"))',
     "week": """{
