@@ -12,12 +12,13 @@ from specdid._check.dimensions import check_directions, check_expansions, check_
 from specdid._check.estimators import check_estimators
 from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
+from specdid._check.level import check_level
 from specdid._check.matches import check_matches
 from specdid._check.names import check_names
 from specdid._check.samples import check_samples, check_weights
 from specdid._check.sound import Sound, sound_part
 from specdid._check.treatments import check_treatments
-from specdid._check.values import check_infinite, check_outcomes, check_values, check_variants
+from specdid._check.values import check_infinite, check_logs, check_outcomes, check_values, check_variants
 from specdid._diagnostics import Fault, Faults, file_order
 from specdid._study import Study
 from specdid.panel import Evaluator, Panel
@@ -28,6 +29,7 @@ _ON_EVERYTHING = (
     check_values,
     check_outcomes,
     check_infinite,
+    check_logs,
     check_conditions,
     check_samples,
     check_weights,
@@ -40,6 +42,7 @@ _ON_WHAT_IS_SOUND = (
     check_matches,
     check_inference,
     check_assignment,
+    check_level,
 )
 """What looks at several options together, of which none may have a fault."""
 

@@ -44,7 +44,7 @@ class Treated:
 def check_assignment(data: Data) -> Iterator[Fault]:
     """Check [inference] assign, level and strata where a permutation uses them."""
     given, study = data.study.inference, data.study
-    if given.assign is None or not _permutes(study):
+    if given.assign is None or not permutes(study):
         return
     if given.level is None and study.unit is None:
         yield fault_at(
@@ -64,7 +64,7 @@ def check_assignment(data: Data) -> Iterator[Fault]:
         yield from _moves(data, level)
 
 
-def _permutes(study: Study) -> bool:
+def permutes(study: Study) -> bool:
     """Say whether an analysis or a null moves the assignment."""
     if any(_plugins.load("analyses", table.kind).permutes for table in study.analyses):
         return True

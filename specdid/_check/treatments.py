@@ -11,7 +11,8 @@ from specdid._check.data import Data
 from specdid._check.gaps import check_treatment_gaps
 from specdid._diagnostics import Fault, fault_at
 from specdid._study import TreatmentOption
-from specdid.language import LanguageError, Term, bind, expand, terms
+from specdid.language import LanguageError, Term, bind, expand, terms, write
+from specdid.language.tree import Name
 from specdid.panel import CodedColumn, EvaluationError, number_text
 from specdid.panel.columns import Floats
 
@@ -28,6 +29,7 @@ def check_treatments(data: Data) -> Iterator[Fault]:
             yield from faults
             if values is not None:
                 columns.append((term, values))
+                yield from _two_values(option, term, values)
         yield from check_treatment_gaps(data, option, columns)
         yield from check_cohort(data, option, columns)
 
@@ -52,6 +54,23 @@ def _values(data: Data, option: TreatmentOption, term: Term) -> tuple[Floats | N
         return columns[0].numbers, []
     code, message, advice = refused
     return None, [fault_at(option.term.origin, option.term.tree.span, code, message, advice)]
+
+
+def _two_values(option: TreatmentOption, term: Term, values: Floats) -> Iterator[Fault]:
+    """Warn of a treatment of two values that are not 0 and 1, as 1 and 2: nobody counts as untreated."""
+    found = np.unique(values[~np.isnan(values)])
+    if len(found) != 2 or 0.0 in found:
+        return
+    low, high = (number_text(float(v)) for v in found)
+    factor = term.factors[0]
+    line = f'"{term.text} == {high}"' if len(term.factors) == 1 else "a condition"
+    advice = f"where {high} is treated, write the condition as the treatment: {line}"
+    if len(term.factors) == 1 and isinstance(factor, Name) and option.cohort is None and option.label is not None:
+        advice = f'where {high} is treated, write {option.label} = "{write(factor)} == {high}"'
+    message = f"the treatment `{term.text}` is {low} or {high}, not 0 or 1: no row counts as untreated"
+    if found[1] - found[0] != 1:
+        message += f", and its effect is of one step, of which there are {number_text(float(found[1] - found[0]))}"
+    yield fault_at(option.term.origin, option.term.tree.span, "not_zero_one", message, advice, "warning")
 
 
 Refusal = tuple[str, str, str | None]

@@ -16,6 +16,7 @@ from specdid.language.functions import PATTERNS
 from specdid.language.patterns import matching
 from specdid.language.tree import Binary, Call, Node, Text, walk
 from specdid.panel import EvaluationError
+from specdid.panel.columns import Flags
 from specdid.panel.design import polynomial
 from specdid.panel.operators import USABLE
 
@@ -168,6 +169,53 @@ def check_outcomes(data: Data) -> Iterator[Fault]:
                     "the outcome is missing in every row",
                     severity="warning",
                 )
+
+
+SHARE, APART = 0.05, 0.02
+"""Share of an outcome's rows lost to the log of zeros, and distance of treated and controls, that are serious."""
+
+
+def check_logs(data: Data) -> Iterator[Fault]:
+    """Count the rows that outcomes lose to the log of a value that is not positive, by who is treated."""
+    for option in data.study.outcome:
+        for node, _ in leaves(option.formula.tree, "outcome"):
+            column = data.column(node)
+            if (
+                column is None
+                or column.log0 is None
+                or column.missing.all()
+                or not (lost := column.log0 & data.sampled).any()
+            ):
+                continue
+            known = data.sampled & (~column.missing | column.log0)
+            share = float(lost.sum() / known.sum())
+            told, apart = _by_treatment(data, lost, known)
+            serious = share >= SHARE or apart >= APART
+            message = (
+                f"`{write(node)}` takes the log of 0 or less in {int(lost.sum()):,} of {int(known.sum()):,} rows "
+                f"({share:.1%}){told}: these rows leave"
+            )
+            advice = "Poisson takes zeros: write the outcome without the log, with the estimator `fepois`"
+            code = "log_of_zero" if serious else "log_of_few"
+            yield fault_at(option.formula.origin, node.span, code, message, advice, "warning")
+
+
+def _by_treatment(data: Data, lost: Flags, known: Flags) -> tuple[str, float]:
+    """Say which share is lost of units that are ever treated (of rows, where there are no units) and of the others."""
+    for option in data.study.treatment:
+        values = data.numbers(option.term)
+        if values is None or not np.isin(values[~np.isnan(values)], (0.0, 1.0)).all():
+            continue
+        on, units = values == 1, data.panel.unit_codes
+        if units is not None:
+            ever = np.zeros(int(units.max(initial=0)) + 1, dtype=bool)
+            ever[units[on]] = True
+            on = ever[units]
+        if not (on & known).any() or (on | ~known).all():
+            continue
+        treated, others = (float(lost[k].sum() / k.sum()) for k in (on & known, ~on & known))
+        return f", {treated:.1%} of the treated's and {others:.1%} of the others'", abs(treated - others)
+    return "", 0.0
 
 
 def check_infinite(data: Data) -> Iterator[Fault]:

@@ -61,6 +61,8 @@ CLAUSES: Mapping[str, str] = {
     "match_lost": "matching leaves units out, or ties decide it",
     "imbalance": "matched samples are not balanced",
     "bad_control": "controls differ with the treatment",
+    "log_of_zero": "rows are lost to the log of zero",
+    "not_zero_one": "a treatment has two values that are not 0 and 1",
     "samples_move": "the sample moves the estimates",
     "many_failed": "many specifications failed",
     "preferred_missing": "the preferred specification has no estimate",
@@ -69,6 +71,7 @@ CLAUSES: Mapping[str, str] = {
     "untested": "no null tests some specifications",
     "not_moved": "the assignment does not move specifications",
     "assign_still": "the assignment does not move the treatment",
+    "level_too_fine": "the treatment is dealt out more finely than it was assigned",
     "few_assignments": "there are few ways to assign the treatment",
     "draws_too_few": "there are too few draws",
     "draws_failed": "draws failed",
@@ -88,7 +91,7 @@ _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 """Kinds that are told in full on a first screen, named in a sentence, and specifications of a failed audit listed."""
 SERIOUS_FAULTS = frozenset({
     "match_lost", "group_missing", "cohort_differs", "few_assignments", "assign_still", "time_without_step",
-    "time_outlier", "draws_too_few",
+    "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

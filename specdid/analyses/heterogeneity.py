@@ -228,7 +228,10 @@ def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[
     elif s.note:
         yield Caution("note", "equality_assumes", f"{where}: {s.note}")
     if s.outside:
-        yield Caution("note", "in_no_group", f"{where}: {units_text(s.outside)} of the sample have rows in no group")
+        who = f"{units_text(s.outside)} of the sample have rows"
+        if bench.panel.unit_codes is None:
+            who = f"{units_text(s.outside, 'row')} of the sample {'is' if s.outside == 1 else 'are'}"
+        yield Caution("note", "in_no_group", f"{where}: {who} in no group")
     if config.overlap and any(v.kind != "cluster" for v in bench.study.vcov):
         said = f"{where}: where groups overlap, equality is tested with clustered errors only"
         yield Caution("note", "groups_overlap", said)

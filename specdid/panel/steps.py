@@ -73,7 +73,8 @@ def _width(step: str | None) -> float | None:
 def _counted(values: Floats, width: float | None, origin: float) -> Floats:
     if width is None or width == 1.0:
         return values
-    return (values - (origin - width * np.floor(origin / width + 1e-6))) / width
+    phase = origin - width * float(np.floor(origin / width + 1e-6))
+    return np.asarray((values - phase) / width)
 
 
 def _calendar(step: str | None) -> Callable[[Floats], Floats]:

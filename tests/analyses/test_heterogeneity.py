@@ -91,6 +91,14 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     assert "of the sample have rows in no group" in said
 
 
+def test_without_a_unit_rows_are_in_no_group(data):
+    groups = {"few": "id <= 3", "others": "id > 20"}
+    rows = {"study": {"title": "t", "data": "given.csv", "time": "year"}, "fixed_effects": {"t": "id + year"}}
+    finding = analysed("heterogeneity", {"groups": groups}, data, **rows).finding
+    (said,) = [w.message for w in finding.warnings if w.code == "in_no_group"]
+    assert "rows of the sample are in no group" in said
+
+
 def test_a_group_without_treated_units_is_a_message_and_leaves_the_test_to_the_others(data):
     groups = {"never": "pilot == 0", "a": f"pilot == 1 & {AT} < 5", "b": f"pilot == 1 & {AT} >= 5"}
     finding = analysed(
