@@ -91,6 +91,7 @@ def cluster_cautions(
     if few and min(few) < CLUSTERS:
         said = f"as few as {min(few):,} clusters: standard errors may be too small; {rely}"
         yield Caution("serious", "few_clusters", said)
+    yield from _further(results)
     effective = None if facts is None or facts.leverage is None else facts.leverage.effective
     rejects = (
         "clustered errors reject too often (a true null at 5%: .12 with 5 of 40, .32 with 2 of 40) and the wild "
@@ -109,6 +110,17 @@ def cluster_cautions(
             )
         yield Caution("note" if carried else "serious", "few_untreated", said)
     yield from _unequal(facts)
+
+
+def _further(results: Results) -> Iterator[Caution]:
+    """Note the further vcovs of few clusters, each; the first has its warning."""
+    ok = results.status == Status.OK
+    counts = np.asarray(results.numbers["n_clusters"])
+    for v, vcov in enumerate(results.planned.vcovs[1:], 1):
+        mine = counts[ok, v][counts[ok, v] > 0] if counts.ndim > 1 else np.zeros(0)
+        if len(mine) and mine.min() < CLUSTERS:
+            said = f"as few as {int(mine.min()):,} clusters by {vcov}: these standard errors may be too small"
+            yield Caution("note", "few_clusters_further", said, specifications=int(np.sum(mine < CLUSTERS)))
 
 
 def _unequal(facts: ClusterFacts | None) -> Iterator[Caution]:

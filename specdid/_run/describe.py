@@ -63,7 +63,11 @@ def describe(
     found = tuple(describe_choices(results, f) for f in families(results) if len(f.places) > 1)
     sections = [choice_section(c, alone=len(found) == 1) for c in found]
     sections += [_sensitivity(compiled, results), cluster_section(facts)]
-    said = (*_of_estimators(results, methods), *_warnings(compiled, results, tests, facts))
+    said = (
+        *_of_estimators(results, methods),
+        *design_warnings.gaps_of_controls(results, compiled, methods),
+        *_warnings(compiled, results, tests, facts),
+    )
     return Described(found, tuple(sections), said, facts)
 
 
@@ -75,7 +79,8 @@ def _of_estimators(results: Results, methods: Sequence[str]) -> Iterator[Caution
         mine = (chosen == e) & (results.status == Status.OK)
         if cautions is not None and mine.any():
             found = {name: values[mine] for name, values in results.extra.items()}
-            said = tuple(cautions(found | {"nobs": results.first("nobs")[mine]}))
+            found |= {name: results.first(name)[mine] for name in ("nobs", "n_missing", "n_log0")}
+            said = tuple(cautions(found))
             label = results.planned.labels[results.planned.dimensions.index("estimator")][e]
             yield from beside(label, said) if methods.count(method) > 1 else said
 

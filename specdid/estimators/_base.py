@@ -192,6 +192,9 @@ class Estimator:
     treatment or the options.
     ``alone`` says, in words that a table prints, why ``fit`` gives the treatment's coefficient
     alone; it is empty where ``fit`` gives all of them.
+
+    ``changes`` says that it takes changes of the outcome between rows, in which a row that lacks
+    any variable is a gap.
     ``path(task, relative, periods, reference)`` gives effects by relative period, for event
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.
@@ -225,6 +228,7 @@ class Estimator:
     path: Callable[[Task, Floats, tuple[int, ...], int], Path | Failure] | None = None
     calendar: bool = False
     alone: str = ""
+    changes: bool = False
     words: Callable[[Treated, Mapping[str, object]], str] | None = None
     ssc: frozenset[str] = frozenset({"fixest"})
     cautions: Callable[[Mapping[str, Floats]], Iterable[Caution]] | None = None

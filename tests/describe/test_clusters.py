@@ -142,3 +142,16 @@ def test_without_least_squares_or_clusters_nothing_is_measured():
     alone = {"fixed_effects": {"none": "0"}, "vcov": {"r": "hetero"}, "treatment": {"d": "d"}}
     without = run(small_panel(), study=loose, inference={"draws": 0}, **alone)
     assert facts(without) is None
+
+
+def test_further_vcovs_of_few_clusters_have_a_note_each():
+    study = small_study(
+        outcome={"y": "y"},
+        controls={"n": "1"},
+        fixed_effects={"t": "id + year"},
+        vcov={"unit": "~id", "group": "~group", "year": "~year"},
+    )
+    found = [w for w in specdid.run(study, small_panel(), audit=0).warnings if w.code == "few_clusters_further"]
+    assert [(w.severity, w.specifications) for w in found] == [("note", 1), ("note", 1)]
+    assert "as few as 6 clusters by " in found[0].message
+    assert "as few as 7 clusters by " in found[1].message

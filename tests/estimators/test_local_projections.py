@@ -274,3 +274,28 @@ def test_treated_units_that_never_enter_are_counted():
         "lpdid: up to 4 treated units are not in the average effect, because they are never seen untreated, lack a "
         "period, or nobody is untreated beside them (column n_treated_left_out)"
     ]
+
+
+def test_rows_that_lack_a_control_or_the_outcome_are_counted_as_gaps():
+    """A control missing in one period only, and zeros of an outcome in logs."""
+    gap = pl.col("id").is_in([3, 6, 7]) & (pl.col("year") == 2003)
+    panel = small_panel().with_columns(pl.when(gap).then(None).otherwise(pl.col("x1")).alias("x1"))
+    zero = (pl.col("id") == 9) & (pl.col("year") == 2003)
+    panel = panel.with_columns(pl.when(zero).then(0.0).otherwise(pl.col("z")).alias("z"))
+    already = panel["x1"].null_count() - 3
+    study = small_study(
+        controls={"none": "1", "x1": "x1"},
+        outcome={"log z": "log(z)"},
+        fixed_effects={"t": "id + year"},
+        estimator={"lp": {"method": "lpdid", "post_window": 0}},
+    )
+    curve = specdid.run(study, panel, audit=0)
+    (said,) = [w for w in curve.warnings if w.code == "control_gaps"]
+    known = panel.filter(pl.col("z") > 0)["x1"].null_count()
+    assert known >= 3 + already - 1
+    assert (said.severity, said.specifications) == ("serious", 1)
+    assert said.message.startswith(f"lpdid: up to {known} rows lack a control alone")
+    out = [w.message for w in curve.warnings if w.code == "cohorts_left_out"]
+    assert any("rows lack the outcome or another variable, 1 of them for the log of 0 or less" in m for m in out)
+    none = specdid.run({**study, "controls": {"none": "1"}}, panel, audit=0)
+    assert "control_gaps" not in {w.code for w in none.warnings}

@@ -408,6 +408,7 @@ def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
 
 def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
     window, lost, units = (found[n] for n in ("post_window", "n_cohorts_left_out", "n_treated_left_out"))
+    gone, logs = (found.get(n, np.zeros(len(window))) for n in ("n_missing", "n_log0"))
     low, high = int(window.min()), int(window.max())
     span = f"{low}" if low == high else f"{low} to {high}, by specification"
     yield Caution(
@@ -429,7 +430,8 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "serious",
             "cohorts_left_out",
             f"lpdid leaves out {int(lost[worst])} of {every} cohorts that adopt: no unit of theirs is seen {seen}; "
-            f"{int(units[worst]):,} treated units are not in the average effect (column n_treated_left_out)",
+            f"{int(units[worst]):,} treated units are not in the average effect (column n_treated_left_out)"
+            f"{_gaps(gone[worst], logs[worst])}",
             specifications=int((lost > 0).sum()),
         )
     if (apart := (units > 0) & (lost == 0)).any():
@@ -437,9 +439,19 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "serious",
             "cohorts_left_out",
             f"lpdid: up to {int(units[apart].max()):,} treated units are not in the average effect, because they are "
-            "never seen untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)",
+            "never seen untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)"
+            f"{_gaps(gone[apart].max(), logs[apart].max())}",
             specifications=int(apart.sum()),
         )
+
+
+def _gaps(missing: float, logs: float) -> str:
+    """Say how many rows are gaps because a variable is missing, a reason of its own for no change to be seen."""
+    if not missing > 0:
+        return ""
+    of = f", {int(logs):,} of them for the log of 0 or less" if logs > 0 else ""
+    rows = "1 row lacks" if missing == 1 else f"{int(missing):,} rows lack"
+    return f"; {rows} the outcome or another variable{of}, and no change is taken from or to such a row"
 
 
 ESTIMATOR = Estimator(
@@ -467,8 +479,10 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
     slopes=False,
-    doc="Controls enter at their value in the period of entering; takes no other fixed effects.",
+    doc="Controls enter at their value in the period of entering; a row that lacks one is a gap for changes too. "
+    "Takes no other fixed effects.",
     path=_path,
+    changes=True,
     alone="changes of the outcome are regressed on entering treatment, beside period effects and controls",
     words=_words,
     ssc=EVERY_RULE,
