@@ -89,7 +89,7 @@ def results_of(blocks):
             for start, b in zip(np.cumsum([0, *(len(b.index) for b in blocks)]), blocks, strict=False)
             for place, lost in b.dropped.items()
         },
-        planned=SimpleNamespace(ids=np.arange(len(estimate), dtype=np.uint64) + 0xABC, vcovs=VCOVS),
+        planned=SimpleNamespace(spec_id=lambda s: f"{s + 0xABC:016x}", vcovs=VCOVS),
     )
 
 

@@ -58,7 +58,7 @@ def audited(work, estimate, dropped=None, nobs=None, error=1.0):
         estimate=np.broadcast_to(np.asarray(estimate, float), n),
         numbers={"std_error": np.full((n, len(work.problem.vcovs)), error), "nobs": np.full(n, nobs or 180)},
         dropped_columns=dropped or {},
-        planned=SimpleNamespace(ids=np.arange(n, dtype=np.uint64), vcovs=("v",) * 9),
+        planned=SimpleNamespace(spec_id=lambda s: f"{s:016x}", vcovs=("v",) * 9),
     )
     estimators = [SimpleNamespace(method=m.name, options=m.options) for m in work.methods]
     return audit_results(work, estimators, results, None, 1)

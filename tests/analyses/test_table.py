@@ -92,8 +92,11 @@ def test_excluded_and_repeated_columns_are_left_out_with_their_reason(tmp_path):
         "no column for ln SO2, PPML, none: PPML takes levels",
         "no column for ln SO2, PPML, 1: PPML takes levels",
         "no column for ln wastewater, OLS, 1: it is the same model as another column",
-        "no column for ln wastewater, PPML, 1: it is the same model as another column",
-        "ln wastewater, PPML, none: Poisson needs an outcome of zero or more; some values are negative",
+        *(
+            f"no column for ln wastewater, PPML, {controls}: fepois needs an outcome of zero or more, "
+            "and `ln_ww` has values from -1.183 to 5.734"
+            for controls in ("none", "1")
+        ),
     )
 
 

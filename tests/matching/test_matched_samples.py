@@ -127,7 +127,7 @@ def test_variants_cut_before_matching(data):
 
 
 def test_estimators_without_weights_take_a_match_only_where_all_weights_are_one(data):
-    study = spec({"treated": "pilot", "at": "year == 2011"}, estimator={"l": "logit"})
+    study = spec({"treated": "pilot", "at": "year == 2011"}, estimator={"l": "logit"}, outcome={"high": "y > 1"})
     study["treatment"] = {"d": {"term": "d", "cohort": "pilot * 2012"}}
     assert (prepare(study, data).plan.status == Status.PLANNED).all()
     study["sample"]["m"]["match"]["replace"] = True

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from curves import plan_of, results_of
 from recorded import everything, grid
+from specdid._curve import Curve
 from specdid._records import (
     CODES,
     COLUMNS,
     RESERVED,
     Code,
-    Curve,
     Text,
     code_of,
     schema,
