@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CHILD = """
 import os, sys
-from specdid._run import analyse, conduct
+from specdid._run import analyse, pipeline
 from specdid.engine import store
 def note(*words):
     with open(os.environ["KILLS_JOURNAL"], "a") as file:
@@ -28,11 +28,11 @@ def announced(module, name, phase):
         note("phase", phase)
         return function(*given, **named)
     setattr(module, name, inner)
-announced(conduct, "estimate_all", "estimating")
-announced(conduct, "run_nulls", "nulls")
+announced(pipeline, "estimate_all", "estimating")
+announced(pipeline, "run_nulls", "nulls")
 announced(analyse, "run_analyses", "analyses")
-announced(conduct, "_draw", "drawing")
-announced(conduct, "_write", "writing")
+announced(pipeline, "_draw", "drawing")
+announced(pipeline, "_write", "writing")
 put = store.Store.put
 def journalled(self, key, arrays):
     note("computed", key.hex())
