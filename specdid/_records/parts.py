@@ -66,6 +66,7 @@ class NullShares:
     negative, positive : shares with p < alpha and that sign, under the standard errors of the null.
     null_negative, null_positive : the mean of the same over the draws.
     errors : what the null's standard errors are clustered by, where the curve's are others.
+    null : which null it is, in words.
     """
 
     tested: int
@@ -74,3 +75,4 @@ class NullShares:
     null_negative: float
     null_positive: float
     errors: str = ""
+    null: str = ""

@@ -126,6 +126,11 @@ def _stored(path: Path) -> NullFigure:
 def _shares(stored: Mapping[str, Any]) -> NullShares:
     found = NullShares(**stored)
     numbers = (found.negative, found.positive, found.null_negative, found.null_positive)
-    if not (isinstance(found.tested, int) and isinstance(found.errors, str) and all(0 <= n <= 1 for n in numbers)):
+    if not (
+        isinstance(found.tested, int)
+        and isinstance(found.errors, str)
+        and isinstance(found.null, str)
+        and all(0 <= n <= 1 for n in numbers)
+    ):
         raise ValueError("a share is none")
     return found

@@ -67,7 +67,9 @@ def find(prepared: Prepared, which: str, results: Results | None, directory: Pat
     plan = prepared.plan
     if which == "preferred":
         if plan.preferred < 0:
-            raise _fault("no_preferred", "the study has no preferred specification", "write a [preferred] table")
+            first = plan.spec_id(stands_for(plan, np.arange(len(plan)))) if len(plan) else ""
+            help = f"write a [preferred] table; that of the first options is {first}" if first else None
+            raise _fault("no_preferred", "the study has no preferred specification", help)
         return Found(plan.preferred)
     if which.startswith("#"):
         return _by_rank(prepared, which[1:], results, directory)
@@ -111,8 +113,10 @@ def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: 
     curves.sort(key=lambda curve: results.preferred not in curve[1])
     name, order = curves[0]
     if rank > len(order):
-        help = f"ranks go by estimate from the lowest, among {name}"
-        raise _fault("no_specification", f"there are {len(order):,} specifications, no #{rank}", help)
+        help = "ranks go by estimate from the lowest, within a curve: "
+        help += "; ".join(f"{len(o):,} of {n}" for n, o in curves[:LISTED])
+        where = "this curve" if len(curves) == 1 else "the first curve"
+        raise _fault("no_specification", f"there are {len(order):,} specifications on {where}, no #{rank}", help)
     others = [f"#{rank} among {n}: {prepared.plan.spec_id(int(o[rank - 1]))}" for n, o in curves[1:] if rank <= len(o)]
     said = f"{ordinal(rank)} of {len(order):,} from the lowest estimate, among {name}"
     return Found(int(order[rank - 1]), (said, *others))

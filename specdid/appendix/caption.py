@@ -23,17 +23,25 @@ ESTIMATES = (
 )  # fmt: skip
 """Columns of appendix_estimates.csv; the first column is the outcome where there is no scale."""
 _READING = (
-    "The upper panel shows the estimates in order of size with their confidence intervals, the lower one which "
-    "options made each. The preferred specification is marked."
+    "The upper panel shows the estimates with their confidence intervals, in order of size{within}, the lower one "
+    "which options made each."
 )
 IN_WORDS = 2
 """Up to so many families of estimates are described in the text, more in a table."""
 
 
+def _reading(material: Material) -> str:
+    """Say how to read the figure: what is in order, and whether one specification is marked."""
+    groups = [family.group for family in material.families]
+    within = " within an estimand" if len(set(groups)) < len(groups) else ""
+    marked = material.results.preferred >= 0 and material.results.status[material.results.preferred] == Status.OK
+    return _READING.format(within=within) + (" The preferred specification is marked." if marked else "")
+
+
 def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
     """Return (what of, sentences), in the order of a referee's questions."""
     account = (
-        ("The figure", _READING if material.figures else ""),
+        ("The figure", _reading(material) if material.figures else ""),
         ("What was varied", varied(material)),
         ("Specifications", counts_words(material.results.counts)),
         ("Estimates", _estimates(material, material.families)),

@@ -96,7 +96,7 @@ def shade(panel: Panel, series: int, significant: float) -> Any:
     """Return the colour of a point: greys for one series, a hue and its tint for several."""
     if len(panel.series) == 1:
         return blend(INK, 0.36 + 0.64 * significant)
-    return blend(SERIES[series % len(SERIES)], 0.5 + 0.5 * significant)
+    return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.5 + 0.5 * significant)
 
 
 def few(panel: Panel, width: float) -> bool:
@@ -131,7 +131,7 @@ def _bars(axes: Axes, panel: Panel, slot: float) -> None:
         drawn = thin(panel, panel.which == k)
         colours = [shade(panel, k, s) for s in drawn.significant]
         low95, high95, low90, high90 = drawn.ends
-        marker, size = MARKERS[k % len(MARKERS)], min(3.8, max(1.8, 0.75 * slot)) ** 2
+        marker, size = MARKERS[panel.series[k].colour % len(MARKERS)], min(3.8, max(1.8, 0.75 * slot)) ** 2
         thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             axes.vlines(drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)

@@ -67,6 +67,7 @@ def curve_data(
         for group in results.groups()
         if np.any(results.status[group.members] == Status.OK)
     )
+    panels = _coloured(results, panels)
     errors = planned.shown(planned.vcovs[0].removeprefix("~"))
     return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), against(cautions).plain)
 
@@ -155,6 +156,23 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
         estimand = int(planned.estimand.codes[place])
         series.append(Series(words, estimand, len(values), float(np.median(values))))
     return which.reshape(-1).astype(np.int64), tuple(series)
+
+
+def _coloured(results: Results, panels: tuple[Panel, ...]) -> tuple[Panel, ...]:
+    """Give an estimator one colour in all panels; its estimands one each where a panel has several of them."""
+    planned = results.planned
+    keys: list[list[tuple[int, int]]] = []
+    for panel in panels:
+        firsts = panel.positions[[int(np.argmax(panel.which == k)) for k in range(len(panel.series))]]
+        estimator = planned.dimension("estimator").codes[firsts] if "estimator" in planned.dimensions else firsts * 0
+        keys.append(list(zip(estimator.tolist(), planned.estimand.codes[firsts].tolist(), strict=True)))
+    alone = "estimator" in planned.dimensions and all(len({e for e, _ in key}) == len(key) for key in keys)
+    keys = [[(e, 0) if alone else (e, d) for e, d in key] for key in keys]
+    places = {key: k for k, key in enumerate(sorted({one for key in keys for one in key}))}
+    return tuple(
+        replace(p, series=tuple(replace(s, colour=places[one]) for s, one in zip(p.series, key, strict=True)))
+        for p, key in zip(panels, keys, strict=True)
+    )
 
 
 def _preferred(results: Results, order: Ints) -> Preferred | None:

@@ -38,12 +38,13 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The specifications that share an estimand and an estimator."""
+    """The specifications that share an estimand and an estimator; ``colour`` is that of all panels."""
 
     label: str
     estimand: int
     n: int
     median: float
+    colour: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,11 @@ def note(data: CurveData, layout: Layout) -> str:
         parts.append("Drawn are medians of neighbouring specifications.")
     if not all(separate(p, width) for p, width in widths):
         parts.append("Below: the darker a tile, the larger the share of neighbours that take the option.")
+    nulls = list(dict.fromkeys(p.null_shares.null for p in data.panels if p.null_shares and p.null_shares.null))
     if any(p.null_band is not None for p in data.panels):
         parts.append("Dashed: median and 95% band of the curve under the null.")
+    if nulls:
+        parts.append(f"The null: {' and '.join(nulls)}.")
     if any(p.apart for p in data.panels):
         parts.append("Uncertain and nonequivalent: specifications with an option of that type; in no joint test.")
     errors = sorted({p.null_shares.errors for p in data.panels if p.null_shares} - {""})

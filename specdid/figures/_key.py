@@ -72,7 +72,7 @@ def _entries(panel: Panel, alpha: float, fonts: Fonts, room: float, bars: bool) 
         for k, series in enumerate(panel.series):
             facts = f" ({series.n:,}, median {fixed(series.median, panel.decimals)})"
             label = fonts.fit(series.label, SMALL, room - _SWATCH - fonts.width(facts, SMALL))
-            marker = MARKERS[k % len(MARKERS)] if bars else "o"
+            marker = MARKERS[series.colour % len(MARKERS)] if bars else "o"
             entries.append(Entry("dot", shade(panel, k, 1.0), label + facts, marker))
         entries.append(Entry("dot", FAINT, f"pale: p ≥ {alpha:g}"))
     else:

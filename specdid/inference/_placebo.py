@@ -84,7 +84,7 @@ def placebo(
 def shares_by_estimand(placebos: Sequence[Placebo]) -> Mapping[tuple[str, str], NullShares]:
     """Return the shares significant in the data and under the first null that has the scale and estimand."""
     return {
-        (p.group, p.estimand): NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors)
+        (p.group, p.estimand): NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors, p.title)
         for p in reversed(placebos)
     }
 
@@ -102,4 +102,4 @@ def pooled(parts: Sequence[NullShares]) -> NullShares:
         sum(getattr(p, name) * p.tested for p in parts) / tested
         for name in ("negative", "positive", "null_negative", "null_positive")
     )
-    return NullShares(tested, negative, positive, null_negative, null_positive, parts[0].errors)
+    return NullShares(tested, negative, positive, null_negative, null_positive, parts[0].errors, parts[0].null)
