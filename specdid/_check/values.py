@@ -173,6 +173,8 @@ def check_outcomes(data: Data) -> Iterator[Fault]:
 
 SHARE, APART = 0.05, 0.02
 """Share of an outcome's rows lost to the log of zeros, and distance of treated and controls, that are serious."""
+FEW = 0.01
+"""Share below which the counts in the results say enough."""
 
 
 def check_logs(data: Data) -> Iterator[Fault]:
@@ -191,6 +193,8 @@ def check_logs(data: Data) -> Iterator[Fault]:
             share = float(lost.sum() / known.sum())
             told, apart = _by_treatment(data, lost, known)
             serious = share >= SHARE or apart >= APART
+            if not serious and share < FEW:
+                continue
             message = (
                 f"`{write(node)}` takes the log of 0 or less in {int(lost.sum()):,} of {int(known.sum()):,} rows "
                 f"({share:.1%}){told}: these rows leave"

@@ -27,8 +27,9 @@ def spread(
     treated = treated[np.argsort(score[treated], kind="stable")]
     line = line_up(score, candidates.groups, treated, np.flatnonzero(~candidates.treated))
     along, found = np.zeros(len(line.place)), np.zeros(len(candidates), dtype=bool)
-    for low in np.unique(line.low):
-        mine = np.flatnonzero(line.low == low)
+    within = line.high > line.low  # a group without controls stands at the place of the next one's
+    for low in np.unique(line.low[within]):
+        mine = np.flatnonzero(within & (line.low == low))
         controls = slice(int(low), int(line.high[mine[0]]))
         along[controls], found[treated[mine]] = _shares(score[treated[mine]], line.score[controls], kernel, reach)
     if not found.any():

@@ -110,7 +110,13 @@ def test_the_programs_in_other_languages_do_by_a_reader_of_what_they_are_made_of
 def _in_r(code: str, directory: Any, name: str) -> str:
     (directory / name).write_text(code, encoding="utf-8")
     done = subprocess.run(
-        ["Rscript", "--vanilla", name], cwd=directory, check=True, capture_output=True, text=True, encoding="utf-8"
+        ["Rscript", "--vanilla", name],
+        cwd=directory,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},  # in a C locale R reads no further than the first letter it has not
+        check=True,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     return done.stdout
 

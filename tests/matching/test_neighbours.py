@@ -108,3 +108,12 @@ def test_a_hundred_thousand_are_matched_in_one_pass(settings):
         seconds = process_time() - began
     assert (found.pairs[:, 0] >= 0).mean() > 0.9
     assert seconds < 10  # .4 and 1.4 on a quiet machine; more than 60 by all distances
+
+
+@pytest.mark.parametrize("method", [radius, kernel])
+def test_the_treated_of_a_group_without_controls_take_none_of_another_group(method, monkeypatch):
+    treated = np.array([True, True, False, False, True])
+    groups = np.array([0, 1, 1, 1, 1])
+    monkeypatch.setattr(method, "propensity_score", lambda candidates: np.full(5, 0.5))
+    found = method.match(Candidates(treated, np.zeros((5, 1)), groups), MatchSettings(caliper=0.1, bandwidth=0.1))
+    assert found.weights.tolist() == [0.0, 1.0, 1.0, 1.0, 1.0]

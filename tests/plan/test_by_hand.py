@@ -155,7 +155,9 @@ def controls(draw, number):
     text = " + ".join((*fixed, *(f"{o}({', '.join(a)})" for o, a in calls))) or "1"
     sums = [terms_of(s) for s in expanded(fixed, calls)]
     label = f"option {number}"
-    labels = [" + ".join(s.values()) or "1" for s in sums] if len(sums) > 1 else [label]
+    # An interaction has one spelling throughout an option, that of its first place in the text.
+    spelled = terms_of([*fixed, *(atom for _, a in calls for part in a for atom in part.split(" + "))])
+    labels = [" + ".join(spelled[t] for t in s) or "1" for s in sums] if len(sums) > 1 else [label]
     return Option(label, text, tuple(zip(labels, (frozenset(s) for s in sums), strict=True)))
 
 
