@@ -99,7 +99,10 @@ class FormulaOption:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """``match = {…}`` of a sample; the numbers are as written, None where not written."""
+    """``match = {…}`` of a sample; the numbers are as written, None where not written.
+
+    Weights that come out are MatchIt's: 1 for the treated, with mean 1 over the matched controls.
+    """
 
     on: Expression
     treated: Expression | None

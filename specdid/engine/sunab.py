@@ -231,6 +231,11 @@ def why_open(
     unmeasured = np.array([g for g in cohorts if not measured[cohort == g].any()])
     if len(unmeasured):
         reference = ", ".join(minus(f"{k}") for k in aggregate.reference)
+        if (width := _apart(time)) > 1 and all(name == f"{t:g}" for t, name in aggregate.names):
+            return (
+                f"{said}: periods are {width} apart, so that no row is in period {reference} from treatment, against "
+                f'which effects are measured; write step = "{width}" in [study]'
+            )
         return (
             f"{said}: {_cohorts(unmeasured, aggregate)} {'have' if len(unmeasured) > 1 else 'has'} no row in period "
             f"{reference} from treatment, against which effects are measured; name another `reference`, or leave "
@@ -248,6 +253,11 @@ def why_open(
     if slopes:
         return f"{said}: there are too few periods before treatment to settle the slopes"
     return f"{said}: no other unit shares their levels; take coarser effects, or leave these cohorts out of the sample"
+
+
+def _apart(time: Floats) -> int:
+    """Return the distance that all distances between periods are multiples of."""
+    return int(np.gcd.reduce(np.rint(np.diff(np.unique(time))).astype(np.int64)))
 
 
 def _cohorts(cohorts: Floats, aggregate: Sunab) -> str:

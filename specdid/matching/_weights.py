@@ -19,8 +19,8 @@ def att_weights(treated: Bools, matched: Bools, shares: Floats) -> Floats:
     -------
     (n,) float64: 1 for matched treated; controls' shares scaled to mean 1 over those above 0, so that
     the weights of the matched controls sum to their number (MatchIt). psmatch2's ``_weight`` are
-    frequencies, which sum to the number of matched treated: the same up to a factor for the controls,
-    so that a regression without the treated's rows is the same, and one with both is not.
+    frequencies, which sum to the number of matched treated: the same but for a factor on the controls,
+    which changes a regression where the weight of controls relative to the treated matters.
     """
     weights = np.where(treated & matched, 1.0, 0.0)
     used = ~treated & (shares > 0)

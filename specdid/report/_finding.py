@@ -206,7 +206,7 @@ def _preferred(results: Results, family: Family) -> tuple[str, str]:
     return family.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}"
 
 
-def estimates_table(found: Sequence[Family], alpha: float) -> Iterator[Element]:
+def estimates_table(found: Sequence[Family], alpha: float, asked: bool) -> Iterator[Element]:
     """Tabulate every scale and estimand; shares only beside what the null of the same specifications expects."""
     header: tuple[str, ...] = ("Scale", "Estimand", "n", "Median", "Lowest", "Highest")
     rows: list[tuple[str, ...]] = [
@@ -218,7 +218,7 @@ def estimates_table(found: Sequence[Family], alpha: float) -> Iterator[Element]:
         header = (*header, "Tested", *(words for sign in signs for words in (sign, "Under the null")))
         rows = [(*row, *shares_cells(f.shares)) for row, f in zip(rows, found, strict=True)]
     yield table("Estimates by scale and estimand", header, rows, numeric_from=2)
-    said = shares_words(covered, len(found))
+    said = shares_words(covered, len(found), asked)
     if said:
         yield written(element("div"), "p", said)
 

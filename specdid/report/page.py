@@ -26,6 +26,7 @@ from specdid.report._finding import estimates_table, families, finding, tests_ta
 from specdid.report._html import element, inside, markup, table, written
 from specdid.report._input import Block, Picture, Report
 from specdid.report._points import ENDS, MOST, Drawn, curve_columns, drawn
+from specdid.report.summary import null_asked
 
 __all__ = ["Block", "Picture", "Report", "write_page"]
 
@@ -57,7 +58,7 @@ def write_page(report: Report, most: int = MOST) -> str:
     curves = drawn(report.curve.results, report.curve.tests, most)
     found = families(report.curve)
     content = embedded(curve_columns(report.curve.results, curves, report.curve.tests))
-    styles = [_read(name) for name in _STYLES]
+    styles, alpha = [_read(name) for name in _STYLES], report.curve.results.planned.alpha
     scripts = [_read(name) for name in _SCRIPTS]
     return Template(_read("page.html")).substitute(
         policy=_policy(styles, scripts),
@@ -68,7 +69,7 @@ def write_page(report: Report, most: int = MOST) -> str:
         licence=_read("vendor/uplot/LICENSE"),
         finding=markup(finding(report, found)),
         thinned=markup(_thinned(curves)),
-        estimates=markup(estimates_table(found, report.curve.results.planned.alpha) if found else []),
+        estimates=markup(estimates_table(found, alpha, null_asked(report.curve)) if found else []),
         tests=markup(_tests(report)),
         choices=_sections(report.curve) + markup(picture(p) for p in report.pictures),
         analyses="\n".join(_block(k, b) for k, b in enumerate(report.blocks)),

@@ -136,10 +136,15 @@ def shares_cells(shares: NullShares | None) -> tuple[str, ...]:
     return (f"{shares.tested:,}", *(f"{s:.1%}" for s in numbers))
 
 
-def shares_words(covered: Sequence[NullShares], kinds: int) -> str:
+def null_asked(curve: Curve) -> bool:
+    """Say whether a null was asked for: it tested something, or warnings say why it did not."""
+    return bool(curve.joint) or any(c.code in ("untested", "no_test", "no_primary") for c in curve.warnings)
+
+
+def shares_words(covered: Sequence[NullShares], kinds: int, asked: bool) -> str:
     """Say of so many kinds of estimates why no share is printed, or under which errors; or nothing."""
     if not covered:
-        return NO_SHARES if kinds else ""
+        return (NULL_WITHOUT if asked else NO_SHARES) if kinds else ""
     errors = f"Shares are under the null's standard errors, clustered by `{covered[0].errors}`."
     return " ".join([*([errors] if covered[0].errors else []), *([SOME_SHARES] if len(covered) < kinds else [])])
 
@@ -149,7 +154,7 @@ def shares_note(curve: Curve, group: Group) -> str:
     results = curve.results
     found = {words for words, _ in _estimands(results, results.order(group))}
     covered = [s for (name, words), s in curve.null_shares.items() if name == group.name and words in found]
-    return NULL_WITHOUT if curve.joint and found and not covered else shares_words(covered, len(found))
+    return shares_words(covered, len(found), null_asked(curve))
 
 
 def _estimands(results: Results, order: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:

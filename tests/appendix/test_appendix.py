@@ -252,3 +252,13 @@ def test_a_paper_in_another_folder_includes_it(plain, tmp_path):
         encoding="utf-8",
     )
     assert not complaints(compile_tex(main))
+
+
+def test_the_figure_is_described_as_it_is(plain, tmp_path):
+    run(tmp_path / "none", estimator={"OLS": "feols", "two-stage": "did2s"}, appendix={"formats": ["md"]})
+    text = (tmp_path / "none" / "appendix.md").read_text("utf-8")
+    assert "in order of size within an estimand" in text
+    assert "is marked" not in text
+    with_one = (plain[0] / "appendix.md").read_text("utf-8")
+    assert "in order of size, the lower one" in with_one
+    assert "The preferred specification is marked." in with_one

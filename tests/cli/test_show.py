@@ -264,3 +264,16 @@ def test_what_slopes_count_for_is_said(place, tmp_path):
     said = show(tmp_path, "preferred")
     assert "Standard errors count a parameter per level of a slope, nested in the clusters or not, as fixest" in said
     assert "count a parameter" not in show(directory, "preferred")
+
+
+def test_without_a_preferred_table_the_first_options_are_named(tmp_path):
+    (tmp_path / "s.toml").write_text(SPEC.replace('[preferred]\ncontrols = "one"\n', ""), encoding="utf-8")
+    found = CliRunner().invoke(main, ["show", str(tmp_path / "s.toml"), "preferred"])
+    plan = prepare(tmp_path / "s.toml").plan
+    assert found.exit_code == 2
+    assert f"write a [preferred] table; that of the first options is {plan.spec_id(0)}" in found.output
+
+
+def test_a_rank_too_far_is_told_how_ranks_count(place):
+    text = show(place[0], "#999", code=2)
+    assert "ranks go by estimate from the lowest, within a curve: " in text

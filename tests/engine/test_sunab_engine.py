@@ -4,7 +4,9 @@ import csv
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
+import specdid
 from panels import NAMES, REFERENCE, members_of, reference_problem
 from specdid.engine.coefficient_table import by_relative_period, combine, fit_full
 from specdid.engine.execute import run
@@ -156,3 +158,24 @@ def test_a_control_that_has_effects_after_treatment_leaves_none_to_average():
 def test_what_the_effects_leave_of_the_outcome_does_not_depend_on_the_cells():
     problem, members = reference_problem(), sunab_members()
     assert run(problem, members).r2_within[1] == pytest.approx(fit_full(problem, members, 1).r2_within, rel=1e-10)
+
+
+def test_periods_five_apart_are_told_the_step():
+    rng = np.random.default_rng(1)
+    unit, time = np.repeat(np.arange(40), 2), np.tile([85, 90], 40)
+    first = np.where(unit % 2 == 0, 90, 0)
+    frame = {"id": unit, "t": time, "g": first, "d": (first > 0) * (time >= first), "y": rng.normal(size=80)}
+    study = {
+        "study": {"title": "x", "data": "g.csv", "unit": "id", "time": "t"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": {"term": "d", "cohort": "g"}},
+        "estimator": {"s": "sunab"},
+        "inference": {"draws": 0},
+    }
+    (row,) = specdid.run(study, pl.DataFrame(frame), audit=0).table.to_dict("records")
+    assert row["message"].endswith(
+        "periods are 5 apart, so that no row is in period −1 from treatment, against which "
+        'effects are measured; write step = "5" in [study]'
+    )
+    study["study"]["step"] = "5"
+    assert specdid.run(study, pl.DataFrame(frame), audit=0).table["status"].tolist() == ["ok"]

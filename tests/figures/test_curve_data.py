@@ -223,3 +223,14 @@ def test_shares_count_neighbours():
     assert shares(chosen, 7).tolist() == chosen.astype(float).tolist()
     assert shares(chosen, 1).tolist() == [4 / 7]
     assert np.isclose(shares(np.repeat([True, False], 50), 10), [1] * 5 + [0] * 5).all()
+
+
+def test_an_estimator_has_one_colour_on_all_scales():
+    dimensions = {"outcome": ["ln SO2", "SO2"], "estimator": ["OLS", "did2s", "Poisson"]}
+    excluded = {k: "levels only" for k in range(6) if k in (2, 3)}  # no Poisson in logs, no OLS in levels
+    planned = plan_of(dimensions, scales={"ln SO2": "log points"}, estimands=ESTIMANDS, excluded=excluded)
+    panels = curve_data(results_of(planned)).panels
+    found = [{s.label: s.colour for s in p.series} for p in panels]
+    assert len(found) == 2
+    colours = [{label.split(":")[0]: c for label, c in one.items()} for one in found]
+    assert colours == [{"OLS": 0, "did2s": 1}, {"did2s": 1, "Poisson": 2}]

@@ -62,3 +62,9 @@ def test_the_preferred_label_covers_neither_intervals_nor_zero_nor_the_null(shif
     for low, high in [(panel.low95, panel.high95), *((line, line) for line in panel.null_band)]:
         assert not np.any((low[near] < box.y1) & (high[near] > box.y0))
     assert not box.y0 < 0 < box.y1
+
+
+def test_the_null_that_is_drawn_has_its_name():
+    shares = {"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
+    texts = " ".join(texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares))))
+    assert "The null: wild cluster bootstrap." in texts

@@ -5,7 +5,7 @@ import pytest
 from curves import fits_of, plan_of, results_of, subsets
 from specdid._curve import Curve
 from specdid._records import Audit, Caution, Code, Disagreement, NullShares, Section, collect
-from specdid.report.summary import NO_SHARES, summarise, table
+from specdid.report.summary import NO_SHARES, NULL_WITHOUT, summarise, table
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
 
@@ -60,6 +60,12 @@ def test_without_a_null_no_share_is_printed_and_a_sentence_says_what_to_do():
         assert "%" not in found[title]
         assert "p < " not in found[title]
         assert found[title].splitlines()[-1] == NO_SHARES
+
+
+def test_where_a_null_was_asked_for_it_is_not_asked_for_again():
+    for code in ("untested", "no_test", "no_primary"):
+        curve = curve_of(results_of(grid()), warnings=(Caution("note", code, "why"),))
+        assert sections_of(curve.summary())["Effect on SO2"].splitlines()[-1] == NULL_WITHOUT
 
 
 def test_there_is_a_table_per_scale_and_a_line_per_estimand():
