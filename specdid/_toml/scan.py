@@ -389,7 +389,7 @@ class _Scanner:
             self.slip("line_comma", start, start + 1)
         elif rest.startswith(("//", "--")):
             self.slip("comment", start, start + 2)
-        elif rest[0] in "]})":
+        elif rest and rest[0] in "]})":  # nothing is left where a carriage return stands alone
             self.slip("closes_nothing", start, start + 1)
         elif value.kind == "text" and start == value.stop and rest.rstrip().endswith(quote):
             self.slip("after_text", start, self._token_end())

@@ -154,6 +154,9 @@ def escape_length(document, at):
 @example("a = {b = 1, b = 2}\n[a]\n[a.b]\n[[a]]\n")
 @example("[[a]]\n[a]\n[a]\n")
 @example("a.b = 1\na = 2\n")
+@example("1=1\r")
+@example("a = 'b'\r \r")
+@example("a = 1\r# comment\n")
 def test_whatever_is_written_gives_values_or_located_faults(text):
     document = Document("x.toml", text)
     read = parse_toml(document)
