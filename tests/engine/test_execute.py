@@ -33,18 +33,7 @@ def listwise_case():
     problem = reference_problem()
     values = problem.values.copy(order="F")
     values[rng.random(values.shape) < 0.03] = np.nan
-    problem = type(problem)(
-        values,
-        problem.codes,
-        problem.rows,
-        None,
-        problem.labels,
-        problem.effect_labels,
-        problem.effects,
-        problem.vcovs,
-        0,
-        0.05,
-    )
+    problem = replace(problem, values=values)
     return problem, members_of([s for s in reference_specs() if s[3] == 0 and s[5] == -1])
 
 

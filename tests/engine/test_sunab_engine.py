@@ -85,18 +85,7 @@ def test_always_treated_cohorts_are_left_out():
     values = problem.values.copy(order="F")
     early = values[:, COHORT] == 2012
     values[early, COHORT] = 2005
-    changed = Problem(
-        values,
-        problem.codes,
-        problem.rows,
-        None,
-        problem.labels,
-        problem.effect_labels,
-        problem.effects,
-        problem.vcovs,
-        0,
-        0.05,
-    )
+    changed = replace(problem, values=values)
     fits = run(changed, sunab_members())
     assert fits.nobs[0] == np.isfinite(values[~early, 0]).sum()
 
