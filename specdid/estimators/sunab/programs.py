@@ -50,12 +50,16 @@ def _treated_rows(script: Script) -> str:
     return f'd.loc[{rows}, "_weight"].sum()' if script.weight else f"{rows}.sum()"
 
 
+def _references(script: Script) -> list[int]:
+    """Return the periods that effects are measured against."""
+    reference = script.options["reference"]
+    return list(reference) if isinstance(reference, list | tuple) else [reference]
+
+
 def _python_cells(script: Script, notyet: bool) -> str:
     if notyet:
         return 'pairs["_since"] >= 0'
-    reference = script.options["reference"]
-    skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
-    return f'~pairs["_since"].isin({skipped!r})'
+    return f'~pairs["_since"].isin({_references(script)!r})'
 
 
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
@@ -112,9 +116,7 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
 def _r_cells(script: Script, notyet: bool) -> str:
     if notyet:
         return "pairs$.since >= 0"
-    reference = script.options["reference"]
-    skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
-    return f"!(pairs$.since %in% c({', '.join(map(repr, skipped))}))"
+    return f"!(pairs$.since %in% c({', '.join(map(repr, _references(script)))}))"
 
 
 def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
@@ -138,9 +140,7 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
         yield "}"
     yield "* Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows"
     yield "generate double _since = _now - _cohort"
-    reference = script.options["reference"]
-    skipped = list(reference) if isinstance(reference, list | tuple) else [reference]
-    chosen = "_since >= 0" if notyet else f"!inlist(_since, {', '.join(map(repr, skipped))})"
+    chosen = "_since >= 0" if notyet else f"!inlist(_since, {', '.join(map(repr, _references(script)))})"
     yield f"egen long _cell = group(_since _cohort) if !missing(_since) & {chosen}"
     yield "quietly levelsof _cell, local(cells)"
     yield "foreach k of local cells {"
