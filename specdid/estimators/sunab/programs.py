@@ -50,7 +50,7 @@ def _treated_rows(script: Script) -> str:
     return f'd.loc[{rows}, "_weight"].sum()' if script.weight else f"{rows}.sum()"
 
 
-def _references(script: Script) -> list[int]:
+def _references(script: Script) -> list[object]:
     """Return the periods that effects are measured against."""
     reference = script.options["reference"]
     return list(reference) if isinstance(reference, list | tuple) else [reference]
