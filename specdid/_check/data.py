@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from specdid._diagnostics import Fault, Span, fault_at
-from specdid._plan.scopes import base_scope, variant_scope
+from specdid._plan.expand import base_scope, variant_scope
 from specdid._study import Expression, Study, VariantOption
 from specdid.language import LanguageError, Scope, bind
 from specdid.language.tree import Node

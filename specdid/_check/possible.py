@@ -11,7 +11,7 @@ import numpy as np
 from specdid import _plugins
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._plan import Plan, Status
-from specdid._plan.contents import choices_with
+from specdid._plan.identity import choices_with
 from specdid._plan.records import Codes
 from specdid._study import Core, Option, Study
 from specdid.engine.demean import relevel

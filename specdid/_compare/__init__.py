@@ -1,7 +1,17 @@
 """Two runs beside each other: what was added, removed, changed, and how the curve moved."""
 
-from specdid._compare.comparison import ALIKE, Comparison, Joint, StatusChange, compare_results, shown_group
-from specdid._compare.families import FamilyMove, OptionMove, Side, in_errors
+from specdid._compare.comparison import (
+    ALIKE,
+    Comparison,
+    FamilyMove,
+    Joint,
+    OptionMove,
+    Side,
+    StatusChange,
+    compare_results,
+    in_errors,
+    shown_group,
+)
 from specdid._compare.pairs import Pairs, Renamed
 
 __all__ = [

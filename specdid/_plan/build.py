@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, SpecError, fault_at
 from specdid._hashing import text_word
-from specdid._plan.contents import Contents
-from specdid._plan.estimands import estimands
+from specdid._plan.estimands import estimands, scales
 from specdid._plan.exclude import (
     Table,
     apply_rules,
@@ -28,10 +27,9 @@ from specdid._plan.exclude import (
     exclude_unfit_treatments,
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
-from specdid._plan.identity import Hashes, mix, segment_sums, set_hash
+from specdid._plan.identity import Contents, Hashes, mix, segment_sums, set_hash
 from specdid._plan.matches import match_digest
 from specdid._plan.records import Codes, Dimension, Grid, Plan, Status
-from specdid._plan.scales import scales
 from specdid._plan.selectors import select
 from specdid._study import DIMENSIONS, Core, Never, Study
 from specdid.language import bind

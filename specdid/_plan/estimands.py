@@ -1,10 +1,4 @@
-"""What each estimate is an estimate of, in words that follow the model.
-
-A coefficient of a 0/1 treatment is an average effect; of an amount it is one per unit of that
-amount, and amounts in different units have no median in common; of an interaction it is how much
-an effect differs; and where the treatment stands in an interaction beside itself, it is the effect
-where the other variable is 0. An estimator says its own words for these (``Estimator.words``).
-"""
+"""What each estimate is an estimate of, and in which unit, in words that follow the model."""
 
 from __future__ import annotations
 
@@ -16,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._plan.contents import Contents
-from specdid._plan.records import Codes
+from specdid._plan.identity import Contents
+from specdid._plan.records import Codes, Flags, Grid
 from specdid._study import Core
 from specdid.language import Bound, Term, bind, write
 from specdid.language.tree import Call
@@ -140,3 +134,36 @@ def _words(content: Contents, t: int, treated: Treated) -> list[str]:
         said = declared.estimand if declared.words is None else declared.words(treated, choice.options)
         found.append(own or said)
     return found
+
+
+def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Flags) -> tuple[tuple[str, ...], Codes]:
+    """Return the scale of every specification.
+
+    Parameters
+    ----------
+    labels : of the outcomes
+    codes : (S, D) int32, as in Plan
+    excluded : (S,) bool
+
+    Returns
+    -------
+    words : each once
+    place : (S,) int32, places in ``words``, -1 where none is declared
+    """
+    units = np.array([_plugins.load("estimators", e.method).unit for e in grid.estimators])
+    words: dict[str, int] = {}
+    table = np.full((len(labels), len(units)), -1, np.int32)
+    for o, declared in enumerate(grid.scales):
+        used = np.unique(units[codes[(codes[:, Core.OUTCOME] == o) & ~excluded, Core.ESTIMATOR]])
+        for e, unit in enumerate(units.tolist()):
+            found = declared if len(used) < 2 else _own(declared, unit, labels[o], used.tolist())
+            if found is not None:
+                table[o, e] = words.setdefault(found, len(words))
+    return tuple(words), table[codes[:, Core.OUTCOME], codes[:, Core.ESTIMATOR]]
+
+
+def _own(declared: str | None, unit: str, label: str, used: Sequence[str]) -> str | None:
+    """Return the scale of estimates in a unit, of an outcome whose estimates are in several."""
+    if unit:
+        return f"{unit} of {label}" if declared is None else unit
+    return None if declared in used else declared

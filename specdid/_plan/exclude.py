@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from specdid import _plugins
-from specdid._plan.contents import Contents
-from specdid._plan.identity import effect_digest
+from specdid._plan.identity import Contents, effect_digest
 from specdid._plan.records import Codes, Dimension, Flags, Grid, Reason
 from specdid._plan.selectors import select
 from specdid._study import Exclusion, Study

@@ -1,19 +1,15 @@
-"""The id of a specification: a hash of its content, whatever the labels and the order.
-
-Every part of a specification has a 64-bit hash of its content digest. A set (terms,
-effects, conditions) is the sum of its members' hashes, so that order does not matter
-and 2^20 control sets are one segmented sum; the parts are then chained through the
-finalizer of splitmix64 (Steele, Lea and Flood 2014).
-"""
+"""The id of a specification: a hash of its content, and the digest of every choice that goes into it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid._hashing import GOLDEN, spread, text_word
+from specdid._plan.records import Flags, Grid, Setting
 from specdid.language import Effect, Scope, Term, bind
 from specdid.language.tree import Constant, Node
 
@@ -59,3 +55,79 @@ def mix(parts: Sequence[Hashes]) -> Hashes:
     for part in parts:
         state = spread((state + np.uint64(GOLDEN)) ^ part)
     return state
+
+
+class Contents:
+    """Digests of one setting's choices, computed when asked for."""
+
+    def __init__(self, grid: Grid, setting: Setting) -> None:
+        self.grid = grid
+        self.setting = setting
+        self.scope = setting.scope
+
+    @cached_property
+    def outcomes(self) -> tuple[str, ...]:
+        return tuple("t:" + bind(n, self.scope).digest for n in self.grid.outcomes)
+
+    @cached_property
+    def treatments(self) -> tuple[str, ...]:
+        return tuple(term_digest(t.term, self.scope) for t in self.grid.treatments)
+
+    @cached_property
+    def cohorts(self) -> tuple[str, ...]:
+        """One digest per treatment, "" where it declares no cohort."""
+        declared = [t.cohort for t in self.grid.treatments]
+        return tuple("" if c is None else "c:" + bind(c, self.scope).digest for c in declared)
+
+    @cached_property
+    def controls(self) -> tuple[str, ...]:
+        """One digest per distinct control term of the grid."""
+        return tuple(term_digest(t, self.scope) for t in self.grid.controls.terms)
+
+    @cached_property
+    def effects(self) -> tuple[tuple[str, ...], ...]:
+        """Digests of each fixed-effects choice with what the setting absorbs."""
+        absorbed = self.setting.absorb
+        return tuple(
+            tuple(dict.fromkeys(effect_digest(e, self.scope) for e in (*choice, *absorbed)))
+            for choice in self.grid.fixed_effects
+        )
+
+    @cached_property
+    def samples(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(condition_digests((s.where, *self.setting.where), self.scope) for s in self.grid.samples)
+
+    @cached_property
+    def weights(self) -> tuple[str, ...]:
+        return tuple("" if n is None else bind(n, self.scope).digest for n in self.grid.weights)
+
+    def fixed_terms(self, treatment: int) -> tuple[Term, ...]:
+        """Terms of every specification of a treatment beside its own: with and add, each once."""
+        choice = self.grid.treatments[treatment]
+        own = self.treatments[treatment]
+        seen = {own: None}
+        terms = []
+        for term in (*choice.with_, *self.setting.add):
+            digest = term_digest(term, self.scope)
+            if digest not in seen:
+                seen[digest] = None
+                terms.append(term)
+        return tuple(terms)
+
+    def fixed_digests(self, treatment: int) -> tuple[str, ...]:
+        """Return the digests of ``fixed_terms``, the treatment's own first."""
+        own = self.treatments[treatment]
+        return (own, *(term_digest(t, self.scope) for t in self.fixed_terms(treatment)))
+
+    def having(self, digest: str) -> Flags:
+        """Mark the controls choices that hold a term with ``digest``."""
+        flags = np.array([d == digest for d in self.controls], dtype=bool)
+        return choices_with(self.grid, flags)
+
+
+def choices_with(grid: Grid, flags: Flags) -> Flags:
+    """Mark the controls choices with at least one flagged term."""
+    if not flags.any():
+        return np.zeros(len(grid.controls), dtype=bool)
+    total: NDArray[np.int64] = np.concatenate([[0], np.cumsum(flags[grid.controls.index])])
+    return np.asarray(total[grid.controls.start[1:]] > total[grid.controls.start[:-1]])

@@ -24,10 +24,9 @@ from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Bench, Chart
 from specdid.appendix._base import Appendix, Material, Section
 from specdid.appendix.caption import estimates_csv
-from specdid.appendix.content import assemble
+from specdid.appendix.content import assemble, selected_csv
 from specdid.appendix.latex import write_latex, write_main
 from specdid.appendix.markdown import write_appendix as write_markdown
-from specdid.appendix.selected import selected_csv
 from specdid.tables._base import PrintTable, csv_text
 
 TABLE = "table"

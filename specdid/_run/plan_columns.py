@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from specdid._plan import Plan
 from specdid._plan import Status as PlanStatus
-from specdid._plan.contents import Contents
+from specdid._plan.identity import Contents
 from specdid._records import Planned, Status, Text, code_of
 from specdid._study import Core
 from specdid.language import write

@@ -15,8 +15,8 @@ import numpy as np
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
-from specdid._plan.contents import Contents
 from specdid._plan.expand import expand_grid
+from specdid._plan.identity import Contents
 from specdid._plan.selectors import select
 from specdid._study import Core, Selector
 from specdid.analyses._balance_tables import LIMIT, Comparison, Sample, lines, tidy_joint, tidy_variables, warnings

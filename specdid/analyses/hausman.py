@@ -14,7 +14,7 @@ import numpy as np
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
-from specdid._plan.scopes import base_scope
+from specdid._plan.expand import base_scope
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._dimensions import not_read

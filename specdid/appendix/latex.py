@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 from specdid._records.cautions import AGAINST, Against, capital
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.tables._layout import lay_out
-from specdid.tables._tex_text import escape, wants_unicode
+from specdid.tables.latex import escape, wants_unicode
 
 PACKAGES = ("booktabs", "threeparttable", "longtable", "pdflscape", "graphicx")
 RED = r"\ifdefined\color\color{red}\fi"

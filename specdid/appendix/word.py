@@ -11,7 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from specdid._records.cautions import AGAINST, capital
 from specdid.appendix._base import Appendix, FigureItem, TableItem
 from specdid.tables._base import PrintTable, Row
-from specdid.tables._widths import width
+from specdid.tables._layout import width
 
 _STYLE = {"font_size_pt": 9, "notes_font_size_pt": 8, "caption_font_size_pt": 10, "prevent_page_breaks": False}
 _WIDTH, _STUB = 6.5, 2.6

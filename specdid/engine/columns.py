@@ -13,8 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._plan.contents import Contents
-from specdid._plan.identity import effect_digest
+from specdid._plan.identity import Contents, effect_digest
 from specdid.engine.matched import MatchedRows, MatchRecipe, match_rows
 from specdid.engine.problem import Effects, Floats, Ints
 from specdid.language import Bound, Effect, Term, bind, write

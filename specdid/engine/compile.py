@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from specdid import _plugins
 from specdid._diagnostics import Fault
 from specdid._plan import Plan, Status
-from specdid._plan.contents import Contents
-from specdid._plan.identity import term_digest
+from specdid._plan.identity import Contents, term_digest
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.match_members import MatchNote, enter_matched, match_warnings

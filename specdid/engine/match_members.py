@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan import Plan
-from specdid._plan.contents import Contents
+from specdid._plan.identity import Contents
 from specdid._plan.matches import match_digest
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe

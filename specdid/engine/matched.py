@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._plan.contents import Contents
+from specdid._plan.identity import Contents
 from specdid._plan.matches import MatchSettings
 from specdid.engine.problem import Floats, Ints
 from specdid.language import Bound, bind

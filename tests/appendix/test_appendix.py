@@ -13,7 +13,7 @@ from small_studies import small_panel, small_study
 from specdid._records import Counts, JointTest
 from specdid.appendix.caption import counts_words, joint_tests
 from specdid.inference._curve_tests import CurveTests
-from specdid.tables._tex_text import escape
+from specdid.tables.latex import escape
 
 PLAIN = small_study(controls={"any": "csw0(x1, x2)"}, figure={"formats": ["pdf"]})
 

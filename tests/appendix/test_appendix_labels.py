@@ -9,8 +9,8 @@ import pytest
 import specdid
 from latex import compile_tex, complaints, inlined, need_chinese_font
 from small_studies import small_panel, small_study
-from specdid.tables._markdown import escape_markdown
-from specdid.tables._tex_text import escape, wants_unicode
+from specdid.appendix.markdown import escape_markdown
+from specdid.tables.latex import escape, wants_unicode
 
 HOSTILE = (
     r"\input{/etc/passwd}", "50% & more", "$x^2$ #1 ~ {y}", "a_b^c", "<tag> | pipe", "--- ''x'' ,,y?`",

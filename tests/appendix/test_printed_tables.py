@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from specdid.appendix.word import _inches
-from specdid.tables import _widths, latex
+from specdid.tables import _layout, latex
 from specdid.tables._base import PrintTable, Row
-from specdid.tables._layout import lay_out
-from specdid.tables._widths import width, wrap
+from specdid.tables._layout import lay_out, width, wrap
 
 HEADINGS = ("Matching", "Treated", "Controls", "Bias, %", "Reduction, %", "Variance ratio", "t", "p")
 
@@ -66,8 +65,8 @@ def test_a_very_long_word_is_broken_without_reading_it_again_and_again(monkeypat
         read += 1
         return 500
 
-    monkeypatch.setattr(_widths, "_character", counted)
-    lines = _widths.wrap("long" * 10_000, 100.5)
+    monkeypatch.setattr(_layout, "_character", counted)
+    lines = _layout.wrap("long" * 10_000, 100.5)
     assert "".join(lines) == "long" * 10_000
     assert {len(line) for line in lines} == {20}
     assert read < 20 * 40_000

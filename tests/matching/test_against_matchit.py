@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from specdid._plan.contents import Contents
+from specdid._plan.identity import Contents
 from specdid._run.prepare import prepare
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import run
