@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from specdid._diagnostics import (
+    WIDEST_LINE,
     Document,
     Fault,
     Faults,
@@ -16,10 +17,13 @@ from specdid._diagnostics import (
     SpecError,
     closest,
     did_you_mean,
+    display_width,
     fault_at,
     file_order,
+    render,
+    render_all,
+    written_path,
 )
-from specdid._render import WIDEST_LINE, display_width, render, render_all, written_path
 
 LINE = '"none" = "1 + pgpd"'
 DOCUMENT = Document("specs/smart_city.toml", "\n" * 20 + LINE + "\n")

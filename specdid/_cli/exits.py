@@ -14,8 +14,7 @@ from typing import NoReturn, ParamSpec
 
 import click
 
-from specdid._diagnostics import Faults, OutputError, SpecdidError, SpecError
-from specdid._render import WIDEST_LINE, render_all
+from specdid._diagnostics import WIDEST_LINE, Faults, OutputError, SpecdidError, SpecError, render_all
 
 P = ParamSpec("P")
 _MARGIN = 7

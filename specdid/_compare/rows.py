@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from specdid._compare.comparison import Comparison
 from specdid._compare.pairs import Ints
 from specdid._records import Results, Status
-from specdid._records.blocks import guard, significant
+from specdid._records.write import guard, significant
 
 if TYPE_CHECKING:
     import polars as pl

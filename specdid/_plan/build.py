@@ -27,8 +27,7 @@ from specdid._plan.exclude import (
     exclude_unfit_treatments,
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
-from specdid._plan.identity import Contents, Hashes, mix, segment_sums, set_hash
-from specdid._plan.matches import match_digest
+from specdid._plan.identity import Contents, Hashes, match_digest, mix, segment_sums, set_hash
 from specdid._plan.records import Codes, Dimension, Grid, Plan, Status
 from specdid._plan.selectors import select
 from specdid._study import DIMENSIONS, Core, Never, Study

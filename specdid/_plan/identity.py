@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._hashing import GOLDEN, spread, text_word
+from specdid._plan.matches import MatchChoice
 from specdid._plan.records import Flags, Grid, Setting
 from specdid.language import Effect, Scope, Term, bind
 from specdid.language.tree import Constant, Node
@@ -31,6 +32,14 @@ def effect_digest(effect: Effect, scope: Scope) -> str:
 def condition_digests(nodes: Iterable[Node], scope: Scope) -> tuple[str, ...]:
     """Digest the conditions that cut rows, sorted; TRUE cuts none."""
     return tuple(sorted({bind(n, scope).digest for n in nodes if n != Constant(True)}))
+
+
+def match_digest(match: MatchChoice, scope: Scope) -> str:
+    """Digest what a match consists of, whatever the order of its terms."""
+    on = sorted({term_digest(t, scope) for t in match.on})
+    exact = sorted({bind(n, scope).digest for n in match.exact})
+    own = [bind(n, scope).digest if n is not None else "" for n in (match.treated, match.at)]
+    return "m:" + "|".join((*own, ",".join(on), ",".join(exact), match.method, repr(match.settings)))
 
 
 def set_hash(digests: Iterable[str]) -> int:

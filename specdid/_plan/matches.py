@@ -1,4 +1,4 @@
-"""A matched sample's content: what it is matched on, how, and its digest."""
+"""A matched sample: what it is matched on and how."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from specdid import _plugins
 from specdid._diagnostics import Origin
-from specdid._plan.identity import term_digest
 from specdid._study import Match
-from specdid.language import Scope, Term, bind, terms
+from specdid.language import Term, terms
 from specdid.language.tree import Node
 
 
@@ -65,11 +64,3 @@ def match_choice(match: Match, on: tuple[Term, ...]) -> MatchChoice:
         MatchSettings(**written),
         match.origin,
     )
-
-
-def match_digest(match: MatchChoice, scope: Scope) -> str:
-    """Digest what a match consists of, whatever the order of its terms."""
-    on = sorted({term_digest(t, scope) for t in match.on})
-    exact = sorted({bind(n, scope).digest for n in match.exact})
-    own = [bind(n, scope).digest if n is not None else "" for n in (match.treated, match.at)]
-    return "m:" + "|".join((*own, ",".join(on), ",".join(exact), match.method, repr(match.settings)))

@@ -1,13 +1,24 @@
 """The records of a run: COLUMNS, fits as column blocks, and results."""
 
 from specdid._columns import COLUMNS, RESERVED, Column, schema
-from specdid._records.audit import Audit, Disagreement
-from specdid._records.cautions import Caution
+from specdid._records.cautions import Audit, Caution, Disagreement
 from specdid._records.collect import collect
 from specdid._records.fits import Code, Fits
-from specdid._records.parts import JointTest, NullShares, Section
 from specdid._records.read import read_results
-from specdid._records.results import CODES, KINDS, Counts, Group, Planned, Results, Status, Text, code_of
+from specdid._records.results import (
+    CODES,
+    KINDS,
+    Counts,
+    Group,
+    JointTest,
+    NullShares,
+    Planned,
+    Results,
+    Section,
+    Status,
+    Text,
+    code_of,
+)
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 
 __all__ = [

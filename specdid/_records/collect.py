@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._columns import NUMBERS
-from specdid._records.fits import Code, Fits, Floats, Ints
-from specdid._records.messages import VCOV_NOTES, failure_message
+from specdid._records.fits import VCOV_NOTES, Code, Fits, Floats, Ints, failure_message
 from specdid._records.results import Planned, Results, Status, Text, code_of, empty_numbers
 
 _FIRST_FAILURE = code_of("no_rows")

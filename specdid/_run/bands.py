@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import NullShares, arrow
+from specdid._records import NullShares, write
 from specdid._records.files import is_regular, replacing, strange
 from specdid.inference._curve_tests import Bands
 
@@ -65,11 +65,11 @@ def write_bands(nulls: Mapping[str, Bands], shown: NullFigure, directory: Path) 
     table = pa.table(
         {
             **{
-                name: arrow.texts(np.repeat([key[k] for key, _ in parts], sizes).tolist())
+                name: write.texts(np.repeat([key[k] for key, _ in parts], sizes).tolist())
                 for k, name in enumerate(("null", "scale", "estimand"))
             },
-            "rank": arrow.numbers(np.concatenate([np.zeros(0, np.int64), *(np.arange(1, n + 1) for n in sizes)])),
-            **{name: arrow.numbers(values) for name, values in zip(POINTS, whole, strict=True)},
+            "rank": write.numbers(np.concatenate([np.zeros(0, np.int64), *(np.arange(1, n + 1) for n in sizes)])),
+            **{name: write.numbers(values) for name, values in zip(POINTS, whole, strict=True)},
         }
     )
     header = {"version": 2, "nulls": list(nulls), "shares": {k: asdict(v) for k, v in shown.shares.items()}}

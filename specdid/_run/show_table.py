@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from specdid import _plugins
-from specdid._records.fits import Code, Fits
-from specdid._records.messages import VCOV_NOTES, failure_message
+from specdid._records.fits import VCOV_NOTES, Code, Fits, failure_message
 from specdid._run.prepare import Prepared
 from specdid._study import Core
 from specdid.analyses._coefficients import CONSTANT_LABEL

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._records.messages import VCOV_NOTES
+from specdid._records.fits import VCOV_NOTES
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
 from specdid.analyses._coefficients import Wald, joint_test
 from specdid.analyses._event_clock import Clock

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._records import Code
-from specdid._records.messages import VCOV_NOTES, failure_message
+from specdid._records.fits import VCOV_NOTES, failure_message
 from specdid.analyses._cells import Cell
 from specdid.analyses._coefficients import CONSTANT_LABEL, CellFit
 from specdid.analyses._derive import Extra, derive

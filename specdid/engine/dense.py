@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records.messages import failure_message
+from specdid._records.fits import failure_message
 from specdid.engine import ssc
 from specdid.engine.batches import CHUNK
 from specdid.engine.blocks import blank_fits

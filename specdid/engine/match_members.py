@@ -10,8 +10,7 @@ import numpy as np
 
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan import Plan
-from specdid._plan.identity import Contents
-from specdid._plan.matches import match_digest
+from specdid._plan.identity import Contents, match_digest
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.match_warnings import shortfalls

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import specdid
-from specdid._render import render_all
+from specdid._diagnostics import render_all
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(path.stem for path in CASES.glob("*.toml"))

@@ -12,7 +12,7 @@ from specdid._records import (
     Status,
     collect,
 )
-from specdid._records.messages import failure_message
+from specdid._records.fits import failure_message
 
 
 def test_the_accounting_line_holds_whatever_happens():

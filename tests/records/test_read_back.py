@@ -10,7 +10,7 @@ from specdid._records import (
     read_results,
     write_parquet,
 )
-from specdid._records.messages import VCOV_NOTES
+from specdid._records.fits import VCOV_NOTES
 
 
 def test_a_study_of_several_row_groups_reads_back_whole(tmp_path, monkeypatch):

@@ -14,9 +14,9 @@ from specdid._records import (
     code_of,
     schema,
 )
-from specdid._records.blocks import hexadecimal
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid._records.results import empty_numbers
+from specdid._records.write import hexadecimal
 
 CONTRACT = [
     "index",

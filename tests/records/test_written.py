@@ -20,8 +20,8 @@ from specdid._records import (
     write_parquet,
     write_timings,
 )
-from specdid._records.blocks import guard, significant
-from specdid._records.messages import VCOV_NOTES
+from specdid._records.fits import VCOV_NOTES
+from specdid._records.write import guard, significant
 
 
 def test_a_vcov_that_fails_leaves_its_rows_errors_empty_with_a_message(tmp_path):

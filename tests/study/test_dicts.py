@@ -46,7 +46,7 @@ BOTH = {"outcome": "y", "treatment": "d"}
     ],
 )
 def test_a_dict_that_is_wrong_is_named_by_its_path(mapping, path, code):
-    from specdid._render import written_path
+    from specdid._diagnostics import written_path
 
     _, faults = read_study(mapping)
     assert (written_path(faults[0].path), faults[0].code) == (path, code)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from specdid._decode import read_study
-from specdid._render import render_all
+from specdid._diagnostics import render_all
 
 GOOD = '[study]\ndata = "p.csv"\noutcome = "y"\ntreatment = "d"\n'
 

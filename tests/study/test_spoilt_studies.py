@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from specdid._decode import read_study
-from specdid._render import render_all
+from specdid._diagnostics import render_all
 
 SPEC = (Path(__file__).parents[2] / "specs" / "smart_city.toml").read_text("utf-8")
 PIECES = st.sampled_from(
