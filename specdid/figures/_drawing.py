@@ -1,4 +1,4 @@
-"""A matplotlib figure that notebooks show though pyplot does not know it."""
+"""A matplotlib figure that notebooks show though pyplot does not know it; apart, to load matplotlib only to draw."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specdid.figures._curve_axes import fixed
-from specdid.figures._curve_panel import Floats
+from specdid.figures._curve_data import Floats
 from specdid.figures._style import ACCENT, INK, MARKERS, SERIES, blend
 
 NAMED = 4

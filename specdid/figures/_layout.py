@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from specdid.figures._curve_panel import CurveData, Panel
+from specdid.figures._curve_data import CurveData, Panel
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import SINGLE, SMALL, TEXT
 

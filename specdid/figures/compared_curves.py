@@ -14,9 +14,8 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
-from specdid.figures._key import Entry
-from specdid.figures._panes import Pane, columns, label_across, lay_sheet, style_across
-from specdid.figures._plain import choose_fonts, round_ticks, style, with_room
+from specdid.figures._page import choose_fonts, round_ticks, style, with_room
+from specdid.figures._panes import Entry, Pane, columns, label_across, lay_sheet, style_across
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
 
 if TYPE_CHECKING:

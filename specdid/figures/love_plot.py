@@ -14,8 +14,7 @@ import numpy as np
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import Page
-from specdid.figures._plain import LINE, NOTE, choose_fonts, round_ticks, style, with_room, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, round_ticks, style, with_room, wrap, write_note
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, TITLE, own_style
 
 if TYPE_CHECKING:

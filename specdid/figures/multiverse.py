@@ -6,8 +6,9 @@ strip of each option's estimates below, and the mean change that the option make
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,20 +20,18 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
-from specdid.figures._curve_panel import Flags, Floats
-from specdid.figures._density import bandwidth, density
+from specdid.figures._curve_data import Flags, Floats
 from specdid.figures._fonts import Fonts
-from specdid.figures._key import Entry
+from specdid.figures._page import bandwidth, choose_fonts, density, with_room
 from specdid.figures._panes import (
     Box,
+    Entry,
     Pane,
     columns,
     label_across,
     lay_sheet,
     style_across,
 )
-from specdid.figures._plain import choose_fonts, with_room
-from specdid.figures._shorten import shortened
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from specdid.figures._page import Page
+
 
 MOST = 14
 """Options of one choice that are drawn: those that change the estimate most."""
@@ -307,3 +307,34 @@ def _texts(data: MultiverseData) -> Iterator[str]:
 FIGURE = FigureKind(
     "multiverse", "Estimates by option", multiverse_data, draw, lambda results, _: multiverse_data(results)
 )
+
+
+_FEWEST = 4
+"""Characters of a term that are left at least."""
+
+
+def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str]:
+    """Cut labels that are wider than ``room`` points; terms that several begin with go first.
+
+    They go where all labels with the same first term have them, wide or not: "…" then stands
+    for the same terms wherever it is read, and "… + b" below "a" is "a + b".
+    """
+    wide = [label for label in labels if fonts.width(label, TEXT) > room]
+    parts = {label: label.split(" + ") for label in wide}
+    first = {terms[0] for terms in parts.values()}
+    beside = [terms for label in labels if (terms := label.split(" + "))[0] in first]
+    alike = takewhile(lambda terms: len(set(terms)) == 1, zip(*beside, strict=False))
+    shared = len(list(alike)) if len(wide) > 1 else 0
+    kept = {label: ["…", *terms[shared:]] if shared and terms[shared:] else terms for label, terms in parts.items()}
+    return {label: _squeezed(kept[label], fonts, room) if label in kept else label for label in labels}
+
+
+def _squeezed(terms: Sequence[str], fonts: Fonts, room: float) -> str:
+    """Join terms, the longest cut until all of them have a place."""
+    for most in range(max(map(len, terms)), _FEWEST - 1, -1):
+        text = " + ".join(t if len(t) <= most else f"{t[: most - 1].rstrip(' ,')}…" for t in terms)
+        if fonts.width(text, TEXT) <= room:
+            return text
+        if len(terms) == 1:
+            break
+    return fonts.fit(" + ".join(terms), TEXT, room)

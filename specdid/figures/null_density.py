@@ -12,10 +12,8 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
-from specdid.figures._density import bandwidth, density
-from specdid.figures._key import Entry
-from specdid.figures._panes import Box, Pane, label_across, lay_sheet, style_across
-from specdid.figures._plain import choose_fonts, with_room
+from specdid.figures._page import bandwidth, choose_fonts, density, with_room
+from specdid.figures._panes import Box, Entry, Pane, label_across, lay_sheet, style_across
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 from specdid.inference._placebo import Placebo
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import Page
-from specdid.figures._plain import LINE, NOTE, choose_fonts, round_ticks, style, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, round_ticks, style, wrap, write_note
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, TITLE, blend, own_style
 
 if TYPE_CHECKING:

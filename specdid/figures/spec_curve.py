@@ -13,23 +13,126 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._records import Results
+from specdid._records.cautions import Against
 from specdid.figures._base import FigureKind
-from specdid.figures._choice_axes import draw_choices
-from specdid.figures._curve_axes import draw_curve, draw_strip, few, fixed
-from specdid.figures._curve_data import curve_data
+from specdid.figures._curve_axes import THIN, beyond, draw_choices, draw_curve, draw_strip, few, fixed, separate
+from specdid.figures._curve_data import CurveData, Panel, curve_data
 from specdid.figures._curve_order import Bands
-from specdid.figures._curve_panel import CurveData, Panel
-from specdid.figures._curve_words import facts, names, note, share_facts
 from specdid.figures._fonts import Fonts, fonts_for
-from specdid.figures._key import Key, draw_key, key_lines
 from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, Band, Layout, Line, lay_out
-from specdid.figures._page import Page
-from specdid.figures._plain import wrap
-from specdid.figures._style import DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, own_style, stamp
-from specdid.figures._warned import draw_warned, lay_warned
+from specdid.figures._page import NOTE, Page, wrap
+from specdid.figures._panes import Key, draw_key, key_lines
+from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def names(panel: Panel) -> tuple[str, ...]:
+    """Name a panel, from long to short."""
+    return (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
+
+
+def facts(panel: Panel) -> list[tuple[str, ...]]:
+    """Return facts about a panel, each in spellings from long to short."""
+    said: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
+    if len(panel.series) == 1:
+        said.append((f"median {fixed(panel.series[0].median, panel.decimals)}",))
+    return said
+
+
+def share_facts(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
+    """Return the shares significant of the specifications that a null tested; none without a null."""
+    if (s := panel.null_shares) is None:
+        return []
+    said: list[tuple[str, ...]] = []
+    if s.tested < len(panel):
+        said.append((*(3 * [f"of the {s.tested:,} tested:"]), f"{s.tested:,} tested:"))
+    for share, word, short, null in (
+        (s.negative, "negative", "−", s.null_negative),
+        (s.positive, "positive", "+", s.null_positive),
+    ):
+        long = (f"{share:.0%} {word}, p < {alpha:g}", f"{share:.0%} sig. {word}", f"{share:.0%} sig. {short}")
+        said.append((*(f"{text} (null: {null:.0%})" for text in long), f"{share:.0%} {short} (null {null:.0%})"))
+    return said
+
+
+def note(data: CurveData, layout: Layout) -> str:
+    """Say what is drawn, in sentences."""
+    longest = max(stop - start for p in data.panels for start, stop in p.pieces)
+    widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
+    failed = sum(p.failed for p in data.panels)
+    cut = sum(beyond(p) for p in data.panels)
+    bars = {few(p, width) for p, width in widths}
+    shape = "Bars and ribbons" if len(bars) > 1 else "Bars" if True in bars else "Ribbons"
+    parts = [f"{shape}: 90% and 95% confidence intervals (standard errors: {data.vcov})."]
+    if longest > THIN:
+        parts.append("Drawn are medians of neighbouring specifications.")
+    if not all(separate(p, width) for p, width in widths):
+        parts.append("Below: the darker a tile, the larger the share of neighbours that take the option.")
+    nulls = list(dict.fromkeys(p.null_shares.null for p in data.panels if p.null_shares and p.null_shares.null))
+    if any(p.null_band is not None for p in data.panels):
+        parts.append("Dashed: median and 95% band of the curve under the null.")
+    if nulls:
+        parts.append(f"The null: {' and '.join(nulls)}.")
+    if any(p.apart for p in data.panels):
+        parts.append("Uncertain and nonequivalent: specifications with an option of that type; in no joint test.")
+    errors = sorted({p.null_shares.errors for p in data.panels if p.null_shares} - {""})
+    if errors:
+        parts.append(f"Shares with p < {data.alpha:g}: standard errors of the null, by {errors[0]}.")
+    if cut:
+        parts.append(f"{cut:,} interval{'s go' if cut > 1 else ' goes'} beyond the axis.")
+    if failed:
+        parts.append(f"{failed:,} planned specification{'s' * (failed > 1)} could not be estimated.")
+    return " ".join([*parts, data.absent]).strip()
+
+
+_HEAD = 13.0
+_DETAILS = 4
+"""Lines of details below the band; warnings.csv has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Lines of the band, of its details and of the serious warnings, and the heights they take."""
+
+    band: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def above(self) -> float:
+        """Height of band and details, which stand above the title."""
+        return (_HEAD * len(self.band) + NOTE * len(self.details) + 12) if self.band else 0.0
+
+    @property
+    def below(self) -> float:
+        """Height of the serious warnings, which stand below the title."""
+        return NOTE * len(self.doubts) + 4 if self.doubts else 0.0
+
+
+def lay_warned(found: Against, fonts: Fonts, width: float) -> Warned:
+    """Break the texts into lines for a figure of this width in points."""
+    room = 0.97 * width - 8
+    band = wrap(found.failed, fonts, room, TITLE, bold=True)
+    lines = [fonts.fit(text, SMALL, room) for text in found.details[:_DETAILS]]
+    if lines != list(found.details):
+        lines.append("in full in warnings.csv")
+    return Warned(tuple(band), tuple(lines if band else ()), tuple(wrap(found.brief, fonts, room)))
+
+
+def draw_warned(page: Page, warned: Warned, doubts: float) -> None:
+    """Draw the band at the top of the page, and the serious warnings from ``doubts`` downwards."""
+    if warned.band:
+        page.filled(0, 0, page.width, _HEAD * len(warned.band) + 5, WRONG)
+    for k, line in enumerate(warned.band):
+        page.text(page.width / 2, 2.5 + _HEAD * (k + 0.5), line, TITLE, bold=True, colour="white", align="center")
+    top = _HEAD * len(warned.band) + 9
+    for k, line in enumerate(warned.details):
+        page.text(2, top + NOTE * (k + 0.5), line, SMALL, colour=WRONG)
+    for k, line in enumerate(warned.doubts):
+        page.text(2, doubts + NOTE * (k + 0.5), line, SMALL, colour=ACCENT)
+
 
 _ROOM = 10.5
 _EDGE = 2.0

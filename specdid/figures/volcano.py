@@ -11,18 +11,17 @@ import numpy as np
 from specdid._records import NullShares, Results
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed, shade
-from specdid.figures._curve_data import curve_data
-from specdid.figures._curve_panel import Floats, Panel
-from specdid.figures._key import Entry
+from specdid.figures._curve_data import Floats, Panel, curve_data
+from specdid.figures._page import choose_fonts, round_ticks, with_room
 from specdid.figures._panes import (
     Box,
+    Entry,
     Pane,
     columns,
     label_across,
     lay_sheet,
     style_across,
 )
-from specdid.figures._plain import choose_fonts, round_ticks, with_room
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SMALL, own_style
 from specdid.inference._placebo import Placebo, shares_by_group
 

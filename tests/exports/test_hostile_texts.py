@@ -15,9 +15,9 @@ from specdid._programs.stata_names import literal, printable, remark
 from specdid._run.prepare import prepare
 from specdid.exports._build import make_script
 from specdid.exports._program import Program
-from specdid.exports._python_values import PythonValues
-from specdid.exports._r_values import RValues
 from specdid.exports._stata_values import StataValues
+from specdid.exports.python import PythonValues
+from specdid.exports.r import RValues
 from specdid.panel import Evaluator
 
 BOMBS = [

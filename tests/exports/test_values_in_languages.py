@@ -14,9 +14,9 @@ import pytest
 from frames_as_panels import bound, panel_of
 from specdid.exports._program import Program
 from specdid.exports._python_helpers import helpers as python_helpers
-from specdid.exports._python_values import PythonValues
-from specdid.exports._r_helpers import helpers as r_helpers
-from specdid.exports._r_values import RValues
+from specdid.exports.python import PythonValues
+from specdid.exports.r import RValues
+from specdid.exports.r import helpers as r_helpers
 from specdid.language import write
 from specdid.panel import Evaluator
 

@@ -8,12 +8,11 @@ from matplotlib.text import Text
 from specdid import _plugins
 from specdid._records import Code, collect
 from specdid.figures import spec_curve
-from specdid.figures._density import BINS, bandwidth, density
 from specdid.figures._fonts import fonts_for
+from specdid.figures._page import BINS, bandwidth, density
 from specdid.figures._panes import PAGE
-from specdid.figures._shorten import shortened
 from specdid.figures._style import own_style, save
-from specdid.figures.multiverse import multiverse_data
+from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.figures.placebo_density import draw as draw_placebos

@@ -12,13 +12,11 @@ from figure_texts import texts_of
 from matplotlib.text import Text
 from specdid import _plugins
 from specdid._records import Code, collect
-from specdid.figures._choice_axes import darkest
-from specdid.figures._curve_axes import THIN, beyond, few, fixed, limits, thin
-from specdid.figures._curve_data import curve_data
-from specdid.figures._curve_panel import Choices, Row
+from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, thin
+from specdid.figures._curve_data import Choices, Row, curve_data
 from specdid.figures._fonts import fonts_for
-from specdid.figures._key import key_lines
 from specdid.figures._layout import lay_out
+from specdid.figures._panes import key_lines
 from specdid.figures._style import own_style, save
 from specdid.figures.spec_curve import draw, plot
 
