@@ -33,6 +33,24 @@ def spread(words: Words) -> Words:
     return words ^ (words >> np.uint64(31))
 
 
+def words(index: NDArray[np.int64], stream: int) -> Words:
+    """Return two words for each index (splitmix64); different streams are unrelated.
+
+    Returns
+    -------
+    (len(index), 2) uint64
+    """
+    both = np.repeat(index.astype(np.uint64) * np.uint64(2), 2).reshape(-1, 2)
+    both[:, 1] += np.uint64(1)
+    return mix(both + np.uint64(stream * 0x632BE59BD9B4E019 % 2**64))
+
+
+def mix(x: Words) -> Words:
+    """Return a word of each, as the next state of SplitMix64 gives it; one to one."""
+    with np.errstate(over="ignore"):
+        return spread((x + np.uint64(1)) * np.uint64(GOLDEN))
+
+
 def digest_of(*parts: bytes | str | NDArray[Any]) -> bytes:
     """Return 16 bytes that no other sequence of parts gives; each part enters with its length."""
     state = blake2b(digest_size=16)

@@ -12,7 +12,7 @@ import numpy as np
 from specdid._audit.reference import Again, Numbers, Request
 from specdid._audit.worker import NotDoneError, ask
 from specdid._records import Audit, Disagreement, Results, Status
-from specdid.engine.one_by_one import Method, Work
+from specdid.engine.one_by_one import Method, OneByOneWork
 from specdid.engine.problem import Effects, Ints, Members, Problem
 
 LIMIT = 1e-6
@@ -76,7 +76,7 @@ def audit_results(
     sample = draw(ok, size, seed)
     position = np.searchsorted(compiled.members.index, sample)
     methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
-    work = Work(compiled.problem, compiled.members, methods, compiled.method, compiled.cohort, compiled.time)
+    work = OneByOneWork(compiled.problem, compiled.members, methods, compiled.method, compiled.cohort, compiled.time)
     request = smallest(work, position, [results.dropped_columns.get(s, ()) for s in sample.tolist()])
     try:
         again = ask(request)
@@ -164,7 +164,7 @@ def _cause(results: Results, s: int, again: Again, worst: Disagreement, program:
     return ""
 
 
-def smallest(work: Work, position: Ints, dropped: Sequence[Sequence[int]]) -> Request:
+def smallest(work: OneByOneWork, position: Ints, dropped: Sequence[Sequence[int]]) -> Request:
     """Keep the columns and row masks that the members at ``position`` use, to send to a worker.
 
     Parameters
@@ -184,7 +184,7 @@ def smallest(work: Work, position: Ints, dropped: Sequence[Sequence[int]]) -> Re
     def effect(e: Effects) -> Effects:
         return Effects(e.fixed, tuple((c, int(place(np.array([x]))[0])) for c, x in e.slopes if x in slopes))
 
-    small = Work(
+    small = OneByOneWork(
         replace(
             problem,
             values=np.asfortranarray(problem.values[:, columns]),

@@ -21,9 +21,8 @@ from specdid._audit.corrections import corrected
 from specdid._audit.least_squares import Design, Solved
 from specdid._audit.sample import Sample, sample_of
 from specdid._audit.two_stage import imputed
-from specdid.engine.one_by_one import Method, Work
+from specdid.engine.one_by_one import Method, OneByOneWork, make_task
 from specdid.engine.problem import Floats, Vcov
-from specdid.engine.tasks import make_task
 from specdid.estimators._base import Failure
 
 ILL_CONDITIONED = 1e4
@@ -68,7 +67,7 @@ class Again:
 class Request:
     """Specifications to estimate again, and for each the controls that it is said to have lost as collinear."""
 
-    work: Work
+    work: OneByOneWork
     dropped: tuple[tuple[int, ...], ...]
 
 
@@ -85,7 +84,7 @@ def estimate_again(request: Request, s: int) -> Again:
         return Again((), why=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def _least_squares(work: Work, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+def _least_squares(work: OneByOneWork, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
     """Answer for feols and for Sun-Abraham averages."""
     lost = _positions(work, s, dropped)
     solved, why = _solve(sample, lost)
@@ -96,8 +95,8 @@ def _least_squares(work: Work, s: int, sample: Sample, method: Method, dropped: 
     return Again(numbers, len(sample), why, solved.condition)
 
 
-def _positions(work: Work, s: int, dropped: Sequence[int]) -> list[int]:
-    controls = work.members.controls[work.members.start[s] : work.members.start[s + 1]].tolist()
+def _positions(work: OneByOneWork, s: int, dropped: Sequence[int]) -> list[int]:
+    controls = work.members.controls_of(s).tolist()
     return [controls.index(c) for c in dropped]
 
 
@@ -145,7 +144,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(few) + (f" and {more:,} more columns" if more else "")
 
 
-def _errors(work: Work, sample: Sample, solved: Solved, dispersion: float | None = None) -> Errors:
+def _errors(work: OneByOneWork, sample: Sample, solved: Solved, dispersion: float | None = None) -> Errors:
     """Return the standard errors under each vcov, by the audit's own sandwich."""
     return tuple(corrected(vcov, sample, solved, v, dispersion) for v, vcov in enumerate(work.problem.vcovs))
 
@@ -185,7 +184,7 @@ def _call(function: str, frame: Any, regressors: Sequence[str], effects: Sequenc
     return getattr(pf, function)(formula, frame, vcov="iid", demeaner=demeaner, **weights, **options)
 
 
-def _pyfixest(work: Work, sample: Sample) -> Numbers | None:
+def _pyfixest(work: OneByOneWork, sample: Sample) -> Numbers | None:
     """Call feols in the data's own units; None where it would be inaccurate."""
     frame, treated, others, effects = _frame(sample)
     if np.abs(frame[["y", *treated, *others]].to_numpy()).max() >= LARGE:
@@ -224,7 +223,7 @@ def _their_error(
     return float(np.sqrt(variance)) if variance > 0 else float("nan")
 
 
-def _likelihood(work: Work, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+def _likelihood(work: OneByOneWork, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
     """Answer for Poisson and logit: pyfixest, and from its fit on Newton steps of the audit's own."""
     poisson = method.name == "fepois"
     sample = _without_sure(sample, poisson)
@@ -294,7 +293,7 @@ def _newton(sample: Sample, mean: Floats, poisson: bool) -> tuple[Solved, float]
     return solved, float((prior * slope).mean())
 
 
-def _two_stage(work: Work, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+def _two_stage(work: OneByOneWork, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
     """Answer for did2s, or have it answer itself where the design is too large for one factorisation."""
     found = imputed(_without(sample, _positions(work, s, dropped)), work.problem.vcovs)
     if found is None:
@@ -304,7 +303,7 @@ def _two_stage(work: Work, s: int, sample: Sample, method: Method, dropped: Sequ
     return Again((Numbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs)
 
 
-def _by_itself(work: Work, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+def _by_itself(work: OneByOneWork, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
     task = make_task(work.problem, work.members, s, sample.rows, method.options, int(work.cohort[s]), work.time)
     task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])
@@ -315,7 +314,7 @@ def _by_itself(work: Work, s: int, sample: Sample, method: Method, dropped: Sequ
     return Again((numbers,), result.nobs)
 
 
-PROGRAMS: dict[str, Callable[[Work, int, Sample, Method, Sequence[int]], Again]] = {
+PROGRAMS: dict[str, Callable[[OneByOneWork, int, Sample, Method, Sequence[int]], Again]] = {
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
     "did2s": _two_stage,
 }  # fmt: skip

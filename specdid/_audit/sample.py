@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.one_by_one import Work
+from specdid.engine.one_by_one import OneByOneWork
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,19 +78,19 @@ class Sample:
         )
 
 
-def sample_of(work: Work, s: int) -> Sample:
+def sample_of(work: OneByOneWork, s: int) -> Sample:
     """Take member ``s`` from the data: complete rows, without singletons; a Sun-Abraham model with its cells."""
     found = without_singletons(_complete(work, s))
     method = work.methods[work.method[s]]
     return with_cells(found, method.options) if method.name == "sunab" and len(found) else found
 
 
-def _complete(work: Work, s: int) -> Sample:
+def _complete(work: OneByOneWork, s: int) -> Sample:
     import pandas as pd
 
     problem, members = work.problem, work.members
     values, codes, effects = problem.values, problem.codes, problem.effects[members.effects[s]]
-    controls = members.controls[members.start[s] : members.start[s + 1]]
+    controls = members.controls_of(s)
     weight, extra, cohort = int(members.weights[s]), int(members.extra_rows[s]), int(work.cohort[s])
     levels = [*effects.fixed, *(c for c, _ in effects.slopes)]
     numbers = [members.outcome[s], members.treatment[s], *controls, *(x for _, x in effects.slopes)]

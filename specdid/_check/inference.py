@@ -14,7 +14,7 @@ from specdid._diagnostics import Fault, Severity, SpecError, fault_at
 from specdid._plan import build_plan
 from specdid._study import Expression
 from specdid.engine.compile import compile_plan
-from specdid.engine.masks import used_rows
+from specdid.engine.rows import used_rows
 from specdid.language import LanguageError, write
 from specdid.language.tree import chain
 from specdid.panel import EvaluationError

@@ -15,7 +15,7 @@ from specdid._plan.identity import choices_with
 from specdid._plan.records import Codes
 from specdid._study import Core, Option, Study
 from specdid.engine.demean import relevel
-from specdid.engine.masks import without_singletons
+from specdid.engine.rows import without_singletons
 from specdid.estimators._base import Task
 from specdid.language import Effect, Scope, bind, write
 from specdid.language.tree import Call

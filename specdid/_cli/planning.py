@@ -92,8 +92,8 @@ def _formulas(plan: Plan) -> list[str]:
 def _cost(prepared: Prepared) -> list[str]:
     """Say how the work is shared and what it will take."""
     from specdid._run.work import count_work
+    from specdid.engine.batches import estimate_cost
     from specdid.engine.compile import compile_plan
-    from specdid.engine.cost import estimate_cost
 
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not len(compiled.members):

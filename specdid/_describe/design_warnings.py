@@ -15,7 +15,6 @@ from specdid._records.numerals import decimals_for
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
-from specdid.engine.tasks import controls_of
 from specdid.inference._scaling import extreme_power
 
 CHEAP, CHEAP_SUNAB = 20_000, 100
@@ -74,7 +73,7 @@ def gaps_of_controls(results: Results, compiled: Compiled, methods: Sequence[str
             int(members.rows[s]),
             int(members.outcome[s]),
             int(members.treatment[s]),
-            *controls_of(members, s).tolist(),
+            *members.controls_of(s).tolist(),
         )
         if key not in known:
             whole = problem.rows[key[0]] & np.isfinite(problem.values[:, key[1:3]]).all(axis=1)

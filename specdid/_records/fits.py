@@ -55,7 +55,7 @@ class Fits:
     dropped : position in the block -> columns of values dropped as collinear
     signature : (S, 2) uint64
         Equal where estimator, rows and the values of outcome, treatment, kept terms, fixed
-        effects and weights (up to a factor) are: the same model twice, see engine/signature.
+        effects and weights (up to a factor) are: the same model twice, see engine/model_identity.
     seconds : (S,) float64, a share of the time of the batch
     vcov_detail : (position in the block, vcov) -> words for a vcov_code: an estimator's own, a missing cluster
     extra : an estimator's own columns by name, (S,) float64, NaN where it has none

@@ -12,7 +12,7 @@ from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, SpecError
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import Compiled
-from specdid.engine.listwise.groups import CHUNK_CELLS
+from specdid.engine.listwise.members import CHUNK_CELLS
 from specdid.inference._tables import LARGE, scratch
 from specdid.panel.memory import available
 

@@ -16,7 +16,7 @@ from specdid.analyses._fit import own_terms, whole_table
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, by_relative_period, combine, fit_full
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import estimate_all
-from specdid.engine.one_by_one import Method, Work, fit_in_full
+from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
 from specdid.engine.problem import Floats
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import TREATMENT, Coefficients, Estimator
@@ -58,7 +58,7 @@ def _estimate(prepared: Prepared, one: Compiled) -> tuple[Fits, FullFit | None, 
     estimators = prepared.plan.grid.estimators
     if not one.batched[0]:
         methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
-        fits, found = fit_in_full(Work(one.problem, one.members, methods, one.method, one.cohort, one.time))
+        fits, found = fit_in_full(OneByOneWork(one.problem, one.members, methods, one.method, one.cohort, one.time))
         return fits, None, _NOTHING if found is None else whole_table(found)
     outcome = estimate_all(one, estimators, 1, "serial", lambda *_: None)
     fits = next(b for b in outcome.blocks if len(b.index))

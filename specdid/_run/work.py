@@ -9,8 +9,8 @@ import numpy as np
 from specdid import _plugins
 from specdid._run.infer import cluster_codes
 from specdid._run.prepare import Prepared
+from specdid.engine.batches import Cost
 from specdid.engine.compile import Compiled
-from specdid.engine.cost import Cost
 from specdid.inference._base import Context
 from specdid.inference._permutation_strategy import split
 from specdid.inference.permutation_refit import DRAWS as REFITS

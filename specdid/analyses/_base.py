@@ -91,9 +91,10 @@ from specdid.analyses._derive import Extra as Extra
 from specdid.analyses._derive import derive
 from specdid.analyses._fit import fit_cell
 from specdid.analyses._request import Request as Request
+from specdid.engine.one_by_one import make_task
 from specdid.engine.problem import Floats, Ints
+from specdid.engine.rows import cut_rows
 from specdid.engine.store import Store
-from specdid.engine.tasks import cut_rows, make_task
 from specdid.estimators._base import Task
 from specdid.language import bind, relabel
 from specdid.language.tree import Node, chain

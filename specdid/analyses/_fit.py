@@ -16,12 +16,11 @@ from specdid.analyses._coefficients import CONSTANT_LABEL, CellFit
 from specdid.analyses._derive import Extra, derive
 from specdid.analyses._words import listed
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
-from specdid.engine.counts import count_units
 from specdid.engine.demean import relevel
-from specdid.engine.one_by_one import Method, Work, fit_in_full
+from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
 from specdid.engine.problem import Ints, Members, Problem
+from specdid.engine.rows import count_units, cut_rows
 from specdid.engine.scores import missing_clusters
-from specdid.engine.tasks import controls_of, cut_rows
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
 from specdid.estimators._base import TREATMENT, Coefficients, Estimate
 
@@ -184,7 +183,7 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
     compiled = cell.compiled
     problem, one = derive(cell, where=where)
     choice = cell.plan.grid.estimators[compiled.method[cell.member]]
-    work = Work(
+    work = OneByOneWork(
         problem,
         one,
         (Method(choice.method, choice.options),),
@@ -244,6 +243,6 @@ def whole_table(found: Estimate) -> Coefficients:
 
 def own_terms(problem: Problem, one: Members, whole: Coefficients) -> tuple[str, ...]:
     """Write the terms of an estimator's coefficients."""
-    controls = [problem.labels[c] for c in controls_of(one, 0)]
+    controls = [problem.labels[c] for c in one.controls_of(0)]
     named = {TREATMENT: problem.labels[one.treatment[0]], OWN_CONSTANT: CONSTANT_LABEL}
     return tuple(named[c] if c in named else controls[c] for c in whole.columns)

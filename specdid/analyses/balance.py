@@ -22,8 +22,7 @@ from specdid._study import Core, Selector
 from specdid.analyses._balance_tables import LIMIT, Comparison, Sample, lines, tidy_joint, tidy_variables, warnings
 from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._dimensions import not_read
-from specdid.engine.match_warnings import shortfalls
-from specdid.engine.matched import CrossSection, match_recipe, match_rows
+from specdid.engine.matched import CrossSection, match_recipe, match_rows, shortfalls
 from specdid.engine.problem import Floats
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
 from specdid.figures.score_overlap import ScoreBlock, ScoreData, score_block

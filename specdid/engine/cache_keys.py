@@ -25,7 +25,7 @@ from specdid.engine.problem import Effects, Ints, Members, Problem, Sunab
 from specdid.engine.workers import pools
 
 LIBRARIES = ("numpy", "scipy", "pandas", "formulaic", "pyfixest")
-SOURCES = ("engine", "estimators", "inference", "_records/fits.py")
+SOURCES = ("engine", "estimators", "inference", "_records/fits.py", "_hashing.py")
 """Where numbers are made: a change of these files changes every key."""
 
 

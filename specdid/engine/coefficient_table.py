@@ -27,16 +27,16 @@ from specdid.engine.dense import (
     PERFECT,
     PERFECT_FIT,
     UNCOUNTED,
-    Need,
+    BatchColumns,
     fit_members,
     prepare,
 )
 from specdid.engine.estimable import NullSpace, null_space
-from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem, Vcov
 from specdid.engine.qr_basis import Basis, make_basis
+from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.scores import cluster_codes, clusters_of, wanted_clusterings
-from specdid.engine.sunab import Cells, make_cells
+from specdid.engine.sunab import SunabCells, make_cells
 
 CONSTANT, CELL = -1, -2
 """What FullFit.columns has for the constant and for a Sun-Abraham cell."""
@@ -78,7 +78,7 @@ class FullFit:
     vcov_code: Ints
     df: Floats
     n_clusters: Ints
-    cells: Cells | None
+    cells: SunabCells | None
     weights: Floats
     dropped: tuple[int, ...]
     n_missing: int
@@ -172,7 +172,7 @@ def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False
     if samples.code[0] != Code.OK:
         return _failed(problem, Code(int(samples.code[0])), int(one.treatment[0]), rows, lost, samples.why[0])
     used = np.unique(np.concatenate([one.controls, one.treatment, one.outcome]))
-    need = Need(rows, used, one.treatment)
+    need = BatchColumns(rows, used, one.treatment)
     tried = fit_members(problem, one, prepare(problem, one, need))
     code = Code(int(tried.code[0]))
     usable = (Code.OK, Code.TOO_FEW_CLUSTERS, *((Code.NOT_IDENTIFIED, Code.ABSORBED) if joint else ()))
@@ -215,7 +215,7 @@ class _Design:
     basis: Basis
     origin: Ints
     means: Floats
-    cells: Cells | None
+    cells: SunabCells | None
     absorber: Absorber
 
 

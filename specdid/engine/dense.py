@@ -12,12 +12,12 @@ from specdid._records.fits import failure_message
 from specdid.engine import ssc
 from specdid.engine.batches import CHUNK
 from specdid.engine.blocks import blank_fits
-from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import Absorber, for_many_columns, make_absorber, relevel
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.qr_basis import Basis, make_basis
+from specdid.engine.rows import count_units, effective_rows
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
-from specdid.engine.solve import Solved, solve_chunk
+from specdid.engine.solve import BasisRegressions, solve_chunk
 from specdid.engine.sunab import make_block, make_cells, why_open
 
 Bools = NDArray[np.bool_]
@@ -33,7 +33,7 @@ CANCELLED = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class BatchColumns:
     """What all members of a batch need together.
 
     Attributes
@@ -48,7 +48,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedBatch:
     """A batch's rows, ready for its chunks.
 
     Attributes
@@ -76,7 +76,7 @@ class Prepared:
     n_eff: float
 
 
-def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
+def prepare(problem: Problem, members: Members, need: BatchColumns) -> PreparedBatch:
     """Demean every column a batch needs, and factorise.
 
     Parameters
@@ -114,7 +114,7 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
         ssc.correction(v.kind, v.ssc, absorber.codes, absorber.slopes, tuple(codes[c] for c in v.clusters))
         for v in problem.vcovs
     )
-    return Prepared(
+    return PreparedBatch(
         len(rows),
         place,
         0 if block is None else block.others.shape[1],
@@ -130,7 +130,7 @@ def prepare(problem: Problem, members: Members, need: Need) -> Prepared:
     )
 
 
-def _units(problem: Problem, need: Need, raw: Floats, place: Ints) -> dict[int, tuple[int, int, int, int]]:
+def _units(problem: Problem, need: BatchColumns, raw: Floats, place: Ints) -> dict[int, tuple[int, int, int, int]]:
     treatments = need.treatments.tolist()
     if problem.unit < 0:
         return dict.fromkeys(treatments, (-1, -1, -1, -1))
@@ -145,13 +145,13 @@ def effects_text(problem: Problem, choice: int) -> str:
     return " + ".join([*(problem.effect_labels[c] for c in effects.fixed), *slopes])
 
 
-def fit_members(problem: Problem, members: Members, prepared: Prepared) -> Fits:
+def fit_members(problem: Problem, members: Members, prepared: PreparedBatch) -> Fits:
     """Estimate ``members`` of the batch chunk by chunk (without counts of lost rows and signatures)."""
     with np.errstate(over="ignore", invalid="ignore"):  # what is no number is seen when it is recorded
         return _fit_chunks(problem, members, prepared)
 
 
-def _fit_chunks(problem: Problem, members: Members, prepared: Prepared) -> Fits:
+def _fit_chunks(problem: Problem, members: Members, prepared: PreparedBatch) -> Fits:
     fits = blank_fits(members.index, len(problem.vcovs))
     kept = np.zeros(len(members.controls), dtype=bool)
     for first in range(0, len(members), CHUNK):
@@ -165,7 +165,7 @@ def _fit_chunks(problem: Problem, members: Members, prepared: Prepared) -> Fits:
     return fits
 
 
-def fit_chunk(problem: Problem, members: Members, prepared: Prepared, fits: Fits, at: Ints) -> Bools:
+def fit_chunk(problem: Problem, members: Members, prepared: PreparedBatch, fits: Fits, at: Ints) -> Bools:
     """Estimate a chunk and write it at positions ``at`` of ``fits``.
 
     Returns
@@ -207,7 +207,7 @@ def _layout(members: Members) -> tuple[Ints, Ints]:
     return owner, np.arange(len(owner)) - np.repeat(members.start[:-1], lengths)
 
 
-def _places(members: Members, prepared: Prepared) -> tuple[Ints, Ints, Ints]:
+def _places(members: Members, prepared: PreparedBatch) -> tuple[Ints, Ints, Ints]:
     """Return the places in the basis of controls (q, M), padded with its last column, treatment and outcome."""
     lengths = np.diff(members.start)
     padding = prepared.basis.gram.shape[0] - 1
@@ -221,7 +221,7 @@ def _places(members: Members, prepared: Prepared) -> tuple[Ints, Ints, Ints]:
 
 
 def _verdict(
-    prepared: Prepared, solved: Solved, members: Members, controls: Ints, treatment: Ints, outcome: Ints
+    prepared: PreparedBatch, solved: BasisRegressions, members: Members, controls: Ints, treatment: Ints, outcome: Ints
 ) -> tuple[NDArray[np.int8], Ints]:
     """Say which specifications have an estimate, and for the others why not and which column it is."""
     basis = prepared.basis
@@ -241,7 +241,7 @@ def _verdict(
     return code, culprit
 
 
-def _loading(solved: Solved, members: Members, controls: Ints) -> Ints:
+def _loading(solved: BasisRegressions, members: Members, controls: Ints) -> Ints:
     """Return the last control the treatment loads on: the one that would be dropped beside it."""
     size = np.abs(solved.on_controls) * solved.kept
     loads = size > 1e-6 * size.max(axis=0, initial=1e-300)
@@ -254,8 +254,8 @@ def _loading(solved: Solved, members: Members, controls: Ints) -> Ints:
 
 def _enter_errors(
     problem: Problem,
-    prepared: Prepared,
-    solved: Solved,
+    prepared: PreparedBatch,
+    solved: BasisRegressions,
     outcome: Ints,
     ok: Bools,
     unit: Floats,

@@ -5,83 +5,44 @@ estimator, with the same options in force, on the same rows, and where on these 
 that the estimator reads are equal: outcome, treatment, kept controls as a set, fixed effects as
 partitions, slopes, weights up to a factor (none of them uses more than their ratios), and the
 cohort where it is read. Names decide nothing. ``Values`` is the rule. ``sign`` is a quicker look
-at many least-squares models, by columns that are equal on the whole panel; `same_models` has
+at many least-squares models, by columns that are equal on the whole panel; `settle` has
 the rule decide where that may miss something.
 
 A set (rows, kept terms) hashes to the sum of its elements' words modulo 2^64, so that it
 can be formed in any order, and for many row masks at once.
+
+`sign` knows columns that are equal on the whole panel. Two treatments may be equal on a sample
+alone, weights may be multiples of each other, fixed effects the same on the rows that are left.
+What is the same model has the same numbers: only fits whose numbers are equal as far as
+rounding goes, and whose signatures are not, get signatures by their values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._hashing import GOLDEN, digest_of, spread
+from specdid._hashing import Words, digest_of, mix, words
 from specdid.engine.problem import Code, Effects, Fits, Floats, Ints, Members, Problem, Sunab
+from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.sunab import comparison
 
-Words = NDArray[np.uint64]
 A = TypeVar("A", np.float64, np.int64)
 Form = Callable[[NDArray[A]], NDArray[A]]
 
-_ROWS, _TERMS, _MODEL = 1, 2, 3
-
-
-def words(index: Ints, stream: int) -> Words:
-    """Return two words for each index (splitmix64); different streams are unrelated.
-
-    Returns
-    -------
-    (len(index), 2) uint64
-    """
-    both = np.repeat(index.astype(np.uint64) * np.uint64(2), 2).reshape(-1, 2)
-    both[:, 1] += np.uint64(1)
-    return _mix(both + np.uint64(stream * 0x632BE59BD9B4E019 % 2**64))
-
-
-def _mix(x: Words) -> Words:
-    with np.errstate(over="ignore"):
-        return spread((x + np.uint64(1)) * np.uint64(GOLDEN))
+_TERMS, _MODEL = 2, 3
 
 
 def mixed(*columns: NDArray[np.float64] | Ints) -> NDArray[np.uint64]:
     """Return a word for each row of columns of numbers, by their values."""
     total = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
-        total = _mix(total ^ (column.astype(np.float64) + 0.0).view(np.uint64))
+        total = mix(total ^ (column.astype(np.float64) + 0.0).view(np.uint64))
     return total
-
-
-def row_words(n: int) -> Words:
-    """Return the words of the rows 0 to n - 1 of a panel, (n, 2) uint64."""
-    return words(np.arange(n), _ROWS)
-
-
-def rows_digest(mask: NDArray[np.bool_], of_row: Words) -> Words:
-    """Hash one row mask (n,): the sum of its rows' words, (2,) uint64."""
-    return np.asarray(of_row[mask].sum(axis=0, dtype=np.uint64))
-
-
-def masks_digest(masks: NDArray[np.float64], of_row: Words) -> Words:
-    """Hash many row masks at once, exactly and by one matrix product.
-
-    Parameters
-    ----------
-    masks : (n, M) float64, 0 and 1; n below 2^37
-
-    Returns
-    -------
-    (M, 2) uint64, equal to `rows_digest` of each
-    """
-    part = np.uint64(0xFFFF)
-    shifts = np.arange(4, dtype=np.uint64) * np.uint64(16)
-    pieces = ((of_row[:, :, None] >> shifts) & part).astype(np.float64).reshape(len(of_row), 8)
-    sums = (masks.T @ pieces).astype(np.uint64).reshape(-1, 2, 4)
-    return np.asarray((sums << shifts).sum(axis=2, dtype=np.uint64))
 
 
 def terms_digest(columns: Ints, owner: Ints, n: int) -> Words:
@@ -104,11 +65,11 @@ def signature(
     outcome, treatment, weights, sunab : (M,) int64 as in Members, -1 for none
     effects : (M,) int64, first index of an equal option, from `equal_on_panel`
     """
-    total = _mix(rows) * np.uint64(3) + _mix(terms + np.uint64(1)) * np.uint64(5)
+    total = mix(rows) * np.uint64(3) + mix(terms + np.uint64(1)) * np.uint64(5)
     for place, part in enumerate((outcome, treatment, weights, effects, sunab)):
         of_part = words(np.arange(int(part.max(initial=-1)) + 2), _MODEL + place)
         total = total + of_part[part + 1]
-    total = _mix(total)
+    total = mix(total)
     return np.where(total == 0, np.uint64(1), total)
 
 
@@ -262,3 +223,103 @@ class Values:
 
     def _ratios(self, weights: Floats) -> Floats:
         return np.asarray(np.rint(weights / weights.max(initial=0.0) * RATIOS))
+
+
+SAME = 1e-6
+"""How near numbers are, in standard errors, that may be those of one model: the audit's limit."""
+
+
+def settle(problem: Problem, members: Members, batched: NDArray[np.bool_], blocks: Sequence[Fits]) -> tuple[Fits, ...]:
+    """Return the blocks with one signature for each least-squares model.
+
+    Parameters
+    ----------
+    members, batched : every specification, in plan order, and which are least squares
+    blocks : fits of some or all of them, in any order
+
+    Returns
+    -------
+    tuple of Fits
+    """
+    able = [batched[np.searchsorted(members.index, b.index)] & b.signature.any(axis=1) for b in blocks]
+    chosen = [np.flatnonzero(a) for a in able]
+    block = np.repeat(np.arange(len(blocks)), [len(c) for c in chosen])
+    place = np.concatenate([np.zeros(0, np.int64), *chosen])
+    if not len(place):
+        return tuple(blocks)
+
+    def gather(name: str) -> NDArray[np.float64]:
+        return np.concatenate([getattr(b, name)[c] for b, c in zip(blocks, chosen, strict=True)])
+
+    signature = np.concatenate([b.signature[c] for b, c in zip(blocks, chosen, strict=True)])
+    doubtful = _alike(gather("estimate"), gather("std_error")[:, 0], gather("nobs"), signature)
+    signatures = {k: blocks[k].signature.copy() for k in np.unique(block[doubtful]).tolist()}
+    index = np.array([blocks[block[d]].index[place[d]] for d in doubtful], np.int64)
+    dropped = [blocks[block[d]].dropped.get(int(place[d]), ()) for d in doubtful]
+    found = by_values(problem, members.take(np.searchsorted(members.index, index)), dropped)
+    for d, signed in zip(doubtful.tolist(), found, strict=True):
+        signatures[int(block[d])][place[d]] = signed
+    return tuple(replace(b, signature=signatures.get(k, b.signature)) for k, b in enumerate(blocks))
+
+
+def _alike(estimate: Floats, error: Floats, nobs: Floats, signature: Words) -> Ints:
+    """Return the positions of fits with the same numbers as one of another signature.
+
+    Numbers are the same where they fall into one cell of a grid; a second grid, shifted by half,
+    has those together that the first one's edges part.
+    """
+    size = np.where(error > 0, error, np.where(estimate != 0, np.abs(estimate), 1.0))
+    with np.errstate(invalid="ignore"):  # estimates beyond all numbers are failures later
+        ratio, logarithm = np.arcsinh(estimate / size) / SAME, np.log(size) / SAME
+    found = np.zeros(len(estimate), dtype=bool)
+    for shift in (0.0, 0.5):
+        cell = mixed(np.rint(ratio + shift), np.rint(logarithm + shift), nobs)
+        order = np.argsort(cell)
+        next_cell = cell[order][1:] != cell[order][:-1]
+        apart = signature[order][1:] != signature[order][:-1]
+        other = ~next_cell & (apart[:, 0] | apart[:, 1])
+        group = np.concatenate([[0], np.cumsum(next_cell)])
+        several = np.zeros(len(cell), dtype=bool)
+        several[group[1:][other]] = True
+        found[order[several[group]]] = True
+    return np.flatnonzero(found)
+
+
+def by_values(problem: Problem, members: Members, dropped: Sequence[Sequence[int]]) -> Words:
+    """Return the signatures of least-squares specifications by their values on their rows.
+
+    Parameters
+    ----------
+    dropped : the controls that each lost as collinear
+
+    Returns
+    -------
+    (M, 2) uint64
+    """
+    out = np.zeros((len(members), 2), np.uint64)
+    patterns = missing_patterns(problem, members)
+    keys = row_keys(members, patterns)
+    samples = find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+    for key in range(len(keys.first)):
+        values = Values(problem, rows_of(samples.packed[key], len(problem.values)))
+        for s in np.flatnonzero(keys.of_member == key).tolist():
+            out[s] = _sign_one(values, members, s, dropped[s])
+    return out
+
+
+def _sign_one(values: Values, members: Members, s: int, dropped: Sequence[int]) -> Words:
+    kept = [int(c) for c in members.controls_of(s) if c not in dropped]
+    what, cohort, problem = "feols", None, values.problem
+    if members.sunab[s] >= 0:
+        aggregate = members.aggregates[members.sunab[s]]
+        time, first = (problem.values[values.rows, c] for c in (aggregate.period, aggregate.cohort))
+        what, cohort = aggregate_options(aggregate), comparison(time, first, aggregate.control).cohort
+    return values.signature(
+        what,
+        int(members.outcome[s]),
+        int(members.treatment[s]),
+        kept,
+        problem.effects[members.effects[s]],
+        int(members.weights[s]),
+        cohort,
+    )

@@ -15,18 +15,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from specdid import _plugins
+from specdid._hashing import Words
 from specdid._study import RULES
-from specdid.engine.blocks import blank_fits
+from specdid.engine.blocks import blank_fits, pack_fits, unpack_fits
 from specdid.engine.cache_keys import Content, digest
-from specdid.engine.counts import count_units, effective_rows
 from specdid.engine.demean import relevel
-from specdid.engine.model_identity import Values, Words
+from specdid.engine.model_identity import Values
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
-from specdid.engine.scores import missing_clusters
+from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows
+from specdid.engine.scores import clusters_of, missing_clusters
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
-from specdid.engine.stored import pack_fits, unpack_fits
-from specdid.engine.tasks import Cut, controls_of, cut_rows, make_task
 from specdid.engine.workers import as_done, parallel
 from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Task
 
@@ -45,7 +44,7 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class OneByOneWork:
     """Members with what the estimators need beside them.
 
     Attributes
@@ -64,7 +63,9 @@ class Work:
     time: int
 
 
-def fit_one_by_one(work: Work, jobs: int = 1, backend: str = "serial", store: Store | None = None) -> Iterator[Fits]:
+def fit_one_by_one(
+    work: OneByOneWork, jobs: int = 1, backend: str = "serial", store: Store | None = None
+) -> Iterator[Fits]:
     """Estimate every member of ``work`` as blocks of CHUNK, in order; lazily, so that it can be stopped.
 
     With a store, those that it has come first, one by one, and blocks of the others as they
@@ -92,14 +93,14 @@ def fit_one_by_one(work: Work, jobs: int = 1, backend: str = "serial", store: St
 
 
 def _own_columns(members: Members, s: int) -> Ints:
-    return np.unique(np.concatenate([[members.outcome[s], members.treatment[s]], controls_of(members, s)]))
+    return np.unique(np.concatenate([[members.outcome[s], members.treatment[s]], members.controls_of(s)]))
 
 
-def _key(content: Content, work: Work, s: int) -> bytes:
+def _key(content: Content, work: OneByOneWork, s: int) -> bytes:
     """Hash all that member ``s`` depends on; its terms' texts too, which an estimator's message may name."""
     problem, members, method = work.problem, work.members, work.methods[work.method[s]]
     own = [members.outcome[s], members.treatment[s], members.extra_rows[s], work.cohort[s], work.time]
-    controls = controls_of(members, s)
+    controls = members.controls_of(s)
     effects = problem.effects[members.effects[s]]
     texts = [*(problem.labels[c] for c in controls), *(problem.effect_labels[c] for c in effects.fixed)]
     return digest(
@@ -133,7 +134,7 @@ def _fit_tasks(_: None, tasks: Sequence[tuple[str, Task]]) -> list[Estimate | Fa
     return [_plugins.load("estimators", name).estimate(task) for name, task in tasks]
 
 
-def _fit_chunk(work: Work, places: Ints) -> Fits:
+def _fit_chunk(work: OneByOneWork, places: Ints) -> Fits:
     extra: dict[str, Floats] = {}
     fits = blank_fits(work.members.index[places], len(work.problem.vcovs), extra)
     for at, s in enumerate(places.tolist()):
@@ -143,14 +144,14 @@ def _fit_chunk(work: Work, places: Ints) -> Fits:
     return fits
 
 
-def fit_in_full(work: Work, s: int = 0) -> tuple[Fits, Estimate | None]:
+def fit_in_full(work: OneByOneWork, s: int = 0) -> tuple[Fits, Estimate | None]:
     """Estimate member ``s`` alone: its block of one, and its estimator's own record where there is a number."""
     extra: dict[str, Floats] = {}
     fits = blank_fits(work.members.index[s : s + 1], len(work.problem.vcovs), extra)
     return fits, _fit_one(work, s, 0, fits, extra)
 
 
-def _fit_one(work: Work, s: int, at: int, fits: Fits, extra: dict[str, Floats]) -> Estimate | None:
+def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, Floats]) -> Estimate | None:
     """Estimate member ``s`` and record it at position ``at``; gives what the estimator gave."""
     problem, members = work.problem, work.members
     cut, method = cut_rows(problem, members, s), work.methods[work.method[s]]
@@ -175,7 +176,7 @@ def _fit_one(work: Work, s: int, at: int, fits: Fits, extra: dict[str, Floats]) 
     return None
 
 
-def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, result: Estimate) -> None:
+def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Task, result: Estimate) -> None:
     """Write an estimate, what follows from it and its rows into the block."""
     keep = np.ones(len(cut.rows), bool) if result.keep is None else result.keep
     fits.estimate[at], fits.std_error[at], fits.df[at] = result.estimate, result.std_error, result.df
@@ -198,19 +199,19 @@ def _record(work: Work, s: int, at: int, fits: Fits, cut: Cut, task: Task, resul
     if task.unit is not None:
         units = result.units or count_units(relevel(task.unit[keep]), task.treatment[keep])
         fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units
-    columns = controls_of(work.members, s)
+    columns = work.members.controls_of(s)
     if result.dropped:
         fits.dropped[at] = tuple(int(columns[j]) for j in result.dropped)
     fits.signature[at] = _signature(work, s, task, cut.rows, result)
 
 
-def _signature(work: Work, s: int, task: Task, rows: Ints, result: Estimate) -> Words:
+def _signature(work: OneByOneWork, s: int, task: Task, rows: Ints, result: Estimate) -> Words:
     """Hash the values that the estimate depends on, with the options as they came out."""
     method, members, dropped = work.methods[work.method[s]], work.members, set(result.dropped)
     declared = _plugins.load("estimators", method.name)
     options = {o.name: o.default for o in declared.settings} | dict(method.options) | dict(result.in_force)
     read = slice(None) if result.reads is None else result.reads
-    kept = [int(c) for j, c in enumerate(controls_of(members, s)) if j not in dropped]
+    kept = [int(c) for j, c in enumerate(members.controls_of(s)) if j not in dropped]
     cohort = task.cohort[read] if declared.cohort and task.cohort is not None else None
     return Values(work.problem, rows[read]).signature(
         repr((method.name, sorted(options.items()))),
@@ -220,4 +221,35 @@ def _signature(work: Work, s: int, task: Task, rows: Ints, result: Estimate) -> 
         work.problem.effects[members.effects[s]],
         int(members.weights[s]),
         cohort,
+    )
+
+
+def make_task(
+    problem: Problem, members: Members, s: int, rows: Ints, options: Mapping[str, Any], cohort: int, time: int
+) -> Task:
+    """Lay out member ``s`` on ``rows``; ``cohort`` and ``time`` are columns of values, or -1."""
+    values, effects, controls = problem.values, problem.effects[members.effects[s]], members.controls_of(s)
+    clusters = clusters_of(problem, rows)
+
+    def column(place: int) -> Floats | None:
+        return values[rows, place] if place >= 0 else None
+
+    return Task(
+        outcome=values[rows, members.outcome[s]],
+        treatment=values[rows, members.treatment[s]],
+        controls=values[np.ix_(rows, controls)],
+        control_labels=tuple(problem.labels[c] for c in controls),
+        effects=tuple(relevel(problem.codes[rows, c]) for c in effects.fixed),
+        effect_labels=tuple(problem.effect_labels[c] for c in effects.fixed),
+        slopes=tuple((relevel(problem.codes[rows, c]), values[rows, x]) for c, x in effects.slopes),
+        weights=column(int(members.weights[s])),
+        vcovs=tuple(v.kind for v in problem.vcovs),
+        clusters=tuple(tuple(relevel(clusters[c]) for c in v.clusters) for v in problem.vcovs),
+        unit=relevel(problem.codes[rows, problem.unit]) if problem.unit >= 0 else None,
+        time=column(time),
+        cohort=column(cohort),
+        options=options,
+        alpha=problem.alpha,
+        rules=tuple(v.ssc for v in problem.vcovs),
+        distributions=tuple(v.distribution for v in problem.vcovs),
     )

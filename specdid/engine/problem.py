@@ -140,6 +140,10 @@ class Members:
     def __len__(self) -> int:
         return len(self.index)
 
+    def controls_of(self, s: int) -> Ints:
+        """Return the columns of values that member ``s`` has as controls."""
+        return self.controls[self.start[s] : self.start[s + 1]]
+
     def take(self, which: Ints) -> Members:
         """Return the members at positions ``which``, in that order."""
         lengths = self.start[1:][which] - self.start[:-1][which]

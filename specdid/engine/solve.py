@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.orthogonal import project_out
 from specdid.engine.problem import Floats, Ints
-from specdid.engine.qr_basis import Basis
+from specdid.engine.qr_basis import Basis, project_out
 
 Bools = NDArray[np.bool_]
 
@@ -30,7 +29,7 @@ DOUBTFUL = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
-class Solved:
+class BasisRegressions:
     """M regressions in the units of the basis; r its rank.
 
     Attributes
@@ -52,7 +51,7 @@ class Solved:
 
 
 @dataclass(frozen=True, slots=True)
-class _Factor:
+class _Triangles:
     """A unit lower triangle and pivots for each specification; 0 where a column was dropped."""
 
     lower: Floats
@@ -70,7 +69,7 @@ class _Factor:
         return right
 
 
-def solve_chunk(basis: Basis, controls: Ints, treatment: Ints, outcome: Ints) -> Solved:
+def solve_chunk(basis: Basis, controls: Ints, treatment: Ints, outcome: Ints) -> BasisRegressions:
     """Regress outcome[m] on treatment[m] and controls[:, m] for each m.
 
     Parameters
@@ -100,7 +99,7 @@ def _times(matrix: Floats, stacked: Floats) -> Floats:
     return np.asarray((matrix @ stacked.reshape(len(stacked), -1)).reshape(len(matrix), *stacked.shape[1:]))
 
 
-def _regress(left: Floats, kept: Bools, on_controls: Floats) -> Solved:
+def _regress(left: Floats, kept: Bools, on_controls: Floats) -> BasisRegressions:
     """Regress the outcome's part that the controls leave on the treatment's."""
     d, y = np.ascontiguousarray(left[:, 0]), left[:, 1]
     squares = np.einsum("rm,rm->m", d, d)
@@ -109,10 +108,12 @@ def _regress(left: Floats, kept: Bools, on_controls: Floats) -> Solved:
     residual = y - estimate * d
     slip = np.einsum("rm,rm->m", d, residual) / safe
     residual -= slip * d
-    return Solved(d, residual, squares, np.einsum("rm,rm->m", residual, residual), estimate + slip, kept, on_controls)
+    return BasisRegressions(
+        d, residual, squares, np.einsum("rm,rm->m", residual, residual), estimate + slip, kept, on_controls
+    )
 
 
-def _factorise(basis: Basis, controls: Ints) -> _Factor:
+def _factorise(basis: Basis, controls: Ints) -> _Triangles:
     size = len(controls)
     system = basis.gram[controls[:, None], controls]
     least = basis.least[controls]
@@ -129,7 +130,7 @@ def _factorise(basis: Basis, controls: Ints) -> _Factor:
         row = system[j, j + 1 :].copy()
         system[j + 1 :, j] *= inverse[j]
         system[j + 1 :, j + 1 :] -= system[j + 1 :, None, j] * row
-    return _Factor(system, inverse, doubtful)
+    return _Triangles(system, inverse, doubtful)
 
 
 def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, Floats]:

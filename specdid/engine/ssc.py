@@ -42,8 +42,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specdid._study import Distribution, Kind, Rule
-from specdid.engine.effect_components import count_components
-from specdid.engine.elimination import rank_of
+from specdid.engine.demean import count_components, rank_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -27,15 +27,14 @@ from numpy.typing import NDArray
 from specdid._records.numerals import minus
 from specdid.engine.demean import Absorber
 from specdid.engine.estimable import null_space
-from specdid.engine.orthogonal import householder, triangle
 from specdid.engine.problem import Code, Floats, Sunab
-from specdid.engine.qr_basis import Basis, Factors, make_basis
+from specdid.engine.qr_basis import Basis, Factors, householder, make_basis, triangle
 
 Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class SunabComparison:
     """Which rows a Sun-Abraham model uses.
 
     Attributes
@@ -60,7 +59,7 @@ NO_NEVER = (
 ONE_COHORT = "all units are treated in the same period, so that there is no unit to compare them with"
 
 
-def comparison(time: Floats, cohort: Floats, control: str) -> Comparison:
+def comparison(time: Floats, cohort: Floats, control: str) -> SunabComparison:
     """Choose the rows and the comparison group.
 
     Parameters
@@ -77,18 +76,18 @@ def comparison(time: Floats, cohort: Floats, control: str) -> Comparison:
         else:
             treated.append(first)
     if not treated:
-        return Comparison(keep, cohort, Code.NO_TREATMENT_VARIATION, NEVER_BEFORE)
+        return SunabComparison(keep, cohort, Code.NO_TREATMENT_VARIATION, NEVER_BEFORE)
     if np.isnan(cohort[keep]).any():
-        return Comparison(keep, cohort, Code.OK)
+        return SunabComparison(keep, cohort, Code.OK)
     if control == "never" or len(treated) == 1:
         why = ONE_COHORT if len(treated) == 1 else NO_NEVER
-        return Comparison(keep, cohort, Code.NOT_IDENTIFIED, why)
+        return SunabComparison(keep, cohort, Code.NOT_IDENTIFIED, why)
     keep &= time < treated[-1]
-    return Comparison(keep, np.where(cohort == treated[-1], np.nan, cohort), Code.OK)
+    return SunabComparison(keep, np.where(cohort == treated[-1], np.nan, cohort), Code.OK)
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class SunabCells:
     """Cohort × relative-period cells in use.
 
     Attributes
@@ -106,15 +105,15 @@ class Cells:
     size: Floats
     share: Floats
 
-    def take(self, kept: Bools) -> Cells:
+    def take(self, kept: Bools) -> SunabCells:
         """Return some of the cells, with the shares that they have among all."""
         if kept.all():
             return self
         dummies = np.asfortranarray(self.dummies[:, kept])
-        return Cells(dummies, self.cohort[kept], self.relative[kept], self.size[kept], self.share[kept])
+        return SunabCells(dummies, self.cohort[kept], self.relative[kept], self.size[kept], self.share[kept])
 
 
-def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> Cells:
+def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> SunabCells:
     """Make the dummies of a sample, in the order of relative period, then cohort."""
     cohort = comparison(time, cohort, aggregate.control).cohort
     relative = time - cohort
@@ -133,20 +132,20 @@ def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: 
     size = np.bincount(cell, None if weights is None else weights[rows], len(period)).astype(np.float64)
     after = np.where(periods[period] >= 0, size, 0.0)
     share = after / after.sum() if after.any() else after
-    return Cells(dummies, cohorts[which], periods[period], size, share)
+    return SunabCells(dummies, cohorts[which], periods[period], size, share)
 
 
-def independent_cells(cells: Cells, absorber: Absorber) -> Cells:
+def independent_cells(cells: SunabCells, absorber: Absorber) -> SunabCells:
     """Leave out the cells that are a combination of the effects and earlier cells, of an identified average."""
     return cells.take(_open(cells, absorber, triangle)[1])
 
 
-def open_cells(cells: Cells, absorber: Absorber) -> Bools:
+def open_cells(cells: SunabCells, absorber: Absorber) -> Bools:
     """Mark the cells in the average whose effects are open, where the effects leave the average open: (m,)."""
     return _open(cells, absorber, triangle)[2]
 
 
-def _open(cells: Cells, absorber: Absorber, factors: Factors) -> tuple[Basis, Bools, Bools]:
+def _open(cells: SunabCells, absorber: Absorber, factors: Factors) -> tuple[Basis, Bools, Bools]:
     """Return a basis of the cells, which are kept, and, if the average is not identified, those of it that are open."""
     basis = make_basis(cells.dummies.copy(order="F"), absorber, factors=factors)
     kept, null = null_space(basis, np.arange(len(cells.size)))
@@ -181,7 +180,7 @@ def aggregate_columns(dummies: Floats, share: Floats) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SunabBlock:
     """A Sun-Abraham model beside its controls.
 
     Attributes
@@ -200,26 +199,26 @@ class Block:
     converged: bool
 
 
-def make_block(cells: Cells, absorber: Absorber) -> Block:
+def make_block(cells: SunabCells, absorber: Absorber) -> SunabBlock:
     """Reparameterise the independent cells, on the rows of one QR of them all."""
     basis, kept, lost = _open(cells, absorber, householder)
     if lost.any():
         after = cells.dummies[:, cells.share > 0].sum(axis=1)
-        return Block(after, np.zeros((len(after), 0)), lost, basis.converged)
+        return SunabBlock(after, np.zeros((len(after), 0)), lost, basis.converged)
     found = cells.take(kept)
     treatment, others = aggregate_columns(np.eye(len(found.size)), found.share)
     of_cells = basis.r[:, :-1][:, kept] * basis.unit[:-1][kept]
-    return Block(found.dummies @ treatment, basis.q @ np.linalg.qr(of_cells @ others)[0], lost, basis.converged)
+    return SunabBlock(found.dummies @ treatment, basis.q @ np.linalg.qr(of_cells @ others)[0], lost, basis.converged)
 
 
 def why_open(
-    cells: Cells, lost: Bools, time: Floats, cohort: Floats, aggregate: Sunab, effects: str, slopes: bool
+    cells: SunabCells, lost: Bools, time: Floats, cohort: Floats, aggregate: Sunab, effects: str, slopes: bool
 ) -> str:
     """Say which cohorts' effects are open, and what to do.
 
     Parameters
     ----------
-    lost : (cells,) bool, not all False, as in `Block`
+    lost : (cells,) bool, not all False, as in `SunabBlock`
     time, cohort : (n,) as given to `make_cells`
     effects : the fixed effects, as text
     slopes : whether slopes are among them

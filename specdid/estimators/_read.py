@@ -11,8 +11,7 @@ from specdid.engine import ssc
 from specdid.engine.demean import Absorber, relevel
 from specdid.engine.dense import NO_VARIANCE
 from specdid.engine.estimable import null_space
-from specdid.engine.orthogonal import triangle
-from specdid.engine.qr_basis import make_basis
+from specdid.engine.qr_basis import make_basis, triangle
 from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Floats, Ints, Task
 from specdid.estimators._pyfixest import Bools, Model, unidentified
 

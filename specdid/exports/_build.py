@@ -16,10 +16,10 @@ from specdid._study import Core
 from specdid.engine.columns import Recipe
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.matched import MatchRecipe, match_rows
-from specdid.engine.one_by_one import Method, Work, fit_in_full
+from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
 from specdid.engine.problem import Floats, Ints
+from specdid.engine.rows import cut_rows
 from specdid.engine.scores import missing_clusters
-from specdid.engine.tasks import controls_of, cut_rows
 from specdid.estimators._base import Estimator
 from specdid.exports._program import Program
 from specdid.language import bind, write
@@ -70,7 +70,7 @@ class _Builder:
         members, s, program, grid = self.compiled.members, self.s, self.program, self.plan.grid
         where, unit, time = self._rows(), self._panel_key(self.panel.unit), self._panel_key(self.panel.time)
         outcome, treatment = (self._value(int(c[s])) for c in (members.outcome, members.treatment))
-        controls = tuple(self._value(int(c)) for c in controls_of(members, s))
+        controls = tuple(self._value(int(c)) for c in members.controls_of(s))
         fixed, slopes = self._effects()
         weight = self._value(int(members.weights[s])) if members.weights[s] >= 0 else None
         every = tuple(self._errors())
@@ -89,7 +89,7 @@ class _Builder:
         named = [outcome, treatment, *controls, *(x for _, x in slopes), *([weight] if weight else [])]
         clusters = [c for e in every for c in e.clusters]
         complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
-        used = [int(members.outcome[s]), int(members.treatment[s]), *controls_of(members, s).tolist()]
+        used = [int(members.outcome[s]), int(members.treatment[s]), *members.controls_of(s).tolist()]
         return Script(
             (*about, *self._missing().values()),
             program.source(data),
@@ -125,7 +125,9 @@ class _Builder:
             return options
         c, at = self.compiled, [self.s]
         method = (Method(chosen.method, dict(chosen.options)),)
-        work = Work(c.problem, c.members.take(np.array(at)), method, np.zeros(1, np.int64), c.cohort[at], c.time)
+        work = OneByOneWork(
+            c.problem, c.members.take(np.array(at)), method, np.zeros(1, np.int64), c.cohort[at], c.time
+        )
         found = fit_in_full(work)[1]
         return options | {name: 0 if found is None else found.in_force[name] for name in asked}
 
@@ -188,7 +190,7 @@ class _Builder:
             return []
         members = self.compiled.members
         mine = np.flatnonzero(self.plan.codes[members.index, Core.OUTCOME] == self.codes[Core.OUTCOME])
-        spans = [controls_of(members, int(m)) for m in mine]
+        spans = [members.controls_of(int(m)) for m in mine]
         columns: Ints = np.unique(
             np.concatenate([members.outcome[mine], members.treatment[mine], members.weights[mine], *spans])
         )

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.problem import Members, Problem, Vcov
+from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
 from specdid.inference._base import Context
 from specdid.inference._tables import Floats, Ints
 from specdid.language import Bound, bind, referenced

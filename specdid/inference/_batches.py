@@ -9,10 +9,9 @@ import numpy as np
 
 from specdid.engine import batches as engine
 from specdid.engine.demean import Absorber, make_absorber
-from specdid.engine.masks import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.problem import Code, Effects, Members, Problem
+from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
 from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells
-from specdid.engine.tasks import controls_of
 from specdid.inference._base import Floats, Ints
 from specdid.inference._scaling import ordinary_weights
 
@@ -62,12 +61,12 @@ def make_batches(problem: Problem, members: Members) -> list[Batch]:
 
 
 def _regressors(members: Members, s: int) -> Ints:
-    return np.concatenate([[members.outcome[s], members.treatment[s]], controls_of(members, s)])
+    return np.concatenate([[members.outcome[s], members.treatment[s]], members.controls_of(s)])
 
 
 def kept_controls(members: Members, dropped: Mapping[int, tuple[int, ...]], s: int) -> Ints:
     """Return the controls of member ``s`` that were not dropped as collinear."""
-    own = controls_of(members, s)
+    own = members.controls_of(s)
     gone = dropped.get(s, ())
     return own[~np.isin(own, gone)] if gone else own
 

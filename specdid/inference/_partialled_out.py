@@ -262,7 +262,7 @@ def _by_cluster(problem: Problem, rows: Ints) -> tuple[Ints, Ints, int]:
 
 
 def _regressors(members: Members, batch: Batch) -> Ints:
-    parts = [members.controls[members.start[s] : members.start[s + 1]] for s in batch.members]
+    parts = [members.controls_of(s) for s in batch.members]
     return np.unique(np.concatenate([*parts, members.outcome[batch.members]]))
 
 

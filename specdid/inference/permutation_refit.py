@@ -16,7 +16,7 @@ import numpy as np
 
 from specdid._records import Caution
 from specdid.engine.cache_keys import digest
-from specdid.engine.one_by_one import Method, Work, fit_one_by_one
+from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
 from specdid.engine.problem import Code, Members
 from specdid.engine.store import Store
 from specdid.inference._assignment import clusters_of, levels_of, make_assignment
@@ -75,7 +75,9 @@ def _one_by_one(context: Context, of: Split, again: Again, places: Ints, rows: I
     """Fill the draws of what the engine does not take."""
     compiled, chosen = context.compiled, context.chosen[places]
     methods = tuple(Method(e.method, dict(e.options)) for e in context.plan.grid.estimators)
-    work = Work(of.problem, again.members, methods, compiled.method[chosen], compiled.cohort[chosen], compiled.time)
+    work = OneByOneWork(
+        of.problem, again.members, methods, compiled.method[chosen], compiled.cohort[chosen], compiled.time
+    )
     store = context.store_for(len(places))
     key = b"" if store is None else digest("refit", again_key(store, context, again), _method_key(store, work))
     _fill(context, table, rows, _refit, (again, work), key, store)
@@ -119,7 +121,7 @@ def _fill(
         table[:, rows, part.start : part.stop] = found
 
 
-def _method_key(store: Store, work: Work) -> bytes:
+def _method_key(store: Store, work: OneByOneWork) -> bytes:
     """Hash the estimators of members, and the cohorts that they take."""
     content = store.content(work.problem)
     names = [work.methods[m].name for m in work.method]
@@ -128,7 +130,7 @@ def _method_key(store: Store, work: Work) -> bytes:
     return digest(repr((names, options)), cohorts, time)
 
 
-def _refit(shared: tuple[Again, Work], draws: range) -> Floats:
+def _refit(shared: tuple[Again, OneByOneWork], draws: range) -> Floats:
     """Fit all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
     again, work = shared
     out = np.full((4, len(work.members), len(draws)), np.nan)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def formula(panel: Panel, members: Members, s: int, effects: tuple[str, ...]) -> str:
     """Write member ``s`` as pyfixest's formula; effects in EFFECTS' names, `^` as codes of their own."""
-    controls = members.controls[members.start[s] : members.start[s + 1]]
+    controls = members.controls_of(s)
     right = " + ".join([panel.labels[members.treatment[s]], *(panel.labels[c] for c in controls)])
     absorbed = effects[members.effects[s]].replace("province^year", "province_year")
     tail = "" if absorbed == "none" else f" | {absorbed}"

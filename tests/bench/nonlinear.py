@@ -12,7 +12,7 @@ from functools import partial
 import _bench
 import numpy as np
 from _panels import EFFECTS, Panel, make_members, make_panel, make_problem
-from specdid.engine.one_by_one import Method, Work, fit_one_by_one
+from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
 
 BAR = 1.7
 COUNT, BINARY = 0, 1
@@ -29,17 +29,17 @@ def make_outcomes(panel: Panel) -> Panel:
     return replace(panel, values=values)
 
 
-def make_work(estimator: str, outcome: int) -> Work:
+def make_work(estimator: str, outcome: int) -> OneByOneWork:
     """All control subsets of one outcome under city + year effects."""
     panel = make_outcomes(make_panel(controls=4 if _bench.quick() else 8))
     members = make_members(panel, 1)
     members = members.take(np.flatnonzero(members.outcome == outcome))
     none = np.full(len(members), -1, dtype=np.int64)
     problem = make_problem(panel, (EFFECTS["city + year"],))
-    return Work(problem, members, (Method(estimator, {}),), np.zeros(len(members), dtype=np.int64), none, -1)
+    return OneByOneWork(problem, members, (Method(estimator, {}),), np.zeros(len(members), dtype=np.int64), none, -1)
 
 
-def run(work: Work, jobs: int, backend: str) -> np.ndarray:
+def run(work: OneByOneWork, jobs: int, backend: str) -> np.ndarray:
     """Estimate all of ``work``; give the estimates."""
     return np.concatenate([fits.estimate for fits in fit_one_by_one(work, jobs, backend)])
 

@@ -20,8 +20,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from specdid._run.prepare import prepare
 from specdid._run.work import SECONDS, Work, count_work
+from specdid.engine.batches import estimate_cost
 from specdid.engine.compile import compile_plan
-from specdid.engine.cost import estimate_cost
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results")

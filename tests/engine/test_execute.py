@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from panels import COLUMNS, members_of, random_problem, reference_problem, reference_specs
 from specdid.engine import execute
-from specdid.engine.cost import estimate_cost
+from specdid.engine.batches import estimate_cost
 from specdid.engine.execute import estimate_all, run
 from specdid.engine.problem import Code
 

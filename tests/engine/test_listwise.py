@@ -23,8 +23,8 @@ from listwise_problems import (
     signatures,
 )
 from specdid.engine import listwise, ssc
-from specdid.engine.model_identity import row_words, rows_digest
 from specdid.engine.problem import Problem
+from specdid.engine.rows import row_words, rows_digest
 
 
 def check(problem: Problem, specs: list, fits, undecided) -> int:
@@ -116,9 +116,8 @@ def test_signatures_tell_models_apart_and_the_same_model_together(fitted):
 
 def test_the_digest_of_rows_is_the_dense_paths(fitted):
     problem, _ = fitted
-    from specdid.engine.listwise.chunk import solve
-    from specdid.engine.listwise.groups import group_keys, make_group
-    from specdid.engine.listwise.scratch import Scratch
+    from specdid.engine.listwise.grid import Scratch
+    from specdid.engine.listwise.members import group_keys, make_group, solve
 
     members = make_members(SPECS[:3])
     key, mine = group_keys(members)[0]

@@ -12,9 +12,9 @@ import pytest
 from small_problems import work_of
 from specdid import _plugins
 from specdid.engine.execute import run
-from specdid.engine.one_by_one import CHUNK, fit_one_by_one, run_tasks
+from specdid.engine.one_by_one import CHUNK, fit_one_by_one, make_task, run_tasks
 from specdid.engine.problem import Code
-from specdid.engine.tasks import cut_rows, make_task
+from specdid.engine.rows import cut_rows
 from specdid.engine.workers import single_threaded
 from specdid.estimators._base import Estimate, Failure
 

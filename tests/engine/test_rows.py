@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from panels import COLUMNS, members_of, random_problem
 from specdid.engine.demean import relevel
 from specdid.engine.execute import run
-from specdid.engine.masks import find_samples, missing_patterns, number_rows, row_keys, rows_of, without_singletons
 from specdid.engine.problem import Code
+from specdid.engine.rows import find_samples, missing_patterns, number_rows, row_keys, rows_of, without_singletons
 
 D, X1, MISSING, INFINITE, W = (COLUMNS.index(c) for c in ("d", "x1", "missing", "infinite", "w"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from panels import members_of, reference_problem, reference_specs
-from specdid.engine import work_units
+from specdid.engine import execute
 from specdid.engine.blocks import take
 from specdid.engine.execute import run
 
@@ -49,8 +49,8 @@ def serial(path):
 
 @pytest.mark.parametrize(("jobs", "backend"), [(2, "loky"), (3, "loky"), (2, "threading")])
 def test_workers_change_nothing(path, serial, monkeypatch, jobs, backend):
-    monkeypatch.setattr(work_units, "WORTH_WORKERS", 0.0)
-    monkeypatch.setattr(work_units, "PIECE", 1)
+    monkeypatch.setattr(execute, "WORTH_WORKERS", 0.0)
+    monkeypatch.setattr(execute, "PIECE", 1)
     fits = run(problem_of(path), members_of(reference_specs()), jobs, backend)
     assert digest(fits) == digest(serial)
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import VCOVS_SMALL, members_of, random_problem, reference_problem, reference_specs
 from specdid._diagnostics import OutputError
-from specdid.engine import execute, store, work_units
+from specdid.engine import execute, store
+from specdid.engine.blocks import pack_fits, unpack_fits
 from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.problem import Effects, Members, Problem, Sunab
 from specdid.engine.store import NAME, Store, decode, encode
-from specdid.engine.stored import pack_fits, unpack_fits
 
 SECRET = bytes(range(32))
 ARRAYS = {
@@ -226,7 +226,7 @@ def test_fits_are_packed_without_their_places():
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(work_units, "PIECE", 1)
+    monkeypatch.setattr(execute, "PIECE", 1)
     monkeypatch.setattr(execute, "LISTWISE_RUN", 64)
 
 

@@ -10,8 +10,8 @@ import specdid
 from panels import NAMES, REFERENCE, members_of, reference_problem
 from specdid.engine.coefficient_table import by_relative_period, combine, fit_full
 from specdid.engine.execute import run
-from specdid.engine.masks import without_singletons
 from specdid.engine.problem import Code, Problem, Sunab
+from specdid.engine.rows import without_singletons
 from specdid.engine.sunab import aggregate_columns, comparison, make_cells
 
 COHORT, YEAR = NAMES.index("batch"), NAMES.index("year")

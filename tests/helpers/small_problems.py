@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from specdid.engine.one_by_one import Method, Work
+from specdid.engine.one_by_one import Method, OneByOneWork, make_task
 from specdid.engine.problem import Effects, Members, Problem, Sunab, Vcov
-from specdid.engine.tasks import cut_rows, make_task
+from specdid.engine.rows import cut_rows
 from specdid.estimators._base import Task
 
 Spec = tuple[str, str, tuple[str, ...], tuple[str, ...], str | None, str]
@@ -53,7 +53,7 @@ def work_of(
     time: str = "year",
     cohort: str | None = None,
     options: dict[str, dict[str, object]] | None = None,
-) -> Work:
+) -> OneByOneWork:
     """Lay out ``specs`` on all rows of ``frame``."""
     names, effects = list(frame.columns), list(dict.fromkeys(s[3] for s in specs))
     methods = list(dict.fromkeys(s[5] for s in specs))
@@ -79,7 +79,7 @@ def work_of(
     chosen = tuple(Method(m, (options or {}).get(m, {})) for m in methods)
     method = column([methods.index(s[5]) for s in specs])
     problem = problem_of(frame, vcovs, unit, effects)
-    return Work(problem, members, chosen, method, np.full(n, place), names.index(time))
+    return OneByOneWork(problem, members, chosen, method, np.full(n, place), names.index(time))
 
 
 def task_of(frame: pd.DataFrame, spec: Spec, **layout: object) -> Task:

@@ -5,8 +5,8 @@ import specdid
 from small_studies import small_panel, small_study
 from specdid._run.prepare import prepare
 from specdid._run.work import SECONDS, count_work
+from specdid.engine.batches import estimate_cost
 from specdid.engine.compile import compile_plan
-from specdid.engine.cost import estimate_cost
 
 PANEL = small_panel()
 ASSIGN = {"assign": "cohort", "null": ["wild", "permutation"]}

@@ -1,4 +1,4 @@
-"""Second moments of many columns under many row masks at once, net of the fixed effects."""
+"""Second moments of many columns under many row masks at once, net of the fixed effects, and regressions from them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.effect_components import Grid, eliminate
-from specdid.engine.listwise.masks import first_sums, second_sums
-from specdid.engine.listwise.scratch import Scratch
+from specdid.engine.listwise.grid import EffectGrid, Scratch, eliminate, first_sums, second_sums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -19,7 +17,7 @@ ROW_BLOCK = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
+class ListwiseMoments:
     """For k columns and M masks.
 
     Attributes
@@ -47,7 +45,7 @@ class Moments:
         return np.asarray(found + (self.pivots > 0).reshape(-1, len(found)).sum(0))
 
 
-def moments(grid: Grid, columns: Floats, mask: Floats, scratch: Scratch) -> Moments:
+def moments(grid: EffectGrid, columns: Floats, mask: Floats, scratch: Scratch) -> ListwiseMoments:
     """Compute the moments of ``columns`` (g, k) under ``mask`` (g, M), weights multiplied in."""
     n_masks, k = mask.shape[1], columns.shape[1]
     within = _products(columns, mask, scratch)
@@ -61,12 +59,12 @@ def moments(grid: Grid, columns: Floats, mask: Floats, scratch: Scratch) -> Mome
     wide *= np.sqrt(inverse).transpose(2, 0, 1)[..., None]
     within -= _squares(wide[..., -k:].reshape(n_masks, -1, k))
     if grid.n_effects < 2:
-        return Moments(raw, within, inverse, None, None, np.zeros(n_masks, dtype=bool))
+        return ListwiseMoments(raw, within, inverse, None, None, np.zeros(n_masks, dtype=bool))
     system, second = _second_system(grid, wide, columns, mask, scratch)
     pivots, doubtful = eliminate(system, second)
     _subtract_second(within, system, pivots, grid.n_blocks)
     doubt = np.asarray(doubtful.reshape(-1, n_masks).any(0))
-    return Moments(raw, within, inverse, system, pivots, doubt)
+    return ListwiseMoments(raw, within, inverse, system, pivots, doubt)
 
 
 def _products(columns: Floats, mask: Floats, scratch: Scratch) -> Floats:
@@ -88,7 +86,7 @@ def _products(columns: Floats, mask: Floats, scratch: Scratch) -> Floats:
     return products
 
 
-def _first_sums(grid: Grid, columns: Floats, by_mask: Floats, scratch: Scratch) -> Floats:
+def _first_sums(grid: EffectGrid, columns: Floats, by_mask: Floats, scratch: Scratch) -> Floats:
     """Sum columns by level of the first effect, after the weights of its cells where a second follows.
 
     Returns
@@ -113,7 +111,9 @@ def _squares(wide: Floats) -> Floats:
     return products
 
 
-def _second_system(grid: Grid, wide: Floats, columns: Floats, mask: Floats, scratch: Scratch) -> tuple[Floats, Floats]:
+def _second_system(
+    grid: EffectGrid, wide: Floats, columns: Floats, mask: Floats, scratch: Scratch
+) -> tuple[Floats, Floats]:
     """Set up the second effect net of the first, with the columns as right-hand sides."""
     n_masks, k = mask.shape[1], columns.shape[1]
     n_blocks, b = grid.n_blocks, grid.n_second
@@ -136,3 +136,92 @@ def _subtract_second(within: Floats, system: Floats, pivots: Floats, n_blocks: i
     reduced = system[:, b:] * np.sqrt(pivots)[:, None]
     wide = np.ascontiguousarray(reduced.reshape(b, k, n_blocks, n_masks).transpose(3, 0, 2, 1))
     within -= _squares(wide.reshape(n_masks, -1, k))
+
+
+TRUSTED = 1e-5
+"""Least share of a column's variation that the earlier ones may leave: below, the dense path decides."""
+UNABSORBED = 1e-6
+"""The same before and after the effects, where cancellation costs the digits."""
+COLLINEAR = 1e-8
+"""The same of its variation before the effects: the dense path drops a column below a tenth of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """Treatment and outcome net of the controls, for M specifications over k columns.
+
+    Attributes
+    ----------
+    treatment, residual : (k, M), coefficients on the columns: Z @ treatment is the treatment
+        net of the controls, Z @ residual the regression's residual
+    estimate : (M,), in the columns' units
+    doubtful : (M,) bool, too ill-conditioned for moments
+    """
+
+    treatment: Floats
+    residual: Floats
+    estimate: Floats
+    doubtful: NDArray[np.bool_]
+
+
+def partial_out(net: ListwiseMoments, share: Floats, controls: Ints, treatment: Ints, outcome: Ints) -> Partial:
+    """Regress, for each mask m, outcome[m] on treatment[m] and controls[:, m].
+
+    Parameters
+    ----------
+    net : moments of k columns under M masks
+    share : (k,), part of the columns' variance that the effects leave
+    controls : (c, M) int64, columns; k where a specification has fewer
+    """
+    given = np.vstack([controls, treatment, outcome])
+    system = _gather(net.within, given)
+    each = np.arange(given.shape[1])
+    before = np.vstack([net.raw, np.ones(len(each))])[given, each]
+    kept = np.append(np.maximum(share, np.finfo(float).tiny), 1.0)[given]
+    left = np.einsum("qqm->qm", system).copy()
+    doubtful = ~(left > UNABSORBED * before).all(0)
+    doubtful |= _eliminate(system, np.maximum(TRUSTED * left, COLLINEAR * before / kept))
+    estimate = np.where(doubtful, 0.0, system[-2, -1])
+    gamma = _back(system)
+    on_treatment, on_outcome = np.zeros((2, *given.shape))
+    on_treatment[:-2], on_treatment[-2] = -gamma[:, 0], 1.0
+    on_outcome[:-2], on_outcome[-2], on_outcome[-1] = estimate * gamma[:, 0] - gamma[:, 1], -estimate, 1.0
+    net_of = np.zeros((2, len(net.raw) + 1, len(each)))
+    net_of[0, given, each] = np.where(doubtful, 0.0, on_treatment)
+    net_of[1, given, each] = np.where(doubtful, 0.0, on_outcome)
+    return Partial(net_of[0, :-1], net_of[1, :-1], estimate, doubtful)
+
+
+def _gather(within: Floats, given: Ints) -> Floats:
+    """Pick each specification's own rows and columns; an absent control is a unit column of its own."""
+    k, _, n_masks = within.shape
+    padded = np.zeros((k + 1, k + 1, n_masks))
+    padded[:k, :k] = within
+    system = padded[given[:, None, :], given[None, :, :], np.arange(n_masks)]
+    steps, masks = np.nonzero(given == k)
+    system[steps, steps, masks] = 1.0
+    return np.asarray(system)
+
+
+def _eliminate(system: Floats, least: Floats) -> NDArray[np.bool_]:
+    """Eliminate all but the outcome in place, rows divided by their pivots; tell where one is too small."""
+    doubtful = np.zeros(system.shape[2], dtype=bool)
+    for step in range(len(system) - 1):
+        pivot = system[step, step]
+        trusted = pivot > least[step]
+        doubtful |= ~trusted
+        factor = system[step, step + 1 :] / np.where(trusted, pivot, 1.0)
+        system[step + 1 :, step + 1 :] -= factor[:, None] * system[step, None, step + 1 :]
+        system[step, step + 1 :] = factor
+    return doubtful
+
+
+def _back(system: Floats) -> Floats:
+    """Coefficients (controls, 2, M) of treatment and outcome on the controls, from the triangle."""
+    size = len(system) - 2
+    gamma = np.zeros((size, 2, system.shape[2]))
+    for step in range(size - 1, -1, -1):
+        gamma[step] = system[step, size:]
+        if step + 1 < size:
+            gamma[step] -= np.einsum("sm,scm->cm", system[step, step + 1 : size], gamma[step + 1 :])
+    return gamma

@@ -1,4 +1,8 @@
-"""Variances of many estimates at once, with each mask's own cluster counts and nested effects."""
+"""Variances of many estimates at once, with each mask's own cluster counts and nested effects.
+
+The rows of treatment and residual, net of everything, are formed once and summed by cluster; units are counted
+in the same way.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine import ssc
-from specdid.engine.effect_components import Grid
-from specdid.engine.listwise.scores import Scores
+from specdid.engine.listwise.grid import EffectGrid, ListwiseSample, Scratch, back_substitute, first_sums
+from specdid.engine.listwise.moments import ListwiseMoments, Partial
 from specdid.engine.problem import Vcov
 
 Floats = NDArray[np.float64]
@@ -64,7 +68,7 @@ def level_sums(codes: Ints, place: Ints, n_places: int) -> Any:
     return csr_array((np.ones(len(codes)), (codes, place)), shape=(size, n_places))
 
 
-def make_clusters(vcov: Vcov, clusters: tuple[Ints, ...], grid: Grid) -> Clusters:
+def make_clusters(vcov: Vcov, clusters: tuple[Ints, ...], grid: EffectGrid) -> Clusters:
     """Prepare a vcov for rows on a grid; ``clusters`` are the codes (n,) of its variables."""
     levels = tuple(level[grid.place] for level in grid.levels())
     dense = tuple(np.unique(c, return_inverse=True)[1].astype(np.int64) for c in clusters)
@@ -88,7 +92,7 @@ def _witnesses(level: Ints, cluster: Ints) -> Ints:
 
 
 def variance(
-    clusters: Clusters, place: Ints, sums: Scores, mask: Floats, nobs: Ints, k: Ints, levels: Ints, rank: Ints
+    clusters: Clusters, place: Ints, sums: ListwiseScores, mask: Floats, nobs: Ints, k: Ints, levels: Ints, rank: Ints
 ) -> Variance:
     """Return the variance of M estimates, in units of the columns.
 
@@ -151,3 +155,121 @@ def _nested(clusters: Clusters, place: Ints, mask: Floats) -> Bools:
             inside = tuple(codes[rows] for codes in clusters.codes)
             nested[effect, m] = ssc.is_nested(clusters.effects[effect][rows], inside)
     return nested
+
+
+@dataclass(frozen=True, slots=True)
+class ListwiseScores:
+    """What the rows of M regressions say.
+
+    Attributes
+    ----------
+    score : (g, M), weight × treatment net of effects and controls × residual; 0 outside the mask
+    treatment, residual : (M,), their (weighted) sums of squares
+    estimate : (M,), refined on the rows
+    """
+
+    score: Floats
+    treatment: Floats
+    residual: Floats
+    estimate: Floats
+
+
+def scores(
+    sample: ListwiseSample,
+    columns: Floats,
+    mask: Floats,
+    weighted: Floats,
+    net: ListwiseMoments,
+    fit: Partial,
+    scratch: Scratch,
+) -> ListwiseScores:
+    """Form treatment and residual on the rows and take the effects out of them.
+
+    The rows do not inherit the moments' cancellation: an error in the coefficients enters
+    the sums of squares and the estimate squared.
+
+    Parameters
+    ----------
+    mask, weighted : (g, M) float64, the rows used, without and with the weights
+    """
+    d, e = scratch.array("treatment", mask.shape), scratch.array("residual", mask.shape)
+    spare = scratch.array("spare", mask.shape)
+    second = _second_effect(sample.grid, net, fit) if net.system is not None else (None, None)
+    for part, on_columns, effect in zip((d, e), (fit.treatment, fit.residual), second, strict=True):
+        np.matmul(columns, on_columns, out=part)
+        if effect is not None:
+            cells = part.reshape(*sample.grid.shape, -1)
+            cells -= effect[:, None, :, None]
+        _take_first_out(sample.grid, part, weighted, net.first_inverse, spare)
+    if sample.weights is None:
+        d *= mask
+        residual = _squares(e, np.multiply(e, mask, out=spare))
+        squares, score = _squares(d, d), np.multiply(d, e, out=e)
+    else:
+        residual = _squares(e, np.multiply(e, weighted, out=spare))
+        score = np.multiply(d, spare, out=e)
+        squares = _squares(d, np.multiply(d, weighted, out=spare))
+    safe = np.where(squares > 0, squares, 1.0)
+    return ListwiseScores(score, squares, residual, fit.estimate + score.sum(0) / safe)
+
+
+def _take_first_out(grid: EffectGrid, part: Floats, weighted: Floats, inverse: Floats, spare: Floats) -> None:
+    """Subtract the weighted mean of each level of the first effect, in place; rows outside are arbitrary."""
+    total = first_sums(grid, np.multiply(part, weighted, out=spare))
+    cells = part.reshape(grid.n_blocks, grid.n_first, grid.n_second * grid.n_slots, -1)
+    cells -= (total * inverse)[:, :, None]
+
+
+def _squares(one: Floats, two: Floats) -> Floats:
+    sums: Floats = np.einsum("gm,gm->m", one, two)
+    return sums
+
+
+def _second_effect(grid: EffectGrid, net: ListwiseMoments, fit: Partial) -> Floats:
+    """Coefficients of the second effect for the treatment and the residual: (2, blocks, levels, M)."""
+    assert net.system is not None
+    assert net.pivots is not None
+    b, n_masks = len(net.pivots), len(fit.estimate)
+    reduced = net.system[:, b:].reshape(b, -1, grid.n_blocks, n_masks)
+    right = np.empty((b, 2, grid.n_blocks, n_masks))
+    for place, coefficients in enumerate((fit.treatment, fit.residual)):
+        np.einsum("bkcm,km->bcm", reduced, coefficients, out=right[:, place])
+    solved = back_substitute(net.system, net.pivots, right.reshape(b, 2, -1))
+    return np.ascontiguousarray(solved.reshape(b, 2, grid.n_blocks, n_masks).transpose(1, 2, 0, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class UnitValues:
+    """Distinct values of a treatment within units, on the places of a grid.
+
+    ``pairs`` sums places by (unit, value), ``units`` and ``zeros`` sum pairs by unit: all
+    of them, and those with value 0.
+    """
+
+    pairs: Any
+    units: Any
+    zeros: Any
+
+
+def unit_values(unit: Ints, treatment: Floats, place: Ints, n_places: int) -> UnitValues:
+    """Prepare the counts for rows at ``place`` (NaN: the row is in no mask that needs the treatment)."""
+    from scipy.sparse import csr_array
+
+    codes = np.unique(unit, return_inverse=True)[1].astype(np.int64)
+    values, which = np.unique(treatment, return_inverse=True)
+    found, pair = np.unique(codes * len(values) + which, return_inverse=True)
+    owner, value = np.divmod(found, len(values))
+    shape = (int(codes.max(initial=-1)) + 1, len(found))
+    units = csr_array((np.ones(len(found)), (owner, np.arange(len(found)))), shape=shape)
+    zeros = csr_array(((values[value] == 0).astype(np.float64), (owner, np.arange(len(found)))), shape=shape)
+    return UnitValues(level_sums(pair.astype(np.int64), place, n_places), units, zeros)
+
+
+def count_units(values: UnitValues, mask: Floats) -> Ints:
+    """Count units, and those whose treatment varies, is always zero, or always one other value: (4, M)."""
+    present = (values.pairs @ mask > 0).astype(np.float64)
+    distinct = values.units @ present
+    zero = values.zeros @ present > 0
+    once = distinct == 1
+    kinds = (distinct > 0, distinct > 1, once & zero, once & ~zero)
+    return np.array([kind.sum(0) for kind in kinds], dtype=np.int64)

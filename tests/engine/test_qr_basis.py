@@ -5,8 +5,8 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
-from specdid.engine import orthogonal
-from specdid.engine.orthogonal import factorise, project_out
+from specdid.engine import qr_basis
+from specdid.engine.qr_basis import factorise, project_out
 
 
 def columns(n: int, k: int, seed: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_gram_matrices_are_nearer_than_householders() -> None:
     errors = np.zeros(2)
     for seed in range(5):
         z = columns(300, 6, seed)
-        found = [f(z.copy(order="F"))[1] for f in (factorise, orthogonal.householder)]
+        found = [f(z.copy(order="F"))[1] for f in (factorise, qr_basis.householder)]
         with mpmath.workdps(40):
             truth = exactly(z).T * exactly(z)
             errors += [largest(exactly(r).T * exactly(r) - truth) for r in found]
@@ -48,7 +48,7 @@ def test_gram_matrices_are_nearer_than_householders() -> None:
 def test_many_cells_are_factorised_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     z = columns(50, 4, 2)
     want = factorise(z.copy(order="F"))
-    monkeypatch.setattr(orthogonal, "CELLS", 100)
+    monkeypatch.setattr(qr_basis, "CELLS", 100)
     q, r = factorise(z.copy(order="F"))
     np.testing.assert_allclose(q @ r, z, atol=1e-15)
     np.testing.assert_allclose(np.abs(r), np.abs(want[1]), atol=1e-14)

@@ -1,4 +1,4 @@
-"""Rows: what each specification has left after missing values and singletons, found once per pattern.
+"""Rows: what each specification has left after missing values and singletons, found once per pattern, and its units.
 
 A row is in the sample of a model where the sample's condition holds, every variable is
 finite (as in pyfixest, infinite is missing), every effect has a level, and
@@ -19,11 +19,13 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.model_identity import Words, row_words, rows_digest
-from specdid.engine.problem import Code, Ints, Members, Problem
+from specdid._hashing import Words, words
+from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 from specdid.engine.sunab import comparison
 
 Bools = NDArray[np.bool_]
+ROWS_STREAM = 1
+"""The stream of the words of rows; those of terms and models are others, in `model_identity`."""
 SLICE = 2**16
 """Members looked at together, to bound memory."""
 
@@ -215,24 +217,29 @@ def without_singletons(rows: Ints, effects: tuple[Ints, ...]) -> Ints:
     return rows
 
 
+def sample_rows(problem: Problem, rows: int, effects: int, *needed: int, weights: int = -1) -> Bools:
+    """Mark the sample's rows, (n,), that have effects, slopes, positive weights and finite ``needed`` columns."""
+    option = problem.effects[effects]
+    keep: Bools = problem.rows[rows].copy()
+    for code in dict.fromkeys((*option.fixed, *(c for c, _ in option.slopes))):
+        keep &= problem.codes[:, code] >= 0
+    if weights >= 0:
+        keep &= problem.values[:, weights] > 0
+    for column in (*(x for _, x in option.slopes), *needed, *((weights,) if weights >= 0 else ())):
+        keep &= np.isfinite(problem.values[:, column])
+    return keep
+
+
 def _base(problem: Problem, members: Members, member: int) -> tuple[Bools, Bools, Bools]:
     """Return the sample, its rows with effects, weights and slopes, and the logs of nothing."""
     sample = problem.rows[members.rows[member]]
-    effects = problem.effects[members.effects[member]]
-    keep = sample.copy()
-    for code in dict.fromkeys((*effects.fixed, *(c for c, _ in effects.slopes))):
-        keep &= problem.codes[:, code] >= 0
-    others = [x for _, x in effects.slopes]
-    if members.sunab[member] >= 0:
-        others.append(members.aggregates[members.sunab[member]].period)
     weight = int(members.weights[member])
-    if weight >= 0:
-        others.append(weight)
-        keep &= problem.values[:, weight] > 0
+    period = [members.aggregates[members.sunab[member]].period] if members.sunab[member] >= 0 else []
+    keep = sample_rows(problem, members.rows[member], members.effects[member], *period, weights=weight)
     log0 = np.zeros(len(keep), dtype=bool)
-    for column in others:
-        keep &= np.isfinite(problem.values[:, column])
-        if problem.log0 is not None:
+    if problem.log0 is not None:
+        slopes = [x for _, x in problem.effects[members.effects[member]].slopes]
+        for column in (*slopes, *period, *([weight] if weight >= 0 else [])):
             log0 |= problem.log0[:, column]
     return sample, keep, log0
 
@@ -272,3 +279,84 @@ def _compared(problem: Problem, members: Members, member: int, rows: Ints) -> tu
 def _set_bits(bits: Words) -> list[int]:
     flags = np.unpackbits(bits.view(np.uint8), bitorder="little")
     return np.flatnonzero(flags).tolist()
+
+
+def row_words(n: int) -> Words:
+    """Return the words of the rows 0 to n - 1 of a panel, (n, 2) uint64."""
+    return words(np.arange(n), ROWS_STREAM)
+
+
+def rows_digest(mask: NDArray[np.bool_], of_row: Words) -> Words:
+    """Hash one row mask (n,): the sum of its rows' words, (2,) uint64."""
+    return np.asarray(of_row[mask].sum(axis=0, dtype=np.uint64))
+
+
+def masks_digest(masks: NDArray[np.float64], of_row: Words) -> Words:
+    """Hash many row masks at once, exactly and by one matrix product.
+
+    Parameters
+    ----------
+    masks : (n, M) float64, 0 and 1; n below 2^37
+
+    Returns
+    -------
+    (M, 2) uint64, equal to `rows_digest` of each
+    """
+    part = np.uint64(0xFFFF)
+    shifts = np.arange(4, dtype=np.uint64) * np.uint64(16)
+    pieces = ((of_row[:, :, None] >> shifts) & part).astype(np.float64).reshape(len(of_row), 8)
+    sums = (masks.T @ pieces).astype(np.uint64).reshape(-1, 2, 4)
+    return np.asarray((sums << shifts).sum(axis=2, dtype=np.uint64))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The rows of one specification.
+
+    Attributes
+    ----------
+    rows : (n,) int64, rows of the panel that are left
+    n_missing, n_log0, n_singletons : rows of the sample that are not, and why
+    """
+
+    rows: Ints
+    n_missing: int
+    n_log0: int
+    n_singletons: int
+
+
+def cut_rows(problem: Problem, members: Members, s: int) -> Cut:
+    """Drop the rows with a missing or infinite variable, then singletons to a fixpoint."""
+    sample, complete, logs = _base(problem, members, s)
+    own = [members.outcome[s], members.treatment[s], *members.controls_of(s)]
+    own += [members.extra_rows[s]] if members.extra_rows[s] >= 0 else []
+    complete &= np.isfinite(problem.values[:, own]).all(axis=1)
+    if problem.log0 is not None:
+        logs |= problem.log0[:, own].any(axis=1)
+    rows = np.flatnonzero(complete)
+    kept = without_singletons(rows, _effect_codes(problem, members, s))
+    return Cut(kept, int(sample.sum()) - len(rows), int((sample & logs).sum()), len(rows) - len(kept))
+
+
+def count_units(unit: Ints, treatment: Floats) -> tuple[int, int, int, int]:
+    """Count units, those whose treatment varies, is always zero, is always one other value.
+
+    Parameters
+    ----------
+    unit : (n,) int64, levels without gaps
+    treatment : (n,) float64
+    """
+    size = int(unit.max()) + 1
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(low, unit, treatment)
+    np.maximum.at(high, unit, treatment)
+    varies, zero = low != high, (low == 0) & (high == 0)
+    return size, int(varies.sum()), int(zero.sum()), int((~varies & ~zero).sum())
+
+
+def effective_rows(n: int, weights: Floats | None) -> float:
+    """Return Kish's effective sample size, (Σw)² / Σw²."""
+    if weights is None:
+        return float(n)
+    scaled = weights / weights.max()
+    return float(scaled.sum() ** 2 / (scaled @ scaled))
