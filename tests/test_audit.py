@@ -18,7 +18,7 @@ from small_problems import work_of
 from small_studies import small_panel, small_study
 from specdid._audit import audit_results, start_reference, worker
 from specdid._audit.compare import draw, smallest
-from specdid._audit.reference import Request
+from specdid._audit.reference import AuditRequest
 from specdid._records import Status
 from specdid._records.cautions import of_audit
 from specdid.engine.execute import run
@@ -170,7 +170,7 @@ def test_an_ill_conditioned_design_is_solved_by_qr(panel):
     """Against numpy's QR on dummies, at a condition number where normal equations keep few digits."""
     small = panel[(panel.city_id <= 40) & np.isfinite(panel.pgdp)].dropna(subset=["ln_so2", "near"])
     layout = work_of(small, [("ln_so2", "dudt", ("pgdp", "near"), FE, None, "feols")], vcovs=("hetero", "iid"))
-    again = worker.estimate_all_again(Request(layout, ((),)))[0]
+    again = worker.estimate_all_again(AuditRequest(layout, ((),)))[0]
     assert [n.program for n in again.numbers] == ["least squares of the audit's own"]
     own = again.numbers[0]
     dummies = [pd.get_dummies(small[c]).to_numpy(float) for c in FE]
@@ -224,7 +224,7 @@ def test_the_references_process_answers_as_this_one_does(panel):
     theirs = worker.ask(smallest(layout, np.array([1, 3]), ((), ())))
     assert process.poll() is not None  # it ends with its answer
     assert worker._started == []
-    here = worker.estimate_all_again(Request(layout, ((),) * 4))
+    here = worker.estimate_all_again(AuditRequest(layout, ((),) * 4))
     assert repr(theirs) == repr([here[1], here[3]])
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from small_problems import work_of
 from specdid._audit import audit_results
-from specdid._audit.least_squares import Design
-from specdid._audit.reference import Request, estimate_again
+from specdid._audit.least_squares import NetRegressors
+from specdid._audit.reference import AuditRequest, estimate_again
 from specdid._records import Status
 
 UNITS, PERIODS = 20, 9
@@ -115,10 +115,10 @@ def test_the_share_outside_the_row_space_is_that_of_the_whole_design_with_dummie
     assert len(null) == 3  # one for each cohort
     wanted = average / length
     share = np.linalg.norm(null @ wanted) / np.linalg.norm(wanted)
-    mine = Design(cells, (unit, year), ((unit, year.astype(float)),)).solve(frame.y.to_numpy(), average)
+    mine = NetRegressors(cells, (unit, year), ((unit, year.astype(float)),)).solve(frame.y.to_numpy(), average)
     assert mine.outside == pytest.approx(share, rel=1e-6)
     assert mine.rank == len(pairs) - 3
-    without = Design(cells, (unit, year)).solve(frame.y.to_numpy(), average)
+    without = NetRegressors(cells, (unit, year)).solve(frame.y.to_numpy(), average)
     assert without.identified
     assert without.outside < 1e-12
 
@@ -127,17 +127,17 @@ def test_leads_that_are_open_leave_an_average_that_is_not(frame):
     """Two leads that are one column: a null direction, and no part of the average in it."""
     post, x = frame.post.to_numpy(), frame.x0.to_numpy()
     columns = np.column_stack([post, x, 2 * x + 1])
-    found = Design(columns, (frame.city_id.to_numpy(),)).solve(frame.y.to_numpy(), np.array([1.0, 0, 0]))
+    found = NetRegressors(columns, (frame.city_id.to_numpy(),)).solve(frame.y.to_numpy(), np.array([1.0, 0, 0]))
     assert found.identified
     assert found.rank == 2
-    lead = Design(columns, (frame.city_id.to_numpy(),)).solve(frame.y.to_numpy(), np.array([0.0, 1, 0]))
+    lead = NetRegressors(columns, (frame.city_id.to_numpy(),)).solve(frame.y.to_numpy(), np.array([0.0, 1, 0]))
     assert not lead.identified
     assert lead.tied == (1, 2)
 
 
 def reported(work, dropped=((),)):
     """What the audit's own programs give, for reporting it."""
-    again = estimate_again(Request(work, dropped), 0)
+    again = estimate_again(AuditRequest(work, dropped), 0)
     assert not again.why, again.why
     return again.numbers[0]
 
@@ -179,7 +179,7 @@ VCOVS = ("city_id", "region", "city_id + year", "hetero", "iid")
 def test_a_likelihood_or_an_imputation_that_is_off_by_little_is_found(frame, method):
     work = one(frame, (METHODS[method], "post", ("x0",), ("city_id",), None, method))
     right = reported(work)
-    nobs = estimate_again(Request(work, ((),)), 0).nobs
+    nobs = estimate_again(AuditRequest(work, ((),)), 0).nobs
     assert audited(work, right.estimate, nobs=nobs, error=right.std_error[0]).disagreements == ()
     off = right.estimate + 2e-6 * right.std_error[0]
     assert len(audited(work, off, nobs=nobs, error=right.std_error[0]).disagreements) == 1
@@ -195,7 +195,7 @@ def test_pyfixest_and_the_audits_own_algebra_agree_under_every_vcov(frame, metho
     effects = [("city_id",), ("city_id", "year")] + [("city_id[x1]", "year")] * (method in ("feols", "did2s"))
     for chosen in effects:
         work = one(frame, (METHODS[method], "post", ("x0", "x1"), chosen, weights, method), vcovs=VCOVS)
-        again = estimate_again(Request(work, ((),)), 0)
+        again = estimate_again(AuditRequest(work, ((),)), 0)
         assert not again.why, again.why
         assert len(again.numbers) == (1 if method == "did2s" else 2)
         first = np.array([again.numbers[0].estimate, *again.numbers[0].std_error], float)

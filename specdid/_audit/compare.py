@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from specdid._audit.reference import Again, Numbers, Request
+from specdid._audit.reference import AuditRequest, Numbers, Reestimated
 from specdid._audit.worker import NotDoneError, ask
 from specdid._records import Audit, Disagreement, Results, Status
 from specdid.engine.one_by_one import Method, OneByOneWork
@@ -32,7 +32,7 @@ class Chosen(Protocol):
     def options(self) -> Mapping[str, object]: ...
 
 
-class Compiled(Protocol):
+class AuditInput(Protocol):
     """The part of ``engine.columns.Compiled`` that the audit reads."""
 
     @property
@@ -48,7 +48,7 @@ class Compiled(Protocol):
 
 
 def audit_results(
-    compiled: Compiled, estimators: Sequence[Chosen], results: Results, size: int | None, seed: int
+    compiled: AuditInput, estimators: Sequence[Chosen], results: Results, size: int | None, seed: int
 ) -> Audit:
     """Estimate a seeded random sample of the ok specifications again: by pyfixest and by the audit's own algebra.
 
@@ -101,7 +101,7 @@ def draw(ok: Ints, size: int | None, seed: int) -> Ints:
     return np.sort(np.random.default_rng([seed, STREAM]).choice(ok, size, replace=False))
 
 
-def _compared(results: Results, s: int, again: Again) -> Disagreement:
+def _compared(results: Results, s: int, again: Reestimated) -> Disagreement:
     """Return the gaps to the program that is furthest off; ``cause`` is empty where all agree."""
     found = [(_beside(results, s, one), one.program) for one in again.numbers or (NOTHING,)]
     worst, program = max(found, key=lambda pair: max(pair[0].estimate_gap, pair[0].se_gap))
@@ -138,7 +138,7 @@ def _beside(results: Results, s: int, numbers: Numbers) -> Disagreement:
     )
 
 
-def _cause(results: Results, s: int, again: Again, worst: Disagreement, program: str) -> str:
+def _cause(results: Results, s: int, again: Reestimated, worst: Disagreement, program: str) -> str:
     """Say what is likely behind a disagreement; nothing where there is none."""
     if again.why:
         return shorten(again.why, 200, placeholder=" …")
@@ -164,7 +164,7 @@ def _cause(results: Results, s: int, again: Again, worst: Disagreement, program:
     return ""
 
 
-def smallest(work: OneByOneWork, position: Ints, dropped: Sequence[Sequence[int]]) -> Request:
+def smallest(work: OneByOneWork, position: Ints, dropped: Sequence[Sequence[int]]) -> AuditRequest:
     """Keep the columns and row masks that the members at ``position`` use, to send to a worker.
 
     Parameters
@@ -207,4 +207,4 @@ def smallest(work: OneByOneWork, position: Ints, dropped: Sequence[Sequence[int]
         place(cohort),
         int(place(np.array([work.time]))[0]),
     )
-    return Request(small, tuple(tuple(place(np.array(lost, np.int64)).tolist()) for lost in dropped))
+    return AuditRequest(small, tuple(tuple(place(np.array(lost, np.int64)).tolist()) for lost in dropped))

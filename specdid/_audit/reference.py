@@ -6,6 +6,11 @@ own least squares say first whether what is asked for is estimable at all, a Sun
 as an average, and then give its numbers, with corrections counted here. Where a design is
 ill-conditioned (above 1e4), pyfixest's normal equations are the inaccurate side, and the audit's
 own numbers stand alone.
+
+did2s is imputed in two stages by one pivoted QR of the untreated rows' design. With X₀ the untreated rows'
+regressors, times √weight, and t the sum of w x over the treated rows divided by that of w, the estimate is the
+treated rows' mean of y less t'δ, δ = X₀⁺y. It is identified where t is in the row space of X₀: with X₀P = Q(R₁ R₂),
+where t₂ = R₂'R₁⁻ᵀt₁. The rows' influences are those of both stages as one GMM problem (Gardner 2021, section 4).
 """
 
 from __future__ import annotations
@@ -17,10 +22,8 @@ from typing import Any
 import numpy as np
 
 from specdid import _plugins
-from specdid._audit.corrections import corrected
-from specdid._audit.least_squares import Design, Solved
-from specdid._audit.sample import Sample, sample_of
-from specdid._audit.two_stage import imputed
+from specdid._audit.least_squares import ESTIMABLE, RANK, NetRegressors, Solved, between, corrected
+from specdid._audit.sample import AuditSample, sample_of
 from specdid.engine.one_by_one import Method, OneByOneWork, make_task
 from specdid.engine.problem import Floats, Vcov
 from specdid.estimators._base import Failure
@@ -46,7 +49,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Reestimated:
     """What the audit makes of a specification.
 
     Attributes
@@ -64,27 +67,29 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AuditRequest:
     """Specifications to estimate again, and for each the controls that it is said to have lost as collinear."""
 
     work: OneByOneWork
     dropped: tuple[tuple[int, ...], ...]
 
 
-def estimate_again(request: Request, s: int) -> Again:
+def estimate_again(request: AuditRequest, s: int) -> Reestimated:
     """Estimate member ``s`` again; without numbers where that cannot be."""
     work = request.work
     try:
         sample = sample_of(work, s)
         if not len(sample):
-            return Again((), 0, "no rows are left")
+            return Reestimated((), 0, "no rows are left")
         method = work.methods[work.method[s]]
         return PROGRAMS.get(method.name, _by_itself)(work, s, sample, method, request.dropped[s])
     except Exception as error:  # whatever it is, the specification is not confirmed
-        return Again((), why=" ".join(f"{type(error).__name__}: {error}".split()))
+        return Reestimated((), why=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def _least_squares(work: OneByOneWork, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+def _least_squares(
+    work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]
+) -> Reestimated:
     """Answer for feols and for Sun-Abraham averages."""
     lost = _positions(work, s, dropped)
     solved, why = _solve(sample, lost)
@@ -92,7 +97,7 @@ def _least_squares(work: OneByOneWork, s: int, sample: Sample, method: Method, d
     theirs = _pyfixest(work, sample)
     # Of what is not identified any solution is as good: pyfixest's shows how far apart they are.
     numbers = (*(() if why else (own,)), *((theirs,) if theirs else ()))
-    return Again(numbers, len(sample), why, solved.condition)
+    return Reestimated(numbers, len(sample), why, solved.condition)
 
 
 def _positions(work: OneByOneWork, s: int, dropped: Sequence[int]) -> list[int]:
@@ -100,35 +105,35 @@ def _positions(work: OneByOneWork, s: int, dropped: Sequence[int]) -> list[int]:
     return [controls.index(c) for c in dropped]
 
 
-def _without(sample: Sample, lost: Sequence[int]) -> Sample:
+def _without(sample: AuditSample, lost: Sequence[int]) -> AuditSample:
     kept = [j for j in range(len(sample.labels)) if j not in lost]
     return replace(sample, controls=sample.controls[:, kept], labels=tuple(sample.labels[j] for j in kept))
 
 
-def _in_another_order(sample: Sample) -> tuple[Floats, Floats]:
+def _in_another_order(sample: AuditSample) -> tuple[Floats, Floats]:
     """Return the treatment's columns backwards, then the controls backwards; and the weights of the estimate."""
     columns = np.hstack([sample.treated[:, ::-1], sample.controls[:, ::-1]])
     return columns, np.concatenate([sample.average[::-1], np.zeros(len(sample.labels))])
 
 
-def _solve(sample: Sample, lost: Sequence[int]) -> tuple[Solved, str]:
+def _solve(sample: AuditSample, lost: Sequence[int]) -> tuple[Solved, str]:
     """Solve without the controls ``lost``; and say what is not identified, or which control was not collinear."""
     columns, average = _in_another_order(sample)
-    solved = Design(columns, sample.effects, sample.slopes, sample.weights).solve(sample.outcome, average)
+    solved = NetRegressors(columns, sample.effects, sample.slopes, sample.weights).solve(sample.outcome, average)
     if not solved.identified:
         return solved, _not_identified(sample, solved)
     if not lost:
         return solved, ""
     kept = _without(sample, lost)
     columns, average = _in_another_order(kept)
-    design = Design(columns, kept.effects, kept.slopes, kept.weights)
+    design = NetRegressors(columns, kept.effects, kept.slopes, kept.weights)
     apart = design.left_of(sample.controls[:, list(lost)])
     wrong = [f"`{sample.labels[j]}` ({a:.1g} of it)" for j, a in zip(lost, apart, strict=True) if a > COLLINEAR]
     said = f"left out as collinear, and is no combination of the others: {', '.join(wrong)}" if wrong else ""
     return design.solve(kept.outcome, average), said
 
 
-def _not_identified(sample: Sample, solved: Solved) -> str:
+def _not_identified(sample: AuditSample, solved: Solved) -> str:
     names = (*sample.names[::-1], *sample.labels[::-1])
     several = len(sample.names) > 1
     what = "the average of the cohorts' effects" if several else f"`{sample.names[0]}`"
@@ -144,12 +149,12 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(few) + (f" and {more:,} more columns" if more else "")
 
 
-def _errors(work: OneByOneWork, sample: Sample, solved: Solved, dispersion: float | None = None) -> Errors:
+def _errors(work: OneByOneWork, sample: AuditSample, solved: Solved, dispersion: float | None = None) -> Errors:
     """Return the standard errors under each vcov, by the audit's own sandwich."""
     return tuple(corrected(vcov, sample, solved, v, dispersion) for v, vcov in enumerate(work.problem.vcovs))
 
 
-def _frame(sample: Sample) -> tuple[Any, list[str], list[str], list[str]]:
+def _frame(sample: AuditSample) -> tuple[Any, list[str], list[str], list[str]]:
     """Lay a sample out for pyfixest: the frame, the treatment's columns, the other regressors, the effects."""
     import pandas as pd
 
@@ -184,7 +189,7 @@ def _call(function: str, frame: Any, regressors: Sequence[str], effects: Sequenc
     return getattr(pf, function)(formula, frame, vcov="iid", demeaner=demeaner, **weights, **options)
 
 
-def _pyfixest(work: OneByOneWork, sample: Sample) -> Numbers | None:
+def _pyfixest(work: OneByOneWork, sample: AuditSample) -> Numbers | None:
     """Call feols in the data's own units; None where it would be inaccurate."""
     frame, treated, others, effects = _frame(sample)
     if np.abs(frame[["y", *treated, *others]].to_numpy()).max() >= LARGE:
@@ -223,14 +228,14 @@ def _their_error(
     return float(np.sqrt(variance)) if variance > 0 else float("nan")
 
 
-def _likelihood(work: OneByOneWork, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Answer for Poisson and logit: pyfixest, and from its fit on Newton steps of the audit's own."""
     poisson = method.name == "fepois"
     sample = _without_sure(sample, poisson)
     lost = _positions(work, s, dropped)
     _, why = _solve(sample, lost)
     if why:
-        return Again((), len(sample), why)
+        return Reestimated((), len(sample), why)
     kept = _without(sample, lost)
     frame, treated, others, effects = _frame(kept)
     for name in (*treated, *others):
@@ -259,10 +264,10 @@ def _likelihood(work: OneByOneWork, s: int, sample: Sample, method: Method, drop
     start = np.asarray(fit._Y_hat_response, dtype=np.float64).reshape(-1)
     solved, dispersion = _newton(kept, start * count, poisson)
     own = Numbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
-    return Again((own, theirs), len(sample), condition=solved.condition)
+    return Reestimated((own, theirs), len(sample), condition=solved.condition)
 
 
-def _without_sure(sample: Sample, poisson: bool) -> Sample:
+def _without_sure(sample: AuditSample, poisson: bool) -> AuditSample:
     """Drop levels of an effect whose outcome is certain, and singletons, until there are none."""
     import pandas as pd
 
@@ -276,7 +281,7 @@ def _without_sure(sample: Sample, poisson: bool) -> Sample:
             return sample
 
 
-def _newton(sample: Sample, mean: Floats, poisson: bool) -> tuple[Solved, float]:
+def _newton(sample: AuditSample, mean: Floats, poisson: bool) -> tuple[Solved, float]:
     """Maximise the likelihood from fitted means on; gives the last step and the mean of its weights."""
     columns, average = _in_another_order(sample)
     prior = np.ones(len(sample)) if sample.weights is None else sample.weights / sample.weights.mean()
@@ -284,7 +289,7 @@ def _newton(sample: Sample, mean: Floats, poisson: bool) -> tuple[Solved, float]
     for _ in range(25):
         mean = np.exp(predictor) if poisson else 1 / (1 + np.exp(-predictor))
         slope = mean if poisson else mean * (1 - mean)
-        design = Design(columns, sample.effects, sample.slopes, prior * slope)
+        design = NetRegressors(columns, sample.effects, sample.slopes, prior * slope)
         target = predictor + (sample.outcome - mean) / slope
         solved = design.solve(target, average)
         before, predictor = predictor, target - solved.residual / design.root
@@ -293,28 +298,120 @@ def _newton(sample: Sample, mean: Floats, poisson: bool) -> tuple[Solved, float]
     return solved, float((prior * slope).mean())
 
 
-def _two_stage(work: OneByOneWork, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+def _two_stage(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Answer for did2s, or have it answer itself where the design is too large for one factorisation."""
     found = imputed(_without(sample, _positions(work, s, dropped)), work.problem.vcovs)
     if found is None:
         return _by_itself(work, s, sample, method, dropped)
     if found.why:
-        return Again((), found.nobs, found.why)
-    return Again((Numbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs)
+        return Reestimated((), found.nobs, found.why)
+    return Reestimated((Numbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs)
 
 
-def _by_itself(work: OneByOneWork, s: int, sample: Sample, method: Method, dropped: Sequence[int]) -> Again:
+def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
     task = make_task(work.problem, work.members, s, sample.rows, method.options, int(work.cohort[s]), work.time)
     task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])
     result = _plugins.load("estimators", method.name).estimate(task)
     if isinstance(result, Failure):
-        return Again((), len(sample), result.message or result.code)
+        return Reestimated((), len(sample), result.message or result.code)
     numbers = Numbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)
-    return Again((numbers,), result.nobs)
+    return Reestimated((numbers,), result.nobs)
 
 
-PROGRAMS: dict[str, Callable[[OneByOneWork, int, Sample, Method, Sequence[int]], Again]] = {
+PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[int]], Reestimated]] = {
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
     "did2s": _two_stage,
 }  # fmt: skip
+
+
+LARGEST = 5e10
+"""Multiplications up to which the design is factorised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imputed:
+    """An estimate and its standard errors, NaN where there is none; ``why`` says why there is no estimate."""
+
+    nobs: int
+    estimate: float = float("nan")
+    std_error: tuple[float | None, ...] = ()
+    why: str = ""
+
+
+def imputed(sample: AuditSample, vcovs: Sequence[Vcov]) -> Imputed | None:
+    """Impute the treated rows' outcome without treatment; None where the design is too large."""
+    from scipy.linalg import qr, solve_triangular
+
+    treated = sample.treated[:, 0] == 1
+    keep = np.ones(len(sample), bool)
+    for codes in (*sample.effects, *(c for c, _ in sample.slopes)):
+        keep &= np.isin(codes, codes[~treated])
+    sample, treated = sample.take(keep), treated[keep]
+    width = sum(len(np.unique(c)) for c in (*sample.effects, *(c for c, _ in sample.slopes)))
+    if len(sample) * (width + len(sample.labels)) ** 2 > LARGEST:
+        return None
+    design = _imputation_design(sample)
+    weights = np.ones(len(sample)) if sample.weights is None else sample.weights / sample.weights.mean()
+    share, root = weights * treated / (weights @ treated), np.sqrt(weights)
+    first = design[~treated] * root[~treated, None]
+    length = np.linalg.norm(first, axis=0)
+    there = length > RANK * np.abs(design).max(axis=0)
+    target = (share @ design) / np.where(there, length, 1.0)
+    q, r, pivot = qr(np.where(there, first / np.where(there, length, 1.0), 0.0), mode="economic", pivoting=True)
+    rank = int(np.count_nonzero(np.abs(np.diag(r)) > RANK * np.abs(r[0, 0])))
+    kept, rest = pivot[:rank], pivot[rank:]
+    along = solve_triangular(r[:rank, :rank], target[kept], trans="T")
+    outside = np.linalg.norm(target[rest] - r[:rank, rank:].T @ along) / np.linalg.norm(target)
+    if outside > ESTIMABLE:
+        said = f"a share of {outside:.2g} of the treated rows' regressors lies outside those of the untreated rows"
+        return Imputed(len(sample), why=f"the counterfactual is not identified: {said}")
+    centre = float(sample.outcome.mean())
+    y = sample.outcome - centre
+    solution = np.zeros(design.shape[1])
+    solution[kept] = solve_triangular(r[:rank, :rank], q[:, :rank].T @ (root * y)[~treated]) / length[kept]
+    left = y - design @ solution
+    estimate = float(share @ left)
+    influence = share * (left - estimate)
+    influence[~treated] -= (q[:, :rank] @ along) * root[~treated] * left[~treated]
+    return Imputed(len(sample), estimate, tuple(_error(sample, v, k, influence) for k, v in enumerate(vcovs)))
+
+
+def _imputation_design(sample: AuditSample) -> Floats:
+    """Write effects, slopes and controls out, the latter about their means and at unit deviation."""
+    blocks = [np.eye(len(levels))[at] for levels, at in (_numbered(c) for c in sample.effects)]
+    blocks = blocks or [np.ones((len(sample), 1))]
+    for codes, values in sample.slopes:
+        levels, at = _numbered(codes)
+        blocks.append(np.eye(len(levels))[at] * _standardised(values)[:, None])
+    return np.hstack([*blocks, *(_standardised(c)[:, None] for c in sample.controls.T)])
+
+
+def _numbered(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    levels, at = np.unique(codes, return_inverse=True)
+    return levels, at.reshape(-1)
+
+
+def _standardised(values: Floats) -> Floats:
+    values = np.ldexp(values, -np.frexp(np.abs(values).max(initial=0.0))[1])
+    centred = values - values.mean()
+    deviation = float(np.sqrt(np.mean(centred**2)))
+    return np.asarray(centred / deviation if deviation > 0 else centred)
+
+
+def _error(sample: AuditSample, vcov: Vcov, v: int, influence: Floats) -> float | None:
+    """Return the standard error without a small-sample correction, as the R package did2s does, or with glm's."""
+    if vcov.kind == "iid":
+        return float("nan")
+    if vcov.kind == "hetero":
+        return float(np.sqrt(influence @ influence * _glm(vcov, len(sample))))
+    clusters = sample.clusters[v]
+    smallest = min(len(np.unique(c)) for c in clusters)
+    if smallest < 2:
+        return float("nan")
+    variance = between(clusters, influence) * _glm(vcov, smallest)
+    return float(np.sqrt(variance)) if variance > 0 else float("nan")
+
+
+def _glm(vcov: Vcov, count: int) -> float:
+    return count / (count - 1) if vcov.ssc == "glm" else 1.0

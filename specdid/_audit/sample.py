@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class AuditSample:
     """A specification on its rows.
 
     Attributes
@@ -56,7 +56,7 @@ class Sample:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, keep: NDArray[np.bool_] | Ints) -> Sample:
+    def take(self, keep: NDArray[np.bool_] | Ints) -> AuditSample:
         """Return the sample on some of its rows."""
 
         def some(column: Any) -> Any:
@@ -78,14 +78,14 @@ class Sample:
         )
 
 
-def sample_of(work: OneByOneWork, s: int) -> Sample:
+def sample_of(work: OneByOneWork, s: int) -> AuditSample:
     """Take member ``s`` from the data: complete rows, without singletons; a Sun-Abraham model with its cells."""
     found = without_singletons(_complete(work, s))
     method = work.methods[work.method[s]]
     return with_cells(found, method.options) if method.name == "sunab" and len(found) else found
 
 
-def _complete(work: OneByOneWork, s: int) -> Sample:
+def _complete(work: OneByOneWork, s: int) -> AuditSample:
     import pandas as pd
 
     problem, members = work.problem, work.members
@@ -108,7 +108,7 @@ def _complete(work: OneByOneWork, s: int) -> Sample:
         return values[rows, place] if place >= 0 else None
 
     label = problem.labels[members.treatment[s]]
-    return Sample(
+    return AuditSample(
         rows=rows,
         outcome=values[rows, members.outcome[s]],
         treated=values[rows, members.treatment[s], None],
@@ -126,7 +126,7 @@ def _complete(work: OneByOneWork, s: int) -> Sample:
     )
 
 
-def without_singletons(sample: Sample) -> Sample:
+def without_singletons(sample: AuditSample) -> AuditSample:
     """Have pyfixest drop the rows that are alone in a level of an effect."""
     from pyfixest.core.detect_singletons import detect_singletons
 
@@ -135,7 +135,7 @@ def without_singletons(sample: Sample) -> Sample:
     return sample.take(~detect_singletons(np.column_stack(sample.effects).astype(np.int64)))
 
 
-def with_cells(sample: Sample, options: Mapping[str, object]) -> Sample:
+def with_cells(sample: AuditSample, options: Mapping[str, object]) -> AuditSample:
     """Return the cohort × period columns of Sun and Abraham (2021), and the weights of their average.
 
     Cohorts that are treated in all of their rows leave. With ``control = "notyet"`` there are no

@@ -15,7 +15,7 @@ import warnings
 from textwrap import shorten
 from typing import BinaryIO, cast
 
-from specdid._audit.reference import Again, Request, estimate_again
+from specdid._audit.reference import AuditRequest, Reestimated, estimate_again
 from specdid.engine.workers import safe_path, single_threaded
 
 _COMMAND = "from specdid._audit.worker import serve; serve()"
@@ -57,7 +57,7 @@ class NotDoneError(Exception):
     """The reference cannot answer; the words say why. Nothing is known then of the specifications."""
 
 
-def ask(request: Request) -> list[Again]:
+def ask(request: AuditRequest) -> list[Reestimated]:
     """Have every member of a request estimated again by the reference's process, or here where none can be started.
 
     A process that ends without an answer is replaced once.
@@ -81,13 +81,13 @@ def ask(request: Request) -> list[Again]:
     raise NotDoneError(f"the process of the reference {ended} without an answer, twice")
 
 
-def _answer(process: subprocess.Popen[bytes], request: Request) -> list[Again] | str | None:
+def _answer(process: subprocess.Popen[bytes], request: AuditRequest) -> list[Reestimated] | str | None:
     """Return what the process answers: numbers, why it has none, or None where it has ended."""
     stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
         pickle.dump(request, stdin, protocol=5)
         stdin.flush()
-        answer = cast("list[Again] | str", pickle.load(stdout))
+        answer = cast("list[Reestimated] | str", pickle.load(stdout))
     except (OSError, EOFError, pickle.UnpicklingError):
         return None
     stop_reference()
@@ -103,7 +103,7 @@ def _how_it_ended() -> str:
     return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
-def estimate_all_again(request: Request) -> list[Again]:
+def estimate_all_again(request: AuditRequest) -> list[Reestimated]:
     """Estimate every member of a request again, in order.
 
     Raises

@@ -2,7 +2,7 @@
 
 Every name is safe in Python, R and Stata: ASCII letters, digits and underscores, at most 28
 of them, no reserved word. Trees hold such names only. What a stranger wrote stands in Text
-nodes, ``Source.columns``, labels and comments, which the languages quote.
+nodes, ``DataFile.columns``, labels and comments, which the languages quote.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ POLY = "poly_part"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DataFile:
     """The data file.
 
     Attributes
@@ -116,7 +116,7 @@ class Script:
     """
 
     about: tuple[str, ...]
-    source: Source
+    source: DataFile
     unit: str | None
     time: str | None
     step: str | None

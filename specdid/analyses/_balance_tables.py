@@ -10,7 +10,7 @@ import numpy as np
 from specdid._records import Caution
 from specdid.analyses._print import count, number, p_is, p_value
 from specdid.analyses._words import listed
-from specdid.matching._balance import Balance, JointTest
+from specdid.matching._balance import Balance, BalanceTest
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -44,7 +44,7 @@ class Comparison:
     period: str
     names: tuple[str, ...]
     balance: Balance = field(repr=False)
-    joint: tuple[JointTest, JointTest] = field(repr=False)
+    joint: tuple[BalanceTest, BalanceTest] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ def warnings(sample: Sample, label: Label, alpha: float) -> Iterator[Caution]:
         yield Caution("note", "periods_as_independent", said)
 
 
-def _joint_imbalance(about: str, test: JointTest, alpha: float) -> Iterator[Caution]:
+def _joint_imbalance(about: str, test: BalanceTest, alpha: float) -> Iterator[Caution]:
     if not test.df:
         return
     if np.isnan(test.p_value):

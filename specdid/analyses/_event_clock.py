@@ -13,7 +13,7 @@ from specdid._records.numerals import minus
 from specdid.analyses._base import Bench, Cell, Request
 from specdid.analyses._words import time_name
 from specdid.engine.problem import Floats, Ints
-from specdid.panel.steps import StepError
+from specdid.panel.times import StepError
 
 Bools = NDArray[np.bool_]
 

@@ -8,7 +8,7 @@ from specdid import _plugins
 from specdid.analyses._cells import Cell, Cells
 from specdid.analyses._coefficients import CellFit, Coefficient
 from specdid.panel import Panel
-from specdid.panel.text import cell_text
+from specdid.panel.columns import cell_text
 from specdid.tables._base import Cell as Value
 
 COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")

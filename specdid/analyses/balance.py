@@ -26,7 +26,7 @@ from specdid.engine.matched import CrossSection, match_recipe, match_rows, short
 from specdid.engine.problem import Floats
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
 from specdid.figures.score_overlap import ScoreBlock, ScoreData, score_block
-from specdid.matching._balance import JointTest, balance, joint_test
+from specdid.matching._balance import BalanceTest, balance, joint_test
 from specdid.matching._base import Bools, Matched
 from specdid.matching._score import propensity_score
 
@@ -194,7 +194,7 @@ def _sides(period: str, stack: Stack, denominator: Denominator) -> Comparison:
     stages = (np.ones(len(stack.weights)), stack.weights)
     compared = balance(stack.columns, stack.treated, stack.weights, denominator)
     own = stack.columns[:, lead:]
-    nothing = JointTest(np.nan, 0, np.nan, np.nan)
+    nothing = BalanceTest(np.nan, 0, np.nan, np.nan)
     tests = [joint_test(own, stack.treated, w) if own.shape[1] else nothing for w in stages]
     return Comparison(period, stack.names, compared, (tests[0], tests[1]))
 

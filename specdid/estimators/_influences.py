@@ -18,7 +18,7 @@ UNCOUNTED = frozenset({"fixest", "glm", "none"})
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
+class InfluenceErrors:
     """Covariances under every vcov, in units of ``size`` squared, which may be no number itself."""
 
     vcov: Floats  # (V, m, m)
@@ -33,7 +33,7 @@ class Errors:
         return tuple((np.sqrt(self.vcov[:, 0, 0]) * self.size).tolist())
 
 
-def errors_of(task: Task, influence: Floats, keep: Bools, roots: Floats | None = None) -> Errors:
+def errors_of(task: Task, influence: Floats, keep: Bools, roots: Floats | None = None) -> InfluenceErrors:
     """Sum influences by cluster.
 
     Parameters
@@ -52,7 +52,7 @@ def errors_of(task: Task, influence: Floats, keep: Bools, roots: Floats | None =
         roots = np.array([[_root(task, v, int(keep.sum()), parts[v][2])] * width for v in range(len(parts))])
     vcov = vcov * roots[:, :, None] * roots[:, None, :]
     notes = [p[3] or ("uncounted" if np.isnan(r).any() else "") for p, r in zip(parts, roots, strict=True)]
-    return Errors(vcov, size, tuple(p[1] for p in parts), tuple(p[2] for p in parts), tuple(notes))
+    return InfluenceErrors(vcov, size, tuple(p[1] for p in parts), tuple(p[2] for p in parts), tuple(notes))
 
 
 def path_of(

@@ -10,8 +10,7 @@ from specdid._programs import python, r
 from specdid._programs.script import Script
 from specdid._programs.stata import Stata, uncorrected
 from specdid.estimators._base import EVERY_RULE, Estimate, Estimator, Failure, Program, Task, coefficient_words
-from specdid.estimators._pyfixest import estimate_with, guarded, model
-from specdid.estimators._read import read
+from specdid.estimators._pyfixest import estimate_with, guarded, model, read
 
 
 @guarded

@@ -9,14 +9,14 @@ import numpy as np
 
 from specdid._programs import python
 from specdid._programs.script import Errors, Script
-from specdid._programs.stata import Stata
-from specdid._programs.stata_names import filled
+from specdid._programs.stata import Stata, filled
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Program, Task, coefficient_words
-from specdid.estimators._glm import SETTINGS, fit_glm
-from specdid.estimators._glm_programs import (
+from specdid.estimators._glm import (
     FACTOR,
+    SETTINGS,
     every_dummy,
+    fit_glm,
     stata_corrected,
     stata_separation,
     write_python,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from specdid._programs.names import Namer
-from specdid._programs.script import POLY, Source, Step
+from specdid._programs.script import POLY, DataFile, Step
 from specdid.engine.columns import Recipe
 from specdid.language import Bound, argument, bind, referenced, write
 from specdid.language.tree import Argument, Binary, Call, Name, Node, Number, Text, Unary
@@ -96,7 +96,7 @@ class Program:
         self._definitions(bound)
         return self._renamed(bound.node, bound)
 
-    def source(self, path: str | None) -> Source:
+    def source(self, path: str | None) -> DataFile:
         """Describe the data file and the columns that the program reads.
 
         A frame in memory has no file: the program then reads one that is to be saved as data.csv.
@@ -106,7 +106,7 @@ class Program:
         used = sorted(self._data, key=place.__getitem__)
         kind = "csv" if file is None else file.suffix.lower().removeprefix(".")
         columns = {name: self.panel.columns[name] for name in used}
-        return Source(
+        return DataFile(
             path or ("data.csv" if file is None else str(file.resolve())),
             kind,
             _encoding(file) if kind in ("csv", "tsv") else "utf-8",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from specdid._programs.script import POLY
-from specdid._programs.stata_names import INFINITY, literal
+from specdid._programs.stata import INFINITY, literal
 from specdid._programs.trees import (
     COMPARISONS,
     Binary,

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from specdid._programs.names import is_safe
-from specdid._programs.script import MatchedUnits, Script, Source
-from specdid._programs.stata import numbered
-from specdid._programs.stata_names import INFINITY, filled, literal, printable, remark
+from specdid._programs.script import DataFile, MatchedUnits, Script
+from specdid._programs.stata import INFINITY, filled, literal, numbered, printable, remark
 from specdid._programs.trees import functions, plain_number
 from specdid.exports._base import Export, program_of
 from specdid.exports._stata_values import StataValues
@@ -115,7 +114,7 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield from content
 
 
-def _renamed(source: Source) -> Iterator[tuple[str, str]]:
+def _renamed(source: DataFile) -> Iterator[tuple[str, str]]:
     for name, original in source.columns.items():
         if name != original or not is_safe(original):
             yield name, original

@@ -41,7 +41,7 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class JointTest:
+class BalanceTest:
     """Likelihood-ratio test that no variable predicts treatment in a (weighted) logit.
 
     NaN where the variables separate treated and controls.
@@ -119,7 +119,7 @@ def _t_test(columns: Floats, treated: Bools, weights: Floats) -> tuple[Floats, F
     return t, 2.0 * stdtr(df, -np.abs(t))
 
 
-def joint_test(columns: Floats, treated: Bools, weights: Floats) -> JointTest:
+def joint_test(columns: Floats, treated: Bools, weights: Floats) -> BalanceTest:
     """Test all variables at once on the rows with a weight.
 
     Parameters
@@ -138,8 +138,8 @@ def joint_test(columns: Floats, treated: Bools, weights: Floats) -> JointTest:
     used = weights > 0
     fit = fit_logit(treated[used], columns[used], weights[used])
     if fit.separated:
-        return JointTest(np.nan, fit.df, np.nan, np.nan)
+        return BalanceTest(np.nan, fit.df, np.nan, np.nan)
     share = float(weights[treated].sum() / weights.sum())
     null = float(weights.sum() * (share * np.log(share) + (1 - share) * np.log1p(-share)))
     chi2 = max(2.0 * (fit.log_likelihood - null), 0.0)
-    return JointTest(chi2, fit.df, float(chdtrc(fit.df, chi2)), 1.0 - fit.log_likelihood / null)
+    return BalanceTest(chi2, fit.df, float(chdtrc(fit.df, chi2)), 1.0 - fit.log_likelihood / null)

@@ -19,7 +19,7 @@ BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ControlLine:
     """Controls along the score, those of one group after another.
 
     Attributes
@@ -42,7 +42,7 @@ class Line:
     high: Ints
 
 
-def line_up(score: Floats, group: Ints | None, treated: Ints, controls: Ints) -> Line:
+def line_up(score: Floats, group: Ints | None, treated: Ints, controls: Ints) -> ControlLine:
     """Sort the controls and find where the treated stand among them."""
     groups = np.zeros(len(score), np.int64) if group is None else group
     controls = controls[np.lexsort((controls, score[controls], groups[controls]))]
@@ -56,10 +56,10 @@ def line_up(score: Floats, group: Ints | None, treated: Ints, controls: Ints) ->
     new[1:] = (np.diff(score[controls]) != 0) | (np.diff(by_group) != 0)
     run = np.maximum.accumulate(np.where(new, np.arange(len(controls)), 0))
     ends = (np.searchsorted(by_group, groups[treated], side) for side in ("left", "right"))
-    return Line(controls, score[controls], run, treated, passed[: len(treated)], *ends)
+    return ControlLine(controls, score[controls], run, treated, passed[: len(treated)], *ends)
 
 
-def with_replacement(line: Line, score: Floats, ratio: int, widest: float) -> tuple[Ints, Bools]:
+def with_replacement(line: ControlLine, score: Floats, ratio: int, widest: float) -> tuple[Ints, Bools]:
     """Return each treated unit's ``ratio`` nearest controls, and whether another is as near as the last.
 
     Returns
@@ -89,7 +89,7 @@ def with_replacement(line: Line, score: Floats, ratio: int, widest: float) -> tu
     return pairs, tied
 
 
-def without_replacement(line: Line, score: Floats, ratio: int, widest: float) -> tuple[Ints, Bools]:
+def without_replacement(line: ControlLine, score: Floats, ratio: int, widest: float) -> tuple[Ints, Bools]:
     """Return the same where every control is taken once: the largest score first, one control a round."""
     pairs, tied = np.full((len(line.treated), ratio), -1, np.int64), np.zeros(len(line.treated), dtype=bool)
     queue = np.lexsort((line.treated, -score[line.treated])).tolist()

@@ -1,14 +1,12 @@
 """The data: reading files and frames, the panel's structure, and expressions evaluated on it."""
 
-from specdid.panel.adoption import declared_never, first_periods, never_treated
-from specdid.panel.columns import Column
+from specdid.panel.columns import Column, cell_text, number_text
 from specdid.panel.design import CodedColumn
 from specdid.panel.errors import EvaluationError
 from specdid.panel.evaluate import Evaluator
-from specdid.panel.panel import Panel
+from specdid.panel.panel import Panel, declared_never, first_periods, never_treated
 from specdid.panel.read import data_name, read_panel
-from specdid.panel.steps import STEPS, StepError, period_numbers
-from specdid.panel.text import cell_text, number_text
+from specdid.panel.times import STEPS, StepError, period_numbers
 
 __all__ = [
     "STEPS",

@@ -1,12 +1,14 @@
-"""From polars series to columns: which cells are missing, numbers, logicals, dates or text."""
+"""From polars series to columns: which cells are missing, numbers, logicals, dates or text; what reading gives."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from specdid._diagnostics import SpecdidError
 from specdid.panel.columns import Column, Floats, number, text
-from specdid.panel.sources import Remark
 
 MISSING = ("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
 """Cells of a text file that stand for a missing value, after trimming."""
@@ -98,3 +100,33 @@ def _too_large(name: str, example: str) -> tuple[Remark, ...]:
             help="two units may fall together: store the codes as text",
         ),
     )
+
+
+class ReadError(SpecdidError):
+    """Data that cannot be read; becomes a fault at the place where the file is named."""
+
+    def __init__(self, code: str, message: str, help: str | None = None, notes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.help = help
+        self.notes = notes
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A warning about data that could be read."""
+
+    code: str
+    message: str
+    help: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadColumns:
+    """Columns as read, in data order."""
+
+    columns: dict[str, Column]
+    n_rows: int
+    sha256: str
+    remarks: tuple[Remark, ...] = ()

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 import numpy as np
 import polars as pl
 
-from specdid.panel.cells import written_column
+from specdid.panel.cells import ReadError, Remark, written_column
 from specdid.panel.columns import UNREAD, Column
-from specdid.panel.sources import ReadError, Remark
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 LONGEST_NAME = 10_000

@@ -10,11 +10,10 @@ import numpy as np
 
 from specdid.language import Bound, argument, write
 from specdid.language.tree import Argument, Binary, Call, Node, Number, Unary
-from specdid.panel.columns import Column, Flags, Floats, Ints, rank
+from specdid.panel.columns import Column, Flags, Floats, Ints, cell_text, rank
 from specdid.panel.errors import EvaluationError
 from specdid.panel.functions import lagged, needed, shift_of
 from specdid.panel.operators import examples, mixed_kinds, numeric, usable
-from specdid.panel.text import cell_text
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation, Evaluator

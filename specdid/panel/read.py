@@ -1,26 +1,33 @@
-"""From a study to its panel: read the data, check unit × time, and say everything that is wrong."""
+"""From a study to its panel: read the data, check unit × time, and say everything that is wrong.
+
+Of a file only the columns that the study uses are read, the others are known by name. Frames in memory
+(pandas, polars or Arrow) come through narwhals.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
-from specdid._study import Study
-from specdid.panel.columns import Ints, rank
-from specdid.panel.files import read_columns
-from specdid.panel.needed import needed
-from specdid.panel.order import order_by_content, order_rows, repeated
-from specdid.panel.panel import Panel
-from specdid.panel.sources import ReadError, Remark, Source
-from specdid.panel.steps import STEPS, StepError, known_step, period_numbers
-from specdid.panel.text import cell_text, number_text
-from specdid.panel.times import fitting_step, odd_times, time_fault
+from specdid._diagnostics import Document, Fault, Origin, did_you_mean, fault_at
+from specdid._study import AnalysisTable, EstimatorOption, Expression, Study
+from specdid.language import LanguageError, parse, referenced
+from specdid.language.functions import PATTERNS, argument
+from specdid.language.patterns import matching
+from specdid.language.tree import Call, Node, Text, walk
+from specdid.panel.cells import ReadColumns, ReadError, Remark
+from specdid.panel.columns import Column, Ints, cell_text, number_text, rank
+from specdid.panel.delimited import refuse_repeated
+from specdid.panel.files import convert, read_columns
+from specdid.panel.panel import Panel, order_by_content, order_rows, repeated
+from specdid.panel.times import STEPS, StepError, fitting_step, known_step, odd_times, period_numbers, time_fault
 
 _STUDY = Origin(("study",))
 MOST_PERIODS = 2.0**52
@@ -56,7 +63,7 @@ def read_panel(study: Study, data: Any = None, in_part: bool = False) -> tuple[P
 
 
 def _columns_alone(
-    study: Study, source: Source, name: str, path: Path | None, faults: tuple[Fault, ...]
+    study: Study, source: ReadColumns, name: str, path: Path | None, faults: tuple[Fault, ...]
 ) -> Panel | None:
     """Return the panel without the key that a fault is about; without both, where each alone is right."""
     wrong = {f.path[-1] for f in faults if f.path[:1] == ("study",)}
@@ -68,10 +75,8 @@ def _columns_alone(
     return _structure(keyless, source, name, path)[0]
 
 
-def _source(study: Study, data: Any) -> tuple[Source, str, Path | None]:
+def _source(study: Study, data: Any) -> tuple[ReadColumns, str, Path | None]:
     if data is not None:
-        from specdid.panel.frames import read_frame
-
         return read_frame(data), "the data frame", None
     if study.data is None:
         raise ReadError(
@@ -100,7 +105,9 @@ def _warning(origin: Origin, name: str, remark: Remark) -> Fault:
     return fault_at(origin, None, remark.code, message, remark.help, severity="warning")
 
 
-def _structure(study: Study, source: Source, name: str, path: Path | None) -> tuple[Panel | None, tuple[Fault, ...]]:
+def _structure(
+    study: Study, source: ReadColumns, name: str, path: Path | None
+) -> tuple[Panel | None, tuple[Fault, ...]]:
     """Code units and number periods; unit × time must be complete and unique."""
     faults = [*_key_faults(study.unit, study.unit_origin, source, name, "unit")]
     faults += _key_faults(study.time, study.time_origin, source, name, "time")
@@ -165,7 +172,7 @@ def _mentioned(study: Study, names: Sequence[str]) -> frozenset[str]:
     return frozenset(names) if study.unit is None and nearest else needed(study, names)
 
 
-def _key_faults(key: str | None, origin: Origin | None, source: Source, name: str, role: str) -> tuple[Fault, ...]:
+def _key_faults(key: str | None, origin: Origin | None, source: ReadColumns, name: str, role: str) -> tuple[Fault, ...]:
     if key is None:
         return ()
     origin = origin or Origin(("study", role))
@@ -183,7 +190,7 @@ def _key_faults(key: str | None, origin: Origin | None, source: Source, name: st
     return ()
 
 
-def _some_columns(source: Source) -> str:
+def _some_columns(source: ReadColumns) -> str:
     names = list(source.columns)
     return "its columns: " + ", ".join(f"`{n}`" for n in names[:8]) + (" …" if len(names) > 8 else "")
 
@@ -194,7 +201,7 @@ def _unknown_step(study: Study) -> Fault:
     return fault_at(origin, None, "step", f"`{study.step}` is no step of time", advice)
 
 
-def _units(study: Study, source: Source) -> tuple[Ints, tuple[str, ...]] | None:
+def _units(study: Study, source: ReadColumns) -> tuple[Ints, tuple[str, ...]] | None:
     if study.unit is None:
         return None
     column = source.columns[study.unit]
@@ -205,7 +212,7 @@ def _units(study: Study, source: Source) -> tuple[Ints, tuple[str, ...]] | None:
     return codes, tuple(cell_text(column, int(row)) for row in first)
 
 
-def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tuple[Fault, ...]]:
+def _periods(study: Study, source: ReadColumns, name: str) -> tuple[Ints | None, tuple[Fault, ...]]:
     if study.time is None:
         return None, ()
     column = source.columns[study.time]
@@ -238,7 +245,7 @@ def _periods(study: Study, source: Source, name: str) -> tuple[Ints | None, tupl
     return periods, ()
 
 
-def _duplicates(study: Study, source: Source, name: str, order: Ints, twice: np.ndarray) -> Fault:
+def _duplicates(study: Study, source: ReadColumns, name: str, order: Ints, twice: np.ndarray) -> Fault:
     unit, time = source.columns[study.unit or ""], source.columns[study.time or ""]
     places = np.flatnonzero(twice)
     notes = tuple(
@@ -255,3 +262,119 @@ def _duplicates(study: Study, source: Source, name: str, order: Ints, twice: np.
         help="each unit may have one row a period",
         notes=notes,
     )
+
+
+def needed(study: Study, columns: Sequence[str]) -> frozenset[str]:
+    """Return those of ``columns`` that any expression of ``study`` names or matches by a pattern.
+
+    Texts that may be expressions (those of the analyses) count too; one that is none mentions nothing.
+    """
+    found = {study.unit, study.time}
+    for tree in _trees(study):
+        found |= {name.name for name in referenced(tree)}
+        found.update(*(_matched(node, columns) for node in walk(tree) if isinstance(node, Call)))
+    return frozenset(column for column in columns if column in found)
+
+
+def _trees(value: object) -> Iterator[Node]:
+    """Return every expression below ``value``; each kind of object is entered, whatever its fields are called."""
+    if isinstance(value, Expression):
+        yield value.tree
+    elif isinstance(value, AnalysisTable):
+        yield from _written(value.values)
+    elif isinstance(value, EstimatorOption):
+        yield from _written(value.options)
+    elif is_dataclass(value) and not isinstance(value, (Origin, Document, Fault)):
+        for field in fields(value):
+            yield from _trees(getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _trees(inner)
+    elif isinstance(value, tuple):
+        for inner in value:
+            yield from _trees(inner)
+
+
+def _written(value: object) -> Iterator[Node]:
+    """Return the expressions among TOML values."""
+    if isinstance(value, str):
+        try:
+            yield parse(value)
+        except LanguageError:
+            return
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _written(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _written(inner)
+
+
+def _matched(call: Call, columns: Sequence[str]) -> Sequence[str]:
+    pattern = argument(call, "pattern") if call.function in PATTERNS else None
+    if not isinstance(pattern, Text):
+        return ()
+    try:
+        return matching(call, pattern, columns)
+    except LanguageError:
+        return ()
+
+
+def read_frame(data: Any) -> ReadColumns:
+    """Take over the columns of a pandas, polars or Arrow frame; the frame itself is never changed.
+
+    Raises
+    ------
+    ReadError
+        Where it is no frame, is empty, has two columns of one name, or a column mixes types.
+    """
+    frame = data if isinstance(data, pl.DataFrame) else _to_polars(data)
+    if not frame.height:
+        raise ReadError("no_rows", "the data frame has no rows")
+    columns, n_rows, remarks = convert(frame)
+    return ReadColumns(columns, n_rows, content_hash(columns), remarks)
+
+
+def _to_polars(data: Any) -> pl.DataFrame:
+    import narwhals as nw
+
+    if hasattr(data, "iloc"):  # only pandas lets a name occur twice
+        refuse_repeated([str(name) for name in data.columns])
+    try:
+        frame = nw.from_native(data)
+    except TypeError:
+        raise ReadError(
+            "data_type",
+            f"`data` is a {type(data).__name__}, not a pandas, polars or Arrow frame",
+            help="give a data frame, or leave `data` out to read the file of the spec",
+        ) from None
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    series = [_one(name, frame[name]) for name in frame.columns]
+    return pl.DataFrame(series)
+
+
+def _one(name: str, column: Any) -> pl.Series:
+    try:
+        return column.to_frame().to_polars().to_series().rename(str(name))  # type: ignore[no-any-return]
+    except Exception as error:
+        raise ReadError(
+            "mixed_types",
+            f"the column `{name}` cannot be read: {str(error).splitlines()[0]}",
+            help="give it one type: numbers or text",
+        ) from None
+
+
+def content_hash(columns: Mapping[str, Column]) -> str:
+    """Hash names and values, the same for every kind of frame that holds them."""
+    digest = sha256()
+    for name, column in columns.items():
+        digest.update(f"{len(name)}:{name}:{column.kind}:".encode())
+        if column.numbers is not None:
+            values = np.where(np.isnan(column.numbers), np.nan, column.numbers + 0.0)
+            digest.update(b"n" + values.astype("<f8").tobytes())
+        else:
+            assert column.codes is not None
+            digest.update(b"t" + "".join(f"{len(v)}:{v}" for v in column.levels).encode())
+            digest.update(column.codes.astype("<i8").tobytes())
+    return digest.hexdigest()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from specdid import _plugins
 from specdid._programs.names import Namer, comment, is_safe, listed, quoted, safe
-from specdid._programs.stata_names import literal, printable, remark
+from specdid._programs.stata import literal, printable, remark
 from specdid._run.prepare import prepare
 from specdid.exports._build import make_script
 from specdid.exports._program import Program

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 from small_studies import small_panel, small_study
-from specdid._audit.reference import Again
+from specdid._audit.reference import Reestimated
 
 WHY = "ValueError: {no_number} & 100% of $x"
 """Words of another library, with what LaTeX and HTML would read as code."""
@@ -45,11 +45,11 @@ def forge(monkeypatch: Any) -> None:
 
     true = compare.ask
 
-    def wrong(request: Any) -> list[Again]:
+    def wrong(request: Any) -> list[Reestimated]:
         found = true(request)
         found[0] = _with(found[0], lambda n: dataclasses.replace(n, estimate=1.5 * n.estimate))
         found[1] = _with(found[1], _halved)
-        found[2] = Again((), why=WHY)
+        found[2] = Reestimated((), why=WHY)
         return found
 
     monkeypatch.setattr(compare, "ask", wrong)
@@ -60,5 +60,5 @@ def _halved(numbers: Any) -> Any:
     return dataclasses.replace(numbers, std_error=errors)
 
 
-def _with(again: Again, change: Callable[[Any], Any]) -> Again:
+def _with(again: Reestimated, change: Callable[[Any], Any]) -> Reestimated:
     return dataclasses.replace(again, numbers=tuple(map(change, again.numbers)))

@@ -7,8 +7,8 @@ import pytest
 from frames_as_panels import bare_study
 from source_files import TYPED, archive, workbook
 from specdid.panel import read_panel
+from specdid.panel.cells import ReadError
 from specdid.panel.delimited import read_delimited
-from specdid.panel.sources import ReadError
 
 
 def parquet():

@@ -9,8 +9,8 @@ import specdid
 from frames_as_panels import bare_study
 from fuzz_excel import workbook
 from specdid.panel import memory, read_panel
+from specdid.panel.cells import ReadError
 from specdid.panel.files import read_columns
-from specdid.panel.sources import ReadError
 
 
 def refused(path, name="d"):

@@ -8,7 +8,7 @@ from small_studies import small_panel
 from specdid._decode import read_study
 from specdid.panel import read_panel
 from specdid.panel.columns import UNREAD
-from specdid.panel.needed import needed
+from specdid.panel.read import needed
 
 COLUMNS = ("id", "year", "x1", "x2", "y", "d", "w", "c", "group", "pop", "extra", "`", "中文")
 

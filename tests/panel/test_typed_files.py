@@ -8,8 +8,8 @@ import pandas as pd
 import polars as pl
 import pytest
 from source_files import TYPED, plain, workbook
+from specdid.panel.cells import ReadError
 from specdid.panel.columns import UNREAD
-from specdid.panel.sources import ReadError
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "dta", "xlsx"])

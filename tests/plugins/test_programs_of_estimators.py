@@ -19,7 +19,7 @@ def test_every_estimator_brings_a_program_for_every_language(method):
     for program in estimator.programs.values():
         code = program.lines.__code__
         folder = Path(code.co_filename).relative_to(PACKAGE / "estimators")
-        assert folder.parts[0] in (method, f"{method}.py", "_glm_programs.py")
+        assert folder.parts[0] in (method, f"{method}.py", "_glm.py")
 
 
 @pytest.mark.parametrize("folder", ["exports", "_programs"])

@@ -8,8 +8,7 @@ from dataclasses import replace
 from specdid._programs import python, r
 from specdid._programs.names import listed, quoted
 from specdid._programs.script import Errors, Levels, Script
-from specdid._programs.stata import Stata, uncorrected
-from specdid._programs.stata_names import filled
+from specdid._programs.stata import Stata, filled, uncorrected
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
