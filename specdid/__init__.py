@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from specdid._plan import Plan
     from specdid._run import check, plan, read, run
     from specdid._run.comparison import compare
-    from specdid._run.show_text import show
+    from specdid._run.show import show
     from specdid._study import Study
 
 _HOME = {
@@ -35,7 +35,7 @@ _HOME = {
     "plan": "specdid._run",
     "read": "specdid._run",
     "run": "specdid._run",
-    "show": "specdid._run.show_text",
+    "show": "specdid._run.show",
 }
 
 __all__ = [

@@ -12,7 +12,7 @@ import numpy as np
 
 from specdid._cli.exits import Exit, print_faults
 from specdid._plan import Plan, Status
-from specdid._run.memory import needed
+from specdid._run.cost import needed
 from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared, examine
 
@@ -91,7 +91,7 @@ def _formulas(plan: Plan) -> list[str]:
 
 def _cost(prepared: Prepared) -> list[str]:
     """Say how the work is shared and what it will take."""
-    from specdid._run.work import count_work
+    from specdid._run.cost import count_work
     from specdid.engine.batches import estimate_cost
     from specdid.engine.compile import compile_plan
 

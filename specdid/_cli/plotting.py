@@ -12,8 +12,7 @@ from specdid._cli.exits import Exit
 def plot_directory(directory: Path, sort: str | None, formats: tuple[str, ...]) -> Exit:
     """Draw the curve of a results directory again."""
     from specdid._records.cautions import against
-    from specdid._run.warnings_file import read_warnings
-    from specdid._run.write import draw_again
+    from specdid._run.write import draw_again, read_warnings
 
     paths, warnings = draw_again(directory, sort, formats)
     for warning in warnings:

@@ -14,7 +14,7 @@ import click
 
 from specdid._cli.exits import Exit, print_faults
 from specdid._records.cautions import against
-from specdid._run.owner import default_directory
+from specdid._run.manifest import default_directory
 from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
 from specdid.engine.execute import Recalled

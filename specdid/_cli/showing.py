@@ -12,9 +12,9 @@ from specdid._diagnostics import OutputError
 
 def show_spec(spec: Path, which: str, out: Path | None, language: str | None, target: Path | None) -> Exit:
     """Print one specification with code that reproduces it, or the code of one language alone."""
-    from specdid._run.owner import default_directory
+    from specdid._run.manifest import default_directory
     from specdid._run.prepare import prepare
-    from specdid._run.show_text import shown_text
+    from specdid._run.show import shown_text
 
     prepared = prepare(spec)
     print_faults(prepared.warnings)

@@ -1,32 +1,38 @@
-"""The appendix of a run: gather what it is made of, and write its files."""
+"""The appendix of a run: gather what it is made of, estimate the specifications that it shows, and write its files."""
 
 from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 import specdid
 from specdid import _plugins
 from specdid._curve import Curve
-from specdid._describe.factors import families
-from specdid._records import Caution
+from specdid._describe.factors import Family, families
+from specdid._plan import Status as Planned
+from specdid._records import Caution, Results, Status
 from specdid._records.cautions import against
 from specdid._records.files import replacing
 from specdid._run.describe import inference_table
 from specdid._run.manifest import library_version
 from specdid._run.prepare import Prepared
-from specdid._run.selected import select
+from specdid._run.shown import place_of, ranked
 from specdid._run.write import on_its_own, write_text, writing
 from specdid._study import file_stem
-from specdid.analyses._base import Analysed, Bench, Chart
-from specdid.appendix._base import Appendix, Material, Section
-from specdid.appendix.caption import estimates_csv
-from specdid.appendix.content import assemble, selected_csv
+from specdid.analyses._base import Analysed, Bench, Cell, CellFit, Chart
+from specdid.analyses._fit import effect_texts, fit_cell
+from specdid.appendix._base import Appendix, Material, Picked, Section, Selection
+from specdid.appendix.caption import estimates_csv, family_name
+from specdid.appendix.content import FAMILIES, assemble, selected_csv
 from specdid.appendix.latex import write_latex, write_main
 from specdid.appendix.markdown import write_appendix as write_markdown
+from specdid.engine.coefficient_table import LARGEST_UNIT
+from specdid.engine.compile import Compiled, compile_plan
 from specdid.tables._base import PrintTable, csv_text
 
 TABLE = "table"
@@ -154,3 +160,142 @@ def _versions() -> Iterator[tuple[str, str]]:
         if version is not None:
             yield name, version
     yield "Python", platform.python_version()
+
+
+SIDE_BY_SIDE = 5
+"""Columns of one table of specifications asked for."""
+
+
+def select(
+    prepared: Prepared, results: Results, found: Sequence[Family]
+) -> tuple[tuple[Selection, ...], tuple[Caution, ...]]:
+    """Choose and estimate: the preferred specification, the median and the extremes, and those asked for.
+
+    Returns
+    -------
+    selections, and what could not be shown
+    """
+    first = _first(results, found)
+    mine = [first, *(f for f in found if f is not first)][:FAMILIES]
+    wanted = [(_name(f, found), _standing(results, f), False) for f in mine]
+    asked, said = _asked(prepared, results, found)
+    wanted += [("", part, True) for part in _parts(asked)]
+    fits = _fits(prepared, results, list(dict.fromkeys(c.place for _, chosen, _ in wanted for c in chosen)))
+    selections = tuple(
+        Selection(name, tuple(Picked(c.role, c.place, c.rank, c.of, fits[c.place]) for c in chosen), by_user)
+        for name, chosen, by_user in wanted
+    )
+    return selections, said
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A specification's place in the plan, why it is shown, and its rank by estimate."""
+
+    place: int
+    role: str
+    rank: int
+    of: int
+
+
+def _name(family: Family, found: Sequence[Family]) -> str:
+    return family_name(family) if len(found) > 1 else ""
+
+
+def _standing(results: Results, family: Family) -> tuple[_Chosen, ...]:
+    """Return the preferred, the lowest, the median (the lower of two) and the highest, each once."""
+    order = ranked(results, family)
+    n = len(order)
+    preferred = np.flatnonzero(order == results.preferred).tolist()
+    if n == 1:
+        return (_Chosen(int(order[0]), "Preferred" if preferred else "The only one", 1, 1),)
+    roles: dict[int, list[str]] = {at: ["Preferred"] for at in preferred}
+    for role, at in (("Lowest", 0), ("Median", (n - 1) // 2), ("Highest", n - 1)):
+        roles.setdefault(at, []).append(role)
+    joined = {at: ", ".join([words[0], *(w.lower() for w in words[1:])]) for at, words in roles.items()}
+    return tuple(_Chosen(int(order[at]), role, at + 1, n) for at, role in joined.items())
+
+
+def _asked(prepared: Prepared, results: Results, found: Sequence[Family]) -> tuple[list[_Chosen], tuple[Caution, ...]]:
+    """Find the specifications of [appendix] show; a duplicate is shown as the one that has its numbers.
+
+    Ranks count in the family of the preferred specification, else in the first.
+    """
+    chosen: dict[int, _Chosen] = {}
+    said = []
+    by_rank = any(text.startswith("#") for text, _ in prepared.study.appendix.show)
+    order = ranked(results, _first(results, found)) if by_rank else np.zeros(0, np.int64)
+    for text, _ in prepared.study.appendix.show:
+        place = place_of(prepared.plan, text, order)
+        if place >= 0 and results.status[place] == Status.DUPLICATE:
+            place = int(results.twin[place])
+        if place < 0 or results.status[place] != Status.OK:
+            words = f"[appendix] show: `{text}` has no estimate, so the appendix does not show it"
+            said.append(Caution("note", "not_shown", words))
+        else:
+            chosen.setdefault(place, _Chosen(place, text, *results.rank(place)))
+    return list(chosen.values()), tuple(said)
+
+
+def _first(results: Results, found: Sequence[Family]) -> Family:
+    return next((f for f in found if np.any(f.places == results.preferred)), found[0])
+
+
+def _parts(asked: Sequence[_Chosen]) -> Iterator[tuple[_Chosen, ...]]:
+    for start in range(0, len(asked), SIDE_BY_SIDE):
+        yield tuple(asked[start : start + SIDE_BY_SIDE])
+
+
+def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[int, CellFit]:
+    """Estimate these specifications in full."""
+    plan = prepared.plan
+    if not places:
+        return {}
+    if plan.study.missing != "common":
+        status = np.full(len(plan), Planned.EXCLUDED, np.uint8)
+        status[list(places)] = Planned.PLANNED
+        plan = replace(plan, status=status)
+    compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
+    at = np.searchsorted(compiled.members.index, places)
+    cells = [_cell(prepared, compiled, p, int(m)) for p, m in zip(places, at, strict=True)]
+    return {c.place: _fit(c, results) for c in cells}
+
+
+def _fit(cell: Cell, results: Results) -> CellFit:
+    """Estimate a cell in full; one whose covariances are no numbers keeps the results' number."""
+    full = fit_cell(cell)
+    return full if full.failure is None and _is_number(full) else _stored(cell, results)
+
+
+def _is_number(full: CellFit) -> bool:
+    """Say whether the treatment has a standard error wherever no note says why not."""
+    variance, silent = full.vcov[:, 0, 0], np.array([not note for note in full.vcov_notes])
+    return bool(np.all(np.isfinite(variance[silent]) & (variance[silent] > 0)))
+
+
+def _cell(prepared: Prepared, compiled: Compiled, place: int, member: int) -> Cell:
+    plan = prepared.plan
+    labels = {d.name: d.labels[c] for d, c in zip(plan.dimensions, plan.codes[place].tolist(), strict=True)}
+    return Cell(labels, place, member, place == plan.preferred, plan, compiled)
+
+
+def _stored(cell: Cell, results: Results) -> CellFit:
+    """Return what the results have of a specification: the effect."""
+    compiled, place = cell.compiled, cell.place
+    problem, one = compiled.problem, compiled.members.take(np.array([cell.member], np.int64))
+
+    def row(name: str) -> np.ndarray:
+        return np.atleast_1d(np.asarray(results.numbers[name][place]))
+
+    def whole(name: str) -> int:
+        return int(row(name)[0])
+
+    notes = tuple(results.vcov_note.words[c] if c >= 0 else "" for c in results.vcov_note.codes[place].tolist())
+    units = (whole("n_units"), whole("n_treated"), whole("n_control"), whole("n_always_treated"))
+    error = row("std_error")
+    squares = np.where((error > 1 / LARGEST_UNIT) & (error < LARGEST_UNIT), error, np.nan) ** 2
+    return CellFit(
+        cell, None, (problem.labels[one.treatment[0]],), row("estimate"), squares[:, None, None],
+        notes, row("df"), row("n_clusters"), np.zeros(0, np.int64), whole("nobs"), *units, np.nan,
+        float(row("r2_within")[0]), (), effect_texts(problem, one), problem.alpha,
+    )  # fmt: skip

@@ -13,8 +13,7 @@ from specdid._compare import Comparison, compare_results
 from specdid._records import Caution, read_results
 from specdid._records.cautions import against, clause
 from specdid._records.files import read_object, read_rows, replacing
-from specdid._run.warnings_file import read_warnings
-from specdid._run.write import write_text, writing
+from specdid._run.write import read_warnings, write_text, writing
 from specdid.figures._style import stamp
 from specdid.report.comparison import markdown
 

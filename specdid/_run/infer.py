@@ -1,21 +1,24 @@
-"""Joint tests of the curve: which specifications enter, under which nulls, and what they find."""
+"""Joint tests of the curve: which specifications enter, under which nulls, what they find, and how it is written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._records import Caution, NullShares, Results, Status
+from specdid._describe.joint_tests import marked
+from specdid._plan import Plan
+from specdid._records import Caution, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
-from specdid._run.bands import NullFigure, first_bands
-from specdid._run.expected import expected_signs, expected_words, opposite_signs
+from specdid._run.bands import NullFigure, first_bands, write_bands
 from specdid._run.prepare import Prepared
-from specdid._study import FigureOptions
+from specdid._run.write import write_text
+from specdid._study import Core, FigureOptions
 from specdid.engine.compile import Compiled
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
@@ -258,3 +261,150 @@ def figure_of(settings: FigureOptions, tests: tuple[CurveTests, ...]) -> dict[st
     """Return how the run draws its curve, as keywords of ``draw_curve``."""
     null = null_figure(tests)
     return {"sort": settings.sort, "width": settings.width, "bands": null.bands, "shares": null.shares}
+
+
+def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, ...]:
+    """Write the tests for the summary."""
+    return tuple(
+        Section(
+            f"Joint test: {t.title}",
+            (
+                f"{t.draws:,} draws; {len(t.index):,} specifications; null range is 2.5% to 97.5%.",
+                "",
+                "| statistic | value | null range | p |",
+                "|---|---:|---:|---:|",
+                *(
+                    f"| {marked(r, results.shown_statistic(r.statistic))} | {r.value:.4g} "
+                    f"| {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |"
+                    for r in t.tests
+                ),
+                "",
+                "The other tests are secondary." if len(t.tests) > 1 else "",
+                *([t.direction] if t.direction else []),
+                _family(t),
+                band_words(t),
+                *(f"- {note.message}" for note in t.notes),
+            ),
+        )
+        for t in tests
+    )
+
+
+def _family(tests: CurveTests) -> str:
+    significant = int(np.count_nonzero(tests.adjusted.p_adjusted <= tests.alpha))
+    alpha, critical = f"{tests.alpha:g}".removeprefix("0"), tests.adjusted.critical
+    if np.isnan(critical):
+        least = f"{1 / (tests.draws + 1):.3g}".removeprefix("0")
+        return f"{tests.draws:,} draws are too few for a p of at most {alpha}: the smallest p is {least}."
+    return (
+        f"{significant:,} of {len(tests.index):,} specifications have a step-down adjusted p of at most "
+        f"{alpha} (max|t|, critical value {critical:.2f})."
+    )
+
+
+def band_words(tests: CurveTests) -> str:
+    """Say how far the simultaneous band reaches, by what it was made, or why there is none."""
+    band, level = tests.adjusted.band, f"{100 * (1 - tests.alpha):g}%"
+    ends = [
+        f"{z:.2f} standard errors {side} the estimates"
+        for z, side in ((band.below, "below"), (band.above, "above"))
+        if not np.isnan(z)
+    ]
+    if not ends:
+        return f"No simultaneous band: {band.reason}."
+    made = f"joint inversion, errors clustered by `{tests.cluster}`"
+    rest = f"; {band.reason}" if band.reason else ""
+    return f"Simultaneous {level} band: {' and '.join(ends)} ({made}){rest}."
+
+
+def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:
+    """Write inference.csv, per specification and null inference_specifications.csv, and the null curves."""
+    write_bands({t.null: t.bands for t in tests}, null_figure(tests), directory)
+    if not tests:
+        return
+    lines = ["null,statistic,value,low,high,p_value,draws,role,direction,specifications"]
+    for test in tests:
+        lines += [
+            f"{r.null},{_cell(r.statistic)},{r.value:.12g},{r.low:.12g},{r.high:.12g},{r.p_value:.12g},{r.draws},"
+            f"{r.role},{r.direction},{r.specifications}"
+            for r in test.tests
+        ]
+    write_text("\n".join(lines), directory / "inference.csv")
+    lines = ["null,index,spec_id,p_null,p_adjusted,band_low,band_high"]
+    for test in tests:
+        a = test.adjusted
+        for k, place in enumerate(test.index.tolist()):
+            numbers = (a.p_null[k], a.p_adjusted[k], a.band_low[k], a.band_high[k])
+            spec_id = results.planned.spec_id(place)
+            cells = ("" if np.isnan(n) else f"{n:.12g}" for n in numbers)
+            lines.append(",".join([test.null, str(place + 1), spec_id, *cells]))
+    write_text("\n".join(lines), directory / "inference_specifications.csv")
+
+
+def _cell(text: str) -> str:
+    r"""Quote a text cell as CSV asks; one that a spreadsheet would run gets a leading ``'``."""
+    guarded = f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return '"' + guarded.replace('"', '""') + '"' if any(c in guarded for c in ',"\n\r') else guarded
+
+
+Ints = NDArray[np.int64]
+_NAMED = 4
+
+
+def expected_signs(plan: Plan, index: Ints) -> NDArray[np.float64] | None:
+    """Return the sign expected of each specification, -1 or 1; None where no outcome has one."""
+    options = plan.study.outcome
+    if not any(o.expect for o in options):
+        return None
+    signs = np.array([-1.0 if o.expect == "negative" else 1.0 for o in options])
+    return np.asarray(signs[plan.dimensions[Core.OUTCOME].option[plan.codes[index, Core.OUTCOME]]])
+
+
+def expected_words(plan: Plan) -> str:
+    """Say what positive values of joint statistics mean where outcomes have an expected sign, else nothing."""
+    outcome, options = plan.dimensions[Core.OUTCOME], plan.study.outcome
+    pairs = [(options[o].expect, label) for label, o in zip(outcome.labels, outcome.option.tolist(), strict=True)]
+    signs = ("negative", "positive")
+    found = [f"{sign} for {_listed([n for s, n in pairs if s == sign])}" for sign in signs if (sign in dict(pairs))]
+    if not found:
+        return ""
+    return (
+        f"Joint statistics are of estimates times the sign expected of their outcome ({'; '.join(found)}): "
+        "positive values lie in the expected direction."
+    )
+
+
+def opposite_signs(plan: Plan, results: Results, tested: Sequence[Ints]) -> Iterator[Caution]:
+    """Warn of outcomes of opposite estimated sign in one joint test: their estimates cancel.
+
+    An outcome has the sign of its median t. It is serious where on both sides some estimate
+    is significant, and a note where the signs may be chance.
+    """
+    if any(o.expect for o in plan.study.outcome) or not tested:
+        return
+    index = np.unique(np.concatenate(tested))
+    t, p = results.first("statistic")[index], results.first("p_value")[index]
+    outcome = plan.codes[index, Core.OUTCOME]
+    sides: dict[bool, list[str]] = {False: [], True: []}
+    significant = {False: False, True: False}
+    for code in np.unique(outcome).tolist():
+        mine = (outcome == code) & np.isfinite(t)
+        if not mine.any() or (median := float(np.median(t[mine]))) == 0:
+            continue
+        label = results.planned.shown(plan.dimensions[Core.OUTCOME].labels[code])
+        sides[median > 0].append(f"“{label}” (median t {median:.2f})")
+        significant[median > 0] |= bool((p[mine & (np.sign(t) == np.sign(median))] <= plan.study.inference.alpha).any())
+    if sides[False] and sides[True]:
+        yield Caution(
+            "serious" if all(significant.values()) else "note",
+            "opposite_signs",
+            "outcomes of opposite estimated sign are in one joint test, where they cancel: negative "
+            f"{_listed(sides[False])}; positive {_listed(sides[True])}. If they were expected to move apart before "
+            'anything was estimated, say so by `expect = "negative"` and `expect = "positive"` in [outcome]',
+            specifications=len(index),
+        )
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = len(words) - _NAMED
+    return ", ".join(words[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -20,19 +20,16 @@ from specdid._records import Audit, Caution, Fits, Results, code_of, collect
 from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
+from specdid._run.cost import refuse_too_large
 from specdid._run.describe import Described, describe, write_described
-from specdid._run.draw import draw_curve, notebook_html
-from specdid._run.infer import cluster_codes, cluster_text, figure_of, null_shares, run_nulls
-from specdid._run.infer_files import sections, write_inference
+from specdid._run.infer import cluster_codes, cluster_text, figure_of, null_shares, run_nulls, sections, write_inference
 from specdid._run.manifest import Taken, manifest
-from specdid._run.memory import refuse_too_large
-from specdid._run.output import output_directory
+from specdid._run.output import kept_files, output_directory, staged
 from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
-from specdid._run.publish import kept_files, staged
 from specdid._run.report import write_report
 from specdid._run.secret import NoSecretError, own_secret
-from specdid._run.write import on_its_own, write_figure, write_record, write_results
+from specdid._run.write import draw_curve, notebook_html, on_its_own, write_figure, write_record, write_results
 from specdid.analyses._base import Analysed
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.distributed import connected

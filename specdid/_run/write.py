@@ -1,26 +1,34 @@
-"""Every file of a results directory, each written whole or not at all."""
+"""Every file of a results directory, each written whole or not at all; the curve drawn, and drawn again from them."""
 
 from __future__ import annotations
 
+import csv
+import io
+import os
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from specdid import _plugins
 from specdid._curve import Curve
 from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, did_you_mean
 from specdid._records import Caution, Results
-from specdid._records.files import read_object, replacing
+from specdid._records.cautions import FAILED, SEVERITIES, worst_first
+from specdid._records.files import read_bytes, read_object, replacing, strange
 from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._run.bands import read_bands
-from specdid._run.warnings_file import FILE as WARNINGS
-from specdid._run.warnings_file import read_warnings, warnings_table
 from specdid._study import NARROWEST, WIDEST
-from specdid.tables._base import csv_text
+from specdid.figures._style import save
+from specdid.tables._base import TidyTable, csv_text
 
+WARNINGS = "warnings.csv"
+_HEADER = ("severity", "code", "where", "message", "specifications")
 OUTPUT_FAILED = "output_failed"
 CURVE_FILES = ("curve.pdf", "curve.png", "curve.svg")
+_CURVE = "spec_curve"
 
 
 def write_results(curve: Curve, directory: Path) -> None:
@@ -45,25 +53,43 @@ def write_text(text: str, path: Path) -> None:
         new.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8", newline="\n")
 
 
+def draw_curve(
+    results: Results,
+    sort: str = "estimate",
+    width: float | None = None,
+    bands: Any = None,
+    shares: Any = None,
+    cautions: Sequence[Caution] = (),
+) -> Any:
+    """Draw the specification curve as a matplotlib figure, what stands against it above."""
+    figure = _plugins.load("figures", _CURVE)
+    return figure.draw(figure.data(results, sort, bands, shares, cautions), width)
+
+
+def notebook_html(curve: Curve) -> str:
+    """Write what a notebook shows; its module is imported where it is asked for."""
+    from specdid.report.notebook import curve_html
+
+    return curve_html(curve)
+
+
 def write_figure(
     results: Results,
     directory: Path,
     sort: str,
     formats: Sequence[str],
     width: float | None = None,
-    bands: Mapping[str, Any] | None = None,
-    shares: Mapping[str, tuple[float, float]] | None = None,
+    bands: Any = None,
+    shares: Any = None,
     cautions: Sequence[Caution] = (),
 ) -> tuple[list[Path], list[str]]:
-    """Draw the curve in these formats; gives files and warnings."""
-    return _save(results, directory, sort, formats, width, bands, shares, cautions)
-
-
-def _save(*given: Any) -> tuple[list[Path], list[str]]:
-    from specdid._run.draw import save_curve
-
-    with writing(given[1]):
-        return save_curve(*given)
+    """Draw the curve in these formats; return the files and what the figure warned of."""
+    with writing(directory), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        figure = draw_curve(results, sort, width, bands, shares, cautions)
+        paths = save(figure, directory, "curve", formats)
+    # Warnings of its own kind are another library's complaint to programmers, such as pyparsing's.
+    return list(paths), [str(w.message) for w in caught if w.category is UserWarning]
 
 
 def write_record(directory: Path, content: Mapping[str, Any]) -> None:
@@ -89,7 +115,7 @@ def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tup
     drawn, null = _figure_settings(directory), read_bands(directory)
     sorted_by = sort or str(drawn.get("sort") or "estimate")
     found = read_warnings(directory)
-    return _save(results, directory, sorted_by, chosen, drawn.get("width"), null.bands, null.shares, found)
+    return write_figure(results, directory, sorted_by, chosen, drawn.get("width"), null.bands, null.shares, found)
 
 
 def _check_sort(sort: str | None, results: Results) -> None:
@@ -108,6 +134,64 @@ def _figure_settings(directory: Path) -> dict[str, Any]:
     if not isinstance(width, float) or not NARROWEST <= width <= WIDEST:
         width = None
     return {"sort": sort if isinstance(sort, str) else None, "width": width}
+
+
+def warnings_table(found: Sequence[Caution]) -> TidyTable:
+    """Return the rows of warnings.csv; ``specifications`` is empty where none are concerned."""
+    rows = ((c.severity, c.code, c.where, c.message, c.specifications or None) for c in found)
+    return TidyTable(_HEADER, tuple(rows))
+
+
+def read_warnings(directory: Path) -> tuple[Caution, ...]:
+    """Return the cautions of a results directory, worst first.
+
+    A failed audit that only manifest.json knows of is among them.
+
+    Raises
+    ------
+    SpecError
+        A file is there and is not what a run writes: what it warned of cannot be told.
+    """
+    found = tuple(_stored(directory / WARNINGS))
+    if not any(c.severity == "error" for c in found):
+        found = (*_audited(directory), *found)
+    return worst_first(found)
+
+
+def _stored(path: Path) -> Iterator[Caution]:
+    if not os.path.lexists(path):
+        return
+    try:
+        header, *rows = csv.reader(io.StringIO(read_bytes(path).decode("utf-8"), newline=""), strict=True)
+    except (OSError, ValueError, csv.Error) as error:
+        raise strange(path) from error
+    if tuple(header) != _HEADER:
+        raise strange(path)
+    for row in rows:
+        severity, *texts = map(_line, row)
+        if len(row) != len(_HEADER) or severity not in SEVERITIES:
+            raise strange(path)
+        code, where, message, count = texts
+        if not (code and message) or (count and not (count.isascii() and count.isdigit() and len(count) < 16)):
+            raise strange(path)
+        yield Caution(severity, code, message, where or "run", int(count or 0))
+
+
+def _line(cell: object) -> str:
+    """Return a cell in one line, without the guard against spreadsheets."""
+    text = " ".join(cell.split()) if isinstance(cell, str) else ""
+    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@") else text
+
+
+def _audited(directory: Path) -> Iterator[Caution]:
+    """Read from the manifest that the audit failed."""
+    audit = read_object(directory / "manifest.json").get("audit")
+    wrong = audit.get("disagreements", audit.get("disagreeing")) if isinstance(audit, dict) else None
+    if isinstance(wrong, list) and wrong:
+        said = f"{len(wrong):,} specifications disagree with the reference: do not use these numbers"
+        yield Caution("error", "audit_failed", said, specifications=len(wrong))
+    elif isinstance(audit, dict) and audit.get("verdict") == FAILED:
+        yield Caution("error", "audit_failed", "manifest.json says so: do not use these numbers")
 
 
 def on_its_own(what: str, write: Callable[[], Iterable[Caution] | None]) -> tuple[Caution, ...]:

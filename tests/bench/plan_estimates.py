@@ -3,7 +3,7 @@
 Run it: python tests/bench/plan_estimates.py        (results in tests/bench/results/plan_estimates.*)
 
 Processor time of the run and of its audit's process, with one job. The counts are those of
-specdid/_run/work.py, whose seconds per unit are fitted to this table.
+specdid/_run/cost.py, whose seconds per unit are fitted to this table.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from specdid._run.cost import SECONDS, Work, count_work
 from specdid._run.prepare import prepare
-from specdid._run.work import SECONDS, Work, count_work
 from specdid.engine.batches import estimate_cost
 from specdid.engine.compile import compile_plan
 

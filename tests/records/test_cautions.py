@@ -9,7 +9,7 @@ import specdid
 from small_studies import small_panel, small_study
 from specdid._diagnostics import SpecError
 from specdid._records.cautions import AGAINST, CLAUSES, SERIOUS_FAULTS, Caution, against, beside, grouped, worst_first
-from specdid._run.warnings_file import read_warnings, warnings_table
+from specdid._run.write import read_warnings, warnings_table
 from specdid.tables._base import csv_text
 
 FOUND = (

@@ -6,7 +6,7 @@ import pytest
 import specdid
 from command import call_specdid
 from small_studies import small_panel, small_study
-from specdid._run import memory
+from specdid._run import cost
 from toml_text import write_toml
 
 
@@ -18,7 +18,7 @@ from toml_text import write_toml
     ],
 )
 def test_too_large_says_what_to_do(monkeypatch, free, changes, words):
-    monkeypatch.setattr(memory, "available", lambda: free)
+    monkeypatch.setattr(cost, "available", lambda: free)
     study = specdid.read(small_study(**changes))
     with pytest.raises(specdid.SpecError) as refused:
         specdid.run(study, small_panel(), audit=0)
@@ -30,7 +30,7 @@ def test_too_large_says_what_to_do(monkeypatch, free, changes, words):
 
 
 def test_the_advice_is_enough(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 2e6)
+    monkeypatch.setattr(cost, "available", lambda: 2e6)
     study = small_study(inference={"draws": 9999})
     with pytest.raises(specdid.SpecError) as refused:
         specdid.run(specdid.read(study), small_panel(), audit=0)
@@ -41,7 +41,7 @@ def test_the_advice_is_enough(monkeypatch):
 
 
 def test_columns_are_named_where_they_are_most(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 5e5)
+    monkeypatch.setattr(cost, "available", lambda: 5e5)
     study = specdid.read(small_study(controls={"x": "x1"}, fixed_effects={"unit": "id"}))
     with pytest.raises(specdid.SpecError) as refused:
         specdid.run(study, small_panel(units=4000), audit=0)
@@ -50,9 +50,9 @@ def test_columns_are_named_where_they_are_most(monkeypatch):
 
 def test_draws_that_do_not_fit_on_the_disk(monkeypatch, tmp_path):
     """Large tables of draws are files: these are not counted as memory."""
-    monkeypatch.setattr(memory, "LARGE", 10_000)
+    monkeypatch.setattr(cost, "LARGE", 10_000)
     usage = type("Usage", (), {"free": 1e6})
-    monkeypatch.setattr(memory.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(cost.shutil, "disk_usage", lambda path: usage)
     study = small_study(inference={"draws": 9999})
     with pytest.raises(specdid.SpecError) as refused:
         specdid.run(specdid.read(study), small_panel(), audit=0, out=tmp_path / "o")
@@ -62,14 +62,14 @@ def test_draws_that_do_not_fit_on_the_disk(monkeypatch, tmp_path):
 
 
 def test_it_may_be_ignored(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 0.0)
+    monkeypatch.setattr(cost, "available", lambda: 0.0)
     assert specdid.run(specdid.read(small_study()), small_panel(), audit=0, ignore_memory=True).counts.ok == 32
 
 
 def test_the_command_line(tmp_path):
     small_panel().write_csv(tmp_path / "given.csv")
     samples = {f"s{k} {y}": f"id != {k} & year != {y}" for k in range(1, 150) for y in range(2001, 2009)}
-    if memory.shutil.disk_usage(tmp_path).free > 8e11:
+    if cost.shutil.disk_usage(tmp_path).free > 8e11:
         pytest.skip("the disk has room for this")
     write_toml(small_study(inference={"draws": 1_000_000}, sample=samples), tmp_path / "s.toml")
     done = call_specdid(["run", "s.toml"], tmp_path)

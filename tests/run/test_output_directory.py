@@ -11,9 +11,8 @@ import pytest
 from small_studies import small_panel, small_study
 from specdid import OutputError, SpecError, run
 from specdid._records.files import StrangeFileError, read_bytes, replacing
-from specdid._records.read import INCOMPLETE, read_results
-from specdid._run import publish
-from specdid._run.output import OutputDirectory, clean_output, listed, output_directory
+from specdid._records.read import INCOMPLETE, INCOMPLETE_WORDS, read_results
+from specdid._run.output import OutputDirectory, clean_output, kept_files, listed, output_directory, staged
 
 SMALL = small_study(controls={"any": "csw0(x1)"}, figure={"formats": ["svg"]})
 
@@ -55,10 +54,10 @@ def hold(directory, inputs=(), chosen=True):
 
 def publish_files(directory, files, inputs=(), whole=True):
     """Publish these files as a run would, with a manifest that lists them."""
-    with hold(directory, inputs) as output, publish.staged(output) as new:
+    with hold(directory, inputs) as output, staged(output) as new:
         for name, text in files.items():
             (new / name).write_text(text)
-        record = {"specdid": "0", "spec": {"stem": "small"}, "files": publish.kept_files(output, new, whole)}
+        record = {"specdid": "0", "spec": {"stem": "small"}, "files": kept_files(output, new, whole)}
         (new / "manifest.json").write_text(json.dumps(record))
 
 
@@ -258,7 +257,7 @@ def test_where_nothing_can_be_put_back_the_directory_says_so(tmp_path, monkeypat
 
 def test_a_mark_of_an_earlier_kill_outlives_a_run_that_fails(tmp_path, monkeypatch):
     publish_files(tmp_path, OLD)
-    (tmp_path / INCOMPLETE).write_text(publish.INCOMPLETE_WORDS + "a.csv\t3\n")
+    (tmp_path / INCOMPLETE).write_text(INCOMPLETE_WORDS + "a.csv\t3\n")
     failing(monkeypatch, "rename", 3)
     with pytest.raises(OutputError):
         publish_files(tmp_path, NEW)
@@ -270,7 +269,7 @@ def test_files_that_a_killed_run_put_in_place_are_its_own(tmp_path):
     (tmp_path / "table.csv").write_text("12345")
     (tmp_path / "notes.md").write_text("mine")
     listing = "results.csv\t4\ntable.csv\t5\nnotes.md\t99\n../x\t1\n"
-    (tmp_path / INCOMPLETE).write_text(publish.INCOMPLETE_WORDS + listing)
+    (tmp_path / INCOMPLETE).write_text(INCOMPLETE_WORDS + listing)
     publish_files(tmp_path, NEW)
     assert set(content(tmp_path)) == {*NEW, "manifest.json", "notes.md"}
 

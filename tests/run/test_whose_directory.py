@@ -11,7 +11,7 @@ from command import call_specdid
 from read_studies import read
 from small_studies import small_panel, small_study
 from specdid._example import write_starter
-from specdid._run.owner import default_directory
+from specdid._run.manifest import default_directory
 from specdid.appendix.content import key
 from toml_text import write_toml
 

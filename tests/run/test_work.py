@@ -3,8 +3,8 @@
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid._run.cost import SECONDS, count_work
 from specdid._run.prepare import prepare
-from specdid._run.work import SECONDS, count_work
 from specdid.engine.batches import estimate_cost
 from specdid.engine.compile import compile_plan
 
