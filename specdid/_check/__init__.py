@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from specdid._check.assignment import check_assignment
-from specdid._check.conditions import check_conditions
+from specdid._check.assignment import check_assignment, check_level
 from specdid._check.data import Data
-from specdid._check.dimensions import check_directions, check_expansions, check_scales, check_selectors
-from specdid._check.estimators import check_estimators
+from specdid._check.dimensions import (
+    check_directions,
+    check_estimators,
+    check_expansions,
+    check_scales,
+    check_selectors,
+)
 from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
-from specdid._check.level import check_level
 from specdid._check.matches import check_matches
 from specdid._check.names import check_names
-from specdid._check.samples import check_samples, check_weights
 from specdid._check.sound import Sound, sound_part
 from specdid._check.treatments import check_treatments
-from specdid._check.values import check_infinite, check_logs, check_outcomes, check_values, check_variants
+from specdid._check.values import (
+    check_conditions,
+    check_infinite,
+    check_logs,
+    check_outcomes,
+    check_samples,
+    check_values,
+    check_variants,
+    check_weights,
+)
 from specdid._diagnostics import Fault, Faults, file_order
 from specdid._study import Study
 from specdid.panel import Evaluator, Panel

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from specdid import _plugins
-from specdid._check.conditions import check_conditions_of
-from specdid._check.data import Data
+from specdid._check.data import Data, Role, Use, uses
 from specdid._check.dimensions import nothing_selected
 from specdid._check.matches import check_matches
 from specdid._check.names import unknown
 from specdid._check.sound import Sound
-from specdid._check.uses import Role, Use, uses
-from specdid._check.values import check_use
+from specdid._check.values import check_conditions_of, check_use
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan.expand import expand_grid
 from specdid._plan.selectors import select

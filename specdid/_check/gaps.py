@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid import language
-from specdid._check.data import Data
-from specdid._check.uses import Use, leaves, uses
+from specdid._check.data import Data, Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at
 from specdid._study import Expression, TreatmentOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write

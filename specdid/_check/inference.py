@@ -8,8 +8,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._check.assignment import codes_of
-from specdid._check.data import Data
-from specdid._check.uses import leaves
+from specdid._check.data import Data, leaves
 from specdid._diagnostics import Fault, Severity, SpecError, fault_at
 from specdid._plan import build_plan
 from specdid._study import Expression

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from specdid._check.uses import Role, selectors, uses
+from specdid._check.data import Role, selectors, uses
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._study import Expression, Study, VariantOption
 from specdid.language import (

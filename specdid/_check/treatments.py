@@ -1,4 +1,4 @@
-"""The treatments: numbers that vary, and cohorts that agree with them."""
+"""The treatments: numbers that vary, and cohorts that agree with them, fit the panel and say when units are treated."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from specdid._check.adoption import check_cohort
-from specdid._check.data import Data
+from specdid import _plugins
+from specdid._check.data import Data, changing_rows
 from specdid._check.gaps import check_treatment_gaps
-from specdid._diagnostics import Fault, fault_at
-from specdid._study import TreatmentOption
+from specdid._diagnostics import Fault, SpecError, fault_at
+from specdid._plan import build_plan
+from specdid._plan.records import Status
+from specdid._study import AnalysisTable, Core, Expression, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write
 from specdid.language.tree import Name
-from specdid.panel import CodedColumn, EvaluationError, number_text
+from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
 from specdid.panel.columns import Floats
 
 TREATED = ("yes", "y", "treated", "treatment", "treat", "true", "t", "1", "on", "post", "是", "处理组", "试点")
@@ -98,3 +100,211 @@ def _no_number(term: Term, columns: Sequence[CodedColumn]) -> Refusal | None:
         message = f"the treatment `{term.text}` is {number_text(float(known[0]))} in every row"
         return "treatment_constant", message, "a treatment must differ between rows"
     return None
+
+
+SHOWN = 3
+"""Values that a message names."""
+CODES = 100
+"""Periods after the last one of the data from which on a cohort is taken for a code, as 9999 is."""
+
+
+def check_cohort(data: Data, option: TreatmentOption, columns: Sequence[tuple[Term, Floats]]) -> Iterator[Fault]:
+    """Check a cohort: numeric, one per unit, a period, and the same story as the 0/1 term."""
+    cohort = data.numbers(option.cohort)
+    if option.cohort is None or cohort is None:
+        return
+    empty = np.flatnonzero(np.isnan(cohort))
+    if empty.size and not data.panel.never.empty:
+        yield _at(
+            option.cohort,
+            "cohort_missing",
+            f"the cohort is empty in {data.rows(empty)} of {data.panel.name}",
+            'never treated is 0, or empty with never = "empty" in [study]',
+        )
+        return
+    time = data.panel.columns[data.panel.time].numbers if data.panel.time else None
+    if time is None:
+        yield _at(option.cohort, "no_time", "a cohort needs the time of the panel", 'declare `time = "…"` in [study]')
+        return
+    first = np.where(never_treated(data.panel, cohort), np.inf, cohort)
+    problems = [*_varying(data, option.cohort, first), *_no_period(data, option.cohort, first)]
+    yield from problems
+    if problems:
+        return
+    problems = list(_undeclared_zero(data, option.cohort, cohort, time))
+    yield from problems or _after_the_data(data, option.cohort, cohort, time)
+    for term, values in () if problems else columns:
+        contradicted = list(_treated_though_never(data, option, term, values, cohort, time))
+        yield from contradicted or _agreement(data, option, term, values, cohort, time)
+
+
+def _at(expression: Expression, code: str, message: str, advice: str | None, notes: tuple[str, ...] = ()) -> Fault:
+    return fault_at(expression.origin, expression.tree.span, code, message, advice, notes=notes)
+
+
+def _varying(data: Data, cohort: Expression, first: Floats) -> Iterator[Fault]:
+    rows = changing_rows(data.panel.unit_codes, first)
+    if rows.size:
+        assert data.panel.unit is not None
+        unit = cell_text(data.panel.columns[data.panel.unit], int(rows[0]))
+        yield _at(
+            cohort,
+            "cohort_varies",
+            f"the cohort changes within {data.panel.unit} {unit}",
+            "a unit has one first treated period; `at()` or `first()` gives it to all its rows",
+            (f"it changes in {data.rows(rows)}",),
+        )
+
+
+def _no_period(data: Data, cohort: Expression, first: Floats) -> Iterator[Fault]:
+    said = ""
+    if (first == -np.inf).any():
+        said = f"-Inf, which is no {data.panel.step or 'period'}"
+    else:
+        try:
+            data.panel.to_periods(first)
+        except StepError as error:
+            said = f"{_listed(error.examples)}, which {error}"
+    if said:
+        yield _at(cohort, "cohort_period", f"the cohort holds {said}", "a cohort is written as the time is")
+
+
+def _undeclared_zero(data: Data, expression: Expression, cohort: Floats, time: Floats) -> Iterator[Fault]:
+    """Find cohorts of 0 before the data begin where a list of `never` leaves 0 out."""
+    never = data.panel.never
+    if 0.0 in never.values or not (cohort == 0).any() or not time.min() > 0:
+        return
+    yield _at(
+        expression,
+        "cohort_zero",
+        f"the cohort is 0 in {data.rows(np.flatnonzero(cohort == 0))}, and `never` is {never.text}: "
+        f"a first treated period before {number_text(float(time.min()))}",
+        f"if 0 means never treated too, write never = {_with(data, 0.0)}",
+    )
+
+
+def _after_the_data(data: Data, expression: Expression, cohort: Floats, time: Floats) -> Iterator[Fault]:
+    """Name cohorts after the last period that any sample has: those units are never seen treated."""
+    rows = data.sampled
+    if not rows.any():
+        return
+    last = time[rows].max()
+    later = rows & (cohort > last) & (cohort <= last + CODES) & ~declared_never(data.panel, cohort)
+    if not later.any():
+        return
+    values = np.unique(cohort[later])
+    one, code = len(values) == 1, float(values[-1]) > time.max()
+    whose = "of the data" if last == time.max() else "of any sample"
+    advice = f"if {'it means' if one else 'one of them means'} never treated, say so: "
+    yield fault_at(
+        expression.origin,
+        expression.tree.span,
+        "cohort_after_data",
+        f"the cohort{'' if one else 's'} {_listed(values)} lie{'s' if one else ''} after the last period {whose}, "
+        f"{number_text(float(last))}: {data.units(later)} {'is' if data.count_units(later) == 1 else 'are'} "
+        "not treated there",
+        f"{advice}never = {_with(data, float(values[-1]))} in [study]" if code else None,
+        "warning",
+    )
+
+
+def _with(data: Data, value: float) -> str:
+    """Write `never` with one value more."""
+    never = data.panel.never
+    values = [f"{v:.15g}" for v in sorted({*never.values, value})]
+    return "[" + ", ".join([*values, *(['"empty"'] if never.empty else [])]) + "]"
+
+
+def _listed(values: Floats) -> str:
+    shown = ", ".join(number_text(float(v)) for v in values[:SHOWN])
+    return shown + (f" and {len(values) - SHOWN:,} more" if len(values) > SHOWN else "")
+
+
+def _treated_though_never(
+    data: Data, option: TreatmentOption, term: Term, values: Floats, cohort: Floats, time: Floats
+) -> Iterator[Fault]:
+    """Find units whose cohort `never` declares never treated, and whose term is not 0 from that period on."""
+    assert option.cohort is not None
+    declared = declared_never(data.panel, cohort) & ~np.isnan(cohort)
+    wrong = np.flatnonzero(declared & (time >= cohort) & (cohort >= time.min()) & ~np.isnan(values) & (values != 0))
+    if not wrong.size:
+        return
+    value = float(cohort[wrong[0]])
+    others = [v for v in data.panel.never.values if v != value]
+    words = ", ".join([*(f"{v:.15g}" for v in others), *(['"empty"'] if data.panel.never.empty or not others else [])])
+    yield _at(
+        option.cohort,
+        "never_is_period",
+        f"{number_text(value)} is never treated (never = {data.panel.never.text}), and is a period in which "
+        f"{data.units(wrong)} {'is' if data.count_units(wrong) == 1 else 'are'} first treated",
+        f"if it is a period, leave it out: never = [{words}]; if it means never treated, "
+        f"correct `{term.text}`, which is {number_text(float(values[wrong[0]]))} there",
+        (data.place(int(wrong[0])),),
+    )
+
+
+def _agreement(
+    data: Data, option: TreatmentOption, term: Term, values: Floats, cohort: Floats, time: Floats
+) -> Iterator[Fault]:
+    """Compare a 0/1 term with ``time >= cohort``."""
+    known = ~np.isnan(values)
+    if not np.isin(values[known], (0.0, 1.0)).all():
+        return
+    treated = (time >= cohort) & ~never_treated(data.panel, cohort)
+    rows = np.flatnonzero(known & (values != treated))
+    if not rows.size:
+        return
+    assert option.cohort is not None
+    needed = _needs_cohort(data, option)
+    notes = tuple(
+        f"{data.place(int(row))}: the term is {number_text(float(values[row]))} and the cohort says {int(treated[row])}"
+        for row in rows[:SHOWN]
+    )
+    advice = "correct one of the two" if needed else "no analysis here uses this cohort; correct it before one does"
+    code = _code_of_never(cohort, values, rows)
+    if code is not None:
+        never = f"never = {_with(data, code)} in [study]"
+        advice = f"if {number_text(code)} means never treated, write {never}; else {advice}"
+    yield fault_at(
+        option.term.origin,
+        option.term.tree.span,
+        "cohort_differs",
+        f"`{term.text}` differs from `{data.panel.time} >= {option.cohort.text}` in {len(rows):,} rows",
+        advice,
+        "error" if needed else "warning",
+        notes=notes,
+    )
+
+
+def _code_of_never(cohort: Floats, values: Floats, rows: np.ndarray) -> float | None:
+    """Return the one cohort that all differing rows have, where its units are never treated by the term."""
+    code = float(cohort[rows[0]])
+    if not (cohort[rows] == code).all() or np.nansum(values[cohort == code]) != 0:
+        return None
+    return code
+
+
+def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
+    """Say whether anything dates adoption by the treatment's cohort: an analysis, a match or an estimator."""
+    study = data.study
+    if any(_dates(table) for table in study.analyses):
+        return True
+    if any(sample.match is not None and sample.match.treated is None for sample in study.sample):
+        return True
+    methods = [_plugins.load("estimators", e.method) for e in study.estimator]
+    dated = np.array([method.cohort or method.binary for method in methods], dtype=bool)
+    if not dated.any():
+        return False
+    try:
+        plan = build_plan(study, data.panel, data.evaluator)
+    except (SpecError, LanguageError, EvaluationError):
+        return True
+    treatment, estimator = plan.dimensions[Core.TREATMENT], plan.dimensions[Core.ESTIMATOR]
+    mine = treatment.option[plan.codes[:, Core.TREATMENT]] == study.treatment.index(option)
+    cohort = dated[estimator.option[plan.codes[:, Core.ESTIMATOR]]]
+    return bool((mine & cohort & (plan.status != Status.EXCLUDED)).any())
+
+
+def _dates(table: AnalysisTable) -> bool:
+    """Say whether an analysis asks when units adopt."""
+    return bool(_plugins.load("analyses", table.kind).dates(table.values))

@@ -1,4 +1,4 @@
-"""Whether every expression can be evaluated on the data, and gives what its role needs."""
+"""Whether every expression can be evaluated on the data, and gives what its role needs: values, samples, weights."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from itertools import islice, product
 
 import numpy as np
 
-from specdid._check.data import Data, located
-from specdid._check.uses import Kind, Use, leaves, uses
+from specdid._check.data import Data, Kind, Use, leaves, located, uses
 from specdid._diagnostics import Fault, did_you_mean, fault_at
 from specdid._study import Expression, VariantOption
-from specdid.language import LanguageError, Scope, argument, bind, write
-from specdid.language.functions import PATTERNS
+from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, write
+from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.patterns import matching
-from specdid.language.tree import Binary, Call, Node, Text, walk
+from specdid.language.tree import Binary, Call, Constant, Node, Number, Text, Unary, walk
 from specdid.panel import EvaluationError
 from specdid.panel.columns import Flags
 from specdid.panel.design import polynomial
@@ -236,3 +235,127 @@ def check_infinite(data: Data) -> Iterator[Fault]:
             if rows.size:
                 message = f"`{write(node)}` is infinite in {data.rows(rows)}, which count as missing"
                 yield fault_at(use.expression.origin, node.span, "infinite", message, severity="warning")
+
+
+_TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%")
+
+
+def check_conditions(data: Data) -> Iterator[Fault]:
+    """Find columns used as conditions that hold more than 0 and 1: ``year`` as a sample is every row."""
+    for name, expression in data.study.derive.items():
+        definition = data.scope.definition(name)
+        if definition is not None:
+            yield from _in(data, expression, definition.scope, whole=False)
+    for use in uses(data.study):
+        if use.expression.origin.path[-1:] != ("treated",):  # of a match, which has a rule of its own
+            yield from check_conditions_of(data, use)
+
+
+def check_conditions_of(data: Data, use: Use) -> Iterator[Fault]:
+    """Check the conditions in one expression."""
+    scope = data.scope if use.option is None else data.scope_of((use.option,))
+    if scope is not None:
+        yield from _in(data, use.expression, scope, use.role == "condition")
+
+
+def _in(data: Data, expression: Expression, scope: Scope, whole: bool) -> Iterator[Fault]:
+    places = [expression.tree] if whole else []
+    for node in walk(expression.tree):
+        places += _conditions(node)
+    for node in dict.fromkeys(leaf for place in places for leaf in _leaves(place)):
+        shown = _other_values(data, node, scope)
+        if shown:
+            text = write(node)
+            message = f"`{text}` is no condition: it holds {shown}, not only 0 and 1"
+            advice = f"compare it, as in `{text} > {shown.split(',')[0]}`"
+            yield fault_at(expression.origin, node.span, "not_a_condition", message, advice)
+
+
+def _conditions(node: Node) -> list[Node]:
+    """Return what must hold or not hold in ``node``."""
+    if isinstance(node, Binary) and node.operator in ("&", "|"):
+        return [node.left, node.right]
+    if isinstance(node, Unary) and node.operator == "!":
+        return [node.operand]
+    if isinstance(node, Call) and node.function in FUNCTIONS:
+        function = FUNCTIONS[node.function]
+        given = match_arguments(node, function).given
+        found = (given.get(p.name) for p in function.parameters if p.kind == "condition")
+        return [argument.value for argument in found if argument is not None and argument.value is not None]
+    return []
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    """Return the parts joined by ``&``, ``|`` and ``!`` that are neither comparisons nor constants."""
+    if isinstance(node, Binary) and node.operator in ("&", "|"):
+        yield from _leaves(node.left)
+        yield from _leaves(node.right)
+    elif isinstance(node, Unary) and node.operator == "!":
+        yield from _leaves(node.operand)
+    elif not isinstance(node, Constant | Number) and not (isinstance(node, Binary) and node.operator in _TRUTHS):
+        yield node
+
+
+def _other_values(data: Data, node: Node, scope: Scope) -> str:
+    """List the first values that are neither 0, 1 nor missing."""
+    try:
+        column = data.evaluator.column(bind(node, scope))
+    except (LanguageError, EvaluationError):
+        return ""  # which has its own fault
+    if column.numbers is None or column.is_text:
+        return ""
+    values = np.asarray(column.numbers, dtype=np.float64)
+    others = np.unique(values[~np.isnan(values) & (values != 0) & (values != 1)])
+    shown = ", ".join(f"{v:.6g}" for v in others[:3])
+    return f"{shown}, …" if len(others) > 3 else shown
+
+
+def check_samples(data: Data) -> Iterator[Fault]:
+    """Warn of conditions that hold nowhere."""
+    conditions = [sample.where for sample in data.study.sample]
+    conditions += [o.where for v in data.study.variants for o in v.options if o.where is not None]
+    for expression in conditions:
+        rows = data.condition(expression)
+        if rows is not None and not rows.any():
+            yield fault_at(
+                expression.origin,
+                expression.tree.span,
+                "empty_sample",
+                "no row satisfies this condition",
+                severity="warning",
+            )
+
+
+def check_weights(data: Data) -> Iterator[Fault]:
+    """Find weights that are negative, or nothing but zeros and gaps."""
+    for option in data.study.weights:
+        for node, _ in leaves(option.formula.tree, "number"):
+            if not isinstance(node, Number):
+                yield from _weight(data, option.formula, node)
+
+
+def _weight(data: Data, expression: Expression, node: Node) -> Iterator[Fault]:
+    column = data.column(node)
+    if column is None or column.numbers is None:
+        return
+    values = column.numbers
+    negative = np.flatnonzero(values < 0)
+    missing = np.flatnonzero(np.isnan(values))
+    if negative.size:
+        yield fault_at(
+            expression.origin,
+            node.span,
+            "weights_negative",
+            f"the weight is negative in {data.rows(negative)}",
+            notes=tuple(f"{data.place(int(r))}: {values[r]:g}" for r in negative[:3]),
+        )
+    elif not (values > 0).any():
+        yield fault_at(expression.origin, node.span, "weights_zero", "no row has a weight above 0")
+    elif missing.size:
+        yield fault_at(
+            expression.origin,
+            node.span,
+            "weights_missing",
+            f"the weight is missing in {data.rows(missing)}, which weighted specifications leave out",
+            severity="warning",
+        )

@@ -62,7 +62,7 @@ def run(
 @guarded
 def check(spec: Path) -> Exit:
     """Report every fault of SPEC and its data; estimate nothing."""
-    from specdid._cli.checking import check_spec
+    from specdid._cli.commands import check_spec
 
     return check_spec(spec)
 
@@ -89,7 +89,7 @@ def show(spec: Path, which: str, out: Path | None, code: str | None, target: Pat
 
     ID is the specification's id or its beginning, its rank as '#41', or preferred.
     """
-    from specdid._cli.showing import show_spec
+    from specdid._cli.commands import show_spec
 
     return show_spec(spec, which, out, code, target)
 
@@ -107,7 +107,7 @@ def show(spec: Path, which: str, out: Path | None, code: str | None, target: Pat
 @guarded
 def plot(directory: Path, sort: str | None, formats: tuple[str, ...]) -> Exit:
     """Draw the curve of DIRECTORY again, without estimating."""
-    from specdid._cli.plotting import plot_directory
+    from specdid._cli.commands import plot_directory
 
     return plot_directory(directory, sort, formats)
 
@@ -122,7 +122,7 @@ def plot(directory: Path, sort: str | None, formats: tuple[str, ...]) -> Exit:
 @guarded
 def compare(old: Path, new: Path, target: Path | None, figure: Path | None) -> Exit:
     """Compare the results in OLD and NEW: what was added, removed, changed, how the curve moved."""
-    from specdid._cli.comparing import compare_directories
+    from specdid._cli.commands import compare_directories
 
     return compare_directories(old, new, target, figure)
 
@@ -132,7 +132,7 @@ def compare(old: Path, new: Path, target: Path | None, figure: Path | None) -> E
 @guarded
 def clean(directory: Path) -> Exit:
     """Remove what runs left in DIRECTORY to go on from; results stay."""
-    from specdid._cli.cleaning import clean_directory
+    from specdid._cli.commands import clean_directory
 
     return clean_directory(directory)
 
@@ -142,7 +142,7 @@ def clean(directory: Path) -> Exit:
 @guarded
 def init(directory: Path) -> Exit:
     """Write a commented starter spec and the example panel into DIRECTORY."""
-    from specdid._cli.starting import start_project
+    from specdid._cli.commands import start_project
 
     return start_project(directory)
 

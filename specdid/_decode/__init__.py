@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _plugins
-from specdid._decode.items import Item, item_of_document, item_of_mapping
 from specdid._decode.study import Shelves, Source, decode
-from specdid._decode.table import Log
+from specdid._decode.table import Item, Log, item_of_document, item_of_mapping
 from specdid._diagnostics import Fault, Faults, file_order
 from specdid._study import Study
 from specdid._toml import parse_toml, read_document

@@ -5,29 +5,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from specdid import language
-from specdid._decode.items import Item
-from specdid._decode.options import Options, Row
-from specdid._decode.table import Log, Table, fixed, part_of
-from specdid._decode.vcov import read_vcov, read_vcovs
-from specdid._decode.words import ROLES
+from specdid._columns import DIMENSIONS, RESERVED
+from specdid._decode.options import META, Options, Row, dotted_label, read_meta
+from specdid._decode.other_programs import vcov_help
+from specdid._decode.table import ROLES, Item, Log, Table, as_table, fixed, part_of
 from specdid._diagnostics import Origin
 from specdid._study import (
+    DISTRIBUTIONS,
+    RULES,
+    Distribution,
     EstimatorOption,
     Expression,
     FormulaOption,
+    Kind,
     Meta,
     OutcomeOption,
+    Rule,
     SampleOption,
     TreatmentOption,
+    Variant,
+    VariantOption,
     VcovOption,
 )
 from specdid.language import FormulaParts, LanguageError
-from specdid.language.tree import Binary, Constant, Name, Node, Number, Unary, joined
+from specdid.language.check import Role
+from specdid.language.tree import Binary, Constant, Name, Node, Number, Unary, chain, joined
 
 Option = TypeVar("Option")
 Keys = tuple[str | None, str | None]
@@ -252,3 +260,212 @@ def _sum(summands: list[tuple[str, Node]]) -> Node:
     for operator, node in summands[1:]:
         tree = Binary(operator, tree, node, node.span)
     return tree
+
+
+HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
+TABLE_HELP = 'write { formula = "~a", ssc = "…", distribution = "…" }'
+VCOV_KEYS = ("formula", "ssc", "distribution")
+OF_COMMANDS: dict[str, Rule] = {
+    "felm": "lsdv", "lfe": "lsdv", "reg": "lsdv", "regress": "lsdv", "lm": "lsdv", "ols": "lsdv",
+    "statsmodels": "lsdv", "linearmodels": "lsdv", "xtreg": "reghdfe", "feols": "fixest", "pyfixest": "fixest",
+    "ppmlhdfe": "glm", "ml": "glm", "logit": "glm", "poisson": "glm", "cr0": "none", "hc0": "none",
+}  # fmt: skip
+"""What users of other software call a correction."""
+OF_LAWS: dict[str, Distribution] = {"z": "normal", "norm": "normal", "gaussian": "normal", "n": "normal",
+                                    "student": "t"}  # fmt: skip
+
+
+def read_vcovs(item: Item | None, log: Log) -> tuple[VcovOption, ...]:
+    """Read [vcov]; the first is the one on the curve."""
+    table = as_table(item, log, "[vcov]", 'write [vcov] and below it "label" = "~column"') if item else None
+    if table is not None and not table.rows:
+        log.add(table.item.key, "empty_dimension", "[vcov] has no options", HELP)
+    options = [read_vcov(inner, log.label(inner), log) for inner in (table.rows.values() if table else ())]
+    return tuple(o for o in options if o is not None)
+
+
+def read_vcov(item: Item, label: str | None, log: Log) -> VcovOption | None:
+    """Read one vcov."""
+    if isinstance(item.value, str):
+        return _option(item, label, item, "fixest", None, log)
+    if not isinstance(item.value, dict):
+        log.wrong_type(item, "text or a table", HELP)
+        return None
+    if dotted_label(item, VCOV_KEYS, log):
+        return None
+    table = Table(item, log, f"the vcov option `{label}`" if label else "`vcov`")
+    formula = table.get("formula")
+    ssc = cast("Rule | None", _choice(table, "ssc", RULES, OF_COMMANDS))
+    distribution = cast("Distribution | None", _choice(table, "distribution", DISTRIBUTIONS, OF_LAWS))
+    table.close()
+    if formula is None:
+        table.missing("formula", f"{table.title} has no `formula`", TABLE_HELP)
+        return None
+    return _option(item, label, formula, ssc or "fixest", distribution, log)
+
+
+def _choice(table: Table, key: str, choices: tuple[str, ...], known: Mapping[str, str]) -> str | None:
+    """Read one of ``choices``; ``known`` are other names of them."""
+    item = table.get(key)
+    if item is None:
+        return None
+    listed = f"`{key}` is one of {', '.join(choices)}"
+    if item.value is False and "none" in choices:
+        table.log.wrong_type(item, "text", 'write "none"')
+        return None
+    if not isinstance(item.value, str):
+        table.log.wrong_type(item, "text", listed)
+        return None
+    meant = known.get(item.value.casefold())
+    if meant is None or item.value in choices:
+        return table.log.choice(item, choices, key)
+    message = f"`{key}` cannot be `{item.value}`"
+    table.log.add(item.origin, "bad_choice", message, f'write "{meant}"', notes=(listed,))
+    return None
+
+
+def _option(
+    item: Item, label: str | None, formula: Item, ssc: Rule, distribution: Distribution | None, log: Log
+) -> VcovOption | None:
+    """Read the formula of a vcov; ``item`` is the whole."""
+    read = _formula(formula, log)
+    if read is None:
+        return None
+    kind, clusters, text = read
+    more = [] if ssc == "fixest" else [f"ssc {ssc}"]
+    text = ", ".join([text, *more, *([distribution] if distribution else [])])
+    return VcovOption(label, kind, clusters, text, item.key, ssc, distribution)
+
+
+def _formula(item: Item, log: Log) -> tuple[Kind, tuple[Expression, ...], str] | None:
+    """Read "iid", "hetero", "~a" or "~a + b": the kind, its clusters and the canonical text."""
+    text = log.text(item, HELP)
+    if text is None:
+        return None
+    if text in {"iid", "hetero"}:
+        return cast("Kind", text), (), text
+    if "~" not in text.lstrip()[:1]:
+        column = re.fullmatch(r"[\w.]+(?: *\+ *[\w.]+)?", text.strip())
+        by_column = f'{HELP}; to cluster by a column, write "~{text.strip()}"' if column else HELP
+        help_ = vcov_help(text) or by_column
+        log.add(item.origin, "bad_vcov", f"no vcov `{text}`", help_)
+        return None
+    return _clustered(text, item.origin, log)
+
+
+def _clustered(text: str, origin: Origin, log: Log) -> tuple[Kind, tuple[Expression, ...], str] | None:
+    try:
+        tree = language.parse(text)
+    except LanguageError as error:
+        log.problems(error.problems, origin)
+        return None
+    if not isinstance(tree, Unary) or tree.operator != "~":
+        log.add(origin, "bad_vcov", "a vcov begins with `~`", HELP)
+        return None
+    problems = language.check(tree.operand, "names")
+    names = chain(tree.operand, "+")
+    log.problems(problems, origin)
+    if len(names) > 2:
+        message = f"a vcov clusters by one or two columns, not {len(names)}"
+        log.add(origin, "bad_vcov", message, HELP, names[2].span)
+    if problems or len(names) > 2:
+        return None
+    return "cluster", tuple(part_of(text, name, origin) for name in names), "~" + language.write(tree.operand)
+
+
+VARIANT_KEYS = ("derive", "add", "absorb", "where", *META)
+NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
+
+
+def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
+    """Read the user's own dimensions in file order."""
+    log = options.log
+    hint = 'write [variant."name"] and below it "label" = { … }'
+    table = as_table(item, log, "[variant]", hint) if item else None
+    found = []
+    for inner in table.rows.values() if table else ():
+        name = log.label(inner)
+        if name in DIMENSIONS or name in RESERVED:
+            message = f"a variant cannot be called `{name}`, a column of the results"
+            log.add(inner.key, "reserved_name", message, "give it another name")
+            continue
+        rows = as_table(inner, log, f'[variant."{name}"]', hint)
+        if rows is not None and not rows.rows:
+            message = f'[variant."{name}"] has no options'
+            log.add(inner.key, "empty_dimension", message, 'write "label" = { … } below it')
+        read = tuple(_variant_option(option, name, options) for option in rows.rows.values()) if rows else ()
+        found.append(Variant(name, tuple(o for o in read if o is not None), inner.key))
+    return tuple(found)
+
+
+def _variant_option(item: Item, variant: str, options: Options) -> VariantOption | None:
+    log = options.log
+    label = log.label(item)
+    hint = 'write { where = "…" }, { add = "…" }, { absorb = "…" } or { derive = { … } }; {} changes nothing'
+    table = as_table(item, log, f"the {variant} option `{label}`", hint, VARIANT_KEYS)
+    if table is None:
+        options.unread.add((variant, label))
+        return None
+    unread: set[tuple[str, str]] = set()
+    option = VariantOption(
+        label,
+        read_definitions(table.get("derive"), log, "derive", "value", unread),
+        table.expression("add", "terms"),
+        table.expression("absorb", "effects"),
+        table.expression("where", "condition"),
+        read_meta(table),
+        item.key,
+    )
+    table.close()
+    read = {"add": option.add, "absorb": option.absorb, "where": option.where}
+    if unread or any(key in table and expression is None for key, expression in read.items()):
+        options.unread.add((variant, label))
+    return option
+
+
+def read_definitions(
+    item: Item | None, log: Log, title: str, role: Role, unread: set[tuple[str, str]]
+) -> Mapping[str, Expression]:
+    """Read ``name = expression`` of [derive] and [macros].
+
+    A name whose expression is wrong is defined all the same, as nothing, and noted in ``unread``,
+    so that its uses are not reported as well.
+    """
+    table = as_table(item, log, f"[{title}]", f'write [{title}] and below it name = "…"') if item else None
+    found: dict[str, Expression] = {}
+    for inner in table.rows.values() if table else ():
+        name = _defined_name(inner.key.path[-1], inner, log, title)
+        expression = log.expression(inner, role)
+        if expression is None:
+            unread.add((title, name))
+        found.setdefault(name, expression or fixed(NOTHING_KNOWN[role], inner.origin))
+    return found
+
+
+def _defined_name(key: str, item: Item, log: Log, title: str) -> str:
+    if title == "macros" and key.startswith(".."):
+        name = key.lstrip(".")
+        log.add(item.key, "bad_name", f"a macro is defined without its dots: `{key}`", f"write {name} = …")
+        return name
+    try:
+        node = language.parse(key)
+    except LanguageError:
+        node = None
+    if isinstance(node, Name):
+        return node.name
+    log.add(
+        item.key,
+        "bad_name",
+        f"`{key}` is no name",
+        'a name is letters, digits, `.` and `_`; in backticks it may be anything: "`so2 (t)`" = …',
+    )
+    return key
+
+
+def read_labels(item: Item | None, log: Log) -> tuple[Mapping[str, str], Mapping[str, Origin]]:
+    """Read [labels]: column or term -> the words shown for it, and -> where it is written."""
+    table = as_table(item, log, "[labels]", '[labels] has lines column = "words"') if item else None
+    items = {inner.key.path[-1]: inner for inner in (table.rows if table else {}).values()}
+    texts = {key: log.words(inner) for key, inner in items.items()}
+    found = {key: text for key, text in texts.items() if text is not None}
+    return found, {key: items[key].key for key in found}

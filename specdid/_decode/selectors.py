@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from specdid._decode.items import Item
 from specdid._decode.options import Options
-from specdid._decode.table import Log, Table, as_table
-from specdid._decode.words import ROLES
+from specdid._decode.table import ROLES, Item, Log, Table, as_table
 from specdid._diagnostics import did_you_mean
 from specdid._study import Exclusion, Selector
 

@@ -6,24 +6,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 from unicodedata import normalize
 
-from specdid._decode.analyses import read_analyses
-from specdid._decode.dimensions import DimensionReader
-from specdid._decode.items import Item, finite
+from specdid import _plugins
+from specdid._decode.dimensions import DimensionReader, read_definitions, read_labels, read_variants
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
-from specdid._decode.settings import read_appendix, read_figure, read_inference, read_run
-from specdid._decode.table import MOST_UNKNOWN, Log, Table, as_table
-from specdid._decode.variants import read_definitions, read_labels, read_variants
-from specdid._decode.words import STEPS
+from specdid._decode.table import (
+    APPENDIX_FORMATS,
+    BACKENDS,
+    FILE_SUFFIXES,
+    FORMATS,
+    MOST_UNKNOWN,
+    STEPS,
+    TABLE_KEYS,
+    Item,
+    Log,
+    Table,
+    as_table,
+    finite,
+    plain_value,
+)
 from specdid._diagnostics import Document, Origin, Span, did_you_mean
-from specdid._study import DIMENSIONS, Never, Study
+from specdid._study import (
+    DIMENSIONS,
+    NARROWEST,
+    STATISTICS,
+    WIDEST,
+    AnalysisTable,
+    AppendixOptions,
+    Expression,
+    FigureOptions,
+    Inference,
+    Never,
+    RunOptions,
+    Study,
+)
 from specdid._toml import AGAIN
+from specdid.language.tree import chain
 
 DEFAULT_SEED = 1
 
@@ -276,3 +301,190 @@ def _wrong(name: str) -> tuple[str, str | None, Span | None] | None:
     if _RESERVED.fullmatch(name):
         return f"Windows keeps the name `{name}` for a device", "write another, such as `my-study`", None
     return None
+
+
+LONGEST_STEM = 200
+"""Bytes of UTF-8; systems take 255 for a whole name, and an analysis's own suffix and ending come behind it."""
+
+
+def read_analyses(tables: Mapping[str, Item], kinds: Sequence[str], log: Log) -> tuple[AnalysisTable, ...]:
+    """Return every table of section 7 in file order, named ones each on their own."""
+    found: list[AnalysisTable] = []
+    for kind, item in tables.items():
+        if kind in kinds and as_table(item, log, f"[{kind}]", f'write [{kind}], or [{kind}."name"]'):
+            found += _of_kind(kind, item, log)
+    _check_files(found, log)
+    return tuple(found)
+
+
+def _check_files(tables: Sequence[AnalysisTable], log: Log) -> None:
+    """Refuse names whose files would be one file, on systems that ignore case too, or that no system takes."""
+    taken: dict[str, AnalysisTable] = {}
+    for table in tables:
+        if (size := len(table.stem.encode())) > LONGEST_STEM:
+            message = f"this name makes a file name of {size:,} bytes; {LONGEST_STEM} are left for it"
+            log.add(table.origin, "bad_label", message, "give it a shorter name")
+        for suffix in ("", *FILE_SUFFIXES):
+            other = taken.setdefault(_as_file(f"{table.stem}_{suffix}" if suffix else table.stem), table)
+            if other is not table:
+                first, second = (f"[{t.kind}]" if t.name is None else f'[{t.kind}."{t.name}"]' for t in (other, table))
+                message = f"{first} and {second} would write the same file: {table.stem}{suffix and '_' + suffix}.csv"
+                log.add(table.origin, "same_file", message, "name one of them so that letters or digits differ")
+                break
+
+
+def _as_file(stem: str) -> str:
+    """Return what two names have in common that one of Linux, macOS and Windows takes for the same."""
+    return unicodedata.normalize("NFKC", stem).casefold()
+
+
+def _of_kind(kind: str, item: Item, log: Log) -> Iterator[AnalysisTable]:
+    """Tell a table's own keys from names: a name holds a table, and is not a key that does.
+
+    [balance] without keys beside [balance.name] is an analysis too: whoever writes it wants it.
+    """
+    rows: dict[str, Item] = item.value  # type: ignore[assignment]
+    named = {k: v for k, v in rows.items() if isinstance(v.value, dict) and k not in TABLE_KEYS}
+    own = {k: v for k, v in rows.items() if k not in named}
+    if own or not named or all(_has_header(one) for one in (item, *named.values())):
+        yield _table(kind, None, Item(own, item.origin, item.key))
+    for inner in named.values():
+        yield _table(kind, log.label(inner), inner)
+
+
+def _has_header(item: Item) -> bool:
+    """Say whether a table is written as [a] or [a.b], and not inline, nor only as the parent of others."""
+    document = item.origin.document
+    return document is not None and not item.dotted and document.text[item.origin.offsets[0]] == "["
+
+
+def _table(kind: str, name: str | None, item: Item) -> AnalysisTable:
+    rows: dict[str, Item] = item.value  # type: ignore[assignment]
+    origins: dict[tuple[str, ...], Origin] = {}
+    keys: dict[tuple[str, ...], Origin] = {}
+    for path, inner in _below(item, ()):
+        origins[path] = inner.origin
+        keys[path] = inner.key
+    values = {key: plain_value(inner) for key, inner in rows.items()}
+    return AnalysisTable(kind, name, values, origins, item.key, keys)
+
+
+def _below(item: Item, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Item]]:
+    rows: Iterable[tuple[str, Item]] = ()
+    if isinstance(item.value, dict):
+        rows = item.value.items()
+    elif isinstance(item.value, tuple):
+        rows = [(f"[{i}]", one) for i, one in enumerate(item.value)]
+    for key, one in rows:
+        yield (*path, key), one
+        yield from _below(one, (*path, key))
+
+
+INFERENCE_KEYS = ("alpha", "draws", "null", "primary", "cluster", "assign", "level", "strata")
+
+
+def read_inference(item: Item | None, nulls: Sequence[str], log: Log) -> Inference:
+    """Read [inference]; what is not written has the contract's defaults."""
+    table = as_table(item, log, "[inference]", takes=INFERENCE_KEYS) if item is not None else None
+    if table is None:
+        return Inference()
+    default = Inference()
+    alpha = table.number("alpha", "above 0 and below 1: 0.05 gives 95% intervals", lambda a: 0 < a < 1)
+    draws = table.whole("draws", "0 (no test) or more, up to 1,000,000", lambda n: 0 <= n <= 1_000_000)
+    null = table.choices("null", nulls)
+    found = Inference(
+        default.alpha if alpha is None else alpha,
+        default.draws if draws is None else draws,
+        default.null if null is None else null,
+        _cluster(table),
+        table.expression("assign", "names"),
+        table.expression("level", "names"),
+        table.expression("strata", "names"),
+        True,
+        table.item.key,
+        table.choice("primary", STATISTICS) or default.primary,
+        table.origin("draws"),
+    )
+    table.close()
+    moving = [name for name in null or () if _plugins.load("inference", name).assigns]
+    if moving and "assign" not in table and found.draws:
+        log.add(
+            table.origin("null") or table.item.key,
+            "no_assign",
+            f"{moving[0]} needs `assign`",
+            'name the columns that assignment consists of: assign = "pilot + batch"',
+        )
+    return found
+
+
+def _cluster(table: Table) -> Expression | None:
+    """Read `cluster`: one column, since the wild bootstrap changes signs by one grouping of the rows."""
+    found = table.expression("cluster", "names")
+    if found is not None and len(nodes := chain(found.tree, "+")) > 1:
+        table.log.add(
+            found.origin,
+            "one_cluster",
+            f"the tests of the curve cluster by one column, not {len(nodes)}",
+            "name the coarser one; two-way standard errors are for [vcov]",
+            found.tree.span,
+        )
+        return None
+    return found
+
+
+def read_run(item: Item | None, log: Log) -> RunOptions:
+    """Read [run]."""
+    default = RunOptions()
+    table = _settings(item, log, "[run]")
+    if table is None:
+        return default
+    jobs = table.whole("jobs", "1 or more, or -1 for all cores", lambda n: n != 0)
+    backend = table.choice("backend", BACKENDS)
+    limit = table.whole("limit", "1 or more", lambda n: n >= 1)
+    address = table.get("address")
+    if address is not None:
+        log.add(
+            address.origin,
+            "address_in_file",
+            "the address of a cluster does not belong into a spec file: whoever wrote the file would name the "
+            "machine that is sent the data and whose answers are run here",
+            "take it out, and set SPECDID_ADDRESS in the environment",
+        )
+    table.close()
+    return RunOptions(
+        jobs or default.jobs,
+        backend or default.backend,
+        limit or default.limit,
+        table.origin("limit"),
+    )
+
+
+def read_figure(item: Item | None, dimensions: Sequence[str], log: Log) -> FigureOptions:
+    """Read [figure]."""
+    default = FigureOptions()
+    table = _settings(item, log, "[figure]")
+    if table is None:
+        return default
+    sort = table.choice("sort", ("estimate", "declared", *dimensions))
+    formats = table.choices("formats", FORMATS)
+    width = table.number("width", f"from {NARROWEST:g} to {WIDEST:g} (inches)", lambda w: NARROWEST <= w <= WIDEST)
+    table.close()
+    return FigureOptions(sort or default.sort, formats or default.formats, width)
+
+
+def read_appendix(item: Item | None, log: Log) -> AppendixOptions:
+    """Read [appendix]; an empty list of formats writes none."""
+    default = AppendixOptions()
+    table = _settings(item, log, "[appendix]")
+    if table is None:
+        return default
+    help_ = 'name specifications by id or rank: show = ["3f2a", "#41"]'
+    listed = [(log.text(one, help_), one.origin) for one in table.list_of("show") or ()]
+    formats = table.choices("formats", APPENDIX_FORMATS)
+    table.close()
+    show = tuple((text.strip(), origin) for text, origin in listed if text is not None)
+    return AppendixOptions(show, default.formats if formats is None else formats)
+
+
+def _settings(item: Item | None, log: Log, title: str) -> Table | None:
+    return as_table(item, log, title) if item is not None else None

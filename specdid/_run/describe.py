@@ -15,7 +15,7 @@ from specdid._curve import Curve
 from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
-from specdid._describe.contradictions import contradictions
+from specdid._describe.design_warnings import contradictions
 from specdid._describe.factors import families
 from specdid._describe.joint_tests import marked, statistic_names
 from specdid._describe.sensitivity import sensitivity
@@ -29,7 +29,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._style import save
 from specdid.inference._curve_tests import CurveTests
 from specdid.language.sources import sources
-from specdid.report.choices import choice_section, sensitivity_section
+from specdid.report.summary import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text, unusable
 
 _SHELVES = ("tables", "figures")

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from specdid import _plugins
-from specdid._decode.items import Item
 from specdid._decode.options import Options, Row
 from specdid._decode.selectors import read_selectors
-from specdid._decode.table import Log, Table
-from specdid._decode.words import ROLES
+from specdid._decode.table import ROLES, Item, Log, Table
 from specdid._diagnostics import Fault, Origin
 from specdid._study import DIMENSIONS, AnalysisTable, EstimatorOption, Expression, SampleOption, Selector, Study
 from specdid.language import Place

@@ -14,8 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from specdid._decode.table import Table
-from specdid._decode.words import STEPS
+from specdid._decode.table import STEPS, Table
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._event_clock import Config, check, clock_of
 from specdid.analyses._event_paths import EventPath, path

@@ -21,11 +21,10 @@ from specdid._curve import Curve
 from specdid._records import CODES, Results, Status
 from specdid._records.cautions import against
 from specdid.report._analyses import block_parts, markdown, picture
-from specdid.report._encode import embedded
 from specdid.report._finding import estimates_table, families, finding, tests_table
 from specdid.report._html import element, inside, markup, table, written
 from specdid.report._input import Block, Picture, Report
-from specdid.report._points import ENDS, MOST, Drawn, curve_columns, drawn
+from specdid.report._points import ENDS, MOST, Drawn, curve_columns, drawn, embedded
 from specdid.report.summary import null_asked
 
 __all__ = ["Block", "Picture", "Report", "write_page"]

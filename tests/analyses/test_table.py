@@ -11,7 +11,7 @@ import pandas as pd
 import pyfixest as pf
 import pytest
 import specdid
-from specdid._decode.words import FILE_SUFFIXES
+from specdid._decode.table import FILE_SUFFIXES
 from specdid._run.analyse import sections
 from specdid._study import file_stem
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text

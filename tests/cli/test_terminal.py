@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rich.cells import cell_len
-from specdid._cli.terminal import print_markdown
+from specdid._cli.running import print_markdown
 from specdid.report.summary import table
 
 LINE = "- [bold]bad[/bold] control? `ln_pat` (p = 0.006) differs with the treatment given 城市和年份固定效应"

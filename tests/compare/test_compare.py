@@ -16,7 +16,7 @@ import specdid
 from command import call_specdid, run_specdid
 from curves import plan_of, results_of, subsets
 from small_studies import small_panel, small_study
-from specdid._cli.comparing import _print_tables
+from specdid._cli.commands import _print_tables
 from specdid._compare import compare_results
 from specdid._compare.rows import rows
 from specdid._records import Code

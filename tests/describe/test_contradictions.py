@@ -5,7 +5,7 @@ import pytest
 import specdid
 from curves import fits_of, plan_of
 from small_studies import small_panel, small_study
-from specdid._describe.contradictions import contradictions
+from specdid._describe.design_warnings import contradictions
 from specdid._records import collect
 
 TWO = {"outcome": ["y"], "estimator": ["OLS", "SA"], "sample": list("abcde")}

@@ -9,7 +9,7 @@ from specdid.figures._curve_data import curve_data, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures.multiverse import multiverse_data
 from specdid.report._points import _dimension
-from specdid.report.choices import choice_section
+from specdid.report.summary import choice_section
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
 

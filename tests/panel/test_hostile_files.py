@@ -146,7 +146,7 @@ def test_no_memory_is_a_message_and_not_a_traceback(tmp_path, monkeypatch, capsy
     def none(spec):
         raise MemoryError
 
-    monkeypatch.setattr("specdid._cli.checking.check_spec", none)
+    monkeypatch.setattr("specdid._cli.commands.check_spec", none)
     with pytest.raises(SystemExit) as stop:
         main.main(args=["check", "x.toml"], prog_name="specdid")
     assert stop.value.code == Exit.SPEC

@@ -12,7 +12,7 @@ import specdid
 from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._columns import COLUMNS, DIMENSIONS, Core, schema
-from specdid._decode.words import ROLES
+from specdid._decode.table import ROLES
 from specdid._study import Study
 
 PACKAGE = Path(specdid.__file__).parent
