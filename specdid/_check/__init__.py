@@ -14,6 +14,7 @@ from specdid._check.dimensions import (
     check_scales,
     check_selectors,
 )
+from specdid._check.functions import check_functions, check_later_values
 from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
 from specdid._check.matches import check_matches
@@ -45,6 +46,8 @@ _ON_EVERYTHING = (
     check_samples,
     check_weights,
     check_clusters,
+    check_functions,
+    check_later_values,
 )
 """What looks at one expression at a time."""
 _ON_WHAT_IS_SOUND = (

@@ -18,6 +18,7 @@ from specdid.panel import EvaluationError
 from specdid.panel.columns import Flags
 from specdid.panel.design import polynomial
 from specdid.panel.operators import USABLE
+from specdid.panel.splines import SPLINES, spline
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""
@@ -87,6 +88,8 @@ def _evaluate(data: Data, node: Node, kind: Kind, scope: Scope) -> None:
         evaluator.codes((bind(node, scope),))
     elif kind == "term" and isinstance(node, Call) and node.function == "poly":
         polynomial(evaluator.evaluation(scope), node)  # coding it takes formulaic, which a check never loads
+    elif kind == "term" and isinstance(node, Call) and node.function in SPLINES:
+        spline(evaluator.evaluation(scope), node)  # which takes scipy
     elif kind == "term":
         evaluator.term((bind(node, scope),))
     elif kind == "value":
@@ -237,7 +240,7 @@ def check_infinite(data: Data) -> Iterator[Fault]:
                 yield fault_at(use.expression.origin, node.span, "infinite", message, severity="warning")
 
 
-_TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%")
+_TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%", "%like%")
 
 
 def check_conditions(data: Data) -> Iterator[Fault]:
@@ -275,6 +278,8 @@ def _conditions(node: Node) -> list[Node]:
     """Return what must hold or not hold in ``node``."""
     if isinstance(node, Binary) and node.operator in ("&", "|"):
         return [node.left, node.right]
+    if isinstance(node, Binary) and node.operator == "~":
+        return [node.left]
     if isinstance(node, Unary) and node.operator == "!":
         return [node.operand]
     if isinstance(node, Call) and node.function in FUNCTIONS:

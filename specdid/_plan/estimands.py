@@ -119,7 +119,7 @@ def _conditions(terms: Sequence[Term], own: Mapping[str, Bound], content: Conten
 def _nothing(bound: Bound, evaluator: Evaluator) -> str:
     text = write(bound.node)
     function = bound.node.function if isinstance(bound.node, Call) else ""
-    numbers = function in ("poly", "l", "f", "d")  # several columns, which have no values of their own
+    numbers = function in ("poly", "bs", "ns", "l", "f", "d")  # several columns, which have no values of their own
     if function in ("factor", "C", "i") or (not numbers and evaluator.column(bound).is_text):
         return f"{text} is at its reference level"
     return f"{text} is 0"

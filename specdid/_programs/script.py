@@ -17,6 +17,11 @@ from specdid.language.tree import Node
 POLY = "poly_part"
 """The call ``poly_part(x, degree, k)``: column k of R's ``poly(x, degree)``."""
 
+SPLINE = "spline_part"
+"""The call ``spline_part(x, "ns", degree, c(inner knots), c(ends), k)``: column k of R's ``bs`` or ``ns``."""
+DATE = "stata_date"
+"""The call ``stata_date(x, "year", "%tm")``: a part of a number that a .dta file shows as a date."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specdid.language import argument
+from specdid.language import FUNCTIONS, argument
 from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, walk
 
+IN_TIME = frozenset(name for name, f in FUNCTIONS.items() if f.by_unit and name not in ("at", "first")) | {"ntile"}
+"""Functions that need unit and period; ``ntile`` for ties alone, and so also where a study has neither."""
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
@@ -64,6 +66,6 @@ def plain_number(value: float) -> str:
 
 
 __all__ = [
-    "COMPARISONS", "Argument", "Binary", "Call", "Constant", "Name", "Node", "Number", "Text", "Unary",
+    "COMPARISONS", "IN_TIME", "Argument", "Binary", "Call", "Constant", "Name", "Node", "Number", "Text", "Unary",
     "functions", "given", "is_constant", "is_missing", "many", "members", "number", "plain_number", "walk",
 ]  # fmt: skip

@@ -126,6 +126,7 @@ CLAUSES: Mapping[str, str] = {
     "match_lost": "matching leaves units out, or ties decide it",
     "imbalance": "matched samples are not balanced",
     "bad_control": "controls differ with the treatment",
+    "later_values": "outcomes or controls use later values",
     "log_of_zero": "rows are lost to the log of zero",
     "not_zero_one": "a treatment has two values that are not 0 and 1",
     "samples_move": "the sample moves the estimates",

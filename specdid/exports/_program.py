@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from specdid._programs.names import Namer
-from specdid._programs.script import POLY, DataFile, Step
+from specdid._programs.script import DATE, POLY, SPLINE, DataFile, Step
 from specdid.engine.columns import Recipe
 from specdid.language import Bound, argument, bind, referenced, write
-from specdid.language.tree import Argument, Binary, Call, Name, Node, Number, Text, Unary
-from specdid.panel import Column, Evaluator, Panel
-from specdid.panel.design import listed
+from specdid.language.tree import Argument, Binary, Call, Name, Node, Number, Text, Unary, joined
+from specdid.panel import Evaluator, Panel
+from specdid.panel.design import event_levels, listed, second_levels
+from specdid.panel.splines import SPLINES, spline
 
 MATCH_WEIGHT = "match_weight"
 
@@ -159,9 +160,16 @@ class Program:
                 arguments = tuple(
                     Argument(None if a.value is None else self._renamed(a.value, bound), a.name) for a in node.arguments
                 )
+                if node.function in ("year", "month", "quarter") and (kind := self._stata_date(node, bound)):
+                    return Call(DATE, (*arguments, Argument(Text(node.function)), Argument(Text(kind))))
                 return Call(node.function, arguments)
             case _:
                 return node
+
+    def _stata_date(self, call: Call, bound: Bound) -> str:
+        """Return the format of a .dta file in which the numbers of a call's argument are dates."""
+        column = self.evaluator.evaluation(bound.scope).value(call.arguments[0].value or call)
+        return "" if column.is_text else column.kind
 
 
 def _without_identity(node: Node) -> Node:
@@ -214,6 +222,8 @@ class _Factor:
                 return self._event_dummies(node, alone)
             if node.function == "poly":
                 return self._polynomial(node)
+            if node.function in SPLINES:
+                return self._spline(node)
             if node.function in ("l", "f", "d"):
                 return self._lags(node)
         column = self.evaluator.column(self.bound)
@@ -243,24 +253,19 @@ class _Factor:
 
     def _event_dummies(self, call: Call, alone: bool) -> list[Node]:
         factor, second = self._given(call, "f"), argument(call, "x")
-        levels = self._levels(factor)
-        references = [_value(self.evaluation.value(n)) for n in listed(argument(call, "ref"))]
-        if not references and second is None and alone:
-            levels = levels[1:]
-        name = self._name(factor)
-        dummies: list[Node] = [
-            Binary("==", name, level) for level in levels if _value(self.evaluation.value(level)) not in references
-        ]
+        name, values = self._name(factor), self._levels(factor)
+        levels = event_levels(self.evaluation, call, alone)[2]
+        dummies = [joined([Binary("==", name, values[k]) for k in level.codes]) for level in levels]
         if second is None:
             return dummies
-        return [Binary("*", d, x) for x in self._interacted(second) for d in dummies]
+        return [Binary("*", d, x) for x in self._interacted(call, second) for d in dummies]
 
-    def _interacted(self, node: Node) -> list[Node]:
-        wrapped = isinstance(node, Call) and node.function in ("factor", "C")
-        inner = self._given(node, "x") if wrapped and isinstance(node, Call) else node
-        if wrapped or self.evaluator.column(self.evaluation.bind(inner)).is_text:
-            return self._dummies(inner, drop_first=False)
-        return [self._name(node)]
+    def _interacted(self, call: Call, node: Node) -> list[Node]:
+        _, inner, levels = second_levels(self.evaluation, call, node)
+        if levels is None:
+            return [self._name(node)]
+        name, values = self._name(inner), self._levels(inner)
+        return [Binary("==", name, values[level.codes[0]]) for level in levels]
 
     def _polynomial(self, call: Call) -> list[Node]:
         name = self._name(self._given(call, "x"))
@@ -270,6 +275,13 @@ class _Factor:
         if raw:
             return [Binary("^", name, k) for k in powers]
         return [Call(POLY, (Argument(name), Argument(Number(float(degree))), Argument(k))) for k in powers]
+
+    def _spline(self, call: Call) -> list[Node]:
+        curve = spline(self.evaluation, call)[2]
+        knots = (Call("c", tuple(Argument(_constant(k)) for k in points)) for points in (curve.inner, curve.ends))
+        given = (self._name(self._given(call, "x")), Text(call.function), Number(float(curve.degree)), *knots)
+        parts = [Number(float(k)) for k in range(1, curve.size + 1)]
+        return [Call(SPLINE, tuple(map(Argument, (*given, part)))) for part in parts]
 
     def _lags(self, call: Call) -> list[Node]:
         name = self._name(self._given(call, "x"))
@@ -286,8 +298,3 @@ class _Factor:
 
 def _constant(value: float) -> Node:
     return Number(value) if value >= 0 else Unary("-", Number(-value))
-
-
-def _value(column: Column) -> float | str:
-    """Return the one value of a constant."""
-    return column.levels[0] if column.numbers is None else float(column.numbers)

@@ -215,6 +215,237 @@ _PERIODS = {
     "    return days.map(lambda day: day.toordinal()).reindex(values.index)",
 }
 
+_IS_FINITE = '''
+def is_finite(x):
+    """1 where x is a number, neither missing nor infinite."""
+    x = column(x)
+    return np.isfinite(x).astype(float) if pd.api.types.is_numeric_dtype(x) else column(0.0)
+'''
+_ROUNDED = '''
+def rounded(x, digits):
+    """To the nearer of the two candidates as they are represented, at a tie to the even one: as in R 4."""
+    if digits == 0:
+        return np.rint(x)
+    power = 10.0 ** abs(digits)
+    scaled = x * power if digits > 0 else x / power
+    low, high = np.floor(scaled), np.ceil(scaled)
+    below, above = (low / power, high / power) if digits > 0 else (low * power, high * power)
+    nearest = np.where((x - below < above - x) | ((x - below == above - x) & (low % 2 == 0)), below, above)
+    return np.where(~np.isfinite(scaled) | (np.abs(scaled) > 1e15), x, nearest)
+'''
+_BETWEEN = '''
+def between(x, left, right):
+    """left <= x & x <= right, missing as R has it."""
+    return both(compare(x, ">=", left), compare(x, "<=", right))
+'''
+_CASE_WHEN = '''
+def case_when(*cases, default=np.nan):
+    """The value of the first case whose condition holds; a missing condition does not."""
+    found, open_rows = column(default).astype(object), column(True)
+    for condition, value in cases:
+        now = open_rows & holds(column(condition))
+        found, open_rows = found.where(~now, column(value).astype(object)), open_rows & ~now
+    return found.infer_objects()
+'''
+_COALESCE = '''
+def coalesce(*values):
+    """The first value that is not missing."""
+    found = column(values[0])
+    for value in values[1:]:
+        found = found.where(found.notna(), column(value))
+    return found
+'''
+_CUT = '''
+def cut(x, breaks, right):
+    """Number the intervals between the breaks from 0."""
+    found = np.searchsorted(breaks, column(x), side="left" if right else "right")
+    return column(found).where(column(x).notna())
+'''
+_GROUPS = '''
+def groups(by):
+    """Number the combinations of columns; missing where any is."""
+    if not by:
+        return column(0)
+    codes = pd.concat([column(b) for b in by], axis=1, keys=range(len(by))).groupby(list(range(len(by)))).ngroup()
+    return codes.where(codes >= 0)
+'''
+_GROUP = '''
+def group(*columns):
+    """Number the combinations of columns from 1, in sorted order."""
+    return groups(columns) + 1
+'''
+_BY = '''
+def {name}_by(x, by=()):
+    """The {words} within groups, missing values left out; missing where there is none."""
+    return column(x).astype(float).groupby(groups(by)).transform("{pandas}"{more})
+'''
+_QUANTILE = '''
+def quantile(x, p, by=()):
+    """The quantile within groups, interpolated as R's default does."""
+    g = groups(by)
+    return g.map(column(x).groupby(g).quantile(p))
+'''
+_COUNT = '''
+def count(by=()):
+    """The number of rows within groups."""
+    g = groups(by)
+    return g.map(g.value_counts()).astype(float)
+'''
+_RANKED = '''
+def ranked(x, by=()):
+    """The rank within groups, ties sharing their mean."""
+    return column(x).groupby(groups(by)).rank()
+'''
+_IN_TIME = '''
+def in_time(x):
+    """A column in the order of units and their periods."""
+    return column(x).loc[pd.DataFrame({"u": unit, "t": period}).sort_values(["u", "t"]).index]
+'''
+_NTILE = '''
+def ntile(x, n, by=()):
+    """n groups of equal size by rank, the first ones larger by one; ties in the order of unit and time."""
+    g = groups(by)
+    place = column(in_time(x).groupby(g).rank(method="first")) - 1
+    size = g.map(place.groupby(g).count())
+    small, larger = size // n, size % n
+    inside = place < larger * (small + 1)
+    return (place // (small + 1)).where(inside, larger + (place - larger * (small + 1)) // small.clip(lower=1)) + 1
+'''
+_QUANTILE_GROUP = '''
+def quantile_group(x, n, by=()):
+    """n groups cut at the quantiles of x."""
+    x = column(x)
+    found = 1.0 + sum((x > quantile(x, k / n, by)) for k in range(1, n))
+    return found.where(x.notna() & groups(by).notna())
+'''
+_CUMSUM = '''
+def cumsum(x):
+    """The running sum along the unit's rows; missing from the first missing value on."""
+    x = in_time(x)
+    return column(x.groupby(unit).cumsum().mask(x.isna().astype(int).groupby(unit).cumsum() > 0))
+'''
+_CUMMAX = '''
+def cummax(x):
+    """The largest value of the unit so far; missing from the first missing value on."""
+    x = in_time(x)
+    return column(x.groupby(unit).cummax().mask(x.isna().astype(int).groupby(unit).cumsum() > 0))
+'''
+_ROLL = '''
+def roll(x, n):
+    """The values of a period and the n - 1 before, a column each; missing where there is no such row."""
+    return pd.concat([column(lag(x, k)) for k in range(n)], axis=1)
+'''
+_ROLL_MEAN = """
+def roll_mean(x, n):
+    return roll(x, n).mean(axis=1, skipna=False)
+"""
+_ROLL_SUM = """
+def roll_sum(x, n):
+    return roll(x, n).sum(axis=1, skipna=False)
+"""
+_ROLL_SD = """
+def roll_sd(x, n):
+    return roll(x, n).std(axis=1, skipna=False)
+"""
+_GROWTH = """
+def growth(x, k):
+    return column(x) / lag(x, k) - 1
+"""
+_INTERPOLATE = '''
+def interpolate(x):
+    """Fill gaps between known values of a unit by a straight line in time."""
+    x = in_time(x)
+    t = column(period).astype(float).loc[x.index]
+    at = t.where(x.notna())
+    a, start = x.groupby(unit).ffill(), at.groupby(unit).ffill()
+    b, end = x.groupby(unit).bfill(), at.groupby(unit).bfill()
+    return column(x.where(x.notna(), a + (b - a) * (t - start) / (end - start)))
+'''
+_CARRY_FORWARD = '''
+def carry_forward(x):
+    """The unit's last known value."""
+    return column(in_time(x).groupby(unit).ffill())
+'''
+_WORDS = '''
+def words(x):
+    """Texts; numbers in up to 15 digits, whole ones without a point."""
+    x = column(x)
+    if not pd.api.types.is_numeric_dtype(x):
+        return x.astype(object)
+    whole = (x == np.floor(x)) & (x.abs() < 1e15)
+    return x.map("{:.0f}".format).where(whole, x.map("{:.15g}".format)).astype(object).where(x.notna(), None)
+'''
+_PASTE = '''
+def paste(*values, sep=" "):
+    """Texts joined; a missing one is the text NA, as in R."""
+    found = [words(v).fillna("NA") for v in values]
+    return column([sep.join(t) for t in zip(*found)])
+'''
+_PASTE0 = """
+def paste0(*values):
+    return paste(*values, sep="")
+"""
+_SUBSTR = '''
+def substr(x, start, stop):
+    """The characters from start to stop, counted from 1."""
+    return words(x).str.slice(start - 1, max(stop, start - 1))
+'''
+_TEXT = """
+def {name}(x):
+    return words(x).str.{method}
+"""
+_LIKE = '''
+def like(x, pattern):
+    """Whether a pattern is found; never missing."""
+    return words(x).str.contains(pattern, regex=True).fillna(False).astype(float)
+'''
+_DATE = '''
+def {name}(x):
+    """The {name} of a date, written 2012-12-31."""
+    return pd.to_datetime(column(x).str.strip().str.slice(0, 10), format="ISO8601").dt.{name}.astype(float)
+'''
+_STATA_DATE = '''
+def stata_date(x, part, kind):
+    """A part of what Stata counts from 1960: days, milliseconds, months, quarters or half-years."""
+    x = column(x)
+    if kind in ("%td", "%tc"):
+        days = pd.to_timedelta(np.floor(x / {"%td": 1, "%tc": 86_400_000}[kind]), unit="D")
+        return getattr((pd.Timestamp("1960-01-01") + days).dt, part).astype(float)
+    months = x * {"%tm": 1, "%tq": 3, "%th": 6}[kind]
+    return {"year": 1960 + months // 12, "month": months % 12 + 1, "quarter": months % 12 // 3 + 1}[part]
+'''
+_SPLINE = '''
+def spline(x, kind, degree, inner, ends, k):
+    """Column k of R's bs or ns: B-splines without the first, for ns those that are straight at the ends."""
+    from scipy.interpolate import BSpline
+
+    x, (low, high) = column(x).to_numpy(float), ends
+    knots = np.array([low] * (degree + 1) + inner + [high] * (degree + 1))
+    known, values = np.isfinite(x), np.full(len(x), np.nan)
+    basis = BSpline.design_matrix(x[known], knots, degree).toarray()[:, 1:]
+    if kind == "ns":
+        curvature = BSpline(knots, np.eye(len(inner) + 4), 3).derivative(2)(np.array(ends))[:, 1:]
+        basis = basis @ np.linalg.qr(curvature.T, mode="complete")[0][:, 2:]
+    values[known] = basis[:, k - 1]
+    return values
+'''
+_AGGREGATES = {
+    name: (_BY.format(name=name, words=words, pandas=pandas, more=more), ("column", "groups"))
+    for name, words, pandas, more in (
+        ("mean", "mean", "mean", ""), ("median", "median", "median", ""), ("min", "smallest value", "min", ""),
+        ("max", "largest value", "max", ""), ("sum", "sum", "sum", ", min_count=1"),
+        ("sd", "standard deviation", "std", ""),
+    )
+}  # fmt: skip
+_TEXTS = {
+    name: (_TEXT.format(name=name, method=method), ("words",))
+    for name, method in (
+        ("tolower", "lower()"), ("toupper", "upper()"), ("trimws", r'strip(" \t\r\n")'),
+        ("nchar", "len().astype(float)"),
+    )
+}  # fmt: skip
+_DATES = {name: (_DATE.format(name=name), ("column",)) for name in ("year", "month", "quarter")}
+
 _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "holds": (_HOLDS, ()),
     "column": (_COLUMN, ()),
@@ -239,6 +470,39 @@ _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "scale": (_SCALE, ("column",)),
     "center": (_CENTER, ("column",)),
     "poly": (_POLY, ("column",)),
+    "is_finite": (_IS_FINITE, ("column",)),
+    "rounded": (_ROUNDED, ()),
+    "between": (_BETWEEN, ("both", "compare")),
+    "case_when": (_CASE_WHEN, ("column", "holds")),
+    "coalesce": (_COALESCE, ("column",)),
+    "cut": (_CUT, ("column",)),
+    "groups": (_GROUPS, ("column",)),
+    "group": (_GROUP, ("groups",)),
+    **{f"{name}_by": found for name, found in _AGGREGATES.items()},
+    "quantile": (_QUANTILE, ("column", "groups")),
+    "count": (_COUNT, ("groups",)),
+    "ranked": (_RANKED, ("column", "groups")),
+    "in_time": (_IN_TIME, ("column",)),
+    "ntile": (_NTILE, ("groups", "in_time")),
+    "quantile_group": (_QUANTILE_GROUP, ("quantile",)),
+    "cumsum": (_CUMSUM, ("in_time",)),
+    "cummax": (_CUMMAX, ("in_time",)),
+    "roll": (_ROLL, ("lag",)),
+    "roll_mean": (_ROLL_MEAN, ("roll",)),
+    "roll_sum": (_ROLL_SUM, ("roll",)),
+    "roll_sd": (_ROLL_SD, ("roll",)),
+    "growth": (_GROWTH, ("lag",)),
+    "interpolate": (_INTERPOLATE, ("in_time",)),
+    "carry_forward": (_CARRY_FORWARD, ("in_time",)),
+    "words": (_WORDS, ("column",)),
+    "paste": (_PASTE, ("words",)),
+    "paste0": (_PASTE0, ("paste",)),
+    "substr": (_SUBSTR, ("words",)),
+    **_TEXTS,
+    "like": (_LIKE, ("words",)),
+    **_DATES,
+    "spline": (_SPLINE, ("column",)),
+    "stata_date": (_STATA_DATE, ("column",)),
     "without_singletons": (_SINGLETONS, ()),
     "small_sample": (_SMALL_SAMPLE, ("rank", "components")),
     "rank": (_RANK, ("components",)),
@@ -248,9 +512,13 @@ _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def helpers(used: Iterable[str]) -> str:
     """Return the definitions of ``used`` and of what they need, each once."""
-    wanted = set(used)
-    for name in list(wanted):
-        wanted |= set(_HELPERS[name][1])
+    wanted: set[str] = set()
+    open_ = list(used)
+    while open_:
+        name = open_.pop()
+        if name not in wanted:
+            wanted.add(name)
+            open_ += _HELPERS[name][1]
     return "\n".join(text for name, (text, _) in _HELPERS.items() if name in wanted)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specdid._programs.names import comment, listed, quoted
-from specdid._programs.script import POLY, MatchedUnits, Script
+from specdid._programs.script import DATE, POLY, SPLINE, MatchedUnits, Script
 from specdid._programs.trees import (
     COMPARISONS,
+    IN_TIME,
     Binary,
     Call,
     Constant,
@@ -28,13 +29,26 @@ from specdid._programs.trees import (
 )
 from specdid.exports._base import Export, program_of
 from specdid.exports._python_helpers import helpers, periods
+from specdid.language.functions import FUNCTIONS, Matched, Parameter, match_arguments
+from specdid.language.tree import children, joint_levels
 
-_DIRECT = {"exp": "np.exp", "sqrt": "np.sqrt", "abs": "np.abs", "asinh": "np.arcsinh", "floor": "np.floor"}
-_HELPERS = {
-    "is.na": "is_missing", "ifelse": "ifelse", "ave": "average", "at": "at", "first": "first",
-    "winsorize": "winsorize", "trim": "trim", "scale": "scale", "center": "center", "l": "lag", "f": "lag", "d": "lag",
-    POLY: "poly", "log": "log", "log1p": "log1p", "log10": "log10",
+_DIRECT = {
+    "exp": "np.exp", "sqrt": "np.sqrt", "abs": "np.abs", "asinh": "np.arcsinh", "floor": "np.floor", "sign": "np.sign",
+    "ceiling": "np.ceil",
 }  # fmt: skip
+_OWN = frozenset((
+    "ifelse", "at", "first", "winsorize", "trim", "scale", "center", "log", "log1p", "log10", "between", "case_when",
+    "coalesce", "cut", "ntile", "quantile_group", "quantile", "count", "cumsum", "cummax", "roll_mean", "roll_sum",
+    "roll_sd", "growth", "interpolate", "carry_forward", "paste", "paste0", "substr", "tolower", "toupper", "trimws",
+    "nchar", "group", "year", "month", "quarter",
+))  # fmt: skip
+_HELPERS = {
+    **{name: name for name in _OWN}, "is.na": "is_missing", "is.finite": "is_finite", "ave": "average",
+    POLY: "poly", DATE: "stata_date",
+    "round": "rounded", "rank": "ranked", "mean": "mean_by", "median": "median_by", "min": "min_by", "max": "max_by",
+    "sum": "sum_by", "sd": "sd_by",
+}  # fmt: skip
+"""Function -> what it is called in the program, which takes its arguments in their order."""
 _NUMPY = {
     "+": "np.add", "-": "np.subtract", "*": "np.multiply", "/": "np.divide", "^": "np.float_power", "%%": "np.mod",
 }  # fmt: skip
@@ -84,6 +98,8 @@ class PythonValues:
             return self._call(helper, self.text(node.left), self.text(node.right))
         if node.operator == "%in%":
             return self._member(node)
+        if node.operator == "%like%":
+            return self._call("like", self.text(node.left), self.text(node.right))
         if node.operator == "%/%":
             return f"np.floor(np.divide({self.text(node.left)}, {self.text(node.right)}))"
         if not any(isinstance(n, Name) for n in walk(node)):  # Python's own numbers stop at 1 / 0
@@ -123,13 +139,41 @@ class PythonValues:
         if name in ("l", "f", "d"):
             k = number(given(call, "k")) * (-1 if name == "f" else 1)
             return self._call("change" if name == "d" else "lag", self.text(given(call, "x")), _number(k))
-        if name == POLY:
-            return self._call("poly", *map(self.text, many(call)))
-        base = call.function == "log" and len(many(call)) > 1
-        parameters = {"ifelse": ("test", "yes", "no"), "ave": ("x", "by"), "at": ("x", "cond"), "first": ("cond",)}
-        names = parameters.get(name) or (("x", "p") if name in ("winsorize", "trim") else ("x",))
-        arguments = [self.text(given(call, n)) for n in (*names, *(("base",) if base else ()))]
-        return self._call(_HELPERS[name], *arguments)
+        if name == SPLINE:
+            x, *rest, inner, ends, part = many(call)
+            knots = (f"[{', '.join(map(self.text, children(points)))}]" for points in (inner, ends))
+            return self._call("spline", *map(self.text, (x, *rest)), *knots, self.text(part))
+        if name in (POLY, DATE):
+            return self._call(_HELPERS[name], *map(self.text, many(call)))
+        return self._call(_HELPERS[name], *self._arguments(call))
+
+    def _arguments(self, call: Call) -> Iterator[str]:
+        """Write what is given, in the order of the parameters; what is named, and what forms groups, by name."""
+        function = FUNCTIONS[call.function]
+        matched = match_arguments(call, function)
+        for argument in matched.many:
+            node = argument.value
+            if isinstance(node, Binary) and node.operator == "~":
+                yield f"({self.text(node.left)}, {self.text(node.right)})"
+            elif node is not None:
+                yield self.text(node)
+        for parameter in function.parameters:
+            node = self._given(matched, parameter)
+            if node is not None:
+                word = parameter.name.strip(".")
+                yield f"{word}={self._one(node, parameter)}" if parameter.named else self._one(node, parameter)
+
+    def _given(self, matched: Matched, parameter: Parameter) -> Node | None:
+        found = matched.given.get(parameter.name)
+        return parameter.default if found is None or found.value is None else found.value
+
+    def _one(self, node: Node, parameter: Parameter) -> str:
+        """Write one argument; ``by`` and breaks are lists."""
+        if parameter.kind == "by":
+            return f"[{', '.join(map(self.text, joint_levels(node)))}]"
+        if parameter.kind == "breaks":
+            return f"[{', '.join(map(self.text, children(node)))}]"
+        return self.text(node)
 
     def _extreme(self, function: str, nodes: list[Node]) -> str:
         text = self.text(nodes[0])
@@ -179,7 +223,7 @@ def write(script: Script) -> str:
         *_section("The result", _result()),
     ]
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
-    numbering = periods(script.step) if script.cohort or called & {"l", "f", "d"} else ""
+    numbering = periods(script.step) if script.cohort or called & IN_TIME else ""
     head = [*_head(script, program.needs), (numbering + helpers(values.used)).strip("\n")]
     return "\n".join([*head, *body]).rstrip() + "\n"
 
@@ -234,11 +278,12 @@ def _data(script: Script) -> Iterator[str]:
 def _keys(script: Script) -> Iterator[str]:
     """Keep unit and time as the data have them, for what goes along the panel."""
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
-    if called & {"l", "f", "d", "at", "first"} and script.unit:
-        yield f'unit = d["{script.unit}"]'
-    if called & {"l", "f", "d"} and script.time:
+    if called & (IN_TIME | {"at", "first"}):
+        yield f'unit = d["{script.unit}"]' if script.unit else "unit = pd.Series(0, d.index)"
+    if called & IN_TIME:
         numbered = script.step not in (None, "year")
-        yield f'period = periods(d["{script.time}"])' if numbered else f'period = d["{script.time}"]'
+        time = f'd["{script.time}"]' if script.time else "pd.Series(0, d.index)"
+        yield f"period = periods({time})" if numbered and script.time else f"period = {time}"
     if "first" in called and script.time:
         yield f'time = d["{script.time}"]'
 

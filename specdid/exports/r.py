@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 
 from specdid._programs.names import comment, listed, quoted
-from specdid._programs.script import POLY, MatchedUnits, Script
+from specdid._programs.script import DATE, POLY, SPLINE, MatchedUnits, Script
 from specdid._programs.trees import (
+    IN_TIME,
     Argument,
     Binary,
     Call,
     Constant,
     Node,
     Number,
+    Text,
     Unary,
     functions,
     is_missing,
+    many,
     members,
     number,
     plain_number,
 )
 from specdid.exports._base import Export, program_of
-from specdid.language import argument
+from specdid.language import FUNCTIONS, argument
 from specdid.language import write as written
+from specdid.language.functions import match_arguments
+from specdid.language.tree import joint_levels
 
 HELPERS = {
     "log_na": "log_na <- function(x, base = exp(1)) log(ifelse(x > 0, x, NA), base)  # missing where x <= 0",
@@ -69,6 +75,105 @@ poly_part <- function(x, degree, k) {
   values[known] <- poly(x[known], degree)[, k]
   values
 }""",
+    "spline_part": """# column k of bs or ns, over all rows where x is known
+spline_part <- function(x, kind, degree, inner, ends, k) {
+  known <- is.finite(x)
+  values <- rep(NA_real_, length(x))
+  if (kind == "ns") {
+    values[known] <- splines::ns(x[known], knots = inner, Boundary.knots = ends)[, k]
+  } else {
+    values[known] <- splines::bs(x[known], knots = inner, Boundary.knots = ends, degree = degree)[, k]
+  }
+  values
+}""",
+    "between": "between <- function(x, left, right) x >= left & x <= right",
+    "where_holds": """# where a condition holds, and not where it is missing
+where_holds <- function(cond, yes, no) ifelse((on_rows(cond) != 0) %in% TRUE, yes, no)""",
+    "known_or": "known_or <- function(x, other) ifelse(is.na(on_rows(x)), other, x)",
+    "joint": 'joint <- function(a, b) ifelse(is.na(a) | is.na(b), NA, paste(a, b, sep = "\\r"))',
+    "over": """# a statistic of the known values within groups
+over <- function(x, f, by) {
+  x <- on_rows(x)
+  by <- as.character(on_rows(by))
+  known <- !is.na(x) & !is.na(by)
+  unname(tapply(x[known], by[known], f)[by])
+}""",
+    "quantile_by": """# R's default quantile within groups
+quantile_by <- function(x, p, by) over(x, function(v) quantile(v, p, names = FALSE), by)""",
+    "quantile_group": """# n groups cut at the quantiles of x
+quantile_group <- function(x, n, by) {
+  group <- ifelse(is.na(on_rows(x)) | is.na(on_rows(by)), NA, 1)
+  for (k in seq_len(n - 1)) group <- group + (x > quantile_by(x, k / n, by))
+  group
+}""",
+    "rank_by": """# the rank within groups, ties sharing their mean
+rank_by <- function(x, by) {
+  by <- on_rows(by)
+  known <- which(!is.na(x) & !is.na(by))
+  found <- rep(NA_real_, nrow(d))
+  found[known] <- ave(as.numeric(x)[known], by[known], FUN = rank)
+  found
+}""",
+    "ntile_by": """# n groups of equal size by rank, the first ones larger by one; ties in the order of unit and time
+ntile_by <- function(x, n, by) {
+  by <- on_rows(by)
+  known <- which(!is.na(x) & !is.na(by))
+  sorted <- known[order(x[known], unit[known], period[known], method = "radix")]
+  place <- ave(rep(1, length(sorted)), by[sorted], FUN = cumsum) - 1
+  size <- ave(rep(1, length(sorted)), by[sorted], FUN = sum)
+  small <- size %/% n
+  larger <- size %% n
+  edge <- larger * (small + 1)
+  found <- rep(NA_real_, nrow(d))
+  found[sorted] <- ifelse(place < edge, place %/% (small + 1), larger + (place - edge) %/% pmax(small, 1)) + 1
+  found
+}""",
+    "code_of": 'code_of <- function(x) match(x, sort(unique(on_rows(x)), method = "radix"))  # from 1, in order',
+    "code_pairs": "code_pairs <- function(a, b) code_of(a * (nrow(d) + 1) + b)",
+    "along": """# along the unit's rows in the order of time
+along <- function(x, f) {
+  x <- on_rows(x)
+  sorted <- order(unit, period)
+  x[sorted] <- ave(x[sorted], unit[sorted], FUN = match.fun(f))
+  x
+}""",
+    "roll": """# a statistic of a period and the n - 1 before; missing where one has no row
+roll <- function(x, n, f) apply(sapply(seq_len(n) - 1, function(k) lag_by(x, k)), 1, match.fun(f))""",
+    "growth_by": "growth_by <- function(x, k = 1) on_rows(x) / lag_by(x, k) - 1",
+    "interpolate": """# gaps between known values of the unit, by a straight line in time
+interpolate <- function(x) {
+  x <- on_rows(x)
+  line <- function(at) {
+    known <- at[!is.na(x[at])]
+    if (length(known) < 2) x[at] else approx(period[known], x[known], period[at])$y
+  }
+  ave(as.numeric(seq_along(x)), unit, FUN = line)
+}""",
+    "carry_forward": """# the unit's last known value
+carry_forward <- function(x) {
+  along(x, function(v) c(NA, v)[cummax(ifelse(is.na(v), 0, seq_along(v))) + 1])
+}""",
+    "words": """# text; numbers without an exponent
+words <- function(x) {
+  if (is.character(x)) return(x)
+  ifelse(is.na(x), NA, ifelse(x == floor(x) & abs(x) < 1e15, sprintf("%.0f", x), sprintf("%.15g", x)))
+}""",
+    "year_of": "year_of <- function(x) as.numeric(substr(trimws(x), 1, 4))",
+    "month_of": "month_of <- function(x) as.numeric(substr(trimws(x), 6, 7))",
+    "quarter_of": "quarter_of <- function(x) (month_of(x) - 1) %/% 3 + 1",
+    "stata_date": """# a part of what Stata counts from 1960
+stata_date <- function(x, part, kind) {
+  if (kind == "%td" | kind == "%tc") {
+    day <- as.POSIXlt(as.Date(floor(x / ifelse(kind == "%td", 1, 86400000)), origin = "1960-01-01"))
+    year <- day$year + 1900
+    month <- day$mon + 1
+  } else {
+    months <- x * ifelse(kind == "%tm", 1, ifelse(kind == "%tq", 3, 6))
+    year <- 1960 + months %/% 12
+    month <- months %% 12 + 1
+  }
+  if (part == "year") year else if (part == "month") month else (month - 1) %/% 3 + 1
+}""",
     "num": "num <- function(x) if (is.logical(x)) as.numeric(x) else x",
     "without_singletons": """# drop levels of a fixed effect that have a single row, until there are none
 without_singletons <- function(d, effects) {
@@ -86,7 +191,11 @@ without_singletons <- function(d, effects) {
 
 _NEEDS = {
     "lag_by": ("on_rows",), "change_by": ("on_rows", "lag_by"), "at_cond": ("on_rows",),
-    "first_time": ("on_rows",), "mean_by": ("on_rows",),
+    "first_time": ("on_rows",), "mean_by": ("on_rows",), "where_holds": ("on_rows",), "known_or": ("on_rows",),
+    "over": ("on_rows",), "quantile_by": ("over",), "quantile_group": ("quantile_by",), "rank_by": ("on_rows",),
+    "ntile_by": ("on_rows",), "code_of": ("on_rows",), "code_pairs": ("code_of",), "along": ("on_rows",),
+    "roll": ("lag_by",), "growth_by": ("lag_by",), "interpolate": ("on_rows",),
+    "carry_forward": ("along",), "quarter_of": ("month_of",),
 }  # fmt: skip
 _PERIODS = {
     "half": """{
@@ -109,9 +218,13 @@ _PERIODS = {
 
 def helpers(used: Iterable[str]) -> list[str]:
     """Return the definitions of ``used`` and of what they need, each once."""
-    wanted = set(used)
-    for name in list(wanted):
-        wanted |= set(_NEEDS.get(name, ()))
+    wanted: set[str] = set()
+    open_ = list(used)
+    while open_:
+        name = open_.pop()
+        if name not in wanted:
+            wanted.add(name)
+            open_ += _NEEDS.get(name, ())
     return [text for name, text in HELPERS.items() if name in wanted]
 
 
@@ -126,8 +239,21 @@ def periods(step: str | None) -> list[str]:
 _HELPERS = {
     "log": "log_na", "log10": "log10_na", "log1p": "log1p_na", "at": "at_cond", "first": "first_time",
     "ave": "mean_by", "scale": "scale_all", "center": "center_all", "winsorize": "winsorize", "trim": "trim",
-    POLY: "poly_part",
+    POLY: "poly_part", SPLINE: "spline_part", DATE: "stata_date",
+    "between": "between", "growth": "growth_by", "interpolate": "interpolate",
+    "carry_forward": "carry_forward", "year": "year_of", "month": "month_of", "quarter": "quarter_of",
 }  # fmt: skip
+_OVER = {"mean": "mean", "median": "median", "min": "min", "max": "max", "sum": "sum", "sd": "sd"}
+_RANKED = {"quantile": "quantile_by", "rank": "rank_by", "ntile": "ntile_by", "quantile_group": "quantile_group"}
+_ALONG = ("cumsum", "cummax")
+_WINDOWS = {"roll_mean": "mean", "roll_sum": "sum", "roll_sd": "sd"}
+_WORDS = ("paste", "paste0", "substr", "tolower", "toupper", "trimws", "nchar")
+FUNCTIONS_OF_X = frozenset(name for name, f in FUNCTIONS.items() if any(p.name == "x" for p in f.parameters))
+
+
+def parameters(name: str) -> tuple[str, ...]:
+    """Name the parameters of a function of the language."""
+    return tuple(p.name for p in FUNCTIONS[name].parameters) if name in FUNCTIONS else ()
 
 
 class RValues:
@@ -150,6 +276,9 @@ class RValues:
                 return Unary(node.operator, self._own(node.operand))
             case Binary(operator="%in%"):
                 return self._member(node)
+            case Binary(operator="%like%"):
+                arguments = (Argument(node.right), Argument(self._own(node.left)), Argument(Constant(True), "perl"))
+                return Call("grepl", arguments)
             case Binary():
                 return Binary(node.operator, self._own(node.left), self._own(node.right))
             case Call():
@@ -168,6 +297,31 @@ class RValues:
     def _call(self, call: Call) -> Node:
         if call.function in ("l", "f", "d"):
             return self._lag(call)
+        name, x = call.function, argument(call, "x") if call.function in FUNCTIONS_OF_X else None
+        by = None if "by" not in parameters(name) or name == "ave" else self._by(argument(call, "by"))
+        if name in _OVER and x is not None and by is not None:
+            return self._helper("over", self._own(x), Text(_OVER[name]), by)
+        if name == "count" and by is not None:
+            return self._helper("over", Number(1.0), Text("sum"), by)
+        if name in _RANKED and by is not None:
+            given = [argument(call, p) for p in parameters(name) if p != "by"]
+            return self._helper(_RANKED[name], *(self._own(g) for g in given if g is not None), by)
+        if name in _ALONG and x is not None:
+            return self._helper("along", self._own(x), Text(name))
+        if name in _WINDOWS and x is not None:
+            return self._helper("roll", self._own(x), argument(call, "n") or x, Text(_WINDOWS[name]))
+        if name == "case_when":
+            return self._cases(call)
+        if name == "coalesce":
+            parts = [self._own(n) for n in many(call)]
+            return reduce(lambda rest, first: self._helper("known_or", first, rest), parts[-2::-1], parts[-1])
+        if name == "cut" and x is not None:
+            return self._cut(call, x)
+        if name == "group":
+            codes = [self._helper("code_of", self._own(n)) for n in many(call)]
+            return reduce(lambda a, b: self._helper("code_pairs", a, b), codes)
+        if name in _WORDS:
+            return self._words(call)
         arguments = tuple(Argument(None if a.value is None else self._own(a.value), a.name) for a in call.arguments)
         if call.function in ("factor", "C", "I") and arguments[0].value is not None:
             return arguments[0].value
@@ -175,6 +329,41 @@ class RValues:
         if helper is not None:
             self.used[helper] = None
         return Call(helper or call.function, arguments)
+
+    def _helper(self, name: str, *arguments: Node) -> Node:
+        self.used[name] = None
+        return Call(name, tuple(map(Argument, arguments)))
+
+    def _by(self, by: Node | None) -> Node:
+        """Return what forms groups: a column, or several pasted."""
+        if by is None:
+            return Number(1.0)
+        return reduce(lambda a, b: self._helper("joint", a, b), map(self._own, joint_levels(by)))
+
+    def _cases(self, call: Call) -> Node:
+        default = argument(call, ".default")
+        rest: Node = Constant(None) if default is None else self._own(default)
+        for argument_ in reversed(call.arguments):
+            case = argument_.value
+            if isinstance(case, Binary) and argument_.name is None:
+                rest = self._helper("where_holds", self._own(case.left), self._own(case.right), rest)
+        return rest
+
+    def _cut(self, call: Call, x: Node) -> Node:
+        right = argument(call, "right") == Constant(True)
+        arguments = [Argument(self._own(x)), Argument(argument(call, "breaks"))]
+        return Call("findInterval", (*arguments, *([Argument(Constant(True), "left.open")] if right else [])))
+
+    def _words(self, call: Call) -> Node:
+        """Write what is pasted or cut into pieces as text first, numbers without an exponent."""
+        numbers = parameters(call.function)[1:] if call.function == "substr" else ()
+        given = match_arguments(call, FUNCTIONS[call.function])
+        texts = [*given.many, *(a for n, a in given.given.items() if n == "x")]
+        inside = [Argument(self._helper("words", self._own(a.value))) for a in texts if a.value is not None]
+        inside += [Argument(given.given[n].value) for n in numbers]
+        if call.function == "paste":
+            inside.append(Argument(argument(call, "sep"), "sep"))
+        return Call(call.function, tuple(inside))
 
     def _lag(self, call: Call) -> Node:
         helper = "change_by" if call.function == "d" else "lag_by"
@@ -204,7 +393,7 @@ def write(script: Script) -> str:
     program = program_of(script, EXPORT)
     model = list(program.lines(script, values.used))
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
-    numbering = periods(script.step) if script.cohort or called & {"l", "f", "d"} else []
+    numbering = periods(script.step) if script.cohort or called & IN_TIME else []
     lines = [
         *_head(script, program.needs),
         *numbering,
@@ -269,11 +458,12 @@ def _data(script: Script) -> Iterator[str]:
 
 def _derived(script: Script, values: RValues) -> Iterator[str]:
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
-    if called & {"l", "f", "d", "at", "first"} and script.unit:
-        yield f"unit <- d${script.unit}"
-    if called & {"l", "f", "d"} and script.time:
+    if called & (IN_TIME | {"at", "first"}):
+        yield f"unit <- d${script.unit}" if script.unit else "unit <- rep(0, nrow(d))"
+    if called & IN_TIME:
         numbered = script.step not in (None, "year")
-        yield f"period <- periods(d${script.time})" if numbered else f"period <- d${script.time}"
+        time = f"d${script.time}" if script.time else "rep(0, nrow(d))"
+        yield f"period <- periods({time})" if numbered and script.time else f"period <- {time}"
     if "first" in called and script.time:
         yield f"time <- d${script.time}"
     if script.matched is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from specdid.language.functions import Kind
@@ -14,6 +15,9 @@ from specdid.language.write import write
 MAX_EXPONENT = 10
 MAX_LAG = 100
 MAX_RANGE = 10_000
+MAX_GROUPS = 1000
+MAX_PLACE = 10_000
+MAX_DF = 20
 
 
 def number_value(node: Node) -> float | None:
@@ -71,6 +75,61 @@ def _range(node: Binary) -> Problem | None:
     return None
 
 
+def _knots(node: Node) -> Problem | None:
+    """Accept a number, or ``c()`` of numbers that increase."""
+    if number_value(node) is not None:
+        return None
+    if isinstance(node, Call) and node.function == "c" and len(node.arguments) > MAX_DF:
+        return Problem("argument_value", f"there are more than {MAX_DF} knots", node.span)
+    return _increasing(node, "knot", "as in `knots = c(2, 4, 6)`")
+
+
+def _breaks(node: Node) -> Problem | None:
+    """Accept ``c()`` of numbers that increase."""
+    if number_value(node) is not None:
+        help = f"one cut point is `c({write(node)})`; groups of equal size are `ntile(x, 4)`"
+        return Problem("argument_value", f"`{write(node)}` is not a list of cut points", node.span, help)
+    return _increasing(node, "cut point", "as in `cut(x, c(2, 4, 6))`")
+
+
+def _increasing(node: Node, what: str, example: str) -> Problem | None:
+    if not (isinstance(node, Call) and node.function == "c"):
+        message = f"`{write(node)}` is not a list of {what}s"
+        return Problem("argument_value", message, node.span, f"list them, {example}")
+    last = -math.inf
+    for argument in node.arguments:
+        point = None if argument.value is None or argument.name else number_value(argument.value)
+        if point is None:
+            return Problem("argument_value", f"a {what} is not a number", argument.span, f"list numbers, {example}")
+        if point <= last:
+            return Problem("argument_value", f"the {what}s do not increase", argument.span, "list them in order")
+        last = point
+    return None if node.arguments else Problem("argument_value", f"there is no {what}", node.span)
+
+
+def _bins(node: Node) -> Problem | None:
+    """Accept ``list()`` of named levels: ``list(early = 2005:2008, late = c(2014, 2015))``."""
+    help = "name the bins, as in `bin = list(early = 2005:2008)`"
+    if not (isinstance(node, Call) and node.function == "list" and node.arguments):
+        return Problem("argument_value", f"`{write(node)}` is not a list of bins", node.span, help)
+    names: set[str] = set()
+    for argument in node.arguments:
+        if not argument.name or argument.value is None:
+            return Problem("argument_value", "a bin has no name", argument.span, help)
+        if argument.name in names:
+            return Problem("argument_value", f"two bins are called `{argument.name}`", argument.span, help)
+        names.add(argument.name)
+        if problem := _constants(argument.value):
+            return problem
+    return None
+
+
+def _words(node: Node) -> Problem | None:
+    if isinstance(node, Text):
+        return None
+    return Problem("argument_value", f"`{write(node)}` is not a text", node.span, 'write it in quotes, as in `"-"`')
+
+
 def _text(node: Node) -> Problem | None:
     if not isinstance(node, Text):
         help = 'write it in quotes, as in `regex("^ind")`'
@@ -93,12 +152,12 @@ def _logical(node: Node) -> Problem | None:
     return Problem("argument_value", f"`{write(node)}` is not TRUE or FALSE", node.span)
 
 
-def _numeric(rule: Callable[[float], bool], words: str) -> Callable[[Node], Problem | None]:
+def _numeric(rule: Callable[[float], bool], words: str, help: str | None = None) -> Callable[[Node], Problem | None]:
     def problem(node: Node) -> Problem | None:
         value = number_value(node)
         if value is not None and rule(value):
             return None
-        return Problem("argument_value", f"`{write(node)}` is not {words}", node.span)
+        return Problem("argument_value", f"`{write(node)}` is not {words}", node.span, help)
 
     return problem
 
@@ -111,4 +170,19 @@ _KINDS: dict[Kind, Callable[[Node], Problem | None]] = {
     "tail": _numeric(lambda p: 0 <= p < 0.5, "a share per tail, from 0 to below 0.5"),
     "base": _numeric(lambda b: b > 0 and b != 1, "a positive constant other than 1"),
     "degree": _numeric(lambda d: d in range(1, 11), "a whole number from 1 to 10"),
+    "breaks": _breaks,
+    "words": _words,
+    "groups": _numeric(lambda n: n in range(2, MAX_GROUPS + 1), f"a whole number of groups from 2 to {MAX_GROUPS:,}"),
+    "share": _numeric(lambda p: 0 <= p <= 1, "a share from 0 to 1", "the median is 0.5"),
+    "window": _numeric(lambda n: n in range(1, MAX_LAG + 1), f"a whole number of periods from 1 to {MAX_LAG}"),
+    "long_window": _numeric(
+        lambda n: n in range(2, MAX_LAG + 1),
+        f"a whole number of periods from 2 to {MAX_LAG}",
+        "one value has no standard deviation",
+    ),
+    "df": _numeric(lambda d: d in range(1, MAX_DF + 1), f"a whole number of degrees of freedom from 1 to {MAX_DF}"),
+    "knots": _knots,
+    "bins": _bins,
+    "digits": _numeric(lambda d: d in range(-15, 16), "a whole number of digits from -15 to 15"),
+    "place": _numeric(lambda k: k in range(1, MAX_PLACE + 1), f"a place in the text, from 1 to {MAX_PLACE:,}"),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from specdid.language.functions import FUNCTIONS
 from specdid.language.problems import LanguageError, Problem
-from specdid.language.tree import BRACKETS, Binary, Call, Name, Node, Number, chain
+from specdid.language.tree import BRACKETS, Binary, Call, Name, Node, Number, chain, joint_levels
 from specdid.language.write import write, write_summand
 
 _HELP = {
@@ -75,11 +75,7 @@ def read_effect(node: Node) -> Effect:
 
 
 def _levels(node: Node) -> list[Node]:
-    found: list[Node] = []
-    while isinstance(node, Binary) and node.operator == "^":
-        found += _levels(node.left)
-        node = node.right
-    return [*dict.fromkeys([*found, _level(node)])]
+    return [*dict.fromkeys(map(_level, joint_levels(node)))]
 
 
 def _level(node: Node) -> Node:

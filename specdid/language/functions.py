@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from specdid.language.tree import Argument, Call, Constant, Node, Number
+from specdid.language.tree import Argument, Call, Constant, Node, Number, Text
 
-Kind = Literal["value", "condition", "constants", "text", "base", "degree", "lag", "tail", "logical", "terms"]
+Kind = Literal[
+    "value", "condition", "case", "by", "terms", "constants", "text", "words", "base", "degree", "lag", "tail",
+    "logical", "breaks", "groups", "share", "window", "long_window", "df", "knots", "bins", "digits", "place",
+]  # fmt: skip
 Where = Literal["value", "terms", "list", "columns", "stepwise"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument of a function; ``default`` None and ``optional`` False: it must be given."""
+    """One argument of a function; ``default`` None and ``optional`` False: it must be given.
+
+    A ``named`` one is never given by place, so that what another program has there is no surprise.
+    """
 
     name: str
     kind: Kind
     default: Node | None = None
     optional: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,9 @@ class Function:
     ``where`` is "value" (any expression of columns), "terms" (a regressor of its own),
     "list" (behind ``%in%`` and the like), "columns" (a name pattern) or "stepwise".
     ``many`` is the kind of any number of unnamed arguments. ``by_unit`` functions look
-    at a unit's other periods, so they need ``unit`` and ``time``.
+    at a unit's other periods, so they need ``unit`` and ``time``. ``later`` functions give a
+    row what depends on later periods, unless they take the time among ``by``. ``instead``
+    says what to write for what a function of that name does elsewhere.
     """
 
     name: str
@@ -38,21 +47,48 @@ class Function:
     many: Kind | None = None
     least: int = 1
     by_unit: bool = False
+    later: bool = False
+    instead: str = ""
 
     @property
     def signature(self) -> str:
         """The call as it is shown to a reader: ``winsorize(x, p)``."""
-        names = [p.name for p in self.parameters] + (["..."] if self.many else [])
+        shown = {
+            "by": "by = g", "sep": 'sep = " "', ".default": ".default = value", "right": "right = FALSE",
+            "degree": "degree = 3", "knots": "knots = c(1, 2)", "ref2": "ref2 = 1", "bin": "bin = list(early = 1:4)",
+            "keep": "keep = 1:4",
+        }  # fmt: skip
+        names = ["condition ~ value", "..."] if self.many == "case" else ["..."] if self.many else []
+        names = [p.name for p in self.parameters if not p.named] + names
+        names += [shown[p.name] for p in self.parameters if p.named]
         return f"{self.name}({', '.join(names)})"
 
 
 _X = Parameter("x", "value")
 _K = Parameter("k", "lag", Number(1))
 _P = Parameter("p", "tail")
+_BY = Parameter("by", "by", optional=True, named=True)
+_WINDOW = Parameter("n", "window")
+_GROUPS = Parameter("n", "groups")
+_DIGITS = Parameter("digits", "digits", Number(0.0))
+_PLACES = (Parameter("start", "place"), Parameter("stop", "place"))
+_ACROSS = "works across columns, row by row"
 
 
-def _value(name: str, doc: str, *parameters: Parameter, by_unit: bool = False) -> Function:
-    return Function(name, parameters or (_X,), "value", doc, by_unit=by_unit)
+def _value(
+    name: str,
+    doc: str,
+    *parameters: Parameter,
+    by_unit: bool = False,
+    later: bool = False,
+    instead: str = "",
+) -> Function:
+    return Function(name, parameters or (_X,), "value", doc, by_unit=by_unit, later=later, instead=instead)
+
+
+def _group(name: str, doc: str, *parameters: Parameter, instead: str = "") -> Function:
+    """Declare a function of a column within groups, over the whole panel where ``by`` is left out."""
+    return _value(name, doc, *(parameters or (_X,)), _BY, later=True, instead=instead)
 
 
 _ALL = (
@@ -82,9 +118,82 @@ _ALL = (
     _value("d", "x less its lag by k periods", _X, _K, by_unit=True),
     _value("at", "the unit's value where cond holds", _X, Parameter("cond", "condition"), by_unit=True),
     _value("first", "the unit's first period where cond holds", Parameter("cond", "condition"), by_unit=True),
-    _value("ave", "mean of x by the levels of by", _X, Parameter("by", "value")),
+    _value("ave", "mean of x by the levels of by", _X, Parameter("by", "value"), later=True),
     Function("pmin", (), "value", "smallest of the columns, row by row", many="value"),
     Function("pmax", (), "value", "largest of the columns, row by row", many="value"),
+    _value("round", "x to digits decimal places; a tie goes to the even digit", _X, _DIGITS),
+    _value("sign", "-1, 0 or 1"),
+    _value("ceiling", "smallest integer not below x"),
+    _value(
+        "between",
+        "TRUE where left <= x and x <= right",
+        _X,
+        Parameter("left", "value"),
+        Parameter("right", "value"),
+    ),
+    Function(
+        "case_when",
+        (Parameter(".default", "value", optional=True, named=True),),
+        "value",
+        "the value of the first case whose condition holds, else .default or missing",
+        many="case",
+    ),
+    Function("coalesce", (), "value", "the first of the values that is not missing", many="value"),
+    _value("is.finite", "TRUE where x is a number, neither missing nor infinite"),
+    _value(
+        "cut",
+        "which of the intervals between breaks holds x, from 0 (up to the first break); right = FALSE closes "
+        "them on the left",
+        _X,
+        Parameter("breaks", "breaks"),
+        Parameter("right", "logical", Constant(True), named=True),
+    ),
+    _group("ntile", "n groups of equal size by rank; ties are split in the order of unit and time", _X, _GROUPS),
+    _group("quantile_group", "n groups cut at the quantiles of x, so that ties stay together", _X, _GROUPS),
+    _group("rank", "rank of x from 1, ties sharing their mean"),
+    _group("mean", "mean of x within groups, missing values left out", instead=f"`(a + b) / 2` {_ACROSS}"),
+    _group("median", "median of x within groups, missing values left out"),
+    _group("min", "smallest x within groups, missing values left out", instead=f"`pmin(a, b)` {_ACROSS}"),
+    _group("max", "largest x within groups, missing values left out", instead=f"`pmax(a, b)` {_ACROSS}"),
+    _group("sum", "sum of x within groups, missing values left out", instead=f"`a + b` {_ACROSS}"),
+    _group("sd", "standard deviation of x within groups (n - 1), missing values left out"),
+    _group("quantile", "R's type 7 quantile of x within groups", _X, Parameter("probs", "share")),
+    Function(
+        "count",
+        (_BY,),
+        "value",
+        "number of rows within groups",
+        instead="`sum(x > 0, by = g)` counts rows where a condition holds, `sum(!is.na(x), by = g)` known values",
+    ),
+    _value("cumsum", "running sum of x along the unit's rows; missing from the first missing value on", by_unit=True),
+    _value("cummax", "largest x of the unit so far; missing from the first missing value on", by_unit=True),
+    _value("roll_mean", "mean of x over the period and the n - 1 before, all present", _X, _WINDOW, by_unit=True),
+    _value("roll_sum", "sum of x over the period and the n - 1 before, all present", _X, _WINDOW, by_unit=True),
+    _value(
+        "roll_sd",
+        "standard deviation of x over the period and the n - 1 before, all present",
+        _X,
+        Parameter("n", "long_window"),
+        by_unit=True,
+    ),
+    _value(
+        "growth", "x over its value k periods before, less 1", _X, Parameter("k", "window", Number(1)), by_unit=True
+    ),
+    _value("interpolate", "missing values between known ones of the unit, linear in time", by_unit=True, later=True),
+    _value("carry_forward", "missing values set to the unit's last known one", by_unit=True),
+    Function(
+        "paste", (Parameter("sep", "words", Text(" "), named=True),), "value", "texts and numbers joined", many="value"
+    ),
+    Function("paste0", (), "value", "texts and numbers joined, nothing between", many="value"),
+    _value("substr", "the characters of x from start to stop", _X, *_PLACES),
+    _value("tolower", "x in lower case"),
+    _value("toupper", "x in upper case"),
+    _value("trimws", "x without spaces at its ends"),
+    _value("nchar", "number of characters of x"),
+    Function("group", (), "value", "a number from 1 for every combination of the columns' values", many="value"),
+    _value("year", "year of a date"),
+    _value("month", "month of a date, 1 to 12"),
+    _value("quarter", "quarter of a date, 1 to 4"),
     Function("factor", (_X,), "terms", "a dummy for every level but the first"),
     Function("C", (_X,), "terms", "the same as factor(x)"),
     Function(
@@ -93,15 +202,36 @@ _ALL = (
             Parameter("f", "value"),
             Parameter("x", "value", optional=True),
             Parameter("ref", "constants", optional=True),
+            Parameter("ref2", "constants", optional=True, named=True),
+            Parameter("bin", "bins", optional=True, named=True),
+            Parameter("keep", "constants", optional=True, named=True),
         ),
         "terms",
-        "dummies for the levels of f, times x, without the reference levels",
+        "dummies for the levels of f, times x, without the reference levels ref (ref2 of a factor x); bin puts "
+        "levels together, keep leaves the others out",
     ),
     Function(
         "poly",
         (_X, Parameter("degree", "degree", Number(1)), Parameter("raw", "logical", Constant(False))),
         "terms",
         "orthogonal polynomial in x, or plain powers with raw = TRUE",
+    ),
+    Function(
+        "bs",
+        (
+            _X,
+            Parameter("df", "df", optional=True),
+            Parameter("degree", "degree", Number(3.0), named=True),
+            Parameter("knots", "knots", optional=True, named=True),
+        ),
+        "terms",
+        "B-splines in x, as R's splines::bs: df columns, knots at quantiles or where `knots` says",
+    ),
+    Function(
+        "ns",
+        (_X, Parameter("df", "df", optional=True), Parameter("knots", "knots", optional=True, named=True)),
+        "terms",
+        "natural cubic splines in x, as R's splines::ns: straight beyond the ends",
     ),
     Function("c", (), "list", "a list of values", many="constants", least=0),
     Function("regex", (Parameter("pattern", "text"),), "columns", "the matching columns, as one block"),
@@ -145,7 +275,7 @@ def match_arguments(call: Call, function: Function) -> Matched:
             given[argument.name] = argument
     if function.many:
         return Matched(given, tuple(places), tuple(unknown), (), tuple(repeated))
-    free = [name for name in names if name not in given]
+    free = [p.name for p in function.parameters if p.name not in given and not p.named]
     given |= dict(zip(free, places, strict=False))
     return Matched(given, (), tuple(unknown), tuple(places[len(free) :]), tuple(repeated))
 

@@ -30,6 +30,7 @@ _LAG_RANGE = re.compile(rf"(?<![\w.])([LFlf])\((\d+)\s*[/-]\s*(\d+)\)\.({_NAME})
 _PIECE = rf"(?:(?:ib?n?\d*|b\d+|c|o|\d+)\.)?{_NAME}"
 _PRODUCT = re.compile(rf"(?<![\w.#]){_PIECE}(?:\s*##?\s*{_PIECE})+(?![\w.#])")
 _FACTOR = re.compile(rf"(?<![\w.#])(i|c|ib?\d+|b\d+|\d+)\.({_NAME})(?![\w.(#])")
+_EGEN = "mean|median|min|max|sd|total|sum|rank|count"
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
 _PACKAGE = re.compile(r"(?<![\w.])(?:np|numpy|math|pd|pandas|stats|base|dplyr|plm|fixest|data\.table)(?:\.|::)(?=\w)")
 _COLUMN_OF = re.compile(
@@ -137,14 +138,15 @@ def _commands(text: str, place: Place) -> str:
     if place == "value":
         weights = re.match(r"^\[?\s*(?:[afpi]w(?:eights?)?|weights?)\s*=\s*~?\s*(.*?)\s*\]?$", text)
         text = weights[1] if weights else re.sub(r"^~\s*", "", text)
-        sort, groups = rf"(?:by(?:sort)?\s+({_NAME})\s*:\s*)?", rf"(?:\s*,\s*by\(({_NAME})\))?"
-        by = re.match(rf"^{sort}egen\s+{_NAME}\s*=\s*mean\(([^()]*)\){groups}$", text)
-        by_here = re.match(rf"^mean\(([^()]*)\)\s*,\s*by\(({_NAME})\)$", text)
+        several = rf"{_NAME}(?:\s+{_NAME})*"
+        sort, groups = rf"(?:by(?:s(?:ort)?)?\s+({several})\s*:\s*)?", rf"(?:\s*,\s*by\(({several})\))?"
+        by = re.match(rf"^{sort}egen\s+{_NAME}\s*=\s*({_EGEN})\(([^()]*)\){groups}$", text)
+        by_here = re.match(rf"^({_EGEN})\(([^()]*)\)\s*,\s*by\(({_NAME}(?:\s+{_NAME})*)\)$", text)
         grouped = re.match(rf"^(?:df\.)?({_NAME})\.groupby\((?:\0\d+\0|{_NAME})\)", text)
-        if by and (by[1] or by[3]):
-            return f"ave({by[2]}, {by[1] or by[3]})"
+        if by and (by[1] or by[4]):
+            return _by_group(by[2], by[3], by[1] or by[4])
         if by_here:
-            return f"ave({by_here[1]}, {by_here[2]})"
+            return _by_group(*by_here.groups())
         if grouped is None:
             kinds = r"(?:(?:double|float|byte|int)\s+)?"
             text = re.sub(rf"^(?:gen(?:erate)?|g|egen|replace)\s+{kinds}{_NAME}\s*=(?!=)\s*", "", text)
@@ -158,6 +160,14 @@ def _commands(text: str, place: Place) -> str:
     if place in ("names", "column"):
         text = re.sub(r"^(?:~\s*|c(?:lu)?(?:ster)?\s*\(?\s+|cluster\s*=\s*~?)", "", text)
     return text
+
+
+def _by_group(function: str, x: str, by: str) -> str:
+    """Write a function of egen within groups."""
+    groups = "^".join(by.split())
+    if function == "count":
+        return f"sum(!is.na({x.strip()}), by = {groups})"
+    return f"{'sum' if function == 'total' else function}({x.strip()}, by = {groups})"
 
 
 def _formula(text: str, place: Place) -> str:
@@ -375,18 +385,18 @@ def _names(text: str, place: Place) -> str:
     text = re.sub(rf"({_NAME})\[_n\s*\+\s*(\d+)\]", r"f(\1, \2)", text)
     text = _METHOD.sub(_method, text)
     text = re.sub(
-        rf"({_NAME})\.groupby\((?:\0(\d+)\0|({_NAME}))\)(?:\[[^\]]*\])?\.transform\(\0\d+\0\)",
-        lambda m: f"ave({m[1]}, {f'{chr(1)}{m[2]}{chr(1)}' if m[2] else m[3]})",
+        rf"({_NAME})\.groupby\((?:\0(\d+)\0|({_NAME}))\)(?:\[[^\]]*\])?\.transform\(\0(\d+)\0\)",
+        lambda m: f"\1{m[4]}\1({m[1]}, by = {f'{chr(1)}{m[2]}{chr(1)}' if m[2] else m[3]})",
         text,
     )
     if place == "value":
         text = re.sub(r"(?<![\w.])(?:as\.(?:integer|numeric)|int)\(([^()]*[<>=][^()]*)\)", r"1 * (\1)", text)
     text = re.sub(r"(?<![\w.])(?:notna|notnull|nonmissing)\(", "!is.na(", text)
     text = _CONVERSION.sub(_converted, text)
-    filled = rf"(?<![\w.])(?:coalesce|fillna|nvl)\(({_NAME})\s*,\s*({_NUMBER})\)"
+    filled = rf"(?<![\w.])(?:fillna|nvl)\(({_NAME})\s*,\s*({_NUMBER})\)"
     text = re.sub(filled, r"ifelse(is.na(\1), \2, \1)", text)
     text = re.sub(r"(?<![\w.])mod\(\s*([^(),]*?)\s*,\s*([^(),]*?)\s*\)", r"\1 %% \2", text)
-    text = re.sub(r"(?<![\w.])(max|min)\((?=[^(),]+,[^()]*\))", r"p\1(", text)
+    text = re.sub(r"(?<![\w.])(max|min)\((?=[^(),]+,[^()]*\))(?![^()]*\bby\s*=)", r"p\1(", text)
     return re.sub(r"(?<![\w.])([A-Za-z_.][\w.]*)\(", _renamed, text)
 
 

@@ -25,7 +25,7 @@ _WORDS = {
     "lambda": "expressions cannot define functions",
     "import": "a spec file is data; it cannot import anything",
     "from": "a spec file is data; it cannot import anything",
-    "by": "write `ave(x, by)`",
+    "by": "write `mean(x, by = g)`",
     "where": "conditions stand in [sample]",
 }
 
@@ -58,11 +58,11 @@ def _unreadable(text: str, place: int) -> Problem:
             return Problem("syntax", "a name in backticks cannot be empty", Span(place, place + 2))
         return Problem("syntax", "the name is never closed: no second backtick", rest, "add a backtick")
     if special := re.match(r"%[^%\s]*%", text[place:]):
-        known = "the operators in percent signs are `%in%`, `%%` and `%/%`"
+        known = "the operators in percent signs are `%in%`, `%like%`, `%%` and `%/%`"
         message = f"no operator `{special.group()}`"
         return Problem("operator", message, Span(place, place + special.end()), known)
     if character == "%":
-        help = "the operators in percent signs are `%in%`, `%%` (remainder) and `%/%`"
+        help = "the operators in percent signs are `%in%`, `%like%`, `%%` (remainder) and `%/%`"
         return Problem("syntax", "a single `%` is no operator", Span(place, place + 1), help)
     if character == "_":
         if digits := re.search(r"[0-9]+$", text[:place]):

@@ -66,7 +66,7 @@ class Unary:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """``+ - * / ^ : %% %/% %in% == != < <= > >= & | ~`` and ``[``, ``[[`` (f[x], f[[x]])."""
+    """``+ - * / ^ : %% %/% %in% %like% == != < <= > >= & | ~`` and ``[``, ``[[`` (f[x], f[[x]])."""
 
     operator: str
     left: Node
@@ -127,6 +127,15 @@ def chain(node: Node, operator: str) -> list[Node]:
         node = node.left
     operands.append(node)
     return operands[::-1]
+
+
+def joint_levels(node: Node) -> list[Node]:
+    """Return the operands of ``a^b^c``, however they are grouped: columns whose values form groups together."""
+    found: list[Node] = []
+    while isinstance(node, Binary) and node.operator == "^":
+        found += joint_levels(node.left)
+        node = node.right
+    return [*found, node]
 
 
 def joined(nodes: Sequence[Node], operator: str = "+") -> Node:

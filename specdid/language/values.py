@@ -8,7 +8,20 @@ from specdid.language.hints import unknown_function
 from specdid.language.problems import Problem
 from specdid.language.resolve import lag_values
 from specdid.language.terms import is_list
-from specdid.language.tree import Argument, Binary, Call, Constant, Macro, Node, Number, Text, Unary
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Macro,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+    joint_levels,
+    walk,
+)
 from specdid.language.write import write
 
 _ARITHMETIC = ("+", "-", "*", "/", "^", "%%", "%/%")
@@ -91,6 +104,9 @@ class ValueChecker:
                 self.problems.append(problem)
         elif node.operator == "%in%":
             self.members(node.right)
+        elif node.operator == "%like%":
+            if problem := constant_problem(node.right, "text"):
+                self.problems.append(problem)
         else:
             if node.operator in _ARITHMETIC:
                 self.no_text(node.right, node.operator)
@@ -150,7 +166,7 @@ class ValueChecker:
     def arguments(self, call: Call, function: Function) -> None:
         """Check the arguments of a call against the signature."""
         matched = match_arguments(call, function)
-        usage = f"write `{function.signature}`"
+        usage = f"write `{function.signature}`" + (f"; {function.instead}" if function.instead else "")
         for argument in matched.unknown:
             message = f"`{call.function}()` has no argument `{argument.name}`"
             self.note("arguments", message, argument, usage)
@@ -179,6 +195,10 @@ class ValueChecker:
         """Check one argument by the kind of its parameter."""
         if parameter.kind == "condition":
             self.condition(value)
+        elif parameter.kind == "case":
+            self.case(value)
+        elif parameter.kind == "by":
+            self.by(value)
         elif parameter.kind != "value":
             if problem := constant_problem(value, parameter.kind):
                 self.problems.append(problem)
@@ -186,6 +206,28 @@ class ValueChecker:
             self.arguments(value, FUNCTIONS[value.function])
         else:
             self.value(value)
+
+    def case(self, node: Node) -> None:
+        """Check one case of ``case_when``."""
+        if isinstance(node, Binary) and node.operator == "~":
+            self.condition(node.left)
+            self.value(node.right)
+        else:
+            help = "a case is `condition ~ value`; `TRUE ~ value` is all other rows"
+            self.note("not_a_case", f"`{shown(node)}` is not a case", node, help)
+
+    def by(self, node: Node) -> None:
+        """Check what forms groups: columns, joined by ``^``."""
+        for part in joint_levels(node):
+            if isinstance(part, Call) and part.function in FUNCTIONS and FUNCTIONS[part.function].where == "value":
+                self.value(part)
+            elif not isinstance(part, Name):
+                inside = [*dict.fromkeys(write(n) for n in walk(part) if isinstance(n, Name))]
+                several = isinstance(part, Binary) and part.operator in "+:*" and len(inside) > 1
+                listed = isinstance(part, Call) and part.function in ("c", "list", ".") and len(inside) > 1
+                help = "derive the column in [derive] and name it"
+                help = f"write `by = {'^'.join(inside)}`" if several or listed else help
+                self.note("not_a_group", f"`{shown(part)}` is not a column that forms groups", part, help)
 
 
 def shown(node: Node) -> str:

@@ -1,19 +1,21 @@
-"""Regressor terms: numbers, dummies of factors, ``i()`` and orthogonal polynomials, and their products."""
+"""Regressor terms: numbers, dummies of factors, ``i()``, orthogonal polynomials and splines, and their products."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from specdid.language import Bound, argument, write
-from specdid.language.tree import Argument, Binary, Call, Node, Number, Unary
+from specdid.language.tree import Argument, Binary, Call, Node, Number, Text, Unary
+from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Flags, Floats, Ints, cell_text, rank
 from specdid.panel.errors import EvaluationError
-from specdid.panel.functions import lagged, needed, shift_of
+from specdid.panel.functions import lagged, shift_of
 from specdid.panel.operators import examples, mixed_kinds, numeric, usable
+from specdid.panel.splines import SPLINES, spline
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation, Evaluator
@@ -55,6 +57,9 @@ def _factor(evaluation: Evaluation, node: Node, alone: bool) -> list[CodedColumn
             return _event_dummies(evaluation, node, alone)
         if node.function == "poly":
             return _polynomial(evaluation, node)
+        if node.function in SPLINES:
+            column, values, curve = spline(evaluation, node)
+            return _numbered(node, curve.columns(values), column)
         if node.function in ("l", "f", "d"):
             return _lags(evaluation, node)
     column = evaluation.evaluator.column(evaluation.bind(node))
@@ -91,35 +96,124 @@ def _dummies(evaluation: Evaluation, node: Node, prefix: str, drop_first: bool) 
     return [CodedColumn(prefix + words, _dummy(codes, level), column.log0) for level, words in kept]
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level of a factor in ``i()``, or a bin of several: its label and the codes of its values."""
+
+    label: str
+    codes: tuple[int, ...]
+    bin: bool = False
+
+
+def event_levels(evaluation: Evaluation, call: Call, alone: bool) -> tuple[Column, Ints, list[Level]]:
+    """Return the factor of ``i(f, …)``, its codes and the levels that get a dummy; ``i(f)`` alone loses its first."""
+    factor = needed(call, "f")
+    column, codes, labels = _levels(evaluation, factor)
+    levels = _binned(evaluation, call, column, codes, [Level(label, (k,)) for k, label in enumerate(labels)])
+    references = _chosen(evaluation, argument(call, "ref"), column, factor, codes, levels)
+    kept = _chosen(evaluation, argument(call, "keep"), column, factor, codes, levels)
+    if not references and not kept and argument(call, "x") is None and alone:
+        references = levels[:1]
+    return column, codes, [v for v in levels if v not in references and (v in kept or not kept)]
+
+
 def _event_dummies(evaluation: Evaluation, call: Call, alone: bool) -> list[CodedColumn]:
-    """``i(f)``, ``i(f, x)``, ``i(f, x, ref = …)``; ``i(f)`` by itself loses its first level."""
-    factor, second = needed(call, "f"), argument(call, "x")
-    column, codes, levels = _levels(evaluation, factor)
-    references = _references(evaluation, argument(call, "ref"), column, factor, codes)
-    if not references and second is None and alone:
-        references = frozenset((0,))
-    dummies = [
-        CodedColumn(f"{write(factor)}::{words}", _dummy(codes, level), column.log0)
-        for level, words in enumerate(levels)
-        if level not in references
-    ]
+    """``i(f)``, ``i(f, x)``, with reference levels, bins of levels and levels that are kept."""
+    second, factor = argument(call, "x"), needed(call, "f")
+    column, codes, levels = event_levels(evaluation, call, alone)
+    values = [np.where(codes < 0, np.nan, np.isin(codes, v.codes)) for v in levels]
+    dummies = [CodedColumn(f"{write(factor)}::{v.label}", d, column.log0) for v, d in zip(levels, values, strict=True)]
     if second is None:
+        if argument(call, "ref2") is not None:
+            raise EvaluationError("arguments", "`ref2` is of the second variable, and there is none", call.span)
         return dummies
-    return [_product(d, x) for x in _interacted(evaluation, second) for d in dummies]
+    return [_product(d, x) for x in _interacted(evaluation, call, second) for d in dummies]
 
 
-def _interacted(evaluation: Evaluation, node: Node) -> list[CodedColumn]:
-    """Return the second variable of ``i``: a number as it is, a factor as one dummy a level."""
+def _binned(evaluation: Evaluation, call: Call, column: Column, codes: Ints, levels: list[Level]) -> list[Level]:
+    """Put the levels that a bin lists into one, at the place of the first."""
+    bins = argument(call, "bin")
+    taken: dict[int, str] = {}
+    for given in bins.arguments if isinstance(bins, Call) else ():
+        label, before = given.name or "", dict(taken)
+        for element in _flat(given.value):
+            for code in _members(evaluation, element, column, needed(call, "f"), codes):
+                if code in before:
+                    message = f"`{levels[code].label}` is in two bins, `{taken[code]}` and `{label}`"
+                    raise EvaluationError("argument_value", message, given.span)
+                taken[code] = label
+        if label not in taken.values():
+            message = f"no level of `{write(needed(call, 'f'))}` is in the bin `{label}`"
+            raise EvaluationError("no_level", message, given.span, f"its levels are {_some(column)}")
+    found: dict[str, list[int]] = {}
+    for code, level in enumerate(levels):
+        found.setdefault(f"bin {taken[code]}" if code in taken else f"level {level.label}", []).append(code)
+    return [Level(key.split(" ", 1)[1], tuple(codes), key.startswith("bin")) for key, codes in found.items()]
+
+
+def _flat(node: Node | None) -> Iterator[Node]:
+    for element in listed(node):
+        if isinstance(element, Call):
+            yield from _flat(element)
+        else:
+            yield element
+
+
+def _members(evaluation: Evaluation, element: Node, column: Column, factor: Node, codes: Ints) -> list[int]:
+    """Return the codes of a bin's values; those that no row has are passed over."""
+    if not (isinstance(element, Binary) and element.operator == ":"):
+        try:
+            return [_reference(evaluation, element, column, factor, codes)]
+        except EvaluationError as error:
+            if error.problem.code == "no_level":
+                return []
+            raise
+    if column.numbers is None:
+        raise mixed_kinds(factor, column, element, element)
+    ends = [evaluation.constant(e, "the end of a range") for e in (element.left, element.right)]
+    inside = (column.numbers >= min(ends)) & (column.numbers <= max(ends))
+    inside &= column.numbers - ends[0] == np.floor(column.numbers - ends[0])
+    return [int(code) for code in np.unique(codes[inside])]
+
+
+def _chosen(
+    evaluation: Evaluation, node: Node | None, column: Column, factor: Node, codes: Ints, levels: list[Level]
+) -> list[Level]:
+    """Return the levels that ``ref`` or ``keep`` lists, a bin by its name."""
+    found = []
+    for element in _flat(node):
+        named = [v for v in levels if v.bin and isinstance(element, Text) and v.label == element.value]
+        if isinstance(element, Binary) and element.operator == ":":
+            places = _members(evaluation, element, column, factor, codes)
+        else:
+            places = [] if named else [_reference(evaluation, element, column, factor, codes)]
+        found += named or [v for v in levels if set(places) & set(v.codes)]
+    return found
+
+
+def _interacted(evaluation: Evaluation, call: Call, node: Node) -> list[CodedColumn]:
+    """Return the second variable of ``i``: a number as it is, a factor as one dummy a level but its reference."""
+    column, inner, levels = second_levels(evaluation, call, node)
+    if levels is None:
+        return [CodedColumn(write(node), numeric(column, node), column.log0)]
+    codes = rank(column)[0]
+    return [CodedColumn(f"{write(inner)}::{v.label}", _dummy(codes, v.codes[0]), column.log0) for v in levels]
+
+
+def second_levels(evaluation: Evaluation, call: Call, node: Node) -> tuple[Column, Node, list[Level] | None]:
+    """Return the second variable of ``i``, its own node, and its levels where it is a factor."""
     inner = needed(node, "x") if isinstance(node, Call) and node.function in ("factor", "C") else node
     column = evaluation.evaluator.column(evaluation.bind(inner))
-    if column.is_text or inner is not node:
-        return _dummies(evaluation, inner, f"{write(inner)}::", drop_first=False)
-    return [CodedColumn(write(node), numeric(column, node), column.log0)]
-
-
-def _references(evaluation: Evaluation, node: Node | None, column: Column, factor: Node, codes: Ints) -> frozenset[int]:
-    """Return the codes of the reference levels; each must be a level."""
-    return frozenset(_reference(evaluation, element, column, factor, codes) for element in listed(node))
+    reference = argument(call, "ref2")
+    if not column.is_text and inner is node:
+        if reference is not None:
+            message = f"`ref2` is a level, and `{write(node)}` is numeric"
+            raise EvaluationError("arguments", message, reference.span, f"write factor({write(node)}) for its levels")
+        return column, inner, None
+    _, codes, labels = _levels(evaluation, inner)
+    levels = [Level(label, (k,)) for k, label in enumerate(labels)]
+    left_out = _chosen(evaluation, reference, column, inner, codes, levels)
+    return column, inner, [v for v in levels if v not in left_out]
 
 
 def _reference(evaluation: Evaluation, element: Node, column: Column, factor: Node, codes: Ints) -> int:
@@ -188,8 +282,13 @@ def _polynomial(evaluation: Evaluation, call: Call) -> list[CodedColumn]:
         from formulaic.transforms.poly import poly
 
         basis = np.asarray(poly(np.where(np.isfinite(values), values, np.nan), int(degree)))
+    return _numbered(call, basis, column)
+
+
+def _numbered(call: Call, basis: Floats, column: Column) -> list[CodedColumn]:
+    """Label the columns of a basis as R does: by their call and number."""
     label = write(call)
-    return [CodedColumn(f"{label}{k + 1}", np.ascontiguousarray(basis[:, k]), column.log0) for k in range(int(degree))]
+    return [CodedColumn(f"{label}{k + 1}", np.ascontiguousarray(b), column.log0) for k, b in enumerate(basis.T)]
 
 
 def _lags(evaluation: Evaluation, call: Call) -> list[CodedColumn]:

@@ -17,7 +17,8 @@ from specdid.language.tree import (
     Text,
     Unary,
 )
-from specdid.panel import operators
+from specdid.panel import operators, texts
+from specdid.panel.calls import Note
 from specdid.panel.columns import Column, Flags, Floats, Ints, join_codes, number, rank, text
 from specdid.panel.design import CodedColumn, code_term
 from specdid.panel.errors import EvaluationError
@@ -38,6 +39,8 @@ class Evaluator:
         self._codes: dict[tuple[str, ...], Ints] = {}
         self._terms: dict[tuple[str, ...], tuple[CodedColumn, ...]] = {}
         self._failed: dict[str, EvaluationError] = {}
+        self.notes: dict[tuple[str, str], Note] = {}
+        """What the functions that were evaluated had to say, each once."""
 
     def column(self, bound: Bound) -> Column:
         """Evaluate an expression.
@@ -234,6 +237,8 @@ class Evaluation:
     def _apply(self, node: Binary, left: Column) -> Column:
         if node.operator == "%in%":
             return operators.contained(self, node, left)
+        if node.operator == "%like%":
+            return texts.matches(node, left)
         if node.operator in operators.BINARY:
             return operators.binary(node, left, self.value(node.right))
         raise EvaluationError("not_a_value", operators.misplaced(node.operator), node.span)
@@ -243,6 +248,10 @@ class Evaluation:
         if function is None:
             raise EvaluationError("not_a_value", f"`{node.function}()` gives no values of its own", node.span)
         return function(self, node)
+
+    def note(self, code: str, message: str, call: Call, help: str) -> None:
+        """Note what a call's values could be taken for and are not."""
+        self.evaluator.notes.setdefault((code, message), Note(code, message, call, help))
 
     def bind(self, node: Node) -> Bound:
         """Bind a part of the expression in the scope of the whole."""

@@ -14,7 +14,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from specdid.panel.cells import ReadColumns, ReadError, Remark, typed_column, wr
 from specdid.panel.columns import UNREAD, Column
 from specdid.panel.delimited import read_delimited, refuse_repeated
 from specdid.panel.memory import available
+from specdid.panel.operators import STATA_DATES
 
 Wanted = Callable[[Sequence[str]], Collection[str]]
 """From the names of all columns to those that are to be read."""
@@ -242,8 +243,11 @@ def _other_sheets(sheets: Sequence[str]) -> tuple[Remark, ...]:
 
 
 def _stata(file: _File, wanted: Wanted) -> _Read:
-    names, frame = _attempt(lambda: read_stata(file.raw, wanted))
+    names, frame, formats = _attempt(lambda: read_stata(file.raw, wanted))
     columns, n_rows, remarks = convert(frame)
+    for name, kind in formats.items():
+        if name in columns and columns[name].numbers is not None:
+            columns[name] = replace(columns[name], kind=kind)
     return {n: columns.get(n, UNREAD) for n in names}, n_rows, remarks
 
 
@@ -260,8 +264,10 @@ _READERS: Mapping[str, _FileReader] = {
 _UNICODE_SINCE = 118
 
 
-def read_stata(raw: bytes, wanted: Callable[[Sequence[str]], Collection[str]]) -> tuple[list[str], pl.DataFrame]:
-    """Read a .dta file; gives the names of all columns, and those that are wanted.
+def read_stata(
+    raw: bytes, wanted: Callable[[Sequence[str]], Collection[str]]
+) -> tuple[list[str], pl.DataFrame, dict[str, str]]:
+    """Read a .dta file; gives the names of all columns, those that are wanted, and the formats of dates.
 
     Labelled values stay numbers, as in a regression in Stata; %tm and the like stay the
     whole numbers that Stata counts, so that a step is 1.
@@ -277,11 +283,13 @@ def read_stata(raw: bytes, wanted: Callable[[Sequence[str]], Collection[str]]) -
         warnings.simplefilter("ignore")  # of text that is not the encoding its version asks for
         frame = reader.read()
         version = int(getattr(reader, "_format_version", _UNICODE_SINCE))
+        shown = [str(f)[:3] for f in getattr(reader, "_fmtlist", [])]
     legacy = version < _UNICODE_SINCE
     names = [_repair(str(name)) if legacy else str(name) for name in frame.columns]
     chosen = wanted(names)
     places = [place for place, name in enumerate(names) if name in chosen] or [0][: len(names)]
-    return names, pl.DataFrame([_series(names[place], frame.iloc[:, place], legacy) for place in places])
+    formats = {name: kind for name, kind in zip(names, shown, strict=False) if kind in STATA_DATES}
+    return names, pl.DataFrame([_series(names[p], frame.iloc[:, p], legacy) for p in places]), formats
 
 
 def _series(name: str, values: Any, legacy: bool) -> pl.Series:

@@ -8,30 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid.language import FUNCTIONS as SIGNATURES
 from specdid.language import argument
-from specdid.language.tree import Call, Constant, Node
-from specdid.panel.columns import Column, Flags, Floats, merge_levels, number, rank, text
+from specdid.language.tree import Binary, Call, Constant, Node, children
+from specdid.panel import along, groups, texts
+from specdid.panel.calls import needed
+from specdid.panel.columns import Column, Flags, Floats, merge_levels, number, text
 from specdid.panel.errors import EvaluationError
-from specdid.panel.operators import carry, numeric
+from specdid.panel.operators import both, carry, known, numeric
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
-
-
-def needed(call: Call, name: str) -> Node:
-    """Return what ``call`` passes for a parameter without a default.
-
-    Raises
-    ------
-    EvaluationError
-        Where it is not given; the language's own check says so before.
-    """
-    node = argument(call, name)
-    if node is None:
-        signature = SIGNATURES[call.function].signature
-        raise EvaluationError("arguments", f"`{call.function}` lacks `{name}`", call.span, f"write {signature}")
-    return node
 
 
 def _elementwise(evaluation: Evaluation, call: Call, function: Callable[[Floats], Floats]) -> Column:
@@ -109,10 +95,10 @@ def _standardise(evaluation: Evaluation, call: Call, deviations: bool) -> Column
     node = needed(call, "x")
     column = evaluation.column(node)
     values = numeric(column, node)
-    known = values[~np.isnan(values)]
-    centred = values - known.mean() if known.size else values
+    present = values[~np.isnan(values)]
+    centred = values - present.mean() if present.size else values
     if deviations:
-        centred = centred / (known.std(ddof=1) if known.size > 1 else np.nan)
+        centred = centred / (present.std(ddof=1) if present.size > 1 else np.nan)
     return carry(centred, column)
 
 
@@ -129,10 +115,10 @@ def _tails(evaluation: Evaluation, call: Call, cut: bool) -> Column:
             arguments["p"].span,
             "0.01 is 1% in each tail",
         )
-    known = values[~np.isnan(values)]
-    if not known.size:
+    present = values[~np.isnan(values)]
+    if not present.size:
         return column
-    low, high = np.quantile(known, (p, 1 - p))
+    low, high = np.quantile(present, (p, 1 - p))
     if cut:
         return carry(np.where((values < low) | (values > high), np.nan, values), column)
     return carry(np.clip(values, low, high), column)
@@ -148,12 +134,11 @@ def shift_of(evaluation: Evaluation, call: Call, node: Node) -> int:
 
 def lagged(evaluation: Evaluation, call: Call, periods: int) -> Column:
     """``l``, ``f`` and ``d`` by unit and time; a gap in time gives a missing value."""
-    node = needed(call, "x")
-    evaluation.require_unit(call.span, f"`{call.function}`", time=True)
-    column = evaluation.column(node)
-    moved = column.take(evaluation.panel.shifted_rows(-periods if call.function == "f" else periods))
+    moved = along.shifted(evaluation, call, -periods if call.function == "f" else periods)
     if call.function != "d":
         return moved
+    node = needed(call, "x")
+    column = evaluation.column(node)
     return carry(numeric(column, node) - numeric(moved, node), column, moved)
 
 
@@ -205,16 +190,93 @@ def _first(evaluation: Evaluation, call: Call) -> Column:
     return number(np.where(observed, earliest, np.nan)[panel.unit_codes])
 
 
-def _average(evaluation: Evaluation, call: Call) -> Column:
-    """``ave(x, by)``: the mean of a group, missing values left out."""
-    node = needed(call, "x")
-    column = evaluation.column(node)
+def _round(evaluation: Evaluation, call: Call) -> Column:
+    digits = int(evaluation.constant(needed(call, "digits"), "`digits`"))
+    return _elementwise(evaluation, call, partial(_rounded, digits=digits))
+
+
+def _rounded(values: Floats, digits: int) -> Floats:
+    """Round as R 4 does: to the nearer of the two candidates as they are represented, at a tie to the even one."""
+    if digits == 0:
+        return np.rint(values)
+    power = 10.0 ** abs(digits)
+    scaled = values * power if digits > 0 else values / power
+    low, high = np.floor(scaled), np.ceil(scaled)
+    below, above = (low / power, high / power) if digits > 0 else (low * power, high * power)
+    down, up = values - below, above - values
+    nearest = np.where((down < up) | ((down == up) & (low % 2 == 0)), below, above)
+    exact = ~np.isfinite(scaled) | (np.abs(scaled) > 1e15)  # more digits than the number has
+    return np.where(exact, values, nearest)
+
+
+def _between(evaluation: Evaluation, call: Call) -> Column:
+    x, low, high = ((evaluation.value(n), n) for n in (needed(call, k) for k in ("x", "left", "right")))
+    values, a, b = (numeric(*pair) for pair in (x, low, high))
+    above = known(values >= a, np.isnan(values) | np.isnan(a))
+    below = known(values <= b, np.isnan(values) | np.isnan(b))
+    return carry(both(above, below), x[0], low[0], high[0])
+
+
+def _is_finite(evaluation: Evaluation, call: Call) -> Column:
+    column = evaluation.value(needed(call, "x"))
+    if column.numbers is None:
+        return number(np.zeros(column.missing.shape))
+    return number(np.isfinite(column.numbers).astype(np.float64))
+
+
+def _case_when(evaluation: Evaluation, call: Call) -> Column:
+    """Return the first case that holds; a condition that is NA does not hold."""
+    cases = [a.value for a in call.arguments if isinstance(a.value, Binary) and a.name is None]
+    default = argument(call, ".default")
+    values = [case.right for case in cases] + ([] if default is None else [default])
+    tests = []
+    for case in cases:
+        test = numeric(evaluation.value(case.left), case.left)
+        tests.append((test != 0) & ~np.isnan(test))
+    return _first_of(evaluation, call, values, [*tests, *([] if default is None else [np.asarray(True)])])
+
+
+def _coalesce(evaluation: Evaluation, call: Call) -> Column:
+    values = [a.value for a in call.arguments if a.value is not None]
+    return _first_of(evaluation, call, values, [~evaluation.value(node).missing for node in values])
+
+
+def _first_of(evaluation: Evaluation, call: Call, nodes: list[Node], holds: list[Flags]) -> Column:
+    """Return row by row the first of the values whose condition holds, missing where none does."""
+    columns = [evaluation.value(node) for node in nodes]
+    kinds = {c.is_text for c, node in zip(columns, nodes, strict=True) if not _is_na(node)}
+    if len(kinds) > 1:
+        message = f"`{call.function}` gives text in one case and numbers in another"
+        raise EvaluationError("mixed_kinds", message, call.span)
+    shape = np.broadcast_shapes(*(c.missing.shape for c in columns), *(h.shape for h in holds))
+    chosen = np.full(shape, len(columns))
+    for place in range(len(columns) - 1, -1, -1):
+        chosen = np.where(holds[place], place, chosen)
+    if True in kinds:
+        nothing = text(np.asarray(-1), ())
+        levels, codes = merge_levels([nothing if _is_na(n) else c for c, n in zip(columns, nodes, strict=True)])
+        return text(np.choose(np.minimum(chosen, len(codes)), [*codes, np.asarray(-1)]), levels)
+    values = np.full(shape, np.nan)
+    log0 = np.zeros(shape, dtype=bool)
+    for place, (column, node) in enumerate(zip(columns, nodes, strict=True)):
+        values = np.where(chosen == place, numeric(column, node), values)
+        log0 |= (chosen == place) & _mask(column)
+    return number(values, log0 & np.isnan(values))
+
+
+def _is_na(node: Node) -> bool:
+    return isinstance(node, Constant) and node.value is None
+
+
+def _cut(evaluation: Evaluation, call: Call) -> Column:
+    """Return the interval of x, from 0: how many breaks lie below it (with right = FALSE: at or below)."""
+    node, breaks = needed(call, "x"), needed(call, "breaks")
+    column = evaluation.value(node)
     values = numeric(column, node)
-    codes, count = rank(evaluation.column(needed(call, "by")))
-    known = ~np.isnan(values) & (codes >= 0)
-    sums = np.bincount(codes[known], values[known], minlength=count)
-    means = sums / np.bincount(codes[known], minlength=count)
-    return carry(np.where(codes < 0, np.nan, np.append(means, np.nan)[codes]), column)
+    points = [evaluation.constant(n, "a cut point") for n in children(breaks)]
+    closed_right = bool(evaluation.constant(needed(call, "right"), "`right`"))
+    found = np.searchsorted(points, values, side="left" if closed_right else "right").astype(np.float64)
+    return carry(np.where(np.isnan(values), np.nan, found), column)
 
 
 FUNCTIONS: dict[str, Callable[[Evaluation, Call], Column]] = {
@@ -242,6 +304,16 @@ FUNCTIONS: dict[str, Callable[[Evaluation, Call], Column]] = {
     "d": _lag,
     "at": _at,
     "first": _first,
-    "ave": _average,
+    "round": _round,
+    "sign": partial(_elementwise, function=np.sign),
+    "ceiling": partial(_elementwise, function=np.ceil),
+    "between": _between,
+    "is.finite": _is_finite,
+    "case_when": _case_when,
+    "coalesce": _coalesce,
+    "cut": _cut,
+    **groups.FUNCTIONS,
+    **along.FUNCTIONS,
+    **texts.FUNCTIONS,
 }
 """Function -> what it gives on a panel. ``i`` and ``poly`` are terms, coded in ``design``."""

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
 
 
-USABLE = ("", "date")
+STATA_DATES = {"%td": 1, "%tc": 86_400_000, "%tm": 1, "%tq": 3, "%th": 6}
+"""Formats of dates in .dta files -> how many of what is counted from 1960 make a day (%td, %tc), or how many months."""
+USABLE = ("", "date", *STATA_DATES)
 """Kinds of columns whose values mean something: numbers, texts and dates."""
 
 LARGEST = 1e300

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from specdid._hashing import spread, text_word
 from specdid._study import Never
 from specdid.panel.columns import Column, Flags, Floats, Ints
+from specdid.panel.operators import USABLE
 from specdid.panel.times import StepError, period_numbers
 
 
@@ -151,7 +152,7 @@ def order_by_content(columns: Mapping[str, Column], names: Iterable[str], codes:
     words = np.zeros(n_rows, np.uint64)
     for name in names:
         column = columns[name]
-        if not column.kind or column.kind == "date":  # others hold nothing that can be used
+        if column.kind in USABLE:  # others hold nothing that can be used
             words += spread(_cell_words(column) ^ np.uint64(_seed(name)))
     return np.lexsort((words,) if codes is None else (words, codes))
 

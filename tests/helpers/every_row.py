@@ -52,11 +52,14 @@ def frame(seed: int = 5) -> pl.DataFrame:
 
 DERIVE = {
     "lagged": "l(x1, 1)", "base": "at(size, year == 2003)", "big": "ifelse(size > 1, 'big', 'small')",
-    "began": "first(d == 1)", "wave": "ave(x1, zone)",
+    "began": "first(d == 1)", "wave": "ave(x1, zone)", "smooth": "roll_mean(x1, 2) + cumsum(flag)",
+    "tile": "ntile(x2, 3, by = region) * (paste0(region, zone) %like% '[135]$')",
+    "around": "median(x3, by = region^year) - interpolate(carry_forward(x3))",
 }  # fmt: skip
 CONTROLS = {
     "none": "1", "some": "x1 + x2", "lags": "lagged + log(x3) + d(x1, 1)",
     "coded": "i(year, size, ref = 2003) + poly(x1, 2) + factor(zone):x3", "twice": "x1 + I(2 * x1 + 3) + wave",
+    "functions": "smooth + tile + bs(x2, df = 4) + i(zone, x1, bin = list(low = 0:3), ref = 'low') + around",
 }  # fmt: skip
 EFFECTS = {
     "none": "0", "unit": "id", "two-way": "id + year", "interacted": "id + region^year", "trends": "id[x3] + year",

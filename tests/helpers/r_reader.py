@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from regressions import Absorbed, Fit, least_squares, likelihood, numbered
+from specdid.panel.splines import Spline
 
 TOKEN = re.compile(
     r"""(?P<space>[ \t]+|\#[^\n]*)|(?P<newline>\n)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
@@ -557,9 +558,13 @@ def _match(x: np.ndarray, table: np.ndarray) -> np.ndarray:
     return np.array([place.get(v, np.nan) for v in x.tolist()])
 
 
+def _function(found: Any) -> Callable[..., Any]:
+    return found if callable(found) else BUILTINS[str(found[0])]
+
+
 def _ave(x: np.ndarray, by: np.ndarray, FUN: Callable[..., Any]) -> np.ndarray:
     at = _levels(by)
-    out = np.full(len(x), np.nan)
+    out = np.full(len(x), None if x.dtype == object else np.nan, x.dtype if x.dtype == object else float)
     for level in np.unique(at):
         out[at == level] = FUN(x[at == level])
     return out
@@ -569,7 +574,8 @@ def _levels(by: np.ndarray) -> np.ndarray:
     return numbered(np.array(["" if v is None else str(v) for v in by], object)) if by.dtype == object else numbered(by)
 
 
-def _tapply(x: np.ndarray, by: np.ndarray, function: Callable[..., Any], **options: Any) -> Named:
+def _tapply(x: np.ndarray, by: np.ndarray, found: Any, **options: Any) -> Named:
+    function = _function(found)
     texts = _text(by)
     names = sorted({t for t in texts if t is not None})
     return Named(np.array([function(x[texts == n], **options)[0] for n in names]), names)
@@ -577,6 +583,72 @@ def _tapply(x: np.ndarray, by: np.ndarray, function: Callable[..., Any], **optio
 
 def _quantile(x: np.ndarray, p: np.ndarray, **_: Any) -> np.ndarray:
     return np.nanquantile(x, p)
+
+
+def _round(x: np.ndarray, digits: Any = None) -> np.ndarray:
+    """Round what is nearer as decimal numbers are written; R's ties among represented candidates go to even."""
+    return np.array([v if np.isnan(v) else float(round(v, int(digits[0]) if digits is not None else 0)) for v in x])
+
+
+def _rank(x: np.ndarray) -> np.ndarray:
+    return np.array([(np.sum(x < v) + np.sum(x <= v) + 1) / 2 for v in x])
+
+
+def _cummax(x: np.ndarray) -> np.ndarray:
+    return np.maximum.accumulate(x)  # which keeps NaN, as R does NA
+
+
+def _approx(x: np.ndarray, y: np.ndarray, xout: np.ndarray) -> dict[str, np.ndarray]:
+    order = np.argsort(x)
+    return {"y": np.interp(xout, x[order], y[order], left=np.nan, right=np.nan)}
+
+
+def _find_interval(x: np.ndarray, breaks: np.ndarray, left_open: Any = None) -> np.ndarray:
+    test = np.greater if left_open is not None else np.greater_equal
+    return np.where(np.isnan(x), np.nan, sum(test(x, b).astype(float) for b in breaks))
+
+
+def _sort(x: np.ndarray, method: Any = None) -> np.ndarray:
+    return np.array(sorted(v for v in x.tolist() if v is not None and v == v), x.dtype)
+
+
+def _each(change: Callable[[str], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda x: np.array([None if t is None else change(t) for t in x], object)
+
+
+def _substr(x: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    return _each(lambda t: t[int(start[0]) - 1 : int(stop[0])])(x)
+
+
+def _order(*keys: np.ndarray, method: Any = None) -> np.ndarray:
+    return np.lexsort([_levels(k) for k in keys[::-1]]) + 1.0
+
+
+def _apply(matrix: np.ndarray, _: np.ndarray, function: Callable[..., Any]) -> np.ndarray:
+    return np.array([function(row)[0] for row in matrix])
+
+
+def _is_finite(x: np.ndarray) -> np.ndarray:
+    return logical(np.zeros(len(x)) if x.dtype == object else np.isfinite(x))
+
+
+def _grepl(pattern: np.ndarray, x: np.ndarray, perl: Any) -> np.ndarray:
+    return logical([float(t is not None and re.search(pattern[0], t) is not None) for t in x])
+
+
+def _sprintf(form: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return np.array(["NA" if np.isnan(v) else form[0] % v for v in x], object)
+
+
+def _spline(natural: bool) -> Callable[..., np.ndarray]:
+    """Return splines::bs or ns; that they are R's, test_functions_of_r says."""
+
+    def columns(x: np.ndarray, knots: Any, Boundary_knots: np.ndarray, degree: Any = None) -> np.ndarray:
+        inner = () if knots is None else tuple(knots.tolist())
+        order = 3 if degree is None else int(degree[0])
+        return Spline(natural, order, inner, tuple(Boundary_knots.tolist())).columns(x)
+
+    return columns
 
 
 def _poly(x: np.ndarray, degree: np.ndarray) -> np.ndarray:
@@ -798,25 +870,32 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "c": _combine, "list": lambda *x, **named: named or list(x), "rep_len": lambda x, n: np.resize(x, int(n[0])),
     "rep": lambda x, n: np.resize(x, int(n[0])), "length": lambda x: _one(len(x)),
     "seq_len": lambda n: np.arange(1.0, n[0] + 1), "seq_along": lambda x: np.arange(1.0, len(x) + 1),
-    "unique": _unique, "sort": np.sort, "match": _match,
-    "order": lambda *keys: np.lexsort(keys[::-1]) + 1.0, "which": lambda x: np.flatnonzero(x == 1) + 1.0,
+    "unique": _unique, "sort": _sort, "match": _match,
+    "order": _order, "which": lambda x: np.flatnonzero(x == 1) + 1.0,
     "unname": _same, "intersect": lambda a, b: np.array([n for n in a.tolist() if n in b.tolist()], object),
     "drop": np.ravel,
     # what values are
     "is.na": lambda x: logical(_matrix_na(x)), "is.numeric": lambda x: logical([x.dtype == np.float64]),
-    "is.logical": lambda x: logical([x.dtype == np.float32]), "is.finite": lambda x: logical(np.isfinite(x)),
+    "is.logical": lambda x: logical([x.dtype == np.float32]), "is.finite": _is_finite,
     "anyNA": lambda x: logical([_missing(x).any()]), "as.numeric": _as_numbers, "as.character": _text,
     "trimws": lambda x: np.array([None if t is None else t.strip() for t in x], object), "paste": _paste,
     "paste0": lambda *x: _paste(*x, sep=[""]), "format": _same,
     # functions of numbers
     "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs, "asinh": np.arcsinh, "log": _log, "log1p": np.log1p,
-    "log10": np.log10, "round": np.round, "ceiling": np.ceil, "floor": np.floor, "diff": np.diff, "ifelse": _ifelse,
+    "log10": np.log10, "round": _round, "ceiling": np.ceil, "floor": np.floor, "diff": np.diff, "ifelse": _ifelse,
     "pmin": _extreme(np.minimum), "pmax": _extreme(np.maximum), "min": _summary(np.min), "max": _summary(np.max),
     "mean": _summary(np.mean), "sd": _summary(lambda x: np.std(x, ddof=1)),
     "sum": lambda x, **_: _one(np.sum(_plain(x))), "quantile": _quantile, "poly": _poly,
+    "bs": _spline(natural=False), "ns": _spline(natural=True),
+    "median": _summary(np.median), "rank": _rank, "sign": np.sign, "cumsum": np.cumsum, "cummax": _cummax,
+    "approx": _approx, "findInterval": _find_interval,
+    # texts
+    "substr": _substr, "tolower": _each(str.lower), "toupper": _each(str.upper), "grepl": _grepl, "sprintf": _sprintf,
+    "nchar": lambda x: np.array([np.nan if t is None else float(len(t)) for t in x]),
+    "is.character": lambda x: logical([x.dtype == object]),
     # functions of functions and groups
     "ave": _ave, "tapply": _tapply, "table": _table, "lapply": lambda x, f: [f(c) for c in x.values()],
-    "sapply": _sapply, "Reduce": _reduce, "do.call": _do_call,
+    "match.fun": _function, "apply": _apply, "sapply": _sapply, "Reduce": _reduce, "do.call": _do_call,
     # matrices
     "rowSums": lambda x: x.sum(axis=1), "rowMeans": lambda x: x.mean(axis=1), "cbind": lambda *x: np.column_stack(x),
     "outer": lambda a, b, _: (a[:, None] == b[None, :]).astype(np.float64), "crossprod": lambda a, b: a.T @ b,

@@ -156,8 +156,28 @@ def _real(x: Vector) -> Vector:
     return np.array([number(t) for t in x])
 
 
-def _string(x: Vector, _: Vector | None = None) -> Vector:
-    return np.array(["." if np.isnan(v) else f"{v:.0f}" for v in x], object)
+def _string(x: Vector, form: Vector | None = None) -> Vector:
+    """Write numbers; %21.15g leaves out the zero before a point."""
+    general = form is not None and form[0].endswith("g")
+    texts = ["." if np.isnan(v) else f"{v:.15g}" if general else f"{v:.0f}" for v in x]
+    return np.array([re.sub(r"^(-?)0\.", r"\1.", t) if general else t for t in texts], object)
+
+
+def _each(change: Callable[[str], Any]) -> Callable[[Vector], Vector]:
+    def changed(x: Vector) -> Vector:
+        found = [change(t) for t in x]
+        return np.array(found, object if isinstance(found[0], str) else float)
+
+    return changed
+
+
+def _substr(x: Vector, start: Vector, length: Vector) -> Vector:
+    first = int(start[0]) - 1
+    return _each(lambda t: t[first : first + int(length[0])])(x)
+
+
+def _regexm(x: Vector, pattern: Vector) -> Vector:
+    return _each(lambda t: float(re.search(pattern[0], t) is not None))(x)
 
 
 def _week_or_day(text: Vector, mask: Vector) -> Vector:
@@ -176,6 +196,9 @@ FUNCTIONS: dict[str, Callable[..., Vector]] = {
     "maxdouble": lambda: np.array([LARGEST]), "trim": lambda x: np.array([t.strip() for t in x], object),
     "uchar": lambda x: np.array([chr(int(x[0]))], object), "string": _string, "daily": _week_or_day,
     "inrange": lambda x, a, b: ((x >= a) & (x <= b)).astype(float),
+    "sign": np.sign, "sum": lambda x: np.cumsum(np.where(np.isnan(x), 0, x)), "ustrlower": _each(str.lower),
+    "ustrupper": _each(str.upper), "ustrtrim": _each(str.strip), "ustrlen": _each(lambda t: float(len(t))),
+    "substr": _substr, "usubstr": _substr, "ustrregexm": _regexm,
 }  # fmt: skip
 
 
@@ -482,11 +505,18 @@ class Program:
         values = self.column(inside)
         levels = numbered(*(_comparable(self.data[n]) for n in by))
         out = np.full(self.rows, np.nan)
-        reduce = {"min": np.min, "max": np.max, "mean": np.mean, "total": np.sum}[function]
+        reduce = {
+            "min": np.min, "max": np.max, "mean": np.mean, "total": np.sum, "median": np.median, "count": len,
+            "sd": lambda v: v.std(ddof=1) if len(v) > 1 else np.nan,
+        }  # fmt: skip
         for level in np.unique(levels[where]):
             mine = where & (levels == level)
             known = values[mine & ~np.isnan(values)]
-            out[mine] = reduce(known) if len(known) else 0.0 if function == "total" else np.nan
+            if function == "rank":
+                mine &= ~np.isnan(values)
+                out[mine] = [(np.sum(known < v) + np.sum(known <= v) + 1) / 2 for v in known]
+            elif len(known) or function in ("total", "count"):
+                out[mine] = reduce[function](known)
         self.data[name] = out
 
     def do_bysort(self, rest: str) -> None:
@@ -497,6 +527,9 @@ class Program:
         order = np.lexsort([numbered(k) for k in reversed(keys)])
         self.keep(order)
         levels = numbered(*(_comparable(self.data[n]) for n in names))
+        if command.startswith("replace "):
+            self.replace_in_turn(command.removeprefix("replace "), levels)
+            return
         left, _, right = command.removeprefix("generate ").partition("=")
         name = left.split()[-1]
         whole, rows, parts = self.data, self.rows, []
@@ -509,6 +542,33 @@ class Program:
         for at, values in parts:
             out[at] = values
         self.data[name] = out
+
+    def replace_in_turn(self, rest: str, levels: np.ndarray) -> None:
+        """Replace row by row within groups, so that a row sees what the one before has become."""
+        left, _, right = rest.partition("=")
+        name, (expression, _, condition) = left.strip(), right.partition(" if ")
+        whole, rows, out = self.data, self.rows, self.data[left.strip()].copy()
+        for level in np.unique(levels):
+            at = np.flatnonzero(levels == level)
+            self.data, self.rows = {n: c[at] for n, c in whole.items()}, len(at)
+            for row in range(len(at)):
+                if not condition or self.column(condition)[row] != 0:
+                    self.data[name][row] = self.column(expression)[row]
+            out[at] = self.data[name]
+        self.data, self.rows = {**whole, name: out}, rows
+
+    def do_ipolate(self, rest: str) -> None:
+        main, _, options = rest.partition(",")
+        (y, x), given = main.split(), dict(_options(options))
+        out, units = self.data[y].copy(), self.data[given["by"]]
+        for unit in np.unique(units):
+            known = (units == unit) & ~np.isnan(self.data[y])
+            open_ = (units == unit) & ~known
+            if known.any():
+                order = np.argsort(self.data[x][known])
+                at, values = self.data[x][known][order], self.data[y][known][order]
+                out[open_] = np.interp(self.data[x][open_], at, values, left=np.nan, right=np.nan)
+        self.data[given["generate"]] = out
 
     def keep(self, which: np.ndarray) -> None:
         self.data = {n: c[which] for n, c in self.data.items()}
