@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specdid._check.data import Data
-from specdid._check.uses import leaves, uses
+from specdid._check.data import Data, leaves, uses
 from specdid._diagnostics import Fault, fault_at
 from specdid._study import Expression
 from specdid.language import FUNCTIONS, Scope, argument, referenced, write
