@@ -372,6 +372,7 @@ def words(x):
     x = column(x)
     if not pd.api.types.is_numeric_dtype(x):
         return x.astype(object)
+    x = x + 0.0  # no negative zero
     whole = (x == np.floor(x)) & (x.abs() < 1e15)
     return x.map("{:.0f}".format).where(whole, x.map("{:.15g}".format)).astype(object).where(x.notna(), None)
 '''

@@ -288,7 +288,7 @@ class StataValues:
         """Return a text variable; of numbers without an exponent, and with the zero that Stata leaves out."""
         if self.is_text(node):
             return self.variable(node)
-        x = self.variable(node)
+        x = self.generate(f"{self.text(node, 6)} + 0")  # no negative zero
         whole = f"{x} == floor({x}) & abs({x}) < 1e15"
         shown = f'cond({whole}, trim(string({x}, "%20.0f")), trim(string({x}, "%21.15g")))'
         text = self.generate(f'cond(missing({x}), "", {shown})', text=True)

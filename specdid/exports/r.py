@@ -156,6 +156,7 @@ carry_forward <- function(x) {
     "words": """# text; numbers without an exponent
 words <- function(x) {
   if (is.character(x)) return(x)
+  x <- x + 0  # no negative zero
   ifelse(is.na(x), NA, ifelse(x == floor(x) & abs(x) < 1e15, sprintf("%.0f", x), sprintf("%.15g", x)))
 }""",
     "year_of": "year_of <- function(x) as.numeric(substr(trimws(x), 1, 4))",

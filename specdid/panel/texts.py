@@ -26,7 +26,7 @@ def as_text(column: Column) -> Column:
         return column
     values = np.atleast_1d(column.numbers)
     known = ~np.isnan(values)
-    distinct, codes = np.unique(values[known], return_inverse=True)
+    distinct, codes = np.unique(values[known] + 0.0, return_inverse=True)  # no negative zero
     whole = np.isfinite(distinct) & (distinct == np.floor(distinct)) & (np.abs(distinct) < 1e15)
     if whole.all():
         words = pl.Series(distinct.astype(np.int64)).cast(pl.String)

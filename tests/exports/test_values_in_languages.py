@@ -77,6 +77,7 @@ EXPRESSIONS = [
     "count()", "count(by = id^year)", "cumsum(z)", "cumsum(x)", "cummax(y)", "cummax(z) - l(z)", "roll_mean(z, 2)",
     "roll_sum(x, 2)", "roll_sd(y, 3)", "growth(z + 1)", "growth(x, 2)", "interpolate(x)", "interpolate(y) + l(y)",
     "carry_forward(x)", "carry_forward(s)", "paste(s, z)", "paste0(s, '-', year, '-', x)", "paste(z, year, sep = '_')",
+    "paste0('a', z * -1)",
     "paste0('y', substr(year, 1, 3))", "substr(s, 2, 9)", "toupper(s)", "tolower(s)", "trimws(coalesce(s, ' none '))",
     "nchar(s)",
     "nchar(year)", "s %like% '^b'", "!(s %like% 'c')", "group(s, z)", "group(z)", "year(day)", "month(day)",
