@@ -120,7 +120,7 @@ class StataValues:
         if isinstance(node, Binary) and node.operator == "%in%":
             return self._member(node) if wanted else f"!{self._member(node)}"
         if isinstance(node, Binary) and node.operator == "%like%":
-            name = self.atom(node.left)
+            name = self.words(node.left)
             test = f"(!missing({name}) & ustrregexm({name}, {self.text(node.right)}))"
             return test if wanted else f"!{test}"
         if isinstance(node, Call) and node.function == "is.na":

@@ -278,7 +278,8 @@ class RValues:
             case Binary(operator="%in%"):
                 return self._member(node)
             case Binary(operator="%like%"):
-                arguments = (Argument(node.right), Argument(self._own(node.left)), Argument(Constant(True), "perl"))
+                words = self._helper("words", self._own(node.left))
+                arguments = (Argument(node.right), Argument(words), Argument(Constant(True), "perl"))
                 return Call("grepl", arguments)
             case Binary():
                 return Binary(node.operator, self._own(node.left), self._own(node.right))

@@ -105,7 +105,10 @@ class ValueChecker:
         elif node.operator == "%in%":
             self.members(node.right)
         elif node.operator == "%like%":
-            if problem := constant_problem(node.right, "text"):
+            if not isinstance(node.right, Text):
+                help = 'write the pattern in quotes, as in `x %like% "^A"`'
+                self.note("not_a_text", f"`{shown(node.right)}` is not a text", node.right, help)
+            elif problem := constant_problem(node.right, "text"):
                 self.problems.append(problem)
         else:
             if node.operator in _ARITHMETIC:
@@ -166,14 +169,16 @@ class ValueChecker:
     def arguments(self, call: Call, function: Function) -> None:
         """Check the arguments of a call against the signature."""
         matched = match_arguments(call, function)
-        usage = f"write `{function.signature}`" + (f"; {function.instead}" if function.instead else "")
+        usage = f"write `{function.signature}`"
         for argument in matched.unknown:
             message = f"`{call.function}()` has no argument `{argument.name}`"
-            self.note("arguments", message, argument, usage)
+            help = "missing values are left out in any case" if argument.name == "na.rm" else usage
+            self.note("arguments", message, argument, help)
         for argument in matched.repeated:
             self.note("arguments", f"`{argument.name}` is given twice", argument, usage)
         for argument in matched.excess:
-            self.note("arguments", f"`{call.function}()` takes no further argument", argument, usage)
+            help = usage + (f"; {function.instead}" if function.instead else "")
+            self.note("arguments", f"`{call.function}()` takes no further argument", argument, help)
         for parameter in function.parameters:
             given = matched.given.get(parameter.name)
             needed = parameter.default is None and not parameter.optional and not matched.unknown
@@ -227,6 +232,7 @@ class ValueChecker:
                 listed = isinstance(part, Call) and part.function in ("c", "list", ".") and len(inside) > 1
                 help = "derive the column in [derive] and name it"
                 help = f"write `by = {'^'.join(inside)}`" if several or listed else help
+                help = "name the column without quotes" if isinstance(part, Text) else help
                 self.note("not_a_group", f"`{shown(part)}` is not a column that forms groups", part, help)
 
 

@@ -140,7 +140,7 @@ def _binned(evaluation: Evaluation, call: Call, column: Column, codes: Ints, lev
             for code in _members(evaluation, element, column, needed(call, "f"), codes):
                 if code in before:
                     message = f"`{levels[code].label}` is in two bins, `{taken[code]}` and `{label}`"
-                    raise EvaluationError("argument_value", message, given.span)
+                    raise EvaluationError("argument_value", message, given.span, "a level has one bin")
                 taken[code] = label
         if label not in taken.values():
             message = f"no level of `{write(needed(call, 'f'))}` is in the bin `{label}`"

@@ -247,7 +247,7 @@ def _first_of(evaluation: Evaluation, call: Call, nodes: list[Node], holds: list
     kinds = {c.is_text for c, node in zip(columns, nodes, strict=True) if not _is_na(node)}
     if len(kinds) > 1:
         message = f"`{call.function}` gives text in one case and numbers in another"
-        raise EvaluationError("mixed_kinds", message, call.span)
+        raise EvaluationError("mixed_kinds", message, call.span, "`paste0(x)` makes texts of numbers")
     shape = np.broadcast_shapes(*(c.missing.shape for c in columns), *(h.shape for h in holds))
     chosen = np.full(shape, len(columns))
     for place in range(len(columns) - 1, -1, -1):

@@ -94,14 +94,15 @@ def _inner_knots(evaluation: Evaluation, call: Call, known: Floats, least: int) 
     """Return the knots that are listed, or as many quantiles as the degrees of freedom leave."""
     df, knots = argument(call, "df"), argument(call, "knots")
     if df is not None and knots is not None:
-        raise EvaluationError("arguments", f"`{call.function}` takes `df` or `knots`, not both", call.span)
+        message = f"`{call.function}` takes `df` or `knots`, not both"
+        raise EvaluationError("arguments", message, call.span, "`df` puts knots at quantiles of x")
     if knots is not None:
         nodes = children(knots) if isinstance(knots, Call) else (knots,)
         return tuple(evaluation.constant(n, "a knot") for n in nodes)
     count = 0 if df is None else int(evaluation.constant(df, "`df`")) - least
     if count < 0:
         message = f"`df` of this `{call.function}` must be {least} or more"
-        raise EvaluationError("argument_value", message, (df or call).span)
+        raise EvaluationError("argument_value", message, (df or call).span, "its columns are as many as its df")
     if not known.size:
         return ()
     return tuple(np.quantile(known, np.linspace(0, 1, count + 2)[1:-1]).tolist())

@@ -14,7 +14,7 @@ from specdid.language.tree import Binary, Call, Node, Text
 from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Floats, number, number_text, text
 from specdid.panel.errors import EvaluationError
-from specdid.panel.operators import STATA_DATES, mixed_kinds, usable
+from specdid.panel.operators import STATA_DATES, usable
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
@@ -108,14 +108,13 @@ def matches(node: Binary, left: Column) -> Column:
     """``x %like% pattern``: whether the pattern is found in x; never missing, as in data.table."""
     pattern = node.right
     assert isinstance(pattern, Text)
-    if left.numbers is not None:
-        raise mixed_kinds(pattern, text(np.asarray(0), (pattern.value,)), node.left, node)
-    words = pl.Series(left.levels, dtype=pl.String)
+    column = as_text(left)
+    words = pl.Series(column.levels, dtype=pl.String)
     try:
         found = words.str.contains(pattern.value).to_numpy().astype(np.float64)
     except pl.exceptions.PolarsError:
         raise EvaluationError("regex", "the pattern cannot be read", pattern.span) from None
-    return number(np.append(found, 0.0)[left.codes])
+    return number(np.append(found, 0.0)[column.codes])
 
 
 def _date_part(evaluation: Evaluation, call: Call) -> Column:

@@ -80,7 +80,8 @@ EXPRESSIONS = [
     "paste0('a', z * -1)",
     "paste0('y', substr(year, 1, 3))", "substr(s, 2, 9)", "toupper(s)", "tolower(s)", "trimws(coalesce(s, ' none '))",
     "nchar(s)",
-    "nchar(year)", "s %like% '^b'", "!(s %like% 'c')", "group(s, z)", "group(z)", "year(day)", "month(day)",
+    "nchar(year)", "s %like% '^b'", "!(s %like% 'c')",
+    "year %like% '^200'", "group(s, z)", "group(z)", "year(day)", "month(day)",
     "quarter(day)", "year(substr(day, 1, 7))", "mean(growth(z + 1), by = cut(y, c(1)))",
 ]  # fmt: skip
 DERIVED = {"is_a": "s == 'a'", "x": "x * 10", "again": "x + is_a"}
