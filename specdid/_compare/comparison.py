@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._compare.pairs import Ints, Pairs, Renamed, pair, pair_vcovs, renamed
-from specdid._describe.choices import variance_shares
-from specdid._describe.factors import Family, families, variance_factors
-from specdid._records import CODES, Results, Status
+from specdid._describe.choices import variance_factors, variance_shares
+from specdid._records import CODES, Family, Results, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -291,10 +290,8 @@ def family_moves(old: Results, new: Results, pairs: Pairs, relabelled: tuple[Ren
 
 def _families(results: Results, outcomes: Mapping[str, str]) -> dict[tuple[str, str, bool], Family]:
     """Return the families by scale (or outcome, under its new label), estimand and whether a scale is declared."""
-    scaled = {g.name: g.scale is not None for g in results.groups()}
     return {
-        (f.group if scaled[f.group] else outcomes.get(f.group, f.group), f.estimand, scaled[f.group]): f
-        for f in families(results)
+        (f.group if f.scaled else outcomes.get(f.group, f.group), f.estimand, f.scaled): f for f in results.families
     }
 
 
@@ -335,7 +332,7 @@ def _side(results: Results, family: Family | None) -> Side:
         return Side()
     estimate = results.estimate[family.places]
     place = results.preferred
-    inside = place >= 0 and bool(np.any(family.places == place))
+    inside = place in family
     return Side(
         len(estimate),
         float(np.median(estimate)),

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._describe.factors import Family, families
-from specdid._records import CODES, Caution, Results, Status
+from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.numerals import decimals_for, p_text
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
@@ -94,7 +93,7 @@ def gaps_of_controls(results: Results, compiled: Compiled, methods: Sequence[str
 
 def comparability(results: Results) -> Iterator[Caution]:
     """Warn of numbers that cannot be compared: several scales, several estimands."""
-    found = families(results)
+    found = results.families
     groups = list(dict.fromkeys(f.shown for f in found))
     if len(groups) > 1:
         yield Caution(
@@ -125,7 +124,7 @@ def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:
         return
     again = on_common_rows(compiled, ok, shared)
     whose = "all" if len(_estimated(compiled, ok)) == np.count_nonzero(ok) else "all least-squares specifications"
-    found = families(results)
+    found = results.families
     alone = {f.group: sum(g.group == f.group for g in found) == 1 for f in found}
     whole = [(f, f.shown if alone[f.group] else f"{f.shown}; {f.estimand}") for f in found]
     parts = [text for f, words in whole if (text := _explained(results, again, f, words))]
@@ -332,7 +331,7 @@ def _signs(results: Results, medians: Sequence[Median], columns: Mapping[str, fr
 
     Scales are compared where they are of the same data, as an outcome in logs and in levels.
     """
-    told = [_told(results, f, medians) for f in families(results)]
+    told = [_told(results, f, medians) for f in results.families]
     for a, b in combinations(told, 2):
         same = a.family.group == b.family.group
         data = columns.get(a.family.group, frozenset()) & columns.get(b.family.group, frozenset())
@@ -345,7 +344,7 @@ def _signs(results: Results, medians: Sequence[Median], columns: Mapping[str, fr
 def _told(results: Results, family: Family, medians: Sequence[Median]) -> _Told:
     estimate = results.estimate[family.places]
     median = float(np.median(estimate))
-    p = [m.p_value for m in medians if (m.group, m.estimand) == (family.group, family.estimand)]
+    p = [m.p_value for m in medians if (m.group, m.estimand) == family.key]
     alike = (results.first("p_value")[family.places] < results.planned.alpha) & (np.sign(estimate) == np.sign(median))
     effect = p[0] < results.planned.alpha if p else bool(np.mean(alike) >= 0.5)
     number = f"{median:,.{decimals_for(estimate)}f}"

@@ -9,6 +9,7 @@ from specdid._records.results import (
     CODES,
     KINDS,
     Counts,
+    Family,
     Group,
     JointTest,
     NullShares,
@@ -23,6 +24,6 @@ from specdid._records.write import write_csv, write_manifest, write_parquet, wri
 
 __all__ = [
     "CODES", "COLUMNS", "KINDS", "RESERVED", "Audit", "Caution", "Code", "Column", "Counts", "Disagreement",
-    "Fits", "Group", "JointTest", "NullShares", "Planned", "Results", "Section", "Status", "Text", "code_of",
+    "Family", "Fits", "Group", "JointTest", "NullShares", "Planned", "Results", "Section", "Status", "Text", "code_of",
     "collect", "read_results", "schema", "write_csv", "write_manifest", "write_parquet", "write_timings",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,7 +184,44 @@ class Group:
     shown: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """The ok specifications of one scale (or outcome) and one estimand: the estimates that can be compared.
+
+    What is said of estimates is said of a family: tests of medians, shares, ranks, choices. Those of one
+    kind in it are one curve (:meth:`Results.ranked`).
+
+    Attributes
+    ----------
+    group, estimand : the scale or outcome, and the estimand, as in inference.csv.
+    shown : the scale or outcome as readers know it, by [labels].
+    scaled : whether the outcomes declare the scale.
+    places : (n,) int64, places in the plan, ascending.
+    kinds : (n,) int8, places in KINDS.
+    """
+
+    group: str
+    estimand: str
+    shown: str
+    scaled: bool
+    places: Ints
+    kinds: NDArray[np.int8]
+
+    def __contains__(self, place: object) -> bool:
+        return bool(np.any(self.places == place))
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tests, shares and null curves name it by."""
+        return self.group, self.estimand
+
+    @property
+    def name(self) -> str:
+        """Scale (or outcome) and estimand as readers know them."""
+        return "; ".join(part for part in (self.shown, self.estimand) if part)
+
+
+@dataclass(frozen=True)
 class Results:
     """Planned specifications and what became of them.
 
@@ -254,6 +292,49 @@ class Results:
             found.append(Group(name, scale.at(int(s)), np.flatnonzero(key == k), self.planned.shown(name)))
         return tuple(found)
 
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """The families in order of appearance of their scales."""
+        estimand, kind = self.planned.estimand, self.planned.kind
+        found = []
+        for group in self.groups():
+            ok = group.members[self.status[group.members] == Status.OK]
+            codes = estimand.codes[ok]
+            for code in np.unique(codes).tolist():
+                words = estimand.words[code] if code >= 0 else ""
+                mine = ok[codes == code]
+                found.append(Family(group.name, words, group.shown, group.scale is not None, mine, kind[mine]))
+        return tuple(found)
+
+    def families_of(self, group: Group) -> tuple[Family, ...]:
+        """Return the families of one scale (or outcome), one for each estimand."""
+        whole = group.name, group.scale is not None
+        return tuple(f for f in self.families if (f.group, f.scaled) == whole)
+
+    def family_of(self, place: int) -> Family | None:
+        """Return the family of a specification, None where it has no estimate."""
+        return next((f for f in self.families if place in f), None)
+
+    def ranked(self, family: Family, kind: int | None = None) -> Ints:
+        """Return one curve, a family's places of one kind by estimate from the lowest; ties by place in the plan.
+
+        Parameters
+        ----------
+        kind
+            A place in KINDS; None is the kind of the preferred specification where it is in the family,
+            else of those that enter the joint tests, where any do.
+        """
+        if kind is None:
+            inside = family.kinds[family.places == self.preferred]
+            kind = int(inside[0]) if len(inside) else int(family.kinds.min())
+        places = family.places[family.kinds == kind]
+        return np.take(places, np.argsort(self.estimate[places], kind="stable"))
+
+    def curves_of(self, group: Group) -> tuple[tuple[Family, int, Ints], ...]:
+        """Return the curves of one scale: what is ranked together, as family, kind and places by estimate."""
+        kinds = ((f, kind) for f in self.families_of(group) for kind in np.unique(f.kinds).tolist())
+        return tuple((family, kind, self.ranked(family, kind)) for family, kind in kinds)
+
     def shown_statistic(self, name: str) -> str:
         """Return a statistic's name, as in inference.csv, with the scale or outcome as readers know it."""
         return self._medians().get(name, name)
@@ -262,8 +343,8 @@ class Results:
         """Return the names of all medians, as in inference.csv and as readers know them."""
         if not self.planned.display:
             return {}
-        pairs = [(g, words) for g in self.groups() for words in self.planned.estimand.words]
-        return {statistic_name(MEDIAN, g.name, words): statistic_name(MEDIAN, g.shown, words) for g, words in pairs}
+        named = ((f, f.estimand) for f in self.families)
+        return {statistic_name(MEDIAN, f.group, words): statistic_name(MEDIAN, f.shown, words) for f, words in named}
 
     def order(self, group: Group) -> Ints:
         """Return the ok positions of a group by estimate, ties by place in the plan."""
@@ -276,11 +357,8 @@ class Results:
         Ranked are the ok specifications of the same scale (or outcome, where none is
         declared), estimand and kind, from the lowest estimate; ties by place in the plan.
         """
-        kind = self.planned.kind
-        group = next(g for g in self.groups() if position in g.members)
-        order = self.order(group)
-        order = order[self.planned.estimand.codes[order] == self.planned.estimand.codes[position]]
-        order = order[kind[order] == kind[position]]
+        family = next(f for f in self.families if position in f)
+        order = self.ranked(family, int(family.kinds[family.places == position][0]))
         return int(np.flatnonzero(order == position)[0]) + 1, len(order)
 
 

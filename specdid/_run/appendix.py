@@ -13,21 +13,20 @@ import numpy as np
 import specdid
 from specdid import _plugins
 from specdid._curve import Curve
-from specdid._describe.factors import Family, families
 from specdid._plan import Status as Planned
-from specdid._records import Caution, Results, Status
+from specdid._records import Caution, Family, Results, Status
 from specdid._records.cautions import against
 from specdid._records.files import replacing
 from specdid._run.describe import inference_table
 from specdid._run.manifest import library_version
 from specdid._run.prepare import Prepared
-from specdid._run.shown import place_of, ranked
+from specdid._run.shown import place_of
 from specdid._run.write import on_its_own, write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Bench, Cell, CellFit, Chart
 from specdid.analyses._fit import effect_texts, fit_cell
 from specdid.appendix._base import Appendix, Material, Picked, Section, Selection
-from specdid.appendix.caption import estimates_csv, family_name
+from specdid.appendix.caption import estimates_csv
 from specdid.appendix.content import FAMILIES, assemble, selected_csv
 from specdid.appendix.latex import write_latex, write_main
 from specdid.appendix.markdown import write_appendix as write_markdown
@@ -93,7 +92,7 @@ def _write_word(appendix: Appendix, directory: Path) -> None:
 
 def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution, ...]]:
     study = prepared.study
-    found, found_against = families(curve.results), against(curve.warnings).plain
+    found, found_against = curve.results.families, against(curve.warnings).plain
     selections, said = select(prepared, curve.results, found)
     material = Material(
         study.name,
@@ -177,7 +176,7 @@ def select(
     """
     first = _first(results, found)
     mine = [first, *(f for f in found if f is not first)][:FAMILIES]
-    wanted = [(_name(f, found), _standing(results, f), False) for f in mine]
+    wanted = [(f.name if len(found) > 1 else "", _standing(results, f), False) for f in mine]
     asked, said = _asked(prepared, results, found)
     wanted += [("", part, True) for part in _parts(asked)]
     fits = _fits(prepared, results, list(dict.fromkeys(c.place for _, chosen, _ in wanted for c in chosen)))
@@ -198,13 +197,9 @@ class _Chosen:
     of: int
 
 
-def _name(family: Family, found: Sequence[Family]) -> str:
-    return family_name(family) if len(found) > 1 else ""
-
-
 def _standing(results: Results, family: Family) -> tuple[_Chosen, ...]:
     """Return the preferred, the lowest, the median (the lower of two) and the highest, each once."""
-    order = ranked(results, family)
+    order = results.ranked(family)
     n = len(order)
     preferred = np.flatnonzero(order == results.preferred).tolist()
     if n == 1:
@@ -224,7 +219,7 @@ def _asked(prepared: Prepared, results: Results, found: Sequence[Family]) -> tup
     chosen: dict[int, _Chosen] = {}
     said = []
     by_rank = any(text.startswith("#") for text, _ in prepared.study.appendix.show)
-    order = ranked(results, _first(results, found)) if by_rank else np.zeros(0, np.int64)
+    order = results.ranked(_first(results, found)) if by_rank else np.zeros(0, np.int64)
     for text, _ in prepared.study.appendix.show:
         place = place_of(prepared.plan, text, order)
         if place >= 0 and results.status[place] == Status.DUPLICATE:
@@ -238,7 +233,7 @@ def _asked(prepared: Prepared, results: Results, found: Sequence[Family]) -> tup
 
 
 def _first(results: Results, found: Sequence[Family]) -> Family:
-    return next((f for f in found if np.any(f.places == results.preferred)), found[0])
+    return next((f for f in found if results.preferred in f), found[0])
 
 
 def _parts(asked: Sequence[_Chosen]) -> Iterator[tuple[_Chosen, ...]]:

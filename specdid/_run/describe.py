@@ -16,7 +16,6 @@ from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
 from specdid._describe.design_warnings import contradictions
-from specdid._describe.factors import families
 from specdid._describe.joint_tests import marked, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
@@ -60,7 +59,7 @@ def describe(
     tests of the curve cluster by, and ``words`` their name.
     """
     facts = cluster_facts(compiled, results, cluster, words)
-    found = tuple(describe_choices(results, f) for f in families(results) if len(f.places) > 1)
+    found = tuple(describe_choices(results, f) for f in results.families if len(f.places) > 1)
     sections = [choice_section(c, alone=len(found) == 1) for c in found]
     sections += [_sensitivity(compiled, results), cluster_section(facts)]
     said = (
@@ -179,7 +178,7 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
     header = ("scale", "estimand", "measure", "dimension", "choice", "option", "reference", "value", "pairs")
     rows: list[tuple[str | float | int | None, ...]] = []
     for c in found:
-        key = (c.family.group, c.family.estimand)
+        key = c.family.key
         rows += [
             (*key, "variance share", f.dimension, f.name, None, None, float(s), None)
             for f, s in zip(c.factors, c.shares.share, strict=True)

@@ -193,13 +193,13 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
     place = np.full(len(results), -1, np.int64)
     place[draws.index] = np.arange(len(draws.index))
     for group in results.groups():
-        ok = group.members[results.status[group.members] == Status.OK]
-        inside = place[ok][place[ok] >= 0]
         for words, curve in whole_curves(results, group, place >= 0):
             bands[group.name, words] = rank_band(draws.null_estimate, place[curve])
-        for members, words in _estimands(results, draws, inside):
-            rows.append(median_estimate(draws, members, group.name, words))
-            placebos.append(placebo(draws, members, title, group.name, words, alpha, errors))
+        for family in results.families_of(group):
+            members = np.isin(draws.index, family.places)
+            if members.any():
+                rows.append(median_estimate(draws, members, *family.key))
+                placebos.append(placebo(draws, members, title, *family.key, alpha, errors))
     rows += statistic_tests(draws, np.ones(len(draws.index), dtype=bool), alpha, "")
     return CurveTests(
         draws.null,
@@ -235,16 +235,6 @@ def cluster_text(prepared: Prepared) -> str:
     """Return what the nulls cluster by."""
     study = prepared.study
     return study.inference.cluster.text if study.inference.cluster else study.unit or ""
-
-
-def _estimands(results: Results, draws: NullDraws, inside: NDArray[np.int64]) -> Iterator[tuple[Bools, str]]:
-    """Part a scale by estimand: medians of different things are not added up."""
-    estimand = results.planned.estimand
-    codes = estimand.codes[draws.index]
-    for code in np.unique(codes[inside]).tolist():
-        members = np.zeros(len(draws.index), dtype=bool)
-        members[inside] = codes[inside] == code
-        yield members, estimand.words[code]
 
 
 def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], NullShares]:

@@ -194,14 +194,11 @@ def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: 
 
 
 def _curves(results: Results) -> Iterator[tuple[str, np.ndarray]]:
-    """Return the specifications that are ranked together, by estimate, with what they share."""
-    estimand, kinds = results.planned.estimand, results.planned.kind
+    """Return every curve with its name and places by estimate; within a scale by kind, then by lowest estimate."""
     for group in results.groups():
-        order = results.order(group)
-        found = list(zip(estimand.codes[order].tolist(), kinds[order].tolist(), strict=True))
-        for code, kind in sorted(dict.fromkeys(found), key=lambda pair: pair[1]):
-            mine = (estimand.codes[order] == code) & (kinds[order] == kind)
-            yield f"{group.shown}; {estimand.words[code]}" + (f"; {KINDS[kind]}" if kind else ""), order[mine]
+        by_lowest = sorted(results.curves_of(group), key=lambda c: (c[1], results.estimate[c[2][0]], c[2][0]))
+        for family, kind, order in by_lowest:
+            yield f"{family.shown}; {family.estimand}" + (f"; {KINDS[kind]}" if kind else ""), order
 
 
 def script_of(prepared: Prepared, place: int) -> Script:

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._describe.factors import Family
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._hashing import beginning, begins_id
 from specdid._plan import Plan, Status
-from specdid._records import Results
 from specdid._study import Study
 
 Ints = NDArray[np.int64]
@@ -52,15 +50,3 @@ def stands_for(plan: Plan, places: Ints) -> int:
     """Return the first of ``places``, all of one id, that is to be estimated; the first of all where none is."""
     planned = places[plan.status[places] == Status.PLANNED]
     return int(planned[0] if len(planned) else places[0])
-
-
-def ranked(results: Results, family: Family) -> Ints:
-    """Return a family's places by estimate from the lowest, ties by place in the plan.
-
-    They are those of the kind of the preferred specification where it is among them, else of
-    those that enter the joint tests, where any do.
-    """
-    kind = results.planned.kind
-    mine = kind[results.preferred] if np.any(family.places == results.preferred) else kind[family.places].min()
-    places = family.places[kind[family.places] == mine]
-    return np.take(places, np.argsort(results.estimate[places], kind="stable"))

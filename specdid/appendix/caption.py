@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from specdid._describe.factors import Family
 from specdid._describe.joint_tests import statistic_names, towards
-from specdid._records import Counts, Results, Status
+from specdid._records import Counts, Family, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.analyses._print import number
 from specdid.analyses._words import listed
@@ -85,27 +84,22 @@ def varied(material: Material) -> str:
     return " ".join([*parts, "In parentheses the number of options."]) if parts else "Nothing."
 
 
-def family_name(family: Family) -> str:
-    """Name a family by scale (or outcome) and estimand."""
-    return "; ".join(part for part in (family.shown, family.estimand) if part)
-
-
 def _estimates(material: Material, found: tuple[Family, ...]) -> str:
     """Describe few families all, of many only the preferred specification's, or the first."""
     if len(found) <= IN_WORDS:
         return " ".join(_family(material, f) for f in found)
-    mine = next((f for f in found if np.any(f.places == material.results.preferred)), found[0])
+    mine = next((f for f in found if material.results.preferred in f), found[0])
     others = len(found) - 1
     return f"{_family(material, mine)} The table of estimates has the other {others} kinds."
 
 
 def _family(material: Material, family: Family) -> str:
     n, median, low, high, tested, negative, null_negative, positive, null_positive = numbers(material, family)
-    said = f"{_capital(family_name(family))}: median {median}, range {low} to {high} ({n} estimates)."
+    said = f"{_capital(family.name)}: median {median}, range {low} to {high} ({n} estimates)."
     if not null_negative:
         return said
     alpha = material.results.planned.alpha
-    errors = material.null_shares[family.group, family.estimand].errors
+    errors = material.null_shares[family.key].errors
     level = f"p < {alpha:g}" + (f" under standard errors clustered by {errors}" if errors else "")
     many = f"Of the {tested} tested, {negative}" if tested != n else negative
     return (
@@ -121,7 +115,7 @@ def numbers(material: Material, family: Family) -> tuple[str, ...]:
     decimals = decimals_for(estimate)
     spread = (np.median(estimate), estimate.min(), estimate.max())
     head = (f"{len(places):,}", *(number(float(v), decimals) for v in spread))
-    null = material.null_shares.get((family.group, family.estimand))
+    null = material.null_shares.get(family.key)
     if null is None:
         return (*head, "", "", "", "", "")
     shares = (null.negative, null.null_negative, null.positive, null.null_positive)
@@ -133,11 +127,11 @@ def estimates_csv(material: Material) -> TidyTable:
     results, rows = material.results, []
     for family in material.families:
         estimate = results.estimate[family.places]
-        null = material.null_shares.get((family.group, family.estimand))
+        null = material.null_shares.get(family.key)
         names = ("tested", "negative", "null_negative", "positive", "null_positive")
         shares = [None if null is None else getattr(null, name) for name in names]
         spread = (float(np.median(estimate)), float(estimate.min()), float(estimate.max()))
-        rows.append((family.group, family.estimand, len(estimate), *spread, *shares))
+        rows.append((*family.key, len(estimate), *spread, *shares))
     return TidyTable(ESTIMATES, tuple(rows))
 
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._describe.choices import mean_changes
-from specdid._describe.factors import Factor, Family, change_factors, families
-from specdid._records import Results
+from specdid._describe.choices import Factor, change_factors, mean_changes
+from specdid._records import Family, Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
@@ -90,20 +89,19 @@ class MultiverseData:
 
 def multiverse_data(results: Results) -> MultiverseData:
     """Compute what the figure shows."""
-    found = [f for f in families(results) if len(f.places) > 1]
-    scaled = {g.name: g.scale is not None for g in results.groups()}
+    found = [f for f in results.families if len(f.places) > 1]
     groups = [f.group for f in found]
-    panels = tuple(_panel(results, f, scaled[f.group], groups.count(f.group) > 1) for f in found)
+    panels = tuple(_panel(results, f, groups.count(f.group) > 1) for f in found)
     return MultiverseData(results.planned.title, results.planned.alpha, panels)
 
 
-def _panel(results: Results, family: Family, scaled: bool, several: bool) -> MultiversePanel:
+def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
     y, place = results.estimate[family.places], results.preferred
     rows = tuple(_rows(change_factors(results, family.places), y))
-    inside = place >= 0 and bool(np.any(family.places == place))
+    inside = place in family
     return MultiversePanel(
         family.shown,
-        scaled,
+        family.scaled,
         family.estimand,
         several,
         y,

@@ -48,7 +48,7 @@ class NullData:
 
 def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
     """Gather the nulls by scale and estimand, in their order."""
-    scaled = {g.name: g.scale is not None for g in results.groups()}
+    scaled = {f.group: f.scaled for f in results.families}
     shown = results.planned.shown
     keys = list(dict.fromkeys((p.group, p.estimand) for p in placebos))
     panels = tuple(

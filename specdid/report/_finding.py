@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid._curve import Curve
 from specdid._describe.joint_tests import marked, towards
-from specdid._records import CODES, Group, JointTest, NullShares, Results, Status
+from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import decimals_for, minus, ordinal, p_text
 from specdid.inference._curve_tests import CurveTests
@@ -21,23 +20,24 @@ from specdid.report.summary import shares_cells, shares_words
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """The estimates that share a scale and an estimand.
+class FamilyNumbers:
+    """A family and its numbers.
 
     ``shares`` are those significant of the specifications tested, with those expected without
-    any effect; None where no null has them. ``shown`` is the scale or outcome as readers know it.
+    any effect; None where no null has them.
     """
 
-    group: str
-    scaled: bool
-    estimand: str
-    n: int
+    family: Family
     decimals: int
     median: float
     lowest: float
     highest: float
     shares: NullShares | None
-    shown: str
+
+    @property
+    def n(self) -> int:
+        """How many estimates it has."""
+        return len(self.family.places)
 
     def written(self, value: float) -> str:
         """Write a number with the decimals of this family."""
@@ -46,50 +46,26 @@ class Family:
     @property
     def unit(self) -> str:
         """The scale as it stands after a number."""
-        return f" {self.shown}" if self.scaled else ""
+        return f" {self.family.shown}" if self.family.scaled else ""
 
 
-def families(curve: Curve) -> tuple[Family, ...]:
-    """Return the estimates of every scale by estimand, in order of appearance."""
-    results = curve.results
-    found = []
-    for group in results.groups():
-        places = group.members[results.status[group.members] == Status.OK]
-        codes = results.planned.estimand.codes[places]
-        for code in np.unique(codes).tolist():
-            words = results.planned.estimand.words[code]
-            found.append(_family(curve, group, words, places[codes == code]))
-    return tuple(found)
+def family_numbers(curve: Curve) -> tuple[FamilyNumbers, ...]:
+    """Return the numbers of every family."""
+    return tuple(_numbers(curve, family) for family in curve.results.families)
 
 
-def _family(curve: Curve, group: Group, estimand: str, places: NDArray[np.int64]) -> Family:
-    results = curve.results
-    estimate = results.estimate[places]
-    return Family(
-        group.name,
-        group.scale is not None,
-        estimand,
-        len(places),
-        decimals_for(estimate),
-        float(np.median(estimate)),
-        float(estimate.min()),
-        float(estimate.max()),
-        curve.null_shares.get((group.name, estimand)),
-        group.shown,
-    )
+def _numbers(curve: Curve, family: Family) -> FamilyNumbers:
+    estimate = curve.results.estimate[family.places]
+    spread = float(np.median(estimate)), float(estimate.min()), float(estimate.max())
+    return FamilyNumbers(family, decimals_for(estimate), *spread, curve.null_shares.get(family.key))
 
 
-def lead(found: Sequence[Family], results: Results) -> Family:
+def lead(found: Sequence[FamilyNumbers], results: Results) -> FamilyNumbers:
     """Return the family of the preferred specification, or the largest."""
-    place = results.preferred
-    if place >= 0 and results.status[place] == Status.OK:
-        words = results.planned.estimand.at(place)
-        group = next(g.name for g in results.groups() if place in g.members)
-        return next(f for f in found if (f.group, f.estimand) == (group, words))
-    return max(found, key=lambda f: f.n)
+    return next((f for f in found if results.preferred in f.family), max(found, key=lambda f: f.n))
 
 
-def finding(report: Report, found: Sequence[Family]) -> Iterator[Element]:
+def finding(report: Report, found: Sequence[FamilyNumbers]) -> Iterator[Element]:
     """Write the sentence, which begins with what stands against it, that in a box, and the key figures."""
     results = report.curve.results
     doubts = against(report.curve.warnings)
@@ -97,12 +73,12 @@ def finding(report: Report, found: Sequence[Family]) -> Iterator[Element]:
         yield _told(doubts, "No specification could be estimated; the account below says why.")
         yield from _box(doubts)
         return
-    family = lead(found, results)
-    primary = next(_primary(report.curve.tests, family), None)
-    yield _told(doubts, _sentence(family, results.planned.alpha, primary))
+    mine = lead(found, results)
+    primary = next(_primary(report.curve.tests, mine), None)
+    yield _told(doubts, _sentence(mine, results.planned.alpha, primary))
     yield from _box(doubts)
     facts = element("dl", class_="facts")
-    for label, value, note in _facts(report, family):
+    for label, value, note in _facts(report, mine):
         box = inside(facts, "div")
         inside(box, "dt", label)
         inside(box, "dd", value)
@@ -144,12 +120,12 @@ def _box(doubts: Against) -> Iterator[Element]:
         yield box
 
 
-def _primary(joints: Sequence[CurveTests], family: Family) -> Iterator[tuple[str, JointTest]]:
+def _primary(joints: Sequence[CurveTests], mine: FamilyNumbers) -> Iterator[tuple[str, JointTest]]:
     """Return every null's title and primary test; of several medians that of the family."""
-    own = ((family.group, family.estimand), ("", ""))
+    own = (mine.family.key, ("", ""))
     for joint in joints:
-        mine = [t for t in joint.tests if t.role == "primary"]
-        found = next((t for t in mine if (t.group, t.estimand) in own), None)
+        primary = (t for t in joint.tests if t.role == "primary")
+        found = next((t for t in primary if (t.group, t.estimand) in own), None)
         if found is not None:
             yield joint.title, found
 
@@ -159,58 +135,59 @@ def _shortly(test: JointTest) -> str:
     return test.kind + towards(test)
 
 
-def _sentence(family: Family, alpha: float, primary: tuple[str, JointTest] | None) -> str:
-    many = f"{family.n:,} estimates" if family.n > 1 else "The one estimate"
-    of = "" if family.scaled else f" on {family.shown}"
-    head = f"{many} of the {family.estimand}{of}: median {family.written(family.median)}{family.unit}"
+def _sentence(mine: FamilyNumbers, alpha: float, primary: tuple[str, JointTest] | None) -> str:
+    many = f"{mine.n:,} estimates" if mine.n > 1 else "The one estimate"
+    of = "" if mine.family.scaled else f" on {mine.family.shown}"
+    head = f"{many} of the {mine.family.estimand}{of}: median {mine.written(mine.median)}{mine.unit}"
     parts = [head]
-    if family.shares is not None:
-        sign, share, null = _dominant(family, family.shares)
-        of = f" of the {family.shares.tested:,} tested" if family.shares.tested < family.n else ""
+    if mine.shares is not None:
+        sign, share, null = _dominant(mine, mine.shares)
+        of = f" of the {mine.shares.tested:,} tested" if mine.shares.tested < mine.n else ""
         parts.append(f"{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be without any effect")
     if primary is not None:
         parts.append(f"primary test, {_shortly(primary[1])}: {p_text(primary[1].p_value)} under the {primary[0]}")
     return f"{'; '.join(parts)}."
 
 
-def _dominant(family: Family, shares: NullShares) -> tuple[str, float, float]:
+def _dominant(mine: FamilyNumbers, shares: NullShares) -> tuple[str, float, float]:
     """Return the sign of most significant estimates (without any, of the median), their share, that under the null."""
-    if (shares.positive, family.median) > (shares.negative, 0.0):
+    if (shares.positive, mine.median) > (shares.negative, 0.0):
         return "positive", shares.positive, shares.null_positive
     return "negative", shares.negative, shares.null_negative
 
 
-def _facts(report: Report, family: Family) -> Iterator[tuple[str, str, str]]:
+def _facts(report: Report, mine: FamilyNumbers) -> Iterator[tuple[str, str, str]]:
     results = report.curve.results
     counts = report.curve.counts
-    yield "Median", family.written(family.median), family.shown
-    yield "Range", f"{family.written(family.lowest)} to {family.written(family.highest)}", f"{family.n:,} estimates"
-    if family.shares is not None:
-        sign, share, null = _dominant(family, family.shares)
-        of = f"; {family.shares.tested:,} tested" if family.shares.tested < family.n else ""
+    yield "Median", mine.written(mine.median), mine.family.shown
+    yield "Range", f"{mine.written(mine.lowest)} to {mine.written(mine.highest)}", f"{mine.n:,} estimates"
+    if mine.shares is not None:
+        sign, share, null = _dominant(mine, mine.shares)
+        of = f"; {mine.shares.tested:,} tested" if mine.shares.tested < mine.n else ""
         yield f"Significant, {sign}", f"{share:.1%}", f"p < {results.planned.alpha:g}; {null:.1%} under the null{of}"
-    for title, test in _primary(report.curve.tests, family):
+    for title, test in _primary(report.curve.tests, mine):
         yield f"Primary test: {_shortly(test)}", p_text(test.p_value), title
     if results.planned.preferred >= 0:
-        yield "Preferred", *_preferred(results, family)
+        yield "Preferred", *_preferred(results, mine)
     yield "Specifications", f"{counts.ok:,}", f"of {counts.planned:,} planned"
 
 
-def _preferred(results: Results, family: Family) -> tuple[str, str]:
+def _preferred(results: Results, mine: FamilyNumbers) -> tuple[str, str]:
     place = results.preferred
     if results.status[place] != Status.OK:
         return "–", f"no estimate: {CODES[results.code[place]]}"
     rank, of = results.rank(place)
     p = float(results.first("p_value")[place])
     beside = f"; {p_text(p)}" if np.isfinite(p) else ""
-    return family.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}"
+    return mine.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}"
 
 
-def estimates_table(found: Sequence[Family], alpha: float, asked: bool) -> Iterator[Element]:
+def estimates_table(found: Sequence[FamilyNumbers], alpha: float, asked: bool) -> Iterator[Element]:
     """Tabulate every scale and estimand; shares only beside what the null of the same specifications expects."""
     header: tuple[str, ...] = ("Scale", "Estimand", "n", "Median", "Lowest", "Highest")
     rows: list[tuple[str, ...]] = [
-        (f.shown, f.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest))) for f in found
+        (f.family.shown, f.family.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest)))
+        for f in found
     ]
     covered = [f.shares for f in found if f.shares]
     if covered:

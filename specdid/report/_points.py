@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -104,30 +104,23 @@ def drawn(results: Results, joints: Sequence[CurveTests] = (), most: int = MOST)
     bands = {key for joint in joints for key in joint.bands}
     groups = [g for g in results.groups() if np.any(results.status[g.members] == Status.OK)]
     ordered = [arrange(results, g, bands) for g in groups]
+    curves = [[places for _, _, places in results.curves_of(g)] for g in groups]
     total = sum(len(a.order) for a in ordered)
     return tuple(
-        Drawn(g, a.order, a.pieces, _kept(results, a.order, most / max(total, most)), *_ranks(results, a.order))
-        for g, a in zip(groups, ordered, strict=True)
+        Drawn(g, a.order, a.pieces, _kept(results, c, a.order, most / max(total, most)), *_ranks(c, a.order))
+        for g, a, c in zip(groups, ordered, curves, strict=True)
     )
 
 
-def _families(results: Results, order: Ints) -> Ints:
-    """Return a code per estimand and kind: what is ranked together."""
-    return results.planned.estimand.codes[order].astype(np.int64) * len(KINDS) + results.planned.kind[order]
+def _ranks(curves: Iterable[Ints], order: Ints) -> tuple[Ints, Ints]:
+    ranks, of = np.zeros((2, int(order.max()) + 1), np.int64)
+    for places in curves:
+        ranks[places], of[places] = np.arange(1, len(places) + 1), len(places)
+    return ranks[order], of[order]
 
 
-def _ranks(results: Results, order: Ints) -> tuple[Ints, Ints]:
-    codes = _families(results, order)
-    ranks, of = np.empty((2, len(order)), np.int64)
-    for code in np.unique(codes).tolist():
-        mine = codes == code
-        of[mine] = np.count_nonzero(mine)
-        ranks[mine] = np.arange(1, np.count_nonzero(mine) + 1)
-    return ranks, of
-
-
-def _kept(results: Results, order: Ints, share: float) -> Ints:
-    """Keep even steps along the curve, the preferred, and by family both ends and those of every option."""
+def _kept(results: Results, curves: Iterable[Ints], order: Ints, share: float) -> Ints:
+    """Keep even steps along the order, the preferred, and of every curve both ends and those of every option."""
     n = len(order)
     if share == 1:
         return np.arange(n)
@@ -135,9 +128,8 @@ def _kept(results: Results, order: Ints, share: float) -> Ints:
     keep[np.linspace(0, n - 1, max(2, int(share * n))).round().astype(np.int64)] = True
     keep[order == results.preferred] = True
     planned = results.planned
-    family = _families(results, order)
-    for code in np.unique(family).tolist():
-        mine = np.flatnonzero(family == code)
+    for places in curves:
+        mine = np.flatnonzero(np.isin(order, places))
         keep[mine[:ENDS]] = keep[mine[-ENDS:]] = True
         for d in range(len(planned.dimensions)):
             keep[mine[_ends(planned.codes[order[mine], d])]] = True
@@ -223,11 +215,7 @@ def _terms(results: Results, places: Ints) -> Encoded:
 
 
 def _group(results: Results, curve: Drawn, joints: Sequence[CurveTests]) -> Encoded:
-    codes = results.planned.estimand.codes[curve.order]
-    estimands = []
-    for code in np.unique(codes).tolist():
-        values = results.estimate[curve.order[codes == code]]
-        estimands.append({"words": results.planned.estimand.words[code], "n": len(values)})
+    estimands = [{"words": f.estimand, "n": len(f.places)} for f in results.families_of(curve.group)]
     bands = [lay_bands(curve.group, curve.pieces, len(curve.order), j.bands) for j in joints]
     return {
         "name": curve.group.shown,

@@ -21,7 +21,7 @@ from specdid._curve import Curve
 from specdid._records import CODES, Results, Status
 from specdid._records.cautions import against
 from specdid.report._analyses import block_parts, markdown, picture
-from specdid.report._finding import estimates_table, families, finding, tests_table
+from specdid.report._finding import estimates_table, family_numbers, finding, tests_table
 from specdid.report._html import element, inside, markup, table, written
 from specdid.report._input import Block, Picture, Report
 from specdid.report._points import ENDS, MOST, Drawn, curve_columns, drawn, embedded
@@ -55,7 +55,7 @@ def write_page(report: Report, most: int = MOST) -> str:
     """
     title, failed = report.curve.title or "Specification curve", against(report.curve.warnings).failed
     curves = drawn(report.curve.results, report.curve.tests, most)
-    found = families(report.curve)
+    found = family_numbers(report.curve)
     content = embedded(curve_columns(report.curve.results, curves, report.curve.tests))
     styles, alpha = [_read(name) for name in _STYLES], report.curve.results.planned.alpha
     scripts = [_read(name) for name in _SCRIPTS]

@@ -13,7 +13,7 @@ from specdid._curve import Curve
 from specdid._describe.choices import Change, Choices, Spread
 from specdid._describe.joint_tests import primary_lines
 from specdid._describe.sensitivity import Sensitivity
-from specdid._records import CODES, Audit, Group, NullShares, Results, Section, Status
+from specdid._records import CODES, Audit, Family, Group, NullShares, Results, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.report import _markdown
@@ -118,13 +118,12 @@ def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]
     """
     results, alpha = curve.results, curve.results.planned.alpha
     for group in results.groups():
-        order = results.order(group)
-        if not len(order):
+        found = results.families_of(group)
+        if not found:
             continue
-        found = [(words, order[chosen]) for words, chosen in _estimands(results, order)]
-        shares = [curve.null_shares.get((group.name, words)) for words, _ in found]
+        shares = [curve.null_shares.get(family.key) for family in found]
         header: tuple[str, ...] = ("estimand", "n", "median", "lowest", "highest")
-        lines = [_line(results, places, words) for words, places in found]
+        lines = [_line(results, family) for family in found]
         if any(shares):
             header += ("tested", f"p < {alpha:g}, < 0", "under the null", f"p < {alpha:g}, > 0", "under the null")
             lines = [(*line, *shares_cells(s)) for line, s in zip(lines, shares, strict=True)]
@@ -154,23 +153,16 @@ def shares_words(covered: Sequence[NullShares], kinds: int, asked: bool) -> str:
 
 def shares_note(curve: Curve, group: Group) -> str:
     """Say of a scale why no share significant is printed, or under which errors they are; or nothing."""
-    results = curve.results
-    found = {words for words, _ in _estimands(results, results.order(group))}
-    covered = [s for (name, words), s in curve.null_shares.items() if name == group.name and words in found]
+    found = {family.key for family in curve.results.families_of(group)}
+    covered = [shares for key, shares in curve.null_shares.items() if key in found]
     return shares_words(covered, len(found), null_asked(curve))
 
 
-def _estimands(results: Results, order: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    codes = results.planned.estimand.codes[order]
-    for code in np.unique(codes).tolist():
-        yield results.planned.estimand.words[code], codes == code
-
-
-def _line(results: Results, places: NDArray[np.int64], words: str) -> tuple[str, ...]:
-    estimate = results.estimate[places]
+def _line(results: Results, family: Family) -> tuple[str, ...]:
+    estimate = results.estimate[family.places]
     decimals = decimals_for(estimate)
     numbers = (np.median(estimate), estimate.min(), estimate.max())
-    return words, f"{len(places):,}", *(f"{v:,.{decimals}f}" for v in numbers)
+    return family.estimand, f"{len(estimate):,}", *(f"{v:,.{decimals}f}" for v in numbers)
 
 
 def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...]:

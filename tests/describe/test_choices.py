@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from specdid._describe import choices
-from specdid._describe.choices import describe_choices, mean_changes, variance_shares
-from specdid._describe.factors import Factor, change_factors, families, variance_factors
+from specdid._describe.choices import (
+    Factor,
+    change_factors,
+    describe_choices,
+    mean_changes,
+    variance_factors,
+    variance_shares,
+)
 from specdid._records import Code, collect
 
 
@@ -79,11 +85,11 @@ def test_many_unbalanced_choices_are_averaged_over_the_same_orders(monkeypatch):
 def test_controls_are_a_factor_per_variable_and_those_always_together_one():
     planned = plan_of({"sample": ["all", "east"]}, [(), ("a", "b"), ("a", "b", "c"), ("c",)])
     results = results_of(planned)
-    (family,) = families(results)
+    (family,) = results.families
     assert [f.name for f in variance_factors(results, family.places)] == ["a + b", "c", "sample"]
     assert [f.name for f in change_factors(results, family.places)] == ["a + b", "c", "sample"]
     nested = results_of(plan_of({"sample": ["all", "east"]}, [(), ("a",), ("a", "b")]))
-    (family,) = families(nested)
+    (family,) = nested.families
     assert [f.name for f in variance_factors(nested, family.places)] == ["a", "b", "sample"]
     assert [f.name for f in change_factors(nested, family.places)] == ["controls", "sample"]
 
@@ -91,7 +97,7 @@ def test_controls_are_a_factor_per_variable_and_those_always_together_one():
 def test_changes_are_means_over_pairs_equal_in_all_else_against_the_preferred():
     planned = smart_city(3, preferred=200)
     results = results_of(planned, fails={7: Code.ABSORBED, 201: Code.ABSORBED})
-    (family,) = families(results)
+    (family,) = results.families
     y = results.estimate
     changes = describe_choices(results, family).changes
     d = planned.dimensions.index("sample")
@@ -129,7 +135,7 @@ def test_an_option_without_a_pair_has_no_change():
 def test_spread_compares_modelling_with_sampling_variance():
     planned = smart_city(1, preferred=3)
     results = results_of(planned)
-    (family,) = families(results)
+    (family,) = results.families
     found = describe_choices(results, family).spread
     b, se = results.estimate, results.first("std_error")
     assert np.isclose(found.modelling, np.mean((b - b.mean()) ** 2))
@@ -146,7 +152,7 @@ def test_families_part_scales_and_estimands():
         scales={"y": "logs", "z": "logs"},
         estimands={"OLS": "one", "did2s": "other"},
     )
-    assert [(f.group, f.estimand, f.places.tolist()) for f in families(results_of(planned))] == [
+    assert [(f.group, f.estimand, f.places.tolist()) for f in results_of(planned).families] == [
         ("logs", "one", [0, 2]),
         ("logs", "other", [1, 3]),
     ]
@@ -171,7 +177,7 @@ def test_a_hundred_thousand_take_seconds(failing):
     )
     bad = np.random.default_rng(0).choice(len(planned), failing, replace=False)
     results = collect(planned, [fits_of(planned, fails=dict.fromkeys(bad.tolist(), Code.ABSORBED))], ["x"])
-    (family,) = families(results)
+    (family,) = results.families
     began = process_time()
     found = describe_choices(results, family)
     assert len(planned) == 98_304

@@ -3,7 +3,6 @@ import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from scipy import stats
 from specdid._describe.choices import describe_choices
-from specdid._describe.factors import families
 from specdid._records import Code, collect
 from specdid.figures._curve_data import curve_data, shares
 from specdid.figures._curve_order import POINTS
@@ -84,7 +83,7 @@ def test_options_stand_under_the_names_of_labels():
         assert {("Treatment", "policy"), ("Treatment", "d2"), ("Weights", "people")} <= found
     assert {label for heading, label in rows if heading == "Controls"} == {"income (log)", "x2", "x2 × income (log)"}
     assert ("Controls", "income (log) + x2") in drawn
-    choices = describe_choices(results, families(results)[0])
+    choices = describe_choices(results, results.families[0])
     text = "\n".join(choice_section(choices, alone=True).lines)
     assert "controls: income (log) + x2" in text
     assert "treatment: policy" in text or "treatment: d2" in text

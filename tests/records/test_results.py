@@ -97,6 +97,28 @@ def test_ranks_are_within_scale_and_estimand():
     assert [results.rank(int(s)) for s in order] == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_a_curve_is_one_scale_estimand_and_kind():
+    planned = plan_of(
+        {"outcome": ["y", "log points"], "estimator": ["OLS", "did2s"], "sample": ["a", "b", "c"]},
+        scales={"y": "log points"},  # a scale and an outcome of one name are not one family
+        estimands={"OLS": "ATT", "did2s": "ATT, treated rows"},
+        types={"sample": {"b": "uncertain"}},
+    )
+    results = results_of(planned)
+    label = {d: planned.dimension(d) for d in ("outcome", "estimator", "sample")}
+    curves = [curve for group in results.groups() for curve in results.curves_of(group)]
+    assert len(curves) == 8
+    for family, kind, places in curves:
+        for d, column in label.items():
+            told = {column.at(int(s)) == "b" if d == "sample" else column.at(int(s)) for s in places}
+            assert len(told) == 1
+        assert {bool(planned.kind[s]) for s in places} == {bool(kind)}
+        assert np.all(np.diff(results.estimate[places]) >= 0)
+        assert [results.rank(int(s)) for s in places] == [(k + 1, len(places)) for k in range(len(places))]
+        assert all(results.family_of(int(s)) is family for s in places)
+    assert sorted(np.concatenate([places for *_, places in curves]).tolist()) == list(range(len(planned)))
+
+
 def test_numbers_are_absent_before_anything_is_estimated():
     numbers = empty_numbers(3, 2)
     assert numbers["std_error"].shape == (3, 2)

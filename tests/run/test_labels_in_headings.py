@@ -12,7 +12,6 @@ from curves import plan_of, results_of
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid._describe.design_warnings import comparability
-from specdid._describe.factors import families
 from specdid.figures import multiverse, null_density, spec_curve, volcano
 from specdid.inference._placebo import Placebo
 
@@ -107,4 +106,4 @@ def test_warnings_have_them():
     (said,) = [w.message for w in comparability(labelled()) if "scales" in w.message]
     assert f"“{SCALE}”" in said
     assert f"“{OUTCOME}”" in said
-    assert {f.shown for f in families(labelled())} == {SCALE, OUTCOME}
+    assert {f.shown for f in labelled().families} == {SCALE, OUTCOME}
