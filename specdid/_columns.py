@@ -28,7 +28,7 @@ DIMENSIONS = tuple(d.name.lower() for d in Core)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ResultColumn:
     """One column of the results.
 
     Attributes
@@ -57,16 +57,16 @@ _NOT_OK = "where there is no fit"
 _NO_VCOV = "where there is no fit or the vcov failed"
 
 
-def _plan(name: str, null: str, doc: str, form: str = "text", kind: Kind = "text") -> Column:
-    return Column(name, kind, "plan", null, form, doc)
+def _plan(name: str, null: str, doc: str, form: str = "text", kind: Kind = "text") -> ResultColumn:
+    return ResultColumn(name, kind, "plan", null, form, doc)
 
 
-def _count(name: str, doc: str, level: Level = "specification") -> Column:
-    return Column(name, "int", level, _NOT_OK, _WHOLE, doc)
+def _count(name: str, doc: str, level: Level = "specification") -> ResultColumn:
+    return ResultColumn(name, "int", level, _NOT_OK, _WHOLE, doc)
 
 
-def _number(name: str, doc: str, level: Level = "specification") -> Column:
-    return Column(name, "float", level, _NO_VCOV if level == "vcov" else _NOT_OK, _DIGITS, doc)
+def _number(name: str, doc: str, level: Level = "specification") -> ResultColumn:
+    return ResultColumn(name, "float", level, _NO_VCOV if level == "vcov" else _NOT_OK, _DIGITS, doc)
 
 
 _HEAD = (
@@ -106,20 +106,21 @@ _TAIL = (
     _plan("preferred", "never", "the specification that the paper reports", "true or false", "bool"),
 )
 
-COLUMNS: tuple[Column, ...] = _HEAD + _TAIL
+COLUMNS: tuple[ResultColumn, ...] = _HEAD + _TAIL
 """Every fixed column in order; the dimensions stand after spec_id, extras at the end."""
 
 RESERVED: tuple[str, ...] = tuple(c.name for c in COLUMNS)
 """Names that a user's own dimension cannot have."""
 
-NUMBERS: tuple[Column, ...] = tuple(c for c in COLUMNS if c.level in ("specification", "vcov"))
+NUMBERS: tuple[ResultColumn, ...] = tuple(c for c in COLUMNS if c.level in ("specification", "vcov"))
 """The columns that a fit fills; each has the name of its array in Fits."""
 
 
-def schema(dimensions: Sequence[str], extra: Sequence[str] = ()) -> tuple[Column, ...]:
+def schema(dimensions: Sequence[str], extra: Sequence[str] = ()) -> tuple[ResultColumn, ...]:
     """Return all columns of a study's results in their order."""
     labels = tuple(_plan(name, "never", "label of the option") for name in dimensions)
     own = tuple(
-        Column(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own") for name in extra
+        ResultColumn(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own")
+        for name in extra
     )
     return _HEAD + labels + _TAIL + own

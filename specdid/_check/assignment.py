@@ -36,7 +36,7 @@ TRIED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Treated:
+class MovedTreatment:
     """A treatment under one setting: its term and its cohort, as the data make them."""
 
     option: TreatmentOption
@@ -187,13 +187,13 @@ def _settings(data: Data) -> Iterator[Scope]:
                 yield scope
 
 
-def _treated(data: Data, option: TreatmentOption, scope: Scope) -> Iterator[Treated]:
+def _treated(data: Data, option: TreatmentOption, scope: Scope) -> Iterator[MovedTreatment]:
     try:
         expanded = [terms(node).terms for node in expand(option.term.tree, data.macros, data.names, 1.0)]
         for found in expanded:
             factors = tuple(bind(f, scope) for f in found[0].factors)
             cohort = None if option.cohort is None else bind(option.cohort.tree, scope)
-            yield Treated(option, found[0], factors, cohort)
+            yield MovedTreatment(option, found[0], factors, cohort)
     except (LanguageError, IndexError):
         return  # which has its own fault
 
@@ -236,7 +236,7 @@ def _treatments(data: Data, level: Ints, names: tuple[str, ...]) -> Iterator[Fau
     yield from dict.fromkeys((*faults, *(replace(f, severity=severity) for f in still)))
 
 
-def _left(data: Data, treated: Treated, names: tuple[str, ...]) -> list[str]:
+def _left(data: Data, treated: MovedTreatment, names: tuple[str, ...]) -> list[str]:
     """Return what a factor that moves is made of beside what is assigned; a moderator is a factor of its own."""
     made = [made_of(data.panel, [factor]) for factor in (*treated.factors, *_given(treated.cohort))]
     left = [n for used in made if set(used) & set(names) for n in used if n not in names]
@@ -337,7 +337,7 @@ def _together(data: Data, assignment: Assignment, names: tuple[str, ...]) -> Ite
             yield _half(data, treated, assignment.level, names, int(np.count_nonzero(wrong)))
 
 
-def _half(data: Data, treated: Treated, level: Ints, names: tuple[str, ...], count: int) -> Fault:
+def _half(data: Data, treated: MovedTreatment, level: Ints, names: tuple[str, ...], count: int) -> Fault:
     assign, cohort = data.study.inference.assign, treated.option.cohort
     assert assign is not None
     assert cohort is not None
@@ -356,7 +356,7 @@ def _half(data: Data, treated: Treated, level: Ints, names: tuple[str, ...], cou
     )
 
 
-def _apart(evaluator: Evaluator, treated: Treated, time: Floats) -> np.ndarray | None:
+def _apart(evaluator: Evaluator, treated: MovedTreatment, time: Floats) -> np.ndarray | None:
     """Mark the rows in which a 0/1 term is not ``time >= cohort``; None where that cannot be said."""
     assert treated.cohort is not None
     try:

@@ -108,7 +108,7 @@ def _gaps(data: Data, option: TreatmentOption, term: Term, values: Floats, scope
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Proposal:
     """A line to write, checked on the data, and where the present one stands."""
 
     origin: Origin
@@ -116,7 +116,7 @@ class Line:
     text: str
 
 
-def _fault(option: TreatmentOption, line: Line | None, message: str, before: str = "", after: str = "") -> Fault:
+def _fault(option: TreatmentOption, line: Proposal | None, message: str, before: str = "", after: str = "") -> Fault:
     advice = "write what it is there: in R's logic, and here, a comparison with an empty cell is missing, not false"
     if line is not None:
         advice = f"{before}write {line.text}{after}"
@@ -125,7 +125,7 @@ def _fault(option: TreatmentOption, line: Line | None, message: str, before: str
 
 
 def _note(
-    data: Data, option: TreatmentOption, term: Term, missing: Flags, lost: Flags, name: str, line: Line | None
+    data: Data, option: TreatmentOption, term: Term, missing: Flags, lost: Flags, name: str, line: Proposal | None
 ) -> Fault:
     count = int(np.count_nonzero(missing))
     rows = data.rows(np.flatnonzero(missing))
@@ -184,7 +184,7 @@ def _binary(values: Floats) -> bool:
     return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
 
 
-def _line(data: Data, option: TreatmentOption, term: Term, scope: Scope, rows: Flags) -> Line | None:
+def _line(data: Data, option: TreatmentOption, term: Term, scope: Scope, rows: Flags) -> Proposal | None:
     """Return the definition with 0 where its cause is empty, where that is right on the data."""
     culprits = [f for f in term.factors if _all_missing(data, f, scope, rows)]
     if not rows.any() or not culprits:
@@ -240,22 +240,24 @@ def _is_zero(data: Data, text: str, node: Node, scope: Scope, rows: Flags) -> bo
     return bool((new[rows] == 0).all() and same.all())
 
 
-def _placed(data: Data, option: TreatmentOption, term: Term, factor: Node, name: str | None, text: str) -> Line | None:
+def _placed(
+    data: Data, option: TreatmentOption, term: Term, factor: Node, name: str | None, text: str
+) -> Proposal | None:
     """Say where a line belongs: the definition, the treatment itself, or a new line of [derive]."""
     if name is not None and name in data.study.derive:
         present = data.study.derive[name]
-        return Line(present.origin, present.tree.span, f'{write(Name(name))} = "{text}"')
+        return Proposal(present.origin, present.tree.span, f'{write(Name(name))} = "{text}"')
     if name is not None:  # of a variant
-        return Line(option.term.origin, option.term.tree.span, f'{write(Name(name))} = "{text}"')
+        return Proposal(option.term.origin, option.term.tree.span, f'{write(Name(name))} = "{text}"')
     origin, span = option.term.origin, option.term.tree.span
     if isinstance(factor, Name):
-        return Line(origin, span, f'{write(factor)} = "{text}" in [derive]')
+        return Proposal(origin, span, f'{write(factor)} = "{text}" in [derive]')
     if len(term.factors) == 1:
-        return Line(origin, span, f'"{text}" as the treatment')
+        return Proposal(origin, span, f'"{text}" as the treatment')
     return None
 
 
-def _cohort_line(data: Data, option: TreatmentOption, term: Term, values: Floats, rows: Flags) -> Line | None:
+def _cohort_line(data: Data, option: TreatmentOption, term: Term, values: Floats, rows: Flags) -> Proposal | None:
     """Return the treatment as the cohort has it, where that is what the term is in all other rows."""
     factor = term.factors[0]
     if option.cohort is None or data.panel.time is None or len(term.factors) > 1 or not isinstance(factor, Name):
@@ -274,7 +276,7 @@ def _cohort_line(data: Data, option: TreatmentOption, term: Term, values: Floats
         return None
     present = data.study.derive.get(factor.name)
     where, stands = ("", present) if present is not None else (" in [derive]", option.term)
-    return Line(stands.origin, stands.tree.span, f'{write(factor)} = "{text}"{where}')
+    return Proposal(stands.origin, stands.tree.span, f'{write(factor)} = "{text}"{where}')
 
 
 def check_lost_groups(data: Data) -> Iterator[Fault]:

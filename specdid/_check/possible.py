@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._diagnostics import Fault, Origin, fault_at
-from specdid._plan import Plan, Status
+from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import choices_with
 from specdid._plan.records import Codes
 from specdid._study import Core, Option, Study
@@ -39,7 +39,7 @@ ADVICE = {
 
 def check_possible(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
     """Refuse a study of which no specification can have a number, and name options that none can use."""
-    planned = plan.status != Status.EXCLUDED
+    planned = plan.status != PlanStatus.EXCLUDED
     if not planned.any():
         yield _all_excluded(plan)
         return
@@ -227,7 +227,7 @@ class _Data:
         having = choices_with(self.grid, flags)[controls] if len(flags) else np.zeros(len(self.plan), bool)
         if self.plan.study.missing == "common":
             outcomes = self.plan.codes[:, Core.OUTCOME]
-            return np.isin(outcomes, np.unique(outcomes[having & (self.plan.status == Status.PLANNED)]))
+            return np.isin(outcomes, np.unique(outcomes[having & (self.plan.status == PlanStatus.PLANNED)]))
         return having
 
     def why_not(

@@ -11,7 +11,7 @@ from specdid._check.data import Data, changing_rows
 from specdid._check.gaps import check_treatment_gaps
 from specdid._diagnostics import Fault, SpecError, fault_at
 from specdid._plan import build_plan
-from specdid._plan.records import Status
+from specdid._plan.records import PlanStatus
 from specdid._study import AnalysisTable, Core, Expression, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write
 from specdid.language.tree import Name
@@ -302,7 +302,7 @@ def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
     treatment, estimator = plan.dimensions[Core.TREATMENT], plan.dimensions[Core.ESTIMATOR]
     mine = treatment.option[plan.codes[:, Core.TREATMENT]] == study.treatment.index(option)
     cohort = dated[estimator.option[plan.codes[:, Core.ESTIMATOR]]]
-    return bool((mine & cohort & (plan.status != Status.EXCLUDED)).any())
+    return bool((mine & cohort & (plan.status != PlanStatus.EXCLUDED)).any())
 
 
 def _dates(table: AnalysisTable) -> bool:

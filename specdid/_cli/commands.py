@@ -12,7 +12,7 @@ from specdid._cli.exits import Exit, print_faults
 from specdid._diagnostics import OutputError
 
 if TYPE_CHECKING:
-    from specdid.report.comparison import Block
+    from specdid.report.comparison import ComparedBlock
 
 
 def check_spec(spec: Path) -> Exit:
@@ -95,7 +95,7 @@ def _check_ending(path: Path | None, endings: tuple[str, ...], option: str) -> N
         raise click.BadParameter(f"the file must end in {', '.join(endings)}", param_hint=option)
 
 
-def _print_tables(found: tuple[Block, ...]) -> None:
+def _print_tables(found: tuple[ComparedBlock, ...]) -> None:
     """Print with rich; every cell as text, so that a label is never markup."""
     from rich import box
     from rich.console import Console

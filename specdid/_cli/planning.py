@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from specdid._cli.exits import Exit, print_faults
-from specdid._plan import Plan, Status
+from specdid._plan import Plan, PlanStatus
 from specdid._run.cost import needed
 from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared, examine
@@ -63,7 +63,7 @@ def _shorten(labels: tuple[str, ...], width: int) -> str:
 
 
 def _account(plan: Plan) -> list[str]:
-    duplicate = int((plan.status == Status.DUPLICATE).sum())
+    duplicate = int((plan.status == PlanStatus.DUPLICATE).sum())
     lines = ["", plan.account]
     counts = Counter(plan.reason[plan.reason >= 0].tolist())
     for place, n in counts.most_common():
@@ -75,7 +75,7 @@ def _account(plan: Plan) -> list[str]:
 
 
 def _formulas(plan: Plan) -> list[str]:
-    places = np.flatnonzero(plan.status == Status.PLANNED)
+    places = np.flatnonzero(plan.status == PlanStatus.PLANNED)
     if not len(places):
         return ["", "nothing is left to estimate"]
     write = formula_writer(plan)

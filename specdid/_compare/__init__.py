@@ -12,9 +12,9 @@ from specdid._compare.comparison import (
     in_errors,
     shown_group,
 )
-from specdid._compare.pairs import Pairs, Renamed
+from specdid._compare.pairs import PairedSpecifications, Renamed
 
 __all__ = [
-    "ALIKE", "Comparison", "FamilyMove", "Joint", "OptionMove", "Pairs", "Renamed", "Side", "StatusChange",
-    "compare_results", "in_errors", "shown_group",
+    "ALIKE", "Comparison", "FamilyMove", "Joint", "OptionMove", "PairedSpecifications", "Renamed", "Side",
+    "StatusChange", "compare_results", "in_errors", "shown_group",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._compare.pairs import Ints, Pairs, Renamed, pair, pair_vcovs, renamed
+from specdid._compare.pairs import Ints, PairedSpecifications, Renamed, pair, pair_vcovs, renamed
 from specdid._describe.choices import variance_factors, variance_shares
 from specdid._records import CODES, Family, Results, Status
 
@@ -72,7 +72,7 @@ class Comparison:
     names: tuple[str, str]
     old: Results
     new: Results
-    pairs: Pairs
+    pairs: PairedSpecifications
     vcovs: tuple[tuple[int, int], ...]
     changed: NDArray[np.bool_]
     renamed: tuple[Renamed, ...]
@@ -162,7 +162,9 @@ def compare_results(
     )
 
 
-def _changed(old: Results, new: Results, pairs: Pairs, vcovs: tuple[tuple[int, int], ...]) -> NDArray[np.bool_]:
+def _changed(
+    old: Results, new: Results, pairs: PairedSpecifications, vcovs: tuple[tuple[int, int], ...]
+) -> NDArray[np.bool_]:
     changed = np.abs(new.estimate[pairs.new] - old.estimate[pairs.old]) > ALIKE * _unit(old, pairs, 0)
     for a, b in vcovs:
         error_old = np.asarray(old.numbers["std_error"])[pairs.old, a]
@@ -173,13 +175,13 @@ def _changed(old: Results, new: Results, pairs: Pairs, vcovs: tuple[tuple[int, i
     return np.asarray(changed & both)
 
 
-def _unit(old: Results, pairs: Pairs, vcov: int) -> NDArray[np.float64]:
+def _unit(old: Results, pairs: PairedSpecifications, vcov: int) -> NDArray[np.float64]:
     """Return what a move is measured by: the old standard error, or the estimate where there is none."""
     error = np.asarray(old.numbers["std_error"], dtype=np.float64)[pairs.old, vcov]
     return np.where(error > 0, error, np.abs(old.estimate[pairs.old]))
 
 
-def _statuses(old: Results, new: Results, pairs: Pairs) -> tuple[StatusChange, ...]:
+def _statuses(old: Results, new: Results, pairs: PairedSpecifications) -> tuple[StatusChange, ...]:
     """Count changes of status by reason, those away from ok first, then the most frequent."""
     was, now = old.status[pairs.old], new.status[pairs.new]
     at = np.flatnonzero(was != now)
@@ -277,7 +279,9 @@ class FamilyMove:
     options: tuple[OptionMove, ...]
 
 
-def family_moves(old: Results, new: Results, pairs: Pairs, relabelled: tuple[Renamed, ...]) -> tuple[FamilyMove, ...]:
+def family_moves(
+    old: Results, new: Results, pairs: PairedSpecifications, relabelled: tuple[Renamed, ...]
+) -> tuple[FamilyMove, ...]:
     """Compare family by family; an outcome that was renamed stays the same family."""
     outcomes = {r.old: r.new for r in relabelled if r.dimension == "outcome"}
     before, after = _families(old, outcomes), _families(new, {})

@@ -15,7 +15,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairedSpecifications:
     """Places in the plans, from 0; every distinct content counts once.
 
     Attributes
@@ -42,7 +42,7 @@ class Renamed:
     new: str
 
 
-def pair(old: Results, new: Results) -> Pairs:
+def pair(old: Results, new: Results) -> PairedSpecifications:
     """Match two runs by content; what is left by its labels, where these name one of each."""
     first_old, first_new = _distinct(old), _distinct(new)
     ids_old, ids_new = old.planned.ids[first_old], new.planned.ids[first_new]
@@ -53,7 +53,7 @@ def pair(old: Results, new: Results) -> Pairs:
     both_new = np.concatenate([first_new[at_new], added[right]])
     order = np.argsort(both_new, kind="stable")
     redefined = np.arange(len(both_new)) >= len(at_new)
-    return Pairs(
+    return PairedSpecifications(
         both_old[order],
         both_new[order],
         redefined[order],
@@ -101,7 +101,7 @@ def _common_codes(
     return tuple(place), (to_a[a.codes[places_old]], to_b[b.codes[places_new]])
 
 
-def renamed(old: Results, new: Results, pairs: Pairs) -> tuple[Renamed, ...]:
+def renamed(old: Results, new: Results, pairs: PairedSpecifications) -> tuple[Renamed, ...]:
     """Find labels and dimensions of one run whose content the other calls otherwise."""
     same = ~pairs.redefined
     places = pairs.old[same], pairs.new[same]
@@ -144,7 +144,7 @@ def _one_to_one(old: Results, new: Results, name: str, other: str, places_old: I
     return len(found) > 1 and len({a for a, _ in found}) == len({b for _, b in found}) == len(found)
 
 
-def pair_vcovs(old: Results, new: Results, pairs: Pairs) -> tuple[tuple[int, int], ...]:
+def pair_vcovs(old: Results, new: Results, pairs: PairedSpecifications) -> tuple[tuple[int, int], ...]:
     """Match variance estimators by label, and what is left where most standard errors agree."""
     found = [
         (old.planned.vcovs.index(label), k) for k, label in enumerate(new.planned.vcovs) if label in old.planned.vcovs
@@ -158,7 +158,7 @@ def pair_vcovs(old: Results, new: Results, pairs: Pairs) -> tuple[tuple[int, int
     return tuple(sorted(found, key=lambda both: both[1]))
 
 
-def _same_errors(old: Results, new: Results, pairs: Pairs, v: int, k: int) -> bool:
+def _same_errors(old: Results, new: Results, pairs: PairedSpecifications, v: int, k: int) -> bool:
     same = ~pairs.redefined
     a = np.asarray(old.numbers["std_error"])[pairs.old[same], v]
     b = np.asarray(new.numbers["std_error"])[pairs.new[same], k]

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from specdid import language
 from specdid._columns import DIMENSIONS, RESERVED
-from specdid._decode.options import META, Options, Row, dotted_label, read_meta
+from specdid._decode.options import META, Options, WrittenOption, dotted_label, read_meta
 from specdid._decode.other_programs import vcov_help
 from specdid._decode.table import ROLES, Item, Log, Table, as_table, fixed, part_of
 from specdid._diagnostics import Origin
@@ -85,7 +85,7 @@ class DimensionReader:
             self._estimator(),
         )
 
-    def _written(self, name: str, make: Callable[[Row], Option | None]) -> tuple[Option, ...] | None:
+    def _written(self, name: str, make: Callable[[WrittenOption], Option | None]) -> tuple[Option, ...] | None:
         """Return the options that the file writes for a dimension; None where it writes none."""
         table, short = self.tables.get(name), self.study.get(name)
         if table is not None and short is not None:

@@ -42,7 +42,7 @@ CONTENT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WrittenOption:
     """One option as written; in the short form it has no label, and text is a table of one key."""
 
     label: str | None
@@ -57,7 +57,7 @@ class Options:
         self.log, self.methods, self.matchers = log, methods, matchers
         self.unread: set[tuple[str, str]] = set()
 
-    def named(self, dimension: str, item: Item, make: Callable[[Row], Option | None]) -> tuple[Option, ...]:
+    def named(self, dimension: str, item: Item, make: Callable[[WrittenOption], Option | None]) -> tuple[Option, ...]:
         """Read the options under a dimension's header."""
         hint = f'write [{dimension}] and below it "label" = …'
         table = as_table(item, self.log, f"[{dimension}]", hint)
@@ -76,12 +76,14 @@ class Options:
                 options.append(option)
         return tuple(options)
 
-    def one(self, dimension: str, label: str | None, item: Item, make: Callable[[Row], Option | None]) -> Option | None:
+    def one(
+        self, dimension: str, label: str | None, item: Item, make: Callable[[WrittenOption], Option | None]
+    ) -> Option | None:
         """Read one option; None where it is wrong."""
         keys = CONTENT[dimension]
         title = f"the {dimension} option `{label}`" if label else f"`{dimension}`"
         if isinstance(item.value, str):
-            row = Row(label, item, Table(Item({keys[0]: item}, item.origin, item.key), self.log, title))
+            row = WrittenOption(label, item, Table(Item({keys[0]: item}, item.origin, item.key), self.log, title))
         elif not isinstance(item.value, dict):
             self.log.wrong_type(item, "text or a table", self.log.as_text(item))
             return None
@@ -89,10 +91,10 @@ class Options:
             return None
         else:
             takes = () if dimension == "estimator" else (*keys, *META)
-            row = Row(label, item, Table(item, self.log, title, takes))
+            row = WrittenOption(label, item, Table(item, self.log, title, takes))
         return make(row)
 
-    def outcome(self, row: Row, scale: str | None) -> OutcomeOption | None:
+    def outcome(self, row: WrittenOption, scale: str | None) -> OutcomeOption | None:
         """Read an outcome; ``scale`` is the one that [study] declares for all."""
         formula = self._content(row, "formula", "outcome")
         own = row.table.text("scale") or scale
@@ -103,7 +105,7 @@ class Options:
         row.table.close()
         return OutcomeOption(row.label, formula, own, meta, row.item.key, expect) if formula else None
 
-    def treatment(self, row: Row, cohort: Expression | None) -> TreatmentOption | None:
+    def treatment(self, row: WrittenOption, cohort: Expression | None) -> TreatmentOption | None:
         """Read a treatment; ``cohort`` is the one of [study]."""
         term = self._content(row, "term", "terms")
         with_ = row.table.expression("with", "terms")
@@ -115,14 +117,14 @@ class Options:
             return None
         return TreatmentOption(row.label, term, with_, own, estimand, meta, row.item.key)
 
-    def formula(self, row: Row, role: Role) -> FormulaOption | None:
+    def formula(self, row: WrittenOption, role: Role) -> FormulaOption | None:
         """Read an option of controls, fixed_effects or weights."""
         formula = self._content(row, "formula", role)
         meta = read_meta(row.table)
         row.table.close()
         return FormulaOption(row.label, formula, meta, row.item.key) if formula else None
 
-    def sample(self, row: Row) -> SampleOption | None:
+    def sample(self, row: WrittenOption) -> SampleOption | None:
         """Read a sample, matched or not; a match alone takes all rows."""
         matched = row.table.get("match")
         everything = fixed(Constant(True), row.item.key) if matched else None
@@ -134,7 +136,7 @@ class Options:
             return None
         return SampleOption(row.label, where, match, meta, row.item.key)
 
-    def estimator(self, row: Row) -> EstimatorOption | None:
+    def estimator(self, row: WrittenOption) -> EstimatorOption | None:
         """Read an estimator; its own options are checked where the estimator is known."""
         method = row.table.get("method")
         meta = read_meta(row.table)
@@ -158,7 +160,9 @@ class Options:
         self.log.add(item.origin, "no_estimator", f"no estimator `{item.value}`", known, notes=(listed,))
         return None
 
-    def _content(self, row: Row, key: str, role: Role, default: Expression | None = None) -> Expression | None:
+    def _content(
+        self, row: WrittenOption, key: str, role: Role, default: Expression | None = None
+    ) -> Expression | None:
         if key not in row.table and default is None:
             row.table.missing(key, f"{row.table.title} has no `{key}`", f'write {key} = "…" in it')
         found = row.table.expression(key, role)

@@ -17,7 +17,7 @@ from specdid._diagnostics import Fault, Faults, SpecError, fault_at
 from specdid._hashing import text_word
 from specdid._plan.estimands import estimands, scales
 from specdid._plan.exclude import (
-    Table,
+    Exclusions,
     apply_rules,
     exclude_no_main_effects,
     exclude_not_honoured,
@@ -28,7 +28,7 @@ from specdid._plan.exclude import (
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
 from specdid._plan.identity import Contents, Hashes, match_digest, mix, segment_sums, set_hash
-from specdid._plan.records import Codes, Dimension, Grid, Plan, Status
+from specdid._plan.records import Codes, Dimension, Grid, Plan, PlanStatus
 from specdid._plan.selectors import select
 from specdid._study import DIMENSIONS, Core, Never, Study
 from specdid.language import bind
@@ -54,7 +54,7 @@ def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None, c
     codes = _enumerate(study, dimensions) if choose is None else choose(dimensions, grid, expander.macros, columns)
     grid, setting = _settings(expander, grid, codes)
     contents = [Contents(grid, s) for s in grid.settings]
-    table = Table(codes, setting)
+    table = Exclusions(codes, setting)
     apply_rules(table, study, dimensions, grid, expander.macros, columns)
     exclude_own_outcome(table, contents)
     exclude_not_honoured(table, contents, study)
@@ -188,18 +188,18 @@ def _estimators(content: Contents, study: Study, estimator: Codes, treatment: Co
 
 def _duplicates(ids: Hashes, reason: Codes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Mark later specifications of the same content; excluded comes first."""
-    status = np.where(reason >= 0, Status.EXCLUDED, Status.PLANNED).astype(np.uint8)
+    status = np.where(reason >= 0, PlanStatus.EXCLUDED, PlanStatus.PLANNED).astype(np.uint8)
     twin = np.full(len(ids), -1, np.int64)
     open_ = np.flatnonzero(reason < 0)
     _, first, inverse = np.unique(ids[open_], return_index=True, return_inverse=True)
     leader = open_[first[inverse.reshape(-1)]]
     later = leader != open_
-    status[open_[later]] = Status.DUPLICATE
+    status[open_[later]] = PlanStatus.DUPLICATE
     twin[open_[later]] = leader[later]
     return status, twin
 
 
-def _refuse_hopeless(study: Study, table: Table, dimensions: Sequence[Dimension]) -> None:
+def _refuse_hopeless(study: Study, table: Exclusions, dimensions: Sequence[Dimension]) -> None:
     """Make a fault of a treatment all of whose specifications lack a main effect."""
     codes = [r.code for r in table.reasons]
     if "no_main_effects" not in codes:

@@ -22,7 +22,7 @@ DIMENSION = {
 }
 
 
-class Table:
+class Exclusions:
     """The specifications while exclusions are applied; the first reason stays."""
 
     def __init__(self, codes: Codes, setting: Codes) -> None:
@@ -46,7 +46,7 @@ class Table:
 
 
 def apply_rules(
-    table: Table,
+    table: Exclusions,
     study: Study,
     dimensions: Sequence[Dimension],
     grid: Grid,
@@ -62,7 +62,7 @@ def apply_rules(
 
 
 def _holds(
-    table: Table,
+    table: Exclusions,
     condition: Mapping[str, Any],
     dimensions: Sequence[Dimension],
     grid: Grid,
@@ -77,7 +77,7 @@ def _holds(
     return hit
 
 
-def exclude_own_outcome(table: Table, contents: Sequence[Contents]) -> None:
+def exclude_own_outcome(table: Exclusions, contents: Sequence[Contents]) -> None:
     """Exclude specifications whose outcome stands on their own right-hand side."""
     for s, content in enumerate(contents):
         grid = content.grid
@@ -91,7 +91,7 @@ def exclude_own_outcome(table: Table, contents: Sequence[Contents]) -> None:
             table.exclude(hit, "own_outcome", f"the outcome `{write(grid.outcomes[o])}` is on its own right-hand side")
 
 
-def exclude_not_honoured(table: Table, contents: Sequence[Contents], study: Study) -> None:
+def exclude_not_honoured(table: Exclusions, contents: Sequence[Contents], study: Study) -> None:
     """Exclude options that an estimator would ignore."""
     for e, choice in enumerate(contents[0].grid.estimators):
         estimator = _plugins.load("estimators", choice.method)
@@ -102,7 +102,7 @@ def exclude_not_honoured(table: Table, contents: Sequence[Contents], study: Stud
                 table.exclude(here & flags, "not_honoured", f"{choice.method} {words}")
 
 
-def _dishonoured(estimator: Any, content: Contents, study: Study, table: Table) -> Iterator[tuple[Flags, str]]:
+def _dishonoured(estimator: Any, content: Contents, study: Study, table: Exclusions) -> Iterator[tuple[Flags, str]]:
     honours = estimator.honours
     if "controls" not in honours:
         bare = np.array([not content.fixed_terms(t) for t in range(len(content.grid.treatments))])
@@ -129,7 +129,7 @@ def _unit_and_time(content: Contents, study: Study) -> frozenset[str]:
     return frozenset(effect_digest(Effect((n,), (), False), content.scope) for n in names)
 
 
-def exclude_unfit_treatments(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:
+def exclude_unfit_treatments(table: Exclusions, contents: Sequence[Contents], evaluator: Evaluator) -> None:
     """Exclude cohort estimators where there is no cohort or the treatment is not 0/1."""
     grid = contents[0].grid
     for e, choice in enumerate(grid.estimators):
@@ -157,7 +157,7 @@ def _binary(evaluator: Evaluator, content: Contents, treatment: int) -> bool:
     return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
 
 
-def exclude_unfit_outcomes(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:
+def exclude_unfit_outcomes(table: Exclusions, contents: Sequence[Contents], evaluator: Evaluator) -> None:
     """Exclude outcomes whose values in a sample an estimator can do nothing with."""
     for e, unfit in _declaring(contents, "unfit"):
         mine = table.column("estimator") == e
@@ -176,7 +176,7 @@ def exclude_unfit_outcomes(table: Table, contents: Sequence[Contents], evaluator
                         table.exclude(here & (table.column("outcome") == o), "unfit_outcome", words)
 
 
-def exclude_switching_off(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:
+def exclude_switching_off(table: Exclusions, contents: Sequence[Contents], evaluator: Evaluator) -> None:
     """Exclude treatments that end, where an estimator takes an untreated row for one not treated yet."""
     panel = evaluator.panel
     if panel.unit_codes is None or panel.periods is None:
@@ -218,7 +218,7 @@ def _sample_rows(evaluator: Evaluator, content: Contents) -> Iterator[Flags]:
         yield np.logical_and.reduce([evaluator.condition(bind(sample.where, content.scope)), *own])
 
 
-def exclude_no_main_effects(table: Table, contents: Sequence[Contents], evaluator: Evaluator) -> None:
+def exclude_no_main_effects(table: Exclusions, contents: Sequence[Contents], evaluator: Evaluator) -> None:
     """Exclude an interacted treatment where a main effect is neither a term nor absorbed."""
     grid = contents[0].grid
     for t, treatment in enumerate(grid.treatments):

@@ -20,7 +20,7 @@ Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
 
-class Status(IntEnum):
+class PlanStatus(IntEnum):
     """What the plan says of a specification before anything is estimated."""
 
     PLANNED = 0
@@ -153,7 +153,7 @@ class Plan:
     @property
     def account(self) -> str:
         """Return the line of counts: planned = to estimate + excluded + duplicate."""
-        excluded, duplicate = (int(np.sum(self.status == s)) for s in (Status.EXCLUDED, Status.DUPLICATE))
+        excluded, duplicate = (int(np.sum(self.status == s)) for s in (PlanStatus.EXCLUDED, PlanStatus.DUPLICATE))
         left = len(self) - excluded - duplicate
         return f"{len(self):,} planned = {left:,} to estimate + {excluded:,} excluded + {duplicate:,} duplicate"
 

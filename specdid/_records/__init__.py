@@ -1,6 +1,6 @@
 """The records of a run: COLUMNS, fits as column blocks, and results."""
 
-from specdid._columns import COLUMNS, RESERVED, Column, schema
+from specdid._columns import COLUMNS, RESERVED, ResultColumn, schema
 from specdid._records.cautions import Audit, Caution, Disagreement
 from specdid._records.collect import collect
 from specdid._records.fits import Code, Fits
@@ -10,20 +10,20 @@ from specdid._records.results import (
     KINDS,
     Counts,
     Family,
-    Group,
     JointTest,
     NullShares,
     Planned,
     Results,
+    ScaleGroup,
     Section,
     Status,
-    Text,
+    TextColumn,
     code_of,
 )
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 
 __all__ = [
-    "CODES", "COLUMNS", "KINDS", "RESERVED", "Audit", "Caution", "Code", "Column", "Counts", "Disagreement",
-    "Family", "Fits", "Group", "JointTest", "NullShares", "Planned", "Results", "Section", "Status", "Text", "code_of",
-    "collect", "read_results", "schema", "write_csv", "write_manifest", "write_parquet", "write_timings",
+    "CODES", "COLUMNS", "KINDS", "RESERVED", "Audit", "Caution", "Code", "Counts", "Disagreement", "Family", "Fits",
+    "JointTest", "NullShares", "Planned", "ResultColumn", "Results", "ScaleGroup", "Section", "Status", "TextColumn",
+    "code_of", "collect", "read_results", "schema", "write_csv", "write_manifest", "write_parquet", "write_timings",
 ]  # fmt: skip

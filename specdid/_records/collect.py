@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specdid._columns import NUMBERS
 from specdid._records.fits import VCOV_NOTES, Code, Fits, Floats, Ints, failure_message
-from specdid._records.results import Planned, Results, Status, Text, code_of, empty_numbers
+from specdid._records.results import Planned, Results, Status, TextColumn, code_of, empty_numbers
 
 _FIRST_FAILURE = code_of("no_rows")
 _OVERFLOW = "the estimate or its error is no number a computer has: change the unit of the outcome or the treatment"
@@ -141,7 +141,7 @@ class _Store:
             self._message(),
             self.twin,
             self.numbers,
-            Text(flat.words, flat.codes.reshape(n, v)),
+            TextColumn(flat.words, flat.codes.reshape(n, v)),
             _column(self._terms(labels), n),
             dict(sorted(self.extra.items())),
             self.seconds,
@@ -153,7 +153,7 @@ class _Store:
         words = {columns: " + ".join(labels[c] for c in columns) for columns in self.seen}
         return {place: words[columns] for place, columns in self.dropped.items()}
 
-    def _message(self) -> Text:
+    def _message(self) -> TextColumn:
         """Join the plan's reasons and the fits' messages into one dictionary."""
         reason = self.planned.reason
         messages = dict(self.messages)
@@ -161,7 +161,7 @@ class _Store:
             messages[place] = "the run was interrupted before this specification was estimated"
         later = _column(messages, len(self.status))
         codes = np.where(later.codes >= 0, later.codes + len(reason.words), reason.codes)
-        return Text((*reason.words, *later.words), codes.astype(np.int32))
+        return TextColumn((*reason.words, *later.words), codes.astype(np.int32))
 
 
 def _without_overflow(fits: Fits) -> Fits:
@@ -184,13 +184,13 @@ def _blanked(values: NDArray[Any], lost: NDArray[np.bool_]) -> NDArray[Any]:
     return out
 
 
-def _column(texts: dict[int, str], n: int) -> Text:
+def _column(texts: dict[int, str], n: int) -> TextColumn:
     """Turn texts by position into a column, the dictionary in order of position."""
     codes = np.full(n, -1, dtype=np.int32)
     place: dict[str, int] = {}
     for position in sorted(texts):
         codes[position] = place.setdefault(texts[position], len(place))
-    return Text(tuple(place), codes)
+    return TextColumn(tuple(place), codes)
 
 
 def _messages(planned: Planned, fits: Fits, labels: Sequence[str]) -> Iterator[tuple[int, str]]:

@@ -14,7 +14,7 @@ from specdid._columns import NUMBERS, RESERVED, schema
 from specdid._diagnostics import Fault, SpecError
 from specdid._hashing import DIGITS, begins_id
 from specdid._records.files import is_regular, read_bytes
-from specdid._records.results import CODES, KINDS, Numbers, Planned, Results, Text
+from specdid._records.results import CODES, KINDS, Numbers, Planned, Results, TextColumn
 from specdid._records.write import STATUS_WORDS, read_header
 
 if TYPE_CHECKING:
@@ -123,10 +123,10 @@ class _Reader:
             self._planned(ids),
             status=self._codes("status", STATUS_WORDS).astype(np.int8),
             code=np.maximum(self._codes("code", CODES), 0).astype(np.int8),
-            message=Text(messages.words, np.where(ok, -1, by_vcov[:, :1].reshape(-1)).astype(np.int32)),
+            message=TextColumn(messages.words, np.where(ok, -1, by_vcov[:, :1].reshape(-1)).astype(np.int32)),
             twin=_positions(ids, twin_ids, ok),
             numbers=self._numbers(n),
-            vcov_note=Text(messages.words, np.where(ok[:, None], by_vcov, -1).astype(np.int32)),
+            vcov_note=TextColumn(messages.words, np.where(ok[:, None], by_vcov, -1).astype(np.int32)),
             dropped=self._text("dropped"),
             extra={name: self._floats(name)[:: len(self.vcovs)] for name in self.header["extra"]},
             seconds=np.full(n, np.nan),
@@ -150,7 +150,7 @@ class _Reader:
             self._text("scale"),
             status=self._codes("status", STATUS_WORDS).astype(np.int8),
             code=np.maximum(self._codes("code", CODES), 0).astype(np.int8),
-            reason=Text((), np.full(len(ids), -1, dtype=np.int32)),
+            reason=TextColumn((), np.full(len(ids), -1, dtype=np.int32)),
             twin=np.full(len(ids), -1, dtype=np.int64),
             preferred=int(preferred[0]) if len(preferred) else -1,
             control_terms=tuple(self.header["control_terms"]),
@@ -164,11 +164,11 @@ class _Reader:
         rows = np.arange(0, self.table.num_rows, max(1, len(self.vcovs)))
         return self.table[name].combine_chunks().take(rows)
 
-    def _text(self, name: str, every: bool = False) -> Text:
+    def _text(self, name: str, every: bool = False) -> TextColumn:
         column = self.table[name].combine_chunks() if every else self._first(name)
         coded = column.dictionary_encode()
         codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return Text(tuple(coded.dictionary.to_pylist()), codes.astype(np.int32))
+        return TextColumn(tuple(coded.dictionary.to_pylist()), codes.astype(np.int32))
 
     def _codes(self, name: str, words: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
         found = self._text(name)

@@ -58,7 +58,7 @@ def code_of(name: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextColumn:
     """A column of text by dictionary: ``words[codes[s]]``, and nothing where the code is -1."""
 
     words: Sequence[str]
@@ -70,7 +70,7 @@ class Text:
         return self.words[code] if code >= 0 else None
 
     @classmethod
-    def encode(cls, values: Iterable[str | None]) -> Text:
+    def encode(cls, values: Iterable[str | None]) -> TextColumn:
         """Build the dictionary in order of first appearance."""
         place: dict[str, int] = {}
         codes = [-1 if v is None else place.setdefault(v, len(place)) for v in values]
@@ -111,12 +111,12 @@ class Planned:
     ids: NDArray[np.uint64]
     vcovs: tuple[str, ...]
     formulas: Callable[[int, int], Sequence[str]]
-    term: Text
-    estimand: Text
-    scale: Text
+    term: TextColumn
+    estimand: TextColumn
+    scale: TextColumn
     status: NDArray[np.int8]
     code: NDArray[np.int8]
-    reason: Text
+    reason: TextColumn
     twin: Ints
     preferred: int = -1
     control_terms: tuple[str, ...] = ()
@@ -148,10 +148,10 @@ class Planned:
         """Return the id of the specification at ``place`` as it is written."""
         return id_text(self.ids[place])
 
-    def dimension(self, name: str) -> Text:
+    def dimension(self, name: str) -> TextColumn:
         """Return one dimension's labels as a column of text."""
         place = self.dimensions.index(name)
-        return Text(self.labels[place], self.codes[:, place])
+        return TextColumn(self.labels[place], self.codes[:, place])
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ScaleGroup:
     """The specifications that share an axis: one scale, or one outcome where none is declared.
 
     ``shown`` is the name as readers know it, by [labels].
@@ -245,11 +245,11 @@ class Results:
     planned: Planned
     status: NDArray[np.int8]
     code: NDArray[np.int8]
-    message: Text
+    message: TextColumn
     twin: Ints
     numbers: Numbers
-    vcov_note: Text
-    dropped: Text
+    vcov_note: TextColumn
+    dropped: TextColumn
     extra: Mapping[str, Floats]
     seconds: Floats
     dropped_columns: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
@@ -281,7 +281,7 @@ class Results:
         values = np.asarray(self.numbers[name], dtype=np.float64)
         return values if values.ndim == 1 else values[:, 0]
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[ScaleGroup, ...]:
         """Return the specifications that share an axis, ok or not, in order of appearance."""
         outcome, scale = self.planned.dimension("outcome"), self.planned.scale
         key = np.where(scale.codes >= 0, scale.codes, len(scale.words) + outcome.codes)
@@ -289,7 +289,7 @@ class Results:
         found = []
         for k, s in sorted(zip(keys, where, strict=True), key=lambda pair: int(pair[1])):
             name = scale.at(int(s)) or outcome.words[int(outcome.codes[s])]
-            found.append(Group(name, scale.at(int(s)), np.flatnonzero(key == k), self.planned.shown(name)))
+            found.append(ScaleGroup(name, scale.at(int(s)), np.flatnonzero(key == k), self.planned.shown(name)))
         return tuple(found)
 
     @cached_property
@@ -306,7 +306,7 @@ class Results:
                 found.append(Family(group.name, words, group.shown, group.scale is not None, mine, kind[mine]))
         return tuple(found)
 
-    def families_of(self, group: Group) -> tuple[Family, ...]:
+    def families_of(self, group: ScaleGroup) -> tuple[Family, ...]:
         """Return the families of one scale (or outcome), one for each estimand."""
         whole = group.name, group.scale is not None
         return tuple(f for f in self.families if (f.group, f.scaled) == whole)
@@ -330,7 +330,7 @@ class Results:
         places = family.places[family.kinds == kind]
         return np.take(places, np.argsort(self.estimate[places], kind="stable"))
 
-    def curves_of(self, group: Group) -> tuple[tuple[Family, int, Ints], ...]:
+    def curves_of(self, group: ScaleGroup) -> tuple[tuple[Family, int, Ints], ...]:
         """Return the curves of one scale: what is ranked together, as family, kind and places by estimate."""
         kinds = ((f, kind) for f in self.families_of(group) for kind in np.unique(f.kinds).tolist())
         return tuple((family, kind, self.ranked(family, kind)) for family, kind in kinds)
@@ -346,7 +346,7 @@ class Results:
         named = ((f, f.estimand) for f in self.families)
         return {statistic_name(MEDIAN, f.group, words): statistic_name(MEDIAN, f.shown, words) for f, words in named}
 
-    def order(self, group: Group) -> Ints:
+    def order(self, group: ScaleGroup) -> Ints:
         """Return the ok positions of a group by estimate, ties by place in the plan."""
         ok = group.members[self.status[group.members] == Status.OK]
         return np.take(ok, np.argsort(self.estimate[ok], kind="stable"))

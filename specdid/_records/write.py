@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._columns import Column, schema
+from specdid._columns import ResultColumn, schema
 from specdid._records.files import replacing
-from specdid._records.results import CODES, Planned, Results, Status, Text
+from specdid._records.results import CODES, Planned, Results, Status, TextColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +76,7 @@ class Encoder:
         arrays = [self._column(c, start, stop) for c in self._columns]
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
-    def _column(self, column: Column, start: int, stop: int) -> pa.Array:
+    def _column(self, column: ResultColumn, start: int, stop: int) -> pa.Array:
         planned, name = self._results.planned, column.name
         if name in self._texts:
             words, codes = self._texts[name]
@@ -96,7 +96,7 @@ class Encoder:
             return numbers(np.repeat(np.arange(start, stop) == planned.preferred, self._vcovs))
         return self._number(self._numbers(column)[start:stop])
 
-    def _numbers(self, column: Column) -> NDArray[Any]:
+    def _numbers(self, column: ResultColumn) -> NDArray[Any]:
         source = self._results.extra if column.level == "extra" else self._results.numbers
         return source[column.name]
 
@@ -117,7 +117,7 @@ class Encoder:
         return texts([guard(w) for w in words] if self._guarded else words)
 
 
-def _texts(results: Results) -> dict[str, Text]:
+def _texts(results: Results) -> dict[str, TextColumn]:
     """Return the columns that are a dictionary and codes; 2-d codes hold one text per vcov."""
     planned = results.planned
     n, v = len(results), len(planned.vcovs)
@@ -126,14 +126,14 @@ def _texts(results: Results) -> dict[str, Text]:
     both = np.where(message.codes[:, None] >= 0, message.codes[:, None], beside)
     code = np.where(results.code > 0, results.code, -1)
     return {name: planned.dimension(name) for name in planned.dimensions} | {
-        "vcov": Text(planned.vcovs, np.broadcast_to(np.arange(v, dtype=np.int32), (n, v))),
+        "vcov": TextColumn(planned.vcovs, np.broadcast_to(np.arange(v, dtype=np.int32), (n, v))),
         "term": planned.term,
         "estimand": planned.estimand,
         "scale": planned.scale,
         "dropped": results.dropped,
-        "status": Text(STATUS_WORDS, results.status.astype(np.int32)),
-        "code": Text(CODES, code.astype(np.int32)),
-        "message": Text((*message.words, *note.words), both.astype(np.int32)),
+        "status": TextColumn(STATUS_WORDS, results.status.astype(np.int32)),
+        "code": TextColumn(CODES, code.astype(np.int32)),
+        "message": TextColumn((*message.words, *note.words), both.astype(np.int32)),
     }
 
 

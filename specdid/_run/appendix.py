@@ -13,7 +13,7 @@ import numpy as np
 import specdid
 from specdid import _plugins
 from specdid._curve import Curve
-from specdid._plan import Status as Planned
+from specdid._plan import PlanStatus
 from specdid._records import Caution, Family, Results, Status
 from specdid._records.cautions import against
 from specdid._records.files import replacing
@@ -25,7 +25,7 @@ from specdid._run.write import on_its_own, write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Bench, Cell, CellFit, Chart
 from specdid.analyses._fit import effect_texts, fit_cell
-from specdid.appendix._base import Appendix, Material, Picked, Section, Selection
+from specdid.appendix._base import AnalysisSection, Appendix, Material, Picked, Selection
 from specdid.appendix.caption import estimates_csv
 from specdid.appendix.content import FAMILIES, assemble, selected_csv
 from specdid.appendix.latex import write_latex, write_main
@@ -122,7 +122,7 @@ def _reasons(prepared: Prepared) -> Iterator[tuple[str, str, str, str]]:
                 yield dimension.name, option, meta.type or "", meta.why or ""
 
 
-def _section(analysed: Analysed) -> Section:
+def _section(analysed: Analysed) -> AnalysisSection:
     def stem(suffix: str) -> str:
         return file_stem(analysed.stem, suffix or None)
 
@@ -130,7 +130,7 @@ def _section(analysed: Analysed) -> Section:
     heading = analysed.name if plain and analysed.name is not None else analysed.heading
     finding = analysed.finding
     printed = [(stem(t.suffix), t.print) for t in finding.tables if t.print is not None]
-    return Section(
+    return AnalysisSection(
         heading,
         tuple((file, _titled(analysed, heading, table)) for file, table in printed),
         tuple((stem(c.suffix), _captioned(analysed, heading, c)) for c in finding.charts),
@@ -247,8 +247,8 @@ def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[i
     if not places:
         return {}
     if plan.study.missing != "common":
-        status = np.full(len(plan), Planned.EXCLUDED, np.uint8)
-        status[list(places)] = Planned.PLANNED
+        status = np.full(len(plan), PlanStatus.EXCLUDED, np.uint8)
+        status[list(places)] = PlanStatus.PLANNED
         plan = replace(plan, status=status)
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
     at = np.searchsorted(compiled.members.index, places)

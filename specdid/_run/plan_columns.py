@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._plan import Plan
-from specdid._plan import Status as PlanStatus
+from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import Contents
-from specdid._records import Planned, Status, Text, code_of
+from specdid._records import Planned, Status, TextColumn, code_of
 from specdid._study import Core
 from specdid.language import write
 
@@ -28,7 +27,7 @@ def planned_records(plan: Plan) -> Planned:
     words = (*(r.message for r in plan.reasons), _SAME_CONTENT)
     reason = np.where(excluded, plan.reason, np.where(duplicate, len(plan.reasons), -1))
     treatment = plan.grid.treatments
-    terms = Text(tuple(t.term.text for t in treatment), codes[:, Core.TREATMENT])
+    terms = TextColumn(tuple(t.term.text for t in treatment), codes[:, Core.TREATMENT])
     members = _members(plan)
     return Planned(
         title=plan.study.title,
@@ -40,11 +39,11 @@ def planned_records(plan: Plan) -> Planned:
         vcovs=tuple(v.label or v.text for v in plan.study.vcov),
         formulas=formula_writer(plan),
         term=terms,
-        estimand=Text(plan.estimands, plan.estimand),
-        scale=Text(plan.scales, plan.scale),
+        estimand=TextColumn(plan.estimands, plan.estimand),
+        scale=TextColumn(plan.scales, plan.scale),
         status=status.astype(np.int8),
         code=code.astype(np.int8),
-        reason=Text(words, reason.astype(np.int32)),
+        reason=TextColumn(words, reason.astype(np.int32)),
         twin=plan.twin,
         preferred=plan.preferred,
         control_terms=tuple(t.text for t in plan.grid.controls.terms),

@@ -14,7 +14,7 @@ from specdid._check.possible import check_possible
 from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
-from specdid._plan import Plan, Status, build_plan
+from specdid._plan import Plan, PlanStatus, build_plan
 from specdid._run.shown import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
 from specdid.engine.distributed import missing_package
@@ -185,7 +185,7 @@ def _backend(study: Study) -> tuple[Fault, ...]:
 
 def _preferred(study: Study, plan: Plan) -> tuple[Fault, ...]:
     """Warn of a preferred specification that will not be on the curve."""
-    if not study.preferred or (plan.preferred >= 0 and plan.status[plan.preferred] != Status.EXCLUDED):
+    if not study.preferred or (plan.preferred >= 0 and plan.status[plan.preferred] != PlanStatus.EXCLUDED):
         return ()
     origin = next(iter(study.preferred.values()))[0].origin
     if plan.preferred < 0:

@@ -17,7 +17,7 @@ from specdid._run.write import write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Chart
 from specdid.figures._style import save
-from specdid.report.page import Block, Picture, Report, write_page
+from specdid.report.page import AnalysisBlock, Picture, Report, write_page
 
 _HEAVY = 2_500_000
 """Above so many bytes in all, figures are stored with fewer colours."""
@@ -49,7 +49,9 @@ def write_report(
         write_text(write_page(report), directory / "report.html")
 
 
-def _block(analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None, failed: str) -> Block:
+def _block(
+    analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None, failed: str
+) -> AnalysisBlock:
     finding = analysed.finding
     pictures = []
     for chart in finding.charts:
@@ -60,7 +62,7 @@ def _block(analysed: Analysed, directory: Path, formats: Sequence[str], width: f
             title = _plugins.load("figures", chart.figure).title
             pictures.append(Picture(stem, f"{analysed.heading}: {title}", content))
     tables = tuple((f"{file_stem(analysed.stem, t.suffix or None)}.csv", t) for t in finding.tables)
-    return Block(analysed.heading, finding.lines, tables, tuple(pictures), analysed.failure)
+    return AnalysisBlock(analysed.heading, finding.lines, tables, tuple(pictures), analysed.failure)
 
 
 def _draw(chart: Chart, width: float | None, failed: str) -> bytes:

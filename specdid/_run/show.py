@@ -14,11 +14,10 @@ import numpy as np
 from specdid import __version__, _plugins
 from specdid._diagnostics import Fault, SpecError
 from specdid._hashing import beginning, begins_id
-from specdid._plan import Plan, Status
+from specdid._plan import Plan, PlanStatus
 from specdid._plan.records import SampleChoice
 from specdid._programs.script import Script
-from specdid._records import KINDS, Caution, Results
-from specdid._records import Status as Became
+from specdid._records import KINDS, Caution, Results, Status
 from specdid._records.cautions import against
 from specdid._records.files import read_rows
 from specdid._records.numerals import ordinal
@@ -86,7 +85,7 @@ def shown_text(prepared: Prepared, which: str, directory: Path, language: str | 
 def _codes(prepared: Prepared, place: int) -> Iterator[str]:
     """Return the specification in every language, each under its title; none where it is excluded."""
     place = with_content(prepared.plan, place)
-    if prepared.plan.status[place] == Status.EXCLUDED:
+    if prepared.plan.status[place] == PlanStatus.EXCLUDED:
         return
     script = script_of(prepared, place)
     for export in _plugins.every("exports"):
@@ -224,7 +223,7 @@ def code_of(prepared: Prepared, place: int, language: str) -> str:
         It is excluded, so that there is nothing to reproduce, or its estimator brings no program in this language.
     """
     place = with_content(prepared.plan, place)
-    if prepared.plan.status[place] == Status.EXCLUDED:
+    if prepared.plan.status[place] == PlanStatus.EXCLUDED:
         reason = prepared.plan.reasons[int(prepared.plan.reason[place])].message
         raise _fault("excluded", f"the specification is excluded, so there is no code for it: {reason}")
     try:
@@ -246,7 +245,7 @@ def _others(prepared: Prepared, place: int, language: str) -> str | None:
 
 def with_content(plan: Plan, place: int) -> int:
     """Return the planned specification of the same content; itself but for duplicates."""
-    return int(plan.twin[place]) if plan.status[place] == Status.DUPLICATE else place
+    return int(plan.twin[place]) if plan.status[place] == PlanStatus.DUPLICATE else place
 
 
 def describe(prepared: Prepared, found: Found, results: Results | None, directory: Path) -> Iterator[str]:
@@ -259,7 +258,7 @@ def describe(prepared: Prepared, found: Found, results: Results | None, director
     yield formula_writer(plan)(place, place + 1)[0]
     yield from found.notes
     yield ""
-    excluded = plan.status[place] == Status.EXCLUDED
+    excluded = plan.status[place] == PlanStatus.EXCLUDED
     script = None if excluded else script_of(prepared, with_content(plan, place))
     yield from in_words(prepared, place, script)
     yield ""
@@ -283,11 +282,11 @@ def _unusable(cautions: Sequence[Caution], spec_id: str) -> Iterator[str]:
 def _became(prepared: Prepared, place: int, results: Results | None) -> Iterator[str]:
     """Say of which specification a duplicate is the twin."""
     plan = prepared.plan
-    if plan.status[place] == Status.DUPLICATE:
+    if plan.status[place] == PlanStatus.DUPLICATE:
         twin = int(plan.twin[place])
         yield f"Duplicate (same_content) of specification {twin + 1:,}, which has the id and the numbers."
         yield ""
-    elif results is not None and results.status[place] == Became.DUPLICATE:
+    elif results is not None and results.status[place] == Status.DUPLICATE:
         twin = int(results.twin[place])
         yield (
             f"Duplicate (same_model): the same rows, weights, fixed effects and kept terms, by their values, as "
@@ -302,8 +301,8 @@ def _standing(prepared: Prepared, place: int, results: Results | None, directory
         yield ""
         yield f"No results of this study in {directory}: `specdid run` adds its rank and the joint tests' p-values."
         return
-    at = int(results.twin[place]) if results.status[place] == Became.DUPLICATE else place
-    if results.status[at] != Became.OK:
+    at = int(results.twin[place]) if results.status[place] == Status.DUPLICATE else place
+    if results.status[at] != Status.OK:
         return
     rank, of = results.rank(at)
     yield ""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._hashing import beginning, begins_id
-from specdid._plan import Plan, Status
+from specdid._plan import Plan, PlanStatus
 from specdid._study import Study
 
 Ints = NDArray[np.int64]
@@ -48,5 +48,5 @@ def place_of(plan: Plan, text: str, order: Ints) -> int:
 
 def stands_for(plan: Plan, places: Ints) -> int:
     """Return the first of ``places``, all of one id, that is to be estimated; the first of all where none is."""
-    planned = places[plan.status[places] == Status.PLANNED]
+    planned = places[plan.status[places] == PlanStatus.PLANNED]
     return int(planned[0] if len(planned) else places[0])

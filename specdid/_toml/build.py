@@ -74,13 +74,13 @@ def build(statements: list[Statement], document: str, refused: bool = True) -> B
     refused
         Whether tomli refuses the document; otherwise only the spots are wanted.
     """
-    builder = _Builder(document, refused)
+    builder = _TomlBuilder(document, refused)
     for statement in statements:
         builder.add(statement)
     return builder.built
 
 
-class _Builder:
+class _TomlBuilder:
     def __init__(self, document: str, refused: bool) -> None:
         self.document, self.refused = document, refused
         self.built = Built()

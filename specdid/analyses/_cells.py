@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from specdid._diagnostics import SpecError, fault_at
-from specdid._plan import Dimension, Grid, Plan, Status, build_plan
+from specdid._plan import Dimension, Grid, Plan, PlanStatus, build_plan
 from specdid._plan.records import Codes
 from specdid._plan.selectors import select
 from specdid._records import Caution
@@ -206,11 +206,11 @@ def _cells(planned: PlannedCells, compiled: Compiled) -> Cells:
     for place in range(len(plan)):
         labels = {d.name: d.labels[c] for d, c in zip(plan.dimensions, plan.codes[place], strict=True)}
         shown = ", ".join(labels[n] for n in varying or ("outcome",))
-        if plan.status[place] == Status.EXCLUDED:
+        if plan.status[place] == PlanStatus.EXCLUDED:
             why = plan.reasons[plan.reason[place]].message
             notes.append(Caution("note", "no_column", f"no column for {shown}: {why}"))
             continue
-        if plan.status[place] == Status.DUPLICATE:
+        if plan.status[place] == PlanStatus.DUPLICATE:
             notes.append(Caution("note", "no_column", f"no column for {shown}: it is the same model as another column"))
             continue
         chosen = all(plan.codes[place, d] == preferred[d] for d in differing)

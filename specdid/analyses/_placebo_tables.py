@@ -229,8 +229,8 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
             known = (np.nan,) * 3 if c is None else (c.estimate, c.conf_low, c.conf_high)
             interval = f"{number(known[1])} to {number(known[2])}" if np.isfinite(known[1]) else ""
             facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
-            rows.append(forest.Row(label, *known, facts, label == "Actual"))
-        blocks.append(forest.Block(bench.headings(cells, one.cell), axis_of(one.cell), tuple(rows)))
+            rows.append(forest.ForestRow(label, *known, facts, label == "Actual"))
+        blocks.append(forest.ForestBlock(bench.headings(cells, one.cell), axis_of(one.cell), tuple(rows)))
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
     note = (

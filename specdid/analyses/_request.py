@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from specdid import _plugins
-from specdid._decode.options import Options, Row
+from specdid._decode.options import Options, WrittenOption
 from specdid._decode.selectors import read_selectors
 from specdid._decode.table import ROLES, Item, Log, Table
 from specdid._diagnostics import Fault, Origin
@@ -137,7 +137,7 @@ def _is_option(item: Item, dimension: str) -> bool:
 def _option(study: Study, name: str, item: Item, added: dict[str, list[Any]], log: Log) -> list[int]:
     """Read an option that only this analysis has; gives its place in the dimension."""
     options = _options(log, study)
-    makers: dict[str, Callable[[Row], Any]] = {
+    makers: dict[str, Callable[[WrittenOption], Any]] = {
         "outcome": lambda row: options.outcome(row, None),
         "treatment": lambda row: options.treatment(row, None),
         "sample": options.sample,

@@ -197,9 +197,9 @@ def _forest(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split
             interval = f"{number(known[1])} to {number(known[2])}" if np.isfinite(known[1]) else ""
             units = "" if c is None else f"{count(fit.n_treated)} / {count(fit.n_units)}"
             facts = (number(known[0], min(places, 3)), interval, units)
-            rows.append(forest.Row(label, *known, facts, label == WHOLE))
+            rows.append(forest.ForestRow(label, *known, facts, label == WHOLE))
         words = f"Equality of groups: {equality(s)}" if equality(s) else ""
-        blocks.append(forest.Block(bench.headings(cells, s.cell), axis_of(s.cell), tuple(rows), words))
+        blocks.append(forest.ForestBlock(bench.headings(cells, s.cell), axis_of(s.cell), tuple(rows), words))
     note = f"Effects from split samples with {level} intervals (standard errors: {bench.errors})."
     note += shown(len(blocks), BLOCKS)
     blocks = blocks[:BLOCKS]

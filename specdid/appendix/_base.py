@@ -42,7 +42,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class AnalysisSection:
     """An analysis: its printed tables by file stem, its figures as (file stem, caption), or why there are none."""
 
     heading: str
@@ -85,7 +85,7 @@ class Material:
     inference: PrintTable | None = None
     choices: tuple[Choices, ...] = ()
     selections: tuple[Selection, ...] = ()
-    analyses: tuple[Section, ...] = ()
+    analyses: tuple[AnalysisSection, ...] = ()
     reasons: tuple[tuple[str, str, str, str], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     figures: str = "pdf"

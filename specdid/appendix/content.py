@@ -17,7 +17,7 @@ from specdid.analyses._coefficients import CONSTANT_LABEL
 from specdid.analyses._print import number
 from specdid.analyses.table import HEADER as NUMBERS
 from specdid.analyses.table import coefficients, effects, notes, statistics, tidy_rows
-from specdid.appendix._base import Appendix, FigureItem, Material, Part, Picked, Section, Selection, TableItem
+from specdid.appendix._base import AnalysisSection, Appendix, FigureItem, Material, Part, Picked, Selection, TableItem
 from specdid.appendix.caption import curve_account, estimates_table
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable, unusable
@@ -110,7 +110,7 @@ def _numbered(stem: str, k: int) -> str:
     return stem if not k else f"{stem}_{k + 1}"
 
 
-def _analysis(material: Material, section: Section) -> Part:
+def _analysis(material: Material, section: AnalysisSection) -> Part:
     tables = [_table(material, stem, table, False) for stem, table in section.tables]
     figures = [_figure(material, stem, caption) for stem, caption in section.figures if material.figures]
     failure = () if section.failure is None else (f"It could not be run: {section.failure}",)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._diagnostics import Fault, fault_at
-from specdid._plan import Plan, Status
+from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import Contents, match_digest, term_digest
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
@@ -67,7 +67,7 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
     """
     columns = Columns(panel, evaluator or Evaluator(panel))
     contents = [Contents(plan.grid, s) for s in plan.grid.settings]
-    index = np.flatnonzero(plan.status == Status.PLANNED)
+    index = np.flatnonzero(plan.status == PlanStatus.PLANNED)
     table = MemberTable(plan, index)
     time = _time(columns, panel)
     for s, content in enumerate(contents):

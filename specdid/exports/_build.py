@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from specdid import _plugins
-from specdid._plan import Plan, Status
+from specdid._plan import Plan, PlanStatus
 from specdid._plan.matches import MatchChoice, MatchSettings
 from specdid._plan.records import EstimatorChoice
 from specdid._programs.script import Errors, Levels, MatchedUnits, Script
@@ -21,7 +21,7 @@ from specdid.engine.problem import Floats, Ints
 from specdid.engine.rows import cut_rows
 from specdid.engine.scores import missing_clusters
 from specdid.estimators._base import Estimator
-from specdid.exports._program import Program
+from specdid.exports._program import ProgramColumns
 from specdid.language import bind, write
 from specdid.language.tree import Constant, Node
 from specdid.panel import Column, Evaluator, Panel
@@ -41,7 +41,7 @@ def make_script(
     data : the path that the program opens, by default the panel's, absolute
     about : lines for the program's head
     """
-    return _Builder(plan, panel, evaluator, place).script(data, tuple(about))
+    return _ScriptBuilder(plan, panel, evaluator, place).script(data, tuple(about))
 
 
 def compile_one(plan: Plan, panel: Panel, evaluator: Evaluator, place: int) -> tuple[Compiled, int]:
@@ -50,20 +50,20 @@ def compile_one(plan: Plan, panel: Panel, evaluator: Evaluator, place: int) -> t
     With ``missing = "common"`` its rows depend on all others of its outcome, so all are compiled.
     """
     if plan.study.missing != "common":
-        status = np.full(len(plan), Status.EXCLUDED, np.uint8)
-        status[place] = Status.PLANNED
+        status = np.full(len(plan), PlanStatus.EXCLUDED, np.uint8)
+        status[place] = PlanStatus.PLANNED
         plan = replace(plan, status=status)
     compiled = compile_plan(plan, panel, evaluator)
     return compiled, int(np.flatnonzero(compiled.members.index == place)[0])
 
 
-class _Builder:
+class _ScriptBuilder:
     def __init__(self, plan: Plan, panel: Panel, evaluator: Evaluator, place: int) -> None:
         self.plan, self.panel, self.place = plan, panel, place
         self.compiled, self.s = compile_one(plan, panel, evaluator, place)
         self.codes = plan.codes[place].tolist()
         self.setting = plan.grid.settings[int(plan.setting[place])]
-        self.program = Program(panel, evaluator)
+        self.program = ProgramColumns(panel, evaluator)
         self.matched: MatchedUnits | None = None
 
     def script(self, data: str | None, about: tuple[str, ...]) -> Script:
@@ -221,7 +221,7 @@ def _odd_size(values: Floats) -> bool:
     return bool(np.abs(known).max() > LARGE or known.std() > LARGE or known.std() < SMALL)
 
 
-def matched_units(program: Program, match: MatchChoice, recipe: MatchRecipe) -> MatchedUnits:
+def matched_units(program: ProgramColumns, match: MatchChoice, recipe: MatchRecipe) -> MatchedUnits:
     """Match, and write the result as keys and weights: units where each has one weight, else their periods.
 
     Which units a match takes depends on ties and on the last digits of a score, so that a

@@ -19,7 +19,7 @@ from specdid.panel.splines import SPLINES, spline
 MATCH_WEIGHT = "match_weight"
 
 
-class Program:
+class ProgramColumns:
     """Names of columns by their content; what a variant redefines gets a name of its own.
 
     Attributes

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records.numerals import signed
-from specdid.figures._curve_data import MARKS, Choices, Flags, Floats, Panel, Row, shares
+from specdid.figures._curve_data import MARKS, ChoiceRow, ChoiceRows, CurvePanel, Flags, Floats, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import Fonts
-from specdid.figures._layout import Band, Line
+from specdid.figures._layout import ChoiceLine, PanelRow
 from specdid.figures._style import (
     ACCENT,
     BAND90,
@@ -41,7 +41,7 @@ _LEAST_SLOT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnCurve:
     """The curve at the places drawn: every specification, or runs of neighbours."""
 
     x: Floats
@@ -50,14 +50,14 @@ class Drawn:
     significant: Floats
 
 
-def thin(panel: Panel, chosen: Flags) -> Drawn:
+def thin(panel: CurvePanel, chosen: Flags) -> DrawnCurve:
     """Return the chosen specifications' places and numbers, thinned to at most THIN."""
     at = np.flatnonzero(chosen)
     x = panel.across(at) + 0.5
     ends = (panel.low95[at], panel.high95[at], panel.low90[at], panel.high90[at])
     significant = panel.significant[at].astype(np.float64)
     if len(at) <= THIN:
-        return Drawn(x, panel.estimate[at], ends, significant)
+        return DrawnCurve(x, panel.estimate[at], ends, significant)
     runs = np.array_split(np.arange(len(at)), THIN)
 
     def middle(values: NDArray[Any]) -> Floats:
@@ -65,7 +65,7 @@ def thin(panel: Panel, chosen: Flags) -> Drawn:
 
     low95, high95, low90, high90 = (middle(end) for end in ends)
     share = np.asarray([significant[run].mean() for run in runs])
-    return Drawn(middle(x), middle(panel.estimate[at]), (low95, high95, low90, high90), share)
+    return DrawnCurve(middle(x), middle(panel.estimate[at]), (low95, high95, low90, high90), share)
 
 
 def _median(values: Floats) -> float:
@@ -73,7 +73,7 @@ def _median(values: Floats) -> float:
     return float(np.median(finite)) if len(finite) else np.nan
 
 
-def limits(panel: Panel) -> tuple[float, float]:
+def limits(panel: CurvePanel) -> tuple[float, float]:
     """Return the ends of the vertical axis: zero and all estimates, and intervals unless they explode."""
     low, high = panel.low95[np.isfinite(panel.low95)], panel.high95[np.isfinite(panel.high95)]
     ends = np.concatenate([panel.estimate, [0.0]])
@@ -89,25 +89,25 @@ def limits(panel: Panel) -> tuple[float, float]:
     return bottom - room, top + room
 
 
-def beyond(panel: Panel) -> int:
+def beyond(panel: CurvePanel) -> int:
     """Count the intervals that go beyond the axis."""
     bottom, top = limits(panel)
     return int(np.sum((panel.low95 < bottom) | (panel.high95 > top)))
 
 
-def shade(panel: Panel, series: int, significant: float) -> Any:
+def shade(panel: CurvePanel, series: int, significant: float) -> Any:
     """Return the colour of a point: greys for one series, a hue and its tint for several."""
     if len(panel.series) == 1:
         return blend(INK, 0.36 + 0.64 * significant)
     return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.5 + 0.5 * significant)
 
 
-def few(panel: Panel, width: float) -> bool:
+def few(panel: CurvePanel, width: float) -> bool:
     """Say whether there is room, in points of width, for a bar per specification."""
     return len(panel) <= POINTS and width / panel.extent >= _LEAST_SLOT
 
 
-def draw_curve(axes: Axes, panel: Panel, fonts: Fonts, width: float) -> None:
+def draw_curve(axes: Axes, panel: CurvePanel, fonts: Fonts, width: float) -> None:
     """Draw the sorted estimates with nested intervals, the zero line and the preferred one."""
     style_axis(axes, fonts)
     axes.set_xlim(0, panel.extent)
@@ -128,7 +128,7 @@ def draw_curve(axes: Axes, panel: Panel, fonts: Fonts, width: float) -> None:
         _annotate(axes, panel, fonts, slot)
 
 
-def _bars(axes: Axes, panel: Panel, slot: float) -> None:
+def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
     """Draw a point and two bars per specification, thin for 95% and thick for 90%."""
     for k in range(len(panel.series)):
         drawn = thin(panel, panel.which == k)
@@ -141,7 +141,7 @@ def _bars(axes: Axes, panel: Panel, slot: float) -> None:
         axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=marker, zorder=5)
 
 
-def _ribbons(axes: Axes, panel: Panel, slot: float) -> None:
+def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
     """Draw ribbons piece by piece, in a series' colour where it has the piece to itself."""
     several = len(panel.series) > 1
     places = np.arange(len(panel))
@@ -168,7 +168,7 @@ def _null_band(axes: Axes, band: Floats, start: float) -> None:
         axes.plot(x, values, color=QUIET, linewidth=0.6, linestyle=style, zorder=2.5)
 
 
-def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
+def _preferred(axes: Axes, panel: CurvePanel, slot: float) -> None:
     assert panel.preferred is not None
     at = panel.preferred.place
     x, y = float(panel.across(at)) + 0.5, panel.preferred.estimate
@@ -186,7 +186,7 @@ def _preferred(axes: Axes, panel: Panel, slot: float) -> None:
     )
 
 
-def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
+def _annotate(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None:
     """Write the rank where it covers as little as possible, near the estimate."""
     assert panel.preferred is not None
     short = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}"
@@ -212,7 +212,7 @@ def _annotate(axes: Axes, panel: Panel, fonts: Fonts, slot: float) -> None:
     )
 
 
-def _clear_place(axes: Axes, panel: Panel, near: slice) -> float:
+def _clear_place(axes: Axes, panel: CurvePanel, near: slice) -> float:
     """Return the height at which a line of text among these neighbours covers least.
 
     Intervals weigh most, then the zero line, then the null's dashed lines, then the distance
@@ -240,7 +240,7 @@ def _covered(centres: Floats, half: float, low: Floats, high: Floats) -> Floats:
     return np.asarray(meets.mean(axis=1), dtype=np.float64)
 
 
-def draw_strip(axes: Axes, panel: Panel, fonts: Fonts) -> None:
+def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     """Draw the number of rows of every specification, from zero."""
     style_axis(axes, fonts)
     axes.grid(False)
@@ -292,7 +292,7 @@ _NEIGHBOURS = 8
 """Least number of specifications of a tile, below which shares are noise."""
 
 
-def draw_choices(axes: Axes, panel: Panel, band: Band, row: float, width: float) -> None:
+def draw_choices(axes: Axes, panel: CurvePanel, band: PanelRow, row: float, width: float) -> None:
     """Draw the marks or tiles of every row; the axes' vertical unit is a point, downwards."""
     axes.set_xlim(0, panel.extent)
     axes.set_ylim(band.choices, 0)
@@ -314,12 +314,12 @@ def draw_choices(axes: Axes, panel: Panel, band: Band, row: float, width: float)
         _preferred_choice(axes, panel, found, middle, row, width)
 
 
-def separate(panel: Panel, width: float) -> bool:
+def separate(panel: CurvePanel, width: float) -> bool:
     """Say whether there is room, in points of width, for a mark per specification."""
     return len(panel) <= MARKS and width >= panel.extent
 
 
-def _marks(axes: Axes, panel: Panel, row: Row, middle: float, height: float, width: float) -> None:
+def _marks(axes: Axes, panel: CurvePanel, row: ChoiceRow, middle: float, height: float, width: float) -> None:
     at = np.flatnonzero(row.chosen)
     colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at]
     half = 0.31 * height
@@ -327,12 +327,14 @@ def _marks(axes: Axes, panel: Panel, row: Row, middle: float, height: float, wid
     axes.vlines(panel.across(at) + 0.5, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
 
 
-def darkest(choices: Choices) -> float:
+def darkest(choices: ChoiceRows) -> float:
     """Return the share that is drawn darkest: three times the mean share, so that 30 options still show."""
     return min(1.0, 3 * float(np.mean([r.chosen for r in choices.rows])) or 1.0)
 
 
-def _tiles(axes: Axes, panel: Panel, row: Row, line: Line, height: float, width: float, full: float) -> None:
+def _tiles(
+    axes: Axes, panel: CurvePanel, row: ChoiceRow, line: ChoiceLine, height: float, width: float, full: float
+) -> None:
     """Draw tiles that reach half a point under the next one, so that no seams show."""
     from matplotlib.collections import PolyCollection
 
@@ -353,7 +355,9 @@ def _tiles(axes: Axes, panel: Panel, row: Row, line: Line, height: float, width:
     axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, zorder=2))
 
 
-def _preferred_choice(axes: Axes, panel: Panel, row: Row, middle: float, height: float, width: float) -> None:
+def _preferred_choice(
+    axes: Axes, panel: CurvePanel, row: ChoiceRow, middle: float, height: float, width: float
+) -> None:
     if panel.preferred is None or not row.chosen[panel.preferred.place]:
         return
     x, half = float(panel.across(panel.preferred.place)) + 0.5, 0.36 * height

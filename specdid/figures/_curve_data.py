@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import CODES, KINDS, Caution, Group, NullShares, Results, Status
+from specdid._records import CODES, KINDS, Caution, NullShares, Results, ScaleGroup, Status
 from specdid._records.cautions import Against, against
 from specdid._records.numerals import decimals_for, ordinal
 from specdid.figures._curve_order import Bands, Piece, arrange, lay_bands
@@ -23,7 +23,7 @@ MARKS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChoiceRow:
     """One line of the choice panel: ``chosen`` (n,) in the order of the curve."""
 
     label: str
@@ -31,11 +31,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ChoiceRows:
     """The rows under one heading; ``always`` are controls that every option has."""
 
     heading: str
-    rows: tuple[Row, ...]
+    rows: tuple[ChoiceRow, ...]
     always: tuple[str, ...] = ()
 
 
@@ -80,7 +80,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class CurvePanel:
     """One curve: the estimated specifications that share a scale, in the order drawn.
 
     Attributes
@@ -117,7 +117,7 @@ class Panel:
     series: tuple[Series, ...]
     pieces: tuple[tuple[int, int], ...]
     segments: tuple[Segment, ...]
-    choices: tuple[Choices, ...]
+    choices: tuple[ChoiceRows, ...]
     preferred: Preferred | None
     failed: int
     null_band: Floats | None = None
@@ -169,7 +169,7 @@ class CurveData:
     title: str
     alpha: float
     vcov: str
-    panels: tuple[Panel, ...]
+    panels: tuple[CurvePanel, ...]
     absent: str = ""
     found: Against = field(default_factory=Against)
 
@@ -228,7 +228,7 @@ def shares(chosen: Flags, bins: int) -> Floats:
     return np.asarray((counts[edges[1:]] - counts[edges[:-1]]) / np.diff(edges))
 
 
-def _ordered(results: Results, group: Group, sort: str, bands: Bands) -> tuple[Ints, tuple[Piece, ...]]:
+def _ordered(results: Results, group: ScaleGroup, sort: str, bands: Bands) -> tuple[Ints, tuple[Piece, ...]]:
     """Return the places in the plan in the order drawn, and the curves under which nulls may have bands."""
     if sort == "estimate":
         arranged = arrange(results, group, bands)
@@ -245,14 +245,14 @@ def _segments(results: Results, order: Ints) -> tuple[Segment, ...]:
     return tuple(Segment(a, b, KINDS[kind[a]]) for a, b in pairwise(edges))
 
 
-def _panel(results: Results, group: Group, sort: str, bands: Bands) -> Panel:
+def _panel(results: Results, group: ScaleGroup, sort: str, bands: Bands) -> CurvePanel:
     order, pieces = _ordered(results, group, sort, bands)
     segments = _segments(results, order)
     which, series = _series(results, order)
     estimate = results.estimate[order]
     low90, high90 = _interval(results, order, 0.90)
     low95, high95 = _interval(results, order, 0.95)
-    return Panel(
+    return CurvePanel(
         group.shown,
         group.scale is not None,
         order,
@@ -307,7 +307,7 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
     return which.reshape(-1).astype(np.int64), tuple(series)
 
 
-def _coloured(results: Results, panels: tuple[Panel, ...]) -> tuple[Panel, ...]:
+def _coloured(results: Results, panels: tuple[CurvePanel, ...]) -> tuple[CurvePanel, ...]:
     """Give an estimator one colour in all panels; its estimands one each where a panel has several of them."""
     planned = results.planned
     keys: list[list[tuple[int, int]]] = []
@@ -343,7 +343,7 @@ def _absent(results: Results) -> str:
     return f"The preferred specification has no estimate ({CODES[results.code[results.preferred]]})."
 
 
-def _choices(results: Results, group: Group, order: Ints) -> Iterator[Choices]:
+def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[ChoiceRows]:
     """Return the headings and rows of every dimension that varies within the group."""
     planned = results.planned
     tried = group.members[results.status[group.members] != Status.EXCLUDED]
@@ -355,21 +355,21 @@ def _choices(results: Results, group: Group, order: Ints) -> Iterator[Choices]:
         if name == "controls" and planned.control_terms:
             yield _controls(results, options, codes)
             continue
-        rows = tuple(Row(planned.shown(planned.labels[d][o]), codes == o) for o in options.tolist())
-        yield Choices(_HEADINGS.get(name, _capital(name)), rows)
+        rows = tuple(ChoiceRow(planned.shown(planned.labels[d][o]), codes == o) for o in options.tolist())
+        yield ChoiceRows(_HEADINGS.get(name, _capital(name)), rows)
 
 
-def _controls(results: Results, options: NDArray[np.int32], codes: NDArray[np.int32]) -> Choices:
+def _controls(results: Results, options: NDArray[np.int32], codes: NDArray[np.int32]) -> ChoiceRows:
     """One row per term that some options have and others have not."""
     planned = results.planned
     members = planned.control_members[options]
     names = tuple(map(planned.shown, planned.control_terms))
     rows = tuple(
-        Row(names[k], planned.control_members[codes, k])
+        ChoiceRow(names[k], planned.control_members[codes, k])
         for k in np.flatnonzero(members.any(axis=0) & ~members.all(axis=0)).tolist()
     )
     always = tuple(names[k] for k in np.flatnonzero(members.all(axis=0)).tolist())
-    return Choices("Controls", rows, always)
+    return ChoiceRows("Controls", rows, always)
 
 
 def _capital(name: str) -> str:

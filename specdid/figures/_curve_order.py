@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import Group, Results
+from specdid._records import Results, ScaleGroup
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Arranged:
     pieces: tuple[Piece, ...]
 
 
-def arrange(results: Results, group: Group, bands: Collection[tuple[str, str]] = ()) -> Arranged:
+def arrange(results: Results, group: ScaleGroup, bands: Collection[tuple[str, str]] = ()) -> Arranged:
     """Order a scale's estimates.
 
     What enters the joint tests stands before what is uncertain, and that before what is not
@@ -68,7 +68,7 @@ def _words(results: Results, codes: NDArray[np.int32]) -> str:
     return TOGETHER if (codes != codes[0]).any() else results.planned.estimand.words[codes[0]]
 
 
-def whole_curves(results: Results, group: Group, tested: Flags) -> Iterator[tuple[str, Ints]]:
+def whole_curves(results: Results, group: ScaleGroup, tested: Flags) -> Iterator[tuple[str, Ints]]:
     """Return the curves of which a null has every specification: all estimands together, else those it has alone.
 
     Parameters
@@ -85,11 +85,11 @@ def whole_curves(results: Results, group: Group, tested: Flags) -> Iterator[tupl
     yield from ((words, places) for words, places in curves if tested[places].all())
 
 
-def _entering(results: Results, group: Group, arranged: Arranged) -> Iterator[tuple[str, Ints]]:
+def _entering(results: Results, group: ScaleGroup, arranged: Arranged) -> Iterator[tuple[str, Ints]]:
     return ((p.estimand, arranged.order[p.start : p.stop]) for p in arranged.pieces if p.kind == 0)
 
 
-def lay_bands(group: Group, pieces: tuple[Piece, ...], n: int, bands: Bands) -> Floats | None:
+def lay_bands(group: ScaleGroup, pieces: tuple[Piece, ...], n: int, bands: Bands) -> Floats | None:
     """Lay the curves under the null below those of the same specifications, and of no other."""
     whole = np.full((3, n), np.nan)
     for piece in pieces:

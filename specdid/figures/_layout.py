@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from specdid.figures._curve_data import CurveData, Panel
+from specdid.figures._curve_data import CurveData, CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import SINGLE, SMALL, TEXT
 
@@ -20,7 +20,7 @@ _TALL = 34
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChoiceLine:
     """One line of text beside the choice panel; ``top`` is below the panel's own top."""
 
     heading: str
@@ -36,16 +36,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class PanelRow:
     """Panels that stand side by side and share the labels of their choices."""
 
-    panels: tuple[Panel, ...]
-    lines: tuple[Line, ...]
+    panels: tuple[CurvePanel, ...]
+    lines: tuple[ChoiceLine, ...]
     choices: float
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CurveLayout:
     """Sizes in points; ``row`` is the height of a row of the choice panel.
 
     ``left`` is the width of the column of labels; ``medians`` of the column at the right.
@@ -56,7 +56,7 @@ class Layout:
     medians: float
     curve: float
     row: float
-    bands: tuple[Band, ...]
+    bands: tuple[PanelRow, ...]
 
     def panel_left(self, place: int, count: int) -> float:
         """Return where the axes of the ``place``-th panel of a band begin."""
@@ -68,7 +68,7 @@ class Layout:
         return (self.width - self.left - RIGHT - self.medians - gutters) / count
 
 
-def lay_out(data: CurveData, fonts: Fonts, width: float) -> Layout:
+def lay_out(data: CurveData, fonts: Fonts, width: float) -> CurveLayout:
     """Choose sizes for a figure ``width`` inches wide.
 
     Panels go two to a band where the figure is wider than one column of a journal.
@@ -86,7 +86,7 @@ def lay_out(data: CurveData, fonts: Fonts, width: float) -> Layout:
     rows = max(len(_headings(b)) + sum(len(rows) for _, rows, _ in _headings(b)) for b in bands)
     row, space = (9.6, 3.5) if rows <= _TALL else (7.8, 2.0)
     full = 150.0 if rows <= _TALL else 130.0
-    return Layout(
+    return CurveLayout(
         points,
         left,
         medians,
@@ -100,7 +100,7 @@ def _one_median(data: CurveData) -> bool:
     return all(len(p.series) == 1 for p in data.panels)
 
 
-def _headings(panels: Sequence[Panel]) -> list[tuple[str, list[str], tuple[str, ...]]]:
+def _headings(panels: Sequence[CurvePanel]) -> list[tuple[str, list[str], tuple[str, ...]]]:
     """Return the union of the panels' headings and rows, in order of appearance."""
     found: dict[str, tuple[dict[str, None], tuple[str, ...]]] = {}
     for panel in panels:
@@ -110,17 +110,17 @@ def _headings(panels: Sequence[Panel]) -> list[tuple[str, list[str], tuple[str, 
     return [(heading, list(rows), always) for heading, (rows, always) in found.items()]
 
 
-def _band(panels: tuple[Panel, ...], fonts: Fonts, room: float, row: float, space: float) -> Band:
-    lines: list[Line] = []
+def _band(panels: tuple[CurvePanel, ...], fonts: Fonts, room: float, row: float, space: float) -> PanelRow:
+    lines: list[ChoiceLine] = []
     top = 0.0
     for heading, labels, always in _headings(panels):
         top += space if lines else 0.0
         text = fonts.fit(heading, TEXT, room, bold=True)
         beside = f"always {' + '.join(always)}" if always else ""
         beside = fonts.fit(beside, SMALL, room - fonts.width(text, TEXT, bold=True) - 5) if beside else ""
-        lines.append(Line(heading, "", text, top, beside))
+        lines.append(ChoiceLine(heading, "", text, top, beside))
         top += row + 0.6
         for label in labels:
-            lines.append(Line(heading, label, fonts.fit(label, TEXT, room - INDENT), top))
+            lines.append(ChoiceLine(heading, label, fonts.fit(label, TEXT, room - INDENT), top))
             top += row
-    return Band(panels, tuple(lines), top)
+    return PanelRow(panels, tuple(lines), top)

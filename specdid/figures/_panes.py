@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from specdid.figures._curve_axes import fixed, shade
-from specdid.figures._curve_data import Panel
+from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import LINE, NOTE, Page, round_ticks, style, wrap, write_note
 from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SINGLE, SMALL, TEXT, TITLE, blend
@@ -21,7 +21,7 @@ _BETWEEN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KeyEntry:
     """One entry: a swatch, its colour and words."""
 
     kind: Literal["dot", "bar", "thin bar"]
@@ -34,17 +34,17 @@ class Entry:
         return _SWATCH + fonts.width(self.words, SMALL)
 
 
-Key = tuple[tuple[Entry, ...], ...]
+Key = tuple[tuple[KeyEntry, ...], ...]
 
 
-def key_lines(panel: Panel, alpha: float, fonts: Fonts, room: float, bars: bool) -> Key:
+def key_lines(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> Key:
     """Return the entries, broken into lines of at most ``room`` points."""
     return break_lines(_entries(panel, alpha, fonts, room, bars), fonts, room)
 
 
-def break_lines(entries: Sequence[Entry], fonts: Fonts, room: float) -> Key:
+def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> Key:
     """Break entries into lines of at most ``room`` points."""
-    lines: list[list[Entry]] = [[]]
+    lines: list[list[KeyEntry]] = [[]]
     used = 0.0
     for whole in entries:
         entry = replace(whole, words=fonts.fit(whole.words, SMALL, room - _SWATCH))
@@ -70,22 +70,22 @@ def draw_key(page: Page, lines: Key, left: float, top: float, step: float) -> No
             x += entry.width(page.fonts) + _BETWEEN
 
 
-def _entries(panel: Panel, alpha: float, fonts: Fonts, room: float, bars: bool) -> list[Entry]:
+def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> list[KeyEntry]:
     entries = []
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
             facts = f" ({series.n:,}, median {fixed(series.median, panel.decimals)})"
             label = fonts.fit(series.label, SMALL, room - _SWATCH - fonts.width(facts, SMALL))
             marker = MARKERS[series.colour % len(MARKERS)] if bars else "o"
-            entries.append(Entry("dot", shade(panel, k, 1.0), label + facts, marker))
-        entries.append(Entry("dot", FAINT, f"pale: p ≥ {alpha:g}"))
+            entries.append(KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker))
+        entries.append(KeyEntry("dot", FAINT, f"pale: p ≥ {alpha:g}"))
     else:
-        entries.append(Entry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}"))
-        entries.append(Entry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}"))
-    entries.append(Entry("bar", blend(INK, 0.5) if bars else BAND90, "90%"))
-    entries.append(Entry("thin bar" if bars else "bar", blend(INK, 0.5) if bars else BAND95, "95% interval"))
+        entries.append(KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}"))
+        entries.append(KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}"))
+    entries.append(KeyEntry("bar", blend(INK, 0.5) if bars else BAND90, "90%"))
+    entries.append(KeyEntry("thin bar" if bars else "bar", blend(INK, 0.5) if bars else BAND95, "95% interval"))
     if panel.preferred:
-        entries.append(Entry("dot", ACCENT, "preferred", "D"))
+        entries.append(KeyEntry("dot", ACCENT, "preferred", "D"))
     return entries
 
 
@@ -102,7 +102,7 @@ class Pane:
 
     names: tuple[str, ...]
     facts: tuple[str, ...]
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[KeyEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

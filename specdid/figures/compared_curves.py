@@ -15,7 +15,7 @@ from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._page import choose_fonts, round_ticks, style, with_room
-from specdid.figures._panes import Entry, Pane, columns, label_across, lay_sheet, style_across
+from specdid.figures._panes import KeyEntry, Pane, columns, label_across, lay_sheet, style_across
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
 
 if TYPE_CHECKING:
@@ -151,19 +151,19 @@ def _pane(panel: ComparedPanel, data: ComparedData) -> Pane:
     return Pane(names, facts, tuple(_entries(panel, data.names)))
 
 
-def _entries(panel: ComparedPanel, names: tuple[str, str]) -> Iterator[Entry]:
+def _entries(panel: ComparedPanel, names: tuple[str, str]) -> Iterator[KeyEntry]:
     values = np.concatenate([panel.old.estimate, panel.new.estimate])
     decimals = decimals_for(values)
     for side, name, words, colour in ((panel.old, names[0], "old", OLD), (panel.new, names[1], "new", NEW)):
         if len(side.estimate):
             median = fixed(float(np.median(side.estimate)), decimals)
-            yield Entry("bar", colour, f"{words}: {_short(name)} ({len(side.estimate):,}, median {median})")
+            yield KeyEntry("bar", colour, f"{words}: {_short(name)} ({len(side.estimate):,}, median {median})")
     if panel.old.preferred >= 0 or panel.new.preferred >= 0:
         ends = [
             fixed(float(s.estimate[s.preferred]), decimals) if s.preferred >= 0 else "none"
             for s in (panel.old, panel.new)
         ]
-        yield Entry("dot", ACCENT, f"preferred: {ends[0]} → {ends[1]}", "D")
+        yield KeyEntry("dot", ACCENT, f"preferred: {ends[0]} → {ends[1]}", "D")
 
 
 def _short(name: str) -> str:

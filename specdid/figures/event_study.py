@@ -33,7 +33,7 @@ _SWATCH, _BETWEEN = 10.0, 11.0
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SeriesEntry:
     """A mark and words: of a series, or of a kind of bar (``thick``)."""
 
     words: str
@@ -47,7 +47,7 @@ class Entry:
         return lead + fonts.width(self.words, SMALL)
 
 
-Lines = list[list[Entry]]
+Lines = list[list[SeriesEntry]]
 
 
 def key_lines(data: EventData, fonts: Fonts, room: float) -> Lines:
@@ -56,17 +56,18 @@ def key_lines(data: EventData, fonts: Fonts, room: float) -> Lines:
     entries = []
     if 1 < len(panel.series) <= MOST:
         entries = [
-            Entry(fonts.fit(s.label, SMALL, room - _SWATCH), look_of(panel, k)) for k, s in enumerate(panel.series)
+            SeriesEntry(fonts.fit(s.label, SMALL, room - _SWATCH), look_of(panel, k))
+            for k, s in enumerate(panel.series)
         ]
     elif len(panel.series) > MOST:
         kept = next((s for s in panel.series if s.preferred), None)
         if kept is not None:
-            entries = [Entry(fonts.fit(f"preferred: {kept.label}", SMALL, room), Look(ACCENT, "D", True))]
-        entries.append(Entry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6, colour=QUIET))
+            entries = [SeriesEntry(fonts.fit(f"preferred: {kept.label}", SMALL, room), Look(ACCENT, "D", True))]
+        entries.append(SeriesEntry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6, colour=QUIET))
     level = f"{100 * (1 - data.alpha):g}%"
     colour = ACCENT if len(panel.series) > MOST else INK
     kinds = ((f"{level} pointwise", 1.9), (f"{level} simultaneous", 0.7))
-    bars = [Entry(words, thick=thick, colour=colour) for words, thick in kinds]
+    bars = [SeriesEntry(words, thick=thick, colour=colour) for words, thick in kinds]
     return _broken([*entries, *bars], fonts, room)
 
 
@@ -78,15 +79,15 @@ def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) ->
     if len(panel.series) > MOST:
         share = np.mean([test[3] < data.alpha for _, test in tested])
         words = f"joint test of the leads: p < {data.alpha:g} in {share:.0%} of {len(tested):,}"
-        return [[Entry(words)]]
-    entries = [Entry("joint test of the leads:")]
+        return [[SeriesEntry(words)]]
+    entries = [SeriesEntry("joint test of the leads:")]
     for k, (statistic, df1, df2, p) in tested:
         words = f"F({df1}, {df2:g}) = {statistic:.2f}, {p_text(p)}"
-        entries.append(Entry(words, look_of(panel, k) if len(panel.series) > 1 else None))
+        entries.append(SeriesEntry(words, look_of(panel, k) if len(panel.series) > 1 else None))
     return _broken(entries, fonts, room)
 
 
-def _broken(entries: Sequence[Entry], fonts: Fonts, room: float) -> Lines:
+def _broken(entries: Sequence[SeriesEntry], fonts: Fonts, room: float) -> Lines:
     lines: Lines = [[]]
     used = 0.0
     for entry in entries:

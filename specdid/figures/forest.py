@@ -24,7 +24,7 @@ _HALF = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ForestRow:
     """One effect: NaN where it could not be estimated; ``facts`` stand in the columns at the right.
 
     ``whole`` marks the effect that the others are to be compared with.
@@ -39,7 +39,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ForestBlock:
     """Effects on one axis; blocks of one ``axis`` have the same limits.
 
     ``words`` stand below the rows, such as a test of their equality.
@@ -47,7 +47,7 @@ class Block:
 
     name: str
     axis: str
-    rows: tuple[Row, ...]
+    rows: tuple[ForestRow, ...]
     words: str = ""
 
 
@@ -57,7 +57,7 @@ class ForestData:
 
     title: str
     columns: tuple[str, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[ForestBlock, ...]
     note: str = ""
 
 
@@ -116,7 +116,7 @@ def _place(data: ForestData, fonts: Fonts, width: float) -> _Columns:
     return _Columns(labels, labels + 6, max(right - labels - 8, 40.0), tuple(ends))
 
 
-def _limits(data: ForestData, block: Block) -> tuple[float, float]:
+def _limits(data: ForestData, block: ForestBlock) -> tuple[float, float]:
     """Return the ends of an axis: zero, all estimates, and intervals unless they explode."""
     rows = [r for b in data.blocks if b.axis == block.axis for r in b.rows if np.isfinite(r.estimate)]
     lengths = [r.high - r.low for r in rows if np.isfinite(r.high)]
@@ -127,7 +127,7 @@ def _limits(data: ForestData, block: Block) -> tuple[float, float]:
     return with_room(ends)
 
 
-def _block(page: Page, columns: _Columns, block: Block, limits: tuple[float, float], top: float) -> None:
+def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[float, float], top: float) -> None:
     fonts, rows = page.fonts, block.rows
     page.text(2, top + LINE / 2, fonts.fit(block.name, TEXT, page.width - 4, bold=True), bold=True)
     first = top + LINE
@@ -153,7 +153,7 @@ def _axis(axes: Axes, fonts: Fonts, limits: tuple[float, float], count: int) -> 
     axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
 
 
-def _effect(axes: Axes, row: Row, place: int, limits: tuple[float, float]) -> None:
+def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float]) -> None:
     """Draw a point and its interval, with an arrow where the interval goes beyond the axis."""
     if not np.isfinite(row.estimate):
         return

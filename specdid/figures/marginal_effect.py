@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specdid._records.numerals import minus
 from specdid.figures._base import FigureKind
 from specdid.figures._page import choose_fonts, round_ticks, style, with_room
-from specdid.figures._panes import Box, Entry, Pane, label_across, lay_sheet, style_across
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, style_across
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, blend, own_style
 
 if TYPE_CHECKING:
@@ -96,10 +96,10 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
 
 
 def _pane(panel: EffectPanel, level: str) -> Pane:
-    entries = [Entry("thin bar", INK, "effect"), Entry("bar", BAND95, f"{level} interval")]
+    entries = [KeyEntry("thin bar", INK, "effect"), KeyEntry("bar", BAND95, f"{level} interval")]
     if np.isfinite(panel.average):
-        entries.append(Entry("thin bar", ACCENT, "average effect"))
-    entries += [Entry("bar", blend(INK, 0.65), "treated units"), Entry("bar", blend(INK, 0.25), "control units")]
+        entries.append(KeyEntry("thin bar", ACCENT, "average effect"))
+    entries += [KeyEntry("bar", blend(INK, 0.65), "treated units"), KeyEntry("bar", blend(INK, 0.25), "control units")]
     return Pane((panel.name, panel.short or panel.name), panel.facts, tuple(entries))
 
 

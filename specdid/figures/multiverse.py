@@ -24,7 +24,7 @@ from specdid.figures._fonts import Fonts
 from specdid.figures._page import bandwidth, choose_fonts, density, with_room
 from specdid.figures._panes import (
     Box,
-    Entry,
+    KeyEntry,
     Pane,
     columns,
     label_across,
@@ -192,10 +192,10 @@ def _depth(lines: list[Line]) -> float:
 def _pane(panel: MultiversePanel, alpha: float) -> Pane:
     names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
     facts = (f"{len(panel.estimate):,} specifications", *([panel.estimand] if panel.several else []))
-    entries = [Entry("bar", ALL, "all"), Entry("bar", SIGNIFICANT, f"p < {alpha:g}")]
+    entries = [KeyEntry("bar", ALL, "all"), KeyEntry("bar", SIGNIFICANT, f"p < {alpha:g}")]
     if panel.preferred is not None:
         words = f"preferred: {fixed(panel.preferred, decimals_for(panel.estimate))}"
-        entries.append(Entry("thin bar", ACCENT, words))
+        entries.append(KeyEntry("thin bar", ACCENT, words))
     return Pane(names, facts, tuple(entries))
 
 

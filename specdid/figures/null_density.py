@@ -13,7 +13,7 @@ from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._page import bandwidth, choose_fonts, density, with_room
-from specdid.figures._panes import Box, Entry, Pane, label_across, lay_sheet, style_across
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, style_across
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 from specdid.inference._placebo import Placebo
 
@@ -86,7 +86,7 @@ def _pane(panel: NullPanel) -> Pane:
     name = f"Median effect in {panel.group}" if panel.scaled else f"Median effect on {panel.group}"
     values = list(dict.fromkeys(fixed(p.value, decimals_for(np.array([p.value]))) for p in panel.nulls))
     facts = (f"{panel.nulls[0].specifications:,} specifications", *([panel.estimand] if panel.several else []))
-    return Pane((name, panel.group), facts, (Entry("thin bar", ACCENT, f"real median: {' / '.join(values)}"),))
+    return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"real median: {' / '.join(values)}"),))
 
 
 def _draw_pane(page: Page, box: Box, panel: NullPanel) -> None:

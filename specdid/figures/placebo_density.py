@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specdid.figures._base import FigureKind
 from specdid.figures._page import bandwidth, choose_fonts, density, round_ticks, style, with_room
-from specdid.figures._panes import Box, Entry, Pane, label_across, lay_sheet, style_across
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, style_across
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, blend, own_style
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
 
 def _pane(panel: PlaceboPanel, alpha: float) -> Pane:
     entries = (
-        Entry("thin bar", ACCENT, f"actual: {panel.actual_words}"),
-        Entry("thin bar", INK, "density (left)"),
-        Entry("dot", _DOTS, f"p (right; dashed: {alpha:g})"),
+        KeyEntry("thin bar", ACCENT, f"actual: {panel.actual_words}"),
+        KeyEntry("thin bar", INK, "density (left)"),
+        KeyEntry("dot", _DOTS, f"p (right; dashed: {alpha:g})"),
     )
     return Pane((panel.name, panel.short or panel.name), panel.facts, entries)
 

@@ -16,10 +16,10 @@ from specdid._records import Results
 from specdid._records.cautions import Against
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import THIN, beyond, draw_choices, draw_curve, draw_strip, few, fixed, separate
-from specdid.figures._curve_data import CurveData, Panel, curve_data
+from specdid.figures._curve_data import CurveData, CurvePanel, curve_data
 from specdid.figures._curve_order import Bands
 from specdid.figures._fonts import Fonts, fonts_for
-from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, Band, Layout, Line, lay_out
+from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, ChoiceLine, CurveLayout, PanelRow, lay_out
 from specdid.figures._page import NOTE, Page, wrap
 from specdid.figures._panes import Key, draw_key, key_lines
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def names(panel: Panel) -> tuple[str, ...]:
+def names(panel: CurvePanel) -> tuple[str, ...]:
     """Name a panel, from long to short."""
     return (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
 
 
-def facts(panel: Panel) -> list[tuple[str, ...]]:
+def facts(panel: CurvePanel) -> list[tuple[str, ...]]:
     """Return facts about a panel, each in spellings from long to short."""
     said: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
     if len(panel.series) == 1:
@@ -41,7 +41,7 @@ def facts(panel: Panel) -> list[tuple[str, ...]]:
     return said
 
 
-def share_facts(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
+def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
     """Return the shares significant of the specifications that a null tested; none without a null."""
     if (s := panel.null_shares) is None:
         return []
@@ -57,7 +57,7 @@ def share_facts(panel: Panel, alpha: float) -> list[tuple[str, ...]]:
     return said
 
 
-def note(data: CurveData, layout: Layout) -> str:
+def note(data: CurveData, layout: CurveLayout) -> str:
     """Say what is drawn, in sentences."""
     longest = max(stop - start for p in data.panels for start, stop in p.pieces)
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
@@ -189,7 +189,7 @@ class _Placed:
     The key of a single panel begins at the page's edge (``wide``) where its words would be cut.
     """
 
-    band: Band
+    band: PanelRow
     keys: tuple[Key, ...]
     top: float
     wide: bool = False
@@ -206,7 +206,7 @@ class _Placed:
         """Height of the line that names what stands apart."""
         return _ROOM if any(p.apart for p in self.band.panels) else 0.0
 
-    def height(self, layout: Layout) -> float:
+    def height(self, layout: CurveLayout) -> float:
         """Height of the whole band."""
         return self.head + layout.curve + GAP + self.band.choices + GAP + STRIP + 12
 
@@ -242,11 +242,11 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
     return page.figure
 
 
-def _key(panel: Panel, alpha: float, fonts: Fonts, room: float, width: float) -> Key:
+def _key(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float) -> Key:
     return key_lines(panel, alpha, fonts, room, few(panel, width))
 
 
-def _shared_key(data: CurveData, layout: Layout, fonts: Fonts) -> Key:
+def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> Key:
     """Return the one key of several panels that all have a single series, or none."""
     if len(data.panels) == 1 or any(len(p.series) > 1 for p in data.panels):
         return ()
@@ -255,7 +255,7 @@ def _shared_key(data: CurveData, layout: Layout, fonts: Fonts) -> Key:
     return _key(panel, data.alpha, fonts, layout.width - layout.left, width)
 
 
-def _draw_band(page: Page, layout: Layout, placed: _Placed, data: CurveData) -> None:
+def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData) -> None:
     band, count = placed.band, len(placed.band.panels)
     width = layout.panel_width(count)
     curve = placed.top + placed.head
@@ -282,7 +282,7 @@ def _draw_band(page: Page, layout: Layout, placed: _Placed, data: CurveData) -> 
     _rows(page, band, layout, strip + STRIP / 2)
 
 
-def _kinds(page: Page, panel: Panel, left: float, middle: float, width: float) -> None:
+def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: float) -> None:
     """Name the segments above them; one too narrow for its name has it end with the next one's."""
     slot, limit = width / panel.extent, left + width
     for segment in reversed(panel.segments):
@@ -298,7 +298,7 @@ def _kinds(page: Page, panel: Panel, left: float, middle: float, width: float) -
             limit = at - 5
 
 
-def _rows(page: Page, band: Band, layout: Layout, middle: float) -> None:
+def _rows(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:
     """Write the range of N beside its strip."""
     page.text(2, middle, "N", TEXT, bold=True)
     if len(band.panels) == 1:
@@ -308,14 +308,14 @@ def _rows(page: Page, band: Band, layout: Layout, middle: float) -> None:
         page.text(12, middle, text, SMALL, colour=QUIET)
 
 
-def _label(page: Page, line: Line, middle: float) -> None:
+def _label(page: Page, line: ChoiceLine, middle: float) -> None:
     page.text(2 if line.is_heading else 2 + INDENT, middle, line.text, TEXT, bold=line.is_heading)
     if line.always:
         beside = 2 + page.fonts.width(line.text, TEXT, bold=True) + 4
         page.text(beside, middle, line.always, SMALL, colour=QUIET)
 
 
-def _facts(page: Page, panel: Panel, alpha: float, top: float, room: float) -> None:
+def _facts(page: Page, panel: CurvePanel, alpha: float, top: float, room: float) -> None:
     """Write beside the curve what it holds."""
     whole = next((n for n in names(panel) if page.fonts.width(n, TEXT, bold=True) <= room), None)
     name = [whole] if whole else wrap(names(panel)[-1], page.fonts, room, TEXT, bold=True)
@@ -326,7 +326,7 @@ def _facts(page: Page, panel: Panel, alpha: float, top: float, room: float) -> N
         page.text(2, top + 4 + _ROOM * k, text, SMALL, colour=QUIET)
 
 
-def _name(page: Page, panel: Panel, alpha: float, left: float, top: float, width: float) -> None:
+def _name(page: Page, panel: CurvePanel, alpha: float, left: float, top: float, width: float) -> None:
     """Write a panel's name and facts above it, where several stand side by side."""
     page.text(left, top + 4, page.fonts.first_fit(names(panel), TEXT, width, bold=True), TEXT, bold=True)
     words = facts(panel)
@@ -347,7 +347,7 @@ def _whole(said: list[tuple[str, ...]], fonts: Fonts, room: float) -> list[str]:
     return next((w for w in ways if all(fonts.width(line, SMALL) <= room for line in w)), [])
 
 
-def _medians(page: Page, band: Band, top: float, layout: Layout) -> None:
+def _medians(page: Page, band: PanelRow, top: float, layout: CurveLayout) -> None:
     """Write at the right the median estimate of the specifications that take each option."""
     panel = band.panels[0]
     right = layout.width - 2

@@ -11,11 +11,11 @@ import numpy as np
 from specdid._records import NullShares, Results
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed, shade
-from specdid.figures._curve_data import Floats, Panel, curve_data
+from specdid.figures._curve_data import CurvePanel, Floats, curve_data
 from specdid.figures._page import choose_fonts, round_ticks, with_room
 from specdid.figures._panes import (
     Box,
-    Entry,
+    KeyEntry,
     Pane,
     columns,
     label_across,
@@ -48,7 +48,7 @@ class Volcano:
     null : shares significant of the specifications tested, beside those the null expects, if one was drawn.
     """
 
-    panel: Panel
+    panel: CurvePanel
     height: Floats
     null: NullShares | None
 
@@ -99,17 +99,17 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
     return Pane(names, tuple(facts), tuple(_entries(panel, alpha)))
 
 
-def _entries(panel: Panel, alpha: float) -> Iterator[Entry]:
+def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
-            yield Entry("dot", shade(panel, k, 1.0), series.label)
-        yield Entry("dot", FAINT, f"pale: p ≥ {alpha:g}")
+            yield KeyEntry("dot", shade(panel, k, 1.0), series.label)
+        yield KeyEntry("dot", FAINT, f"pale: p ≥ {alpha:g}")
     else:
-        yield Entry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
-        yield Entry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}")
+        yield KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
+        yield KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}")
     if panel.preferred:
         words = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}, {panel.preferred.words}"
-        yield Entry("dot", ACCENT, words, "D")
+        yield KeyEntry("dot", ACCENT, words, "D")
 
 
 def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from specdid._records.numerals import MINUS, minus
 from specdid.report._html import element, inside, table
-from specdid.report._input import Block, Picture
+from specdid.report._input import AnalysisBlock, Picture
 from specdid.tables._base import Cell, PrintTable, Row, TidyTable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def picture(shown: Picture) -> Element:
     return figure
 
 
-def block_parts(block: Block) -> Iterator[Element]:
+def block_parts(block: AnalysisBlock) -> Iterator[Element]:
     """Return figures and tables of an analysis."""
     for shown in block.pictures:
         yield picture(shown)

@@ -20,7 +20,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class AnalysisBlock:
     """An analysis: Markdown lines, tables with the names of their files, figures, or why there is none."""
 
     heading: str
@@ -43,6 +43,6 @@ class Report:
     """
 
     curve: Curve
-    blocks: tuple[Block, ...]
+    blocks: tuple[AnalysisBlock, ...]
     pictures: tuple[Picture, ...]
     manifest: Mapping[str, Any] = field(repr=False)

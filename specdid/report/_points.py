@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import KINDS, Group, Results, Status, Text
+from specdid._records import KINDS, Results, ScaleGroup, Status, TextColumn
 from specdid._records.numerals import decimals_for
 from specdid.figures._curve_order import Piece, arrange, lay_bands
 from specdid.inference._curve_tests import CurveTests
@@ -38,7 +38,7 @@ def numbers(values: NDArray[Any], kind: str = "f8") -> Encoded:
     return {"n": len(values), "t": kind, "d": b64encode(values.astype(f"<{kind}").tobytes()).decode("ascii")}
 
 
-def texts(column: Text, places: NDArray[np.int64]) -> Encoded:
+def texts(column: TextColumn, places: NDArray[np.int64]) -> Encoded:
     """Encode a column of text at some places; only the words that occur there."""
     return words(column.words, column.codes[places])
 
@@ -74,7 +74,7 @@ _HEADINGS = {"fixed_effects": "Fixed effects"}
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class PageCurve:
     """One curve: a scale's estimates in the order of the static figure, and those of them that are kept.
 
     Attributes
@@ -86,7 +86,7 @@ class Drawn:
     rank, of : (n,) from 1 among those of the same estimand and kind, and how many these are.
     """
 
-    group: Group
+    group: ScaleGroup
     order: Ints
     pieces: tuple[Piece, ...]
     kept: Ints
@@ -99,7 +99,7 @@ class Drawn:
         return self.order[self.kept]
 
 
-def drawn(results: Results, joints: Sequence[CurveTests] = (), most: int = MOST) -> tuple[Drawn, ...]:
+def drawn(results: Results, joints: Sequence[CurveTests] = (), most: int = MOST) -> tuple[PageCurve, ...]:
     """Order every scale's estimates and thin them where there are more than ``most`` in all."""
     bands = {key for joint in joints for key in joint.bands}
     groups = [g for g in results.groups() if np.any(results.status[g.members] == Status.OK)]
@@ -107,7 +107,7 @@ def drawn(results: Results, joints: Sequence[CurveTests] = (), most: int = MOST)
     curves = [[places for _, _, places in results.curves_of(g)] for g in groups]
     total = sum(len(a.order) for a in ordered)
     return tuple(
-        Drawn(g, a.order, a.pieces, _kept(results, c, a.order, most / max(total, most)), *_ranks(c, a.order))
+        PageCurve(g, a.order, a.pieces, _kept(results, c, a.order, most / max(total, most)), *_ranks(c, a.order))
         for g, a, c in zip(groups, ordered, curves, strict=True)
     )
 
@@ -147,7 +147,7 @@ def _ends(codes: NDArray[np.int32]) -> Ints:
     return ends[ends >= 0]
 
 
-def curve_columns(results: Results, curves: Sequence[Drawn], joints: Sequence[CurveTests]) -> Encoded:
+def curve_columns(results: Results, curves: Sequence[PageCurve], joints: Sequence[CurveTests]) -> Encoded:
     """Encode everything that the page knows of its specifications, the curves one after the other."""
     places = np.concatenate([c.places for c in curves]) if curves else np.empty(0, np.int64)
     planned = results.planned
@@ -214,7 +214,7 @@ def _terms(results: Results, places: Ints) -> Encoded:
     }
 
 
-def _group(results: Results, curve: Drawn, joints: Sequence[CurveTests]) -> Encoded:
+def _group(results: Results, curve: PageCurve, joints: Sequence[CurveTests]) -> Encoded:
     estimands = [{"words": f.estimand, "n": len(f.places)} for f in results.families_of(curve.group)]
     bands = [lay_bands(curve.group, curve.pieces, len(curve.order), j.bands) for j in joints]
     return {

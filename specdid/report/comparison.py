@@ -21,7 +21,7 @@ LEAST = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ComparedBlock:
     """A heading, lines, and a table whose first ``texts`` columns are text; a table may be absent."""
 
     title: str
@@ -42,12 +42,12 @@ def markdown(comparison: Comparison) -> str:
     return joined(lines) + "\n"
 
 
-def blocks(comparison: Comparison) -> tuple[Block, ...]:
+def blocks(comparison: Comparison) -> tuple[ComparedBlock, ...]:
     """Return what there is to say, in order; blocks without anything are left out."""
     found = [
         _head(comparison),
         _specifications(comparison),
-        Block("Changes of status", tuple(_statuses(comparison.statuses, comparison.new))),
+        ComparedBlock("Changes of status", tuple(_statuses(comparison.statuses, comparison.new))),
         *(_family(comparison, f) for f in comparison.families),
         _tests(comparison),
         _largest(comparison),
@@ -56,7 +56,7 @@ def blocks(comparison: Comparison) -> tuple[Block, ...]:
     return tuple(b for b in found if b.lines or b.rows)
 
 
-def _head(comparison: Comparison) -> Block:
+def _head(comparison: Comparison) -> ComparedBlock:
     old, new = comparison.old.counts, comparison.new.counts
     words = ("planned", "ok", "failed", "excluded", "duplicate")
     rows = [(w, f"{getattr(old, w):,}", f"{getattr(new, w):,}") for w in words]
@@ -65,10 +65,10 @@ def _head(comparison: Comparison) -> Block:
     rows.insert(0, ("results", *comparison.names))
     failed = comparison.failed
     head = f"{headline(failed[0])}. {title}" if failed else title
-    return Block(f"{head}: two runs", tuple(f"- {line}" for line in failed), ("", "old", "new"), tuple(rows))
+    return ComparedBlock(f"{head}: two runs", tuple(f"- {line}" for line in failed), ("", "old", "new"), tuple(rows))
 
 
-def _specifications(comparison: Comparison) -> Block:
+def _specifications(comparison: Comparison) -> ComparedBlock:
     """Count by kind of change, then name the options and labels that differ."""
     pairs = comparison.pairs
     status = comparison.old.status[pairs.old] != comparison.new.status[pairs.new]
@@ -87,7 +87,7 @@ def _specifications(comparison: Comparison) -> Block:
     lines += _renames(comparison)
     lines += _options_that_differ(comparison)
     lines += [f"- {line}" for line in comparison.setup]
-    return Block("Specifications", tuple(lines))
+    return ComparedBlock("Specifications", tuple(lines))
 
 
 def _renames(comparison: Comparison) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _estimands(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys(f.estimand for f in comparison.families))
 
 
-def _family(comparison: Comparison, family: FamilyMove) -> Block:
+def _family(comparison: Comparison, family: FamilyMove) -> ComparedBlock:
     old, new = family.old, family.new
     ends = [s.low for s in (old, new)] + [s.high for s in (old, new)]
     decimals = decimals_for(np.array([e for e in ends if np.isfinite(e)] or [0.0]))
@@ -157,7 +157,7 @@ def _family(comparison: Comparison, family: FamilyMove) -> Block:
         rows += [row("preferred", "preferred"), ("its rank", _rank(old), _rank(new), "")]
     name = f"{'Estimates in' if family.scaled else 'Effect on'} {visible(shown_group(comparison, family))}"
     title = f"{name}: {visible(family.estimand)}" if len(_estimands(comparison)) > 1 else name
-    return Block(title, _decomposed(family, decimals), ("", "old", "new", "move"), tuple(rows))
+    return ComparedBlock(title, _decomposed(family, decimals), ("", "old", "new", "move"), tuple(rows))
 
 
 def _rank(side: Side) -> str:
@@ -178,7 +178,7 @@ def _decomposed(family: FamilyMove, decimals: int) -> tuple[str, ...]:
     return (f"{moved}: {own} in the {both}, {rest} because the others differ.",)
 
 
-def _tests(comparison: Comparison) -> Block:
+def _tests(comparison: Comparison) -> ComparedBlock:
     """Set the joint tests side by side; the estimand is not repeated where there is one."""
     words = _estimands(comparison)
     alone = f"; {words[0]})" if len(words) == 1 else "\n"
@@ -193,7 +193,7 @@ def _tests(comparison: Comparison) -> Block:
         )
         for t in comparison.tests
     )
-    return Block("Joint tests", (), ("null", "statistic", "old", "new", "old p", "new p"), rows, texts=2)
+    return ComparedBlock("Joint tests", (), ("null", "statistic", "old", "new", "old p", "new p"), rows, texts=2)
 
 
 def _four_digits(value: float) -> str:
@@ -205,11 +205,11 @@ def _statistic(comparison: Comparison, name: str) -> str:
     return new if new != name else comparison.old.shown_statistic(name)
 
 
-def _largest(comparison: Comparison) -> Block:
+def _largest(comparison: Comparison) -> ComparedBlock:
     largest, moves = comparison.largest[:MOST], comparison.moves
     old, new, pairs = comparison.old, comparison.new, comparison.pairs
     if not len(largest):
-        return Block("Largest moves")
+        return ComparedBlock("Largest moves")
     shown = np.concatenate([old.estimate[pairs.old[largest]], new.estimate[pairs.new[largest]]])
     decimals = decimals_for(shown)
     rows = []
@@ -227,7 +227,7 @@ def _largest(comparison: Comparison) -> Block:
             )
         )
     header = ("specification", "choices", "old", "new", "move", "in old SE")
-    return Block("Largest moves", (), header, tuple(rows), texts=2)
+    return ComparedBlock("Largest moves", (), header, tuple(rows), texts=2)
 
 
 def _choices(results: Results, place: int) -> str:
@@ -238,7 +238,7 @@ def _choices(results: Results, place: int) -> str:
     return " · ".join(map(visible, chosen)) or "the only one"
 
 
-def _options(comparison: Comparison) -> Iterator[Block]:
+def _options(comparison: Comparison) -> Iterator[ComparedBlock]:
     """List what each option's specifications moved by, for the choices that matter."""
     for family in comparison.families:
         moves = in_errors(comparison.old, comparison.new, family.both_old, family.both_new)
@@ -254,7 +254,7 @@ def _options(comparison: Comparison) -> Iterator[Block]:
             "mean moves of the specifications in both runs."
         )
         header = ("choice", "option", "share", "n", "mean move", "in old SE")
-        yield Block(f"Which options moved{name}", (line,), header, rows, texts=2)
+        yield ComparedBlock(f"Which options moved{name}", (line,), header, rows, texts=2)
 
 
 def _option(option: OptionMove, decimals: int) -> tuple[str, ...]:

@@ -23,11 +23,11 @@ from specdid._records.cautions import against
 from specdid.report._analyses import block_parts, markdown, picture
 from specdid.report._finding import estimates_table, family_numbers, finding, tests_table
 from specdid.report._html import element, inside, markup, table, written
-from specdid.report._input import Block, Picture, Report
-from specdid.report._points import ENDS, MOST, Drawn, curve_columns, drawn, embedded
+from specdid.report._input import AnalysisBlock, Picture, Report
+from specdid.report._points import ENDS, MOST, PageCurve, curve_columns, drawn, embedded
 from specdid.report.summary import null_asked
 
-__all__ = ["Block", "Picture", "Report", "write_page"]
+__all__ = ["AnalysisBlock", "Picture", "Report", "write_page"]
 
 _BROWSER = Path(__file__).parent / "browser"
 _STYLES = ("vendor/uplot/uPlot.min.css", "style.css")
@@ -101,7 +101,7 @@ def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
     )
 
 
-def _thinned(curves: Sequence[Drawn]) -> Iterator[Element]:
+def _thinned(curves: Sequence[PageCurve]) -> Iterator[Element]:
     """Say that the page holds a part of the curve, where it does."""
     kept, n = (sum(len(part) for part in parts) for parts in ([c.kept for c in curves], [c.order for c in curves]))
     if kept < n:
@@ -134,7 +134,7 @@ def _sections(curve: Curve) -> str:
     return "\n".join(f"{markup([element('h3', s.title)])}\n{markdown(s.lines)}" for s in shown)
 
 
-def _block(k: int, block: Block) -> str:
+def _block(k: int, block: AnalysisBlock) -> str:
     """Write an analysis as an article of its own."""
     heading = markup([element("h3", block.heading, id=f"analysis-{k + 1}")])
     if block.failure is not None:

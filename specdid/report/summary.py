@@ -13,7 +13,7 @@ from specdid._curve import Curve
 from specdid._describe.choices import Change, Choices, Spread
 from specdid._describe.joint_tests import primary_lines
 from specdid._describe.sensitivity import Sensitivity
-from specdid._records import CODES, Audit, Family, Group, NullShares, Results, Section, Status
+from specdid._records import CODES, Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.report import _markdown
@@ -151,7 +151,7 @@ def shares_words(covered: Sequence[NullShares], kinds: int, asked: bool) -> str:
     return " ".join([*([errors] if covered[0].errors else []), *([SOME_SHARES] if len(covered) < kinds else [])])
 
 
-def shares_note(curve: Curve, group: Group) -> str:
+def shares_note(curve: Curve, group: ScaleGroup) -> str:
     """Say of a scale why no share significant is printed, or under which errors they are; or nothing."""
     found = {family.key for family in curve.results.families_of(group)}
     covered = [shares for key, shares in curve.null_shares.items() if key in found]

@@ -118,7 +118,7 @@ _STUB, _LONGEST_STUB = 72.0, 260.0
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TableLayout:
     """A table as it is set.
 
     Attributes
@@ -144,7 +144,7 @@ class Layout:
     parts: int = 1
 
 
-def lay_out(table: PrintTable) -> tuple[Layout, ...]:
+def lay_out(table: PrintTable) -> tuple[TableLayout, ...]:
     """Fit a table: upright in the largest type that does, else turned, else in parts of its columns.
 
     One page is preferred to large type.
@@ -160,7 +160,7 @@ def lay_out(table: PrintTable) -> tuple[Layout, ...]:
     return tuple(replace(p, part=k + 1, parts=len(pieces)) for k, p in enumerate(pieces))
 
 
-def _fit(table: PrintTable, size: Size, turned: bool) -> Layout | None:
+def _fit(table: PrintTable, size: Size, turned: bool) -> TableLayout | None:
     room = (TURNED if turned else PAGE) / size.share - 2 * size.gap / size.share * len(table.columns)
     columns = _columns(table, size)
     stub = min(_natural_stub(table), room - sum(columns))
@@ -169,11 +169,11 @@ def _fit(table: PrintTable, size: Size, turned: bool) -> Layout | None:
     return _layout(table, size, turned, stub, columns)
 
 
-def _layout(table: PrintTable, size: Size, turned: bool, stub: float, columns: Sequence[float]) -> Layout:
+def _layout(table: PrintTable, size: Size, turned: bool, stub: float, columns: Sequence[float]) -> TableLayout:
     heads = zip((table.stub, *table.columns), (max(stub, 1.0), *columns), strict=True)
     headings = tuple(wrap(text, max(room, _room(text, size)) + 0.1) for text, room in heads)
     spanners = tuple(tuple(_spanner(line, columns, size)) for line in table.spanners)
-    layout = Layout(table, size, turned, False, stub, spanners, headings)
+    layout = TableLayout(table, size, turned, False, stub, spanners, headings)
     return replace(layout, long=_height(layout) * size.share > (TALL_TURNED if turned else TALL))
 
 
@@ -218,7 +218,7 @@ def _spanner(line: Sequence[tuple[str, int]], columns: Sequence[float], size: Si
     return found
 
 
-def _height(layout: Layout) -> float:
+def _height(layout: TableLayout) -> float:
     """Estimate the height at 10 points: caption, heads, rows, notes."""
     heads = sum(max((len(t) for t, _ in line), default=1) for line in layout.spanners)
     heads += max(len(h) for h in layout.headings)
@@ -227,7 +227,7 @@ def _height(layout: Layout) -> float:
     return _HEAD + _LINE * (heads + rows + notes) + 6 * len(layout.table.blocks)
 
 
-def row_lines(layout: Layout, row: Row) -> int:
+def row_lines(layout: TableLayout, row: Row) -> int:
     """Count the lines of a row."""
     if not any(row.cells):
         return 1
@@ -235,13 +235,13 @@ def row_lines(layout: Layout, row: Row) -> int:
     return max(len(stub_lines(layout, row)), cells + bool(any(row.under)))
 
 
-def stub_lines(layout: Layout, row: Row) -> Lines:
+def stub_lines(layout: TableLayout, row: Row) -> Lines:
     """Break a row's label; lines after the first are indented by the writer."""
     first, *rest = wrap(row.label, layout.stub + 0.1 - (INDENT if row.indent else 0))
     return (first, *wrap(" ".join(rest), layout.stub + 0.1 - INDENT)) if rest else (first,)
 
 
-def cell_lines(layout: Layout, text: str) -> Lines:
+def cell_lines(layout: TableLayout, text: str) -> Lines:
     """Break a cell that is a long text."""
     return wrap(text, _room(text, layout.size))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from specdid.tables._base import PrintTable, Row, TableFormat
-from specdid.tables._layout import Layout, Lines, cell_lines, lay_out, stub_lines
+from specdid.tables._layout import Lines, TableLayout, cell_lines, lay_out, stub_lines
 
 _GREEK = dict(zip(
     "αβγδεζηθικλμνξπρσςτυφχψωΓΔΘΛΞΠΣΦΨΩ",
@@ -71,26 +71,26 @@ def write(table: PrintTable) -> str:
     return "".join("\n".join(_environment(layout)) + "\n" for layout in lay_out(table))
 
 
-def _environment(layout: Layout) -> list[str]:
+def _environment(layout: TableLayout) -> list[str]:
     lines = list((_over_pages if layout.long else _float)(layout))
     return [r"\begin{landscape}", *lines, r"\end{landscape}"] if layout.turned else lines
 
 
-def _caption(layout: Layout) -> str:
+def _caption(layout: TableLayout) -> str:
     title = escape(layout.table.title) + (f" (part {layout.part} of {layout.parts})" if layout.parts > 1 else "")
     label = layout.table.label if layout.part == 1 else ""
     return rf"\caption{{{title}}}" + (rf"\label{{{label}}}" if label else "")
 
 
-def _type(layout: Layout) -> str:
+def _type(layout: TableLayout) -> str:
     return rf"{layout.size.command}\setlength{{\tabcolsep}}{{{layout.size.gap:g}pt}}"
 
 
-def _columns(layout: Layout) -> str:
+def _columns(layout: TableLayout) -> str:
     return "@{}l" + "c" * len(layout.table.columns) + "@{}"
 
 
-def _float(layout: Layout) -> Iterator[str]:
+def _float(layout: TableLayout) -> Iterator[str]:
     yield r"\begin{table}[p]" if layout.turned else r"\begin{table}[htbp]"
     yield from (r"\centering", r"\begin{threeparttable}", _caption(layout), _type(layout))
     yield rf"\begin{{tabular}}{{{_columns(layout)}}}"
@@ -100,7 +100,7 @@ def _float(layout: Layout) -> Iterator[str]:
     yield from (r"\end{threeparttable}", r"\end{table}")
 
 
-def _over_pages(layout: Layout) -> Iterator[str]:
+def _over_pages(layout: TableLayout) -> Iterator[str]:
     """Write a longtable; its notes stand below it as text."""
     head = [*_head(layout)]
     width = len(layout.table.columns) + 1
@@ -114,11 +114,11 @@ def _over_pages(layout: Layout) -> Iterator[str]:
         yield rf"{{\footnotesize\noindent {_notes(layout)}\par}}\bigskip"
 
 
-def _notes(layout: Layout) -> str:
+def _notes(layout: TableLayout) -> str:
     return rf"\emph{{Notes:}} {' '.join(escape(note) for note in layout.table.notes)}"
 
 
-def _head(layout: Layout) -> Iterator[str]:
+def _head(layout: TableLayout) -> Iterator[str]:
     yield r"\toprule"
     for line in layout.spanners:
         cells, rules, column = [""], [], 2
@@ -142,7 +142,7 @@ def _stack(lines: Lines, where: str, align: str = "c") -> str:
     return rf"\begin{{tabular}}[{where}]{{@{{}}{align}@{{}}}}{inside}\end{{tabular}}"
 
 
-def _body(layout: Layout) -> Iterator[str]:
+def _body(layout: TableLayout) -> Iterator[str]:
     for k, block in enumerate(layout.table.blocks):
         if k:
             yield r"\midrule"
@@ -150,7 +150,7 @@ def _body(layout: Layout) -> Iterator[str]:
             yield from _row(layout, row)
 
 
-def _row(layout: Layout, row: Row) -> Iterator[str]:
+def _row(layout: TableLayout, row: Row) -> Iterator[str]:
     """Write a row; a long label goes on beside the numbers below it, one without numbers spans the table."""
     if not any(row.cells):
         width = len(layout.table.columns) + 1

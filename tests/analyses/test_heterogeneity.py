@@ -133,17 +133,17 @@ def test_the_figure_says_what_stands_behind_each_effect(found):
 
 
 def test_an_interval_that_explodes_does_not_squeeze_the_others():
-    rows = tuple(forest.Row(str(k), 0.1, 0.0, 0.2, ()) for k in range(4))
-    wild = forest.Row("wild", 0.1, -50.0, 50.0, ())
-    figure = forest.draw(forest.ForestData("t", (), (forest.Block("y", "y", (*rows, wild)),)))
+    rows = tuple(forest.ForestRow(str(k), 0.1, 0.0, 0.2, ()) for k in range(4))
+    wild = forest.ForestRow("wild", 0.1, -50.0, 50.0, ())
+    figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", (*rows, wild)),)))
     low, high = figure.axes[0].get_xlim()
     assert high - low < 2
 
 
 def test_nothing_to_draw_is_an_error():
-    row = forest.Row("a", np.nan, np.nan, np.nan, ())
+    row = forest.ForestRow("a", np.nan, np.nan, np.nan, ())
     with pytest.raises(ValueError, match="no effect was estimated"):
-        forest.draw(forest.ForestData("t", (), (forest.Block("y", "y", (row,)),)))
+        forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", (row,)),)))
 
 
 def test_every_vcov_has_its_own_test(data):

@@ -14,7 +14,7 @@ from specdid._programs.names import Namer, comment, is_safe, listed, quoted, saf
 from specdid._programs.stata import literal, printable, remark
 from specdid._run.prepare import prepare
 from specdid.exports._build import make_script
-from specdid.exports._program import Program
+from specdid.exports._program import ProgramColumns
 from specdid.exports._stata_values import StataValues
 from specdid.exports.python import PythonValues
 from specdid.exports.r import RValues
@@ -125,7 +125,7 @@ def test_deep_expressions_do_not_grow_exponentially(inner):
     text = "x"
     for _ in range(20 if inner.count("{}") == 1 else 7):
         text = inner.format(*[text] * inner.count("{}"))
-    program = Program(panel, Evaluator(panel))
+    program = ProgramColumns(panel, Evaluator(panel))
     tree = program.tree(bound(panel, text))
     stata = StataValues(frozenset(), "id", "year")
     stata.text(tree)

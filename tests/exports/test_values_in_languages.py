@@ -15,7 +15,7 @@ import pytest
 import r_reader
 import stata_reader
 from frames_as_panels import bound, panel_of
-from specdid.exports._program import Program
+from specdid.exports._program import ProgramColumns
 from specdid.exports._python_helpers import helpers as python_helpers
 from specdid.exports._stata_values import StataValues
 from specdid.exports.python import PythonValues
@@ -105,8 +105,8 @@ def _terms() -> list[tuple[str, int, str]]:
 
 
 @cache
-def _program() -> tuple[Program, dict[str, str]]:
-    program = Program(PANEL, Evaluator(PANEL))
+def _program() -> tuple[ProgramColumns, dict[str, str]]:
+    program = ProgramColumns(PANEL, Evaluator(PANEL))
     program.data_column("id")
     program.data_column("year")
     names = {text: program.column(bound(PANEL, text, **DERIVED), text) for text in EXPRESSIONS}
@@ -127,7 +127,7 @@ def _expected(text: str) -> list:
     return [None if math.isnan(v) else float(v) for v in column.numbers]
 
 
-def _frame(program: Program) -> pd.DataFrame:
+def _frame(program: ProgramColumns) -> pd.DataFrame:
     data = _data_again()
     names = program.source("data.csv").columns
     return pd.DataFrame({new: data[old] for new, old in names.items()})

@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from specdid import _plugins
 from specdid._records import Code, collect
 from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, thin
-from specdid.figures._curve_data import Choices, Row, curve_data
+from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import lay_out
 from specdid.figures._panes import key_lines
@@ -95,7 +95,7 @@ def test_ten_thousand_are_thinned_to_medians_and_stay_sorted():
 
 def test_the_darkest_tile_means_less_where_a_dimension_has_many_options():
     one = np.ones(30, dtype=bool)
-    of = lambda k: Choices("Sample", tuple(Row(str(j), one & (np.arange(30) % k == j)) for j in range(k)))  # noqa: E731
+    of = lambda k: ChoiceRows("Sample", tuple(ChoiceRow(str(j), one & (np.arange(30) % k == j)) for j in range(k)))  # noqa: E731
     assert [round(darkest(of(k)), 3) for k in (2, 3, 6, 30)] == [1.0, 1.0, 0.5, 0.1]
 
 

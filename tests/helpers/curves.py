@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-from specdid._records import Code, Fits, Planned, Results, Text, code_of, collect
+from specdid._records import Code, Fits, Planned, Results, TextColumn, code_of, collect
 from specdid._records.results import Status
 
 
@@ -41,7 +41,7 @@ def plan_of(
     codes = np.stack([g.reshape(-1) for g in np.indices(shape)], axis=1).astype(np.int32)
     n = len(codes)
     terms = tuple(dict.fromkeys(t for c in controls for t in c))
-    at = {name: Text(labels[name], codes[:, d]) for d, name in enumerate(names)}
+    at = {name: TextColumn(labels[name], codes[:, d]) for d, name in enumerate(names)}
     methods = [at["estimator"].at(s) if "estimator" in at else "" for s in range(n)]
     excluded, twins = dict(excluded or {}), dict(twins or {})
     status = np.zeros(n, dtype=np.int8)
@@ -72,11 +72,11 @@ def plan_of(
         tuple(vcovs),
         formulas,
         term=at["treatment"],
-        estimand=Text.encode((estimands or {}).get(m, "ATT") for m in methods),
-        scale=Text.encode((scales or {}).get(at["outcome"].at(s)) for s in range(n)),
+        estimand=TextColumn.encode((estimands or {}).get(m, "ATT") for m in methods),
+        scale=TextColumn.encode((scales or {}).get(at["outcome"].at(s)) for s in range(n)),
         status=status,
         code=code,
-        reason=Text.encode(reasons),
+        reason=TextColumn.encode(reasons),
         twin=twin,
         preferred=preferred,
         control_terms=terms,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import specdid
 from specdid import SpecError
-from specdid._plan import Status
+from specdid._plan import PlanStatus
 from specdid._run.prepare import prepare
 from specdid.engine.columns import evaluate, row_mask
 from specdid.engine.compile import compile_plan
@@ -129,14 +129,14 @@ def test_variants_cut_before_matching(data):
 def test_estimators_without_weights_take_a_match_only_where_all_weights_are_one(data):
     study = spec({"treated": "pilot", "at": "year == 2011"}, estimator={"l": "logit"}, outcome={"high": "y > 1"})
     study["treatment"] = {"d": {"term": "d", "cohort": "pilot * 2012"}}
-    assert (prepare(study, data).plan.status == Status.PLANNED).all()
+    assert (prepare(study, data).plan.status == PlanStatus.PLANNED).all()
     study["sample"]["m"]["match"]["replace"] = True
     (fault,) = specdid.check(study, data).errors
     assert fault.code == "nothing_planned"
     assert "1 since logit takes no weights, and this match gives weights" in fault.message
     study["estimator"]["o"] = "feols"
     plan = prepare(study, data).plan
-    assert plan.status.tolist() == [Status.EXCLUDED, Status.PLANNED]
+    assert plan.status.tolist() == [PlanStatus.EXCLUDED, PlanStatus.PLANNED]
     assert plan.reasons[0].code == "not_honoured"
 
 
@@ -146,7 +146,7 @@ def test_the_same_match_written_otherwise_is_the_same_specification(data):
     other = match | {"caliper": 0.2}
     samples = {k: {"match": m} for k, m in (("a", match), ("b", same), ("c", other))}
     plan = prepare(spec({}) | {"sample": samples}, data).plan
-    assert plan.status.tolist() == [Status.PLANNED, Status.DUPLICATE, Status.PLANNED]
+    assert plan.status.tolist() == [PlanStatus.PLANNED, PlanStatus.DUPLICATE, PlanStatus.PLANNED]
 
 
 def test_macros_and_factors_are_matched_on(data):

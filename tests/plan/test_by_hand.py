@@ -19,7 +19,7 @@ import specdid
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_studies import small_panel
-from specdid._plan import Status, build_plan
+from specdid._plan import PlanStatus, build_plan
 from specdid.panel import Evaluator, read_panel
 
 PANEL = small_panel().with_columns((pl.col("y") > 2).cast(pl.Int64).alias("high"))
@@ -436,7 +436,7 @@ def test_every_specification_is_the_one_made_by_hand(planned, case):
         twins.append(-1 if twin == place else twin)
     assert made.twin.tolist() == twins
     states = [
-        Status.EXCLUDED if row.reason else Status.DUPLICATE if twin >= 0 else Status.PLANNED
+        PlanStatus.EXCLUDED if row.reason else PlanStatus.DUPLICATE if twin >= 0 else PlanStatus.PLANNED
         for row, twin in zip(rows, twins, strict=True)
     ]
     assert made.status.tolist() == states

@@ -10,7 +10,7 @@ import specdid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_studies import small_panel, small_study
-from specdid._plan import Status
+from specdid._plan import PlanStatus
 
 PANEL = small_panel()
 NAMES = ("x1", "x2", "x3", "w")
@@ -97,7 +97,7 @@ def _renamed(value, new):
 
 def test_the_same_content_is_one_model_whatever_the_label_or_the_order():
     made = plan(controls={"a": "x1 + x2", "b": "x2 + x1", "c": "x1"})
-    duplicates = np.flatnonzero(made.status == Status.DUPLICATE)
+    duplicates = np.flatnonzero(made.status == PlanStatus.DUPLICATE)
     assert len(duplicates) == 4
     assert (made.ids[duplicates] == made.ids[made.twin[duplicates]]).all()
 
@@ -118,7 +118,7 @@ def test_a_variant_that_touches_nothing_is_a_duplicate():
     made = plan(variant={"trim": {"no": {}, "yes": {"derive": {"x3": "winsorize(x3, 0.01)"}}}})
     without = [c for c, label in enumerate(made.dimensions[2].labels) if "x3" not in label]
     second = made.codes[:, -1] == 1
-    assert ((made.status == Status.DUPLICATE) == (second & np.isin(made.codes[:, 2], without))).all()
+    assert ((made.status == PlanStatus.DUPLICATE) == (second & np.isin(made.codes[:, 2], without))).all()
 
 
 def reasons(made):
@@ -147,7 +147,7 @@ def test_generated_exclusions():
     )
     assert reasons(made) == {"own_outcome", "not_honoured"}
     lp = made.codes[:, 6] == 1
-    left = lp & (made.status == Status.PLANNED)
+    left = lp & (made.status == PlanStatus.PLANNED)
     assert left.sum() == 10  # controls and weights, but its own outcome; unit and time effects only
     assert (made.codes[left][:, 3] == 0).all()
 

@@ -10,7 +10,7 @@ from specdid._records import (
     COLUMNS,
     RESERVED,
     Code,
-    Text,
+    TextColumn,
     code_of,
     schema,
 )
@@ -74,7 +74,7 @@ def test_ids_are_sixteen_digits():
 
 
 def test_text_encodes_in_order_of_appearance():
-    text = Text.encode(["b", None, "a", "b"])
+    text = TextColumn.encode(["b", None, "a", "b"])
     assert text.words == ("b", "a")
     assert [text.at(k) for k in range(4)] == ["b", None, "a", "b"]
 
