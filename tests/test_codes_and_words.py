@@ -133,7 +133,7 @@ def test_what_is_incomplete_says_so(text, incomplete):
 
 
 def test_numbers_below_the_least_are_relations():
-    from specdid.analyses._print import p_is
+    from specdid.analyses._words import p_is
 
     assert [p_is(p) for p in (0.0, 0.0009, 0.001, 0.5)] == ["< 0.001", "< 0.001", "= 0.001", "= 0.500"]
     assert p_is(np.nan) == "= "

@@ -23,9 +23,8 @@ from specdid.engine.compile import Compiled
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
 from specdid.inference._base import Context, Floats, NullDraws, draw_null
-from specdid.inference._curve_tests import CurveTests
+from specdid.inference._curve_tests import CurveTests, Placebo, placebo, shares_by_estimand, shares_by_group
 from specdid.inference._permutation_strategy import BUDGET, split
-from specdid.inference._placebo import Placebo, placebo, shares_by_estimand, shares_by_group
 from specdid.inference._statistics import Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
 

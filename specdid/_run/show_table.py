@@ -11,8 +11,7 @@ from specdid import _plugins
 from specdid._records.fits import VCOV_NOTES, Code, Fits, failure_message
 from specdid._run.prepare import Prepared
 from specdid._study import Core
-from specdid.analyses._coefficients import CONSTANT_LABEL
-from specdid.analyses._fit import own_terms, whole_table
+from specdid.analyses._fit import CONSTANT_LABEL, own_terms, whole_table
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, by_relative_period, combine, fit_full
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import estimate_all

@@ -42,7 +42,7 @@ What a ``Bench`` offers (below):
     are those that differ, ``cells.varying`` the dimensions, ``cells.notes`` what was left
     out and why.
 ``bench.fit(cell, extra=…, treatment=…, outcome=…, controls=…, where=…, within=…, joint=…)``
-    A regression in full (``_coefficients.CellFit``): ``fit.failure`` is None or the reason there are no numbers;
+    A regression in full (``_fit.CellFit``): ``fit.failure`` is None or the reason there are no numbers;
     ``fit.coefficient(term)``, ``fit.combine(weights)``, ``fit.wald(weights)``. ``extra``
     are ``Extra(label, numbers)``, columns on all rows of the panel; ``treatment``,
     ``outcome`` replace the cell's; ``controls=False`` leaves its controls out; ``where`` is
@@ -61,7 +61,7 @@ What a ``Bench`` offers (below):
 Warnings: ``Caution("serious" | "note", "code", "One sentence.")``; serious ones stand on the
 first screen of every output (``specdid._records.cautions``).
 
-Tables: ``specdid.tables._base`` (TidyTable, PrintTable, Row) and ``_print`` here (how
+Tables: ``specdid.tables._base`` (TidyTable, PrintTable, Row) and ``_words`` here (how
 numbers are written). Charts: ``Chart(figure, data)`` names a module of ``specdid/figures/``
 with ``FIGURE = FigureKind(name, title, data=None or callable, draw)``; ``draw(data, width)`` gives a
 matplotlib Figure; ``data`` is frozen and defined in the figure's module.
@@ -86,10 +86,9 @@ from specdid._study import Expression, Study
 from specdid.analyses._cells import Cell as Cell
 from specdid.analyses._cells import Cells as Cells
 from specdid.analyses._cells import headed, make_cells
-from specdid.analyses._coefficients import CellFit as CellFit
-from specdid.analyses._derive import Extra as Extra
-from specdid.analyses._derive import derive
-from specdid.analyses._fit import fit_cell
+from specdid.analyses._fit import CellFit as CellFit
+from specdid.analyses._fit import Extra as Extra
+from specdid.analyses._fit import derive, fit_cell
 from specdid.analyses._request import Request as Request
 from specdid.engine.one_by_one import make_task
 from specdid.engine.problem import Floats, Ints

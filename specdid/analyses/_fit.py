@@ -1,9 +1,12 @@
-"""Estimate a cell's regression in full."""
+"""A cell's regression in full: coefficients, covariances, combinations and Wald tests.
+
+The engine's problem of the cell may have columns and rows of the analysis's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +15,17 @@ from specdid import _plugins
 from specdid._records import Code
 from specdid._records.fits import VCOV_NOTES, failure_message
 from specdid.analyses._cells import Cell
-from specdid.analyses._coefficients import CONSTANT_LABEL, CellFit
-from specdid.analyses._derive import Extra, derive
 from specdid.analyses._words import listed
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
 from specdid.engine.demean import relevel
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
-from specdid.engine.problem import Ints, Members, Problem
+from specdid.engine.problem import Effects, Floats, Ints, Members, Problem
 from specdid.engine.rows import count_units, cut_rows
 from specdid.engine.scores import missing_clusters
+from specdid.engine.ssc import t_inference
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
 from specdid.estimators._base import TREATMENT, Coefficients, Estimate
+from specdid.tables._base import Cell as Value
 
 NAMED = 4
 """Terms that a reason names; the others are counted."""
@@ -246,3 +249,218 @@ def own_terms(problem: Problem, one: Members, whole: Coefficients) -> tuple[str,
     controls = [problem.labels[c] for c in one.controls_of(0)]
     named = {TREATMENT: problem.labels[one.treatment[0]], OWN_CONSTANT: CONSTANT_LABEL}
     return tuple(named[c] if c in named else controls[c] for c in whole.columns)
+
+
+CONSTANT_LABEL = "Constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A number with its error under one vcov; NaN where ``note`` says why."""
+
+    label: str
+    estimate: float
+    std_error: float
+    statistic: float
+    p_value: float
+    conf_low: float
+    conf_high: float
+    df: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wald:
+    """A joint test that combinations are zero: F = chi² / df1 with df2 degrees (inf: chi²)."""
+
+    statistic: float
+    df1: int
+    df2: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class CellFit:
+    """What one regression gave.
+
+    Attributes
+    ----------
+    failure : None, or why there are no numbers (everything else is then empty)
+    terms : (k,) texts: the treatment, extras, controls that were kept, "Constant"
+    estimate : (k,), vcov : (V, k, k), df and n_clusters : (V,)
+        NaN for coefficients that are not identified.
+    vcov_notes : (V,) texts, why a vcov has no standard errors
+    rows : rows of the panel used
+    n_units, n_treated, n_control, n_always : units, those whose treatment varies, never, always treated
+    dropped : terms dropped as collinear
+    effects : the fixed effects, as texts, with their levels
+    full : the engine's own record, of least squares
+    pseudo_r2 : McFadden's, NaN where the estimator has none
+    alone : why the treatment's is the only coefficient, empty where all are there
+    open : why terms of ``terms`` and ``dropped`` have no coefficient of their own
+    """
+
+    cell: Cell = field(repr=False)
+    failure: str | None
+    terms: tuple[str, ...]
+    estimate: Floats
+    vcov: Floats = field(repr=False)
+    vcov_notes: tuple[str, ...]
+    df: Floats
+    n_clusters: Ints
+    rows: Ints = field(repr=False)
+    nobs: int
+    n_units: int
+    n_treated: int
+    n_control: int
+    n_always: int
+    r2: float
+    r2_within: float
+    dropped: tuple[str, ...]
+    effects: tuple[str, ...]
+    alpha: float
+    full: FullFit | None = field(default=None, repr=False)
+    pseudo_r2: float = float("nan")
+    alone: str = ""
+    open: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, term: str | int) -> int:
+        """Return the position of a term, which is 0 for the treatment; ValueError if it is not there."""
+        return term if isinstance(term, int) else self.terms.index(term)
+
+    def coefficient(self, term: str | int = 0, vcov: int = 0) -> Coefficient:
+        """Return one coefficient under one vcov."""
+        weights = np.zeros((1, len(self.estimate)))
+        weights[0, self.place(term)] = 1.0
+        return self.combine(weights, (self.terms[self.place(term)],), vcov)[0]
+
+    def combine(self, weights: Floats, labels: Sequence[str] = (), vcov: int = 0) -> tuple[Coefficient, ...]:
+        """Return linear combinations; weights are (m, k)."""
+        here = (weights != 0).any(axis=0)  # what is not identified is NaN, and would spread
+        weights = weights[:, here]
+        estimate = weights @ self.estimate[here]
+        variance = np.einsum("mk,kl,ml->m", weights, self.vcov[vcov][np.ix_(here, here)], weights)
+        error = np.sqrt(np.where(variance > 0, variance, np.nan))
+        df = np.full(len(estimate), self.df[vcov])
+        numbers = t_inference(estimate, error, df, self.alpha)
+        names = labels or [""] * len(estimate)
+        table = np.column_stack([estimate, error, *numbers, df]).tolist()
+        note = self.vcov_notes[vcov]
+        return tuple(
+            Coefficient(name, b, se, t, p, low, high, freedom, self.open.get(name, note))
+            for name, (b, se, t, p, low, high, freedom) in zip(names, table, strict=True)
+        )
+
+    def wald(self, weights: Floats, vcov: int = 0) -> Wald:
+        """Test jointly that combinations (q, k) are zero, F with df2 of the vcov's t (clusters − 1).
+
+        NaN where a combination is not identified, or the covariance of all is singular or not there.
+        """
+        here = (weights != 0).any(axis=0)
+        variance = weights[:, here] @ self.vcov[vcov][np.ix_(here, here)] @ weights[:, here].T
+        return joint_test(weights[:, here] @ self.estimate[here], variance, float(self.df[vcov]))
+
+
+def joint_test(value: Floats, variance: Floats, df2: float) -> Wald:
+    """Test that ``value`` (q,) with covariance (q, q) is zero: F with df2 degrees, inf for chi²."""
+    from scipy.special import chdtrc, fdtrc
+
+    q = len(value)
+    if not q or not np.isfinite(variance).all():
+        return Wald(np.nan, q, df2, np.nan)
+    # Two-way clustered covariances need not be positive definite: there is no test then.
+    diagonal = np.diag(variance)
+    if not (diagonal > 0).all():
+        return Wald(np.nan, q, df2, np.nan)
+    unit = np.sqrt(diagonal)
+    scaled, correlation = value / unit, variance / np.outer(unit, unit)
+    values = np.linalg.eigvalsh(correlation)
+    if values[0] <= q * np.finfo(float).eps * values[-1]:
+        return Wald(np.nan, q, df2, np.nan)
+    statistic = float(scaled @ np.linalg.solve(correlation, scaled)) / q
+    p_value = chdtrc(q, statistic * q) if np.isinf(df2) else fdtrc(q, df2, statistic)
+    return Wald(statistic, q, df2, float(p_value))
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A column that is not in the study: numbers on all rows of the panel, NaN missing."""
+
+    label: str
+    numbers: Floats = field(repr=False)
+
+
+def derive(
+    cell: Cell,
+    extra: Sequence[Extra] = (),
+    treatment: Extra | None = None,
+    outcome: Extra | None = None,
+    controls: bool = True,
+    where: NDArray[np.bool_] | None = None,
+    within: Ints | None = None,
+) -> tuple[Problem, Members]:
+    """Return the engine's problem of one cell with an analysis's own columns and rows."""
+    problem = cell.compiled.problem
+    one = cell.compiled.members.take(np.array([cell.member], np.int64))
+    new = [*extra, *(e for e in (treatment, outcome) if e is not None)]
+    if new:
+        first = problem.values.shape[1]
+        values = np.asfortranarray(np.column_stack([problem.values, *(e.numbers for e in new)]))
+        log0 = problem.log0
+        if log0 is not None:
+            log0 = np.asfortranarray(np.column_stack([log0, np.zeros((len(log0), len(new)), bool)]))
+        problem = replace(problem, values=values, log0=log0, labels=(*problem.labels, *(e.label for e in new)))
+        column = {id(e): np.array([first + k], np.int64) for k, e in enumerate(new)}
+        kept = one.controls if controls else one.controls[:0]
+        lines = np.concatenate([*(column[id(e)] for e in extra), kept]).astype(np.int64)
+        one = replace(one, controls=lines, start=np.array([0, len(lines)], np.int64))
+        if treatment is not None:
+            one = replace(one, treatment=column[id(treatment)], sunab=np.full(1, -1, np.int64))
+        if outcome is not None:
+            one = replace(one, outcome=column[id(outcome)])
+    elif not controls:
+        one = replace(one, controls=one.controls[:0], start=np.zeros(2, np.int64))
+    if where is not None:
+        problem = replace(problem, rows=problem.rows[one.rows] & where)
+        one = replace(one, rows=np.zeros(1, np.int64))
+    return (problem, one) if within is None else interact_effects(problem, one, within)
+
+
+def interact_effects(problem: Problem, one: Members, within: Ints) -> tuple[Problem, Members]:
+    """Interact every fixed effect with codes; without effects there is one constant per code."""
+    effects = problem.effects[one.effects[0]]
+    used = dict.fromkeys([*effects.fixed, *(c for c, _ in effects.slopes)])
+    first, columns, labels = problem.codes.shape[1], [], []
+    for code in used:
+        both = problem.codes[:, code] * (int(within.max()) + 1) + within
+        columns.append(np.where((problem.codes[:, code] < 0) | (within < 0), -1, both))
+        labels.append(problem.effect_labels[code])
+    place = {code: first + k for k, code in enumerate(used)}
+    fixed = tuple(place[c] for c in effects.fixed)
+    if not used:
+        columns, labels, fixed = [within], ["group"], (first,)
+    codes = np.asfortranarray(np.column_stack([problem.codes, *columns]))
+    crossed = Effects(fixed, tuple((place[c], x) for c, x in effects.slopes))
+    problem = replace(problem, codes=codes, effect_labels=(*problem.effect_labels, *labels), effects=(crossed,))
+    return problem, replace(one, effects=np.zeros(1, np.int64))
+
+
+COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
+
+SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters", "r2", "r2_within")
+
+
+def numbers_of(coefficient: Coefficient | None) -> tuple[Value, ...]:
+    """Return a coefficient's numbers in the order of COEFFICIENT, empty where there is none."""
+    if coefficient is None:
+        return (None,) * len(COEFFICIENT)
+    c = coefficient
+    return (c.estimate, c.std_error, c.statistic, c.p_value, c.conf_low, c.conf_high, c.df)
+
+
+def sizes_of(fit: CellFit, vcov: int) -> tuple[Value, ...]:
+    """Return what a regression counts and explains, in the order of SIZES; empty where it failed."""
+    if fit.failure is not None:
+        return (None,) * len(SIZES)
+    found = (fit.nobs, fit.n_units, fit.n_treated, fit.n_control, int(fit.n_clusters[vcov]))
+    return (*(n if n >= 0 else None for n in found), fit.r2, fit.r2_within)

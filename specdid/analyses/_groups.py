@@ -20,7 +20,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class UnitGroup:
     """A label and the condition for its rows."""
 
     label: str
@@ -28,14 +28,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class GroupsConfig:
     """The table's own keys."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[UnitGroup, ...]
     overlap: bool
 
 
-def decode(table: Table) -> Config:
+def decode(table: Table) -> GroupsConfig:
     """Read ``groups`` and ``overlap``."""
     overlap = bool(table.flag("overlap"))
     given = table.table("groups")
@@ -43,14 +43,14 @@ def decode(table: Table) -> Config:
     if given is None:
         if "groups" not in table.rows:
             table.missing("groups", f"{table.title} has no groups", help_)
-        return Config((), overlap)
+        return GroupsConfig((), overlap)
     read = [(given.log.label(item), given.expression(key, "condition")) for key, item in given.rows.items()]
     if len(read) < 2:
         table.log.add(given.item.origin, "few_groups", "effects are compared between two groups or more", help_)
-    return Config(tuple(Group(label, e) for label, e in read if e is not None), overlap)
+    return GroupsConfig(tuple(UnitGroup(label, e) for label, e in read if e is not None), overlap)
 
 
-def masks(bench: Bench, cell: Cell, groups: Sequence[Group]) -> list[Bools]:
+def masks(bench: Bench, cell: Cell, groups: Sequence[UnitGroup]) -> list[Bools]:
     """Mark the rows of each group in the cell's sample."""
     sample = bench.in_sample(cell)
     return [bench.condition(group.condition, cell) & sample for group in groups]
@@ -58,7 +58,7 @@ def masks(bench: Bench, cell: Cell, groups: Sequence[Group]) -> list[Bools]:
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
     """Find groups without rows, groups that overlap and units that change group."""
-    config: Config = request.config
+    config: GroupsConfig = request.config
     found = [(cell, masks(bench, cell, config.groups)) for cell in bench.cells(request)]
     for k, group in enumerate(config.groups):
         if found and not any(rows[k].any() for _, rows in found):
@@ -74,7 +74,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
     yield from next((faults for c, rows in found if (faults := _changing(bench, config, c, rows))), [])
 
 
-def _overlapping(bench: Bench, config: Config, rows: Sequence[Bools]) -> list[Fault]:
+def _overlapping(bench: Bench, config: GroupsConfig, rows: Sequence[Bools]) -> list[Fault]:
     """Say which groups share units, with an example, at the later of the two."""
     found = []
     for later in range(len(rows)):
@@ -97,7 +97,7 @@ def _overlapping(bench: Bench, config: Config, rows: Sequence[Bools]) -> list[Fa
     return found
 
 
-def _changing(bench: Bench, config: Config, cell: Cell, rows: Sequence[Bools]) -> list[Fault]:
+def _changing(bench: Bench, config: GroupsConfig, cell: Cell, rows: Sequence[Bools]) -> list[Fault]:
     """Say which units are in a group in some of their rows only, at the first group of which that holds."""
     codes = bench.panel.unit_codes
     if codes is None:
@@ -132,7 +132,7 @@ def _all_changing(codes: NDArray[np.int64], size: NDArray[np.int64], rows: Seque
     return changing
 
 
-def _example(bench: Bench, config: Config, rows: Sequence[Bools], unit: Bools) -> str:
+def _example(bench: Bench, config: GroupsConfig, rows: Sequence[Bools], unit: Bools) -> str:
     """Name a unit with the groups it is in, in the order of time."""
     order = np.flatnonzero(unit)
     if bench.periods is not None:
@@ -145,7 +145,7 @@ def _example(bench: Bench, config: Config, rows: Sequence[Bools], unit: Bools) -
     return f"for example {unit_name(bench.panel, int(order[0]))}: {listed(words[:3])}"
 
 
-def _advice(bench: Bench, group: Group, cell: Cell) -> str:
+def _advice(bench: Bench, group: UnitGroup, cell: Cell) -> str:
     """Say how to hold a condition fixed, in the last period before treatment where that is known."""
     names = referenced(group.condition.tree)
     name = write(names[0]) if names else "x"

@@ -9,9 +9,20 @@ import numpy as np
 
 from specdid._study import Expression
 from specdid.analyses._base import Bench, Caution, Cell, CellFit, Cells, Chart, Request
-from specdid.analyses._print import count, decimals, in_parentheses, number, p_is, p_value
+from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
 from specdid.analyses._random_placebo import Placebos
-from specdid.analyses._words import COEFFICIENT, SIZES, axis_of, labels_of, listed, numbers_of, shown, sizes_of
+from specdid.analyses._words import (
+    axis_of,
+    count,
+    decimals,
+    in_parentheses,
+    labels_of,
+    listed,
+    number,
+    p_is,
+    p_value,
+    shown,
+)
 from specdid.analyses.table import spanners
 from specdid.figures import forest
 from specdid.figures.placebo_density import PlaceboPanel

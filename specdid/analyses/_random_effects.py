@@ -44,7 +44,7 @@ class Regression:
 
 
 @dataclass(frozen=True, slots=True)
-class Effects:
+class FixedAndRandom:
     """Both estimators; K is the number of columns of X.
 
     NaN stands where a column was dropped, or is one of those that a dropped one is made of: within
@@ -122,7 +122,7 @@ def unit_means(units: Ints, columns: Floats) -> Floats:
     return np.column_stack(sums) / np.bincount(units)[:, None]
 
 
-def both_effects(y: Floats, X: Floats, units: Ints) -> Effects | str:
+def both_effects(y: Floats, X: Floats, units: Ints) -> FixedAndRandom | str:
     """Estimate fixed and random unit effects, or say why not.
 
     Parameters
@@ -151,7 +151,7 @@ def both_effects(y: Floats, X: Floats, units: Ints) -> Effects | str:
     open_ = np.zeros(X.shape[1], bool)
     open_[within.kept[within.open]] = True
     open_[random.kept[random.open & (random.kept > 0)] - 1] = True
-    return Effects(fe, fe_vcov, re, re_vcov, theta, variance_e, found, open_)
+    return FixedAndRandom(fe, fe_vcov, re, re_vcov, theta, variance_e, found, open_)
 
 
 def _unit_variance(means: Floats, periods: Floats, variance_e: float) -> float | str:
@@ -184,7 +184,7 @@ def _placed(fit: Regression, variance: float, count: int, lead: int) -> tuple[Fl
     return estimate[lead:], vcov[lead:, lead:]
 
 
-def hausman(effects: Effects, tested: Flags | None = None) -> Test:
+def hausman(effects: FixedAndRandom, tested: Flags | None = None) -> Test:
     """Test that fixed and random effects differ by chance only (Hausman 1978), iid errors assumed.
 
     The statistic is (b - B)'(V_b - V_B)⁻¹(b - B) with its sign: where V_b - V_B is not

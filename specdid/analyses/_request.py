@@ -1,8 +1,11 @@
-"""One table of an analysis, decoded: its own keys, and what ``fix`` and ``vary`` move."""
+"""One table of an analysis, decoded: its own keys, and what ``fix`` and ``vary`` move.
+
+To fix or vary a dimension that an analysis does not read is a fault, not silence.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,14 +13,14 @@ from specdid import _plugins
 from specdid._decode.options import Options, WrittenOption
 from specdid._decode.selectors import read_selectors
 from specdid._decode.table import ROLES, Item, Log, Table
-from specdid._diagnostics import Fault, Origin
+from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._study import DIMENSIONS, AnalysisTable, EstimatorOption, Expression, SampleOption, Selector, Study
 from specdid.language import Place
 from specdid.language.check import Role
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnsAsked:
     """Which options the columns of an analysis take.
 
     Attributes
@@ -46,7 +49,7 @@ class Request:
 
     table: AnalysisTable
     config: Any
-    layout: Layout
+    layout: ColumnsAsked
     expressions: tuple[tuple[Expression, Role], ...] = ()
 
     @property
@@ -106,7 +109,7 @@ def _item(table: AnalysisTable, value: object, path: tuple[str, ...]) -> Item:
     return Item(content, table.origins[path], table.keys[path])
 
 
-def _layout(study: Study, reader: Table, log: Log) -> Layout:
+def _layout(study: Study, reader: Table, log: Log) -> ColumnsAsked:
     names = (*DIMENSIONS, *(v.name for v in study.variants))
     fix = reader.table("fix", f"`fix` of {reader.title}")
     added: dict[str, list[Any]] = {}
@@ -125,7 +128,7 @@ def _layout(study: Study, reader: Table, log: Log) -> Layout:
     varied = [log.one_of(item, names, "dimension") for item in reader.list_of("vary") or ()]
     vary = tuple(dict.fromkeys(name for name in varied if name is not None))
     more: dict[str, Any] = {name: (*getattr(study, name), *options) for name, options in added.items()}
-    return Layout(found, vary, replace(study, **more))
+    return ColumnsAsked(found, vary, replace(study, **more))
 
 
 def _is_option(item: Item, dimension: str) -> bool:
@@ -168,3 +171,21 @@ def _options(log: Log, study: Study) -> Options:
     options = Options(log, _plugins.names("estimators"), _plugins.names("matching"))
     options.unread |= study.unread
     return options
+
+
+def not_read(request: Request, names: Sequence[str], why: str) -> Iterator[Fault]:
+    """Find what ``fix`` and ``vary`` say of dimensions that change nothing in this analysis."""
+    for name in names:
+        message = f"`{name}` changes nothing in [{request.table.kind}]: {why}"
+        if name in request.layout.fix:
+            yield fault_at(request.key("fix", name), None, "not_honoured", message, "leave it out of `fix`")
+        if name in request.layout.vary:
+            yield fault_at(_varied(request, name), None, "not_honoured", message, "leave it out of `vary`")
+
+
+def _varied(request: Request, name: str) -> Origin:
+    """Say where a name stands in ``vary``, which may be a list or one text."""
+    written = request.table.values.get("vary")
+    if isinstance(written, str):
+        return request.origin("vary")
+    return request.origin("vary", f"[{list(written).index(name)}]")  # type: ignore[call-overload]

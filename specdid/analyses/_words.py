@@ -1,36 +1,19 @@
-"""Words that several analyses write: rows of the panel, columns of the table, facts of a fit."""
+"""Words and numbers that several analyses write: rows of the panel, columns of the table, decimals in print."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from specdid import _plugins
+from specdid._records.numerals import signed
 from specdid.analyses._cells import Cell, Cells
-from specdid.analyses._coefficients import CellFit, Coefficient
 from specdid.panel import Panel
 from specdid.panel.columns import cell_text
-from specdid.tables._base import Cell as Value
 
-COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
 PANELS = 8
 """Columns of an analysis that a figure shows in panels of their own."""
-SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters", "r2", "r2_within")
-
-
-def numbers_of(coefficient: Coefficient | None) -> tuple[Value, ...]:
-    """Return a coefficient's numbers in the order of COEFFICIENT, empty where there is none."""
-    if coefficient is None:
-        return (None,) * len(COEFFICIENT)
-    c = coefficient
-    return (c.estimate, c.std_error, c.statistic, c.p_value, c.conf_low, c.conf_high, c.df)
-
-
-def sizes_of(fit: CellFit, vcov: int) -> tuple[Value, ...]:
-    """Return what a regression counts and explains, in the order of SIZES; empty where it failed."""
-    if fit.failure is not None:
-        return (None,) * len(SIZES)
-    found = (fit.nobs, fit.n_units, fit.n_treated, fit.n_control, int(fit.n_clusters[vcov]))
-    return (*(n if n >= 0 else None for n in found), fit.r2, fit.r2_within)
 
 
 def labels_of(cells: Cells) -> tuple[str, ...]:
@@ -69,3 +52,43 @@ def shown(total: int, most: int = PANELS) -> str:
 def listed(words: Sequence[str]) -> str:
     """Join words: ``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+LEAST = 0.001
+"""Smaller p-values are only said to be below it."""
+
+
+def decimals(errors: Iterable[float]) -> int:
+    """Return the decimals that show two digits of the smallest finite error: at least 3, at most 6."""
+    known = [e for e in errors if np.isfinite(e) and e > 0]
+    return int(np.clip(1 - np.floor(np.log10(min(known))), 3, 6)) if known else 3
+
+
+def number(value: float | None, places: int = 3) -> str:
+    """Write a number with a true minus sign; empty where there is none."""
+    if value is None or not np.isfinite(value):
+        return ""
+    return signed(f"{value:,.{places}f}")
+
+
+def in_parentheses(value: float | None, places: int = 3) -> str:
+    """Write a standard error; empty where there is none."""
+    text = number(value, places)
+    return f"({text})" if text else ""
+
+
+def count(value: int) -> str:
+    """Write a count; empty where it is unknown (negative)."""
+    return f"{value:,}" if value >= 0 else ""
+
+
+def p_value(p: float) -> str:
+    """Write a p-value: three decimals, or that it is below the last of them."""
+    if not np.isfinite(p):
+        return ""
+    return f"< {LEAST}" if p < LEAST else f"{p:.3f}"
+
+
+def p_is(p: float) -> str:
+    """Write a p-value as a relation, for a sentence: ``= 0.012`` or ``< 0.001``."""
+    return p_value(p) if p < LEAST else f"= {p_value(p)}"

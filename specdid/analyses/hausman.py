@@ -7,7 +7,7 @@ once, units observed once included, as in R's plm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +15,17 @@ import numpy as np
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan.expand import base_scope
+from specdid._records.numerals import MINUS
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
-from specdid.analyses._dimensions import not_read
-from specdid.analyses._hausman_tables import Column, lines, tidy_terms, tidy_tests, warnings
-from specdid.analyses._random_effects import both_effects, hausman, mundlak
+from specdid.analyses._random_effects import FixedAndRandom, Test, both_effects, hausman, mundlak
+from specdid.analyses._request import not_read
+from specdid.analyses._words import count, decimals, in_parentheses, listed, number, p_value
 from specdid.engine.problem import Floats, Ints
 from specdid.language import Scope, Term, bind, expand, terms
 from specdid.language.tree import Node
+from specdid.tables._base import Cell as Value
+from specdid.tables._base import PrintTable, Row, TidyTable
 
 IID = Caution(
     "note", "assumes_iid",
@@ -32,15 +35,15 @@ IID = Caution(
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class HausmanConfig:
     """``controls`` is the whole right-hand side; None: the treatment and the controls of the cell."""
 
     controls: Expression | None
 
 
-def decode(table: Table) -> Config:
+def decode(table: Table) -> HausmanConfig:
     """Read the right-hand side."""
-    return Config(table.expression("controls", "terms"))
+    return HausmanConfig(table.expression("controls", "terms"))
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
@@ -118,7 +121,7 @@ def _unread(cells: Cells) -> Iterator[Caution]:
         yield Caution("note", "not_read", "it takes no weights: every row counts once")
 
 
-def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Column:
+def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> HausmanColumn:
     """Estimate one comparison on its complete rows."""
     right = _right_hand_side(bench, request.config, cell)
     y, X = bench.outcome(cell), np.column_stack([e.numbers for e in right])
@@ -128,22 +131,22 @@ def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Column
     labels, heading = _labels(request, cell), cells.shown(cell)
     names = tuple(e.label for e in right)
     if not rows.any():
-        return Column(labels, heading, names, 0, 0, False, "no row is complete in every variable")
+        return HausmanColumn(labels, heading, names, 0, 0, False, "no row is complete in every variable")
     y, X = y[rows], X[rows]
     unit = np.unique(units[rows], return_inverse=True)[1].reshape(-1)
     lengths = np.bincount(unit)
     size = len(y), len(lengths), bool((lengths == lengths[0]).all())
     effects = both_effects(y, X, unit)
     if isinstance(effects, str):
-        return Column(labels, heading, names, *size, effects)
+        return HausmanColumn(labels, heading, names, *size, effects)
     periods = None if bench.periods is None else bench.periods[rows]
     tested = np.array([periods is None or _varies(x, periods - periods.min()) for x in X.T])
     tests = hausman(effects, tested), mundlak(y, X, unit, effects.theta, tested)
     untested = tuple(n for n, yes in zip(names, tested, strict=True) if not yes)
-    return Column(labels, heading, names, *size, "", effects, *tests, untested)
+    return HausmanColumn(labels, heading, names, *size, "", effects, *tests, untested)
 
 
-def _right_hand_side(bench: Bench, config: Config, cell: Cell) -> tuple[Extra, ...]:
+def _right_hand_side(bench: Bench, config: HausmanConfig, cell: Cell) -> tuple[Extra, ...]:
     """Return the columns of the written right-hand side with what variants add, or those of the cell."""
     if config.controls is None:
         return (Extra(cell.labels["treatment"], bench.treatment(cell)), *bench.controls(cell))
@@ -163,3 +166,249 @@ def _labels(request: Request, cell: Cell) -> dict[str, str]:
 
 
 ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, check, drawn=False)
+
+
+Label = Callable[[str], str]
+
+TERMS = (
+    "term", "fe", "fe_se", "re", "re_se", "difference", "difference_se",
+)  # fmt: skip
+TESTS = (
+    "test", "distribution", "statistic", "df", "df2", "p_value", "positive_definite", "variance_e",
+    "variance_u", "theta_low", "theta_high", "nobs", "n_units", "balanced", "message",
+)  # fmt: skip
+
+NOTE = (
+    "FE: within estimator; RE: Swamy and Arora's random effects. Standard errors in parentheses assume "
+    "independent errors of equal variance. The last column is √diag(V_b − V_B), empty where negative."
+)
+ROBUST_NOTE = (
+    "The classical test assumes independent errors of equal variance. The robust one adds the units' means "
+    "to random effects and tests them jointly, clustered by unit (Mundlak 1978)."
+)
+UNTESTED = "Terms that are the same for all units in a period are in both regressions and not tested."
+ABSOLUTE = "Where χ² is negative it has no p-value; R's plm prints its absolute value with one."
+
+
+@dataclass(frozen=True, slots=True)
+class HausmanColumn:
+    """One comparison; without ``effects`` there is a ``message`` why.
+
+    ``labels`` are those of the dimensions it reads, ``heading`` those that differ;
+    ``untested`` are terms that are the same for all units in a period.
+    """
+
+    labels: Mapping[str, str]
+    heading: str
+    terms: tuple[str, ...]
+    nobs: int
+    n_units: int
+    balanced: bool
+    message: str = ""
+    effects: FixedAndRandom | None = None
+    classical: Test | None = None
+    robust: Test | None = None
+    untested: tuple[str, ...] = ()
+
+    @property
+    def differences(self) -> list[tuple[float, float]]:
+        """FE less RE of each term with √diag(V_b − V_B), NaN where that is negative."""
+        assert self.effects is not None
+        variance = np.diag(self.effects.fe_vcov) - np.diag(self.effects.re_vcov)
+        error = np.sqrt(np.where(variance > 0, variance, np.nan))
+        return list(zip((self.effects.fe - self.effects.re).tolist(), error.tolist(), strict=True))
+
+
+def tidy_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -> TidyTable:
+    """Return a row for every term of every comparison."""
+    rows = []
+    for k, column in enumerate(columns):
+        lead: tuple[Value, ...] = (k + 1, *column.labels.values())
+        for place, (difference, error) in enumerate(column.differences if column.effects else ()):
+            fe, fe_se, re, re_se = _estimates(column, place)
+            rows.append((*lead, column.terms[place], fe, fe_se, re, re_se, difference, error))
+    header = ("column", *_names(columns), *TERMS)
+    return TidyTable(header, tuple(rows), _printed_terms(columns, title, label))
+
+
+def _names(columns: Sequence[HausmanColumn]) -> tuple[str, ...]:
+    return tuple(columns[0].labels) if columns else ()
+
+
+def _estimates(column: HausmanColumn, place: int) -> tuple[float, float, float, float]:
+    effects = column.effects
+    assert effects is not None
+    return (
+        float(effects.fe[place]),
+        float(np.sqrt(effects.fe_vcov[place, place])),
+        float(effects.re[place]),
+        float(np.sqrt(effects.re_vcov[place, place])),
+    )
+
+
+def tidy_tests(columns: Sequence[HausmanColumn], title: str) -> TidyTable:
+    """Return the tests of every comparison, one row each."""
+    rows = [(k + 1, *c.labels.values(), *rest) for k, c in enumerate(columns) for rest in _tests(c)]
+    header = ("column", *_names(columns), *TESTS)
+    return TidyTable(header, tuple(rows), _printed_tests(columns, title), "tests")
+
+
+def _tests(column: HausmanColumn) -> Iterator[tuple[Value, ...]]:
+    size: tuple[Value, ...] = (column.nobs, column.n_units, column.balanced, column.message or None)
+    if column.effects is None or column.classical is None or column.robust is None:
+        yield (None,) * (len(TESTS) - len(size)) + size
+        return
+    e = column.effects
+    rest = (e.variance_e, e.variance_u, float(e.theta.min()), float(e.theta.max()), *size)
+    for name, test in _named_tests(column.classical, column.robust):
+        chi2 = np.isinf(test.df2)
+        df2 = None if chi2 else test.df2
+        distribution = "chi2" if chi2 else "F"
+        yield (name, distribution, test.statistic, test.df, df2, test.p_value, test.definite, *rest)
+
+
+def _named_tests(classical: Test, robust: Test) -> Iterator[tuple[str, Test]]:
+    """Name the tests; a negative chi² stands once more as R's plm prints it."""
+    from scipy.special import chdtrc
+
+    yield "Hausman", classical
+    if classical.statistic < 0:
+        size = -classical.statistic
+        p = float(chdtrc(classical.df, size))
+        yield "Hausman, absolute value", Test(size, classical.df, np.inf, p, False)
+    yield "Mundlak, cluster-robust", robust
+
+
+def _printed_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -> PrintTable | None:
+    shown = [c for c in columns if c.effects is not None]
+    if not shown:
+        return None
+    blocks = []
+    for column in shown:
+        head = (Row(label(column.heading), ("",) * 4),) if len(shown) > 1 else ()
+        blocks.append((*head, *_printed_rows(column, label)))
+    spanners = (((label(shown[0].heading), 4),),) if len(shown) == 1 else ()
+    names = ("FE (b)", "RE (B)", "b − B", "√diag(V_b − V_B)")
+    return PrintTable(title, names, tuple(blocks), spanners, (NOTE,))
+
+
+def _printed_rows(column: HausmanColumn, label: Label) -> Iterator[Row]:
+    for place, (difference, error) in enumerate(column.differences):
+        fe, fe_se, re, re_se = _estimates(column, place)
+        places = decimals((fe_se, re_se))
+        cells = (number(fe, places), number(re, places), number(difference, places), number(error, places))
+        under = (in_parentheses(fe_se, places), in_parentheses(re_se, places), "", "")
+        yield Row(label(column.terms[place]), cells, under)
+
+
+def _printed_tests(columns: Sequence[HausmanColumn], title: str) -> PrintTable | None:
+    shown = [c for c in columns if c.effects is not None]
+    if not shown:
+        return None
+    tests = [(c.classical, c.robust) for c in shown if c.classical is not None and c.robust is not None]
+    classical, robust = [a for a, _ in tests], [b for _, b in tests]
+    first = (
+        Row("Classical: χ²", tuple(number(t.statistic, 2) for t in classical)),
+        Row("Degrees of freedom", tuple(str(t.df) for t in classical)),
+        Row("p", tuple(p_value(t.p_value) for t in classical)),
+        Row("V_b − V_B positive definite", tuple("yes" if t.definite else "no" for t in classical)),
+    )
+    second = (
+        Row("Cluster-robust: F", tuple(number(t.statistic, 2) for t in robust)),
+        Row("Degrees of freedom", tuple(f"{t.df}, {t.df2:,.0f}" for t in robust)),
+        Row("p", tuple(p_value(t.p_value) for t in robust)),
+    )
+    negative = any(t.statistic < 0 for t in classical)
+    return PrintTable(
+        f"{title}: tests",
+        tuple(c.heading for c in shown),
+        (first, second, _sizes(shown)),
+        (),
+        (ROBUST_NOTE, *((ABSOLUTE,) if negative else ()), *((UNTESTED,) if any(c.untested for c in shown) else ())),
+    )
+
+
+def _sizes(columns: Sequence[HausmanColumn]) -> tuple[Row, ...]:
+    effects = [c.effects for c in columns if c.effects is not None]
+    return (
+        Row("Std. deviation of unit effects", tuple(number(float(np.sqrt(e.variance_u))) for e in effects)),
+        Row("Std. deviation of errors", tuple(number(float(np.sqrt(e.variance_e))) for e in effects)),
+        Row("Share of unit means taken off", tuple(_range(e.theta) for e in effects)),
+        Row("Observations", tuple(count(c.nobs) for c in columns)),
+        Row("Units", tuple(count(c.n_units) for c in columns)),
+    )
+
+
+def _range(values: Floats) -> str:
+    low, high = number(float(values.min())), number(float(values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def lines(columns: Sequence[HausmanColumn], alpha: float) -> Iterator[str]:
+    """Return the table of the summary and what the robust test says."""
+    yield "| | χ² (df) | p | V_b − V_B positive definite | robust F (df) | p |"
+    yield "|---|---|---|---|---|---|"
+    for column in columns:
+        if column.classical is None or column.robust is None:
+            yield f"| {column.heading} | {column.message} | | | | |"
+            continue
+        a, b = column.classical, column.robust
+        cells = (
+            f"{number(a.statistic, 2)} ({a.df})",
+            p_value(a.p_value),
+            "yes" if a.definite else "no",
+            f"{number(b.statistic, 2)} ({b.df}, {b.df2:,.0f})",
+            p_value(b.p_value),
+        )
+        yield f"| {column.heading} | {' | '.join(cells)} |"
+    yield ""
+    yield from (f"- {verdict(c, alpha)}" for c in columns if c.robust is not None)
+
+
+def verdict(column: HausmanColumn, alpha: float) -> str:
+    """Say what the robust test says of random effects, in a sentence."""
+    assert column.robust is not None
+    p = column.robust.p_value
+    if not np.isfinite(p):
+        return f"{column.heading}: there are too few units for the cluster-robust test."
+    if p < alpha:
+        return f"{column.heading}: random effects are rejected (cluster-robust), so fixed effects are used."
+    return f"{column.heading}: random effects are not rejected (cluster-robust), which does not prove them."
+
+
+def warnings(columns: Sequence[HausmanColumn], alpha: float) -> Iterator[Caution]:
+    """Say what a reader must know of the tests."""
+    for column in columns:
+        if column.classical is None or column.robust is None:
+            yield Caution("note", "not_estimated", f"{column.heading}: {column.message}")
+            continue
+        classical, robust = column.classical, column.robust
+        if column.effects is not None and column.effects.open.any():
+            names = listed([f"`{t}`" for t, one in zip(column.terms, column.effects.open, strict=True) if one])
+            said = f"{column.heading}: {names} cannot be told apart from other terms, and have no coefficient or test"
+            yield Caution("note", "not_identified", said)
+        if column.effects is not None and column.effects.variance_u == 0:
+            yield Caution(
+                "note",
+                "no_unit_variance",
+                f"{column.heading}: the variance of the unit effects came out negative and is set to 0, "
+                "so random effects are pooled least squares",
+            )
+        if np.isfinite(classical.statistic) and not classical.definite:
+            yield Caution("note", "not_definite", f"{column.heading}: {_indefinite(classical)}")
+        elif np.isfinite(classical.p_value) and (classical.p_value < alpha) != (robust.p_value < alpha):
+            yield Caution(
+                "note",
+                "hausman_disagree",
+                f"{column.heading}: the classical test (p = {p_value(classical.p_value)}) and the "
+                f"cluster-robust one (p = {p_value(robust.p_value)}) disagree; the assumptions of the "
+                "first are the stronger",
+            )
+
+
+def _indefinite(classical: Test) -> str:
+    words = "V_b − V_B is not positive definite, so the classical statistic has no chi² distribution"
+    if classical.statistic >= 0:
+        return f"{words}; its p-value means nothing"
+    size = number(-classical.statistic, 2)
+    return f"{words}; it is {MINUS}{size}, of which R's plm prints the absolute value with a p-value"

@@ -7,28 +7,41 @@ treatment, every control and every fixed effect are interacted with the group.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
-from specdid.analyses._coefficients import Wald, joint_test
-from specdid.analyses._groups import Config, check, count_units_of, decode, masks, units_text
-from specdid.analyses._print import count, decimals, in_parentheses, number, p_is, p_value
-from specdid.analyses._stacked import fit_interacted
-from specdid.analyses._words import (
+from specdid.analyses._fit import (
     COEFFICIENT,
     SIZES,
-    axis_of,
-    heading,
-    labels_of,
-    listed,
+    Wald,
+    derive,
+    failed,
+    interact_effects,
+    joint_test,
     numbers_of,
-    shown,
+    record_fit,
     sizes_of,
 )
+from specdid.analyses._groups import GroupsConfig, check, count_units_of, decode, masks, units_text
+from specdid.analyses._words import (
+    axis_of,
+    count,
+    decimals,
+    heading,
+    in_parentheses,
+    labels_of,
+    listed,
+    number,
+    p_is,
+    p_value,
+    shown,
+)
 from specdid.analyses.table import notes as table_notes
-from specdid.engine.problem import Floats
+from specdid.engine.coefficient_table import fit_full
+from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 from specdid.figures import forest
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
@@ -44,7 +57,7 @@ PRINTED = ("Effect", "p", "Observations", "Units", "Treated units", "Clusters")
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class GroupedCell:
     """One cell by group: the whole sample's fit, the groups' fits, and tests by vcov."""
 
     cell: Cell
@@ -57,7 +70,7 @@ class Split:
 
 def run(bench: Bench, request: Request) -> Finding:
     """Estimate every cell by group and test that the groups' effects are equal."""
-    config: Config = request.config
+    config: GroupsConfig = request.config
     cells = bench.cells(request)
     splits = [split(bench, cell, config) for cell in cells]
     data = _forest(bench, request, cells, splits, config)
@@ -68,7 +81,7 @@ def run(bench: Bench, request: Request) -> Finding:
     return Finding(tables, charts, (*cells.notes, *warnings), tuple(_lines(bench, cells, splits, config)))
 
 
-def split(bench: Bench, cell: Cell, config: Config) -> Split:
+def split(bench: Bench, cell: Cell, config: GroupsConfig) -> GroupedCell:
     """Estimate a cell in every group, and everything interacted in one regression."""
     rows = masks(bench, cell, config.groups)
     whole = bench.fit(cell)
@@ -79,21 +92,21 @@ def split(bench: Bench, cell: Cell, config: Config) -> Split:
     missing = count_units_of(bench, np.flatnonzero(outside)) if outside.any() else 0
     usable = [mine for mine, fit in zip(rows, fits, strict=True) if fit.failure is None]
     if len(usable) < 2:
-        return Split(cell, whole, fits, nothing, "fewer than two groups could be estimated", missing)
+        return GroupedCell(cell, whole, fits, nothing, "fewer than two groups could be estimated", missing)
     good = [f for f in fits if f.failure is None]
     if any(f.full is None or f.full.cells is not None for f in good):
         tests = tuple(_apart(bench, cell, good, v) for v in range(len(vcovs)))
-        return Split(cell, whole, fits, tests, APART if np.isfinite(tests[0].statistic) else CROSSING, missing)
+        return GroupedCell(cell, whole, fits, tests, APART if np.isfinite(tests[0].statistic) else CROSSING, missing)
     joint = fit_interacted(cell, usable)
     if joint.failure is not None:
-        return Split(cell, whole, fits, nothing, joint.failure, missing)
+        return GroupedCell(cell, whole, fits, nothing, joint.failure, missing)
     contrasts = _contrasts(len(usable), len(joint.estimate))
     tests = tuple(
         joint.wald(contrasts, v) if vcov.kind == "cluster" or not config.overlap else nothing[v]
         for v, vcov in enumerate(vcovs)
     )
     silent = not np.isfinite(tests[0].statistic) and tests[0] is not nothing[0]
-    return Split(cell, whole, fits, tests, NO_VARIANCE if silent else "", missing)
+    return GroupedCell(cell, whole, fits, tests, NO_VARIANCE if silent else "", missing)
 
 
 def _contrasts(groups: int, width: int) -> Floats:
@@ -119,7 +132,9 @@ def _apart(bench: Bench, cell: Cell, fits: Sequence[CellFit], v: int) -> Wald:
     return joint_test(contrasts @ estimate, contrasts @ variance @ contrasts.T, len(every) - 1.0)
 
 
-def _tidy(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config) -> TidyTable:
+def _tidy(
+    bench: Bench, request: Request, cells: Cells, splits: Sequence[GroupedCell], config: GroupsConfig
+) -> TidyTable:
     header = (*labels_of(cells), "group", "condition", "vcov", *COEFFICIENT, *SIZES, "message")
     parts = [(WHOLE, "TRUE"), *((g.label, g.condition.text) for g in config.groups)]
     rows: list[tuple[Value, ...]] = []
@@ -133,7 +148,7 @@ def _tidy(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split],
     return TidyTable(header, tuple(rows), _printed(bench, request, cells, splits, config))
 
 
-def _tests(bench: Bench, cells: Cells, splits: Sequence[Split]) -> TidyTable:
+def _tests(bench: Bench, cells: Cells, splits: Sequence[GroupedCell]) -> TidyTable:
     header = (*labels_of(cells), "vcov", "f", "df1", "df2", "p_value", "message")
     rows = tuple(
         (*s.cell.labels.values(), vcov.label or vcov.text, t.statistic, t.df1, t.df2, t.p_value, s.note or None)
@@ -143,11 +158,13 @@ def _tests(bench: Bench, cells: Cells, splits: Sequence[Split]) -> TidyTable:
     return TidyTable(header, rows, suffix="equality")
 
 
-def _named_fits(s: Split, config: Config) -> list[tuple[str, CellFit]]:
+def _named_fits(s: GroupedCell, config: GroupsConfig) -> list[tuple[str, CellFit]]:
     return [(WHOLE, s.whole), *zip((g.label for g in config.groups), s.fits, strict=True)]
 
 
-def _printed(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config) -> PrintTable:
+def _printed(
+    bench: Bench, request: Request, cells: Cells, splits: Sequence[GroupedCell], config: GroupsConfig
+) -> PrintTable:
     found = [fit.coefficient() for s in splits for _, fit in _named_fits(s, config) if fit.failure is None]
     places = decimals(c.std_error for c in found)
     blocks = []
@@ -173,7 +190,7 @@ def _printed_row(label: str, fit: CellFit, places: int) -> Row:
     return Row(label, (number(c.estimate, places), p_value(c.p_value), *sizes), under)
 
 
-def equality(s: Split) -> str:
+def equality(s: GroupedCell) -> str:
     """Write the test under the first vcov: ``F(4, 209) = 1.23, p = 0.301``."""
     t = s.tests[0]
     if not np.isfinite(t.statistic):
@@ -185,7 +202,9 @@ def _f(t: Wald) -> str:
     return f"F({t.df1}, {t.df2:.0f}) = {t.statistic:.2f}"
 
 
-def _forest(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split], config: Config) -> forest.ForestData:
+def _forest(
+    bench: Bench, request: Request, cells: Cells, splits: Sequence[GroupedCell], config: GroupsConfig
+) -> forest.ForestData:
     places = decimals(f.coefficient().std_error for s in splits for _, f in _named_fits(s, config) if not f.failure)
     level = f"{1 - bench.study.inference.alpha:.0%}"
     blocks = []
@@ -206,7 +225,7 @@ def _forest(bench: Bench, request: Request, cells: Cells, splits: Sequence[Split
     return forest.ForestData(request.title, ("effect", f"{level} interval", "treated / units"), tuple(blocks), note)
 
 
-def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[Caution]:
+def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) -> Iterator[Caution]:
     where, small = heading(cells, s.cell), 0
     for group, fit in zip(config.groups, s.fits, strict=True):
         if fit.failure is not None:
@@ -237,7 +256,7 @@ def _warnings(bench: Bench, cells: Cells, s: Split, config: Config) -> Iterator[
         yield Caution("note", "groups_overlap", said)
 
 
-def _lines(bench: Bench, cells: Cells, splits: Sequence[Split], config: Config) -> Iterator[str]:
+def _lines(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: GroupsConfig) -> Iterator[str]:
     """Say which groups differ from zero, and that this alone does not make them differ."""
     alpha = bench.study.inference.alpha
     for s in splits:
@@ -253,3 +272,66 @@ def _lines(bench: Bench, cells: Cells, splits: Sequence[Split], config: Config) 
 
 
 ANALYSIS = Analysis("heterogeneity", "Effects by group", decode, run, check)
+
+
+Bools = NDArray[np.bool_]
+
+
+def fit_interacted(cell: Cell, groups: Sequence[Bools]) -> CellFit:
+    """Estimate the treatment's effect in every group at once.
+
+    The groups' rows are stacked: a row that is in two groups stands there twice, and its
+    cluster with it, so that a covariance by clusters holds where groups overlap.
+
+    Parameters
+    ----------
+    groups : (n,) masks of rows of the panel, and-ed to the cell's sample.
+
+    Returns
+    -------
+    CellFit
+        The first ``len(groups)`` terms are the groups' effects, ``terms[k]`` of ``groups[k]``.
+    """
+    problem, one = derive(cell)
+    parts = [np.flatnonzero(problem.rows[one.rows[0]] & group) for group in groups]
+    code = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    stacked, members = _columns(_stack(problem, np.concatenate(parts)), one, code, len(parts))
+    stacked, members = interact_effects(stacked, members, code)
+    full = fit_full(stacked, members)
+    effects = np.arange(len(parts)) + int(members.treatment[0])
+    if full.code == Code.OK and full.columns[: len(parts)].tolist() != effects.tolist():
+        why = "with everything interacted the groups' effects are not separately identified"
+        return failed(cell, why, (), problem.alpha, len(problem.vcovs))
+    return record_fit(cell, stacked, members, full)
+
+
+def _stack(problem: Problem, rows: Ints) -> Problem:
+    return replace(
+        problem,
+        values=np.asfortranarray(problem.values[rows]),
+        codes=np.asfortranarray(problem.codes[rows]),
+        rows=np.ones((1, len(rows)), dtype=bool),
+        log0=None,
+    )
+
+
+def _columns(problem: Problem, one: Members, code: Ints, count: int) -> tuple[Problem, Members]:
+    """Interact the treatment and every control with the group: one column each per group."""
+    first, added, labels = problem.values.shape[1], [], []
+    for column in (int(one.treatment[0]), *one.controls.tolist()):
+        values: Floats = problem.values[:, column]
+        for k in range(count):
+            added.append(np.where(code == k, values, 0.0))
+            labels.append(f"{problem.labels[column]} in group {k + 1}")
+    values = np.asfortranarray(np.column_stack([problem.values, *added]))
+    controls = np.arange(first + 1, first + len(added))
+    none = np.full(1, -1, np.int64)
+    members = replace(
+        one,
+        treatment=np.array([first]),
+        controls=controls,
+        start=np.array([0, len(controls)]),
+        rows=np.zeros(1, np.int64),
+        sunab=none,
+    )
+    return replace(problem, values=values, labels=(*problem.labels, *labels)), members

@@ -28,10 +28,9 @@ from specdid.analyses._placebo_tables import (
     timing_table,
     title_of,
 )
-from specdid.analyses._print import number, p_value
 from specdid.analyses._random_placebo import draw_placebos, moved_columns, treatment_columns
 from specdid.analyses._timing import fit_earlier, timing
-from specdid.analyses._words import PANELS, heading, shown, time_name, unit_name
+from specdid.analyses._words import PANELS, heading, number, p_value, shown, time_name, unit_name
 from specdid.engine.problem import Ints
 from specdid.figures import placebo_density
 from specdid.inference._assignment import make_assignment
@@ -44,7 +43,7 @@ ENOUGH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class PlaceboConfig:
     """The table's own keys; ``periods`` are those of the timing placebo."""
 
     draws: int
@@ -52,7 +51,7 @@ class Config:
     periods: tuple[int, ...]
 
 
-def decode(table: Table) -> Config:
+def decode(table: Table) -> PlaceboConfig:
     """Read ``draws``, ``strata`` and ``periods``."""
     draws = table.whole("draws", "from 19 to 100,000", lambda n: 19 <= n <= 100_000)
     strata = table.expression("strata", "names")
@@ -65,12 +64,12 @@ def decode(table: Table) -> Config:
             table.log.add(item.origin, "out_of_range", "`periods` must be 1 or more", help_)
         else:
             periods.append(item.value)
-    return Config(DRAWS if draws is None else draws, strata, tuple(dict.fromkeys(periods)))
+    return PlaceboConfig(DRAWS if draws is None else draws, strata, tuple(dict.fromkeys(periods)))
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
     """Check that there is something to deal out, and periods to move the treatment to."""
-    config: Config = request.config
+    config: PlaceboConfig = request.config
     cells = bench.cells(request)
     if bench.panel.unit is None and bench.study.inference.level is None:
         yield fault_at(
@@ -153,7 +152,7 @@ def _strata(bench: Bench, strata: Expression, cell: Cell) -> Iterator[Fault]:
 
 def _moving(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
     """Find treatments that what is dealt out does not touch, and strata within which it changes nothing."""
-    config: Config = request.config
+    config: PlaceboConfig = request.config
     still = {}
     for cell in cells:
         own, moved = treatment_columns(bench, cell), moved_columns(bench, cell)
@@ -185,7 +184,7 @@ def _moving(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
 
 
 def _periods(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
-    config: Config = request.config
+    config: PlaceboConfig = request.config
     if not config.periods:
         return
     if bench.panel.unit_codes is None or bench.periods is None:
@@ -212,7 +211,7 @@ def _periods(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
 
 def run(bench: Bench, request: Request) -> Finding:
     """Draw the random placebos of every cell, and estimate the timing placebos."""
-    config: Config = request.config
+    config: PlaceboConfig = request.config
     cells = bench.cells(request)
     placed = [_place(bench, cell, config) for cell in cells]
     strata = config.strata or bench.study.inference.strata
@@ -232,7 +231,7 @@ def run(bench: Bench, request: Request) -> Finding:
     return Finding(tuple(tables), tuple(charts), (*cells.notes, *warnings), tuple(_lines(bench, cells, placed, note)))
 
 
-def _place(bench: Bench, cell: Cell, config: Config) -> Placed:
+def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
     fit = bench.fit(cell)
     random = draw_placebos(bench, cell, fit, config.draws, config.strata)
     earlier: list[tuple[int, CellFit]] = []
@@ -242,7 +241,7 @@ def _place(bench: Bench, cell: Cell, config: Config) -> Placed:
     return Placed(cell, fit, random, tuple(earlier))
 
 
-def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Config) -> Iterator[Caution]:
+def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: PlaceboConfig) -> Iterator[Caution]:
     alpha = bench.study.inference.alpha
     drawn = [p for p in placed if len(p.random.null_p)]
     shares = [float(np.mean(p.random.null_p < alpha)) for p in drawn]

@@ -10,9 +10,8 @@ from itertools import groupby
 
 from specdid._decode.table import Table
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
-from specdid.analyses._coefficients import CONSTANT_LABEL
-from specdid.analyses._print import count, decimals, in_parentheses, number
-from specdid.analyses._words import listed
+from specdid.analyses._fit import CONSTANT_LABEL
+from specdid.analyses._words import count, decimals, in_parentheses, listed, number
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 

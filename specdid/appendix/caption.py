@@ -9,8 +9,7 @@ import numpy as np
 from specdid._describe.joint_tests import statistic_names, towards
 from specdid._records import Counts, Family, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
-from specdid.analyses._print import number
-from specdid.analyses._words import listed
+from specdid.analyses._words import listed, number
 from specdid.analyses.table import error_words
 from specdid.appendix._base import Material
 from specdid.inference._curve_tests import CurveTests

@@ -13,8 +13,8 @@ from specdid._describe.choices import Change, Choices
 from specdid._records.cautions import headline
 from specdid._records.numerals import decimals_for
 from specdid.analyses._base import Bench, CellFit
-from specdid.analyses._coefficients import CONSTANT_LABEL
-from specdid.analyses._print import number
+from specdid.analyses._fit import CONSTANT_LABEL
+from specdid.analyses._words import number
 from specdid.analyses.table import HEADER as NUMBERS
 from specdid.analyses.table import coefficients, effects, notes, statistics, tidy_rows
 from specdid.appendix._base import AnalysisSection, Appendix, FigureItem, Material, Part, Picked, Selection, TableItem

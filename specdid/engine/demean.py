@@ -324,17 +324,20 @@ def _normal_equations(first: _EffectPart, rest: _EffectPart) -> tuple[Callable[[
 
 def count_components(first: Ints, second: Ints) -> int:
     """Count the connected components of two effects, levels from 0 without gaps."""
-    return int(_components(first, second)[0].max(initial=-1)) + 1
+    of_first, _ = components(first, int(first.max()) + 1, (second,), int(second.max()) + 1)
+    return int(of_first.max(initial=-1)) + 1
 
 
-def _components(first: Ints, second: Ints) -> tuple[Ints, Ints]:
-    """Return each level of either effect the number of its component."""
+def components(first: Ints, n_first: int, others: Sequence[Ints], n_others: int) -> tuple[Ints, Ints]:
+    """Return the number of each level's component, of ``first`` and of ``others``, which are numbered together.
+
+    Rows tie a level of the first to one of each other.
+    """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    n_first, n_second = int(first.max()) + 1, int(second.max()) + 1
-    size = n_first + n_second
-    graph = csr_array((np.ones(len(first)), (first, second + n_first)), shape=(size, size))
-    _, labels = connected_components(graph, directed=False)
-    labels = labels.astype(np.int64)
+    size = n_first + n_others
+    rows, columns = np.concatenate([first] * len(others)), np.concatenate(list(others)) + n_first
+    links = csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
+    labels = connected_components(links, directed=False)[1].astype(np.int64)
     return labels[:n_first], labels[n_first:]

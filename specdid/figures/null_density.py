@@ -15,7 +15,7 @@ from specdid.figures._curve_axes import fixed
 from specdid.figures._page import bandwidth, choose_fonts, density, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, style_across
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
-from specdid.inference._placebo import Placebo
+from specdid.inference._curve_tests import Placebo
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,7 +23,7 @@ from specdid.figures._panes import (
     style_across,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SMALL, own_style
-from specdid.inference._placebo import Placebo, shares_by_group
+from specdid.inference._curve_tests import Placebo, shares_by_group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from specdid.inference._scaling import ordinary_weights
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DrawBatch:
     """Specifications that share rows, effects and weights.
 
     Attributes
@@ -38,7 +38,7 @@ class Batch:
     columns: Ints
 
 
-def make_batches(problem: Problem, members: Members) -> list[Batch]:
+def make_batches(problem: Problem, members: Members) -> list[DrawBatch]:
     """Group members by rows, effects and weights, as the engine does; in order of first member."""
     patterns = missing_patterns(problem, members)
     keys = row_keys(members, patterns)
@@ -48,7 +48,7 @@ def make_batches(problem: Problem, members: Members) -> list[Batch]:
     for batch in engine.make_batches(members, keys, samples, usable):
         mine, first = np.sort(batch.members), int(batch.members[0])
         found.append(
-            Batch(
+            DrawBatch(
                 mine,
                 rows_of(samples.packed[batch.key], len(problem.values)),
                 problem.effects[members.effects[first]],
@@ -92,7 +92,7 @@ class Laid:
     absorber: Absorber
 
 
-def lay_out(problem: Problem, members: Members, batch: Batch) -> Laid:
+def lay_out(problem: Problem, members: Members, batch: DrawBatch) -> Laid:
     """Take the rows of a batch's columns, and make the cells of a Sun-Abraham model."""
     rows = batch.rows
     weights = ordinary_weights(problem.values[rows, batch.weights]) if batch.weights >= 0 else None

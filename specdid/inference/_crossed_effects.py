@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid.engine import ssc
-from specdid.engine.demean import Absorber, demean, subtract_means
+from specdid.engine.demean import Absorber, components, demean, subtract_means
+from specdid.engine.listwise.grid import places
 from specdid.inference._base import Floats, Ints
 
 SPLIT = 64
@@ -58,9 +59,13 @@ def connect(
     ``crossed`` maps (component of rows, place of levels in it, C) to (C, L, L) cross products
     after the nested effects, padded with zeros.
     """
-    of_cluster, of_level, count = _components(clusters, n_clusters, levels, n_levels)
-    cluster_place, clusters_in = _places_within(of_cluster, count)
-    level_place, levels_in = _places_within(of_level, count)
+    if n_levels < SPLIT:
+        of_cluster, of_level = np.zeros(n_clusters, np.int64), np.zeros(n_levels, np.int64)
+    else:
+        of_cluster, of_level = components(clusters, n_clusters, levels, n_levels)
+    count = int(max(of_cluster.max(), of_level.max())) + 1
+    cluster_place, clusters_in = places(of_cluster), np.bincount(of_cluster, minlength=count)
+    level_place, levels_in = places(of_level), np.bincount(of_level, minlength=count)
     inverse = _inverse(crossed(of_cluster[clusters], level_place, count))
     return Net(tuple(levels), of_cluster, cluster_place, clusters_in, of_level, level_place, levels_in, inverse)
 
@@ -163,7 +168,7 @@ def _counted(
         mass = np.bincount(level, weights=weights, minlength=found)
         of_inner = np.zeros(found, np.int64)
         of_inner[level] = component
-        place, sizes = _places_within(of_inner, count)
+        place, sizes = places(of_inner), np.bincount(of_inner, minlength=count)
         padded = np.zeros((count, int(sizes.max()), size))
         padded[of_inner, place] = shares / np.sqrt(mass)[:, None]
         crossed -= padded.transpose(0, 2, 1) @ padded
@@ -194,35 +199,12 @@ def residualise(
     return swept
 
 
-def _places_within(component: Ints, count: int) -> tuple[Ints, Ints]:
-    """Return each element's place within its component, and the components' sizes."""
-    sizes = np.bincount(component, minlength=count)
-    order = np.argsort(component, kind="stable")
-    place = np.empty(len(component), np.int64)
-    place[order] = np.arange(len(component)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return place, sizes
-
-
 def _inverse(crossed: Floats) -> Floats:
     """Invert (C, L, L) on their ranges: dummies of a component have one dependence or more."""
     values, vectors = np.linalg.eigh(crossed)
     usable = values > 1e-10 * np.maximum(values[:, -1:], 1e-300)
     scaled = vectors * np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)[:, None, :]
     return np.asarray(scaled @ vectors.transpose(0, 2, 1))
-
-
-def _components(clusters: Ints, n_clusters: int, levels: Sequence[Ints], n_levels: int) -> tuple[Ints, Ints, int]:
-    """Return numbers to the sets of clusters and levels that rows connect: of each cluster, of each level."""
-    if n_levels < SPLIT:
-        return np.zeros(n_clusters, np.int64), np.zeros(n_levels, np.int64), 1
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    rows = np.concatenate([clusters] * len(levels))
-    columns = np.concatenate(list(levels)) + n_clusters
-    links = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(n_clusters + n_levels,) * 2)
-    count, label = connected_components(links, directed=False)
-    return label[:n_clusters].astype(np.int64), label[n_clusters:].astype(np.int64), int(count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +229,7 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class CarriedStack:
     """All sets at once, where each has few clusters: padded to the same size.
 
     Attributes
@@ -264,7 +246,7 @@ class Stack:
 
 def carry(
     columns: Floats, clusters: Ints, n_clusters: int, net: Net, root: Floats | None, signs: Floats | None
-) -> tuple[Carried, ...] | Stack:
+) -> tuple[Carried, ...] | CarriedStack:
     """Lay out the dummies of effects not nested in the cluster, by connected component.
 
     Parameters
@@ -286,7 +268,7 @@ def carry(
     index = np.full((count, g), n_clusters)
     index[net.of_cluster, net.cluster_place] = np.arange(n_clusters)
     if g <= size + 1:
-        return Stack(index, table, net.inverse)
+        return CarriedStack(index, table, net.inverse)
     parts = []
     for c in range(count):
         mine, own = index[c, : net.clusters_in[c]], slice(net.levels_in[c])

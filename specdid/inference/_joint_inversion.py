@@ -41,7 +41,7 @@ TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class JointBand:
     """A simultaneous band: z- and z+ in standard errors; NaN where there is none, and why.
 
     Attributes
@@ -55,7 +55,7 @@ class Band:
     reason: str = ""
 
 
-def joint_band(draws: NullDraws, alpha: float) -> Band:
+def joint_band(draws: NullDraws, alpha: float) -> JointBand:
     """Find the band of all specifications of a null.
 
     Parameters
@@ -66,15 +66,15 @@ def joint_band(draws: NullDraws, alpha: float) -> Band:
     count, drawn = draws.null_statistic.shape
     none = float("nan")
     if draws.imposed is None:
-        return Band(none, none, "only the wild bootstrap can impose an effect on every specification at once")
+        return JointBand(none, none, "only the wild bootstrap can impose an effect on every specification at once")
     extreme = most_extreme(alpha, drawn)
     if extreme < 1:
         least = int(np.ceil(1 / alpha - 1 - 1e-9))
-        return Band(none, none, f"{drawn:,} draws cannot reject at {alpha:g}: it takes {least:,}")
+        return JointBand(none, none, f"{drawn:,} draws cannot reject at {alpha:g}: it takes {least:,}")
     if not count:
-        return Band(none, none, "no specification is in it")
+        return JointBand(none, none, "no specification is in it")
     if np.abs(draws.statistic).max() > EXACT_FIT:
-        return Band(none, none, "a specification fits its outcome exactly, as far as numbers go")
+        return JointBand(none, none, "a specification fits its outcome exactly, as far as numbers go")
     with np.errstate(over="ignore", invalid="ignore"):  # what is without bounds, or no number, is extreme
         ends = _crossings(draws, amplitude(draws), extreme)
     reach = [none if end >= WIDEST else end for end in ends]
@@ -83,7 +83,7 @@ def joint_band(draws: NullDraws, alpha: float) -> Band:
         f"unbounded {' and '.join(missing)}: an effect {WIDEST:,.0f} standard errors away is not rejected, as happens "
         "where very few clusters, or all but very few, are treated"
     )
-    return Band(reach[0], reach[1], reason if missing else "")
+    return JointBand(reach[0], reach[1], reason if missing else "")
 
 
 def most_extreme(alpha: float, draws: int) -> int:

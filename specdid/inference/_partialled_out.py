@@ -13,6 +13,15 @@ clusters, of these pairs; T_b is formed once per draw for all of them. Where it 
 the scores themselves are cheaper. Arrays have the draws last.
 
 It is for permuted treatments where nothing else moves: outcome and controls are residualised once.
+
+The treatments of all draws are residualised at once, exactly, a few rows at a time. With E and W the dummies of the first and the second effect,
+
+    (W'W - W'E (E'E)^-1 E'W) a = W'x - W'E (E'E)^-1 E'x,    x~ = x - W a - E (E'E)^-1 E'(x - W a),
+
+weighted where there are weights; the system falls into the components that E connects.
+Rows are long here (one draw a column) and would not stay in the processor's cache
+together: what is kept is (E'E)^-1 E'(x - W a) and a, and residuals are formed where
+they are used. The engine's demeaner goes column by column.
 """
 
 from __future__ import annotations
@@ -23,11 +32,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid.engine import ssc
-from specdid.engine.demean import demean, make_absorber
+from specdid.engine.demean import Absorber, demean, make_absorber
 from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Floats, Ints
-from specdid.inference._batches import Batch, kept_controls, make_batches
-from specdid.inference._demeaned_draws import Residuals, make_residuals
+from specdid.inference._batches import DrawBatch, kept_controls, make_batches
+from specdid.inference._crossed_effects import Net, connect, cross_products
 from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
 
 
@@ -60,7 +69,7 @@ COLLINEAR = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairProducts:
     """Cross products over clusters of pairs of columns.
 
     Attributes
@@ -103,7 +112,7 @@ def make_sums(columns: Floats, treatments: Residuals, clusters: Ints, n_clusters
     return Sums(columns.T @ columns, place, fixed, moved, with_d, least)
 
 
-def make_pairs(sums: Sums) -> Pairs:
+def make_pairs(sums: Sums) -> PairProducts:
     """Form the cross products of pairs over clusters."""
     n_clusters, width, _ = sums.moved.shape
     mixed = (sums.fixed.T @ sums.moved.reshape(n_clusters, -1)).reshape(-1, *sums.moved.shape[1:])
@@ -111,11 +120,11 @@ def make_pairs(sums: Sums) -> Pairs:
     for i in range(width):
         for j in range(i + 1):
             both[i, j] = both[j, i] = np.einsum("gb,gb->b", sums.moved[:, i], sums.moved[:, j])
-    return Pairs(sums.fixed.T @ sums.fixed, mixed, both)
+    return PairProducts(sums.fixed.T @ sums.fixed, mixed, both)
 
 
 def permutation_draws(
-    sums: Sums, pairs: Pairs | None, outcome: int, controls: Ints, correction: float
+    sums: Sums, pairs: PairProducts | None, outcome: int, controls: Ints, correction: float
 ) -> tuple[Floats, Floats, Floats]:
     """Return the coefficient, t and standard error of one regression in every draw, (B,) each.
 
@@ -173,7 +182,7 @@ def _squared_scores(sums: Sums, form: _Form) -> Floats:
     return np.asarray(np.einsum("gb,gb->b", scores, scores))
 
 
-def _squared_by_pairs(pairs: Pairs, form: _Form) -> Floats:
+def _squared_by_pairs(pairs: PairProducts, form: _Form) -> Floats:
     """Sum over clusters of (sum d e)², as a quadratic form in the pairs of columns."""
     both = pairs.both[np.ix_(form.columns, form.columns)]
     out = np.einsum("ib,ijb,jb->b", form.with_d, both, form.with_d, optimize=True)
@@ -231,7 +240,7 @@ class _Facts:
 
 
 def _batch_sums(
-    problem: Problem, members: Members, batch: Batch, treatments: Mapping[int, Floats]
+    problem: Problem, members: Members, batch: DrawBatch, treatments: Mapping[int, Floats]
 ) -> Iterator[tuple[Ints, Sums, _Facts]]:
     """Residualise a batch once, then each of its treatments under all draws."""
     rows, cluster, n_clusters = _by_cluster(problem, batch.rows)
@@ -261,13 +270,13 @@ def _by_cluster(problem: Problem, rows: Ints) -> tuple[Ints, Ints, int]:
     return rows, cluster, len(present)
 
 
-def _regressors(members: Members, batch: Batch) -> Ints:
+def _regressors(members: Members, batch: DrawBatch) -> Ints:
     parts = [members.controls_of(s) for s in batch.members]
     return np.unique(np.concatenate([*parts, members.outcome[batch.members]]))
 
 
 def _facts(
-    problem: Problem, batch: Batch, rows: Ints, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int
+    problem: Problem, batch: DrawBatch, rows: Ints, fixed: Ints, scale: Floats, cluster: Ints, n_clusters: int
 ) -> _Facts:
     codes = [problem.codes[rows, c] for c in batch.effects.fixed]
     nested = [ssc.is_nested(c, (cluster,)) for c in codes]
@@ -275,3 +284,86 @@ def _facts(
     slopes = sum(len(np.unique(problem.codes[rows, c])) for c, _ in batch.effects.slopes)
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), slopes))
     return _Facts(fixed, scale, len(rows), n_clusters, absorbed, int(not codes and not slopes))
+
+
+MOST_LEVELS = 1_500
+SLICE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Residuals:
+    """Residuals of many columns on the effects, times the root of the weights.
+
+    Attributes
+    ----------
+    columns : (N, B) float64, C order
+    rows : (n,) int64, rows of ``columns``
+    effects : of ((n,) int64 levels, (levels, B) float64 to subtract)
+    root : (n,) float64, or None without weights
+    """
+
+    columns: Floats
+    rows: Ints
+    effects: tuple[tuple[Ints, Floats], ...]
+    root: Floats | None
+
+    def block(self, here: slice) -> Floats:
+        """Return the residuals of the rows ``here``, as a new array."""
+        block = self.columns[self.rows[here]]
+        for levels, shift in self.effects:
+            own = levels[here]
+            block -= shift[own[0]] if own[0] == own[-1] and (own == own[0]).all() else shift[own]
+        if self.root is not None:
+            block *= self.root[here, None]
+        return block
+
+
+def make_residuals(columns: Floats, rows: Ints, absorber: Absorber) -> Residuals:
+    """Take the effects out of the ``rows`` of (N, B) columns, C order.
+
+    Effects beyond two, slopes, and second effects with very many levels go to the
+    engine's demeaner.
+    """
+    root = None if absorber.weights is None else np.sqrt(absorber.weights)
+    order = sorted(absorber.codes, key=lambda c: -int(c.max()))
+    if absorber.slopes or len(order) > 2 or (len(order) == 2 and int(order[1].max()) >= MOST_LEVELS):
+        swept = np.asfortranarray(columns[rows])
+        for start in range(0, swept.shape[1], SLICE):
+            demean(swept[:, start : start + SLICE], absorber)
+        return Residuals(np.ascontiguousarray(swept), np.arange(len(rows)), (), root)
+    first = order[0]
+    mass = np.bincount(first, absorber.weights)[:, None]
+    means = _sums(columns, rows, first, absorber.weights) / mass
+    if len(order) == 1:
+        return Residuals(columns, rows, ((first, means),), root)
+    second = order[1]
+    counts = _counts(first, second, absorber.weights)
+    right = _sums(columns, rows, second, absorber.weights) - counts.T @ means
+    net = connect(first, len(mass), [second], len(right), cross_products([second], [first], [], absorber.weights))
+    solution = _solve(net, right)
+    means -= (counts @ solution) / mass
+    return Residuals(columns, rows, ((first, means), (second, solution)), root)
+
+
+def _sums(columns: Floats, rows: Ints, levels: Ints, weights: Floats | None) -> Floats:
+    """Sum the rows of each level."""
+    from scipy.sparse import csr_matrix
+
+    data = np.ones(len(rows)) if weights is None else weights
+    return np.asarray(csr_matrix((data, (levels, rows)), shape=(int(levels.max()) + 1, len(columns))) @ columns)
+
+
+def _counts(first: Ints, second: Ints, weights: Floats | None):  # type: ignore[no-untyped-def]
+    """Return the (weighted) counts of the two effects' cells, sparse."""
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix((np.ones(len(first)) if weights is None else weights, (first, second)))
+
+
+def _solve(net: Net, right: Floats) -> Floats:
+    """Solve for the (L, B) coefficients of the second effect, component by component."""
+    size = net.inverse.shape[1]
+    place = net.of_level * size + net.level_place
+    padded = np.zeros((len(net.inverse) * size, right.shape[1]))
+    padded[place] = right
+    return np.asarray((net.inverse @ padded.reshape(len(net.inverse), size, -1)).reshape(padded.shape)[place])

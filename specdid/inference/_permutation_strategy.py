@@ -30,7 +30,7 @@ SUNAB_SECONDS = 4e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class Strategies:
     """The chosen specifications by what a permutation does to them.
 
     Attributes
@@ -53,7 +53,7 @@ class Split:
     costly: Bools
 
 
-def split(context: Context) -> Split:
+def split(context: Context) -> Strategies:
     """Say of every chosen specification how it is drawn."""
     compiled = context.compiled
     problem = with_cluster(compiled.problem, context.cluster)
@@ -66,7 +66,7 @@ def split(context: Context) -> Split:
     simple = usable & _only_treatment(problem, members, moved)
     anew = usable & ~simple
     costly = _too_costly(members, anew, context.draws)
-    return Split(problem, tuple(names), moved, batched, depends, simple, anew & ~costly, costly)
+    return Strategies(problem, tuple(names), moved, batched, depends, simple, anew & ~costly, costly)
 
 
 def _treatment_moves(context: Context, members: Members, moved: Moved) -> Bools:
@@ -118,7 +118,7 @@ def seconds_anew(members: Members) -> float:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Again:
+class Reestimation:
     """What a worker needs to estimate members under permuted assignments."""
 
     problem: Problem
@@ -132,10 +132,10 @@ class Again:
     code_recipes: tuple[Recipe, ...]
 
 
-def make_again(context: Context, of: Split, assignment: Assignment, places: Ints) -> Again:
+def make_again(context: Context, of: Strategies, assignment: Assignment, places: Ints) -> Reestimation:
     """Gather the work on the chosen specifications at ``places``."""
     compiled = context.compiled
-    return Again(
+    return Reestimation(
         of.problem,
         compiled.members.take(context.chosen[places]),
         context.panel,
@@ -148,7 +148,7 @@ def make_again(context: Context, of: Split, assignment: Assignment, places: Ints
     )
 
 
-def estimate_again(work: Again, draws: range) -> Floats:
+def estimate_again(work: Reestimation, draws: range) -> Floats:
     """Estimate all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
     out = np.full((4, len(work.members), len(draws)), np.nan)
     for k, b in enumerate(draws):
@@ -160,7 +160,7 @@ def estimate_again(work: Again, draws: range) -> Floats:
     return out
 
 
-def again_key(store: Store, context: Context, work: Again) -> bytes:
+def again_key(store: Store, context: Context, work: Reestimation) -> bytes:
     """Hash all that a draw's estimates depend on but its number.
 
     What a permutation does to a column follows from the data, the assignment and the
@@ -183,7 +183,7 @@ def again_key(store: Store, context: Context, work: Again) -> bytes:
     )
 
 
-def permuted_problem(work: Again, draw: int) -> Problem:
+def permuted_problem(work: Reestimation, draw: int) -> Problem:
     """Evaluate what depends on the assignment again."""
     panel = permute(work.panel, work.assignment, work.seed, draw)
     evaluator = Evaluator(panel)

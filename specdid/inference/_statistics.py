@@ -19,7 +19,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 from specdid._records import JointTest
 from specdid._records.results import MEDIAN
 from specdid.inference._base import NullDraws
-from specdid.inference._joint_inversion import Band, joint_band, most_extreme, quantile
+from specdid.inference._joint_inversion import JointBand, joint_band, most_extreme, quantile
 from specdid.inference._tables import DrawTable, Floats, Ints
 
 Test = JointTest
@@ -45,7 +45,7 @@ class Adjusted:
     band_low: Floats
     band_high: Floats
     critical: float
-    band: Band
+    band: JointBand
 
 
 def p_value(value: float, null: Floats) -> float:

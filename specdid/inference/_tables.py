@@ -4,19 +4,24 @@ A grid of 40,960 specifications and 999 draws has 330 MB a table. Statistics loo
 specifications in some draws, and the parts that are drawn have all draws of some
 specifications: each block of draws lies in one piece, and of a large table no more than
 a block is in this process's memory.
+
+Draws that an earlier run has stored are not drawn again.
 """
 
 from __future__ import annotations
 
 import mmap
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from specdid.engine.store import Store, recall
+from specdid.engine.workers import as_done
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -142,3 +147,34 @@ def _file_of_nan(count: int, widths: list[int], directory: Path | None) -> mmap.
             file.write(np.full(count * width, np.nan).data)
         file.flush()
         return mmap.mmap(file.fileno(), 0)
+
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def recall_table(
+    store: Store | None,
+    key: Callable[[int], bytes],
+    function: Callable[[S, T], Floats],
+    shared: S,
+    items: Sequence[T],
+    jobs: int,
+    backend: str,
+    null: str = "permutation",
+) -> Iterator[tuple[int, Floats]]:
+    """Return (number, ``function(shared, item)``) for each item, in any order; ``key`` is called only with a store.
+
+    ``null`` names the null, for the audit of draws that are found.
+    """
+
+    def pack(_: int, table: Floats) -> dict[str, Any]:
+        return {"table": table}
+
+    def unpack(_: int, arrays: dict[str, Any]) -> Floats:
+        return arrays["table"]  # type: ignore[no-any-return]
+
+    def compute(missing: list[int]) -> Iterator[tuple[int, Floats]]:
+        return as_done(function, shared, items.__getitem__, missing, jobs, backend)
+
+    return recall(store, len(items), key, pack, unpack, compute, null)

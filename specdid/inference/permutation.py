@@ -21,9 +21,8 @@ from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, clusters_of, levels_of, make_assignment, permute
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
 from specdid.inference._partialled_out import draw_simple
-from specdid.inference._permutation_strategy import Bools, Split, again_key, estimate_again, make_again, split
-from specdid.inference._stored import recall_table
-from specdid.inference._tables import DrawTable
+from specdid.inference._permutation_strategy import Bools, Strategies, again_key, estimate_again, make_again, split
+from specdid.inference._tables import DrawTable, recall_table
 from specdid.panel import Evaluator
 
 PART = 256
@@ -142,7 +141,7 @@ def _simple_key(
 
 
 def _draw_again(
-    context: Context, of: Split, places: Ints, assignment: Assignment, drawn: _Drawn, store: Store | None
+    context: Context, of: Strategies, places: Ints, assignment: Assignment, drawn: _Drawn, store: Store | None
 ) -> None:
     """Estimate members again in every draw: their rows, controls or cohorts move too."""
     if not len(places):
@@ -197,7 +196,7 @@ def _collected(
     )
 
 
-def _notes(context: Context, of: Split) -> tuple[Caution, ...]:
+def _notes(context: Context, of: Strategies) -> tuple[Caution, ...]:
     apart = "are left to the refits of this null, in fewer draws"
     moving = f"change rows or cohorts with the assignment, too long a work in {context.draws:,} draws"
     still = "have a treatment that `assign` does not move and are not in this test"

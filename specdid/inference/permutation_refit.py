@@ -22,9 +22,9 @@ from specdid.engine.store import Store
 from specdid.inference._assignment import clusters_of, levels_of, make_assignment
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
 from specdid.inference._permutation_strategy import (
-    Again,
     Bools,
-    Split,
+    Reestimation,
+    Strategies,
     again_key,
     estimate_again,
     make_again,
@@ -32,8 +32,7 @@ from specdid.inference._permutation_strategy import (
     seconds_anew,
     split,
 )
-from specdid.inference._stored import recall_table
-from specdid.inference._tables import DrawTable
+from specdid.inference._tables import DrawTable, recall_table
 
 DRAWS = 99
 SLICE = 4
@@ -71,7 +70,7 @@ def within_budget(members: Members, alone: Bools, costly: Bools, draws: int) -> 
     return others, kept, beyond
 
 
-def _one_by_one(context: Context, of: Split, again: Again, places: Ints, rows: Ints, table: Floats) -> None:
+def _one_by_one(context: Context, of: Strategies, again: Reestimation, places: Ints, rows: Ints, table: Floats) -> None:
     """Fill the draws of what the engine does not take."""
     compiled, chosen = context.compiled, context.chosen[places]
     methods = tuple(Method(e.method, dict(e.options)) for e in context.plan.grid.estimators)
@@ -83,7 +82,7 @@ def _one_by_one(context: Context, of: Split, again: Again, places: Ints, rows: I
     _fill(context, table, rows, _refit, (again, work), key, store)
 
 
-def _by_engine(context: Context, of: Split, again: Again, places: Ints, rows: Ints, table: Floats) -> None:
+def _by_engine(context: Context, of: Strategies, again: Reestimation, places: Ints, rows: Ints, table: Floats) -> None:
     """Fill the draws of least squares whose rows, controls or cohorts move."""
     store = context.store_for(len(places))
     key = b"" if store is None else digest("refit", again_key(store, context, again))
@@ -130,7 +129,7 @@ def _method_key(store: Store, work: OneByOneWork) -> bytes:
     return digest(repr((names, options)), cohorts, time)
 
 
-def _refit(shared: tuple[Again, OneByOneWork], draws: range) -> Floats:
+def _refit(shared: tuple[Reestimation, OneByOneWork], draws: range) -> Floats:
     """Fit all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
     again, work = shared
     out = np.full((4, len(work.members), len(draws)), np.nan)

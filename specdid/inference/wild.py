@@ -21,8 +21,8 @@ from specdid.engine.cache_keys import Content, digest
 from specdid.engine.problem import Members
 from specdid.engine.workers import as_done
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
-from specdid.inference._batches import Batch, make_batches
-from specdid.inference._wild_batches import DRAWN, FEW, Drawn, draw_part
+from specdid.inference._batches import DrawBatch, make_batches
+from specdid.inference._wild_draws import DRAWN, FEW, WildDraws, draw_part
 
 
 def draw(context: Context) -> NullDraws:
@@ -113,7 +113,7 @@ SMALL = 200_000
 """Specifications times draws below which workers are not worth starting."""
 
 
-def cut(batches: list[Batch], count: int, draws: int = 999) -> tuple[list[Batch], int]:
+def cut(batches: list[DrawBatch], count: int, draws: int = 999) -> tuple[list[DrawBatch], int]:
     """Cut batches into slices of at most some size, a power of two: a function of the plan alone."""
     size = max(LEAST_PART, 2 ** (count // 24 - 1).bit_length())
     size = min(size, 2 ** max(4, (PART_DRAWS // (draws + 1)).bit_length() - 1))
@@ -121,7 +121,7 @@ def cut(batches: list[Batch], count: int, draws: int = 999) -> tuple[list[Batch]
     return [replace(b, members=b.members[s : s + size]) for b, all_ in starts for s in all_], size
 
 
-def gather(slices: list[Batch], chosen: list[int], size: int) -> list[list[int]]:
+def gather(slices: list[DrawBatch], chosen: list[int], size: int) -> list[list[int]]:
     """Put small slices together into parts for workers."""
     parts: list[list[int]] = [[]]
     filled = 0
@@ -138,10 +138,10 @@ def recall(
     context: Context,
     members: Members,
     dropped: dict[int, tuple[int, ...]],
-    slices: list[Batch],
+    slices: list[DrawBatch],
     size: int,
     signs: Floats,
-) -> Iterator[Drawn]:
+) -> Iterator[WildDraws]:
     """Return the draws of slices: those that are stored, then the others, storing each."""
     problem, store = context.compiled.problem, context.store_for(len(members))
     keys: list[bytes] = []
@@ -155,14 +155,14 @@ def recall(
                 missing.append(k)
             else:
                 taken.append(k)
-                yield Drawn(slices[k].members, **found)
+                yield WildDraws(slices[k].members, **found)
     parts = gather(slices, missing, size)
     again = None if store is None else store.sample("wild", [keys[k] for k in taken])
     if again is not None:
         parts.append([taken[again]])
     small = sum(len(slices[k].members) for k in missing) * context.draws < SMALL
 
-    def part(p: int) -> list[Batch]:
+    def part(p: int) -> list[DrawBatch]:
         return [slices[k] for k in parts[p]]
 
     shared = (problem, members, dropped, context.cluster, signs)
@@ -183,7 +183,7 @@ def _keys(
     content: Content,
     members: Members,
     dropped: dict[int, tuple[int, ...]],
-    slices: list[Batch],
+    slices: list[DrawBatch],
     cluster: Ints,
     signs: Floats,
 ) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
-from specdid.analyses._balance_tables import Comparison, Sample, warnings
+from specdid.analyses.balance import ComparedSample, MatchComparison, warnings
 from specdid.figures.love_plot import FIGURE as LOVE
 from specdid.figures.score_overlap import BINS, score_block
 from specdid.figures.score_overlap import FIGURE as SCORES
@@ -152,7 +152,7 @@ def sample_of(columns, treated, weights):
     compared = balance(columns, treated, weights)
     tests = joint_test(columns, treated, np.ones(len(treated))), joint_test(columns, treated, weights)
     names = tuple(f"x{k}" for k in range(columns.shape[1]))
-    return Sample({"sample": "m"}, "m", (Comparison("", names, compared, tests),))
+    return ComparedSample({"sample": "m"}, "m", (MatchComparison("", names, compared, tests),))
 
 
 def test_what_matching_left_or_made_worse_is_told():
@@ -170,7 +170,7 @@ def test_what_matching_left_or_made_worse_is_told():
 
 
 def test_a_sample_without_a_match_says_why():
-    lost = Sample({"sample": "m"}, "m", (), ("nothing is matched: no overlap",))
+    lost = ComparedSample({"sample": "m"}, "m", (), ("nothing is matched: no overlap",))
     assert list(map(str, warnings(lost, str, 0.05))) == ["m: nothing is matched: no overlap"]
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from event_studies import ALL, FIRST, one, paths_of
 from scipy.stats import norm
-from specdid.analyses._coefficients import joint_test
 from specdid.analyses._event_paths import path, simultaneous
+from specdid.analyses._fit import joint_test
 from studies import columns, reference, run_tables
 
 

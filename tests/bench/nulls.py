@@ -16,7 +16,7 @@ from specdid.engine.problem import Members, Problem
 from specdid.inference import wild
 from specdid.inference._batches import make_batches
 from specdid.inference._partialled_out import draw_simple
-from specdid.inference._wild_batches import draw_part
+from specdid.inference._wild_draws import draw_part
 from specdid.inference.wild import cut
 
 DRAWS = 999

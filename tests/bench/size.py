@@ -30,7 +30,7 @@ from specdid.inference._batches import make_batches
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._statistics import adjust, median_estimate, statistic_tests
 from specdid.inference._tables import DrawTable
-from specdid.inference._wild_batches import draw_part
+from specdid.inference._wild_draws import draw_part
 from specdid.inference.wild import cut
 
 DRAWS, LEVEL = 199, 0.05

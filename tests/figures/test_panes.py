@@ -17,7 +17,7 @@ from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.figures.placebo_density import draw as draw_placebos
 from specdid.figures.volcano import volcano_data
-from specdid.inference._placebo import Placebo
+from specdid.inference._curve_tests import Placebo
 
 FIGURES = ("volcano", "multiverse", "null_density")
 LONG = "all prefecture-level cities but the four municipalities and Tibet"

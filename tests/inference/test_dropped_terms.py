@@ -9,7 +9,7 @@ from small_studies import small_panel, small_study
 from specdid._run.infer import agreeing
 from specdid.inference._base import NullDraws
 from specdid.inference._tables import DrawTable
-from specdid.inference._wild_kernel import Blocks, Family, wild_draws
+from specdid.inference._wild_draws import BatchSums, RegressionFamily, wild_draws
 
 NULLS = {"draws": 99, "null": ["wild", "permutation"], "assign": "cohort + d", "cluster": "id"}
 
@@ -53,10 +53,10 @@ def test_a_singular_regression_has_no_test_and_costs_the_others_nothing():
     z = rng.normal(size=(30, 4))
     z[:, 3] = 0.0
     gram = np.stack([part.T @ part for part in np.split(z, 6)])
-    blocks = Blocks(gram, gram.sum(axis=0), ())
+    blocks = BatchSums(gram, gram.sum(axis=0), ())
     signs = np.ones((6, 3))
-    two = Family(np.array([0, 0]), np.array([1, 1]), np.array([[2], [3]]), np.ones(2))
-    one = Family(np.array([0]), np.array([1]), np.array([[2]]), np.ones(1))
+    two = RegressionFamily(np.array([0, 0]), np.array([1, 1]), np.array([[2], [3]]), np.ones(2))
+    one = RegressionFamily(np.array([0]), np.array([1]), np.array([[2]]), np.ones(1))
     estimate, statistic, *_ = wild_draws(blocks, two, signs, signs**2)
     assert np.isnan(estimate[1]).all()
     assert np.isnan(statistic[1]).all()

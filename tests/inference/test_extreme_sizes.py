@@ -5,8 +5,7 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
-from specdid.inference._demeaned_draws import Residuals
-from specdid.inference._partialled_out import make_sums, permutation_draws
+from specdid.inference._partialled_out import Residuals, make_sums, permutation_draws
 from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
 
 DATA = small_panel().with_columns(x2=pl.col("x2").fill_null(0.0))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from specdid.engine.demean import Absorber, demean
-from specdid.inference._demeaned_draws import make_residuals
-from specdid.inference._partialled_out import make_pairs, make_sums, permutation_draws
+from specdid.inference._partialled_out import make_pairs, make_residuals, make_sums, permutation_draws
 
 N, DRAWS, CLUSTERS = 240, 17, 20
 

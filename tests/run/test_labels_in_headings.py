@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid._describe.design_warnings import comparability
 from specdid.figures import multiverse, null_density, spec_curve, volcano
-from specdid.inference._placebo import Placebo
+from specdid.inference._curve_tests import Placebo
 
 SCALE, OUTCOME, OPTION = "Logpunkte", "Umsatz je Kopf", "späte Jahre"
 QUANTILES = np.linspace(-1, 1, 201)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.demean import _components, relevel
+from specdid.engine.demean import components, relevel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -80,7 +80,7 @@ def make_grid(effects: tuple[Ints, ...], n: int) -> EffectGrid:
         first = relevel(effects[0]) if effects else np.zeros(n, dtype=np.int64)
         return _with_slots(1, int(first.max()) + 1, 1, first, len(effects))
     first, second = relevel(effects[0]), relevel(effects[1])
-    blocks = _components(first, second)
+    blocks = components(first, int(first.max()) + 1, (second,), int(second.max()) + 1)
     sizes = [int(np.bincount(labels).max()) for labels in blocks]
     if sizes[0] < sizes[1]:
         first, second, blocks, sizes = second, first, blocks[::-1], sizes[::-1]

@@ -1,5 +1,7 @@
 """The null-imposed wild cluster bootstrap of many regressions by matrix products, no refit.
 
+The sums of a batch are made once; its specifications are stacked by their number of controls.
+
 For one regression of y on D, controls X and effects, with everything residualised (and
 multiplied by the root of the weights): D~ is D less all other regressors, u~ is y less
 the same (the null imposed), and W = [D~, X, effects not nested in the cluster]. For
@@ -22,12 +24,213 @@ their product, give t^b under every effect, without another draw.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from specdid.engine import ssc
+from specdid.engine.demean import Absorber, demean
+from specdid.engine.problem import Members, Problem
 from specdid.inference._base import Floats, Ints
-from specdid.inference._crossed_effects import Carried, Stack
+from specdid.inference._batches import DrawBatch, Laid, kept_controls, lay_out, positions
+from specdid.inference._crossed_effects import (
+    Carried,
+    CarriedStack,
+    Net,
+    carried_levels,
+    carry,
+    connect,
+    cross_products,
+    take_out,
+)
+from specdid.inference._scaling import standardised
+
+FEW = 12
+"""Clusters of the panel below which Webb's six points are drawn, not signs."""
+CHUNK = 16
+"""Regressions whose draws are formed together: what fits the cache."""
+
+Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
+DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
+
+
+@dataclass(frozen=True, slots=True)
+class WildDraws:
+    """What was drawn.
+
+    Attributes
+    ----------
+    places : (S,) positions among the members.
+    estimate, statistic : (S, 1 + B), the first of the data.
+    imposed : (S, 3, B), how the statistics of the draws change with the effect imposed; see `wild_draws`.
+    error : (S,) standard error of the data.
+    facts : (S, 2), clusters and treated clusters.
+    """
+
+    places: Ints
+    estimate: Floats
+    statistic: Floats
+    imposed: Floats
+    error: Floats
+    facts: Ints
+
+    @classmethod
+    def empty(cls, count: int, draws: int) -> WildDraws:
+        """Return room for ``count`` specifications."""
+        table = np.full((count, draws + 1), np.nan)
+        imposed = np.full((count, 3, draws), np.nan)
+        facts = np.zeros((count, 2), np.int64)
+        return cls(np.arange(count), table, table.copy(), imposed, np.full(count, np.nan), facts)
+
+
+def draw_part(shared: Shared, batches: list[DrawBatch]) -> WildDraws:
+    """Draw a part's specifications."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is no number is left out
+        return _drawn_batches(*shared, batches)
+
+
+def _drawn_batches(
+    problem: Problem,
+    members: Members,
+    dropped: dict[int, tuple[int, ...]],
+    cluster: Ints,
+    signs: Floats,
+    batches: list[DrawBatch],
+) -> WildDraws:
+    places = np.concatenate([b.members for b in batches])
+    local = {int(p): k for k, p in enumerate(places)}
+    drawn = WildDraws.empty(len(places), signs.shape[1] - 1)
+    squares = signs**2 if len(signs) < FEW else None
+    for batch in batches:
+        if _slopes_across(problem, batch, cluster):
+            continue
+        prepared = _prepare(problem, members, batch, cluster, signs)
+        at = np.array([local[int(p)] for p in batch.members])
+        drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
+        for places_, family in _families(members, dropped, batch, prepared):
+            mine = None if squares is None else among(prepared.present, squares)
+            b, t, se, imposed = wild_draws(prepared.blocks, family, prepared.signs, mine)
+            scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
+            at = np.array([local[int(p)] for p in places_])
+            drawn.estimate[at] = b * scale[:, None]
+            drawn.statistic[at] = t
+            drawn.imposed[at] = imposed[:, :, 1:].transpose(1, 0, 2)
+            drawn.error[at] = se[:, 0] * scale
+    return replace(drawn, places=places)
+
+
+def _slopes_across(problem: Problem, batch: DrawBatch, cluster: Ints) -> bool:
+    """Say whether a slope's levels lie across clusters: these are not carried."""
+    codes = [problem.codes[batch.rows, f] for f, _ in batch.effects.slopes]
+    return any(not ssc.is_nested(c, (cluster[batch.rows],)) for c in codes)
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedSums:
+    """A batch's sums, which clusters are in it, and what the correction needs."""
+
+    laid: Laid
+    blocks: BatchSums
+    signs: Floats
+    present: Ints
+    scale: Floats
+    nobs: int
+    absorbed: int
+    intercept: int
+    clusters: Ints
+
+
+def _prepare(problem: Problem, members: Members, batch: DrawBatch, cluster: Ints, signs: Floats) -> _PreparedSums:
+    present, clusters = _clusters_present(cluster[batch.rows], len(signs))
+    mine = among(present, signs)
+    laid = lay_out(problem, members, batch)
+    absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
+    residual, scale = standardised(laid.values)
+    nested = [] if plain else [ssc.is_nested(e, (clusters,)) for e in absorber.codes]
+    net = _residualise(residual, absorber, nested, plain, clusters)
+    root = None if absorber.weights is None else np.sqrt(absorber.weights)
+    if root is not None:
+        residual *= root[:, None]
+    shared = mine if len(batch.members) > len(batch.columns) else None
+    carried = () if net is None else carry(residual, clusters, len(present), net, root, shared)
+    gram = cluster_gram(residual, clusters, len(present))
+    blocks = BatchSums(gram, gram.sum(axis=0), carried)
+    counts = np.zeros(0, np.int64) if plain else absorber.levels
+    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), absorber.slope_levels.sum()))
+    return _PreparedSums(laid, blocks, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
+
+
+def _residualise(columns: Floats, absorber: Absorber, nested: list[bool], plain: bool, clusters: Ints) -> Net | None:
+    """Take a batch's effects out of its columns; gives the net of those that are carried, if any are.
+
+    The dummies' cross products, needed for the draws anyhow, give the residuals in less time than
+    alternating projections where they are exact counts: without weights or slopes, and with one nested effect.
+    """
+    effects = list(absorber.codes[: len(nested)])
+    levels, total = carried_levels(effects, nested, plain, len(clusters))
+    if not levels:
+        demean(columns, absorber)
+        return None
+    inner = [e for e, inside in zip(effects, nested, strict=True) if inside]
+    crossed = cross_products(levels, inner, list(absorber.slopes), absorber.weights)
+    net = connect(clusters, int(clusters.max()) + 1, levels, total, crossed)
+    direct = absorber.weights is None and not absorber.slopes and len(inner) <= 1
+    if not (direct and take_out(columns, net, inner)):
+        demean(columns, absorber)
+    return net
+
+
+def _clusters_present(cluster: Ints, count: int) -> tuple[Ints, Ints]:
+    """Return the clusters among ``count`` that rows have, and each row's place among these."""
+    seen = np.bincount(cluster, minlength=count) > 0
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[cluster]
+
+
+def among(present: Ints, table: Floats) -> Floats:
+    """Take the rows of the clusters that are present; no copy where all are."""
+    return table if len(present) == len(table) else table[present]
+
+
+def _families(
+    members: Members, dropped: dict[int, tuple[int, ...]], batch: DrawBatch, prepared: _PreparedSums
+) -> Iterator[tuple[Ints, RegressionFamily]]:
+    """Stack the batch's members by their number of controls, in chunks."""
+    laid = prepared.laid
+    by_size: dict[int, list[tuple[int, Ints]]] = defaultdict(list)
+    for s in batch.members.tolist():
+        kept = np.concatenate([positions(laid, kept_controls(members, dropped, s)), laid.block])
+        by_size[len(kept)].append((s, kept))
+    for size in sorted(by_size):
+        entries = by_size[size]
+        df_k = 1 + size + prepared.intercept + prepared.absorbed
+        factor = float(ssc.variance_factor("cluster", prepared.nobs, df_k, len(prepared.present)))
+        for start in range(0, len(entries), CHUNK):
+            part = entries[start : start + CHUNK]
+            places = np.array([s for s, _ in part], np.int64)
+            treatment = positions(laid, members.treatment[places])
+            yield (
+                places,
+                RegressionFamily(
+                    positions(laid, members.outcome[places]),
+                    treatment if laid.treatment < 0 else np.full(len(part), laid.treatment),
+                    np.array([kept for _, kept in part], np.int64).reshape(len(part), size),
+                    np.full(len(part), factor),
+                ),
+            )
+
+
+def _cluster_facts(problem: Problem, members: Members, batch: DrawBatch, prepared: _PreparedSums) -> Ints:
+    """Count clusters, and clusters in which the treatment is ever not zero; (m, 2)."""
+    out = np.empty((len(batch.members), 2), np.int64)
+    out[:, 0] = len(prepared.present)
+    for treatment in np.unique(members.treatment[batch.members]):
+        on = problem.values[batch.rows, treatment] != 0
+        mine = members.treatment[batch.members] == treatment
+        out[mine, 1] = np.count_nonzero(np.bincount(prepared.clusters[on]))
+    return out
+
 
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
@@ -38,7 +241,7 @@ CACHED = 2**15
 
 
 @dataclass(frozen=True, slots=True)
-class Blocks:
+class BatchSums:
     """A batch's sums: same rows, effects and weights.
 
     Attributes
@@ -50,11 +253,11 @@ class Blocks:
 
     gram: Floats
     total: Floats
-    carried: tuple[Carried, ...] | Stack
+    carried: tuple[Carried, ...] | CarriedStack
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class RegressionFamily:
     """Regressions of a batch with the same number k of controls, as positions of columns.
 
     outcome, treatment : (m,); controls : (m, k); correction : (m,) the CRV1 factor.
@@ -66,7 +269,7 @@ class Family:
     correction: Floats
 
 
-def solve(total: Floats, family: Family) -> tuple[Floats, Floats, Floats, Floats]:
+def solve(total: Floats, family: RegressionFamily) -> tuple[Floats, Floats, Floats, Floats]:
     """Residualise treatment and outcome on the controls.
 
     Parameters
@@ -113,7 +316,7 @@ def _inverse(a: Floats) -> Floats:
 
 
 def wild_draws(
-    blocks: Blocks, family: Family, signs: Floats, squares: Floats | None
+    blocks: BatchSums, family: RegressionFamily, signs: Floats, squares: Floats | None
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw the coefficient and t of every regression of a family.
 
@@ -130,7 +333,7 @@ def wild_draws(
         the t of the draw is (t + a x) / sqrt(1 + b x + c x^2).
     """
     scores = cluster_scores(blocks, family)
-    if isinstance(blocks.carried, Stack):
+    if isinstance(blocks.carried, CarriedStack):
         omega, moved = _signed(scores.of_outcome, signs), _signed(scores.of_treatment, signs)
         ss, product, square = _direct(blocks.carried, scores, omega, moved, signs)
     else:
@@ -145,7 +348,7 @@ def wild_draws(
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ClusterScores:
     """Sums of a family by cluster.
 
     Attributes
@@ -164,7 +367,7 @@ class Scores:
     c: Floats
 
 
-def cluster_scores(blocks: Blocks, family: Family) -> Scores:
+def cluster_scores(blocks: BatchSums, family: RegressionFamily) -> ClusterScores:
     """Form s, q and c of every regression."""
     g, width, _ = blocks.gram.shape
     m = len(family.outcome)
@@ -177,7 +380,7 @@ def cluster_scores(blocks: Blocks, family: Family) -> Scores:
     h = both[:, family.controls, rows + m].transpose(1, 2, 0)
     c = np.concatenate([(own / dd[:, None])[:, None, :], inverse @ h], axis=1)
     of_outcome, of_treatment = (np.concatenate([a[:, None, :], b], axis=1) for a, b in ((s, q), (own, h)))
-    return Scores(d, u, dd, of_outcome, of_treatment, c)
+    return ClusterScores(d, u, dd, of_outcome, of_treatment, c)
 
 
 def _signed(columns: Floats, signs: Floats) -> Floats:
@@ -191,7 +394,7 @@ Three = tuple[Floats, Floats, Floats]
 
 
 def _multiplied_out(
-    parts: tuple[Carried, ...], scores: Scores, signs: Floats, squares: Floats | None
+    parts: tuple[Carried, ...], scores: ClusterScores, signs: Floats, squares: Floats | None
 ) -> tuple[Floats, Floats, Three]:
     """Return the signed sums of outcome and treatment, (m, 1 + k, B), and the three sums, squares multiplied out."""
     both = (scores.of_outcome, scores.of_treatment)
@@ -231,7 +434,7 @@ def _dot(left: Floats, right: Floats) -> Floats:
     return np.asarray(np.einsum("mpb,mpb->mb", left, right))
 
 
-def _direct(stack: Stack, scores: Scores, omega: Floats, moved: Floats, signs: Floats) -> Three:
+def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Floats, signs: Floats) -> Three:
     """Return the three sums from the scores, formed one by one.
 
     Within a set of clusters the dummies' part of r is linear in these clusters' signs,
@@ -268,7 +471,7 @@ def _direct(stack: Stack, scores: Scores, omega: Floats, moved: Floats, signs: F
     return ss, product, square
 
 
-def _expanded(part: Carried, scores: Scores, omegas: list[Floats], signs: Floats) -> Three:
+def _expanded(part: Carried, scores: ClusterScores, omegas: list[Floats], signs: Floats) -> Three:
     """Return what the component adds to the three sums, the squares multiplied out."""
     width, g, levels = part.cells.shape
     m = scores.d.shape[1]
