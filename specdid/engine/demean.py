@@ -341,3 +341,12 @@ def components(first: Ints, n_first: int, others: Sequence[Ints], n_others: int)
     links = csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
     labels = connected_components(links, directed=False)[1].astype(np.int64)
     return labels[:n_first], labels[n_first:]
+
+
+def places(labels: Ints) -> Ints:
+    """Count, for each element, the earlier ones with its label."""
+    order = np.argsort(labels, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
+    found = np.empty(len(labels), dtype=np.int64)
+    found[order] = np.arange(len(labels)) - starts[labels[order]]
+    return found

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid.engine import ssc
-from specdid.engine.demean import Absorber, components, demean, subtract_means
-from specdid.engine.listwise.grid import places
+from specdid.engine.demean import Absorber, components, demean, places, subtract_means
 from specdid.inference._base import Floats, Ints
 
 SPLIT = 64

@@ -14,7 +14,8 @@ the scores themselves are cheaper. Arrays have the draws last.
 
 It is for permuted treatments where nothing else moves: outcome and controls are residualised once.
 
-The treatments of all draws are residualised at once, exactly, a few rows at a time. With E and W the dummies of the first and the second effect,
+The treatments of all draws are residualised at once, exactly, a few rows at a time. With E and W the
+dummies of the first and the second effect,
 
     (W'W - W'E (E'E)^-1 E'W) a = W'x - W'E (E'E)^-1 E'x,    x~ = x - W a - E (E'E)^-1 E'(x - W a),
 

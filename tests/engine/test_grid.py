@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from specdid.engine.listwise.grid import back_substitute, eliminate, make_grid, places
+from specdid.engine.demean import places
+from specdid.engine.listwise.grid import back_substitute, eliminate, make_grid
 
 
 def test_places_number_equal_labels_in_order():

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.demean import components, relevel
+from specdid.engine.demean import components, places, relevel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -93,15 +93,6 @@ def _with_slots(n_blocks: int, n_first: int, n_second: int, cell: Ints, n_effect
     slot = places(cell)
     n_slots = int(slot.max()) + 1
     return EffectGrid(n_blocks, n_first, n_second, n_slots, cell * n_slots + slot, n_effects)
-
-
-def places(labels: Ints) -> Ints:
-    """Count, for each element, the earlier ones with its label."""
-    order = np.argsort(labels, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
-    found = np.empty(len(labels), dtype=np.int64)
-    found[order] = np.arange(len(labels)) - starts[labels[order]]
-    return found
 
 
 def eliminate(system: Floats, weight: Floats) -> tuple[Floats, NDArray[np.bool_]]:

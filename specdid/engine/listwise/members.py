@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from specdid._hashing import Words
 from specdid.engine import ssc
 from specdid.engine.blocks import blank_fits
+from specdid.engine.demean import places
 from specdid.engine.dense import NOT_POSITIVE
 from specdid.engine.listwise.grid import (
     EffectGrid,
@@ -24,7 +25,6 @@ from specdid.engine.listwise.grid import (
     drop_singletons,
     make_grid,
     make_sample,
-    places,
 )
 from specdid.engine.listwise.moments import moments, partial_out
 from specdid.engine.listwise.vcov import (
