@@ -106,13 +106,20 @@ class PlannedCells:
 
 
 def plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> PlannedCells:
-    """Plan the columns of an analysis.
+    """Plan the columns of an analysis, once for each request.
 
     Raises
     ------
     SpecError
         An option expands to nothing, a treatment lacks main effects, the columns are too many.
     """
+    planned: PlannedCells | None = request.layout.planned.get(evaluator)
+    if planned is None:
+        planned = request.layout.planned[evaluator] = _plan_cells(request, panel, evaluator)
+    return planned
+
+
+def _plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> PlannedCells:
     study = request.layout.study
     order: list[str] = []
     preferred: list[int] = []

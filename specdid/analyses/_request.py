@@ -17,6 +17,7 @@ from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._study import DIMENSIONS, AnalysisTable, EstimatorOption, Expression, SampleOption, Selector, Study
 from specdid.language import Place
 from specdid.language.check import Role
+from specdid.panel import Evaluator
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,13 @@ class ColumnsAsked:
     fix : dimension -> what it is fixed at: selectors, or the place of an option in ``study``
     vary : dimensions that take all their options, or those they are fixed at
     study : the study, with the options that only this analysis has at the end of their dimensions
+    planned : plans that were made of these columns, by evaluator of the data; see ``plan_cells``
     """
 
     fix: Mapping[str, tuple[Selector | int, ...]]
     vary: tuple[str, ...]
     study: Study = field(repr=False)
+    planned: dict[Evaluator, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,18 +17,20 @@ from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
-from specdid.analyses._placebo_tables import (
+from specdid.analyses._placebos import (
     Placed,
     disagreement,
+    draw_placebos,
     draws_table,
     main_table,
+    moved_columns,
     panel_of,
     placebo_words,
     timing_chart,
     timing_table,
     title_of,
+    treatment_columns,
 )
-from specdid.analyses._random_placebo import draw_placebos, moved_columns, treatment_columns
 from specdid.analyses._timing import fit_earlier, timing
 from specdid.analyses._words import PANELS, heading, number, p_value, shown, time_name, unit_name
 from specdid.engine.problem import Ints

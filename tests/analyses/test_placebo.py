@@ -6,8 +6,7 @@ import pytest
 import specdid
 from matplotlib.text import Text
 from simulated import analysed, faults_of, records, simulated, spec_with
-from specdid.analyses._placebo_tables import Placed, disagreement
-from specdid.analyses._random_placebo import Placebos
+from specdid.analyses._placebos import Placebos, Placed, disagreement
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
 
