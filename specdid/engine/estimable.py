@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.problem import Floats, Ints
-from specdid.engine.qr_basis import Basis
-from specdid.engine.solve import independent
+from specdid.engine.qr_basis import Basis, independent
 
 Bools = NDArray[np.bool_]
 

@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import Absorber, demean
-from specdid.engine.problem import Floats
+from specdid.engine.problem import Floats, Ints
 
+Bools = NDArray[np.bool_]
 Extended = NDArray[np.longdouble]
 
 MANTISSA = 53
@@ -160,8 +161,6 @@ def _subtract(q: Extended, x: Extended) -> Extended:
     x -= q @ second
     return np.asarray(first + second)
 
-
-Bools = NDArray[np.bool_]
 
 PYFIXEST_PIVOT = 1e-9
 """pyfixest drops a column whose squared pivot, in the column's own units, is below this."""
@@ -320,3 +319,26 @@ def _collinear_share(n: int, sd: Floats) -> Floats:
     ordinary = (sd >= ORDINARY[0]) & (sd <= ORDINARY[1])
     scale = np.where(ordinary, sd, 1.0)
     return np.asarray(np.clip(PYFIXEST_PIVOT / (n * scale**2), LEAST, MOST))
+
+
+def independent(basis: Basis, columns: Ints) -> Bools:
+    """Tell which columns of the basis are no combination of the effects and of earlier ones kept.
+
+    Parameters
+    ----------
+    columns : (q,) int64, places in the basis, in order
+
+    Returns
+    -------
+    (q,) bool
+    """
+    kept = ~basis.absorbed[columns]
+    while True:
+        here = np.flatnonzero(kept)
+        r = np.linalg.qr(basis.r[:, columns[here]], mode="r")
+        pivots = np.zeros(len(here))
+        pivots[: len(r)] = np.diag(r) ** 2
+        lost = np.flatnonzero(pivots < basis.least[columns[here]])
+        if not len(lost):
+            return np.asarray(kept)
+        kept[here[lost[0]]] = False
