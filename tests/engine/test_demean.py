@@ -1,10 +1,15 @@
-"""Effects taken out of columns, by whichever way, against a regression on their dummies."""
+"""Effects taken out of columns, by whichever way, against a regression on their dummies.
+
+Varying slopes are partialled out: the numbers of one column per level, written out.
+"""
 
 import numpy as np
 import pytest
-from panels import levels
+from panels import COLUMNS, levels, members_of, random_problem
 from specdid.engine import demean as module
 from specdid.engine.demean import Absorber, demean, for_many_columns
+from specdid.engine.execute import run
+from specdid.engine.problem import Effects, Problem, Vcov
 
 RNG = np.random.default_rng(4)
 KEPT = RNG.random(30 * 12) < 0.8
@@ -52,3 +57,59 @@ def test_few_columns_or_one_effect_are_not_worth_normal_equations():
     none = np.zeros(0, np.int64)
     assert for_many_columns(Absorber((UNIT, TIME), sizes((UNIT, TIME)), (), none, None), 4).elimination is None
     assert for_many_columns(Absorber((UNIT,), sizes((UNIT,)), (), none, None), 40).elimination is None
+
+
+TIME_TREND, X1, D, W = (COLUMNS.index(c) for c in ("time trend", "x1", "d", "w"))
+
+
+def problem_with(effects: Effects) -> Problem:
+    base = random_problem(11, 14, 6, 0.95, False)
+    vcovs = (Vcov("iid"), Vcov("hetero"), Vcov("cluster", (2,)))
+    return Problem(
+        base.values, base.codes, base.rows, None, base.labels, base.effect_labels, (effects,), vcovs, 0, 0.05
+    )
+
+
+@pytest.mark.parametrize("weights", [-1, W])
+@pytest.mark.parametrize(
+    "effects",
+    [
+        Effects((0,), ((0, TIME_TREND),)),
+        Effects((0, 1), ((0, TIME_TREND),)),
+        Effects((0, 3), ((0, TIME_TREND), (0, COLUMNS.index("x2")))),
+        Effects((1,), ((0, COLUMNS.index("x2")),)),
+        Effects((), ((0, COLUMNS.index("x2")),)),
+        Effects((0, 1), ((2, COLUMNS.index("x2")), (0, TIME_TREND))),
+    ],
+)
+def test_slopes_equal_columns_written_out(effects, weights):
+    problem = problem_with(effects)
+    fits = run(problem, members_of([(0, D, [X1], 0, 0, weights)]))
+    values, codes = problem.values, problem.codes
+    keep = np.isfinite(values[:, 0])
+    for c in effects.fixed:
+        keep &= np.bincount(codes[keep, c], minlength=codes[:, c].max() + 1)[codes[:, c]] > 1
+    dummies = [np.eye(c.max() + 1)[c] for c in (levels(codes[keep, k]) for k in effects.fixed)]
+    slopes = [
+        np.eye(c.max() + 1)[c] * values[keep, x, None] for k, x in effects.slopes for c in [levels(codes[keep, k])]
+    ]
+    root = np.ones(keep.sum()) if weights < 0 else np.sqrt(values[keep, weights])
+    rest = np.hstack([values[keep][:, [X1]], *dummies, *slopes]) * root[:, None]
+    d, y = values[keep, D] * root, values[keep, 0] * root
+    d, y = (a - rest @ np.linalg.lstsq(rest, a, rcond=1e-11)[0] for a in (d, y))
+    estimate = d @ y / (d @ d)
+    assert fits.nobs[0] == keep.sum()
+    np.testing.assert_allclose(fits.estimate[0], estimate, rtol=1e-9)
+    residual = y - estimate * d
+    size = [len(np.unique(codes[keep, k])) for k in effects.fixed]
+    df_k = 2 + sum(size) - max(len(size) - 1, 0) + sum(len(np.unique(codes[keep, k])) for k, _ in effects.slopes)
+    sigma2 = residual @ residual / (keep.sum() - df_k)
+    np.testing.assert_allclose(fits.std_error[0, 0], np.sqrt(sigma2 / (d @ d)), rtol=1e-9)
+    hetero = ((d * residual) ** 2).sum() / (d @ d) ** 2 * keep.sum() / (keep.sum() - df_k)
+    np.testing.assert_allclose(fits.std_error[0, 1], np.sqrt(hetero), rtol=1e-8)
+
+
+def test_a_slope_that_is_the_treatment_absorbs_it():
+    problem = problem_with(Effects((0,), ((0, TIME_TREND),)))
+    fits = run(problem, members_of([(0, TIME_TREND, [X1], 0, 0, -1)]))
+    assert fits.code[0] == 4

@@ -1,4 +1,7 @@
-"""The search along the score against every distance written out, and ties whatever the order of the rows."""
+"""The search along the score against every distance written out, and ties whatever the order of the rows.
+
+Scores and balancing weights solve their equations to rounding, where scipy stops at 1e-8.
+"""
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from specdid._plan.matches import MatchSettings
 from specdid.matching import _neighbours, kernel, nearest, radius
 from specdid.matching._base import Candidates, Matched
 from specdid.matching._score import fit_logit
+from specdid.matching.entropy import match
 
 
 def by_all_distances(treated, score, groups, settings):
@@ -117,3 +121,25 @@ def test_the_treated_of_a_group_without_controls_take_none_of_another_group(meth
     monkeypatch.setattr(method, "propensity_score", lambda candidates: np.full(5, 0.5))
     found = method.match(Candidates(treated, np.zeros((5, 1)), groups), MatchSettings(caliper=0.1, bandwidth=0.1))
     assert found.weights.tolist() == [0.0, 1.0, 1.0, 1.0, 1.0]
+
+
+def drawn(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(200, 4)) * [1.0, 10.0, 0.1, 1e3] + [0.0, 50.0, 1.0, 0.0]
+    return X, rng.random(200) < 1 / (1 + np.exp(1.5 - X[:, 0]))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_feasible_means_are_always_reached(seed):
+    X, treated = drawn(seed)
+    found = match(Candidates(treated, X), MatchSettings())
+    assert isinstance(found, Matched)
+    mean = np.average(X[~treated], axis=0, weights=found.weights[~treated])
+    np.testing.assert_allclose((mean - X[treated].mean(axis=0)) / X.std(axis=0), 0, atol=1e-13)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_scores_solve_the_likelihood_equations(seed):
+    X, treated = drawn(seed)
+    left = treated - fit_logit(treated, X).probability
+    np.testing.assert_allclose(left @ X / len(X) / X.std(axis=0), 0, atol=1e-13)
