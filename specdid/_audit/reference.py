@@ -37,6 +37,8 @@ SETTLED = 1e-12
 """Relative change of the linear predictor below which a likelihood is at its maximum."""
 
 Errors = tuple[float | None, ...]
+LARGEST = 5e10
+"""Multiplications up to which the design is factorised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,10 +325,6 @@ PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[i
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
     "did2s": _two_stage,
 }  # fmt: skip
-
-
-LARGEST = 5e10
-"""Multiplications up to which the design is factorised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ _COUNTED: dict[Rule, str] = {
     "fixest": "dofadjustments(clusters) ", "reghdfe": "", "areg": "dofadjustments(pairwise continuous) ",
     "lsdv": "dofadjustments(pairwise continuous) ", "glm": "dofadjustments(none) ", "none": "dofadjustments(none) ",
 }  # fmt: skip
+WIDTH = 96
+INFINITY = "maxdouble()"
+"""Stands for infinity, which Stata lacks; missing would be larger still."""
+_PLAIN = " _-.,:;()[]{}<>=+*%&|!?#@^~/"
 
 
 def uncorrected(errors: Errors) -> str:
@@ -142,12 +146,6 @@ def numbered(variable: str, step: str | None) -> str:
         "week": f"floor(({fourth} - mod(dow({fourth}) + 6, 7) - 3) / 7) + mod({v}, 100) - 1",
     }
     return calendar.get(str(step)) or f"floor({v} / {float(str(step))!r} + 1e-6)"
-
-
-WIDTH = 96
-INFINITY = "maxdouble()"
-"""Stands for infinity, which Stata lacks; missing would be larger still."""
-_PLAIN = " _-.,:;()[]{}<>=+*%&|!?#@^~/"
 
 
 def literal(text: str) -> str:

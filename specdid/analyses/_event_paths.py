@@ -27,6 +27,11 @@ from specdid.estimators._base import Failure
 from specdid.panel.times import StepError
 
 Bools = NDArray[np.bool_]
+DRAWS = 100_000
+"""Draws for the critical value of a simultaneous band: its error is about half a percent."""
+OPEN_PERIOD = "not identified: the cohorts' effects in this period cannot be told apart from the fixed effects `{}`"
+PERIOD = "period "
+"""What the labels of event-time dummies begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +257,6 @@ def _outside_calendar(bench: Bench, request: Request, known: Sequence[int], star
         message = f"no treated unit is seen in the reference period {name}"
         message = message if reference < start else f"the reference period {name} is not before treatment"
         yield fault_at(request.origin("reference"), None, "reference_unseen", message, runs)
-
-
-DRAWS = 100_000
-"""Draws for the critical value of a simultaneous band: its error is about half a percent."""
-
-OPEN_PERIOD = "not identified: the cohorts' effects in this period cannot be told apart from the fixed effects `{}`"
-PERIOD = "period "
-"""What the labels of event-time dummies begin with."""
 
 
 @dataclass(frozen=True, slots=True)

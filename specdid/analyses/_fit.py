@@ -31,6 +31,9 @@ NAMED = 4
 """Terms that a reason names; the others are counted."""
 _CELLS = "the cohorts' effects by period"
 LEFT_OUT = "not identified: a combination of the fixed effects and other terms"
+CONSTANT_LABEL = "Constant"
+COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
+SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters", "r2", "r2_within")
 
 
 def fit_cell(
@@ -251,9 +254,6 @@ def own_terms(problem: Problem, one: Members, whole: Coefficients) -> tuple[str,
     return tuple(named[c] if c in named else controls[c] for c in whole.columns)
 
 
-CONSTANT_LABEL = "Constant"
-
-
 @dataclass(frozen=True, slots=True)
 class Coefficient:
     """A number with its error under one vcov; NaN where ``note`` says why."""
@@ -443,11 +443,6 @@ def interact_effects(problem: Problem, one: Members, within: Ints) -> tuple[Prob
     crossed = Effects(fixed, tuple((place[c], x) for c, x in effects.slopes))
     problem = replace(problem, codes=codes, effect_labels=(*problem.effect_labels, *labels), effects=(crossed,))
     return problem, replace(one, effects=np.zeros(1, np.int64))
-
-
-COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
-
-SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters", "r2", "r2_within")
 
 
 def numbers_of(coefficient: Coefficient | None) -> tuple[Value, ...]:

@@ -45,6 +45,7 @@ POINTS = {
     "90% quantile": 0.9, "maximum": 1.0,
 }  # fmt: skip
 GRID = 61
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +264,6 @@ def _lines(bench: Bench, cells: Cells, done: Sequence[Moderated], config: Modera
             "  Units that differ in the moderator may also have moved apart for other reasons: "
             "i(time, moderator) among the controls lets them."
         )
-
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,13 @@ WHY = {
     "no_cluster_variance": "it has no cluster-robust variance",
 }
 """Words for what the null says of many specifications, by its code."""
+BLOCKS = 12
+ODDS = 0.05
+QUANTILES = (0.025, 0.5, 0.975)
+HEADER = (
+    "estimate", "std_error", "statistic", "p_value", "df", "p_permutation", "p_permutation_t", "draws", "p_least",
+    "placebo_mean", "placebo_sd", "placebo_q025", "placebo_q500", "placebo_q975", "placebo_significant", "message",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +167,6 @@ def _cluster(bench: Bench, cell: Cell) -> Ints:
 
 def _quiet(what: str, done: int, total: int) -> None:
     """Take no notice of progress."""
-
-
-BLOCKS = 12
-ODDS = 0.05
-QUANTILES = (0.025, 0.5, 0.975)
-HEADER = (
-    "estimate", "std_error", "statistic", "p_value", "df", "p_permutation", "p_permutation_t", "draws", "p_least",
-    "placebo_mean", "placebo_sd", "placebo_q025", "placebo_q500", "placebo_q975", "placebo_significant", "message",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

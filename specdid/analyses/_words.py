@@ -14,6 +14,8 @@ from specdid.panel.columns import cell_text
 
 PANELS = 8
 """Columns of an analysis that a figure shows in panels of their own."""
+LEAST = 0.001
+"""Smaller p-values are only said to be below it."""
 
 
 def labels_of(cells: Cells) -> tuple[str, ...]:
@@ -52,10 +54,6 @@ def shown(total: int, most: int = PANELS) -> str:
 def listed(words: Sequence[str]) -> str:
     """Join words: ``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
-
-
-LEAST = 0.001
-"""Smaller p-values are only said to be below it."""
 
 
 def decimals(errors: Iterable[float]) -> int:

@@ -35,6 +35,24 @@ from specdid.tables._base import PrintTable, Row, TidyTable
 
 SCORE = "Propensity score"
 Denominator = Literal["pooled", "treated"]
+Label = Callable[[str], str]
+LIMIT = 10.0
+"""Per cent of bias up to which a variable is called balanced (Austin 2011)."""
+RATIOS = 0.5, 2.0
+"""Variance ratios outside are called unequal (Rubin 2001)."""
+STAGES = ("before", "after")
+VARIABLES = (
+    "period", "variable", "stage", "mean_treated", "mean_control", "bias", "reduction", "variance_ratio", "t",
+    "p_value", "n_treated", "n_control", "n_eff_control",
+)  # fmt: skip
+JOINT = (
+    "period", "stage", "chi2", "df", "p_value", "pseudo_r2", "mean_bias", "largest_bias", "n_treated", "n_control",
+    "n_eff_control", "message",
+)  # fmt: skip
+DENOMINATORS = {
+    "pooled": "√((s²₁ + s²₀) / 2) of treated and controls",
+    "treated": "the standard deviation of the treated",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,32 +238,6 @@ def _overlap(blocks: list[ScoreBlock], title: str) -> Iterator[Chart]:
     if blocks:
         note = "Shares of each side by score; after matching with the weights of the match."
         yield Chart("score_overlap", ScoreData(title, tuple(blocks), note), "scores", told=False)
-
-
-ANALYSIS = Analysis("balance", "Balance of matched samples", decode, run, check)
-
-
-Label = Callable[[str], str]
-
-LIMIT = 10.0
-"""Per cent of bias up to which a variable is called balanced (Austin 2011)."""
-RATIOS = 0.5, 2.0
-"""Variance ratios outside are called unequal (Rubin 2001)."""
-STAGES = ("before", "after")
-
-VARIABLES = (
-    "period", "variable", "stage", "mean_treated", "mean_control", "bias", "reduction", "variance_ratio", "t",
-    "p_value", "n_treated", "n_control", "n_eff_control",
-)  # fmt: skip
-JOINT = (
-    "period", "stage", "chi2", "df", "p_value", "pseudo_r2", "mean_bias", "largest_bias", "n_treated", "n_control",
-    "n_eff_control", "message",
-)  # fmt: skip
-
-DENOMINATORS = {
-    "pooled": "√((s²₁ + s²₀) / 2) of treated and controls",
-    "treated": "the standard deviation of the treated",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,3 +460,6 @@ def _joint_imbalance(about: str, test: BalanceTest, alpha: float) -> Iterator[Ca
     elif test.p_value < alpha:
         said = f"after matching the variables still predict treatment jointly (p {p_is(test.p_value)})"
         yield Caution("serious", "imbalance", f"{about}: {said}")
+
+
+ANALYSIS = Analysis("balance", "Balance of matched samples", decode, run, check)

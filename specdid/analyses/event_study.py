@@ -31,6 +31,11 @@ ENDS = ("bin", "drop")
 TIMES = ("relative", "calendar")
 FEW = 4
 """Curves whose doubts are told one by one."""
+HEADER = (
+    "vcov", "term", "period", "end", "reference", "estimate", "std_error", "statistic", "p_value", "conf_low",
+    "conf_high", "band_low", "band_high", "df", "n_treated_rows", "nobs", "n_clusters", "message",
+)  # fmt: skip
+TEST_HEADER = ("vcov", "statistic", "df1", "df2", "p_value", "chi2", "nobs", "n_clusters", "message")
 
 
 def decode(table: Table) -> EventStudyConfig:
@@ -224,18 +229,6 @@ def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
     )
 
 
-ANALYSIS = Analysis(
-    "event_study", "Event study: leads and lags around adoption", decode, run, check, dates=lambda values: True
-)
-
-
-HEADER = (
-    "vcov", "term", "period", "end", "reference", "estimate", "std_error", "statistic", "p_value", "conf_low",
-    "conf_high", "band_low", "band_high", "df", "n_treated_rows", "nobs", "n_clusters", "message",
-)  # fmt: skip
-TEST_HEADER = ("vcov", "statistic", "df1", "df2", "p_value", "chi2", "nobs", "n_clusters", "message")
-
-
 def title_of(request: Request) -> str:
     """Return the title of table and figure."""
     return f"Event study: {request.table.name}" if request.table.name else "Event study"
@@ -405,3 +398,8 @@ def _about(paths: Sequence[EventPath]) -> str:
         f"Effects by calendar period on units treated by then; the first are treated in {' or '.join(starts)}. "
         f"Before, leads of all that will be treated; the reference is {reference}."
     )
+
+
+ANALYSIS = Analysis(
+    "event_study", "Event study: leads and lags around adoption", decode, run, check, dates=lambda values: True
+)

@@ -33,6 +33,25 @@ IID = Caution(
     "have; the cluster-robust version beside it does not",
 )  # fmt: skip
 
+Label = Callable[[str], str]
+TERMS = (
+    "term", "fe", "fe_se", "re", "re_se", "difference", "difference_se",
+)  # fmt: skip
+TESTS = (
+    "test", "distribution", "statistic", "df", "df2", "p_value", "positive_definite", "variance_e",
+    "variance_u", "theta_low", "theta_high", "nobs", "n_units", "balanced", "message",
+)  # fmt: skip
+NOTE = (
+    "FE: within estimator; RE: Swamy and Arora's random effects. Standard errors in parentheses assume "
+    "independent errors of equal variance. The last column is √diag(V_b − V_B), empty where negative."
+)
+ROBUST_NOTE = (
+    "The classical test assumes independent errors of equal variance. The robust one adds the units' means "
+    "to random effects and tests them jointly, clustered by unit (Mundlak 1978)."
+)
+UNTESTED = "Terms that are the same for all units in a period are in both regressions and not tested."
+ABSOLUTE = "Where χ² is negative it has no p-value; R's plm prints its absolute value with one."
+
 
 @dataclass(frozen=True, slots=True)
 class HausmanConfig:
@@ -163,31 +182,6 @@ def _labels(request: Request, cell: Cell) -> dict[str, str]:
         del found["treatment"]
         found["controls"] = request.config.controls.text
     return found
-
-
-ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, check, drawn=False)
-
-
-Label = Callable[[str], str]
-
-TERMS = (
-    "term", "fe", "fe_se", "re", "re_se", "difference", "difference_se",
-)  # fmt: skip
-TESTS = (
-    "test", "distribution", "statistic", "df", "df2", "p_value", "positive_definite", "variance_e",
-    "variance_u", "theta_low", "theta_high", "nobs", "n_units", "balanced", "message",
-)  # fmt: skip
-
-NOTE = (
-    "FE: within estimator; RE: Swamy and Arora's random effects. Standard errors in parentheses assume "
-    "independent errors of equal variance. The last column is √diag(V_b − V_B), empty where negative."
-)
-ROBUST_NOTE = (
-    "The classical test assumes independent errors of equal variance. The robust one adds the units' means "
-    "to random effects and tests them jointly, clustered by unit (Mundlak 1978)."
-)
-UNTESTED = "Terms that are the same for all units in a period are in both regressions and not tested."
-ABSOLUTE = "Where χ² is negative it has no p-value; R's plm prints its absolute value with one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,3 +406,6 @@ def _indefinite(classical: Test) -> str:
         return f"{words}; its p-value means nothing"
     size = number(-classical.statistic, 2)
     return f"{words}; it is {MINUS}{size}, of which R's plm prints the absolute value with a p-value"
+
+
+ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, check, drawn=False)

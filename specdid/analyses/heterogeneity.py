@@ -54,6 +54,7 @@ CROSSING = "which for other estimators than feols needs clusters that are each i
 NO_VARIANCE = "the effect in one of the groups has no variance under the first vcov"
 WHOLE = "Whole sample"
 PRINTED = ("Effect", "p", "Observations", "Units", "Treated units", "Clusters")
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,12 +272,6 @@ def _lines(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: Gr
             )
 
 
-ANALYSIS = Analysis("heterogeneity", "Effects by group", decode, run, check)
-
-
-Bools = NDArray[np.bool_]
-
-
 def fit_interacted(cell: Cell, groups: Sequence[Bools]) -> CellFit:
     """Estimate the treatment's effect in every group at once.
 
@@ -335,3 +330,6 @@ def _columns(problem: Problem, one: Members, code: Ints, count: int) -> tuple[Pr
         sunab=none,
     )
     return replace(problem, values=values, labels=(*problem.labels, *labels)), members
+
+
+ANALYSIS = Analysis("heterogeneity", "Effects by group", decode, run, check)

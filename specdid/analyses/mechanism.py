@@ -23,6 +23,12 @@ from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
 EXAMPLE = 'write moderator = "ind3", or mediator = "ind3"'
+EQUATIONS = ("outcome", "mediator", "outcome with mediator")
+CAVEAT = (
+    "The effect on the mediator is as credible as that on the outcome. The regression with the mediator is not: "
+    "it gives a direct effect only where nothing unobserved moves both mediator and outcome, and where the "
+    "mediator's own effect does not depend on the treatment; the difference is not a proven share."
+)
 
 
 def decode(table: Table) -> ModeratorConfig:
@@ -87,17 +93,6 @@ def run(bench: Bench, request: Request) -> Finding:
 def _dates(values: Mapping[str, object]) -> bool:
     """Say whether the moderator is held at a date before adoption, which it is by default."""
     return "moderator" in values and "at" not in values
-
-
-ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, dates=_dates)
-
-
-EQUATIONS = ("outcome", "mediator", "outcome with mediator")
-CAVEAT = (
-    "The effect on the mediator is as credible as that on the outcome. The regression with the mediator is not: "
-    "it gives a direct effect only where nothing unobserved moves both mediator and outcome, and where the "
-    "mediator's own effect does not depend on the treatment; the difference is not a proven share."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +192,6 @@ def _lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
             else f"- {heading(cells, m.cell)}: {m.name} beside the treatment is {m.fits[2].open[m.name]}."
         )
     yield f"  {CAVEAT}"
+
+
+ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, dates=_dates)

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 """Specifications solved together: a function of the plan alone, so that numbers never depend on jobs."""
+PREPARE, PREPARE_ROW = 1.0e-3, 1.0e-6
+"""Seconds per batch, and per batch and row: demeaning, QR and cluster blocks of about ten columns."""
+CHUNK_ALONE, CHUNK_ROW = 2.0e-3, 0.4e-6
+"""Seconds per chunk, and per chunk and row where rows are formed."""
+LISTWISE_MEMBER = 1.0e-4
+"""Seconds per specification with its own rows, where many have (of some thousand rows)."""
+ONE_BY_ONE = 2.0e-2
+"""Seconds per specification of an estimator that is not least squares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +75,6 @@ def cut(batches: tuple[Batch, ...], largest: int) -> list[WorkUnit]:
         for place, batch in enumerate(batches)
         for first in range(0, batch.chunks, largest)
     ]
-
-
-PREPARE, PREPARE_ROW = 1.0e-3, 1.0e-6
-"""Seconds per batch, and per batch and row: demeaning, QR and cluster blocks of about ten columns."""
-CHUNK_ALONE, CHUNK_ROW = 2.0e-3, 0.4e-6
-"""Seconds per chunk, and per chunk and row where rows are formed."""
-LISTWISE_MEMBER = 1.0e-4
-"""Seconds per specification with its own rows, where many have (of some thousand rows)."""
-ONE_BY_ONE = 2.0e-2
-"""Seconds per specification of an estimator that is not least squares."""
 
 
 @dataclass(frozen=True, slots=True)

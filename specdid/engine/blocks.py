@@ -18,6 +18,8 @@ from specdid.engine.problem import Fits, Floats, Ints
 _BY_POSITION = ("detail", "dropped")
 _APART = (*_BY_POSITION, "vcov_detail", "extra")
 _COLUMNS = tuple(f.name for f in fields(Fits) if f.name not in _APART)
+_STORED_APART = ("index", "culprit", "detail", "dropped", "vcov_detail", "extra")
+_STORED = tuple(f.name for f in fields(Fits) if f.name not in _STORED_APART)
 
 
 def blank_fits(index: Ints, vcovs: int, extra: Mapping[str, Floats] | None = None) -> Fits:
@@ -87,10 +89,6 @@ def take(fits: Fits, which: Ints) -> Fits:
     total = blank_fits(fits.index[which], fits.std_error.shape[1])
     place(total, fits, np.arange(len(which)), which)
     return total
-
-
-_STORED_APART = ("index", "culprit", "detail", "dropped", "vcov_detail", "extra")
-_STORED = tuple(f.name for f in fields(Fits) if f.name not in _STORED_APART)
 
 
 def pack_fits(fits: Fits, columns: Ints, at: slice = slice(None)) -> dict[str, NDArray[Any]]:

@@ -39,6 +39,12 @@ SMALL = 64
 """From so many rows on, so few levels beside the first effect's are solved for rather than swept."""
 LARGEST = 3_000
 """Levels beside the first effect's up to which they can be solved for."""
+MANY_COLUMNS, FEW_LEVELS = 16, 512
+"""From so many columns on, the normal equations of so few levels are worth their price on a few rows too."""
+BLOCK = 2**20
+"""Cells that are demeaned together."""
+NULL = 1e-10
+"""A pivot below this share of its column is a linear dependence among the effects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +162,6 @@ def for_many_columns(absorber: Absorber, count: int) -> Absorber:
     if len(sizes) < 2 or count < MANY_COLUMNS or sum(sizes) - max(sizes) > FEW_LEVELS:
         return absorber
     return replace(absorber, elimination=make_elimination(absorber.codes, absorber.slopes, absorber.weights))
-
-
-MANY_COLUMNS, FEW_LEVELS = 16, 512
-"""From so many columns on, the normal equations of so few levels are worth their price on a few rows too."""
-BLOCK = 2**20
-"""Cells that are demeaned together."""
-NULL = 1e-10
-"""A pivot below this share of its column is a linear dependence among the effects."""
 
 
 @dataclass(frozen=True, slots=True)

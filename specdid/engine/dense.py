@@ -41,6 +41,9 @@ NO_VARIANCE = 1e-24
 """Share of Σd²·Σe² below which a sum of squared scores is rounding."""
 CANCELLED = 1e-12
 """Share of V₁ + V₂ + V₁₂ below which V₁ + V₂ − V₁₂ is."""
+EPS = float(np.finfo(np.float64).eps)
+DOUBTFUL = 1e-7
+"""A pivot below this is taken from the columns themselves, unless it clearly is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,11 +323,6 @@ def _enter_dropped(members: Members, kept: Bools, fits: Fits) -> None:
     for m in np.flatnonzero((np.bincount(owner[~kept], minlength=len(members)) > 0) & ok):
         mine = slice(members.start[m], members.start[m + 1])
         fits.dropped[int(m)] = tuple(members.controls[mine][~kept[mine]].tolist())
-
-
-EPS = float(np.finfo(np.float64).eps)
-DOUBTFUL = 1e-7
-"""A pivot below this is taken from the columns themselves, unless it clearly is none."""
 
 
 @dataclass(frozen=True, slots=True)

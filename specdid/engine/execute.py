@@ -56,6 +56,12 @@ least so many missing patterns, and at most so many members to a pattern: demean
 mask then costs more."""
 LISTWISE_RUN = 2048
 """Members the listwise path is given at a time: it prepares their columns once."""
+PIECE = 32
+"""Chunks a worker is given at a time."""
+WORTH_WORKERS = 3.0
+"""Seconds of work below which starting processes costs more than it saves."""
+_tokens = count()
+_local = threading.local()
 
 
 class Recalled(str):
@@ -301,15 +307,6 @@ def _left_out(fits: Fits, samples: Samples, key: Ints, sunab: Bools) -> dict[str
 def _signed(equal: Equal, members: Members, fits: Fits, rows: Words) -> Fits:
     """Return the fits with their signatures, from the digests of their rows."""
     return replace(fits, signature=sign(fits, members, rows, equal))
-
-
-PIECE = 32
-"""Chunks a worker is given at a time."""
-WORTH_WORKERS = 3.0
-"""Seconds of work below which starting processes costs more than it saves."""
-
-_tokens = count()
-_local = threading.local()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ A = TypeVar("A", np.float64, np.int64)
 Form = Callable[[NDArray[A]], NDArray[A]]
 
 _TERMS, _MODEL = 2, 3
+SAME = 1e-6
+"""How near numbers are, in standard errors, that may be those of one model: the audit's limit."""
 
 
 def mixed(*columns: NDArray[np.float64] | Ints) -> NDArray[np.uint64]:
@@ -223,10 +225,6 @@ class Values:
 
     def _ratios(self, weights: Floats) -> Floats:
         return np.asarray(np.rint(weights / weights.max(initial=0.0) * RATIOS))
-
-
-SAME = 1e-6
-"""How near numbers are, in standard errors, that may be those of one model: the audit's limit."""
 
 
 def settle(problem: Problem, members: Members, batched: NDArray[np.bool_], blocks: Sequence[Fits]) -> tuple[Fits, ...]:

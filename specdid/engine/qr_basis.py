@@ -34,6 +34,23 @@ CELLS = 2**22
 """Cells up to which the correction is made: it needs four copies of the columns."""
 COLLINEAR = 1e-7
 """Diagonal of R below which a column's direction is rounding and is left alone."""
+PYFIXEST_PIVOT = 1e-9
+"""pyfixest drops a column whose squared pivot, in the column's own units, is below this."""
+ORDINARY = (1e-4, 1e4)
+"""SDs for which that rule is followed; other units must not decide what is collinear."""
+LEAST, MOST = 1e-14, 1e-13
+"""Bounds of the rule as a share of a column's variance: what rounding leaves of a collinear column, and
+what a QR estimates with eight digits though pyfixest would drop it from a small sample."""
+CONSTANT = 1e-15
+"""SD below which, as a share of its largest value, a column is constant but for rounding."""
+LARGE_MEAN = 8.0
+"""SDs from which on a mean is subtracted before anything else."""
+NEARLY_ABSORBED = 1e-5
+"""Share of a column's variance below which what the effects leave is scaled up and demeaned again."""
+BLOCK = 2**16
+"""Cells worked on together."""
+NO_OUTCOME = 1e-18
+"""Share of the outcome's variance below which the effects explain all of it."""
 
 
 def factorise(columns: Floats) -> tuple[Floats, Floats]:
@@ -160,25 +177,6 @@ def _subtract(q: Extended, x: Extended) -> Extended:
     second = q.T @ x
     x -= q @ second
     return np.asarray(first + second)
-
-
-PYFIXEST_PIVOT = 1e-9
-"""pyfixest drops a column whose squared pivot, in the column's own units, is below this."""
-ORDINARY = (1e-4, 1e4)
-"""SDs for which that rule is followed; other units must not decide what is collinear."""
-LEAST, MOST = 1e-14, 1e-13
-"""Bounds of the rule as a share of a column's variance: what rounding leaves of a collinear column, and
-what a QR estimates with eight digits though pyfixest would drop it from a small sample."""
-CONSTANT = 1e-15
-"""SD below which, as a share of its largest value, a column is constant but for rounding."""
-LARGE_MEAN = 8.0
-"""SDs from which on a mean is subtracted before anything else."""
-NEARLY_ABSORBED = 1e-5
-"""Share of a column's variance below which what the effects leave is scaled up and demeaned again."""
-BLOCK = 2**16
-"""Cells worked on together."""
-NO_OUTCOME = 1e-18
-"""Share of the outcome's variance below which the effects explain all of it."""
 
 
 @dataclass(frozen=True, slots=True)

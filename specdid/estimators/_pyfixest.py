@@ -26,6 +26,7 @@ from specdid.engine.qr_basis import make_basis, triangle
 from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Failure, Floats, Ints, Task
 
 Bools = NDArray[np.bool_]
+_INTERCEPT = "Intercept"
 
 
 class Refusal(Exception):  # noqa: N818 - carries a Failure out of nested calls, is never shown
@@ -235,9 +236,6 @@ def unidentified(laid: Model) -> Refusal:
     except ValueError:
         return absorbed
     return Refusal("not_identified", "the treatment is a combination of the controls and fixed effects")
-
-
-_INTERCEPT = "Intercept"
 
 
 @dataclass(frozen=True, slots=True)

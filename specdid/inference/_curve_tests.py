@@ -17,6 +17,7 @@ from specdid.inference._base import Floats, NullDraws
 from specdid.inference._statistics import Adjusted, Test, by_blocks, median_of, p_value, signed
 
 POINTS = 201
+Bands = Mapping[tuple[str, str], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,6 @@ def pooled(parts: Sequence[NullShares]) -> NullShares:
         for name in ("negative", "positive", "null_negative", "null_positive")
     )
     return NullShares(tested, negative, positive, null_negative, null_positive, parts[0].errors, parts[0].null)
-
-
-Bands = Mapping[tuple[str, str], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)

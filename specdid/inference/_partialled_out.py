@@ -40,6 +40,13 @@ from specdid.inference._batches import DrawBatch, kept_controls, make_batches
 from specdid.inference._crossed_effects import Net, connect, cross_products
 from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
 
+ABSORBED = 1e-18
+"""What rounding leaves of a row's square, at most, where the effects absorb a treatment of size 1."""
+COLLINEAR = 1e-10
+"""The same of its squares net of the effects where it is a combination of controls: a difference of sums."""
+MOST_LEVELS = 1_500
+SLICE = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -61,12 +68,6 @@ class Sums:
     moved: Floats
     with_d: Floats
     least: Floats
-
-
-ABSORBED = 1e-18
-"""What rounding leaves of a row's square, at most, where the effects absorb a treatment of size 1."""
-COLLINEAR = 1e-10
-"""The same of its squares net of the effects where it is a combination of controls: a difference of sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,10 +286,6 @@ def _facts(
     slopes = sum(len(np.unique(problem.codes[rows, c])) for c, _ in batch.effects.slopes)
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), slopes))
     return _Facts(fixed, scale, len(rows), n_clusters, absorbed, int(not codes and not slopes))
-
-
-MOST_LEVELS = 1_500
-SLICE = 128
 
 
 @dataclass(frozen=True, slots=True)

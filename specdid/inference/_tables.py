@@ -32,6 +32,8 @@ BLOCK = 128
 """Draws that are worked on together."""
 BLOCK_BYTES = 2**25
 """What a block may take: fewer draws where there are many specifications."""
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,6 @@ def _file_of_nan(count: int, widths: list[int], directory: Path | None) -> mmap.
             file.write(np.full(count * width, np.nan).data)
         file.flush()
         return mmap.mmap(file.fileno(), 0)
-
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 
 def recall_table(

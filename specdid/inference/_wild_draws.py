@@ -54,6 +54,10 @@ CHUNK = 16
 
 Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
 DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
+FEW_CELLS = 400_000
+"""Products below which they are all formed at once rather than cluster by cluster."""
+CACHED = 2**15
+"""Cells of signed scores that are formed together: what fits the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +234,6 @@ def _cluster_facts(problem: Problem, members: Members, batch: DrawBatch, prepare
         mine = members.treatment[batch.members] == treatment
         out[mine, 1] = np.count_nonzero(np.bincount(prepared.clusters[on]))
     return out
-
-
-FEW_CELLS = 400_000
-"""Products below which they are all formed at once rather than cluster by cluster."""
-
-
-CACHED = 2**15
-"""Cells of signed scores that are formed together: what fits the cache."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,17 @@ Wanted = Callable[[Sequence[str]], Collection[str]]
 """From the names of all columns to those that are to be read."""
 
 _Read = tuple[dict[str, Column], int, tuple[Remark, ...]]
+MOST_BYTES = 2 * 1024**3
+MOST_RATIO = 1000
+SMALL = 50 * 1024**2
+MOST_APART = 20_000_000
+"""Cells of a sheet, empty ones between the others included, that a sparse sheet may span."""
+_CELL_BYTES = 64
+"""Bytes that reading a cell takes, an empty one between others included."""
+_OLD = b"\xd0\xcf\x11\xe0"
+_PLACED = re.compile(rb"""<c\b[^>]*?\br=["']([A-Za-z]*)([0-9]*)[^>]*(?<!/)>""")
+_ROW = re.compile(rb"""<row\b[^>]*?\br=["']([0-9]+)["']""")
+_SHEET = re.compile(r"(?i)^/?xl/(?:worksheets/)?[^/]*sheet[^/]*\.xml$")
 
 
 class _File:
@@ -307,21 +318,6 @@ def _repair(text: str) -> str:
         return text.encode("latin-1").decode("gb2312")
     except UnicodeError:
         return text
-
-
-MOST_BYTES = 2 * 1024**3
-MOST_RATIO = 1000
-SMALL = 50 * 1024**2
-MOST_APART = 20_000_000
-"""Cells of a sheet, empty ones between the others included, that a sparse sheet may span."""
-
-_CELL_BYTES = 64
-"""Bytes that reading a cell takes, an empty one between others included."""
-
-_OLD = b"\xd0\xcf\x11\xe0"
-_PLACED = re.compile(rb"""<c\b[^>]*?\br=["']([A-Za-z]*)([0-9]*)[^>]*(?<!/)>""")
-_ROW = re.compile(rb"""<row\b[^>]*?\br=["']([0-9]+)["']""")
-_SHEET = re.compile(r"(?i)^/?xl/(?:worksheets/)?[^/]*sheet[^/]*\.xml$")
 
 
 def check_workbook(raw: bytes) -> None:

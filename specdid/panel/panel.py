@@ -26,6 +26,8 @@ from specdid.panel.columns import Column, Flags, Floats, Ints
 from specdid.panel.operators import USABLE
 from specdid.panel.times import StepError, period_numbers
 
+Words = NDArray[np.uint64]
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -108,9 +110,6 @@ class Panel:
         place = np.minimum(np.searchsorted(self.sorted_keys, key), self.n_rows - 1)
         found = (self.sorted_keys[place] == key) & (wanted >= 0) & (wanted < width)
         return np.where(found, place, -1)
-
-
-Words = NDArray[np.uint64]
 
 
 def order_rows(unit_codes: Ints, periods: Ints) -> tuple[Ints, Ints]:

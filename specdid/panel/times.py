@@ -25,6 +25,22 @@ WRITTEN = {
     "day": "20121231",
 }
 """How a period of each step is written."""
+FAR, APART = 30, 10
+"""Steps without a row, and times the span of the others, beyond which a time is far off."""
+IMPOSSIBLE = 100
+"""Steps from which on that is taken for a slip of the pen, and is a fault."""
+FEW = 0.1
+"""Share of the rows that can be far off from the others."""
+YEARLY = "100"
+"""The step of years that are written with one month or quarter: 199404, 199504."""
+_STEPS = ("half", "quarter", "month", "day", "week")
+_YEAR: dict[str, Callable[[Floats], Floats]] = {
+    "half": lambda v: np.floor(v / np.where(v < 100_000, 10, 100)),
+    "quarter": lambda v: np.floor(v / np.where(v < 100_000, 10, 100)),
+    "month": lambda v: np.floor(v / 100),
+    "week": lambda v: np.floor(v / 100),
+    "day": lambda v: np.floor(v / 10_000),
+}
 
 
 class StepError(ValueError):
@@ -120,24 +136,6 @@ _CALENDAR: dict[str, Callable[[Floats], Floats]] = {
     # an ISO week starts on a Monday, and Monday 0001-01-01 has ordinal 1
     "week": _dates(lambda v: date.fromisocalendar(v // 100, v % 100, 1), 7),
     "day": _dates(lambda v: date(v // 10000, v // 100 % 100, v % 100), 1),
-}
-
-
-FAR, APART = 30, 10
-"""Steps without a row, and times the span of the others, beyond which a time is far off."""
-IMPOSSIBLE = 100
-"""Steps from which on that is taken for a slip of the pen, and is a fault."""
-FEW = 0.1
-"""Share of the rows that can be far off from the others."""
-YEARLY = "100"
-"""The step of years that are written with one month or quarter: 199404, 199504."""
-_STEPS = ("half", "quarter", "month", "day", "week")
-_YEAR: dict[str, Callable[[Floats], Floats]] = {
-    "half": lambda v: np.floor(v / np.where(v < 100_000, 10, 100)),
-    "quarter": lambda v: np.floor(v / np.where(v < 100_000, 10, 100)),
-    "month": lambda v: np.floor(v / 100),
-    "week": lambda v: np.floor(v / 100),
-    "day": lambda v: np.floor(v / 10_000),
 }
 
 

@@ -25,6 +25,9 @@ NULL_PIVOT = 1e-10
 """A pivot below this share of its level's weight closes a component."""
 WEAK_PIVOT = 1e-6
 """Between the two nobody can tell a weak link from none: the specification is solved elsewhere."""
+Bools = NDArray[np.bool_]
+SWEEPS = 6
+"""Passes over the effects before the masks are known: they need not converge, they only save digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +141,6 @@ def back_substitute(system: Floats, inverse: Floats, right: Floats) -> Floats:
             rest = rest - np.einsum("sn,srn->rn", system[level, level + 1 : size], solution[level + 1 :])
         solution[level] = rest * inverse[level]
     return solution
-
-
-Bools = NDArray[np.bool_]
-
-SWEEPS = 6
-"""Passes over the effects before the masks are known: they need not converge, they only save digits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,12 @@ LARGEST_SECOND = 64
 """Levels of the second effect in one component that are still eliminated mask by mask."""
 FULL_ENOUGH = 0.2
 """Least share of the grid that rows fill: the rest is arithmetic on nothing."""
+PERFECT = 1e-10
+"""Residual share of the outcome's variation below which the dense path decides on a perfect fit."""
+CHUNK = 128
+"""Masks at a time."""
+CHUNK_CELLS = 2**23
+"""Fewer where a mask over all rows is long: cells of one row array."""
 
 
 def supports(problem: Problem, members: Members) -> NDArray[np.bool_]:
@@ -124,10 +130,6 @@ def _infer(fits: Fits, alpha: float) -> None:
     columns = (fits.statistic, fits.p_value, fits.conf_low, fits.conf_high)
     for column, values in zip(columns, found, strict=True):
         column[:] = values
-
-
-PERFECT = 1e-10
-"""Residual share of the outcome's variation below which the dense path decides on a perfect fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,12 +276,6 @@ def _units(group: ListwiseGroup, members: Members, chunk: Ints, mask: Floats) ->
         if len(here):
             found[:, here] = count_units(values, mask if len(here) == len(chunk) else mask[:, here])
     return found
-
-
-CHUNK = 128
-"""Masks at a time."""
-CHUNK_CELLS = 2**23
-"""Fewer where a mask over all rows is long: cells of one row array."""
 
 
 @dataclass(frozen=True, slots=True)

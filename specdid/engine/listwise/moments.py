@@ -14,6 +14,12 @@ Ints = NDArray[np.int64]
 
 ROW_BLOCK = 2048
 """Rows multiplied pairwise at a time, so that the products stay in cache."""
+TRUSTED = 1e-5
+"""Least share of a column's variation that the earlier ones may leave: below, the dense path decides."""
+UNABSORBED = 1e-6
+"""The same before and after the effects, where cancellation costs the digits."""
+COLLINEAR = 1e-8
+"""The same of its variation before the effects: the dense path drops a column below a tenth of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +142,6 @@ def _subtract_second(within: Floats, system: Floats, pivots: Floats, n_blocks: i
     reduced = system[:, b:] * np.sqrt(pivots)[:, None]
     wide = np.ascontiguousarray(reduced.reshape(b, k, n_blocks, n_masks).transpose(3, 0, 2, 1))
     within -= _squares(wide.reshape(n_masks, -1, k))
-
-
-TRUSTED = 1e-5
-"""Least share of a column's variation that the earlier ones may leave: below, the dense path decides."""
-UNABSORBED = 1e-6
-"""The same before and after the effects, where cancellation costs the digits."""
-COLLINEAR = 1e-8
-"""The same of its variation before the effects: the dense path drops a column below a tenth of this."""
 
 
 @dataclass(frozen=True, slots=True)
