@@ -17,8 +17,7 @@ from specdid._plan.expand import expand_grid
 from specdid._plan.selectors import select
 from specdid._study import Selector, Study
 from specdid.analyses._base import Analysis, Bench, Request
-from specdid.analyses._cells import plan_cells
-from specdid.analyses._request import read_request
+from specdid.analyses._cells import plan_cells, read_request
 from specdid.panel import Evaluator, Panel
 
 _AS: dict[str, Role] = {"terms": "terms", "effects": "effects", "condition": "condition", "names": "names"}

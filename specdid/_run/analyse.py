@@ -15,7 +15,7 @@ from specdid._run.prepare import Prepared
 from specdid._run.write import write_text, writing
 from specdid._study import AnalysisTable, file_stem
 from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Finding
-from specdid.analyses._request import read_request
+from specdid.analyses._cells import read_request
 from specdid.engine.store import Store
 from specdid.figures._style import save
 from specdid.tables._base import csv_text, unusable

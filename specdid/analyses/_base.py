@@ -85,11 +85,11 @@ from specdid._records import Caution as Caution
 from specdid._study import Expression, Study
 from specdid.analyses._cells import Cell as Cell
 from specdid.analyses._cells import Cells as Cells
+from specdid.analyses._cells import Request as Request
 from specdid.analyses._cells import headed, make_cells
 from specdid.analyses._fit import CellFit as CellFit
 from specdid.analyses._fit import Extra as Extra
 from specdid.analyses._fit import derive, fit_cell
-from specdid.analyses._request import Request as Request
 from specdid.engine.one_by_one import make_task
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.rows import cut_rows

@@ -21,7 +21,7 @@ from specdid._plan.selectors import select
 from specdid._records import Caution
 from specdid._study import Core, Selector
 from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
-from specdid.analyses._request import not_read
+from specdid.analyses._cells import not_read
 from specdid.analyses._words import count, listed, number, p_is, p_value
 from specdid.engine.matched import CrossSection, match_recipe, match_rows, shortfalls
 from specdid.engine.problem import Floats

@@ -18,8 +18,8 @@ from specdid._plan.expand import base_scope
 from specdid._records.numerals import MINUS
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
+from specdid.analyses._cells import not_read
 from specdid.analyses._random_effects import FixedAndRandom, Test, both_effects, hausman, mundlak
-from specdid.analyses._request import not_read
 from specdid.analyses._words import count, decimals, in_parentheses, listed, number, p_value
 from specdid.engine.problem import Floats, Ints
 from specdid.language import Scope, Term, bind, expand, terms

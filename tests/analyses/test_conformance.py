@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, fields, is_dataclass
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 
 import pytest
 from specdid import _plugins
+from specdid._plan import build_plan
 from specdid._run.analyse import run_one, write_analyses
 from specdid._run.prepare import prepare
+from specdid.analyses import _cells
 from specdid.analyses._base import Analysis, Finding
 from specdid.tables._base import csv_text
 from specdid.tables.latex import write
@@ -202,3 +204,16 @@ def test_a_dummy_in_the_shelf_is_found_and_run(tmp_path, monkeypatch):
     (found,) = run_prepared(prepared)
     assert found.failure is None
     assert found.finding.tables[0].rows == ((5,), (6,), (7,), (8,))
+
+
+def test_columns_are_planned_once_for_a_request_and_anew_where_they_are_moved(tmp_path, monkeypatch):
+    prepared, plans = prepare(spec_file(tmp_path, table_of("table"))), []
+    monkeypatch.setattr(_cells, "build_plan", lambda *given: plans.append(given[0]) or build_plan(*given))
+    bench, (table,) = bench_of(prepared), prepared.study.analyses
+    request, _ = _cells.read_request(prepared.study, table, _plugins.load("analyses", "table").decode)
+    first = _cells.plan_cells(request, prepared.panel, prepared.evaluator)
+    assert len(bench.cells(request)) == len(first.plan)
+    assert len(plans) == 1
+    moved = replace(request, layout=replace(request.layout, vary=()))
+    assert len(bench.cells(moved)) < len(first.plan)
+    assert len(plans) == 2

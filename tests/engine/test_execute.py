@@ -175,7 +175,7 @@ def test_hash_seeds_and_threads_change_nothing(path, serial, seed, threads):
         "import sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
         "from panels import members_of, reference_specs\n"
         "from specdid.engine.execute import run\n"
-        "from test_same_bytes import digest, problem_of\n"
+        "from test_execute import digest, problem_of\n"
         "print(digest(run(problem_of(sys.argv[3]), members_of(reference_specs()))))"
     )
     threads_of = dict.fromkeys(("OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), threads)

@@ -1,7 +1,7 @@
 """One event study of the example's panel: its finding, or its paths."""
 
 from specdid._run.prepare import prepare
-from specdid.analyses._request import read_request
+from specdid.analyses._cells import read_request
 from specdid.analyses.event_study import ANALYSIS, clock_of
 from studies import bench_of, run_tables, spec_file
 
