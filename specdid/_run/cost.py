@@ -16,8 +16,8 @@ from specdid.engine.batches import Cost
 from specdid.engine.compile import Compiled
 from specdid.engine.listwise.members import CHUNK_CELLS
 from specdid.inference._base import Context
+from specdid.inference._draw_tables import LARGE, scratch
 from specdid.inference._permutation_strategy import split
-from specdid.inference._tables import LARGE, scratch
 from specdid.inference.permutation_refit import DRAWS as REFITS
 from specdid.inference.permutation_refit import within_budget
 from specdid.panel.memory import available

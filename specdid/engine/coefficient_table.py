@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, make_absorber
-from specdid.engine.dense import (
+from specdid.engine.estimable import NullSpace, null_space
+from specdid.engine.least_squares import (
     CANCELLED,
     FEW_CLUSTERS,
     NO_DF,
@@ -31,7 +32,6 @@ from specdid.engine.dense import (
     fit_members,
     prepare,
 )
-from specdid.engine.estimable import NullSpace, null_space
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem, Vcov
 from specdid.engine.qr_basis import Basis, make_basis
 from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of

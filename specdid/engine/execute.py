@@ -35,7 +35,7 @@ from specdid.engine.batches import (
 )
 from specdid.engine.blocks import blank_fits, pack_fits, place, take, unpack_fits
 from specdid.engine.cache_keys import Content, digest, used_columns
-from specdid.engine.dense import BatchColumns, PreparedBatch, fit_members, prepare
+from specdid.engine.least_squares import BatchColumns, PreparedBatch, fit_members, prepare
 from specdid.engine.model_identity import Equal, equal_on_panel, settle, sign
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem

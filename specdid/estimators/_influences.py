@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid.engine.dense import CANCELLED, NO_VARIANCE
+from specdid.engine.least_squares import CANCELLED, NO_VARIANCE
 from specdid.estimators._base import Floats, Ints, Path, Task
 from specdid.estimators._pyfixest import Bools
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, relevel
-from specdid.engine.dense import NO_VARIANCE
 from specdid.engine.estimable import null_space
+from specdid.engine.least_squares import NO_VARIANCE
 from specdid.engine.qr_basis import make_basis, triangle
 from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Failure, Floats, Ints, Task
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from specdid.engine.problem import Members, Problem, Vcov
 from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
 from specdid.inference._base import Context
-from specdid.inference._tables import Floats, Ints
+from specdid.inference._draw_tables import Floats, Ints
 from specdid.language import Bound, bind, referenced
 from specdid.language.sources import sources
 from specdid.language.tree import Name, chain

@@ -17,9 +17,9 @@ from specdid._plan import Plan
 from specdid._records import Caution
 from specdid.engine.compile import Compiled
 from specdid.engine.store import Store, writing
-from specdid.inference._tables import DrawTable, scratch
-from specdid.inference._tables import Floats as Floats
-from specdid.inference._tables import Ints as Ints
+from specdid.inference._draw_tables import DrawTable, scratch
+from specdid.inference._draw_tables import Floats as Floats
+from specdid.inference._draw_tables import Ints as Ints
 from specdid.panel import Evaluator, Panel
 
 MOST_KEPT = 2**31

@@ -19,8 +19,8 @@ from scipy.special import ndtri, stdtr, stdtrit
 from specdid._records import JointTest
 from specdid._records.results import MEDIAN
 from specdid.inference._base import NullDraws
+from specdid.inference._draw_tables import DrawTable, Floats, Ints
 from specdid.inference._joint_inversion import JointBand, joint_band, most_extreme, quantile
-from specdid.inference._tables import DrawTable, Floats, Ints
 
 Test = JointTest
 RANKS = 4096

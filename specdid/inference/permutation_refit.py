@@ -21,6 +21,7 @@ from specdid.engine.problem import Code, Members
 from specdid.engine.store import Store
 from specdid.inference._assignment import clusters_of, levels_of, make_assignment
 from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
+from specdid.inference._draw_tables import DrawTable, recall_table
 from specdid.inference._permutation_strategy import (
     Bools,
     Reestimation,
@@ -32,7 +33,6 @@ from specdid.inference._permutation_strategy import (
     seconds_anew,
     split,
 )
-from specdid.inference._tables import DrawTable, recall_table
 
 DRAWS = 99
 SLICE = 4

@@ -11,7 +11,7 @@ from small_studies import small_panel, small_study
 from specdid._run import infer
 from specdid.inference._assignment import deal, make_assignment, permute
 from specdid.inference._base import draw_null
-from specdid.inference._tables import DrawTable
+from specdid.inference._draw_tables import DrawTable
 from specdid.panel import Panel
 from specdid.panel.columns import number
 

@@ -18,7 +18,7 @@ from small_problems import problem_of
 from specdid._study import RULES
 from specdid.engine import execute, ssc
 from specdid.engine.coefficient_table import fit_full
-from specdid.engine.dense import UNCOUNTED
+from specdid.engine.least_squares import UNCOUNTED
 from specdid.engine.problem import Effects, Vcov
 from statsmodels.api import WLS
 

@@ -74,7 +74,7 @@ ESTIMATOR = Estimator(
 import numpy as np
 from specdid.engine.execute import run
 from specdid.inference._base import Null, NullDraws
-from specdid.inference._tables import DrawTable
+from specdid.inference._draw_tables import DrawTable
 
 def draw(context):
     c = context.compiled

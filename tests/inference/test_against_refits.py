@@ -21,7 +21,7 @@ from specdid._run.infer import agreeing
 from specdid.inference import _permutation_strategy, permutation, permutation_refit, wild
 from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import NullDraws
-from specdid.inference._tables import DrawTable
+from specdid.inference._draw_tables import DrawTable
 from specdid.inference._wild_draws import BatchSums, RegressionFamily, wild_draws
 
 

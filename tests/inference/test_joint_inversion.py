@@ -12,8 +12,8 @@ from small_studies import small_panel, small_study
 from specdid.inference import _joint_inversion as j
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
+from specdid.inference._draw_tables import DrawTable
 from specdid.inference._statistics import adjust
-from specdid.inference._tables import DrawTable
 
 B, S = 199, 6
 

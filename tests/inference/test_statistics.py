@@ -13,9 +13,9 @@ from scipy import stats
 from small_studies import small_panel, small_study
 from specdid.inference import _statistics as s
 from specdid.inference._base import NullDraws
+from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import Residuals, make_sums, permutation_draws
 from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
-from specdid.inference._tables import DrawTable
 
 RNG = np.random.default_rng(5)
 S, B = 40, 199

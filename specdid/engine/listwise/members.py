@@ -16,7 +16,7 @@ from specdid._hashing import Words
 from specdid.engine import ssc
 from specdid.engine.blocks import blank_fits
 from specdid.engine.demean import places
-from specdid.engine.dense import NOT_POSITIVE
+from specdid.engine.least_squares import NOT_POSITIVE
 from specdid.engine.listwise.grid import (
     EffectGrid,
     ListwiseSample,
@@ -45,7 +45,7 @@ LARGEST_SECOND = 64
 FULL_ENOUGH = 0.2
 """Least share of the grid that rows fill: the rest is arithmetic on nothing."""
 PERFECT = 1e-10
-"""Residual share of the outcome's variation below which the dense path decides on a perfect fit."""
+"""Residual share of the outcome's variation below which `least_squares` decides on a perfect fit."""
 CHUNK = 128
 """Masks at a time."""
 CHUNK_CELLS = 2**23

@@ -15,11 +15,11 @@ Ints = NDArray[np.int64]
 ROW_BLOCK = 2048
 """Rows multiplied pairwise at a time, so that the products stay in cache."""
 TRUSTED = 1e-5
-"""Least share of a column's variation that the earlier ones may leave: below, the dense path decides."""
+"""Least share of a column's variation that the earlier ones may leave: below, `least_squares` decides."""
 UNABSORBED = 1e-6
 """The same before and after the effects, where cancellation costs the digits."""
 COLLINEAR = 1e-8
-"""The same of its variation before the effects: the dense path drops a column below a tenth of this."""
+"""The same of its variation before the effects: `least_squares` drops a column below a tenth of this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specdid.inference import _tables
+from specdid.inference import _draw_tables
+from specdid.inference._draw_tables import DrawTable
 from specdid.inference._statistics import rank_band
-from specdid.inference._tables import DrawTable
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 300))
 
@@ -32,8 +32,8 @@ def test_what_is_entered_is_read(shape, large, block, seed):
     rng = np.random.default_rng(seed)
     values = rng.normal(size=shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_tables, "LARGE", 0 if large else 2**60)
-        patch.setattr(_tables, "BLOCK_BYTES", block)
+        patch.setattr(_draw_tables, "LARGE", 0 if large else 2**60)
+        patch.setattr(_draw_tables, "BLOCK_BYTES", block)
         table = filled(values)
         assert (table.file is not None) is large
         assert table.shape == shape
@@ -48,7 +48,7 @@ def test_what_is_entered_is_read(shape, large, block, seed):
 
 
 def test_a_file_has_no_name_and_is_not_kept_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(_tables, "LARGE", 0)
+    monkeypatch.setattr(_draw_tables, "LARGE", 0)
     table = filled(np.zeros((20_000, 1_000)), tmp_path)  # 160 MB
     assert list(tmp_path.iterdir()) == []
     before = resident()
@@ -70,8 +70,8 @@ def test_a_full_disk_is_said_before_anything_is_drawn(monkeypatch, tmp_path):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_tables, "LARGE", 0)
-    monkeypatch.setattr(_tables, "_file_of_nan", full)
+    monkeypatch.setattr(_draw_tables, "LARGE", 0)
+    monkeypatch.setattr(_draw_tables, "_file_of_nan", full)
     context = Context(*[None] * 7, 99, 1, 1, "serial", None)  # type: ignore[arg-type]
     with pytest.raises(OutputError, match="No space left on device"):
         context.table(50)
