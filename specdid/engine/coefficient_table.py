@@ -35,7 +35,7 @@ from specdid.engine.least_squares import (
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem, Vcov
 from specdid.engine.qr_basis import Basis, make_basis
 from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
-from specdid.engine.scores import cluster_codes, clusters_of, wanted_clusterings
+from specdid.engine.scores import by_cluster, cluster_codes, clusters_of, wanted_clusterings
 from specdid.engine.sunab import SunabCells, make_cells
 
 CONSTANT, CELL = -1, -2
@@ -413,7 +413,7 @@ def _meat(
         if key:
             cluster = cluster_codes(codes, key)
             sizes += [int(cluster.max()) + 1] if sign > 0 else []
-            scores = np.array([np.bincount(cluster, column) for column in influence.T]).T
+            scores = by_cluster(influence, cluster)
         total += sign * (scores.T @ scores)
         gross += float(((scores @ effect) ** 2).sum())
     return total, gross, min(sizes, default=-1)

@@ -101,6 +101,11 @@ def missing_clusters(problem: Problem, rows: Ints) -> dict[int, str]:
     return found
 
 
+def by_cluster(influence: Floats, cluster: Ints) -> Floats:
+    """Sum rows' influences on m estimates, (n, m), by cluster: (G, m)."""
+    return np.array([np.bincount(cluster, column) for column in influence.T]).T
+
+
 def cluster_codes(codes: Mapping[int, Ints], key: tuple[int, ...]) -> Ints:
     """Return the joint levels of the columns ``key`` of codes, without gaps."""
     joint = relevel(codes[key[0]])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid.engine.least_squares import CANCELLED, NO_VARIANCE
+from specdid.engine.scores import by_cluster, cluster_codes
 from specdid.estimators._base import Floats, Ints, Path, Task
 from specdid.estimators._pyfixest import Bools
 
@@ -97,8 +98,7 @@ def _covariance(task: Task, v: int, influence: Floats, keep: Bools, perfect: boo
         total, df = sum((_between(codes, influence) for codes in clusters), np.zeros((width, width))), float(count - 1)
         gross = np.diag(total)
         if len(clusters) == 2:
-            both = clusters[0] * (int(clusters[1].max()) + 1) + clusters[1]
-            total = total - _between(np.unique(both, return_inverse=True)[1].reshape(-1), influence)
+            total = total - _between(cluster_codes(dict(enumerate(clusters)), (0, 1)), influence)
     found, rows = np.diag(total), (influence**2).sum(axis=0)
     if not ((found > NO_VARIANCE * rows) & (found > CANCELLED * gross)).all():
         return nothing, df, count, "not_positive"
@@ -106,5 +106,5 @@ def _covariance(task: Task, v: int, influence: Floats, keep: Bools, perfect: boo
 
 
 def _between(codes: Ints, influence: Floats) -> Floats:
-    sums = np.array([np.bincount(codes, weights=column) for column in influence.T])
-    return np.asarray(sums @ sums.T)
+    sums = by_cluster(influence, codes)
+    return np.asarray(sums.T @ sums)
