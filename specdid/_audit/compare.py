@@ -33,7 +33,7 @@ class Chosen(Protocol):
 
 
 class AuditInput(Protocol):
-    """The part of ``engine.columns.Compiled`` that the audit reads."""
+    """The part of ``engine.compile.Compiled`` that the audit reads."""
 
     @property
     def problem(self) -> Problem: ...
