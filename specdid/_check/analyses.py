@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from specdid import _plugins
@@ -24,33 +24,39 @@ _AS: dict[str, Role] = {"terms": "terms", "effects": "effects", "condition": "co
 """Roles whose expressions are evaluated here; what values an analysis takes it says itself."""
 
 
+def read_requests(study: Study) -> tuple[tuple[Request, ...], tuple[Fault, ...]]:
+    """Decode every table of an analysis; one with errors has no request. Needs no data."""
+    requests: list[Request] = []
+    faults: list[Fault] = []
+    for table in study.analyses:
+        if table.kind in _plugins.names("analyses"):
+            analysis: Analysis = _plugins.load("analyses", table.kind)
+            request, found = read_request(study, table, analysis.decode)
+            faults += found
+            if not any(fault.severity == "error" for fault in found):
+                requests.append(request)
+    return tuple(requests), tuple(faults)
+
+
 def check_analyses(
-    study: Study, panel: Panel | None, evaluator: Evaluator | None, sound: Sound | None = None
+    study: Study, requests: Sequence[Request], panel: Panel, evaluator: Evaluator, sound: Sound | None = None
 ) -> Iterator[Fault]:
-    """Find what is wrong with every table of an analysis.
+    """Find what is wrong with every request on the data.
 
     Parameters
     ----------
-    panel, evaluator
-        None where the data cannot be read.
+    study
+        That of the requests.
     sound
         Where the study has errors, the part without: an analysis plans specifications of its own,
         which is done only where the options it starts from are there.
     """
-    if sound is not None:
-        study = sound.study
-    for table in study.analyses:
-        if table.kind not in _plugins.names("analyses"):
-            continue
-        analysis: Analysis = _plugins.load("analyses", table.kind)
-        request, faults = read_request(study, table, analysis.decode)
-        yield from faults
-        if panel is None or evaluator is None or faults:
-            continue
+    for request in requests:
         found = list(_names(request, panel))
         yield from found
         if not found:
             bench = Bench(study, panel, evaluator)
+            analysis: Analysis = _plugins.load("analyses", request.table.kind)
             if sound is None:
                 yield from _planned(analysis, bench, request)
             else:

@@ -13,9 +13,9 @@ from specdid._records import Caution, Section
 from specdid._records.cautions import beside, from_figure
 from specdid._run.prepare import Prepared
 from specdid._run.write import write_text, writing
-from specdid._study import AnalysisTable, file_stem
+from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Finding
-from specdid.analyses._cells import read_request
+from specdid.analyses._cells import Request
 from specdid.engine.store import Store
 from specdid.figures._style import save
 from specdid.tables._base import csv_text, unusable
@@ -28,9 +28,10 @@ def run_analyses(prepared: Prepared, jobs: int, progress: Progress, store: Store
     study = prepared.study
     bench = Bench(study, prepared.panel, prepared.evaluator, jobs, study.run.backend, store)
     found: list[Analysed] = []
-    for k, table in enumerate(study.analyses):
+    for k, request in enumerate(prepared.requests):
+        table = request.table
         progress(f"analysis: {table.name or table.kind}", k, len(study.analyses))
-        found.append(_own_files(run_one(bench, table), found))
+        found.append(_own_files(run_one(bench, request), found))
     return tuple(found)
 
 
@@ -50,16 +51,13 @@ def _all_files(analysed: Analysed) -> list[str]:
     return [*(name for name, _ in _names(analysed, ("csv",))), *charts]
 
 
-def run_one(bench: Bench, table: AnalysisTable) -> Analysed:
+def run_one(bench: Bench, request: Request) -> Analysed:
     """Run one analysis."""
-    name = table.name
+    table, name = request.table, request.table.name
     heading = table.kind.replace("_", " ").capitalize() + (f": {name}" if name is not None else "")
     nothing = Analysed(table.kind, name, table.stem, heading, Finding())
     try:
         analysis: Analysis = _plugins.load("analyses", table.kind)
-        request, faults = read_request(bench.study, table, analysis.decode)
-        if wrong := [f.message for f in faults if f.severity == "error"]:
-            return replace(nothing, failure="; ".join(wrong))
         return replace(nothing, finding=analysis.run(bench, request))
     except (SpecError, _plugins.PluginError) as error:
         return replace(nothing, failure=str(error).replace("\n", "; "))

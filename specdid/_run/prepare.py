@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from specdid._check import check_study
-from specdid._check.analyses import check_analyses
+from specdid._check.analyses import check_analyses, read_requests
 from specdid._check.possible import check_possible
 from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._decode import read_study
@@ -17,6 +17,7 @@ from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, fil
 from specdid._plan import Plan, PlanStatus, build_plan
 from specdid._run.shown import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
+from specdid.analyses._cells import Request
 from specdid.engine.distributed import missing_package
 from specdid.language import LanguageError
 from specdid.language.tree import Number
@@ -27,13 +28,14 @@ Source = Study | str | Path | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A study that has no errors, with what was made on the way."""
+    """A study that has no errors, with what was made on the way; ``requests`` are its analyses as decoded."""
 
     study: Study
     panel: Panel
     evaluator: Evaluator
     plan: Plan
     warnings: Faults
+    requests: tuple[Request, ...] = ()
 
 
 def read(source: str | Path | Mapping[str, Any]) -> Study:
@@ -86,7 +88,7 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     panel, found = (None, ()) if _no_data(study, faults) else read_panel(study, data, in_part=True)
     faults = faults + found
     if panel is None:
-        faults = faults + tuple(_without_keys(study, (*check_study(study, None), *check_analyses(study, None, None))))
+        faults = faults + tuple(_without_keys(study, (*check_study(study, None), *read_requests(study)[1])))
         return None, file_order(faults)
     if panel.unit != study.unit or panel.time != study.time:
         study = _keyless(study, panel)
@@ -99,13 +101,15 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
         plan = build_plan(study, panel, evaluator)
     except SpecError as error:
         return None, file_order(faults + error.faults)
-    faults = file_order((*faults, *check_possible(plan, panel, evaluator), *check_analyses(study, panel, evaluator)))
+    requests, wrong = read_requests(study)
+    wrong = (*check_possible(plan, panel, evaluator), *wrong, *check_analyses(study, requests, panel, evaluator))
+    faults = file_order((*faults, *wrong))
     if faults.errors:
         return None, faults
     faults = file_order((*faults, *_preferred(study, plan), *_backend(study), *check_shown(study, plan)))
     if faults.errors:
         return None, faults
-    return Prepared(study, panel, evaluator, plan, faults), faults
+    return Prepared(study, panel, evaluator, plan, faults, requests), faults
 
 
 def _no_data(study: Study, faults: Faults) -> bool:
@@ -134,15 +138,14 @@ def _without_keys(study: Study, faults: Iterable[Fault]) -> Iterator[Fault]:
 
 def _in_part(study: Study, panel: Panel, evaluator: Evaluator, faults: Faults) -> Iterator[Fault]:
     """Look for what is wrong besides: with the plan of what is sound, and with analyses of it."""
-    yield from check_analyses(study, None, None)
+    yield from read_requests(study)[1]
     yield from _backend(study)
     sound = sound_part(study, faults)
     known = {f.place for f in faults}
     found = list(_looked_at("the plan", lambda: _plan_faults(sound, panel, evaluator)))
     for table in sound.study.analyses:
         alone = replace(sound, study=replace(sound.study, analyses=(table,)))
-        what = f"[{table.kind}]"
-        found += _looked_at(what, partial(check_analyses, study, panel, evaluator, alone))
+        found += _looked_at(f"[{table.kind}]", partial(_analysis_faults, alone, panel, evaluator))
     yield from (f for f in found if f.place not in known or f.place is None)
 
 
@@ -157,6 +160,12 @@ def _looked_at(what: str, look: Callable[[], Iterable[Fault]]) -> Iterator[Fault
     except Exception as error:  # what is known to be wrong must be said, whatever a part of a study may do
         said = f"{what} could not be checked beside these errors ({type(error).__name__}: {error})"
         yield Fault("not_checked", said, help="check again when they are mended", severity="warning")
+
+
+def _analysis_faults(alone: Sound, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
+    requests, faults = read_requests(alone.study)
+    yield from faults
+    yield from check_analyses(alone.study, requests, panel, evaluator, alone)
 
 
 def _plan_faults(sound: Sound, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:

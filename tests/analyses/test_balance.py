@@ -42,7 +42,7 @@ def study(**changes):
 def found(written):
     prepared = prepare(written)
     bench = Bench(prepared.study, prepared.panel, prepared.evaluator)
-    analysed = [run_one(bench, table) for table in prepared.study.analyses]
+    analysed = [run_one(bench, request) for request in prepared.requests]
     assert [a.failure for a in analysed] == [None] * len(analysed)
     return [a.finding for a in analysed]
 

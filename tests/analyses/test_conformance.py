@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from importlib import import_module
 
 import pytest
+import specdid
 from specdid import _plugins
 from specdid._plan import build_plan
 from specdid._run.analyse import run_one, write_analyses
@@ -139,10 +141,27 @@ def test_charts_are_frozen_data_and_can_be_drawn(ran, tmp_path):
     assert len(list(narrow.glob("*.png"))) == len(found.finding.charts)
 
 
+def test_a_run_plans_the_study_and_each_table_once_and_reads_each_table_once(tmp_path, monkeypatch):
+    done = []
+
+    def count(where, name):
+        module = import_module(f"specdid.{where}")
+        made = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: done.append((where, name)) or made(*given))
+
+    once = ("_run.prepare", "build_plan")
+    a_table = (("analyses._cells", "build_plan"), ("_check.analyses", "read_request"))
+    for where, name in (once, *a_table):
+        count(where, name)
+    curve = specdid.run(spec_file(tmp_path, table_of("table") + table_of("placebo")), audit=0)
+    assert [a.failure for a in curve.analyses] == [None, None]
+    assert sorted(done) == sorted([once, *a_table, *a_table])
+
+
 def test_same_bytes_again_and_for_any_number_of_workers(ran, tmp_path):
     _, prepared, found = ran
     again = run_prepared(prepared)[0]
-    workers = run_one(bench_of(prepared, 2), prepared.study.analyses[0])
+    workers = run_one(bench_of(prepared, 2), prepared.requests[0])
     for k, one in enumerate((found, again, workers)):
         (tmp_path / str(k)).mkdir()
         write_analyses((one,), tmp_path / str(k), ("png",), None)

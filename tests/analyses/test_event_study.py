@@ -418,7 +418,7 @@ def months():
 def test_calendar_months_are_written_as_in_the_data(tmp_path):
     (tmp_path / "s.toml").write_text(MONTHS)
     prepared = prepare(tmp_path / "s.toml", months())
-    (analysis,) = prepared.study.analyses
+    (analysis,) = prepared.requests
     found = run_one(bench_of(prepared), analysis).finding
     table = columns(found.tables[0])
     assert table["period"][:13] == [*range(201201, 201213), 201301]

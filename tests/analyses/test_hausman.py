@@ -22,7 +22,7 @@ COMPLETE = "ave(1 * !is.na({y} + pgdp + ind2 + ln_open + ln_pat), city_id) == 1"
 def found(study, data=None):
     prepared = prepare(study, data)
     bench = Bench(prepared.study, prepared.panel, prepared.evaluator)
-    analysed = [run_one(bench, table) for table in prepared.study.analyses]
+    analysed = [run_one(bench, request) for request in prepared.requests]
     assert [a.failure for a in analysed] == [None] * len(analysed)
     return [a.finding for a in analysed]
 

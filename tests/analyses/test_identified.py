@@ -21,7 +21,7 @@ def finding(kind, table, data, **more):
 def event_study(table, panel=None, **changes):
     prepared = prepare(divorce_study(event_study=table, **changes), divorce_panel() if panel is None else panel)
     bench = Bench(prepared.study, prepared.panel, prepared.evaluator)
-    result = run_one(bench, prepared.study.analyses[0])
+    result = run_one(bench, prepared.requests[0])
     assert result.failure is None
     return result.finding
 

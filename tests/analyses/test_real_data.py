@@ -23,7 +23,7 @@ def analyses(name, **changes):
     for kind, keys in changes.items():
         spec[kind] = {**spec[kind], **keys}
     prepared = prepare(spec)
-    found = {table.kind: run_one(bench_of(prepared), table) for table in prepared.study.analyses}
+    found = {r.table.kind: run_one(bench_of(prepared), r) for r in prepared.requests}
     assert {kind: one.failure for kind, one in found.items()} == dict.fromkeys(("event_study", "placebo"))
     return {kind: one.finding for kind, one in found.items()}
 

@@ -59,7 +59,7 @@ def analysed(kind: str, table: Mapping[str, Any], data: pl.DataFrame, jobs: int 
     """Run one analysis of a spec."""
     prepared = prepare(spec_with(kind, table, **more), data)
     bench = Bench(prepared.study, prepared.panel, prepared.evaluator, jobs, "loky" if jobs > 1 else "serial")
-    return run_one(bench, prepared.study.analyses[0])
+    return run_one(bench, prepared.requests[0])
 
 
 def faults_of(kind: str, table: Mapping[str, Any], data: pl.DataFrame, **more: Any) -> list[str]:

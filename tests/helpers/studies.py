@@ -76,7 +76,7 @@ def run_tables(directory: Path, tables: str, base: str = SPEC) -> tuple[Analysed
 
 def run_prepared(prepared: Prepared, jobs: int = 1) -> tuple[Analysed, ...]:
     bench = bench_of(prepared, jobs)
-    return tuple(run_one(bench, table) for table in prepared.study.analyses)
+    return tuple(run_one(bench, request) for request in prepared.requests)
 
 
 def bench_of(prepared: Prepared, jobs: int = 1) -> Bench:
