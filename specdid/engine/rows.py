@@ -288,7 +288,7 @@ def row_words(n: int) -> Words:
 
 def rows_digest(mask: NDArray[np.bool_], of_row: Words) -> Words:
     """Hash one row mask (n,): the sum of its rows' words, (2,) uint64."""
-    return np.asarray(of_row[mask].sum(axis=0, dtype=np.uint64))
+    return np.asarray(mask.astype(np.uint64) @ of_row)
 
 
 def masks_digest(masks: NDArray[np.float64], of_row: Words) -> Words:

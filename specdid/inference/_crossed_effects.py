@@ -6,6 +6,7 @@ Their dummies are laid out by the sets of clusters that they connect.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ SPLIT = 64
 """Levels below which components are not looked for: taking several as one is as right."""
 PASSES = 4
 """Solutions after which a dummy regression that has not settled is left to the demeaner."""
+NOTHING = 1e-10
+"""Share of the largest eigenvalue below which one is a dependence."""
 SETTLED = 1e-12
 """Largest coefficient of the last pass, in SDs of the columns."""
 
@@ -85,13 +88,12 @@ def take_out(columns: Floats, net: Net, inner: Sequence[Ints]) -> bool:
             for k in range(len(sums)):
                 sums[k] += np.bincount(cell, columns[:, k], sums.shape[1])
         solution = net.inverse @ sums.reshape(len(sums), -1, size).transpose(1, 2, 0)
-        flat = solution.reshape(-1, len(sums))
-        for cell in cells:
-            columns -= flat[cell]
-        if np.abs(flat).max(initial=0.0) <= SETTLED:
-            for effect in inner:
-                subtract_means(columns, effect, None)
+        if np.abs(solution).max(initial=0.0) <= SETTLED:
             return True
+        flat = np.ascontiguousarray(solution.reshape(-1, len(sums)).T)
+        for cell in cells:
+            for k in range(len(flat)):
+                columns[:, k] -= flat[k][cell]
     return False
 
 
@@ -199,9 +201,20 @@ def residualise(
 
 
 def _inverse(crossed: Floats) -> Floats:
-    """Invert (C, L, L) on their ranges: dummies of a component have one dependence or more."""
+    """Invert (C, L, L) on their ranges: dummies of a component have one dependence or more.
+
+    Where the sum of all dummies is the only one, and this is added, the matrix is regular.
+    """
+    size = crossed.shape[1]
+    largest = crossed.max(initial=0.0)
+    if len(crossed) == 1 and (np.abs(crossed.sum(axis=1)) <= NOTHING * size * largest).all():
+        filled = crossed + largest / size
+        with suppress(np.linalg.LinAlgError):
+            regular = np.linalg.inv(filled)
+            if np.abs(regular).max() * largest < 1.0 / NOTHING:
+                return np.asarray(regular - 1.0 / (largest * size))
     values, vectors = np.linalg.eigh(crossed)
-    usable = values > 1e-10 * np.maximum(values[:, -1:], 1e-300)
+    usable = values > NOTHING * np.maximum(values[:, -1:], 1e-300)
     scaled = vectors * np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)[:, None, :]
     return np.asarray(scaled @ vectors.transpose(0, 2, 1))
 

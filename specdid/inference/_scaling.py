@@ -11,6 +11,8 @@ from specdid.inference._draw_tables import Floats
 
 LARGE_POWER = 400
 """Powers of two beyond which a column's values are scaled before they are squared."""
+ORDINARY = (2.0**-300, 2.0**300)
+"""Standard deviations between which no value has such a power."""
 HEAVY_POWER = 100
 """The same of weights, whose products are squared again."""
 
@@ -21,14 +23,20 @@ def standardised(values: Floats) -> tuple[Floats, Floats]:
     A constant column stays 0, and its scale is 1.
     """
     columns = np.subtract(values, values.mean(axis=0), order="F")
-    power = np.frexp(np.maximum(columns.max(axis=0), -columns.min(axis=0)))[1]
-    power = np.where(np.abs(power) > LARGE_POWER, power, 0)
-    if power.any():
+    power = np.zeros(columns.shape[1], np.int64)
+    spread = _root_mean_square(columns)
+    if not ((spread > ORDINARY[0]) & (spread < ORDINARY[1])).all():
+        power = np.frexp(np.maximum(columns.max(axis=0), -columns.min(axis=0)))[1]
+        power = np.where(np.abs(power) > LARGE_POWER, power, 0)
         np.ldexp(columns, -power, out=columns)
-    spread = np.sqrt(np.einsum("ij,ij->j", columns, columns) / len(columns))
+        spread = _root_mean_square(columns)
     scale = np.where(spread > 0, spread, 1.0)
     columns /= scale
     return columns, np.ldexp(scale, power)
+
+
+def _root_mean_square(columns: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->j", columns, columns) / len(columns)))
 
 
 def extreme_power(values: Floats) -> int:

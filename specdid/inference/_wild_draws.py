@@ -56,7 +56,7 @@ Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
 DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
-CACHED = 2**15
+CACHED = 2**16
 """Cells of signed scores that are formed together: what fits the cache."""
 
 
@@ -394,30 +394,25 @@ def _multiplied_out(
 ) -> tuple[Floats, Floats, Three]:
     """Return the signed sums of outcome and treatment, (m, 1 + k, B), and the three sums, squares multiplied out."""
     both = (scores.of_outcome, scores.of_treatment)
-    columns = np.concatenate([*both, *(a[:, :1] * scores.c for a in both)], axis=1)
-    found = _parts(_signed(columns, signs), 4)
-    signed, crossed = found[:2], found[2:]
+    matrix = scores.c @ scores.c.transpose(0, 2, 1) / 2
+    columns = np.concatenate([*both, *(a[:, :1] * scores.c - matrix @ a for a in both)], axis=1)
+    u, d, x, z = _parts(_signed(columns, signs), 4)
     s, o = scores.of_outcome[:, 0], scores.of_treatment[:, 0]
     own = [a.sum(axis=1)[:, None] if squares is None else a @ squares for a in (s**2, s * o, o**2)]
-    sums = _squared(own, signed, crossed, scores.c @ scores.c.transpose(0, 2, 1))
+    sums = [total + more for total, more in zip(own, _crossed(u, d, x, z), strict=True)]
     for part in parts:
-        added = _expanded(part, scores, signed, signs)
-        for total, more in zip(sums, added, strict=True):
+        for total, more in zip(sums, _expanded(part, scores, (u, d), signs), strict=True):
             total += more
-    return signed[0], signed[1], sums
+    return u, d, (sums[0], sums[1], sums[2])
 
 
-def _squared(own: list[Floats], signed: list[Floats], crossed: list[Floats], matrix: Floats) -> Three:
-    """Return own - omega'x - x'omega + omega' matrix omega of outcome twice, outcome and treatment, treatment twice."""
-    (u, d), (x, z) = signed, crossed
-    ss = own[0] - 2 * _dot(u, x)
-    ss += _dot(matrix @ u, u)
-    rest = matrix @ d
-    rest -= z
-    product = own[1] + _dot(u, rest)
-    product -= _dot(d, x)
-    rest -= z
-    return ss, product, own[2] + _dot(d, rest)
+def _crossed(u: Floats, d: Floats, x: Floats, z: Floats) -> Three:
+    """Return what the signed sums u and d add to the three sums of squares; x and z are their halves' gradients.
+
+    (s - c u)^2 is s^2 - 2 u'(s c - c c' u / 2): x is that bracket, signed and summed, and z the same with the
+    treatment in the place of the outcome.
+    """
+    return -2 * _dot(u, x), -(_dot(d, x) + _dot(u, z)), -2 * _dot(d, z)
 
 
 def _parts(columns: Floats, count: int) -> list[Floats]:
@@ -467,27 +462,28 @@ def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Fl
     return ss, product, square
 
 
-def _expanded(part: Carried, scores: ClusterScores, omegas: list[Floats], signs: Floats) -> Three:
+def _expanded(part: Carried, scores: ClusterScores, omegas: tuple[Floats, Floats], signs: Floats) -> Three:
     """Return what the component adds to the three sums, the squares multiplied out."""
     width, g, levels = part.cells.shape
     m = scores.d.shape[1]
     flat = part.cells.reshape(width, g * levels)
-    sums = [(a.T @ flat).reshape(m, g, levels) for a in (scores.u, scores.d)]
-    loads = (sums[1].reshape(m * g, levels) @ part.inverse).reshape(m, g, levels)
+    sums = [(a.T @ flat).reshape(m, g, levels).transpose(0, 2, 1) for a in (scores.u, scores.d)]
+    loads = np.ascontiguousarray((sums[1].transpose(0, 2, 1) @ part.inverse).transpose(0, 2, 1))
     mine = part.clusters
-    c = loads.transpose(0, 2, 1)
-    with_controls = c @ scores.c[:, :, mine].transpose(0, 2, 1)
+    matrix = loads @ loads.transpose(0, 2, 1) / 2
+    with_controls = loads @ scores.c[:, :, mine].transpose(0, 2, 1)
     signed = signs if len(mine) == len(signs) else signs[mine]
-    shared = None if part.signed is None else part.signed.reshape(width, -1)
-    weighted = [columns[:, :1, mine] * c for columns in (scores.of_outcome, scores.of_treatment)]
-    if shared is None:
-        weighted += [cells.transpose(0, 2, 1) for cells in sums]
-    found = _parts(_signed(np.concatenate(weighted, axis=1), signed), len(weighted))
-    crossed = [linear - with_controls @ omega for linear, omega in zip(found, omegas, strict=False)]
-    if shared is not None:
-        found += [(a.T @ shared).reshape(m, levels, -1) for a in (scores.u, scores.d)]
-    zero = np.zeros((m, 1))
-    return _squared([zero, zero, zero], found[2:], crossed, c @ loads)
+    both = (scores.of_outcome, scores.of_treatment)
+    columns = [a[:, :1, mine] * loads - matrix @ cells for a, cells in zip(both, sums, strict=True)]
+    if part.signed is None:
+        x, z, u, d = _parts(_signed(np.concatenate([*columns, *sums], axis=1), signed), 4)
+    else:
+        x, z = _parts(_signed(np.concatenate(columns, axis=1), signed), 2)
+        shared = part.signed.reshape(width, -1)
+        u, d = ((a.T @ shared).reshape(m, levels, -1) for a in (scores.u, scores.d))
+    x -= with_controls @ omegas[0]
+    z -= with_controls @ omegas[1]
+    return _crossed(u, d, x, z)
 
 
 def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:
