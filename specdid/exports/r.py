@@ -385,6 +385,11 @@ _READERS = {
     "dta": ("haven", "haven::zap_labels(haven::read_dta(DATA))"),
     "xlsx": ("readxl", "readxl::read_excel(DATA, na = MISSING, guess_max = 1e6)"),
 }
+_LOCALE = (
+    'if (!l10n_info()[["UTF-8"]]) '
+    'stop("this program has letters that need a UTF-8 locale; run it as LC_ALL=C.UTF-8 Rscript FILE")'
+)
+"""First line of a program that is not ASCII: in another locale R stops reading at such a letter, with a warning only."""
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8-BOM", "utf-16": "UTF-16", "gb18030": "GB18030"}
 
 
@@ -405,7 +410,8 @@ def write(script: Script) -> str:
         *_section("The sample", sample),
         *_section("The regression", model),
     ]
-    return "\n".join(lines).rstrip() + "\n"
+    text = "\n".join(lines).rstrip() + "\n"
+    return text if text.isascii() else f"{_LOCALE}\n{text}"
 
 
 def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:

@@ -148,3 +148,22 @@ def test_r_itself_makes_the_readers_data_and_its_estimates_where_it_needs_no_pac
             reported = [row.results.estimate[row.place], row.results.numbers["std_error"][row.place, at]]
             if np.isfinite(reported[1]):
                 np.testing.assert_allclose([float(estimate), float(error)], reported, rtol=1e-8)
+
+
+def test_an_r_program_with_letters_beyond_ascii_says_first_which_locale_it_needs(rows):
+    programs = [row.program("r") for row in rows]
+    beyond = [p for p in programs if not p.isascii()]
+    assert beyond
+    assert all(p.startswith('if (!l10n_info()[["UTF-8"]]) stop(') and p.partition("\n")[0].isascii() for p in beyond)
+    assert not any("l10n_info" in p for p in programs if p.isascii())
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="there is no R here")
+def test_r_in_a_c_locale_stops_at_that_line(rows, tmp_path):
+    (tmp_path / "r.R").write_text(next(p for r in rows if not (p := r.program("r")).isascii()), encoding="utf-8")
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(
+        ["Rscript", "--vanilla", "r.R"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert "LC_ALL=C.UTF-8 Rscript FILE" in done.stderr

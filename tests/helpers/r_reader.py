@@ -860,6 +860,7 @@ def _same(x: Any, **_: Any) -> Any:
 
 
 BUILTINS: dict[str, Callable[..., Any]] = {
+    "l10n_info": lambda: {"UTF-8": logical([1])},
     # data
     "read.csv": _read_csv, "read_dta": _read_stata,
     "read_parquet": lambda path: _read_frame(pl.read_parquet(path[0])),
