@@ -389,7 +389,7 @@ _LOCALE = (
     'if (!l10n_info()[["UTF-8"]]) '
     'stop("this program has letters that need a UTF-8 locale; run it as LC_ALL=C.UTF-8 Rscript FILE")'
 )
-"""First line of a program that is not ASCII: in another locale R stops reading at such a letter, with a warning only."""
+"""First line of a program that is not ASCII: elsewhere R reads no further than such a letter, with a warning only."""
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8-BOM", "utf-16": "UTF-16", "gb18030": "GB18030"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 
 from specdid.figures._style import png
@@ -9,6 +10,14 @@ from specdid.figures._style import png
 
 class Drawing(Figure):
     """A figure of its own: no global state, and a picture where a cell ends with it."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw; on a screen with letters where they were measured, which Agg would round to whole pixels each."""
+        from matplotlib import rc_context
+        from matplotlib.backends.backend_agg import RendererAgg
+
+        with rc_context({"text.hinting": "no_hinting"} if isinstance(renderer, RendererAgg) else {}):
+            super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         return png(self, 150)
