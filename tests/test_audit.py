@@ -16,7 +16,7 @@ import pytest
 from command import run_specdid
 from small_problems import work_of
 from small_studies import small_panel, small_study
-from specdid._audit import audit_results, start_reference, worker
+from specdid._audit import audit_results, compare, start_reference, worker
 from specdid._audit.compare import draw, smallest
 from specdid._audit.reference import AuditRequest
 from specdid._records import Status
@@ -94,15 +94,23 @@ def results_of(blocks):
 
 
 def audit(layout, results, size=None, seed=1):
+    """Audit by the reference's own process."""
     estimators = [SimpleNamespace(method=m.name, options=m.options) for m in layout.methods]
     return audit_results(layout, estimators, results, size, seed)
 
 
+@pytest.fixture
+def audit_here(monkeypatch):
+    """Audit without another process, which would import pyfixest each time."""
+    monkeypatch.setattr(compare, "ask", worker.estimate_all_again)
+    return audit
+
+
 @pytest.mark.parametrize("made", [least_squares, sun_abraham, others])
-def test_agreement(panel, made):
+def test_agreement(panel, made, audit_here):
     """Weights, two-way clusters, slopes, infinite values, and designs that pyfixest solves inaccurately."""
     layout, blocks = made(panel)
-    found = audit(layout, results_of(blocks))
+    found = audit_here(layout, results_of(blocks))
     assert found.checked == found.eligible == len(layout.members)
     assert found.disagreeing == ()
     assert 0 <= found.estimate_gap < 1e-8
@@ -110,7 +118,7 @@ def test_agreement(panel, made):
 
 
 @pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
-def test_corrections_are_counted_once_more(panel, rule):
+def test_corrections_are_counted_once_more(panel, rule, audit_here):
     """Under every rule; a run that made fixest's correction in its place is found out."""
     layout, _ = least_squares(panel)
     some = np.arange(0, len(layout.members), 7)
@@ -119,31 +127,31 @@ def test_corrections_are_counted_once_more(panel, rule):
     vcovs = tuple(replace(v, ssc=rule) for v in layout.problem.vcovs)
     asked = replace(layout.problem, vcovs=vcovs)
     layout, plain = replace(layout, problem=asked, members=members, method=method, cohort=cohort), layout.problem
-    found = audit(layout, results_of([run(asked, members)]))
+    found = audit_here(layout, results_of([run(asked, members)]))
     assert (found.disagreeing, found.checked) == ((), len(members))
     assert 0 <= found.se_gap < 1e-8
     if rule == "lsdv":
-        assert audit(layout, results_of([run(plain, members)])).disagreeing
+        assert audit_here(layout, results_of([run(plain, members)])).disagreeing
 
 
 @pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
 @pytest.mark.parametrize("made", [sun_abraham, others])
-def test_corrections_of_the_others(panel, made, rule):
+def test_corrections_of_the_others(panel, made, rule, audit_here):
     layout, _ = made(panel)
     vcovs = tuple(replace(v, ssc=rule) for v in layout.problem.vcovs)
     layout = replace(layout, problem=replace(layout.problem, vcovs=vcovs))
     blocks = [run(layout.problem, layout.members)] if made is sun_abraham else list(fit_one_by_one(layout))
-    found = audit(layout, results_of(blocks))
+    found = audit_here(layout, results_of(blocks))
     assert (found.disagreeing, found.checked) == ((), len(layout.members))
 
 
 @pytest.mark.parametrize("part", ["estimate", "std_error"])
-def test_a_wrong_number_is_found(panel, part):
+def test_a_wrong_number_is_found(panel, part, audit_here):
     layout, blocks = sun_abraham(panel)
     results = results_of(blocks)
     wrong = results.estimate if part == "estimate" else results.numbers["std_error"]
     wrong[2] += 1e-5 * results.numbers["std_error"][2, 0]
-    found = audit(layout, results)
+    found = audit_here(layout, results)
     assert found.disagreeing == (f"{0xABC + 2:016x}",)
     assert (found.estimate_gap if part == "estimate" else found.se_gap) > 1e-6
     (one,) = found.disagreements
@@ -156,11 +164,11 @@ def test_a_wrong_number_is_found(panel, part):
     assert ("the coefficient differs" if part == "estimate" else "its standard error differs") in one.cause
 
 
-def test_what_the_reference_cannot_estimate_does_not_pass(panel):
+def test_what_the_reference_cannot_estimate_does_not_pass(panel, audit_here):
     layout, blocks = sun_abraham(panel)
     results = results_of(blocks)
     nobody = replace(layout, problem=replace(layout.problem, rows=np.zeros_like(layout.problem.rows)))
-    found = audit(nobody, results)
+    found = audit_here(nobody, results)
     assert len(found.disagreeing) == len(layout.members)
     assert found.estimate_gap == float("inf")
     assert all(d.cause == "no rows are left" for d in found.disagreements)
@@ -198,12 +206,12 @@ def test_the_sample_is_seeded_and_in_plan_order():
     assert (draw(ok, 9999, 1) == ok).all()
 
 
-def test_only_ok_specifications_are_audited(panel):
+def test_only_ok_specifications_are_audited(panel, audit_here):
     layout, blocks = sun_abraham(panel)
     results = results_of(blocks)
     results.status[1] = Status.FAILED
     results.estimate[1] = np.nan
-    found = audit(layout, results)
+    found = audit_here(layout, results)
     assert (found.checked, found.eligible, found.disagreeing) == (3, 3, ())
 
 

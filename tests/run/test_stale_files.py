@@ -1,6 +1,8 @@
 """A run removes what an earlier one wrote and it does not, and nothing else."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import specdid
@@ -20,11 +22,16 @@ def manifest(directory):
     return json.loads((directory / "manifest.json").read_text("utf-8"))
 
 
-@pytest.fixture
-def directory(tmp_path):
-    out = tmp_path / "out"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("written") / "out"
     run(BEFORE, out)
     return out
+
+
+@pytest.fixture
+def directory(written, tmp_path):
+    return Path(shutil.copytree(written, tmp_path / "out"))
 
 
 def test_the_manifest_lists_every_file_but_itself(directory):

@@ -19,8 +19,10 @@ STANDARD = ("pickle", "multiprocessing", "tempfile", "statistics", "fractions")
 CANARY = "import pathlib; pathlib.Path({where!r}).touch(); raise SystemExit(99)\n"
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "serial", "dask", "ray"])
-@pytest.mark.parametrize("start", ["specdid", "-m"])
+@pytest.mark.parametrize(
+    ("start", "backend"),
+    [*(("specdid", b) for b in ("loky", "threading", "serial", "dask", "ray")), ("-m", "loky")],
+)
 def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
     if backend in NEEDS:
         pytest.importorskip(NEEDS[backend])
