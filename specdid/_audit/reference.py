@@ -23,9 +23,10 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._audit.least_squares import ESTIMABLE, RANK, NetRegressors, Solved, between, corrected
-from specdid._audit.sample import AuditSample, sample_of
+from specdid._audit.sample import AuditSample, record_of, sample_of
 from specdid.engine.one_by_one import Method, OneByOneWork, make_task
 from specdid.engine.problem import Floats, Vcov
+from specdid.engine.rows import Cut
 from specdid.estimators._base import Failure
 
 ILL_CONDITIONED = 1e4
@@ -312,7 +313,9 @@ def _two_stage(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
 
 def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
-    task = make_task(work.problem, work.members, s, sample.rows, method.options, int(work.cohort[s]), work.time)
+    record = record_of(work, s).rows if _plugins.load("estimators", method.name).changes else sample.rows
+    cut = Cut(sample.rows, record, 0, 0, 0)
+    task = make_task(work.problem, work.members, s, cut, method.options, int(work.cohort[s]), work.time)
     task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])
     result = _plugins.load("estimators", method.name).estimate(task)
     if isinstance(result, Failure):

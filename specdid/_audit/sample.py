@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid import _plugins
 from specdid.engine.one_by_one import OneByOneWork
 
 Floats = NDArray[np.float64]
@@ -80,12 +81,20 @@ class AuditSample:
 
 def sample_of(work: OneByOneWork, s: int) -> AuditSample:
     """Take member ``s`` from the data: complete rows, without singletons; a Sun-Abraham model with its cells."""
-    found = without_singletons(_complete(work, s))
     method = work.methods[work.method[s]]
+    if _plugins.load("estimators", method.name).changes:
+        found = record_of(work, s)
+        return found.take(np.flatnonzero(np.isfinite(found.controls).all(axis=1)))
+    found = without_singletons(_complete(work, s))
     return with_cells(found, method.options) if method.name == "sunab" and len(found) else found
 
 
-def _complete(work: OneByOneWork, s: int) -> AuditSample:
+def record_of(work: OneByOneWork, s: int) -> AuditSample:
+    """Take the rows of member ``s`` that lack nothing but controls: what changes of the outcome are taken from."""
+    return without_singletons(_complete(work, s, controlled=False))
+
+
+def _complete(work: OneByOneWork, s: int, controlled: bool = True) -> AuditSample:
     import pandas as pd
 
     problem, members = work.problem, work.members
@@ -93,7 +102,8 @@ def _complete(work: OneByOneWork, s: int) -> AuditSample:
     controls = members.controls_of(s)
     weight, extra, cohort = int(members.weights[s]), int(members.extra_rows[s]), int(work.cohort[s])
     levels = [*effects.fixed, *(c for c, _ in effects.slopes)]
-    numbers = [members.outcome[s], members.treatment[s], *controls, *(x for _, x in effects.slopes)]
+    numbers = [members.outcome[s], members.treatment[s], *(x for _, x in effects.slopes)]
+    numbers += controls.tolist() if controlled else []
     numbers += [c for c in (weight, extra) if c >= 0]
     frame = pd.DataFrame(
         {f"x{j}": values[:, c] for j, c in enumerate(numbers)}

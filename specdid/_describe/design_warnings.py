@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _plugins
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.numerals import decimals_for, p_text
 from specdid.engine import execute
@@ -54,40 +53,6 @@ def left_out(results: Results) -> Iterator[Caution]:
             f"{name or 'the estimator'}: up to {what} are not in the average effect, because they are never seen "
             "untreated or nobody is untreated beside them (columns n_treated_left_out, n_treated_rows_left_out)",
             specifications=count,
-        )
-
-
-def gaps_of_controls(results: Results, compiled: Compiled, methods: Sequence[str]) -> Iterator[Caution]:
-    """Count the rows that lack a control alone, of estimators in whose changes of the outcome they are gaps.
-
-    Dube, Girardi, Jordà and Taylor need controls where a change starts; here such a row is no end of a change either.
-    """
-    if not methods:
-        return
-    chosen = results.planned.codes[:, results.planned.dimensions.index("estimator")]
-    changes = np.array([_plugins.load("estimators", method).changes for method in methods], dtype=bool)
-    problem, members = compiled.problem, compiled.members
-    known: dict[tuple[int, ...], int] = {}
-    counts = []
-    for s in np.flatnonzero(changes[chosen[members.index]] & (results.status == Status.OK)[members.index]).tolist():
-        key = (
-            int(members.rows[s]),
-            int(members.outcome[s]),
-            int(members.treatment[s]),
-            *members.controls_of(s).tolist(),
-        )
-        if key not in known:
-            whole = problem.rows[key[0]] & np.isfinite(problem.values[:, key[1:3]]).all(axis=1)
-            known[key] = int((whole & ~np.isfinite(problem.values[:, key[3:]]).all(axis=1)).sum())
-        counts.append(known[key])
-    if any(counts):
-        names = " and ".join(dict.fromkeys(m for m, c in zip(methods, changes, strict=True) if c))
-        yield Caution(
-            "serious",
-            "control_gaps",
-            f"{names}: up to {max(counts):,} rows lack a control alone and leave before changes of the outcome are "
-            "taken: changes from or to them are lost, though controls enter only in the period of entering",
-            specifications=sum(c > 0 for c in counts),
         )
 
 

@@ -108,6 +108,7 @@ class Script:
     where : conditions that a row of the sample fulfils
     matched : the rows that a match leaves, or None
     complete : columns a row must have, in the order of the model
+    later : controls that a row may lack and still be an end of a change of the outcome
     outcome, treatment, controls : columns of the model
     fixed : fixed effects with an intercept for each level
     slopes : (levels, column) pairs: slopes of their own
@@ -131,6 +132,7 @@ class Script:
     where: tuple[Node, ...]
     matched: MatchedUnits | None
     complete: tuple[str, ...]
+    later: tuple[str, ...]
     outcome: str
     treatment: str
     controls: tuple[str, ...]

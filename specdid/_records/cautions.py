@@ -119,7 +119,6 @@ CLAUSES: Mapping[str, str] = {
     "few_effective": "clusters count for fewer than they are",
     "few_clusters": "there are few clusters",
     "cohorts_left_out": "cohorts are left out",
-    "control_gaps": "missing controls are gaps in the outcome's changes",
     "incidental_parameters": "fixed effects of few rows bias the estimates",
     "cohort_differs": "the treatment and its cohort differ",
     "group_missing": "whole groups are lost to missing values",

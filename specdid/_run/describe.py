@@ -64,7 +64,6 @@ def describe(
     sections += [_sensitivity(compiled, results), cluster_section(facts)]
     said = (
         *_of_estimators(results, methods),
-        *design_warnings.gaps_of_controls(results, compiled, methods),
         *_warnings(compiled, results, tests, facts),
     )
     return Described(found, tuple(sections), said, facts)

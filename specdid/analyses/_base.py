@@ -79,6 +79,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid import _plugins
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault
 from specdid._records import Caution as Caution
@@ -248,11 +249,12 @@ class Bench:
     ) -> tuple[Ints, Task]:
         """Return the rows of a cell's regression and its arrays on them."""
         problem, one = derive(cell, extra, treatment, outcome, controls, where)
-        rows = cut_rows(problem, one, 0).rows
+        changes = _plugins.load("estimators", cell.method).changes
+        cut = cut_rows(problem, one, 0, changes)
         compiled = cell.compiled
         cohort = int(compiled.cohort[cell.member])
         options = cell.plan.grid.estimators[compiled.method[cell.member]].options
-        return rows, make_task(problem, one, 0, rows, options, cohort, compiled.time)
+        return cut.rows, make_task(problem, one, 0, cut, options, cohort, compiled.time)
 
     def numbers(self, expression: Expression | Node, cell: Cell) -> Floats:
         """Evaluate an expression on all rows, under the cell's variants."""

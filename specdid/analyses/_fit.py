@@ -198,6 +198,7 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         compiled.time,
     )
     fits, found = fit_in_full(work)
+    changes = _plugins.load("estimators", choice.method).changes
     effects = effect_texts(problem, one)
     if found is None:
         code, culprit = Code(int(fits.code[0])), int(fits.culprit[0])
@@ -211,7 +212,7 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         return failed(cell, said, effects, problem.alpha, len(problem.vcovs))
     units = (int(fits.n_units[0]), int(fits.n_treated[0]), int(fits.n_control[0]), int(fits.n_always_treated[0]))
     notes = tuple(fits.vcov_detail.get((0, v)) or VCOV_NOTES[code] for v, code in enumerate(fits.vcov_code[0]))
-    whole, rows = whole_table(found), cut_rows(problem, one, 0).rows
+    whole, rows = whole_table(found), cut_rows(problem, one, 0, changes).rows
     terms, dropped = own_terms(problem, one, whole), tuple(problem.labels[c] for c in fits.dropped.get(0, ()))
     lost = [t for t, b in zip(terms, whole.estimate, strict=True) if np.isnan(b)]
     reasons = {t: why_open([other for other in (*lost, *dropped) if other != t], effects) for t in lost}

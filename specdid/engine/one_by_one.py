@@ -27,7 +27,7 @@ from specdid.engine.scores import clusters_of, missing_clusters
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
 from specdid.engine.workers import as_done, parallel
-from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Task
+from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Record, Task
 
 CHUNK = 8
 """Specifications handed to a worker at a time: a function of nothing, so that blocks never depend on jobs."""
@@ -154,7 +154,8 @@ def fit_in_full(work: OneByOneWork, s: int = 0) -> tuple[Fits, Estimate | None]:
 def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, Floats]) -> Estimate | None:
     """Estimate member ``s`` and record it at position ``at``; gives what the estimator gave."""
     problem, members = work.problem, work.members
-    cut, method = cut_rows(problem, members, s), work.methods[work.method[s]]
+    method = work.methods[work.method[s]]
+    cut = cut_rows(problem, members, s, _plugins.load("estimators", method.name).changes)
     fits.n_missing[at], fits.n_log0[at], fits.n_singletons[at] = cut.n_missing, cut.n_log0, cut.n_singletons
     outcome, treatment = (problem.values[cut.rows, c[s]] for c in (members.outcome, members.treatment))
     if not len(cut.rows):
@@ -164,7 +165,7 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
     elif np.ptp(treatment) == 0:
         fits.code[at], fits.culprit[at] = Code.NO_TREATMENT_VARIATION, members.treatment[s]
     else:
-        task = make_task(problem, members, s, cut.rows, method.options, int(work.cohort[s]), work.time)
+        task = make_task(problem, members, s, cut, method.options, int(work.cohort[s]), work.time)
         result: Estimate | Failure = _plugins.load("estimators", method.name).estimate(task)
         if isinstance(result, Failure):
             fits.code[at], fits.detail[at] = Code[result.code.upper()], result.message
@@ -202,17 +203,17 @@ def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Tas
     columns = work.members.controls_of(s)
     if result.dropped:
         fits.dropped[at] = tuple(int(columns[j]) for j in result.dropped)
-    fits.signature[at] = _signature(work, s, task, cut.rows, result)
+    fits.signature[at] = _signature(work, s, cut.rows if task.record is None else cut.record, result)
 
 
-def _signature(work: OneByOneWork, s: int, task: Task, rows: Ints, result: Estimate) -> Words:
-    """Hash the values that the estimate depends on, with the options as they came out."""
+def _signature(work: OneByOneWork, s: int, rows: Ints, result: Estimate) -> Words:
+    """Hash the values, on ``rows`` of the panel, that the estimate depends on, with the options as they came out."""
     method, members, dropped = work.methods[work.method[s]], work.members, set(result.dropped)
     declared = _plugins.load("estimators", method.name)
     options = {o.name: o.default for o in declared.settings} | dict(method.options) | dict(result.in_force)
     read = slice(None) if result.reads is None else result.reads
     kept = [int(c) for j, c in enumerate(members.controls_of(s)) if j not in dropped]
-    cohort = task.cohort[read] if declared.cohort and task.cohort is not None else None
+    cohort = work.problem.values[rows[read], work.cohort[s]] if declared.cohort and work.cohort[s] >= 0 else None
     return Values(work.problem, rows[read]).signature(
         repr((method.name, sorted(options.items()))),
         int(members.outcome[s]),
@@ -225,10 +226,11 @@ def _signature(work: OneByOneWork, s: int, task: Task, rows: Ints, result: Estim
 
 
 def make_task(
-    problem: Problem, members: Members, s: int, rows: Ints, options: Mapping[str, Any], cohort: int, time: int
+    problem: Problem, members: Members, s: int, cut: Cut, options: Mapping[str, Any], cohort: int, time: int
 ) -> Task:
-    """Lay out member ``s`` on ``rows``; ``cohort`` and ``time`` are columns of values, or -1."""
+    """Lay out member ``s`` on its rows; ``cohort`` and ``time`` are columns of values, or -1."""
     values, effects, controls = problem.values, problem.effects[members.effects[s]], members.controls_of(s)
+    rows = cut.rows
     clusters = clusters_of(problem, rows)
 
     def column(place: int) -> Floats | None:
@@ -252,4 +254,12 @@ def make_task(
         alpha=problem.alpha,
         rules=tuple(v.ssc for v in problem.vcovs),
         distributions=tuple(v.distribution for v in problem.vcovs),
+        record=_record_of(problem, int(members.outcome[s]), cut, time) if len(cut.record) > len(rows) else None,
     )
+
+
+def _record_of(problem: Problem, outcome: int, cut: Cut, time: int) -> Record | None:
+    if problem.unit < 0 or time < 0:
+        return None
+    values, unit = problem.values[cut.record], relevel(problem.codes[cut.record, problem.unit])
+    return Record(values[:, outcome], unit, values[:, time], np.searchsorted(cut.record, cut.rows))

@@ -316,26 +316,36 @@ class Cut:
     Attributes
     ----------
     rows : (n,) int64, rows of the panel that are left
+    record : (m,) int64
+        Where the estimator takes changes of the outcome: those that lack nothing but controls; else ``rows``.
     n_missing, n_log0, n_singletons : rows of the sample that are not, and why
     """
 
     rows: Ints
+    record: Ints
     n_missing: int
     n_log0: int
     n_singletons: int
 
 
-def cut_rows(problem: Problem, members: Members, s: int) -> Cut:
-    """Drop the rows with a missing or infinite variable, then singletons to a fixpoint."""
+def cut_rows(problem: Problem, members: Members, s: int, changes: bool = False) -> Cut:
+    """Drop the rows with a missing or infinite variable, and singletons to a fixpoint.
+
+    With ``changes`` a row without controls still is an end of a change of the outcome, and no
+    other row is a singleton for its sake.
+    """
     sample, complete, logs = _base(problem, members, s)
-    own = [members.outcome[s], members.treatment[s], *members.controls_of(s)]
+    controls = members.controls_of(s)
+    own = [members.outcome[s], members.treatment[s]]
     own += [members.extra_rows[s]] if members.extra_rows[s] >= 0 else []
     complete &= np.isfinite(problem.values[:, own]).all(axis=1)
+    controlled = np.asarray(np.isfinite(problem.values[:, controls]).all(axis=1), bool)
     if problem.log0 is not None:
-        logs |= problem.log0[:, own].any(axis=1)
-    rows = np.flatnonzero(complete)
-    kept = without_singletons(rows, _effect_codes(problem, members, s))
-    return Cut(kept, int(sample.sum()) - len(rows), int((sample & logs).sum()), len(rows) - len(kept))
+        logs |= problem.log0[:, [*own, *controls]].any(axis=1)
+    rows = np.flatnonzero(complete & controlled)
+    record = without_singletons(np.flatnonzero(complete) if changes else rows, _effect_codes(problem, members, s))
+    kept = record[controlled[record]]
+    return Cut(kept, record, int(sample.sum()) - len(rows), int((sample & logs).sum()), len(rows) - len(kept))
 
 
 def count_units(unit: Ints, treatment: Floats) -> tuple[int, int, int, int]:

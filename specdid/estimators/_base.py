@@ -41,6 +41,19 @@ class EstimatorSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """The rows in which a task's outcome is known, controls or none: what changes of the outcome are taken from.
+
+    Arrays have m rows; ``place`` (n,) says which of these the task's rows are.
+    """
+
+    outcome: Floats
+    unit: Ints
+    time: Floats
+    place: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One specification with its rows already cut: missing, infinite and singleton rows are gone.
 
@@ -49,7 +62,8 @@ class Task:
     one or two variables; ``vcovs`` the kinds; `rule` and `distribution` say what else is asked.
     ``unit``, ``time``, ``cohort`` (NaN: never
     treated) are there where the study declares them; time and cohort are in periods, so
-    that 201212 and 201301 differ by one step. ``treatment`` is the term's column.
+    that 201212 and 201301 differ by one step. ``treatment`` is the term's column. ``record`` is
+    there for an estimator with `Estimator.changes` where a row lacks nothing but controls.
     """
 
     outcome: Floats
@@ -69,6 +83,7 @@ class Task:
     alpha: float
     rules: tuple[Rule, ...] = ()  # empty: "fixest" for all
     distributions: tuple[Distribution | None, ...] = ()  # empty: the estimator's own for all
+    record: Record | None = None
 
     def rule(self, v: int) -> Rule:
         """Return the small-sample correction of vcov ``v``; `engine.ssc` defines them."""
@@ -109,8 +124,8 @@ class Estimate:
     """One number with a standard error per vcov (NaN where ``vcov_notes`` says why not).
 
     ``vcov_notes`` has one of VCOV_NOTES for each vcov, or is empty when all went well.
-    ``reads`` marks the rows of the task on whose values the numbers depend, leads and lags of
-    those in ``keep`` included; None is all of them. With ``in_force``, the options that came out
+    ``reads`` marks the rows of the task, or of its record, on whose values the numbers depend, leads and
+    lags of those in ``keep`` included; None is all of them. With ``in_force``, the options that came out
     otherwise than they were written, it tells whether two specifications are the same model.
     ``coefficients`` is the whole table, None where the treatment's is the only coefficient,
     which Estimator.alone explains.

@@ -86,7 +86,9 @@ class _ScriptBuilder:
             for e in every
             if e not in errors
         )
+        later = controls if declared.changes else ()
         named = [outcome, treatment, *controls, *(x for _, x in slopes), *([weight] if weight else [])]
+        named = [name for name in named if name not in later or name in (outcome, treatment)]
         clusters = [c for e in every for c in e.clusters]
         complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
         used = [int(members.outcome[s]), int(members.treatment[s]), *members.controls_of(s).tolist()]
@@ -102,6 +104,7 @@ class _ScriptBuilder:
             where,
             self.matched,
             complete,
+            later,
             outcome,
             treatment,
             controls,
@@ -160,7 +163,9 @@ class _ScriptBuilder:
 
     def _missing(self) -> dict[int, str]:
         problem = self.compiled.problem
-        return missing_clusters(problem, cut_rows(problem, self.compiled.members, self.s).rows)
+        method = self.plan.grid.estimators[self.codes[Core.ESTIMATOR]].method
+        changes = _plugins.load("estimators", method).changes
+        return missing_clusters(problem, cut_rows(problem, self.compiled.members, self.s, changes).rows)
 
     def _errors(self) -> Iterator[Errors]:
         """Return the variances that can be had on the specification's rows."""

@@ -324,7 +324,8 @@ def _sample(script: Script, values: PythonValues) -> Iterator[str]:
         yield f"{sign} {values.holds(condition)}"
     if script.where or script.matched is not None:
         yield "d = d[keep]"
-    yield "# rows that are complete in all variables, those of every clustering included"
+    but = " but controls" if script.later else ""
+    yield f"# rows that are complete in all variables{but}, those of every clustering included"
     yield from listed("complete = [", (f'"{c}"' for c in script.complete), "]")
     yield "d = d.replace([np.inf, -np.inf], np.nan).dropna(subset=complete)"
     if script.weight:

@@ -203,7 +203,8 @@ def _sample(script: Script, values: StataValues) -> Iterator[str]:
     if conditions:
         yield f"generate byte _keep = {' & '.join(conditions)}"
         yield "keep if _keep"
-    yield "* rows that are complete in all variables, those of every clustering included"
+    but = " but controls" if script.later else ""
+    yield f"* rows that are complete in all variables{but}, those of every clustering included"
     yield from filled("foreach name in", list(script.complete), " {")
     yield "    drop if missing(`name')"
     yield "}"
@@ -212,6 +213,10 @@ def _sample(script: Script, values: StataValues) -> Iterator[str]:
         yield from filled("foreach name in", numeric, " {")
         yield f"    drop if abs(`name') == {INFINITY}  // stands for infinity"
         yield "}"
+        if script.later:
+            yield from filled("foreach name in", list(script.later), " {")
+            yield f"    replace `name' = . if abs(`name') == {INFINITY}"
+            yield "}"
     if script.weight:
         yield f"keep if {script.weight} > 0"
 

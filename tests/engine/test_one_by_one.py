@@ -163,7 +163,7 @@ def test_any_number_of_workers_gives_the_same_bytes(panel, jobs, backend):
 def test_tasks_come_back_in_order(panel):
     layout = work(panel, [("so2", "dudt", ("ind2",), FE, None, "fepois")])
     cut = cut_rows(layout.problem, layout.members, 0)
-    task = make_task(layout.problem, layout.members, 0, cut.rows, {}, -1, layout.time)
+    task = make_task(layout.problem, layout.members, 0, cut, {}, -1, layout.time)
     tasks = [("fepois", task), ("feols", task), ("fepois", replace(task, outcome=-task.outcome))] * 4
     serial, spread = list(run_tasks(tasks)), list(run_tasks(tasks, 2, "loky"))
     assert repr(serial) == repr(spread)

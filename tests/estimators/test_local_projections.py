@@ -276,26 +276,87 @@ def test_treated_units_that_never_enter_are_counted():
     ]
 
 
-def test_rows_that_lack_a_control_or_the_outcome_are_counted_as_gaps():
-    """A control missing in one period only, and zeros of an outcome in logs."""
-    gap = pl.col("id").is_in([3, 6, 7]) & (pl.col("year") == 2003)
-    panel = small_panel().with_columns(pl.when(gap).then(None).otherwise(pl.col("x1")).alias("x1"))
+def test_zeros_of_an_outcome_in_logs_are_named_among_the_reasons():
+    panel = small_panel()
     zero = (pl.col("id") == 9) & (pl.col("year") == 2003)
     panel = panel.with_columns(pl.when(zero).then(0.0).otherwise(pl.col("z")).alias("z"))
-    already = panel["x1"].null_count() - 3
     study = small_study(
-        controls={"none": "1", "x1": "x1"},
+        controls={"none": "1"},
         outcome={"log z": "log(z)"},
         fixed_effects={"t": "id + year"},
         estimator={"lp": {"method": "lpdid", "post_window": 0}},
     )
     curve = specdid.run(study, panel, audit=0)
-    (said,) = [w for w in curve.warnings if w.code == "control_gaps"]
-    known = panel.filter(pl.col("z") > 0)["x1"].null_count()
-    assert known >= 3 + already - 1
-    assert (said.severity, said.specifications) == ("serious", 1)
-    assert said.message.startswith(f"lpdid: up to {known} rows lack a control alone")
     out = [w.message for w in curve.warnings if w.code == "cohorts_left_out"]
-    assert any("rows lack the outcome or another variable, 1 of them for the log of 0 or less" in m for m in out)
-    none = specdid.run({**study, "controls": {"none": "1"}}, panel, audit=0)
-    assert "control_gaps" not in {w.code for w in none.warnings}
+    assert any("1 row lacks the outcome or another variable, 1 of them for the log of 0 or less" in m for m in out)
+
+
+@pytest.fixture(scope="module", params=["some rows", "one year only"])
+def gaps(request, mpdta):
+    """The panel with a control that is missing at random, or known only in the year in which most enter."""
+    lost = np.random.default_rng(8).random(len(mpdta)) < 0.15 if request.param == "some rows" else mpdta.year != 2007
+    return mpdta.assign(x=mpdta.x.mask(lost))
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize("window", [0, 1])
+def test_a_row_without_controls_still_is_an_end_of_a_change(gaps, weights, window):
+    """As in Stata's lpdid: changes are taken first, and controls are those of the period that enters."""
+    rows = laid(gaps, window).dropna(subset="x")
+    if not rows.enters.any():
+        assert fit(gaps, ("x",), weights, post_window=window).code == "no_treatment_variation"
+        return
+    estimate, error, nobs = feols("change ~ enters + x | year", rows, "county", weights)
+    found = fit(gaps, ("x",), weights, post_window=window)
+    assert found.estimate == pytest.approx(estimate, rel=1e-9)
+    assert found.std_error[0] == pytest.approx(error, rel=1e-8)
+    assert found.nobs == nobs
+
+
+def test_horizons_and_equal_weights_take_changes_over_them_too(gaps):
+    if gaps.x.count() < 1000:
+        pytest.skip("equal weights need the control in more than one year")
+    spec = ("lemp", "post", ("x",), ("countyreal", "year"), None, "lpdid")
+    relative = (gaps.year - gaps.first_treat.where(gaps.first_treat > 0)).to_numpy()
+    task = task_of(gaps, spec, vcovs=("countyreal",), unit="countyreal", cohort="cohort", options={"lpdid": {}})
+    found = LPDID.path(task, relative[task.record.place], (0, 1), -1)
+    for horizon, estimate in zip((0, 1), found.estimate, strict=True):
+        wide = gaps.pivot_table(index="countyreal", columns="year", values="lemp")
+        change = [
+            wide.loc[r.countyreal].get(r.year + horizon, np.nan) - wide.loc[r.countyreal].get(r.year - 1, np.nan)
+            for r in gaps.itertuples()
+        ]
+        frame = gaps.assign(county=gaps.countyreal, change=change, enters=(gaps.first_treat == gaps.year) * 1.0)
+        clean = (frame.first_treat == 0) | (frame.first_treat > frame.year + horizon)
+        frame = frame[((frame.enters == 1) | clean) & frame.change.notna() & frame.x.notna()]
+        assert estimate == pytest.approx(feols("change ~ enters + x | year", frame, "county")[0], rel=1e-9)
+    rows = laid(gaps, 1).dropna(subset="x")
+    columns = np.column_stack([pd.get_dummies(rows.year).to_numpy(float), rows.x])
+    into, design, left = rows[rows.enters == 1], columns[rows.enters == 0], columns[rows.enters == 1]
+    own = rows[rows.enters == 0]
+    imputed = left @ np.linalg.lstsq(design, own.change, rcond=None)[0]
+    found = fit(gaps, ("x",), post_window=1, reweight=True)
+    assert found.estimate == pytest.approx((into.change - imputed).mean(), rel=1e-9)
+
+
+def test_outputs_and_audit_take_changes_over_rows_without_controls(gaps, tmp_path):
+    """The exported Python program, the audit, and the twin of a model whose gaps in a control differ."""
+    study = small_study(
+        study={"title": "t", "data": "g.csv", "unit": "countyreal", "time": "year", "seed": 1},
+        outcome={"y": "lemp"},
+        treatment={"d": {"term": "post", "cohort": "cohort"}},
+        controls={"x": "x", "none": "1"},
+        fixed_effects={"t": "countyreal + year"},
+        estimator={"lp": {"method": "lpdid", "post_window": 0}},
+        vcov={"c": "~countyreal"},
+        inference={"draws": 0},
+    )
+    frame = pl.from_pandas(gaps[["countyreal", "year", "lemp", "post", "cohort", "x"]].fillna({"cohort": 0.0}))
+    curve = specdid.run(study, frame, out=tmp_path, audit=None)
+    assert curve.audit.disagreeing == ()
+    assert curve.audit.checked == 2
+    rows = laid(gaps, 0).dropna(subset="x")
+    estimate = feols("change ~ enters + x | year", rows, "county")[0]
+    table = curve.table.set_index("controls")
+    assert table.loc["x", "estimate"] == pytest.approx(estimate, rel=1e-9)
+    assert table.loc["x", "nobs"] == len(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from specdid import _plugins
 from specdid.engine.one_by_one import Method, OneByOneWork, make_task
 from specdid.engine.problem import Effects, Members, Problem, Sunab, Vcov
 from specdid.engine.rows import cut_rows
@@ -85,6 +86,6 @@ def work_of(
 def task_of(frame: pd.DataFrame, spec: Spec, **layout: object) -> Task:
     """Cut one specification's rows and lay them out."""
     work = work_of(frame, [spec], **layout)  # type: ignore[arg-type]
-    cut = cut_rows(work.problem, work.members, 0)
+    cut = cut_rows(work.problem, work.members, 0, _plugins.load("estimators", work.methods[0].name).changes)
     options = work.methods[0].options
-    return make_task(work.problem, work.members, 0, cut.rows, options, int(work.cohort[0]), work.time)
+    return make_task(work.problem, work.members, 0, cut, options, int(work.cohort[0]), work.time)

@@ -11,6 +11,7 @@ weighted least squares whose weights undo the others, or with controls by regres
 from the clean controls alone (their sections 3.3 and 4.1; Stata's lpdid, rw). Unless ``post_window``
 gives H, it is the longest that leaves out no cohort which can be compared at all. Leads and lags are
 taken on the calendar, where pyfixest shifts rows, so that a gap in a unit's record gives a missing value.
+Controls are those of period t: a row without them still is an end of other rows' changes.
 An entering unit with no clean control in its period is left out.
 """
 
@@ -36,6 +37,7 @@ from specdid.estimators._base import (
     Ints,
     Path,
     Program,
+    Record,
     Task,
     where_zero,
 )
@@ -58,7 +60,7 @@ TIED = "`{label}` is, among the clean controls, a combination of period effects 
 class _Begun:
     """A task before anything is estimated: its clock, its window, and the rows that are compared."""
 
-    period: Ints
+    calendar: _Calendar
     cohort: Floats
     adopting: Floats
     window: int
@@ -68,18 +70,19 @@ class _Begun:
 
 
 def _begin(task: Task) -> _Begun | Failure:
-    assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
-    period, cohort = periods(task.time, task.cohort)
+    assert task.cohort is not None
+    calendar = _calendar(task)
+    period, cohort = calendar.period[calendar.place], calendar.steps(task.cohort)
     adopting = cohorts_of(cohort, (cohort > 0) & (cohort <= period.max()))
     if not len(adopting):
         return Failure("no_treatment_variation", "no unit enters treatment in these rows")
     written = task.options.get("post_window")
-    window = longest(task, period, cohort) if written is None else int(written)
-    pooled = projection(task, period, cohort, window)
+    window = longest(task, calendar, cohort) if written is None else int(written)
+    pooled = projection(task, calendar, cohort, window)
     entering, clean = compared(pooled, period)
     if not entering.any():
-        return _nobody(task, period, cohort, window, pooled)
-    return _Begun(period, cohort, adopting, window, pooled.change, entering, clean)
+        return _nobody(task, calendar, cohort, window, pooled)
+    return _Begun(calendar, cohort, adopting, window, pooled.change, entering, clean)
 
 
 def _refuses(task: Task) -> Failure | None:
@@ -93,7 +96,8 @@ def _fit(task: Task) -> Estimate | Failure:
     if isinstance(begun, Failure):
         return begun
     assert task.unit is not None
-    period, cohort, adopting, window = begun.period, begun.cohort, begun.adopting, begun.window
+    calendar, cohort, adopting, window = begun.calendar, begun.cohort, begun.adopting, begun.window
+    period = calendar.period[calendar.place]
     entering, clean = begun.entering, begun.clean
     found = contrast(task, begun.change, entering, clean, period)
     errors = errors_of(task, found.influence[:, None], found.used, found.roots[:, None])
@@ -116,7 +120,7 @@ def _fit(task: Task) -> Estimate | Failure:
         nobs=int(found.used.sum()),
         dropped=found.dropped,
         keep=found.used,
-        reads=_within_window(relevel(task.unit), period, found.used, window),
+        reads=_within_window(calendar, found.used, window),
         in_force={"post_window": window, "pre_window": None},
         vcov_notes=tuple(notes),
         extra={
@@ -129,12 +133,44 @@ def _fit(task: Task) -> Estimate | Failure:
     )
 
 
-def periods(time: Floats, cohort: Floats) -> tuple[Ints, Floats]:
-    """Count time and cohort in steps of the panel from its first period."""
-    values = np.unique(time)
-    step = np.gcd.reduce(np.rint(np.diff(values)).astype(np.int64)) if len(values) > 1 else 1
-    start, step = values[0], max(int(step), 1)
-    return np.rint((time - start) / step).astype(np.int64), np.ceil((cohort - start) / step)
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """The rows in which the outcome is known, of units numbered from 0, in steps of the panel from its first period.
+
+    ``place`` (n,) says which of these m rows the task's are; ``start`` and ``step`` are the first period and the step.
+    """
+
+    outcome: Floats
+    unit: Ints
+    period: Ints
+    place: Ints
+    start: float
+    step: int
+
+    @property
+    def last(self) -> int:
+        return int(self.period.max())
+
+    def steps(self, cohort: Floats) -> Floats:
+        """Return cohorts as the period in which, or after which, they begin."""
+        return np.asarray(np.ceil((cohort - self.start) / self.step))
+
+    def shifted(self, low: int, high: int) -> Floats:
+        """Return the task's outcomes of ``low`` to ``high`` periods on, (n, high - low + 1), NaN where unknown."""
+        before, after = max(-low, 0), max(high, 0)
+        table = np.full((int(self.unit.max()) + 1, self.last + before + after + 1), np.nan)
+        table[self.unit, self.period + before] = self.outcome
+        ahead = self.period[self.place, None] + np.arange(low, high + 1) + before
+        return np.asarray(table[self.unit[self.place, None], ahead])
+
+
+def _calendar(task: Task) -> _Calendar:
+    assert task.unit is not None and task.time is not None  # noqa: PT018
+    known = task.record or Record(task.outcome, task.unit, task.time, np.arange(len(task.outcome)))
+    values = np.unique(known.time)
+    step = int(np.gcd.reduce(np.rint(np.diff(values)).astype(np.int64))) if len(values) > 1 else 1
+    period = np.rint((known.time - values[0]) / max(step, 1)).astype(np.int64)
+    return _Calendar(known.outcome, relevel(known.unit), period, known.place, float(values[0]), max(step, 1))
 
 
 def cohorts_of(cohort: Floats, rows: Bools) -> Floats:
@@ -151,18 +187,14 @@ class Projection:
     clean: Bools
 
 
-def projection(task: Task, period: Ints, cohort: Floats, window: int) -> Projection:
+def projection(task: Task, calendar: _Calendar, cohort: Floats, window: int) -> Projection:
     """Pool periods 0 to ``window`` less the one before."""
-    assert task.unit is not None
-    unit, last = relevel(task.unit), int(period.max())
-    table = np.full((int(unit.max()) + 1, last + window + 2), np.nan)
-    table[unit, period + 1] = task.outcome
-    ahead = np.mean([table[unit, period + 1 + h] for h in range(window + 1)], axis=0)
-    return _laid(task, ahead - table[unit, period], period, cohort, window)
+    seen = calendar.shifted(-1, window)
+    return _laid(task, seen[:, 1:].mean(axis=1) - seen[:, 0], calendar, cohort, window)
 
 
-def _laid(task: Task, change: Floats, period: Ints, cohort: Floats, horizon: int) -> Projection:
-    seen = ~np.isnan(change)
+def _laid(task: Task, change: Floats, calendar: _Calendar, cohort: Floats, horizon: int) -> Projection:
+    seen, period = ~np.isnan(change), calendar.period[calendar.place]
     never = np.isnan(cohort)
     clean = never if task.options.get("control", "notyet") == "never" else never | (period + horizon < cohort)
     return Projection(change, (period == cohort) & (period > 0) & seen, clean & seen)
@@ -175,11 +207,12 @@ def compared(found: Projection, period: Ints) -> tuple[Bools, Bools]:
     return found.entering & with_clean[period], found.clean
 
 
-def longest(task: Task, period: Ints, cohort: Floats) -> int:
+def longest(task: Task, calendar: _Calendar, cohort: Floats) -> int:
     """Return the longest window that leaves out no cohort which can be compared in the period it enters."""
     all_cohorts, window = None, 0
-    for horizon in range(int(period.max()) + 1):
-        entering, _ = compared(projection(task, period, cohort, horizon), period)
+    for horizon in range(calendar.last + 1):
+        found = projection(task, calendar, cohort, horizon)
+        entering, _ = compared(found, calendar.period[calendar.place])
         here = cohorts_of(cohort, entering)
         if all_cohorts is None:
             all_cohorts = here
@@ -189,10 +222,10 @@ def longest(task: Task, period: Ints, cohort: Floats) -> int:
     return window
 
 
-def _nobody(task: Task, period: Ints, cohort: Floats, window: int, found: Projection) -> Failure:
+def _nobody(task: Task, calendar: _Calendar, cohort: Floats, window: int, found: Projection) -> Failure:
     """Say why no entering unit has a comparison, and which post_window would have one."""
-    reach = longest(task, period, cohort)
-    at_all = compared(projection(task, period, cohort, 0), period)[0].any()
+    reach = longest(task, calendar, cohort)
+    at_all = compared(projection(task, calendar, cohort, 0), calendar.period[calendar.place])[0].any()
     smaller = f"; set post_window to a smaller number ({reach} is the longest that leaves out no cohort)"
     advice = smaller if at_all else ""
     if not found.entering.any():
@@ -201,12 +234,13 @@ def _nobody(task: Task, period: Ints, cohort: Floats, window: int, found: Projec
     return Failure("not_identified", f"no unit to compare with stays untreated for {window} periods{advice}")
 
 
-def _within_window(unit: Ints, period: Ints, rows: Bools, window: int) -> Bools:
-    """Mark the rows whose outcome some of ``rows`` reads, from the period before to the window's end."""
-    wanted = np.zeros((int(unit.max()) + 1, int(period.max()) + window + 2), bool)
+def _within_window(calendar: _Calendar, rows: Bools, window: int) -> Bools:
+    """Mark the rows whose outcome some of the task's ``rows`` reads, from the period before to the window's end."""
+    wanted = np.zeros((int(calendar.unit.max()) + 1, calendar.last + window + 2), bool)
+    places = calendar.place[rows]
     for horizon in range(-1, window + 1):
-        wanted[unit[rows], period[rows] + 1 + horizon] = True
-    return np.asarray(wanted[unit, period + 1])
+        wanted[calendar.unit[places], calendar.period[places] + 1 + horizon] = True
+    return np.asarray(wanted[calendar.unit, calendar.period + 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,12 +398,14 @@ def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: in
     later ones with units that still are at the horizon. The covariance between horizons
     is that of their influences, with each one's own small-sample factor.
     """
-    assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
-    period, cohort = periods(task.time, task.cohort)
+    assert task.cohort is not None
+    calendar = _calendar(task)
+    period, cohort = calendar.period[calendar.place], calendar.steps(task.cohort)
     names, found, size, reasons = [], [], [], {}
     for horizon in periods_:
-        change = _change(task.outcome, task.unit, period, horizon, reference)
-        entering, clean = compared(_laid(task, change, period, cohort, max(horizon, 0)), period)
+        seen = calendar.shifted(min(horizon, reference), max(horizon, reference))
+        change = (seen[:, -1] - seen[:, 0]) * (1.0 if horizon >= reference else -1.0)
+        entering, clean = compared(_laid(task, change, calendar, cohort, max(horizon, 0)), period)
         if entering.any():
             names.append(horizon)
             found.append(contrast(task, change, entering, clean, period))
@@ -383,14 +419,6 @@ def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: in
     roots = np.column_stack([f.roots for f in found])
     one = path_of(task, tuple(names), np.array([f.estimate for f in found]), influences, used, np.array(size), roots)
     return replace(one, left_out=reasons, binned=False)
-
-
-def _change(outcome: Floats, unit: Ints, period: Ints, horizon: int, base: int) -> Floats:
-    """Return each row's outcome ``horizon`` periods on less that ``base`` periods on."""
-    unit, low, high = relevel(unit), min(horizon, base, 0), max(horizon, base, 0)
-    table = np.full((int(unit.max()) + 1, int(period.max()) + high - low + 1), np.nan)
-    table[unit, period - low] = outcome
-    return np.asarray(table[unit, period + horizon - low] - table[unit, period + base - low])
 
 
 def _words(treated: Treated, options: Mapping[str, object]) -> str:

@@ -31,6 +31,9 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield 'd["_enters"] = 1.0 * ((d["_period"] == d["_cohort"]) & (d["_period"] > 0))'
     clean = 'd["_cohort"].isna()' + ("" if never else ' | (d["_period"] + window < d["_cohort"])')
     yield f'd["_clean"] = 1.0 * ({clean})'
+    if script.later:
+        yield "# controls are those of the period itself; a row without them still was an end of a change"
+        yield f"d = d.dropna(subset=[{', '.join(map(quoted, script.later))}])"
     yield 'd = d[d["_change"].notna() & ((d["_enters"] == 1) | (d["_clean"] == 1))]'
     yield "# entering units that have a clean control in their period"
     yield 'd = d[(d["_clean"] == 1) | (d.groupby("_period")["_clean"].transform("max") == 1)]'
@@ -125,6 +128,9 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "d$.enters <- as.numeric((d$.period == d$.cohort & d$.period > 0) %in% TRUE)"
     late = "" if never else " | (d$.period + window < d$.cohort) %in% TRUE"
     yield f"d$.clean <- as.numeric(is.na(d$.cohort){late})"
+    if script.later:
+        yield "# controls are those of the period itself; a row without them still was an end of a change"
+        yield "d <- d[complete.cases(d[later]), , drop = FALSE]"
     yield "d <- d[!is.na(d$.change) & (d$.enters == 1 | d$.clean == 1), ]"
     yield "d <- d[d$.clean == 1 | ave(d$.clean, d$.period, FUN = max) == 1, ]  # those with a clean control"
     yield f"d$.w <- {f'd${script.weight} / mean(d${script.weight})' if script.weight else '1'}"
@@ -183,6 +189,11 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     yield "generate byte _enters = _now == _cohort & _now > 0"
     late = "" if never else " | (_now + `window' < _cohort)"
     yield f"generate byte _clean = missing(_cohort){late}"
+    if script.later:
+        yield "* controls are those of the period itself; a row without them still was an end of a change"
+        yield from filled("foreach name in", list(script.later), " {")
+        yield "    drop if missing(`name')"
+        yield "}"
     yield "keep if !missing(_change) & (_enters == 1 | _clean == 1)"
     yield "egen byte _beside = max(_clean), by(_now)"
     yield "keep if _beside == 1  // those with a clean control in their period"

@@ -86,12 +86,13 @@ d$poly_ind2_2_1 <- num(with(d, poly_part(ind2, 2, 1)))  # poly(ind2, 2)1
 d$poly_ind2_2_2 <- num(with(d, poly_part(ind2, 2, 2)))  # poly(ind2, 2)2
 
 # --- The sample ---
-# rows that are complete in all variables, those of every clustering included
-complete <- c(
-    "ln_so2", "dall", "lagged", "began_ind2", "group", "wins", "size_large_pgdp", "size_small_pgdp",
-    "poly_ind2_2_1", "poly_ind2_2_2", "pop", "city_id", "size", "year"
+# rows that are complete in all variables but controls, those of every clustering included
+complete <- c("ln_so2", "dall", "pop", "city_id", "size", "year")
+later <- c(
+    "lagged", "began_ind2", "group", "wins", "size_large_pgdp", "size_small_pgdp", "poly_ind2_2_1",
+    "poly_ind2_2_2"
 )
-for (x in complete) if (is.numeric(d[[x]])) d[[x]][!is.finite(d[[x]])] <- NA
+for (x in c(complete, later)) if (is.numeric(d[[x]])) d[[x]][!is.finite(d[[x]])] <- NA
 d <- d[complete.cases(d[complete]), , drop = FALSE]
 d <- d[d$pop > 0, , drop = FALSE]
 
@@ -115,6 +116,8 @@ shifted <- function(h) {
 d$.change <- rowMeans(sapply(0:window, shifted)) - shifted(-1)
 d$.enters <- as.numeric((d$.period == d$.cohort & d$.period > 0) %in% TRUE)
 d$.clean <- as.numeric(is.na(d$.cohort) | (d$.period + window < d$.cohort) %in% TRUE)
+# controls are those of the period itself; a row without them still was an end of a change
+d <- d[complete.cases(d[later]), , drop = FALSE]
 d <- d[!is.na(d$.change) & (d$.enters == 1 | d$.clean == 1), ]
 d <- d[d$.clean == 1 | ave(d$.clean, d$.period, FUN = max) == 1, ]  # those with a clean control
 d$.w <- d$pop / mean(d$pop)

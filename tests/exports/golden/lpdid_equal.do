@@ -105,14 +105,16 @@ generate double _x11 = _x11_2 / sqrt(r(N))
 generate double poly_ind2_2_2 = _x11
 
 * --- The sample ---
-* rows that are complete in all variables, those of every clustering included
-foreach name in ln_so2 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
-    poly_ind2_2_1 poly_ind2_2_2 pop city_id size year {
+* rows that are complete in all variables but controls, those of every clustering included
+foreach name in ln_so2 dall pop city_id size year {
     drop if missing(`name')
 }
-foreach name in ln_so2 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
-    poly_ind2_2_1 poly_ind2_2_2 pop city_id year {
+foreach name in ln_so2 dall pop city_id year {
     drop if abs(`name') == maxdouble()  // stands for infinity
+}
+foreach name in lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    replace `name' = . if abs(`name') == maxdouble()
 }
 keep if pop > 0
 egen long size_year = group(size year)
@@ -165,6 +167,11 @@ forvalues h = 0/`window' {
 generate double _change = _ahead / (`window' + 1) - L1.ln_so2
 generate byte _enters = _now == _cohort & _now > 0
 generate byte _clean = missing(_cohort) | (_now + `window' < _cohort)
+* controls are those of the period itself; a row without them still was an end of a change
+foreach name in lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
+    poly_ind2_2_2 {
+    drop if missing(`name')
+}
 keep if !missing(_change) & (_enters == 1 | _clean == 1)
 egen byte _beside = max(_clean), by(_now)
 keep if _beside == 1  // those with a clean control in their period
