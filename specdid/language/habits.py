@@ -51,6 +51,10 @@ _RENAMED = {
     "fifelse": "ifelse", "where": "ifelse", "cond": "ifelse", "iff": "ifelse",
     "rowmax": "pmax", "rowmin": "pmin", "lag": "l", "shift": "l", "L": "l", "lead": "f", "F": "f", "diff": "d",
     "D": "d", "as.factor": "factor", "winsorise": "winsorize", "Winsorize": "winsorize", "absolute": "abs",
+    "frollmean": "roll_mean", "rollmean": "roll_mean", "frollsum": "roll_sum", "rollsum": "roll_sum", "avg": "mean",
+    "average": "mean", "pct_change": "growth", "ceil": "ceiling", "strlen": "nchar", "str_length": "nchar",
+    "strlower": "tolower", "strupper": "toupper", "lower": "tolower", "upper": "toupper", "strtrim": "trimws",
+    "str_trim": "trimws", "fcase": "case_when", "locf": "carry_forward", "na.locf": "carry_forward",
 }  # fmt: skip
 
 
@@ -143,6 +147,9 @@ def _commands(text: str, place: Place) -> str:
         by = re.match(rf"^{sort}egen\s+{_NAME}\s*=\s*({_EGEN})\(([^()]*)\){groups}$", text)
         by_here = re.match(rf"^({_EGEN})\(([^()]*)\)\s*,\s*by\(({_NAME}(?:\s+{_NAME})*)\)$", text)
         grouped = re.match(rf"^(?:df\.)?({_NAME})\.groupby\((?:\0\d+\0|{_NAME})\)", text)
+        code = re.match(rf"^egen\s+{_NAME}\s*=\s*group\(({several})\)$", text)
+        if code:
+            return f"group({', '.join(code[1].split())})"
         if by and (by[1] or by[4]):
             return _by_group(by[2], by[3], by[1] or by[4])
         if by_here:
@@ -389,6 +396,9 @@ def _names(text: str, place: Place) -> str:
         lambda m: f"\1{m[4]}\1({m[1]}, by = {f'{chr(1)}{m[2]}{chr(1)}' if m[2] else m[3]})",
         text,
     )
+    text = re.sub(rf"(?<![\w.])grepl\(\s*(\0\d+\0)\s*,\s*({_NAME})\s*\)", r"\2 %like% \1", text)
+    finds = r"(?:str_detect|u?s?t?r?regexm)"
+    text = re.sub(rf"(?<![\w.]){finds}\(\s*({_NAME})\s*,\s*(\0\d+\0)\s*\)", r"\1 %like% \2", text)
     if place == "value":
         text = re.sub(r"(?<![\w.])(?:as\.(?:integer|numeric)|int)\(([^()]*[<>=][^()]*)\)", r"1 * (\1)", text)
     text = re.sub(r"(?<![\w.])(?:notna|notnull|nonmissing)\(", "!is.na(", text)

@@ -20,7 +20,7 @@ _SPELLED = {
     "is_na": "is.na", "isnan": "is.na", "missing": "is.na", "is.null": "is.na", "is.nan": "is.na",
     "power_set": "mvsw", "stepwise": "sw", "floor_": "floor", "int": "floor", "trunc": "floor",
     "ceil": "ceiling", "isfinite": "is.finite", "is_finite": "is.finite", "avg": "mean", "average": "mean",
-    "std": "sd", "stdev": "sd", "total": "sum", "n": "count", "xtile": "quantile_group", "qcut": "quantile_group",
+    "stdev": "sd", "total": "sum", "n": "count", "xtile": "quantile_group", "qcut": "quantile_group",
     "pctile": "quantile", "percentile": "quantile", "findInterval": "cut", "frank": "rank", "min_rank": "rank",
     "dense_rank": "rank", "nafill": "carry_forward", "locf": "carry_forward", "na.locf": "carry_forward",
     "fill": "carry_forward", "ffill": "carry_forward", "carryforward": "carry_forward", "ipolate": "interpolate",
@@ -45,6 +45,20 @@ _HABITS = {
     "var": "write `sd(x, by = g)^2`",
     "iqr": "write `quantile(x, 0.75, by = g) - quantile(x, 0.25, by = g)`",
     "IQR": "write `quantile(x, 0.75, by = g) - quantile(x, 0.25, by = g)`",
+    "std": "`scale(x)` standardises; `sd(x, by = g)` is a standard deviation",
+    "tapply": "functions of groups take `by`, as in `mean(x, by = province^year)`",
+    "aggregate": "functions of groups take `by`, as in `mean(x, by = province^year)`",
+    "sapply": "functions of columns run over all rows: name the function and the column, as in `log(x)`",
+    "table": "`count(by = g)` counts rows by group",
+    "tab": "`count(by = g)` counts rows by group",
+    "cummean": "`cumsum(x) / cumsum(1)` is a running mean",
+    "recode": "as in `case_when(x == 1 ~ 2, x == 3 ~ NA, TRUE ~ x)`",
+    "uniqueN": "no function counts distinct values; `group(x)` numbers them",
+    "n_distinct": "no function counts distinct values; `group(x)` numbers them",
+    "nunique": "no function counts distinct values; `group(x)` numbers them",
+    "real": "columns are read as numbers where they hold numbers",
+    "destring": "columns are read as numbers where they hold numbers",
+    "seq": "an expression is of columns; a list of values follows `%in%`, as in `year %in% 2008:2012`",
     "row_number": "`rank(x, by = g)` ranks values; `cumsum(1)` counts the unit's rows",
     "rowmean": "write `(a + b) / 2`",
     "rowtotal": "write `coalesce(a, 0) + coalesce(b, 0)`",
@@ -128,6 +142,8 @@ def column_help(name: str, known: list[str]) -> str | None:
     """
     if name[:2] in ("i.", "c.") and name[2:] in known:
         return f"write `factor({name[2:]})`" if name[0] == "i" else f"write `{name[2:]}`"
+    if name == ".N":
+        return "the number of rows is `count(by = g)`"
     alike = known if len(name) > 4 else [k for k in known if abs(len(k) - len(name)) <= 1]
     near = closest(name, known, 0.7) or closest(name, alike)
     if near:

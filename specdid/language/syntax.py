@@ -30,6 +30,17 @@ _WORDS = {
 }
 
 
+_SPECIALS = {
+    "%between%": "write `between(x, 1, 2)`",
+    "%inrange%": "write `between(x, 1, 2)`",
+    "%chin%": "write `%in%`",
+    "%notin%": "write `!(x %in% c(1, 2))`",
+    "%nin%": "write `!(x %in% c(1, 2))`",
+    "%ilike%": 'write `tolower(x) %like% "a"`',
+    "%flike%": 'write `x %like% "a"`',
+}
+
+
 def explain(text: str, stop: UnexpectedInput, before: Token | None) -> Problem:
     """Say what is wrong where the parser stopped, ``before`` being the token it took last."""
     unbalanced = _unbalanced(text)
@@ -59,6 +70,7 @@ def _unreadable(text: str, place: int) -> Problem:
         return Problem("syntax", "the name is never closed: no second backtick", rest, "add a backtick")
     if special := re.match(r"%[^%\s]*%", text[place:]):
         known = "the operators in percent signs are `%in%`, `%like%`, `%%` and `%/%`"
+        known = _SPECIALS.get(special.group(), known)
         message = f"no operator `{special.group()}`"
         return Problem("operator", message, Span(place, place + special.end()), known)
     if character == "%":
