@@ -117,19 +117,25 @@ def rank(column: Column) -> tuple[Ints, int]:
     if column.numbers is None:
         return compact(column._codes)
     known = ~np.isnan(column.numbers)
-    values = column.numbers[known]
+    whole = bool(known.all())
+    small, count = _ranked(column.numbers if whole else column.numbers[known])
+    if whole:
+        return small, count
     codes = np.full(column.numbers.shape, -1, dtype=np.int64)
+    codes[known] = small
+    return codes, count
+
+
+def _ranked(values: Floats) -> tuple[Ints, int]:
+    """Code known values in sorted order; whole numbers close to each other without sorting them."""
     if not values.size:
-        return codes, 0
+        return np.zeros(0, dtype=np.int64), 0
     low, high = values.min(), values.max()
     narrow = np.isfinite(low) and np.isfinite(high) and high - low < 10 * values.size
     if narrow and (values == np.floor(values)).all():
-        small, count = compact((values - low).astype(np.int64))
-        codes[known] = small
-        return codes, count
+        return compact((values - low).astype(np.int64))
     levels, inverse = np.unique(values, return_inverse=True)
-    codes[known] = inverse.reshape(-1)
-    return codes, len(levels)
+    return inverse.reshape(-1), len(levels)
 
 
 def compact(codes: Ints) -> tuple[Ints, int]:
@@ -142,6 +148,8 @@ def compact(codes: Ints) -> tuple[Ints, int]:
     present = np.zeros(top + 1, dtype=bool)
     present[codes] = True
     present[top] = False
+    if present[:top].all() and codes.min(initial=0) >= 0:
+        return codes, top
     table = np.cumsum(present) - 1
     table[top] = -1
     return table[codes], int(present.sum())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from specdid.language import argument
 from specdid.language.tree import Binary, Call, Constant, Node, children
@@ -14,7 +15,7 @@ from specdid.panel import along, groups, texts
 from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Flags, Floats, merge_levels, number, text
 from specdid.panel.errors import EvaluationError
-from specdid.panel.operators import both, carry, known, numeric
+from specdid.panel.operators import carry, known, numeric
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
@@ -200,21 +201,28 @@ def _rounded(values: Floats, digits: int) -> Floats:
     if digits == 0:
         return np.rint(values)
     power = 10.0 ** abs(digits)
-    scaled = values * power if digits > 0 else values / power
-    low, high = np.floor(scaled), np.ceil(scaled)
-    below, above = (low / power, high / power) if digits > 0 else (low * power, high * power)
-    down, up = values - below, above - values
-    nearest = np.where((down < up) | ((down == up) & (low % 2 == 0)), below, above)
-    exact = ~np.isfinite(scaled) | (np.abs(scaled) > 1e15)  # more digits than the number has
-    return np.where(exact, values, nearest)
+    times, over = (np.multiply, np.divide) if digits > 0 else (np.divide, np.multiply)
+    scaled = times(values, power)
+    whole = np.rint(scaled)
+    largest = float(np.fmax.reduce(np.abs(scaled), axis=None, initial=0.0))
+    near = np.atleast_1d(np.abs(scaled - whole) > 0.5 - 1e-9 - 1e-15 * min(largest, 1e14))
+    found = np.atleast_1d(over(whole, power))
+    if largest > 1e14:
+        near |= np.atleast_1d(~(np.abs(scaled) < 1e14) & ~np.isnan(scaled))
+    if near.any():
+        x, low = np.atleast_1d(values)[near], np.floor(np.atleast_1d(scaled)[near])
+        below, above = over(low, power), over(np.ceil(np.atleast_1d(scaled)[near]), power)
+        down, up = x - below, above - x
+        nearest = np.where((down < up) | ((down == up) & (low % 2 == 0)), below, above)
+        found[near] = np.where(np.abs(low) < 1e15, nearest, x)  # beyond, it has no more digits than these
+    return found.reshape(np.shape(values))
 
 
 def _between(evaluation: Evaluation, call: Call) -> Column:
     x, low, high = ((evaluation.value(n), n) for n in (needed(call, k) for k in ("x", "left", "right")))
     values, a, b = (numeric(*pair) for pair in (x, low, high))
-    above = known(values >= a, np.isnan(values) | np.isnan(a))
-    below = known(values <= b, np.isnan(values) | np.isnan(b))
-    return carry(both(above, below), x[0], low[0], high[0])
+    holds, fails = (values >= a) & (values <= b), (values < a) | (values > b)
+    return carry(known(holds, ~(holds | fails)), x[0], low[0], high[0])
 
 
 def _is_finite(evaluation: Evaluation, call: Call) -> Column:
@@ -249,19 +257,33 @@ def _first_of(evaluation: Evaluation, call: Call, nodes: list[Node], holds: list
         message = f"`{call.function}` gives text in one case and numbers in another"
         raise EvaluationError("mixed_kinds", message, call.span, "`paste0(x)` makes texts of numbers")
     shape = np.broadcast_shapes(*(c.missing.shape for c in columns), *(h.shape for h in holds))
-    chosen = np.full(shape, len(columns))
-    for place in range(len(columns) - 1, -1, -1):
-        chosen = np.where(holds[place], place, chosen)
     if True in kinds:
         nothing = text(np.asarray(-1), ())
         levels, codes = merge_levels([nothing if _is_na(n) else c for c, n in zip(columns, nodes, strict=True)])
-        return text(np.choose(np.minimum(chosen, len(codes)), [*codes, np.asarray(-1)]), levels)
-    values = np.full(shape, np.nan)
-    log0 = np.zeros(shape, dtype=bool)
-    for place, (column, node) in enumerate(zip(columns, nodes, strict=True)):
-        values = np.where(chosen == place, numeric(column, node), values)
-        log0 |= (chosen == place) & _mask(column)
-    return number(values, log0 & np.isnan(values))
+        return text(_first_values(holds, codes, -1, shape), levels)
+    values = _first_values(holds, [numeric(c, node) for c, node in zip(columns, nodes, strict=True)], np.nan, shape)
+    if all(c.log0 is None for c in columns):
+        return number(values)
+    log0 = _first_values(holds, [_mask(c) for c in columns], False, shape)
+    return number(values, np.asarray(log0 & np.isnan(values), dtype=bool))
+
+
+def _first_values(holds: list[Flags], values: Sequence[np.ndarray], otherwise: Any, shape: tuple[int, ...]) -> Any:
+    """Choose by polars, which does so without a branch for each row; numpy's where takes ten times as long."""
+    arrays = {f"{kind}{k}": a for kind, given in (("h", holds), ("v", values)) for k, a in enumerate(given)}
+
+    def part(name: str) -> pl.Expr:
+        return pl.col(name) if arrays[name].ndim else pl.lit(arrays[name].item())
+
+    chosen: Any = pl
+    for k in range(len(holds)):
+        chosen = chosen.when(part(f"h{k}")).then(part(f"v{k}"))
+    frame = pl.DataFrame({name: a for name, a in arrays.items() if a.ndim} or {"none": np.zeros(1)})
+    found = frame.select(pl.repeat(otherwise, pl.len()).alias("x") if chosen is pl else chosen.otherwise(otherwise))
+    chosen_values = found.to_series().to_numpy()
+    if not shape or chosen_values.shape == shape:
+        return chosen_values if shape else chosen_values[0]
+    return np.full(shape, chosen_values[0])
 
 
 def _is_na(node: Node) -> bool:

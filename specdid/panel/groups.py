@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -62,21 +62,30 @@ def _spread(values: Floats, codes: Ints) -> Floats:
 def _aggregate(evaluation: Evaluation, call: Call, statistic: Statistic) -> Column:
     column, values = _values(evaluation, call)
     codes, count = groups(evaluation, call)
-    known = ~np.isnan(values) & (codes >= 0)
+    known = ~np.isnan(values)
+    if argument(call, "by") is None:
+        return carry(np.full(values.shape, statistic(values[known], codes[known], 1)[0]), column)
+    known &= codes >= 0
     return carry(_spread(statistic(values[known], codes[known], count), codes), column)
 
 
 def _sizes(codes: Ints, count: int) -> Floats:
+    if count == 1:
+        return np.array([float(len(codes))])
     return np.bincount(codes, minlength=count).astype(np.float64)
 
 
 def _sum(values: Floats, codes: Ints, count: int) -> Floats:
+    if count == 1:
+        return np.array([values.sum() if values.size else np.nan])
     sums = np.bincount(codes, values, minlength=count)
     return np.where(_sizes(codes, count) > 0, sums, np.nan)
 
 
 def _mean(values: Floats, codes: Ints, count: int) -> Floats:
-    return _sum(values, codes, count) / _sizes(codes, count)
+    if count == 1:
+        return _sum(values, codes, count) / len(codes)
+    return np.bincount(codes, values, minlength=count) / _sizes(codes, count)
 
 
 def _deviation(values: Floats, codes: Ints, count: int) -> Floats:
@@ -112,18 +121,20 @@ def average(evaluation: Evaluation, call: Call) -> Column:
     return _aggregate(evaluation, call, _mean)
 
 
-def _ranked(values: Floats, codes: Ints, method: str) -> Floats:
-    """Rank known values within groups, NaN elsewhere."""
-    ranks = np.full(values.shape, np.nan)
-    known = ~np.isnan(values) & (codes >= 0)
-    frame = pl.DataFrame({"x": values[known], "g": codes[known]})
-    ranks[known] = frame.select(pl.col("x").rank(method).over("g"))["x"].to_numpy()  # type: ignore[arg-type]
-    return ranks
+def _ranks(values: Floats, codes: Ints, count: int, method: Literal["average", "ordinal"]) -> Floats:
+    """Rank known values within groups, from 1."""
+    ranks = pl.col("x").rank(method)
+    frame = pl.DataFrame({"x": values, "g": codes})
+    return frame.select(ranks if count == 1 else ranks.over("g"))["x"].cast(pl.Float64).to_numpy()
 
 
 def _rank(evaluation: Evaluation, call: Call) -> Column:
     column, values = _values(evaluation, call)
-    return carry(_ranked(values, groups(evaluation, call)[0], "average"), column)
+    codes, count = groups(evaluation, call)
+    known = ~np.isnan(values) & (codes >= 0)
+    found = np.full(values.shape, np.nan)
+    found[known] = _ranks(values[known], codes[known], count, "average")
+    return carry(found, column)
 
 
 def _ntile(evaluation: Evaluation, call: Call) -> Column:
@@ -131,38 +142,40 @@ def _ntile(evaluation: Evaluation, call: Call) -> Column:
     n = int(evaluation.constant(needed(call, "n"), "the number of groups"))
     column, values = _values(evaluation, call)
     codes, count = groups(evaluation, call)
-    place = _ranked(values, codes, "ordinal") - 1
-    known = ~np.isnan(place)
-    sizes = _spread(_sizes(codes[known], count), codes)
-    small, larger = np.divmod(sizes, n)
+    known = ~np.isnan(values) & (codes >= 0)
+    x, g = values[known], codes[known]
+    place = _ranks(x, g, count, "ordinal").astype(np.int64) - 1
+    sizes = np.bincount(g, minlength=count)
+    _split_ties(evaluation, call, x, place + (np.cumsum(sizes) - sizes)[g], sizes, n)
+    small, larger = (size[g] for size in np.divmod(sizes, n))
     edge = larger * (small + 1)
-    inside = place < edge
-    tiles = np.where(inside, place // (small + 1), larger + (place - edge) // np.where(small > 0, small, 1)) + 1
-    _split_ties(evaluation, call, values, codes, np.where(known, tiles, np.nan))
-    return carry(np.where(known, tiles, np.nan), column)
+    tiles = np.where(place < edge, place // (small + 1), larger + (place - edge) // np.maximum(small, 1)) + 1
+    found = np.full(values.shape, np.nan)
+    found[known] = tiles
+    return carry(found, column)
 
 
-def _split_ties(evaluation: Evaluation, call: Call, values: Floats, codes: Ints, tiles: Floats) -> None:
-    """Say how many rows share their value with a row of another tile."""
-    known = np.flatnonzero(~np.isnan(tiles))
-    order = known[np.lexsort((tiles[known], values[known], codes[known]))]
-    same = (values[order[1:]] == values[order[:-1]]) & (codes[order[1:]] == codes[order[:-1]])
-    split = np.flatnonzero(same & (tiles[order[1:]] != tiles[order[:-1]]))
+def _split_ties(evaluation: Evaluation, call: Call, x: Floats, place: Ints, sizes: Ints, n: int) -> None:
+    """Say how many cuts part rows of equal value; ``place`` is that of all groups in a row."""
+    ordered = np.empty(len(x))
+    ordered[place] = x
+    small, larger = np.divmod(sizes, n)
+    starts, cuts = np.cumsum(sizes) - sizes, []
+    for k in range(1, min(n, int(sizes.max(initial=0)))):
+        edge = k * small + np.minimum(k, larger)
+        cuts.append((starts + edge)[edge < sizes])
+    at = np.concatenate([*cuts, np.empty(0, np.int64)])
+    split = at[ordered[at - 1] == ordered[at]]
     if not split.size:
         return
-    text, panel = write(call), evaluation.panel
-    together = f"`{write(call).replace('ntile', 'quantile_group', 1)}` keeps equal values together"
+    words, panel = write(call), evaluation.panel
+    together = f"`{words.replace('ntile', 'quantile_group', 1)}` keeps equal values together"
+    value = f"{ordered[split[0]]:.6g} for one"
     if panel.unit is None or panel.time is None:
-        message = f"`{text}` parts rows of equal value, {values[order[split[0]]]:.6g} for one, and no order says which"
+        message = f"`{words}` parts rows of equal value, {value}, and no order says which"
         raise EvaluationError("ties", message, call.span, together)
-    value = values[order[split[0]]]
-    evaluation.note(
-        "ties_split",
-        f"`{text}` parts rows of equal value at {split.size:,} cut{'s' if split.size > 1 else ''} ({value:.6g} for "
-        f"one) in the order of {panel.unit} and {panel.time}",
-        call,
-        together,
-    )
+    message = f"`{words}` parts rows of equal value at {split.size:,} cut{'s' if split.size > 1 else ''} ({value}) "
+    evaluation.note("ties_split", f"{message}in the order of {panel.unit} and {panel.time}", call, together)
 
 
 def _quantile_group(evaluation: Evaluation, call: Call) -> Column:

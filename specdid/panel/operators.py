@@ -49,7 +49,9 @@ def negation(a: Floats) -> Floats:
 
 def known(result: np.ndarray, missing: np.ndarray) -> Floats:
     """Turn a comparison's result to 0/1, NA where an operand is missing."""
-    return np.where(missing, np.nan, result.astype(np.float64))
+    found = np.array(result, dtype=np.float64)
+    np.copyto(found, np.nan, where=missing)
+    return found
 
 
 _ARITHMETIC: dict[str, Callable[..., Floats]] = {

@@ -12,7 +12,7 @@ import polars as pl
 from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
 from specdid.panel.calls import needed
-from specdid.panel.columns import Column, Floats, number, number_text, text
+from specdid.panel.columns import Column, Floats, compact, number, number_text, text
 from specdid.panel.errors import EvaluationError
 from specdid.panel.operators import STATA_DATES, usable
 
@@ -98,7 +98,9 @@ def _joined(left: Column, right: Column, separator: str, shape: tuple[int, ...])
     """Join two columns of texts; only the pairs that occur are written."""
     (a, before), (b, behind) = _with_na(left), _with_na(right)
     pairs = np.broadcast_to(a, shape) * len(behind) + np.broadcast_to(b, shape)
-    occurring, codes = np.unique(pairs, return_inverse=True)
+    codes, count = compact(pairs.reshape(-1))
+    occurring = np.zeros(count, dtype=np.int64)
+    occurring[codes] = pairs.reshape(-1)
     first = pl.Series(before, dtype=pl.String).gather(occurring // len(behind))
     words = first + separator + pl.Series(behind, dtype=pl.String).gather(occurring % len(behind))
     return _recoded(text(codes.reshape(shape), ()), words)
