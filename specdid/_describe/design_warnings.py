@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.numerals import decimals_for, p_text
+from specdid._records.results import TIMES
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
@@ -21,6 +22,7 @@ CHEAP, CHEAP_SUNAB = 20_000, 100
 """Up to so many specifications are estimated again on the rows they have in common."""
 RESPONDS, HALF = 0.05, 0.5
 _NAMED = 8
+NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,10 @@ FAR, ALIKE = 2.0, 0.9
 
 
 class Median(Protocol):
-    """What a null says of the median estimate of a scale and estimand."""
+    """What a null says of the median estimate of a scale and estimand.
+
+    ``value`` is what ``p_value`` is of: of ``specifications`` estimates, where ``expected`` times the sign expected.
+    """
 
     @property
     def group(self) -> str: ...
@@ -246,30 +251,35 @@ class Median(Protocol):
     def p_value(self) -> float: ...
     @property
     def specifications(self) -> int: ...
+    @property
+    def expected(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A family's median and whether there is an effect: by its null, or by most of its estimates."""
+    """The median of some of a family and whether there is an effect: by its null, or by most of its estimates."""
 
-    family: Family
     median: float
     effect: bool
     words: str
 
 
 def contradictions(
-    results: Results, medians: Sequence[Median], columns: Mapping[str, frozenset[str]]
+    results: Results,
+    medians: Sequence[Median],
+    columns: Mapping[str, frozenset[str]],
+    expected: Floats | None = None,
 ) -> Iterator[Caution]:
     """Warn of numbers of a run that contradict each other, and of what is missing among them.
 
     Parameters
     ----------
     medians : tests of the medians, null after null.
-    columns : scale (or outcome) -> the data columns that its outcomes are made of.
+    columns : outcome's label -> the data columns that it is made of.
+    expected : (S,) the sign expected of each estimate, NaN where its outcome has none.
     """
     yield from _nulls(results, medians)
-    yield from _signs(results, medians, columns)
+    yield from _signs(results, medians, columns, np.full(len(results), np.nan) if expected is None else expected)
     yield from _failures(results)
     yield from _preferred(results)
 
@@ -284,37 +294,74 @@ def _nulls(results: Results, medians: Sequence[Median]) -> Iterator[Caution]:
         if sizes[0] < ALIKE * sizes[1]:
             continue
         if least.p_value < alpha and most.p_value > FAR * alpha:
+            of = f" of estimates {TIMES}" if least.expected else ""
             said = (
-                f"the median ({key[1]}) has {p_text(least.p_value)} under the {least.title} and "
+                f"the median{of} ({key[1]}) has {p_text(least.p_value)} under the {least.title} and "
                 f"{p_text(most.p_value)} under the {most.title}"
             )
             yield Caution("serious", "nulls_disagree", said, results.planned.shown(key[0]))
 
 
-def _signs(results: Results, medians: Sequence[Median], columns: Mapping[str, frozenset[str]]) -> Iterator[Caution]:
+def _signs(
+    results: Results, medians: Sequence[Median], columns: Mapping[str, frozenset[str]], expected: Floats
+) -> Iterator[Caution]:
     """Warn of medians of opposite signs, of which one at least is an effect: by estimand, and by scale.
 
-    Scales are compared where they are of the same data, as an outcome in logs and in levels.
+    Compared are estimates of the same data, as an outcome in logs and in levels, and times the sign expected
+    where all of both have one: outcomes expected to move apart do not contradict each other by doing so.
     """
-    told = [_told(results, f, medians) for f in results.families]
-    for a, b in combinations(told, 2):
-        same = a.family.group == b.family.group
-        data = columns.get(a.family.group, frozenset()) & columns.get(b.family.group, frozenset())
-        if a.median * b.median < 0 and (a.effect or b.effect) and (same or data):
+    for a, b in combinations(results.families, 2):
+        ours, theirs = _of_the_same_data(results, a, b, columns)
+        if not len(ours) or not len(theirs):
+            continue
+        declared = bool(np.isfinite(expected[np.concatenate([ours, theirs])]).all())
+        sign = expected if declared else np.ones(len(results))
+        one, other = (_told(results, f, at, medians, sign, expected) for f, at in ((a, ours), (b, theirs)))
+        if one.median * other.median < 0 and (one.effect or other.effect):
+            same = (a.group, a.scaled) == (b.group, b.scaled)
             code = "estimands_disagree" if same else "scales_disagree"
-            where = a.family.shown if same else f"{a.family.shown} and {b.family.shown}"
-            yield Caution("serious", code, f"medians of opposite signs: {a.words} and {b.words}", where)
+            where = a.shown if same else f"{a.shown} and {b.shown}"
+            of = f" of estimates {TIMES}" if (sign[np.concatenate([ours, theirs])] < 0).any() else ""
+            yield Caution("serious", code, f"medians{of} of opposite signs: {one.words} and {other.words}", where)
 
 
-def _told(results: Results, family: Family, medians: Sequence[Median]) -> _Told:
-    estimate = results.estimate[family.places]
+def _of_the_same_data(
+    results: Results, a: Family, b: Family, columns: Mapping[str, frozenset[str]]
+) -> tuple[Ints, Ints]:
+    """Return the places of both whose outcome the other has too, or another of the same data columns."""
+    outcome = results.planned.dimension("outcome")
+
+    def alike(one: int, other: int) -> bool:
+        return one == other or bool(columns.get(outcome.words[one], NONE) & columns.get(outcome.words[other], NONE))
+
+    codes = [sorted(set(outcome.codes[f.places].tolist())) for f in (a, b)]
+    shared = [[o for o in mine if any(alike(o, k) for k in theirs)] for mine, theirs in (codes, codes[::-1])]
+    ours, theirs = (f.places[np.isin(outcome.codes[f.places], found)] for f, found in zip((a, b), shared, strict=True))
+    return ours, theirs
+
+
+def _told(
+    results: Results, family: Family, places: Ints, medians: Sequence[Median], sign: Floats, expected: Floats
+) -> _Told:
+    """Tell the median of these places of a family, with a p-value where a null has one of the same estimates."""
+    estimate = results.estimate[places] * sign[places]
     median = float(np.median(estimate))
-    p = [m.p_value for m in medians if (m.group, m.estimand) == family.key]
-    alike = (results.first("p_value")[family.places] < results.planned.alpha) & (np.sign(estimate) == np.sign(median))
-    effect = p[0] < results.planned.alpha if p else bool(np.mean(alike) >= 0.5)
-    number = f"{median:,.{decimals_for(estimate)}f}"
-    words = f"{number} ({family.estimand or family.shown}{f'; {p_text(p[0])}' if p else ''})"
-    return _Told(family, median, effect, words)
+    whole = len(places) == len(family.places)
+    own = [m for m in medians if whole and (m.group, m.estimand) == family.key]
+    # The p of a median is that of the same times -1, and of no other: the null's signs have to be these, or all others.
+    drawn = np.nan_to_num(expected[places], nan=1.0) * sign[places]
+    tested = [m for m in own if len(set((drawn if m.expected else sign[places]).tolist())) == 1]
+    alike = (results.first("p_value")[places] < results.planned.alpha) & (np.sign(estimate) == np.sign(median))
+    effect = tested[0].p_value < results.planned.alpha if tested else bool(np.mean(alike) >= 0.5)
+    words = family.estimand or family.shown
+    if not whole:
+        outcome = results.planned.dimension("outcome")
+        words += f" on {_listed([results.planned.shown(outcome.words[k]) for k in np.unique(outcome.codes[places])])}"
+    if tested:
+        part = tested[0].specifications
+        of = f" of the {part:,} of {len(places):,} tested" if part < len(places) else ""
+        words += f"; {p_text(tested[0].p_value)}{of}"
+    return _Told(median, effect, f"{median:,.{decimals_for(estimate)}f} ({words})")
 
 
 def _failures(results: Results) -> Iterator[Caution]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from specdid._records import JointTest, Results
 from specdid._records.numerals import minus, p_text
-from specdid._records.results import MEDIAN, statistic_name
+from specdid._records.results import MEDIAN, SHARE, TIMES, statistic_name
 from specdid.inference._base import null_words
 from specdid.inference._curve_tests import CurveTests
 
@@ -50,11 +50,27 @@ def marked(test: JointTest, name: str) -> str:
 
 def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str, str]:
     """Name the statistics of inference.csv for print: a median by its scale and estimand, where these differ."""
-    found = {(p.group, p.estimand): None for t in tests for p in t.placebos}
-    scales, estimands = (len({key[k] for key in found}) > 1 for k in (0, 1))
+    medians = [r for t in tests for r in t.tests if r.kind == MEDIAN]
+    scales, estimands = len({r.group for r in medians}) > 1, len({r.estimand for r in medians}) > 1
     return {
-        statistic_name(MEDIAN, group, estimand): ", ".join(
-            [MEDIAN, *([results.planned.shown(group)] if scales else []), *([estimand] if estimands else [])]
+        r.statistic: ", ".join(
+            [
+                statistic_name(MEDIAN, direction=r.direction),
+                *([results.planned.shown(r.group)] if scales else []),
+                *([r.estimand] if estimands else []),
+            ]
         )
-        for group, estimand in found
+        for r in medians
     }
+
+
+def share_words(tests: Sequence[JointTest]) -> str:
+    """Say what the share significant is the share of, where there is one."""
+    found = next((t for t in tests if t.kind == SHARE), None)
+    if found is None:
+        return ""
+    times = f" {TIMES}" if found.direction == "expected" else ""
+    return (
+        f"Share significant, dominant sign: the larger of two shares of all specifications tested, of those "
+        f"significantly above and of those significantly below 0{times}; in every draw anew."
+    )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, SpecError, fault_at
 from specdid._hashing import text_word
-from specdid._plan.estimands import estimands, scales
+from specdid._plan.estimands import by_declared_scale, estimands, scales
 from specdid._plan.exclude import (
     Exclusions,
     apply_rules,
@@ -66,8 +66,10 @@ def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None, c
     ids = identify(study, contents, codes, setting)
     status, twin = _duplicates(ids, table.reason)
     preferred = _preferred(study, dimensions, grid, codes, expander.macros, columns)
-    words, estimand = estimands(contents, codes, setting, evaluator)
-    units, scale = scales(dimensions[Core.OUTCOME].labels, grid, codes, table.reason >= 0)
+    excluded = table.reason >= 0
+    said = estimands(contents, codes, setting, evaluator)
+    units, scale = scales(dimensions[Core.OUTCOME].labels, grid, codes, excluded)
+    words, estimand = by_declared_scale(said, (units, scale), grid, codes, excluded)
     return Plan(
         study,
         dimensions,

@@ -162,6 +162,45 @@ def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Flags) -> 
     return tuple(words), table[codes[:, Core.OUTCOME], codes[:, Core.ESTIMATOR]]
 
 
+def by_declared_scale(
+    estimands: tuple[tuple[str, ...], Codes],
+    scales: tuple[tuple[str, ...], Codes],
+    grid: Grid,
+    codes: Codes,
+    excluded: Flags,
+) -> tuple[tuple[str, ...], Codes]:
+    """Tell estimands apart where an estimator's unit puts outcomes that declare different scales on one.
+
+    Semi-elasticities of hours and of a rate are in log points both, but a median of both is of nothing that
+    the study calls comparable: its outcomes share a curve where their declared scale is the same.
+
+    Parameters
+    ----------
+    estimands, scales : words, each once, and (S,) places in them
+    codes, excluded : (S, D) int32 and (S,) bool, as in Plan
+
+    Returns
+    -------
+    words : each once, in the order of the plan
+    place : (S,) int32, places in ``words``
+    """
+    (words, estimand), (units, scale) = estimands, scales
+    outcome = codes[:, Core.OUTCOME].astype(np.int64)
+    key = (scale.astype(np.int64) * len(words) + estimand) * len(grid.scales) + outcome
+    declared: dict[tuple[int, int], set[str | None]] = {}
+    for k in np.unique(key[(scale >= 0) & ~excluded]).tolist():
+        family, o = divmod(k, len(grid.scales))
+        declared.setdefault(divmod(family, len(words)), set()).add(grid.scales[o])
+    _, first, number = np.unique(key, return_index=True, return_inverse=True)
+    found: dict[str, int] = {}
+    place = np.zeros(len(first), np.int32)
+    for k in np.argsort(first).tolist():
+        s, e, own = int(scale[first[k]]), int(estimand[first[k]]), grid.scales[int(outcome[first[k]])]
+        mixed = len(declared.get((s, e), ())) > 1 and own != units[s]
+        place[k] = found.setdefault(f"{words[e]}, outcomes in {own}" if mixed else words[e], len(found))
+    return tuple(found), place[number.reshape(-1)]
+
+
 def _own(declared: str | None, unit: str, label: str, used: Sequence[str]) -> str | None:
     """Return the scale of estimates in a unit, of an outcome whose estimates are in several."""
     if unit:

@@ -47,9 +47,20 @@ MEDIAN = "median estimate"
 """The statistic that is of one scale (or outcome) and one estimand; the others are of the whole curve."""
 
 
-def statistic_name(kind: str, group: str = "", estimand: str = "") -> str:
-    """Name a statistic of the curve, a median with the scale (or outcome) and the estimand that it is of."""
-    return f"{kind} ({group}; {estimand})" if group else kind
+SHARE = "share significant, dominant sign"
+TIMES = "times the expected sign"
+
+
+def statistic_name(kind: str, group: str = "", estimand: str = "", direction: str = "estimated") -> str:
+    """Name a statistic of the curve, a median with the scale (or outcome) and the estimand that it is of.
+
+    ``direction`` "expected": it is of estimates times the sign expected of their outcome, another number
+    than that of the estimates as they are, and named so.
+    """
+    words = kind
+    if direction == "expected":
+        words = f"median of estimates {TIMES}" if kind == MEDIAN else f"{kind} {TIMES}"
+    return f"{words} ({group}; {estimand})" if group else words
 
 
 def code_of(name: str) -> int:
@@ -343,8 +354,8 @@ class Results:
         """Return the names of all medians, as in inference.csv and as readers know them."""
         if not self.planned.display:
             return {}
-        named = ((f, f.estimand) for f in self.families)
-        return {statistic_name(MEDIAN, f.group, words): statistic_name(MEDIAN, f.shown, words) for f, words in named}
+        named = ((f, f.estimand, way) for f in self.families for way in ("estimated", "expected"))
+        return {statistic_name(MEDIAN, f.group, *of): statistic_name(MEDIAN, f.shown, *of) for f, *of in named}
 
     def order(self, group: ScaleGroup) -> Ints:
         """Return the ok positions of a group by estimate, ties by place in the plan."""
@@ -418,7 +429,7 @@ class JointTest:
     @property
     def statistic(self) -> str:
         """The kind of statistic and what it is of, as inference.csv has it."""
-        return statistic_name(self.kind, self.group, self.estimand)
+        return statistic_name(self.kind, self.group, self.estimand, self.direction)
 
 
 @dataclass(frozen=True, slots=True)

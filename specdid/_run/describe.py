@@ -16,14 +16,14 @@ from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
 from specdid._describe.design_warnings import contradictions
-from specdid._describe.joint_tests import marked, statistic_names
+from specdid._describe.joint_tests import marked, share_words, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, from_figure
 from specdid._records.numerals import minus
 from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
-from specdid.engine.problem import Ints
+from specdid.engine.problem import Floats, Ints
 from specdid.figures._base import FigureKind
 from specdid.figures._style import save
 from specdid.inference._curve_tests import CurveTests
@@ -52,11 +52,13 @@ def describe(
     methods: Sequence[str] = (),
     cluster: Ints | None = None,
     words: str = "",
+    expected: Floats | None = None,
 ) -> Described:
     """Describe a finished run.
 
     ``methods`` are the names of the study's estimators, in its order; ``cluster`` the codes that
-    tests of the curve cluster by, and ``words`` their name.
+    tests of the curve cluster by, and ``words`` their name; ``expected`` the sign expected of each
+    estimate, NaN where its outcome has none.
     """
     facts = cluster_facts(compiled, results, cluster, words)
     found = tuple(describe_choices(results, f) for f in results.families if len(f.places) > 1)
@@ -64,7 +66,7 @@ def describe(
     sections += [_sensitivity(compiled, results), cluster_section(facts)]
     said = (
         *_of_estimators(results, methods),
-        *_warnings(compiled, results, tests, facts),
+        *_warnings(compiled, results, tests, facts, expected),
     )
     return Described(found, tuple(sections), said, facts)
 
@@ -103,7 +105,11 @@ def _sensitivity(compiled: Compiled, results: Results) -> Section:
 
 
 def _warnings(
-    compiled: Compiled, results: Results, tests: tuple[CurveTests, ...], facts: ClusterFacts | None
+    compiled: Compiled,
+    results: Results,
+    tests: tuple[CurveTests, ...],
+    facts: ClusterFacts | None,
+    expected: Floats | None,
 ) -> Iterator[Caution]:
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
     yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
@@ -111,7 +117,7 @@ def _warnings(
     yield from design_warnings.comparability(results)
     yield from design_warnings.samples(results, compiled)
     medians = [p for t in tests for p in t.placebos]
-    yield from contradictions(results, medians, _columns(compiled, results))
+    yield from contradictions(results, medians, _columns(compiled, results), expected)
     ok = np.flatnonzero((results.status == Status.OK)[compiled.members.index])
     at = _member(compiled, results.preferred)
     plain = [m for m in ok.tolist() if compiled.batched[m] and compiled.members.sunab[m] < 0] if at < 0 else [at]
@@ -121,12 +127,12 @@ def _warnings(
 
 
 def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:
-    """Return for every scale (or outcome) the data columns that its outcomes are made of."""
+    """Return for every outcome the data columns that it is made of."""
     members, recipes, found = compiled.members, compiled.value_recipes, {}
-    for group in results.groups():
-        at = np.flatnonzero(np.isin(members.index, group.members))
-        outcomes = np.unique(members.outcome[at]).tolist()
-        found[group.name] = frozenset(name for c in outcomes for b in recipes[c].bounds for name in sources(b))
+    outcome = results.planned.dimension("outcome")
+    for code in np.unique(outcome.codes[members.index]).tolist():
+        made = np.unique(members.outcome[outcome.codes[members.index] == code]).tolist()
+        found[outcome.words[code]] = frozenset(name for c in made for b in recipes[c].bounds for name in sources(b))
     return found
 
 
@@ -208,7 +214,7 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Agai
         f"{_capital(draws)}.",
         "The null range holds 95% of the draws; p is the share of draws, the data among them, that are at "
         "least as far from zero. Tests other than the primary one are secondary.",
-        *dict.fromkeys(t.direction for t in tests if t.direction),
+        *dict.fromkeys(text for t in tests for text in (t.direction, share_words(t.tests)) if text),
         *_common(tests, results),
         *([found.verdict] if found.verdict else []),
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._describe.joint_tests import marked
+from specdid._describe.joint_tests import marked, share_words
 from specdid._plan import Plan
 from specdid._records import Caution, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
@@ -269,7 +269,7 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
                 ),
                 "",
                 "The other tests are secondary." if len(t.tests) > 1 else "",
-                *([t.direction] if t.direction else []),
+                *(text for text in (t.direction, share_words(t.tests)) if text),
                 _family(t),
                 band_words(t),
                 *(f"- {note.message}" for note in t.notes),
@@ -342,11 +342,14 @@ _NAMED = 4
 
 def expected_signs(plan: Plan, index: Ints) -> NDArray[np.float64] | None:
     """Return the sign expected of each specification, -1 or 1; None where no outcome has one."""
-    options = plan.study.outcome
-    if not any(o.expect for o in options):
-        return None
-    signs = np.array([-1.0 if o.expect == "negative" else 1.0 for o in options])
-    return np.asarray(signs[plan.dimensions[Core.OUTCOME].option[plan.codes[index, Core.OUTCOME]]])
+    signs = declared_signs(plan)[index]
+    return np.nan_to_num(signs, nan=1.0) if any(o.expect for o in plan.study.outcome) else None
+
+
+def declared_signs(plan: Plan) -> NDArray[np.float64]:
+    """Return the sign expected of every planned specification, (S,): -1, 1, or NaN where its outcome has none."""
+    signs = np.array([{"negative": -1.0, "positive": 1.0}.get(o.expect or "", np.nan) for o in plan.study.outcome])
+    return np.asarray(signs[plan.dimensions[Core.OUTCOME].option[plan.codes[:, Core.OUTCOME]]])
 
 
 def expected_words(plan: Plan) -> str:

@@ -22,7 +22,16 @@ from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.cost import refuse_too_large
 from specdid._run.describe import Described, describe, write_described
-from specdid._run.infer import cluster_codes, cluster_text, figure_of, null_shares, run_nulls, sections, write_inference
+from specdid._run.infer import (
+    cluster_codes,
+    cluster_text,
+    declared_signs,
+    figure_of,
+    null_shares,
+    run_nulls,
+    sections,
+    write_inference,
+)
 from specdid._run.manifest import Taken, manifest
 from specdid._run.output import kept_files, output_directory, staged
 from specdid._run.plan_columns import planned_records
@@ -222,7 +231,7 @@ def _estimate_all(
             store.begin()
         methods = [e.method for e in prepared.plan.grid.estimators]
         clusters = cluster_codes(prepared), cluster_text(prepared)
-        described = describe(compiled, results, tests, methods, *clusters)
+        described = describe(compiled, results, tests, methods, *clusters, declared_signs(prepared.plan))
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
         if store is not None and store.taken > before[0]:
             parts, computed = store.taken - before[0], store.made - before[1]

@@ -84,9 +84,11 @@ def draw(data: NullData, width: float | None = None) -> Figure:
 
 def _pane(panel: NullPanel) -> Pane:
     name = f"Median effect in {panel.group}" if panel.scaled else f"Median effect on {panel.group}"
+    name = f"{name}{' × expected sign' * panel.nulls[0].expected}"
     values = list(dict.fromkeys(fixed(p.value, decimals_for(np.array([p.value]))) for p in panel.nulls))
+    real = "real median of estimate × expected sign" if panel.nulls[0].expected else "real median"
     facts = (f"{panel.nulls[0].specifications:,} specifications", *([panel.estimand] if panel.several else []))
-    return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"real median: {' / '.join(values)}"),))
+    return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"{real}: {' / '.join(values)}"),))
 
 
 def _draw_pane(page: Page, box: Box, panel: NullPanel) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
 from specdid._records import JointTest
-from specdid._records.results import MEDIAN
+from specdid._records.results import MEDIAN, SHARE
 from specdid.inference._base import NullDraws
 from specdid.inference._draw_tables import DrawTable, Floats, Ints
 from specdid.inference._joint_inversion import JointBand, joint_band, most_extreme, quantile
@@ -86,7 +86,7 @@ def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, 
     critical = stdtrit(df, 1 - alpha / 2)
     scores: dict[str, Callable[[Floats], Floats]] = {
         "median t": median_of,
-        "share significant, dominant sign": lambda x: dominant_share(x, critical),
+        SHARE: lambda x: dominant_share(x, critical),
         "Stouffer's Z": lambda x: stouffer(x, df),
     }
     values = [float(score(t[:, None])[0]) for score in scores.values()]

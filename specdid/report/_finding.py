@@ -9,10 +9,11 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from specdid._curve import Curve
-from specdid._describe.joint_tests import marked, towards
+from specdid._describe.joint_tests import marked, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import decimals_for, minus, ordinal, p_text
+from specdid._records.results import statistic_name
 from specdid.inference._curve_tests import CurveTests
 from specdid.report._html import element, inside, table, written
 from specdid.report._input import Report
@@ -132,7 +133,7 @@ def _primary(joints: Sequence[CurveTests], mine: FamilyNumbers) -> Iterator[tupl
 
 def _shortly(test: JointTest) -> str:
     """Name a statistic without its scale and estimand, and say which way it points where one is expected."""
-    return test.kind + towards(test)
+    return statistic_name(test.kind, direction=test.direction) + towards(test)
 
 
 def _sentence(mine: FamilyNumbers, alpha: float, primary: tuple[str, JointTest] | None) -> str:
@@ -213,5 +214,5 @@ def tests_table(joint: CurveTests, results: Results) -> Element:
         for r in joint.tests
     ]
     caption = f"{joint.title[:1].upper()}{joint.title[1:]}: {len(joint.index):,} specifications, {joint.draws:,} draws"
-    caption += f". {joint.direction}" if joint.direction else ""
+    caption = ". ".join(text.rstrip(".") for text in (caption, joint.direction, share_words(joint.tests)) if text)
     return table(caption, ("Statistic", "Value", "95% of the null", "p", "Draws"), rows)

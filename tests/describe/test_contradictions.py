@@ -12,8 +12,8 @@ TWO = {"outcome": ["y"], "estimator": ["OLS", "SA"], "sample": list("abcde")}
 ESTIMANDS = {"OLS": "two-way", "SA": "treated"}
 
 
-def median(p, estimand="two-way", title="wild bootstrap", group="y", n=5):
-    return SimpleNamespace(group=group, estimand=estimand, title=title, p_value=p, specifications=n)
+def median(p, estimand="two-way", title="wild bootstrap", group="y", n=5, expected=False):
+    return SimpleNamespace(group=group, estimand=estimand, title=title, p_value=p, specifications=n, expected=expected)
 
 
 def results(first, second, p=0.5, **options):
@@ -56,6 +56,72 @@ def test_scales_are_compared_where_they_are_of_the_same_data(data, expected):
     fits.p_value[:] = 0.001
     columns = {name: frozenset(found) for name, found in data.items()}
     assert [c.code for c in contradictions(collect(planned, [fits], ["x"]), [], columns)] == expected
+
+
+def of_two_outcomes(first, second, **options):
+    """Give estimates of an outcome y of these sizes and of another, z; both in one scale where ``options`` say so."""
+    planned = plan_of({"outcome": ["y", "z"], "sample": list("abc"), "estimator": ["OLS", "SA"]}, **options)
+    fits = fits_of(planned)
+    fits.estimate[:] = np.where(planned.codes[fits.index, 0] == 0, first, second)
+    fits.p_value[:] = 0.001
+    return collect(planned, [fits], ["x"])
+
+
+def test_outcomes_that_move_apart_as_expected_do_not_contradict_each_other():
+    found = of_two_outcomes(-0.2, 3.0)
+    both = {name: frozenset({"emp"}) for name in ("y", "z")}
+    y = found.planned.codes[:, 0] == 0
+    assert codes(found, [], both, np.where(y, -1.0, 1.0)) == []
+    (told,) = contradictions(found, [], both, np.ones(len(found)))
+    assert told.message.startswith("medians of opposite signs: -0.20")
+    # Of one sign against what was expected of one of them.
+    (told,) = contradictions(of_two_outcomes(0.2, 3.0), [], both, np.where(y, -1.0, 1.0))
+    assert told.message.startswith("medians of estimates times the expected sign of opposite signs: -0.20")
+    # Where one of them has no expected sign there is nothing to multiply by.
+    assert codes(found, [], both, np.where(y, -1.0, np.nan)) == [("serious", "scales_disagree")]
+
+
+def test_estimands_are_compared_by_the_outcomes_that_both_have():
+    """Poisson takes another outcome besides, which moves the other way: not the estimand differs but the outcome."""
+    shape = {"outcome": ["y", "z"], "estimator": ["OLS", "Poisson"], "sample": list("abc")}
+    planned = plan_of(
+        shape, estimands={"OLS": "two-way", "Poisson": "semi"}, scales={"y": "log points", "z": "log points"}
+    )
+    fits = fits_of(planned)
+    z, poisson = (planned.codes[fits.index, k] == 1 for k in (0, planned.dimensions.index("estimator")))
+    fits.estimate[:] = np.where(z, 0.7, -0.2)
+    fits.p_value[:] = 0.001
+    fits.code[z & ~poisson] = 3
+    fits.estimate[z & ~poisson] = np.nan
+    found = collect(planned, [fits], ["x"])
+    told = [c for c in contradictions(found, [], {}) if c.code == "estimands_disagree"]
+    assert told == []
+    fits.estimate[poisson & ~z] = 0.3
+    (told,) = (c for c in contradictions(collect(planned, [fits], ["x"]), [], {}) if c.code == "estimands_disagree")
+    assert told.message == "medians of opposite signs: -0.200 (two-way) and 0.300 (semi on y)"
+
+
+def test_a_p_value_stands_beside_the_median_that_it_is_of():
+    """The null's median is of estimates times the expected sign; the raw one of two outcomes is another number."""
+    options = {"estimands": ESTIMANDS, "scales": {"y": "jobs", "z": "jobs"}}
+    found = of_two_outcomes(-0.2, 3.0, **options)
+    sa = found.planned.codes[:, found.planned.dimensions.index("estimator")] == 1
+    found.numbers["estimate"][sa] *= -1
+    y = found.planned.codes[:, 0] == 0
+    tests = [median(0.01, group="jobs", n=6, expected=True), median(0.4, "treated", group="jobs", n=6, expected=True)]
+    (told,) = contradictions(found, tests, {}, np.where(y, -1.0, 1.0))
+    assert told.message == (
+        "medians of estimates times the expected sign of opposite signs: 1.60 (two-way; p = 0.010) and "
+        "-1.60 (treated; p = 0.400)"
+    )
+    # Without a sign for all, the raw medians are compared, of which the null has no p.
+    (told,) = contradictions(found, tests, {}, np.where(y, -1.0, np.nan))
+    assert told.message == "medians of opposite signs: 1.40 (two-way) and -1.40 (treated)"
+
+
+def test_a_p_value_of_some_estimates_says_of_how_many():
+    told = next(contradictions(results(-0.2, 0.1), [median(0.001, n=3)], {}))
+    assert "-0.200 (two-way; p = 0.001 of the 3 of 5 tested)" in told.message
 
 
 @pytest.mark.parametrize(("p", "n", "disagree"), [(0.4, 5, True), (0.08, 5, False), (0.02, 5, False), (0.4, 3, False)])

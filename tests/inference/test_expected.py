@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid._records.results import statistic_name
 from specdid._study import STATISTICS
+from specdid.figures.null_density import FIGURE
 
 NULLS = {"draws": 99, "null": ["wild", "permutation"], "assign": "cohort"}
 
@@ -36,7 +38,7 @@ def option(formula, expect=None, **more):
 
 
 def rows(curve):
-    return {(t.null, t.statistic): t for t in curve.joint}
+    return {(t.null, statistic_name(t.kind, t.group, t.estimand)): t for t in curve.joint}
 
 
 def test_opposite_directions_cancel_and_the_run_says_so():
@@ -77,9 +79,30 @@ def test_joint_statistics_are_of_estimates_times_the_expected_sign():
     assert "in the expected direction; p = 0.010 (wild bootstrap null)" in said
 
 
+def test_a_p_value_stands_beside_the_statistic_that_it_is_of(tmp_path):
+    """The median of two outcomes that move apart is near 0; the p is of the median in the expected direction."""
+    curve = run({"up": option("up", "positive"), "down": option("down", "negative")}, out=tmp_path / "out")
+    (test,) = (t for t in curve.joint if t.kind == "median estimate" and t.null == "wild")
+    assert test.value > 0.8
+    assert abs(float(np.median(curve.table.estimate))) < 0.8 * test.value
+    named = "median of estimates times the expected sign"
+    assert test.statistic == f"{named} (points; {test.estimand})"
+    written = pl.read_csv(tmp_path / "out" / "inference.csv").filter(pl.col("direction") == "expected")["statistic"]
+    times = ("median t", "share significant, dominant sign", "Stouffer's Z")
+    assert {w.partition(" (")[0] for w in written} == {named, *(f"{t} times the expected sign" for t in times)}
+    for name in ("summary.md", "appendix.md", "report.html"):
+        text = (tmp_path / "out" / name).read_text().lower().replace("&#x27;", "'")
+        assert named in text, name
+        assert "median estimate (" not in text.replace(f"{named} (", ""), name
+    data = FIGURE.curve(curve.results, tuple(p for t in curve.tests for p in t.placebos))
+    words = " ".join(t.get_text() for t in FIGURE.draw(data, 6.5).texts)
+    assert "real median of estimate × expected sign: " in words
+    assert "the larger of two shares" in curve.summary()
+
+
 def test_what_goes_against_expectation_is_called_so():
     curve = run({"up": option("up", "negative"), "down": option("down", "positive")})
-    assert "Primary test, median t: −" in curve.summary()
+    assert "Primary test, median t times the expected sign: −" in curve.summary()
     assert ", against the expected direction; p = " in curve.summary()
 
 

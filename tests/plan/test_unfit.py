@@ -104,6 +104,33 @@ def test_levels_and_log_points_never_stand_under_one_unit():
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_poisson_of_outcomes_of_different_declared_scales_is_no_one_curve():
+    """Their semi-elasticities are all in log points; a median of hours and persons is of nothing."""
+
+    def families(**scales):
+        outcome = {name: {"formula": f"count + {k}", "scale": s} for k, (name, s) in enumerate(scales.items())}
+        curve, _ = scales_of(outcome=outcome, estimator=METHODS)
+        names = curve.results.planned.dimension("outcome")
+        return {
+            (f.group, f.estimand): {names.at(int(p)) for p in f.places}
+            for f in curve.results.families
+            if "Poisson" in f.estimand
+        }
+
+    words = "semi-elasticity (Poisson)"
+    assert families(a="hours", b="persons") == {
+        ("log points", f"{words}, outcomes in hours"): {"a"},
+        ("log points", f"{words}, outcomes in persons"): {"b"},
+    }
+    # The scale that the estimates are in is declared for one: it keeps the plain words.
+    assert families(a="log points", b="persons") == {
+        ("log points", words): {"a"},
+        ("log points", f"{words}, outcomes in persons"): {"b"},
+    }
+    assert families(a="persons", b="persons") == {("log points", words): {"a", "b"}}
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_an_outcome_without_a_scale_has_a_curve_for_each_unit():
     _, found = scales_of(outcome={"deaths": "count"}, estimator=METHODS)
     assert found == {("deaths", "OLS"): None, ("deaths", "Poisson"): "log points of deaths"}
