@@ -117,6 +117,36 @@ def test_agreement(panel, made, audit_here):
     assert 0 <= found.se_gap < 1e-8
 
 
+LPDID = (
+    {},
+    {"post_window": 2},
+    {"post_window": 1, "control": "never"},
+    {"post_window": 1, "reweight": True},
+    {"reweight": True, "control": "never"},
+)
+
+
+@pytest.mark.parametrize("options", LPDID, ids=str)
+def test_local_projections_are_done_again_by_the_audits_own_differences(panel, audit_here, options):
+    """Weights, controls with gaps, windows by default, both kinds of controls and of weighting."""
+    gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.2))
+    specs = [
+        ("ln_so2", "dudt", controls, FE, weights, "lpdid")
+        for controls in ((), ("ind2",), ("ind2", "pgdp"), ("ind2", "ind2", "ln_pat"))
+        for weights in (None, "pop")
+    ]
+    layout = work_of(gaps, specs, vcovs=VCOVS, cohort="cohort", options={"lpdid": options})
+    blocks = list(fit_one_by_one(layout))
+    results = results_of(blocks)
+    assert (results.status == Status.OK).sum() >= 6
+    found = audit_here(layout, results)
+    assert found.disagreeing == ()
+    assert found.checked == (results.status == Status.OK).sum()
+    wrong = results_of(blocks)
+    wrong.estimate = wrong.estimate * 1.001
+    assert len(audit_here(layout, wrong).disagreeing) == found.checked
+
+
 @pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
 def test_corrections_are_counted_once_more(panel, rule, audit_here):
     """Under every rule; a run that made fixest's correction in its place is found out."""

@@ -11,6 +11,9 @@ did2s is imputed in two stages by one pivoted QR of the untreated rows' design. 
 regressors, times √weight, and t the sum of w x over the treated rows divided by that of w, the estimate is the
 treated rows' mean of y less t'δ, δ = X₀⁺y. It is identified where t is in the row space of X₀: with X₀P = Q(R₁ R₂),
 where t₂ = R₂'R₁⁻ᵀt₁. The rows' influences are those of both stages as one GMM problem (Gardner 2021, section 4).
+
+lpdid's changes are joined on unit and period by pandas and regressed on entering; with equal weights and controls
+the entering units' changes are imputed by a regression on dummies, without a standard error.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._audit.least_squares import ESTIMABLE, RANK, NetRegressors, Solved, between, corrected
-from specdid._audit.sample import AuditSample, record_of, sample_of
+from specdid._audit.sample import AuditSample, record_of, sample_of, without_singletons
 from specdid.engine.one_by_one import Method, OneByOneWork, make_task
 from specdid.engine.problem import Floats, Vcov
 from specdid.engine.rows import Cut
@@ -311,6 +314,72 @@ def _two_stage(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
     return Reestimated((Numbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs)
 
 
+def _local_projections(
+    work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]
+) -> Reestimated:
+    """Answer for lpdid: long differences joined on the calendar, then least squares with period effects."""
+    window = method.options.get("post_window")
+    compared = _long_differences(work, s, sample, method, _reach(work, s, sample, method) if window is None else window)
+    if not method.options.get("reweight"):
+        return _least_squares(work, s, without_singletons(compared), method, dropped)
+    weights = np.ones(len(compared)) if compared.weights is None else compared.weights
+    period, enters = compared.effects[0], compared.treated[:, 0] == 1
+    into, beside = (np.bincount(period, np.where(which, weights, 0.0)) for which in (enters, ~enters))
+    if not compared.controls.shape[1]:
+        share = (beside / np.maximum(into + beside, 1e-300))[period]
+        there = (into > 0)[period]
+        equal = replace(compared, weights=np.where(there, weights / np.where(share > 0, share, 1.0), 0.0)).take(there)
+        return _least_squares(work, s, equal, method, dropped)
+    kept = _without(compared, _positions(work, s, dropped)).controls
+    design = np.column_stack([period[:, None] == np.unique(period), kept - kept.mean(axis=0)])
+    root = np.sqrt(weights)[:, None]
+    fitted = design @ np.linalg.lstsq((root * design)[~enters], (root[:, 0] * compared.outcome)[~enters], rcond=None)[0]
+    estimate = float(np.average((compared.outcome - fitted)[enters], weights=weights[enters]))
+    numbers = Numbers("a regression adjustment of the audit's own", estimate, (None,) * len(work.problem.vcovs))
+    return Reestimated((numbers,), len(compared))
+
+
+def _long_differences(work: OneByOneWork, s: int, sample: AuditSample, method: Method, window: int) -> AuditSample:
+    """Return the rows that enter, or are clean controls beside some that do, with their changes as the outcome."""
+    import pandas as pd
+
+    assert sample.time is not None and sample.cohort is not None  # noqa: PT018 - the plan sees to it
+    record = record_of(work, s)
+    known = pd.Series(record.outcome, index=pd.MultiIndex.from_arrays([record.unit, record.time]))
+    times = np.unique(np.asarray(record.time))
+    step = float(np.gcd.reduce(np.diff(times).round().astype(np.int64))) if len(times) > 1 else 1.0
+    ahead = [known.reindex([sample.unit, sample.time + h * step]).to_numpy() for h in range(-1, window + 1)]
+    change = np.mean(ahead[1:], axis=0) - ahead[0]
+    enters = (sample.time >= sample.cohort) & (sample.time - step < sample.cohort) & (sample.time > times[0])
+    never = np.isnan(sample.cohort)
+    late = sample.time + window * step < np.ceil((sample.cohort - times[0]) / step) * step + times[0]
+    clean = never if method.options.get("control") == "never" else never | late
+    seen = ~np.isnan(change)
+    beside = np.isin(sample.time, sample.time[clean & seen])
+    keep = seen & (clean | (enters & beside))
+    moved = replace(
+        sample,
+        outcome=change,
+        treated=enters[:, None].astype(np.float64),
+        names=(f"entering {sample.names[0]}",),
+        effects=(np.searchsorted(times, sample.time),),
+        slopes=(),
+    )
+    return moved.take(keep)
+
+
+def _reach(work: OneByOneWork, s: int, sample: AuditSample, method: Method) -> int:
+    """Return the longest window in which all cohorts are compared that can be compared at all."""
+    cohorts: list[int] = []
+    for window in range(len(np.unique(np.asarray(sample.time))) + 1):
+        found = _long_differences(work, s, sample, method, window)
+        assert found.cohort is not None  # as above
+        cohorts.append(len(np.unique(found.cohort[found.treated[:, 0] == 1])))
+        if not cohorts[-1] or cohorts[-1] < cohorts[0]:
+            break
+    return max(len(cohorts) - 2, 0)
+
+
 def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
     record = record_of(work, s).rows if _plugins.load("estimators", method.name).changes else sample.rows
@@ -326,7 +395,7 @@ def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
 
 PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[int]], Reestimated]] = {
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
-    "did2s": _two_stage,
+    "did2s": _two_stage, "lpdid": _local_projections,
 }  # fmt: skip
 
 
