@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from specdid import language
@@ -35,7 +35,19 @@ from specdid._study import (
 )
 from specdid.language import FormulaParts, LanguageError
 from specdid.language.check import Role
-from specdid.language.tree import Binary, Constant, Name, Node, Number, Unary, chain, joined
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Unary,
+    chain,
+    joined,
+    joint_levels,
+)
 
 Option = TypeVar("Option")
 Keys = tuple[str | None, str | None]
@@ -362,15 +374,24 @@ def _clustered(text: str, origin: Origin, log: Log) -> tuple[Kind, tuple[Express
     if not isinstance(tree, Unary) or tree.operator != "~":
         log.add(origin, "bad_vcov", "a vcov begins with `~`", HELP)
         return None
-    problems = language.check(tree.operand, "names")
     names = chain(tree.operand, "+")
+    problems = [p for name in names for part in joint_levels(name) for p in language.check(part, "names")]
     log.problems(problems, origin)
     if len(names) > 2:
         message = f"a vcov clusters by one or two columns, not {len(names)}"
         log.add(origin, "bad_vcov", message, HELP, names[2].span)
     if problems or len(names) > 2:
         return None
-    return "cluster", tuple(part_of(text, name, origin) for name in names), "~" + language.write(tree.operand)
+    clusters = tuple(_joint(part_of(text, name, origin)) for name in names)
+    return "cluster", clusters, "~" + language.write(tree.operand)
+
+
+def _joint(cluster: Expression) -> Expression:
+    """Return ``a^b`` as the group of both."""
+    parts = joint_levels(cluster.tree)
+    if len(parts) == 1:
+        return cluster
+    return replace(cluster, tree=Call("group", tuple(Argument(p) for p in parts), cluster.tree.span))
 
 
 VARIANT_KEYS = ("derive", "add", "absorb", "where", *META)
