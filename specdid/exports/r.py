@@ -390,6 +390,13 @@ _LOCALE = (
     'stop("this program has letters that need a UTF-8 locale; run it as LC_ALL=C.UTF-8 Rscript FILE")'
 )
 """First line of a program that is not ASCII: elsewhere R reads no further than such a letter, with a warning only."""
+_STATA_DATES = (
+    "stata_number <- function(x) {  # dates as Stata counts them, in days or milliseconds from 1960",
+    '  if (inherits(x, "Date")) return(as.numeric(x) + 3653)',
+    '  if (inherits(x, "POSIXct")) return(1000 * (as.numeric(x) + 315619200))',
+    "  as.numeric(x)",
+    "}",
+)
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8-BOM", "utf-16": "UTF-16", "gb18030": "GB18030"}
 
 
@@ -461,7 +468,9 @@ def _data(script: Script) -> Iterator[str]:
             yield f"d${name} <- trimws(d${name})"
             yield f"d${name}[d${name} %in% MISSING] <- NA"
     yield from listed("numbers <- c(", (f'"{n}"' for n in source.columns if n not in source.text), ")")
-    yield "d[numbers] <- lapply(d[numbers], as.numeric)"
+    if source.kind == "dta":
+        yield from _STATA_DATES
+    yield f"d[numbers] <- lapply(d[numbers], {'stata_number' if source.kind == 'dta' else 'as.numeric'})"
 
 
 def _derived(script: Script, values: RValues) -> Iterator[str]:

@@ -893,6 +893,7 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     # texts
     "substr": _substr, "tolower": _each(str.lower), "toupper": _each(str.upper), "grepl": _grepl, "sprintf": _sprintf,
     "nchar": lambda x: np.array([np.nan if t is None else float(len(t)) for t in x]),
+    "inherits": lambda x, _: logical([0]),
     "is.character": lambda x: logical([x.dtype == object]),
     # functions of functions and groups
     "ave": _ave, "tapply": _tapply, "table": _table, "lapply": lambda x, f: [f(c) for c in x.values()],
