@@ -34,7 +34,7 @@ from specdid.engine.least_squares import (
 )
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem, Vcov
 from specdid.engine.qr_basis import Basis, make_basis
-from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.scores import by_cluster, cluster_codes, clusters_of, wanted_clusterings
 from specdid.engine.sunab import SunabCells, make_cells
 
@@ -164,9 +164,7 @@ def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False
     identified the others are still given. Raises nothing: ``code`` says why there are no numbers.
     """
     one = members.take(np.array([s], dtype=np.int64))
-    patterns = missing_patterns(problem, one)
-    keys = row_keys(one, patterns)
-    samples = find_samples(problem, one, keys, patterns, np.zeros(1, np.int64))
+    samples = rows_of_members(problem, one)[1]
     rows = rows_of(samples.packed[0], len(problem.values))
     lost = (int(samples.n_missing[0]), int(samples.n_log0[0]), int(samples.n_singletons[0]))
     if samples.code[0] != Code.OK:

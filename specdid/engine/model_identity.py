@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from specdid._hashing import Words, digest_of, mix, words
 from specdid.engine.problem import Code, Effects, Fits, Floats, Ints, Members, Problem, Sunab
-from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.sunab import comparison
 
 A = TypeVar("A", np.float64, np.int64)
@@ -295,9 +295,7 @@ def by_values(problem: Problem, members: Members, dropped: Sequence[Sequence[int
     (M, 2) uint64
     """
     out = np.zeros((len(members), 2), np.uint64)
-    patterns = missing_patterns(problem, members)
-    keys = row_keys(members, patterns)
-    samples = find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+    keys, samples = rows_of_members(problem, members)
     for key in range(len(keys.first)):
         values = Values(problem, rows_of(samples.packed[key], len(problem.values)))
         for s in np.flatnonzero(keys.of_member == key).tolist():

@@ -183,11 +183,16 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
     return Samples(tuple(packed), codes, tuple(why), left_out, nobs, n_missing, n_log0, n_singletons, words)
 
 
-def used_rows(problem: Problem, members: Members) -> Bools:
-    """Mark the rows, (n,), that any member uses: complete, and not alone in a level of an effect."""
+def rows_of_members(problem: Problem, members: Members) -> tuple[Keys, Samples]:
+    """Find the rows of every member: its key, and the mask of each key."""
     patterns = missing_patterns(problem, members)
     keys = row_keys(members, patterns)
-    samples = find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+    return keys, find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+
+
+def used_rows(problem: Problem, members: Members) -> Bools:
+    """Mark the rows, (n,), that any member uses: complete, and not alone in a level of an effect."""
+    samples = rows_of_members(problem, members)[1]
     used = np.zeros(len(problem.values), dtype=bool)
     for packed in samples.packed:
         used[rows_of(packed, len(used))] = True

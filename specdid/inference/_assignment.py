@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.problem import Members, Problem, Vcov
-from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.rows import rows_of, rows_of_members
 from specdid.inference._base import Context
 from specdid.inference._draw_tables import Floats, Ints
 from specdid.language import Bound, bind, referenced
@@ -211,9 +211,7 @@ def with_cluster(problem: Problem, cluster: Ints) -> Problem:
 def clusters_of(context: Context, members: Members) -> Ints:
     """Count the clusters of each member's rows, and those with treatment; (S, 2)."""
     problem, cluster = context.compiled.problem, context.cluster
-    patterns = missing_patterns(problem, members)
-    keys = row_keys(members, patterns)
-    samples = find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+    keys, samples = rows_of_members(problem, members)
     out = np.empty((len(members), 2), np.int64)
     for key, packed in enumerate(samples.packed):
         mine = np.flatnonzero(keys.of_member == key)

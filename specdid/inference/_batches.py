@@ -10,7 +10,7 @@ import numpy as np
 from specdid.engine import batches as engine
 from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.problem import Code, Effects, Members, Problem
-from specdid.engine.rows import find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells
 from specdid.inference._base import Floats, Ints
 from specdid.inference._scaling import ordinary_weights
@@ -40,9 +40,7 @@ class DrawBatch:
 
 def make_batches(problem: Problem, members: Members) -> list[DrawBatch]:
     """Group members by rows, effects and weights, as the engine does; in order of first member."""
-    patterns = missing_patterns(problem, members)
-    keys = row_keys(members, patterns)
-    samples = find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
+    keys, samples = rows_of_members(problem, members)
     usable = samples.code[keys.of_member] == Code.OK
     found = []
     for batch in engine.make_batches(members, keys, samples, usable):

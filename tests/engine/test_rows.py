@@ -10,26 +10,25 @@ from panels import COLUMNS, members_of, random_problem
 from specdid.engine.demean import relevel
 from specdid.engine.execute import run
 from specdid.engine.problem import Code
-from specdid.engine.rows import find_samples, missing_patterns, number_rows, row_keys, rows_of, without_singletons
+from specdid.engine.rows import (
+    number_rows,
+    rows_of,
+    rows_of_members,
+    without_singletons,
+)
 
 D, X1, MISSING, INFINITE, W = (COLUMNS.index(c) for c in ("d", "x1", "missing", "infinite", "w"))
 
 
-def samples_of(problem, members):
-    patterns = missing_patterns(problem, members)
-    keys = row_keys(members, patterns)
-    return keys, find_samples(problem, members, keys, patterns, np.arange(len(keys.first)))
-
-
 def rows_of_member(problem, members, s):
-    keys, samples = samples_of(problem, members)
+    keys, samples = rows_of_members(problem, members)
     return rows_of(samples.packed[keys.of_member[s]], len(problem.values))
 
 
 def test_members_with_the_same_patterns_share_a_key():
     problem = random_problem(3, 12, 6, 0.9, False)
     specs = [(0, D, (X1,), 0, 2, -1), (0, D, (), 0, 2, -1), (0, D, (MISSING,), 0, 2, -1), (0, D, (X1,), 0, 1, -1)]
-    keys, samples = samples_of(problem, members_of(specs))
+    keys, samples = rows_of_members(problem, members_of(specs))
     assert keys.of_member[0] == keys.of_member[1]
     assert len(set(keys.of_member.tolist())) == 3
     assert len({tuple(w) for w in samples.words.tolist()}) >= 2
