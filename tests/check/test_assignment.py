@@ -7,8 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
+from checked_studies import assert_says, faults, write
 from small_studies import small_panel, small_study
+from specdid._records.cautions import from_fault
 from specdid._run import infer
+from specdid._run.prepare import examine
 from specdid.inference._assignment import deal, make_assignment, permute
 from specdid.inference._base import draw_null
 from specdid.inference._draw_tables import DrawTable
@@ -231,3 +234,135 @@ def test_draws_in_which_a_specification_fails_are_counted_and_said():
     assert said.severity == "serious"
     assert f"{49 - tests.draws} of 49 draws are left out for all" in said.message
     assert "number 2 of the plan" in said.message
+
+
+COUNTIES = small_panel().with_columns(
+    state=(pl.col("id") - 1) // 3,
+    s=((((pl.col("id") - 1) // 3) % 2 == 0) & (pl.col("year") >= 2004)).cast(pl.Int64),
+)
+
+
+def study_of_counties(**changes):
+    base = {"controls": {"n": "1"}, "outcome": {"y": "y"}, "fixed_effects": {"t": "id + year"}, "vcov": {"u": "~state"}}
+    return small_study(**{**base, "treatment": {"d": "s"}, **changes})
+
+
+PERMUTED = {"draws": 99, "null": ["permutation"], "assign": "s"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"inference": PERMUTED},
+        {"inference": {**PERMUTED, "cluster": "state"}, "vcov": {"u": "~id"}},
+        {"placebo": {"draws": 19}},
+        {"placebo": {"draws": 19}, "vcov": {"u": "~id"}, "fixed_effects": {"t": "id + state[year] + year"}},
+    ],
+)
+def test_a_treatment_of_states_is_not_dealt_out_to_units_in_silence(changes):
+    (fault,) = [f for f in specdid.check(study_of_counties(**changes), COUNTIES) if f.code == "level_too_fine"]
+    assert fault.severity == "warning"
+    assert "never varies within `state` and year, and is dealt out to 24 of `id`, not to 8 of `state`" in fault.message
+    assert fault.help == 'write level = "state" in [inference]'
+    told = {**changes.get("inference", {"draws": 0}), "level": "state"}
+    assert "level_too_fine" not in {
+        f.code for f in specdid.check(study_of_counties(**{**changes, "inference": told}), COUNTIES)
+    }
+
+
+@pytest.mark.parametrize(
+    "changes", [{"treatment": {"d": "d"}, "inference": {**PERMUTED, "assign": "d"}}, {}, {"vcov": {"u": "~id"}}]
+)
+def test_where_it_varies_or_nothing_is_dealt_out_nothing_is_said(changes):
+    assert "level_too_fine" not in {f.code for f in specdid.check(study_of_counties(**changes), COUNTIES)}
+
+
+def zeros(rows):
+    return COUNTIES.with_columns(z=pl.Series(np.where(rows, 0.0, COUNTIES["z"].to_numpy())))
+
+
+UNIT, TREATED = COUNTIES["id"].to_numpy(), (COUNTIES["state"] % 2 == 0).to_numpy()
+ROW = np.arange(len(UNIT))
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "words"),
+    [
+        (ROW % 5 == 0, "log_of_zero", "in 34 of 168 rows (20.2%), 20.2% of the treated's and 20.2% of the others'"),
+        ((ROW == 3) | (ROW == 30), "log_of_few", "in 2 of 168 rows (1.2%), 1.2% of the treated's and 1.2% of the"),
+        (TREATED & (ROW % 21 == 0), "log_of_zero", "in 4 of 168 rows (2.4%), 4.8% of the treated's and 0.0% of the"),
+    ],
+)
+def test_logs_of_zeros_are_counted(rows, code, words):
+    (fault,) = specdid.check(study_of_counties(outcome={"log z": "log(z)"}), zeros(rows))
+    assert (fault.code, fault.severity) == (code, "warning")
+    assert words in fault.message
+    assert from_fault(fault).severity == ("serious" if code == "log_of_zero" else "note")
+
+
+def test_no_log_or_no_zero_is_no_warning():
+    assert list(specdid.check(study_of_counties(outcome={"z": "z"}), zeros(ROW % 5 == 0))) == []
+    assert list(specdid.check(study_of_counties(outcome={"z": "log(z)"}), COUNTIES)) == []
+
+
+def test_a_treatment_coded_1_and_2_is_told_what_to_write():
+    data = COUNTIES.with_columns(s=pl.col("s") + 1)
+    (fault,) = specdid.check(study_of_counties(), data)
+    assert (fault.code, fault.severity) == ("not_zero_one", "warning")
+    assert fault.message == "the treatment `s` is 1 or 2, not 0 or 1: no row counts as untreated"
+    assert fault.help == 'where 2 is treated, write d = "s == 2"'
+    assert list(specdid.check(study_of_counties(treatment={"d": "s == 2"}), data)) == []
+
+
+ERRORS = {
+    # case: (tables, code, message, what is underlined, help)
+    "match on several rows": (
+        {"sample": '"m" = { match = { on = "x", at = "year > 2010", method = "nearest" } }'},
+        "match_at",
+        "`at` must select one row per unit; id 1 has 2",
+        "year > 2010",
+        None,
+    ),
+    "match on no row": (
+        {"sample": '"m" = { match = { on = "x", at = "year == 1999", method = "nearest" } }'},
+        "match_at",
+        "no row satisfies `at`",
+        "year == 1999",
+        None,
+    ),
+    "assign within level": (
+        {"inference": 'null = ["permutation"]\nassign = "pilot"\nlevel = "state"'},
+        "not_constant",
+        "`pilot` changes within a state and year: row 4 (id 2, year 2010)",
+        "pilot",
+        "set `level`",
+    ),
+    "strata within level": (
+        {"inference": 'null = ["permutation"]\nassign = "d"\nstrata = "text"'},
+        "not_constant",
+        "`text` changes within a id",
+        "text",
+        None,
+    ),
+    "level within unit": (
+        {"inference": 'null = ["permutation"]\nassign = "year"\nlevel = "text"'},
+        "not_constant",
+        "`text` changes within a id: row 2",
+        "text",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors(tmp_path, case):
+    tables, code, message, underlined, advice = ERRORS[case]
+    (fault,) = faults(tmp_path, **tables).errors
+    assert_says(fault, code, message, underlined, advice)
+
+
+def test_without_unit_the_test_is_off(tmp_path):
+    path = write(tmp_path)
+    path.write_text('[study]\ndata = "d.csv"\n[outcome]\ny = "y"\n[treatment]\nd = "d"\n')
+    (fault,) = examine(path)[1]
+    assert (fault.code, fault.severity) == ("no_test", "warning")

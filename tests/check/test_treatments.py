@@ -1,8 +1,13 @@
-"""Faults of treatments and cohorts, and the spellings of never treated."""
+"""Faults of treatments and cohorts: who is never treated, cohorts after the data, values missing for whole groups."""
 
+import re
+
+import numpy as np
 import pytest
-from checked_studies import assert_says, faults, write
+import specdid
+from checked_studies import assert_says, faults, marked, write
 from specdid._run.prepare import examine
+from specdid.panel import first_periods, read_panel
 
 ERRORS = {
     # case: (tables, code, message, what is underlined, help)
@@ -132,3 +137,292 @@ def test_a_cohort_estimator_needs_unit_and_time(tmp_path):
     )
     (fault,) = examine(path)[1]
     assert fault.message == "sunab needs the unit and time of the panel"
+
+
+YEARS = range(2000, 2008)
+FIRST = {1: 2003, 2: 2003, 3: 2005, 4: 2005, 5: 0, 6: 0, 7: 0}
+"""Unit -> first treated year, 0 never."""
+
+
+def panel(never: str = "0", treated: str | None = None) -> str:
+    """Unit, year, outcome, the cohort ``first`` with never treated written as ``never``, and a 0/1 ``d``."""
+    rng = np.random.default_rng(3)
+    lines = ["id,year,y,first,d,x,w"]
+    for unit, first in FIRST.items():
+        for year in YEARS:
+            d = int(0 < first <= year) if first or treated is None else treated
+            cells = (unit, year, f"{rng.normal() + 2 * (0 < first <= year):.4f}", first or never, d)
+            lines.append(",".join(map(str, (*cells, f"{rng.normal():.4f}", 1 + unit))))
+    return "\n".join(lines) + "\n"
+
+
+def spec(tmp_path, data: str, study: str = "", term: str = "d", cohort: str = 'cohort = "first"', **tables: str):
+    """A study on that panel; ``tables`` are written as they are."""
+    (tmp_path / "d.csv").write_text(data)
+    parts = {
+        "study": f'data = "d.csv"\nunit = "id"\ntime = "year"\n{study}',
+        "outcome": 'y = "y"',
+        "treatment": f't = {{ term = "{term}"{", " * bool(cohort)}{cohort} }}',
+        "inference": "draws = 0",
+        **tables,
+    }
+    (tmp_path / "s.toml").write_text("".join(f"[{name}]\n{body}\n" for name, body in parts.items()))
+    return tmp_path / "s.toml"
+
+
+def found(tmp_path, *args, **tables):
+    return examine(spec(tmp_path, *args, **tables))[1]
+
+
+ESTIMATORS = {"estimator": 'a = "feols"\nb = "sunab"\nc = "did2s"\nd = { method = "lpdid", post_window = 1 }'}
+
+
+def estimates(tmp_path, *args, **tables):
+    table = specdid.run(spec(tmp_path, *args, **tables), audit=0).table
+    assert set(table.status) == {"ok"}, table.message.tolist()
+    return table[["estimate", "std_error", "nobs"]].to_numpy(float)
+
+
+@pytest.mark.parametrize(
+    ("written", "study"),
+    [
+        ("", 'never = "empty"'),
+        ("", 'never = ["empty"]'),
+        ("", 'never = [2999, "empty"]'),
+        ("-1", "never = [-1]"),
+        ("-1", "never = -1"),
+        ("1999", "never = [0, 1999]"),
+        ("2015", "never = [0, 2015]"),
+        ("9999", ""),
+        ("2004", "never = [2004]"),
+    ],
+)
+def test_every_spelling_of_never_gives_the_same_numbers(tmp_path, written, study):
+    coded = found(tmp_path, panel(written), study, **ESTIMATORS)
+    assert tuple(coded) == ()
+    np.testing.assert_array_equal(
+        estimates(tmp_path, panel(written), study, **ESTIMATORS), estimates(tmp_path, panel("0"), **ESTIMATORS)
+    )
+
+
+def test_never_is_part_of_what_a_cohort_estimator_estimates(tmp_path):
+    def ids(method):
+        tables = {"estimator": f'a = "{method}"'}
+        return {specdid.plan(spec(tmp_path, panel(), s, **tables)).spec_id(0) for s in ("", "never = [0, -7]")}
+
+    assert len(ids("feols")) == 1  # which reads no cohort
+    assert len(ids("sunab")) == 2
+
+
+def test_the_engine_and_the_check_read_the_same_cohorts(tmp_path):
+    study = specdid.read(spec(tmp_path, panel("-1"), "never = [-1]"))
+    data, _ = read_panel(study)
+    first = first_periods(data, data.columns["first"].numbers)
+    wanted = np.repeat([v or np.nan for v in FIRST.values()], len(YEARS))
+    np.testing.assert_array_equal(first, wanted)
+
+
+CASES = {
+    # never written as, [study], other keys -> code, message, underlined, help
+    "a code after the data": (
+        ("2010", ""), "cohort_after_data",
+        "the cohort 2010 lies after the last period of the data, 2007: 3 units are not", "first", "never = [0, 2010]",
+    ),
+    "a code before the data": (
+        ("-9", ""), "cohort_differs", "differs from `year >= first` in 24 rows", "d", "never = [-9, 0]",
+    ),
+    "a code within the data": (
+        ("2004", ""), "cohort_differs", "in 12 rows", "d", "if 2004 means never treated, write never = [0, 2004]",
+    ),
+    "0 forgotten in the list": (
+        ("0", "never = [2010]"), "cohort_zero", "the cohort is 0 in rows 33, 34, 35 and 21 more", "first",
+        "never = [0, 2010]",
+    ),
+    "a real cohort declared never": (
+        ("0", "never = [0, 2005]"), "never_is_period", "2005 is never treated (never = [0, 2005]), and is a period in "
+        "which 2 units are first treated", "first", "never = [0]",
+    ),
+    "minus infinity": (("-inf", ""), "cohort_period", "-Inf, which is no period", "first", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_cohort_cannot_mean(tmp_path, case):
+    (never, study), code, message, underlined, advice = CASES[case]
+    (fault,) = found(tmp_path, panel(never), study, **ESTIMATORS)
+    assert_says(fault, code, message, underlined, advice)
+    assert fault.severity == ("warning" if code == "cohort_after_data" else "error")
+
+
+def test_cohorts_after_every_sample_are_named(tmp_path):
+    (fault,) = found(tmp_path, panel(), sample='early = "year <= 2004"\nlate = "year < 2004"')
+    assert "the cohort 2005 lies after the last period of any sample, 2004: 2 units are not" in fault.message
+    assert (fault.severity, fault.help) == ("warning", None)
+
+
+@pytest.mark.parametrize("value", ['"none"', "true", "nan", '["0"]', "{ a = 1 }", "1" + "0" * 400])
+def test_never_cannot_be(tmp_path, value):
+    faults = found(tmp_path, panel(), f"never = {value}")
+    assert [f.code for f in faults.errors] in (["bad_choice"], ["wrong_type"])
+
+
+def followed(tmp_path, faults, *args, **tables):
+    """The estimates after writing the line that a fault proposes."""
+    (fault,) = faults.errors
+    name, text = re.search(r'(?:write )(\w+) = "([^"]+)"', fault.help).groups()
+    return estimates(tmp_path, *args, **{**tables, "derive": f'{name} = "{text}"'})
+
+
+LINES = {
+    # cohort cells of never, [derive], declared cohort -> the line proposed
+    "the Stata line": ("", 'post = "year >= first"', True, 'post = "!is.na(first) & year >= first"'),
+    "with a condition more": (
+        "", 'post = "year >= first & year > 1990"', True, 'post = "!is.na(first) & year >= first & year > 1990"',
+    ),
+    "with an or": (
+        "", 'post = "year > first | year == first"', True,
+        'post = "ifelse(is.na(first), 0, year > first | year == first)"',
+    ),
+    "a product": (
+        "", 'post = "(first > 0) * (year >= first)"', True,
+        'post = "ifelse(is.na(first), 0, (first > 0) * (year >= first))"',
+    ),
+    "without a cohort": ("", 'post = "year >= first"', False, 'post = "!is.na(first) & year >= first"'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_a_treatment_missing_for_the_never_treated_shows_the_line(tmp_path, case):
+    never, derive, cohort, line = LINES[case]
+    declared = 'cohort = "first"' if cohort else ""
+    args = (panel(never), 'never = "empty"', "post", declared)
+    tables = {"estimator": ESTIMATORS["estimator"]} if cohort else {}
+    faults = found(tmp_path, *args, derive=derive, **tables)
+    (fault,) = faults.errors
+    assert_says(fault, "treatment_missing_units", "`post` is missing in every row of", derive[8:-1], line)
+    assert "3 units" in fault.message
+    right = estimates(tmp_path, panel("0"), "", "d", declared, **tables)
+    np.testing.assert_array_equal(followed(tmp_path, faults, *args, **tables), right)
+
+
+def test_a_chain_of_definitions_is_followed_to_its_cause(tmp_path):
+    faults = found(
+        tmp_path,
+        panel(""),
+        'never = "empty"',
+        "did",
+        derive='after = "year >= first"\npost = "(after + 0)"\ndid = "post * 1"',
+    )
+    (fault,) = faults.errors
+    assert (marked(fault), fault.help) == ("year >= first", 'write after = "!is.na(first) & year >= first"')
+
+
+def test_a_column_of_the_data_that_is_missing_for_the_never_treated(tmp_path):
+    faults = found(tmp_path, panel("0", treated=""), **ESTIMATORS)
+    (fault,) = faults.errors
+    assert fault.help == 'write d = "ifelse(is.na(d), 0, d)" in [derive]'
+    right = estimates(tmp_path, panel("0"), **ESTIMATORS)
+    np.testing.assert_array_equal(followed(tmp_path, faults, panel("0", treated=""), **ESTIMATORS), right)
+
+
+def test_a_treatment_missing_for_a_whole_cohort_shows_the_line_of_the_cohort(tmp_path):
+    derive = 'post = "ifelse(first == 2003, NA, d)"'
+    faults = found(tmp_path, panel(), "", "post", derive=derive)
+    (fault,) = faults.errors
+    assert "every row of cohort 2003 (2 units)" in fault.message
+    assert fault.help == 'write post = "first != 0 & year >= first"'
+    right = estimates(tmp_path, panel("0"))
+    np.testing.assert_array_equal(followed(tmp_path, faults, panel(), "", "post"), right)
+
+
+def test_under_a_variant(tmp_path):
+    faults = found(
+        tmp_path,
+        panel(""),
+        'never = "empty"',
+        "post",
+        "",
+        derive='post = "!is.na(first) & year >= first"',
+        **{'variant."clock"': 'own = {}\nearly = { derive = { post = "year >= first - 1" } }'},
+    )
+    (fault,) = faults.errors
+    assert "under clock = “early” `post` is missing in every row of 3 units" in fault.message
+    assert 'post = "!is.na(first) & year >= first - 1"' in fault.help
+
+
+def test_single_missing_values_are_counted(tmp_path):
+    faults = found(tmp_path, panel(), "", "post", derive='post = "ifelse(id == 1 & year > 2005, NA, d)"')
+    (fault,) = faults
+    assert_says(fault, "treatment_gaps", "`post` is missing in rows 7 and 8, which every", "post", None)
+    assert fault.severity == "warning"
+
+
+def test_some_units_that_are_missing_throughout_are_counted(tmp_path):
+    faults = found(tmp_path, panel(), "", "post", "", derive='post = "ifelse(id == 7, NA, d)"')
+    (fault,) = faults
+    assert (fault.code, fault.severity) == ("treatment_gaps", "warning")
+    assert "`post` is missing in every row of 1 unit (rows 49, 50, 51 and 5 more)" in fault.message
+
+
+def test_units_outside_every_sample_may_be_missing(tmp_path):
+    faults = found(
+        tmp_path,
+        panel("0", treated=""),
+        "",
+        "d",
+        "",
+        sample='s = "!is.na(d)"',
+        derive='z = "1"',
+    )
+    assert tuple(faults) == ()
+
+
+def test_a_continuous_treatment_has_no_never_treated(tmp_path):
+    faults = found(tmp_path, panel(), "", "dose", "", derive='dose = "ifelse(id == 7, NA, x)"')
+    assert [f.severity for f in faults] == ["warning"]
+
+
+OTHERS = {
+    "sample": ({"sample": 's = "first - year <= 3"'}, "first - year <= 3", "not in this sample", "is.na(first) | "),
+    "controls": ({"controls": 'c = "x + I(year - first)"'}, "I(year - first)", "every specification with it", None),
+    "weights": ({"weights": 'w = "w * (first > 0)"'}, "w * (first > 0)", "every specification with it", None),
+    "fixed effects": ({"fixed_effects": 'f = "id + first^year"'}, "first", "every specification with it", None),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_what_else_is_missing_for_all_of_a_group_is_said(tmp_path, what):
+    tables, underlined, message, advice = OTHERS[what]
+    faults = [f for f in found(tmp_path, panel(""), 'never = "empty"', **tables) if f.code == "group_missing"]
+    (fault,) = faults
+    assert_says(fault, "group_missing", message, underlined, advice)
+    assert "every row of the never treated (3 units)" in fault.message
+    assert fault.severity == "warning"
+
+
+TWO = 't = { term = "d", cohort = "first" }\nu = { term = "d2", cohort = "second", with = "I(year - second)" }'
+
+
+def test_an_empty_cohort_is_never_treated_and_no_missing_value_whichever_treatment_asks(tmp_path):
+    """Several treatments and `never = "empty"`: each cohort column is of its own treatment's specifications."""
+    derive = 'second = "ifelse(first == 2003, NA, first)"\nd2 = "!is.na(second) & year >= second"'
+    only = {"derive": derive, "treatment": TWO.replace(', with = "I(year - second)"', "")}
+    assert [f.code for f in found(tmp_path, panel(""), 'never = "empty"', **only)] == []
+    (fault,) = (f for f in found(tmp_path, panel(""), 'never = "empty"', derive=derive, treatment=TWO) if True)
+    assert_says(fault, "group_missing", "`I(year - second)` is missing", "I(year - second)", None)
+    assert "never treated (5 units)" in fault.message  # by its own cohort, of which 2003 is none
+
+
+MATCHED = 's = { match = { on = "x", treated = "%s", at = "year == 2001", method = "nearest" } }'
+
+
+@pytest.mark.parametrize("treated", ["first", "first > 0"])
+def test_who_is_missing_in_treated_of_a_match_may_be_a_control(tmp_path, treated):
+    said = [
+        f for f in found(tmp_path, panel(""), 'never = "empty"', sample=MATCHED % treated) if f.code == "group_missing"
+    ]
+    (fault,) = said
+    written = f"!is.na(first) & {treated}"
+    assert fault.help == f'to have them among the controls write "{written}"'
+    good = found(tmp_path, panel(""), 'never = "empty"', sample=MATCHED % "!is.na(first) & first > 0")
+    assert not [f for f in good if f.code == "group_missing"]

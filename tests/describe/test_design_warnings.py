@@ -1,12 +1,17 @@
+"""What a referee would ask of a run, and where its own numbers contradict each other."""
+
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 import specdid
-from curves import plan_of, results_of, smart_city
+from curves import fits_of, plan_of, results_of, smart_city
 from small_studies import small_panel, small_study
 from specdid._describe import design_warnings
+from specdid._describe.design_warnings import contradictions
+from specdid._records import collect
 
 PANEL = small_panel(units=36)
 
@@ -189,3 +194,187 @@ def test_the_expected_share_is_the_mean_over_the_draws():
     medians = np.median(b[members], axis=0)
     assert found.quantiles[100] == pytest.approx(np.median(medians))
     assert found.p_value == (1 + np.sum(np.abs(medians) >= 2)) / 401
+
+
+TWO = {"outcome": ["y"], "estimator": ["OLS", "SA"], "sample": list("abcde")}
+ESTIMANDS = {"OLS": "two-way", "SA": "treated"}
+
+
+def median(p, estimand="two-way", title="wild bootstrap", group="y", n=5, expected=False):
+    return SimpleNamespace(group=group, estimand=estimand, title=title, p_value=p, specifications=n, expected=expected)
+
+
+def results(first, second, p=0.5, **options):
+    """Give a run of five least-squares and five Sun-Abraham estimates of these sizes."""
+    planned = plan_of(TWO, estimands=ESTIMANDS, **options)
+    fits = fits_of(planned)
+    by = planned.codes[fits.index, planned.dimensions.index("estimator")]
+    fits.estimate[:] = np.where(by == 0, first, second)
+    fits.p_value[:] = p
+    return collect(planned, [fits], ["x"])
+
+
+def codes(*given):
+    return [(c.severity, c.code) for c in contradictions(*given)]
+
+
+def test_estimands_of_opposite_signs_are_serious_where_one_is_an_effect():
+    found = results(-0.2, 0.1)
+    tests = [median(0.001), median(0.4, "treated")]
+    (told,) = contradictions(found, tests, {})
+    assert (told.severity, told.code, told.where) == ("serious", "estimands_disagree", "y")
+    assert told.message == "medians of opposite signs: -0.200 (two-way; p = 0.001) and 0.100 (treated; p = 0.400)"
+    assert codes(found, [median(0.3), median(0.4, "treated")], {}) == []
+    assert codes(results(-0.2, -0.1), tests, {}) == []
+
+
+def test_without_a_null_an_effect_is_what_most_estimates_are():
+    assert codes(results(-0.2, 0.1, p=0.01), [], {}) == [("serious", "estimands_disagree")]
+    assert codes(results(-0.2, 0.1, p=0.5), [], {}) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [({"y": {"emp"}, "z": {"emp", "pop"}}, ["scales_disagree"]), ({"y": {"emp"}, "z": {"wage"}}, [])],
+)
+def test_scales_are_compared_where_they_are_of_the_same_data(data, expected):
+    planned = plan_of({"outcome": ["y", "z"], "sample": list("abc")})
+    fits = fits_of(planned)
+    fits.estimate[:] = np.where(planned.codes[fits.index, 0] == 0, -0.2, 3.0)
+    fits.p_value[:] = 0.001
+    columns = {name: frozenset(found) for name, found in data.items()}
+    assert [c.code for c in contradictions(collect(planned, [fits], ["x"]), [], columns)] == expected
+
+
+def of_two_outcomes(first, second, **options):
+    """Give estimates of an outcome y of these sizes and of another, z; both in one scale where ``options`` say so."""
+    planned = plan_of({"outcome": ["y", "z"], "sample": list("abc"), "estimator": ["OLS", "SA"]}, **options)
+    fits = fits_of(planned)
+    fits.estimate[:] = np.where(planned.codes[fits.index, 0] == 0, first, second)
+    fits.p_value[:] = 0.001
+    return collect(planned, [fits], ["x"])
+
+
+def test_outcomes_that_move_apart_as_expected_do_not_contradict_each_other():
+    found = of_two_outcomes(-0.2, 3.0)
+    both = {name: frozenset({"emp"}) for name in ("y", "z")}
+    y = found.planned.codes[:, 0] == 0
+    assert codes(found, [], both, np.where(y, -1.0, 1.0)) == []
+    (told,) = contradictions(found, [], both, np.ones(len(found)))
+    assert told.message.startswith("medians of opposite signs: -0.20")
+    # Of one sign against what was expected of one of them.
+    (told,) = contradictions(of_two_outcomes(0.2, 3.0), [], both, np.where(y, -1.0, 1.0))
+    assert told.message.startswith("medians of estimates times the expected sign of opposite signs: -0.20")
+    # Where one of them has no expected sign there is nothing to multiply by.
+    assert codes(found, [], both, np.where(y, -1.0, np.nan)) == [("serious", "scales_disagree")]
+
+
+def test_estimands_are_compared_by_the_outcomes_that_both_have():
+    """Poisson takes another outcome besides, which moves the other way: not the estimand differs but the outcome."""
+    shape = {"outcome": ["y", "z"], "estimator": ["OLS", "Poisson"], "sample": list("abc")}
+    planned = plan_of(
+        shape, estimands={"OLS": "two-way", "Poisson": "semi"}, scales={"y": "log points", "z": "log points"}
+    )
+    fits = fits_of(planned)
+    z, poisson = (planned.codes[fits.index, k] == 1 for k in (0, planned.dimensions.index("estimator")))
+    fits.estimate[:] = np.where(z, 0.7, -0.2)
+    fits.p_value[:] = 0.001
+    fits.code[z & ~poisson] = 3
+    fits.estimate[z & ~poisson] = np.nan
+    found = collect(planned, [fits], ["x"])
+    told = [c for c in contradictions(found, [], {}) if c.code == "estimands_disagree"]
+    assert told == []
+    fits.estimate[poisson & ~z] = 0.3
+    (told,) = (c for c in contradictions(collect(planned, [fits], ["x"]), [], {}) if c.code == "estimands_disagree")
+    assert told.message == "medians of opposite signs: -0.200 (two-way) and 0.300 (semi on y)"
+
+
+def test_a_p_value_stands_beside_the_median_that_it_is_of():
+    """The null's median is of estimates times the expected sign; the raw one of two outcomes is another number."""
+    options = {"estimands": ESTIMANDS, "scales": {"y": "jobs", "z": "jobs"}}
+    found = of_two_outcomes(-0.2, 3.0, **options)
+    sa = found.planned.codes[:, found.planned.dimensions.index("estimator")] == 1
+    found.numbers["estimate"][sa] *= -1
+    y = found.planned.codes[:, 0] == 0
+    tests = [median(0.01, group="jobs", n=6, expected=True), median(0.4, "treated", group="jobs", n=6, expected=True)]
+    (told,) = contradictions(found, tests, {}, np.where(y, -1.0, 1.0))
+    assert told.message == (
+        "medians of estimates times the expected sign of opposite signs: 1.60 (two-way; p = 0.010) and "
+        "-1.60 (treated; p = 0.400)"
+    )
+    # Without a sign for all, the raw medians are compared, of which the null has no p.
+    (told,) = contradictions(found, tests, {}, np.where(y, -1.0, np.nan))
+    assert told.message == "medians of opposite signs: 1.40 (two-way) and -1.40 (treated)"
+
+
+def test_a_p_value_of_some_estimates_says_of_how_many():
+    told = next(contradictions(results(-0.2, 0.1), [median(0.001, n=3)], {}))
+    assert "-0.200 (two-way; p = 0.001 of the 3 of 5 tested)" in told.message
+
+
+@pytest.mark.parametrize(("p", "n", "disagree"), [(0.4, 5, True), (0.08, 5, False), (0.02, 5, False), (0.4, 3, False)])
+def test_nulls_disagree_where_they_are_far_apart_and_of_the_same_specifications(p, n, disagree):
+    tests = [median(0.001), median(p, title="permutation", n=n)]
+    found = list(contradictions(results(-0.2, -0.2), tests, {}))
+    assert bool(found) == disagree
+    for one in found:
+        assert (one.code, one.where) == ("nulls_disagree", "y")
+        assert one.message == (
+            "the median (two-way) has p = 0.001 under the wild bootstrap and p = 0.400 under the permutation"
+        )
+
+
+@pytest.mark.parametrize(("failed", "severity"), [(1, "note"), (2, "serious")])
+def test_failures_are_serious_where_those_left_are_a_selection(failed, severity):
+    planned = plan_of({"outcome": ["y"], "sample": [f"s{k}" for k in range(10)]})
+    fits = fits_of(planned)
+    fits.code[:failed] = 3
+    fits.estimate[:failed] = np.nan
+    (told,) = contradictions(collect(planned, [fits], ["x"]), [], {})
+    assert (told.severity, told.specifications) == (severity, failed)
+    assert f"{failed} of 10 specifications ({failed}0%) could not be estimated" in told.message
+
+
+def test_a_preferred_specification_without_an_estimate_is_serious():
+    study = small_study(sample={"all": "TRUE", "none": "year > 3000"}, preferred={"sample": "none", "controls": "x1"})
+    curve = specdid.run(study, small_panel(), audit=0)
+    found = {c.code: c for c in curve.warnings if c.severity == "serious"}
+    assert "the preferred specification has no estimate (failed: " in found["preferred_missing"].message
+    assert "16 of" in found["many_failed"].message or "could not be estimated" in found["many_failed"].message
+
+
+def test_the_same_outcome_in_levels_and_logs_may_disagree(tmp_path):
+    """An effect of +10% on large units and -50% on small ones: logs fall, levels rise."""
+    rng = np.random.default_rng(3)
+    frame = small_panel(units=60).to_pandas()
+    size = np.where(frame.id % 6 < 2, 1000.0, 1.0)
+    noise = np.exp(rng.normal(0, 0.02, len(frame)))
+    effect = np.where(size > 1, 1.1, 0.5)
+    frame["emp"] = size * noise * np.where(frame.d == 1, effect, 1.0)
+    study = small_study(
+        outcome={"levels": {"formula": "emp", "scale": "jobs"}, "logs": {"formula": "log(emp)", "scale": "log points"}},
+        controls={"none": "1"},
+        fixed_effects={"two-way": "id + year"},
+        sample={"all": "TRUE", "late": "year > 2001"},
+        inference={"draws": 199},
+    )
+    curve = specdid.run(study, frame, audit=0)
+    (told,) = (c for c in curve.warnings if c.code == "scales_disagree")
+    assert told.where == "jobs and log points"
+    assert told.severity == "serious"
+
+
+def test_a_sample_that_moves_the_median_is_serious():
+    frame = small_panel(units=60).to_pandas()
+    # The effect is in the years that the shorter sample leaves out.
+    frame["y"] = frame["y"] - 0.3 * frame["d"] + 2.0 * frame["d"] * (frame["year"] > 2005)
+    study = small_study(
+        outcome={"y": "y"},
+        controls={"none": "1"},
+        fixed_effects={"two-way": "id + year"},
+        sample={"all": "TRUE", "to 2005": "year <= 2005", "all but one": "id != 7"},
+    )
+    curve = specdid.run(study, frame, audit=0)
+    (told,) = (c for c in curve.warnings if c.code == "samples_move")
+    assert "; the median moves from " in told.message
+    assert told.severity == "serious"

@@ -1,5 +1,7 @@
 """The specification curve: all a reader needs, on its page, in small files of the same bytes."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import warnings
@@ -7,12 +9,15 @@ import warnings
 import matplotlib as mpl
 import numpy as np
 import pytest
+import specdid
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_texts import texts_of
 from matplotlib.text import Text
+from small_studies import small_panel, small_study
 from specdid import _plugins
-from specdid._records import Code, collect
-from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, thin
+from specdid._records import Code, NullShares, collect
+from specdid.appendix.caption import _reading
+from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, shade, thin
 from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import lay_out
@@ -207,3 +212,100 @@ def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="not eps"):
         save(plot(results_of(smart_city(0))), tmp_path, "curve", ["pdf", "eps"])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def curve():
+    study = small_study(
+        outcome={"y": {"formula": "y", "scale": "one"}, "z": {"formula": "z", "scale": "other"}},
+        treatment={"d": {"term": "d", "cohort": "cohort"}},
+        controls={"none": "1"},
+        estimator={"OLS": "feols", "two-stage": "did2s", "projections": "lpdid"},
+        exclude=[{"when": {"outcome": "y", "estimator": "OLS"}, "because": "two-way fixed effects are for z"}],
+        inference={"draws": 19},
+    )
+    return specdid.run(study, small_panel(), jobs=1, audit=0)
+
+
+def test_an_estimator_has_its_colour_in_every_panel(curve):
+    data = curve_data(curve.results)
+    found: dict[str, set[object]] = {}
+    for panel in data.panels:
+        assert len({s.colour for s in panel.series}) == len(panel.series)
+        for k, series in enumerate(panel.series):
+            found.setdefault(series.label, set()).add((series.colour, str(shade(panel, k, 1.0))))
+    assert all(len(colours) == 1 for colours in found.values()), found
+    places = [[s.label for s in p.series] for p in data.panels]
+    assert any(a.index(name) != b.index(name) for a in places for b in places for name in set(a) & set(b))
+
+
+def test_shares_name_the_null_that_they_stand_beside(curve):
+    assert {s.null for s in curve.null_shares.values()} == {curve.tests[0].title}
+
+
+def test_only_a_preferred_specification_is_said_to_be_marked(curve):
+    class Given:
+        families = ()
+        results = curve.results
+
+    assert "is marked" not in _reading(Given())
+
+
+def test_a_null_band_is_drawn_and_explained():
+    results = results_of(smart_city(1))
+    figure = draw(curve_data(results, "estimate", {("log points", "ATT"): np.zeros((3, 96))}))
+    assert any("under the null" in t for t in texts_of(figure))
+
+
+def test_shares_have_what_the_null_expects_beside_them():
+    results = results_of(smart_city(3))
+    figure = draw(curve_data(results, null_shares={"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02)}))
+    assert any(t.startswith("25% ") and "negative" in t and t.endswith("(null: 3%)") for t in texts_of(figure))
+    assert any(t.startswith("12% ") and "positive" in t and t.endswith("(null: 2%)") for t in texts_of(figure))
+    assert not any("tested" in t for t in texts_of(figure))
+    assert not any(word in t for t in texts_of(draw(curve_data(results))) for word in ("null", "negative", "sig."))
+
+
+def test_shares_of_a_part_say_of_how_many_and_under_which_errors():
+    shares = {"log points": NullShares(200, 0.25, 0.0, 0.031, 0.02, "province")}
+    texts = texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares)))
+    assert "of the 200 tested:" in texts
+    assert "Shares with p < 0.05: standard errors of the null, by province." in " ".join(texts)
+
+
+@pytest.mark.parametrize("width", [2.4, 3.5, 6.5])
+@pytest.mark.parametrize("outcomes", [["a"], ["a", "b"]])
+def test_a_share_is_never_without_its_null_however_narrow(width, outcomes):
+    planned = plan_of({"outcome": outcomes, "sample": ["x", "y", "z"]}, subsets("p", "q"))
+    shares = dict.fromkeys(outcomes, NullShares(7, 0.255, 0.125, 0.031, 0.02))
+    texts = texts_of(draw(curve_data(results_of(planned), null_shares=shares), width))
+    joined = "\n".join(texts)
+    assert joined.count("26%") == joined.count("null: 3%") + joined.count("null 3%")
+    assert joined.count("12%") == joined.count("null: 2%") + joined.count("null 2%")
+    assert not any("…" in t for t in texts if "%" in t or "null" in t)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.06, 0.12])
+def test_the_preferred_label_covers_neither_intervals_nor_zero_nor_the_null(shift):
+    planned = smart_city(6, preferred=40)
+    results = results_of(planned)
+    results.numbers["estimate"][:] += shift
+    (group,) = results.groups()
+    n = len(results.order(group))
+    middle = np.linspace(-0.1, 0.1, n)
+    bands = {(group.name, "ATT"): np.stack([middle - 0.25, middle, middle + 0.25])}
+    figure = plot(results, null_bands=bands)
+    figure.draw_without_rendering()
+    (label,) = [t for t in figure.findobj(Text) if t.get_text().startswith("preferred: ")]
+    box = label.get_window_extent().transformed(label.axes.transData.inverted())
+    near = slice(int(box.x0), int(box.x1) + 1)
+    panel = curve_data(results, "estimate", bands).panels[0]
+    for low, high in [(panel.low95, panel.high95), *((line, line) for line in panel.null_band)]:
+        assert not np.any((low[near] < box.y1) & (high[near] > box.y0))
+    assert not box.y0 < 0 < box.y1
+
+
+def test_the_null_that_is_drawn_has_its_name():
+    shares = {"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
+    texts = " ".join(texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares))))
+    assert "The null: wild cluster bootstrap." in texts

@@ -1,11 +1,14 @@
 """report.html opened in Chromium: what a reader does with mouse and keyboard, at some 400 and at 10,240."""
 
 import re
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
 import pytest
 from browser import Watched, open_browser
 from pages import HOSTILE, column, embedded, hostile_study, large_study, number, read_page, run_report
+from small_studies import small_study
 
 
 class Opened:
@@ -276,3 +279,56 @@ def test_a_narrow_window_and_paper(opened):
     assert len(seen.page.pdf(format="A4")) > 20_000
     assert seen.wrong == []
     seen.page.close()
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory):
+    study = small_study(
+        outcome={"y": {"formula": "y", "scale": "points"}, "z": {"formula": "z", "scale": "points"}},
+        sample={"all": "TRUE", "later": {"where": "year >= 2002", "type": "uncertain"}},
+        weights={"none": "1", "people": {"formula": "w", "type": "nonequivalent"}},
+        fixed_effects={"two-way": "id + year"},
+        estimator={"OLS": "feols", "P": "fepois"},
+        exclude=[
+            {"when": {"estimator": "P", "outcome": "y"}, "because": "levels"},
+            {"when": {"estimator": "OLS", "outcome": "z"}, "because": "logs"},
+        ],
+        inference={"draws": 19},
+        figure={"formats": ["png"]},
+    )
+    return run_report(study, tmp_path_factory.mktemp("apart"))
+
+
+@pytest.fixture(scope="module")
+def seen_apart(browser, apart):
+    return Watched(browser, apart)
+
+
+def test_what_is_not_tested_stands_apart_and_the_band_below_what_is(seen_apart):
+    page = seen_apart.page
+    assert page.evaluate("segments.map(s => s.words)") == ["equivalent", "uncertain", "nonequivalent"]
+    kinds = page.evaluate("Array.from(rows, i => data.kind.words[data.kind.codes[i]])")
+    assert kinds == sorted(kinds, key=["equivalent", "uncertain", "nonequivalent"].index)
+    steps = np.diff(page.evaluate("Array.from(across)"))
+    moved = [a != b for a, b in pairwise(kinds)]
+    assert (steps[moved] > 1).all()
+    assert (steps[~np.array(moved)] == 1).all()
+    page.select_option("#null", "0")
+    covered = page.evaluate("Array.from(shownBand()[0], v => !Number.isNaN(v))")
+    tested = page.evaluate("Array.from(data.nulls[0].p_null, p => !Number.isNaN(p))")
+    assert covered == tested
+    assert 0 < sum(tested) < kinds.count("equivalent")
+    ends = page.evaluate("bandPaths(x => x, y => y).flat().filter(p => p.length).map(p => p[p.length - 1][0])")
+    assert ends
+    assert max(ends) <= kinds.count("equivalent")
+    before = seen_apart.picture()
+    page.locator("#filters fieldset", has_text="Type of options").get_by_text("uncertain, not tested").click()
+    assert page.inner_text("#status").startswith(f"{kinds.count('uncertain')} of {len(kinds)} ")
+    assert seen_apart.picture() != before
+    page.click("#clear-filters")
+    for order in ("plan", "0"):
+        page.select_option("#order", order)
+        assert page.evaluate("Array.from(rows, i => data.kind.words[data.kind.codes[i]])") == kinds
+    page.select_option("#view", "volcano")
+    assert page.evaluate("segments.length") == 0
+    assert not seen_apart.wrong

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import stat
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
 import pytest
+import specdid
 from small_studies import small_panel, small_study
 from specdid import OutputError, SpecError, run
 from specdid._records.files import StrangeFileError, read_bytes, replacing
@@ -362,3 +364,85 @@ def test_a_manifest_that_is_nested_deeply_is_none(tmp_path):
 def test_the_held_directory_names_its_inputs(tmp_path):
     with hold(tmp_path / "new", [None, tmp_path / "x"]) as output:
         assert output == OutputDirectory(tmp_path / "new", (tmp_path / "x",))
+
+
+DRAWN = small_study(controls={"any": "csw0(x1, x2)"})
+BEFORE = {**DRAWN, "event_study": {"early": {"window": [-2, 1]}}, "table": {"T": {"vary": ["controls"]}}}
+
+
+def run_drawn(spec, ran):
+    specdid.run(spec, small_panel(), out=ran, jobs=1, audit=0)
+    return {path.name for path in ran.iterdir()}
+
+
+def manifest(ran):
+    return json.loads((ran / "manifest.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("written") / "out"
+    run_drawn(BEFORE, out)
+    return out
+
+
+@pytest.fixture
+def ran(written, tmp_path):
+    return Path(shutil.copytree(written, tmp_path / "out"))
+
+
+def test_the_manifest_lists_every_file_but_itself(ran):
+    found = {path.name for path in ran.iterdir() if path.is_file() and not path.name.startswith(".")}
+    assert set(listed(ran)) == found - {"manifest.json"}
+    assert {"results.csv", "curve.pdf", "table_T.tex", "event_study_early.png"} <= found
+    assert all((ran / name).stat().st_size == size for name, size in listed(ran).items())
+
+
+def test_files_of_analyses_that_are_gone_are_removed(ran):
+    left = run_drawn(DRAWN, ran)
+    assert not [name for name in left if name.startswith(("event_study", "table_T"))]
+    assert "results.csv" in left
+    assert left == run_drawn(DRAWN, ran.parent / "fresh")
+
+
+def test_nothing_else_is_removed(ran):
+    own = {"notes.txt": "mine", "table_U.csv": "mine too", "event_study_early.csv": "corrected by hand"}
+    for name, text in own.items():
+        (ran / name).write_text(text)
+    (ran / "event_study_early.pdf").unlink()
+    (ran / "event_study_early.pdf").mkdir()
+    run_drawn(DRAWN, ran)
+    assert {name: (ran / name).read_text() for name in own} == own
+    assert (ran / "event_study_early.pdf").is_dir()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"../precious.txt": 4, "/tmp": 4, "..": 4, "": 0, "manifest.json": 9}, ["precious.txt"], None, {"a": "4"}],
+)
+def test_a_manifest_that_lists_something_else_removes_nothing(ran, files):
+    precious = ran.parent / "precious.txt"
+    precious.write_text("mine")
+    (ran / "precious.txt").write_text("mine")
+    content = {**manifest(ran), "files": files}
+    (ran / "manifest.json").write_text(json.dumps(content))
+    before = {path.name: path.read_bytes() for path in ran.iterdir() if path.is_file()}
+    with pytest.raises(specdid.OutputError, match="not listed in a manifest of specdid"):
+        run_drawn(DRAWN, ran)
+    assert precious.read_text() == "mine"
+    assert {path.name: path.read_bytes() for path in ran.iterdir() if path.is_file()} == before
+
+
+def test_a_run_that_is_interrupted_removes_nothing_and_the_next_one_does(ran, monkeypatch):
+    from specdid._run import pipeline
+
+    def stop(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "run_nulls", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_drawn(DRAWN, ran)
+    assert (ran / "table_T.csv").exists()
+    assert "table_T.csv" in listed(ran)
+    assert "table_T.csv" not in run_drawn(DRAWN, ran)
