@@ -92,10 +92,11 @@ class Fits:
     extra: Mapping[str, Floats] = field(default_factory=dict)
 
 
+NOT_POSITIVE = "this variance estimate is not positive, so it has no standard error"
 VCOV_NOTES: tuple[str, ...] = (
     "",
     "fewer than two clusters are left, so this variance cannot be computed",
-    "this variance estimate is not positive, so it has no standard error",
+    NOT_POSITIVE,
     "no degrees of freedom are left for this variance",
     "the model fits perfectly: there is no residual variance and no standard error",
     "the estimator does not offer this variance",

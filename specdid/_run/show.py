@@ -165,6 +165,10 @@ def _by_id(plan: Plan, which: str) -> Found:
     return Found(stands_for(plan, hits))
 
 
+def _spec(prepared: Prepared) -> str:
+    return prepared.study.document.name if prepared.study.document else "SPEC"
+
+
 def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: Path) -> Found:
     if not text.isdecimal() or int(text) < 1:
         raise _fault("no_specification", f"`#{text}` is no rank", "a rank is a number from 1, as '#41'")
@@ -174,7 +178,8 @@ def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: 
         raise _fault(
             "no_results",
             f"ranks need the results of a run; those in {directory} {what}",
-            "run `specdid run` on this spec first, or name the directory with --out",
+            f"type `specdid show {_spec(prepared)} '#{text}' --out DIRECTORY`, with the directory that the run wrote; "
+            f"or run `specdid run {_spec(prepared)}` first",
         )
     rank = int(text)
     curves = list(_curves(results))
@@ -299,7 +304,10 @@ def _standing(prepared: Prepared, place: int, results: Results | None, directory
     """Return rank and joint tests, from the results of a run."""
     if results is None:
         yield ""
-        yield f"No results of this study in {directory}: `specdid run` adds its rank and the joint tests' p-values."
+        yield (
+            f"No results of this study in {directory}: `specdid run` adds its rank and the joint tests' p-values; "
+            "those of a run with --out need the same --out here."
+        )
         return
     at = int(results.twin[place]) if results.status[place] == Status.DUPLICATE else place
     if results.status[at] != Status.OK:

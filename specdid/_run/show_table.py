@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from specdid.engine.execute import estimate_all
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
 from specdid.engine.problem import Floats
 from specdid.engine.ssc import t_inference
-from specdid.estimators._base import TREATMENT, Coefficients, Estimator
+from specdid.estimators._base import NEVER, TREATMENT, Coefficients, Estimator
 from specdid.exports._build import compile_one
 from specdid.language import write
 
@@ -48,7 +48,7 @@ def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
         yield from _own_coefficients(one, fits, whole, vcovs)
     yield ""
     yield from _other_vcovs(fits, vcovs)
-    yield from _footer(one, fits, full)
+    yield from _footer(prepared, one, fits, full)
     yield from _fit_of(prepared, one, fits, whole if full is None else full)
 
 
@@ -159,10 +159,12 @@ def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
             )
 
 
-def _footer(one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
+def _footer(prepared: Prepared, one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
     """Return rows, units and fixed effects."""
     units = f"; {int(fits.n_units[0]):,} units" if fits.n_units[0] >= 0 else ""
-    kinds = (("treated", fits.n_treated), ("never treated", fits.n_control), ("always treated", fits.n_always_treated))
+    estimator, options = _estimator(prepared, one)
+    control = NEVER if estimator.beside is None else estimator.beside(options)
+    kinds = (("treated", fits.n_treated), (control, fits.n_control), ("always treated", fits.n_always_treated))
     counted = ", ".join(f"{int(n[0]):,} {word}" for word, n in kinds if n[0] > 0)
     yield f"Rows: {int(fits.nobs[0]):,}{units}" + (f" ({counted})" if counted else "")
     lost = f"{int(fits.n_missing[0]):,} missing{_logs(fits)}, {int(fits.n_singletons[0]):,} singletons"
@@ -189,9 +191,14 @@ def _fit_of(prepared: Prepared, one: Compiled, fits: Fits, fit: FullFit | Coeffi
     dropped = [one.problem.labels[c] for c in fits.dropped.get(0, ())]
     if dropped:
         yield f"Collinear, left out: {' + '.join(dropped)}"
-    estimator: Estimator = _plugins.load("estimators", prepared.plan.grid.estimators[int(one.method[0])].method)
-    if estimator.alone:
-        yield f"Only the treatment's coefficient is given: {estimator.alone}."
+    estimator, options = _estimator(prepared, one)
+    if estimator.alone is not None:
+        yield f"Only the treatment's coefficient is given: {estimator.alone(options)}."
+
+
+def _estimator(prepared: Prepared, one: Compiled) -> tuple[Estimator, Mapping[str, object]]:
+    choice = prepared.plan.grid.estimators[int(one.method[0])]
+    return _plugins.load("estimators", choice.method), choice.options
 
 
 def _separated(fits: Fits) -> str:

@@ -16,7 +16,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._records.fits import VCOV_NOTES
 from specdid._records.numerals import minus
 from specdid.analyses._base import Bench, Cell, CellFit, Extra, Request
-from specdid.analyses._fit import Wald, joint_test, refit
+from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, joint_test, refit, semidefinite
 from specdid.analyses._words import listed, time_name
 from specdid.engine.coefficient_table import combine
 from specdid.engine.problem import Floats, Ints
@@ -317,7 +317,31 @@ class EventPath:
     def pretrend(self, v: int = 0) -> Wald:
         """Test that all leads that have an estimate are zero."""
         leads = np.flatnonzero(self.leads)
+        if not semidefinite(self.vcov[v]):
+            return Wald(np.nan, len(leads), self.df[v], np.nan)
         return joint_test(self.estimate[leads], self.vcov[v][np.ix_(leads, leads)], self.df[v])
+
+    def doubt(self, v: int = 0) -> str:
+        """Say why the whole covariance under a vcov is not there, or not to be relied on; empty where it is."""
+        return self.vcov_notes[v] or ("" if semidefinite(self.vcov[v]) else INDEFINITE)
+
+    def untested(self, v: int = 0) -> str:
+        """Say why the leads have no joint test under a vcov; empty where they have one."""
+        if not self.leads.any():
+            return "there are no leads"
+        return self.doubt(v) or (SINGULAR if np.isnan(self.pretrend(v).p_value) else "")
+
+    def treated_clusters(self, bench: Bench) -> tuple[int, str]:
+        """Return how many clusters of the first vcov have treated units, and "cluster", or "unit" without clusters."""
+        cohort, problem = bench.cohort(self.cell), self.cell.compiled.problem
+        assert cohort is not None
+        rows = np.flatnonzero(_known(bench, self.cell) & self.clock.keep & np.isfinite(cohort))
+        by = [problem.codes[:, c] for c in problem.vcovs[0].clusters]
+        what = "cluster" if by else "unit"
+        if not by:
+            assert bench.panel.unit_codes is not None
+            by = [bench.panel.unit_codes]
+        return min(len(np.unique(codes[rows][codes[rows] >= 0])) for codes in by), what
 
     def margins(self, alpha: float, seed: int, v: int = 0) -> tuple[float, float]:
         """Return the critical values of pointwise intervals and of the simultaneous band."""
@@ -332,7 +356,7 @@ def simultaneous(vcov: Floats, df: float, alpha: float, seed: int, pointwise: fl
     freedom of the pointwise intervals, seeded by the study.
     """
     variance = np.diagonal(vcov)
-    if not (len(variance) and np.isfinite(variance).all() and (variance > 0).all()):
+    if not (len(variance) and np.isfinite(variance).all() and (variance > 0).all() and semidefinite(vcov)):
         return float("nan")
     spread = np.sqrt(variance)
     values, vectors = np.linalg.eigh(vcov / np.outer(spread, spread))

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._plan.records import EstimatorChoice
 from specdid._records import Code
-from specdid._records.fits import VCOV_NOTES, failure_message
+from specdid._records.fits import NOT_POSITIVE, VCOV_NOTES, failure_message
 from specdid.analyses._cells import Cell
 from specdid.analyses._words import listed
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
@@ -235,8 +236,13 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         problem.alpha,
         open=dict.fromkeys(dropped, LEFT_OUT) | reasons,
         pseudo_r2=whole.pseudo_r2,
-        alone=_plugins.load("estimators", choice.method).alone,
+        alone=_alone(choice),
     )
+
+
+def _alone(choice: EstimatorChoice) -> str:
+    said = _plugins.load("estimators", choice.method).alone
+    return said(choice.options) if said is not None else ""
 
 
 def whole_table(found: Estimate) -> Coefficients:
@@ -347,8 +353,12 @@ class CellFit:
         names = labels or [""] * len(estimate)
         table = np.column_stack([estimate, error, *numbers, df]).tolist()
         note = self.vcov_notes[vcov]
+
+        def why(name: str, b: float, se: float) -> str:
+            return self.open.get(name, note or (NOT_POSITIVE if np.isfinite(b) and np.isnan(se) else ""))
+
         return tuple(
-            Coefficient(name, b, se, t, p, low, high, freedom, self.open.get(name, note))
+            Coefficient(name, b, se, t, p, low, high, freedom, why(name, b, se))
             for name, (b, se, t, p, low, high, freedom) in zip(names, table, strict=True)
         )
 
@@ -360,6 +370,29 @@ class CellFit:
         here = (weights != 0).any(axis=0)
         variance = weights[:, here] @ self.vcov[vcov][np.ix_(here, here)] @ weights[:, here].T
         return joint_test(weights[:, here] @ self.estimate[here], variance, float(self.df[vcov]))
+
+
+INDEFINITE = (
+    "the variance matrix under this vcov is not positive semi-definite: no joint test and no band, and single standard "
+    "errors from it may be far too small"
+)
+SINGULAR = "the variance matrix of what is tested is singular, as with fewer clusters than terms: no joint test"
+_ROUNDING = 1e-8
+
+
+def semidefinite(variance: Floats) -> bool:
+    """Return whether a covariance matrix has no negative eigenvalue beyond rounding; true where there is no matrix.
+
+    Clustered by two variables it is a difference of matrices, and need not be (Cameron, Gelbach and Miller 2011).
+    """
+    diagonal = np.diag(variance)
+    if not len(diagonal) or not np.isfinite(variance).all():
+        return True
+    if (diagonal < 0).any():
+        return False
+    unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    values = np.linalg.eigvalsh(variance / np.outer(unit, unit))
+    return bool(values[0] >= -_ROUNDING * max(float(values[-1]), 1.0))
 
 
 def joint_test(value: Floats, variance: Floats, df2: float) -> Wald:

@@ -15,9 +15,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from specdid._decode.table import STEPS, Table
+from specdid._describe.clusters import FEW as FEW_CLUSTERS
+from specdid._records.fits import NOT_POSITIVE
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path
-from specdid.analyses._fit import CONSTANT_LABEL
+from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
 from specdid.analyses._words import count, decimals, in_parentheses, listed, number, p_is, p_value
 from specdid.analyses.table import error_note, spanners
 from specdid.engine.problem import Floats
@@ -108,13 +110,14 @@ def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[Caution]:
 def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[Caution]:
     """Say what speaks against reading the curves as effects."""
     alpha = bench.study.inference.alpha
-    joint, single = [], []
+    joint, rare, single = [], [], []
     for one in paths:
         words, test, leads = words_of(cells, one), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
         if test.p_value < alpha:
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
-            joint.append(f"{words}: the leads are jointly different from zero ({said})")
+            few = _few_treated(bench, one)
+            (rare if few else joint).append(f"{words}: the leads are jointly different from zero ({said}){few}")
         elif alone.any():
             said = listed([one.clock.text(int(k)) for k in one.periods[alone]])
             single.append(f"{words}: single leads differ from zero, though not jointly (period {said})")
@@ -122,10 +125,19 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             said = f"{words}: no lead is identified, so that there is no pre-trend test"
             yield Caution("serious", "leads_not_tested", said)
         elif leads.any() and np.isnan(test.p_value):
-            said = f"{words}: the leads cannot be tested jointly under the first vcov"
+            said = f"{words}: the leads cannot be tested jointly under the first vcov: {one.untested()}"
             yield Caution("note", "leads_not_tested", said)
+    for v, vcov in enumerate(bench.study.vcov):
+        wrong = [words_of(cells, p) for p in paths if p.doubt(v) == INDEFINITE]
+        if wrong:
+            said = f"{listed(wrong)}, `{vcov.label or vcov.text}`: {INDEFINITE}"
+            yield Caution("note" if v else "serious", "variance_indefinite", said)
     for told in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
         yield Caution("serious", "pretrend", f"{told}{_of_many(len(joint), len(paths))}")
+    for told in _told(
+        rare, f"the leads are jointly different from zero (p < {alpha:g}), with too few treated clusters", len(paths)
+    ):
+        yield Caution("serious", "pretrend_few_treated", f"{told}{_of_many(len(rare), len(paths))}")
     for told in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths)):
         yield Caution("note", "single_leads", told)
     if any(p.cell.method == "feols" and len(_cohorts(bench, p.cell)) > 1 for p in paths):
@@ -143,6 +155,15 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         which = [words_of(cells, p) for p in paths if note in p.notes]
         whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
         yield Caution("note", "curves_differ", f"{whose}: {note}")
+
+
+def _few_treated(bench: Bench, one: EventPath) -> str:
+    """Say what a rejection is worth where few clusters are treated; empty where they are not."""
+    count, what = one.treated_clusters(bench)
+    if count >= FEW_CLUSTERS:
+        return ""
+    many = f"{count} treated {what}" if count == 1 else f"{count} treated {what}s"
+    return f", by errors of {many}, which reject a true null far too often: this alone is no evidence of a pre-trend"
 
 
 def _of_many(found: int, of: int) -> str:
@@ -261,12 +282,14 @@ def _period_lines(bench: Bench, one: EventPath, v: int) -> Iterator[tuple[Value,
     band = one.margins(alpha, bench.study.seed, v)[1] * error
     table = np.column_stack([one.estimate, error, *numbers, one.estimate - band, one.estimate + band])
     clusters = int(one.n_clusters[v]) if one.n_clusters[v] >= 0 else None
-    note = one.vcov_notes[v] or None
+    doubt = one.doubt(v)
     place = {int(k): m for m, k in enumerate(one.periods)}
     for k in sorted({*place, *one.references, *one.left_out}):
         end, written = _end(one, k), one.clock.written(k)
         if k in place:
-            tail = (df, int(one.size[place[k]]), one.nobs, clusters, note)
+            missing = NOT_POSITIVE if np.isnan(error[place[k]]) and not one.vcov_notes[v] else ""
+            note = "; ".join(text for text in (missing, doubt) if text)
+            tail = (df, int(one.size[place[k]]), one.nobs, clusters, note or None)
             yield ("period", written, end, False, *table[place[k]].tolist(), *tail)
         elif k in one.left_out:
             yield ("period", written, end, False, *(None,) * 10, one.nobs, clusters, one.left_out[k])
@@ -302,9 +325,9 @@ def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Ti
         for v, vcov in enumerate(bench.study.vcov):
             test = one.pretrend(v)
             clusters = int(one.n_clusters[v]) if one.n_clusters[v] >= 0 else None
-            said = one.vcov_notes[v] or (None if test.df1 else "there are no leads")
-            if one.leads_left_out:
-                said = f"without period {one.leads_left_out}, whose effect is not identified"
+            left = one.leads_left_out
+            without = f"without period {left}, whose effect is not identified" if left else ""
+            said = "; ".join(text for text in (without, one.untested(v)) if text) or None
             numbers = (test.statistic, test.df1, test.df2, test.p_value, test.statistic * test.df1)
             labels = one.cell.labels.values()
             rows.append((k + 1, *labels, vcov.label or vcov.text, *numbers, one.nobs, clusters, said))
@@ -380,6 +403,9 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
     found.append(ends_note(curves, (clock.first, clock.last)))
     found += dict.fromkeys(f"{note[0].upper()}{note[1:]}." for p in paths for note in p.notes)
+    indefinite = [f"({k})" for k, p in enumerate(paths, 1) if p.failure is None and p.doubt() == INDEFINITE]
+    if indefinite:
+        found.append(f"Column {listed(indefinite)}: {INDEFINITE}.")
     if any(p.left_out for p in paths):
         found.append("Periods without a number are not identified in that column, and not in its test of the leads.")
     if any(p.failure is not None for p in paths):

@@ -205,8 +205,9 @@ class Estimator:
     ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback.
     ``estimand`` says what the estimate is of; ``words(treated, options)`` does where that depends on the
     treatment or the options.
-    ``alone`` says, in words that a table prints, why ``fit`` gives the treatment's coefficient
-    alone; it is empty where ``fit`` gives all of them.
+    ``alone(options)`` says, in words that a table prints, why ``fit`` with these options gives the treatment's
+    coefficient alone; it is None where ``fit`` gives all of them.
+    ``beside(options)`` names the units that ``n_control`` counts, where they are not the never treated alone.
 
     ``changes`` says that it takes changes of the outcome between rows, in which a row that lacks
     any variable is a gap.
@@ -242,7 +243,8 @@ class Estimator:
     doc: str = ""
     path: Callable[[Task, Floats, tuple[int, ...], int], Path | Failure] | None = None
     calendar: bool = False
-    alone: str = ""
+    alone: Callable[[Mapping[str, object]], str] | None = None
+    beside: Callable[[Mapping[str, object]], str] | None = None
     changes: bool = False
     words: Callable[[Treated, Mapping[str, object]], str] | None = None
     ssc: frozenset[str] = frozenset({"fixest"})
@@ -293,6 +295,9 @@ class Estimator:
             elif task.distribution(v) == "t" and np.isinf(df[v]):
                 said[v], law[v] = "no_t", float("nan")
         return tuple(said), tuple(law)
+
+
+NEVER = "never treated"
 
 
 def coefficient_words(treated: Treated, effect: str, how: str = "") -> str:

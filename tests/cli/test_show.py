@@ -39,6 +39,7 @@ dall = "(batch > 0) * (year >= batch)"
 "two-stage" = "did2s"
 "Poisson" = "fepois"
 "projections" = "lpdid"
+"equal projections" = {{ method = "lpdid", reweight = true }}
 [vcov]
 "city" = "~city_id"
 "province" = "~province"
@@ -131,7 +132,8 @@ def test_a_rank_needs_results(place):
     directory, _, _ = place
     text = show(directory, "#1", out="nothing", code=2)
     assert "are not there yet" in text
-    assert "run `specdid run` on this spec first" in text
+    # The whole command, as it has to be typed after a run with --out.
+    assert "s.toml '#1' --out DIRECTORY`" in " ".join(text.split())
     assert "`specdid run` adds its rank" in show(directory, "preferred", out="nothing")
 
 
@@ -205,6 +207,11 @@ def test_what_has_no_further_coefficients_says_why(place):
     directory, plan, _ = place
     two = show(directory, plan.spec_id(labels(plan, "none", "two-stage")))
     assert "Only the treatment's coefficient is given: controls and fixed effects belong to the first stage" in two
+    reweighted = show(directory, plan.spec_id(labels(plan, "one", "equal projections")))
+    assert "controls are fitted on the clean controls alone (regression adjustment)" in reweighted
+    assert "regressed on entering" not in reweighted
+    assert " never or not yet treated" in reweighted
+    assert "never treated" in show(directory, plan.spec_id(labels(plan, "one", "OLS")))
     local = show(directory, plan.spec_id(labels(plan, "none", "projections")))
     assert "Only the treatment's coefficient is given: changes of the outcome are regressed" in local
 
@@ -234,7 +241,7 @@ def test_a_duplicate_by_content_is_shown_with_its_twins_numbers(tmp_path):
     text = SPEC.replace('[preferred]\ncontrols = "one"', '[preferred]\ncontrols = "again"')
     (tmp_path / "s.toml").write_text(text, encoding="utf-8")
     shown = show(tmp_path, "preferred")
-    assert "Duplicate (same_content) of specification 6" in shown
+    assert "Duplicate (same_content) of specification 7" in shown
     assert "210 clusters" in shown
     assert "== Python" in shown
 

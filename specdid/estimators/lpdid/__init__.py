@@ -29,6 +29,7 @@ from specdid.engine import ssc
 from specdid.engine.demean import relevel
 from specdid.estimators._base import (
     EVERY_RULE,
+    NEVER,
     Estimate,
     Estimator,
     EstimatorSetting,
@@ -430,6 +431,16 @@ def _words(treated: Treated, options: Mapping[str, object]) -> str:
     return f"{effect} over {span}{where_zero(treated)} (local projections)"
 
 
+def _alone(options: Mapping[str, object]) -> str:
+    """Say what is done, by the options in force."""
+    if options.get("reweight"):
+        return (
+            "changes of the outcome are compared with those of clean controls of the same period, every entering unit "
+            "alike; controls are fitted on the clean controls alone (regression adjustment)"
+        )
+    return "changes of the outcome are regressed on entering treatment, beside period effects and controls"
+
+
 def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
     return list(_said(found))
 
@@ -507,11 +518,12 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
     slopes=False,
-    doc="Controls enter at their value in the period of entering; a row that lacks one is a gap for changes too. "
+    doc="Controls enter at their value in the period of entering. "
     "Takes no other fixed effects.",
     path=_path,
     changes=True,
-    alone="changes of the outcome are regressed on entering treatment, beside period effects and controls",
+    alone=_alone,
+    beside=lambda options: NEVER if options.get("control") == "never" else "never or not yet treated",
     words=_words,
     ssc=EVERY_RULE,
     cautions=_cautions,

@@ -86,7 +86,7 @@ function nullGrid(i) {
     fixed(n.band_high[i], decimals)]));
 }
 
-const COUNTS = { nobs: "Rows", n_units: "Units", n_treated: "Treated units", n_control: "Never treated",
+const COUNTS = { nobs: "Rows", n_units: "Units", n_treated: "Treated units", n_control: "Control units",
   "n_clusters:0": "Clusters", n_missing: "Dropped, missing", n_log0: "Dropped, log of 0", n_singletons: "Singletons" };
 
 function countGrid(i) {
