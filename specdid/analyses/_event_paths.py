@@ -6,7 +6,7 @@ Time is counted from adoption, or by the calendar; what the data do not fill of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from specdid._records.fits import VCOV_NOTES
 from specdid._records.numerals import minus
 from specdid.analyses._base import Bench, Cell, CellFit, Extra, Request
 from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, joint_test, refit, semidefinite
-from specdid.analyses._words import listed, time_name
+from specdid.analyses._words import decimals, listed, number, time_name
 from specdid.engine.coefficient_table import combine
 from specdid.engine.problem import Floats, Ints
 from specdid.engine.scores import missing_clusters
@@ -259,6 +259,13 @@ def _outside_calendar(bench: Bench, request: Request, known: Sequence[int], star
         yield fault_at(request.origin("reference"), None, "reference_unseen", message, runs)
 
 
+def treated_rows(bench: Bench, cell: Cell, clock: Clock) -> Bools:
+    """Mark the rows inside the window of units that adopt, or will."""
+    cohort = bench.cohort(cell)
+    assert cohort is not None
+    return np.asarray(_known(bench, cell) & clock.keep & np.isfinite(cohort))
+
+
 @dataclass(frozen=True, slots=True)
 class EventPath:
     """One event-study curve.
@@ -275,6 +282,8 @@ class EventPath:
     notes : what differs from the others
     left_out : periods that have no estimate, and why
     ends : the ends of the window that hold what lies beyond them in these rows
+    always : what units that are treated in all their rows do to the path; empty where there are none
+    moved : by how many standard errors an effect changes at most when they leave
     """
 
     cell: Cell = field(repr=False)
@@ -293,6 +302,8 @@ class EventPath:
     notes: tuple[str, ...] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
     ends: tuple[int, ...] = ()
+    always: str = ""
+    moved: float = 0.0
 
     def std_error(self, v: int = 0) -> Floats:
         """Return the standard errors under a vcov, NaN where there are none."""
@@ -330,18 +341,6 @@ class EventPath:
         if not self.leads.any():
             return "there are no leads"
         return self.doubt(v) or (SINGULAR if np.isnan(self.pretrend(v).p_value) else "")
-
-    def treated_clusters(self, bench: Bench) -> tuple[int, str]:
-        """Return how many clusters of the first vcov have treated units, and "cluster", or "unit" without clusters."""
-        cohort, problem = bench.cohort(self.cell), self.cell.compiled.problem
-        assert cohort is not None
-        rows = np.flatnonzero(_known(bench, self.cell) & self.clock.keep & np.isfinite(cohort))
-        by = [problem.codes[:, c] for c in problem.vcovs[0].clusters]
-        what = "cluster" if by else "unit"
-        if not by:
-            assert bench.panel.unit_codes is not None
-            by = [bench.panel.unit_codes]
-        return min(len(np.unique(codes[rows][codes[rows] >= 0])) for codes in by), what
 
     def margins(self, alpha: float, seed: int, v: int = 0) -> tuple[float, float]:
         """Return the critical values of pointwise intervals and of the simultaneous band."""
@@ -418,6 +417,39 @@ def _notes(cell: Cell, unbinned: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
+    found = _by_dummies(bench, cell, clock)
+    always = np.zeros(len(clock.keep), bool) if found.fit is None else _always_treated(bench, cell, found.fit.rows)
+    if found.failure is not None or not always.any():
+        return found
+    assert bench.panel.unit_codes is not None
+    n = len(np.unique(bench.panel.unit_codes[always]))
+    who = f"{n:,} {'unit is' if n == 1 else 'units are'} treated in all {'its' if n == 1 else 'their'} rows"
+    who += f" and {'stands' if n == 1 else 'stand'} in treated periods without one before to be compared with"
+    without = _by_dummies(bench, cell, replace(clock, keep=clock.keep & ~always))
+    common = np.intersect1d(found.periods, without.periods)
+    if without.failure is not None or not len(common):
+        return replace(found, always=f"{who}; without {'it' if n == 1 else 'them'} there is no path", moved=np.inf)
+    one, other = (p.estimate[np.searchsorted(p.periods, common)] for p in (found, without))
+    error = found.std_error()[np.searchsorted(found.periods, common)]
+    most = int(np.argmax(np.abs(other - one)))
+    places = decimals([float(error[most])])
+    said = f"from {number(float(one[most]), places)} to {number(float(other[most]), places)}"
+    said = f"the effect in period {clock.text(int(common[most]))} changes most, {said}"
+    moved = float(np.nanmax(np.abs(other - one) / error)) if np.isfinite(error).any() else np.inf
+    return replace(found, always=f"{who}; without {'it' if n == 1 else 'them'} {said}", moved=moved)
+
+
+def _always_treated(bench: Bench, cell: Cell, rows: Ints) -> Bools:
+    """Mark, on all rows, those used of units that are treated in every row used."""
+    cohort, unit = bench.cohort(cell), bench.panel.unit_codes
+    assert cohort is not None and bench.periods is not None and unit is not None  # noqa: PT018
+    found = np.zeros(len(unit), bool)
+    before = np.unique(unit[rows][~(bench.periods[rows] >= cohort[rows])])
+    found[rows] = ~np.isin(unit[rows], before)
+    return found
+
+
+def _by_dummies(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     rows, _ = bench.sample(cell, where=clock.keep)
     place = clock.place[rows]
     seen = [k for k in clock.periods if (place == k).any()]

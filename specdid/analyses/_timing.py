@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._describe.clusters import FEW
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
 from specdid.engine.problem import Floats, Ints
 from specdid.inference._assignment import fill_path
@@ -95,3 +96,25 @@ def fit_earlier(bench: Bench, cell: Cell, when: Timing, earlier: int) -> CellFit
         moved = path[units, np.searchsorted(present, periods + earlier, side="right") - 1]
     label = f"treatment {earlier} earlier"
     return bench.fit(cell, treatment=Extra(label, moved), where=when.before)
+
+
+def treated_now(bench: Bench, cell: Cell) -> Bools:
+    """Mark the rows of a cell's sample that are treated."""
+    return np.asarray(bench.in_sample(cell) & (np.nan_to_num(bench.treatment(cell)) != 0))
+
+
+def few_treated(bench: Bench, cell: Cell, treated: Bools) -> str:
+    """Say what a rejection is worth where few clusters of the first vcov have treated rows; empty where many have.
+
+    Without clusters the units count.
+    """
+    problem, rows = cell.compiled.problem, np.flatnonzero(treated)
+    by = [problem.codes[rows, c] for c in problem.vcovs[0].clusters]
+    what = "cluster" if by else "unit"
+    if not by and bench.panel.unit_codes is not None:
+        by = [bench.panel.unit_codes[rows]]
+    count = min((len(np.unique(codes[codes >= 0])) for codes in by), default=FEW)
+    if count >= FEW:
+        return ""
+    many = f"{count} treated {what}{'s' * (count != 1)}"
+    return f", by errors of {many}, which reject a true null far too often: alone it is no evidence against the design"

@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from specdid._decode.table import STEPS, Table
-from specdid._describe.clusters import FEW as FEW_CLUSTERS
+from specdid._records.cautions import Severity
 from specdid._records.fits import NOT_POSITIVE
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
-from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path
+from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path, treated_rows
 from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
+from specdid.analyses._timing import few_treated
 from specdid.analyses._words import count, decimals, in_parentheses, listed, number, p_is, p_value
 from specdid.analyses.table import error_note, spanners
 from specdid.engine.problem import Floats
@@ -110,13 +111,15 @@ def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[Caution]:
 def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[Caution]:
     """Say what speaks against reading the curves as effects."""
     alpha = bench.study.inference.alpha
-    joint, rare, single = [], [], []
+    joint: list[str] = []
+    rare: list[str] = []
+    single: list[str] = []
     for one in paths:
         words, test, leads = words_of(cells, one), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
         if test.p_value < alpha:
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
-            few = _few_treated(bench, one)
+            few = few_treated(bench, one.cell, treated_rows(bench, one.cell, one.clock))
             (rare if few else joint).append(f"{words}: the leads are jointly different from zero ({said}){few}")
         elif alone.any():
             said = listed([one.clock.text(int(k)) for k in one.periods[alone]])
@@ -128,9 +131,11 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             said = f"{words}: the leads cannot be tested jointly under the first vcov: {one.untested()}"
             yield Caution("note", "leads_not_tested", said)
     for v, vcov in enumerate(bench.study.vcov):
-        wrong = [words_of(cells, p) for p in paths if p.doubt(v) == INDEFINITE]
-        if wrong:
-            said = f"{listed(wrong)}, `{vcov.label or vcov.text}`: {INDEFINITE}"
+        for why in (INDEFINITE, NOT_POSITIVE):
+            wrong = [words_of(cells, p) for p in paths if p.doubt(v) == why]
+            if not wrong:
+                continue
+            said = f"{listed(wrong)}, `{vcov.label or vcov.text}`: {why}"
             yield Caution("note" if v else "serious", "variance_indefinite", said)
     for told in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
         yield Caution("serious", "pretrend", f"{told}{_of_many(len(joint), len(paths))}")
@@ -147,6 +152,9 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             "with several cohorts, leads and lags of least squares mix each other's effects "
             "(Sun and Abraham 2021); compare with sunab",
         )
+    for one in (p for p in paths if p.always):
+        severity: Severity = "serious" if one.moved > 1 else "note"
+        yield Caution(severity, "always_treated", f"{words_of(cells, one)}: {one.always}")
     for one in (p for p in paths if p.left_out):
         when = listed([one.clock.text(k) for k in sorted(one.left_out)])
         said = f"{words_of(cells, one)}: the effect in period {when} is not identified"
@@ -155,15 +163,6 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         which = [words_of(cells, p) for p in paths if note in p.notes]
         whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
         yield Caution("note", "curves_differ", f"{whose}: {note}")
-
-
-def _few_treated(bench: Bench, one: EventPath) -> str:
-    """Say what a rejection is worth where few clusters are treated; empty where they are not."""
-    count, what = one.treated_clusters(bench)
-    if count >= FEW_CLUSTERS:
-        return ""
-    many = f"{count} treated {what}" if count == 1 else f"{count} treated {what}s"
-    return f", by errors of {many}, which reject a true null far too often: this alone is no evidence of a pre-trend"
 
 
 def _of_many(found: int, of: int) -> str:
@@ -403,6 +402,7 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
     found.append(ends_note(curves, (clock.first, clock.last)))
     found += dict.fromkeys(f"{note[0].upper()}{note[1:]}." for p in paths for note in p.notes)
+    found += [f"Column ({k}): {p.always}." for k, p in enumerate(paths, 1) if p.always]
     indefinite = [f"({k})" for k, p in enumerate(paths, 1) if p.failure is None and p.doubt() == INDEFINITE]
     if indefinite:
         found.append(f"Column {listed(indefinite)}: {INDEFINITE}.")

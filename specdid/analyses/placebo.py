@@ -31,7 +31,7 @@ from specdid.analyses._placebos import (
     title_of,
     treatment_columns,
 )
-from specdid.analyses._timing import fit_earlier, timing
+from specdid.analyses._timing import few_treated, fit_earlier, timing, treated_now
 from specdid.analyses._words import PANELS, heading, number, p_value, shown, time_name, unit_name
 from specdid.engine.problem import Ints
 from specdid.figures import placebo_density
@@ -275,10 +275,12 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
                 yield Caution("note", "not_estimated", f"{where}, moved {k} earlier: {fit.failure}")
             elif (c := fit.coefficient()).p_value < alpha:
                 words = f"{number(c.estimate)} (p {p_value(c.p_value)})"
-                said = f"{where}: moved {k} earlier the treatment has an effect of {words}"
+                few = few_treated(bench, one.cell, treated_now(bench, one.cell))
+                said = f"{where}: moved {k} earlier the treatment has an effect of {words}{few}"
                 # Of many placebos some have an effect by chance.
                 of = f"; {sum(moved)} of {len(moved)} such placebos" if len(moved) > 1 else ""
-                yield Caution("serious", "placebo_timing", f"{said}{of}")
+                code = "placebo_timing_few_treated" if few else "placebo_timing"
+                yield Caution("serious", code, f"{said}{of}")
 
 
 def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> Iterator[str]:

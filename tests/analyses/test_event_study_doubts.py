@@ -1,0 +1,124 @@
+"""What speaks against the errors and the units of an event study is said where its numbers stand."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid.analyses._fit import semidefinite
+from studies import columns
+
+BASE = {
+    "outcome": {"y": "y"},
+    "controls": {"none": "1"},
+    "fixed_effects": {"two-way": "id + year"},
+    "vcov": {"unit": "~id", "both": "~id + year"},
+    "event_study": {"window": [-3, 2]},
+}
+
+
+def run(frame, **changes):
+    curve = specdid.run(small_study(**{**BASE, **changes}), frame, audit=0)
+    found = curve.analyses[0]
+    assert found.failure is None
+    periods, tests = (columns(t) for t in found.finding.tables)
+    return curve, periods, tests
+
+
+def said(curve, code):
+    return [(c.severity, c.message) for c in curve.warnings if c.code == code]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 6, 7])
+def test_no_cell_is_empty_without_a_reason(seed):
+    _, periods, tests = run(small_panel(seed))
+    for table, number in ((periods, "std_error"), (tests, "p_value")):
+        empty = [value is None or np.isnan(value) for value in table[number]]
+        assert all(message for message, gone in zip(table["message"], empty, strict=True) if gone)
+
+
+def test_a_variance_matrix_that_is_not_semidefinite_is_marked_and_tests_nothing():
+    """Two clusterings and seven years: the difference of matrices has a negative root, and gives t as of -14."""
+    curve, periods, tests = run(small_panel(3))
+    marked = [m and "not positive semi-definite" in m for m in periods["message"]]
+    both = [v == "both" and not r for v, r in zip(periods["vcov"], periods["reference"], strict=True)]
+    assert [bool(m) for m in marked] == both
+    assert np.isnan(tests["statistic"][1])
+    assert "no joint test" in tests["message"][1]
+    assert np.isfinite(tests["statistic"][0])
+    ((severity, message),) = said(curve, "variance_indefinite")
+    assert (severity, message.partition(":")[0]) == ("note", "y, `both`")
+    first, _, _ = run(small_panel(3), vcov={"both": "~id + year"})
+    ((severity, _),) = said(first, "variance_indefinite")
+    assert severity == "serious"
+    (printed,) = (t.print for t in first.analyses[0].finding.tables if t.print)
+    assert any("not positive semi-definite" in note for note in printed.notes)
+    # Seed 6 has a matrix that is one: no mark.
+    curve, periods, tests = run(small_panel(6))
+    assert not said(curve, "variance_indefinite")
+    assert np.isfinite(tests["statistic"]).all()
+
+
+def test_what_is_semidefinite():
+    assert semidefinite(np.ones((3, 3)))  # singular, as with fewer clusters than terms
+    assert not semidefinite(np.array([[1.0, 2.0], [2.0, 1.0]]))
+    assert not semidefinite(np.diag([1.0, -1.0]))
+    assert semidefinite(np.full((2, 2), np.nan))
+    assert semidefinite(1e12 * np.ones((2, 2)))
+
+
+@pytest.fixture(scope="module")
+def leading():
+    """Treated units are apart from the others in one lead."""
+    frame = small_panel(1)
+    return frame.with_columns(y=pl.col("y") + 3.0 * ((pl.col("cohort") > 0) & (pl.col("year") == pl.col("cohort") - 2)))
+
+
+def test_a_pre_trend_test_by_errors_of_few_treated_clusters_is_not_headlined_as_one(leading):
+    one = leading.with_columns(
+        [pl.when((pl.col("cohort") == 0) | (pl.col("id") == 3)).then(pl.col(c)).otherwise(0) for c in ("cohort", "d")]
+    )
+    curve, _, _ = run(one, placebo={"draws": 19, "periods": [2]})
+    assert not said(curve, "pretrend")
+    ((severity, message),) = said(curve, "pretrend_few_treated")
+    assert severity == "serious"
+    assert "by errors of 1 treated cluster, which reject a true null far too often" in message
+    assert "by errors of too few treated clusters" in str(curve.summary().splitlines()[4])
+    assert not said(curve, "placebo_timing")
+    many, _, _ = run(leading)
+    ((_, message),) = said(many, "pretrend")
+    assert "treated cluster" not in message
+    assert not said(many, "pretrend_few_treated")
+
+
+def test_always_treated_units_of_least_squares_are_counted_with_what_they_do():
+    always = pl.col("id").is_in([2, 5, 8])
+    frame = small_panel(1)
+    frame = frame.with_columns(
+        cohort=pl.when(always).then(1999).otherwise(pl.col("cohort")),
+        d=pl.when(always).then(1).otherwise(pl.col("d")),
+        y=pl.when(always).then(pl.col("y") + 2.0 * (pl.col("year") - 2001)).otherwise(pl.col("y")),
+    )
+    curve, periods, _ = run(frame)
+    ((severity, message),) = said(curve, "always_treated")
+    assert severity == "serious"
+    assert "3 units are treated in all their rows" in message
+    without, alone, _ = run(frame, sample={"others": "cohort != 1999"})
+    assert not said(without, "always_treated")
+    change = {
+        k: (a, b)
+        for k, a, b, v, r in zip(
+            periods["period"],
+            periods["estimate"],
+            alone["estimate"],
+            periods["vcov"],
+            periods["reference"],
+            strict=True,
+        )
+        if v == "unit" and not r
+    }
+    k, (a, b) = max(change.items(), key=lambda one: abs(one[1][0] - one[1][1]))
+    told = message.replace("−", "-")
+    assert f"the effect in period {k} changes most, from {a:.3f} to {b:.3f}" in told
