@@ -87,6 +87,8 @@ def test_a_pre_trend_test_by_errors_of_few_treated_clusters_is_not_headlined_as_
     assert "by errors of 1 treated cluster, which reject a true null far too often" in message
     assert "by errors of too few treated clusters" in str(curve.summary().splitlines()[4])
     assert not said(curve, "placebo_timing")
+    ((_, message),) = said(curve, "placebo_timing_few_treated")
+    assert "by errors of 1 treated cluster" in message
     many, _, _ = run(leading)
     ((_, message),) = said(many, "pretrend")
     assert "treated cluster" not in message
