@@ -13,6 +13,15 @@ from specdid import _html
 from specdid._columns import DIMENSIONS
 
 Severity = Literal["error", "warning"]
+WIDEST_LINE = 100
+"""Columns of source shown; a longer line is cropped around the caret."""
+LONGEST_MESSAGE = 400
+"""Characters; a name of a million letters is quoted in part."""
+_TAB = "    "
+_LABELLED = {"variant": 2, "labels": 1, "table": 1}
+"""How many parts after a table's name are the user's own texts; a dimension has one."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_STYLES = {"error": "1;31", "warning": "1;33", "frame": "1;34", "bold": "1", "help": "36"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,19 +222,6 @@ class SpecError(SpecdidError):
 
 class OutputError(SpecdidError):
     """An output directory cannot be written or is in use."""
-
-
-WIDEST_LINE = 100
-"""Columns of source shown; a longer line is cropped around the caret."""
-
-LONGEST_MESSAGE = 400
-"""Characters; a name of a million letters is quoted in part."""
-
-_TAB = "    "
-_LABELLED = {"variant": 2, "labels": 1, "table": 1}
-"""How many parts after a table's name are the user's own texts; a dimension has one."""
-_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
-_STYLES = {"error": "1;31", "warning": "1;33", "frame": "1;34", "bold": "1", "help": "36"}
 
 
 def render(fault: Fault, colour: bool = False, widest: int = WIDEST_LINE) -> str:

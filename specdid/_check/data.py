@@ -19,6 +19,9 @@ from specdid.language.tree import BRACKETS, Binary, Call, Macro, Node, Number, U
 from specdid.panel import Column, EvaluationError, Evaluator, Panel, cell_text
 from specdid.panel.columns import Flags, Floats, Ints
 
+Role = Literal["outcome", "treatment", "terms", "effects", "condition", "value", "names", "number"]
+Kind = Literal["number", "value", "term", "condition", "level"]
+
 
 class Data:
     """A study with its panel, and what its names mean without variants."""
@@ -122,10 +125,6 @@ def located(
     """Make faults of what the language or the data refuse."""
     problems = error.problems if isinstance(error, LanguageError) else (error.problem,)
     return tuple(fault_at(expression.origin, span or p.span, p.code, p.message, p.help) for p in problems)
-
-
-Role = Literal["outcome", "treatment", "terms", "effects", "condition", "value", "names", "number"]
-Kind = Literal["number", "value", "term", "condition", "level"]
 
 
 @dataclass(frozen=True, slots=True)

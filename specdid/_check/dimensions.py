@@ -18,6 +18,7 @@ from specdid.panel import Panel
 
 MOST_LABELS = 5_000
 """Labels that are compared for a close match."""
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 def check_expansions(study: Study, panel: Panel) -> Iterator[Fault]:
@@ -142,9 +143,6 @@ def check_scales(study: Study) -> Iterator[Fault]:
                 "spell them the same way if they are the same",
                 severity="warning",
             )
-
-
-_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 def check_estimators(study: Study) -> Iterator[Fault]:

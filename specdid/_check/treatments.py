@@ -20,6 +20,11 @@ from specdid.panel.columns import Floats
 
 TREATED = ("yes", "y", "treated", "treatment", "treat", "true", "t", "1", "on", "post", "是", "处理组", "试点")
 """What a text says of who is treated."""
+Refusal = tuple[str, str, str | None]
+SHOWN = 3
+"""Values that a message names."""
+CODES = 100
+"""Periods after the last one of the data from which on a cohort is taken for a code, as 9999 is."""
 
 
 def check_treatments(data: Data) -> Iterator[Fault]:
@@ -75,9 +80,6 @@ def _two_values(option: TreatmentOption, term: Term, values: Floats) -> Iterator
     yield fault_at(option.term.origin, option.term.tree.span, "not_zero_one", message, advice, "warning")
 
 
-Refusal = tuple[str, str, str | None]
-
-
 def _text(data: Data, term: Term) -> Refusal | None:
     column = data.column(term.factors[0]) if len(term.factors) == 1 else None
     if column is None or not column.is_text or not column.levels:
@@ -100,12 +102,6 @@ def _no_number(term: Term, columns: Sequence[CodedColumn]) -> Refusal | None:
         message = f"the treatment `{term.text}` is {number_text(float(known[0]))} in every row"
         return "treatment_constant", message, "a treatment must differ between rows"
     return None
-
-
-SHOWN = 3
-"""Values that a message names."""
-CODES = 100
-"""Periods after the last one of the data from which on a cohort is taken for a code, as 9999 is."""
 
 
 def check_cohort(data: Data, option: TreatmentOption, columns: Sequence[tuple[Term, Floats]]) -> Iterator[Fault]:

@@ -22,6 +22,11 @@ from specdid.panel.splines import SPLINES, spline
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""
+SHARE, APART = 0.05, 0.02
+"""Share of an outcome's rows lost to the log of zeros, and distance of treated and controls, that are serious."""
+FEW = 0.01
+"""Share below which the counts in the results say enough."""
+_TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%", "%like%")
 
 
 def check_values(data: Data) -> Iterator[Fault]:
@@ -173,12 +178,6 @@ def check_outcomes(data: Data) -> Iterator[Fault]:
                 )
 
 
-SHARE, APART = 0.05, 0.02
-"""Share of an outcome's rows lost to the log of zeros, and distance of treated and controls, that are serious."""
-FEW = 0.01
-"""Share below which the counts in the results say enough."""
-
-
 def check_logs(data: Data) -> Iterator[Fault]:
     """Count the rows that outcomes lose to the log of a value that is not positive, by who is treated."""
     for option in data.study.outcome:
@@ -238,9 +237,6 @@ def check_infinite(data: Data) -> Iterator[Fault]:
             if rows.size:
                 message = f"`{write(node)}` is infinite in {data.rows(rows)}, which count as missing"
                 yield fault_at(use.expression.origin, node.span, "infinite", message, severity="warning")
-
-
-_TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%", "%like%")
 
 
 def check_conditions(data: Data) -> Iterator[Fault]:

@@ -14,6 +14,12 @@ from specdid._diagnostics import OutputError
 if TYPE_CHECKING:
     from specdid.report.comparison import ComparedBlock
 
+_NEXT = {
+    "check": "find every mistake, estimate nothing",
+    "plan": "count the specifications",
+    "run": "estimate, test and draw them",
+}
+
 
 def check_spec(spec: Path) -> Exit:
     """Print every fault, or one line that all is well."""
@@ -124,13 +130,6 @@ def clean_directory(directory: Path) -> Exit:
     freed = clean_output(directory)
     click.echo(f"{directory}: {freed / 1e6:,.1f} MB removed" if freed else f"{directory}: nothing to remove")
     return Exit.OK
-
-
-_NEXT = {
-    "check": "find every mistake, estimate nothing",
-    "plan": "count the specifications",
-    "run": "estimate, test and draw them",
-}
 
 
 def start_project(directory: Path) -> Exit:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
+_BOLD_BEGUN = re.compile(r"\*\*([^*]+)\*\*")
+_TEXT_LEAST = 24
+"""Columns that the texts of a table need."""
+
 
 class Progress(Protocol):
     """What the conductor tells while it works."""
@@ -172,12 +177,6 @@ class _Bar:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
-
-
-_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
-_BOLD_BEGUN = re.compile(r"\*\*([^*]+)\*\*")
-_TEXT_LEAST = 24
-"""Columns that the texts of a table need."""
 
 
 def print_markdown(text: str) -> None:

@@ -23,6 +23,7 @@ ALIKE = 1e-6
 
 Tests = Mapping[tuple[str, str], tuple[float, float]]
 """(null, statistic) -> value and p."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +203,6 @@ def _joint(old: Tests, new: Tests) -> tuple[Joint, ...]:
         before, after = old.get(key, none), new.get(key, none)
         found.append(Joint(*key, before[0], after[0], before[1], after[1]))
     return tuple(found)
-
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,19 @@ from specdid.language.tree import (
 
 Option = TypeVar("Option")
 Keys = tuple[str | None, str | None]
+HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
+TABLE_HELP = 'write { formula = "~a", ssc = "…", distribution = "…" }'
+VCOV_KEYS = ("formula", "ssc", "distribution")
+OF_COMMANDS: dict[str, Rule] = {
+    "felm": "lsdv", "lfe": "lsdv", "reg": "lsdv", "regress": "lsdv", "lm": "lsdv", "ols": "lsdv",
+    "statsmodels": "lsdv", "linearmodels": "lsdv", "xtreg": "reghdfe", "feols": "fixest", "pyfixest": "fixest",
+    "ppmlhdfe": "glm", "ml": "glm", "logit": "glm", "poisson": "glm", "cr0": "none", "hc0": "none",
+}  # fmt: skip
+"""What users of other software call a correction."""
+OF_LAWS: dict[str, Distribution] = {"z": "normal", "norm": "normal", "gaussian": "normal", "n": "normal",
+                                    "student": "t"}  # fmt: skip
+VARIANT_KEYS = ("derive", "add", "absorb", "where", *META)
+NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,19 +287,6 @@ def _sum(summands: list[tuple[str, Node]]) -> Node:
     return tree
 
 
-HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
-TABLE_HELP = 'write { formula = "~a", ssc = "…", distribution = "…" }'
-VCOV_KEYS = ("formula", "ssc", "distribution")
-OF_COMMANDS: dict[str, Rule] = {
-    "felm": "lsdv", "lfe": "lsdv", "reg": "lsdv", "regress": "lsdv", "lm": "lsdv", "ols": "lsdv",
-    "statsmodels": "lsdv", "linearmodels": "lsdv", "xtreg": "reghdfe", "feols": "fixest", "pyfixest": "fixest",
-    "ppmlhdfe": "glm", "ml": "glm", "logit": "glm", "poisson": "glm", "cr0": "none", "hc0": "none",
-}  # fmt: skip
-"""What users of other software call a correction."""
-OF_LAWS: dict[str, Distribution] = {"z": "normal", "norm": "normal", "gaussian": "normal", "n": "normal",
-                                    "student": "t"}  # fmt: skip
-
-
 def read_vcovs(item: Item | None, log: Log) -> tuple[VcovOption, ...]:
     """Read [vcov]; the first is the one on the curve."""
     table = as_table(item, log, "[vcov]", 'write [vcov] and below it "label" = "~column"') if item else None
@@ -392,10 +392,6 @@ def _joint(cluster: Expression) -> Expression:
     if len(parts) == 1:
         return cluster
     return replace(cluster, tree=Call("group", tuple(Argument(p) for p in parts), cluster.tree.span))
-
-
-VARIANT_KEYS = ("derive", "add", "absorb", "where", *META)
-NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
 
 
 def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:

@@ -39,6 +39,11 @@ CONTENT = {
     "estimator": ("method",),
 }
 """Dimension -> an option's keys; the first is what a text alone stands for."""
+KEYS = (
+    "on", "treated", "at", "method", "ratio", "replace", "caliper", "caliper_sd", "bandwidth", "exact",
+    "common_support",
+)  # fmt: skip
+SETTINGS = ("ratio", "replace", "caliper", "caliper_sd", "bandwidth", "common_support")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +195,6 @@ def read_meta(table: Table) -> Meta:
     """Read ``type`` and ``why``, which every option may have."""
     kind = table.choice("type", TYPES)
     return Meta(cast("OptionType | None", kind), table.text("why"))
-
-
-KEYS = (
-    "on", "treated", "at", "method", "ratio", "replace", "caliper", "caliper_sd", "bandwidth", "exact",
-    "common_support",
-)  # fmt: skip
-SETTINGS = ("ratio", "replace", "caliper", "caliper_sd", "bandwidth", "common_support")
 
 
 def read_match(item: Item | None, methods: Sequence[str], log: Log) -> Match | None:

@@ -51,6 +51,11 @@ _WORDS = (
     (tuple, "a list"),
     ((datetime.date, datetime.time), "a date or time"),
 )
+N = TypeVar("N", int, float)
+NOTHING = {"terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "value": '"1"'}
+"""Role -> how "nothing" is written."""
+MOST_UNKNOWN = 50
+LONGEST_LABEL = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +163,6 @@ def finite(value: object) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:
         return False
-
-
-N = TypeVar("N", int, float)
-
-NOTHING = {"terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "value": '"1"'}
-"""Role -> how "nothing" is written."""
-
-MOST_UNKNOWN = 50
-LONGEST_LABEL = 200
 
 
 class Log:

@@ -16,6 +16,11 @@ from specdid.inference._scaling import extreme_power
 Ints = NDArray[np.int64]
 FEW = 12
 """Up to so many sets of controls are compared as sets."""
+Floats = NDArray[np.float64]
+EXACT = 12
+"""Up to so many choices that are not orthogonal are averaged over all orders, more over ORDERS of them."""
+ORDERS = 512
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +104,6 @@ def _variables(results: Results, codes: Ints, wanted: int) -> Iterator[Factor]:
         words = " + ".join(planned.shown(planned.control_terms[k]) for k in together)
         reference = int(member[wanted]) if wanted >= 0 else 0
         yield Factor("controls", words, ("without", "with"), member[codes].astype(np.int64), reference)
-
-
-Floats = NDArray[np.float64]
-EXACT = 12
-"""Up to so many choices that are not orthogonal are averaged over all orders, more over ORDERS of them."""
-ORDERS = 512
-_CHUNK = 65_536
 
 
 @dataclass(frozen=True, slots=True)

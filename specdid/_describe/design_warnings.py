@@ -23,6 +23,10 @@ CHEAP, CHEAP_SUNAB = 20_000, 100
 RESPONDS, HALF = 0.05, 0.5
 _NAMED = 8
 NONE: frozenset[str] = frozenset()
+MANY = 0.1
+"""Above this share of specifications that failed, those left are a selection."""
+FAR, ALIKE = 2.0, 0.9
+"""Nulls disagree where one p is below alpha and another above so many alpha, of nearly the same specifications."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +231,6 @@ def _quoted(words: list[str]) -> str:
 def _listed(words: list[str]) -> str:
     more = len(words) - _NAMED
     return ", ".join(words[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-MANY = 0.1
-"""Above this share of specifications that failed, those left are a selection."""
-FAR, ALIKE = 2.0, 0.9
-"""Nulls disagree where one p is below alpha and another above so many alpha, of nearly the same specifications."""
 
 
 class Median(Protocol):

@@ -11,6 +11,19 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+NOT_POSITIVE = "this variance estimate is not positive, so it has no standard error"
+VCOV_NOTES: tuple[str, ...] = (
+    "",
+    "fewer than two clusters are left, so this variance cannot be computed",
+    NOT_POSITIVE,
+    "no degrees of freedom are left for this variance",
+    "the model fits perfectly: there is no residual variance and no standard error",
+    "the estimator does not offer this variance",
+    'the fixed effects are too many to count their parameters exactly; use ssc = "fixest" or "reghdfe"',
+    "the estimator does not offer this small-sample correction (`ssc`)",
+    'the estimator gives no degrees of freedom for t; leave out `distribution` or write "normal"',
+)
+"""By Fits.vcov_code."""
 
 
 class Code(IntEnum):
@@ -90,21 +103,6 @@ class Fits:
     seconds: Floats
     vcov_detail: dict[tuple[int, int], str] = field(default_factory=dict)
     extra: Mapping[str, Floats] = field(default_factory=dict)
-
-
-NOT_POSITIVE = "this variance estimate is not positive, so it has no standard error"
-VCOV_NOTES: tuple[str, ...] = (
-    "",
-    "fewer than two clusters are left, so this variance cannot be computed",
-    NOT_POSITIVE,
-    "no degrees of freedom are left for this variance",
-    "the model fits perfectly: there is no residual variance and no standard error",
-    "the estimator does not offer this variance",
-    'the fixed effects are too many to count their parameters exactly; use ssc = "fixest" or "reghdfe"',
-    "the estimator does not offer this small-sample correction (`ssc`)",
-    'the estimator gives no degrees of freedom for t; leave out `distribution` or write "normal"',
-)
-"""By Fits.vcov_code."""
 
 
 def failure_message(code: Code, term: str, outcome: str, effects: str, culprit: str) -> str:

@@ -20,6 +20,18 @@ from specdid._records.write import STATUS_WORDS, read_header
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MOST_ROWS = 2**26
+"""Specifications × vcovs: beyond what a run can have been."""
+INCOMPLETE = "INCOMPLETE.txt"
+INCOMPLETE_WORDS = """\
+A run of specdid was stopped while its files took their places here: they may be of two runs.
+Do not use them. Give the same command again; what was computed is kept. The files are:
+"""
+_RUN_FIRST = "give the directory that `specdid run` wrote, such as outputs/smart_city"
+_KINDS = {"int": "int64", "float": "double", "text": "string", "bool": "bool"}
+_ERRORS = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
+_LONGEST = 20_000
+
 
 def read_results(directory: Path) -> Results:
     """Read the results that a run left in ``directory``.
@@ -77,16 +89,6 @@ def is_marked(directory: Path) -> bool:
         return read_bytes(directory / INCOMPLETE).startswith(INCOMPLETE_WORDS.encode())
     except (OSError, ValueError):
         return False
-
-
-MOST_ROWS = 2**26
-"""Specifications × vcovs: beyond what a run can have been."""
-INCOMPLETE = "INCOMPLETE.txt"
-INCOMPLETE_WORDS = """\
-A run of specdid was stopped while its files took their places here: they may be of two runs.
-Do not use them. Give the same command again; what was computed is kept. The files are:
-"""
-_RUN_FIRST = "give the directory that `specdid run` wrote, such as outputs/smart_city"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +204,6 @@ def _positions(
     place = {int(i): s for s, i in reversed(list(enumerate(ids.tolist())))}
     place |= {int(ids[s]): int(s) for s in np.flatnonzero(ok)}
     return np.asarray([place.get(t, -1) if t else -1 for t in twins.tolist()], dtype=np.int64)
-
-
-_KINDS = {"int": "int64", "float": "double", "text": "string", "bool": "bool"}
-_ERRORS = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
-_LONGEST = 20_000
 
 
 def validate_header(header: Any) -> None:

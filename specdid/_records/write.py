@@ -20,6 +20,11 @@ from specdid._records.results import CODES, Planned, Results, Status, TextColumn
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
+STATUS_WORDS = tuple(s.name.lower() for s in Status)
+ROWS = 65_536
+"""Rows of one row group, so that memory does not grow with the plan."""
+
 
 def numbers(values: NDArray[Any], absent: NDArray[np.bool_] | None = None) -> pa.Array:
     """Return numbers or truth values, null where ``absent``."""
@@ -40,10 +45,6 @@ def texts(words: Sequence[str]) -> pa.Array:
     offsets = np.zeros(len(words) + 1, np.int32)
     np.cumsum([len(e) for e in encoded], out=offsets[1:])
     return pa.StringArray.from_buffers(len(words), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
-
-
-_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
-STATUS_WORDS = tuple(s.name.lower() for s in Status)
 
 
 class Encoder:
@@ -171,10 +172,6 @@ def significant(values: NDArray[np.float64], digits: int = 12) -> NDArray[np.flo
     far = finite[~near]
     result[far] = [float(f"{v:.{digits - 1}e}") for v in result[far].tolist()]
     return result
-
-
-ROWS = 65_536
-"""Rows of one row group, so that memory does not grow with the plan."""
 
 
 def write_parquet(results: Results, path: Path) -> None:

@@ -38,6 +38,8 @@ TABLE = "table"
 _NUMBERED = re.compile(r"table ", re.IGNORECASE)
 """A name that says no more than a number of the paper would."""
 _SOFTWARE = ("pyfixest", "numpy", "scipy")
+SIDE_BY_SIDE = 5
+"""Columns of one table of specifications asked for."""
 
 
 def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[Caution, ...]:
@@ -159,10 +161,6 @@ def _versions() -> Iterator[tuple[str, str]]:
         if version is not None:
             yield name, version
     yield "Python", platform.python_version()
-
-
-SIDE_BY_SIDE = 5
-"""Columns of one table of specifications asked for."""
 
 
 def select(

@@ -33,6 +33,20 @@ COPIES = 3
 """Copies of the columns in use while a batch is demeaned and factorised."""
 MASK = 50.0
 """Bytes of a row in each of the masks that are worked on together (measured at 10^5 rows, growth.md)."""
+AUDITED = 25
+SECONDS = {
+    "start": 1.0,
+    "pyfixest": 2.3,
+    "draws": 2.5e-6,
+    "draws_sunab": 3.0e-5,
+    "anew": 8.0e-4,
+    "anew_sunab": 1.6e-3,
+    "refits": 0.03,
+    "audit": 0.03,
+    "analyses": 0.2,
+    "pictures": 0.45,
+}
+"""Seconds of one core (of 2023) per unit of each count; tests/bench/plan_estimates.py measures them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +133,6 @@ def _advice(prepared: Prepared, need: Need, free: float) -> str:
 def _size(count: float) -> str:
     """Write bytes for people."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{np.ceil(count / 1e6):,.0f} MB"
-
-
-AUDITED = 25
-SECONDS = {
-    "start": 1.0,
-    "pyfixest": 2.3,
-    "draws": 2.5e-6,
-    "draws_sunab": 3.0e-5,
-    "anew": 8.0e-4,
-    "anew_sunab": 1.6e-3,
-    "refits": 0.03,
-    "audit": 0.03,
-    "analyses": 0.2,
-    "pictures": 0.45,
-}
-"""Seconds of one core (of 2023) per unit of each count; tests/bench/plan_estimates.py measures them."""
 
 
 @dataclass(frozen=True, slots=True)

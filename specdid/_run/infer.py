@@ -33,6 +33,8 @@ Progress = Callable[[str, int, int], None]
 
 SAME_ESTIMATE = 1e-4
 """Standard errors by which a null's own estimate may differ from the specification's."""
+Ints = NDArray[np.int64]
+_NAMED = 4
 
 
 def run_nulls(
@@ -334,10 +336,6 @@ def _cell(text: str) -> str:
     r"""Quote a text cell as CSV asks; one that a spreadsheet would run gets a leading ``'``."""
     guarded = f"'{text}" if text[:1] in "=+-@\t\r" else text
     return '"' + guarded.replace('"', '""') + '"' if any(c in guarded for c in ',"\n\r') else guarded
-
-
-Ints = NDArray[np.int64]
-_NAMED = 4
 
 
 def expected_signs(plan: Plan, index: Ints) -> NDArray[np.float64] | None:

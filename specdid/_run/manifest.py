@@ -24,6 +24,23 @@ from specdid._records.files import read_json
 from specdid._study import Study
 from specdid.panel import Panel
 
+LIBRARIES = (
+    "formulaic",
+    "joblib",
+    "lark",
+    "matplotlib",
+    "narwhals",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pyfixest",
+    "scipy",
+    "threadpoolctl",
+    "tomli",
+)
+COMPILED = (".pyc", ".so", ".pyd")
+
 
 def default_directory(study: Study) -> Path:
     """Return where results go unless ``--out`` says otherwise."""
@@ -125,23 +142,6 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-LIBRARIES = (
-    "formulaic",
-    "joblib",
-    "lark",
-    "matplotlib",
-    "narwhals",
-    "numpy",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "pyfixest",
-    "scipy",
-    "threadpoolctl",
-    "tomli",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What a run took from an earlier one instead of computing it.
@@ -209,9 +209,6 @@ def _audit(curve: Curve) -> dict[str, Any] | None:
         "reference": audit.reference,
         "disagreements": [asdict(d) for d in audit.disagreements],
     }
-
-
-COMPILED = (".pyc", ".so", ".pyd")
 
 
 @cache

@@ -27,6 +27,8 @@ EARLY = (
 )  # fmt: skip
 """Files of nearly every run: where they are somebody's own, the run is refused before its work, not after."""
 _OWN_DIRECTORY = re.compile(r"\.specdid-(new|old)-[0-9a-f]{16}")
+SYNCED = ("results.parquet", "results.csv")
+"""Files that a power cut must not empty (4 ms each); the others are drawn again in no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +227,6 @@ def _try_lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
-
-
-SYNCED = ("results.parquet", "results.csv")
-"""Files that a power cut must not empty (4 ms each); the others are drawn again in no time."""
 
 
 @contextmanager

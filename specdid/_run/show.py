@@ -35,6 +35,9 @@ from specdid.exports._build import make_script
 from specdid.inference._base import null_words
 from specdid.language import write
 
+LISTED = 8
+WIDTH = 100
+
 
 def show(
     study: Source,
@@ -101,10 +104,6 @@ def _codes(prepared: Prepared, place: int) -> Iterator[str]:
 def _visible(line: str) -> str:
     """Put a space for what a terminal would obey: labels are a stranger's text."""
     return "".join(c if c.isprintable() else " " for c in line)
-
-
-LISTED = 8
-WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ __all__ = ["AGAIN", "UNREAD", "KeyPath", "Spot", "Toml", "Unread", "parse_toml",
 
 MOST_FAULTS = 20
 """With more that is not TOML, the file is probably something else."""
+LARGEST = 2_000_000
+"""Bytes; a spec file has a few thousand."""
+_UTF16 = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,6 @@ def _faults(document: Document, statements: list[Statement], built: Built) -> li
         assert fault.place is not None
         places.setdefault((fault.place.line, fault.place.column), fault)
     return list(file_order(places.values()))
-
-
-LARGEST = 2_000_000
-"""Bytes; a spec file has a few thousand."""
-
-_UTF16 = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def read_document(path: Path) -> tuple[Document | None, tuple[Fault, ...]]:

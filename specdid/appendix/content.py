@@ -24,6 +24,11 @@ from specdid.tables._base import PrintTable, Row, TidyTable, unusable
 
 FAMILIES = 4
 """So many families of estimates have tables of choices and of selected specifications of their own."""
+MOST = 80
+"""Options in one table; the others stand in choices.csv."""
+_COLUMNS = ("Share of variance", "Mean change", "Pairs")
+_TREATMENT = "Treatment effect"
+_ID = 8
 
 
 def key(name: str) -> str:
@@ -117,11 +122,6 @@ def _analysis(material: Material, section: AnalysisSection) -> Part:
     return Part(section.heading, (*tables, *figures), failure)
 
 
-MOST = 80
-"""Options in one table; the others stand in choices.csv."""
-_COLUMNS = ("Share of variance", "Mean change", "Pairs")
-
-
 def choices_table(material: Material, choices: Choices, alone: bool) -> PrintTable:
     """Tabulate one family; ``alone`` where the curve has no other."""
     changes = [c for c in choices.changes if c.pairs]
@@ -182,10 +182,6 @@ def _option(material: Material, change: Change, decimals: int) -> Row:
 def _change(mean: float, pairs: int, decimals: int) -> tuple[str, str]:
     sign = "+" if mean > 0 else ""
     return f"{sign}{number(mean, decimals)}", f"{pairs:,}"
-
-
-_TREATMENT = "Treatment effect"
-_ID = 8
 
 
 def selected_table(material: Material, selection: Selection) -> PrintTable:

@@ -10,6 +10,8 @@ from specdid._records.cautions import AGAINST, Against, capital
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.tables._base import PrintTable, Row
 
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|$~^&@!]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
+
 
 def write_appendix(appendix: Appendix, pictures: str) -> str:
     """Write appendix.md: headings, tables, figures by their files that end in ``pictures``."""
@@ -51,9 +53,6 @@ def _item(item: TableItem | FigureItem, pictures: str) -> str:
     caption = escape_markdown(item.caption)
     file = PurePath(item.file).with_suffix(f".{pictures}")
     return f"![{caption}]({file})\n\n**{caption}**"
-
-
-_MARKS = re.compile(r"([\\`*_{}\[\]<>#|$~^&@!]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
 
 def escape_markdown(text: str) -> str:

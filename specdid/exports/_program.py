@@ -17,6 +17,8 @@ from specdid.panel.design import event_levels, listed, second_levels
 from specdid.panel.splines import SPLINES, spline
 
 MATCH_WEIGHT = "match_weight"
+Place = Callable[[Bound], str]
+"""Returns the name of a column that holds an expression."""
 
 
 class ProgramColumns:
@@ -191,10 +193,6 @@ def _encoding(path: Path | None) -> str:
     except UnicodeDecodeError:
         return "gb18030"
     return "utf-8"
-
-
-Place = Callable[[Bound], str]
-"""Returns the name of a column that holds an expression."""
 
 
 def coded_columns(evaluator: Evaluator, factors: Sequence[Bound], place: Place) -> tuple[Node, ...]:

@@ -53,6 +53,13 @@ _NUMPY = {
     "+": "np.add", "-": "np.subtract", "*": "np.multiply", "/": "np.divide", "^": "np.float_power", "%%": "np.mod",
 }  # fmt: skip
 _ARITHMETIC = {"+": (6, "+"), "-": (6, "-"), "*": (7, "*"), "/": (7, "/"), "^": (9, "**"), "%%": (7, "%")}
+_MISSING = '["", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A"]'
+_READERS = {
+    "parquet": "pd.read_parquet(DATA)",
+    "feather": "pd.read_feather(DATA)",
+    "dta": "pd.read_stata(DATA, convert_categoricals=False, convert_dates=False)",
+    "xlsx": "pd.read_excel(DATA, keep_default_na=False, na_values=MISSING)",
+}
 
 
 class PythonValues:
@@ -197,15 +204,6 @@ def _range(first: float, last: float) -> str:
 
 def _enclosed(text: str, needed: bool) -> str:
     return f"({text})" if needed else text
-
-
-_MISSING = '["", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A"]'
-_READERS = {
-    "parquet": "pd.read_parquet(DATA)",
-    "feather": "pd.read_feather(DATA)",
-    "dta": "pd.read_stata(DATA, convert_categoricals=False, convert_dates=False)",
-    "xlsx": "pd.read_excel(DATA, keep_default_na=False, na_values=MISSING)",
-}
 
 
 def write(script: Script) -> str:

@@ -215,6 +215,39 @@ _PERIODS = {
   (as.numeric(monday) + 3) %/% 7
 }""",
 }
+_HELPERS = {
+    "log": "log_na", "log10": "log10_na", "log1p": "log1p_na", "at": "at_cond", "first": "first_time",
+    "ave": "mean_by", "scale": "scale_all", "center": "center_all", "winsorize": "winsorize", "trim": "trim",
+    POLY: "poly_part", SPLINE: "spline_part", DATE: "stata_date",
+    "between": "between", "growth": "growth_by", "interpolate": "interpolate",
+    "carry_forward": "carry_forward", "year": "year_of", "month": "month_of", "quarter": "quarter_of",
+}  # fmt: skip
+_OVER = {"mean": "mean", "median": "median", "min": "min", "max": "max", "sum": "sum", "sd": "sd"}
+_RANKED = {"quantile": "quantile_by", "rank": "rank_by", "ntile": "ntile_by", "quantile_group": "quantile_group"}
+_ALONG = ("cumsum", "cummax")
+_WINDOWS = {"roll_mean": "mean", "roll_sum": "sum", "roll_sd": "sd"}
+_WORDS = ("paste", "paste0", "substr", "tolower", "toupper", "trimws", "nchar")
+FUNCTIONS_OF_X = frozenset(name for name, f in FUNCTIONS.items() if any(p.name == "x" for p in f.parameters))
+_MISSING = 'c("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")'
+_READERS = {
+    "parquet": ("arrow", "arrow::read_parquet(DATA)"),
+    "feather": ("arrow", "arrow::read_feather(DATA)"),
+    "dta": ("haven", "haven::zap_labels(haven::read_dta(DATA))"),
+    "xlsx": ("readxl", "readxl::read_excel(DATA, na = MISSING, guess_max = 1e6)"),
+}
+_LOCALE = (
+    'if (!l10n_info()[["UTF-8"]]) '
+    'stop("this program has letters that need a UTF-8 locale; run it as LC_ALL=C.UTF-8 Rscript FILE")'
+)
+"""First line of a program that is not ASCII: elsewhere R reads no further than such a letter, with a warning only."""
+_STATA_DATES = (
+    "stata_number <- function(x) {  # dates as Stata counts them, in days or milliseconds from 1960",
+    '  if (inherits(x, "Date")) return(as.numeric(x) + 3653)',
+    '  if (inherits(x, "POSIXct")) return(1000 * (as.numeric(x) + 315619200))',
+    "  as.numeric(x)",
+    "}",
+)
+_ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8-BOM", "utf-16": "UTF-16", "gb18030": "GB18030"}
 
 
 def helpers(used: Iterable[str]) -> list[str]:
@@ -235,21 +268,6 @@ def periods(step: str | None) -> list[str]:
         return []
     body = _PERIODS.get(str(step)) or f"floor(values / {float(str(step))!r} + 1e-6)"
     return [f"periods <- function(values) {body}  # a step is 1"]
-
-
-_HELPERS = {
-    "log": "log_na", "log10": "log10_na", "log1p": "log1p_na", "at": "at_cond", "first": "first_time",
-    "ave": "mean_by", "scale": "scale_all", "center": "center_all", "winsorize": "winsorize", "trim": "trim",
-    POLY: "poly_part", SPLINE: "spline_part", DATE: "stata_date",
-    "between": "between", "growth": "growth_by", "interpolate": "interpolate",
-    "carry_forward": "carry_forward", "year": "year_of", "month": "month_of", "quarter": "quarter_of",
-}  # fmt: skip
-_OVER = {"mean": "mean", "median": "median", "min": "min", "max": "max", "sum": "sum", "sd": "sd"}
-_RANKED = {"quantile": "quantile_by", "rank": "rank_by", "ntile": "ntile_by", "quantile_group": "quantile_group"}
-_ALONG = ("cumsum", "cummax")
-_WINDOWS = {"roll_mean": "mean", "roll_sum": "sum", "roll_sd": "sd"}
-_WORDS = ("paste", "paste0", "substr", "tolower", "toupper", "trimws", "nchar")
-FUNCTIONS_OF_X = frozenset(name for name, f in FUNCTIONS.items() if any(p.name == "x" for p in f.parameters))
 
 
 def parameters(name: str) -> tuple[str, ...]:
@@ -376,28 +394,6 @@ class RValues:
         shift = number(k) * (-1 if call.function == "f" else 1)
         amount: Node = Number(shift) if shift >= 0 else Unary("-", Number(-shift))
         return Call(helper, (Argument(self._own(x)), Argument(amount)))
-
-
-_MISSING = 'c("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")'
-_READERS = {
-    "parquet": ("arrow", "arrow::read_parquet(DATA)"),
-    "feather": ("arrow", "arrow::read_feather(DATA)"),
-    "dta": ("haven", "haven::zap_labels(haven::read_dta(DATA))"),
-    "xlsx": ("readxl", "readxl::read_excel(DATA, na = MISSING, guess_max = 1e6)"),
-}
-_LOCALE = (
-    'if (!l10n_info()[["UTF-8"]]) '
-    'stop("this program has letters that need a UTF-8 locale; run it as LC_ALL=C.UTF-8 Rscript FILE")'
-)
-"""First line of a program that is not ASCII: elsewhere R reads no further than such a letter, with a warning only."""
-_STATA_DATES = (
-    "stata_number <- function(x) {  # dates as Stata counts them, in days or milliseconds from 1960",
-    '  if (inherits(x, "Date")) return(as.numeric(x) + 3653)',
-    '  if (inherits(x, "POSIXct")) return(1000 * (as.numeric(x) + 315619200))',
-    "  as.numeric(x)",
-    "}",
-)
-_ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8-BOM", "utf-16": "UTF-16", "gb18030": "GB18030"}
 
 
 def write(script: Script) -> str:

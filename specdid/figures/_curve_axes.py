@@ -38,6 +38,10 @@ THIN = 1200
 
 _LEAST_SLOT = 2.0
 """Points of width below which bars run into each other."""
+_TILE = 3.2
+"""Least width of a tile in points."""
+_NEIGHBOURS = 8
+"""Least number of specifications of a tile, below which shares are noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,12 +288,6 @@ def style_axis(axes: Axes, fonts: Fonts) -> None:
 def fixed(value: float, decimals: int) -> str:
     """Write a number with a real minus sign, but zero without one."""
     return signed(f"{value:,.{decimals}f}")
-
-
-_TILE = 3.2
-"""Least width of a tile in points."""
-_NEIGHBOURS = 8
-"""Least number of specifications of a tile, below which shares are noise."""
 
 
 def draw_choices(axes: Axes, panel: CurvePanel, band: PanelRow, row: float, width: float) -> None:

@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 
 MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""
+_HEADINGS = {"fixed_effects": "Fixed effects"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +173,6 @@ class CurveData:
     panels: tuple[CurvePanel, ...]
     absent: str = ""
     found: Against = field(default_factory=Against)
-
-
-_HEADINGS = {"fixed_effects": "Fixed effects"}
 
 
 def curve_data(

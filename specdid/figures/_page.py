@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LINE = 10.5
+"""Height of a line of text, in points."""
+NOTE = 9.0
+Floats = NDArray[np.float64]
+BINS = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -93,11 +99,6 @@ class Page:
         return kind(*places, transform=self.figure.transFigure, **looks)
 
 
-LINE = 10.5
-"""Height of a line of text, in points."""
-NOTE = 9.0
-
-
 def choose_fonts(texts: Iterable[str]) -> Fonts:
     """Return the fonts for a figure's texts, and warn of characters that none can write."""
     fonts = fonts_for(texts)
@@ -158,10 +159,6 @@ def with_room(ends: Iterable[float], share: float = 0.05) -> tuple[float, float]
     low, high = min(finite), max(finite)
     room = share * (high - low) or 1.0
     return low - room, high + room
-
-
-Floats = NDArray[np.float64]
-BINS = 400
 
 
 def bandwidth(values: Floats) -> float:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
+FOOT = 26.0
+"""Room below axes for numbers and what they count."""
+GUTTER = 14.0
+PAGE = 595.0
+"""Height that a page of letter paper with inch margins leaves a figure beside its caption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +92,6 @@ def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: b
     if panel.preferred:
         entries.append(KeyEntry("dot", ACCENT, "preferred", "D"))
     return entries
-
-
-FOOT = 26.0
-"""Room below axes for numbers and what they count."""
-GUTTER = 14.0
-PAGE = 595.0
-"""Height that a page of letter paper with inch margins leaves a figure beside its caption."""
 
 
 @dataclass(frozen=True, slots=True)

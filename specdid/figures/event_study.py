@@ -27,9 +27,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["FIGURE", "EventData", "EventPanel", "EventSeries"]
+
 
 LINE = 10.5
 _SWATCH, _BETWEEN = 10.0, 11.0
+_LEFT, _RIGHT, _FEET = 34.0, 6.0, 24.0
+_TALL, _LEAST, _SHEET = 128.0, 60.0, 600.0
+"""Height of the axes, at least, and of a page that many panels share."""
+_STEPS = (1, 2, 5, 10, 20, 50, 100)
+_CALENDAR_STEPS = {"month": (1, 3, 6, 12, 24, 60, 120), "quarter": (1, 2, 4, 8, 20, 40, 80)}
+"""Periods between two labels of the axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +155,6 @@ def _beginning(data: EventData) -> str:
     first, last = data.window
     known = [data.tick(k) for k in data.starts if first <= k <= last]
     return f"The first units are treated in {' or '.join(known)} (dashed)." if known else ""
-
-
-__all__ = ["FIGURE", "EventData", "EventPanel", "EventSeries"]
-
-_LEFT, _RIGHT, _FEET = 34.0, 6.0, 24.0
-_TALL, _LEAST, _SHEET = 128.0, 60.0, 600.0
-"""Height of the axes, at least, and of a page that many panels share."""
-_STEPS = (1, 2, 5, 10, 20, 50, 100)
-_CALENDAR_STEPS = {"month": (1, 3, 6, 12, 24, 60, 120), "quarter": (1, 2, 4, 8, 20, 40, 80)}
-"""Periods between two labels of the axis."""
 
 
 def draw(data: EventData, width: float | None = None) -> Figure:

@@ -44,6 +44,10 @@ MOST = 14
 """Options of one choice that are drawn: those that change the estimate most."""
 ALL, SIGNIFICANT = blend(INK, 0.18), blend(INK, 0.62)
 _ROW, _HEADING, _DENSITY, _CHANGE = 9.6, 11.0, 84.0, 36.0
+Line = tuple[str, str, float]
+"""A heading, an option's label (empty for the heading's own line), and the line's top."""
+_FEWEST = 4
+"""Characters of a term that are left at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,6 @@ def draw(data: MultiverseData, width: float | None = None) -> Figure:
 def _margin(data: MultiverseData, fonts: Fonts, points: float) -> float:
     longest = max((fonts.width(r.label, TEXT) for p in data.panels for r in p.rows), default=0.0)
     return min(max(longest + 16, 80.0), 0.33 * points)
-
-
-Line = tuple[str, str, float]
-"""A heading, an option's label (empty for the heading's own line), and the line's top."""
 
 
 def _lines(panels: tuple[MultiversePanel, ...]) -> list[Line]:
@@ -305,10 +305,6 @@ def _texts(data: MultiverseData) -> Iterator[str]:
 FIGURE = FigureKind(
     "multiverse", "Estimates by option", multiverse_data, draw, lambda results, _: multiverse_data(results)
 )
-
-
-_FEWEST = 4
-"""Characters of a term that are left at least."""
 
 
 def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str]:

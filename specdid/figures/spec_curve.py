@@ -27,6 +27,13 @@ from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, T
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_HEAD = 13.0
+_DETAILS = 4
+"""Lines of details below the band; warnings.csv has all."""
+_ROOM = 10.5
+_EDGE = 2.0
+"""Height of a line of text."""
+
 
 def names(panel: CurvePanel) -> tuple[str, ...]:
     """Name a panel, from long to short."""
@@ -87,11 +94,6 @@ def note(data: CurveData, layout: CurveLayout) -> str:
     return " ".join([*parts, data.absent]).strip()
 
 
-_HEAD = 13.0
-_DETAILS = 4
-"""Lines of details below the band; warnings.csv has all."""
-
-
 @dataclass(frozen=True, slots=True)
 class Warned:
     """Lines of the band, of its details and of the serious warnings, and the heights they take."""
@@ -132,11 +134,6 @@ def draw_warned(page: Page, warned: Warned, doubts: float) -> None:
         page.text(2, top + NOTE * (k + 0.5), line, SMALL, colour=WRONG)
     for k, line in enumerate(warned.doubts):
         page.text(2, doubts + NOTE * (k + 0.5), line, SMALL, colour=ACCENT)
-
-
-_ROOM = 10.5
-_EDGE = 2.0
-"""Height of a line of text."""
 
 
 def plot(

@@ -18,6 +18,16 @@ from specdid.figures._curve_order import Piece, arrange, lay_bands
 from specdid.inference._curve_tests import CurveTests
 
 Encoded = dict[str, Any]
+Ints = NDArray[np.int64]
+MOST = 20_000
+"""Above so many estimates the page holds a thinned curve."""
+ENDS = 100
+"""So many of the lowest and of the highest are kept then."""
+_OPTIONS = 200
+_FIRST = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df", "n_clusters")
+_OTHER = ("std_error", "p_value", "conf_low", "conf_high")
+_COUNTS = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
+_HEADINGS = {"fixed_effects": "Fixed effects"}
 
 
 def numbers(values: NDArray[Any], kind: str = "f8") -> Encoded:
@@ -57,20 +67,6 @@ def embedded(content: object) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
-
-
-Ints = NDArray[np.int64]
-
-MOST = 20_000
-"""Above so many estimates the page holds a thinned curve."""
-ENDS = 100
-"""So many of the lowest and of the highest are kept then."""
-_OPTIONS = 200
-
-_FIRST = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df", "n_clusters")
-_OTHER = ("std_error", "p_value", "conf_low", "conf_high")
-_COUNTS = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
-_HEADINGS = {"fixed_effects": "Fixed effects"}
 
 
 @dataclass(frozen=True, slots=True)

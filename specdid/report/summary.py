@@ -27,6 +27,9 @@ NULL_WITHOUT = "No share significant is printed, since no null tested these spec
 SOME_SHARES = "–: no share significant is printed, since no null tested these specifications; the warnings say why."
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""
+Lines = tuple[tuple[str, ...], ...]
+_SHARES, _CHANGES, _PER_DIMENSION = 8, 12, 3
+_LONGEST = 48
 
 
 def summarise(curve: Curve) -> str:
@@ -106,9 +109,6 @@ def _estimates(curve: Curve) -> Iterator[Section]:
         yield Section(title, (*table(header, lines), *(("", said) if said else ()), *without))
     if not curve.counts.ok:
         yield Section("Estimates", ("No specification could be estimated.",))
-
-
-Lines = tuple[tuple[str, ...], ...]
 
 
 def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]]:
@@ -290,10 +290,6 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]], texts: int = 1)
 def _width(text: str) -> int:
     """Count a text's columns in a terminal: Chinese characters take two."""
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
-_SHARES, _CHANGES, _PER_DIMENSION = 8, 12, 3
-_LONGEST = 48
 
 
 def choice_section(choices: Choices, alone: bool) -> Section:

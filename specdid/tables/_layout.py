@@ -22,6 +22,16 @@ _GROUPS = {
 _WIDTH = {c: w for w, characters in _GROUPS.items() for c in characters}
 _OTHER, _CJK = 556, 1000
 FONT = 10.0
+Lines = tuple[str, ...]
+PAGE, TURNED = 340.0, 545.0
+"""Width of the text, and of a page that lies on its side."""
+TALL, TALL_TURNED = 500.0, 300.0
+"""Height that a table may take before it goes over several pages."""
+_LINE, _HEAD = 12.0, 45.0
+INDENT = 10.0
+"""A quad, by which labels are indented."""
+_WORD = 80.0
+_STUB, _LONGEST_STUB = 72.0, 260.0
 
 
 @lru_cache(16_384)
@@ -85,14 +95,6 @@ def _pieces(text: str) -> list[str]:
     return [p for p in found if p]
 
 
-Lines = tuple[str, ...]
-
-PAGE, TURNED = 340.0, 545.0
-"""Width of the text, and of a page that lies on its side."""
-TALL, TALL_TURNED = 500.0, 300.0
-"""Height that a table may take before it goes over several pages."""
-
-
 @dataclass(frozen=True, slots=True)
 class Size:
     """A type size: its command, its share of 10 points, half the space between columns, and cells' room."""
@@ -110,11 +112,6 @@ UPRIGHT = (
 )  # fmt: skip
 ON_SIDE = (Size(r"\small", 0.9, 5.0, 70.0), Size(r"\footnotesize", 0.8, 3.0, 50.0))
 """Tried in this order; type smaller than footnotes is not for print."""
-_LINE, _HEAD = 12.0, 45.0
-INDENT = 10.0
-"""A quad, by which labels are indented."""
-_WORD = 80.0
-_STUB, _LONGEST_STUB = 72.0, 260.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from specdid.tables._base import PrintTable, Row, TableFormat
 from specdid.tables._layout import Lines, TableLayout, cell_lines, lay_out, stub_lines
 
+__all__ = ["TABLE", "escape", "packages", "write"]
+
+
 _GREEK = dict(zip(
     "αβγδεζηθικλμνξπρσςτυφχψωΓΔΘΛΞΠΣΦΨΩ",
     (
@@ -54,9 +57,6 @@ def escape(text: str) -> str:
 def wants_unicode(text: str) -> bool:
     """Say whether a text, escaped or not, has characters that only XeLaTeX and LuaLaTeX can print."""
     return any(not (c.isascii() or c in _LATIN or c in _SPECIAL) for c in set(text) if c.isprintable())
-
-
-__all__ = ["TABLE", "escape", "packages", "write"]
 
 
 def packages(tables: Sequence[PrintTable]) -> tuple[str, ...]:
