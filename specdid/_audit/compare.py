@@ -192,6 +192,7 @@ def smallest(work: OneByOneWork, position: Ints, dropped: Sequence[Sequence[int]
             rows=problem.rows[rows],
             log0=None,
             effects=tuple(effect(e) for e in problem.effects),
+            offsets=tuple(k for k, c in enumerate(columns.tolist()) if c in problem.offsets),
         ),
         replace(
             members,

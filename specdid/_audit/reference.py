@@ -111,6 +111,11 @@ def _positions(work: OneByOneWork, s: int, dropped: Sequence[int]) -> list[int]:
     return [controls.index(c) for c in dropped]
 
 
+def _offsets(work: OneByOneWork, s: int) -> list[int]:
+    """Return the places of the offsets among the controls."""
+    return [j for j, c in enumerate(work.members.controls_of(s).tolist()) if c in work.problem.offsets]
+
+
 def _without(sample: AuditSample, lost: Sequence[int]) -> AuditSample:
     kept = [j for j in range(len(sample.labels)) if j not in lost]
     return replace(sample, controls=sample.controls[:, kept], labels=tuple(sample.labels[j] for j in kept))
@@ -238,7 +243,10 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
     """Answer for Poisson and logit: pyfixest, and from its fit on Newton steps of the audit's own."""
     poisson = method.name == "fepois"
     sample = _without_sure(sample, poisson)
-    lost = _positions(work, s, dropped)
+    offsets, lost = _offsets(work, s), _positions(work, s, dropped)
+    offset = sample.controls[:, offsets].sum(axis=1)
+    lost = [j - sum(o < j for o in offsets) for j in lost]
+    sample = _without(sample, offsets)
     _, why = _solve(sample, lost)
     if why:
         return Reestimated((), len(sample), why)
@@ -251,6 +259,8 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
     count = float(2.0 ** np.round(np.log2(frame["y"].mean()))) if poisson else 1.0
     frame["y"] = frame["y"] / count
     family = {} if poisson else {"family": "logit"}
+    if offsets:
+        frame["o"], family = offset, family | {"offset": "o"}
     fit = _call(
         "fepois" if poisson else "feglm",
         frame,
@@ -268,7 +278,7 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
     )
     theirs = Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
     start = np.asarray(fit._Y_hat_response, dtype=np.float64).reshape(-1)
-    solved, dispersion = _newton(kept, start * count, poisson)
+    solved, dispersion = _newton(kept, start * count, poisson, offset)
     own = Numbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
     return Reestimated((own, theirs), len(sample), condition=solved.condition)
 
@@ -287,7 +297,7 @@ def _without_sure(sample: AuditSample, poisson: bool) -> AuditSample:
             return sample
 
 
-def _newton(sample: AuditSample, mean: Floats, poisson: bool) -> tuple[Solved, float]:
+def _newton(sample: AuditSample, mean: Floats, poisson: bool, offset: Floats) -> tuple[Solved, float]:
     """Maximise the likelihood from fitted means on; gives the last step and the mean of its weights."""
     columns, average = _in_another_order(sample)
     prior = np.ones(len(sample)) if sample.weights is None else sample.weights / sample.weights.mean()
@@ -296,9 +306,9 @@ def _newton(sample: AuditSample, mean: Floats, poisson: bool) -> tuple[Solved, f
         mean = np.exp(predictor) if poisson else 1 / (1 + np.exp(-predictor))
         slope = mean if poisson else mean * (1 - mean)
         design = NetRegressors(columns, sample.effects, sample.slopes, prior * slope)
-        target = predictor + (sample.outcome - mean) / slope
+        target = predictor + (sample.outcome - mean) / slope - offset
         solved = design.solve(target, average)
-        before, predictor = predictor, target - solved.residual / design.root
+        before, predictor = predictor, target - solved.residual / design.root + offset
         if np.abs(predictor - before).max() <= SETTLED * max(1.0, np.abs(predictor).max()):
             break
     return solved, float((prior * slope).mean())

@@ -12,8 +12,8 @@ from specdid._plan.identity import Contents, effect_digest
 from specdid._plan.records import Codes, Dimension, Flags, Grid, Reason
 from specdid._plan.selectors import select
 from specdid._study import Exclusion, Study
-from specdid.language import Effect, bind, write
-from specdid.language.tree import Name, Node
+from specdid.language import Effect, Term, bind, write
+from specdid.language.tree import Call, Name, Node
 from specdid.panel import Evaluator
 
 DIMENSION = {
@@ -108,6 +108,13 @@ def _dishonoured(estimator: Any, content: Contents, study: Study, table: Exclusi
         bare = np.array([not content.fixed_terms(t) for t in range(len(content.grid.treatments))])
         empty = np.diff(content.grid.controls.start) == 0
         yield ~(empty[table.column("controls")] & bare[table.column("treatment")]), "takes no controls"
+    if not estimator.offset:
+        sets = content.grid.controls
+        offset = np.array([_is_offset(term) for term in sets.terms], dtype=bool)
+        has = np.zeros(len(sets.start) - 1, dtype=bool)
+        has[np.repeat(np.arange(len(has)), np.diff(sets.start))[offset[sets.index]]] = True
+        beside = [any(map(_is_offset, content.fixed_terms(t))) for t in range(len(content.grid.treatments))]
+        yield has[table.column("controls")] | np.array(beside)[table.column("treatment")], "takes no offset"
     if "weights" not in honours:
         weighted = np.array([w != "" for w in content.weights])
         yield weighted[table.column("weights")], "takes no weights"
@@ -122,6 +129,10 @@ def _dishonoured(estimator: Any, content: Contents, study: Study, table: Exclusi
             [any(e.slopes for e in (*choice, *content.setting.absorb)) for choice in content.grid.fixed_effects]
         )
         yield sloped[table.column("fixed_effects")], "takes no slopes in the fixed effects"
+
+
+def _is_offset(term: Term) -> bool:
+    return isinstance(term.factors[0], Call) and term.factors[0].function == "offset"
 
 
 def _unit_and_time(content: Contents, study: Study) -> frozenset[str]:

@@ -110,6 +110,7 @@ class Script:
     complete : columns a row must have, in the order of the model
     later : controls that a row may lack and still be an end of a change of the outcome
     outcome, treatment, controls : columns of the model
+    offset : a column whose coefficient is 1, or None
     fixed : fixed effects with an intercept for each level
     slopes : (levels, column) pairs: slopes of their own
     weight : column, or None
@@ -136,6 +137,7 @@ class Script:
     outcome: str
     treatment: str
     controls: tuple[str, ...]
+    offset: str | None
     fixed: tuple[Levels, ...]
     slopes: tuple[tuple[Levels, str], ...]
     weight: str | None

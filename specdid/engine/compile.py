@@ -20,7 +20,7 @@ from specdid.engine.columns import Columns, Recipe
 from specdid.engine.matched import MatchRecipe, match_recipe, shortfalls
 from specdid.engine.problem import Floats, Ints, Members, Problem, Sunab, Vcov
 from specdid.language import Term, bind, write
-from specdid.language.tree import Name, Node
+from specdid.language.tree import Call, Name, Node
 from specdid.panel import Evaluator, Panel, cell_text, first_periods, number_text
 
 
@@ -155,7 +155,13 @@ def _problem(plan: Plan, panel: Panel, columns: Columns, content: Contents, vcov
         vcovs,
         unit,
         plan.study.inference.alpha,
+        tuple(k for k, recipe in enumerate(columns.value_recipes) if _is_offset(recipe)),
     )
+
+
+def _is_offset(recipe: Recipe) -> bool:
+    node = recipe.bounds[0].node if recipe.kind == "term" else None
+    return isinstance(node, Call) and node.function == "offset"
 
 
 SLICE = 2**15

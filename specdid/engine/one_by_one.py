@@ -215,7 +215,7 @@ def _signature(work: OneByOneWork, s: int, rows: Ints, result: Estimate) -> Word
     kept = [int(c) for j, c in enumerate(members.controls_of(s)) if j not in dropped]
     cohort = work.problem.values[rows[read], work.cohort[s]] if declared.cohort and work.cohort[s] >= 0 else None
     return Values(work.problem, rows[read]).signature(
-        repr((method.name, sorted(options.items()))),
+        repr((method.name, sorted(options.items()), [j for j, c in enumerate(kept) if c in work.problem.offsets])),
         int(members.outcome[s]),
         int(members.treatment[s]),
         kept,
@@ -241,6 +241,7 @@ def make_task(
         treatment=values[rows, members.treatment[s]],
         controls=values[np.ix_(rows, controls)],
         control_labels=tuple(problem.labels[c] for c in controls),
+        offsets=tuple(j for j, c in enumerate(controls.tolist()) if c in problem.offsets),
         effects=tuple(relevel(problem.codes[rows, c]) for c in effects.fixed),
         effect_labels=tuple(problem.effect_labels[c] for c in effects.fixed),
         slopes=tuple((relevel(problem.codes[rows, c]), values[rows, x]) for c, x in effects.slopes),

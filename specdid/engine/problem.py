@@ -70,6 +70,7 @@ class Problem:
         The fixed-effects options and the study's vcovs, indexed by Members.
     unit : column of codes with the panel's unit, or -1.
     alpha : confidence intervals are at 1 - alpha.
+    offsets : columns of values that stand among the controls with the coefficient 1.
     """
 
     values: Floats
@@ -82,6 +83,7 @@ class Problem:
     vcovs: tuple[Vcov, ...]
     unit: int
     alpha: float
+    offsets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class Task:
     rules: tuple[Rule, ...] = ()  # empty: "fixest" for all
     distributions: tuple[Distribution | None, ...] = ()  # empty: the estimator's own for all
     record: Record | None = None
+    offsets: tuple[int, ...] = ()  # places among the controls of those whose coefficient is 1
 
     def rule(self, v: int) -> Rule:
         """Return the small-sample correction of vcov ``v``; `engine.ssc` defines them."""
@@ -226,6 +227,7 @@ class Estimator:
     ``likelihood``: the outcome is taken as it is, without a dispersion, and p-values are normal.
     ``columns`` are the names in ``extra`` of its Estimates, columns of the results of their own.
     ``programs`` are by name of an export; `specdid show` says which language has none.
+    ``offset``: the controls of a task may hold offsets, whose coefficient is 1.
     """
 
     name: str
@@ -256,6 +258,7 @@ class Estimator:
     likelihood: bool = False
     columns: frozenset[str] = frozenset()
     programs: Mapping[str, Program] = field(default_factory=dict)
+    offset: bool = False
 
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov asks for a correction or distribution that is not offered."""

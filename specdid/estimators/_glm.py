@@ -39,6 +39,25 @@ Sure = Callable[[Floats, Floats], NDArray[np.bool_]]
 
 def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate | Failure:
     """Fit after dropping the rows that the fixed effects alone predict perfectly."""
+    if task.offsets:
+        return _fit_beside(function, task, sure, options)
+    return _fit(function, task, sure, options, None)
+
+
+def _fit_beside(function: str, task: Task, sure: Sure, options: dict[str, Any]) -> Estimate | Failure:
+    """Fit with offsets, which stand among the controls and are none: places are those of all controls again."""
+    free = [j for j in range(task.controls.shape[1]) if j not in task.offsets]
+    labels = tuple(task.control_labels[j] for j in free)
+    rest = replace(task, controls=task.controls[:, free], control_labels=labels, offsets=())
+    found = _fit(function, rest, sure, options, task.controls[:, list(task.offsets)].sum(axis=1))
+    if isinstance(found, Failure) or found.coefficients is None:
+        return found
+    columns = tuple(free[c] if c >= 0 else c for c in found.coefficients.columns)
+    whole = replace(found.coefficients, columns=columns)
+    return replace(found, coefficients=whole, dropped=tuple(free[j] for j in found.dropped))
+
+
+def _fit(function: str, task: Task, sure: Sure, options: dict[str, Any], offset: Floats | None) -> Estimate | Failure:
     keep = unseparated(task.outcome, task.effects, sure)
     if not keep.any():
         return Failure("no_rows", "the fixed effects predict every row perfectly (separation)")
@@ -48,6 +67,8 @@ def fit_glm(function: str, task: Task, sure: Sure, **options: Any) -> Estimate |
     laid = model(replace(_relevelled(task, keep), outcome=outcome), task.treatment[:, None], keep)
     laid = replace(laid, count_unit=unit)
     settings = {s.name: s.default for s in SETTINGS} | dict(task.options)
+    if offset is not None:
+        laid.data["o"], options = offset[keep], options | {"offset": "o"}
     fit = estimate_with(function, laid, separation_check=[], **settings, **options)
     if not fit.convergence or not np.all(np.isfinite(fit._beta_hat)):
         return Failure("not_converged", f"no convergence within {settings['iwls_maxiter']} iterations")
@@ -101,7 +122,7 @@ def pseudo_r2(fit: Any, laid: Model, function: str) -> float:
     """Return McFadden's R², one less the log likelihood by that of a constant; NaN with weights, as in pyfixest."""
     from scipy.special import gammaln, xlogy
 
-    if "w" in laid.data:
+    if "w" in laid.data or "o" in laid.data:
         return float("nan")
     y = laid.data["y"].loc[fit._data.index].to_numpy() * laid.count_unit
     fitted = np.asarray(fit._Y_hat_response, dtype=np.float64).ravel() * laid.count_unit
@@ -177,7 +198,8 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f"fit = pf.{'fepois' if poisson else 'feglm'}("
     yield f'    "{python.formula(script.outcome, " + ".join(script.regressors), script)}",'
     yield f'    d, {family}vcov="iid", fixef_rm="singleton", separation_check=[],'
-    yield f"    {python.weighted(script)}{options}, {python.DEMEANER},"
+    offset = f'offset="{script.offset}", ' if script.offset else ""
+    yield f"    {python.weighted(script)}{offset}{options}, {python.DEMEANER},"
     yield ")"
     yield from python.coefficient(script, f'1.0 / sd["{script.treatment}"]', used, generalised=True)
 
@@ -207,7 +229,8 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f"fit <- {'fepois' if poisson else 'feglm'}("
     yield from r.formula(script.outcome, script.regressors, script)
     family = "" if poisson else ', family = binomial("logit")'
-    yield f'  data = d{family}{r.weights(script)}, vcov = "iid", fixef.rm = "none",'
+    offset = f", offset = ~{script.offset}" if script.offset else ""
+    yield f'  data = d{family}{r.weights(script)}{offset}, vcov = "iid", fixef.rm = "none",'
     yield f"  glm.tol = {script.options['iwls_tol']!r}, glm.iter = {script.options['iwls_maxiter']!r}, {r.TIGHT}"
     yield ")"
     yield from r.report(script)

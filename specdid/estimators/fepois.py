@@ -44,7 +44,8 @@ def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
         yield from filled("ppmlhdfe", [script.outcome, *script.regressors], f"{weight}, ///")
         vce = "vce(robust)" if errors.kind == "iid" else do.vce(errors)
         saved = " d(_effects)" if errors.kind == "iid" and script.fixed else ""
-        yield f"    {do.absorb()} {vce} tolerance(1e-10){saved}"
+        offset = f" offset({script.offset})" if script.offset else ""
+        yield f"    {do.absorb()} {vce} tolerance(1e-10){offset}{saved}"
         if errors.kind == "iid":
             yield from _information(do, errors)
         else:
@@ -101,4 +102,5 @@ ESTIMATOR = Estimator(
         "stata": Program(_stata, ("reghdfe", "ppmlhdfe")),
     },
     likelihood=True,
+    offset=True,
 )

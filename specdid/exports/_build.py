@@ -70,7 +70,9 @@ class _ScriptBuilder:
         members, s, program, grid = self.compiled.members, self.s, self.program, self.plan.grid
         where, unit, time = self._rows(), self._panel_key(self.panel.unit), self._panel_key(self.panel.time)
         outcome, treatment = (self._value(int(c[s])) for c in (members.outcome, members.treatment))
-        controls = tuple(self._value(int(c)) for c in members.controls_of(s))
+        beside = [int(c) for c in members.controls_of(s)]
+        controls = tuple(self._value(c) for c in beside if c not in self.compiled.problem.offsets)
+        offsets = [self._value(c) for c in beside if c in self.compiled.problem.offsets]
         fixed, slopes = self._effects()
         weight = self._value(int(members.weights[s])) if members.weights[s] >= 0 else None
         every = tuple(self._errors())
@@ -87,7 +89,15 @@ class _ScriptBuilder:
             if e not in errors
         )
         later = controls if declared.changes else ()
-        named = [outcome, treatment, *controls, *(x for _, x in slopes), *([weight] if weight else [])]
+        offset = program.sum(offsets)
+        named = [
+            outcome,
+            treatment,
+            *controls,
+            *([offset] if offset else []),
+            *(x for _, x in slopes),
+            *([weight] if weight else []),
+        ]
         named = [name for name in named if name not in later or name in (outcome, treatment)]
         clusters = [c for e in every for c in e.clusters]
         complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
@@ -108,6 +118,7 @@ class _ScriptBuilder:
             outcome,
             treatment,
             controls,
+            offset,
             fixed,
             slopes,
             weight,

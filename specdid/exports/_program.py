@@ -94,6 +94,13 @@ class ProgramColumns:
             self.steps.append(Step(self._made[key], tree, "matching weights, times those of the option"))
         return self._made[key]
 
+    def sum(self, names: Sequence[str]) -> str | None:
+        """Name the sum of columns, None where there are none."""
+        if len(names) < 2:
+            return names[0] if names else None
+        self.steps.append(Step(self._names.new("offsets"), joined([Name(n) for n in names]), " + ".join(names)))
+        return self.steps[-1].name
+
     def tree(self, bound: Bound) -> Node:
         """Return an expression over safe names, making what it builds on."""
         self._definitions(bound)
@@ -222,6 +229,8 @@ class _Factor:
                 return self._polynomial(node)
             if node.function in SPLINES:
                 return self._spline(node)
+            if node.function == "offset":
+                return [self._name(self._given(node, "x"))]
             if node.function in ("l", "f", "d"):
                 return self._lags(node)
         column = self.evaluator.column(self.bound)

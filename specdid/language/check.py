@@ -184,6 +184,11 @@ class _Checker(ValueChecker):
     def product(self, node: Binary) -> None:
         """Refuse what R's algebra of terms reads otherwise than nearly everybody who writes it."""
         left, right = shown(node.left), shown(node.right)
+        offset = next((n for n in walk(node) if isinstance(n, Call) and n.function == "offset"), None)
+        if offset is not None:
+            help = "add it as a term of its own, as in `x + offset(log(pop))`"
+            self.note("algebra", "an offset cannot be interacted", offset, help)
+            return
         if isinstance(node.left, Number) or isinstance(node.right, Number):
             return  # which has its own problem
         if node.operator == "/":

@@ -57,6 +57,9 @@ def _factor(evaluation: Evaluation, node: Node, alone: bool) -> list[CodedColumn
             return _event_dummies(evaluation, node, alone)
         if node.function == "poly":
             return _polynomial(evaluation, node)
+        if node.function == "offset":
+            column = evaluation.evaluator.column(evaluation.bind(needed(node, "x")))
+            return [CodedColumn(write(node), numeric(column, node), column.log0)]
         if node.function in SPLINES:
             column, values, curve = spline(evaluation, node)
             return _numbered(node, curve.columns(values), column)

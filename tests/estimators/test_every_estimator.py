@@ -31,6 +31,20 @@ def estimator(request) -> Estimator:
     return _plugins.load("estimators", request.param)
 
 
+def test_an_offset_has_the_coefficient_one(estimator):
+    """Who takes offsets: adding one that is a control takes one off that control's coefficient, and nothing else."""
+    if not estimator.offset:
+        pytest.skip("takes no offset")
+    task = tiny_task(estimator.name)
+    both = replace(task, controls=np.repeat(task.controls, 2, axis=1), control_labels=("x", "offset(x)"), offsets=(1,))
+    plain, beside = estimator.fit(task), estimator.fit(both)
+    np.testing.assert_allclose(beside.estimate, plain.estimate, rtol=1e-8)
+    np.testing.assert_allclose(beside.std_error, plain.std_error, rtol=1e-7)
+    assert beside.coefficients.columns == plain.coefficients.columns
+    place = plain.coefficients.columns.index(0)
+    np.testing.assert_allclose(beside.coefficients.estimate[place], plain.coefficients.estimate[place] - 1, rtol=1e-6)
+
+
 def test_declaration(estimator):
     assert isinstance(estimator, Estimator)
     assert estimator.name in NAMES

@@ -10,6 +10,10 @@ import polars as pl
 import pyfixest as pf
 import pytest
 import specdid
+from programs import execute
+from specdid._run.prepare import prepare
+from specdid.exports import python, r, stata
+from specdid.exports._build import make_script
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 MODELS = list(csv.DictReader((REFERENCE / "r_terms_models.csv").open(encoding="utf-8")))
@@ -32,6 +36,52 @@ def test_a_model_is_fixests(term):
     np.testing.assert_allclose(
         [row["estimate"], row["std_error"]], [float(theirs["estimate"]), float(theirs["se"])], rtol=1e-8
     )
+
+
+def poisson(controls: dict, **more) -> dict:
+    return study(outcome={"y": "so2"}, estimator={"PPML": "fepois"}, controls=controls, **more)
+
+
+def test_an_offset_is_fixests():
+    theirs = next(m for m in MODELS if "offset" in m["model"])
+    curve = specdid.run(poisson({"c": "ind2 + offset(log(pop))"}), audit=5)
+    assert not [w for w in curve.warnings if w.code.startswith("audit")]
+    row = curve.table.iloc[0]
+    assert row["nobs"] == int(theirs["nobs"])
+    np.testing.assert_allclose(
+        [row["estimate"], row["std_error"]], [float(theirs["estimate"]), float(theirs["se"])], rtol=1e-8
+    )
+    assert row["formula"] == "so2 ~ dudt + ind2 + offset(log(pop)) | city_id + year"
+
+
+def test_an_offset_is_no_control_of_the_same_values():
+    made = poisson({"offset": "ind2 + offset(log(pop))", "control": "ind2 + log(pop)", "none": "ind2"})
+    table = specdid.run(made, audit=5).table
+    assert table["status"].tolist() == ["ok"] * 3
+    assert table["estimate"].nunique() == 3
+
+
+def test_an_offset_in_an_exported_program():
+    made = poisson({"c": "ind2 + offset(log(pop)) + offset(log(ind3))"})
+    prepared = prepare(made)
+    script = make_script(prepared.plan, prepared.panel, prepared.evaluator, 0)
+    answer = execute([python.write(script)])[0]
+    row = specdid.run(made, audit=0).table.iloc[0]
+    np.testing.assert_allclose(answer[0], row["estimate"], rtol=1e-8)
+    np.testing.assert_allclose(next(iter(answer[1].values())), row["std_error"], rtol=1e-8)
+    assert "offset = ~offsets" in r.write(script)
+    assert "offset(offsets)" in stata.write(script)
+
+
+def test_who_takes_no_offset_says_so():
+    made = study(controls={"c": "ind2 + offset(log(pop))", "none": "1"}, estimator={"OLS": "feols", "PPML": "fepois"})
+    table = specdid.run(made, audit=0).table
+    assert [m for m in table["message"] if isinstance(m, str)] == ["feols takes no offset"]
+
+
+def test_an_offset_stands_alone():
+    faults = specdid.check(poisson({"c": "ind2:offset(log(pop))"})).errors
+    assert faults[0].message == "an offset cannot be interacted"
 
 
 def test_clusters_of_two_columns_are_those_of_their_combinations():
