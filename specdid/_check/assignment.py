@@ -311,6 +311,16 @@ def _counted(data: Data, assignment: Assignment) -> Iterator[Fault]:
             f"a test at {given.alpha:g} needs {math.ceil(1 / given.alpha)} of them or more",
             "warning",
         )
+    elif count := assignment.fewer_than(given.draws):
+        yield fault_at(
+            where,
+            span,
+            "assignments_repeat",
+            f"{given.draws:,} draws are of {count:,} different assignments, so no permutation p can be below "
+            f"{1 / count:.2g}",
+            "further draws add nothing; a null in which more could have been treated has more assignments",
+            "warning",
+        )
 
 
 def _together(data: Data, assignment: Assignment, names: tuple[str, ...]) -> Iterator[Fault]:

@@ -76,6 +76,7 @@ CLAUSES: Mapping[str, str] = {
     "assign_still": "the assignment does not move the treatment",
     "level_too_fine": "the treatment is dealt out more finely than it was assigned",
     "few_assignments": "there are few ways to assign the treatment",
+    "assignments_repeat": "draws of the assignment repeat each other",
     "draws_too_few": "there are too few draws",
     "draws_failed": "draws failed",
     "time_without_step": "periods have no step",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from specdid._records import NullShares, write
 from specdid._records.files import is_regular, replacing, strange
+from specdid.inference._base import null_title
 from specdid.inference._curve_tests import Bands
 
 Floats = NDArray[np.float64]
@@ -30,10 +31,12 @@ class NullFigure:
     bands : (scale or outcome, estimand) -> (3, n) the 2.5, 50 and 97.5% curves by rank, of the
         first null that has them; the estimand is "" where all of the scale are one curve.
     shares : scale (or outcome) -> shares significant beside those expected.
+    nulls : of every curve in ``bands``, the words for the null that it is of.
     """
 
     bands: Bands = field(default_factory=dict)
     shares: Mapping[str, NullShares] = field(default_factory=dict)
+    nulls: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def first_bands(nulls: Iterable[Bands]) -> dict[tuple[str, str], Floats]:
@@ -41,6 +44,14 @@ def first_bands(nulls: Iterable[Bands]) -> dict[tuple[str, str], Floats]:
     found: dict[tuple[str, str], Floats] = {}
     for bands in nulls:
         found = {**bands, **found}
+    return found
+
+
+def first_nulls(nulls: Iterable[tuple[str, Bands]]) -> dict[tuple[str, str], str]:
+    """Return for every curve the words for the first null that has it; ``nulls`` are pairs of name and curves."""
+    found: dict[tuple[str, str], str] = {}
+    for name, bands in nulls:
+        found = {**dict.fromkeys(bands, null_title(name)), **found}
     return found
 
 
@@ -120,7 +131,8 @@ def _stored(path: Path) -> NullFigure:
         if not np.isfinite(band).all():
             raise ValueError("a null curve is not finite")
         nulls[str(null)][str(scale), str(estimand)] = band
-    return NullFigure(first_bands(nulls.values()), {k: _shares(v) for k, v in header["shares"].items()})
+    shares = {k: _shares(v) for k, v in header["shares"].items()}
+    return NullFigure(first_bands(nulls.values()), shares, first_nulls(nulls.items()))
 
 
 def _shares(stored: Mapping[str, Any]) -> NullShares:

@@ -209,7 +209,7 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Agai
     """Lay the joint tests out for print, a block per null; what stands against them is the last of the notes."""
     names = statistic_names(tests, results)
     blocks = tuple((Row(_capital(t.title), ("", "", "")), *_test_rows(t, names)) for t in tests)
-    draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.draws:,} draws" for t in tests)
+    draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.drawn}" for t in tests)
     notes = (
         f"{_capital(draws)}.",
         "The null range holds 95% of the draws; p is the share of draws, the data among them, that are at "

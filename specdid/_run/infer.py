@@ -15,7 +15,7 @@ from specdid._describe.joint_tests import marked, share_words
 from specdid._plan import Plan
 from specdid._records import Caution, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
-from specdid._run.bands import NullFigure, first_bands, write_bands
+from specdid._run.bands import NullFigure, first_bands, first_nulls, write_bands
 from specdid._run.prepare import Prepared
 from specdid._run.write import write_text
 from specdid._study import Core, FigureOptions
@@ -217,6 +217,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         alpha,
         cluster_text(prepared),
         expected_words(prepared.plan),
+        draws.distinct,
     )
 
 
@@ -245,13 +246,23 @@ def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], NullS
 
 def null_figure(tests: tuple[CurveTests, ...]) -> NullFigure:
     """Return what the figure of the curve shows of the nulls."""
-    return NullFigure(first_bands(t.bands for t in tests), shares_by_group([p for t in tests for p in t.placebos]))
+    return NullFigure(
+        first_bands(t.bands for t in tests),
+        shares_by_group([p for t in tests for p in t.placebos]),
+        first_nulls((t.null, t.bands) for t in tests),
+    )
 
 
 def figure_of(settings: FigureOptions, tests: tuple[CurveTests, ...]) -> dict[str, Any]:
     """Return how the run draws its curve, as keywords of ``draw_curve``."""
     null = null_figure(tests)
-    return {"sort": settings.sort, "width": settings.width, "bands": null.bands, "shares": null.shares}
+    return {
+        "sort": settings.sort,
+        "width": settings.width,
+        "bands": null.bands,
+        "shares": null.shares,
+        "nulls": null.nulls,
+    }
 
 
 def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, ...]:
@@ -260,7 +271,7 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
         Section(
             f"Joint test: {t.title}",
             (
-                f"{t.draws:,} draws; {len(t.index):,} specifications; null range is 2.5% to 97.5%.",
+                f"{t.drawn}; {len(t.index):,} specifications; null range is 2.5% to 97.5%.",
                 "",
                 "| statistic | value | null range | p |",
                 "|---|---:|---:|---:|",

@@ -60,10 +60,11 @@ def draw_curve(
     bands: Any = None,
     shares: Any = None,
     cautions: Sequence[Caution] = (),
+    nulls: Any = None,
 ) -> Any:
     """Draw the specification curve as a matplotlib figure, what stands against it above."""
     figure = _plugins.load("figures", _CURVE)
-    return figure.draw(figure.data(results, sort, bands, shares, cautions), width)
+    return figure.draw(figure.data(results, sort, bands, shares, cautions, nulls), width)
 
 
 def notebook_html(curve: Curve) -> str:
@@ -82,11 +83,12 @@ def write_figure(
     bands: Any = None,
     shares: Any = None,
     cautions: Sequence[Caution] = (),
+    nulls: Any = None,
 ) -> tuple[list[Path], list[str]]:
     """Draw the curve in these formats; return the files and what the figure warned of."""
     with writing(directory), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        figure = draw_curve(results, sort, width, bands, shares, cautions)
+        figure = draw_curve(results, sort, width, bands, shares, cautions, nulls)
         paths = save(figure, directory, "curve", formats)
     # Warnings of its own kind are another library's complaint to programmers, such as pyparsing's.
     return list(paths), [str(w.message) for w in caught if w.category is UserWarning]
@@ -115,7 +117,8 @@ def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tup
     drawn, null = _figure_settings(directory), read_bands(directory)
     sorted_by = sort or str(drawn.get("sort") or "estimate")
     found = read_warnings(directory)
-    return write_figure(results, directory, sorted_by, chosen, drawn.get("width"), null.bands, null.shares, found)
+    given = (drawn.get("width"), null.bands, null.shares, found, null.nulls)
+    return write_figure(results, directory, sorted_by, chosen, *given)
 
 
 def _check_sort(sort: str | None, results: Results) -> None:

@@ -17,7 +17,7 @@ from specdid.tables._base import PrintTable, Row, TidyTable
 
 ESTIMATES = (
     "scale", "estimand", "n", "median", "lowest", "highest", "tested", "significant_negative", "null_negative",
-    "significant_positive", "null_positive",
+    "significant_positive", "null_positive", "null",
 )  # fmt: skip
 """Columns of appendix_estimates.csv; the first column is the outcome where there is no scale."""
 _READING = (
@@ -98,11 +98,12 @@ def _family(material: Material, family: Family) -> str:
     if not null_negative:
         return said
     alpha = material.results.planned.alpha
-    errors = material.null_shares[family.key].errors
+    errors, under = material.null_shares[family.key].errors, material.null_shares[family.key].null
+    under = f" ({under})" if under else ""
     level = f"p < {alpha:g}" + (f" under standard errors clustered by {errors}" if errors else "")
     many = f"Of the {tested} tested, {negative}" if tested != n else negative
     return (
-        f"{said} {many} are negative with {level}, where {null_negative} are expected without any effect, "
+        f"{said} {many} are negative with {level}, where {null_negative} are expected without any effect{under}, "
         f"and {positive} positive, where {null_positive} are."
     )
 
@@ -130,7 +131,7 @@ def estimates_csv(material: Material) -> TidyTable:
         names = ("tested", "negative", "null_negative", "positive", "null_positive")
         shares = [None if null is None else getattr(null, name) for name in names]
         spread = (float(np.median(estimate)), float(estimate.min()), float(estimate.max()))
-        rows.append((*family.key, len(estimate), *spread, *shares))
+        rows.append((*family.key, len(estimate), *spread, *shares, None if null is None else null.null or None))
     return TidyTable(ESTIMATES, tuple(rows))
 
 
@@ -148,11 +149,14 @@ def estimates_table(material: Material) -> PrintTable | None:
         mine = [Row(_capital(f.estimand or group), tuple(c[k] for k in kept)) for f, c in rows if f.shown == group]
         alone = len({f.shown for f, _ in rows}) == 1 or mine[0].label == _capital(group)
         blocks.append(tuple(mine) if alone else (Row(group, ("",) * len(kept)), *mine))
+    nulls = dict.fromkeys(s.null for f in found if (s := material.null_shares.get(f.key)) and s.null)
+    of = {null: [f.name for f in found if (s := material.null_shares.get(f.key)) and s.null == null] for null in nulls}
+    named = [null if len(nulls) == 1 else f"{null}: {', '.join(of[null])}" for null in nulls]
     notes: tuple[str, ...] = ("Estimates of different scales or estimands are not compared with each other.",)
     if tested:
         notes += (
             f"Below and above 0: of the specifications tested, the share with p < {material.results.planned.alpha:g}; "
-            f"Null: the share of the same that is expected without any effect ({material.tests[0].title}).",
+            f"Null: the share of the same that is expected without any effect ({'; '.join(named)}).",
         )
         if not all(cells[5] for _, cells in rows):
             notes += ("No share is given where no null tested the specifications.",)
@@ -169,7 +173,7 @@ def joint_tests(tests: tuple[CurveTests, ...], results: Results) -> tuple[str, s
     if not tests:
         return "Joint tests", ""
     names = statistic_names(tests, results)
-    said = [f"{_capital(t.title)} ({t.draws:,} draws): {_by_role(t, names)}." for t in tests]
+    said = [f"{_capital(t.title)} ({t.drawn}): {_by_role(t, names)}." for t in tests]
     said.append("The table of tests has the statistics and their ranges without any effect.")
     return "Joint tests", " ".join(said)
 

@@ -102,6 +102,7 @@ class CurvePanel:
         a null has whole; or None.
     null_shares : shares significant beside those the null expects, or None; without them none is printed.
     group : the name as in the results, by which nulls are found.
+    band_nulls : (estimand, or nothing where they are one curve; the null in words) of every curve in ``null_band``.
     """
 
     name: str
@@ -124,6 +125,7 @@ class CurvePanel:
     null_band: Floats | None = None
     null_shares: NullShares | None = None
     group: str = ""
+    band_nulls: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -181,6 +183,7 @@ def curve_data(
     null_bands: Bands | None = None,
     null_shares: Mapping[str, NullShares] | None = None,
     cautions: Sequence[Caution] = (),
+    null_names: Mapping[tuple[str, str], str] | None = None,
 ) -> CurveData:
     """Compute what the figure shows.
 
@@ -198,6 +201,8 @@ def curve_data(
         By group name, the shares significant in the data and under the null.
     cautions
         What is known to speak against the estimates, worst first.
+    null_names
+        By group name and estimand, the null in words that ``null_bands`` has the curve of.
 
     Raises
     ------
@@ -214,6 +219,7 @@ def curve_data(
         for group in results.groups()
         if np.any(results.status[group.members] == Status.OK)
     )
+    panels = tuple(replace(p, band_nulls=_band_nulls(results, p, sort, bands, null_names or {})) for p in panels)
     panels = _coloured(results, panels)
     errors = planned.shown(planned.vcovs[0].removeprefix("~"))
     return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), against(cautions).plain)
@@ -235,6 +241,18 @@ def _ordered(results: Results, group: ScaleGroup, sort: str, bands: Bands) -> tu
     if sort != "declared":
         order = np.take(order, np.argsort(results.planned.dimension(sort).codes[order], kind="stable"))
     return np.take(order, np.argsort(results.planned.kind[order], kind="stable")), ()
+
+
+def _band_nulls(
+    results: Results, panel: CurvePanel, sort: str, bands: Bands, names: Mapping[tuple[str, str], str]
+) -> tuple[tuple[str, str], ...]:
+    """Return the estimand and null of every curve that is drawn, where it is known."""
+    if panel.null_band is None:
+        return ()
+    (group,) = (g for g in results.groups() if (g.name, g.scale is not None) == (panel.group, panel.scaled))
+    drawn = [p for p in _ordered(results, group, sort, bands)[1] if not np.isnan(panel.null_band[:, p.start]).any()]
+    found = {p.estimand: names.get((panel.group, p.estimand), "") for p in drawn}
+    return tuple((words, null) for words, null in found.items() if null)
 
 
 def _segments(results: Results, order: Ints) -> tuple[Segment, ...]:

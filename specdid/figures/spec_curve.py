@@ -6,7 +6,7 @@ The form follows Simonsohn, Simmons and Nelson (2020), Nature Human Behaviour 4,
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,11 +77,9 @@ def note(data: CurveData, layout: CurveLayout) -> str:
         parts.append("Drawn are medians of neighbouring specifications.")
     if not all(separate(p, width) for p, width in widths):
         parts.append("Below: the darker a tile, the larger the share of neighbours that take the option.")
-    nulls = list(dict.fromkeys(p.null_shares.null for p in data.panels if p.null_shares and p.null_shares.null))
     if any(p.null_band is not None for p in data.panels):
         parts.append("Dashed: median and 95% band of the curve under the null.")
-    if nulls:
-        parts.append(f"The null: {' and '.join(nulls)}.")
+    parts += _nulls(data)
     if any(p.apart for p in data.panels):
         parts.append("Uncertain and nonequivalent: specifications with an option of that type; in no joint test.")
     errors = sorted({p.null_shares.errors for p in data.panels if p.null_shares} - {""})
@@ -92,6 +90,29 @@ def note(data: CurveData, layout: CurveLayout) -> str:
     if failed:
         parts.append(f"{failed:,} planned specification{'s' * (failed > 1)} could not be estimated.")
     return " ".join([*parts, data.absent]).strip()
+
+
+def _nulls(data: CurveData) -> Iterator[str]:
+    """Name the null of the curves drawn and that of the shares: once where all are the same."""
+    shown = {p.name: p.null_shares.null for p in data.panels if p.null_shares and p.null_shares.null}
+    curves = [(p.name, words, null) for p in data.panels for words, null in p.band_nulls]
+    every = {*shown.values(), *(null for _, _, null in curves)}
+    if len(every) == 1:
+        yield f"The null: {every.pop()}."
+        return
+    alone = len(data.panels) == 1
+    bands = [("; ".join(filter(None, ("" if alone else name, words))), null) for name, words, null in curves]
+    yield from _said("Dashed", bands)
+    yield from _said("Shares", [("" if alone else name, null) for name, null in shown.items()])
+
+
+def _said(what: str, of: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Say under which null something is, with what it is of where they differ."""
+    if of:
+        nulls = dict.fromkeys(null for _, null in of)
+        names = {null: ", ".join(filter(None, (name for name, one in of if one == null))) for null in nulls}
+        told = [f"{null} ({names[null]})" if names[null] and len(nulls) > 1 else null for null in nulls]
+        yield f"{what}, the null: {'; '.join(told)}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,13 +55,12 @@ class Volcano:
 
 @dataclass(frozen=True, slots=True)
 class VolcanoData:
-    """All panes; ``null`` names the null whose shares stand beside the real ones, ``doubt`` what is against both."""
+    """All panes; ``doubt`` is what is against the shares beside them."""
 
     title: str
     alpha: float
     vcov: str
     panels: tuple[Volcano, ...]
-    null: str = ""
     doubt: str = ""
 
 
@@ -71,7 +70,7 @@ def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoD
     p = np.maximum(results.first("p_value"), LEAST)
     shares = shares_by_group(placebos)
     panels = tuple(Volcano(q, -np.log10(p[q.positions]), shares.get(q.group)) for q in data.panels)
-    return VolcanoData(data.title, data.alpha, data.vcov, panels, placebos[0].title if placebos else "")
+    return VolcanoData(data.title, data.alpha, data.vcov, panels)
 
 
 def draw(data: VolcanoData, width: float | None = None) -> Figure:
@@ -163,13 +162,18 @@ def _note(data: VolcanoData) -> str:
     without = sum(int(np.count_nonzero(~np.isfinite(v.height))) for v in data.panels)
     if without:
         parts.append(f"{without:,} without a p-value {'is' if without == 1 else 'are'} not drawn.")
-    if any(v.null is not None for v in data.panels):
-        parts.append(f"Under the null: the mean share over the draws of the {data.null}.")
+    of = {v.panel.name: v.null.null for v in data.panels if v.null is not None}
+    if of:
+        nulls = dict.fromkeys(of.values())
+        panes = {null: ", ".join(name for name, one in of.items() if one == null) for null in nulls}
+        named = [null if len(nulls) == 1 else f"{null} ({panes[null]})" for null in nulls]
+        parts.append(f"Under the null: the mean share over the draws of the {'; of the '.join(named)}.")
     return " ".join(parts)
 
 
 def _texts(data: VolcanoData) -> Iterator[str]:
     yield "−–…·≥%" + data.title + data.vcov + data.doubt
+    yield from (v.null.null for v in data.panels if v.null is not None)
     for volcano in data.panels:
         yield volcano.panel.name
         yield from (s.label for s in volcano.panel.series)

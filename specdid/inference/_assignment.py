@@ -63,6 +63,11 @@ class Assignment:
             total += math.lgamma(counts.sum() + 1) - sum(math.lgamma(c + 1) for c in counts.tolist())
         return total if total > 1e-6 else 0.0
 
+    def fewer_than(self, draws: int) -> int:
+        """Return how many different assignments there are where these are fewer than the draws, else 0."""
+        different = self.different()
+        return round(math.exp(different)) if 0 < different < math.log(draws) else 0
+
     def fixed(self) -> Bools:
         """Mark the levels, (L,), whose stratum holds no other path: they keep theirs in every draw."""
         table = self._joint()

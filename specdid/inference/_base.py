@@ -52,6 +52,7 @@ class NullDraws:
         ``std_error`` instead of none it is (t + a x) / sqrt(1 + b x + c x^2).
     expected : (S,) or None
         -1 or 1, the sign expected of each, by which joint statistics multiply estimates and t.
+    distinct : how many different draws there can be where these are fewer than were asked for, else 0.
     """
 
     null: str
@@ -68,6 +69,7 @@ class NullDraws:
     treated: int = 0
     imposed: tuple[DrawTable, DrawTable, DrawTable] | None = None
     expected: Floats | None = None
+    distinct: int = 0
 
     def kept(self, good: NDArray[np.bool_], why: Caution) -> NullDraws:
         """Return the draws of the specifications marked, (S,); ``why`` says why the others are left out."""
@@ -196,6 +198,11 @@ def dropped_words(kept: int, draws: int, index: Ints, failures: Ints) -> Caution
     )
     severity: Literal["serious", "note"] = "serious" if draws - kept > MANY_FAILED * draws else "note"
     return Caution(severity, "draws_failed", said)
+
+
+def null_title(name: str) -> str:
+    """Return a null's title; a name that is not on the shelf stays."""
+    return str(_plugins.load("inference", name).title) if name in _plugins.names("inference") else name
 
 
 def null_words(name: str, draws: int | None = None) -> str:

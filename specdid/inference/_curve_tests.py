@@ -96,7 +96,7 @@ def shares_by_estimand(placebos: Sequence[Placebo]) -> Mapping[tuple[str, str], 
 def shares_by_group(placebos: Sequence[Placebo]) -> Mapping[str, NullShares]:
     """Return the same by scale, of all its estimands that a null has."""
     found = shares_by_estimand(placebos)
-    return {g: pooled([s for (group, _), s in found.items() if group == g]) for g, _ in found}
+    return {g: pooled([s for (group, _), s in reversed([*found.items()]) if group == g]) for g, _ in found}
 
 
 def pooled(parts: Sequence[NullShares]) -> NullShares:
@@ -106,7 +106,11 @@ def pooled(parts: Sequence[NullShares]) -> NullShares:
         sum(getattr(p, name) * p.tested for p in parts) / tested
         for name in ("negative", "positive", "null_negative", "null_positive")
     )
-    return NullShares(tested, negative, positive, null_negative, null_positive, parts[0].errors, parts[0].null)
+    of = {null: sum(p.tested for p in parts if p.null == null) for null in dict.fromkeys(p.null for p in parts)}
+    nulls = [null if len(of) == 1 else f"{null} ({n:,} of {tested:,} specifications)" for null, n in of.items()]
+    return NullShares(
+        tested, negative, positive, null_negative, null_positive, parts[0].errors, " and ".join(filter(None, nulls))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ class CurveTests:
     alpha : the level of [inference].
     cluster : what the null's standard errors, and with them the bands, are clustered by.
     direction : what positive values mean where outcomes have an expected sign, or "".
+    distinct : of how many different assignments the draws are, 0 where these are not fewer than the draws.
     """
 
     null: str
@@ -143,3 +148,12 @@ class CurveTests:
     alpha: float = 0.05
     cluster: str = ""
     direction: str = ""
+    distinct: int = 0
+
+    @property
+    def drawn(self) -> str:
+        """The number of draws in words, with that of different ones where these are fewer."""
+        said = f"{self.draws:,} draws"
+        if not self.distinct:
+            return said
+        return f"{said} of {self.distinct:,} different assignments, by which no p is below {1 / self.distinct:.2g}"

@@ -9,7 +9,7 @@ once; everything else is estimated again by the engine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,7 +63,8 @@ def draw(context: Context) -> NullDraws:
         treatments = _permuted_treatments(context, assignment, columns, draws)
         _draw_simple(context, of.problem, members, np.flatnonzero(of.simple), treatments, draws, drawn, store)
     _draw_again(context, of, np.flatnonzero(of.again), assignment, drawn, store)
-    return _collected(context, members, of.simple | of.again, drawn, _notes(context, of))
+    found = _collected(context, members, of.simple | of.again, drawn, _notes(context, of))
+    return replace(found, distinct=assignment.fewer_than(context.draws))
 
 
 def _draws_at_a_time(context: Context, treatments: int) -> list[range]:

@@ -55,6 +55,7 @@ def draw(context: Context) -> NullDraws:
         if assignment is not None and len(mine):
             work(context, of, make_again(context, of, assignment, mine), mine, np.searchsorted(places, mine), table)
     found = _collected(compiled.members.index[context.chosen[places]], table, draws, beyond)
+    found = dataclasses.replace(found, distinct=assignment.fewer_than(draws) if assignment is not None else 0)
     tested = np.flatnonzero(np.isin(compiled.members.index, found.index))
     clusters, treated = clusters_of(context, compiled.members.take(tested)).min(axis=0, initial=2**31).tolist()
     return dataclasses.replace(found, clusters=clusters, treated=treated)

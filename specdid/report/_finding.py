@@ -144,7 +144,8 @@ def _sentence(mine: FamilyNumbers, alpha: float, primary: tuple[str, JointTest] 
     if mine.shares is not None:
         sign, share, null = _dominant(mine, mine.shares)
         of = f" of the {mine.shares.tested:,} tested" if mine.shares.tested < mine.n else ""
-        parts.append(f"{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be without any effect")
+        under = f" ({mine.shares.null})" if mine.shares.null else ""
+        parts.append(f"{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be without any effect{under}")
     if primary is not None:
         parts.append(f"primary test, {_shortly(primary[1])}: {p_text(primary[1].p_value)} under the {primary[0]}")
     return f"{'; '.join(parts)}."
@@ -193,7 +194,7 @@ def estimates_table(found: Sequence[FamilyNumbers], alpha: float, asked: bool) -
     covered = [f.shares for f in found if f.shares]
     if covered:
         signs = (f"p < {alpha:g}, {sign}" for sign in ("negative", "positive"))
-        header = (*header, "Tested", *(words for sign in signs for words in (sign, "Under the null")))
+        header = (*header, "Tested", *(words for sign in signs for words in (sign, "Under the null")), "The null")
         rows = [(*row, *shares_cells(f.shares)) for row, f in zip(rows, found, strict=True)]
     yield table("Estimates by scale and estimand", header, rows, numeric_from=2)
     said = shares_words(covered, len(found), asked)
@@ -213,6 +214,6 @@ def tests_table(joint: CurveTests, results: Results) -> Element:
         )
         for r in joint.tests
     ]
-    caption = f"{joint.title[:1].upper()}{joint.title[1:]}: {len(joint.index):,} specifications, {joint.draws:,} draws"
+    caption = f"{joint.title[:1].upper()}{joint.title[1:]}: {len(joint.index):,} specifications, {joint.drawn}"
     caption = ". ".join(text.rstrip(".") for text in (caption, joint.direction, share_words(joint.tests)) if text)
     return table(caption, ("Statistic", "Value", "95% of the null", "p", "Draws"), rows)

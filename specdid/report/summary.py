@@ -126,16 +126,17 @@ def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]
         lines = [_line(results, family) for family in found]
         if any(shares):
             header += ("tested", f"p < {alpha:g}, < 0", "under the null", f"p < {alpha:g}, > 0", "under the null")
+            header += ("the null",)
             lines = [(*line, *shares_cells(s)) for line, s in zip(lines, shares, strict=True)]
         yield f"{'Estimates in' if group.scale else 'Effect on'} {group.shown}", header, tuple(lines)
 
 
 def shares_cells(shares: NullShares | None) -> tuple[str, ...]:
-    """Write how many were tested, and by sign their share significant and that under the null."""
+    """Write how many were tested, by sign their share significant and that under the null, and which null it is."""
     if shares is None:
-        return ("0", "–", "–", "–", "–")
+        return ("0", "–", "–", "–", "–", "–")
     numbers = (shares.negative, shares.null_negative, shares.positive, shares.null_positive)
-    return (f"{shares.tested:,}", *(f"{s:.1%}" for s in numbers))
+    return (f"{shares.tested:,}", *(f"{s:.1%}" for s in numbers), shares.null or "–")
 
 
 def null_asked(curve: Curve) -> bool:

@@ -157,6 +157,21 @@ def test_too_few_assignments_for_a_small_p():
     assert "there are 6 different assignments, so no permutation p can be below 0.17" in fault.message
 
 
+def test_draws_of_fewer_assignments_than_draws_say_of_how_many(tmp_path):
+    """One of 22 treated: 199 draws are not 199 assignments."""
+    data = one_treated(DATA.filter(pl.col("id") <= 22))
+    given = study("d", BARE, draws=199)
+    (fault,) = (f for f in specdid.check(given, data) if f.code == "assignments_repeat")
+    assert fault.severity == "warning"
+    assert "199 draws are of 22 different assignments, so no permutation p can be below 0.045" in fault.message
+    assert not [f for f in specdid.check(study("d", BARE), data) if f.code == "assignments_repeat"]
+    curve = specdid.run(given, data, audit=0, out=tmp_path / "out")
+    words = "199 draws of 22 different assignments, by which no p is below 0.045"
+    for name in ("summary.md", "appendix.md", "report.html"):
+        assert words in (tmp_path / "out" / name).read_text(encoding="utf-8"), name
+    assert min(t.p_value for t in curve.joint) >= 0.02
+
+
 def test_the_number_of_assignments():
     paths = {"d": np.array([[0.0, 1], [0, 1], [0, 0], [0, 0], [np.nan, 0], [np.nan, 0]])}
     level = np.repeat(np.arange(6), 2)

@@ -107,6 +107,15 @@ def test_expected_shares_are_weighted_by_the_specifications_of_each_estimand():
     assert (null.negative, null.positive) == pytest.approx((0.5, 0.05))
 
 
+def test_the_shares_of_a_volcano_name_the_null_that_they_are_under():
+    """The first null of the study is not that of every pane, and not of every estimand in one."""
+    results, _ = chinese()
+    two = (placebo("w", "对数点", "a", 30, (0.1, 0.2)), placebo("permutation", "对数点", "b", 10, (0.5, 0.6)))
+    words = " ".join(texts_of(drawn("volcano", results, two)))
+    of = [f"{p.title} ({n} of 40 specifications)" for p, n in zip(two, (30, 10), strict=True)]
+    assert f"the mean share over the draws of the {of[0]} and {of[1]}." in words
+
+
 def test_those_without_a_p_value_are_counted():
     planned = smart_city(0)
     fits = fits_of(planned)

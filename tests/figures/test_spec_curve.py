@@ -24,6 +24,7 @@ from specdid.figures._layout import lay_out
 from specdid.figures._panes import key_lines
 from specdid.figures._style import own_style, save
 from specdid.figures.spec_curve import draw, plot
+from specdid.inference._curve_tests import pooled
 
 
 def test_the_shelf_finds_it():
@@ -191,6 +192,7 @@ import sys; sys.path.insert(0, "tests/helpers")
 from pathlib import Path
 from curves import results_of, smart_city
 from specdid.figures._style import save
+from specdid.inference._curve_tests import pooled
 from specdid.figures.spec_curve import plot
 for k in (1, 3):
     save(plot(results_of(smart_city(k, preferred=3))), Path(sys.argv[1]), f"c{k}", ["pdf", "png", "svg"])
@@ -309,3 +311,27 @@ def test_the_null_that_is_drawn_has_its_name():
     shares = {"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
     texts = " ".join(texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares))))
     assert "The null: wild cluster bootstrap." in texts
+
+
+def test_every_band_and_share_names_its_own_null():
+    """The wild bootstrap has the curve, and the shares are of a null that has others: no one name for both."""
+    results = results_of(smart_city(1))
+    key = ("log points", "ATT")
+    bands, names = {key: np.zeros((3, 96))}, {key: "wild cluster bootstrap"}
+    shares = {"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02, null="permutation of the assignment")}
+
+    def said(**given):
+        return " ".join(texts_of(draw(curve_data(results, "estimate", bands, **given))))
+
+    apart = said(null_shares=shares, null_names=names)
+    assert "Dashed, the null: wild cluster bootstrap. Shares, the null: permutation of the assignment." in apart
+    same = {"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
+    assert "The null: wild cluster bootstrap." in said(null_shares=same, null_names=names)
+    assert "Shares, the null: permutation" not in said(null_names=names)
+
+
+def test_pooled_shares_name_every_null_with_its_part():
+    """A scale's shares of two estimands, of which one null never tested one."""
+    parts = [NullShares(12, 0.5, 0, 0.02, 0.02, null="wild"), NullShares(24, 0.25, 0, 0.02, 0.02, null="permutation")]
+    assert pooled(parts).null == "wild (12 of 36 specifications) and permutation (24 of 36 specifications)"
+    assert pooled(parts[:1] * 2).null == "wild"

@@ -43,13 +43,13 @@ def test_it_begins_with_the_title_and_the_accounting_line():
 
 def test_shares_stand_beside_those_expected_under_the_null():
     results = results_of(grid())
-    shares = NullShares(6, 0.5, 0.25, 0.031, 0.024, "province")
+    shares = NullShares(6, 0.5, 0.25, 0.031, 0.024, "province", "wild")
     curve = curve_of(results, null_shares={("log points", "variance-weighted ATT"): shares})
     lines = sections_of(curve.summary())["Estimates in log points"].splitlines()
     cells = [[c.strip() for c in line.strip("|").split("|")] for line in lines]
-    assert cells[0][5:] == ["tested", "p < 0.05, < 0", "under the null", "p < 0.05, > 0", "under the null"]
-    assert cells[2][5:] == ["6", "50.0%", "3.1%", "25.0%", "2.4%"]
-    assert cells[3][5:] == ["0", "–", "–", "–", "–"]
+    assert cells[0][5:] == ["tested", "p < 0.05, < 0", "under the null", "p < 0.05, > 0", "under the null", "the null"]
+    assert cells[2][5:] == ["6", "50.0%", "3.1%", "25.0%", "2.4%", "wild"]
+    assert cells[3][5:] == ["0", "–", "–", "–", "–", "–"]
     assert "clustered by `province`" in lines[-1]
     assert "no null tested these specifications" in lines[-1]
 
