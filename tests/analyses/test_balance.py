@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
@@ -84,6 +85,22 @@ def test_matched_numbers_stand_on_both_sides(finding):
         used = [w for w in mine if row["stage"] == "before" or float(w["weight"]) > 0]
         assert row["n_treated"] == sum(w["pilot"] == "1" for w in used)
         assert row["n_control"] == sum(w["pilot"] == "0" for w in used)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_joint_test_is_that_of_a_logit_with_matchits_weights(finding, name):
+    models = pytest.importorskip("statsmodels.genmod.generalized_linear_model")
+    families = pytest.importorskip("statsmodels.genmod.families")
+    cities = pl.read_csv(REFERENCE / "panel.csv").filter(pl.col("year") == 2011).drop("pilot")
+    weights = pl.read_csv(REFERENCE / "matchit_weights.csv", infer_schema_length=None).filter(pl.col("method") == name)
+    rows = weights.join(cities, on="city_id", how="left", maintain_order="left")
+    X, on = rows.select(ON.split(" + ")).to_numpy(), rows["pilot"].to_numpy().astype(float)
+    for row in table(finding.tables[1]):
+        if row["sample"] == name:
+            w = np.ones(len(rows)) if row["stage"] == "before" else rows["weight"].to_numpy().astype(float)
+            design = np.column_stack([np.ones((w > 0).sum()), X[w > 0]])
+            fit = models.GLM(on[w > 0], design, family=families.Binomial(), freq_weights=w[w > 0]).fit(tol=1e-14)
+            assert row["chi2"] == pytest.approx(2 * (fit.llf - fit.llnull), rel=1e-6, abs=1e-8)
 
 
 def test_a_match_that_names_who_is_treated_stands_once(finding):

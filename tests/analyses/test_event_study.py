@@ -10,7 +10,7 @@ import pandas as pd
 import pyfixest as pf
 import pytest
 from event_studies import ALL, FIRST, one, paths_of
-from scipy.stats import norm
+from scipy.stats import f, norm
 from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
 from specdid.analyses._event_paths import path, simultaneous
@@ -42,6 +42,8 @@ def test_joint_test_is_fixests_wald_with_clusters_less_one(tmp_path):
     (row,) = reference("fixest_event_study_pretrend_wald.csv")
     assert tests["statistic"][0] == pytest.approx(float(row["stat"]), rel=1e-9)
     assert (tests["df1"][0], tests["df2"][0]) == (6, tests["n_clusters"][0] - 1)
+    assert tests["chi2"][0] == pytest.approx(float(row["stat"]) * int(row["df1"]), rel=1e-9)
+    assert tests["p_value"][0] == pytest.approx(f.sf(float(row["stat"]), 6, tests["df2"][0]), rel=1e-7)
 
 
 def test_sun_abraham_by_period_is_fixests(tmp_path):

@@ -148,6 +148,12 @@ def test_the_robust_test_is_a_clustered_wald_test_of_the_means(drawn):
     assert test.statistic == pytest.approx(float(want.fvalue), rel=1e-9)
     assert test.p_value == pytest.approx(float(want.pvalue), rel=1e-7)
     assert test.p_value < 0.01
+    # Of some terms only, one that has no mean of its own standing before them.
+    first, second = fit.f_test(np.eye(6)[4:5]), fit.f_test(np.eye(6)[5:])
+    for tested, want in (((1, 1, 0), first), ((1, 0, 1), second), ((0, 1, 1), fit.f_test(np.eye(6)[4:]))):
+        some = mundlak(y, X[:, [2, 0, 1]], units, effects.theta, np.array(tested, bool))
+        assert (some.df, some.df2) == (sum(tested[1:]), 59)
+        assert some.statistic == pytest.approx(float(want.fvalue), rel=1e-9)
 
 
 def test_a_time_constant_regressor_has_random_effects_only(drawn):

@@ -5,6 +5,7 @@ import pyfixest as pf
 import pytest
 import specdid
 from matplotlib.text import Text
+from scipy.stats import binomtest
 from simulated import analysed, faults_of, records, simulated, spec_with
 from specdid.analyses._placebos import Placebos, Placed, disagreement
 from specdid.figures import placebo_density
@@ -218,6 +219,18 @@ def test_placebos_disagree_only_where_their_draws_can_show_it(draws, further, sa
     assert (found is not None) == bool(said)
     assert found is None or found.message.startswith(said)
     assert found is None or found.severity == ("serious" if "but" in said else "note")
+
+
+@pytest.mark.parametrize("draws", [99, 199, 999])
+def test_more_placebos_than_chance_would_give_are_an_exact_binomial_test(draws):
+    """At odds from the first number of placebos that R's binom.test(further, draws, 0.05, "greater") rejects."""
+    rejects = [binomtest(k, draws, 0.05, "greater").pvalue < 0.05 for k in range(draws // 5)]
+    first = rejects.index(True)
+    for further, severity in ((first - 1, "note"), (first, "serious")):
+        estimates = np.where(np.arange(draws) < further, 2.0, 0.5)
+        random = Placebos(1.0, 2.6, 0.38, 0.01, 30.0, estimates, estimates, np.full(draws, 0.5))
+        found = disagreement(Placed(None, None, random), 0.05)
+        assert (found.severity, found.code) == (severity, "few_draws" if severity == "note" else "placebo_disagrees")
 
 
 def test_an_insignificant_estimate_is_at_odds_with_no_placebo():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -196,6 +197,18 @@ def test_slopes_are_counted_as_columns(frame):
     assert fits.std_error[0, 2] == pytest.approx(core * np.sqrt((n - 1) / (n - k - 36 - years)), rel=1e-9)
 
 
+def test_reghdfe_counts_slopes_without_dummies_of_their_levels(frame):
+    """A slope that is constant within a unit is then a column of its own, unless it is zero there."""
+    changed = frame.assign(z=frame.z.where(~frame.unit.isin([3, 5, 7]), 1.0).where(frame.unit != 7, 0.0))
+    vcovs = tuple(Vcov("cluster", (GROUP,), rule) for rule in ("reghdfe", "none"))
+    here = replace(problem(changed, vcovs), effects=(Effects((YEAR,), ((UNIT, Z),)),))
+    fits = execute.run(here, members_of([(Y, D, (X,), 0, 0, -1)]))
+    n, g, slopes = len(frame), frame.group.nunique(), int((changed.z**2).groupby(changed.unit).sum().gt(0).sum())
+    assert slopes == 35
+    factor = (n - 1) / (n - 2 - frame.year.nunique() - slopes) * g / (g - 1)
+    assert fits.std_error[0, 0] == pytest.approx(fits.std_error[0, 1] * np.sqrt(factor), rel=1e-10)
+
+
 def test_reghdfe_takes_off_what_disconnected_effects_repeat(frame):
     """Counts written out for a clustering in which nothing, and one in which the unit, is nested."""
     levels = {e: frame[e].nunique() for e in ("unit", "year", "region")}
@@ -217,6 +230,20 @@ def test_reghdfe_takes_off_what_disconnected_effects_repeat(frame):
         for fits in both_paths(here, members_of([(Y, D, (X,), 0, design, -1)])):
             assert fits.std_error[0, 0] == pytest.approx(fits.std_error[0, 1] * np.sqrt(factor), rel=1e-10)
             assert fits.df[0, 0] == min(g - 1, n - 2 - df_a)
+
+
+@pytest.mark.parametrize("effects", [*permutations((UNIT, YEAR)), *permutations((UNIT, YEAR, REGION))])
+def test_reghdfe_counts_alike_where_the_nested_effect_stands_later(frame, effects):
+    """The nested effect has the constant, wherever it stands: a level of every other one is redundant."""
+    left = frame.year.nunique() - 1 + (frame.region.nunique() - 2 if REGION in effects else 0)
+    here = replace(
+        problem(frame, tuple(Vcov("cluster", (STATE,), rule) for rule in ("reghdfe", "none"))),
+        effects=(Effects(effects),),
+    )
+    n, g = len(frame), frame.state.nunique()
+    fits = execute.run(here, members_of([(Y, D, (X,), 0, 0, -1)]))
+    factor = (n - 1) / (n - 2 - left - 1) * g / (g - 1)
+    assert fits.std_error[0, 0] == pytest.approx(fits.std_error[0, 1] * np.sqrt(factor), rel=1e-10)
 
 
 def test_reghdfe_has_no_more_degrees_of_freedom_than_rows_leave(frame):

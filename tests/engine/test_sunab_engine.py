@@ -69,6 +69,20 @@ def test_the_reparameterisation_spans_the_cells():
     assert np.linalg.matrix_rank(both) == np.linalg.matrix_rank(np.hstack([both, cells.dummies]))
 
 
+@pytest.mark.parametrize("control", ["never", "notyet"])
+def test_shares_are_those_of_weights_after_treatment(control):
+    """By polars: each cohort's and period's sum of weights over that of all treated rows."""
+    rng = np.random.default_rng(3)
+    cohort = np.repeat([2.0, 2.0, 4.0, 4.0, 4.0, np.nan], 6)
+    time, weights = np.tile(np.arange(6.0), 6), rng.uniform(0.2, 5.0, 36)
+    cells = make_cells(time, cohort, weights, Sunab(COHORT, YEAR, (-1,), control))
+    rows = pl.DataFrame({"g": cohort, "t": time, "w": weights}).filter(pl.col("t") >= pl.col("g"))
+    want = rows.group_by("g", (pl.col("t") - pl.col("g")).alias("k")).agg(pl.col("w").sum() / rows["w"].sum())
+    found = {(g, k): s for g, k, s in zip(cells.cohort, cells.relative, cells.share, strict=True) if k >= 0}
+    assert found == pytest.approx({(g, k): w for g, k, w in want.iter_rows()})
+    assert (cells.share[cells.relative < 0] == 0).all()
+
+
 def test_without_never_treated_units():
     time = np.tile(np.arange(4.0), 3)
     cohort = np.repeat([1.0, 2.0, 3.0], 4)

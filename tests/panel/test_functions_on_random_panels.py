@@ -129,6 +129,9 @@ ORACLES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "round(x)": lambda d: d["x"].map(round, na_action="ignore"),
     "round(x * 13, -1)": lambda d: (d["x"] * 13).map(lambda v: round(v, -1), na_action="ignore"),
     "round(x / 7, 2)": lambda d: (d["x"] / 7).map(lambda v: round(v, 2), na_action="ignore"),
+    # exact ties go to the even digit, in Python as in R 4
+    "round(y / 4, 1)": lambda d: (d["y"] / 4).map(lambda v: round(v, 1), na_action="ignore"),
+    "round(y * 5, -1)": lambda d: (d["y"] * 5).map(lambda v: round(v, -1), na_action="ignore"),
     "sign(x)": lambda d: np.sign(d["x"]),
     "ceiling(x)": lambda d: np.ceil(d["x"]),
     "between(x, -0.5, 0.5)": lambda d: d["x"].between(-0.5, 0.5).astype(float).where(d["x"].notna()),
