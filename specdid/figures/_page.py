@@ -123,6 +123,11 @@ def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool =
     return lines if text else []
 
 
+def joined(facts: Iterable[str]) -> str:
+    """Put facts on one line; what ends in a colon leads to the next."""
+    return " · ".join(facts).replace(": · ", ": ")
+
+
 def write_note(page: Page, lines: Sequence[str], top: float, colour: str = QUIET) -> None:
     """Write the lines of a note from ``top`` downwards."""
     for k, line in enumerate(lines):

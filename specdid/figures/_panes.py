@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, round_ticks, style, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, joined, round_ticks, style, wrap, write_note
 from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SINGLE, SMALL, TEXT, TITLE, blend
 
 if TYPE_CHECKING:
@@ -188,9 +188,9 @@ def _write_heads(
 
 
 def _head(pane: Pane, fonts: Fonts, room: float) -> _Head:
-    joined = " · ".join(pane.facts)
-    one = fonts.width(joined, SMALL) <= room
-    facts = [joined] if one else [line for fact in pane.facts for line in wrap(fact, fonts, room)]
+    line = joined(pane.facts)
+    one = fonts.width(line, SMALL) <= room
+    facts = [line] if one else [line for fact in pane.facts for line in wrap(fact, fonts, room)]
     return facts, break_lines(pane.entries, fonts, room) if pane.entries else ()
 
 

@@ -20,7 +20,7 @@ from specdid.figures._curve_data import CurveData, CurvePanel, curve_data
 from specdid.figures._curve_order import Bands
 from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, ChoiceLine, CurveLayout, PanelRow, lay_out
-from specdid.figures._page import NOTE, Page, wrap
+from specdid.figures._page import NOTE, Page, joined, wrap
 from specdid.figures._panes import Key, draw_key, key_lines
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
@@ -351,7 +351,7 @@ def _name(page: Page, panel: CurvePanel, alpha: float, left: float, top: float, 
     # The shares need a line of their own, since what the null expects stands beside them.
     shares = share_facts(panel, alpha)
     for line, part in enumerate((words, shares) if shares else (words,)):
-        texts = [" · ".join(fact[min(k, len(fact) - 1)] for fact in part) for k in range(4)]
+        texts = [joined([fact[min(k, len(fact) - 1)] for fact in part]) for k in range(4)]
         if part is shares and page.fonts.width(texts[-1], SMALL) > width:
             continue
         middle = top + 4 + _ROOM * (line + 1)
