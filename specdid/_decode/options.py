@@ -133,7 +133,7 @@ class Options:
         """Read a sample, matched or not; a match alone takes all rows."""
         matched = row.table.get("match")
         everything = fixed(Constant(True), row.item.key) if matched else None
-        where = self._content(row, "where", "condition", everything)
+        where = self._content(row, "where", "sample", everything)
         match = read_match(matched, self.matchers, self.log)
         meta = read_meta(row.table)
         row.table.close()

@@ -52,7 +52,7 @@ _WORDS = (
     ((datetime.date, datetime.time), "a date or time"),
 )
 N = TypeVar("N", int, float)
-NOTHING = {"terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "value": '"1"'}
+NOTHING = {"terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "sample": '"TRUE"', "value": '"1"'}
 """Role -> how "nothing" is written."""
 MOST_UNKNOWN = 50
 LONGEST_LABEL = 200
@@ -268,13 +268,14 @@ class Log:
         text = self.text(item, f"write {nothing} for none" if nothing else None)
         if item is None or text is None:
             return None
+        meant: Place = place or ("condition" if role == "sample" else role)
         try:
             tree = language.parse(text)
         except LanguageError as error:
-            self.problems(_as_meant(error.problems, text, place or role), item.origin)
+            self.problems(_as_meant(error.problems, text, meant), item.origin)
             return None
         found = language.check(tree, role)
-        self.problems(_as_meant(found, text, place or role), item.origin)
+        self.problems(_as_meant(found, text, meant), item.origin)
         return None if found else Expression(text, tree, item.origin)
 
     def column(self, item: Item | None) -> str | None:

@@ -15,6 +15,7 @@ from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, PlanStatus, build_plan
+from specdid._plan.sample_levels import expand_samples
 from specdid._run.shown import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
 from specdid.analyses._cells import Request
@@ -88,11 +89,14 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     panel, found = (None, ()) if _no_data(study, faults) else read_panel(study, data, in_part=True)
     faults = faults + found
     if panel is None:
+        study = expand_samples(study, None, None)[0]
         faults = faults + tuple(_without_keys(study, (*check_study(study, None), *read_requests(study)[1])))
         return None, file_order(faults)
     if panel.unit != study.unit or panel.time != study.time:
         study = _keyless(study, panel)
     evaluator = Evaluator(panel)
+    study, found = expand_samples(study, panel, evaluator)
+    faults = faults + found
     faults = faults + tuple(_without_keys(study, check_study(study, panel, evaluator, faults)))
     if faults.errors:
         return None, file_order(faults + tuple(_without_keys(study, _in_part(study, panel, evaluator, faults))))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from specdid.language.arguments import exponent_problem
 from specdid.language.effects import read_effect
-from specdid.language.functions import FUNCTIONS, PATTERNS, STEPWISE
+from specdid.language.functions import FUNCTIONS, PATTERNS, SAMPLE_PATTERNS, STEPWISE
 from specdid.language.parts import OUTCOME_LISTS, formula_parts, outcomes
 from specdid.language.problems import LanguageError, Problem
 from specdid.language.resolve import resolve
@@ -30,7 +30,7 @@ from specdid.language.values import ValueChecker, shown
 HIDING = (*STEPWISE, *PATTERNS)
 """Calls whose terms are known only when they are written out."""
 
-Role = Literal["outcome", "terms", "effects", "condition", "value", "names", "formula"]
+Role = Literal["outcome", "terms", "effects", "condition", "sample", "value", "names", "formula"]
 
 
 def check(node: Node, role: Role) -> tuple[Problem, ...]:
@@ -42,7 +42,8 @@ def check(node: Node, role: Role) -> tuple[Problem, ...]:
         A tree from `parse`.
     role : str
         "outcome" (one expression, or several in ``c()`` or ``sw()``), "terms", "effects",
-        "condition", "value" (any expression of columns), "names" (columns joined by
+        "condition", "sample" (a condition, of which a part joined by & may be a pattern of samples), "value" (any
+        expression of columns), "names" (columns joined by
         ``+``) or "formula" (two or three parts).
 
     Returns
@@ -80,6 +81,7 @@ class _Checker(ValueChecker):
             "terms": self.terms,
             "effects": self.effects,
             "condition": self.condition,
+            "sample": self.sample,
             "value": self.value,
             "names": self.names,
             "formula": self.formula,
@@ -97,6 +99,30 @@ class _Checker(ValueChecker):
         self.terms(parts.right)
         if parts.effects is not None:
             self.effects(parts.effects)
+
+    def sample(self, node: Node) -> None:
+        """Check a condition, and a pattern of samples that stands beside others."""
+        parts = chain(node, "&")
+        calls = [p for p in parts if isinstance(p, Call) and p.function in SAMPLE_PATTERNS]
+        for extra in calls[1:]:
+            help = "join the columns, `each(paste(region, size))`, or write two samples"
+            self.note("sample_pattern", "a sample has one pattern", extra, help)
+        for call in calls:
+            value = call.arguments[0].value if len(call.arguments) == 1 and not call.arguments[0].name else None
+            if value is None:
+                self.note(
+                    "arguments", f"`{call.function}()` takes one column", call, f"write `{call.function}(region)`"
+                )
+            else:
+                self.value(value)
+        rest = [p for p in parts if p not in calls] if calls else [node]
+        for part in rest:
+            inner = [n for n in walk(part) if isinstance(n, Call) and n.function in SAMPLE_PATTERNS]
+            if inner:
+                help = f"write `{inner[0].function}(region)` alone, or beside conditions joined by `&`"
+                self.note("sample_pattern", f"`{inner[0].function}()` stands within another expression", inner[0], help)
+            else:
+                self.condition(part)
 
     def outcome(self, node: Node) -> None:
         if isinstance(node, Call) and node.function in OUTCOME_LISTS:

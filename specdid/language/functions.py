@@ -246,6 +246,8 @@ _ALL = (
 )
 FUNCTIONS = {function.name: function for function in _ALL}
 STEPWISE = tuple(function.name for function in _ALL if function.where == "stepwise")
+SAMPLE_PATTERNS = ("each", "drop_each")
+"""What writes a sample out as one for each level of a column, or one without each."""
 PATTERNS = tuple(function.name for function in _ALL if function.where == "columns")
 
 

@@ -96,6 +96,8 @@ _HABITS = {
     "as.numeric": "columns are read as numbers where they hold numbers",
     "as.integer": "columns are read as numbers where they hold numbers",
     "float": "columns are read as numbers where they hold numbers",
+    "each": 'it writes samples out: in [sample], regions = "each(region)"',
+    "drop_each": 'it writes samples out: in [sample], without = "drop_each(region)"',
     "xpd": "a macro is `..name`, defined in [macros]",
 }
 _CODE = re.compile(
