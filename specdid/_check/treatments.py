@@ -14,7 +14,7 @@ from specdid._plan import build_plan
 from specdid._plan.records import PlanStatus
 from specdid._study import AnalysisTable, Core, Expression, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write
-from specdid.language.tree import Name
+from specdid.language.tree import Call, Name
 from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
 from specdid.panel.columns import Floats
 
@@ -50,13 +50,20 @@ def _choices(data: Data, option: TreatmentOption) -> list[Term]:
     return [found[0] for found in expanded if len(found) == 1]
 
 
+def _offset(term: Term) -> Refusal | None:
+    factor = term.factors[0]
+    if not (isinstance(factor, Call) and factor.function == "offset"):
+        return None
+    return "treatment_offset", "an offset has the coefficient 1 and is no treatment", "offsets stand in [controls]"
+
+
 def _values(data: Data, option: TreatmentOption, term: Term) -> tuple[Floats | None, list[Fault]]:
     """Return the numbers of a treatment term, None where there are none to go on with, and its faults."""
     try:
         columns = data.evaluator.term(tuple(bind(factor, data.scope) for factor in term.factors))
     except (LanguageError, EvaluationError):
         return None, []
-    refused = _text(data, term) or _no_number(term, columns)
+    refused = _offset(term) or _text(data, term) or _no_number(term, columns)
     if refused is None:
         return columns[0].numbers, []
     code, message, advice = refused

@@ -98,3 +98,9 @@ def test_clusters_of_two_columns_are_those_of_their_combinations():
 def test_what_cannot_be_a_cluster_is_said():
     faults = specdid.check(study(vcov={"both": "~province^2"})).errors
     assert "`2` is not a column's name" in faults[0].message
+
+
+def test_an_offset_is_no_treatment():
+    made = study()
+    made["study"]["treatment"] = "offset(log(pop))"
+    assert [f.code for f in specdid.check(made).errors] == ["treatment_offset"]
