@@ -360,3 +360,11 @@ def _weight(data: Data, expression: Expression, node: Node) -> Iterator[Fault]:
             f"the weight is missing in {data.rows(missing)}, which weighted specifications leave out",
             severity="warning",
         )
+    if not negative.size and (values > 0).any() and (nought := np.flatnonzero(values == 0)).size:
+        yield fault_at(
+            expression.origin,
+            node.span,
+            "weights_some_zero",
+            f"the weight is 0 in {data.rows(nought)}, which weighted specifications leave out and count in n_missing",
+            severity="warning",
+        )

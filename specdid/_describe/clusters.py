@@ -80,7 +80,7 @@ def cluster_cautions(
     says that the permutation null is one of these, and need not be asked for.
     """
     rely = RELY if permuted else RELY + ASK
-    counts = results.first("n_clusters")[results.status == Status.OK]
+    counts = results.first("n_clusters")[(results.status == Status.OK) & np.isfinite(results.first("std_error"))]
     counts = counts[counts > 0]
     few = [int(counts.min())] if len(counts) else []
     few += [drawn[0]] if drawn else []
@@ -116,6 +116,8 @@ def _further(results: Results) -> Iterator[Caution]:
     """Note the further vcovs of few clusters, each; the first has its warning."""
     ok = results.status == Status.OK
     counts = np.asarray(results.numbers["n_clusters"])
+    # Where there is no standard error, none is too small.
+    counts = np.where(np.isfinite(np.asarray(results.numbers["std_error"], np.float64)), counts, -1)
     for v, vcov in enumerate(results.planned.vcovs[1:], 1):
         mine = counts[ok, v][counts[ok, v] > 0] if counts.ndim > 1 else np.zeros(0)
         if len(mine) and mine.min() < CLUSTERS:

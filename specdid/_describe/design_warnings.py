@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid import _plugins
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.numerals import decimals_for, p_text
 from specdid._records.results import TIMES
@@ -77,6 +78,28 @@ def comparability(results: Results) -> Iterator[Caution]:
         words = [f.estimand for f in found if f.shown == group]
         if len(words) > 1:
             yield Caution("note", "estimands", f"different estimands ({_quoted(words)}): read them apart", group)
+
+
+def corrections(results: Results, methods: Sequence[str], rule: str) -> Iterator[Caution]:
+    """Say where estimators on one curve have standard errors of different small-sample rules under one `ssc`.
+
+    ``methods`` are the names of the study's estimators, in its order; ``rule`` the `ssc` of the first vcov.
+    """
+    if rule != "fixest" or "estimator" not in results.planned.dimensions:
+        return
+    estimator = results.planned.dimension("estimator")
+    plain = [bool(_plugins.load("estimators", m).uncorrected) for m in methods]
+    for group in results.groups():
+        here = np.unique(estimator.codes[group.members[results.status[group.members] == Status.OK]]).tolist()
+        without, others = (
+            [results.planned.shown(estimator.words[k]) for k in here if plain[k] == p] for p in (True, False)
+        )
+        if without and others:
+            said = (
+                f"standard errors on this curve follow different small-sample rules: {_listed(without)} without a "
+                f'factor (as R\'s did2s), {_listed(others)} with that of fixest; `ssc = "none"` gives all none'
+            )
+            yield Caution("note", "corrections_differ", said, group.shown)
 
 
 def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:

@@ -66,6 +66,7 @@ def describe(
     sections += [_sensitivity(compiled, results), cluster_section(facts)]
     said = (
         *_of_estimators(results, methods),
+        *design_warnings.corrections(results, methods, compiled.problem.vcovs[0].ssc),
         *_warnings(compiled, results, tests, facts, expected),
     )
     return Described(found, tuple(sections), said, facts)

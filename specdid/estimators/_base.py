@@ -216,7 +216,8 @@ class Estimator:
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.
     ``ssc`` are the small-sample corrections that ``fit`` and ``path`` make when a task asks for
-    them. Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
+    them; ``uncorrected``: under "fixest" it makes none, as the method's own package.
+    Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
     ``refuses(task)`` says without estimating, and without loading a library, why a task can have no
     number; what it passes may still fail.
     ``cautions`` says what speaks against the estimates of a run, from ``extra`` of its Estimates and
@@ -246,6 +247,7 @@ class Estimator:
     path: Callable[[Task, Floats, tuple[int, ...], int], Path | Failure] | None = None
     calendar: bool = False
     alone: Callable[[Mapping[str, object]], str] | None = None
+    uncorrected: bool = False
     beside: Callable[[Mapping[str, object]], str] | None = None
     changes: bool = False
     words: Callable[[Treated, Mapping[str, object]], str] | None = None

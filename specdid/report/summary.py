@@ -216,9 +216,11 @@ def _rows(results: Results) -> Section:
         "n_log0": "rows dropped as the log of a non-positive value",
         "n_singletons": "rows dropped as singletons",
     }
+    if "n_separated" in results.extra:
+        labels["n_separated"] = "rows dropped as predicted perfectly (separated, of Poisson and logit)"
     lines = []
     for name, words in labels.items():
-        values = results.first(name)[ok]
+        values = results.extra[name][ok] if name in results.extra else results.first(name)[ok]
         values = values[values >= 0]
         if len(values) and values.max() > 0:
             low, high = int(values.min()), int(values.max())

@@ -13,6 +13,7 @@ WARNINGS = {
     "empty variant": ({"variant__v": '"a" = { where = "x > 9" }\n"b" = {}'}, "empty_sample", "no row", "x > 9"),
     "no such value": ({"sample": '"s" = "zone != \'aa\'"'}, "no_level", "no row has the value “aa”", "'aa'"),
     "no such value in a list": ({"derive": "q = \"zone %in% c('a', 'A')\""}, "no_level", "value “A”", "'A'"),
+    "weights of 0": ({"weights": '"w" = "1 - pilot"'}, "weights_some_zero", "count in n_missing", "1 - pilot"),
     "missing weights": ({"weights": '"w" = "gap"'}, "weights_missing", "missing in row 5", "gap"),
     "scale": (
         {"outcome": '"y" = { formula = "y", scale = "logs" }\n"z" = { formula = "z", scale = "Logs" }'},

@@ -144,6 +144,22 @@ def test_without_least_squares_or_clusters_nothing_is_measured():
     assert facts(without) is None
 
 
+def test_a_vcov_that_gives_no_error_is_not_called_too_small():
+    """One cluster: there is no standard error of which to say that it may be too small."""
+    study = small_study(
+        outcome={"y": "y"},
+        controls={"n": "1"},
+        fixed_effects={"t": "id + year"},
+        vcov={"unit": "~id", "one": "~one"},
+        sample={"all": "TRUE", "one": "group < 3"},
+    )
+    frame = small_panel().with_columns(one=pl.when(pl.col("group") < 3).then(0).otherwise(pl.col("group")))
+    curve = specdid.run(study, frame, audit=0)
+    assert curve.results.numbers["n_clusters"][:, 1].tolist() == [4, 1]
+    (found,) = (w for w in curve.warnings if w.code == "few_clusters_further")
+    assert (found.message.startswith("as few as 4 clusters"), found.specifications) == (True, 1)
+
+
 def test_further_vcovs_of_few_clusters_have_a_note_each():
     study = small_study(
         outcome={"y": "y"},

@@ -378,3 +378,29 @@ def test_a_sample_that_moves_the_median_is_serious():
     (told,) = (c for c in curve.warnings if c.code == "samples_move")
     assert "; the median moves from " in told.message
     assert told.severity == "serious"
+
+
+@pytest.mark.parametrize(("rule", "told"), [("fixest", True), ("none", False)])
+def test_errors_of_different_small_sample_rules_on_one_curve_are_told(rule, told):
+    study = small_study(
+        outcome={"y": "y"},
+        controls={"n": "1"},
+        fixed_effects={"t": "id + year"},
+        vcov={"unit": {"formula": "~id", "ssc": rule}},
+        estimator={"OLS": "feols", "two-stage": "did2s"},
+    )
+    found = [c for c in specdid.run(study, small_panel(), audit=0).warnings if c.code == "corrections_differ"]
+    assert bool(found) == told
+    for one in found:
+        assert (one.severity, one.where) == ("note", "y")
+        assert "two-stage without a factor (as R's did2s), OLS with that of fixest" in one.message
+
+
+def test_separated_rows_stand_in_the_summary():
+    frame = small_panel().with_columns(z=pl.when(pl.col("id") == 3).then(0.0).otherwise(pl.col("z")))
+    study = small_study(
+        outcome={"z": "z"}, controls={"n": "1"}, fixed_effects={"t": "id + year"}, estimator={"P": "fepois"}
+    )
+    curve = specdid.run(study, frame, audit=0)
+    assert int(curve.table.n_separated.iloc[0]) == 7
+    assert "(separated, of Poisson and logit): 7 in every specification" in curve.summary()

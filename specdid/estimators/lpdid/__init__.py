@@ -12,7 +12,8 @@ from the clean controls alone (their sections 3.3 and 4.1; Stata's lpdid, rw). U
 gives H, it is the longest that leaves out no cohort which can be compared at all. Leads and lags are
 taken on the calendar, where pyfixest shifts rows, so that a gap in a unit's record gives a missing value.
 Controls are those of period t: a row without them still is an end of other rows' changes.
-An entering unit with no clean control in its period is left out.
+An entering unit with no clean control in its period is left out. Without ``reweight`` the rows of periods in
+which nobody enters carry nothing of β, and count in N and clusters all the same, as in Stata's lpdid.
 """
 
 from __future__ import annotations
@@ -438,7 +439,10 @@ def _alone(options: Mapping[str, object]) -> str:
             "changes of the outcome are compared with those of clean controls of the same period, every entering unit "
             "alike; controls are fitted on the clean controls alone (regression adjustment)"
         )
-    return "changes of the outcome are regressed on entering treatment, beside period effects and controls"
+    return (
+        "changes of the outcome are regressed on entering treatment, beside period effects and controls; rows of "
+        "periods in which nobody enters count in N and clusters, as in Stata's lpdid"
+    )
 
 
 def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
@@ -519,6 +523,7 @@ ESTIMATOR = Estimator(
     fit=_fit,
     slopes=False,
     doc="Controls enter at their value in the period of entering. "
+    "Without reweight, rows of periods in which nobody enters count in N and clusters. "
     "Takes no other fixed effects.",
     path=_path,
     changes=True,
