@@ -20,7 +20,7 @@ from specdid._records.files import replacing
 from specdid._run.describe import inference_table
 from specdid._run.manifest import library_version
 from specdid._run.prepare import Prepared
-from specdid._run.shown import place_of
+from specdid._run.selectors import place_of
 from specdid._run.write import on_its_own, write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Bench, Cell, CellFit, Chart

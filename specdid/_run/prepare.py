@@ -16,7 +16,7 @@ from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, PlanStatus, build_plan
 from specdid._plan.sample_levels import expand_samples
-from specdid._run.shown import check_shown
+from specdid._run.selectors import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
 from specdid.analyses._cells import Request
 from specdid.engine.distributed import missing_package

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -13,11 +12,10 @@ import numpy as np
 
 from specdid import __version__, _plugins
 from specdid._diagnostics import Fault, SpecError
-from specdid._hashing import beginning, begins_id
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.records import SampleChoice
 from specdid._programs.script import Script
-from specdid._records import KINDS, Caution, Results, Status
+from specdid._records import Caution, Results, Status
 from specdid._records.cautions import against
 from specdid._records.files import read_rows
 from specdid._records.numerals import ordinal
@@ -25,8 +23,8 @@ from specdid._records.read import read_results
 from specdid._run.manifest import default_directory, read_record
 from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared, Source, prepare
+from specdid._run.selectors import Found, find
 from specdid._run.show_table import regression_table
-from specdid._run.shown import stands_for
 from specdid._run.write import read_warnings
 from specdid._study import Core, VariantOption
 from specdid.analyses._words import listed
@@ -35,7 +33,6 @@ from specdid.exports._build import make_script
 from specdid.inference._base import null_words
 from specdid.language import write
 
-LISTED = 8
 WIDTH = 100
 
 
@@ -106,14 +103,6 @@ def _visible(line: str) -> str:
     return "".join(c if c.isprintable() else " " for c in line)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The specification that is meant: its place in the plan, and what is to be said of the search."""
-
-    place: int
-    notes: tuple[str, ...] = ()
-
-
 def stored_results(prepared: Prepared, directory: Path) -> Results | None:
     """Read a run's results, where there are some and they are of this plan on these data."""
     if not (directory / "results.parquet").is_file():
@@ -123,85 +112,6 @@ def stored_results(prepared: Prepared, directory: Path) -> Results | None:
         return None
     results = read_results(directory)
     return results if np.array_equal(results.planned.ids, prepared.plan.ids) else None
-
-
-def find(prepared: Prepared, which: str, results: Results | None, directory: Path) -> Found:
-    """Look a specification up by id, the beginning of one, rank as ``#41``, or ``preferred``.
-
-    Raises
-    ------
-    SpecError
-        There is no such specification, or several begin so.
-    """
-    plan = prepared.plan
-    if which == "preferred":
-        if plan.preferred < 0:
-            first = plan.spec_id(stands_for(plan, np.arange(len(plan)))) if len(plan) else ""
-            help = f"write a [preferred] table; that of the first options is {first}" if first else None
-            raise _fault("no_preferred", "the study has no preferred specification", help)
-        return Found(plan.preferred)
-    if which.startswith("#"):
-        return _by_rank(prepared, which[1:], results, directory)
-    return _by_id(plan, which)
-
-
-def _fault(code: str, message: str, help: str | None = None) -> SpecError:
-    return SpecError([Fault(code, message, help=help)])
-
-
-def _by_id(plan: Plan, which: str) -> Found:
-    """Find the first specification whose id begins so; ids are 16 hex digits."""
-    if not begins_id(which):
-        help = "give an id or its beginning, a rank as '#41', or preferred; ids stand in results.csv"
-        raise _fault("no_specification", f"`{which}` is no id of a specification", help)
-    hits = beginning(plan.ids, which)
-    if not len(hits):
-        raise _fault("no_specification", f"no specification's id begins with `{which}`", "ids stand in results.csv")
-    ids = list(dict.fromkeys(plan.spec_id(int(h)) for h in hits))
-    if len(ids) > 1:
-        shown = ", ".join(ids[:LISTED]) + (f" and {len(ids) - LISTED:,} more" if len(ids) > LISTED else "")
-        raise _fault("several_specifications", f"{len(ids):,} specifications begin with `{which}`", f"they are {shown}")
-    return Found(stands_for(plan, hits))
-
-
-def _spec(prepared: Prepared) -> str:
-    return prepared.study.document.name if prepared.study.document else "SPEC"
-
-
-def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: Path) -> Found:
-    if not text.isdecimal() or int(text) < 1:
-        raise _fault("no_specification", f"`#{text}` is no rank", "a rank is a number from 1, as '#41'")
-    if results is None:
-        stale = (directory / "results.parquet").is_file()
-        what = "are of another version of this study or its data" if stale else "are not there yet"
-        raise _fault(
-            "no_results",
-            f"ranks need the results of a run; those in {directory} {what}",
-            f"type `specdid show {_spec(prepared)} '#{text}' --out DIRECTORY`, with the directory that the run wrote; "
-            f"or run `specdid run {_spec(prepared)}` first",
-        )
-    rank = int(text)
-    curves = list(_curves(results))
-    if not curves:
-        raise _fault("no_specification", "no specification has an estimate, so none has a rank")
-    curves.sort(key=lambda curve: results.preferred not in curve[1])
-    name, order = curves[0]
-    if rank > len(order):
-        help = "ranks go by estimate from the lowest, within a curve: "
-        help += "; ".join(f"{len(o):,} of {n}" for n, o in curves[:LISTED])
-        where = "this curve" if len(curves) == 1 else "the first curve"
-        raise _fault("no_specification", f"there are {len(order):,} specifications on {where}, no #{rank}", help)
-    others = [f"#{rank} among {n}: {prepared.plan.spec_id(int(o[rank - 1]))}" for n, o in curves[1:] if rank <= len(o)]
-    said = f"{ordinal(rank)} of {len(order):,} from the lowest estimate, among {name}"
-    return Found(int(order[rank - 1]), (said, *others))
-
-
-def _curves(results: Results) -> Iterator[tuple[str, np.ndarray]]:
-    """Return every curve with its name and places by estimate; within a scale by kind, then by lowest estimate."""
-    for group in results.groups():
-        by_lowest = sorted(results.curves_of(group), key=lambda c: (c[1], results.estimate[c[2][0]], c[2][0]))
-        for family, kind, order in by_lowest:
-            yield f"{family.shown}; {family.estimand}" + (f"; {KINDS[kind]}" if kind else ""), order
 
 
 def script_of(prepared: Prepared, place: int) -> Script:
@@ -229,11 +139,11 @@ def code_of(prepared: Prepared, place: int, language: str) -> str:
     place = with_content(prepared.plan, place)
     if prepared.plan.status[place] == PlanStatus.EXCLUDED:
         reason = prepared.plan.reasons[int(prepared.plan.reason[place])].message
-        raise _fault("excluded", f"the specification is excluded, so there is no code for it: {reason}")
+        raise SpecError([Fault("excluded", f"the specification is excluded, so there is no code for it: {reason}")])
     try:
         return str(_plugins.load("exports", language).write(script_of(prepared, place)))
     except NoProgramError as error:
-        raise _fault("no_program", str(error), _others(prepared, place, language)) from None
+        raise SpecError([Fault("no_program", str(error), help=_others(prepared, place, language))]) from None
 
 
 def _others(prepared: Prepared, place: int, language: str) -> str | None:
