@@ -53,6 +53,19 @@ def test_many_columns(name, weighted, block, monkeypatch):
         np.testing.assert_allclose(found, want, atol=1e-12)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_effect_is_the_means_of_its_levels(weighted):
+    weights = RNG.uniform(0.3, 4.0, N) if weighted else None
+    columns = RNG.normal(size=(N, 3))
+    want = columns.copy()
+    for level in range(30):
+        here = np.flatnonzero(level == UNIT)
+        want[here] -= np.average(columns[here], 0, None if weights is None else weights[here])
+    found = np.asfortranarray(columns)
+    assert demean(found, Absorber((UNIT,), sizes((UNIT,)), (), np.zeros(0, np.int64), weights))
+    np.testing.assert_allclose(found, want, atol=1e-14)
+
+
 def test_few_columns_or_one_effect_are_not_worth_normal_equations():
     none = np.zeros(0, np.int64)
     assert for_many_columns(Absorber((UNIT, TIME), sizes((UNIT, TIME)), (), none, None), 4).elimination is None

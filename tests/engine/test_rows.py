@@ -50,6 +50,16 @@ def test_rows_of_weight_zero_or_less_go():
     assert len(rows) == ((values[:, W] > 0) & np.isfinite(values[:, 0])).sum()
 
 
+@pytest.mark.parametrize("size", [1.0, 1e200])
+def test_effective_rows_are_kishs(size):
+    problem = random_problem(3, 12, 6, 1.0, False)
+    values = problem.values.copy(order="F")
+    values[:, W] *= size
+    fits = run(replace(problem, values=values), members_of([(0, D, (), 0, 2, W), (0, D, (), 0, 2, -1)]))
+    w = problem.values[rows_of_member(problem, members_of([(0, D, (), 0, 2, W)]), 0), W]
+    assert fits.n_eff == pytest.approx([w.sum() ** 2 / (w**2).sum(), fits.nobs[1]], rel=1e-12)
+
+
 def test_rows_without_a_level_of_an_effect_go_and_those_without_a_cluster_stay():
     problem = random_problem(3, 12, 6, 1.0, False)
     codes = problem.codes.copy(order="F")

@@ -5,6 +5,8 @@ The nulls do not depend on units, nor on the size of weights, however far from 1
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -70,6 +72,19 @@ def test_step_down_by_its_definition():
     highest = np.sort(np.abs(np.asarray(d.null_statistic)).max(axis=0))
     assert (highest > got.critical).mean() <= 0.05
     assert np.isnan([got.band_low, got.band_high]).all()  # these draws do not say how t changes with the effect
+
+
+def test_a_draw_that_is_no_number_is_the_most_extreme_of_all():
+    d = draws(1.5)
+    null = np.array(d.null_statistic)
+    null[RNG.integers(0, S, 30), RNG.integers(0, B, 30)] = np.nan
+    found, want = (
+        s.adjust(replace(d, null_statistic=DrawTable.of(table)), 0.05)
+        for table in (null, np.where(np.isnan(null), np.inf, null))
+    )
+    assert (want.p_null > s.adjust(d, 0.05).p_null).any()
+    for name in ("p_null", "p_adjusted", "critical"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(want, name))
 
 
 def test_rank_band():

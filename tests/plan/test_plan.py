@@ -108,6 +108,41 @@ def test_ids_do_not_depend_on_labels_order_or_what_else_is_in_the_grid():
     assert small.spec_id(0) == f"{int(small.ids[0]):016x}"
 
 
+def test_which_rows_are_complete_and_who_is_never_treated_are_part_of_the_content():
+    """Of a cohort's reading only what reads the cohort: an estimator, or a match that goes by it."""
+    study = small_study()["study"]
+    kinds = {"OLS": "feols", "SA": "sunab"}
+    samples = {"all": "TRUE", "matched": {"match": {"on": "x1", "at": "year == 2002"}}}
+    grid = {"controls": {"none": "1"}, "fixed_effects": {"two-way": "id + year"}, "estimator": kinds, "sample": samples}
+    plain = plan(**grid)
+    common, empty = (plan(study={**study, **said}, **grid) for said in ({"missing": "common"}, {"never": "empty"}))
+    assert not (common.ids == plain.ids).any()
+    reads = (plain.codes[:, 6] == 1) | (plain.codes[:, 4] == 1)
+    np.testing.assert_array_equal(empty.ids != plain.ids, reads)
+
+
+def test_a_match_by_cohort_is_told_apart_by_the_cohort():
+    treated = {
+        "first": {"term": "d", "cohort": "cohort"},
+        "other": {"term": "d", "cohort": "ifelse(cohort == 2004, 2004, cohort)"},
+    }
+    samples = {"all": "TRUE", "matched": {"match": {"on": "x1", "at": "year == 2002"}}}
+    made = plan(treatment=treated, sample=samples, controls={"none": "1"}, outcome={"y": "y"})
+    other = made.codes[:, 1] == 1
+    np.testing.assert_array_equal(made.status[other] == PlanStatus.DUPLICATE, made.codes[other, 4] == 0)
+
+
+def test_matches_are_told_apart_by_everything_that_they_say():
+    match = {"on": "x1", "treated": "cohort > 0", "at": "year == 2002"}
+    changed = (
+        {"on": "x1 + x3"}, {"treated": "cohort == 2004"}, {"at": "year == 2003"}, {"exact": "group"}, {"ratio": 2},
+        {"method": "kernel"}, {"caliper": 0.1},
+    )  # fmt: skip
+    samples = {f"m{k}": {"match": match | change} for k, change in enumerate(({}, *changed))}
+    made = plan(sample=samples, controls={"none": "1"}, outcome={"y": "y"}, fixed_effects={"unit": "id"})
+    assert len(set(made.ids.tolist())) == len(samples)
+
+
 def test_a_derived_column_is_its_definition():
     direct = plan(outcome={"y": "log(z + 1)"}, controls={"c": "x1"})
     derived = plan(derive={"lz": "log(z + 1)"}, outcome={"y": "lz"}, controls={"c": "x1"})
