@@ -21,8 +21,8 @@ from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limit
 from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import lay_out
-from specdid.figures._panes import key_lines
-from specdid.figures._style import own_style, save
+from specdid.figures._panes import _ends, key_lines
+from specdid.figures._style import SMALL, own_style, save
 from specdid.figures.spec_curve import draw, plot
 from specdid.inference._curve_tests import pooled
 
@@ -335,3 +335,12 @@ def test_pooled_shares_name_every_null_with_its_part():
     parts = [NullShares(12, 0.5, 0, 0.02, 0.02, null="wild"), NullShares(24, 0.25, 0, 0.02, 0.02, null="permutation")]
     assert pooled(parts).null == "wild (12 of 36 specifications) and permutation (24 of 36 specifications)"
     assert pooled(parts[:1] * 2).null == "wild"
+
+
+def test_long_labels_that_begin_alike_are_cut_where_they_are_alike():
+    fonts = fonts_for(["a"])
+    labels = [f"Poisson: semi-elasticity (Poisson), outcomes in {unit}" for unit in ("hours", "persons")]
+    short = [_ends(label, fonts, 90.0) for label in labels]
+    assert short[0].endswith("hours")
+    assert short[1].endswith("persons")
+    assert all("…" in s and fonts.width(s, SMALL) <= 90.0 for s in short)
