@@ -92,8 +92,8 @@ def test_the_verdict_names_three_kinds_and_counts_the_rest():
     found = worst_first([Caution("serious", code, f"what {code} is") for code in list(CLAUSES)[5:14]])
     told = against(found)
     assert told.verdict == (
-        f"{AGAINST}: the pre-trend test fails, a placebo before the treatment has an effect, "
-        "placebos reject too often and 6 more kinds."
+        f"{AGAINST}: the pre-trend test fails, a pre-trend test rejects, by errors of too few treated clusters, "
+        "a placebo before the treatment has an effect and 6 more kinds."
     )
     assert len(told.items) == 6
     assert len(told.rest) == 3
