@@ -66,7 +66,7 @@ class Assignment:
     def fewer_than(self, draws: int) -> int:
         """Return how many different assignments there are where these are fewer than the draws, else 0."""
         different = self.different()
-        return round(math.exp(different)) if 0 < different < math.log(draws) else 0
+        return round(math.exp(different)) if 0 < different < math.log(max(draws, 1)) else 0
 
     def fixed(self) -> Bools:
         """Mark the levels, (L,), whose stratum holds no other path: they keep theirs in every draw."""

@@ -179,6 +179,7 @@ def test_the_number_of_assignments():
     panel = Panel({"d": column}, 12, periods=np.tile([2000, 2001], 6))
     every = make_assignment(panel, ("d",), level, None)
     assert np.exp(every.different()) == pytest.approx(90)  # 6! / (2! 2! 2!)
+    assert [every.fewer_than(draws) for draws in (0, 1, 90, 91, 999)] == [0, 0, 0, 90, 90]
     parted = make_assignment(panel, ("d",), level, np.repeat([0, 0, 0, 1, 1, 2], 2))
     assert np.exp(parted.different()) == pytest.approx(3 * 2)
     assert parted.fixed().tolist() == [False] * 5 + [True]
@@ -196,6 +197,25 @@ def test_paths_over_gaps_and_rows_of_no_level():
     swapped = next(b for b in range(50) if deal(assignment, 1, b).tolist() == [1, 0])
     moved = permute(panel, assignment, 1, swapped).columns["d"].numbers
     np.testing.assert_array_equal(moved, [0, 0, 0, 0, 1, 1, 7])
+
+
+def test_before_its_first_row_a_level_has_the_value_after():
+    panel = Panel({"d": number(np.array([3.0, 5, 4, 2]))}, 4, periods=np.array([2001, 2003, 2000, 2002]))
+    assignment = make_assignment(panel, ("d",), np.array([0, 0, 1, 1]), None)
+    np.testing.assert_array_equal(assignment.paths["d"], [[3, 3, 3, 5], [4, 4, 2, 2]])
+
+
+def test_a_draw_deals_every_path_once_within_its_stratum():
+    """By its own number and the seed: the same whatever else is drawn, another for another of either."""
+    level = np.arange(40)
+    panel = Panel({"d": number(np.arange(40.0))}, 40, periods=np.zeros(40, np.int64))
+    assignment = make_assignment(panel, ("d",), level, level % 4)
+    dealt = [deal(assignment, seed, draw) for seed in (1, 2) for draw in range(30)]
+    for source in dealt:
+        np.testing.assert_array_equal(np.sort(source), level)
+        np.testing.assert_array_equal(source % 4, level % 4)
+    assert len({tuple(source) for source in dealt}) == len(dealt)
+    np.testing.assert_array_equal(deal(assignment, 2, 29), dealt[-1])
 
 
 # What no check can know before the draws: a statistic that does not move.
