@@ -194,6 +194,16 @@ def test_a_wrong_number_is_found(panel, part, audit_here):
     assert ("the coefficient differs" if part == "estimate" else "its standard error differs") in one.cause
 
 
+@pytest.mark.parametrize("more", [-1, 1])
+def test_one_row_more_or_less_is_found(panel, more, audit_here):
+    layout, blocks = sun_abraham(panel)
+    results = results_of(blocks)
+    right = int(results.numbers["nobs"][1])
+    results.numbers["nobs"][1] += more
+    (one,) = audit_here(layout, results).disagreements
+    assert (one.place, one.cause) == (2, f"other rows: {right + more:,} were used, the audit finds {right:,}")
+
+
 def test_what_the_reference_cannot_estimate_does_not_pass(panel, audit_here):
     layout, blocks = sun_abraham(panel)
     results = results_of(blocks)
@@ -202,6 +212,30 @@ def test_what_the_reference_cannot_estimate_does_not_pass(panel, audit_here):
     assert len(found.disagreeing) == len(layout.members)
     assert found.estimate_gap == float("inf")
     assert all(d.cause == "no rows are left" for d in found.disagreements)
+
+
+def test_an_error_that_no_program_confirms_does_not_pass(panel, monkeypatch):
+    """A program without a standard error where one was reported; None stands for one it does not compute."""
+    layout, blocks = sun_abraham(panel)
+    results = results_of(blocks)
+
+    def without(error):
+        def ask(request):
+            again = worker.estimate_all_again(request)
+            return [
+                replace(a, numbers=tuple(replace(n, std_error=(error, *n.std_error[1:])) for n in a.numbers))
+                for a in again
+            ]
+
+        return ask
+
+    monkeypatch.setattr(compare, "ask", without(float("nan")))
+    found = audit(layout, results)
+    assert len(found.disagreements) == len(layout.members)
+    assert found.se_gap == float("inf")
+    assert all("gives no standard error" in d.cause and d.vcov == VCOVS[0] for d in found.disagreements)
+    monkeypatch.setattr(compare, "ask", without(None))
+    assert audit(layout, results).disagreements == ()
 
 
 def test_an_ill_conditioned_design_is_solved_by_qr(panel):

@@ -1,6 +1,7 @@
 """Placebos against explicit refits, p-values by their definition, draws by their seed."""
 
 import numpy as np
+import pandas as pd
 import pyfixest as pf
 import pytest
 import specdid
@@ -55,6 +56,26 @@ def test_the_permutation_p_counts_draws_at_least_as_extreme(found):
     assert row["placebo_significant"] == pytest.approx(np.mean([d["p_value"] < 0.05 for d in drawn]))
     assert row["draws"] == DRAWS
     assert row["p_least"] == 1 / (DRAWS + 1)
+
+
+def test_mean_spread_and_quantiles_are_those_of_the_draws(found):
+    (row,) = records(found.tables[0])
+    drawn = pd.Series([d["estimate"] for d in records(found.tables[1])])
+    assert (row["placebo_mean"], row["placebo_sd"]) == pytest.approx((drawn.mean(), drawn.std()), rel=1e-12)
+    quantiles = [row[f"placebo_q{q}"] for q in ("025", "500", "975")]
+    assert quantiles == pytest.approx(drawn.quantile([0.025, 0.5, 0.975]).tolist(), rel=1e-12)
+
+
+def test_strata_of_the_placebo_stand_before_those_of_the_study(data):
+    tiers = data.with_columns(tier=data["id"] // 12)
+    given = {"inference": {"assign": "pilot", "strata": "tier"}, "treatment": {"policy": "I(pilot * (year >= 2004))"}}
+    own, without = (
+        analysed("placebo", {"draws": 19, "strata": "region"}, tiers, **{**given, "inference": said})
+        for said in (given["inference"], {"assign": "pilot"})
+    )
+    of_study = analysed("placebo", {"draws": 19}, tiers, **given)
+    assert own.finding.tables[1].rows == without.finding.tables[1].rows
+    assert own.finding.tables[1].rows != of_study.finding.tables[1].rows
 
 
 def test_the_timing_placebo_is_a_regression_on_rows_before_the_treatment(data, found):

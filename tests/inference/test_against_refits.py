@@ -77,6 +77,50 @@ def test_permutation(cluster):
             assert coefficient == pytest.approx(estimate, rel=1e-8, abs=1e-9)
 
 
+def test_a_missing_treatment_moves_with_its_path():
+    """Who gets the path of a unit without a treatment lacks one in that draw: other rows are used."""
+    unknown = pl.when(pl.col("id").is_in([5, 9])).then(None).otherwise(pl.col("cohort"))
+    data = panel().with_columns(cohort=unknown)
+    ctx = context("id", data, treatment={"d": "d"})
+    drawn = permutation.draw(ctx)
+    assert drawn.dropped_draws == 0
+    assignment = make_assignment(ctx.panel, ("cohort",), ctx.panel.unit_codes, None)
+    for k in np.random.default_rng(1).choice(len(drawn.index), 4, replace=False):
+        controls, effects, weights = model(ctx, int(drawn.index[k]))
+        for b in range(DRAWS):
+            dealt = pl.Series(permute(ctx.panel, assignment, 11, b).columns["cohort"].numbers)
+            frame = frame_of(data.with_columns(cohort=dealt.fill_nan(None))).dropna(subset=["d"])
+            assert frame.id.nunique() == 22
+            estimate, t = t_of(f"d{controls}{effects}", clean(frame, controls, effects), weights, "id", "y")
+            assert np.asarray(drawn.null_statistic)[k, b] == pytest.approx(t, rel=1e-8, abs=1e-9)
+            assert np.asarray(drawn.null_estimate)[k, b] == pytest.approx(estimate, rel=1e-8, abs=1e-9)
+
+
+def test_a_control_made_of_the_assignment_moves_with_it():
+    data = panel()
+    ctx = context("id", data, treatment={"d": {"term": "d", "with": "I((cohort == 2005) * x1)"}})
+    drawn = permutation.draw(ctx)
+    assignment = make_assignment(ctx.panel, ("cohort",), ctx.panel.unit_codes, None)
+    for k in np.random.default_rng(1).choice(len(drawn.index), 4, replace=False):
+        controls, effects, weights = model(ctx, int(drawn.index[k]))
+        for b in range(DRAWS):
+            dealt = pl.Series(permute(ctx.panel, assignment, 11, b).columns["cohort"].numbers)
+            frame = frame_of(data.with_columns(cohort=dealt))
+            frame["late"] = (frame.cohort == 2005) * frame.x1
+            used = clean(frame, controls, effects)
+            estimate, t = t_of(f"d + late{controls}{effects}", used, weights, "id", "y")
+            assert np.asarray(drawn.null_statistic)[k, b] == pytest.approx(t, rel=1e-8, abs=1e-9)
+            assert np.asarray(drawn.null_estimate)[k, b] == pytest.approx(estimate, rel=1e-8, abs=1e-9)
+
+
+@pytest.mark.parametrize("null", [wild, permutation])
+def test_clusters_are_treated_by_a_treatment_of_either_sign(null):
+    data = panel()
+    drawn = null.draw(context("id", data, treatment={"minus": "I(-d)"}))
+    assert (drawn.clusters, drawn.treated) == (24, data.filter(pl.col("cohort") > 0)["id"].n_unique())
+    assert (drawn.df == 23).all()
+
+
 def test_draws_do_not_depend_on_what_else_is_in_the_grid():
     data = panel()
     small = wild.draw(context("id", data))
