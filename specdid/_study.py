@@ -240,7 +240,7 @@ class AppendixOptions:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisTable:
-    """One table of section 7 of the contract, raw: the analysis plug-in decodes ``values``.
+    """One table of an analysis, raw: the analysis plug-in decodes ``values``.
 
     ``values`` holds TOML values; ``origins`` gives the origin of every value below the
     table by its key path, e.g. ``("groups", "small")`` or ``("window", "[0]")``; ``keys``

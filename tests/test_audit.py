@@ -16,7 +16,7 @@ import pytest
 from command import run_specdid
 from small_problems import work_of
 from small_studies import small_panel, small_study
-from specdid._audit import audit_results, compare, start_reference, worker
+from specdid._audit import audit_results, compare, reference, start_reference, worker
 from specdid._audit.compare import draw, smallest
 from specdid._audit.reference import AuditRequest
 from specdid._records import Status
@@ -173,6 +173,19 @@ def test_corrections_of_the_others(panel, made, rule, audit_here):
     blocks = [run(layout.problem, layout.members)] if made is sun_abraham else list(fit_one_by_one(layout))
     found = audit_here(layout, results_of(blocks))
     assert (found.disagreeing, found.checked) == ((), len(layout.members))
+
+
+def test_an_estimator_that_no_other_program_knows_is_not_called_confirmed(panel, audit_here, monkeypatch):
+    """As that of a plug-in: the audit can only run it again, and says so."""
+    layout, blocks = others(panel)
+    assert audit_here(layout, results_of(blocks)).by_itself == ()
+    monkeypatch.delitem(reference.PROGRAMS, "lpdid")
+    found = audit_here(layout, results_of(blocks))
+    assert (found.checked, found.disagreeing, found.by_itself) == (3, (), ("lpdid",))
+    assert found.reference.startswith("the audit: 2 by pyfixest and by the audit's own algebra, 1 by lpdid once more")
+    (caution,) = of_audit(found)
+    assert (caution.severity, caution.code) == ("note", "audited_by_itself")
+    assert caution.message.startswith("lpdid: no other program confirms the numbers")
 
 
 @pytest.mark.parametrize("part", ["estimate", "std_error"])

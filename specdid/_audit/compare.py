@@ -89,9 +89,21 @@ def audit_results(
         estimate_gap=max((d.estimate_gap for d in compared), default=0.0),
         se_gap=max((d.se_gap for d in compared), default=0.0),
         limit=LIMIT,
-        reference=REFERENCE,
+        reference=_reference(again),
+        by_itself=tuple(dict.fromkeys(a.itself for a in again if a.itself)),
         disagreements=tuple(d for d in compared if d.cause),
     )
+
+
+def _reference(again: Sequence[Reestimated]) -> str:
+    """Say by what specifications were estimated again; an estimator that was asked itself confirms itself."""
+    alone = [a.itself for a in again if a.itself]
+    if not alone:
+        return REFERENCE
+    names = " and ".join(dict.fromkeys(alone))
+    others = f"{len(again) - len(alone):,} by {REFERENCE}, " if len(alone) < len(again) else ""
+    whose = f"{len(alone):,} by {names} once more, with controls in another order, for want of another program"
+    return f"the audit: {others}{whose}"
 
 
 def draw(ok: Ints, size: int | None, seed: int) -> Ints:

@@ -64,12 +64,14 @@ class Reestimated:
     nobs : rows that they used, -1 where that was not reached
     why : why the specification is not confirmed, whatever the numbers
     condition : of the design, regressors at unit length
+    itself : the estimator's name, where it was asked itself because the audit has no program for it
     """
 
     numbers: tuple[Numbers, ...]
     nobs: int = -1
     why: str = ""
     condition: float = 1.0
+    itself: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,9 +400,9 @@ def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
     task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])
     result = _plugins.load("estimators", method.name).estimate(task)
     if isinstance(result, Failure):
-        return Reestimated((), len(sample), result.message or result.code)
+        return Reestimated((), len(sample), result.message or result.code, itself=method.name)
     numbers = Numbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)
-    return Reestimated((numbers,), result.nobs)
+    return Reestimated((numbers,), result.nobs, itself=method.name)
 
 
 PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[int]], Reestimated]] = {

@@ -308,7 +308,7 @@ LONGEST_STEM = 200
 
 
 def read_analyses(tables: Mapping[str, Item], kinds: Sequence[str], log: Log) -> tuple[AnalysisTable, ...]:
-    """Return every table of section 7 in file order, named ones each on their own."""
+    """Return every table of an analysis in file order, named ones each on their own."""
     found: list[AnalysisTable] = []
     for kind, item in tables.items():
         if kind in kinds and as_table(item, log, f"[{kind}]", f'write [{kind}], or [{kind}."name"]'):

@@ -140,6 +140,7 @@ class Audit:
     parts_again, parts_differing : parts of the nulls' draws that an earlier run left and that were drawn
         again, and those that came out otherwise.
     not_done : why nothing could be estimated again, empty where it could: neither agreement nor disagreement.
+    by_itself : estimators for which the audit has no other program, so that their own was asked again.
     """
 
     checked: int
@@ -152,6 +153,7 @@ class Audit:
     parts_again: int = 0
     parts_differing: int = 0
     not_done: str = ""
+    by_itself: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -309,13 +311,20 @@ def of_audit(audit: Audit) -> tuple[Caution, ...]:
     if audit.not_done:
         said = f"none of {audit.eligible:,} specifications could be estimated again: {audit.not_done}"
         return (*drawn, Caution("serious", "audit_not_done", said))
+    alone = () if not audit.by_itself else (_by_itself(audit),)
     if not wrong:
-        return drawn
+        return (*drawn, *alone)
     many = f"{len(wrong):,} of {audit.checked:,} specifications estimated again by {audit.reference} disagree"
     estimate, error = (f"{gap:.3g}" if gap < inf else "without bound" for gap in (audit.estimate_gap, audit.se_gap))
     gaps = f"largest |Δβ| {estimate} and |Δse| {error}, in standard errors; limit {audit.limit:g}"
     head = Caution("error", "audit_failed", f"{many} ({gaps})", specifications=len(wrong))
-    return (head, *drawn, *(Caution("error", "audit_disagrees", _numbers(d), d.spec_id, 1) for d in wrong))
+    return (head, *drawn, *(Caution("error", "audit_disagrees", _numbers(d), d.spec_id, 1) for d in wrong), *alone)
+
+
+def _by_itself(audit: Audit) -> Caution:
+    names = " and ".join(audit.by_itself)
+    said = f"{names}: no other program confirms the numbers; the audit ran the estimator again, on rows of its own"
+    return Caution("note", "audited_by_itself", said)
 
 
 def _differing(audit: Audit) -> Caution:

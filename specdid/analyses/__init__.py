@@ -1,1 +1,1 @@
-"""The analyses of section 7, one file each: tables, event studies, tests, placebos."""
+"""The analyses of a paper, one file each: tables, event studies, tests, placebos."""

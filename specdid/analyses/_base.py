@@ -138,7 +138,7 @@ def _never(values: Mapping[str, object]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """What a table of section 7 gave: its finding, or why there is none.
+    """What an analysis's table gave: its finding, or why there is none.
 
     ``kind`` and ``name`` are those of the table, ``stem`` is the name of its files, ``heading`` that in the summary.
     """

@@ -55,7 +55,7 @@ def test_declares_itself_under_its_modules_name(kind):
 
 
 def test_importing_them_loads_nothing_heavy():
-    """`specdid check` decodes and checks analyses, and may load none of these (law 4)."""
+    """`specdid check` decodes and checks analyses, and may load none of these."""
     code = (
         "import sys\nfrom specdid import _plugins\n"
         f"[_plugins.load('analyses', k) for k in {KINDS!r}]\n"

@@ -15,7 +15,8 @@ PACKAGE = Path(_plugins.__file__).parent
 @pytest.mark.parametrize("method", _plugins.names("estimators"))
 def test_every_estimator_brings_a_program_for_every_language(method):
     estimator = _plugins.load("estimators", method)
-    assert set(estimator.programs) == set(_plugins.names("exports"))
+    missing = set(_plugins.names("exports")) - set(estimator.programs)
+    assert not missing, f"{method} brings no program in {missing}: Estimator.programs wants one for each language"
     for program in estimator.programs.values():
         code = program.lines.__code__
         folder = Path(code.co_filename).relative_to(PACKAGE / "estimators")
