@@ -18,6 +18,7 @@ from small_problems import work_of
 from small_studies import small_panel, small_study
 from specdid._audit import audit_results, compare, reference, start_reference, worker
 from specdid._audit.compare import draw, smallest
+from specdid._audit.least_squares import NetRegressors
 from specdid._audit.reference import AuditRequest
 from specdid._records import Status
 from specdid._records.cautions import of_audit
@@ -164,6 +165,19 @@ def test_corrections_are_counted_once_more(panel, rule, audit_here):
         assert audit_here(layout, results_of([run(plain, members)])).disagreeing
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_slopes_that_are_constant_within_a_level_are_no_parameters(both):
+    """By the rank of dummies and slopes written out."""
+    rng = np.random.default_rng(4)
+    unit, year = (a.ravel() for a in np.meshgrid(np.arange(12), np.arange(6), indexing="ij"))
+    z = np.where(np.isin(unit, (2, 5)), 1.0, rng.normal(size=72)) * (unit != 7)
+    effects = (unit, year) if both else (year,)
+    columns = [(e[:, None] == np.arange(12)).astype(float) for e in effects]
+    dense = np.hstack([*columns, (unit[:, None] == np.arange(12)) * z[:, None]])
+    solved = NetRegressors(rng.normal(size=(72, 1)), effects, ((unit, z),)).solve(rng.normal(size=72), np.ones(1))
+    assert solved.absorbed == np.linalg.matrix_rank(dense)
+
+
 @pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
 @pytest.mark.parametrize("made", [sun_abraham, others])
 def test_corrections_of_the_others(panel, made, rule, audit_here):
@@ -205,6 +219,42 @@ def test_a_wrong_number_is_found(panel, part, audit_here):
     assert gap == pytest.approx(1e-5 * results.numbers["std_error"][2, 0], rel=1e-3)
     assert gap / one.std_error == pytest.approx(max(one.estimate_gap, one.se_gap))
     assert ("the coefficient differs" if part == "estimate" else "its standard error differs") in one.cause
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_one_program_that_differs_is_enough(panel, wrong, monkeypatch):
+    layout, blocks = sun_abraham(panel)
+    programs = set()
+
+    def ask(request):
+        again = worker.estimate_all_again(request)
+        for k, a in enumerate(again):
+            numbers = [*a.numbers]
+            numbers[wrong] = replace(numbers[wrong], estimate=numbers[wrong].estimate + 1.0)
+            programs.add(numbers[wrong].program)
+            again[k] = replace(a, numbers=tuple(numbers))
+        return again
+
+    monkeypatch.setattr(compare, "ask", ask)
+    found = audit(layout, results_of(blocks))
+    assert len(found.disagreements) == len(layout.members)
+    (program,) = programs
+    assert all(f"differs from {program}'s" in d.cause for d in found.disagreements)
+
+
+def test_what_is_alone_once_certain_rows_are_gone_is_gone_too(panel, audit_here):
+    """A city without any outcome goes, and the row that shared a cell with it alone."""
+    city = panel.city_id.unique()[0]
+    alone = (panel.city_id == panel.city_id.unique()[1]) & (panel.year == 2005)
+    frame = panel.assign(
+        so2=panel.so2.where(panel.city_id != city, 0.0),
+        cell=panel.year.where(~(alone | ((panel.city_id == city) & (panel.year == 2005))), 1.0),
+    )
+    layout = work_of(frame, [("so2", "dudt", (), ("city_id", "cell"), None, "fepois")], vcovs=VCOVS, cohort="cohort")
+    blocks = list(fit_one_by_one(layout))
+    left = frame[(frame.city_id != city) & ~alone].dropna(subset=["so2"])
+    assert [b.nobs.tolist() for b in blocks] == [[len(left)]]
+    assert audit_here(layout, results_of(blocks)).disagreements == ()
 
 
 @pytest.mark.parametrize("more", [-1, 1])

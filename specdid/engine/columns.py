@@ -28,12 +28,14 @@ class Recipe:
 
     ``part`` is the column's place among those of a term that has several. ``match`` is
     that of a matched sample's rows and weights; ``bounds`` are then all it is made of.
+    ``needed`` are the columns and codes that a "complete" one is missing without.
     """
 
-    kind: Literal["term", "value", "cohort", "codes", "rows", "fixed", "weights"]
+    kind: Literal["term", "value", "cohort", "codes", "rows", "fixed", "weights", "complete"]
     bounds: tuple[Bound, ...] = ()
     part: int = 0
     match: MatchRecipe | None = None
+    needed: tuple[Recipe, ...] = ()
 
 
 def evaluate(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Floats:
@@ -48,6 +50,12 @@ def evaluate(recipe: Recipe, panel: Panel, evaluator: Evaluator) -> Floats:
         weights = match_rows(recipe.match, panel, evaluator).weights
         own = recipe.bounds[len(recipe.match.bounds) :]
         return weights * evaluator.numbers(own[0]) if own else weights
+    if recipe.kind == "complete":
+        complete = np.ones(panel.n_rows, dtype=bool)
+        for one in recipe.needed:
+            codes = one.kind == "codes"
+            complete &= evaluator.codes(one.bounds) >= 0 if codes else np.isfinite(evaluate(one, panel, evaluator))
+        return np.where(complete, 0.0, np.nan)
     raise ValueError(recipe.kind)
 
 

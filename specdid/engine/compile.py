@@ -108,13 +108,17 @@ def _common(plan: Plan, index: Ints, columns: Columns, table: MemberTable) -> In
         spans = [controls[start[m] : start[m + 1]] for m in np.flatnonzero(mine)]
         used = np.unique(np.concatenate([table.outcome[mine], table.treatment[mine], table.weights[mine], *spans]))
         complete = np.ones(columns.panel.n_rows, dtype=bool)
-        for column in used[used >= 0]:
-            complete &= np.isfinite(columns.values[column])
-        for effects in np.unique(table.effects[mine]):
-            for code in columns.effects[effects].fixed:
-                complete &= columns.codes[code] >= 0
+        needed: list[Recipe] = []
+        parts = [(np.isfinite(columns.values[c]), columns.value_recipes[c]) for c in used[used >= 0]]
+        codes = dict.fromkeys(c for e in np.unique(table.effects[mine]) for c in columns.effects[e].fixed)
+        parts += [(columns.codes[c] >= 0, columns.code_recipes[c]) for c in codes]
+        for known, one in parts:
+            if not known.all():  # what is complete stays so, wherever an assignment moves it
+                complete &= known
+                needed.append(one)
         marker = np.where(complete, 0.0, np.nan)
-        extra[mine] = columns.add(f"common:{o}", marker, "complete rows")
+        recipe = Recipe("complete", tuple(b for n in needed for b in n.bounds), needed=tuple(needed))
+        extra[mine] = columns.add(f"common:{o}", marker, "complete rows", recipe)
     return extra
 
 

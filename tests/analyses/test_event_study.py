@@ -10,7 +10,7 @@ import pandas as pd
 import pyfixest as pf
 import pytest
 from event_studies import ALL, FIRST, one, paths_of
-from scipy.stats import f, norm
+from scipy.stats import chi2, f, norm
 from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
 from specdid.analyses._event_paths import path, simultaneous
@@ -125,6 +125,15 @@ def test_band_of_independent_estimates_has_the_exact_critical_value():
     assert simultaneous(np.diag(np.arange(1.0, 7.0)), np.inf, 0.05, 1, 1.96) == pytest.approx(exact, rel=0.01)
     assert simultaneous(np.ones((5, 5)), np.inf, 0.05, 1, 1.9599) == pytest.approx(1.96, rel=0.01)
     assert simultaneous(np.eye(3), 10.0, 0.05, 1, 2.2281) > simultaneous(np.eye(3), np.inf, 0.05, 1, 1.96)
+
+
+def test_without_degrees_of_freedom_the_joint_test_is_a_chi2():
+    variance = np.array([[2.0, 0.5, 0.1], [0.5, 1.0, 0.2], [0.1, 0.2, 3.0]])
+    value = np.array([1.5, -1.0, 2.0])
+    wald = value @ np.linalg.inv(variance) @ value
+    found, few = joint_test(value, variance, np.inf), joint_test(value, variance, 9.0)
+    assert (found.statistic, found.df1, found.p_value) == pytest.approx((wald / 3, 3, chi2.sf(wald, 3)))
+    assert (few.statistic, few.df2, few.p_value) == pytest.approx((wald / 3, 9, f.sf(wald / 3, 3, 9)))
 
 
 def test_without_a_positive_covariance_there_is_neither_band_nor_test():

@@ -171,6 +171,19 @@ def test_columns_far_from_zero_and_of_any_scale_keep_their_digits():
         np.testing.assert_allclose(fits.std_error[s], plain.std_error, rtol=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_treatment_close_to_a_control_keeps_twelve_digits(seed):
+    """Moments leave ten; the rows have the others."""
+    problem = make_problem(seed)
+    values = problem.values.copy()
+    values[:, D] = values[:, X0] + 0.005 * values[:, X0 + 1]
+    values[:, Y0] += values[:, D]
+    problem, spec = replace(problem, values=values), (Y0, D, (X0,), 0, 2, -1)
+    fits, undecided = listwise.fit(problem, make_members([spec]))
+    assert not undecided.any()
+    assert fits.estimate[0] == pytest.approx(by_dummies(problem, spec).estimate, rel=2e-12)
+
+
 def undecided_for(values_of, controls=(X0,), effects=2) -> bool:
     problem = make_problem(11)
     values = problem.values.copy()

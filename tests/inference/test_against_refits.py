@@ -113,6 +113,27 @@ def test_a_control_made_of_the_assignment_moves_with_it():
             assert np.asarray(drawn.null_estimate)[k, b] == pytest.approx(estimate, rel=1e-8, abs=1e-9)
 
 
+def test_rows_common_to_all_specifications_move_with_the_assignment():
+    """Another specification's treatment is missing where x4 is, for whoever is dealt 2005: nobody uses those rows."""
+    rng = np.random.default_rng(2)
+    data = panel()
+    data = data.with_columns(x4=pl.Series(np.where(rng.random(len(data)) < 0.1, np.nan, 1.0)).fill_nan(None))
+    common = {"title": "common", "data": "given.csv", "unit": "id", "time": "year", "seed": 7, "missing": "common"}
+    ctx = context("id", data, study=common, treatment={"d": "d", "e": "I(ifelse(cohort == 2005, x4, d))"})
+    drawn = permutation.draw(ctx)
+    assignment = make_assignment(ctx.panel, ("cohort",), ctx.panel.unit_codes, None)
+    mine = np.flatnonzero(ctx.plan.codes[drawn.index, 1] == 0)
+    for k in rng.choice(mine, 4, replace=False):
+        controls, effects, weights = model(ctx, int(drawn.index[k]))
+        for b in range(DRAWS):
+            dealt = pl.Series(permute(ctx.panel, assignment, 11, b).columns["cohort"].numbers)
+            frame = frame_of(data.with_columns(cohort=dealt)).dropna(subset=["x2"])
+            used = clean(frame[(frame.cohort != 2005) | frame.x4.notna()], controls, effects)
+            estimate, t = t_of(f"d{controls}{effects}", used, weights, "id", "y")
+            assert np.asarray(drawn.null_statistic)[k, b] == pytest.approx(t, rel=1e-8, abs=1e-9)
+            assert np.asarray(drawn.null_estimate)[k, b] == pytest.approx(estimate, rel=1e-8, abs=1e-9)
+
+
 @pytest.mark.parametrize("null", [wild, permutation])
 def test_clusters_are_treated_by_a_treatment_of_either_sign(null):
     data = panel()

@@ -13,8 +13,10 @@ import pytest
 import specdid
 from scipy import stats
 from small_studies import small_panel, small_study
+from specdid._records import NullShares
 from specdid.inference import _statistics as s
 from specdid.inference._base import NullDraws
+from specdid.inference._curve_tests import placebo, pooled
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import Residuals, make_sums, permutation_draws
 from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
@@ -50,6 +52,31 @@ def test_median_and_shares():
     assert rows["share significant, dominant sign"].value == pytest.approx(share)
     z = stats.norm.ppf(stats.t.cdf(d.statistic, 30))
     assert rows["Stouffer's Z"].value == pytest.approx(z.sum() / np.sqrt(S), rel=1e-9)
+
+
+def test_the_dominant_share_is_that_of_one_sign():
+    t = np.array([[3.0, 3.0, -3.0, 0.0], [-3.0, 3.0, -3.0, 1.9], [1.0, -2.1, -2.1, -1.9], [2.1, 0.0, 2.1, 1.0]])
+    assert s.dominant_share(t, np.full(4, 2.0)).tolist() == [0.5, 0.5, 0.75, 0.0]
+
+
+def test_a_placebo_has_the_shares_of_each_sign_by_two_sided_p():
+    d = draws(1.0)
+    d = replace(d, df=np.where(np.arange(S) % 2, 5.0, 30.0))
+    some = np.arange(S) < 25
+    found = placebo(d, some, "title", "scale", "", 0.1)
+    p, null_p = (2 * stats.t.sf(np.abs(t[some]).T, d.df[some]).T for t in (d.statistic, np.asarray(d.null_statistic)))
+    for sign, real, null in ((-1, found.real[0], found.negative), (1, found.real[1], found.positive)):
+        assert real == pytest.approx(np.mean((p < 0.1) & (np.sign(d.statistic[some]) == sign)))
+        assert null == pytest.approx(np.mean((null_p < 0.1) & (np.sign(np.asarray(d.null_statistic)[some]) == sign)))
+    assert found.value == np.median(d.estimate[some])
+
+
+def test_shares_of_several_parts_are_those_of_all_their_specifications():
+    parts = NullShares(10, 0.1, 0.4, 0.02, 0.03), NullShares(30, 0.5, 0.0, 0.06, 0.01)
+    found = pooled(parts)
+    assert found.tested == 40
+    shares = (found.negative, found.positive, found.null_negative, found.null_positive)
+    assert shares == pytest.approx((16 / 40, 4 / 40, 2 / 40, 0.6 / 40))
 
 
 def test_table_of_normal_scores_agrees_with_the_formula():
