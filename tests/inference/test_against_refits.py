@@ -114,10 +114,11 @@ def test_a_control_made_of_the_assignment_moves_with_it():
 
 
 def test_rows_common_to_all_specifications_move_with_the_assignment():
-    """Another specification's treatment is missing where x4 is, for whoever is dealt 2005: nobody uses those rows."""
+    """Others' treatment is missing where x4 is, for whoever is dealt 2005, and others' effects: no such row is used."""
     rng = np.random.default_rng(2)
     data = panel()
-    data = data.with_columns(x4=pl.Series(np.where(rng.random(len(data)) < 0.1, np.nan, 1.0)).fill_nan(None))
+    x4 = pl.Series(np.where(rng.random(len(data)) < 0.1, np.nan, 1.0)).fill_nan(None)
+    data = data.with_columns(x4=x4, group=pl.when(pl.col("x3") < 2.5).then(pl.col("group")))
     common = {"title": "common", "data": "given.csv", "unit": "id", "time": "year", "seed": 7, "missing": "common"}
     ctx = context("id", data, study=common, treatment={"d": "d", "e": "I(ifelse(cohort == 2005, x4, d))"})
     drawn = permutation.draw(ctx)
@@ -127,7 +128,7 @@ def test_rows_common_to_all_specifications_move_with_the_assignment():
         controls, effects, weights = model(ctx, int(drawn.index[k]))
         for b in range(DRAWS):
             dealt = pl.Series(permute(ctx.panel, assignment, 11, b).columns["cohort"].numbers)
-            frame = frame_of(data.with_columns(cohort=dealt)).dropna(subset=["x2"])
+            frame = frame_of(data.with_columns(cohort=dealt)).dropna(subset=["x2", "group"])
             used = clean(frame[(frame.cohort != 2005) | frame.x4.notna()], controls, effects)
             estimate, t = t_of(f"d{controls}{effects}", used, weights, "id", "y")
             assert np.asarray(drawn.null_statistic)[k, b] == pytest.approx(t, rel=1e-8, abs=1e-9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 import specdid
 from hypothesis import given, settings
@@ -207,6 +208,16 @@ def test_interaction_without_main_effects_is_excluded_or_a_fault():
     # a main effect that is constant within a fixed effect's levels is absorbed
     made = plan(treatment={"i": {"term": "d:group", "with": "d"}}, controls={"none": "1"})
     assert reasons(made) == set()
+
+
+def test_a_main_effect_is_absorbed_whatever_it_is_where_the_effect_is_missing():
+    data = PANEL.with_columns(
+        size=pl.when(pl.col("id") == 1).then(pl.col("year")).otherwise(pl.col("id") % 5),
+        town=pl.when(pl.col("id") == 1).then(None).otherwise(pl.col("id")),
+    )
+    study = small_study(treatment={"i": {"term": "d:size", "with": "d"}}, fixed_effects={"town": "town", "id": "id"})
+    made = specdid.plan(study, data)
+    np.testing.assert_array_equal(made.status == PlanStatus.EXCLUDED, made.codes[:, 3] == 1)
 
 
 def test_limit():
