@@ -23,7 +23,7 @@ from specdid.engine.problem import Floats, Ints
 from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import critical_values
 from specdid.estimators._base import VCOV_NOTES as NOTES
-from specdid.estimators._base import Failure
+from specdid.estimators._base import Failure, Path
 from specdid.panel.times import StepError
 
 Bools = NDArray[np.bool_]
@@ -400,20 +400,19 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         words,
         found.size,
         found.nobs,
-        (clock.reference,) if cell.method == "lpdid" else (),
+        (clock.reference,) if found.from_reference else (),
         None,
-        _notes(cell, () if found.binned else ends),
+        tuple(_notes(cell, found, ends)),
         found.left_out,
         ends if found.binned else (),
     )
 
 
-def _notes(cell: Cell, unbinned: tuple[int, ...]) -> tuple[str, ...]:
-    if cell.method == "did2s":
-        return ("leads of did2s are measured against all untreated rows, not against the reference period",)
-    if unbinned:
-        return (f"the ends of {cell.method}'s window are single periods: it does not bin",)
-    return ()
+def _notes(cell: Cell, found: Path, ends: tuple[int, ...]) -> Iterator[str]:
+    if found.note:
+        yield found.note
+    if ends and not found.binned:
+        yield f"the ends of {cell.method}'s window are single periods: it does not bin"
 
 
 def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:

@@ -155,7 +155,8 @@ class Path:
     ``periods`` (m,), ``estimate`` (m,), ``vcov`` (V, m, m) with NaN where ``vcov_notes``
     says why; ``size`` (m,) treated rows behind each; ``left_out`` the periods asked for that have
     no number, and why; ``binned`` says whether the first and last period hold what lies beyond them,
-    as ``relative`` does.
+    as ``relative`` does; ``from_reference``, whether effects are measured from the reference period,
+    which is drawn at zero; ``note`` what else a reader of the path must know.
     """
 
     periods: tuple[int, ...]
@@ -168,6 +169,8 @@ class Path:
     vcov_notes: tuple[str, ...]
     left_out: Mapping[int, str] = field(default_factory=dict)
     binned: bool = True
+    from_reference: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

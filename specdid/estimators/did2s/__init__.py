@@ -221,7 +221,8 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     seen, estimate, influence = seen[known], estimate[known], influence[:, known]
     size = columns.sum(axis=0)[seen]
     found = path_of(task, tuple(periods[k] for k in seen), estimate, influence, keep, size)
-    return replace(found, left_out=reasons)
+    note = "leads of did2s are measured against all untreated rows, not against the reference period"
+    return replace(found, left_out=reasons, note=note)
 
 
 def _design(task: Task) -> Any:

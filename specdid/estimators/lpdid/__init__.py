@@ -420,7 +420,7 @@ def _path(task: Task, relative: Floats, periods_: tuple[int, ...], reference: in
     influences = np.column_stack([f.influence for f in found])
     roots = np.column_stack([f.roots for f in found])
     one = path_of(task, tuple(names), np.array([f.estimate for f in found]), influences, used, np.array(size), roots)
-    return replace(one, left_out=reasons, binned=False)
+    return replace(one, left_out=reasons, binned=False, from_reference=True)
 
 
 def _words(treated: Treated, options: Mapping[str, object]) -> str:
