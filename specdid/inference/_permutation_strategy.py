@@ -164,10 +164,12 @@ def again_key(store: Store, context: Context, work: Reestimation) -> bytes:
     """Hash all that a draw's estimates depend on but its number.
 
     What a permutation does to a column follows from the data, the assignment and the
-    members' content, which their ids hash, by any of this package's code.
+    members' content, which their ids hash, by any of this package's code; and which rows are
+    common to all specifications follows from what the others are made of.
     """
     study, members = context.plan.study, work.members
     content = store.content(work.problem)
+    common = [work.value_recipes[c] for c in np.unique(members.extra_rows[members.extra_rows >= 0])]
     dealt = (work.assignment.level, work.assignment.period, work.assignment.strata)
     return digest(
         "again",
@@ -176,11 +178,17 @@ def again_key(store: Store, context: Context, work: Reestimation) -> bytes:
         context.plan.ids[members.index],
         work.panel.sha256,
         repr((study.unit, study.time, study.step, study.missing, study.never.text, work.seed)),
+        repr([_of_others(needed) for recipe in common for needed in recipe.needed]),
         *dealt,
         repr(tuple(work.assignment.paths)),
         *work.assignment.paths.values(),
         source_hash(("",)),
     )
+
+
+def _of_others(needed: Recipe) -> tuple[object, ...]:
+    match = None if needed.match is None else (needed.match.method, needed.match.settings)
+    return needed.kind, needed.part, [b.digest for b in needed.bounds], match
 
 
 def permuted_problem(work: Reestimation, draw: int) -> Problem:

@@ -8,6 +8,7 @@ A null leaves out the very columns that the estimate left out, whatever they are
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from refits import DRAWS, TIGHT, clean, context, frame_of, model, panel, t_of
 from small_studies import small_panel, small_study
 from specdid._run import infer
 from specdid._run.infer import agreeing
+from specdid.engine.cache_keys import Content
 from specdid.inference import _permutation_strategy, permutation, permutation_refit, wild
 from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import NullDraws
@@ -133,6 +135,24 @@ def test_rows_common_to_all_specifications_move_with_the_assignment():
             estimate, t = t_of(f"d{controls}{effects}", used, weights, "id", "y")
             assert np.asarray(drawn.null_statistic)[k, b] == pytest.approx(t, rel=1e-8, abs=1e-9)
             assert np.asarray(drawn.null_estimate)[k, b] == pytest.approx(estimate, rel=1e-8, abs=1e-9)
+
+
+def test_stored_draws_are_those_of_the_rows_that_others_leave_in_common():
+    """Two grids whose other treatment lacks the same rows in the data, and others when the cohorts are dealt out."""
+    data = panel().with_columns(flag=(pl.col("cohort") == 2005).cast(pl.Int64))
+    data = data.with_columns(x4=pl.when(pl.col("x3") < 2.0).then(1.0))
+    common = {"title": "common", "data": "given.csv", "unit": "id", "time": "year", "seed": 7, "missing": "common"}
+    keys, markers = [], []
+    for condition in ("cohort == 2005", "cohort == 2005 & flag == 1", "cohort == 2005"):
+        ctx = context("id", data, study=common, treatment={"d": "d", "e": f"I(ifelse({condition}, x4, d))"})
+        of = _permutation_strategy.split(ctx)
+        places = np.flatnonzero(of.again & (ctx.plan.codes[ctx.compiled.members.index, 1] == 0))
+        assignment = make_assignment(ctx.panel, of.names, ctx.panel.unit_codes, None)
+        work = _permutation_strategy.make_again(ctx, of, assignment, places)
+        keys.append(_permutation_strategy.again_key(SimpleNamespace(content=Content), ctx, work))
+        markers.append(work.problem.values[:, work.members.extra_rows[0]])
+    np.testing.assert_array_equal(markers[0], markers[1])
+    assert keys[0] == keys[2] != keys[1]
 
 
 @pytest.mark.parametrize("null", [wild, permutation])
