@@ -139,6 +139,18 @@ def test_period_by_period_every_period_is_compared_and_all_of_them(others):
     assert any("count the periods of a unit as independent" in w for w in map(str, others[0].warnings))
 
 
+def test_every_variant_has_its_own_match():
+    match = {"match": {"on": "pgdp", "treated": "pilot", "at": "year == 2011"}}
+    variants = {"cities": {"any": {}, "tcz": {"where": "tcz == 1"}}}
+    cities = pl.read_csv(REFERENCE / "panel.csv").filter(pl.col("year") == 2011)
+    (finding,) = found(study(sample={"m": match}, variant=variants, balance={"vary": ["cities"]}))
+    rows = [row for row in table(finding.tables[1]) if row["stage"] == "before"]
+    want = [cities, cities.filter(pl.col("tcz") == 1)]
+    assert [(row["cities"], row["n_treated"], row["n_control"]) for row in rows] == [
+        (name, c["pilot"].sum(), len(c) - c["pilot"].sum()) for name, c in zip(("any", "tcz"), want, strict=True)
+    ]
+
+
 def test_entropy_balancing_leaves_no_bias(others):
     rows = [r for r in table(others[0].tables[0]) if r["sample"] == "entropy" and r["stage"] == "after"]
     assert [r["variable"] for r in rows] == ["Propensity score", *ON.split(" + ")]

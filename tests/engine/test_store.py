@@ -470,6 +470,12 @@ def test_a_sample_of_stored_draws_is_drawn_again_and_compared(tmp_path):
     assert drawn(tmp_path, null="")[1] == []
 
 
+def test_which_part_is_drawn_again_is_not_to_be_foreseen_without_the_secret(tmp_path):
+    keys = [digest(str(k)) for k in range(50)]
+    chosen = {Store(tmp_path / str(k), bytes([k]) * 32, audited=True).sample("wild", keys) for k in range(20)}
+    assert len(chosen) > 10
+
+
 def test_ten_thousand_records_are_signed_and_verified_in_no_time(tmp_path):
     kept = Store(tmp_path, MINE)
     payload = {"table": np.random.default_rng(1).normal(size=64)}
