@@ -190,6 +190,22 @@ def test_a_key_is_content_and_not_place():
     assert Content(problem).members(fewer, used_columns(fewer)) != key
 
 
+def test_every_role_of_a_column_is_in_the_key():
+    """Two members over the same columns, rows and effects, each role in turn dealt out the other way round."""
+    problem = reference_problem()
+    slopes = (Effects((0,), ((1, 3),)), Effects((0,), ((1, 4),)))
+    problem = replace(problem, effects=(*problem.effects, *slopes))
+    aggregates = (Sunab(8, 9), Sunab(8, 9, (-2,)))
+    specs = [(0, 2, (3, 5), 0, 1, 7), (1, 3, (5, 4), 1, 2, -1)]
+    members = replace(members_of(specs, [0, 1], aggregates), extra_rows=np.array([5, 4]))
+    roles = ("outcome", "treatment", "rows", "effects", "weights", "extra_rows", "sunab")
+    others = [replace(members, **{role: getattr(members, role)[::-1]}) for role in roles]
+    others += [replace(members, controls=np.array([5, 4, 3, 5])), replace(members, aggregates=aggregates[::-1])]
+    others += [replace(members, effects=np.full(2, 4)), replace(members, effects=np.full(2, 5))]
+    found = {Content(problem).members(m, used_columns(m)) for m in (members, *others)}
+    assert len(found) == 1 + len(others)
+
+
 @pytest.mark.parametrize("change", [{"alpha": 0.1}, {"vcovs": VCOVS_SMALL[:2]}, {"unit": 2}])
 def test_what_the_study_shares_is_in_every_key(change):
     problem = random_problem(1, 8, 5, 1.0, False)
