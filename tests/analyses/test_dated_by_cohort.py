@@ -5,7 +5,10 @@ import polars as pl
 import pyfixest as pf
 import pytest
 import specdid
-from simulated import SPEC, analysed, records, simulated
+from simulated import SPEC, analysed, records, simulated, spec_with
+from specdid._run.prepare import prepare
+from specdid.analyses._base import Bench
+from specdid.analyses._timing import timing
 
 DATA = simulated(units=36, cohorts=(2003, 2005))
 BARE = {"policy": "d"}
@@ -41,6 +44,22 @@ def test_a_unit_that_is_first_seen_treated_moves_no_window():
         for earlier in (1, 2):
             assert found[earlier]["estimate"] == pytest.approx(expected[earlier]["estimate"], rel=1e-10)
             assert found[earlier]["nobs"] == expected[earlier]["nobs"]
+
+
+@pytest.mark.parametrize("more", [{}, {"treatment": BARE}])
+def test_a_unit_treated_from_the_first_period_adopts_in_none(more):
+    first = DATA["year"].min()
+    always = pl.col("id") == 6
+    data = DATA.with_columns(
+        cohort=pl.when(always).then(first).otherwise(pl.col("cohort")), d=pl.when(always).then(1).otherwise(pl.col("d"))
+    )
+    prepared = prepare(spec_with("placebo", {"draws": 19}, **more), data)
+    bench = Bench(prepared.study, prepared.panel, prepared.evaluator)
+    (cell,) = bench.cells(prepared.requests[0])
+    found = timing(bench, cell)
+    assert found.start == 2003
+    assert not found.adopted[data.sort("id", "year")["id"].to_numpy() == 6].any()
+    assert found.most(bench.periods) == 2005 - first - 1
 
 
 def test_without_a_cohort_the_first_treated_row_is_taken_and_said():
