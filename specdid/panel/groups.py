@@ -107,7 +107,22 @@ def _quantile(evaluation: Evaluation, call: Call) -> Column:
     p = evaluation.constant(needed(call, "probs"), "`probs`")
     if not 0 <= p <= 1:
         raise EvaluationError("argument_value", f"`probs` is {p:g}, not a share from 0 to 1", call.span)
-    return _aggregate(evaluation, call, partial(_ordered, what=pl.col("x").quantile(p, "linear")))
+    return _aggregate(evaluation, call, partial(_quantiles, p=p))
+
+
+def _quantiles(values: Floats, codes: Ints, count: int, p: float) -> Floats:
+    """Return R's quantile of type 7, to the last digit: polars' own has changed from release to release."""
+    ordered = pl.DataFrame({"g": codes, "x": values}).sort("g", "x")["x"].to_numpy()
+    sizes = _sizes(codes, count).astype(np.int64)
+    out = np.full(count, np.nan)
+    some = np.flatnonzero(sizes)
+    first = (np.cumsum(sizes) - sizes)[some]
+    place = (sizes[some] - 1) * p
+    low = np.floor(place).astype(np.int64)
+    share = place - low
+    below, above = ordered[first + low], ordered[first + np.ceil(place).astype(np.int64)]
+    out[some] = np.where((share > 0) & (above != below), (1 - share) * below + share * above, below)
+    return out
 
 
 def _count(evaluation: Evaluation, call: Call) -> Column:
@@ -186,7 +201,7 @@ def _quantile_group(evaluation: Evaluation, call: Call) -> Column:
     known = ~np.isnan(values) & (codes >= 0)
     found = np.where(known, 1.0, np.nan)
     for k in range(1, n):
-        cut = _ordered(values[known], codes[known], count, pl.col("x").quantile(k / n, "linear"))
+        cut = _quantiles(values[known], codes[known], count, k / n)
         found += values > _spread(cut, codes)
     return carry(found, column)
 

@@ -136,7 +136,7 @@ def _of_texts(call: Call, node: Node, column: Column) -> Floats:
     months = words.str.contains(r"^\d{4}-\d{2}$")
     plain = (words + "-01").set(~months, None).fill_null(words)
     written = plain.str.contains(r"^\d{4}-\d{2}-\d{2}(?:[ T][0-9:.+Z-]*)?$")
-    days = plain.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).set(~written, None)
+    days = plain.set(~written, None).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
     if days.null_count():
         odd = words.filter(days.is_null())[0]
         message = f"`{write(node)}` holds “{odd}”, which is no date as `{call.function}()` reads them"

@@ -7,6 +7,7 @@ value is read in another's row, is tried for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -105,10 +106,22 @@ def ntile(name: str, n: int, *by: str) -> Callable[[pd.DataFrame], pd.Series]:
 
 
 def quantile_group(name: str, n: int, *by: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """Cuts in exact fractions: of pandas's own the last digit depends on its version."""
+
+    def cut(values: pd.Series, k: int) -> Fraction:
+        known = sorted(Fraction(v) for v in values.dropna())
+        place = Fraction((len(known) - 1) * k, n)
+        low = int(place)
+        return known[low] + (place - low) * (known[min(low + 1, len(known) - 1)] - known[low])
+
     def groups(d: pd.DataFrame) -> pd.Series:
         key = code(d, *by) if by else pd.Series(0, d.index)
-        cuts = [d[name].groupby(key).transform(lambda v, k=k: v.quantile(k / n)) for k in range(1, n)]
-        return (1 + sum((d[name] > c).astype(float) for c in cuts)).where(d[name].notna() & key.notna())
+        found = pd.Series(np.nan, d.index)
+        for _, values in d[name].groupby(key):
+            if values.notna().any():
+                cuts = [cut(values, k) for k in range(1, n)]
+                found[values.index] = [1.0 + sum(Fraction(v) > c for c in cuts) if v == v else v for v in values]
+        return found.where(d[name].notna() & key.notna())
 
     return groups
 
