@@ -106,11 +106,13 @@ def _common(plan: Plan, index: Ints, columns: Columns, table: MemberTable) -> In
     for o in np.unique(outcome):
         mine = outcome == o
         spans = [controls[start[m] : start[m + 1]] for m in np.flatnonzero(mine)]
+        effects = [columns.effects[e] for e in np.unique(table.effects[mine])]
+        spans.append(np.array([x for e in effects for _, x in e.slopes], np.int64))
         used = np.unique(np.concatenate([table.outcome[mine], table.treatment[mine], table.weights[mine], *spans]))
         complete = np.ones(columns.panel.n_rows, dtype=bool)
         needed: list[Recipe] = []
         parts = [(np.isfinite(columns.values[c]), columns.value_recipes[c]) for c in used[used >= 0]]
-        codes = dict.fromkeys(c for e in np.unique(table.effects[mine]) for c in columns.effects[e].fixed)
+        codes = dict.fromkeys(c for e in effects for c in (*e.fixed, *(c for c, _ in e.slopes)))
         parts += [(columns.codes[c] >= 0, columns.code_recipes[c]) for c in codes]
         for known, one in parts:
             if not known.all():  # what is complete stays so, wherever an assignment moves it

@@ -206,13 +206,14 @@ class _ScriptBuilder:
             return []
         members = self.compiled.members
         mine = np.flatnonzero(self.plan.codes[members.index, Core.OUTCOME] == self.codes[Core.OUTCOME])
-        spans = [members.controls_of(int(m)) for m in mine]
+        effects = [self.compiled.problem.effects[e] for e in np.unique(members.effects[mine])]
+        spans = [*(members.controls_of(int(m)) for m in mine), np.array([x for e in effects for _, x in e.slopes], int)]
         columns: Ints = np.unique(
             np.concatenate([members.outcome[mine], members.treatment[mine], members.weights[mine], *spans])
         )
         names = [n for c in columns if c >= 0 for n in self._needed(self.compiled.value_recipes[c], int(c))]
-        for e in np.unique(members.effects[mine]):
-            for code in self.compiled.problem.effects[e].fixed:
+        for e in effects:
+            for code in (*e.fixed, *(code for code, _ in e.slopes)):
                 bounds = self.compiled.code_recipes[code].bounds
                 names += [self.program.column(b, write(b.node)) for b in bounds]
         return names

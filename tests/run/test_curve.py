@@ -134,3 +134,21 @@ def test_common_rows(curve):
     listwise = curve.table
     assert table[table.status == "ok"].nobs.nunique() == 1
     assert listwise[listwise.status == "ok"].nobs.nunique() > 1
+
+
+def test_common_rows_have_the_variables_of_slopes(tmp_path):
+    """x2 is missing in some rows, and is a variable of slopes alone."""
+    effects = {"two-way": "id + year", "slopes": "id[x2] + year"}
+    content = {**small_study()["study"], "missing": "common"}
+    study = small_study(study=content, controls={"none": "1"}, fixed_effects=effects)
+    curve = specdid.run(study, PANEL, audit=None)
+    table = curve.table[curve.table.status == "ok"]
+    complete = PANEL.drop_nulls("x2")
+    assert set(table.fixed_effects) == set(effects)
+    assert table.nobs.unique().tolist() == [complete.height]
+    assert complete.height < PANEL.height
+    alone = small_study(controls={"none": "1"}, fixed_effects={"two-way": "id + year"})
+    expected = specdid.run(alone, complete, audit=0).table
+    assert table[table.fixed_effects == "two-way"].estimate.tolist() == pytest.approx(expected.estimate.tolist())
+    code = specdid.show(study, str(table[table.fixed_effects == "two-way"].spec_id.iloc[0]), PANEL, code="python")
+    assert '"x2"' in code.split("complete = [")[1].split("]")[0]
