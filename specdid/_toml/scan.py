@@ -298,7 +298,7 @@ class _Scanner:
             return Value("scalar", start, stop, LITERALS[written])
         if _NUMBER_WITHOUT_DIGIT.fullmatch(written) or _DECIMAL_COMMA.fullmatch(written):
             return Value("scalar", start, stop, str(float(written.replace(",", "."))))
-        strange = not (written[0].isascii() or written[0].isalnum())
+        strange = not written or not (written[0].isascii() or written[0].isalnum())
         if written in NOTHING or len(written) > 10 * LONGEST_NUMBER or strange:
             return Value("unread", start, stop)
         return Value("text", start, stop, written, tuple(range(start, stop + 1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 
-from specdid.figures._style import png
+from specdid.figures._style import known_glyphs, png
 
 
 class Drawing(Figure):
@@ -16,7 +16,7 @@ class Drawing(Figure):
         from matplotlib import rc_context
         from matplotlib.backends.backend_agg import RendererAgg
 
-        with rc_context({"text.hinting": "no_hinting"} if isinstance(renderer, RendererAgg) else {}):
+        with rc_context({"text.hinting": "no_hinting"} if isinstance(renderer, RendererAgg) else {}), known_glyphs():
             super().draw(renderer)
 
     def _repr_png_(self) -> bytes:

@@ -48,15 +48,19 @@ _NO_DATES: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def own_style() -> Iterator[None]:
-    """Use matplotlib's defaults and the few settings above, and give the caller's back after.
+def known_glyphs() -> Iterator[None]:
+    """Have matplotlib not warn of each missing glyph: `choose_fonts` has named them all."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        yield
 
-    Missing glyphs are warned of once by name, so not once more for each by matplotlib.
-    """
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Use matplotlib's defaults and the few settings above, and give the caller's back after."""
     import matplotlib as mpl
 
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+    with mpl.rc_context(), known_glyphs():
         defaults: dict[Any, Any] = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
         mpl.rcParams.update(defaults | _OWN)
         yield

@@ -14,7 +14,7 @@ import pytest
 import specdid
 from command import call_specdid
 from figure_texts import texts_of
-from latex import compile_tex, complaints, inlined
+from latex import compile_tex, complaints, inlined, need_chinese_font
 from pages import read_page
 from specdid._run.write import draw_again
 from toml_text import write_toml
@@ -130,6 +130,8 @@ def test_a_reader_of_the_appendix_is_stopped(directory):
 
 def test_the_appendix_compiles_with_a_red_box_and_says_it_on_every_page(run, directory, tmp_path):
     name = "xelatex" if "xelatex" in (directory / "appendix_main.tex").read_text(encoding="utf-8") else "pdflatex"
+    if name == "xelatex":
+        need_chinese_font()
     here = tmp_path / "paper"
     shutil.copytree(directory, here)
     assert not complaints(compile_tex(here / "appendix_main.tex", name, pdf=name == "pdflatex"))

@@ -43,6 +43,13 @@ def test_a_spoilt_file_is_read_or_refused(path, text):
     assert "\x1b" not in render_all(faults)
 
 
+@pytest.mark.parametrize("slip", ['{ a =)" "x" }', ")", "[)]", "{ a = ) }", '[=)" "]', "=", ")x"])
+def test_a_bracket_where_a_value_belongs_is_a_fault_of_its_line(path, slip):
+    path.write_text(f'[study]\ndata = "a.csv"\n[labels]\nb = {slip}\n', encoding="utf-8")
+    _, faults = read_study(path)
+    assert any(f.place is not None and f.place.line == 4 for f in faults.errors)
+
+
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
