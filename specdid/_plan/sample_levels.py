@@ -65,14 +65,14 @@ def _expanded(
         yield option
         return
     rest = [part for part in chain(option.where.tree, "&") if part not in calls]
-    made: list[SampleOption] | str = [replace(option, where=_joined(rest, option))]
     if panel is not None and evaluator is not None:
         made = _by_level(study, option, calls[0], rest, panel, evaluator)
-    if isinstance(made, str):
+        if not isinstance(made, str):
+            yield from made
+            return
         help = "leave this sample out, or write another column"
         faults.append(fault_at(option.where.origin, calls[0].span, "sample_pattern", made, help))
-        made = [replace(option, where=_joined(rest, option))]
-    yield from made
+    yield replace(option, where=_joined(rest, option))
 
 
 def _joined(parts: Sequence[Node], option: SampleOption) -> Expression:
