@@ -155,7 +155,8 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
     """Estimate member ``s`` and record it at position ``at``; gives what the estimator gave."""
     problem, members = work.problem, work.members
     method = work.methods[work.method[s]]
-    cut = cut_rows(problem, members, s, _plugins.load("estimators", method.name).changes)
+    declared = _plugins.load("estimators", method.name)
+    cut = cut_rows(problem, members, s, declared.changes)
     fits.n_missing[at], fits.n_log0[at], fits.n_singletons[at] = cut.n_missing, cut.n_log0, cut.n_singletons
     outcome, treatment = (problem.values[cut.rows, c[s]] for c in (members.outcome, members.treatment))
     if not len(cut.rows):
@@ -166,7 +167,7 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
         fits.code[at], fits.culprit[at] = Code.NO_TREATMENT_VARIATION, members.treatment[s]
     else:
         task = make_task(problem, members, s, cut, method.options, int(work.cohort[s]), work.time)
-        result: Estimate | Failure = _plugins.load("estimators", method.name).estimate(task)
+        result: Estimate | Failure = declared.estimate(task)
         if isinstance(result, Failure):
             fits.code[at], fits.detail[at] = Code[result.code.upper()], result.message
         else:
