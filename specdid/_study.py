@@ -169,6 +169,11 @@ class VcovOption:
     distribution: Distribution | None = None  # None: the estimator's own
 
     @property
+    def name(self) -> str:
+        """The label, or what stands in the file."""
+        return self.label or self.text
+
+    @property
     def correction(self) -> str:
         """Say, to go on a sentence, what is not the default: ", small-sample correction as areg"; or nothing."""
         words = {"none": ", without a small-sample correction", "fixest": ""}

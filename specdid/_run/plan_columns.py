@@ -36,7 +36,7 @@ def planned_records(plan: Plan) -> Planned:
         labels=tuple(d.labels for d in plan.dimensions),
         codes=codes,
         ids=plan.ids,
-        vcovs=tuple(v.label or v.text for v in plan.study.vcov),
+        vcovs=tuple(v.name for v in plan.study.vcov),
         formulas=formula_writer(plan),
         term=terms,
         estimand=TextColumn(plan.estimands, plan.estimand),

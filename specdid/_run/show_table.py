@@ -41,7 +41,7 @@ def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
     if fits.code[0] != Code.OK:
         yield f"Failed ({Code(int(fits.code[0])).name.lower()}): {_failure(prepared, place, one, fits)}"
         return
-    vcovs = [v.label or v.text for v in plan.study.vcov]
+    vcovs = [v.name for v in plan.study.vcov]
     if full is not None:
         yield from _coefficients(prepared, place, one, full, vcovs)
     else:

@@ -198,7 +198,7 @@ class Bench:
     def errors(self) -> str:
         """Say below a figure which standard errors it has: the first vcov's label, or what it clusters by."""
         vcov = self.study.vcov[0]
-        return self.label((vcov.label or vcov.text).removeprefix("~"))
+        return self.label(vcov.name.removeprefix("~"))
 
     def option(self, dimension: str, label: str) -> str:
         """Return the display text of an option; the empty set of controls is called none."""
@@ -208,35 +208,11 @@ class Bench:
         """Return an option's text where nothing beside it says of which dimension it is."""
         return headed(dimension, label, self.study.labels)
 
-    def headings(self, cells: Cells, cell: Cell) -> str:
-        """Return a column's name in one line, as it is printed."""
-        return cells.shown(cell)
-
     def cells(self, request: Request) -> Cells:
         """Return the columns of an analysis; raises SpecError where they cannot be planned."""
         return make_cells(request, self.panel, self.evaluator)
 
-    def fit(
-        self,
-        cell: Cell,
-        extra: Sequence[Extra] = (),
-        treatment: Extra | None = None,
-        outcome: Extra | None = None,
-        controls: bool = True,
-        where: NDArray[np.bool_] | None = None,
-        within: Ints | None = None,
-        joint: bool = False,
-    ) -> CellFit:
-        """Estimate a cell, with columns and rows of the analysis's own.
-
-        ``joint``: where the treatment is not identified, and others are, it is empty and no failure.
-
-        Raises
-        ------
-        ValueError
-            The cell's estimator is not least squares and columns are given.
-        """
-        return fit_cell(cell, extra, treatment, outcome, controls, where, within, joint)
+    fit = staticmethod(fit_cell)
 
     def sample(
         self,
@@ -259,21 +235,17 @@ class Bench:
     def numbers(self, expression: Expression | Node, cell: Cell) -> Floats:
         """Evaluate an expression on all rows, under the cell's variants."""
         tree = expression.tree if isinstance(expression, Expression) else expression
-        return self.evaluator.numbers(bind(tree, cell.plan.grid.settings[self._setting(cell)].scope))
+        return self.evaluator.numbers(bind(tree, cell.setting.scope))
 
     def condition(self, expression: Expression | Node, cell: Cell) -> NDArray[np.bool_]:
         """Evaluate a condition on all rows, NA is False."""
         tree = expression.tree if isinstance(expression, Expression) else expression
-        return self.evaluator.condition(bind(tree, cell.plan.grid.settings[self._setting(cell)].scope))
+        return self.evaluator.condition(bind(tree, cell.setting.scope))
 
     def codes(self, names: Expression | Node, cell: Cell) -> Ints:
         """Return the joint levels of columns joined by ``+`` from 0, -1 missing, on all rows."""
         tree = names.tree if isinstance(names, Expression) else names
-        scope = cell.plan.grid.settings[self._setting(cell)].scope
-        return self.evaluator.codes(tuple(bind(node, scope) for node in chain(tree, "+")))
-
-    def _setting(self, cell: Cell) -> int:
-        return int(cell.plan.setting[cell.place])
+        return self.evaluator.codes(tuple(bind(node, cell.setting.scope) for node in chain(tree, "+")))
 
     def in_sample(self, cell: Cell) -> NDArray[np.bool_]:
         """Mark the rows of the cell's sample, missing values not yet dropped."""

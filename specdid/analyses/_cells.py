@@ -19,7 +19,7 @@ from specdid._decode.selectors import read_selectors
 from specdid._decode.table import ROLES, Item, Log, Table
 from specdid._diagnostics import Fault, Origin, SpecError, fault_at
 from specdid._plan import Dimension, Grid, Plan, PlanStatus, build_plan
-from specdid._plan.records import Codes
+from specdid._plan.records import Codes, Setting
 from specdid._plan.selectors import select
 from specdid._records import Caution
 from specdid._study import DIMENSIONS, AnalysisTable, Core, EstimatorOption, Expression, SampleOption, Selector, Study
@@ -225,6 +225,11 @@ class Cell:
     preferred: bool
     plan: Plan = field(repr=False)
     compiled: Compiled = field(repr=False)
+
+    @property
+    def setting(self) -> Setting:
+        """The options of the variants it has."""
+        return self.plan.grid.settings[int(self.plan.setting[self.place])]
 
     @property
     def method(self) -> str:

@@ -47,7 +47,15 @@ def fit_cell(
     within: Ints | None = None,
     joint: bool = False,
 ) -> CellFit:
-    """Estimate a cell; see ``_base``."""
+    """Estimate a cell, with columns and rows of the analysis's own.
+
+    ``joint``: where the treatment is not identified, and others are, it is empty and no failure.
+
+    Raises
+    ------
+    ValueError
+        The cell's estimator is not least squares and columns are given.
+    """
     plain = treatment is not None or outcome is not None or bool(extra) or not controls
     if not cell.compiled.batched[cell.member]:
         if plain or within is not None:

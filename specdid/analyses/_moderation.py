@@ -15,13 +15,10 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._study import Expression
 from specdid.analyses._base import Bench, Caution, Cell, CellFit, Cells, Chart, Extra, Finding, Request
 from specdid.analyses._fit import COEFFICIENT, SIZES, Coefficient, failed, numbers_of, sizes_of
-from specdid.analyses._groups import units_text
 from specdid.analyses._timing import timing
 from specdid.analyses._words import (
     PANELS,
     decimals,
-    heading,
-    in_parentheses,
     labels_of,
     listed,
     number,
@@ -30,11 +27,12 @@ from specdid.analyses._words import (
     shown,
     time_name,
     unit_name,
+    units_text,
 )
-from specdid.analyses.table import coefficients, notes, spanners, statistics
+from specdid.analyses.table import coefficient_row, coefficients, notes, numbered, spanners, statistics
 from specdid.engine.problem import Floats
 from specdid.figures import marginal_effect
-from specdid.language import Scope, bind, write
+from specdid.language import bind, write
 from specdid.language.sources import sources
 from specdid.language.tree import Name
 from specdid.tables._base import Cell as Value
@@ -153,7 +151,7 @@ def _coefficients(bench: Bench, request: Request, cells: Cells, done: Sequence[M
     rows: list[tuple[Value, ...]] = []
     for m in done:
         for v, vcov in enumerate(bench.study.vcov):
-            lead: tuple[Value, ...] = (*m.cell.labels.values(), vcov.label or vcov.text)
+            lead: tuple[Value, ...] = (*m.cell.labels.values(), vcov.name)
             if m.fit.failure is not None:
                 rows.append((*lead, None, None, *numbers_of(None), *sizes_of(m.fit, v), m.fit.failure))
                 continue
@@ -178,7 +176,7 @@ def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable
         points = m.points()
         places = np.array(list(points.values()))
         for v, vcov in enumerate(bench.study.vcov):
-            lead = (*m.cell.labels.values(), vcov.label or vcov.text)
+            lead = (*m.cell.labels.values(), vcov.name)
             for (name, value), c in zip(points.items(), m.effects(places, v), strict=True):
                 rows.append((*lead, name, value, *numbers_of(c)))
     return TidyTable(header, tuple(rows), suffix="effects")
@@ -190,8 +188,7 @@ def _printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Modera
     said = [f"The moderator is taken {done[0].when}." if done else "", *notes(bench, fits)]
     for why in dict.fromkeys(m.fit.open[m.names[1]] for m in done if m.names[1] in m.fit.open):
         said.insert(1, f"Its main effect has no coefficient: {why}.")
-    columns = tuple(f"({k})" for k in range(1, len(done) + 1))
-    return PrintTable(request.title, columns, tuple(b for b in blocks if b), spanners(bench, cells), tuple(said))
+    return PrintTable(request.title, numbered(done), tuple(b for b in blocks if b), spanners(bench, cells), tuple(said))
 
 
 def _printed_effects(done: Sequence[Moderated]) -> tuple[Row, ...]:
@@ -200,14 +197,8 @@ def _printed_effects(done: Sequence[Moderated]) -> tuple[Row, ...]:
     for name in dict.fromkeys(n for points in found for n in points):
         pairs = zip(done, found, strict=True)
         effects = [m.effects(np.array([points[name]]))[0] if name in points else None for m, points in pairs]
-        places = decimals(c.std_error for c in effects if c is not None)
-        rows.append(
-            Row(
-                f"Effect at the {name}" if name in POINTS else f"Effect where the moderator is {name}",
-                tuple(number(c.estimate, places) if c else "" for c in effects),
-                tuple(in_parentheses(c.std_error, places) if c else "" for c in effects),
-            )
-        )
+        label = f"Effect at the {name}" if name in POINTS else f"Effect where the moderator is {name}"
+        rows.append(coefficient_row(label, effects))
     return tuple(rows)
 
 
@@ -219,14 +210,14 @@ def _panel(bench: Bench, cells: Cells, m: Moderated, column: int) -> marginal_ef
     c = m.fit.coefficient(m.names[0])
     fact = f"interaction {number(c.estimate, decimals([c.std_error]))}, p {p_is(c.p_value)}"
     average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
-    name = bench.headings(cells, m.cell)
+    name = cells.shown(m.cell)
     return marginal_effect.EffectPanel(
         name, (fact,), at, effect, low, high, m.treated, m.control, average, f"({column}) {name}"
     )
 
 
 def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[Caution]:
-    where = heading(cells, m.cell)
+    where = cells.shown(m.cell)
     if m.fit.failure is not None:
         yield Caution("note", "not_estimated", f"{where}: {m.fit.failure}")
     elif not m.known:
@@ -255,7 +246,7 @@ def _lines(bench: Bench, cells: Cells, done: Sequence[Moderated], config: Modera
         effects = zip((low, high), m.effects(np.array([low, high])), strict=True)
         told = [f"{number(e.estimate)} (p {p_value(e.p_value)}) where it is {at:.4g}" for at, e in effects]
         yield (
-            f"- {heading(cells, m.cell)}: interaction with {m.names[1]} ({m.when}) "
+            f"- {cells.shown(m.cell)}: interaction with {m.names[1]} ({m.when}) "
             f"{number(c.estimate, decimals([c.std_error]))} (p {p_value(c.p_value)}); effect {listed(told)} "
             "(10% and 90% quantiles)."
         )
@@ -295,12 +286,9 @@ def moderator_of(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderator
     by_unit = np.full(int(units.max()) + 1, np.nan)
     known = rows[np.isfinite(values[rows])]
     by_unit[units[known[::-1]]] = values[known[::-1]]
-    when = f"where {config.at.text}" if config.at is not None else f"in {_period(bench, rows)}"
+    when = f"in {time_name(bench.panel, int(rows[0])) if len(rows) else 'no period'}"
+    when = when if config.at is None else f"where {config.at.text}"
     return Moderator(by_unit[units], when)
-
-
-def _period(bench: Bench, rows: NDArray[np.int64]) -> str:
-    return time_name(bench.panel, int(rows[0])) if len(rows) else "no period"
 
 
 def baseline(bench: Bench, cell: Cell, config: ModeratorConfig) -> Bools:
@@ -359,18 +347,14 @@ def moderator_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
 
 def is_text(bench: Bench, cell: Cell, given: Expression) -> bool:
     """Say whether an expression's values are texts."""
-    return bench.evaluator.column(bind(given.tree, _scope(cell))).is_text
-
-
-def _scope(cell: Cell) -> Scope:
-    return cell.plan.grid.settings[int(cell.plan.setting[cell.place])].scope
+    return bench.evaluator.column(bind(given.tree, cell.setting.scope)).is_text
 
 
 def shared_columns(bench: Bench, cell: Cell, given: Expression) -> list[str]:
     """Return the columns that an expression and the treatment are both made of, but for unit and time."""
     compiled = cell.compiled
     place = int(compiled.members.treatment[cell.member])
-    mine = sources(bind(given.tree, _scope(cell)))
+    mine = sources(bind(given.tree, cell.setting.scope))
     theirs = [sources(b) for b in compiled.value_recipes[place].bounds]
     names = [n for n in bench.panel.columns if n in mine and n not in (bench.panel.unit, bench.panel.time)]
     return [n for n in names if any(n in found for found in theirs)]

@@ -1,4 +1,4 @@
-"""Timing placebos: the treatment moved some periods earlier, estimated before it really began.
+"""When the units of a cell adopt, and placebos in time: the treatment moved some periods earlier.
 
 Adoption is dated by the declared cohort; without one by the first treated row, which is late
 where a unit lacks the row in which its treatment begins.

@@ -23,11 +23,6 @@ def labels_of(cells: Cells) -> tuple[str, ...]:
     return tuple(cells[0].labels) if len(cells) else ()
 
 
-def heading(cells: Cells, cell: Cell) -> str:
-    """Return a column's name in one line."""
-    return cells.shown(cell)
-
-
 def axis_of(cell: Cell) -> str:
     """Return what effects must share to stand on one axis: the outcome, in the same unit."""
     unit = _plugins.load("estimators", cell.method).unit
@@ -78,6 +73,11 @@ def in_parentheses(value: float | None, places: int = 3) -> str:
 def count(value: int) -> str:
     """Write a count; empty where it is unknown (negative)."""
     return f"{value:,}" if value >= 0 else ""
+
+
+def units_text(count: int, word: str = "unit") -> str:
+    """Write a count: ``1 unit``, ``12 clusters``."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
 def p_value(p: float) -> str:

@@ -155,8 +155,7 @@ def _compare(
     bench: Bench, cells: Cells, cell: Cell, denominator: Denominator
 ) -> tuple[ComparedSample, list[ScoreBlock]]:
     """Match a sample and compare its sides, in every cross-section and over all of them."""
-    grid = cell.plan.grid
-    content = Contents(grid, grid.settings[int(cell.plan.setting[cell.place])])
+    content = Contents(cell.plan.grid, cell.setting)
     matched = match_rows(match_recipe(content, *_choices(cell)), bench.panel, bench.evaluator)
     labels, heading = _labels(cells, cell)
     parts = [s for s in matched.sections if isinstance(s.result, Matched)]

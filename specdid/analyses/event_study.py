@@ -22,7 +22,7 @@ from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, c
 from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
 from specdid.analyses._timing import few_treated
 from specdid.analyses._words import count, decimals, in_parentheses, listed, number, p_is, p_value
-from specdid.analyses.table import error_note, spanners
+from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.problem import Floats
 from specdid.engine.ssc import t_inference
 from specdid.figures._event_data import ends_note
@@ -105,7 +105,7 @@ def run(bench: Bench, request: Request) -> Finding:
 
 def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[Caution]:
     failed = [p for p in paths if p.failure is not None]
-    return [Caution("note", "not_estimated", f"{words_of(cells, p)}: {p.failure}") for p in failed]
+    return [Caution("note", "not_estimated", f"{cells.shown(p.cell)}: {p.failure}") for p in failed]
 
 
 def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[Caution]:
@@ -115,7 +115,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
     rare: list[str] = []
     single: list[str] = []
     for one in paths:
-        words, test, leads = words_of(cells, one), one.pretrend(), one.leads
+        words, test, leads = cells.shown(one.cell), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
         if test.p_value < alpha:
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
@@ -132,10 +132,10 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             yield Caution("note", "leads_not_tested", said)
     for v, vcov in enumerate(bench.study.vcov):
         for why in (INDEFINITE, NOT_POSITIVE):
-            wrong = [words_of(cells, p) for p in paths if p.doubt(v) == why]
+            wrong = [cells.shown(p.cell) for p in paths if p.doubt(v) == why]
             if not wrong:
                 continue
-            said = f"{listed(wrong)}, `{vcov.label or vcov.text}`: {why}"
+            said = f"{listed(wrong)}, `{vcov.name}`: {why}"
             yield Caution("note" if v else "serious", "variance_indefinite", said)
     for told in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
         yield Caution("serious", "pretrend", f"{told}{_of_many(len(joint), len(paths))}")
@@ -154,13 +154,13 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         )
     for one in (p for p in paths if p.always):
         severity: Severity = "serious" if one.moved > 1 else "note"
-        yield Caution(severity, "always_treated", f"{words_of(cells, one)}: {one.always}")
+        yield Caution(severity, "always_treated", f"{cells.shown(one.cell)}: {one.always}")
     for one in (p for p in paths if p.left_out):
         when = listed([one.clock.text(k) for k in sorted(one.left_out)])
-        said = f"{words_of(cells, one)}: the effect in period {when} is not identified"
+        said = f"{cells.shown(one.cell)}: the effect in period {when} is not identified"
         yield Caution("note", "not_identified", said)
     for note in dict.fromkeys(n for p in paths for n in p.notes):
-        which = [words_of(cells, p) for p in paths if note in p.notes]
+        which = [cells.shown(p.cell) for p in paths if note in p.notes]
         whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
         yield Caution("note", "curves_differ", f"{whose}: {note}")
 
@@ -200,7 +200,7 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
         if np.isfinite(test.p_value):
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
         without = f", without period {one.leads_left_out}, not identified" if one.leads_left_out else ""
-        found.append(f"- {words_of(cells, one)}: {said}{without}; {one.nobs:,} rows")
+        found.append(f"- {cells.shown(one.cell)}: {said}{without}; {one.nobs:,} rows")
     return tuple(found)
 
 
@@ -254,18 +254,13 @@ def title_of(request: Request) -> str:
     return f"Event study: {request.table.name}" if request.table.name else "Event study"
 
 
-def words_of(cells: Cells, one: EventPath) -> str:
-    """Name a curve by what differs between the curves."""
-    return cells.shown(one.cell)
-
-
 def event_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyTable:
     """Return every coefficient under every vcov, controls included."""
     names = tuple(cells[0].labels) if len(cells) else ()
     rows: list[tuple[Value, ...]] = []
     for k, one in enumerate(paths):
         for v, vcov in enumerate(bench.study.vcov):
-            lead: tuple[Value, ...] = (k + 1, *one.cell.labels.values(), vcov.label or vcov.text)
+            lead: tuple[Value, ...] = (k + 1, *one.cell.labels.values(), vcov.name)
             if one.failure is None:
                 rows += ((*lead, *line) for line in _period_lines(bench, one, v))
             else:
@@ -329,7 +324,7 @@ def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Ti
             said = "; ".join(text for text in (without, one.untested(v)) if text) or None
             numbers = (test.statistic, test.df1, test.df2, test.p_value, test.statistic * test.df1)
             labels = one.cell.labels.values()
-            rows.append((k + 1, *labels, vcov.label or vcov.text, *numbers, one.nobs, clusters, said))
+            rows.append((k + 1, *labels, vcov.name, *numbers, one.nobs, clusters, said))
     return TidyTable(("column", *names, *TEST_HEADER), tuple(rows), suffix="pretrend")
 
 
@@ -345,10 +340,9 @@ def printed(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventP
         _controls(bench, paths),
         _tests(paths),
     )
-    columns = tuple(f"({k})" for k in range(1, len(paths) + 1))
     return PrintTable(
         title_of(request),
-        columns,
+        numbered(paths),
         tuple(b for b in blocks if b),
         spanners(bench, cells),
         _notes(bench, paths),

@@ -132,8 +132,7 @@ def run(bench: Bench, request: Request) -> Finding:
 
 def _unread(cells: Cells) -> Iterator[Caution]:
     """Say which weights and absorbed effects of the columns are not in the test."""
-    settings = [cell.plan.grid.settings[int(cell.plan.setting[cell.place])] for cell in cells]
-    if any(s.absorb for s in settings):
+    if any(cell.setting.absorb for cell in cells):
         said = "effects that variants absorb are not in it; write them into `controls`, as in i(year)"
         yield Caution("note", "not_read", said)
     if any(int(cell.compiled.members.weights[cell.member]) >= 0 for cell in cells):
@@ -169,9 +168,8 @@ def _right_hand_side(bench: Bench, config: HausmanConfig, cell: Cell) -> tuple[E
     """Return the columns of the written right-hand side with what variants add, or those of the cell."""
     if config.controls is None:
         return (Extra(cell.labels["treatment"], bench.treatment(cell)), *bench.controls(cell))
-    setting = cell.plan.grid.settings[int(cell.plan.setting[cell.place])]
     (node,) = expand(config.controls.tree, _macros(bench), tuple(bench.panel.columns), 1.0)
-    return _columns(bench, (*terms(node).terms, *setting.add), setting.scope)
+    return _columns(bench, (*terms(node).terms, *cell.setting.add), cell.setting.scope)
 
 
 def _labels(request: Request, cell: Cell) -> dict[str, str]:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._decode.table import Table
+from specdid._diagnostics import Fault, fault_at
+from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._fit import (
     COEFFICIENT,
@@ -25,12 +28,11 @@ from specdid.analyses._fit import (
     record_fit,
     sizes_of,
 )
-from specdid.analyses._groups import GroupsConfig, check, count_units_of, decode, masks, units_text
+from specdid.analyses._timing import timing
 from specdid.analyses._words import (
     axis_of,
     count,
     decimals,
-    heading,
     in_parentheses,
     labels_of,
     listed,
@@ -38,11 +40,15 @@ from specdid.analyses._words import (
     p_is,
     p_value,
     shown,
+    time_name,
+    unit_name,
+    units_text,
 )
 from specdid.analyses.table import notes as table_notes
 from specdid.engine.coefficient_table import fit_full
 from specdid.engine.problem import Code, Floats, Ints, Members, Problem
 from specdid.figures import forest
+from specdid.language import referenced, write
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -143,7 +149,7 @@ def _tidy(
         for (label, condition), fit in zip(parts, (s.whole, *s.fits), strict=True):
             for v, vcov in enumerate(bench.study.vcov):
                 c = fit.coefficient(0, v) if fit.failure is None else None
-                lead = (*s.cell.labels.values(), label, condition, vcov.label or vcov.text)
+                lead = (*s.cell.labels.values(), label, condition, vcov.name)
                 note = fit.failure or (c.note if c is not None else "") or None
                 rows.append((*lead, *numbers_of(c), *sizes_of(fit, v), note))
     return TidyTable(header, tuple(rows), _printed(bench, request, cells, splits, config))
@@ -152,7 +158,7 @@ def _tidy(
 def _tests(bench: Bench, cells: Cells, splits: Sequence[GroupedCell]) -> TidyTable:
     header = (*labels_of(cells), "vcov", "f", "df1", "df2", "p_value", "message")
     rows = tuple(
-        (*s.cell.labels.values(), vcov.label or vcov.text, t.statistic, t.df1, t.df2, t.p_value, s.note or None)
+        (*s.cell.labels.values(), vcov.name, t.statistic, t.df1, t.df2, t.p_value, s.note or None)
         for s in splits
         for vcov, t in zip(bench.study.vcov, s.tests, strict=True)
     )
@@ -170,7 +176,7 @@ def _printed(
     places = decimals(c.std_error for c in found)
     blocks = []
     for s in splits:
-        rows = [Row(bench.headings(cells, s.cell), ("",) * len(PRINTED))]
+        rows = [Row(cells.shown(s.cell), ("",) * len(PRINTED))]
         rows += [_printed_row(label, fit, places) for label, fit in _named_fits(s, config)]
         if np.isfinite((t := s.tests[0]).statistic):
             rows.append(Row("Equality of groups", (_f(t), p_value(t.p_value), *[""] * (len(PRINTED) - 2))))
@@ -219,7 +225,7 @@ def _forest(
             facts = (number(known[0], min(places, 3)), interval, units)
             rows.append(forest.ForestRow(label, *known, facts, label == WHOLE))
         words = f"Equality of groups: {equality(s)}" if equality(s) else ""
-        blocks.append(forest.ForestBlock(bench.headings(cells, s.cell), axis_of(s.cell), tuple(rows), words))
+        blocks.append(forest.ForestBlock(cells.shown(s.cell), axis_of(s.cell), tuple(rows), words))
     note = f"Effects from split samples with {level} intervals (standard errors: {bench.errors})."
     note += shown(len(blocks), BLOCKS)
     blocks = blocks[:BLOCKS]
@@ -227,7 +233,7 @@ def _forest(
 
 
 def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) -> Iterator[Caution]:
-    where, small = heading(cells, s.cell), 0
+    where, small = cells.shown(s.cell), 0
     for group, fit in zip(config.groups, s.fits, strict=True):
         if fit.failure is not None:
             yield Caution("note", "not_estimated", f"{where}, `{group.label}`: {fit.failure}")
@@ -263,7 +269,7 @@ def _lines(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: Gr
     for s in splits:
         ok = [(g.label, f.coefficient()) for g, f in zip(config.groups, s.fits, strict=True) if not f.failure]
         told = [f"{label} {number(c.estimate)} (p {p_value(c.p_value)})" for label, c in ok]
-        yield f"- {heading(cells, s.cell)}: {'; '.join(told)}. Equality: {equality(s) or 'not tested'}."
+        yield f"- {cells.shown(s.cell)}: {'; '.join(told)}. Equality: {equality(s) or 'not tested'}."
         marked = [c.p_value < alpha for _, c in ok]
         if s.tests[0].p_value >= alpha and any(marked) and not all(marked):
             yield (
@@ -330,6 +336,155 @@ def _columns(problem: Problem, one: Members, code: Ints, count: int) -> tuple[Pr
         sunab=none,
     )
     return replace(problem, values=values, labels=(*problem.labels, *labels)), members
+
+
+@dataclass(frozen=True, slots=True)
+class UnitGroup:
+    """A label and the condition for its rows."""
+
+    label: str
+    condition: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsConfig:
+    """The table's own keys."""
+
+    groups: tuple[UnitGroup, ...]
+    overlap: bool
+
+
+def decode(table: Table) -> GroupsConfig:
+    """Read ``groups`` and ``overlap``."""
+    overlap = bool(table.flag("overlap"))
+    given = table.table("groups")
+    help_ = 'write groups = { "small" = "pop <= 100", "large" = "pop > 100" }'
+    if given is None:
+        if "groups" not in table.rows:
+            table.missing("groups", f"{table.title} has no groups", help_)
+        return GroupsConfig((), overlap)
+    read = [(given.log.label(item), given.expression(key, "condition")) for key, item in given.rows.items()]
+    if len(read) < 2:
+        table.log.add(given.item.origin, "few_groups", "effects are compared between two groups or more", help_)
+    return GroupsConfig(tuple(UnitGroup(label, e) for label, e in read if e is not None), overlap)
+
+
+def masks(bench: Bench, cell: Cell, groups: Sequence[UnitGroup]) -> list[Bools]:
+    """Mark the rows of each group in the cell's sample."""
+    sample = bench.in_sample(cell)
+    return [bench.condition(group.condition, cell) & sample for group in groups]
+
+
+def check(bench: Bench, request: Request) -> Iterator[Fault]:
+    """Find groups without rows, groups that overlap and units that change group."""
+    config: GroupsConfig = request.config
+    found = [(cell, masks(bench, cell, config.groups)) for cell in bench.cells(request)]
+    for k, group in enumerate(config.groups):
+        if found and not any(rows[k].any() for _, rows in found):
+            yield fault_at(
+                group.condition.origin,
+                group.condition.tree.span,
+                "empty_group",
+                f"the group `{group.label}` has no rows",
+                "its condition holds in no row of the sample",
+            )
+    for find in () if config.overlap else (_overlapping,):
+        yield from next((faults for _, rows in found if (faults := find(bench, config, rows))), [])
+    yield from next((faults for c, rows in found if (faults := _changing(bench, config, c, rows))), [])
+
+
+def _overlapping(bench: Bench, config: GroupsConfig, rows: Sequence[Bools]) -> list[Fault]:
+    """Say which groups share units, with an example, at the later of the two."""
+    found = []
+    for later in range(len(rows)):
+        for earlier in range(later):
+            both = np.flatnonzero(rows[later] & rows[earlier])
+            if not len(both):
+                continue
+            a, b = config.groups[earlier], config.groups[later]
+            units = count_units_of(bench, both)
+            found.append(
+                fault_at(
+                    b.condition.origin,
+                    b.condition.tree.span,
+                    "groups_overlap",
+                    f"`{a.label}` and `{b.label}` overlap: {units_text(units)} in both",
+                    "change a condition, or write overlap = true where that is meant",
+                    notes=(f"for example {_named(bench, both)}",),
+                )
+            )
+    return found
+
+
+def _changing(bench: Bench, config: GroupsConfig, cell: Cell, rows: Sequence[Bools]) -> list[Fault]:
+    """Say which units are in a group in some of their rows only, at the first group of which that holds."""
+    codes = bench.panel.unit_codes
+    if codes is None:
+        return []
+    sample = bench.in_sample(cell)
+    size = np.bincount(codes[sample], minlength=int(codes.max()) + 1)
+    for group, mine in zip(config.groups, rows, strict=True):
+        inside = np.bincount(codes[mine], minlength=len(size))
+        changing = (inside > 0) & (inside < size)
+        if not changing.any():
+            continue
+        every = _all_changing(codes, size, rows)
+        first = int(np.flatnonzero(changing)[0])
+        return [
+            fault_at(
+                group.condition.origin,
+                group.condition.tree.span,
+                "unit_changes_group",
+                f"{units_text(int(every.sum()))} change{'s' if every.sum() == 1 else ''} group over time",
+                _advice(bench, group, cell),
+                notes=(_example(bench, config, rows, sample & (codes == first)),),
+            )
+        ]
+    return []
+
+
+def _all_changing(codes: NDArray[np.int64], size: NDArray[np.int64], rows: Sequence[Bools]) -> Bools:
+    changing = np.zeros(len(size), dtype=bool)
+    for mine in rows:
+        inside = np.bincount(codes[mine], minlength=len(size))
+        changing |= (inside > 0) & (inside < size)
+    return changing
+
+
+def _example(bench: Bench, config: GroupsConfig, rows: Sequence[Bools], unit: Bools) -> str:
+    """Name a unit with the groups it is in, in the order of time."""
+    order = np.flatnonzero(unit)
+    if bench.periods is not None:
+        order = order[np.argsort(bench.periods[order], kind="stable")]
+    told: dict[str, str] = {}
+    for row in order.tolist():
+        inside = [f"`{g.label}`" for g, mine in zip(config.groups, rows, strict=True) if mine[row]]
+        told.setdefault(listed(inside) or "no group", time_name(bench.panel, row))
+    words = [f"{group} in {time}" for group, time in told.items()]
+    return f"for example {unit_name(bench.panel, int(order[0]))}: {listed(words[:3])}"
+
+
+def _advice(bench: Bench, group: UnitGroup, cell: Cell) -> str:
+    """Say how to hold a condition fixed, in the last period before treatment where that is known."""
+    names = referenced(group.condition.tree)
+    name = write(names[0]) if names else "x"
+    when, periods = "…", bench.periods
+    if periods is not None and bench.panel.unit_codes is not None and np.isfinite(start := timing(bench, cell).start):
+        before = periods[periods < start]
+        row = int(np.flatnonzero(periods == before.max())[0]) if len(before) else -1
+        when = time_name(bench.panel, row) if row >= 0 else when
+    return f"hold the groups fixed with the value of one period: at({name}, {bench.panel.time} == {when})"
+
+
+def count_units_of(bench: Bench, rows: NDArray[np.int64]) -> int:
+    """Count the units of some rows, or the rows where the study has no unit."""
+    return len(rows) if bench.panel.unit_codes is None else len(np.unique(bench.panel.unit_codes[rows]))
+
+
+def _named(bench: Bench, rows: NDArray[np.int64]) -> str:
+    """Name the units of some rows, three at most."""
+    names = list(dict.fromkeys(unit_name(bench.panel, row) for row in rows[:500].tolist()))
+    return listed(names[:3])
 
 
 ANALYSIS = Analysis("heterogeneity", "Effects by group", decode, run, check)

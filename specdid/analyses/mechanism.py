@@ -17,7 +17,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Extra, Finding, Request
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
 from specdid.analyses._moderation import ModeratorConfig, is_text, moderator_faults, run_moderator, shared_columns
-from specdid.analyses._words import decimals, heading, labels_of, listed, number, p_value
+from specdid.analyses._words import decimals, labels_of, listed, number, p_value
 from specdid.analyses.table import coefficients, notes, spanners, statistics
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
@@ -119,10 +119,10 @@ def run_mediator(bench: Bench, request: Request, cells: Cells) -> Finding:
     done = [mediate(bench, cell, config) for cell in taken]
     tidy = _tidy(bench, request, cells, done)
     said = [*cells.notes]
-    others = [heading(cells, c) for c in cells if c not in taken]
+    others = [cells.shown(c) for c in cells if c not in taken]
     said += [Caution("note", "not_estimated", f"{where}: a mediator is for least squares") for where in others]
     for m in done:
-        where = heading(cells, m.cell)
+        where = cells.shown(m.cell)
         pairs = zip(EQUATIONS, m.fits, strict=True)
         failed = [(name, f.failure) for name, f in pairs if f.failure is not None]
         said += [Caution("note", "not_estimated", f"{where}, {name}: {why}") for name, why in failed]
@@ -157,7 +157,7 @@ def _tidy(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediated]
     for m in done:
         for equation, fit in zip(EQUATIONS, m.fits, strict=True):
             for v, vcov in enumerate(bench.study.vcov):
-                lead = (*m.cell.labels.values(), equation, vcov.label or vcov.text)
+                lead = (*m.cell.labels.values(), equation, vcov.name)
                 if fit.failure is not None:
                     rows.append((*lead, None, *numbers_of(None), *sizes_of(fit, v), fit.failure))
                 for term in fit.terms:
@@ -185,11 +185,11 @@ def _lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
             continue
         total, on, given = (f.coefficient() for f in m.fits)
         yield (
-            f"- {heading(cells, m.cell)}: {number(total.estimate)} (p {p_value(total.p_value)}); on {m.name} "
+            f"- {cells.shown(m.cell)}: {number(total.estimate)} (p {p_value(total.p_value)}); on {m.name} "
             f"{number(on.estimate)} (p {p_value(on.p_value)}); with {m.name} held {number(given.estimate)} "
             f"(p {p_value(given.p_value)}), a difference of {number(m.through)}."
             if np.isfinite(m.through)
-            else f"- {heading(cells, m.cell)}: {m.name} beside the treatment is {m.fits[2].open[m.name]}."
+            else f"- {cells.shown(m.cell)}: {m.name} beside the treatment is {m.fits[2].open[m.name]}."
         )
     yield f"  {CAVEAT}"
 

@@ -10,8 +10,8 @@ from itertools import groupby
 
 from specdid._decode.table import Table
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
-from specdid.analyses._fit import CONSTANT_LABEL
-from specdid.analyses._words import count, decimals, in_parentheses, listed, number
+from specdid.analyses._fit import CONSTANT_LABEL, Coefficient
+from specdid.analyses._words import count, decimals, in_parentheses, labels_of, listed, number
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -30,7 +30,7 @@ def run(bench: Bench, request: Request) -> Finding:
     cells = bench.cells(request)
     fits = [bench.fit(cell) for cell in cells]
     tidy = TidyTable(
-        ("column", *_names(cells), *HEADER),
+        ("column", *labels_of(cells), *HEADER),
         tuple(row for k, fit in enumerate(fits) for row in tidy_rows(bench, k + 1, fit)),
         printed(bench, request, cells, fits) if any(f.failure is None for f in fits) else None,
     )
@@ -40,15 +40,11 @@ def run(bench: Bench, request: Request) -> Finding:
     return Finding((tidy,), warnings=(*cells.notes, *failures))
 
 
-def _names(cells: Cells) -> tuple[str, ...]:
-    return tuple(cells[0].labels) if len(cells) else ()
-
-
 def tidy_rows(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, ...]]:
     """Return a line for every vcov and coefficient: the column, its labels, then as in HEADER."""
     labels = tuple(fit.cell.labels.values())
     for v, vcov in enumerate(bench.study.vcov):
-        lead: tuple[Value, ...] = (column, *labels, vcov.label or vcov.text)
+        lead: tuple[Value, ...] = (column, *labels, vcov.name)
         clusters = int(fit.n_clusters[v]) if fit.n_clusters[v] >= 0 else None
         units = (fit.n_units, fit.n_treated) if fit.n_units >= 0 else (None, None)
         size: tuple[Value, ...] = (fit.nobs, *units, clusters, fit.r2, fit.r2_within, fit.pseudo_r2)
@@ -64,9 +60,8 @@ def tidy_rows(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, 
 
 def printed(bench: Bench, request: Request, cells: Cells, fits: Sequence[CellFit]) -> PrintTable:
     """Lay a table of regressions out for print."""
-    columns = tuple(f"({k})" for k in range(1, len(fits) + 1))
-    blocks = (coefficients(bench, fits), effects(bench, fits), statistics(bench, fits))
-    return PrintTable(request.title, columns, tuple(b for b in blocks if b), spanners(bench, cells), notes(bench, fits))
+    blocks = tuple(b for b in (coefficients(bench, fits), effects(bench, fits), statistics(bench, fits)) if b)
+    return PrintTable(request.title, numbered(fits), blocks, spanners(bench, cells), notes(bench, fits))
 
 
 def spanners(bench: Bench, cells: Cells) -> tuple[tuple[tuple[str, int], ...], ...]:
@@ -88,15 +83,23 @@ def coefficients(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     rows = []
     for term in terms:
         found = [f.coefficient(term) if term in f.terms else None for f in fits]
-        places = decimals(c.std_error for c in found if c is not None)
-        rows.append(
-            Row(
-                bench.label(term),
-                tuple(number(c.estimate, places) if c else "" for c in found),
-                tuple(in_parentheses(c.std_error, places) if c else "" for c in found),
-            )
-        )
+        rows.append(coefficient_row(bench.label(term), found))
     return tuple(rows)
+
+
+def coefficient_row(label: str, found: Sequence[Coefficient | None]) -> Row:
+    """Return a row of estimates with their standard errors below, empty in a column that has none."""
+    places = decimals(c.std_error for c in found if c is not None)
+    return Row(
+        label,
+        tuple(number(c.estimate, places) if c else "" for c in found),
+        tuple(in_parentheses(c.std_error, places) if c else "" for c in found),
+    )
+
+
+def numbered(columns: Sequence[object]) -> tuple[str, ...]:
+    """Return the headings (1), (2), … of the columns."""
+    return tuple(f"({k})" for k in range(1, len(columns) + 1))
 
 
 def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:

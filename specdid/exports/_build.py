@@ -185,7 +185,7 @@ class _ScriptBuilder:
         for option, vcov in (pair for v, pair in enumerate(pairs) if v not in missing):
             bounds = [self.compiled.code_recipes[c].bounds[0] for c in vcov.clusters]
             clusters = tuple(self.program.column(b, write(b.node)) for b in bounds)
-            yield Errors(option.label or option.text, vcov.kind, clusters, vcov.ssc, vcov.distribution)
+            yield Errors(option.name, vcov.kind, clusters, vcov.ssc, vcov.distribution)
 
     def _rows(self) -> tuple[Node, ...]:
         """Return the sample's conditions, and what is matched among them."""

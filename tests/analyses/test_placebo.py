@@ -8,7 +8,7 @@ import specdid
 from matplotlib.text import Text
 from scipy.stats import binomtest
 from simulated import analysed, faults_of, records, simulated, spec_with
-from specdid.analyses._placebos import Placebos, Placed, disagreement
+from specdid.analyses.placebo import Placebos, Placed, disagreement
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
 
