@@ -232,6 +232,16 @@ class Family:
         return "; ".join(part for part in (self.shown, self.estimand) if part)
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why some specifications have no estimate of their own: in a code and in words, with their places in the plan."""
+
+    status: Status
+    code: str
+    message: str
+    places: Ints
+
+
 @dataclass(frozen=True)
 class Results:
     """Planned specifications and what became of them.
@@ -273,6 +283,19 @@ class Results:
         """The numbers of specifications by status."""
         found = np.bincount(self.status, minlength=len(Status))
         return Counts(len(self), *(int(n) for n in found))
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """Return why specifications have no estimate of their own, by status, the most frequent first."""
+        places = np.flatnonzero(self.status != Status.OK)
+        kinds = np.stack([self.status[places], self.code[places], self.message.codes[places]], axis=1).astype(np.int64)
+        found, inverse = np.unique(kinds, axis=0, return_inverse=True)
+        order = np.argsort(inverse.reshape(-1), kind="stable")
+        parts = np.split(places[order], np.cumsum(np.bincount(inverse.reshape(-1)))[:-1])
+        reasons = [
+            Reason(Status(status), CODES[code], self.message.words[message] if message >= 0 else "", part)
+            for (status, code, message), part in zip(found.tolist(), parts, strict=False)
+        ]
+        return tuple(sorted(reasons, key=lambda r: (r.status, -len(r.places), int(r.places[0]))))
 
     @property
     def preferred(self) -> int:
@@ -321,10 +344,6 @@ class Results:
         """Return the families of one scale (or outcome), one for each estimand."""
         whole = group.name, group.scale is not None
         return tuple(f for f in self.families if (f.group, f.scaled) == whole)
-
-    def family_of(self, place: int) -> Family | None:
-        """Return the family of a specification, None where it has no estimate."""
-        return next((f for f in self.families if place in f), None)
 
     def ranked(self, family: Family, kind: int | None = None) -> Ints:
         """Return one curve, a family's places of one kind by estimate from the lowest; ties by place in the plan.

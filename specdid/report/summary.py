@@ -13,7 +13,7 @@ from specdid._curve import Curve
 from specdid._describe.choices import Change, Choices, Spread
 from specdid._describe.joint_tests import primary_lines
 from specdid._describe.sensitivity import Sensitivity
-from specdid._records import CODES, Audit, Family, NullShares, Results, ScaleGroup, Section, Status
+from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.report import _markdown
@@ -231,17 +231,10 @@ def _rows(results: Results) -> Section:
 
 def _reasons(results: Results, status: Status, title: str) -> Section:
     """Count the specifications of a status by code and message, most frequent first."""
-    places = np.flatnonzero(results.status == status)
-    pairs = np.stack([results.code[places].astype(np.int64), results.message.codes[places]], axis=1)
-    kinds, first, counts = np.unique(pairs, axis=0, return_index=True, return_counts=True)
-    order = sorted(range(len(kinds)), key=lambda k: (-int(counts[k]), int(first[k])))
-    lines = [
-        f"- {int(counts[k]):,} `{CODES[int(kinds[k, 0])]}`: {results.message.words[int(kinds[k, 1])]}"
-        for k in order[:_MOST]
-    ]
-    rest = order[_MOST:]
-    if rest:
-        n = sum(int(counts[k]) for k in rest)
+    found = [r for r in results.reasons() if r.status == status]
+    lines = [f"- {len(r.places):,} `{r.code}`: {r.message}" for r in found[:_MOST]]
+    if rest := found[_MOST:]:
+        n = sum(len(r.places) for r in rest)
         lines.append(f"- {n:,} more for {len(rest):,} other reasons: see `message` in the results")
     return Section(title, tuple(lines))
 
