@@ -125,6 +125,7 @@ class SampleOption:
     match: Match | None
     meta: Meta
     origin: Origin
+    pattern: Expression | None = None  # that this sample was written out of
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ class VariantOption:
     where: Expression | None
     meta: Meta
     origin: Origin
+    pattern: Expression | None = None  # that ``where`` was written out of
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +366,6 @@ def _content(option: Option) -> str:
         case VcovOption():
             return option.text
         case VariantOption():
-            return option.label
+            return option.where.text if option.where else option.label
         case _:
             return option.formula.text

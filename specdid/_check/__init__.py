@@ -19,6 +19,7 @@ from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
 from specdid._check.matches import check_matches
 from specdid._check.names import check_names
+from specdid._check.patterns import check_patterns
 from specdid._check.sound import Sound, sound_part
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
@@ -52,6 +53,7 @@ _ON_EVERYTHING = (
 """What looks at one expression at a time."""
 _ON_WHAT_IS_SOUND = (
     check_treatments,
+    check_patterns,
     check_lost_groups,
     check_matches,
     check_inference,

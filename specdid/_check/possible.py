@@ -24,6 +24,8 @@ from specdid.panel.columns import Flags, Floats, Ints
 
 MOST_TRIED = 400
 """Combinations that are looked at before the rest is given the benefit of the doubt."""
+SHOWN = 4
+"""Options that a message names."""
 OUTCOME, TREATMENT, EFFECTS, SAMPLE, ESTIMATOR = range(5)
 TRIED = (0, 1, 3, 4, 6)
 """The dimensions of a combination: outcome, treatment, fixed effects, sample, estimator; then the setting."""
@@ -167,14 +169,21 @@ def _impossible(plan: Plan, planned: Flags, data: _Data) -> Iterator[Fault]:
     if not possible:
         yield _nothing(plan, combinations, [(place, why) for place, why in reasons.items() if why is not None])
         return
+    alike: dict[tuple[int, Origin, str], list[str]] = {}
     for column, choice, why in lost:
-        if why.told:
-            continue
-        dimension = plan.dimensions[TRIED[column]]
-        origin = _option_origin(plan, column, choice)
-        what = f"{_word(dimension.name)} `{dimension.labels[choice]}`"
-        message = f"every specification with the {what} will fail: {why.words}"
+        if not (why.told or (column == SAMPLE and why.column == TREATMENT and _patterned(plan, choice))):
+            key = (column, _option_origin(plan, column, choice), why.words)
+            alike.setdefault(key, []).append(f"`{plan.dimensions[TRIED[column]].labels[choice]}`")
+    for (column, origin, words), labels in alike.items():
+        many = f"s {', '.join(labels[:SHOWN])}" if len(labels) > 1 else f" {labels[0]}"
+        many += f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else ""
+        message = f"every specification with the {_word(plan.dimensions[TRIED[column]].name)}{many} will fail: {words}"
         yield fault_at(origin, None, "option_fails", message, severity="warning")
+
+
+def _patterned(plan: Plan, choice: int) -> bool:
+    """Say whether a sample is one of many that a pattern made, of which one message tells together."""
+    return plan.study.sample[int(plan.dimensions[Core.SAMPLE].option[choice])].pattern is not None
 
 
 def _option_origin(plan: Plan, column: int, choice: int) -> Origin:

@@ -35,6 +35,7 @@ from specdid._study import (
 )
 from specdid.language import FormulaParts, LanguageError
 from specdid.language.check import Role
+from specdid.language.functions import SAMPLE_PATTERNS
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -62,6 +63,8 @@ OF_COMMANDS: dict[str, Rule] = {
 """What users of other software call a correction."""
 OF_LAWS: dict[str, Distribution] = {"z": "normal", "norm": "normal", "gaussian": "normal", "n": "normal",
                                     "student": "t"}  # fmt: skip
+SPLIT = "split"
+"""The dimension that ``split`` and ``full_split`` of [study] make."""
 VARIANT_KEYS = ("derive", "add", "absorb", "where", *META)
 NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
 
@@ -415,6 +418,29 @@ def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
     return tuple(found)
 
 
+def read_split(study: Table, variants: tuple[Variant, ...], log: Log) -> tuple[Variant, ...]:
+    """Read ``split`` or ``full_split`` of [study]: a dimension of one option per level, which comes first."""
+    found = [(key, study.get(key)) for key in ("full_split", "split")]
+    written = [(key, item) for key, item in found if item is not None]
+    if len(written) == 2:
+        log.add(written[1][1].key, "contradiction", "`split` and `full_split` say two things", "keep one of them")
+    elif written and (other := next((v for v in variants if v.name == SPLIT), None)):
+        log.add(other.origin, "contradiction", f"`{written[0][0]}` in [study] makes the dimension `split` too",
+                "call this one otherwise")  # fmt: skip
+        return variants
+    if not written:
+        return variants
+    key, item = written[0]
+    read = log.expression(item, "split")
+    if read is None:
+        return variants
+    patterned = any(isinstance(n, Call) and n.function in SAMPLE_PATTERNS for n in chain(read.tree, "&"))
+    where = read if patterned else replace(read, tree=Call("each", (Argument(read.tree),), read.tree.span))
+    parts = VariantOption("", {}, None, None, where, Meta(), item.key)
+    whole = VariantOption("all rows", {}, None, None, None, Meta(), item.key)
+    return (Variant(SPLIT, (whole, parts) if key == "full_split" else (parts,), item.key), *variants)
+
+
 def _variant_option(item: Item, variant: str, options: Options) -> VariantOption | None:
     log = options.log
     label = log.label(item)
@@ -429,7 +455,7 @@ def _variant_option(item: Item, variant: str, options: Options) -> VariantOption
         read_definitions(table.get("derive"), log, "derive", "value", unread),
         table.expression("add", "terms"),
         table.expression("absorb", "effects"),
-        table.expression("where", "condition"),
+        table.expression("where", "sample"),
         read_meta(table),
         item.key,
     )

@@ -14,7 +14,7 @@ from typing import cast
 from unicodedata import normalize
 
 from specdid import _plugins
-from specdid._decode.dimensions import DimensionReader, read_definitions, read_labels, read_variants
+from specdid._decode.dimensions import DimensionReader, read_definitions, read_labels, read_split, read_variants
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
 from specdid._decode.table import (
@@ -54,7 +54,7 @@ DEFAULT_SEED = 1
 
 STUDY_KEYS = (
     "title", "name", "data", "unit", "time", "step", "seed", "missing", "never", "one_at_a_time",
-    "formula", "scale", "cohort", *DIMENSIONS, "vcov",
+    "formula", "scale", "cohort", "split", "full_split", *DIMENSIONS, "vcov",
 )  # fmt: skip
 TABLES = (
     "study", "derive", "macros", *DIMENSIONS, "variant", "vcov", "exclude", "preferred",
@@ -93,7 +93,7 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study:
     study = _study_table(top)
     labels, label_origins = read_labels(top.get("labels"), log)
     options = Options(log, shelves.estimators, shelves.matchers)
-    variants = read_variants(top.get("variant"), options)
+    variants = read_split(study, read_variants(top.get("variant"), options), log)
     names = (*DIMENSIONS, *(v.name for v in variants))
     unit, time = study.column("unit"), study.column("time")
     reader = DimensionReader(tables, study, options, (unit, time))

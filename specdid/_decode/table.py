@@ -268,7 +268,7 @@ class Log:
         text = self.text(item, f"write {nothing} for none" if nothing else None)
         if item is None or text is None:
             return None
-        meant: Place = place or ("condition" if role == "sample" else role)
+        meant: Place = place or {"sample": "condition", "split": "value"}.get(role, role)
         try:
             tree = language.parse(text)
         except LanguageError as error:

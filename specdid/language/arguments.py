@@ -18,6 +18,7 @@ MAX_RANGE = 10_000
 MAX_GROUPS = 1000
 MAX_PLACE = 10_000
 MAX_DF = 20
+MAX_TIMES = 1000
 
 
 def number_value(node: Node) -> float | None:
@@ -184,5 +185,6 @@ _KINDS: dict[Kind, Callable[[Node], Problem | None]] = {
     "knots": _knots,
     "bins": _bins,
     "digits": _numeric(lambda d: d in range(-15, 16), "a whole number of digits from -15 to 15"),
+    "times": _numeric(lambda n: n in range(1, MAX_TIMES + 1), f"a whole number from 1 to {MAX_TIMES:,}"),
     "place": _numeric(lambda k: k in range(1, MAX_PLACE + 1), f"a place in the text, from 1 to {MAX_PLACE:,}"),
 }

@@ -30,7 +30,7 @@ from specdid.language.values import ValueChecker, shown
 HIDING = (*STEPWISE, *PATTERNS)
 """Calls whose terms are known only when they are written out."""
 
-Role = Literal["outcome", "terms", "effects", "condition", "sample", "value", "names", "formula"]
+Role = Literal["outcome", "terms", "effects", "condition", "sample", "split", "value", "names", "formula"]
 
 
 def check(node: Node, role: Role) -> tuple[Problem, ...]:
@@ -42,8 +42,8 @@ def check(node: Node, role: Role) -> tuple[Problem, ...]:
         A tree from `parse`.
     role : str
         "outcome" (one expression, or several in ``c()`` or ``sw()``), "terms", "effects",
-        "condition", "sample" (a condition, of which a part joined by & may be a pattern of samples), "value" (any
-        expression of columns), "names" (columns joined by
+        "condition", "sample" (a condition, of which a part joined by & may be a pattern of samples), "split" (a
+        column or such a pattern), "value" (any expression of columns), "names" (columns joined by
         ``+``) or "formula" (two or three parts).
 
     Returns
@@ -82,6 +82,7 @@ class _Checker(ValueChecker):
             "effects": self.effects,
             "condition": self.condition,
             "sample": self.sample,
+            "split": self.split,
             "value": self.value,
             "names": self.names,
             "formula": self.formula,
@@ -108,21 +109,23 @@ class _Checker(ValueChecker):
             help = "join the columns, `each(paste(region, size))`, or write two samples"
             self.note("sample_pattern", "a sample has one pattern", extra, help)
         for call in calls:
-            value = call.arguments[0].value if len(call.arguments) == 1 and not call.arguments[0].name else None
-            if value is None:
-                self.note(
-                    "arguments", f"`{call.function}()` takes one column", call, f"write `{call.function}(region)`"
-                )
-            else:
-                self.value(value)
+            self.arguments(call, SAMPLE_PATTERNS[call.function])
         rest = [p for p in parts if p not in calls] if calls else [node]
         for part in rest:
             inner = [n for n in walk(part) if isinstance(n, Call) and n.function in SAMPLE_PATTERNS]
             if inner:
-                help = f"write `{inner[0].function}(region)` alone, or beside conditions joined by `&`"
+                usage = SAMPLE_PATTERNS[inner[0].function].signature
+                help = f"write `{usage}` alone, or beside conditions joined by `&`"
                 self.note("sample_pattern", f"`{inner[0].function}()` stands within another expression", inner[0], help)
             else:
                 self.condition(part)
+
+    def split(self, node: Node) -> None:
+        """Check what a study is split by: a column, or a pattern of samples."""
+        if any(isinstance(n, Call) and n.function in SAMPLE_PATTERNS for n in walk(node)):
+            self.sample(node)
+        else:
+            self.value(node)
 
     def outcome(self, node: Node) -> None:
         if isinstance(node, Call) and node.function in OUTCOME_LISTS:

@@ -9,9 +9,9 @@ from specdid.language.tree import Argument, Call, Constant, Node, Number, Text
 
 Kind = Literal[
     "value", "condition", "case", "by", "terms", "constants", "text", "words", "base", "degree", "lag", "tail",
-    "logical", "breaks", "groups", "share", "window", "long_window", "df", "knots", "bins", "digits", "place",
+    "logical", "breaks", "groups", "share", "window", "long_window", "df", "knots", "bins", "digits", "place", "times",
 ]  # fmt: skip
-Where = Literal["value", "terms", "list", "columns", "stepwise"]
+Where = Literal["value", "terms", "list", "columns", "stepwise", "sample"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Function:
     """One function: where it may stand, and what it takes.
 
     ``where`` is "value" (any expression of columns), "terms" (a regressor of its own),
-    "list" (behind ``%in%`` and the like), "columns" (a name pattern) or "stepwise".
+    "list" (behind ``%in%`` and the like), "columns" (a name pattern), "stepwise" or
+    "sample" (samples written out, of `SAMPLE_PATTERNS`).
     ``many`` is the kind of any number of unnamed arguments. ``by_unit`` functions look
     at a unit's other periods, so they need ``unit`` and ``time``. ``later`` functions give a
     row what depends on later periods, unless they take the time among ``by``. ``instead``
@@ -56,7 +57,7 @@ class Function:
         shown = {
             "by": "by = g", "sep": 'sep = " "', ".default": ".default = value", "right": "right = FALSE",
             "degree": "degree = 3", "knots": "knots = c(1, 2)", "ref2": "ref2 = 1", "bin": "bin = list(early = 1:4)",
-            "keep": "keep = 1:4",
+            "keep": "keep = 1:4", "step": "step = 2",
         }  # fmt: skip
         names = ["condition ~ value", "..."] if self.many == "case" else ["..."] if self.many else []
         names = [p.name for p in self.parameters if not p.named] + names
@@ -246,8 +247,29 @@ _ALL = (
 )
 FUNCTIONS = {function.name: function for function in _ALL}
 STEPWISE = tuple(function.name for function in _ALL if function.where == "stepwise")
-SAMPLE_PATTERNS = ("each", "drop_each")
-"""What writes a sample out as one for each level of a column, or one without each."""
+_COUNT = Parameter("n", "times")
+SAMPLE_PATTERNS = {
+    function.name: function
+    for function in (
+        Function("each", (Parameter("f", "value"),), "sample", "one sample for each level of f"),
+        Function("drop_each", (Parameter("f", "value"),), "sample", "all but one level of f, each in turn"),
+        Function(
+            "halves",
+            (_COUNT, Parameter("by", "value", optional=True, named=True)),
+            "sample",
+            "both halves of n random divisions of the units, or of what `by` tells apart",
+        ),
+        Function(
+            "window",
+            (_X, Parameter("width", "times"), Parameter("step", "times", Number(1.0), named=True)),
+            "sample",
+            "as many periods as `width`, moved by `step` periods each time",
+        ),
+        Function("drop_first", (_X, _COUNT), "sample", "without the first value of x, without two, … without n"),
+        Function("drop_last", (_X, _COUNT), "sample", "without the last value of x, without two, … without n"),
+    )
+}
+"""What writes a sample out as several, for each level of a column or each span of time."""
 PATTERNS = tuple(function.name for function in _ALL if function.where == "columns")
 
 
@@ -283,12 +305,12 @@ def match_arguments(call: Call, function: Function) -> Matched:
     return Matched(given, (), tuple(unknown), tuple(places[len(free) :]), tuple(repeated))
 
 
-def argument(call: Call, name: str) -> Node | None:
+def argument(call: Call, name: str, function: Function | None = None) -> Node | None:
     """Return what ``call`` gives for the parameter ``name``, its default, or None.
 
-    ``argument(parse("l(x)"), "k")`` is ``Number(1)``.
+    ``argument(parse("l(x)"), "k")`` is ``Number(1)``. ``function`` is by default the one of `FUNCTIONS`.
     """
-    function = FUNCTIONS[call.function]
+    function = function or FUNCTIONS[call.function]
     given = match_arguments(call, function).given.get(name)
     if given is not None and given.value is not None:
         return given.value

@@ -98,6 +98,10 @@ _HABITS = {
     "float": "columns are read as numbers where they hold numbers",
     "each": 'it writes samples out: in [sample], regions = "each(region)"',
     "drop_each": 'it writes samples out: in [sample], without = "drop_each(region)"',
+    "halves": 'it writes samples out: in [sample], halves = "halves(5)"',
+    "window": 'it writes samples out: in [sample], years = "window(year, 8, step = 2)"',
+    "drop_first": 'it writes samples out: in [sample], from = "drop_first(year, 3)"',
+    "drop_last": 'it writes samples out: in [sample], to = "drop_last(year, 3)"',
     "xpd": "a macro is `..name`, defined in [macros]",
 }
 _CODE = re.compile(

@@ -96,9 +96,19 @@ def test_exclusions_and_the_preferred_one_name_a_level_or_all_of_them(panel):
         ("!each(region)", "`each()` stands within another expression"),
         ("each(log(each(x1)))", "stands for several columns"),
         ("each(region) & drop_each(tier)", "a sample has one pattern"),
-        ("each()", "`each()` takes one column"),
-        ("drop_each(region, tier)", "`drop_each()` takes one column"),
-        ("each(by = region)", "`each()` takes one column"),
+        ("each()", "`each()` lacks its argument `f`"),
+        ("drop_each(region, tier)", "`drop_each()` takes no further argument"),
+        ("each(by = region)", "`each()` has no argument `by`"),
+        ("halves(0)", "`0` is not a whole number from 1 to"),
+        ("halves(101)", "101 divisions are 202 samples; at most 200"),
+        ("halves(2, by = d) & d == 1", "`d` has one level in these rows"),
+        ("window(year, 7)", "`year` spans 7 periods: a window of 7 is no smaller"),
+        ("window(x1, 3)", "`x1` holds values that are no whole numbers"),
+        ("window(region, 3)", "`region` is text, which has no order in time"),
+        ("window(year, 3) & year == 2001", "`year` has one value in these rows"),
+        ("drop_first(year, 7)", "`year` has 7 values: without 7 none is left"),
+        ("drop_last(id, 500) & id > 30", "`id` has no value in these rows"),
+        ("!window(year, 3)", "`window()` stands within another expression"),
         ("each(nothing)", "no column `nothing`"),
         ("each(d) & d == 1", "`d` has one level in these rows"),
         ("each(d) & id > 99", "`d` has no level in these rows"),
@@ -109,7 +119,7 @@ def test_faults_are_located_and_say_what_to_do(panel, sample, said):
     (fault,) = faults.errors
     assert said in str(fault)
     assert fault.path == ("sample", "s")
-    assert fault.help or "several columns" in said
+    assert fault.help or "several columns" in said or "whole number" in said
 
 
 def test_too_many_levels_are_refused(panel, monkeypatch):

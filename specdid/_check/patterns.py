@@ -1,0 +1,105 @@
+"""Samples that a pattern writes out: rows of none of them, levels of few units, levels without a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from specdid._check.data import Data
+from specdid._diagnostics import Fault, fault_at
+from specdid._plan.sample_levels import pattern_parts
+from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
+from specdid.language import LanguageError, expand, terms, write
+from specdid.panel.columns import Flags, Floats
+
+FEW = 10
+"""Units below which errors clustered by unit, and tests by them, say little."""
+SHOWN = 4
+"""Labels that a message names."""
+
+
+def check_patterns(data: Data) -> Iterator[Fault]:
+    """Warn of the rows that a pattern leaves out, and of its samples that can tell little or nothing."""
+    dimensions: list[Sequence[SampleOption | VariantOption]] = [data.study.sample]
+    dimensions += [variant.options for variant in data.study.variants]
+    for options in dimensions:
+        for pattern, made in groupby(options, lambda option: option.pattern):
+            found = [(option.label or "", data.condition(option.where)) for option in made] if pattern else []
+            samples = {label: rows for label, rows in found if rows is not None and rows.any()}
+            if pattern is not None and samples:
+                yield from _unplaced(data, pattern, list(samples.values()))
+                told = set()
+                for words, values in (pair for option in data.study.treatment for pair in _treatments(data, option)):
+                    flat = [label for label, rows in samples.items() if _flat(values[rows])]
+                    told |= set(flat)
+                    if flat:
+                        message = f"the treatment `{words}` is the same in all rows of {_listed(flat)}"
+                        yield _warning(pattern, "levels_untreated", f"{message}, which will fail")
+                yield from _small(data, pattern, {k: rows for k, rows in samples.items() if k not in told})
+
+
+def _unplaced(data: Data, pattern: Expression, samples: Sequence[Flags]) -> Iterator[Fault]:
+    """Count the rows whose level is missing, and those behind the last window."""
+    call, rest = pattern_parts(pattern)
+    inside = np.ones(data.panel.n_rows, dtype=bool)
+    for part in rest:
+        column = data.column(part)
+        inside &= True if column is None or column.numbers is None else np.nan_to_num(column.numbers) != 0
+    none = inside & ~np.any(samples, axis=0)
+    levels = data.column(call.arguments[0].value) if call.function != "halves" and call.arguments[0].value else None
+    missing = np.zeros_like(none) if levels is None else levels.missing
+    places = {"in none of its samples": none & missing, "in all of its samples": missing & np.all(samples, axis=0)}
+    for place, rows in places.items():
+        if rows.any():
+            words = write(call.arguments[0].value) if call.arguments[0].value else ""
+            message = f"`{words}` is missing in {_rows(data, rows)}, which are {place}"
+            yield _warning(pattern, "levels_missing", message, f"`& !is.na({words})` leaves such rows out altogether")
+    if call.function == "window" and (behind := none & ~missing).any():
+        message = f"{_rows(data, behind)} lie behind the last window, in no sample"
+        yield _warning(pattern, "levels_missing", message, "choose a width and a step that end with the data")
+
+
+def _small(data: Data, pattern: Expression, samples: dict[str, Flags]) -> Iterator[Fault]:
+    """Name samples of few units, of one alone if there are any."""
+    counts = {label: data.count_units(rows) for label, rows in samples.items()}
+    if few := [label for label, count in counts.items() if count < FEW]:
+        low, high = min(counts[k] for k in few), max(counts[k] for k in few)
+        word = "row" if data.panel.unit_codes is None else "unit"
+        units = f"{low}{'' if low == high else f' to {high}'} {word}{'' if high == 1 else 's'}"
+        message = f"there {'is' if high == 1 else 'are'} {units} in {_listed(few)}: errors and tests say little there"
+        yield _warning(pattern, "levels_small", message)
+
+
+def _treatments(data: Data, option: TreatmentOption) -> Iterator[tuple[str, Floats]]:
+    """Return the values of a treatment's terms, where they are one column."""
+    try:
+        found = [terms(node).terms for node in expand(option.term.tree, data.macros, data.names, 1.0)]
+    except LanguageError:
+        return
+    for term in (one[0] for one in found if len(one) == 1):
+        values = [data.column(factor) for factor in term.factors]
+        numbers = [v.numbers for v in values if v is not None and v.numbers is not None]
+        if len(numbers) == len(term.factors):
+            yield term.text, np.prod(numbers, axis=0)
+
+
+def _flat(values: Floats) -> bool:
+    known = values[np.isfinite(values)]
+    return not known.size or bool(known.min() == known.max())
+
+
+def _listed(labels: Sequence[str]) -> str:
+    rest = f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else ""
+    return ", ".join(f"`{label}`" for label in labels[:SHOWN]) + rest
+
+
+def _rows(data: Data, rows: Flags) -> str:
+    count = int(rows.sum())
+    units = f" of {data.units(rows)}" if data.panel.unit_codes is not None else ""
+    return f"{count:,} row{'' if count == 1 else 's'}{units}"
+
+
+def _warning(pattern: Expression, code: str, message: str, advice: str | None = None) -> Fault:
+    return fault_at(pattern.origin, None, code, message, advice, "warning")
