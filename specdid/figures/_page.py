@@ -23,6 +23,8 @@ LINE = 10.5
 NOTE = 9.0
 Floats = NDArray[np.float64]
 BINS = 400
+_APART = 3.0
+"""Points between two numbers along an axis, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,34 @@ def round_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], li
     decimals = next((d for d in range(8) if abs(step * 10**d - round(step * 10**d)) < 1e-6 * step * 10**d), 8)
     values = [0.0 if abs(v) < 1e-9 * step else float(v) for v in ticks]
     return values, ["0" if v == 0 else fixed(v, decimals) for v in values]
+
+
+def style_across(axes: Axes, fonts: Fonts, low: float, high: float, width: float, most: int = 0) -> None:
+    """Put round numbers along the bottom of axes ``width`` points wide, with hairlines up from them, and no box.
+
+    There are at most ``most``, 0 for as many as suit the width, and so few that they stand apart.
+    """
+    style(axes, fonts, "x")
+    axes.set_xlim(low, high)
+    most = most or max(3, min(8, int(width / 26)))
+    unit = width / (high - low)
+
+    def apart(ticks: list[float], labels: list[str]) -> bool:
+        half = [fonts.width(label, SMALL) / 2 for label in labels]
+        ends = zip(np.diff(ticks), half, half[1:], strict=False)
+        return bool(ticks) and all(unit * step >= a + b + _APART for step, a, b in ends)
+
+    ways = (round_ticks(low, high, count) for count in range(most, 0, -1))
+    first = round_ticks(low, high, most)
+    axes.set_xticks(*next((way for way in ways if apart(*way)), (first[0][:1], first[1][:1])))
+
+
+def style_rows(axes: Axes, fonts: Fonts, limits: tuple[float, float], width: float, count: int, most: int) -> None:
+    """Prepare axes of ``count`` rows: round numbers along the bottom and a line at zero."""
+    style_across(axes, fonts, *limits, width, most)
+    axes.set_ylim(count, 0)
+    axes.set_yticks([])
+    axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
 
 
 def with_room(ends: Iterable[float], share: float = 0.05) -> tuple[float, float]:

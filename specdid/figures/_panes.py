@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, joined, round_ticks, style, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, joined, wrap, write_note
 from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SINGLE, SMALL, TEXT, TITLE, blend
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -204,13 +200,6 @@ def _head(pane: Pane, fonts: Fonts, room: float) -> _Head:
     one = fonts.width(line, SMALL) <= room
     facts = [line] if one else [line for fact in pane.facts for line in wrap(fact, fonts, room)]
     return facts, break_lines(pane.entries, fonts, room) if pane.entries else ()
-
-
-def style_across(axes: Axes, fonts: Fonts, low: float, high: float, width: float) -> None:
-    """Put round numbers along the bottom, with hairlines up from them, and no box."""
-    style(axes, fonts, "x")
-    axes.set_xlim(low, high)
-    axes.set_xticks(*round_ticks(low, high, max(3, min(8, int(width / 26)))))
 
 
 def label_across(page: Page, box: Box, text: str) -> None:

@@ -14,8 +14,8 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
-from specdid.figures._page import choose_fonts, round_ticks, style, with_room
-from specdid.figures._panes import KeyEntry, Pane, columns, label_across, lay_sheet, style_across
+from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
+from specdid.figures._panes import KeyEntry, Pane, columns, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
 
 if TYPE_CHECKING:

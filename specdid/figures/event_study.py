@@ -7,7 +7,6 @@ counts periods from adoption, or is the calendar.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from specdid._records.numerals import p_text
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import number_axis, style_axis
 from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries, Look, ends_note, look_of
-from specdid.figures._fonts import Fonts, fonts_for
-from specdid.figures._page import Page
+from specdid.figures._fonts import Fonts
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, wrap, write_note
 from specdid.figures._panes import Box
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, TITLE, blend, own_style
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["FIGURE", "EventData", "EventPanel", "EventSeries"]
 
 
-LINE = 10.5
 _SWATCH, _BETWEEN = 10.0, 11.0
 _LEFT, _RIGHT, _FEET = 34.0, 6.0, 24.0
 _TALL, _LEAST, _SHEET = 128.0, 60.0, 600.0
@@ -70,7 +68,9 @@ def key_lines(data: EventData, fonts: Fonts, room: float) -> Lines:
     elif len(panel.series) > MOST:
         kept = next((s for s in panel.series if s.preferred), None)
         if kept is not None:
-            entries = [SeriesEntry(fonts.fit(f"preferred: {kept.label}", SMALL, room), Look(ACCENT, "D", True))]
+            entries = [
+                SeriesEntry(fonts.fit(f"preferred: {kept.label}", SMALL, room - _SWATCH), Look(ACCENT, "D", True))
+            ]
         entries.append(SeriesEntry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6, colour=QUIET))
     level = f"{100 * (1 - data.alpha):g}%"
     colour = ACCENT if len(panel.series) > MOST else INK
@@ -138,18 +138,6 @@ def note(data: EventData) -> str:
     return " ".join(filter(None, parts))
 
 
-def wrapped(text: str, fonts: Fonts, room: float) -> list[str]:
-    """Break a text into lines of at most ``room`` points."""
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and fonts.width(longer, SMALL) > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
-
-
 def _beginning(data: EventData) -> str:
     """Say when treatment begins, where the axis does not."""
     first, last = data.window
@@ -167,9 +155,7 @@ def draw(data: EventData, width: float | None = None) -> Figure:
     """
     if not any(panel.series for panel in data.panels):
         raise ValueError("no event study could be estimated, so there is nothing to draw")
-    fonts = fonts_for(_texts(data))
-    if fonts.missing:
-        warnings.warn(f"no installed font can write {' '.join(fonts.missing[:20])} in the figure", stacklevel=2)
+    fonts = choose_fonts(_texts(data))
     with own_style():
         return _draw(data, fonts, 72 * (width or DEFAULT))
 
@@ -177,12 +163,12 @@ def draw(data: EventData, width: float | None = None) -> Figure:
 def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     key = key_lines(data, fonts, width - _LEFT - _RIGHT)
     # Agg sets small text up to two percent wider than it measures.
-    notes = wrapped(note(data), fonts, 0.98 * (width - 4))
+    notes = wrap(note(data), fonts, 0.98 * (width - 4))
     tests = [test_lines(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
     start = 4.0 + (1.9 * LINE if data.title else 0.0)
     top = start + LINE * len(key) + 3
     heads = [LINE * (1 + len(lines)) + 3 for lines in tests]
-    rest = top + sum(heads) + _FEET * len(heads) + LINE + 9.0 * len(notes) + 6
+    rest = top + sum(heads) + _FEET * len(heads) + LINE + NOTE * len(notes) + 6
     tall = min(_TALL, max(_LEAST, (_SHEET - rest) / len(heads)))
     page = Page.new(fonts, width, rest + tall * len(heads))
     if data.title:
@@ -196,8 +182,7 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     middle = _LEFT + (width - _LEFT - _RIGHT) / 2
     words = data.unit if data.ticks else f"{data.unit}s since the first treated one"
     page.text(middle, top + 1, words.capitalize(), SMALL, colour=QUIET, align="center")
-    for k, line in enumerate(notes):
-        page.text(2, top + LINE + 5 + 9.0 * k, line, SMALL, colour=QUIET)
+    write_note(page, notes, top + LINE + 0.5)
     return page.figure
 
 
@@ -300,7 +285,7 @@ def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
         at_reference = k == data.reference
         page.text(x, middle, _tick(data, k), SMALL, at_reference, INK if at_reference else QUIET, "center")
         if at_reference:
-            page.text(x, middle + 8, "reference", SMALL - 0.5, colour=QUIET, align="center")
+            page.text(x, middle + 8, "reference", SMALL, colour=QUIET, align="center")
 
 
 def _tick(data: EventData, period: int) -> str:

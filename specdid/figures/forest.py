@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, round_ticks, style, with_room, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, with_room, wrap, write_note
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, TITLE, own_style
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _ROW = 12.0
 _AXIS = 22.0
+_LABELS, _ACROSS = 60.0, 44.0
+"""Room that labels and an axis have at least: facts that leave less are not written, from the last on."""
 _HALF = 1.5
 """An interval longer than so many times the median one is cut at the axis."""
 
@@ -78,7 +80,7 @@ def draw(data: ForestData, width: float | None = None) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Where the labels, the axis and the facts stand, in points; facts end at ``ends``."""
+    """Where the labels, the axis and the facts stand, in points; as many facts as there are ``ends`` are written."""
 
     labels: float
     left: float
@@ -88,13 +90,15 @@ class _Columns:
 
 def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     columns = _place(data, fonts, width)
-    notes = wrap(data.note, fonts, width - 4)
+    left_out = data.columns[len(columns.ends) :]
+    said = f"Not shown for lack of room: {', '.join(left_out)}." if left_out else ""
+    notes = wrap(" ".join(filter(None, (data.note, said))), fonts, width - 4)
     head = (1.9 * LINE if data.title else 0.0) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     page = Page.new(fonts, width, head + sum(heights) + NOTE * len(notes) + 6)
     if data.title:
         page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
-    for text, end in zip(data.columns, columns.ends, strict=True):
+    for text, end in zip(data.columns, columns.ends, strict=False):
         page.text(end, head - 4, text, SMALL, colour=QUIET, align="right")
     top = head
     for block, height in zip(data.blocks, heights, strict=True):
@@ -109,11 +113,13 @@ def _place(data: ForestData, fonts: Fonts, width: float) -> _Columns:
     for k, head in enumerate(data.columns):
         texts = [head, *(r.facts[k] for b in data.blocks for r in b.rows)]
         widths.append(max(fonts.width(t, SMALL) for t in texts) + 9)
+    longest = max(fonts.width(r.label, TEXT) for b in data.blocks for r in b.rows) + 10
+    least = min(longest, _LABELS) + _ACROSS + 10
+    widths = widths[: next(k for k in range(len(widths), -1, -1) if k == 0 or width - sum(widths[:k]) >= least)]
     ends = [width - 2 - sum(widths[k + 1 :]) for k in range(len(widths))]
-    longest = max(fonts.width(r.label, TEXT) for b in data.blocks for r in b.rows)
-    labels = min(longest + 10, 0.3 * width)
-    right = ends[0] - widths[0] if ends else width - 2
-    return _Columns(labels, labels + 6, max(right - labels - 8, 40.0), tuple(ends))
+    right = width - 2 - sum(widths)
+    labels = min(longest, 0.3 * width, right - _ACROSS - 8)
+    return _Columns(labels, labels + 6, right - labels - 8, tuple(ends))
 
 
 def _limits(data: ForestData, block: ForestBlock) -> tuple[float, float]:
@@ -132,25 +138,16 @@ def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[floa
     page.text(2, top + LINE / 2, fonts.fit(block.name, TEXT, page.width - 4, bold=True), bold=True)
     first = top + LINE
     axes = page.axes(columns.left, first, columns.width, _ROW * len(rows))
-    _axis(axes, fonts, limits, len(rows))
+    style_rows(axes, fonts, limits, columns.width, len(rows), 6)
     for k, row in enumerate(rows):
         middle = first + _ROW * (k + 0.5)
         page.text(8, middle, fonts.fit(row.label, TEXT, columns.labels - 8), bold=row.whole)
         _effect(axes, row, k, limits)
-        for text, end in zip(row.facts, columns.ends, strict=True):
+        for text, end in zip(row.facts, columns.ends, strict=False):
             page.text(end, middle, text, SMALL, align="right")
     if block.words:
         below = first + _ROW * len(rows) + 14 + LINE / 2
         page.text(8, below, fonts.fit(block.words, SMALL, page.width - 10), SMALL, colour=QUIET)
-
-
-def _axis(axes: Axes, fonts: Fonts, limits: tuple[float, float], count: int) -> None:
-    style(axes, fonts, "x")
-    axes.set_xlim(*limits)
-    axes.set_ylim(count, 0)
-    axes.set_yticks([])
-    axes.set_xticks(*round_ticks(*limits))
-    axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
 
 
 def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float]) -> None:

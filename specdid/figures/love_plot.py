@@ -14,7 +14,7 @@ import numpy as np
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, round_ticks, style, with_room, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, with_room, wrap, write_note
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, TITLE, own_style
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ def _block(
     facts = page.fonts.fit(block.facts, SMALL, page.width - beside - 4)
     page.text(beside, top + LINE / 2, facts, SMALL, colour=QUIET)
     first, count = top + LINE, len(block.rows)
-    axes = page.axes(left, first, page.width - left - 2 * _COLUMN - 4, _ROW * count)
-    _axis(axes, page.fonts, limits, count)
+    across = page.width - left - 2 * _COLUMN - 4
+    axes = page.axes(left, first, across, _ROW * count)
+    style_rows(axes, page.fonts, limits, across, count, 8)
     axes.axvspan(-limit, limit, color=BAND95, linewidth=0, zorder=0.5)
     for k, row in enumerate(block.rows):
         middle = first + _ROW * (k + 0.5)
@@ -124,15 +125,6 @@ def _block(
             loud = place == 1 and abs(value) > limit
             end = page.width - 2 - _COLUMN * (1 - place)
             page.text(end, middle, words, SMALL, loud, INK if loud else QUIET, "right")
-
-
-def _axis(axes: Axes, fonts: Fonts, limits: tuple[float, float], count: int) -> None:
-    style(axes, fonts, "x")
-    axes.set_xlim(*limits)
-    axes.set_ylim(count, 0)
-    axes.set_yticks([])
-    axes.set_xticks(*round_ticks(*limits, most=8))
-    axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
 
 
 def _bias(axes: Axes, row: LoveRow, y: float) -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from specdid._records.numerals import minus
 from specdid.figures._base import FigureKind
-from specdid.figures._page import choose_fonts, round_ticks, style, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, style_across
+from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, blend, own_style
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._curve_data import Flags, Floats
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import bandwidth, choose_fonts, density, with_room
+from specdid.figures._page import bandwidth, choose_fonts, density, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -29,7 +29,6 @@ from specdid.figures._panes import (
     columns,
     label_across,
     lay_sheet,
-    style_across,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
 

@@ -12,8 +12,8 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
-from specdid.figures._page import bandwidth, choose_fonts, density, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, style_across
+from specdid.figures._page import bandwidth, choose_fonts, density, style_across, with_room
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 from specdid.inference._curve_tests import Placebo
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.figures._base import FigureKind
-from specdid.figures._page import bandwidth, choose_fonts, density, round_ticks, style, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, style_across
+from specdid.figures._page import bandwidth, choose_fonts, density, round_ticks, style, style_across, with_room
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, blend, own_style
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, round_ticks, style, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_across, wrap, write_note
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, TITLE, blend, own_style
 
 if TYPE_CHECKING:
@@ -130,17 +130,15 @@ def _block(page: Page, block: ScoreBlock, top: float) -> None:
         words = page.fonts.first_fit((stage + facts, stage.split()[0] + facts), SMALL, room)
         page.text(left, top + 1.5 * LINE, words, SMALL, colour=QUIET)
         axes = page.axes(left, top + 2 * LINE + 1, room, _TALL)
-        _axis(axes, page.fonts, block, tallest)
+        _axis(axes, page.fonts, block, room, tallest)
         axes.stairs(block.treated[k], block.edges, fill=True, color=blend(ACCENT, 0.75), linewidth=0, zorder=3)
         axes.stairs(-block.control[k], block.edges, fill=True, color=blend(QUIET, 0.75), linewidth=0, zorder=3)
 
 
-def _axis(axes: Axes, fonts: Fonts, block: ScoreBlock, tallest: float) -> None:
-    style(axes, fonts, "x")
-    axes.set_xlim(float(block.edges[0]), float(block.edges[-1]))
+def _axis(axes: Axes, fonts: Fonts, block: ScoreBlock, width: float, tallest: float) -> None:
+    style_across(axes, fonts, float(block.edges[0]), float(block.edges[-1]), width, 6)
     axes.set_ylim(-tallest, tallest)
     axes.set_yticks([])
-    axes.set_xticks(*round_ticks(float(block.edges[0]), float(block.edges[-1])))
     axes.axhline(0, color=INK, linewidth=0.5, zorder=4)
     if block.support[0] < block.support[1]:
         axes.vlines(block.support, -tallest, tallest, color=INK, linewidth=0.6, linestyle=(0, (3, 2)), zorder=4)

@@ -5,7 +5,6 @@ The form follows Simonsohn, Simmons and Nelson (2020), Nature Human Behaviour 4,
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,9 +17,9 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import THIN, beyond, draw_choices, draw_curve, draw_strip, few, fixed, separate
 from specdid.figures._curve_data import CurveData, CurvePanel, curve_data
 from specdid.figures._curve_order import Bands
-from specdid.figures._fonts import Fonts, fonts_for
+from specdid.figures._fonts import Fonts
 from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, ChoiceLine, CurveLayout, PanelRow, lay_out
-from specdid.figures._page import NOTE, Page, joined, wrap
+from specdid.figures._page import NOTE, Page, choose_fonts, joined, wrap
 from specdid.figures._panes import Key, draw_key, key_lines
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
@@ -189,13 +188,7 @@ def draw(data: CurveData, width: float | None = None) -> Figure:
     """
     if not data.panels:
         raise ValueError("no specification was estimated, so there is no curve to draw")
-    fonts = fonts_for(_texts(data))
-    if fonts.missing:
-        warnings.warn(
-            f"no installed font can write {' '.join(fonts.missing[:20])} in the figure; "
-            "for Chinese install one such as Noto Sans CJK (fonts-noto-cjk)",
-            stacklevel=2,
-        )
+    fonts = choose_fonts(_texts(data))
     with own_style():
         return _draw(data, fonts, width or DEFAULT)
 

@@ -12,7 +12,7 @@ from specdid._records import NullShares, Results
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel, Floats, curve_data
-from specdid.figures._page import choose_fonts, round_ticks, with_room
+from specdid.figures._page import choose_fonts, round_ticks, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -20,7 +20,6 @@ from specdid.figures._panes import (
     columns,
     label_across,
     lay_sheet,
-    style_across,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SMALL, own_style
 from specdid.inference._curve_tests import Placebo, shares_by_group

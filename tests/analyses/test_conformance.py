@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 import specdid
+from analysis_examples import EXAMPLES, FIX, table_of
 from specdid import _plugins
 from specdid._plan import build_plan
 from specdid._run.analyse import run_one, write_analyses
@@ -18,23 +19,6 @@ from specdid.tables.latex import write
 from studies import bench_of, fault_texts, run_prepared, spec_file
 
 KINDS = _plugins.names("analyses")
-
-FIX = 'fix = { sample = "batch 1" }\n'
-SIZE = "at(pop, year == 2011)"
-EXAMPLES = {
-    "table": FIX + 'vary = ["controls"]',
-    "event_study": FIX,
-    "hausman": 'controls = "pgdp + ind2"',
-    "balance": "",
-    "heterogeneity": FIX + f"groups = {{ small = '{SIZE} <= 350', large = '{SIZE} > 350' }}",
-    "mechanism": FIX + 'moderator = "ind3"',
-    "placebo": FIX + "draws = 20",
-}
-"""A table of every analysis on the reference panel."""
-
-
-def table_of(kind, keys=None):
-    return f'[{kind}."Übung 1 & 2_%"]\n{EXAMPLES.get(kind, "") if keys is None else keys}\n'
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -54,24 +54,6 @@ def chinese():
 
 
 @pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.parametrize("width", [3.5, 6.5, 7.0])
-def test_nothing_stands_outside_the_page_or_is_too_small(name, width):
-    figure = drawn(name, *chinese(), width)
-    assert figure.get_size_inches()[0] == width
-    figure.set_dpi(300)
-    with own_style():
-        figure.draw_without_rendering()
-        page = figure.bbox
-        for text in figure.findobj(Text):
-            if text.get_text() and text.get_visible():
-                box = text.get_window_extent()
-                assert text.get_fontsize() >= 6.5
-                assert box.x0 >= -1, text.get_text()
-                assert box.x1 <= page.x1 + 1, text.get_text()
-                assert 0 <= box.y0 <= box.y1 <= page.y1 + 1, text.get_text()
-
-
-@pytest.mark.parametrize("name", FIGURES)
 def test_the_same_bytes_every_time(name, tmp_path):
     found = []
     for k in range(2):

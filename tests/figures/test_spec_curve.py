@@ -22,7 +22,7 @@ from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import lay_out
 from specdid.figures._panes import _ends, key_lines
-from specdid.figures._style import SMALL, own_style, save
+from specdid.figures._style import SMALL, save
 from specdid.figures.spec_curve import draw, plot
 from specdid.inference._curve_tests import pooled
 
@@ -57,23 +57,6 @@ def test_headings_are_bold_and_no_text_is_smaller_than_print_allows():
     weights = {t.get_text(): t.get_weight() for t in texts}
     assert weights["Sample"] == "bold"
     assert weights["matched"] == "normal"
-
-
-@pytest.mark.parametrize("width", [3.5, 6.5, 7.0])
-def test_nothing_stands_outside_the_page(width):
-    labels = ["all prefecture-level cities but the four municipalities and Tibet", "east", "x" * 90]
-    planned = plan_of({"sample": labels, "estimator": ["OLS", "did2s"]}, subsets("ln_open"), preferred=2)
-    figure = plot(results_of(planned), width=width)
-    assert figure.get_size_inches()[0] == width
-    with own_style():
-        figure.draw_without_rendering()
-        page = figure.bbox
-        for text in figure.findobj(Text):
-            if text.get_text() and text.get_visible():
-                box = text.get_window_extent()
-                assert box.x0 >= -1
-                assert box.x1 <= page.x1 + 1, text.get_text()
-                assert 0 <= box.y0 <= box.y1 <= page.y1 + 1, text.get_text()
 
 
 def test_height_grows_with_the_rows():

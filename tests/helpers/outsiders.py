@@ -114,7 +114,7 @@ def data(values):
 
 def draw(data, width=None):
     from matplotlib.figure import Figure
-    figure = Figure((width or 6.0, 3.0))
+    figure = Figure((width or 6.0, 3.0), layout="constrained")
     axes = figure.subplots()
     axes.plot(data.panels[0], ".")
     axes.set_title(data.doubt)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from command import run_specdid
+from figure_layout import layout_faults
+from figure_samples import samples
 from outsiders import PLUGINS, write_outsiders
 from small_studies import small_panel
 from specdid import _plugins
@@ -126,6 +128,21 @@ def test_a_new_analysis_and_a_new_figure_are_written(ran):
     assert (ran / "dummy_dots.png").read_bytes()[:4] == b"\x89PNG"  # of the whole curve
     assert any(r["code"] == "dummy" for r in rows(ran / "warnings.csv"))
     assert "DUMMY LINE" in (ran / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def shelved(place, monkeypatch):
+    """The dummies on the shelves of this process."""
+    monkeypatch.syspath_prepend(str(place / "site"))
+
+
+@pytest.mark.usefixtures("shelved")
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_a_new_figure_is_held_to_what_every_figure_is(width):
+    draw = _plugins.load("figures", "dummy_dots").draw
+    found = {what: layout_faults(draw(data, width)) for what, data in samples("dummy_dots")}
+    assert {"plain", "Chinese", "dummy_count"} <= set(found)
+    assert not any(found.values()), found
 
 
 def test_an_event_study_takes_the_new_estimators_effects_by_period(ran):

@@ -1,0 +1,50 @@
+"""What every figure of the shelf keeps to: its texts on the page, apart from each other, and large enough to read."""
+
+from __future__ import annotations
+
+import pytest
+from figure_layout import layout_faults
+from figure_samples import samples
+from matplotlib.figure import Figure
+from specdid import _plugins
+
+WIDTHS = (3.5, 6.5)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", _plugins.names("figures"))
+def test_texts_are_on_the_page_apart_and_large_enough(name, width):
+    figure, found = _plugins.load("figures", name), {}
+    for what, data in samples(name):
+        drawn = figure.draw(data, width)
+        assert drawn.get_size_inches()[0] == pytest.approx(width)
+        found[what] = layout_faults(drawn)
+    assert not {what: faults for what, faults in found.items() if faults}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["forest", "love_plot"])
+def test_what_stands_beside_an_axis_is_not_drawn_over(name, width):
+    for _, data in samples(name):
+        figure = _plugins.load("figures", name).draw(data, width)
+        figure.draw_without_rendering()
+        spaces = [axes.get_window_extent() for axes in figure.axes]
+        for text in figure.texts:
+            assert not any(text.get_window_extent().overlaps(space) for space in spaces), text.get_text()
+
+
+def test_the_faults_of_a_page_are_seen():
+    figure = Figure((3, 2))
+    axes = figure.add_axes((0.2, 0.2, 0.6, 0.6))
+    axes.set_xticks([0.4, 0.6], ["a long tick", "another one"])
+    axes.set_yticks([0, 5], ["fine", "a long tick beyond the axis, which is not drawn"])
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    assert [fault.split(":")[0] for fault in layout_faults(figure)] == ["not apart"]
+    axes.set_xticks([])
+    figure.text(0.5, 0.95, "tiny", fontsize=6)
+    figure.text(0.9, 0.5, "half of it leaves")
+    faults = [fault.split(":")[0] for fault in layout_faults(figure)]
+    assert faults == ["6 points", "outside the page", "drawn beyond the page"]
+    figure.texts[1].remove()
+    axes.plot([1.2, 1.5], [0.5, 0.5], clip_on=False)
+    assert [fault.split(":")[0] for fault in layout_faults(figure)] == ["6 points", "drawn beyond the page"]
