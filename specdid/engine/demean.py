@@ -118,6 +118,15 @@ def demean(columns: Floats, absorber: Absorber) -> bool:
 
 def subtract_means(columns: Floats, codes: Ints, weights: Floats | None) -> None:
     """Subtract each level's mean from (n, K) columns, in place."""
+    steps = np.diff(codes)
+    if weights is None and len(codes) and steps.min(initial=0) >= 0:
+        starts = np.concatenate([[0], np.flatnonzero(steps) + 1])
+        counts = np.diff(starts, append=len(codes))
+        some = max(1, BLOCK // len(codes))
+        for k in range(0, columns.shape[1], some):
+            rows = columns[:, k : k + some].T
+            rows -= np.repeat(np.add.reduceat(rows, starts, axis=1) / counts, counts, axis=1)
+        return
     total = np.bincount(codes, weights)
     for k in range(columns.shape[1]):
         x = columns[:, k]

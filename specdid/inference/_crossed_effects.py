@@ -68,7 +68,7 @@ def connect(
     count = int(max(of_cluster.max(), of_level.max())) + 1
     cluster_place, clusters_in = places(of_cluster), np.bincount(of_cluster, minlength=count)
     level_place, levels_in = places(of_level), np.bincount(of_level, minlength=count)
-    inverse = _inverse(crossed(of_cluster[clusters], level_place, count))
+    inverse = _inverse(crossed(of_cluster[clusters], level_place, count), levels_in)
     return Net(tuple(levels), of_cluster, cluster_place, clusters_in, of_level, level_place, levels_in, inverse)
 
 
@@ -80,21 +80,40 @@ def take_out(columns: Floats, net: Net, inner: Sequence[Ints]) -> bool:
     """
     size = net.inverse.shape[1]
     cells = [(net.of_level * size + net.level_place)[level] for level in net.levels]
+    width, count = columns.shape[1], len(net.inverse) * size
+    dummies = _dummies(cells, count) if count < SPLIT else None
     for _ in range(PASSES):
         for effect in inner:
             subtract_means(columns, effect, None)
-        sums = np.zeros((columns.shape[1], len(net.inverse) * size))
-        for cell in cells:
-            for k in range(len(sums)):
-                sums[k] += np.bincount(cell, columns[:, k], sums.shape[1])
-        solution = net.inverse @ sums.reshape(len(sums), -1, size).transpose(1, 2, 0)
+        sums = _summed(columns, cells, count) if dummies is None else columns.T @ dummies
+        solution = net.inverse @ sums.reshape(width, -1, size).transpose(1, 2, 0)
         if np.abs(solution).max(initial=0.0) <= SETTLED:
             return True
-        flat = np.ascontiguousarray(solution.reshape(-1, len(sums)).T)
+        flat = np.ascontiguousarray(solution.reshape(-1, width).T)
+        if dummies is not None:
+            columns -= (flat @ dummies.T).T
+            continue
         for cell in cells:
-            for k in range(len(flat)):
+            for k in range(width):
                 columns[:, k] -= flat[k][cell]
     return False
+
+
+def _dummies(cells: list[Ints], count: int) -> Floats:
+    """Return how often a row has each level, (n, L)."""
+    dummies = np.zeros((len(cells[0]), count), order="F")
+    for cell in cells:
+        dummies[np.arange(len(cell)), cell] += 1.0
+    return dummies
+
+
+def _summed(columns: Floats, cells: list[Ints], count: int) -> Floats:
+    """Sum columns by level, (K, L)."""
+    sums = np.zeros((columns.shape[1], count))
+    for cell in cells:
+        for k in range(len(sums)):
+            sums[k] += np.bincount(cell, columns[:, k], count)
+    return sums
 
 
 def carried_levels(effects: list[Ints], nested: list[bool], plain: bool, n: int) -> tuple[list[Ints], int]:
@@ -200,19 +219,22 @@ def residualise(
     return swept
 
 
-def _inverse(crossed: Floats) -> Floats:
+def _inverse(crossed: Floats, levels_in: Ints) -> Floats:
     """Invert (C, L, L) on their ranges: dummies of a component have one dependence or more.
 
-    Where the sum of all dummies is the only one, and this is added, the matrix is regular.
+    Where the sum of a component's dummies is the only one, and this is added, the matrix is regular.
     """
     size = crossed.shape[1]
-    largest = crossed.max(initial=0.0)
-    if len(crossed) == 1 and (np.abs(crossed.sum(axis=1)) <= NOTHING * size * largest).all():
-        filled = crossed + largest / size
+    real = np.arange(size) < levels_in[:, None]
+    largest = np.maximum(crossed.max(axis=(1, 2)), 1e-300)
+    if (np.abs(crossed.sum(axis=1)) <= NOTHING * size * largest[:, None]).all():
+        sums = real[:, :, None] & real[:, None, :]
+        filled = crossed + (largest / levels_in)[:, None, None] * sums
+        filled[:, np.arange(size), np.arange(size)] += largest[:, None] * ~real
         with suppress(np.linalg.LinAlgError):
             regular = np.linalg.inv(filled)
-            if np.abs(regular).max() * largest < 1.0 / NOTHING:
-                return np.asarray(regular - 1.0 / (largest * size))
+            if (np.abs(regular).max(axis=(1, 2)) * largest < 1.0 / NOTHING).all():
+                return np.asarray((regular - (1.0 / (largest * levels_in))[:, None, None]) * sums)
     values, vectors = np.linalg.eigh(crossed)
     usable = values > NOTHING * np.maximum(values[:, -1:], 1e-300)
     scaled = vectors * np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)[:, None, :]

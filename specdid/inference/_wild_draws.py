@@ -56,7 +56,7 @@ Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
 DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
-CACHED = 2**16
+CACHED = 2**15
 """Cells of signed scores that are formed together: what fits the cache."""
 
 
@@ -113,9 +113,14 @@ def _drawn_batches(
         prepared = _prepare(problem, members, batch, cluster, signs)
         at = np.array([local[int(p)] for p in batch.members])
         drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
+        mine = None if squares is None else among(prepared.present, squares)
+        blocks = None if len(batch.members) == 1 else _batch_sums(prepared, len(batch.members))
         for places_, family in _families(members, dropped, batch, prepared):
-            mine = None if squares is None else among(prepared.present, squares)
-            b, t, se, imposed = wild_draws(prepared.blocks, family, prepared.signs, mine)
+            if blocks is None:
+                scores, carried = _own_scores(prepared, family)
+            else:
+                scores, carried = cluster_scores(blocks, family), blocks.carried
+            b, t, se, imposed = _drawn(scores, carried, family.correction, prepared.signs, mine)
             scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
             at = np.array([local[int(p)] for p in places_])
             drawn.estimate[at] = b * scale[:, None]
@@ -132,11 +137,13 @@ def _slopes_across(problem: Problem, batch: DrawBatch, cluster: Ints) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _PreparedSums:
-    """A batch's sums, which clusters are in it, and what the correction needs."""
+class _Prepared:
+    """A batch's residuals times the root of the weights, which clusters are in it, and what the correction needs."""
 
     laid: Laid
-    blocks: BatchSums
+    residual: Floats
+    net: Net | None
+    root: Floats | None
     signs: Floats
     present: Ints
     scale: Floats
@@ -146,7 +153,7 @@ class _PreparedSums:
     clusters: Ints
 
 
-def _prepare(problem: Problem, members: Members, batch: DrawBatch, cluster: Ints, signs: Floats) -> _PreparedSums:
+def _prepare(problem: Problem, members: Members, batch: DrawBatch, cluster: Ints, signs: Floats) -> _Prepared:
     present, clusters = _clusters_present(cluster[batch.rows], len(signs))
     mine = among(present, signs)
     laid = lay_out(problem, members, batch)
@@ -157,13 +164,39 @@ def _prepare(problem: Problem, members: Members, batch: DrawBatch, cluster: Ints
     root = None if absorber.weights is None else np.sqrt(absorber.weights)
     if root is not None:
         residual *= root[:, None]
-    shared = mine if len(batch.members) > len(batch.columns) else None
-    carried = () if net is None else carry(residual, clusters, len(present), net, root, shared)
-    gram = cluster_gram(residual, clusters, len(present))
-    blocks = BatchSums(gram, gram.sum(axis=0), carried)
     counts = np.zeros(0, np.int64) if plain else absorber.levels
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), absorber.slope_levels.sum()))
-    return _PreparedSums(laid, blocks, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
+    return _Prepared(laid, residual, net, root, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
+
+
+def _batch_sums(prepared: _Prepared, count: int) -> BatchSums:
+    """Make the sums of a batch of ``count`` members."""
+    gram = cluster_gram(prepared.residual, prepared.clusters, len(prepared.present))
+    return BatchSums(gram, gram.sum(axis=0), _carried(prepared, prepared.residual, count > prepared.residual.shape[1]))
+
+
+def _carried(prepared: _Prepared, columns: Floats, shared: bool) -> tuple[Carried, ...] | CarriedStack:
+    if prepared.net is None:
+        return ()
+    signs = prepared.signs if shared else None
+    return carry(columns, prepared.clusters, len(prepared.present), prepared.net, prepared.root, signs)
+
+
+def _own_scores(
+    prepared: _Prepared, family: RegressionFamily
+) -> tuple[ClusterScores, tuple[Carried, ...] | CarriedStack]:
+    """Return the scores of a batch's only regression: of its D~ and u~ alone, no cross products by cluster."""
+    rows = prepared.residual.T
+    d, u, dd, inverse = solve(rows @ rows.T, family)
+    own = np.concatenate([d, u], axis=1).T @ rows
+    regressors = np.concatenate([own[:1], rows[family.controls[0]]])
+    products = np.concatenate([regressors * own[1], regressors * own[0]])
+    order, bounds = _by_cluster(prepared.clusters, len(prepared.present))
+    sums = np.add.reduceat(products if order is None else products[:, order], bounds, axis=1)[None]
+    of_outcome, of_treatment = sums[:, : len(regressors)], sums[:, len(regressors) :]
+    c = np.concatenate([of_treatment[:, :1] / dd[:, None, None], inverse @ of_treatment[:, 1:]], axis=1)
+    first, second = np.eye(2)[:, :1], np.eye(2)[:, 1:]
+    return ClusterScores(first, second, dd, of_outcome, of_treatment, c), _carried(prepared, own.T, False)
 
 
 def _residualise(columns: Floats, absorber: Absorber, nested: list[bool], plain: bool, clusters: Ints) -> Net | None:
@@ -198,7 +231,7 @@ def among(present: Ints, table: Floats) -> Floats:
 
 
 def _families(
-    members: Members, dropped: dict[int, tuple[int, ...]], batch: DrawBatch, prepared: _PreparedSums
+    members: Members, dropped: dict[int, tuple[int, ...]], batch: DrawBatch, prepared: _Prepared
 ) -> Iterator[tuple[Ints, RegressionFamily]]:
     """Stack the batch's members by their number of controls, in chunks."""
     laid = prepared.laid
@@ -225,7 +258,7 @@ def _families(
             )
 
 
-def _cluster_facts(problem: Problem, members: Members, batch: DrawBatch, prepared: _PreparedSums) -> Ints:
+def _cluster_facts(problem: Problem, members: Members, batch: DrawBatch, prepared: _Prepared) -> Ints:
     """Count clusters, and clusters in which the treatment is ever not zero; (m, 2)."""
     out = np.empty((len(batch.members), 2), np.int64)
     out[:, 0] = len(prepared.present)
@@ -328,13 +361,22 @@ def wild_draws(
         a, b and c: with the effect -x times the real standard error imposed instead of none,
         the t of the draw is (t + a x) / sqrt(1 + b x + c x^2).
     """
-    scores = cluster_scores(blocks, family)
-    if isinstance(blocks.carried, CarriedStack):
+    return _drawn(cluster_scores(blocks, family), blocks.carried, family.correction, signs, squares)
+
+
+def _drawn(
+    scores: ClusterScores,
+    carried: tuple[Carried, ...] | CarriedStack,
+    correction: Floats,
+    signs: Floats,
+    squares: Floats | None,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    if isinstance(carried, CarriedStack):
         omega, moved = _signed(scores.of_outcome, signs), _signed(scores.of_treatment, signs)
-        ss, product, square = _direct(blocks.carried, scores, omega, moved, signs)
+        ss, product, square = _direct(carried, scores, omega, moved, signs)
     else:
-        omega, moved, (ss, product, square) = _multiplied_out(blocks.carried, scores, signs, squares)
-    error = np.sqrt(np.maximum(ss, 0.0) * family.correction[:, None])
+        omega, moved, (ss, product, square) = _multiplied_out(carried, scores, signs, squares)
+    error = np.sqrt(np.maximum(ss, 0.0) * correction[:, None])
     dd = scores.dd[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate, std_error = omega[:, 0] / dd, error / dd
@@ -393,6 +435,8 @@ def _multiplied_out(
     parts: tuple[Carried, ...], scores: ClusterScores, signs: Floats, squares: Floats | None
 ) -> tuple[Floats, Floats, Three]:
     """Return the signed sums of outcome and treatment, (m, 1 + k, B), and the three sums, squares multiplied out."""
+    if len(parts) == 1 and parts[0].signed is None and len(parts[0].clusters) == len(signs):
+        scores, parts = _joined(parts[0], scores), ()
     both = (scores.of_outcome, scores.of_treatment)
     matrix = scores.c @ scores.c.transpose(0, 2, 1) / 2
     columns = np.concatenate([*both, *(a[:, :1] * scores.c - matrix @ a for a in both)], axis=1)
@@ -404,6 +448,25 @@ def _multiplied_out(
         for total, more in zip(sums, _expanded(part, scores, (u, d), signs), strict=True):
             total += more
     return u, d, (sums[0], sums[1], sums[2])
+
+
+def _joined(part: Carried, scores: ClusterScores) -> ClusterScores:
+    """Put dummies that connect all clusters behind the controls."""
+    outcome, treatment = _level_sums(part, scores)
+    return replace(
+        scores,
+        of_outcome=np.concatenate([scores.of_outcome, outcome], axis=1),
+        of_treatment=np.concatenate([scores.of_treatment, treatment], axis=1),
+        c=np.concatenate([scores.c, part.inverse @ treatment], axis=1),
+    )
+
+
+def _level_sums(part: Carried, scores: ClusterScores) -> tuple[Floats, Floats]:
+    """Return the sums of u~ and D~ by level and cluster, (m, L, G_b)."""
+    width, g, levels = part.cells.shape
+    flat = part.cells.reshape(width, g * levels)
+    outcome, treatment = ((a.T @ flat).reshape(-1, g, levels).transpose(0, 2, 1) for a in (scores.u, scores.d))
+    return outcome, treatment
 
 
 def _crossed(u: Floats, d: Floats, x: Floats, z: Floats) -> Three:
@@ -464,11 +527,9 @@ def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Fl
 
 def _expanded(part: Carried, scores: ClusterScores, omegas: tuple[Floats, Floats], signs: Floats) -> Three:
     """Return what the component adds to the three sums, the squares multiplied out."""
-    width, g, levels = part.cells.shape
-    m = scores.d.shape[1]
-    flat = part.cells.reshape(width, g * levels)
-    sums = [(a.T @ flat).reshape(m, g, levels).transpose(0, 2, 1) for a in (scores.u, scores.d)]
-    loads = np.ascontiguousarray((sums[1].transpose(0, 2, 1) @ part.inverse).transpose(0, 2, 1))
+    sums = _level_sums(part, scores)
+    m, levels, _ = sums[0].shape
+    loads = part.inverse @ sums[1]
     mine = part.clusters
     matrix = loads @ loads.transpose(0, 2, 1) / 2
     with_controls = loads @ scores.c[:, :, mine].transpose(0, 2, 1)
@@ -479,7 +540,7 @@ def _expanded(part: Carried, scores: ClusterScores, omegas: tuple[Floats, Floats
         x, z, u, d = _parts(_signed(np.concatenate([*columns, *sums], axis=1), signed), 4)
     else:
         x, z = _parts(_signed(np.concatenate(columns, axis=1), signed), 2)
-        shared = part.signed.reshape(width, -1)
+        shared = part.signed.reshape(len(part.signed), -1)
         u, d = ((a.T @ shared).reshape(m, levels, -1) for a in (scores.u, scores.d))
     x -= with_controls @ omegas[0]
     z -= with_controls @ omegas[1]
@@ -488,15 +549,18 @@ def _expanded(part: Carried, scores: ClusterScores, omegas: tuple[Floats, Floats
 
 def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:
     """Cross products of columns within clusters: (n, K) and (n,) give (G, K, K)."""
-    sorted_columns = columns
-    if (np.diff(clusters) < 0).any():
-        order = np.argsort(clusters, kind="stable")
-        clusters, sorted_columns = clusters[order], columns[order]
-    bounds = np.searchsorted(clusters, np.arange(n_clusters))
+    order, bounds = _by_cluster(clusters, n_clusters)
+    columns = columns if order is None else columns[order]
     k = columns.shape[1]
     if len(columns) * k * k < FEW_CELLS:
-        products = (sorted_columns[:, :, None] * sorted_columns[:, None, :]).reshape(len(columns), k * k)
+        products = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), k * k)
         return np.asarray(np.add.reduceat(products, bounds, axis=0).reshape(n_clusters, k, k))
     ends = [*bounds[1:], len(columns)]
-    blocks = (sorted_columns[start:stop] for start, stop in zip(bounds, ends, strict=True))
+    blocks = (columns[start:stop] for start, stop in zip(bounds, ends, strict=True))
     return np.stack([block.T @ block for block in blocks])
+
+
+def _by_cluster(clusters: Ints, n_clusters: int) -> tuple[Ints | None, Ints]:
+    """Return the order that puts the rows of a cluster together, None where they are, and where each begins."""
+    order = np.argsort(clusters, kind="stable") if (np.diff(clusters) < 0).any() else None
+    return order, np.searchsorted(clusters if order is None else clusters[order], np.arange(n_clusters))

@@ -23,8 +23,9 @@ from specdid.engine.cache_keys import Content
 from specdid.inference import _permutation_strategy, permutation, permutation_refit, wild
 from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import NullDraws
+from specdid.inference._batches import make_batches
 from specdid.inference._draw_tables import DrawTable
-from specdid.inference._wild_draws import BatchSums, RegressionFamily, wild_draws
+from specdid.inference._wild_draws import BatchSums, RegressionFamily, draw_part, wild_draws
 
 
 @pytest.mark.parametrize(("cluster", "units"), [("id", 24), ("group", 60), ("group", 24), ("year", 24)])
@@ -348,3 +349,22 @@ def test_a_null_that_finds_another_estimate_is_left_out():
     assert [c.message for c in kept.left_out] == [
         "1 specification is too near to collinear for this null, and left out of it"
     ]
+
+
+@pytest.mark.parametrize(("cluster", "units"), [("id", 24), ("group", 60), ("group", 24), ("year", 24)])
+def test_a_specification_alone_in_its_batch_draws_what_it_draws_among_others(cluster, units):
+    """Alone it has sums of its own columns, not cross products of all; nested, crossed and several components."""
+    ctx = context(cluster, panel(units))
+    problem, members = ctx.compiled.problem, ctx.compiled.members
+    signs = wild.cluster_signs(ctx.cluster, DRAWS, 11)
+    shared = (problem, members, ctx.dropped, ctx.cluster, signs)
+    alone = 0
+    for batch in make_batches(problem, members):
+        together = draw_part(shared, [batch])
+        for k, member in enumerate(batch.members):
+            one = draw_part(shared, [dataclasses.replace(batch, members=np.array([member]))])
+            alone += len(batch.members) > 1
+            for name in ("estimate", "statistic", "imposed", "error"):
+                got, expected = getattr(one, name)[0], getattr(together, name)[k]
+                assert got == pytest.approx(expected, rel=1e-8, abs=1e-9, nan_ok=True)
+    assert alone >= 20
