@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from specdid import _plugins
-from specdid._decode.study import Shelves, Source, decode
+from specdid._decode.study import Source, decode
 from specdid._decode.table import Item, Log, item_of_document, item_of_mapping
 from specdid._diagnostics import Fault, Faults, file_order
 from specdid._study import Study
@@ -40,7 +39,7 @@ def read_study(source: str | Path | Mapping[str, Any]) -> tuple[Study | None, Fa
     study: Study | None
     if isinstance(source, Mapping):
         root = item_of_mapping(source, log.faults)
-        study = decode(root, Source(None, Path(), "study"), _shelves(), log)
+        study = decode(root, Source(None, Path(), "study"), log)
     elif isinstance(source, str | Path):
         study = _read_file(Path(source), log)
     else:
@@ -63,11 +62,6 @@ def _read_file(path: Path, log: Log) -> Study | None:
         return None
     after = Log()
     root: Item = item_of_document(toml, document)
-    study = decode(root, Source(document, path.parent, path.stem), _shelves(), after)
+    study = decode(root, Source(document, path.parent, path.stem), after)
     log.faults += [f for f in after.faults if not toml.lost or not f.code.startswith(FOLLOWS)]
     return study
-
-
-def _shelves() -> Shelves:
-    estimators, matching, analyses = map(_plugins.names, ("estimators", "matching", "analyses"))
-    return Shelves(estimators, matching, analyses, _plugins.nulls())

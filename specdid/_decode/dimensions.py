@@ -8,17 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from specdid import language
 from specdid._columns import DIMENSIONS, RESERVED
-from specdid._decode.options import META, Options, WrittenOption, dotted_label, read_meta
+from specdid._decode.options import Options, WrittenOption, dotted_label, meta_of
 from specdid._decode.other_programs import vcov_help
-from specdid._decode.table import ROLES, Item, Log, Table, as_table, fixed, part_of
+from specdid._decode.table import Item, Log, Table, as_table, fixed, lines_of, part_of
 from specdid._diagnostics import Origin
+from specdid._format import VARIANT_OPTION, VCOV, Word
 from specdid._study import (
-    DISTRIBUTIONS,
-    RULES,
     Distribution,
     EstimatorOption,
     Expression,
@@ -51,10 +50,7 @@ from specdid.language.tree import (
 )
 
 Option = TypeVar("Option")
-Keys = tuple[str | None, str | None]
 HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
-TABLE_HELP = 'write { formula = "~a", ssc = "…", distribution = "…" }'
-VCOV_KEYS = ("formula", "ssc", "distribution")
 OF_COMMANDS: dict[str, Rule] = {
     "felm": "lsdv", "lfe": "lsdv", "reg": "lsdv", "regress": "lsdv", "lm": "lsdv", "ols": "lsdv",
     "statsmodels": "lsdv", "linearmodels": "lsdv", "xtreg": "reghdfe", "feols": "fixest", "pyfixest": "fixest",
@@ -63,9 +59,6 @@ OF_COMMANDS: dict[str, Rule] = {
 """What users of other software call a correction."""
 OF_LAWS: dict[str, Distribution] = {"z": "normal", "norm": "normal", "gaussian": "normal", "n": "normal",
                                     "student": "t"}  # fmt: skip
-SPLIT = "split"
-"""The dimension that ``split`` and ``full_split`` of [study] make."""
-VARIANT_KEYS = ("derive", "add", "absorb", "where", *META)
 NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
 
 
@@ -83,10 +76,11 @@ class Dimensions:
 
 
 class DimensionReader:
-    """Reads dimensions of one study; ``keys`` are the columns of unit and time, if declared."""
+    """Reads the dimensions of one study from their tables in ``top`` or from [study], whose values are ``found``."""
 
-    def __init__(self, tables: Mapping[str, Item], study: Table, options: Options, keys: Keys) -> None:
-        self.tables, self.study, self.options, self.keys = tables, study, options, keys
+    def __init__(self, top: Table, study: Table, found: Mapping[str, Any], options: Options) -> None:
+        self.study, self.options, self.found = study, options, found
+        self.tables = {name: top.get(name) for name in (*DIMENSIONS, "vcov")}
         self.log = options.log
         self.formula: FormulaDimensions | None = None
 
@@ -96,9 +90,7 @@ class DimensionReader:
         A dimension without a single option that is right takes its default, so that the
         data can be checked all the same.
         """
-        scale = self.study.text("scale")
-        cohort = self.study.expression("cohort", "value")
-        formula = self.study.expression("formula", "formula")
+        scale, cohort, formula = (self.found[key] for key in ("scale", "cohort", "formula"))
         treatment = self._written("treatment", lambda row: self.options.treatment(row, cohort))
         if formula is not None:
             terms = tuple(t.term.tree for t in treatment or ())
@@ -115,7 +107,7 @@ class DimensionReader:
 
     def _written(self, name: str, make: Callable[[WrittenOption], Option | None]) -> tuple[Option, ...] | None:
         """Return the options that the file writes for a dimension; None where it writes none."""
-        table, short = self.tables.get(name), self.study.get(name)
+        table, short = self.tables[name], self.found[name]
         if table is not None and short is not None:
             self._contradiction(short, f"`{name}` stands in [study] and as [{name}]")
         if table is not None:
@@ -151,8 +143,7 @@ class DimensionReader:
         return written or ()
 
     def _formulas(self, name: str, default: Node, label: str | None = None) -> tuple[FormulaOption, ...]:
-        role = ROLES[name]
-        written = self._written(name, lambda row: self.options.formula(row, role))
+        written = self._written(name, self.options.formula)
         in_formula: Expression | None = getattr(self.formula, name, None)
         if in_formula is not None:
             self._twice(name)
@@ -163,7 +154,7 @@ class DimensionReader:
         return (FormulaOption(label, fixed(default, origin), Meta(), origin),)
 
     def _twice(self, name: str) -> None:
-        other = self.study.rows.get(name) or self.tables.get(name)
+        other = self.study.rows.get(name) or self.tables[name]
         if other is not None:
             self._contradiction(other, f"`{name}` stands here and in `formula`")
 
@@ -171,7 +162,7 @@ class DimensionReader:
         self.log.add(item.key, "contradiction", message, "keep one of them")
 
     def _both_keys(self) -> Node:
-        unit, time = self.keys
+        unit, time = self.found["unit"], self.found["time"]
         if unit is None or time is None:
             return Number(0.0)
         return joined([Name(unit), Name(time)])
@@ -191,7 +182,7 @@ class DimensionReader:
 
     def vcov(self) -> tuple[VcovOption, ...]:
         """Read [vcov] or its short form; by default errors are clustered by unit."""
-        table, short = self.tables.get("vcov"), self.study.get("vcov")
+        table, short = self.tables["vcov"], self.found["vcov"]
         if table is not None and short is not None:
             self._contradiction(short, "`vcov` stands in [study] and as [vcov]")
         if table is not None:
@@ -199,7 +190,7 @@ class DimensionReader:
         if short is not None:
             option = read_vcov(short, None, self.log)
             return () if option is None else (option,)
-        unit, origin = self.keys[0], Origin(("vcov",))
+        unit, origin = self.found["unit"], Origin(("vcov",))
         if unit is None:
             return (VcovOption(None, "hetero", (), "hetero", origin),)
         cluster = fixed(Name(unit), origin)
@@ -290,12 +281,12 @@ def _sum(summands: list[tuple[str, Node]]) -> Node:
     return tree
 
 
-def read_vcovs(item: Item | None, log: Log) -> tuple[VcovOption, ...]:
+def read_vcovs(item: Item, log: Log) -> tuple[VcovOption, ...]:
     """Read [vcov]; the first is the one on the curve."""
-    table = as_table(item, log, "[vcov]", 'write [vcov] and below it "label" = "~column"') if item else None
-    if table is not None and not table.rows:
-        log.add(table.item.key, "empty_dimension", "[vcov] has no options", HELP)
-    options = [read_vcov(inner, log.label(inner), log) for inner in (table.rows.values() if table else ())]
+    rows = lines_of(item, log, 'write [vcov] and below it "label" = "~column"')
+    if item.value == {}:
+        log.add(item.key, "empty_dimension", "[vcov] has no options", HELP)
+    options = [read_vcov(inner, log.label(inner), log) for inner in rows.values()]
     return tuple(o for o in options if o is not None)
 
 
@@ -306,36 +297,34 @@ def read_vcov(item: Item, label: str | None, log: Log) -> VcovOption | None:
     if not isinstance(item.value, dict):
         log.wrong_type(item, "text or a table", HELP)
         return None
-    if dotted_label(item, VCOV_KEYS, log):
+    if dotted_label(item, VCOV.names, log):
         return None
-    table = Table(item, log, f"the vcov option `{label}`" if label else "`vcov`")
-    formula = table.get("formula")
-    ssc = cast("Rule | None", _choice(table, "ssc", RULES, OF_COMMANDS))
-    distribution = cast("Distribution | None", _choice(table, "distribution", DISTRIBUTIONS, OF_LAWS))
-    table.close()
-    if formula is None:
-        table.missing("formula", f"{table.title} has no `formula`", TABLE_HELP)
+    table = Table(item, log, VCOV, f"the vcov option `{label}`" if label else "`vcov`")
+    found = table.read(
+        formula=lambda inner: inner,
+        ssc=lambda inner: _choice(inner, "ssc", OF_COMMANDS, log),
+        distribution=lambda inner: _choice(inner, "distribution", OF_LAWS, log),
+    )
+    if found["formula"] is None:
         return None
-    return _option(item, label, formula, ssc or "fixest", distribution, log)
+    return _option(item, label, found["formula"], found["ssc"], found["distribution"], log)
 
 
-def _choice(table: Table, key: str, choices: tuple[str, ...], known: Mapping[str, str]) -> str | None:
-    """Read one of ``choices``; ``known`` are other names of them."""
-    item = table.get(key)
-    if item is None:
-        return None
+def _choice(item: Item, key: str, known: Mapping[str, str], log: Log) -> str | None:
+    """Read a word of ``key``; ``known`` are other names of them."""
+    choices = cast("Word", VCOV[key].kind).choices
     listed = f"`{key}` is one of {', '.join(choices)}"
     if item.value is False and "none" in choices:
-        table.log.wrong_type(item, "text", 'write "none"')
+        log.wrong_type(item, "text", 'write "none"')
         return None
     if not isinstance(item.value, str):
-        table.log.wrong_type(item, "text", listed)
+        log.wrong_type(item, "text", listed)
         return None
     meant = known.get(item.value.casefold())
     if meant is None or item.value in choices:
-        return table.log.choice(item, choices, key)
+        return log.choice(item, choices, key)
     message = f"`{key}` cannot be `{item.value}`"
-    table.log.add(item.origin, "bad_choice", message, f'write "{meant}"', notes=(listed,))
+    log.add(item.origin, "bad_choice", message, f'write "{meant}"', notes=(listed,))
     return None
 
 
@@ -401,37 +390,37 @@ def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
     """Read the user's own dimensions in file order."""
     log = options.log
     hint = 'write [variant."name"] and below it "label" = { … }'
-    table = as_table(item, log, "[variant]", hint) if item else None
     found = []
-    for inner in table.rows.values() if table else ():
+    for inner in lines_of(item, log, hint).values():
         name = log.label(inner)
         if name in DIMENSIONS or name in RESERVED:
             message = f"a variant cannot be called `{name}`, a column of the results"
             log.add(inner.key, "reserved_name", message, "give it another name")
             continue
-        rows = as_table(inner, log, f'[variant."{name}"]', hint)
-        if rows is not None and not rows.rows:
+        rows = lines_of(inner, log, hint)
+        if inner.value == {}:
             message = f'[variant."{name}"] has no options'
             log.add(inner.key, "empty_dimension", message, 'write "label" = { … } below it')
-        read = tuple(_variant_option(option, name, options) for option in rows.rows.values()) if rows else ()
+        read = tuple(_variant_option(option, name, options) for option in rows.values())
         found.append(Variant(name, tuple(o for o in read if o is not None), inner.key))
     return tuple(found)
 
 
-def read_split(study: Table, variants: tuple[Variant, ...], log: Log) -> tuple[Variant, ...]:
-    """Read ``split`` or ``full_split`` of [study]: a dimension of one option per level, which comes first."""
-    found = [(key, study.get(key)) for key in ("full_split", "split")]
-    written = [(key, item) for key, item in found if item is not None]
+SPLIT = "split"
+"""The dimension that ``split`` and ``full_split`` of [study] make."""
+
+
+def read_split(found: Mapping[str, Any], study: Table, variants: tuple[Variant, ...], log: Log) -> tuple[Variant, ...]:
+    """Return the variants, first the dimension of one option per level that ``split`` or ``full_split`` makes."""
+    written = [(key, item) for key in ("full_split", "split") if (item := study.get(key)) is not None]
     if len(written) == 2:
         log.add(written[1][1].key, "contradiction", "`split` and `full_split` say two things", "keep one of them")
     elif written and (other := next((v for v in variants if v.name == SPLIT), None)):
-        log.add(other.origin, "contradiction", f"`{written[0][0]}` in [study] makes the dimension `split` too",
-                "call this one otherwise")  # fmt: skip
+        message = f"`{written[0][0]}` in [study] makes the dimension `split` too"
+        log.add(other.origin, "contradiction", message, "call this one otherwise")
         return variants
-    if not written:
-        return variants
-    key, item = written[0]
-    read = log.expression(item, "split")
+    key, item = written[0] if written else ("split", study.item)
+    read: Expression | None = found[key]
     if read is None:
         return variants
     patterned = any(isinstance(n, Call) and n.function in SAMPLE_PATTERNS for n in chain(read.tree, "&"))
@@ -445,25 +434,17 @@ def _variant_option(item: Item, variant: str, options: Options) -> VariantOption
     log = options.log
     label = log.label(item)
     hint = 'write { where = "…" }, { add = "…" }, { absorb = "…" } or { derive = { … } }; {} changes nothing'
-    table = as_table(item, log, f"the {variant} option `{label}`", hint, VARIANT_KEYS)
+    table = as_table(item, log, VARIANT_OPTION, f"the {variant} option `{label}`", hint)
     if table is None:
         options.unread.add((variant, label))
         return None
     unread: set[tuple[str, str]] = set()
-    option = VariantOption(
-        label,
-        read_definitions(table.get("derive"), log, "derive", "value", unread),
-        table.expression("add", "terms"),
-        table.expression("absorb", "effects"),
-        table.expression("where", "sample"),
-        read_meta(table),
-        item.key,
-    )
-    table.close()
-    read = {"add": option.add, "absorb": option.absorb, "where": option.where}
-    if unread or any(key in table and expression is None for key, expression in read.items()):
+    found = table.read(derive=lambda inner: read_definitions(inner, log, "derive", "value", unread))
+    if unread or any(key in table and found[key] is None for key in ("add", "absorb", "where")):
         options.unread.add((variant, label))
-    return option
+    return VariantOption(
+        label, found["derive"], found["add"], found["absorb"], found["where"], meta_of(found), item.key
+    )
 
 
 def read_definitions(
@@ -474,9 +455,8 @@ def read_definitions(
     A name whose expression is wrong is defined all the same, as nothing, and noted in ``unread``,
     so that its uses are not reported as well.
     """
-    table = as_table(item, log, f"[{title}]", f'write [{title}] and below it name = "…"') if item else None
     found: dict[str, Expression] = {}
-    for inner in table.rows.values() if table else ():
+    for inner in lines_of(item, log, f'write [{title}] and below it name = "…"').values():
         name = _defined_name(inner.key.path[-1], inner, log, title)
         expression = log.expression(inner, role)
         if expression is None:
@@ -507,8 +487,8 @@ def _defined_name(key: str, item: Item, log: Log, title: str) -> str:
 
 def read_labels(item: Item | None, log: Log) -> tuple[Mapping[str, str], Mapping[str, Origin]]:
     """Read [labels]: column or term -> the words shown for it, and -> where it is written."""
-    table = as_table(item, log, "[labels]", '[labels] has lines column = "words"') if item else None
-    items = {inner.key.path[-1]: inner for inner in (table.rows if table else {}).values()}
+    rows = lines_of(item, log, '[labels] has lines column = "words"')
+    items = {inner.key.path[-1]: inner for inner in rows.values()}
     texts = {key: log.words(inner) for key, inner in items.items()}
     found = {key: text for key, text in texts.items() if text is not None}
     return found, {key: items[key].key for key in found}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from specdid._decode.options import Options
-from specdid._decode.table import ROLES, Item, Log, Table, as_table
+from specdid._decode.table import Item, Log, Table, as_table, lines_of, several
 from specdid._diagnostics import did_you_mean
+from specdid._format import EXCLUDE, SELECTOR, role_of
 from specdid._study import Exclusion, Selector
 
 Selectors = Mapping[str, tuple[Selector, ...]]
@@ -27,54 +28,46 @@ def read_exclusions(item: Item | None, dimensions: Sequence[str], options: Optio
 
 
 def _rule(item: Item, dimensions: Sequence[str], options: Options) -> Exclusion | None:
-    table = as_table(item, options.log, "[[exclude]]", RULE, ("when", "unless", "because"))
+    table = as_table(item, options.log, EXCLUDE, help=RULE, subject="this rule")
     if table is None:
         return None
-    because = table.text("because")
-    if "because" not in table:
-        table.missing("because", "this rule has no `because`", "say why: the reason is shown in the output")
+
+    def selectors(inner: Item) -> Selectors | None:
+        """Return a rule's selectors, None where one of them could not be read."""
+        rows = lines_of(inner, options.log, RULE)
+        if inner.value == {}:
+            options.log.add(inner.origin, "empty_selector", f"`{inner.key.path[-1]}` names no dimension", RULE)
+        found = read_selectors(rows, dimensions, options)
+        return found if found and len(found) == len(rows) and all(found.values()) else None
+
+    found = table.read(when=selectors, unless=selectors)
     if "when" not in table and "unless" not in table:
         table.missing("when", "this rule has neither `when` nor `unless`", RULE)
-    when, when_whole = _of(table, "when", dimensions, options)
-    unless, unless_whole = _of(table, "unless", dimensions, options)
-    table.close()
-    if because is None or not (when_whole and unless_whole) or not (when or unless):
+    wrong = found["because"] is None or any(key in table and found[key] is None for key in ("when", "unless"))
+    if wrong or not (found["when"] or found["unless"]):
         return None
-    return Exclusion(when, unless, because, item.key)
-
-
-def _of(table: Table, key: str, dimensions: Sequence[str], options: Options) -> tuple[Selectors, bool]:
-    """Return a rule's selectors and whether all of them could be read."""
-    inner = table.table(key)
-    if inner is None:
-        return {}, key not in table
-    if not inner.rows:
-        options.log.add(inner.item.origin, "empty_selector", f"`{key}` names no dimension", RULE)
-    found = read_selectors(inner, dimensions, options)
-    return found, len(found) == len(inner.rows) and all(found.values())
+    return Exclusion(found["when"] or {}, found["unless"] or {}, found["because"], item.key)
 
 
 def read_preferred(item: Item | None, dimensions: Sequence[str], options: Options) -> Selectors:
     """Read [preferred]."""
-    hint = 'write [preferred] and below it dimension = "label"'
-    table = as_table(item, options.log, "[preferred]", hint) if item else None
-    found = read_selectors(table, dimensions, options) if table else {}
+    rows = lines_of(item, options.log, 'write [preferred] and below it dimension = "label"')
+    found = read_selectors(rows, dimensions, options)
     return {name: chosen for name, chosen in found.items() if chosen}
 
 
-def read_selectors(table: Table, dimensions: Sequence[str], options: Options) -> Selectors:
+def read_selectors(rows: Mapping[str, Item], dimensions: Sequence[str], options: Options) -> Selectors:
     """Read ``dimension = selector`` lines; labels that could not be read are left out."""
     log = options.log
     found: dict[str, tuple[Selector, ...]] = {}
-    for name, item in table.rows.items():
+    for name, item in rows.items():
         if name not in dimensions:
             _no_dimension(item, name, dimensions, log)
             continue
-        several = item.value if isinstance(item.value, tuple) else (item,)
-        if not several:
+        if item.value == ():
             help_ = "take the key away, or name an option"
             log.add(item.origin, "empty_selector", f"no option of {name} is named", help_)
-        selectors = [_selector(one, name, log) for one in several]
+        selectors = [_selector(one, name, log) for one in several(item)]
         found[name] = tuple(s for s in selectors if s is not None and (name, s.text) not in options.unread)
     return found
 
@@ -87,10 +80,10 @@ def _selector(item: Item, dimension: str, log: Log) -> Selector | None:
         help_ = log.as_text(item) or 'write a label, a formula, a list, or { has = "x", lacks = "z" }'
         log.wrong_type(item, "text or a table", help_)
         return None
-    table = Table(item, log, f"the selector of {dimension}")
-    role = ROLES.get(dimension, "terms")
-    has, lacks = table.expression("has", role), table.expression("lacks", role)
-    table.close()
+    role = role_of(dimension)
+    table = Table(item, log, SELECTOR, f"the selector of {dimension}")
+    found = table.read(**dict.fromkeys(SELECTOR.names, lambda inner: log.expression(inner, role)))
+    has, lacks = found["has"], found["lacks"]
     if not item.value:
         help_ = 'write { has = "x", lacks = "z" }'
         log.add(item.origin, "empty_selector", "this selector says nothing", help_)

@@ -17,27 +17,11 @@ from specdid import _plugins
 from specdid._decode.dimensions import DimensionReader, read_definitions, read_labels, read_split, read_variants
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
-from specdid._decode.table import (
-    APPENDIX_FORMATS,
-    BACKENDS,
-    FILE_SUFFIXES,
-    FORMATS,
-    MOST_UNKNOWN,
-    STEPS,
-    TABLE_KEYS,
-    Item,
-    Log,
-    Table,
-    as_table,
-    finite,
-    plain_value,
-)
+from specdid._decode.table import FILE_SUFFIXES, TABLE_KEYS, Item, Log, Table, as_table, finite, plain_value, several
 from specdid._diagnostics import Document, Origin, Span, did_you_mean
+from specdid._format import APPENDIX, FIGURE, FILE, INFERENCE, RUN, STEPS, STUDY
 from specdid._study import (
     DIMENSIONS,
-    NARROWEST,
-    STATISTICS,
-    WIDEST,
     AnalysisTable,
     AppendixOptions,
     Expression,
@@ -47,30 +31,7 @@ from specdid._study import (
     RunOptions,
     Study,
 )
-from specdid._toml import AGAIN
 from specdid.language.tree import chain
-
-DEFAULT_SEED = 1
-
-STUDY_KEYS = (
-    "title", "name", "data", "unit", "time", "step", "seed", "missing", "never", "one_at_a_time",
-    "formula", "scale", "cohort", "split", "full_split", *DIMENSIONS, "vcov",
-)  # fmt: skip
-TABLES = (
-    "study", "derive", "macros", *DIMENSIONS, "variant", "vcov", "exclude", "preferred",
-    "inference", "run", "figure", "appendix", "labels",
-)  # fmt: skip
-"""In the order in which messages list them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shelves:
-    """The names of the plug-ins that a spec can mention."""
-
-    estimators: Sequence[str]
-    matchers: Sequence[str]
-    analyses: Sequence[str]
-    nulls: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +43,45 @@ class Source:
     stem: str
 
 
-def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study:
+def decode(root: Item, source: Source, log: Log) -> Study:
     """Make a study of a spec's values; what is wrong is noted in ``log`` and left out.
 
     What could be read is there also where nothing can be run, so that the data can be checked;
     ``Study.unread`` names what could not.
     """
-    top = Table(root, log, "a spec file", (*TABLES, *shelves.analyses))
-    tables = {**top.rows, **top.meant}
+    kinds = _plugins.names("analyses")
+    top = Table(root, log, FILE, also=kinds)
     study = _study_table(top)
     labels, label_origins = read_labels(top.get("labels"), log)
-    options = Options(log, shelves.estimators, shelves.matchers)
-    variants = read_split(study, read_variants(top.get("variant"), options), log)
+    options = Options(log)
+    variants = read_variants(top.get("variant"), options)
+    found = study.read(
+        name=lambda item: read_name(item, log),
+        data=lambda item: _data_path(item, source.directory, log),
+        step=lambda item: _step(item, log),
+        never=lambda item: _never(item, log),
+        **dict.fromkeys((*DIMENSIONS, "vcov", "one_at_a_time"), lambda item: item),
+    )
+    variants = read_split(found, study, variants, log)
     names = (*DIMENSIONS, *(v.name for v in variants))
-    unit, time = study.column("unit"), study.column("time")
-    reader = DimensionReader(tables, study, options, (unit, time))
+    reader = DimensionReader(top, study, found, options)
     dimensions = reader.read()
-    name = read_name(study.get("name"), log)
-    found = Study(
+    unread = {("study", key) for key in ("data", "unit", "time", "step") if key in study and found[key] is None}
+    read = Study(
         document=source.document,
         stem=source.stem,
-        title=study.text("title") or name or source.stem,
-        data=_data_path(study.get("data"), source.directory, log),
+        title=found["title"] or found["name"] or source.stem,
+        data=found["data"],
         data_origin=study.origin("data") or study.item.key,
-        unit=unit,
-        time=time,
-        step=_step(study.get("step"), log),
+        unit=found["unit"],
+        time=found["time"],
+        step=found["step"],
         unit_origin=study.origin("unit"),
         time_origin=study.origin("time"),
-        seed=_seed(study),
-        missing="common" if study.choice("missing", ("listwise", "common")) == "common" else "listwise",
-        never=_never(study, log),
-        one_at_a_time=_one_at_a_time(study, names, log),
+        seed=found["seed"],
+        missing=found["missing"],
+        never=found["never"] or Never(),
+        one_at_a_time=_one_at_a_time(found["one_at_a_time"], names, log),
         derive=read_definitions(top.get("derive"), log, "derive", "value", options.unread),
         macros=read_definitions(top.get("macros"), log, "macros", "terms", options.unread),
         outcome=dimensions.outcome,
@@ -127,57 +95,52 @@ def decode(root: Item, source: Source, shelves: Shelves, log: Log) -> Study:
         vcov=reader.vcov(),
         exclude=read_exclusions(top.get("exclude"), names, options),
         preferred=read_preferred(top.get("preferred"), names, options),
-        inference=read_inference(top.get("inference"), shelves.nulls, log),
+        inference=read_inference(top.get("inference"), log),
         run=read_run(top.get("run"), log),
         figure=read_figure(top.get("figure"), names, log),
         labels=labels,
-        analyses=read_analyses(tables, shelves.analyses, log),
+        analyses=read_analyses({**top.rows, **top.meant}, kinds, log),
         label_origins=label_origins,
         appendix=read_appendix(top.get("appendix"), log),
-        given_name=name,
+        given_name=found["name"],
     )
-    study.close()
     _close_file(top)
-    keys = (("data", found.data), ("unit", found.unit), ("time", found.time), ("step", found.step))
-    options.unread |= {("study", key) for key, value in keys if key in study and value is None}
-    return replace(found, unread=frozenset(options.unread))
+    return replace(read, unread=frozenset(options.unread | unread))
 
 
 def _close_file(top: Table) -> None:
     """Report the tables nobody knows, and keys of [study] that stand before any table."""
-    tables = f"tables: {', '.join(dict.fromkeys(top.known))}"
-    unknown = [k for k, item in top.rows.items() if k not in top.known and AGAIN not in k and not item.unread]
-    for key in unknown[:MOST_UNKNOWN]:
+    tables = f"tables: {', '.join(top.known)}"
+    for key in top.unknown():
         item = top.rows[key]
-        near = did_you_mean(key, top.known) or did_you_mean(key, STUDY_KEYS)
+        near = did_you_mean(key, top.known) or did_you_mean(key, STUDY.names)
         if isinstance(item.value, dict | tuple):
             top.log.add(item.key, "unknown_key", f"unknown table [{key}]", near or tables)
         else:
-            help_ = "write it below [study]" if key in STUDY_KEYS else near or tables
+            help_ = "write it below [study]" if key in STUDY.names else near or tables
             top.log.add(item.key, "unknown_key", f"`{key}` stands outside any table", help_)
 
 
 def _study_table(top: Table) -> Table:
     """Read [study], with the keys of it that stand before any table."""
     item = top.get("study")
-    hint = "write [study] and below it title, data, unit and time"
-    table = as_table(item, top.log, "[study]", hint, STUDY_KEYS) if item else None
+    table = as_table(item, top.log, STUDY, help="write [study] and below it title, data, unit and time")
     if item is None:
         help_ = 'begin with [study] and below it data = "file.csv", unit and time'
         top.log.add(top.item.key, "missing_study", "there is no [study] table", help_)
-    if table is not None and item is not None and not table.rows:
+    elif item.value == {}:
         top.log.add(item.key, "missing_study", "[study] is empty", 'write data = "file.csv", unit and time below it')
     nothing = Item({}, top.item.origin, item.key if item else top.item.key)
-    table = table or Table(nothing, top.log, "[study]", STUDY_KEYS)
-    astray = {k: v for k, v in top.rows.items() if k in STUDY_KEYS and not isinstance(v.value, dict | tuple)}
+    table = table or Table(nothing, top.log, STUDY)
+    astray = {k: v for k, v in top.rows.items() if k in STUDY.names and not isinstance(v.value, dict | tuple)}
     table.meant |= {key: row for key, row in astray.items() if key not in table}
     return table
 
 
-def _data_path(item: Item | None, directory: Path, log: Log) -> Path | None:
+def _data_path(item: Item, directory: Path, log: Log) -> Path | None:
     """Return the data file's path; only a path of this machine's files is one."""
     text = log.text(item, 'name a file: "panel.csv"')
-    if item is None or text is None:
+    if text is None:
         return None
     wrong: tuple[str, str | None] | None = None
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text):
@@ -195,10 +158,8 @@ def _data_path(item: Item | None, directory: Path, log: Log) -> Path | None:
     return directory / text
 
 
-def _step(item: Item | None, log: Log) -> str | None:
+def _step(item: Item, log: Log) -> str | None:
     """Return the step of time: a name, or a number such as 5 for every fifth period."""
-    if item is None:
-        return None
     if isinstance(item.value, int | float) and not isinstance(item.value, bool):
         if item.value > 0:
             return str(item.value)
@@ -214,44 +175,36 @@ NEVER = ("default", "empty")
 NEVER_HELP = '"default" is 0, "empty" an empty cohort too; a list says exactly which: [0, 2000], ["empty", 2000]'
 
 
-def _never(study: Table, log: Log) -> Never:
+def _never(item: Item, log: Log) -> Never:
     """Read which cohorts are never treated: "default", "empty", or a list that says exactly which values are."""
-    items = study.list_of("never")
-    if items is None:
-        return Never()
-    item = study.get("never")
-    listed = item is not None and isinstance(item.value, tuple)
+    listed = isinstance(item.value, tuple)
     values: dict[float, None] = {}
     empty, faults = False, len(log.faults)
-    for item in items:
-        if finite(item.value):
-            values[float(cast("float", item.value))] = None
-        elif item.value in NEVER:
-            empty = empty or item.value == "empty"
-            if item.value == "default" or not listed:
+    for one in several(item):
+        value = one.value
+        if finite(value):
+            values[float(cast("float", value))] = None
+        elif value in NEVER:
+            empty = empty or value == "empty"
+            if value == "default" or not listed:
                 values[0.0] = None
-        elif isinstance(item.value, str):
-            number = re.fullmatch(r"\s*-?\d+(\.\d*)?\s*", item.value)
-            help_ = f"write {item.value.strip()} without quotes" if number else NEVER_HELP
-            log.add(item.origin, "bad_choice", f"`never` cannot be the text `{item.value}`", help_)
-        elif item.value != float("inf"):  # which is never treated anyhow
-            log.wrong_type(item, '"default", "empty" or a list of values', NEVER_HELP)
+        elif isinstance(value, str):
+            number = re.fullmatch(r"\s*-?\d+(\.\d*)?\s*", value)
+            help_ = f"write {value.strip()} without quotes" if number else NEVER_HELP
+            log.add(one.origin, "bad_choice", f"`never` cannot be the text `{value}`", help_)
+        elif value != float("inf"):  # which is never treated anyhow
+            log.wrong_type(one, '"default", "empty" or a list of values', NEVER_HELP)
     return Never() if len(log.faults) > faults else Never(tuple(sorted(values)), empty)
 
 
-def _seed(study: Table) -> int:
-    seed = study.whole("seed", "0 or more", lambda n: n >= 0)
-    return DEFAULT_SEED if seed is None else seed
-
-
-def _one_at_a_time(study: Table, names: Sequence[str], log: Log) -> tuple[tuple[str, Origin], ...]:
+def _one_at_a_time(item: Item | None, names: Sequence[str], log: Log) -> tuple[tuple[str, Origin], ...]:
     found: dict[str, Origin] = {}
-    for item in study.list_of("one_at_a_time") or ():
-        name = log.one_of(item, names, "dimension")
+    for one in several(item) if item is not None else ():
+        name = log.one_of(one, names, "dimension")
         if name is not None and name in found:
-            log.add(item.origin, "repeated", f"`{name}` is named twice", "take one away")
+            log.add(one.origin, "repeated", f"`{name}` is named twice", "take one away")
         elif name is not None:
-            found[name] = item.origin
+            found[name] = one.origin
     return tuple(found.items())
 
 
@@ -265,10 +218,10 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])
 """Names that Windows keeps for devices, whatever their ending."""
 
 
-def read_name(item: Item | None, log: Log) -> str | None:
-    """Read ``name``; None where it is absent or cannot be a directory's name everywhere."""
+def read_name(item: Item, log: Log) -> str | None:
+    """Read ``name``; None where it cannot be a directory's name everywhere."""
     text = log.text(item, 'a name is a few words: name = "smart-city"')
-    if item is None or text is None:
+    if text is None:
         return None
     name = normalize("NFC", text)
     wrong = _wrong(name)
@@ -311,7 +264,7 @@ def read_analyses(tables: Mapping[str, Item], kinds: Sequence[str], log: Log) ->
     """Return every table of an analysis in file order, named ones each on their own."""
     found: list[AnalysisTable] = []
     for kind, item in tables.items():
-        if kind in kinds and as_table(item, log, f"[{kind}]", f'write [{kind}], or [{kind}."name"]'):
+        if kind in kinds and log.is_table(item, f'write [{kind}], or [{kind}."name"]'):
             found += _of_kind(kind, item, log)
     _check_files(found, log)
     return tuple(found)
@@ -380,48 +333,28 @@ def _below(item: Item, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
         yield from _below(one, (*path, key))
 
 
-INFERENCE_KEYS = ("alpha", "draws", "null", "primary", "cluster", "assign", "level", "strata")
-
-
-def read_inference(item: Item | None, nulls: Sequence[str], log: Log) -> Inference:
+def read_inference(item: Item | None, log: Log) -> Inference:
     """Read [inference]; what is not written has the contract's defaults."""
-    table = as_table(item, log, "[inference]", takes=INFERENCE_KEYS) if item is not None else None
+    table = as_table(item, log, INFERENCE)
     if table is None:
         return Inference()
-    default = Inference()
-    alpha = table.number("alpha", "above 0 and below 1: 0.05 gives 95% intervals", lambda a: 0 < a < 1)
-    draws = table.whole("draws", "0 (no test) or more, up to 1,000,000", lambda n: 0 <= n <= 1_000_000)
-    null = table.choices("null", nulls)
-    found = Inference(
-        default.alpha if alpha is None else alpha,
-        default.draws if draws is None else draws,
-        default.null if null is None else null,
-        _cluster(table),
-        table.expression("assign", "names"),
-        table.expression("level", "names"),
-        table.expression("strata", "names"),
-        True,
-        table.item.key,
-        table.choice("primary", STATISTICS) or default.primary,
-        table.origin("draws"),
-    )
-    table.close()
-    moving = [name for name in null or () if _plugins.load("inference", name).assigns]
-    if moving and "assign" not in table and found.draws:
+    found = table.read(cluster=lambda inner: _cluster(inner, log))
+    moving = [name for name in found["null"] if _plugins.load("inference", name).assigns]
+    if moving and "assign" not in table and found["draws"]:
         log.add(
             table.origin("null") or table.item.key,
             "no_assign",
             f"{moving[0]} needs `assign`",
             'name the columns that assignment consists of: assign = "pilot + batch"',
         )
-    return found
+    return Inference(**found, written=True, origin=table.item.key, draws_origin=table.origin("draws"))
 
 
-def _cluster(table: Table) -> Expression | None:
+def _cluster(item: Item, log: Log) -> Expression | None:
     """Read `cluster`: one column, since the wild bootstrap changes signs by one grouping of the rows."""
-    found = table.expression("cluster", "names")
+    found = log.expression(item, "names")
     if found is not None and len(nodes := chain(found.tree, "+")) > 1:
-        table.log.add(
+        log.add(
             found.origin,
             "one_cluster",
             f"the tests of the curve cluster by one column, not {len(nodes)}",
@@ -434,57 +367,40 @@ def _cluster(table: Table) -> Expression | None:
 
 def read_run(item: Item | None, log: Log) -> RunOptions:
     """Read [run]."""
-    default = RunOptions()
-    table = _settings(item, log, "[run]")
+    table = as_table(item, log, RUN)
     if table is None:
-        return default
-    jobs = table.whole("jobs", "1 or more, or -1 for all cores", lambda n: n != 0)
-    backend = table.choice("backend", BACKENDS)
-    limit = table.whole("limit", "1 or more", lambda n: n >= 1)
-    address = table.get("address")
-    if address is not None:
-        log.add(
-            address.origin,
-            "address_in_file",
-            "the address of a cluster does not belong into a spec file: whoever wrote the file would name the "
-            "machine that is sent the data and whose answers are run here",
-            "take it out, and set SPECDID_ADDRESS in the environment",
-        )
-    table.close()
-    return RunOptions(
-        jobs or default.jobs,
-        backend or default.backend,
-        limit or default.limit,
-        table.origin("limit"),
+        return RunOptions()
+    found = table.read(address=lambda inner: _address(inner, log))
+    del found["address"]
+    return RunOptions(**found, limit_origin=table.origin("limit"))
+
+
+def _address(item: Item, log: Log) -> None:
+    log.add(
+        item.origin,
+        "address_in_file",
+        "the address of a cluster does not belong into a spec file: whoever wrote the file would name the "
+        "machine that is sent the data and whose answers are run here",
+        "take it out, and set SPECDID_ADDRESS in the environment",
     )
 
 
 def read_figure(item: Item | None, dimensions: Sequence[str], log: Log) -> FigureOptions:
     """Read [figure]."""
-    default = FigureOptions()
-    table = _settings(item, log, "[figure]")
+    table = as_table(item, log, FIGURE)
     if table is None:
-        return default
-    sort = table.choice("sort", ("estimate", "declared", *dimensions))
-    formats = table.choices("formats", FORMATS)
-    width = table.number("width", f"from {NARROWEST:g} to {WIDEST:g} (inches)", lambda w: NARROWEST <= w <= WIDEST)
-    table.close()
-    return FigureOptions(sort or default.sort, formats or default.formats, width)
+        return FigureOptions()
+    found = table.read(sort=lambda inner: log.choice(inner, ("estimate", "declared", *dimensions), "sort"))
+    return FigureOptions(**found | {"formats": found["formats"] or FigureOptions().formats})
 
 
 def read_appendix(item: Item | None, log: Log) -> AppendixOptions:
     """Read [appendix]; an empty list of formats writes none."""
-    default = AppendixOptions()
-    table = _settings(item, log, "[appendix]")
-    if table is None:
-        return default
+    table = as_table(item, log, APPENDIX)
+    return AppendixOptions(**table.read(show=lambda inner: _shown(inner, log))) if table else AppendixOptions()
+
+
+def _shown(item: Item, log: Log) -> tuple[tuple[str, Origin], ...]:
     help_ = 'name specifications by id or rank: show = ["3f2a", "#41"]'
-    listed = [(log.text(one, help_), one.origin) for one in table.list_of("show") or ()]
-    formats = table.choices("formats", APPENDIX_FORMATS)
-    table.close()
-    show = tuple((text.strip(), origin) for text, origin in listed if text is not None)
-    return AppendixOptions(show, default.formats if formats is None else formats)
-
-
-def _settings(item: Item | None, log: Log, title: str) -> Table | None:
-    return as_table(item, log, title) if item is not None else None
+    listed = [(log.text(one, help_), one.origin) for one in several(item)]
+    return tuple((text.strip(), origin) for text, origin in listed if text is not None)

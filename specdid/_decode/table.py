@@ -8,37 +8,36 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from specdid import language
 from specdid._diagnostics import Document, Fault, Origin, Severity, Span, closest, did_you_mean, fault_at
+from specdid._format import (
+    Column,
+    Either,
+    Flag,
+    Formula,
+    Key,
+    Kind,
+    Lines,
+    Many,
+    Nested,
+    Number,
+    TableFormat,
+    Text,
+    Word,
+)
 from specdid._study import Expression
 from specdid._toml import AGAIN, KeyPath, Spot, Toml, Unread
 from specdid.language import LanguageError, Place, Problem
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
 
-ROLES: dict[str, Role] = {
-    "outcome": "outcome",
-    "treatment": "terms",
-    "controls": "terms",
-    "fixed_effects": "effects",
-    "sample": "condition",
-    "weights": "value",
-}
-"""Dimension -> what its expressions are."""
-
 TABLE_KEYS = ("fix", "groups")
 """Keys of an analysis that hold a table, so that they are not names of analyses."""
 
 FILE_SUFFIXES = ("draws", "effects", "equality", "joint", "love", "pretrend", "scores", "tests", "timing")
 """What analyses put behind their own name in the names of further files: `[placebo."timing"]` would meet one."""
-
-STEPS = ("year", "half", "quarter", "month", "week", "day")
-BACKENDS = ("serial", "loky", "threading", "dask", "ray")
-FORMATS = ("pdf", "png", "svg")
-APPENDIX_FORMATS = ("tex", "md", "docx")
-
 
 MAX_DEPTH = 40
 
@@ -51,7 +50,6 @@ _WORDS = (
     (tuple, "a list"),
     ((datetime.date, datetime.time), "a date or time"),
 )
-N = TypeVar("N", int, float)
 NOTHING = {"terms": '"1"', "effects": '"0"', "condition": '"TRUE"', "sample": '"TRUE"', "value": '"1"'}
 """Role -> how "nothing" is written."""
 MOST_UNKNOWN = 50
@@ -155,6 +153,11 @@ def plain_value(item: Item) -> object:
     if isinstance(item.value, tuple):
         return [plain_value(inner) for inner in item.value]
     return item.value
+
+
+def several(item: Item) -> tuple[Item, ...]:
+    """Return the items of a list; one value alone counts as a list of one."""
+    return item.value if isinstance(item.value, tuple) else (item,)
 
 
 def finite(value: object) -> bool:
@@ -289,21 +292,99 @@ class Log:
         self.add(found.origin, "not_a_column", "expected one column", help_)
         return None
 
+    def is_table(self, item: Item, help: str | None = None) -> bool:
+        """Say whether ``item`` is a table, and report it where it is not."""
+        if not isinstance(item.value, dict):
+            self.wrong_type(item, "a table", help)
+        return isinstance(item.value, dict)
+
+    def value(self, item: Item, key: Key, kind: Kind | None = None) -> Any:
+        """Return the value of ``key``, or one of ``kind`` inside it; None where it is wrong."""
+        example = f"for example, {key.name} = {key.example}"
+        match kind or key.kind:
+            case Text(shown=True):
+                return self.words(item)
+            case Text():
+                return self.text(item, example)
+            case Word() as word:
+                return self.choice(item, word.choices, key.name)
+            case Formula(role, place):
+                return self.expression(item, role, place)
+            case Column():
+                return self.column(item)
+            case Flag():
+                if isinstance(item.value, bool):
+                    return item.value
+                self.wrong_type(item, "true or false", example)
+            case Number() as number:
+                return self._number(item, number, key.name, example)
+            case Many(inner, exactly):
+                if exactly and not (isinstance(item.value, tuple) and len(item.value) == exactly):
+                    self.wrong_type(item, f"a list of {exactly} values", example)
+                    return None
+                found = [self.value(one, key, inner) for one in several(item)]
+                if exactly:
+                    return None if None in found else tuple(found)
+                return tuple(dict.fromkeys(one for one in found if one is not None))
+            case Lines(inner):
+                rows = lines_of(item, self, example)
+                return {self.label(row): self.value(row, key, inner) for row in rows.values()}
+            case Nested(table):
+                found_table = as_table(item, self, table, f"`{key.name}`", example)
+                return found_table.read() if found_table else None
+            case Either(kinds):
+                fitting = next((one for one in kinds if _fits(item.value, one)), kinds[-1])
+                return self.value(item, key, fitting)
+        return None
+
+    def _number(self, item: Item, kind: Number, key: str, example: str) -> float | None:
+        right = isinstance(item.value, int) and not isinstance(item.value, bool) if kind.whole else finite(item.value)
+        if not right:
+            self.wrong_type(item, "a whole number" if kind.whole else "a number", example)
+            return None
+        value = cast("int | float", item.value)
+        if abs(value) < 2**62 and kind.holds(value):
+            return value if kind.whole else float(value)
+        self.add(item.origin, "out_of_range", f"`{key}` must be {kind.rule}")
+        return None
+
+
+def _fits(value: object, kind: Kind) -> bool:
+    """Say whether a value of TOML can be of a kind."""
+    match kind:
+        case Flag():
+            return isinstance(value, bool)
+        case Number():
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case Many():
+            return isinstance(value, tuple)
+        case Lines() | Nested():
+            return isinstance(value, dict)
+        case Either(kinds):
+            return any(_fits(value, one) for one in kinds)
+        case _:
+            return isinstance(value, str)
+
 
 class Table:
-    """A table being read: every key asked for is a known one, `close` reports the others.
+    """A table being read by its format: whoever reads a key that has no entry, or leaves one out, is wrong.
 
-    Where all keys are given as ``takes``, one that is misspelt is reported and read as the one that
-    was meant.
+    A key that is misspelt is reported, and read as the one that was meant. ``title`` is what messages call the
+    table, ``subject`` what they say lacks a key; ``also`` are further keys that it takes.
     """
 
-    def __init__(self, item: Item, log: Log, title: str, takes: Sequence[str] = ()) -> None:
-        self.item, self.log, self.title = item, log, title
-        self.known: list[str] = list(takes)
+    def __init__(
+        self, item: Item, log: Log, form: TableFormat, title: str = "", subject: str = "", also: Sequence[str] = ()
+    ) -> None:
+        self.item, self.log, self.form = item, log, form
+        self.title = title or form.header
+        self.subject = subject or self.title
+        self.known = (*form.names, *also)
         self.rows: dict[str, Item] = item.value if isinstance(item.value, dict) else {}
         self.meant: dict[str, Item] = {}
-        for written in self.rows:
-            near = closest(written, takes) if written not in takes else None
+        self._unread = dict.fromkeys(form.names)
+        for written in self.rows if not form.more else ():
+            near = closest(written, self.known) if written not in self.known else None
             if near is not None and near not in self.rows:
                 self.meant.setdefault(near, self.rows[written])
 
@@ -311,101 +392,56 @@ class Table:
         return key in self.rows or key in self.meant
 
     def get(self, key: str) -> Item | None:
-        """Return the item of ``key``, which counts as known from here on."""
-        self.known.append(key)
+        """Return the item of ``key``, None where it is not written."""
+        if key not in self.known:
+            raise KeyError(f"{self.form.name}.{key} has no entry in the format")
+        self._unread.pop(key, None)
         return self.rows.get(key) or self.meant.get(key)
-
-    def text(self, key: str) -> str | None:
-        """Return the text for readers of ``key``."""
-        return self.log.words(self.get(key))
-
-    def column(self, key: str) -> str | None:
-        """Return the column that ``key`` names."""
-        return self.log.column(self.get(key))
-
-    def expression(self, key: str, role: Role) -> Expression | None:
-        """Return the expression of ``key``."""
-        return self.log.expression(self.get(key), role, "treatment" if key == "term" else None)
 
     def origin(self, key: str) -> Origin | None:
         """Return where the value of ``key`` stands."""
         item = self.rows.get(key) or self.meant.get(key)
         return item.origin if item else None
 
-    def flag(self, key: str) -> bool | None:
-        """Return a boolean."""
-        item = self.get(key)
-        if item is None:
-            return None
-        if isinstance(item.value, bool):
-            return item.value
-        self.log.wrong_type(item, "true or false")
-        return None
+    def read(self, **own: Callable[[Item], Any]) -> dict[str, Any]:
+        """Return the value of every key, or its default where it is not written or wrong, and report other keys.
 
-    def whole(self, key: str, rule: str, holds: Callable[[int], bool]) -> int | None:
-        """Return a whole number for which ``holds``; ``rule`` says it in words."""
-        item = self.get(key)
-        if item is None:
-            return None
-        if not isinstance(item.value, int) or isinstance(item.value, bool):
-            self.log.wrong_type(item, "a whole number")
-            return None
-        return self._within(item, item.value, rule, holds)
-
-    def number(self, key: str, rule: str, holds: Callable[[float], bool]) -> float | None:
-        """Return a finite number for which ``holds``."""
-        item = self.get(key)
-        if item is None:
-            return None
-        if not finite(item.value):
-            self.log.wrong_type(item, "a number")
-            return None
-        return self._within(item, float(cast("float", item.value)), rule, holds)
-
-    def _within(self, item: Item, value: N, rule: str, holds: Callable[[N], bool]) -> N | None:
-        if abs(value) < 2**62 and holds(value):
-            return value
-        self.log.add(item.origin, "out_of_range", f"`{item.key.path[-1]}` must be {rule}")
-        return None
-
-    def choice(self, key: str, choices: Sequence[str]) -> str | None:
-        """Return a text that is one of ``choices``."""
-        item = self.get(key)
-        return self.log.choice(item, choices, key) if item else None
-
-    def choices(self, key: str, choices: Sequence[str]) -> tuple[str, ...] | None:
-        """Return a list of texts, each one of ``choices``; one that is repeated counts once."""
-        items = self.list_of(key)
-        if items is None:
-            return None
-        chosen = [self.log.choice(item, choices, key) for item in items]
-        return tuple(dict.fromkeys(c for c in chosen if c is not None))
-
-    def list_of(self, key: str) -> tuple[Item, ...] | None:
-        """Return the items of a list; one value alone counts as a list of one."""
-        item = self.get(key)
-        if item is None:
-            return None
-        return item.value if isinstance(item.value, tuple) else (item,)
-
-    def table(self, key: str, title: str = "") -> Table | None:
-        """Return the table under ``key``."""
-        item = self.get(key)
-        return as_table(item, self.log, title or f"`{key}`") if item else None
+        ``own`` reads what a kind does not say.
+        """
+        found = {}
+        for key in self.form.keys:
+            item, value = self.get(key.name), None
+            if item is not None:
+                value = own.pop(key.name)(item) if key.name in own else self.log.value(item, key)
+            elif key.required:
+                listed = ", ".join(key.kind.choices) if isinstance(key.kind, Word) else ""
+                help_ = key.required.replace("{choices}", listed)
+                self.missing(key.name, f"{self.subject} has no `{key.name}`", help_)
+            found[key.name] = key.default if value is None else value
+        self.close()
+        return found
 
     def missing(self, key: str, message: str, help: str) -> None:
         """Say that a key is missing from this table."""
         self.log.add(self.item.key, f"missing_{key}", message, help)
 
     def close(self) -> None:
-        """Report the keys nobody asked for, of very many the first."""
-        unknown = [k for k, item in self.rows.items() if k not in self.known and AGAIN not in k and not item.unread]
-        for key in unknown[:MOST_UNKNOWN]:
-            allowed = f"{self.title} takes {', '.join(dict.fromkeys(self.known))}"
+        """Report the keys that the format does not have, of very many the first."""
+        if self._unread:
+            raise KeyError(f"{self.form.name}: nothing reads {', '.join(self._unread)}")
+        for key in self.unknown():
+            allowed = f"{self.title} takes {', '.join(self.known)}"
             near = did_you_mean(key, self.known)
             notes = (allowed,) if near else ()
             message = f"unknown key `{key}` in {self.title}"
             self.log.add(self.rows[key].key, "unknown_key", message, near or allowed, notes=notes)
+
+    def unknown(self) -> list[str]:
+        """Return the first keys that the format does not have."""
+        if self.form.more:
+            return []
+        found = [k for k, item in self.rows.items() if k not in self.known and AGAIN not in k and not item.unread]
+        return found[:MOST_UNKNOWN]
 
 
 def _as_meant(problems: Sequence[Problem], text: str, place: Place) -> Sequence[Problem]:
@@ -441,9 +477,15 @@ def part_of(text: str, node: Node, origin: Origin) -> Expression:
     return Expression(text[start:stop], tree, replace(origin, offsets=offsets))
 
 
-def as_table(item: Item, log: Log, title: str, help: str | None = None, takes: Sequence[str] = ()) -> Table | None:
-    """Read ``item`` as a table, or say that it is none."""
-    if isinstance(item.value, dict):
-        return Table(item, log, title, takes)
-    log.wrong_type(item, "a table", help)
-    return None
+def as_table(
+    item: Item | None, log: Log, form: TableFormat, title: str = "", help: str | None = None, subject: str = ""
+) -> Table | None:
+    """Read ``item`` as a table of this format, or say that it is none; None where it is not written."""
+    if item is None or not log.is_table(item, help):
+        return None
+    return Table(item, log, form, title, subject)
+
+
+def lines_of(item: Item | None, log: Log, help: str) -> dict[str, Item]:
+    """Return the lines of a table whose keys are the user's own; none where it is not written, or no table."""
+    return cast("dict[str, Item]", item.value) if item is not None and log.is_table(item, help) else {}

@@ -8,8 +8,10 @@ word is the table's name in the spec file ([event_study], [event_study."by batch
     class Config:                       # what the table's own keys say
         draws: int
 
-    def decode(table: Table) -> Config:
-        return Config(table.whole("draws", "1 or more", lambda n: n >= 1) or 500)
+    KEYS = (Key("draws", Number("1 or more", whole=True, least=1), "How often it is drawn.", "1000", 500),)
+
+    def decode(found: Mapping[str, Any], table: Table) -> Config:
+        return Config(**found)
 
     def check(bench: Bench, request: Request) -> Iterator[Fault]:
         yield from ()                   # what only the data can tell; `specdid check` runs it too
@@ -19,12 +21,12 @@ word is the table's name in the spec file ([event_study], [event_study."by batch
         fits = [bench.fit(cell) for cell in cells]
         return Finding(tables=(TidyTable(…),), charts=(Chart("love_plot", data),), warnings=cells.notes)
 
-    ANALYSIS = Analysis("placebo", "Placebo: permuted treatment", decode, run, check)
+    ANALYSIS = Analysis("placebo", "Placebo: permuted treatment", decode, run, check, KEYS)
 
-**decode** reads keys from a ``specdid._decode.table.Table`` (``text``, ``flag``, ``whole``,
-``number``, ``choice``, ``expression(key, role)``, ``list_of``, ``table``; ``table.log.add``
-notes a fault at an item's ``origin`` or ``key``). Unknown keys, ``fix`` and ``vary`` are
-dealt with; names in expressions are checked against the data. Return a config even where
+**KEYS** describe what the table takes beside ``fix`` and ``vary`` (``specdid._format``): reading, unknown and
+misspelt keys, the JSON Schema and the manual follow them. **decode** gets their values by name, a key's default
+where it is not written or wrong, and says what two keys together cannot be: ``table.log.add`` notes a fault at an
+item's ``origin`` or ``key``. Names in expressions are checked against the data. Return a config even where
 something is wrong: the faults stop the run.
 
 **check** gives located faults (``fault_at``); ``request.origin("window")`` and
@@ -82,6 +84,7 @@ from numpy.typing import NDArray
 from specdid import _plugins
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault
+from specdid._format import Key
 from specdid._records import Caution as Caution
 from specdid._study import Expression, Study
 from specdid.analyses._cells import Cell as Cell
@@ -165,9 +168,10 @@ class Analysis:
 
     name: str
     title: str
-    decode: Callable[[Table], Any]
+    decode: Callable[[Mapping[str, Any], Table], Any]
     run: Callable[[Bench, Request], Finding]
     check: Callable[[Bench, Request], Iterable[Fault]] = _nothing
+    keys: tuple[Key, ...] = ()
     doc: str = ""
     drawn: bool = True
     permutes: bool = False

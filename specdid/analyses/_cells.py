@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from specdid import _plugins
 from specdid._decode.options import Options, WrittenOption
 from specdid._decode.selectors import read_selectors
-from specdid._decode.table import ROLES, Item, Log, Table
+from specdid._decode.table import Item, Log, Table, lines_of, several
 from specdid._diagnostics import Fault, Origin, SpecError, fault_at
+from specdid._format import FIX, VARY, Key, TableFormat
 from specdid._plan import Dimension, Grid, Plan, PlanStatus, build_plan
 from specdid._plan.records import Codes, Setting
 from specdid._plan.selectors import select
@@ -28,6 +28,9 @@ from specdid.language import Place, relabel
 from specdid.language.check import Role
 from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
+
+if TYPE_CHECKING:
+    from specdid.analyses._base import Analysis
 
 MOST = 200
 """Columns of one analysis: more is a mistake in `vary`."""
@@ -96,18 +99,21 @@ class _Log(Log):
         return found
 
 
-def read_request(
-    study: Study, table: AnalysisTable, decode: Callable[[Table], Any]
-) -> tuple[Request, tuple[Fault, ...]]:
+def form_of(name: str, doc: str, keys: Sequence[Key]) -> TableFormat:
+    """Return the format of an analysis's table: its own keys, and those of its columns."""
+    return TableFormat(name, f"[{name}]", doc, (*keys, FIX, VARY))
+
+
+def read_request(study: Study, table: AnalysisTable, analysis: Analysis) -> tuple[Request, tuple[Fault, ...]]:
     """Decode a table; the request is to be run only where there are no faults."""
     log = _Log()
     header = f'[{table.kind}."{table.name}"]' if table.name is not None else f"[{table.kind}]"
-    reader = Table(item_of(table), log, header)
-    config = decode(reader)
+    reader = Table(item_of(table), log, form_of(analysis.name, analysis.doc or analysis.title, analysis.keys), header)
+    found = reader.read(fix=lambda item: item, vary=lambda item: item)
+    fix, vary = found.pop("fix"), found.pop("vary")
+    config = analysis.decode(found, reader)
     own = tuple(log.expressions)
-    layout = _layout(study, reader, log)
-    reader.close()
-    return Request(table, config, layout, own), tuple(log.faults)
+    return Request(table, config, _layout(study, fix, vary, log), own), tuple(log.faults)
 
 
 def item_of(table: AnalysisTable) -> Item:
@@ -125,26 +131,24 @@ def _item(table: AnalysisTable, value: object, path: tuple[str, ...]) -> Item:
     return Item(content, table.origins[path], table.keys[path])
 
 
-def _layout(study: Study, reader: Table, log: Log) -> ColumnsAsked:
+def _layout(study: Study, fix: Item | None, vary: Item | None, log: Log) -> ColumnsAsked:
     names = (*DIMENSIONS, *(v.name for v in study.variants))
-    fix = reader.table("fix", f"`fix` of {reader.title}")
     added: dict[str, list[Any]] = {}
     found: dict[str, tuple[Selector | int, ...]] = {}
-    for name, item in fix.rows.items() if fix is not None else ():
-        several = item.value if isinstance(item.value, tuple) else (item,)
+    for name, item in lines_of(fix, log, f"for example, fix = {FIX.example}").items():
         chosen: list[Selector | int] = []
-        for one in several:
+        for one in several(item):
             if _is_option(one, name):
                 chosen += _option(study, name, one, added, log)
             else:
-                part = Table(Item({name: one}, item.origin, item.key), log, reader.title)
-                chosen += read_selectors(part, names, _options(log, study)).get(name, ())
+                chosen += read_selectors({name: one}, names, _options(log, study)).get(name, ())
         if chosen:
             found[name] = tuple(chosen)
-    varied = [log.one_of(item, names, "dimension") for item in reader.list_of("vary") or ()]
-    vary = tuple(dict.fromkeys(name for name in varied if name is not None))
+    listed = () if vary is None else several(vary)
+    varied = [log.one_of(item, names, "dimension") for item in listed]
     more: dict[str, Any] = {name: (*getattr(study, name), *options) for name, options in added.items()}
-    return ColumnsAsked(found, vary, replace(study, **more))
+    varying = tuple(dict.fromkeys(name for name in varied if name is not None))
+    return ColumnsAsked(found, varying, replace(study, **more))
 
 
 def _is_option(item: Item, dimension: str) -> bool:
@@ -162,9 +166,7 @@ def _option(study: Study, name: str, item: Item, added: dict[str, list[Any]], lo
         "sample": options.sample,
         "estimator": options.estimator,
     }
-    role = ROLES.get(name)
-    make = makers.get(name) or (lambda row: options.formula(row, role or "terms"))
-    option = options.one(name, None, item, make)
+    option = options.one(name, None, item, makers.get(name, options.formula))
     if option is None:
         return []
     mine = added.setdefault(name, [])
@@ -184,7 +186,7 @@ def _named(option: Any) -> Any:
 
 
 def _options(log: Log, study: Study) -> Options:
-    options = Options(log, _plugins.names("estimators"), _plugins.names("matching"))
+    options = Options(log)
     options.unread |= study.unread
     return options
 

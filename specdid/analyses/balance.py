@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
+from specdid._format import Key, Word
 from specdid._plan.expand import expand_grid
 from specdid._plan.identity import Contents
 from specdid._plan.selectors import select
@@ -72,10 +73,21 @@ class ComparedColumns:
     weights: Floats
 
 
-def decode(table: Table) -> BalanceConfig:
-    """Read what standardises the bias."""
-    chosen = table.choice("denominator", ("pooled", "treated"))
-    return BalanceConfig(cast("Denominator", chosen or "pooled"))
+KEYS = (
+    Key(
+        "denominator",
+        Word(("pooled", "treated")),
+        "What standardises the bias: the pooled standard deviation before matching (Rosenbaum and Rubin 1985; Stata's "
+        "pstest), or that of the treated (MatchIt).",
+        '"treated"',
+        "pooled",
+    ),
+)
+
+
+def decode(found: Mapping[str, Any], table: Table) -> BalanceConfig:
+    """Take what standardises the bias."""
+    return BalanceConfig(**found)
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
@@ -461,4 +473,4 @@ def _joint_imbalance(about: str, test: BalanceTest, alpha: float) -> Iterator[Ca
         yield Caution("serious", "imbalance", f"{about}: {said}")
 
 
-ANALYSIS = Analysis("balance", "Balance of matched samples", decode, run, check)
+ANALYSIS = Analysis("balance", "Balance of matched samples", decode, run, check, KEYS)

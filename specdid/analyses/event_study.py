@@ -10,11 +10,13 @@ cohort these are the same numbers, ``i(year, ever, ref = 2011)`` in fixest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from specdid._decode.table import STEPS, Table
+from specdid._decode.table import Table
+from specdid._format import STEPS, Key, Many, Number, Word
 from specdid._records.cautions import Severity
 from specdid._records.fits import NOT_POSITIVE
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
@@ -41,15 +43,45 @@ HEADER = (
 TEST_HEADER = ("vcov", "statistic", "df1", "df2", "p_value", "chi2", "nobs", "n_clusters", "message")
 
 
-def decode(table: Table) -> EventStudyConfig:
-    """Read window, reference, ends and time."""
-    calendar = (table.choice("time", TIMES) or TIMES[0]) == "calendar"
-    window = _window(table, calendar)
-    item = table.rows.get("reference")
-    if calendar:
-        reference = table.whole("reference", "a period of the data, such as 2011", lambda k: True)
-    else:
-        reference = table.whole("reference", "before treatment, such as -1", lambda k: k < 0)
+KEYS = (
+    Key(
+        "time",
+        Word(TIMES),
+        "What periods are counted from: relative to the first treated one, which is 0, or the calendar's.",
+        '"calendar"',
+        "relative",
+    ),
+    Key(
+        "window",
+        Many(Number(whole=True), exactly=2),
+        "The first and last period shown: [-7, 5] is from 7 before adoption to 5 after; in calendar time [2005, 2017].",
+        "[-7, 5]",
+        otherwise="all periods of the data",
+    ),
+    Key(
+        "reference",
+        Number(whole=True),
+        "The period that all others are compared with; in calendar time one of the data.",
+        "-1",
+        otherwise="the last period before treatment",
+    ),
+    Key(
+        "ends",
+        Word(ENDS),
+        "What lies beyond the window: binned into its first and last period, or dropped.",
+        '"drop"',
+        "bin",
+    ),
+)
+
+
+def decode(found: Mapping[str, Any], table: Table) -> EventStudyConfig:
+    """Take a window that holds adoption or goes forward in time, and a reference inside it."""
+    calendar = found["time"] == "calendar"
+    window, reference, item = _window(found, table, calendar), found["reference"], table.get("reference")
+    if item is not None and reference is not None and not calendar and reference >= 0:
+        table.log.add(item.origin, "out_of_range", "`reference` must be before treatment, such as -1")
+        reference = None
     if item is not None and reference is not None and window and not window[0] <= reference <= window[1]:
         table.log.add(
             item.origin,
@@ -57,20 +89,14 @@ def decode(table: Table) -> EventStudyConfig:
             f"the reference period {reference} is outside the window [{window[0]}, {window[1]}]",
             "the window must hold the period that all others are compared with",
         )
-    return EventStudyConfig(window, reference, table.choice("ends", ENDS) or "bin", calendar)
+    return EventStudyConfig(window, reference, found["ends"], calendar)
 
 
-def _window(table: Table, calendar: bool) -> tuple[int, int] | None:
+def _window(found: Mapping[str, Any], table: Table, calendar: bool) -> tuple[int, int] | None:
     item = table.get("window")
-    if item is None:
+    if item is None or found["window"] is None:
         return None
-    ends = item.value if isinstance(item.value, tuple) else ()
-    numbers = [e.value for e in ends if isinstance(e.value, int) and not isinstance(e.value, bool)]
-    if len(numbers) != 2 or len(ends) != 2:
-        help_ = "write window = [-7, 5]: from 7 before to 5 after"
-        table.log.wrong_type(item, "two whole numbers", "write window = [2005, 2017]" if calendar else help_)
-        return None
-    first, last = numbers
+    first, last = found["window"]
     if (calendar and first < last) or (not calendar and first < -1 and last >= 0):
         return first, last
     table.log.add(
@@ -421,5 +447,5 @@ def _about(paths: Sequence[EventPath]) -> str:
 
 
 ANALYSIS = Analysis(
-    "event_study", "Event study: leads and lags around adoption", decode, run, check, dates=lambda values: True
+    "event_study", "Event study: leads and lags around adoption", decode, run, check, KEYS, dates=lambda values: True
 )

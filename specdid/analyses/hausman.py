@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
+from specdid._format import Formula, Key
 from specdid._plan.expand import base_scope
 from specdid._records.numerals import MINUS
 from specdid._study import Expression
@@ -60,9 +62,20 @@ class HausmanConfig:
     controls: Expression | None
 
 
-def decode(table: Table) -> HausmanConfig:
-    """Read the right-hand side."""
-    return HausmanConfig(table.expression("controls", "terms"))
+KEYS = (
+    Key(
+        "controls",
+        Formula("terms"),
+        "The whole right-hand side, treatment included.",
+        '"did + pgdp + ind2"',
+        otherwise="the treatment and the controls of each column",
+    ),
+)
+
+
+def decode(found: Mapping[str, Any], table: Table) -> HausmanConfig:
+    """Take the right-hand side."""
+    return HausmanConfig(**found)
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
@@ -406,4 +419,4 @@ def _indefinite(classical: Test) -> str:
     return f"{words}; it is {MINUS}{size}, of which R's plm prints the absolute value with a p-value"
 
 
-ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, check, drawn=False)
+ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, check, KEYS, drawn=False)

@@ -6,14 +6,16 @@ treatment, every control and every fixed effect are interacted with the group.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
+from specdid._format import Flag, Formula, Key, Lines
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._fit import (
@@ -354,19 +356,32 @@ class GroupsConfig:
     overlap: bool
 
 
-def decode(table: Table) -> GroupsConfig:
-    """Read ``groups`` and ``overlap``."""
-    overlap = bool(table.flag("overlap"))
-    given = table.table("groups")
-    help_ = 'write groups = { "small" = "pop <= 100", "large" = "pop > 100" }'
-    if given is None:
-        if "groups" not in table.rows:
-            table.missing("groups", f"{table.title} has no groups", help_)
-        return GroupsConfig((), overlap)
-    read = [(given.log.label(item), given.expression(key, "condition")) for key, item in given.rows.items()]
-    if len(read) < 2:
-        table.log.add(given.item.origin, "few_groups", "effects are compared between two groups or more", help_)
-    return GroupsConfig(tuple(UnitGroup(label, e) for label, e in read if e is not None), overlap)
+_GROUPS = 'write groups = { "small" = "pop <= 100", "large" = "pop > 100" }'
+KEYS = (
+    Key(
+        "groups",
+        Lines(Formula("condition"), "group"),
+        "The groups of units that the effect is estimated in, each with its condition; values of one period, as by "
+        "at(), keep a unit in its group.",
+        '{ "small" = "at(pop, year == 2011) <= 100", "large" = "at(pop, year == 2011) > 100" }',
+        required=_GROUPS,
+    ),
+    Key(
+        "overlap",
+        Flag(),
+        "Whether a unit may be in several groups.",
+        "true",
+        False,
+    ),
+)
+
+
+def decode(found: Mapping[str, Any], table: Table) -> GroupsConfig:
+    """Take groups of which there are two or more."""
+    groups, item = found["groups"] or {}, table.get("groups")
+    if item is not None and isinstance(item.value, dict) and len(groups) < 2:
+        table.log.add(item.origin, "few_groups", "effects are compared between two groups or more", _GROUPS)
+    return GroupsConfig(tuple(UnitGroup(label, e) for label, e in groups.items() if e is not None), found["overlap"])
 
 
 def masks(bench: Bench, cell: Cell, groups: Sequence[UnitGroup]) -> list[Bools]:
@@ -487,4 +502,4 @@ def _named(bench: Bench, rows: NDArray[np.int64]) -> str:
     return listed(names[:3])
 
 
-ANALYSIS = Analysis("heterogeneity", "Effects by group", decode, run, check)
+ANALYSIS = Analysis("heterogeneity", "Effects by group", decode, run, check, KEYS)

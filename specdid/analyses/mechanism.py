@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
+from specdid._format import Either, Flag, Formula, Key
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Extra, Finding, Request
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
 from specdid.analyses._moderation import ModeratorConfig, is_text, moderator_faults, run_moderator, shared_columns
@@ -31,17 +33,37 @@ CAVEAT = (
 )
 
 
-def decode(table: Table) -> ModeratorConfig:
-    """Read ``moderator`` or ``mediator``, and ``at``."""
-    moderator, mediator = table.expression("moderator", "value"), table.expression("mediator", "value")
-    item, now, at = table.get("at"), False, None
-    if item is not None and isinstance(item.value, bool):
-        now = item.value is False
-        if not now:
-            help_ = 'write at = "year == 2011", or at = false for the same period as the outcome'
-            table.log.add(item.origin, "bad_at", "`at` says when the moderator is taken", help_)
-    elif item is not None:
-        at = table.log.expression(item, "condition")
+KEYS = (
+    Key(
+        "moderator",
+        Formula("value"),
+        "Whom the effect depends on: the treatment is interacted with it, and both main effects are in.",
+        '"ind3"',
+        otherwise="a `mediator` is needed",
+    ),
+    Key(
+        "mediator",
+        Formula("value"),
+        "What the effect passes through: it is an outcome first, then a control of the outcome's regression.",
+        '"ind3"',
+        otherwise="a `moderator` is needed",
+    ),
+    Key(
+        "at",
+        Either((Flag(), Formula("condition"))),
+        "The period in which a moderator is taken; false takes it in the same period as the outcome.",
+        '"year == 2011"',
+        otherwise="the last period before treatment",
+    ),
+)
+
+
+def decode(found: Mapping[str, Any], table: Table) -> ModeratorConfig:
+    """Take a moderator or a mediator, and when a moderator is taken."""
+    item, at = table.get("at"), found["at"]
+    if item is not None and at is True:
+        help_ = 'write at = "year == 2011", or at = false for the same period as the outcome'
+        table.log.add(item.origin, "bad_at", "`at` says when the moderator is taken", help_)
     if not {"moderator", "mediator"} & table.rows.keys():
         table.missing("moderator", f"{table.title} has neither a moderator nor a mediator", EXAMPLE)
     elif {"moderator", "mediator"} <= table.rows.keys():
@@ -53,7 +75,8 @@ def decode(table: Table) -> ModeratorConfig:
         )
     elif item is not None and "mediator" in table.rows:
         table.log.add(item.key, "unused_at", "`at` is for moderators: a mediator is taken as it is", "leave it out")
-    return ModeratorConfig(moderator, mediator, at, now)
+    held = None if isinstance(at, bool) else at
+    return ModeratorConfig(found["moderator"], found["mediator"], held, at is False)
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
@@ -194,4 +217,4 @@ def _lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
     yield f"  {CAVEAT}"
 
 
-ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, dates=_dates)
+ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, KEYS, dates=_dates)

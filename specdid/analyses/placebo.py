@@ -8,14 +8,16 @@ few periods earlier and estimates it on periods before it really began.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from specdid import _plugins, language
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
+from specdid._format import Formula, Key, Many, Number
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
@@ -75,20 +77,35 @@ class PlaceboConfig:
     periods: tuple[int, ...]
 
 
-def decode(table: Table) -> PlaceboConfig:
-    """Read ``draws``, ``strata`` and ``periods``."""
-    draws = table.whole("draws", "from 19 to 100,000", lambda n: 19 <= n <= 100_000)
-    strata = table.expression("strata", "names")
-    periods: list[int] = []
-    for item in table.list_of("periods") or ():
-        if not isinstance(item.value, int) or isinstance(item.value, bool):
-            table.log.wrong_type(item, "a whole number", "write periods = [1, 2, 3, 4]")
-        elif item.value < 1:
-            help_ = "periods count how much earlier the treatment is moved: 1, 2, 3"
-            table.log.add(item.origin, "out_of_range", "`periods` must be 1 or more", help_)
-        else:
-            periods.append(item.value)
-    return PlaceboConfig(DRAWS if draws is None else draws, strata, tuple(dict.fromkeys(periods)))
+KEYS = (
+    Key(
+        "draws",
+        Number("from 19 to 100,000", whole=True, least=19, most=100_000),
+        "Random placebos: how often the assignment is dealt out again.",
+        "1000",
+        DRAWS,
+    ),
+    Key(
+        "strata",
+        Formula("names"),
+        "Columns within whose levels the assignment is dealt out again.",
+        '"province"',
+        otherwise="[inference] strata",
+    ),
+    Key(
+        "periods",
+        Many(Number("1 or more: it counts how much earlier the treatment is moved", whole=True, least=1)),
+        "The timing placebo: by how many periods the treatment is moved earlier, estimated on rows before it began.",
+        "[1, 2, 3, 4]",
+        (),
+        otherwise="no timing placebo",
+    ),
+)
+
+
+def decode(found: Mapping[str, Any], table: Table) -> PlaceboConfig:
+    """Take the keys as they are."""
+    return PlaceboConfig(**found)
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
@@ -642,4 +659,6 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
     return [Chart("forest", data, "timing")]
 
 
-ANALYSIS = Analysis("placebo", "Placebos", decode, run, check, permutes=True, dates=lambda values: "periods" in values)
+ANALYSIS = Analysis(
+    "placebo", "Placebos", decode, run, check, KEYS, permutes=True, dates=lambda values: "periods" in values
+)

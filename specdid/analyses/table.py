@@ -5,8 +5,9 @@ Constants are those of reghdfe (Correia 2017): the mean of what the fixed effect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from specdid._decode.table import Table
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
@@ -21,7 +22,7 @@ HEADER = (
 )  # fmt: skip
 
 
-def decode(table: Table) -> None:
+def decode(found: Mapping[str, Any], table: Table) -> None:
     """Take no key but ``fix`` and ``vary``."""
 
 

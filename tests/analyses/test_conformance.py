@@ -179,7 +179,7 @@ def test_an_analysis_that_breaks_is_a_message(tmp_path, monkeypatch):
     def breaks(bench, request):
         raise RuntimeError("out of\nluck")
 
-    broken = Analysis("table", "t", lambda table: None, breaks)
+    broken = Analysis("table", "t", lambda found, table: None, breaks)
     load = _plugins.load
     monkeypatch.setattr(_plugins, "load", lambda shelf, name: broken if name == "table" else load(shelf, name))
     first, second = run_prepared(prepared)
@@ -193,13 +193,15 @@ def test_a_dummy_in_the_shelf_is_found_and_run(tmp_path, monkeypatch):
     import specdid.analyses
 
     (tmp_path / "dummy_count.py").write_text(
+        "from specdid._format import Key, Number\n"
         "from specdid.analyses._base import Analysis, Finding\n"
         "from specdid.tables._base import TidyTable\n"
-        "def decode(table):\n    return table.whole('from', '0 or more', lambda n: n >= 0) or 0\n"
+        "def decode(found, table):\n    return found['from']\n"
         "def run(bench, request):\n"
         "    rows = tuple((request.config + k,) for k, _ in enumerate(bench.cells(request)))\n"
         "    return Finding((TidyTable(('n',), rows),))\n"
-        "ANALYSIS = Analysis('dummy_count', 'Counts columns', decode, run)\n",
+        "KEYS = (Key('from', Number('0 or more', whole=True, least=0), 'Where it begins.', '3', 0),)\n"
+        "ANALYSIS = Analysis('dummy_count', 'Counts columns', decode, run, keys=KEYS)\n",
         encoding="utf-8",
     )
     monkeypatch.setattr(specdid.analyses, "__path__", [*specdid.analyses.__path__, str(tmp_path)])
@@ -213,7 +215,7 @@ def test_columns_are_planned_once_for_a_request_and_anew_where_they_are_moved(tm
     prepared, plans = prepare(spec_file(tmp_path, table_of("table"))), []
     monkeypatch.setattr(_cells, "build_plan", lambda *given: plans.append(given[0]) or build_plan(*given))
     bench, (table,) = bench_of(prepared), prepared.study.analyses
-    request, _ = _cells.read_request(prepared.study, table, _plugins.load("analyses", "table").decode)
+    request, _ = _cells.read_request(prepared.study, table, _plugins.load("analyses", "table"))
     first = _cells.plan_cells(request, prepared.panel, prepared.evaluator)
     assert len(bench.cells(request)) == len(first.plan)
     assert len(plans) == 1

@@ -262,8 +262,8 @@ FAULTS = {
     ),
     "window = 5": (
         "5",
-        "expected two whole numbers, found a whole number",
-        "write window = [-7, 5]: from 7 before to 5 after",
+        "expected a list of 2 values, found a whole number",
+        "for example, window = [-7, 5]",
     ),
     'time = "years"': ("years", "`time` cannot be `years`", "`time` is one of relative, calendar"),
     'time = "calendar"\nwindow = [2004, 2017]': (

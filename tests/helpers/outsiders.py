@@ -145,12 +145,15 @@ EXPORT = Export("dummy_words", "English", ".txt", write)
 ''',
     ("analyses", "dummy_count"): '''
 """Counts the columns that an analysis would have."""
+from specdid._format import Key, Number
 from specdid.analyses._base import Analysis, Caution, Chart, Finding
 from specdid import _plugins
 from specdid.tables._base import PrintTable, Row, TidyTable
 
-def decode(table):
-    return table.whole("from", "0 or more", lambda n: n >= 0) or 0
+KEYS = (Key("from", Number("0 or more", whole=True, least=0), "What the count begins from.", "3", 0),)
+
+def decode(found, table):
+    return found["from"]
 
 def run(bench, request):
     fits = [bench.fit(cell) for cell in bench.cells(request)]
@@ -161,7 +164,7 @@ def run(bench, request):
     said = (Caution("note", "dummy", "the dummy was here."),)
     return Finding(tables, (Chart("dummy_dots", dots),), said, ("DUMMY LINE",))
 
-ANALYSIS = Analysis("dummy_count", "Dummy count", decode, run)
+ANALYSIS = Analysis("dummy_count", "Dummy count", decode, run, keys=KEYS)
 ''',
 }
 """(shelf, name) -> the file of a plug-in."""
