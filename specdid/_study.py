@@ -85,6 +85,7 @@ class TreatmentOption:
     estimand: str | None
     meta: Meta
     origin: Origin
+    arm: str | None = None  # of a factor: "b against control"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from specdid._check.gaps import check_treatment_gaps
 from specdid._diagnostics import Fault, SpecError, fault_at
 from specdid._plan import build_plan
 from specdid._plan.records import PlanStatus
+from specdid._plan.treatment_arms import CONTROLS
 from specdid._study import AnalysisTable, Core, Expression, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write
 from specdid.language.tree import Call, Name
@@ -94,7 +95,9 @@ def _text(data: Data, term: Term) -> Refusal | None:
     levels = ", ".join(f"“{level}”" for level in column.levels[:4])
     treated = [level for level in column.levels if level.strip().casefold() in TREATED]
     example = f": {term.text} == '{treated[0]}'" if len(treated) == 1 else " that holds where it is treated"
-    advice = f"its values are {levels}; write a condition{example}"
+    control = next((level for level in column.levels if level.strip().casefold() in CONTROLS), column.levels[0])
+    arms = f"; `i({term.text}, ref = '{control}')` is one treatment for each other value"
+    advice = f"its values are {levels}; write a condition{example}{arms if len(column.levels) > 2 else ''}"
     return "treatment_text", f"the treatment `{term.text}` is text", advice
 
 

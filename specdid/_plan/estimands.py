@@ -73,11 +73,14 @@ def estimands(
 
 def _treated(content: Contents, t: int, evaluator: Evaluator) -> Treated:
     """Look at the values of a treatment on the whole panel."""
-    term = content.grid.treatments[t].term
+    treatment = content.grid.treatments[t]
+    term = treatment.term
     column = evaluator.term(tuple(bind(f, content.scope) for f in term.factors))[0].numbers
     values = column[np.isfinite(column)]
     share = not values.size or (values.min() >= 0 and values.max() <= 1 and np.isin([0.0, 1.0], values).all())
-    return Treated(term.text, "share" if share else "amount", len(term.factors) > 1)
+    # The product of an arm and a period is its effect: arms and periods are among the terms, or absorbed.
+    interaction = len(term.factors) > 1 and treatment.arm is None
+    return Treated(term.text, "share" if share else "amount", interaction)
 
 
 def _by_controls(content: Contents, t: int, evaluator: Evaluator) -> tuple[NDArray[np.int64], list[Treated]]:
@@ -127,12 +130,12 @@ def _nothing(bound: Bound, evaluator: Evaluator) -> str:
 
 def _words(content: Contents, t: int, treated: Treated) -> list[str]:
     """Return the words under each estimator: the treatment's own, else the estimator's."""
-    own = content.grid.treatments[t].estimand
+    own, arm = content.grid.treatments[t].estimand, content.grid.treatments[t].arm
     found = []
     for choice in content.grid.estimators:
         declared = _plugins.load("estimators", choice.method)
         said = declared.estimand if declared.words is None else declared.words(treated, choice.options)
-        found.append(own or said)
+        found.append(f"{own or said}{f': {arm}' if arm else ''}")
     return found
 
 

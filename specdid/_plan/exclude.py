@@ -149,6 +149,9 @@ def exclude_unfit_treatments(table: Exclusions, contents: Sequence[Contents], ev
         for t, treatment in enumerate(grid.treatments):
             here = mine & (table.column("treatment") == t)
             text = treatment.term.text
+            if treatment.arm is not None and (estimator.cohort or estimator.binary):
+                words = f"{choice.method} compares a treatment with none, and other arms would count as untreated"
+                table.exclude(here, "not_honoured", words)
             if estimator.cohort and treatment.cohort is None:
                 table.exclude(here, "no_cohort", f"{choice.method} needs a cohort and `{text}` declares none")
             if not estimator.binary:

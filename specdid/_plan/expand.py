@@ -132,7 +132,7 @@ def expand_treatments(x: Expander) -> tuple[Dimension, tuple[TreatmentChoice, ..
                     )
                 )
                 continue
-            choices.append(TreatmentChoice(own[0], with_, cohort, option.estimand))
+            choices.append(TreatmentChoice(own[0], with_, cohort, option.estimand, option.arm))
             rows.append((_label(option.label, own[0].text, len(found)), position))
     return _dimension(x, "treatment", rows, x.study.treatment, choices.__getitem__), tuple(choices)
 

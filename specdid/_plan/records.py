@@ -53,6 +53,7 @@ class TreatmentChoice:
     with_: tuple[Term, ...]
     cohort: Node | None
     estimand: str | None
+    arm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,15 @@ def expand_samples(study: Study, panel: Panel | None, evaluator: Evaluator | Non
     made = {name: _written(name, options, known, faults) for name, options in dimensions.items()}
     rename = {name: renamed for name, (_, renamed) in made.items()}
     variants = tuple(Variant(v.name, made[v.name][0], v.origin) for v in study.variants)  # type: ignore[arg-type]
+    sample: tuple[SampleOption, ...] = made["sample"][0]  # type: ignore[assignment]
+    return rename_labels(replace(study, sample=sample, variants=variants), rename), tuple(faults)
+
+
+def rename_labels(study: Study, rename: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Study:
+    """Let [[exclude]] and [preferred] mean all that an option was written out as, by its label, in each dimension."""
     exclude = tuple(_in_rule(rule, rename) for rule in study.exclude)
     preferred = {name: _in_selectors(name, chosen, rename) for name, chosen in study.preferred.items()}
-    sample: tuple[SampleOption, ...] = made["sample"][0]  # type: ignore[assignment]
-    return replace(study, sample=sample, variants=variants, exclude=exclude, preferred=preferred), tuple(faults)
+    return replace(study, exclude=exclude, preferred=preferred)
 
 
 def pattern_parts(pattern: Expression) -> tuple[Call, list[Node]]:
@@ -185,7 +190,7 @@ class _Writer:
             ]
         else:
             numbers = self.evaluator.numbers(bind(node, scope))[inside]
-            found = [(_number(v), number_text(v)) for v in np.unique(numbers[np.isfinite(numbers)]).tolist()]
+            found = [(number_node(v), number_text(v)) for v in np.unique(numbers[np.isfinite(numbers)]).tolist()]
         if len(found) > most:
             many = f"`{words}` has {len(found):,} levels, and "
             rule = "each would be a sample" if most == MOST else "a condition would name half of them"
@@ -231,7 +236,7 @@ class _Writer:
             seen = values[(places >= start) & (places < start + width)].tolist()
             if seen:
                 low, high = seen[0], seen[-1]
-                inner = Binary("&", Binary(">=", node, _number(low)), Binary("<=", node, _number(high)))
+                inner = Binary("&", Binary(">=", node, number_node(low)), Binary("<=", node, number_node(high)))
                 parts[_Part(inner, f"{number_text(low)}–{number_text(high)}")] = None
         return list(parts)
 
@@ -248,7 +253,7 @@ class _Writer:
             kept, operator, says = values[1 : count + 1], ">=", "from"
         else:
             kept, operator, says = values[-2 : -count - 2 : -1], "<=", "to"
-        return [_Part(Binary(operator, node, _number(v)), f"{says} {number_text(v)}") for v in kept.tolist()]
+        return [_Part(Binary(operator, node, number_node(v)), f"{says} {number_text(v)}") for v in kept.tolist()]
 
     def _line(self, node: Node, scope: Scope, inside: Flags, whole: bool = True) -> tuple[Floats, Floats]:
         """Return the values of ``node`` in rows, in order, and where they stand in time: by the study's step."""
@@ -277,7 +282,8 @@ def _whole(call: Call, name: str) -> int:
     return int(number_value(_given(call, name)) or 0)
 
 
-def _number(value: float) -> Node:
+def number_node(value: float) -> Node:
+    """Return a number as it is written."""
     return Number(value) if value >= 0 else Unary("-", Number(-value))
 
 

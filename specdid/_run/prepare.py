@@ -16,6 +16,7 @@ from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, PlanStatus, build_plan
 from specdid._plan.sample_levels import expand_samples
+from specdid._plan.treatment_arms import expand_arms
 from specdid._run.selectors import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
 from specdid.analyses._cells import Request
@@ -96,6 +97,8 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
         study = _keyless(study, panel)
     evaluator = Evaluator(panel)
     study, found = expand_samples(study, panel, evaluator)
+    faults = faults + found
+    study, found = expand_arms(study, panel, evaluator)
     faults = faults + found
     faults = faults + tuple(_without_keys(study, check_study(study, panel, evaluator, faults)))
     if faults.errors:

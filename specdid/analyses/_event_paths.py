@@ -173,13 +173,15 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
     config: EventStudyConfig = request.config
     cells = bench.cells(request)
     without = dict.fromkeys(c.labels["treatment"] for c in cells if bench.cohort(c) is None)
+    arms = {option.label for option in bench.study.treatment if option.arm is not None}
+    of_one = 'give it one: { term = "…", cohort = "…" }, the first treated period, 0 for never'
     for label in without:
         yield fault_at(
             request.table.origin,
             None,
             "no_cohort",
             f"the treatment `{label}` has no cohort, so there is no time relative to adoption",
-            'give it one: { term = "…", cohort = "…" }, the first treated period, 0 for never',
+            "an event study is of one treatment: write its arm as a treatment of its own" if label in arms else of_one,
         )
     usable = [c for c in cells if c.labels["treatment"] not in without]
     if bench.periods is None or not usable:
