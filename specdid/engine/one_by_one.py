@@ -169,7 +169,8 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
         task = make_task(problem, members, s, cut, method.options, int(work.cohort[s]), work.time)
         result: Estimate | Failure = declared.estimate(task)
         if isinstance(result, Failure):
-            fits.code[at], fits.detail[at] = Code[result.code.upper()], result.message
+            fits.code[at] = Code.__members__.get(result.code.upper(), Code.ESTIMATOR_ERROR)
+            fits.detail[at] = result.message
         else:
             _record(work, s, at, fits, cut, task, result)
             for name, value in result.extra.items():

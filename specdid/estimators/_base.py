@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,10 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no number: a code of the contract and words for a researcher."""
+    """Why there is no number: a code of `_records.fits.Code` and words for a researcher.
+
+    Another code counts as ``estimator_error``.
+    """
 
     code: str
     message: str
@@ -266,8 +271,8 @@ class Estimator:
     offset: bool = False
 
     def estimate(self, task: Task) -> Estimate | Failure:
-        """Fit; no standard error where the vcov asks for a correction or distribution that is not offered."""
-        found = self.fit(task)
+        """Fit; no standard error where the vcov, its correction or its distribution is not offered."""
+        found = self._kept_going(self.fit, task)
         if isinstance(found, Failure):
             return found
         notes, df = self._as_asked(task, found.vcov_notes or ("",) * len(found.df), found.df)
@@ -283,12 +288,26 @@ class Estimator:
     ) -> Path | Failure:
         """Run ``path``; no covariance where the vcov asks for what is not offered."""
         assert self.path is not None
-        found = self.path(task, relative, periods, reference)
+        found = self._kept_going(self.path, task, relative, periods, reference)
         if isinstance(found, Failure):
             return found
         notes, df = self._as_asked(task, found.vcov_notes, found.df)
         blank = np.array([bool(note) for note in notes], dtype=bool)
         return replace(found, vcov=np.where(blank[:, None, None], np.nan, found.vcov), df=df, vcov_notes=notes)
+
+    def _kept_going(
+        self, what: Callable[Concatenate[Task, P], R | Failure], task: Task, /, *more: P.args, **named: P.kwargs
+    ) -> R | Failure:
+        """Return what ``what`` gives for a task that has rows; an error is a failure of this specification alone."""
+        if not len(task.outcome):
+            return Failure("no_rows", "no rows are left")
+        try:
+            return what(task, *more, **named)
+        except MemoryError:
+            raise
+        except Exception as error:  # a plug-in's may be of any kind
+            said = " ".join(str(error).split())
+            return Failure("estimator_error", f"{self.name} stopped with {type(error).__name__}: {said}".rstrip(": "))
 
     def _as_asked(
         self, task: Task, notes: tuple[str, ...], df: tuple[float, ...]
@@ -296,7 +315,10 @@ class Estimator:
         """Return notes and degrees of freedom by vcov."""
         said, law = list(notes), list(df)
         for v in (v for v, note in enumerate(notes) if not note):
-            if task.rule(v) not in self.ssc:
+            kind = "twoway" if len(task.clusters[v]) > 1 else task.vcovs[v]
+            if kind not in self.vcovs:
+                said[v], law[v] = "not_offered", float("nan")
+            elif task.rule(v) not in self.ssc:
                 said[v], law[v] = "no_rule", float("nan")
             elif task.distribution(v) == "normal":
                 law[v] = float("inf")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adoption import VCOVS, adoption_panel
+from adoption import VCOVS, adoption_panel, outcome_of
 from small_problems import task_of
 from specdid import _plugins
 from specdid.estimators._base import CONSTANT, TREATMENT, VCOV_NOTES, Estimate, Estimator, Failure
@@ -20,8 +20,7 @@ DIMENSIONS = {"outcome", "treatment", "controls", "fixed_effects", "sample", "we
 
 
 def tiny_task(name: str, weights: str | None = None):
-    outcome = {"fepois": "count", "logit": "binary"}.get(name, "y")
-    spec = (outcome, "d", ("x",), ("unit", "t"), weights, name)
+    spec = (outcome_of(name), "d", ("x",), ("unit", "t"), weights, name)
     options = {"lpdid": {"post_window": 1}}
     return task_of(adoption_panel(), spec, vcovs=VCOVS, unit="unit", time="t", cohort="cohort", options=options)
 
@@ -37,7 +36,7 @@ def test_an_offset_has_the_coefficient_one(estimator):
         pytest.skip("takes no offset")
     task = tiny_task(estimator.name)
     both = replace(task, controls=np.repeat(task.controls, 2, axis=1), control_labels=("x", "offset(x)"), offsets=(1,))
-    plain, beside = estimator.fit(task), estimator.fit(both)
+    plain, beside = estimator.estimate(task), estimator.estimate(both)
     np.testing.assert_allclose(beside.estimate, plain.estimate, rtol=1e-8)
     np.testing.assert_allclose(beside.std_error, plain.std_error, rtol=1e-7)
     assert beside.coefficients.columns == plain.coefficients.columns
@@ -60,7 +59,7 @@ def test_declaration(estimator):
 
 
 def test_one_number_with_a_standard_error_per_vcov(estimator):
-    result = estimator.fit(tiny_task(estimator.name))
+    result = estimator.estimate(tiny_task(estimator.name))
     assert isinstance(result, Estimate)
     assert 0.0 < result.estimate < 2.0  # the true effect is 1, .3 on the log scale
     lengths = {len(result.std_error), len(result.df), len(result.n_clusters), len(result.vcov_notes)}
@@ -80,7 +79,7 @@ def test_the_whole_table_or_why_there_is_none(estimator, effects):
     """Treatment, every control, the constant where no fixed effect takes it; or words for a reader."""
     if not effects and ("fixed_effects" not in estimator.honours or estimator.alone):
         pytest.skip("has its own fixed effects, or no table")
-    result = estimator.fit(fewer_effects(tiny_task(estimator.name), effects))
+    result = estimator.estimate(fewer_effects(tiny_task(estimator.name), effects))
     whole = result.coefficients
     if estimator.alone:
         assert whole is None
@@ -105,7 +104,7 @@ def test_a_control_that_changes_places_with_the_treatment_keeps_its_numbers(esti
         pytest.skip("its treatment is a treatment, or it has no table")
     task = fewer_effects(tiny_task(estimator.name), effects)
     swapped = replace(task, treatment=task.controls[:, 0] * 1e5, controls=task.treatment[:, None] * 1e-3 + 7.0)
-    one, other = (estimator.fit(t).coefficients for t in (task, swapped))
+    one, other = (estimator.estimate(t).coefficients for t in (task, swapped))
     back = np.diag([1e5, 1e-3, *([] if effects else [1.0])])[[1, 0, 2][: len(one.columns)]]
     if not effects:
         back[2, 1] = 7.0
@@ -118,11 +117,11 @@ def fewer_effects(task, count: int):
 
 
 def test_the_same_task_gives_the_same_bytes(estimator):
-    assert repr(estimator.fit(tiny_task(estimator.name))) == repr(estimator.fit(tiny_task(estimator.name)))
+    assert repr(estimator.estimate(tiny_task(estimator.name))) == repr(estimator.estimate(tiny_task(estimator.name)))
 
 
 def test_weights_matter_exactly_where_they_are_honoured(estimator):
-    plain, weighted = (estimator.fit(tiny_task(estimator.name, w)) for w in (None, "w"))
+    plain, weighted = (estimator.estimate(tiny_task(estimator.name, w)) for w in (None, "w"))
     if isinstance(weighted, Failure):
         assert "weights" not in estimator.honours
     else:
@@ -132,20 +131,22 @@ def test_weights_matter_exactly_where_they_are_honoured(estimator):
 def test_controls_matter_exactly_where_they_are_honoured(estimator):
     task = tiny_task(estimator.name)
     without = replace(task, controls=np.empty((len(task.outcome), 0)), control_labels=())
-    assert (estimator.fit(task).estimate != estimator.fit(without).estimate) == ("controls" in estimator.honours)
+    assert (estimator.estimate(task).estimate != estimator.estimate(without).estimate) == (
+        "controls" in estimator.honours
+    )
 
 
 def test_effects_matter_exactly_where_they_are_honoured(estimator):
     task = tiny_task(estimator.name)
     fewer = replace(task, effects=task.effects[:1], effect_labels=task.effect_labels[:1])
-    changes = estimator.fit(task).estimate != estimator.fit(fewer).estimate
+    changes = estimator.estimate(task).estimate != estimator.estimate(fewer).estimate
     assert changes == ("fixed_effects" in estimator.honours)
 
 
 def test_units_of_measurement_change_nothing_else(estimator):
     task = tiny_task(estimator.name)
     scaled = replace(task, controls=task.controls * 1e-7 + 3.0)
-    one, other = estimator.fit(task), estimator.fit(scaled)
+    one, other = estimator.estimate(task), estimator.estimate(scaled)
     assert other.estimate == pytest.approx(one.estimate, rel=1e-8)
     assert other.dropped == one.dropped == ()
 
@@ -153,7 +154,7 @@ def test_units_of_measurement_change_nothing_else(estimator):
 def test_no_rows_never_reach_pyfixest(estimator):
     task = tiny_task(estimator.name)
     empty = replace(task, outcome=task.outcome[:0])
-    assert estimator.fit(empty) == Failure("no_rows", "no rows are left")
+    assert estimator.estimate(empty) == Failure("no_rows", "no rows are left")
 
 
 def test_an_absorbed_treatment_is_a_failure_in_words(estimator):
@@ -161,16 +162,26 @@ def test_an_absorbed_treatment_is_a_failure_in_words(estimator):
         pytest.skip("has its own fixed effects")
     task = tiny_task(estimator.name)
     cohort_by_period = (8 * np.nan_to_num(task.cohort) + task.time).astype(np.int64)
-    absorbed = estimator.fit(replace(task, effects=(cohort_by_period,)))
+    absorbed = estimator.estimate(replace(task, effects=(cohort_by_period,)))
     assert isinstance(absorbed, Failure)
     assert absorbed.code == "absorbed"
     assert "\n" not in absorbed.message
 
 
+def test_an_error_that_is_raised_is_a_failure_of_the_specification_alone(estimator):
+    def breaks(*given):
+        raise ZeroDivisionError("out of\nluck")
+
+    broken, task = replace(estimator, fit=breaks, path=breaks), tiny_task(estimator.name)
+    expected = Failure("estimator_error", f"{estimator.name} stopped with ZeroDivisionError: out of luck")
+    assert broken.estimate(task) == expected
+    assert broken.effects_by_period(task, task.time - task.cohort, (0, 1), -1) == expected
+
+
 def test_one_cluster_leaves_that_vcov_empty(estimator):
     task = tiny_task(estimator.name)
     one = (np.zeros_like(task.unit),)
-    result = estimator.fit(replace(task, clusters=(one, *task.clusters[1:])))
+    result = estimator.estimate(replace(task, clusters=(one, *task.clusters[1:])))
     assert np.isnan(result.std_error[0])
     assert result.vcov_notes[0] == "few_clusters"
     assert result.std_error[1] > 0
@@ -181,7 +192,7 @@ def test_every_hash_seed_gives_the_same_bytes():
     code = (
         "import sys; sys.path[:0] = [{here!r}, {helpers!r}]\n"
         "from test_every_estimator import NAMES, _plugins, tiny_task\n"
-        "print([repr(_plugins.load('estimators', n).fit(tiny_task(n))) for n in NAMES])"
+        "print([repr(_plugins.load('estimators', n).estimate(tiny_task(n))) for n in NAMES])"
     ).format(here=str(here), helpers=str(here.parent / "helpers"))
     root = Path(_plugins.__file__).parent.parent
     outputs = {
@@ -195,6 +206,8 @@ def test_every_hash_seed_gives_the_same_bytes():
         ).stdout
         for seed in ("0", "1")
     }
-    outputs.add(f"{[repr(_plugins.load('estimators', n).fit(tiny_task(n))) for n in NAMES]}\n")  # this process's own
+    outputs.add(
+        f"{[repr(_plugins.load('estimators', n).estimate(tiny_task(n))) for n in NAMES]}\n"
+    )  # this process's own
     assert len(outputs) == 1
     assert outputs.pop().count("Estimate(") == len(NAMES)

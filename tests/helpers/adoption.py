@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from specdid import _plugins
 
 VCOVS = ("unit", "state", "unit + t", "hetero", "iid")
 
@@ -29,3 +30,9 @@ def adoption_panel() -> pd.DataFrame:
     frame["binary"] = (frame.y + rng.normal(size=n) > 0.5).astype(float)
     frame["w"] = rng.uniform(0.5, 2.0, n)
     return frame
+
+
+def outcome_of(name: str) -> str:
+    """Name the panel's first outcome that estimator ``name`` can have, by its own word."""
+    unfit, panel = _plugins.load("estimators", name).unfit, adoption_panel()
+    return next(c for c in ("y", "count", "binary") if unfit is None or not unfit(panel[c].to_numpy()))

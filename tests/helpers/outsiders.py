@@ -12,37 +12,50 @@ PLUGINS = {
     ("estimators", "dummy_ols"): '''
 """Least squares on written-out dummies, with clustered errors; for small panels."""
 import numpy as np
-from specdid.estimators._base import TREATMENT, Coefficients, Estimate, Estimator, Failure, Path, Program
+from specdid.estimators._base import (
+    CONSTANT, TREATMENT, Coefficients, Estimate, Estimator, Failure, Path, Program,
+)
 
 def solved(task, columns):
+    """Coefficients of columns, controls and the constant, their covariances, df, clusters, notes and residuals."""
     dummies = [np.eye(int(codes.max()) + 1)[codes] for codes in task.effects] or [np.ones((len(task.outcome), 1))]
     X = np.column_stack([*columns, task.controls, *dummies])
-    inverse = np.linalg.pinv(X)
+    inverse, k = np.linalg.pinv(X), len(columns) + task.controls.shape[1] + (not task.effects)
     beta = inverse @ task.outcome
-    influence = inverse * (task.outcome - X @ beta)
-    k, vcov = len(columns), []
-    for clusters in task.clusters:
-        rows = influence[:k]
+    rest = task.outcome - X @ beta
+    vcov, df, groups, notes = [], [], [], []
+    for kind, clusters in zip(task.vcovs, task.clusters):
+        rows, count = (inverse * rest)[:k], min((len(np.unique(c)) for c in clusters), default=-1)
         if clusters:
             rows = np.column_stack([rows[:, clusters[0] == g].sum(axis=1) for g in np.unique(clusters[0])])
-        vcov.append(rows @ rows.T)
-    return beta[:k], np.array(vcov), [len(np.unique(c[0])) if c else -1 for c in task.clusters]
+        few = count == 1
+        vcov.append(np.full((k, k), np.nan) if few else rows @ rows.T)
+        df.append(float(count - 1 if clusters else len(rest) - np.linalg.matrix_rank(X)))
+        groups.append(count)
+        notes.append("few_clusters" if few else "")
+    return beta[:k], np.array(vcov), tuple(df), tuple(groups), tuple(notes), rest
 
 def fit(task):
-    beta, vcov, groups = solved(task, [task.treatment])
-    if abs(task.treatment).sum() == 0:
-        return Failure("no_treatment_variation", "nobody is treated")
-    df = tuple(g - 1.0 if g > 0 else float("inf") for g in groups)
-    whole = Coefficients((TREATMENT,), beta, vcov)
+    others = [np.eye(int(codes.max()) + 1)[codes] for codes in task.effects] or [np.ones((len(task.outcome), 1))]
+    others = np.column_stack([task.controls, *others])
+    own = task.treatment - others @ np.linalg.lstsq(others, task.treatment)[0]
+    if abs(own).max() < 1e-9 * abs(task.treatment).max():
+        return Failure("absorbed", "the fixed effects and controls take all of the treatment")
+    beta, vcov, df, groups, notes, rest = solved(task, [task.treatment])
+    names = (TREATMENT, *range(task.controls.shape[1]), *([] if task.effects else [CONSTANT]))
+    whole = Coefficients(names, beta, vcov, r2=1 - rest.var() / task.outcome.var())
     errors = tuple(np.sqrt(vcov[:, 0, 0]).tolist())
-    return Estimate(float(beta[0]), errors, df, tuple(groups), len(task.outcome), coefficients=whole)
+    return Estimate(
+        float(beta[0]), errors, df, groups, len(task.outcome), vcov_notes=notes, coefficients=whole
+    )
 
 def path(task, relative, periods, reference):
     kept = tuple(p for p in periods if p != reference and (relative == p).any())
-    beta, vcov, groups = solved(task, [1.0 * (relative == p) for p in kept])
-    df = tuple(g - 1.0 if g > 0 else float("inf") for g in groups)
-    size = np.array([int((relative == p).sum()) for p in kept], np.int64)
-    return Path(kept, beta, vcov, df, tuple(groups), len(task.outcome), size, ("",) * len(groups))
+    beta, vcov, df, groups, notes, _ = solved(task, [1.0 * (relative == p) for p in kept])
+    size, m = np.array([int((relative == p).sum()) for p in kept], np.int64), len(kept)
+    return Path(
+        kept, beta[:m], vcov[:, :m, :m], df, groups, len(task.outcome), size, notes, from_reference=True
+    )
 
 def python(script, used):
     yield f'y, x = d["{script.outcome}"].to_numpy(), d["{script.treatment}"].to_numpy()'
@@ -60,7 +73,9 @@ def python(script, used):
         yield f"std_error[{errors.label!r}] = np.sqrt((influence.groupby({groups}).sum() ** 2).sum())"
 
 def r(script, used):
-    yield f"fit <- lm({script.outcome} ~ {' + '.join(script.regressors)}, data = d)"
+    effects = [f"factor({effect.name})" for effect in script.fixed]
+    yield f"fit <- lm({script.outcome} ~ {' + '.join([*script.regressors, *effects])}, data = d)"
+    yield "print(summary(fit))"
 
 ESTIMATOR = Estimator(
     name="dummy_ols", title="Dummy OLS", estimand="average effect (regression weights)", settings=(),
@@ -90,14 +105,16 @@ def draw(context):
 INFERENCE = Null("dummy_null", "dummy draws", "Normal draws.", draw, "dummy null")
 ''',
     ("matching", "dummy_match"): '''
-"""Everybody but the second is matched."""
+"""Everybody but the second is matched, in groups that have a treated unit."""
 import numpy as np
 from specdid.matching._base import Matched, Matching
 
-MATCHING = Matching(
-    "dummy_match", "everybody but one", frozenset(), lambda settings: False,
-    lambda candidates, settings: Matched(1.0 * (np.arange(len(candidates)) != 1)),
-)
+def match(candidates, settings):
+    groups = np.zeros(len(candidates)) if candidates.groups is None else candidates.groups
+    with_treated = np.isin(groups, groups[candidates.treated])
+    return Matched(1.0 * (with_treated & (np.arange(len(candidates)) != 1)))
+
+MATCHING = Matching("dummy_match", "everybody but one", frozenset(), lambda settings: False, match)
 ''',
     ("figures", "dummy_dots"): '''
 """Every estimate as a dot; drawn of every run, and of the dummy analysis."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from command import run_specdid
-from figure_layout import layout_faults
-from figure_samples import samples
 from outsiders import PLUGINS, write_outsiders
 from small_studies import small_panel
 from specdid import _plugins
@@ -130,19 +131,20 @@ def test_a_new_analysis_and_a_new_figure_are_written(ran):
     assert "DUMMY LINE" in (ran / "summary.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def shelved(place, monkeypatch):
-    """The dummies on the shelves of this process."""
-    monkeypatch.syspath_prepend(str(place / "site"))
-
-
-@pytest.mark.usefixtures("shelved")
-@pytest.mark.parametrize("width", [3.5, 6.5])
-def test_a_new_figure_is_held_to_what_every_figure_is(width):
-    draw = _plugins.load("figures", "dummy_dots").draw
-    found = {what: layout_faults(draw(data, width)) for what, data in samples("dummy_dots")}
-    assert {"plain", "Chinese", "dummy_count"} <= set(found)
-    assert not any(found.values()), found
+def test_the_dummies_pass_the_conformance_tests(place):
+    """As ARCHITECTURE says it to who adds one; the dummies of all shelves that have such tests at once."""
+    tests = Path(__file__).parents[1]
+    shelves = [str(tests / shelf) for shelf in ("estimators", "inference", "matching", "analyses", "figures")]
+    options = ["-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", "dummy", "-rN"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *shelves],
+        cwd=tests.parent,
+        env={**os.environ, "PYTHONPATH": f"{tests.parent}:{place / 'site'}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 60, done.stdout
 
 
 def test_an_event_study_takes_the_new_estimators_effects_by_period(ran):
