@@ -203,6 +203,24 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class TieRow:
+    """Options that belong together: for each dimension of a tie what is meant of it, crossed within the row."""
+
+    cells: tuple[tuple[Selector, ...], ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """[[together]]: dimensions of which only the combinations in ``rows`` are planned."""
+
+    dimensions: tuple[str, ...]
+    rows: tuple[TieRow, ...]
+    because: str | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Inference:
     """[inference]; ``written`` is False where the file has no such table."""
 
@@ -320,6 +338,7 @@ class Study:
     appendix: AppendixOptions = AppendixOptions()
     given_name: str | None = None
     unread: frozenset[tuple[str, str]] = frozenset()
+    together: tuple[Tie, ...] = ()
 
     @property
     def name(self) -> str:

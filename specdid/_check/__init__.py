@@ -21,6 +21,7 @@ from specdid._check.matches import check_matches
 from specdid._check.names import check_names
 from specdid._check.patterns import check_patterns
 from specdid._check.sound import Sound, sound_part
+from specdid._check.together import check_together
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
     check_conditions,
@@ -100,6 +101,7 @@ def check_study(
     for together in _ON_WHAT_IS_SOUND:
         faults += [f for f in together(data) if not _follows(f, sound)]
     faults += check_selectors(data, sound)
+    faults += check_together(data, sound)
     if sound.whole and not any(fault.severity == "error" for fault in (*before, *faults)):
         faults += check_variants(data)
     return file_order(faults)

@@ -178,7 +178,11 @@ def _written(*pairs: tuple[Expression | None, Role], option: VariantOption | Non
 
 
 def selectors(study: Study) -> Iterator[tuple[str, Selector]]:
-    """Return every selector of [[exclude]] and [preferred] with its dimension."""
+    """Return every selector of [[together]], [[exclude]] and [preferred] with its dimension."""
+    for tie in study.together:
+        for row in tie.rows:
+            for name, cell in zip(tie.dimensions, row.cells, strict=True):
+                yield from ((name, selector) for selector in cell)
     for rule in study.exclude:
         for condition in (rule.when, rule.unless):
             for name, found in condition.items():

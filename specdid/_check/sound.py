@@ -22,6 +22,7 @@ from specdid._study import (
     SampleOption,
     Selector,
     Study,
+    Tie,
     TreatmentOption,
     Variant,
     VariantOption,
@@ -161,12 +162,24 @@ class _Reduction:
             vcov=self._kept("vcov", study.vcov) or (_ROBUST,),
             inference=self._inference(),
             exclude=tuple(rule for rule in study.exclude if not self._about(rule.origin)),
+            together=tuple(tie for tie in map(self._tie, study.together) if tie.rows),
         )
         preferred = {k: v for k, v in study.preferred.items() if not any(self._gone(k, s) for s in v)}
         self.moved |= set(study.preferred) - set(preferred)
         kept = replace(kept, preferred=preferred)
         unread = {(d, label) for d, labels in self.dropped.items() for label in labels}
         return Sound(replace(kept, unread=study.unread | unread), self.dropped, frozenset(self.moved), study)
+
+    def _tie(self, tie: Tie) -> Tie:
+        """Leave out what a tie's rows say of options that are gone, and rows of which nothing is left."""
+        rows = []
+        for row in tie.rows:
+            cells = tuple(
+                tuple(s for s in cell if s.origin.path not in self.exact and s.text not in self.dropped.get(name, ()))
+                for name, cell in zip(tie.dimensions, row.cells, strict=True)
+            )
+            rows += [replace(row, cells=cells)] if all(cells) else []
+        return replace(tie, rows=tuple(rows))
 
     def _gone(self, dimension: str, selector: Selector) -> bool:
         return self._about(selector.origin) or selector.text in self.dropped.get(dimension, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections import Counter
@@ -29,6 +30,7 @@ def plan_spec(spec: Path) -> Exit:
         return Exit.SPEC
     for line in [
         *_dimensions(prepared.plan),
+        *_ties(prepared.plan),
         *_account(prepared.plan),
         *_formulas(prepared.plan),
         *_cost(prepared),
@@ -47,17 +49,33 @@ def _dimensions(plan: Plan) -> list[str]:
     return lines
 
 
+def _ties(plan: Plan) -> list[str]:
+    """Say of the dimensions that are tied how many of their combinations are planned, and which."""
+    lines = []
+    place = {d.name: k for k, d in enumerate(plan.dimensions)}
+    for tie in plan.study.together:
+        places = [place[name] for name in tie.dimensions]
+        options = np.unique(plan.codes[:, places], axis=0)
+        crossed = math.prod(len(plan.dimensions[d]) for d in places)
+        said = f"  {' + '.join(tie.dimensions)}: {len(options):,} of {crossed:,} combinations belong together"
+        lines += ["", said + (f", since {tie.because}" if tie.because else "")]
+        rows = (zip(places, o, strict=True) for o in options[:LOOKED_AT].tolist())
+        labels = tuple(" + ".join(plan.dimensions[d].labels[c] for d, c in row) for row in rows)
+        lines.append(f"    {_shorten(labels, _width() - 4, len(options))}")
+    return lines
+
+
 def _width() -> int:
     """Return how wide a line may be: as the terminal, if that is narrower."""
     return min(WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
 
 
-def _shorten(labels: tuple[str, ...], width: int) -> str:
-    """Join labels as far as there is room, saying how many are left."""
+def _shorten(labels: tuple[str, ...], width: int, of: int = 0) -> str:
+    """Join labels as far as there is room, saying how many are left; ``of`` all, where not all are given."""
     shown: list[str] = []
     for label in labels:
         if shown and len(" · ".join([*shown, label])) > width - 12:
-            return f"{' · '.join(shown)} · … {len(labels) - len(shown):,} more"
+            return f"{' · '.join(shown)} · … {max(of, len(labels)) - len(shown):,} more"
         shown.append(label)
     return " · ".join(shown)
 

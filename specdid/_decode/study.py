@@ -18,6 +18,7 @@ from specdid._decode.dimensions import DimensionReader, read_definitions, read_l
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
 from specdid._decode.table import FILE_SUFFIXES, TABLE_KEYS, Item, Log, Table, as_table, finite, plain_value, several
+from specdid._decode.together import read_together
 from specdid._diagnostics import Document, Origin, Span, did_you_mean
 from specdid._format import APPENDIX, FIGURE, FILE, INFERENCE, RUN, STEPS, STUDY
 from specdid._study import (
@@ -103,6 +104,7 @@ def decode(root: Item, source: Source, log: Log) -> Study:
         label_origins=label_origins,
         appendix=read_appendix(top.get("appendix"), log),
         given_name=found["name"],
+        together=read_together(top.get("together"), names, options),
     )
     _close_file(top)
     return replace(read, unread=frozenset(options.unread | unread))

@@ -50,7 +50,7 @@ class Factor:
 
 
 def variance_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
-    """Return every choice that varies, the controls as one factor per variable.
+    """Return every choice that varies, the controls as one factor per variable, tied dimensions as one.
 
     Variables that always go together are one factor.
     """
@@ -75,19 +75,18 @@ def change_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
 
 def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Factor]:
     planned = results.planned
-    for d, name in enumerate(planned.dimensions):
-        codes = planned.codes[places, d].astype(np.int64)
-        present, local = np.unique(codes, return_inverse=True)
-        if len(present) < 2:
+    for choice in planned.choices(places):
+        options, which = planned.combined(choice, places)
+        if len(options) < 2:
             continue
-        wanted = int(planned.codes[planned.preferred, d]) if planned.preferred >= 0 else -1
-        if name == "controls" and by_variable and planned.control_terms:
-            yield from _variables(results, codes, wanted)
+        wanted = planned.codes[planned.preferred, list(choice.dimensions)] if planned.preferred >= 0 else -1
+        if choice.name == "controls" and by_variable and planned.control_terms:
+            yield from _variables(results, options[which, 0], int(np.max(wanted)))
             continue
-        labels = tuple(planned.labels[d][o] for o in present.tolist())
-        at = np.flatnonzero(present == wanted)
-        shown = tuple(map(planned.shown, labels))
-        yield Factor(name, name, labels, local.reshape(-1), int(at[0]) if len(at) else 0, shown)
+        at = np.flatnonzero((options == wanted).all(axis=1))
+        labels, shown = ([planned.option(choice, row, s) for row in options.tolist()] for s in (False, True))
+        reference = int(at[0]) if len(at) else 0
+        yield Factor(choice.name, choice.name, tuple(labels), which, reference, tuple(shown))
 
 
 def _variables(results: Results, codes: Ints, wanted: int) -> Iterator[Factor]:

@@ -322,7 +322,38 @@ SELECTOR = TableFormat(
         Key("lacks", Formula("terms"), "Terms that it does not hold.", '"ind2"', otherwise="none"),
     ),
 )
-_SELECTORS = Lines(Many(Either((Text(shown=False), Nested(SELECTOR)))), "dimension")
+_SELECTED = Many(Either((Text(shown=False), Nested(SELECTOR))))
+_SELECTORS = Lines(_SELECTED, "dimension")
+
+TOGETHER = TableFormat(
+    "together",
+    "[[together]]",
+    "Options of several dimensions that belong together: only these combinations are planned, and they are one choice.",
+    (
+        Key(
+            "dimensions",
+            Many(Text(shown=False)),
+            "The dimensions that are tied, two or more; a dimension is in one [[together]] at most.",
+            '["outcome", "estimator"]',
+            required='name the dimensions that are tied: dimensions = ["outcome", "estimator"]',
+        ),
+        Key(
+            "options",
+            Many(Many(_SELECTED)),
+            "Rows of options that belong together, one entry for each dimension; several options in an entry are a "
+            "list, and crossed within the row. Every option of these dimensions is in some row.",
+            '[["log y", "OLS"], ["y", "Poisson"]]',
+            required='write what goes together: options = [["log y", "OLS"], ["y", "Poisson"]]',
+        ),
+        Key(
+            "because",
+            Text(),
+            "The reason, which `specdid plan` shows.",
+            '"Poisson takes the outcome in levels"',
+            otherwise="no reason is shown",
+        ),
+    ),
+)
 
 EXCLUDE = TableFormat(
     "exclude",
@@ -691,6 +722,13 @@ FILE = TableFormat(
             VCOV.doc,
             '{ city = "~city_id", robust = "hetero" }',
             otherwise="clustered by unit; hetero without a unit",
+        ),
+        Key(
+            "together",
+            Many(Nested(TOGETHER)),
+            TOGETHER.doc,
+            '[{ dimensions = ["outcome", "estimator"], options = [["log y", "OLS"], ["y", "Poisson"]] }]',
+            otherwise="every option is combined with every other",
         ),
         Key(
             "exclude",

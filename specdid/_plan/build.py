@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,13 @@ from specdid._plan.exclude import (
     exclude_switching_off,
     exclude_unfit_outcomes,
     exclude_unfit_treatments,
+    exclude_untied,
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
 from specdid._plan.identity import Contents, Hashes, match_digest, mix, segment_sums, set_hash
 from specdid._plan.records import Codes, Dimension, Grid, Plan, PlanStatus
 from specdid._plan.selectors import select
+from specdid._plan.together import Ranges, Tied, first_choices, tied_choices
 from specdid._study import DIMENSIONS, Core, Never, Study
 from specdid.language import bind
 from specdid.language.tree import Node
@@ -51,10 +53,15 @@ def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None, c
     evaluator = evaluator or Evaluator(panel)
     columns = tuple(panel.columns)
     dimensions, grid, expander = expand_grid(study, columns)
-    codes = _enumerate(study, dimensions) if choose is None else choose(dimensions, grid, expander.macros, columns)
+    ties = tied_choices(study, dimensions, grid, expander.macros, columns)
+    if choose is None:
+        codes = _enumerate(study, dimensions, ties)
+    else:
+        codes = choose(dimensions, grid, expander.macros, columns)
     grid, setting = _settings(expander, grid, codes)
     contents = [Contents(grid, s) for s in grid.settings]
     table = Exclusions(codes, setting)
+    exclude_untied(table, ties, dimensions)
     apply_rules(table, study, dimensions, grid, expander.macros, columns)
     exclude_own_outcome(table, contents)
     exclude_not_honoured(table, contents, study)
@@ -65,7 +72,7 @@ def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None, c
     _refuse_hopeless(study, table, dimensions)
     ids = identify(study, contents, codes, setting)
     status, twin = _duplicates(ids, table.reason)
-    preferred = _preferred(study, dimensions, grid, codes, expander.macros, columns)
+    preferred = _preferred(study, codes, preferred_choices(study, dimensions, grid, ties, expander.macros, columns))
     excluded = table.reason >= 0
     said = estimands(contents, codes, setting, evaluator)
     units, scale = scales(dimensions[Core.OUTCOME].labels, grid, codes, excluded)
@@ -89,11 +96,11 @@ def build_plan(study: Study, panel: Panel, evaluator: Evaluator | None = None, c
     )
 
 
-def _enumerate(study: Study, dimensions: Sequence[Dimension]) -> Codes:
+def _enumerate(study: Study, dimensions: Sequence[Dimension], ties: Sequence[Tied]) -> Codes:
     names = [d.name for d in dimensions]
     starred = [names.index(name) for name, _ in study.one_at_a_time if name in names]
     sizes = [len(d) for d in dimensions]
-    total = grid_size(sizes, starred)
+    total = grid_size(sizes, starred, ties)
     limit = min(study.run.limit, fitting())
     if total > limit:
         counts = " × ".join(f"{len(d)} {d.name}" for d in dimensions if len(d) > 1)
@@ -103,7 +110,7 @@ def _enumerate(study: Study, dimensions: Sequence[Dimension]) -> Codes:
         message = f"the grid has {total:,} specifications, {above}: {counts}"
         help_ = f"leave choices out, name some in one_at_a_time{help_}"
         raise SpecError((Fault("too_many", message, help=help_, path=("run", "limit")),))
-    return enumerate_grid(sizes, starred)
+    return enumerate_grid(sizes, starred, ties)
 
 
 def _settings(expander: Expander, grid: Grid, codes: Codes) -> tuple[Grid, Codes]:
@@ -226,59 +233,84 @@ def _refuse_hopeless(study: Study, table: Exclusions, dimensions: Sequence[Dimen
         raise SpecError(faults)
 
 
-def _preferred(
-    study: Study,
-    dimensions: Sequence[Dimension],
-    grid: Grid,
-    codes: Codes,
-    macros: Mapping[str, object],
-    columns: Sequence[str],
-) -> int:
-    """Return the place of the preferred specification, -1 without [preferred].
-
-    A dimension left out takes its first choice.
-    """
+def _preferred(study: Study, codes: Codes, chosen: Sequence[int]) -> int:
+    """Return the place of the preferred specification, -1 without [preferred]."""
     if not study.preferred:
         return -1
-    hit = np.ones(len(codes), dtype=bool)
-    for d, dimension in enumerate(dimensions):
-        if dimension.name in study.preferred:
-            chosen = select(dimension, study.preferred[dimension.name], grid, macros, columns)  # type: ignore[arg-type]
-            choice = int(np.flatnonzero(chosen)[0]) if chosen.any() else -1
-        else:
-            choice = 0
-        hit &= codes[:, d] == choice
-    places = np.flatnonzero(hit)
+    places = np.flatnonzero((codes == np.asarray(chosen, np.int32)).all(axis=1))
     return int(places[0]) if len(places) else -1
 
 
-def grid_size(sizes: Sequence[int], starred: Sequence[int]) -> int:
-    """Count the combinations; at most one of the ``starred`` dimensions leaves its first choice."""
-    free = math.prod(size for d, size in enumerate(sizes) if d not in starred)
-    return free * (1 + sum(sizes[d] - 1 for d in starred))
+def preferred_choices(
+    study: Study,
+    dimensions: Sequence[Dimension],
+    grid: Grid,
+    ties: Sequence[Tied],
+    macros: Mapping[str, Node],
+    columns: Sequence[str],
+) -> tuple[int, ...]:
+    """Return the choice of every dimension in [preferred]; one left out takes its first that is tied to the others."""
+    named: list[int | None] = []
+    for dimension in dimensions:
+        chosen = select(dimension, study.preferred.get(dimension.name, ()), grid, macros, columns)
+        absent = dimension.name not in study.preferred
+        named.append(None if absent else int(np.argmax(chosen)) if chosen.any() else -1)
+    return first_choices(ties, named)
 
 
-def enumerate_grid(sizes: Sequence[int], starred: Sequence[int]) -> Codes:
-    """Return every combination, (S, D) int32, the last dimension varying fastest."""
-    if not starred:
-        return _product(sizes)
-    first = [1 if d in starred else size for d, size in enumerate(sizes)]
-    blocks = [_product(first)]
-    for d in starred:
-        if sizes[d] > 1:
-            moved = [sizes[d] - 1 if k == d else n for k, n in enumerate(first)]
-            block = _product(moved)
-            block[:, d] += 1
-            blocks.append(block)
-    codes = np.concatenate(blocks)
+def grid_size(sizes: Sequence[int], starred: Sequence[int], ties: Sequence[Tied] = ()) -> int:
+    """Count the combinations that ``enumerate_grid`` makes, without making them."""
+    return sum(_size(ranges, ties) for ranges in _blocks(sizes, starred))
+
+
+def enumerate_grid(sizes: Sequence[int], starred: Sequence[int], ties: Sequence[Tied] = ()) -> Codes:
+    """Return the combinations, (S, D) int32, the last dimension varying fastest.
+
+    At most one of the ``starred`` dimensions leaves its first choice; of the tied ones only what
+    stands in a row of ``ties``.
+    """
+    blocks = [_block(ranges, ties) for ranges in _blocks(sizes, starred)]
+    codes = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    if len(blocks) == 1 and not ties:
+        return codes
+    if math.prod(sizes) < 2**62:
+        place: NDArray[np.int64] = np.zeros(len(codes), np.int64)
+        for d, size in enumerate(sizes):
+            place = place * size + codes[:, d]
+        return codes[np.argsort(place)]
     return codes[np.lexsort(codes.T[::-1])]
 
 
-def _product(sizes: Sequence[int]) -> Codes:
-    total = math.prod(sizes)
-    codes = np.empty((total, len(sizes)), np.int32)
+def _blocks(sizes: Sequence[int], starred: Sequence[int]) -> Iterator[Ranges]:
+    """Return the ranges of choices that are crossed: none of the ``starred`` moved, then each on its own."""
+    first = [(0, min(size, 1)) if d in starred else (0, size) for d, size in enumerate(sizes)]
+    yield first
+    for d in starred:
+        if sizes[d] > 1:
+            yield [(1, sizes[d]) if k == d else bounds for k, bounds in enumerate(first)]
+
+
+def _size(ranges: Ranges, ties: Sequence[Tied]) -> int:
+    tied = {d for tie in ties for d in tie.places}
+    free = math.prod(high - low for d, (low, high) in enumerate(ranges) if d not in tied)
+    return free * math.prod(tie.count(ranges) for tie in ties)
+
+
+def _block(ranges: Ranges, ties: Sequence[Tied]) -> Codes:
+    """Cross the combinations of every tie and the choices of every dimension without one."""
+    total = _size(ranges, ties)
+    codes = np.empty((total, len(ranges)), np.int32)
+    if not total:
+        return codes
+    tied = {d: tie for tie in ties for d in tie.places}
     repeat = total
-    for d, size in enumerate(sizes):
-        repeat //= size
-        codes[:, d] = np.tile(np.repeat(np.arange(size, dtype=np.int32), repeat), total // (size * repeat))
+    for d, (low, high) in enumerate(ranges):
+        tie = tied.get(d)
+        if tie is not None and d != tie.places[0]:
+            continue
+        places = (d,) if tie is None else tie.places
+        each = np.arange(low, high, dtype=np.int32)[:, None] if tie is None else tie.combinations(ranges)
+        repeat //= len(each)
+        for k, place in enumerate(places):
+            codes[:, place] = np.tile(np.repeat(each[:, k], repeat), total // (len(each) * repeat))
     return codes

@@ -11,6 +11,7 @@ from specdid import _plugins
 from specdid._plan.identity import Contents, effect_digest
 from specdid._plan.records import Codes, Dimension, Flags, Grid, Reason
 from specdid._plan.selectors import select
+from specdid._plan.together import Tied
 from specdid._study import Exclusion, Study
 from specdid.language import Effect, Term, bind, write
 from specdid.language.tree import Call, Name, Node
@@ -43,6 +44,17 @@ class Exclusions:
             if reason not in self.reasons:
                 self.reasons.append(reason)
             self.reason[which] = self.reasons.index(reason)
+
+
+def exclude_untied(table: Exclusions, ties: Sequence[Tied], dimensions: Sequence[Dimension]) -> None:
+    """Exclude what no row of a [[together]] has: only a column of an analysis can be such a one.
+
+    An option that the analysis alone has is in no row, and goes with all.
+    """
+    for tied in ties:
+        names = " and ".join(dimensions[d].name for d in tied.places)
+        apart = tied.named(table.codes) & ~tied.holds(table.codes)
+        table.exclude(apart, "rule", f"[[together]] has no such row of {names}")
 
 
 def apply_rules(

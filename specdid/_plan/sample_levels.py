@@ -17,7 +17,7 @@ from specdid import language
 from specdid._diagnostics import Fault, fault_at
 from specdid._hashing import text_word
 from specdid._plan.expand import variant_scope
-from specdid._study import Exclusion, Expression, SampleOption, Selector, Study, Variant, VariantOption
+from specdid._study import Exclusion, Expression, SampleOption, Selector, Study, Tie, Variant, VariantOption
 from specdid.language import LanguageError, Scope, bind
 from specdid.language.arguments import number_value
 from specdid.language.functions import SAMPLE_PATTERNS, argument
@@ -56,10 +56,11 @@ def expand_samples(study: Study, panel: Panel | None, evaluator: Evaluator | Non
 
 
 def rename_labels(study: Study, rename: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Study:
-    """Let [[exclude]] and [preferred] mean all that an option was written out as, by its label, in each dimension."""
+    """Let [[together]], [[exclude]] and [preferred] mean all that an option was written out as, by its label, in each dimension."""
     exclude = tuple(_in_rule(rule, rename) for rule in study.exclude)
     preferred = {name: _in_selectors(name, chosen, rename) for name, chosen in study.preferred.items()}
-    return replace(study, exclude=exclude, preferred=preferred)
+    together = tuple(_in_tie(tie, rename) for tie in study.together)
+    return replace(study, exclude=exclude, preferred=preferred, together=together)
 
 
 def pattern_parts(pattern: Expression) -> tuple[Call, list[Node]]:
@@ -293,6 +294,14 @@ def _in_rule(rule: Exclusion, rename: Mapping[str, Mapping[str, tuple[str, ...]]
         for part in (rule.when, rule.unless)
     )
     return replace(rule, when=when, unless=unless)
+
+
+def _in_tie(tie: Tie, rename: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Tie:
+    rows = (
+        replace(row, cells=tuple(_in_selectors(*cell, rename) for cell in zip(tie.dimensions, row.cells, strict=True)))
+        for row in tie.rows
+    )
+    return replace(tie, rows=tuple(rows))
 
 
 def _in_selectors(

@@ -159,6 +159,7 @@ class _Reader:
             control_members=self.header["control_members"],
             display=self.header["display"],
             types=self.header.get("types", {}),
+            together=tuple(map(tuple, self.header.get("together", ()))),
         )
 
     def _first(self, name: str) -> pa.Array:
@@ -228,6 +229,11 @@ def validate_header(header: Any) -> None:
     types = header.get("types", {})
     _require(isinstance(types, dict) and set(types) <= set(header["dimensions"]), "its types are of no dimension")
     _require(all(_is_words(t) and set(t.values()) <= set(KINDS) for t in types.values()), "a type is unknown")
+    together = header.get("together", [])
+    _require(isinstance(together, list) and all(isinstance(t, list) for t in together), "its ties are no lists")
+    tied = [name for tie in together for name in tie]
+    known = all(map(_is_text, tied)) and set(tied) <= set(header["dimensions"])
+    _require(known and len(set(tied)) == len(tied), "its ties are of no dimension, or of one twice")
 
 
 def validate_table(table: pa.Table, header: Mapping[str, Any]) -> None:

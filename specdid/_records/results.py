@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -89,6 +89,14 @@ class TextColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What is chosen at once: a dimension, or several that are tied, by their places among the dimensions."""
+
+    name: str
+    dimensions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """What is known of S specifications before anything is estimated, as columns in plan order.
 
@@ -112,6 +120,7 @@ class Planned:
     control_members : (options of `controls`, P) bool, which option has which term.
     display : how a term or column is called in figures and tables, where not by its name.
     types : dimension -> label -> type, of the options that have one.
+    together : dimensions that are tied, of each [[together]]: they are one choice.
     """
 
     title: str
@@ -134,6 +143,7 @@ class Planned:
     control_members: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
     display: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    together: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -158,6 +168,49 @@ class Planned:
     def spec_id(self, place: int) -> str:
         """Return the id of the specification at ``place`` as it is written."""
         return id_text(self.ids[place])
+
+    def choices(self, places: Ints) -> Iterator[Choice]:
+        """Return what was chosen at ``places``, in the order of the dimensions; tied ones are one choice.
+
+        Controls that vary within what they are tied to are a choice of their own: their variables are looked at.
+        """
+        ties = [self.choice(tie) for tie in self.together]
+        for k, tie in enumerate(self.together):
+            if "controls" in tie and self.control_terms:
+                others = self.choice([name for name in tie if name != "controls"])
+                options = [len(self.combined(choice, places)[0]) for choice in (others, ties[k])]
+                ties[k] = ties[k] if options[0] == options[1] else others
+        for d, name in enumerate(self.dimensions):
+            choice = next((tied for tied in ties if d in tied.dimensions), Choice(name, (d,)))
+            if d == choice.dimensions[0]:
+                yield choice
+
+    def choice(self, names: Iterable[str]) -> Choice:
+        """Return the choice that some dimensions are together."""
+        places = sorted(map(self.dimensions.index, names))
+        return Choice(" + ".join(self.dimensions[d] for d in places), tuple(places))
+
+    def combined(self, choice: Choice, places: Ints) -> tuple[Labels, Ints]:
+        """Return the options of a choice that occur at ``places``, and which of them each has.
+
+        Returns
+        -------
+        options : (n, dimensions of the choice) int32, ascending
+        which : (places,) int64
+        """
+        columns = [self.codes[places, d].astype(np.int64) for d in choice.dimensions]
+        which = columns[0]
+        for d, column in zip(choice.dimensions[1:], columns[1:], strict=True):
+            _, which = np.unique(which, return_inverse=True)  # so that no product of sizes overflows
+            which = which * len(self.labels[d]) + column
+        _, first, which = np.unique(which, return_index=True, return_inverse=True)
+        options = np.stack([column[first] for column in columns], axis=1)
+        return options.astype(np.int32), which.reshape(-1).astype(np.int64)
+
+    def option(self, choice: Choice, codes: Sequence[int], shown: bool = False) -> str:
+        """Return the label of an option of a choice, of tied dimensions joined by commas; ``shown`` by [labels]."""
+        labels = (self.labels[d][c] for d, c in zip(choice.dimensions, codes, strict=True))
+        return ", ".join(map(self.shown, labels) if shown else labels)
 
     def dimension(self, name: str) -> TextColumn:
         """Return one dimension's labels as a column of text."""

@@ -264,6 +264,7 @@ def _header(results: Results) -> bytes:
         "control_options": len(members),
         "display": dict(planned.display),
         "types": {name: dict(types) for name, types in planned.types.items()},
+        "together": planned.together,
     }
     return json.dumps(header, ensure_ascii=False).encode()
 

@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import specdid
 from specdid._curve import Curve
 from specdid._diagnostics import OutputError
@@ -183,12 +185,20 @@ def manifest(
             "excluded": counts.excluded,
             "duplicate": counts.duplicate,
         },
+        "together": [_tie(curve, tie) for tie in curve.results.planned.together],
         "one_by_one": curve.one_by_one,
         "run": run,
         "taken_from_an_earlier_run": asdict(taken),
         "figure": {"sort": study.figure.sort, "width": study.figure.width},
         "wall_seconds": round(wall_seconds, 3),
     }
+
+
+def _tie(curve: Curve, tie: tuple[str, ...]) -> dict[str, Any]:
+    """Count the combinations of tied dimensions that are planned."""
+    planned = curve.results.planned
+    options, _ = planned.combined(planned.choice(tie), np.arange(len(planned)))
+    return {"dimensions": list(tie), "combinations": len(options)}
 
 
 def _audit(curve: Curve) -> dict[str, Any] | None:

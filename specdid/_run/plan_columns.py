@@ -50,6 +50,7 @@ def planned_records(plan: Plan) -> Planned:
         control_members=members,
         display=plan.study.labels,
         types=_types(plan),
+        together=tuple(tie.dimensions for tie in plan.study.together),
     )
 
 

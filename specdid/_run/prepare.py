@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from specdid._check import check_study
 from specdid._check.analyses import check_analyses, read_requests
@@ -15,7 +17,9 @@ from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, PlanStatus, build_plan
+from specdid._plan.build import preferred_choices
 from specdid._plan.sample_levels import expand_samples
+from specdid._plan.together import tied_choices
 from specdid._plan.treatment_arms import expand_arms
 from specdid._run.selectors import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
@@ -113,7 +117,9 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     faults = file_order((*faults, *wrong))
     if faults.errors:
         return None, faults
-    faults = file_order((*faults, *_preferred(study, plan), *_backend(study), *check_shown(study, plan)))
+    faults = file_order(
+        (*faults, *_preferred(study, plan, tuple(panel.columns)), *_backend(study), *check_shown(study, plan))
+    )
     if faults.errors:
         return None, faults
     return Prepared(study, panel, evaluator, plan, faults, requests), faults
@@ -199,17 +205,29 @@ def _backend(study: Study) -> tuple[Fault, ...]:
     return (Fault("no_backend", message, help=f"pip install 'specdid[{name}]'", path=("run", "backend")),)
 
 
-def _preferred(study: Study, plan: Plan) -> tuple[Fault, ...]:
+def _preferred(study: Study, plan: Plan, columns: Sequence[str]) -> tuple[Fault, ...]:
     """Warn of a preferred specification that will not be on the curve."""
     if not study.preferred or (plan.preferred >= 0 and plan.status[plan.preferred] != PlanStatus.EXCLUDED):
         return ()
     origin = next(iter(study.preferred.values()))[0].origin
     if plan.preferred < 0:
-        why = "is not planned: more than one of one_at_a_time leaves its first option"
+        why = f"is not planned: {_not_planned(study, plan, columns)}"
     else:
         why = f"is excluded: {plan.reasons[int(plan.reason[plan.preferred])].message}"
     help = "choose options that are planned together, or change the rule"
     return (fault_at(origin, None, "preferred_not_planned", f"the preferred specification {why}", help, "warning"),)
+
+
+def _not_planned(study: Study, plan: Plan, columns: Sequence[str]) -> str:
+    """Say which of what restricts the plan leaves the preferred specification out."""
+    known = plan.dimensions, plan.grid, {name: e.tree for name, e in study.macros.items()}, columns
+    ties = tied_choices(study, *known)
+    chosen = preferred_choices(study, known[0], known[1], ties, known[2], columns)
+    for tie, tied in zip(study.together, ties, strict=True):
+        if not tied.holds(np.array([chosen])).all():
+            labels = " and ".join(f"`{plan.dimensions[d].labels[chosen[d]]}`" for d in tied.places)
+            return f"[[together]] has no row of {' and '.join(tie.dimensions)} with {labels}"
+    return "more than one of one_at_a_time leaves its first option"
 
 
 def prepare(source: Source, data: Any = None) -> Prepared:

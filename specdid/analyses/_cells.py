@@ -19,8 +19,10 @@ from specdid._decode.table import Item, Log, Table, lines_of, several
 from specdid._diagnostics import Fault, Origin, SpecError, fault_at
 from specdid._format import FIX, VARY, Key, TableFormat
 from specdid._plan import Dimension, Grid, Plan, PlanStatus, build_plan
+from specdid._plan.build import preferred_choices
 from specdid._plan.records import Codes, Setting
 from specdid._plan.selectors import select
+from specdid._plan.together import tied_choices
 from specdid._records import Caution
 from specdid._study import DIMENSIONS, AnalysisTable, Core, EstimatorOption, Expression, SampleOption, Selector, Study
 from specdid.engine.compile import Compiled, compile_plan
@@ -317,10 +319,13 @@ def _plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Planned
     def choose(
         dimensions: Sequence[Dimension], grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
     ) -> Codes:
-        chosen = [_choices(request, study, d, grid, macros, columns) for d in dimensions]
-        by_name = {d.name: c for d, c in zip(dimensions, chosen, strict=True)}
+        ties = tied_choices(study, dimensions, grid, macros, columns)
+        preferred.extend(preferred_choices(study, dimensions, grid, ties, macros, columns))
+        by_name = {
+            d.name: _choices(request, d, max(own, 0), grid, macros, columns)
+            for d, own in zip(dimensions, preferred, strict=True)
+        }
         order.extend(_order(request, by_name))
-        preferred.extend(_preferred(study, d, grid, macros, columns) for d in dimensions)
         return _product([d.name for d in dimensions], by_name, order, request)
 
     plan = build_plan(study, panel, evaluator, choose)
@@ -329,8 +334,8 @@ def _plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Planned
 
 def _choices(
     request: Request,
-    study: Study,
     dimension: Dimension,
+    preferred: int,
     grid: Grid,
     macros: Mapping[str, Node],
     columns: Sequence[str],
@@ -347,15 +352,7 @@ def _choices(
 
     if name in layout.fix:
         return list(dict.fromkeys(c for selector in layout.fix[name] for c in meant(selector)))
-    return [_preferred(study, dimension, grid, macros, columns)]
-
-
-def _preferred(
-    study: Study, dimension: Dimension, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
-) -> int:
-    """Return a dimension's choice in the preferred specification: the first where none is written."""
-    chosen = select(dimension, study.preferred.get(dimension.name, ()), grid, macros, columns)
-    return int(np.argmax(chosen))
+    return [preferred]
 
 
 def _declared(request: Request, dimension: Dimension) -> int:

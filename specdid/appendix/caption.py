@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from specdid._describe.joint_tests import statistic_names, towards
-from specdid._records import Counts, Family, Results, Status
+from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.numerals import decimals_for, ordinal, p_text
 from specdid.analyses._words import listed, number
 from specdid.analyses.table import error_words
@@ -69,18 +69,26 @@ def counts_words(counts: Counts) -> str:
 def varied(material: Material) -> str:
     """Say which dimensions have how many options."""
     planned, label = material.results.planned, material.bench.label
-    counted = [
-        (n, f"{label(n.replace('_', ' '))} ({len(texts):,})")
+    counted = {
+        n: f"{label(n.replace('_', ' '))} ({len(texts):,})"
         for n, texts in zip(planned.dimensions, planned.labels, strict=True)
         if len(texts) > 1
-    ]
-    free = [text for n, text in counted if n not in material.one_at_a_time]
-    single = [text for n, text in counted if n in material.one_at_a_time]
+    }
+    tied = {n for tie in planned.together for n in tie}
+    free = [text for n, text in counted.items() if n not in material.one_at_a_time and n not in tied]
+    single = [text for n, text in counted.items() if n in material.one_at_a_time]
+    free += [_tied(planned, [counted.get(n, n) for n in tie], tie) for tie in planned.together]
     crossed = ", in all combinations." if single else "."
     parts = [f"{_capital(listed(free))}{crossed}"] if free else []
     if single:
         parts.append(f"{'Besides, one' if free else 'One'} at a time: {listed(single)}.")
     return " ".join([*parts, "In parentheses the number of options."]) if parts else "Nothing."
+
+
+def _tied(planned: Planned, counted: Sequence[str], tie: Sequence[str]) -> str:
+    """Name dimensions that are tied, with the number of their combinations that are planned."""
+    options, _ = planned.combined(planned.choice(tie), np.arange(len(planned)))
+    return f"{' with '.join(counted)} where they belong together ({len(options):,} combinations)"
 
 
 def _estimates(material: Material, found: tuple[Family, ...]) -> str:

@@ -20,7 +20,6 @@ Ints = NDArray[np.int64]
 
 MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""
-_HEADINGS = {"fixed_effects": "Fixed effects"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,16 +362,18 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
     """Return the headings and rows of every dimension that varies within the group."""
     planned = results.planned
     tried = group.members[results.status[group.members] != Status.EXCLUDED]
-    for d, name in enumerate(planned.dimensions):
-        options = np.unique(planned.codes[tried, d])
+    for choice in planned.choices(tried):
+        options, _ = planned.combined(choice, tried)
         if len(options) < 2:
             continue
-        codes = planned.codes[order, d]
-        if name == "controls" and planned.control_terms:
-            yield _controls(results, options, codes)
+        codes = [planned.codes[order, d] for d in choice.dimensions]
+        if choice.name == "controls" and planned.control_terms:
+            yield _controls(results, options[:, 0], codes[0])
             continue
-        rows = tuple(ChoiceRow(planned.shown(planned.labels[d][o]), codes == o) for o in options.tolist())
-        yield ChoiceRows(_HEADINGS.get(name, _capital(name)), rows)
+        chosen = (np.logical_and.reduce([c == o for c, o in zip(codes, row, strict=True)]) for row in options.tolist())
+        labels = (planned.option(choice, row, shown=True) for row in options.tolist())
+        rows = tuple(ChoiceRow(label, flags) for label, flags in zip(labels, chosen, strict=True))
+        yield ChoiceRows(_capital(choice.name.replace("fixed_effects", "fixed effects")), rows)
 
 
 def _controls(results: Results, options: NDArray[np.int32], codes: NDArray[np.int32]) -> ChoiceRows:
