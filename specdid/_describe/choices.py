@@ -79,7 +79,7 @@ def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Fact
         options, which = planned.combined(choice, places)
         if len(options) < 2:
             continue
-        wanted = planned.codes[planned.preferred, list(choice.dimensions)] if planned.preferred >= 0 else -1
+        wanted = planned.codes[planned.preferred, list(choice.places)] if planned.preferred >= 0 else -1
         if choice.name == "controls" and by_variable and planned.control_terms:
             yield from _variables(results, options[which, 0], int(np.max(wanted)))
             continue

@@ -93,7 +93,7 @@ class Choice:
     """What is chosen at once: a dimension, or several that are tied, by their places among the dimensions."""
 
     name: str
-    dimensions: tuple[int, ...]
+    places: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,8 @@ class Planned:
                 options = [len(self.combined(choice, places)[0]) for choice in (others, ties[k])]
                 ties[k] = ties[k] if options[0] == options[1] else others
         for d, name in enumerate(self.dimensions):
-            choice = next((tied for tied in ties if d in tied.dimensions), Choice(name, (d,)))
-            if d == choice.dimensions[0]:
+            choice = next((tied for tied in ties if d in tied.places), Choice(name, (d,)))
+            if d == choice.places[0]:
                 yield choice
 
     def choice(self, names: Iterable[str]) -> Choice:
@@ -198,9 +198,9 @@ class Planned:
         options : (n, dimensions of the choice) int32, ascending
         which : (places,) int64
         """
-        columns = [self.codes[places, d].astype(np.int64) for d in choice.dimensions]
+        columns = [self.codes[places, d].astype(np.int64) for d in choice.places]
         which = columns[0]
-        for d, column in zip(choice.dimensions[1:], columns[1:], strict=True):
+        for d, column in zip(choice.places[1:], columns[1:], strict=True):
             _, which = np.unique(which, return_inverse=True)  # so that no product of sizes overflows
             which = which * len(self.labels[d]) + column
         _, first, which = np.unique(which, return_index=True, return_inverse=True)
@@ -209,7 +209,7 @@ class Planned:
 
     def option(self, choice: Choice, codes: Sequence[int], shown: bool = False) -> str:
         """Return the label of an option of a choice, of tied dimensions joined by commas; ``shown`` by [labels]."""
-        labels = (self.labels[d][c] for d, c in zip(choice.dimensions, codes, strict=True))
+        labels = (self.labels[d][c] for d, c in zip(choice.places, codes, strict=True))
         return ", ".join(map(self.shown, labels) if shown else labels)
 
     def dimension(self, name: str) -> TextColumn:

@@ -366,7 +366,7 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
         options, _ = planned.combined(choice, tried)
         if len(options) < 2:
             continue
-        codes = [planned.codes[order, d] for d in choice.dimensions]
+        codes = [planned.codes[order, d] for d in choice.places]
         if choice.name == "controls" and planned.control_terms:
             yield _controls(results, options[:, 0], codes[0])
             continue
