@@ -56,7 +56,7 @@ def expand_samples(study: Study, panel: Panel | None, evaluator: Evaluator | Non
 
 
 def rename_labels(study: Study, rename: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Study:
-    """Let [[together]], [[exclude]] and [preferred] mean all that an option was written out as, by its label, in each dimension."""
+    """Let selectors of the study mean all that an option was written out as, by its label, in each dimension."""
     exclude = tuple(_in_rule(rule, rename) for rule in study.exclude)
     preferred = {name: _in_selectors(name, chosen, rename) for name, chosen in study.preferred.items()}
     together = tuple(_in_tie(tie, rename) for tie in study.together)
