@@ -138,6 +138,17 @@ def clean(directory: Path) -> Exit:
 
 
 @main.command()
+@click.argument("words", metavar="[WORD]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Everything, in Markdown: the reference manual.")
+@guarded
+def explain(words: tuple[str, ...], everything: bool) -> Exit:
+    """Say what WORD is: a key, estimator, function, column, code or term; without WORD list what there is."""
+    from specdid._cli.commands import explain_word
+
+    return explain_word(" ".join(words), everything)
+
+
+@main.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @guarded
 def init(directory: Path) -> Exit:

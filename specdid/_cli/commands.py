@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from specdid._cli.exits import Exit, print_faults
-from specdid._diagnostics import OutputError
+from specdid._diagnostics import Fault, OutputError, SpecError, did_you_mean
 
 if TYPE_CHECKING:
     from specdid.report.comparison import ComparedBlock
@@ -129,6 +129,25 @@ def clean_directory(directory: Path) -> Exit:
 
     freed = clean_output(directory)
     click.echo(f"{directory}: {freed / 1e6:,.1f} MB removed" if freed else f"{directory}: nothing to remove")
+    return Exit.OK
+
+
+def explain_word(word: str, everything: bool) -> Exit:
+    """Print what is known of a word, the groups of words where there is none, or the whole manual."""
+    from specdid import _manual
+
+    if everything:
+        click.echo(_manual.markdown(), nl=False)
+        return Exit.OK
+    if not word:
+        click.echo(_manual.listing(), nl=False)
+        return Exit.OK
+    found = _manual.find(word)
+    if not found:
+        names = [name for entry in _manual.entries() for name in (entry.name, entry.last)]
+        help_ = did_you_mean(word, names) or "`specdid explain` lists what there is"
+        raise SpecError([Fault("no_entry", f"nothing is known of `{word}`", help=help_)])
+    click.echo(_manual.screen(found), nl=False)
     return Exit.OK
 
 

@@ -555,7 +555,8 @@ def _short(dimension: str) -> Key:
     option = OPTIONS[dimension]
     first = option.keys[0]
     kind = Formula(role_of(dimension)) if isinstance(first.kind, Formula) else first.kind
-    return Key(dimension, kind, f"The only option of [{dimension}], in one line. {first.doc}", first.example)
+    doc = f"The only option of [{dimension}], in one line. {first.doc}"
+    return Key(dimension, kind, doc, first.example, otherwise=f"[{dimension}], or its default")
 
 
 STUDY = TableFormat(

@@ -84,7 +84,7 @@ from numpy.typing import NDArray
 from specdid import _plugins
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault
-from specdid._format import Key
+from specdid._format import FIX, VARY, Key, TableFormat
 from specdid._records import Caution as Caution
 from specdid._study import Expression, Study
 from specdid.analyses._cells import Cell as Cell
@@ -176,6 +176,11 @@ class Analysis:
     drawn: bool = True
     permutes: bool = False
     dates: Callable[[Mapping[str, object]], bool] = _never
+
+    @property
+    def form(self) -> TableFormat:
+        """The format of its table: its own keys, and those of its columns."""
+        return TableFormat(self.name, f"[{self.name}]", self.doc or f"{self.title}.", (*self.keys, FIX, VARY))
 
 
 @dataclass(frozen=True, slots=True)

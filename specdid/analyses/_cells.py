@@ -17,7 +17,7 @@ from specdid._decode.options import Options, WrittenOption
 from specdid._decode.selectors import read_selectors
 from specdid._decode.table import Item, Log, Table, lines_of, several
 from specdid._diagnostics import Fault, Origin, SpecError, fault_at
-from specdid._format import FIX, VARY, Key, TableFormat
+from specdid._format import FIX
 from specdid._plan import Dimension, Grid, Plan, PlanStatus, build_plan
 from specdid._plan.build import preferred_choices
 from specdid._plan.records import Codes, Setting
@@ -101,16 +101,11 @@ class _Log(Log):
         return found
 
 
-def form_of(name: str, doc: str, keys: Sequence[Key]) -> TableFormat:
-    """Return the format of an analysis's table: its own keys, and those of its columns."""
-    return TableFormat(name, f"[{name}]", doc, (*keys, FIX, VARY))
-
-
 def read_request(study: Study, table: AnalysisTable, analysis: Analysis) -> tuple[Request, tuple[Fault, ...]]:
     """Decode a table; the request is to be run only where there are no faults."""
     log = _Log()
     header = f'[{table.kind}."{table.name}"]' if table.name is not None else f"[{table.kind}]"
-    reader = Table(item_of(table), log, form_of(analysis.name, analysis.doc or analysis.title, analysis.keys), header)
+    reader = Table(item_of(table), log, analysis.form, header)
     found = reader.read(fix=lambda item: item, vary=lambda item: item)
     fix, vary = found.pop("fix"), found.pop("vary")
     config = analysis.decode(found, reader)

@@ -1,0 +1,251 @@
+"""One entry for every key, plug-in, function, column, code and word, made of what declares them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from specdid import _plugins
+from specdid._columns import COLUMNS
+from specdid._format import (
+    FILE,
+    Column,
+    Either,
+    Flag,
+    Formula,
+    Key,
+    Kind,
+    Lines,
+    Many,
+    Nested,
+    Number,
+    Refused,
+    TableFormat,
+    Text,
+    Word,
+    nested,
+)
+from specdid.language import FUNCTIONS
+from specdid.language.functions import PATTERNS, SAMPLE_PATTERNS
+
+GROUPS = {
+    "tables": "Tables of the spec file",
+    "keys": "Keys of the spec file",
+    "estimators": "Estimators",
+    "functions": "Functions of the language",
+    "nulls": "Nulls",
+    "matching": "Ways to match",
+    "columns": "Columns of the results",
+    "results": "Why a specification has no number",
+    "warnings": "Warnings beside the numbers",
+    "faults": "Faults of a spec file or its data",
+    "words": "Words of the field as they are used here",
+}
+"""Every group of entries and its heading, in the order in which they are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one word: sentences, then facts as name and value."""
+
+    group: str
+    name: str
+    text: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def last(self) -> str:
+        """The name without the table before it."""
+        return self.name.rpartition(".")[2]
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Return all entries in the order of their groups."""
+    meanings = tomllib.loads((Path(__file__).parent / "meanings.toml").read_text("utf-8"))
+    coded = (Entry(group, name, text) for group, texts in meanings.items() for name, text in texts.items())
+    found = (*_tables(), *_estimators(), *_functions(), *_nulls(), *_matching(), *_columns(), *coded)
+    return tuple(sorted(found, key=lambda entry: list(GROUPS).index(entry.group)))
+
+
+def find(word: str) -> tuple[Entry, ...]:
+    """Return the entries of a word: those of its name, or the keys that are called so in any table."""
+    wanted = " ".join(word.casefold().removesuffix("()").strip("[]").split()).lstrip(".")
+    named = tuple(e for e in entries() if wanted in (e.name.casefold(), e.last.casefold()))
+    return named or tuple(e for e in entries() if e.group == wanted)
+
+
+def formats() -> Iterator[TableFormat]:
+    """Return the format of every table: of the file, of tables inside them, of analyses and of estimators."""
+    seen: set[str] = set()
+    waiting = [FILE, *(analysis.form for analysis in _plugins.every("analyses"))]
+    while waiting:
+        table = waiting.pop(0)
+        if table.name not in seen:
+            seen.add(table.name)
+            yield table
+            waiting[:0] = [inner for key in table.keys for inner in nested(key.kind)]
+    for estimator in _plugins.every("estimators"):
+        if estimator.settings:
+            yield settings_of(estimator)
+
+
+def settings_of(estimator: Any) -> TableFormat:
+    """Return the settings of an estimator as a table."""
+    keys = tuple(_setting(one) for one in estimator.settings)
+    doc = f"Settings of {estimator.name}, beside `method`."
+    return TableFormat(estimator.name, f'[estimator] "label" = {{ method = "{estimator.name}", … }}', doc, keys)
+
+
+def _setting(one: Any) -> Key:
+    kind: Kind = Text(shown=False)
+    if one.choices:
+        kind = Word(tuple(one.choices))
+    elif one.kind is bool:
+        kind = Flag()
+    elif one.kind in (int, float):
+        rules = [f"{one.least:g} or more"] if one.least is not None else []
+        rules += [f"{one.highest:g} or less"] if one.highest is not None else []
+        kind = Number(" and ".join(rules), one.kind is int, one.least, one.highest)
+    example = one.default if one.default is not None else 3
+    doc = f"{one.doc[:1].upper()}{one.doc[1:]}."
+    return Key(one.name, Many(kind) if one.several else kind, doc, toml(example), one.default)
+
+
+def described(kind: Kind) -> str:
+    """Say in words what a value of a kind is."""
+    match kind:
+        case Text():
+            return "text"
+        case Number(rule, whole):
+            return ("a whole number" if whole else "a number") + (f", {rule}" if rule else "")
+        case Flag():
+            return "true or false"
+        case Word():
+            return f"one of {', '.join(kind.choices)}"
+        case Formula(role):
+            return _ROLES[role]
+        case Column():
+            return "the name of a column"
+        case Many(inner, exactly):
+            return f"a list of {exactly}: {described(inner)}" if exactly else f"{described(inner)}; or a list of them"
+        case Lines(inner, label):
+            return f"lines {label} = value; a value is {described(inner)}"
+        case Nested(table):
+            return f"a table with {', '.join(table.names) or 'no keys'}"
+        case Either(kinds):
+            return ", or ".join(described(one) for one in kinds)
+        case Refused():
+            return "not to be written"
+
+
+_ROLES = {
+    "outcome": "an expression, or several in c()",
+    "terms": "terms, as on the right-hand side of a formula",
+    "effects": "fixed effects",
+    "condition": "a condition",
+    "sample": "a condition, or a pattern of samples",
+    "split": "a column, or a pattern of samples",
+    "value": "an expression of columns",
+    "names": "columns joined by +",
+    "formula": "a formula",
+}
+
+
+def toml(value: object) -> str:
+    """Write a value as TOML does."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(toml(one) for one in value)}]"
+    if isinstance(value, Mapping):
+        return "{}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def unwritten(key: Key) -> str:
+    """Say what holds where a key is not written."""
+    if key.required:
+        return "it must be written"
+    if key.otherwise:
+        return key.otherwise
+    return toml(key.default) if key.default is not None else "nothing"
+
+
+def _tables() -> Iterator[Entry]:
+    for table in formats():
+        if table is not FILE:
+            keys = ", ".join([*table.names, *([table.more] if table.more else [])])
+            yield Entry("tables", table.name, table.doc, (("written", table.header), ("keys", keys)))
+        own = "" if table is FILE else f"{table.name}."
+        for key in table.keys:
+            facts = [("value", described(key.kind)), ("not written", unwritten(key))]
+            facts += [("example", f"{key.name} = {key.example}")] if key.example else []
+            yield Entry("keys", f"{own}{key.name}", key.doc, tuple(facts))
+
+
+def _estimators() -> Iterator[Entry]:
+    for one in _plugins.every("estimators"):
+        needs = [
+            ("a cohort", one.cohort),
+            ("a treatment of 0 and 1", one.binary),
+            ("a treatment that stays on", one.absorbing),
+        ]
+        facts = [
+            ("estimate", one.estimand),
+            ("takes", ", ".join(sorted(one.honours))),
+            ("effects", "any" if one.effects == "any" else "unit + time, no others"),
+            ("needs", ", ".join(word for word, asked in needs if asked) or "nothing of its own"),
+            ("vcov", ", ".join(sorted(one.vcovs))),
+            ("ssc", ", ".join(sorted(one.ssc))),
+            ("settings", ", ".join(s.name for s in one.settings) or "none"),
+            ("event study", "yes" if one.path or one.batched else "no"),
+            ("example", f'[estimator] "label" = "{one.name}"'),
+        ]
+        yield Entry("estimators", one.name, f"{one.title}. {one.doc}", tuple(facts))
+
+
+def _functions() -> Iterator[Entry]:
+    told = {
+        "value": "any expression of columns",
+        "terms": "a right-hand side",
+        "list": "behind %in%, and in an argument",
+        "columns": "where terms stand",
+        "stepwise": "a formula that stands for several",
+        "sample": "[sample], a variant's `where`, [study] split",
+    }
+    for functions in (FUNCTIONS, SAMPLE_PATTERNS):
+        for one in functions.values():
+            facts = [("written", one.signature), ("stands in", told[one.where])]
+            facts += [("needs", "unit and time")] if one.by_unit else []
+            facts += [("later", "a row depends on later periods")] if one.later else []
+            facts += [("instead", one.instead)] if one.instead else []
+            yield Entry("functions", one.name, f"{one.doc[:1].upper()}{one.doc[1:]}.", tuple(facts))
+    assert set(PATTERNS) <= set(FUNCTIONS)
+
+
+def _nulls() -> Iterator[Entry]:
+    for one in _plugins.every("inference"):
+        refit = one.name.endswith(_plugins.REFIT)
+        facts = [("asked for", f"with {one.name.removesuffix(_plugins.REFIT)}" if refit else f'null = ["{one.name}"]')]
+        facts += [("needs", "[inference] assign")] if one.assigns else []
+        yield Entry("nulls", one.name, f"{one.title[:1].upper()}{one.title[1:]}. {one.doc}", tuple(facts))
+
+
+def _matching() -> Iterator[Entry]:
+    for one in _plugins.every("matching"):
+        needs = ", ".join(" or ".join(sorted(names)) for names in one.needs) or "nothing beside `on`"
+        facts = (("settings", ", ".join(sorted(one.settings)) or "none"), ("needs", needs))
+        yield Entry("matching", one.name, f"{one.title[:1].upper()}{one.title[1:]}.", facts)
+
+
+def _columns() -> Iterable[Entry]:
+    for one in COLUMNS:
+        facts = (("empty", one.null), ("written as", one.form))
+        yield Entry("columns", one.name, f"{one.doc[:1].upper()}{one.doc[1:]}.", facts)

@@ -1,0 +1,172 @@
+"""Every key, plug-in, function, column and code of the program has an entry, and no entry is of nothing."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import specdid
+from click.testing import CliRunner
+from specdid import _manual, _plugins
+from specdid._cli import main
+from specdid._format import FILE
+from specdid._manual.entries import formats
+from specdid._records.cautions import CLAUSES
+from specdid._records.results import CODES
+from specdid.language import FUNCTIONS
+from specdid.language.functions import SAMPLE_PATTERNS
+
+PACKAGE = Path(specdid.__file__).parent
+FAULTS = {
+    "Fault": 0, "fault_at": 2, "add": 1, "Problem": 0, "note": 0, "ReadError": 0, "EvaluationError": 0,
+    "time_fault": 1, "_fault": 0, "Remark": 0, "_warning": 1, "_at": 1,
+}  # fmt: skip
+"""What makes a fault -> where its code stands among the arguments."""
+CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def texts(node: ast.expr, scope: dict[str, list[ast.expr]]) -> Iterator[str]:
+    """The texts that an argument can be: constants, both sides of a choice, what its variable is set to."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from (*texts(body, scope), *texts(orelse, scope))
+        case ast.Name(id=name):
+            for value in scope.get(name, ()):
+                yield from texts(value, {})
+
+
+def scope_of(function: ast.AST) -> dict[str, list[ast.expr]]:
+    """What each variable of a function is set to, by assignment or as an element of a tuple that is unpacked."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(function):
+        pairs: list[tuple[ast.expr, ast.expr]] = []
+        if isinstance(node, ast.Assign):
+            pairs = [(target, node.value) for target in node.targets]
+        for target, value in pairs:
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                pairs += zip(target.elts, value.elts, strict=False)
+            elif isinstance(target, ast.Name):
+                found.setdefault(target.id, []).append(value)
+    return found
+
+
+def codes(places: dict[str, int], but: tuple[str, ...] = ()) -> set[str]:
+    """The codes that calls of the program hand over in these places."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        for part in (tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))):
+            scope = scope_of(part) if part is not tree else {}
+            for node in ast.walk(part):
+                if not isinstance(node, ast.Call):
+                    continue
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                place = places.get(name)
+                given = [a for arg in node.args for a in ([arg] * (1 + isinstance(arg, ast.Starred)))]
+                if place is None or (name, path.stem) in but or len(given) <= place + 1:
+                    continue
+                found |= {t for t in texts(given[place], scope) if CODE.fullmatch(t)}
+    return found
+
+
+def named(group: str) -> set[str]:
+    return {entry.name for entry in _manual.entries() if entry.group == group}
+
+
+def test_faults():
+    found = codes(FAULTS, (("note", "spec_curve"), ("_at", "comparison"), ("add", "compile")))
+    found |= {f"no_{what}" for what in ("step", "dimension", "estimator")}
+    found |= {f"missing_{key.name}" for table in formats() for key in table.keys if key.required}
+    found |= {f"missing_{key}" for key in ("unit", "time", "outcome", "treatment", "when", "where", "moderator")}
+    assert named("faults") == found
+
+
+def test_warnings():
+    assert named("warnings") == codes({"Caution": 1}) | (set(CLAUSES) - named("faults"))
+
+
+def test_results():
+    assert named("results") == set(CODES) - {""}
+
+
+def test_plugins_functions_and_keys():
+    assert named("estimators") == set(_plugins.names("estimators"))
+    assert named("nulls") == set(_plugins.names("inference"))
+    assert named("matching") == set(_plugins.names("matching"))
+    assert named("functions") == {*FUNCTIONS, *SAMPLE_PATTERNS}
+    tables = {table.name: table for table in formats() if table is not FILE}
+    assert named("tables") == set(tables) >= {*_plugins.names("analyses"), "study", "match", "lpdid"}
+    assert named("keys") == {*FILE.names, *(f"{name}.{key}" for name, table in tables.items() for key in table.names)}
+
+
+def test_every_example_is_toml():
+    for table in formats():
+        for key in table.keys:
+            if key.example:
+                assert tomllib.loads(f"{key.name} = {key.example}"), key
+
+
+def test_every_entry_is_found_and_fits_a_screen():
+    for entry in _manual.entries():
+        for word in (entry.name, entry.last):
+            found = _manual.find(word)
+            assert entry in found
+            lines = _manual.screen(found).splitlines()
+            assert max(len(line) for line in lines) <= 100, word
+            assert len(lines) <= 30, word
+
+
+def said(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["explain", *words])
+    return result.exit_code, result.output
+
+
+def test_words_are_found_as_they_are_written():
+    for words in (
+        ("event_study.window",),
+        ("window",),
+        ("[event_study]",),
+        ("winsorize()",),
+        ("..macro",),
+        ("median", "t"),
+    ):
+        assert said(*words)[0] == 0
+    assert "event_study.window" in said("window")[1]
+    assert "from seven before" in said("window")[1]
+    assert "winsorize(x, p)" in said("Winsorize")[1]
+
+
+def test_a_word_that_is_not_known_is_a_fault_with_the_nearest_one():
+    code, text = said("no_outcome_variaton")
+    assert code == 2
+    assert "did you mean `no_outcome_variation`?" in text
+
+
+def test_without_a_word_the_groups_are_listed_and_each_group_can_be():
+    code, text = said()
+    assert code == 0
+    assert all(f"\n{group} (" in f"\n{text}" for group in _manual.GROUPS)
+    assert max(map(len, text.splitlines())) <= 100
+    for group in _manual.GROUPS:
+        shown = said(group)[1]
+        assert len(shown.splitlines()) <= 45, group
+
+
+def test_the_search_finds_codes_in_variables():
+    """The search finds codes however they are handed over."""
+    tree = ast.parse("def f():\n    code = 'a_b' if x else 'c_d'\n    log.add(o, code, 'm')\n").body[0]
+    call = next(n for n in ast.walk(tree) if isinstance(n, ast.Call))
+    assert set(texts(call.args[1], scope_of(tree))) == {"a_b", "c_d"}
+
+
+def test_the_reference_manual_is_up_to_date():
+    stored = Path(__file__).parents[2] / "docs/reference.md"
+    if os.environ.get("SPECDID_UPDATE_GOLDEN"):
+        stored.write_text(_manual.markdown(), encoding="utf-8", newline="\n")
+    assert _manual.markdown() == stored.read_text("utf-8")
