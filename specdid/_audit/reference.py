@@ -260,6 +260,10 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
             of_treated = unit
     count = float(2.0 ** np.round(np.log2(frame["y"].mean()))) if poisson else 1.0
     frame["y"] = frame["y"] / count
+    if offsets and not poisson:  # pyfixest's logit takes none
+        solved, dispersion = _newton(kept, np.full(len(kept), kept.outcome.mean()), poisson, offset)
+        own = Numbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
+        return Reestimated((own,), len(sample), condition=solved.condition)
     family = {} if poisson else {"family": "logit"}
     if offsets:
         frame["o"], family = offset, family | {"offset": "o"}

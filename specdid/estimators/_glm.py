@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._programs import python, r
+from specdid._programs.names import quoted
 from specdid._programs.script import Errors, Script
 from specdid._programs.stata import Stata, filled
 from specdid.engine.demean import relevel
@@ -66,19 +67,66 @@ def _fit(function: str, task: Task, sure: Sure, options: dict[str, Any], offset:
     outcome, unit = (task.outcome, 1.0) if function != "fepois" else ordinary(task.outcome, keep)
     laid = model(replace(_relevelled(task, keep), outcome=outcome), task.treatment[:, None], keep)
     laid = replace(laid, count_unit=unit)
-    settings = {s.name: s.default for s in SETTINGS} | dict(task.options)
-    if offset is not None:
-        laid.data["o"], options = offset[keep], options | {"offset": "o"}
-    fit = estimate_with(function, laid, separation_check=[], **settings, **options)
+    settings: dict[str, Any] = {s.name: s.default for s in SETTINGS} | dict(task.options)
+    if offset is not None and function == "feglm":
+        fit = reweighted_logit(laid, offset[keep], **settings)
+    else:
+        if offset is not None:
+            laid.data["o"], options = offset[keep], options | {"offset": "o"}
+        fit = estimate_with(function, laid, separation_check=[], **settings, **options)
     if not fit.convergence or not np.all(np.isfinite(fit._beta_hat)):
         return Failure("not_converged", f"no convergence within {settings['iwls_maxiter']} iterations")
     if at_bounds(fit, laid, function) and (apart := predicted(_relevelled(task, keep), keep, function)):
         return Failure("not_converged", SEPARATED.format(rows=f"{apart:,} row{'s are' if apart > 1 else ' is'}"))
     result = read(fit, laid, task, np.ones(1), normal=True)
     assert result.coefficients is not None
-    whole = replace(result.coefficients, pseudo_r2=pseudo_r2(fit, laid, function))
+    r2 = pseudo_r2(fit, laid, function) if offset is None else float("nan")
+    whole = replace(result.coefficients, pseudo_r2=r2)
     extra, in_force = {"n_separated": float(np.sum(~keep))}, {"iwls_maxiter": None}
     return replace(result, extra=extra, coefficients=whole, reads=result.keep, in_force=in_force)
+
+
+def reweighted_logit(laid: Model, offset: Floats, iwls_tol: float, iwls_maxiter: int) -> Any:
+    """Fit a logit with an offset, which pyfixest's feglm does not take, by iteratively reweighted least squares.
+
+    The last step is a weighted regression with the coefficients, scores and information of the logit: its sandwich
+    is the logit's, and the inverse information its variance under iid errors.
+
+    Returns
+    -------
+    pyfixest's fit of the last step, with ``convergence`` and the fitted probabilities, as a fit of feglm has them
+    """
+    outcome = laid.data["y"].to_numpy()
+    step = replace(laid, formula=laid.formula.replace("y ~", "z ~", 1))
+    mean = (outcome + 0.5) / 2
+    predictor, deviance, fit, settled = np.log(mean / (1 - mean)), np.inf, None, False
+    for _ in range(iwls_maxiter):
+        slope = mean * (1 - mean)
+        target = predictor + (outcome - mean) / slope
+        step.data["z"], step.data["w"] = target - offset, slope
+        fit = estimate_with("feols", step)
+        direction = target - fit._u_hat.ravel() / np.sqrt(slope) - predictor
+        size, before = 1.0, deviance
+        while not (deviance := _logit_deviance(outcome, predictor + size * direction)) <= before and size > SMALLEST:
+            size /= 2
+        predictor = predictor + size * direction
+        mean = 1 / (1 + np.exp(-predictor))
+        settled = abs(before - deviance) <= iwls_tol * (0.1 + abs(deviance))
+        if settled or not slope.all():
+            break
+    assert fit is not None
+    fit.convergence, fit._Y_hat_response = settled, mean
+    fit._vcov_iid = lambda: fit._bread
+    fit.vcov("iid")
+    return fit
+
+
+SMALLEST = 1e-4
+"""Share of a step below which halving it again is of no use."""
+
+
+def _logit_deviance(outcome: Floats, predictor: Floats) -> float:
+    return 2 * float(np.sum(np.logaddexp(0, predictor) - outcome * predictor))
 
 
 def unseparated(outcome: Floats, effects: tuple[Ints, ...], sure: Sure) -> Bools:
@@ -122,7 +170,7 @@ def pseudo_r2(fit: Any, laid: Model, function: str) -> float:
     """Return McFadden's R², one less the log likelihood by that of a constant; NaN with weights, as in pyfixest."""
     from scipy.special import gammaln, xlogy
 
-    if "w" in laid.data or "o" in laid.data:
+    if "w" in laid.data:
         return float("nan")
     y = laid.data["y"].loc[fit._data.index].to_numpy() * laid.count_unit
     fitted = np.asarray(fit._Y_hat_response, dtype=np.float64).ravel() * laid.count_unit
@@ -193,6 +241,9 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     poisson = script.method == "fepois"
     yield from _python_separation(script, poisson)
     yield from python.prepare(script, script.regressors, used)
+    if script.offset and not poisson:
+        yield from _python_reweighted(script, used)
+        return
     options = ", ".join(f"{name}={value!r}" for name, value in sorted(script.options.items()))
     family = "" if poisson else 'family="logit", '
     yield f"fit = pf.{'fepois' if poisson else 'feglm'}("
@@ -202,6 +253,31 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f"    {python.weighted(script)}{offset}{options}, {python.DEMEANER},"
     yield ")"
     yield from python.coefficient(script, f'1.0 / sd["{script.treatment}"]', used, generalised=True)
+
+
+def _python_reweighted(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Return a logit with an offset by iteratively reweighted least squares: pyfixest's feglm takes no offset."""
+    yield "# the last step has the coefficients, scores and information of the logit"
+    yield f'y, offset = d["{script.outcome}"].to_numpy(), d["{script.offset}"].to_numpy()'
+    yield "mean, deviance = (y + 0.5) / 2, np.inf"
+    yield "predictor = np.log(mean / (1 - mean))"
+    yield f"for _ in range({script.options['iwls_maxiter']!r}):"
+    yield "    slope = mean * (1 - mean)"
+    yield '    d["_slope"], d["_target"] = slope, predictor + (y - mean) / slope - offset'
+    yield "    fit = pf.feols("
+    yield f'        "{python.formula("_target", " + ".join(script.regressors), script)}",'
+    yield f'        d, vcov="iid", fixef_rm="singleton", weights="_slope", {python.DEMEANER},'
+    yield "    )"
+    yield '    predictor = d["_target"].to_numpy() + offset - fit.resid()'
+    yield "    mean, before = 1 / (1 + np.exp(-predictor)), deviance"
+    yield "    deviance = 2 * np.sum(np.logaddexp(0, predictor) - y * predictor)"
+    yield f"    if abs(before - deviance) <= {script.options['iwls_tol']!r} * (0.1 + deviance):"
+    yield "        break"
+    yield from python.coefficient(script, f'1.0 / sd["{script.treatment}"]', used, generalised=True)
+    if labels := [errors.label for errors in script.errors if errors.kind == "iid"]:
+        yield "# a logit has no dispersion to estimate, which least squares does"
+        yield 'dispersion = np.sum(d["_slope"] * fit.resid() ** 2) / (len(d) - 1)'
+        yield from (f"std_error[{quoted(label)}] /= np.sqrt(dispersion)" for label in labels)
 
 
 def _python_separation(script: Script, poisson: bool) -> Iterator[str]:

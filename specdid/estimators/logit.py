@@ -99,9 +99,13 @@ def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
             continue
         vce = "vce(oim)" if errors.kind == "iid" else do.vce(errors)
         yield do.label(errors)
-        yield from filled("logit", model, f", {vce} tolerance(1e-10)")
+        yield from filled("logit", model, f", {vce} tolerance(1e-10){_offset(script)}")
         yield from _kept(do)
         yield from stata_corrected(do, errors, "`k'")
+
+
+def _offset(script: Script) -> str:
+    return f" offset({script.offset})" if script.offset else ""
 
 
 def _kept(do: Stata) -> Iterator[str]:
@@ -121,7 +125,7 @@ def _two_ways(do: Stata, model: list[str], errors: Errors) -> Iterator[str]:
     yield "scalar _variance = 0"
     yield "scalar _groups = ."
     for cluster, sign in ((first, "+"), (second, "+"), ("_cells", "-")):
-        yield from filled("quietly logit", model, f", vce(cluster {cluster}) tolerance(1e-10)")
+        yield from filled("quietly logit", model, f", vce(cluster {cluster}) tolerance(1e-10){_offset(do.script)}")
         yield f"scalar _variance = _variance {sign} _se[{name}]^2 * (e(N_clust) - 1) / e(N_clust)"
         if sign == "+":
             yield "scalar _groups = min(_groups, e(N_clust))"
@@ -170,4 +174,5 @@ ESTIMATOR = Estimator(
         "stata": Program(_stata, numbered=True),
     },
     likelihood=True,
+    offset=True,
 )

@@ -234,7 +234,7 @@ _ALL = (
         "terms",
         "natural cubic splines in x, as R's splines::ns: straight beyond the ends",
     ),
-    Function("offset", (_X,), "terms", "x with the coefficient 1: exposure in Poisson regressions"),
+    Function("offset", (_X,), "terms", "x with the coefficient 1, in Poisson and logit regressions: exposure"),
     Function("c", (), "list", "a list of values", many="constants", least=0),
     Function("regex", (Parameter("pattern", "text"),), "columns", "the matching columns, as one block"),
     Function("..", (Parameter("pattern", "text"),), "columns", "the same as regex(pattern)"),
