@@ -7,7 +7,6 @@ estimate is the average of those after treatment, weighted by their rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid.engine.one_by_one import OneByOneWork
+from specdid.estimators._base import CellAverage
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,11 +82,12 @@ class AuditSample:
 def sample_of(work: OneByOneWork, s: int) -> AuditSample:
     """Take member ``s`` from the data: complete rows, without singletons; a Sun-Abraham model with its cells."""
     method = work.methods[work.method[s]]
-    if _plugins.load("estimators", method.name).changes:
+    declared = _plugins.load("estimators", method.name)
+    if declared.changes:
         found = record_of(work, s)
         return found.take(np.flatnonzero(np.isfinite(found.controls).all(axis=1)))
     found = without_singletons(_complete(work, s))
-    return with_cells(found, method.options) if method.name == "sunab" and len(found) else found
+    return with_cells(found, declared.cells(method.options)) if declared.cells and len(found) else found
 
 
 def record_of(work: OneByOneWork, s: int) -> AuditSample:
@@ -145,7 +146,7 @@ def without_singletons(sample: AuditSample) -> AuditSample:
     return sample.take(~detect_singletons(np.column_stack(sample.effects).astype(np.int64)))
 
 
-def with_cells(sample: AuditSample, options: Mapping[str, object]) -> AuditSample:
+def with_cells(sample: AuditSample, asked: CellAverage) -> AuditSample:
     """Return the cohort × period columns of Sun and Abraham (2021), and the weights of their average.
 
     Cohorts that are treated in all of their rows leave. With ``control = "notyet"`` there are no
@@ -155,7 +156,7 @@ def with_cells(sample: AuditSample, options: Mapping[str, object]) -> AuditSampl
     import pandas as pd
 
     assert sample.time is not None and sample.cohort is not None  # noqa: PT018 - the plan sees to it
-    late = options.get("control", "never") == "notyet"
+    late = asked.control == "notyet"
     cohort = pd.Series(sample.cohort).where(lambda g: g <= sample.time.max())
     first = pd.Series(sample.time).groupby(cohort).transform("min")
     sample, cohort = sample.take((~(first >= cohort)).to_numpy()), cohort[~(first >= cohort)]
@@ -168,8 +169,7 @@ def with_cells(sample: AuditSample, options: Mapping[str, object]) -> AuditSampl
     assert sample.time is not None and sample.cohort is not None  # noqa: PT018
     since = sample.time - sample.cohort
     cells = pd.DataFrame({"cohort": sample.cohort, "since": since}).dropna()
-    reference = np.atleast_1d(np.asarray(options.get("reference", -1), dtype=np.float64))
-    cells = cells[cells.since >= 0] if late else cells[~cells.since.isin(reference)]
+    cells = cells[cells.since >= 0] if late else cells[~cells.since.isin(asked.reference)]
     pairs = cells.drop_duplicates().sort_values(["cohort", "since"]).to_numpy()
     columns = (sample.cohort[:, None] == pairs[:, 0]) & (since[:, None] == pairs[:, 1])
     weights = np.ones(len(sample)) if sample.weights is None else sample.weights

@@ -235,6 +235,11 @@ class Cell:
         """The estimator's name."""
         return self.plan.grid.estimators[int(self.plan.codes[self.place, Core.ESTIMATOR])].method
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is least squares on the treatment itself, with no average over cohorts."""
+        return bool(self.compiled.batched[self.member]) and int(self.compiled.members.sunab[self.member]) < 0
+
 
 @dataclass(frozen=True, slots=True)
 class Cells(Sequence[Cell]):

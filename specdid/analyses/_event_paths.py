@@ -372,11 +372,11 @@ def simultaneous(vcov: Floats, df: float, alpha: float, seed: int, pointwise: fl
 
 def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     """Estimate a cell by relative period, in the way of its estimator."""
-    if cell.method == "feols":
-        return _least_squares(bench, cell, clock)
     if int(cell.compiled.members.sunab[cell.member]) >= 0:
         return _interaction_weighted(bench, cell, clock)
     declared = _plugins.load("estimators", cell.method)
+    if declared.path is None and cell.plain:
+        return _least_squares(bench, cell, clock)
     if declared.path is None:
         return EventPath(cell, clock, f"{cell.method} gives no effects by relative period")
     if clock.calendar and not declared.calendar:
@@ -519,7 +519,9 @@ def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     if not (wanted < clock.start).any():
         references, notes = (), ["the not-yet-treated comparison has no leads"]
     elif clock.calendar and len(cohorts) > 1:
-        notes = ["each cohort of sunab is measured against its own period before treatment, so no period is zero"]
+        notes = [
+            f"each cohort of {cell.method} is measured against its own period before treatment, so no period is zero"
+        ]
     return EventPath(
         cell,
         clock,

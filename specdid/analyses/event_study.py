@@ -171,7 +171,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         yield Caution("serious", "pretrend_few_treated", f"{told}{_of_many(len(rare), len(paths))}")
     for told in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths)):
         yield Caution("note", "single_leads", told)
-    if any(p.cell.method == "feols" and len(_cohorts(bench, p.cell)) > 1 for p in paths):
+    if any(p.fit is not None and p.cell.plain and len(_cohorts(bench, p.cell)) > 1 for p in paths):
         yield Caution(
             "note",
             "leads_mixed",
@@ -326,7 +326,7 @@ def other_terms(one: EventPath) -> tuple[str, ...]:
     """Return the terms of a curve's regression that are no periods: controls, and a constant that no effect absorbs."""
     if one.fit is None:
         return ()
-    terms = one.fit.terms if one.cell.method == "feols" else one.fit.terms[1:]
+    terms = one.fit.terms if one.cell.plain else one.fit.terms[1:]
     absorbed = CONSTANT_LABEL if one.fit.effects else ""
     return tuple(t for t in terms if t != absorbed and not t.startswith(PERIOD))
 

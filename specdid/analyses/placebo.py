@@ -306,7 +306,7 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
         if one.earlier and (undated := timing(bench, one.cell).undated):
             said = f"{where}: the timing placebo dates {undated:,} units by their first treated row, though they lack "
             yield Caution("serious", "undated", said + "the row before it: declare a `cohort` to date them")
-        if one.earlier and one.cell.method != "feols":
+        if one.earlier and not one.cell.plain:
             said = f"{where}: the timing placebo is by least squares, without cohorts"
             yield Caution("note", "timing_two_way", said)
         for k, fit in one.earlier:

@@ -5,7 +5,7 @@ Matched samples fill rows and weights of their specifications; what a match lost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -279,8 +279,10 @@ class MemberTable:
         self.cohort[here] = column
         for e in np.unique(self.method[here]):
             choice = self.plan.grid.estimators[e]
-            if choice.method == "sunab":
-                aggregate = _sunab(column, time, choice.options, _period_names(columns.panel, numbers, first))
+            cells = _plugins.load("estimators", choice.method).cells
+            if cells is not None:
+                asked, names = cells(choice.options), _period_names(columns.panel, numbers, first)
+                aggregate = Sunab(column, time, asked.reference, asked.control, names)
                 if aggregate not in self.aggregates:
                     self.aggregates.append(aggregate)
                 self.sunab[here[self.method[here] == e]] = self.aggregates.index(aggregate)
@@ -321,12 +323,6 @@ def _period_names(panel: Panel, cohort: Floats, first: Floats) -> tuple[tuple[fl
         periods, row = np.unique(panel.periods, return_index=True)
         names |= {float(t): cell_text(panel.columns[panel.time], k) for t, k in zip(periods, row.tolist(), strict=True)}
     return tuple(sorted(names.items()))
-
-
-def _sunab(cohort: int, time: int, options: Mapping[str, object], names: tuple[tuple[float, str], ...] = ()) -> Sunab:
-    reference = options.get("reference", -1)
-    references = tuple(reference) if isinstance(reference, list | tuple) else (int(str(reference)),)
-    return Sunab(cohort, time, references, "notyet" if options.get("control") == "notyet" else "never", names)
 
 
 def _map(codes: Ints, give: Callable[[int], int]) -> Ints:

@@ -204,6 +204,18 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
+class CellAverage:
+    """What the average of an estimator's cohort × period effects is made of, as in Sun and Abraham (2021).
+
+    ``reference`` are the relative periods that effects are measured against. ``control`` "never": the untreated
+    rows of all cohorts, with leads; "notyet": no leads, and rows that are not yet treated are comparisons.
+    """
+
+    reference: tuple[int, ...] = (-1,)
+    control: Literal["never", "notyet"] = "never"
+
+
+@dataclass(frozen=True, slots=True)
 class Estimator:
     """A declaration the plan can read without importing any estimation library.
 
@@ -211,7 +223,9 @@ class Estimator:
     other than the default in another dimension excludes the specification
     (``not_honoured``). ``effects`` "any" or "unit + time" (exactly these).
     ``binary``: the treatment must be 0/1. ``cohort``: needs a cohort.
-    ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback.
+    ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback. With
+    ``cells(options)`` the engine has a column per cohort and period in place of the treatment, the event study
+    averages them by period, and ``columns`` are those of sunab.
     ``estimand`` says what the estimate is of; ``words(treated, options)`` does where that depends on the
     treatment or the options.
     ``alone(options)`` says, in words that a table prints, why ``fit`` with these options gives the treatment's
@@ -269,6 +283,7 @@ class Estimator:
     columns: frozenset[str] = frozenset()
     programs: Mapping[str, Program] = field(default_factory=dict)
     offset: bool = False
+    cells: Callable[[Mapping[str, object]], CellAverage] | None = None
 
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov, its correction or its distribution is not offered."""

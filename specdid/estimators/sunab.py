@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from specdid.engine.qr_basis import make_basis
 from specdid.engine.sunab import comparison, make_cells, open_cells, why_open
 from specdid.estimators._base import (
     EVERY_RULE,
+    CellAverage,
     Estimate,
     Estimator,
     EstimatorSetting,
@@ -26,18 +26,24 @@ from specdid.estimators._base import (
 from specdid.estimators._pyfixest import Refusal, absorber_of, estimate_with, guarded, model, read
 
 
+def _cells(options: Mapping[str, object]) -> CellAverage:
+    reference = options.get("reference", -1)
+    references = tuple(reference) if isinstance(reference, list | tuple) else (int(str(reference)),)
+    return CellAverage(references, "notyet" if options.get("control") == "notyet" else "never")
+
+
 def _refuses(task: Task) -> Failure | None:
     assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
-    found = comparison(task.time, task.cohort, str(task.options.get("control", "never")))
+    found = comparison(task.time, task.cohort, _cells(task.options).control)
     return None if found.code == Code.OK else Failure(found.code.name.lower(), found.why)
 
 
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
-    control: Literal["never", "notyet"] = "notyet" if task.options.get("control") == "notyet" else "never"
-    aggregate = Sunab(0, 0, tuple(np.atleast_1d(task.options.get("reference", -1)).tolist()), control)
-    found = comparison(task.time, task.cohort, control)
+    asked = _cells(task.options)
+    aggregate = Sunab(0, 0, asked.reference, asked.control)
+    found = comparison(task.time, task.cohort, asked.control)
     if found.code != Code.OK:
         return Failure(found.code.name.lower(), found.why)
     time, cohort = task.time[found.keep], task.cohort[found.keep]
@@ -250,6 +256,7 @@ ESTIMATOR = Estimator(
     ssc=EVERY_RULE,
     refuses=_refuses,
     columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),
+    cells=_cells,
     programs={
         "python": Program(write_python, python.PYFIXEST),
         "r": Program(write_r, ("fixest",)),

@@ -1,4 +1,4 @@
-"""A distribution of others with one working plug-in on every shelf, each in one file.
+"""A distribution of others with working plug-ins on every shelf, each in one file.
 
 ``write_outsiders(directory)`` makes what ``pip install`` would leave there: modules, and entry
 points in a ``.dist-info``. With the directory on PYTHONPATH, specdid finds all of them.
@@ -82,6 +82,20 @@ ESTIMATOR = Estimator(
     honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample"}), effects="any",
     cohort=False, binary=False, batched=False, vcovs=frozenset({"hetero", "cluster"}), fit=fit, path=path,
     slopes=False, programs={"python": Program(python), "r": Program(r)},
+)
+''',
+    ("estimators", "dummy_cells"): '''
+"""Sun and Abraham's average against the rows that are not yet treated, without an option: the engine makes it."""
+from dataclasses import replace
+from specdid.estimators._base import CellAverage
+from specdid.estimators.sunab import ESTIMATOR as SUNAB
+
+def fit(task):
+    return SUNAB.fit(replace(task, options={"control": "notyet"}))
+
+ESTIMATOR = replace(
+    SUNAB, name="dummy_cells", title="Dummy cells", settings=(), cells=lambda options: CellAverage(control="notyet"),
+    fit=fit, refuses=None, programs={},
 )
 ''',
     ("inference", "dummy_null"): '''

@@ -40,6 +40,8 @@ match = { on = "x1", at = "year == 2003", method = "dummy_match" }
 [estimator]
 "OLS" = "feols"
 "Dummy" = "dummy_ols"
+"Later" = { method = "sunab", control = "notyet" }
+"Cells" = "dummy_cells"
 [vcov]
 "unit" = "~id"
 [preferred]
@@ -97,7 +99,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_there_is_a_dummy_on_every_shelf():
-    assert sorted(shelf for shelf, _ in PLUGINS) == sorted(_plugins.DECLARED)
+    assert {shelf for shelf, _ in PLUGINS} == set(_plugins.DECLARED)
 
 
 def test_a_new_estimator_and_a_new_match_give_the_numbers_of_feols(ran):
@@ -109,6 +111,15 @@ def test_a_new_estimator_and_a_new_match_give_the_numbers_of_feols(ran):
     for key, row in mine.items():
         assert row["estimate"], row
         assert float(row["estimate"]) == pytest.approx(float(others[key]["estimate"]), rel=1e-8)
+
+
+def test_a_new_average_of_cohorts_and_periods_is_the_engines(ran):
+    found = rows(ran / "results.csv")
+    later, mine = ({(r["controls"], r["sample"]): r for r in found if r["estimator"] == e} for e in ("Later", "Cells"))
+    assert len(later) == len(mine) == 4
+    for key, row in mine.items():
+        twin = row if row["status"] == "ok" else next(r for r in found if r["spec_id"] == row["twin"])
+        assert twin["estimate"] == later[key]["estimate"], row
 
 
 def test_a_new_null_tests_the_curve(ran):
