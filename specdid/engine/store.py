@@ -46,6 +46,8 @@ HEAD = Struct("<8s32s8s16sQI")
 """Mark, signature of all that follows, whose secret signed, key, bytes of arrays, checksum of the last three."""
 SIGNED = 40
 """Where the signed text of a record begins."""
+PASSED_OVER = 2**20
+"""Records of others, and places without a record, after which no more of a directory is read: a second's work."""
 DRAWN_AGAIN = 3
 """Parts of a null's draws, of those that were stored, that are drawn again to be compared."""
 SYNC_SECONDS = 2.0
@@ -90,6 +92,7 @@ class Store:
         self._owner = b"" if secret is None else hmac.digest(secret, b"owner", "sha256")[:8]
         self._sampled: Counter[str] = Counter()
         self._damaged: set[Path] = set()
+        self._passed_over = 0
         self._places: dict[bytes, _Place] = {}
         self._used: set[bytes] = set()
         self._content: Content | None = None
@@ -115,9 +118,11 @@ class Store:
                 if content[: len(UNSIGNED)] == UNSIGNED:
                     self.foreign += 1
                     return
-                whole, foreign = _enter(path, content, self._owner, self._places)
+                most = PASSED_OVER - self._passed_over
+                unreadable, foreign = _enter(path, content, self._owner, self._places, most)
         self.foreign += foreign
-        if not whole:
+        self._passed_over += unreadable + foreign
+        if unreadable:
             self._say_damaged(path)
 
     def _say_damaged(self, path: Path) -> None:
@@ -258,15 +263,18 @@ def _described(owner: bytes, key: bytes, size: int) -> bytes:
     return text + crc32(text).to_bytes(4, "little")
 
 
-def _enter(path: Path, content: mmap.mmap, owner: bytes, places: dict[bytes, _Place]) -> tuple[bool, int]:
+def _enter(path: Path, content: mmap.mmap, owner: bytes, places: dict[bytes, _Place], most: int) -> tuple[int, int]:
     """Enter the places of a pack's records that ``owner`` signed.
 
     Returns
     -------
-    Whether there is nothing else in it than records, and how many others signed.
+    How many places that are no record, and records that others signed, were passed over. At
+    ``most`` of both, what follows counts as one place that is no record.
     """
-    at, whole, foreign = 0, True, 0
+    at, unreadable, foreign = 0, 0, 0
     while at < len(content):
+        if unreadable + foreign >= most:
+            return unreadable + 1, foreign
         head = content[at : at + HEAD.size]
         if len(head) == HEAD.size and head.startswith(MARK):
             _, _, signer, key, size, _ = HEAD.unpack(head)
@@ -277,10 +285,10 @@ def _enter(path: Path, content: mmap.mmap, owner: bytes, places: dict[bytes, _Pl
                     foreign += 1
                 at += HEAD.size + size
                 continue
-        whole = False
+        unreadable += 1
         found = content.find(MARK, at + 1)
         at = len(content) if found < 0 else found
-    return whole, foreign
+    return unreadable, foreign
 
 
 def _rewrite(path: Path, starts: Iterable[int]) -> None:

@@ -421,6 +421,24 @@ def test_a_pack_of_several_users_keeps_what_is_mine(tmp_path):
     assert found(tmp_path, MINE, "cd") == [True, True]
 
 
+def test_a_pack_of_nothing_but_marks_or_of_others_records_is_not_read_to_its_end(tmp_path, monkeypatch, caplog):
+    """A gigabyte of marks took two minutes, and compresses to a megabyte."""
+    mine = filled_by(tmp_path, MINE, "ab")
+    content = mine.read_bytes()
+    empty = MARK + bytes(32) + _described(b"stranger", bytes(16), 0)
+    for planted in (MARK, empty):
+        mine.write_bytes(content[: size_of_a_record()] + planted * 50 + content[size_of_a_record() :])
+        for most, there in ((50, False), (51, True)):
+            monkeypatch.setattr(store, "PASSED_OVER", most)
+            caplog.clear()
+            assert found(tmp_path, MINE, "ab") == [True, there]
+            assert (str(mine) in caplog.text) == (planted == MARK or not there)
+    # The bound is of the directory, whatever the number of its packs.
+    monkeypatch.setattr(store, "PASSED_OVER", 60)
+    (tmp_path / NAME / "0000.pack").write_bytes(MARK * 50)
+    assert found(tmp_path, MINE, "ab") == [True, False]
+
+
 def test_packs_of_earlier_versions_are_not_taken_and_are_removed(tmp_path):
     (tmp_path / NAME).mkdir()
     old = tmp_path / NAME / "0001.pack"
