@@ -115,7 +115,7 @@ class Curve:
         -------
         pandas.DataFrame
             One row per null and statistic, the primary one of a null first: null, statistic,
-            value, low and high (2.5% and 97.5% points without any effect), p_value, draws,
+            value, low and high (beyond them p <= .05), p_value, draws,
             role ("primary", "secondary"), direction ("expected" where estimates are times
             the sign expected of their outcome, else "estimated"), specifications (how many
             it is of). Without rows where the study ran no test: ``draws = 0``, no cluster,

@@ -475,7 +475,7 @@ class JointTest:
     ----------
     null, kind : how the draws were made, and of what.
     value : of the data.
-    low, high : 2.5% and 97.5% points of the null.
+    low, high : the range of the null beyond which p <= .05.
     p_value : (1 + draws at least as far from zero) / (draws + 1).
     draws : how many.
     role : "primary" is the test that the study names as the one that counts; "secondary".

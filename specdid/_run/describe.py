@@ -213,8 +213,8 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Agai
     draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.drawn}" for t in tests)
     notes = (
         f"{_capital(draws)}.",
-        "The null range holds 95% of the draws; p is the share of draws, the data among them, that are at "
-        "least as far from zero. Tests other than the primary one are secondary.",
+        "p is the share of draws, the data among them, that are at least as far from zero; the null range holds "
+        "95% of the draws, and beyond it p ≤ 0.05. Tests other than the primary one are secondary.",
         *dict.fromkeys(text for t in tests for text in (t.direction, share_words(t.tests)) if text),
         *_common(tests, results),
         *([found.verdict] if found.verdict else []),

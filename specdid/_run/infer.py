@@ -271,7 +271,7 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
         Section(
             f"Joint test: {t.title}",
             (
-                f"{t.drawn}; {len(t.index):,} specifications; null range is 2.5% to 97.5%.",
+                f"{t.drawn}; {len(t.index):,} specifications; beyond the null range p ≤ 0.05.",
                 "",
                 "| statistic | value | null range | p |",
                 "|---|---:|---:|---:|",

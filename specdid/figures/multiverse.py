@@ -1,7 +1,8 @@
 """The multiverse plot: where the estimates lie, as a whole and option by option.
 
-After Krähmer and Young (2026): the density of all and of the significant estimates, a heat
-strip of each option's estimates below, and the mean change that the option makes.
+After Krähmer and Young (2026): all and the significant estimates above, each option's below, and
+the mean change that the option makes. Nothing is smoothed: estimates are dots and lines, or where
+these are many the bars of a histogram that begins and ends with them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._curve_data import Flags, Floats
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import bandwidth, choose_fonts, density, style_across, with_room
+from specdid.figures._page import choose_fonts, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -42,9 +43,13 @@ if TYPE_CHECKING:
 MOST = 14
 """Options of one choice that are drawn: those that change the estimate most."""
 ALL, SIGNIFICANT = blend(INK, 0.18), blend(INK, 0.62)
-_ROW, _HEADING, _DENSITY, _CHANGE = 9.6, 11.0, 84.0, 36.0
+_ROW, _HEADING, _ABOVE, _COUNT, _CHANGE = 9.6, 11.0, 84.0, 24.0, 36.0
 Line = tuple[str, str, float]
 """A heading, an option's label (empty for the heading's own line), and the line's top."""
+DOTS = 500
+"""Specifications of a pane up to which each is drawn for itself."""
+_DOT, _SMALLEST = 5.0, 1.3
+"""Diameter of a dot in points, and of one among many."""
 _FEWEST = 4
 """Characters of a term that are left at least."""
 
@@ -141,6 +146,8 @@ def draw(data: MultiverseData, width: float | None = None) -> Figure:
     """Draw the data on a new figure, which pyplot does not know."""
     fonts, width = choose_fonts(_texts(data)), width or DEFAULT
     across = columns(len(data.panels), width)
+    ends = _shared_ends(data.panels)
+    above = [_above(data.panels[k : k + across]) for k in range(0, len(data.panels), across)]
     lines = [_lines(data.panels[k : k + across]) for k in range(0, len(data.panels), across)]
     with own_style():
         margin = _margin(data, fonts, width * 72)
@@ -150,15 +157,15 @@ def draw(data: MultiverseData, width: float | None = None) -> Figure:
             _note(data),
             fonts,
             width,
-            [_DENSITY + _depth(band) for band in lines],
+            [top + _depth(band) for top, band in zip(above, lines, strict=True)],
             margin=margin,
-            inner=(4.0, _CHANGE),
+            inner=(4.0, _COUNT + _CHANGE),
             doubt=data.doubt,
         )
         for k, (panel, box) in enumerate(zip(data.panels, boxes, strict=True)):
-            _draw_pane(page, box, panel, lines[k // across])
+            _draw_pane(page, box, panel, lines[k // across], above[k // across], ends[panel.name, panel.scaled])
             if k % across == 0:
-                _labels(page, box.top + _DENSITY, lines[k // across], margin)
+                _labels(page, box.top + above[k // across], lines[k // across], margin)
         return page.figure
 
 
@@ -191,32 +198,51 @@ def _depth(lines: list[Line]) -> float:
 def _pane(panel: MultiversePanel, alpha: float) -> Pane:
     names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
     facts = (f"{len(panel.estimate):,} specifications", *([panel.estimand] if panel.several else []))
-    entries = [KeyEntry("bar", ALL, "all"), KeyEntry("bar", SIGNIFICANT, f"p < {alpha:g}")]
+    kind: Literal["dot", "bar"] = "dot" if len(panel.estimate) <= DOTS else "bar"
+    entries = [KeyEntry(kind, ALL, f"p ≥ {alpha:g}"), KeyEntry(kind, SIGNIFICANT, f"p < {alpha:g}")]
     if panel.preferred is not None:
         words = f"preferred: {fixed(panel.preferred, decimals_for(panel.estimate))}"
         entries.append(KeyEntry("thin bar", ACCENT, words))
     return Pane(names, facts, tuple(entries))
 
 
-def _draw_pane(page: Page, box: Box, panel: MultiversePanel, lines: list[Line]) -> None:
+def _shared_ends(panels: Sequence[MultiversePanel]) -> dict[tuple[str, bool], tuple[float, float]]:
+    """Return the ends of the axis of each unit: panes of one unit can be held against each other."""
+    reach: dict[tuple[str, bool], list[float]] = {}
+    for panel in panels:
+        ends = [float(panel.estimate.min()), float(panel.estimate.max())]
+        reach.setdefault((panel.name, panel.scaled), [0.0]).extend(ends)
+    return {unit: with_room(values, 0.04) for unit, values in reach.items()}
+
+
+def _above(panels: Sequence[MultiversePanel]) -> float:
+    """Return the height of the panes' dots or bars, in points: less where there are few dots to stack."""
+    return min(_ABOVE, _ABOVE / 3 + max(len(p.estimate) for p in panels))
+
+
+def _draw_pane(
+    page: Page, box: Box, panel: MultiversePanel, lines: list[Line], above: float, ends: tuple[float, float]
+) -> None:
     axes = page.axes(box.left, box.top, box.width, box.height)
     y = panel.estimate
-    spread = bandwidth(y)
-    low, high = with_room([0.0, float(y.min()) - 2.5 * spread, float(y.max()) + 2.5 * spread], 0.02)
-    style_across(axes, page.fonts, low, high, box.width)
+    style_across(axes, page.fonts, *ends, box.width)
     axes.set_ylim(box.height, 0)
     axes.set_yticks([])
-    _draw_density(axes, panel, (low, high), spread)
+    edges = _edges(y, ends, box.width)
+    _draw_all(axes, panel, box.width / (ends[1] - ends[0]), above, edges)
     rows = {(r.heading, r.label): r for r in panel.rows}
     decimals = decimals_for(np.array([r.change for r in panel.rows if np.isfinite(r.change)] or [0.0]))
-    right = box.left + box.width + _CHANGE - 2
-    page.text(right, box.top + _DENSITY + 6 + _HEADING / 2, "change", SMALL, colour=QUIET, align="right")
+    right, head = box.left + box.width + _COUNT + _CHANGE - 2, box.top + above + 6 + _HEADING / 2
+    if lines:
+        page.text(right - _CHANGE, head, "n", SMALL, colour=QUIET, align="right")
+        page.text(right, head, "change", SMALL, colour=QUIET, align="right")
     for heading, label, top in lines:
         row = rows.get((heading, label))
         if row is None or not row.chosen.any():
             continue
-        middle = _DENSITY + top + _ROW / 2
-        _strip(axes, y[row.chosen], (low, high), spread, middle)
+        middle = above + top + _ROW / 2
+        _strip(axes, y[row.chosen], edges if len(y) > DOTS else None, middle)
+        page.text(right - _CHANGE, box.top + middle, f"{row.chosen.sum():,}", SMALL, colour=QUIET, align="right")
         page.text(right, box.top + middle, _change(row, decimals), SMALL, colour=QUIET, align="right")
     axes.axvline(0, color=INK, linewidth=0.6, zorder=5)
     if panel.preferred is not None:
@@ -233,33 +259,91 @@ def _change(row: OptionRow, decimals: int) -> str:
     return text if text[:1] == "−" or not text.strip("0.") else f"+{text}"
 
 
-def _draw_density(axes: Axes, panel: MultiversePanel, ends: tuple[float, float], spread: float) -> None:
-    """Draw the density of all, and within it the part that is significant."""
-    x, whole = density(panel.estimate, *ends, spread)
-    unit = (_DENSITY - 8) / whole.max()
-    axes.fill_between(x, _DENSITY - unit * whole, _DENSITY, color=ALL, linewidth=0, zorder=2)
-    if panel.significant.any():
-        _, part = density(panel.estimate[panel.significant], *ends, spread)
-        part = np.minimum(part * panel.significant.mean(), whole)
-        axes.fill_between(x, _DENSITY - unit * part, _DENSITY, color=SIGNIFICANT, linewidth=0, zorder=3)
-    axes.plot(x, _DENSITY - unit * whole, color=INK, linewidth=0.6, zorder=4)
-    axes.axhline(_DENSITY, color=FAINT, linewidth=0.5, zorder=4)
+def _edges(values: Floats, ends: tuple[float, float], points: float) -> Floats:
+    """Return the edges of a histogram from the smallest to the largest, by Freedman and Diaconis (1981).
+
+    No bar is narrower than two points or wider than a tenth of the axis.
+    """
+    low, high = float(values.min()), float(values.max())
+    quartiles = np.quantile(values, [0.25, 0.75])
+    step = 2 * float(quartiles[1] - quartiles[0]) * len(values) ** (-1 / 3)
+    step = min(max(step, 2 * (ends[1] - ends[0]) / points), (ends[1] - ends[0]) / 10)
+    return np.linspace(low, high, max(1, round((high - low) / step)) + 1)
 
 
-def _strip(axes: Axes, values: NDArray[np.float64], ends: tuple[float, float], spread: float, middle: float) -> None:
-    """Draw a heat strip, the darker the denser, and the mean as a tick."""
-    _, heat = density(values, *ends, spread)
+def _draw_all(axes: Axes, panel: MultiversePanel, unit: float, above: float, edges: Floats) -> None:
+    """Draw all estimates standing on a line, the significant ones dark and below the others."""
+    if len(panel.estimate) <= DOTS:
+        x, level, diameter = stacked_dots(panel.estimate, panel.significant, unit, above - 8)
+        colours = [SIGNIFICANT if s else ALL for s in panel.significant.tolist()]
+        below = above - diameter * (level + 0.5)
+        axes.scatter(x, below, s=(0.9 * diameter) ** 2, c=colours, linewidths=0, zorder=3, clip_on=False)
+    else:
+        counts = [np.histogram(v, edges)[0] for v in (panel.estimate, panel.estimate[panel.significant])]
+        step = (above - 8) / counts[0].max()
+        for count, colour, order in zip(counts, (ALL, SIGNIFICANT), (2, 3), strict=True):
+            axes.bar(edges[:-1], -step * count, np.diff(edges), above, align="edge", color=colour, zorder=order)
+    axes.axhline(above, color=FAINT, linewidth=0.5, zorder=4)
+
+
+def stacked_dots(values: Floats, first: Flags, unit: float, height: float) -> tuple[Floats, Floats, float]:
+    """Stack a dot for each of (n,) values, ``first`` ones lowest (Wilkinson 1999).
+
+    Parameters
+    ----------
+    unit : points that a unit of the values takes
+    height : points that the highest stack may take
+
+    Returns
+    -------
+    x, level : (n,), the mean of a dot's stack, and how many dots are below it
+    diameter : of a dot, in points
+    """
+    order = np.lexsort((values, ~first))
+    diameter = _DOT
+    while True:
+        # Values nearer than a diameter to the smallest of a stack belong to it.
+        stack, places = np.zeros(len(values), np.int64), np.argsort(values, kind="stable")
+        begin, number = -np.inf, -1
+        for place in places.tolist():
+            if (values[place] - begin) * unit >= diameter:
+                begin, number = values[place], number + 1
+            stack[place] = number
+        sizes = np.bincount(stack)
+        if sizes.max() * diameter <= height or diameter <= _SMALLEST:
+            break
+        diameter = max(0.9 * diameter, _SMALLEST)
+    level = np.empty(len(values))
+    level[order] = _earlier(stack[order])
+    return (np.bincount(stack, values) / sizes)[stack], level, min(diameter, height / float(sizes.max()))
+
+
+def _earlier(labels: NDArray[np.int64]) -> Floats:
+    """Count, for each element, the earlier ones with its label."""
+    order = np.argsort(labels, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
+    found = np.empty(len(labels))
+    found[order] = np.arange(len(labels)) - starts[labels[order]]
+    return found
+
+
+def _strip(axes: Axes, values: Floats, edges: Floats | None, middle: float) -> None:
+    """Draw a line for each estimate, or a histogram as a strip, the darker the more; the mean is a tick."""
     half = 0.36 * _ROW
-    axes.imshow(
-        (heat / heat.max())[None],
-        extent=(*ends, middle + half, middle - half),
-        aspect="auto",
-        cmap=_greys(),
-        vmin=0,
-        vmax=1,
-        interpolation="nearest",
-        zorder=2,
-    )
+    if edges is None:
+        axes.vlines(values, middle - half, middle + half, color=blend(INK, 0.55), linewidth=0.5, alpha=0.7, zorder=2)
+    else:
+        counts = np.histogram(values, edges)[0]
+        axes.imshow(
+            (counts / counts.max())[None],
+            extent=(edges[0], edges[-1], middle + half, middle - half),
+            aspect="auto",
+            cmap=_greys(),
+            vmin=0,
+            vmax=1,
+            interpolation="nearest",
+            zorder=2,
+        )
     mean = float(values.mean())
     axes.vlines(mean, middle - half - 0.6, middle + half + 0.6, color="white", linewidth=2.2, zorder=3)
     axes.vlines(mean, middle - half - 0.6, middle + half + 0.6, color=INK, linewidth=1.0, zorder=3.1)
@@ -285,8 +369,12 @@ def _labels(page: Page, top: float, lines: list[Line], room: float) -> None:
 
 
 def _note(data: MultiverseData) -> str:
+    many = {len(p.estimate) > DOTS for p in data.panels}
+    above = {False: "a dot for each estimate", True: "histogram of the estimates"}
+    below = {False: "a line for each estimate", True: "the darker the more estimates"}
+    words = [" or, of many, ".join(of[k] for k in sorted(many)) for of in (above, below)]
     parts = [
-        "Above: density of the estimates. Below: heat strips of the estimates with each option; tick: their mean.",
+        f"Above: {words[0]}. Below, with each option: {words[1]}; tick: their mean; n: how many.",
         "Change: mean difference from the reference (ref.) over specifications that differ in nothing else.",
     ]
     if any(r.variable for p in data.panels for r in p.rows):

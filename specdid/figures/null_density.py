@@ -1,4 +1,4 @@
-"""The placebo density: the median estimate under each null, with the real one marked."""
+"""The placebo density: the median estimate under each null, with the observed one marked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RIDGE = 62.0
 
 @dataclass(frozen=True, slots=True)
 class NullPanel:
-    """The nulls of one scale and estimand; the real median is the same up to what they leave out."""
+    """The nulls of one scale and estimand; the observed median is the same up to what they leave out."""
 
     group: str
     estimand: str
@@ -70,8 +70,8 @@ def draw(data: NullData, width: float | None = None) -> Figure:
     with own_style():
         height = _RIDGE * max(len(p.nulls) for p in data.panels)
         note = (
-            "Density of the median estimate over the draws of each null, in which there is no effect; "
-            "dark: the outer 2.5% on each side."
+            "Density of the median estimate over the draws of each null, in which there is no effect; dark: the draws "
+            "at least as far from zero as the observed median, whose share is p."
         )
         panes = [_pane(p) for p in data.panels]
         page, boxes = lay_sheet(
@@ -86,9 +86,9 @@ def _pane(panel: NullPanel) -> Pane:
     name = f"Median effect in {panel.group}" if panel.scaled else f"Median effect on {panel.group}"
     name = f"{name}{' × expected sign' * panel.nulls[0].expected}"
     values = list(dict.fromkeys(fixed(p.value, decimals_for(np.array([p.value]))) for p in panel.nulls))
-    real = "real median of estimate × expected sign" if panel.nulls[0].expected else "real median"
+    observed = "observed median of estimate × expected sign" if panel.nulls[0].expected else "observed median"
     facts = (f"{panel.nulls[0].specifications:,} specifications", *([panel.estimand] if panel.several else []))
-    return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"{real}: {' / '.join(values)}"),))
+    return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"{observed}: {' / '.join(values)}"),))
 
 
 def _draw_pane(page: Page, box: Box, panel: NullPanel) -> None:
@@ -103,10 +103,11 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel) -> None:
         base = rows - 1 - k
         x, y = density(null.quantiles, low, high, bandwidth(null.quantiles))
         y = base + 0.72 * y / y.max()
-        left, right = np.quantile(null.quantiles, [0.025, 0.975])
+        far = abs(null.value)
         axes.fill_between(x, base, y, color=BAND95, linewidth=0, zorder=2)
-        for outer in (x <= left, x >= right):
-            axes.fill_between(x, base, y, where=outer, color=blend(INK, 0.5), linewidth=0, zorder=2.1)
+        for outer in (np.clip(x, None, -far), np.clip(x, far, None)):
+            # a point of each tail stands at its very end, however coarse the grid is
+            axes.fill_between(outer, base, np.interp(outer, x, y), color=blend(INK, 0.5), linewidth=0, zorder=2.1)
         axes.plot(x, y, color=INK, linewidth=0.7, zorder=2.2)
         axes.plot([0, 0], [base, base + 0.8], color=INK, linewidth=0.6, zorder=1.5)
         axes.plot([null.value] * 2, [base, base + 0.8], color=ACCENT, linewidth=1.3, zorder=4)

@@ -59,13 +59,25 @@ def p_value(value: float, null: Floats) -> float:
 def _test(
     of: NullDraws, kind: str, value: float, draws: Floats, members: NDArray[np.bool_], p: float | None = None
 ) -> Test:
-    low, high = np.nanquantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
+    low, high = null_range(draws, kind.startswith(SHARE))
     found = p_value(value, draws) if p is None else p
     direction = "estimated" if of.expected is None else "expected"
     count = int(np.count_nonzero(members))
     return Test(
         of.null, kind, value, float(low), float(high), found, len(draws), direction=direction, specifications=count
     )
+
+
+def null_range(draws: Floats, share: bool = False) -> tuple[float, float]:
+    """Return the ends beyond which a value has p <= .05, from (B,) draws; of a share the lower one is 0.
+
+    Symmetric about 0, as the p counts draws by their distance from it. Below 19 draws no p is so
+    small, and the ends are those of all draws.
+    """
+    if not len(draws):
+        return float("nan"), float("nan")
+    end = quantile(np.abs(draws), max(1, (len(draws) + 1) // 20))
+    return 0.0 if share else -end, end
 
 
 def median_estimate(draws: NullDraws, members: NDArray[np.bool_], group: str, estimand: str = "") -> Test:

@@ -218,7 +218,7 @@ def test_the_null_density_holds_every_null_of_a_scale_and_estimand():
     ]
     texts = texts_of(drawn("null_density", results, placebos))
     assert "p = 0.004" in texts
-    assert "real median: −0.0600" in texts
+    assert "observed median: −0.0600" in texts
 
 
 def test_a_null_has_the_same_height_in_every_pane():

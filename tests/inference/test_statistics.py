@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from small_studies import small_panel, small_study
 from specdid._records import NullShares
@@ -30,6 +32,19 @@ def draws(shift: float = 0.0) -> NullDraws:
     t = RNG.standard_t(30, size=S) + shift
     tables = DrawTable.of(null * 0.1), DrawTable.of(null)
     return NullDraws("wild", np.arange(S), t * 0.1, t, np.full(S, 0.1), np.full(S, 30.0), *tables)
+
+
+@given(st.integers(19, 60), st.integers(0, 2**16), st.integers(0, 3))
+def test_the_null_range_ends_where_p_does(draws, seed, tied):
+    """A value beyond the range has p <= .05, one on or within it has not; the range holds 95% of the draws."""
+    rng = np.random.default_rng(seed)
+    null = np.round(rng.normal(size=draws) * 4, 1 if tied else 9)
+    low, high = s.null_range(null)
+    assert low == -high
+    assert s.p_value(high, null) > 0.05
+    assert s.p_value(np.nextafter(high * (1 + 1e-9), np.inf), null) <= 0.05
+    assert np.mean(np.abs(null) <= high) >= 0.95
+    assert s.null_range(np.abs(null), share=True) == (0.0, high)
 
 
 def test_p_value_is_never_zero_and_counts_ties():

@@ -1,0 +1,89 @@
+"""The multiverse plot draws each estimate where it is, and nothing where there is none."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from specdid.figures import multiverse
+from specdid.figures.multiverse import MultiverseData, MultiversePanel, OptionRow, draw, stacked_dots
+
+
+def panel(n: int, seed: int = 1, name: str = "log points", shift: float = -3.0) -> MultiversePanel:
+    rng = np.random.default_rng(seed)
+    y, half = rng.normal(shift, 1.0, n), np.arange(n) % 2 == 0
+    rows = (OptionRow("Sample", "all", half, np.nan, reference=True), OptionRow("Sample", "some", ~half, 0.25))
+    return MultiversePanel(name, True, "", False, y, np.abs(y) > 3, rows, None)
+
+
+def drawn(*panels: MultiversePanel):
+    figure = draw(MultiverseData("title", 0.05, panels), 6.5)
+    return figure, [a for a in figure.axes if a.patches or a.collections or a.images]
+
+
+@pytest.mark.parametrize("n", [2, 8, 500])
+def test_each_estimate_is_a_dot_and_a_line(n):
+    one = panel(n)
+    _, (axes, *_) = drawn(one)
+    dots = max(axes.collections, key=lambda c: len(c.get_offsets()))
+    x, y = np.asarray(dots.get_offsets()).T
+    assert len(x) == n
+    assert one.estimate.min() - 1e-9 <= x.min() <= x.max() <= one.estimate.max() + 1e-9
+    colours = [tuple(c[:3]) for c in dots.get_facecolors()]
+    assert colours.count(tuple(multiverse.SIGNIFICANT[:3])) == one.significant.sum()
+    assert len(set(zip(x.tolist(), y.tolist(), strict=True))) == n
+    lines = [np.asarray(s)[0, 0] for c in axes.collections if hasattr(c, "get_segments") for s in c.get_segments()]
+    assert set(np.round(one.estimate, 9)) <= set(np.round(lines, 9))
+
+
+def test_many_are_a_histogram_that_begins_and_ends_with_them():
+    one = panel(4_000, shift=-6.0)
+    _, (axes, *_) = drawn(one)
+    bars = [b for b in axes.patches if b.get_height()]
+    whole = bars[: len(bars) // 2]
+    low, high = one.estimate.min(), one.estimate.max()
+    assert min(b.get_x() for b in bars) == pytest.approx(low)
+    assert max(b.get_x() + b.get_width() for b in bars) == pytest.approx(high)
+    assert high < 0, "the example has no positive estimate, and so nothing right of 0"
+    for image in axes.images:
+        assert image.get_extent()[:2] == pytest.approx((low, high))
+    counts = np.array([abs(b.get_height()) for b in axes.patches])
+    assert counts[: len(counts) // 2].sum() / counts[len(counts) // 2 :].sum() == pytest.approx(
+        4_000 / one.significant.sum()
+    )
+    assert len(whole) > 10
+
+
+def test_panes_of_one_unit_share_their_axis_and_say_how_many():
+    figure, axes = drawn(panel(8), panel(30, 2, shift=4.0), panel(9, 3, name="other"))
+    limits = {}
+    for a in axes:
+        limits.setdefault(tuple(np.round(a.get_xlim(), 9)), []).append(a)
+    assert sorted(len(v) for v in limits.values()) == [1, 2]
+    texts = [t.get_text() for t in figure.texts]
+    assert [texts.count(t) for t in ("4", "15", "5")] >= [2, 2, 1]
+    assert texts.count("n") == 3
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=60), st.integers(0, 2**16), st.floats(1, 100), st.floats(10, 90))
+def test_dots_stand_where_their_values_are(values, seed, unit, height):
+    y = np.array(values)
+    first = np.random.default_rng(seed).random(len(y)) < 0.5
+    x, level, diameter = stacked_dots(y, first, unit, height)
+    assert (np.abs(x - y) * unit < 5.0 + 1e-6).all()
+    assert y.min() - 1e-9 <= x.min() <= x.max() <= y.max() + 1e-9
+    assert (level + 1).max() * diameter <= height + 1e-9
+    for place in np.unique(x):
+        mine = x == place
+        assert sorted(level[mine]) == list(range(mine.sum()))
+        if first[mine].any() and not first[mine].all():
+            assert level[mine & first].max() < level[mine & ~first].min()
+
+
+def test_a_single_value_many_times():
+    one = dataclasses.replace(panel(600), estimate=np.full(600, 1.5), significant=np.ones(600, bool))
+    _, (axes, *_) = drawn(one)
+    assert axes.patches
