@@ -286,6 +286,43 @@ class AnalysisTable:
         return file_stem(self.kind, self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class WideColumns:
+    """Columns of a wide file that become one: those called ``before``, a period, ``after``."""
+
+    name: str
+    before: str
+    after: str
+    text: str  # as written: "gdp_{year}"
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """``reshape = {…}``: a file with a column per period is read with a row per period."""
+
+    time: str
+    columns: tuple[WideColumns, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedFile:
+    """[data."name"]: a further file, of which every row of the study takes the row with the same keys.
+
+    ``by`` are pairs of a column of the study's data and the file's column that holds the same.
+    """
+
+    name: str
+    file: Path
+    by: tuple[tuple[str, str], ...]
+    suffix: str | None
+    reshape: Reshape | None
+    origin: Origin
+    file_origin: Origin
+    by_origin: Origin
+
+
 def file_stem(kind: str, name: str | None) -> str:
     """Return an analysis's file name: ``table_Table_3``; letters of any script stay, composed as NFC."""
     if name is None:
@@ -339,6 +376,8 @@ class Study:
     given_name: str | None = None
     unread: frozenset[tuple[str, str]] = frozenset()
     together: tuple[Tie, ...] = ()
+    reshape: Reshape | None = None  # of the data file
+    files: tuple[JoinedFile, ...] = ()
 
     @property
     def name(self) -> str:

@@ -48,7 +48,7 @@ def unknown(expression: Expression, known: Sequence[str], panel: Panel, place: P
     problems = unknown_columns(expression.tree, known)
     meant = _meant(expression, known, place) if problems and place is not None else None
     for problem in problems:
-        message = f"{problem.message} in {panel.name}"
+        message = f"{problem.message} in {panel.names}"
         help_ = meant or _text_meant(expression, problem, panel) or problem.help
         yield fault_at(expression.origin, problem.span, problem.code, message, help_)
 
@@ -86,7 +86,7 @@ def _derived(study: Study, panel: Panel, columns: tuple[str, ...]) -> Iterator[F
                 expression.origin,
                 None,
                 "overwrites",
-                f"`{name}` replaces a column of {panel.name} of the same name",
+                f"`{name}` replaces a column of {panel.names} of the same name",
                 severity="warning",
             )
         above.append(name)
@@ -106,13 +106,13 @@ def _definition(
     for problem in problems:
         used = next(n.name for n in referenced(expression.tree) if n.span == problem.span)
         if used == name:
-            message = f"`{name}` is defined by itself, and {panel.name} has no such column"
+            message = f"`{name}` is defined by itself, and {panel.names} has no such column"
             yield fault_at(expression.origin, problem.span, "circular", message)
         elif used in later:
             message = f"`{used}` is derived only further down"
             yield fault_at(expression.origin, problem.span, "derive_order", message, f"move `{used}` above `{name}`")
         else:
-            message = f"{problem.message} in {panel.name}"
+            message = f"{problem.message} in {panel.names}"
             help_ = meant or _text_meant(expression, problem, panel) or problem.help
             yield fault_at(expression.origin, problem.span, problem.code, message, help_)
 
@@ -131,14 +131,14 @@ def _replaced(study: Study, option: VariantOption, panel: Panel, columns: tuple[
             continue
         for problem in unknown_columns(expression.tree, before):
             used = next(n.name for n in referenced(expression.tree) if n.span == problem.span)
-            message, advice = f"{problem.message} in {panel.name}", problem.help
+            message, advice = f"{problem.message} in {panel.names}", problem.help
             if used in derived:
                 message = f"`{used}` is derived only after a variant has replaced columns of the data"
                 advice = f"replace a derived column, or put `{name}` into [derive]"
             yield fault_at(expression.origin, problem.span, problem.code, message, advice)
         before.append(name)
         if name not in columns and name not in _used_in(option):
-            message = f"`{name}` is neither a column of {panel.name} nor derived, so replacing it changes nothing"
+            message = f"`{name}` is neither a column of {panel.names} nor derived, so replacing it changes nothing"
             yield fault_at(expression.origin, None, "no_column", message, did_you_mean(name, (*columns, *derived)))
 
 
@@ -164,7 +164,7 @@ def _labels(study: Study, known: Sequence[str], panel: Panel) -> Iterator[Fault]
                 origin,
                 None,
                 "no_column",
-                f"{problem.message} in {panel.name}",
+                f"{problem.message} in {panel.names}",
                 problem.help,
                 severity="warning",
             )

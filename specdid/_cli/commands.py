@@ -22,7 +22,7 @@ _NEXT = {
 
 
 def check_spec(spec: Path) -> Exit:
-    """Print every fault, or one line that all is well."""
+    """Print every fault, or one line that all is well and what became of reshaped and joined files."""
     from specdid._run.prepare import examine
 
     prepared, faults = examine(spec)
@@ -32,6 +32,8 @@ def check_spec(spec: Path) -> Exit:
     plan, panel = prepared.plan, prepared.panel
     planned, rows = len(plan), panel.n_rows
     click.echo(f"{spec}: no errors; {planned:,} specifications on {rows:,} rows of {panel.name}")
+    for line in panel.accounts:
+        click.echo(f"  {line}")
     return Exit.OK
 
 

@@ -31,6 +31,7 @@ def plan_spec(spec: Path) -> Exit:
     for line in [
         *_dimensions(prepared.plan),
         *_ties(prepared.plan),
+        *_data(prepared),
         *_account(prepared.plan),
         *_formulas(prepared.plan),
         *_cost(prepared),
@@ -63,6 +64,11 @@ def _ties(plan: Plan) -> list[str]:
         labels = tuple(" + ".join(plan.dimensions[d].labels[c] for d, c in row) for row in rows)
         lines.append(f"    {_shorten(labels, _width() - 4, len(options))}")
     return lines
+
+
+def _data(prepared: Prepared) -> list[str]:
+    lines = [f"  {line}" for line in prepared.panel.accounts]
+    return ["", *lines] if lines else []
 
 
 def _width() -> int:

@@ -15,6 +15,7 @@ from unicodedata import normalize
 
 from specdid import _plugins
 from specdid._decode.dimensions import DimensionReader, read_definitions, read_labels, read_split, read_variants
+from specdid._decode.files import read_joined, read_path, read_reshape
 from specdid._decode.options import Options
 from specdid._decode.selectors import read_exclusions, read_preferred
 from specdid._decode.table import FILE_SUFFIXES, TABLE_KEYS, Item, Log, Table, as_table, finite, plain_value, several
@@ -58,7 +59,8 @@ def decode(root: Item, source: Source, log: Log) -> Study:
     variants = read_variants(top.get("variant"), options)
     found = study.read(
         name=lambda item: read_name(item, log),
-        data=lambda item: _data_path(item, source.directory, log),
+        data=lambda item: read_path(item, source.directory, log),
+        reshape=lambda item: read_reshape(item, log),
         step=lambda item: _step(item, log),
         never=lambda item: _never(item, log),
         **dict.fromkeys((*DIMENSIONS, "vcov", "one_at_a_time"), lambda item: item),
@@ -67,7 +69,9 @@ def decode(root: Item, source: Source, log: Log) -> Study:
     names = (*DIMENSIONS, *(v.name for v in variants))
     reader = DimensionReader(top, study, found, options)
     dimensions = reader.read()
-    unread = {("study", key) for key in ("data", "unit", "time", "step") if key in study and found[key] is None}
+    unread = {
+        ("study", key) for key in ("data", "reshape", "unit", "time", "step") if key in study and found[key] is None
+    }
     read = Study(
         document=source.document,
         stem=source.stem,
@@ -105,6 +109,8 @@ def decode(root: Item, source: Source, log: Log) -> Study:
         appendix=read_appendix(top.get("appendix"), log),
         given_name=found["name"],
         together=read_together(top.get("together"), names, options),
+        reshape=found["reshape"],
+        files=read_joined(top.get("data"), source.directory, log, options.unread),
     )
     _close_file(top)
     return replace(read, unread=frozenset(options.unread | unread))
@@ -113,7 +119,9 @@ def decode(root: Item, source: Source, log: Log) -> Study:
 def _close_file(top: Table) -> None:
     """Report the tables nobody knows, and keys of [study] that stand before any table."""
     tables = f"tables: {', '.join(top.known)}"
-    for key in top.unknown():
+    data = top.rows.get("data")
+    astray = ["data"] if data is not None and not isinstance(data.value, dict) else []  # it is a table there
+    for key in (*top.unknown(), *astray):
         item = top.rows[key]
         near = did_you_mean(key, top.known) or did_you_mean(key, STUDY.names)
         if isinstance(item.value, dict | tuple):
@@ -137,27 +145,6 @@ def _study_table(top: Table) -> Table:
     astray = {k: v for k, v in top.rows.items() if k in STUDY.names and not isinstance(v.value, dict | tuple)}
     table.meant |= {key: row for key, row in astray.items() if key not in table}
     return table
-
-
-def _data_path(item: Item, directory: Path, log: Log) -> Path | None:
-    """Return the data file's path; only a path of this machine's files is one."""
-    text = log.text(item, 'name a file: "panel.csv"')
-    if text is None:
-        return None
-    wrong: tuple[str, str | None] | None = None
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text):
-        wrong = ("a URL is not read", "download the file, so that the study can be repeated")
-    elif text.startswith("~"):
-        wrong = ("`~` is not replaced in `data`", "write the path in full, or relative to this file")
-    elif not text.isprintable():
-        help_ = "between double quotes TOML reads `\\t` as a tab: use single quotes, or `/`"
-        wrong = ("a path cannot hold control characters", help_)
-    elif "|" in text or "*" in text or "?" in text:
-        wrong = ("`data` names one file: pipes and patterns are not read", None)
-    if wrong:
-        log.add(item.origin, "bad_path", *wrong)
-        return None
-    return directory / text
 
 
 def _step(item: Item, log: Log) -> str | None:

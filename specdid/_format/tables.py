@@ -280,7 +280,68 @@ VARIANT_OPTION = TableFormat(
             '"capital == 0"',
             otherwise="all rows",
         ),
+        Key(
+            "data",
+            Refused(),
+            "Never: a data file is no option. Join it, and let the option take its columns.",
+            "",
+        ),
         *_META,
+    ),
+)
+
+RESHAPE = TableFormat(
+    "reshape",
+    "reshape = { … }",
+    "Read a file that has a column per variable and period with a row per period.",
+    (
+        Key("time", Column(), "The new column of periods, and what stands in braces in `columns`.", '"year"',
+            required='write reshape = { time = "year", columns = "gdp_{year}" }'),
+        Key(
+            "columns",
+            Either((Text(shown=False), Many(Text(shown=False)), Lines(Text(shown=False), "name"))),
+            "How the columns are called: one pattern or several, or a table that names the new columns. The period is "
+            "digits, as 2012 or 201212; the new column is called by what else stands in the pattern.",
+            '["gdp_{year}", "pop_{year}"]',
+            required='write columns = "gdp_{year}" in it',
+        ),
+    ),
+)  # fmt: skip
+
+JOINED = TableFormat(
+    "data",
+    '[data."name"]',
+    "A further file: every row of the study's data takes the columns of its row with the same keys, or none.",
+    (
+        Key(
+            "file",
+            Text(shown=False),
+            "The file, relative to the spec file; of any kind that `data` may be.",
+            '"weather.csv"',
+            required='name it: file = "weather.csv"',
+        ),
+        Key(
+            "by",
+            Either((Text(shown=False), Many(Text(shown=False)), Lines(Text(shown=False), "column"))),
+            "The columns that say which rows belong together, unique in the file: unit and time, the unit alone, time "
+            'alone, or any other. A table gives the file\'s own names: { city_id = "code" }.',
+            '["city_id", "year"]',
+            required='name the columns that say which rows belong together: by = ["city_id", "year"]',
+        ),
+        Key(
+            "suffix",
+            Text(),
+            "What is put behind names of columns that the data have already.",
+            '"_weather"',
+            otherwise="a name that is used and means two columns is a fault",
+        ),
+        Key(
+            "reshape",
+            Nested(RESHAPE),
+            RESHAPE.doc,
+            '{ time = "year", columns = "rain_{year}" }',
+            otherwise="read as it is",
+        ),
     ),
 )
 
@@ -580,6 +641,13 @@ STUDY = TableFormat(
             otherwise="given in Python",
         ),
         Key(
+            "reshape",
+            Nested(RESHAPE),
+            RESHAPE.doc,
+            '{ time = "year", columns = ["gdp_{year}", "pop_{year}"] }',
+            otherwise="read as it is",
+        ),
+        Key(
             "unit",
             Column(),
             "The column that tells units: what is observed over time, treated or not.",
@@ -695,6 +763,13 @@ FILE = TableFormat(
     "Only [study], an outcome and a treatment are needed; a dimension that is left out has one option.",
     (
         Key("study", Nested(STUDY), STUDY.doc, '{ data = "panel.csv", unit = "city_id", time = "year" }'),
+        Key(
+            "data",
+            Lines(Nested(JOINED), "name"),
+            JOINED.doc,
+            '{ weather = { file = "weather.csv", by = ["city_id", "year"] } }',
+            otherwise="the study has one file",
+        ),
         Key(
             "derive",
             Lines(_VALUE, "column"),

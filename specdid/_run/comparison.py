@@ -88,8 +88,9 @@ def _setup(old: Path, new: Path) -> tuple[str, ...]:
         return ()
     lines = []
     for words, be, key in (("the spec file", "is", "spec"), ("the data", "are", "data")):
-        a, b = (_at(m, key, "sha256") for m in (before, after))
+        a, b = (_at(m, key, "content_sha256") or _at(m, key, "sha256") for m in (before, after))
         lines += [f"{words} {f'{be} the same' if a == b else 'changed'}"] if a and b else []
+    lines += _joined_files(before, after)
     versions = [("versions", name) for name in _at(after, "versions") or {}]
     for keys in (("specdid",), ("seed",), *versions):
         a, b = (_at(m, *keys) for m in (before, after))
@@ -97,6 +98,26 @@ def _setup(old: Path, new: Path) -> tuple[str, ...]:
     if _at(before, "specdid") == _at(after, "specdid") and _at(before, "code_sha256") != _at(after, "code_sha256"):
         lines.append("specdid's code changed")
     return tuple(lines)
+
+
+def _joined_files(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Say which of the joined files changed, came or went."""
+    old, new = ({f"{_at(one, 'name')}": one for one in _listed(m)} for m in (before, after))
+    lines = []
+    for name in dict.fromkeys((*old, *new)):
+        a, b = old.get(name), new.get(name)
+        if a is None or b is None:
+            lines.append(f"joined file `{name}`: {'no longer joined' if b is None else 'joined now'}")
+        elif _at(a, "sha256") != _at(b, "sha256"):
+            lines.append(f"joined file `{name}` changed")
+        elif a != b:
+            lines.append(f"joined file `{name}` is the same, and joined otherwise")
+    return lines
+
+
+def _listed(manifest: dict[str, Any]) -> list[Any]:
+    found = _at(manifest, "data", "joined")
+    return found if isinstance(found, list) else []
 
 
 def _manifest(directory: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from specdid._diagnostics import OutputError
 from specdid._records.cautions import FAILED, SEVERITIES
 from specdid._records.files import read_json
 from specdid._study import Study
-from specdid.panel import Panel
+from specdid.panel import Panel, SourceFile
 
 LIBRARIES = (
     "formulaic",
@@ -64,8 +64,39 @@ def spec_record(study: Study, directory: Path | None) -> dict[str, Any]:
 
 
 def data_record(study: Study, panel: Panel) -> dict[str, Any]:
-    """Return what the manifest says of the data."""
-    return {"file": study.data.name if study.data else None, "sha256": panel.sha256, "rows": panel.n_rows}
+    """Return what the manifest says of the data: of one file that stays as it is, its hash is that of the content."""
+    own = panel.files[0]
+    record: dict[str, Any] = {
+        "file": study.data.name if study.data else None,
+        "sha256": own.sha256,
+        "rows": panel.n_rows,
+    }
+    if own.sha256 != panel.sha256:
+        record["content_sha256"] = panel.sha256
+    if own.layout is not None:
+        record["reshaped"] = own.layout.words
+    if len(panel.files) > 1:
+        record["joined"] = [_joined_record(file) for file in panel.files[1:]]
+    return record
+
+
+def _joined_record(file: SourceFile) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "name": file.label,
+        "file": None if file.path is None else file.path.name,
+        "sha256": file.sha256,
+        "rows": file.n_rows,
+        "by": dict(file.by),
+        "rows_without_partner": file.unmatched,
+        "of_these_without_key": file.missing_keys,
+        "rows_unused": file.unused,
+    }
+    return record if file.layout is None else {**record, "reshaped": file.layout.words}
+
+
+def content_hash(data: Mapping[str, Any]) -> object:
+    """Return the hash of all data by what a manifest says of them."""
+    return data.get("content_sha256", data.get("sha256"))
 
 
 def refuse_foreign(directory: Path, study: Study, panel: Panel) -> None:
@@ -99,7 +130,7 @@ def _other(found: Mapping[str, Any], study: Study, panel: Panel, directory: Path
     name = spec.get("name", spec.get("stem"))
     if name != mine["name"]:
         return f"`{name}`, not of `{mine['name']}`: give another directory with --out"
-    same_data = data.get("sha256") == my_data["sha256"]
+    same_data = content_hash(data) == content_hash(my_data)
     same_text = study.document is not None and spec.get("sha256") == mine["sha256"]
     if _same_place(spec, mine, study) or (same_data and same_text):
         return None

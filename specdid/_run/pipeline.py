@@ -16,7 +16,7 @@ import numpy as np
 
 from specdid._audit import audit_results, start_reference
 from specdid._curve import Curve
-from specdid._records import Audit, Caution, Fits, Results, code_of, collect
+from specdid._records import Audit, Caution, Fits, Results, Section, code_of, collect
 from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
@@ -45,6 +45,7 @@ from specdid.engine.distributed import connected
 from specdid.engine.execute import Recalled, estimate_all
 from specdid.engine.store import Store
 from specdid.inference._curve_tests import CurveTests
+from specdid.panel import Panel
 from specdid.report.summary import summarise
 
 __all__ = ["Interrupted", "estimate", "run", "start_reference"]
@@ -135,7 +136,8 @@ def estimate(
         curve = made.audited(made.curve)
     else:
         study = prepared.study
-        inputs = (study.data, Path(study.document.name) if study.document else None)
+        spec = Path(study.document.name) if study.document else None
+        inputs = (study.data, *(file.file for file in study.files), spec)
         with (
             output_directory(directory, study, prepared.panel, inputs, chosen) as output,
             closing(Store(directory, _secret(directory), fresh, audit != 0)) as store,
@@ -283,7 +285,7 @@ def _curve(
         results,
         draw=partial(draw_curve, **figure_of(prepared.study.figure, tests)),
         summarise=summarise,
-        sections=(*sections(tests, results), *described.sections, *analyse.sections(analysed)),
+        sections=(*_files(prepared.panel), *sections(tests, results), *described.sections, *analyse.sections(analysed)),
         tests=tests,
         choices=described.choices,
         clusters=described.clusters,
@@ -293,6 +295,12 @@ def _curve(
         one_by_one=int(np.count_nonzero(~compiled.batched)),
         html=notebook_html,
     )
+
+
+def _files(panel: Panel) -> Iterator[Section]:
+    """Say what became of files that were reshaped or joined."""
+    if panel.accounts:
+        yield Section("Data files", tuple(f"- {line}" for line in panel.accounts))
 
 
 def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress) -> Curve:

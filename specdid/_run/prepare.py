@@ -125,9 +125,13 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     return Prepared(study, panel, evaluator, plan, faults, requests), faults
 
 
+_OF_DATA = (("study", "data"), ("study", "reshape"))
+
+
 def _no_data(study: Study, faults: Faults) -> bool:
     """Say whether the file names data that cannot be told, or is no spec file."""
-    return ("study", "data") in study.unread or any(f.code == "missing_study" for f in faults)
+    wrong = any(table == "data" or (table, key) in _OF_DATA for table, key in study.unread)
+    return wrong or any(f.code == "missing_study" for f in faults)
 
 
 NEED_KEYS = ("no_unit", "no_time", "no_level", "no_test")

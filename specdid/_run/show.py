@@ -20,7 +20,7 @@ from specdid._records.cautions import against
 from specdid._records.files import read_rows
 from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
-from specdid._run.manifest import default_directory, read_record
+from specdid._run.manifest import content_hash, default_directory, read_record
 from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.selectors import Found, find
@@ -108,7 +108,7 @@ def stored_results(prepared: Prepared, directory: Path) -> Results | None:
     if not (directory / "results.parquet").is_file():
         return None
     record = read_record(directory)
-    if record is not None and record["data"].get("sha256") != prepared.panel.sha256:
+    if record is not None and content_hash(record["data"]) != prepared.panel.sha256:
         return None
     results = read_results(directory)
     return results if np.array_equal(results.planned.ids, prepared.plan.ids) else None

@@ -4,8 +4,10 @@ from specdid.panel.columns import Column, cell_text, number_text
 from specdid.panel.design import CodedColumn
 from specdid.panel.errors import EvaluationError
 from specdid.panel.evaluate import Evaluator
+from specdid.panel.joined import SourceFile
 from specdid.panel.panel import Panel, declared_never, first_periods, never_treated
-from specdid.panel.read import data_name, read_panel
+from specdid.panel.read import read_panel
+from specdid.panel.sources import data_name
 from specdid.panel.times import STEPS, StepError, period_numbers
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "EvaluationError",
     "Evaluator",
     "Panel",
+    "SourceFile",
     "StepError",
     "cell_text",
     "data_name",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from specdid._diagnostics import SpecdidError
+from specdid._diagnostics import Origin, SpecdidError
 from specdid.panel.columns import Column, Floats, number, text
 
 MISSING = ("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
@@ -42,7 +42,8 @@ def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ..
         return number(np.full(len(series), np.nan)), ()
     if kind.is_numeric() or kind == pl.Boolean:
         values = _floats(series.cast(pl.Float64))
-        return number(values), _large_integers(name, values) if kind.is_integer() else ()
+        column = replace(number(values), single=kind == pl.Float32)
+        return column, _large_integers(name, values) if kind.is_integer() else ()
     if kind == pl.String:
         return _texts(series), ()
     if kind in (pl.Categorical, pl.Enum):
@@ -103,23 +104,32 @@ def _too_large(name: str, example: str) -> tuple[Remark, ...]:
 
 
 class ReadError(SpecdidError):
-    """Data that cannot be read; becomes a fault at the place where the file is named."""
+    """Data that cannot be read; becomes a fault at ``origin``, by default the place where the file is named."""
 
-    def __init__(self, code: str, message: str, help: str | None = None, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        help: str | None = None,
+        notes: tuple[str, ...] = (),
+        origin: Origin | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.help = help
         self.notes = notes
+        self.origin = origin
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A warning about data that could be read."""
+    """A warning about data that could be read; ``origin`` is that of the file's name, if None."""
 
     code: str
     message: str
     help: str | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Column:
     kind : what the file held where that is neither number nor text
         ("date", or the name of a type that cannot be used), else "".
     odd : examples of the cells that kept an otherwise numeric column from being numeric.
+    single : the file stores the numbers in single precision.
     """
 
     numbers: Floats | None = None
@@ -37,6 +38,7 @@ class Column:
     log0: Flags | None = None
     kind: str = ""
     odd: tuple[str, ...] = ()
+    single: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -66,7 +68,7 @@ class Column:
     def in_order(self, order: Ints) -> Column:
         """Return the same column with its rows in another order; one that was not read stays so."""
         if self.numbers is not None:
-            return replace(number(self.numbers[order]), kind=self.kind, odd=self.odd)
+            return replace(number(self.numbers[order]), kind=self.kind, odd=self.odd, single=self.single)
         return text(self._codes[order], self.levels, self.kind, self.odd) if self._codes.size else self
 
     def broadcast(self, n_rows: int) -> Column:

@@ -220,7 +220,7 @@ class Evaluation:
             return self.evaluator.derived(definition, node.name)
         column = self.panel.columns.get(node.name)
         if column is None:
-            raise EvaluationError("no_column", f"no column `{node.name}` in {self.panel.name}", node.span)
+            raise EvaluationError("no_column", f"no column `{node.name}` in {self.panel.names}", node.span)
         operators.usable(column, node)
         return column
 

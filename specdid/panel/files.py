@@ -118,7 +118,7 @@ def _named(error: ReadError, name: str) -> ReadError:
     message = error.message.replace("the file", f"`{name}`", 1).replace("the workbook", f"`{name}`", 1)
     if message == error.message and f"`{name}`" not in message:
         message = f"`{name}`: {message}"
-    return ReadError(error.code, message, error.help, error.notes)
+    return ReadError(error.code, message, error.help, error.notes, error.origin)
 
 
 def refuse_large(needed: float) -> None:
@@ -304,6 +304,8 @@ def read_stata(
 
 
 def _series(name: str, values: Any, legacy: bool) -> pl.Series:
+    if values.dtype == np.float32:
+        return pl.Series(name, values.to_numpy())
     if values.dtype.kind in "biuf":
         return pl.Series(name, values.to_numpy(dtype=np.float64, na_value=np.nan))
     texts = [v if isinstance(v, str) and v else None for v in values.tolist()]

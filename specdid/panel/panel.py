@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from specdid._hashing import spread, text_word
 from specdid._study import Never
 from specdid.panel.columns import Column, Flags, Floats, Ints
+from specdid.panel.joined import SourceFile
 from specdid.panel.operators import USABLE
 from specdid.panel.times import StepError, period_numbers
 
@@ -39,9 +40,10 @@ class Panel:
     n_rows : int
     unit, time : the names of the columns, None where the study declares none.
     step : how one period follows another (see ``panel.times``); None is whole numbers.
-    sha256 : hex digest of the file, or of the columns of a frame in memory.
-    path : the file, None for a frame in memory.
+    sha256 : hex digest of the file, or of the columns of a frame in memory; of several files, of all and their joins.
+    path : the study's own file, None for a frame in memory.
     name : the data as messages call them.
+    files : what the columns come from: the study's own file or frame, then those that are joined.
     unit_codes : (n,) int64 or None
         Units from 0 in sorted order.
     unit_levels : the units as text, by code.
@@ -68,6 +70,20 @@ class Panel:
     never: Never = field(default_factory=Never)
     sorted_keys: Ints | None = field(default=None, repr=False)
     file_rows: Ints | None = field(default=None, repr=False)
+    files: tuple[SourceFile, ...] = ()
+
+    @property
+    def names(self) -> str:
+        """Name all files that the columns come from."""
+        joined = [file.name for file in self.files[1:]]
+        return " and ".join([", ".join([self.name, *joined[:-1]]), *joined[-1:]])
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Say how each file was reshaped and joined."""
+        reshaped = ((file.name.removesuffix(" (reshaped)"), file.layout) for file in self.files)
+        found = [f"{name}: {layout.words}" for name, layout in reshaped if layout is not None]
+        return (*found, *(file.account(self.n_rows) for file in self.files[1:]))
 
     def row_numbers(self, rows: Ints) -> Ints:
         """Return the numbers of rows in the file, from 1: how messages and written programs call them."""

@@ -1,35 +1,20 @@
-"""From a study to its panel: read the data, check unit × time, and say everything that is wrong.
-
-Of a file only the columns that the study uses are read, the others are known by name. Frames in memory
-(pandas, polars or Arrow) come through narwhals.
-"""
+"""From a study to its panel: read the data, check unit × time, and say everything that is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
-from functools import partial
-from hashlib import sha256
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from specdid._diagnostics import Document, Fault, Origin, did_you_mean, fault_at
-from specdid._study import AnalysisTable, EstimatorOption, Expression, Study
-from specdid.language import LanguageError, parse, referenced
-from specdid.language.functions import PATTERNS, argument
-from specdid.language.patterns import matching
-from specdid.language.tree import Call, Node, Text, walk
-from specdid.panel.cells import ReadColumns, ReadError, Remark
-from specdid.panel.columns import Column, Ints, cell_text, number_text, rank
-from specdid.panel.delimited import refuse_repeated
-from specdid.panel.files import convert, read_columns
+from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
+from specdid._study import Study
+from specdid.panel.cells import ReadColumns
+from specdid.panel.columns import Ints, cell_text, number_text, rank
 from specdid.panel.panel import Panel, order_by_content, order_rows, repeated
+from specdid.panel.sources import Sources, mentioned, read_sources
 from specdid.panel.times import STEPS, StepError, fitting_step, known_step, odd_times, period_numbers, time_fault
 
-_STUDY = Origin(("study",))
 MOST_PERIODS = 2.0**52
 """Periods from 0 beyond which a number may not tell one from the next."""
 
@@ -50,21 +35,16 @@ def read_panel(study: Study, data: Any = None, in_part: bool = False) -> tuple[P
     -------
     The panel, or None where an error stands in the way, and the faults with warnings.
     """
-    origin = study.data_origin or _STUDY
-    try:
-        source, name, path = _source(study, data)
-    except ReadError as error:
-        return None, (fault_at(origin, None, error.code, error.message, error.help, notes=error.notes),)
-    warnings = tuple(_warning(origin, name, r) for r in source.remarks)
-    panel, faults = _structure(study, source, name, path)
+    sources, said = read_sources(study, data)
+    if sources is None:
+        return None, said
+    panel, faults = _structure(study, sources)
     if panel is None and in_part:
-        panel = _columns_alone(study, source, name, path, faults)
-    return panel, warnings + faults
+        panel = _columns_alone(study, sources, faults)
+    return panel, said + faults
 
 
-def _columns_alone(
-    study: Study, source: ReadColumns, name: str, path: Path | None, faults: tuple[Fault, ...]
-) -> Panel | None:
+def _columns_alone(study: Study, sources: Sources, faults: tuple[Fault, ...]) -> Panel | None:
     """Return the panel without the key that a fault is about; without both, where each alone is right."""
     wrong = {f.path[-1] for f in faults if f.path[:1] == ("study",)}
     unit = None if "unit" in wrong else study.unit
@@ -72,43 +52,12 @@ def _columns_alone(
     if (unit, time) == (study.unit, study.time):
         unit = time = None
     keyless = replace(study, unit=unit, time=time, step=study.step if time else None)
-    return _structure(keyless, source, name, path)[0]
+    return _structure(keyless, sources)[0]
 
 
-def _source(study: Study, data: Any) -> tuple[ReadColumns, str, Path | None]:
-    if data is not None:
-        return read_frame(data), "the data frame", None
-    if study.data is None:
-        raise ReadError(
-            "no_data",
-            "the study names no data",
-            help='write `data = "file.csv"` in [study], or give a data frame',
-        )
-    name = data_name(study)
-    return read_columns(study.data, name, partial(_mentioned, study)), name, study.data
-
-
-def data_name(study: Study) -> str:
-    """Name the data file as the spec does, relative to the spec file."""
-    assert study.data is not None
-    base = Path(study.document.name).parent if study.document else Path()
-    place = study.data_origin.place() if study.data_origin else None
-    if place is not None:
-        written = place.line_text[place.column - 1 : place.column - 1 + place.length]
-        if base / written == study.data:
-            return written
-    return str(study.data.relative_to(base)) if study.data.is_relative_to(base) else str(study.data)
-
-
-def _warning(origin: Origin, name: str, remark: Remark) -> Fault:
-    message = remark.message.replace("the file", name, 1)
-    return fault_at(origin, None, remark.code, message, remark.help, severity="warning")
-
-
-def _structure(
-    study: Study, source: ReadColumns, name: str, path: Path | None
-) -> tuple[Panel | None, tuple[Fault, ...]]:
+def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Fault, ...]]:
     """Code units and number periods; unit × time must be complete and unique."""
+    source, name = sources.columns, sources.name
     faults = [*_key_faults(study.unit, study.unit_origin, source, name, "unit")]
     faults += _key_faults(study.time, study.time_origin, source, name, "time")
     if not known_step(study.step):
@@ -130,7 +79,7 @@ def _structure(
             return None, (_duplicates(study, source, name, order, twice),)
     else:
         codes = units[0] if units is not None else periods
-        order = order_by_content(source.columns, _mentioned(study, list(source.columns)), codes, source.n_rows)
+        order = order_by_content(source.columns, mentioned(study, list(source.columns)), codes, source.n_rows)
     panel = Panel(
         source.columns,
         source.n_rows,
@@ -138,13 +87,14 @@ def _structure(
         study.time,
         study.step,
         source.sha256,
-        path,
+        sources.files[0].path,
         name,
         None if units is None else units[0],
         () if units is None else units[1],
         periods,
         study.never,
         keys,
+        files=sources.files,
     )
     odd = () if periods is None else odd_times(study, source.columns[study.time or ""], periods, name)
     return _in_order(panel, order), odd
@@ -160,16 +110,6 @@ def _in_order(panel: Panel, order: Ints) -> Panel:
         values.setflags(write=False)
     columns = {name: column.in_order(order) for name, column in panel.columns.items()}
     return replace(panel, columns=columns, file_rows=order, **codes)
-
-
-def _mentioned(study: Study, names: Sequence[str]) -> frozenset[str]:
-    """Return the columns that the study uses, of a file those that are read.
-
-    Without units, which of equally near neighbours is taken depends on the order of rows. It may
-    not change with what else the study holds, so that all columns count.
-    """
-    nearest = any(s.match is not None and s.match.method == "nearest" for s in study.sample)
-    return frozenset(names) if study.unit is None and nearest else needed(study, names)
 
 
 def _key_faults(key: str | None, origin: Origin | None, source: ReadColumns, name: str, role: str) -> tuple[Fault, ...]:
@@ -262,119 +202,3 @@ def _duplicates(study: Study, source: ReadColumns, name: str, order: Ints, twice
         help="each unit may have one row a period",
         notes=notes,
     )
-
-
-def needed(study: Study, columns: Sequence[str]) -> frozenset[str]:
-    """Return those of ``columns`` that any expression of ``study`` names or matches by a pattern.
-
-    Texts that may be expressions (those of the analyses) count too; one that is none mentions nothing.
-    """
-    found = {study.unit, study.time}
-    for tree in _trees(study):
-        found |= {name.name for name in referenced(tree)}
-        found.update(*(_matched(node, columns) for node in walk(tree) if isinstance(node, Call)))
-    return frozenset(column for column in columns if column in found)
-
-
-def _trees(value: object) -> Iterator[Node]:
-    """Return every expression below ``value``; each kind of object is entered, whatever its fields are called."""
-    if isinstance(value, Expression):
-        yield value.tree
-    elif isinstance(value, AnalysisTable):
-        yield from _written(value.values)
-    elif isinstance(value, EstimatorOption):
-        yield from _written(value.options)
-    elif is_dataclass(value) and not isinstance(value, (Origin, Document, Fault)):
-        for field in fields(value):
-            yield from _trees(getattr(value, field.name))
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _trees(inner)
-    elif isinstance(value, tuple):
-        for inner in value:
-            yield from _trees(inner)
-
-
-def _written(value: object) -> Iterator[Node]:
-    """Return the expressions among TOML values."""
-    if isinstance(value, str):
-        try:
-            yield parse(value)
-        except LanguageError:
-            return
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _written(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _written(inner)
-
-
-def _matched(call: Call, columns: Sequence[str]) -> Sequence[str]:
-    pattern = argument(call, "pattern") if call.function in PATTERNS else None
-    if not isinstance(pattern, Text):
-        return ()
-    try:
-        return matching(call, pattern, columns)
-    except LanguageError:
-        return ()
-
-
-def read_frame(data: Any) -> ReadColumns:
-    """Take over the columns of a pandas, polars or Arrow frame; the frame itself is never changed.
-
-    Raises
-    ------
-    ReadError
-        Where it is no frame, is empty, has two columns of one name, or a column mixes types.
-    """
-    frame = data if isinstance(data, pl.DataFrame) else _to_polars(data)
-    if not frame.height:
-        raise ReadError("no_rows", "the data frame has no rows")
-    columns, n_rows, remarks = convert(frame)
-    return ReadColumns(columns, n_rows, content_hash(columns), remarks)
-
-
-def _to_polars(data: Any) -> pl.DataFrame:
-    import narwhals as nw
-
-    if hasattr(data, "iloc"):  # only pandas lets a name occur twice
-        refuse_repeated([str(name) for name in data.columns])
-    try:
-        frame = nw.from_native(data)
-    except TypeError:
-        raise ReadError(
-            "data_type",
-            f"`data` is a {type(data).__name__}, not a pandas, polars or Arrow frame",
-            help="give a data frame, or leave `data` out to read the file of the spec",
-        ) from None
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
-    series = [_one(name, frame[name]) for name in frame.columns]
-    return pl.DataFrame(series)
-
-
-def _one(name: str, column: Any) -> pl.Series:
-    try:
-        return column.to_frame().to_polars().to_series().rename(str(name))  # type: ignore[no-any-return]
-    except Exception as error:
-        raise ReadError(
-            "mixed_types",
-            f"the column `{name}` cannot be read: {str(error).splitlines()[0]}",
-            help="give it one type: numbers or text",
-        ) from None
-
-
-def content_hash(columns: Mapping[str, Column]) -> str:
-    """Hash names and values, the same for every kind of frame that holds them."""
-    digest = sha256()
-    for name, column in columns.items():
-        digest.update(f"{len(name)}:{name}:{column.kind}:".encode())
-        if column.numbers is not None:
-            values = np.where(np.isnan(column.numbers), np.nan, column.numbers + 0.0)
-            digest.update(b"n" + values.astype("<f8").tobytes())
-        else:
-            assert column.codes is not None
-            digest.update(b"t" + "".join(f"{len(v)}:{v}" for v in column.levels).encode())
-            digest.update(column.codes.astype("<i8").tobytes())
-    return digest.hexdigest()

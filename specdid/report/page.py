@@ -228,6 +228,13 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "spec file", file
     data = manifest["data"]
     yield "data", f"{data['file'] or 'a data frame'}, {data['rows']:,} rows, SHA-256 {data['sha256'] or 'none'}"
+    if "reshaped" in data:
+        yield "reshaped", data["reshaped"]
+    for one in data.get("joined", ()):
+        reshaped = f" ({one['reshaped']})" if "reshaped" in one else ""
+        rows = f"{one['rows']:,} rows, {one['rows_unused']:,} of them unused{reshaped}"
+        lone = f"{one['rows_without_partner']:,} rows of the study without a partner"
+        yield f"joined: {one['name']}", f"{one['file']}, {rows}; {lone}; SHA-256 {one['sha256']}"
     yield "code of specdid", f"SHA-256 {manifest['code_sha256']}"
     yield "seed", str(manifest["seed"])
     yield "missing values", str(manifest["run"]["missing"])

@@ -18,7 +18,7 @@ from source_files import CSV, TABLE, TYPED, as_list, plain
 from specdid._decode import read_study
 from specdid.panel import read_panel
 from specdid.panel.columns import UNREAD
-from specdid.panel.read import needed
+from specdid.panel.sources import needed
 
 COLUMNS = ("id", "year", "x1", "x2", "y", "d", "w", "c", "group", "pop", "extra", "`", "中文")
 
