@@ -439,11 +439,24 @@ def _variant_option(item: Item, variant: str, options: Options) -> VariantOption
         options.unread.add((variant, label))
         return None
     unread: set[tuple[str, str]] = set()
-    found = table.read(derive=lambda inner: read_definitions(inner, log, "derive", "value", unread))
+    found = table.read(
+        derive=lambda inner: read_definitions(inner, log, "derive", "value", unread),
+        data=lambda inner: _data_option(inner, f"the {variant} option `{label}`", log),
+    )
     if unread or any(key in table and found[key] is None for key in ("add", "absorb", "where")):
         options.unread.add((variant, label))
     return VariantOption(
         label, found["derive"], found["add"], found["absorb"], found["where"], meta_of(found), item.key
+    )
+
+
+def _data_option(item: Item, option: str, log: Log) -> None:
+    log.add(
+        item.key,
+        "data_option",
+        f"a data file cannot be an option: {option} names one",
+        'join it as [data."name"] with a suffix, and let the option take its columns: '
+        '{ derive = { so2 = "so2_name" }, where = "!is.na(so2_name)" }',
     )
 
 

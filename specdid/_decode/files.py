@@ -85,7 +85,8 @@ def _by(item: Item, log: Log) -> tuple[tuple[str, str], ...]:
         if item.value == ():
             log.add(item.origin, "empty_list", "`by` names no column", _BY)
     found = [(ours, theirs) for ours, theirs in texts if theirs is not None]
-    twice = {ours for ours, _ in found if [o for o, _ in found].count(ours) > 1}
+    names = [name for pair in zip(*found, strict=True) for name in {n for n in pair if pair.count(n) > 1}]
+    twice = set(names)
     for name in sorted(twice):
         log.add(item.origin, "repeated", f"`{name}` is named twice", "take one away")
     return () if twice or len(found) < len(texts) else tuple(found)

@@ -24,8 +24,26 @@ DATE = "stata_date"
 
 
 @dataclass(frozen=True, slots=True)
+class WideFile:
+    """How a file is given a row per period.
+
+    Attributes
+    ----------
+    time : the column that holds the period
+    periods : in order
+    columns : of those that are used, name of the new column -> period -> name in the file
+    kept : the used columns that are repeated in each period
+    """
+
+    time: str
+    periods: tuple[float, ...]
+    columns: Mapping[str, Mapping[float, str]]
+    kept: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DataFile:
-    """The data file.
+    """The data file, or one that is joined to it.
 
     Attributes
     ----------
@@ -33,9 +51,13 @@ class DataFile:
     kind : its ending: csv, tsv, parquet, feather, dta, xlsx
     encoding : of a text file, in Python's word
     sha256 : of the file
-    columns : safe name -> name in the file, in data order, of those that are used
+    columns : safe name -> name in the file (where it is wide, after reshaping), in data order, of those that are used
     text : safe names of those that hold text
     dates : safe names of those that hold dates, which are compared as "2012-12-31"
+    wide : how it is reshaped, or None
+    joined : files whose columns the data take, in order
+    by : of a joined file, safe names of the columns that say which rows belong together
+    partners : of a joined file, rows of the data that have a row in it
     """
 
     path: str
@@ -45,6 +67,17 @@ class DataFile:
     columns: Mapping[str, str]
     text: frozenset[str]
     dates: frozenset[str] = frozenset()
+    wide: WideFile | None = None
+    joined: tuple[DataFile, ...] = ()
+    by: tuple[str, ...] = ()
+    partners: int = 0
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return the columns that hold text, by their names in the file."""
+        names = [name for safe, name in self.columns.items() if safe in self.text]
+        wide = {} if self.wide is None else self.wide.columns
+        return tuple(raw for name in names for raw in (wide[name].values() if name in wide else (name,)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from specdid._programs.names import Namer
-from specdid._programs.script import DATE, POLY, SPLINE, DataFile, Step
+from specdid._programs.script import DATE, POLY, SPLINE, DataFile, Step, WideFile
 from specdid.engine.columns import Recipe
 from specdid.language import Bound, argument, bind, referenced, write
 from specdid.language.tree import Argument, Binary, Call, Name, Node, Number, Text, Unary, joined
-from specdid.panel import Evaluator, Panel
+from specdid.panel import Evaluator, Panel, SourceFile
 from specdid.panel.design import event_levels, listed, second_levels
+from specdid.panel.reshape import WideLayout
 from specdid.panel.splines import SPLINES, spline
 
 MATCH_WEIGHT = "match_weight"
@@ -111,19 +113,33 @@ class ProgramColumns:
 
         A frame in memory has no file: the program then reads one that is to be saved as data.csv.
         """
-        file = self.panel.path
+        own, *others = self.panel.files
+        # Of a file that is joined to one that is joined, the keys are columns of that one: the last come first.
+        for file in reversed(others):
+            if not self._data.keys().isdisjoint(file.columns):
+                for ours, _ in file.by:
+                    self.data_column(ours)
+        joined = tuple(self._file(f, f.by) for f in others if not self._data.keys().isdisjoint(f.columns))
+        return replace(self._file(own, (), path or (None if own.path else "data.csv")), joined=joined)
+
+    def _file(self, file: SourceFile, by: tuple[tuple[str, str], ...], path: str | None = None) -> DataFile:
+        """Describe one file and its columns that are used; ``by`` are keys, first of its columns."""
+        kind = "csv" if file.path is None else file.path.suffix.lower().removeprefix(".")
         place = {name: k for k, name in enumerate(self.panel.columns)}
-        used = sorted(self._data, key=place.__getitem__)
-        kind = "csv" if file is None else file.suffix.lower().removeprefix(".")
-        columns = {name: self.panel.columns[name] for name in used}
+        used = sorted((name for name in self._data if name in file.columns), key=place.__getitem__)
+        names = {**dict(by), **{name: file.columns[name] for name in used}}
+        columns = {name: self.panel.columns[name] for name in names}
         return DataFile(
-            path or ("data.csv" if file is None else str(file.resolve())),
+            path or str(file.path.resolve() if file.path else ""),
             kind,
-            _encoding(file) if kind in ("csv", "tsv") else "utf-8",
-            self.panel.sha256,
-            {self._data[name]: name for name in used},
+            _encoding(file.path) if kind in ("csv", "tsv") else "utf-8",
+            file.sha256,
+            {self._data[name]: original for name, original in names.items()},
             frozenset(self._data[name] for name, c in columns.items() if c.is_text),
             frozenset(self._data[name] for name, c in columns.items() if c.kind == "date"),
+            _wide(file.layout, tuple(names.values())),
+            by=tuple(self._data[ours] for ours, _ in by),
+            partners=self.panel.n_rows - file.unmatched,
         )
 
     def _definitions(self, bound: Bound) -> None:
@@ -186,6 +202,13 @@ def _without_identity(node: Node) -> Node:
     while isinstance(node, Call) and node.function == "I" and node.arguments[0].value is not None:
         node = node.arguments[0].value
     return node
+
+
+def _wide(layout: WideLayout | None, used: Sequence[str]) -> WideFile | None:
+    if layout is None:
+        return None
+    columns = {name: found for name, found in layout.columns.items() if name in used}
+    return WideFile(layout.time, layout.periods, columns, tuple(name for name in layout.kept if name in used))
 
 
 def _encoding(path: Path | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specdid._programs.names import comment, listed, quoted
-from specdid._programs.script import DATE, POLY, SPLINE, MatchedUnits, Script
+from specdid._programs.script import DATE, POLY, SPLINE, DataFile, MatchedUnits, Script, WideFile
 from specdid._programs.trees import (
     COMPARISONS,
     IN_TIME,
@@ -236,6 +236,8 @@ def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     yield from needs
     yield ""
     yield f"DATA = {quoted(script.source.path)}  # sha256 {script.source.sha256[:16]}"
+    for k, file in enumerate(script.source.joined, start=2):
+        yield f"DATA{k} = {quoted(file.path)}  # sha256 {file.sha256[:16]}"
     yield ""
 
 
@@ -248,29 +250,66 @@ def _section(title: str, lines: Iterator[str] | list[str]) -> Iterator[str]:
 
 
 def _data(script: Script) -> Iterator[str]:
-    source = script.source
-    if source.kind in ("csv", "tsv", "xlsx"):
+    files = (script.source, *script.source.joined)
+    if any(file.kind in ("csv", "tsv", "xlsx") for file in files):
         yield f"MISSING = {_MISSING}"
+    yield from _file(script.source, "d", "DATA")
+    for k, file in enumerate(script.source.joined, start=2):
+        yield from _joined(file, f"DATA{k}")
+
+
+def _file(source: DataFile, d: str, path: str) -> Iterator[str]:
+    """Read a file into ``d``: the columns in use, under their safe names, as numbers or text."""
     if source.kind in ("csv", "tsv"):
         separator = ', sep="\\t"' if source.kind == "tsv" else ""
-        texts = [f"{quoted(source.columns[n])}: str" for n in source.columns if n in source.text]
-        yield from listed("texts = {", texts, "}")
-        yield f'd = pd.read_csv(DATA{separator}, encoding="{source.encoding}", dtype=texts,'
+        yield from listed("texts = {", (f"{quoted(name)}: str" for name in source.texts), "}")
+        yield f'{d} = pd.read_csv({path}{separator}, encoding="{source.encoding}", dtype=texts,'
         yield "                keep_default_na=False, na_values=MISSING, skipinitialspace=True)"
-        yield "d.columns = d.columns.str.strip()"
+        yield f"{d}.columns = {d}.columns.str.strip()"
     else:
-        yield f"d = {_READERS[source.kind]}"
-    yield from listed("d = d[[", map(quoted, source.columns.values()), ']].dropna(how="all").reset_index(drop=True)')
+        yield f"{d} = {_READERS[source.kind].replace('DATA', path)}"
+    if source.wide is not None:
+        yield from _reshaped(source.wide, d)
+    dropped = ']].dropna(how="all").reset_index(drop=True)'
+    yield from listed(f"{d} = {d}[[", map(quoted, source.columns.values()), dropped)
     renamed = {new: old for new, old in source.columns.items() if new != old}
     if renamed:
-        yield from listed("d = d.rename(columns={", (f'{quoted(o)}: "{n}"' for n, o in renamed.items()), "})")
+        yield from listed(f"{d} = {d}.rename(columns={{", (f'{quoted(o)}: "{n}"' for n, o in renamed.items()), "})")
     for name in source.columns:
         if name in source.dates:
-            yield f'd["{name}"] = pd.to_datetime(d["{name}"]).dt.strftime("%Y-%m-%d")'
+            yield f'{d}["{name}"] = pd.to_datetime({d}["{name}"]).dt.strftime("%Y-%m-%d")'
         elif name in source.text and source.kind in ("csv", "tsv", "xlsx"):
-            yield f'd["{name}"] = d["{name}"].str.strip().mask(lambda x: x.isin(MISSING))'
+            yield f'{d}["{name}"] = {d}["{name}"].str.strip().mask(lambda x: x.isin(MISSING))'
     yield from listed("numbers = [", (f'"{n}"' for n in source.columns if n not in source.text), "]")
-    yield "d[numbers] = d[numbers].astype(float)"
+    yield f"{d}[numbers] = {d}[numbers].astype(float)"
+
+
+def _reshaped(wide: WideFile, d: str) -> Iterator[str]:
+    """Give a wide file a row per row and period, its columns still under the file's names."""
+    yield "# period -> the columns of a row per period, each with its name in the file"
+    yield "wide = {"
+    for period in wide.periods:
+        names = {new: found[period] for new, found in wide.columns.items() if period in found}
+        yield from listed(
+            f"    {plain_number(period)}: {{", (f"{quoted(n)}: {quoted(o)}" for n, o in names.items()), "},"
+        )
+    yield "}"
+    yield from listed("kept = [", map(quoted, wide.kept), "]")
+    yield f'{d} = {d}.dropna(how="all").reset_index(drop=True)'
+    yield f"{d} = pd.concat(["
+    made = f"{d}[kept].assign(**{{{quoted(wide.time)}: period, **{{new: {d}[old] for new, old in names.items()}}}})"
+    yield f"    {made}"
+    yield '    for period, names in wide.items()]).sort_index(kind="stable")'
+
+
+def _joined(file: DataFile, path: str) -> Iterator[str]:
+    """Join a file: every row of d takes the row with the same keys, or none."""
+    yield ""
+    yield from _file(file, "other", path)
+    by = ", ".join(f'"{name}"' for name in file.by)
+    yield f"other = other.dropna(subset=[{by}])  # a missing key has no partner"
+    yield f'd = d.merge(other, how="left", on=[{by}], validate="m:1", indicator="_found")'
+    yield f'assert (d.pop("_found") == "both").sum() == {file.partners}, "rows with a partner"'
 
 
 def _keys(script: Script) -> Iterator[str]:

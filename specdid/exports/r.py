@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import reduce
 
 from specdid._programs.names import comment, listed, quoted
-from specdid._programs.script import DATE, POLY, SPLINE, MatchedUnits, Script
+from specdid._programs.script import DATE, POLY, SPLINE, DataFile, MatchedUnits, Script, WideFile
 from specdid._programs.trees import (
     IN_TIME,
     Argument,
@@ -420,14 +420,16 @@ def write(script: Script) -> str:
 def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     for line in script.about:
         yield f"# {comment(line)}".rstrip()
-    package = _READERS.get(script.source.kind, ("", ""))[0]
-    packages = [p for p in (*needs, package) if p]
+    files = (script.source, *script.source.joined)
+    packages = [p for p in dict.fromkeys((*needs, *(_READERS.get(f.kind, ("", ""))[0] for f in files))) if p]
     yield f"# Needs R{' with ' if packages else ''}{', '.join(packages)}."
     yield ""
     if needs:
         yield from (f"library({name})" for name in needs)
         yield ""
     yield f"DATA <- {quoted(script.source.path)}  # sha256 {script.source.sha256[:16]}"
+    for k, file in enumerate(script.source.joined, start=2):
+        yield f"DATA{k} <- {quoted(file.path)}  # sha256 {file.sha256[:16]}"
     yield ""
 
 
@@ -440,33 +442,80 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _data(script: Script) -> Iterator[str]:
-    source = script.source
-    delimited = source.kind in ("csv", "tsv")
-    if delimited or source.kind == "xlsx":
+    files = (script.source, *script.source.joined)
+    if any(file.kind in ("csv", "tsv", "xlsx") for file in files):
         yield f"MISSING <- {_MISSING}"
+    if any(file.kind == "dta" for file in files):
+        yield from _STATA_DATES
+    yield from _file(script.source, "d", "DATA")
+    for k, file in enumerate(script.source.joined, start=2):
+        yield from _joined(file, f"DATA{k}")
+
+
+def _file(source: DataFile, d: str, path: str) -> Iterator[str]:
+    """Read a file into ``d``: the columns in use, under their safe names, as numbers or text."""
+    delimited = source.kind in ("csv", "tsv")
     if delimited:
-        texts = [f'{quoted(source.columns[n])} = "character"' for n in source.columns if n in source.text]
+        texts = [f'{quoted(name)} = "character"' for name in source.texts]
         yield from listed("texts <- c(", texts, ")") if texts else ["texts <- NA  # none"]
         separator = ', sep = "\\t"' if source.kind == "tsv" else ""
-        yield f"d <- read.csv(DATA{separator}, check.names = FALSE, na.strings = MISSING, strip.white = TRUE,"
+        yield f"{d} <- read.csv({path}{separator}, check.names = FALSE, na.strings = MISSING, strip.white = TRUE,"
         yield f'              fileEncoding = "{_ENCODINGS[source.encoding]}", colClasses = texts)'
-        yield "names(d) <- trimws(names(d))"
+        yield f"names({d}) <- trimws(names({d}))"
     else:
-        yield f"d <- as.data.frame({_READERS[source.kind][1]})"
-    yield from listed("d <- d[c(", map(quoted, source.columns.values()), ")]")
+        yield f"{d} <- as.data.frame({_READERS[source.kind][1].replace('DATA', path)})"
+    if source.wide is not None:
+        yield from _reshaped(source.wide, d)
+    yield from listed(f"{d} <- {d}[c(", map(quoted, source.columns.values()), ")]")
     if any(new != old for new, old in source.columns.items()):
-        yield from listed("names(d) <- c(", (f'"{n}"' for n in source.columns), ")")
-    yield "d <- d[rowSums(!is.na(d)) > 0, , drop = FALSE]"
+        yield from listed(f"names({d}) <- c(", (f'"{n}"' for n in source.columns), ")")
+    yield f"{d} <- {d}[rowSums(!is.na({d})) > 0, , drop = FALSE]"
     for name in source.columns:
         if name in source.dates:
-            yield f'd${name} <- format(as.Date(d${name}), "%Y-%m-%d")'
+            yield f'{d}${name} <- format(as.Date({d}${name}), "%Y-%m-%d")'
         elif name in source.text and (delimited or source.kind == "xlsx"):
-            yield f"d${name} <- trimws(d${name})"
-            yield f"d${name}[d${name} %in% MISSING] <- NA"
+            yield f"{d}${name} <- trimws({d}${name})"
+            yield f"{d}${name}[{d}${name} %in% MISSING] <- NA"
     yield from listed("numbers <- c(", (f'"{n}"' for n in source.columns if n not in source.text), ")")
-    if source.kind == "dta":
-        yield from _STATA_DATES
-    yield f"d[numbers] <- lapply(d[numbers], {'stata_number' if source.kind == 'dta' else 'as.numeric'})"
+    yield f"{d}[numbers] <- lapply({d}[numbers], {'stata_number' if source.kind == 'dta' else 'as.numeric'})"
+
+
+def _reshaped(wide: WideFile, d: str) -> Iterator[str]:
+    """Give a wide file a row per row and period, its columns still under the file's names."""
+    yield "# the columns of a row per period, each with its names in the file by period"
+    yield from listed("periods_of <- c(", map(plain_number, wide.periods), ")")
+    yield "wide <- list("
+    for k, (new, found) in enumerate(wide.columns.items(), start=1):
+        names = (quoted(found[p]) if p in found else "NA" for p in wide.periods)
+        yield from listed(f"  {quoted(new)} = c(", names, ")," if k < len(wide.columns) else ")")
+    yield ")"
+    yield from listed("kept <- c(", map(quoted, wide.kept), ")") if wide.kept else ["kept <- character(0)"]
+    yield f"{d} <- {d}[rowSums(!is.na({d})) > 0, , drop = FALSE]"
+    yield f"{d} <- do.call(rbind, lapply(seq_along(periods_of), function(k) {{"
+    yield f"  part <- {d}[kept]"
+    yield f"  part[[{quoted(wide.time)}]] <- rep(periods_of[k], nrow({d}))"
+    yield "  for (name in names(wide)) {"
+    yield "    of_file <- wide[[name]][k]"
+    yield f"    part[[name]] <- if (is.na(of_file)) rep(NA, nrow({d})) else {d}[[of_file]]"
+    yield "  }"
+    yield "  part"
+    yield "}))"
+    yield f"{d} <- {d}[order(rep(seq_len(nrow({d}) / length(periods_of)), length(periods_of))), , drop = FALSE]"
+
+
+def _joined(file: DataFile, path: str) -> Iterator[str]:
+    """Join a file: every row of d takes the row with the same keys, or none."""
+    yield ""
+    yield from _file(file, "other", path)
+    yield from listed("by <- c(", (f'"{name}"' for name in file.by), ")")
+    yield "other <- other[complete.cases(other[by]), , drop = FALSE]  # a missing key has no partner"
+    yield "stopifnot(!anyDuplicated(other[by]))"
+    yield 'key <- function(x) do.call(paste, c(unname(as.list(x[by])), sep = "\r"))'
+    yield "partner <- ifelse(complete.cases(d[by]), match(key(d), key(other)), NA)"
+    yield f"stopifnot(sum(!is.na(partner)) == {file.partners})  # rows with a partner"
+    added = [f'"{name}"' for name in file.columns if name not in file.by]
+    yield from listed("added <- c(", added, ")")
+    yield "d[added] <- other[partner, added, drop = FALSE]"
 
 
 def _derived(script: Script, values: RValues) -> Iterator[str]:

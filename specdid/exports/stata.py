@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from specdid._programs.names import is_safe
-from specdid._programs.script import DataFile, MatchedUnits, Script
+from specdid._programs.script import DataFile, MatchedUnits, Script, WideFile
 from specdid._programs.stata import INFINITY, filled, literal, numbered, printable, remark
 from specdid._programs.trees import functions, plain_number
 from specdid.exports._base import Export, program_of
@@ -72,12 +72,14 @@ end"""
 
 def write(script: Script) -> str:
     """Write a do-file that displays the estimate under every vcov."""
-    values = StataValues(script.source.text | script.source.dates, script.unit, script.time)
+    files = (script.source, *script.source.joined)
+    texts = frozenset().union(*(file.text | file.dates for file in files))
+    values = StataValues(texts, script.unit, script.time)
     derived, sample = _derived(script, values), list(_sample(script, values))
     program = program_of(script, EXPORT)
     numbers, numbering = _numbers(script, values, program.numbered)
     model = list(program.lines(script, numbers))
-    renamed = any(_renamed(script.source))
+    renamed = any(_renamed(script.source)) or len(files) > 1 or script.source.wide is not None
     blocks = [
         _NUMERIC,
         *([_RENAME] if renamed else []),
@@ -122,6 +124,29 @@ def _renamed(source: DataFile) -> Iterator[tuple[str, str]]:
 
 def _data(script: Script) -> Iterator[str]:
     source = script.source
+    for k, file in enumerate(source.joined, start=2):
+        yield from _joined(file, k)
+    yield from _opened(source)
+    if source.wide is not None:
+        yield from _apart(source)
+        yield "generate long _row = _n"
+    else:
+        yield "generate long _row = _n"
+        for name, original in _renamed(source):
+            yield f'mata: name_column({literal(original)}, "{name}")'
+        yield from _typed(source)
+    if script.unit:
+        yield f"drop if missing({script.unit})"
+    for k, file in enumerate(source.joined, start=2):
+        yield f"merge m:1 {' '.join(file.by)} using `joined{k}', keep(master match) generate(_found)"
+        yield "count if _found == 3  // rows with a partner"
+        yield f"assert r(N) == {file.partners}"
+        yield "drop _found"
+        yield "sort _row"
+
+
+def _opened(source: DataFile) -> Iterator[str]:
+    """Open a file."""
     path = source.path
     yield f"* sha256 {source.sha256[:16]}"
     if printable(path) != path:
@@ -138,9 +163,10 @@ def _data(script: Script) -> Iterator[str]:
         tab = ' delimiters("\\t")' if source.kind == "tsv" else ""
         encoding = _ENCODINGS[source.encoding]
         yield f'import delimited using "{path}", varnames(1) case(preserve) asdouble encoding("{encoding}"){tab}'
-    yield "generate long _row = _n"
-    for name, original in _renamed(source):
-        yield f'mata: name_column({literal(original)}, "{name}")'
+
+
+def _typed(source: DataFile) -> Iterator[str]:
+    """Make columns numbers or trimmed text."""
     numbers = [n for n in source.columns if n not in source.text]
     yield from filled("foreach name in", numbers, " {")
     yield "    numeric_column `name'"
@@ -149,8 +175,63 @@ def _data(script: Script) -> Iterator[str]:
         if name in source.text:
             yield f"replace {name} = trim({name})"
             yield f'replace {name} = "" if inlist({name}, "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")'
-    if script.unit:
-        yield f"drop if missing({script.unit})"
+
+
+def _apart(source: DataFile) -> Iterator[str]:
+    """Keep the columns in use, reshaped where the file is wide; other columns' names may be those they get."""
+    wide = source.wide
+    made = {} if wide is None else wide.columns
+    fixed = {f"_c{k}": name for k, name in enumerate(source.columns) if source.columns[name] not in made}
+    for place, name in fixed.items():
+        if wide is None or source.columns[name] != wide.time:
+            yield f'mata: name_column({literal(source.columns[name])}, "{place}")'
+    stubs = {f"_w{k}_": original for k, original in enumerate(made, start=1)}
+    for stub, original in stubs.items():
+        for period, raw in made[original].items():
+            yield f'mata: name_column({literal(raw)}, "{stub}{plain_number(period)}")'
+    if wide is None:
+        yield f"keep {' '.join(fixed)}"
+    else:
+        yield from _long(source, wide, fixed, stubs)
+    for place, name in fixed.items():
+        yield f"rename {place} {name}"
+    for stub, original in stubs.items():
+        yield f"rename {stub} {next(n for n, o in source.columns.items() if o == original)}"
+    yield from _typed(source)
+
+
+def _long(source: DataFile, wide: WideFile, fixed: Mapping[str, str], stubs: Mapping[str, str]) -> Iterator[str]:
+    """Reshape; of every variable there is a column of every period then, and of each period a column."""
+    texts = {original for name, original in source.columns.items() if name in source.text}
+    time = next((place for place, name in fixed.items() if source.columns[name] == wide.time), None)
+    kept = [place for place in fixed if place != time]
+    raw = [f"{stub}{plain_number(p)}" for stub, name in stubs.items() for p in wide.columns[name]]
+    yield from filled("keep", [*kept, *raw], "")
+    yield "generate long _line = _n"
+    for period in map(plain_number, wide.periods):
+        yield f"generate byte _w0_{period} = 0"
+    for stub, name in stubs.items():
+        for p in wide.periods:
+            column = f"{stub}{plain_number(p)}"
+            if p in wide.columns[name]:
+                yield f"tostring {column}, replace" if name in texts else f"numeric_column {column}"
+            else:
+                yield f'generate str1 {column} = ""' if name in texts else f"generate double {column} = ."
+    yield from filled("reshape long", ["_w0_", *stubs], ", i(_line) j(_period)")
+    yield "sort _line _period"
+    if time is not None:
+        yield f"generate double {time} = _period"
+    yield "drop _line _period _w0_"
+
+
+def _joined(file: DataFile, k: int) -> Iterator[str]:
+    """Save what is joined of a file: its keys, of which none is missing, and the columns in use."""
+    yield from _opened(file)
+    yield from _apart(file)
+    yield f"drop if missing({', '.join(file.by)})  // a missing key has no partner"
+    yield f"tempfile joined{k}"
+    yield f"save `joined{k}'"
+    yield "clear"
 
 
 def _panel(script: Script, values: StataValues) -> Iterator[str]:

@@ -11,6 +11,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,6 +231,7 @@ class Program:
     estimate: float = float("nan")
     found: dict[str, float] = field(default_factory=dict)
     temporary: int = 0
+    files: dict[str, dict[str, Vector]] = field(default_factory=dict)
 
     def run(self, text: str) -> Program:
         lines = re.sub(r" ///\n\s*", " ", text).split("\n")
@@ -374,14 +376,18 @@ class Program:
             self.macros = outer
 
     def do_version(self, rest: str) -> None: ...
-    def do_clear(self, rest: str) -> None: ...
+    def do_clear(self, rest: str) -> None:
+        self.data, self.rows = {}, 0
+
     def do_set(self, rest: str) -> None: ...
     def do_program(self, rest: str) -> None: ...
     def do_exit(self, rest: str) -> None:
         raise Exit
 
     def do_import(self, rest: str) -> None:
-        self.load(pl.read_csv(_quoted(rest), infer_schema=False))
+        encoding = re.search(r'encoding\("(.*?)"\)', rest).group(1)  # type: ignore[union-attr]
+        text = Path(_quoted(rest)).read_text(encoding)
+        self.load(pl.read_csv(text.encode(), infer_schema=False))
 
     def do_use(self, rest: str) -> None:
         import pandas as pd
@@ -584,7 +590,52 @@ class Program:
             for name in rest.split():
                 del self.data[name]
 
+    def do_tempfile(self, rest: str) -> None:
+        self.macros[rest] = rest
+
+    def do_save(self, rest: str) -> None:
+        self.files[rest] = dict(self.data)
+
+    def do_assert(self, rest: str) -> None:
+        assert (self.value(rest) != 0).all(), rest
+
+    def do_tostring(self, rest: str) -> None:
+        name = rest.removesuffix(", replace")
+        if self.data[name].dtype != object:
+            self.data[name] = _string(self.data[name])
+
+    def do_merge(self, rest: str) -> None:
+        by, name = re.fullmatch(r"m:1 (.*) using (\w+), keep\(master match\) generate\(_found\)", rest).groups()  # type: ignore[union-attr]
+        using, keys = self.files[name], by.split()
+        place: dict[tuple[Any, ...], int] = {}
+        for k, key in enumerate(zip(*(using[n] for n in keys), strict=True)):
+            assert key not in place, key  # Stata stops at a key that repeats
+            place[key] = k
+        # A missing number is a value to Stata, as it is none to Python.
+        found = np.array([place.get(key, -1) for key in zip(*(self.data[n] for n in keys), strict=True)])
+        for name, values in using.items():
+            if name not in keys:
+                assert name not in self.data, name
+                nothing = "" if values.dtype == object else np.nan
+                self.data[name] = np.array([values[k] if k >= 0 else nothing for k in found], values.dtype)
+        self.data["_found"] = np.where(found >= 0, 3.0, 1.0)
+
+    def do_reshape(self, rest: str) -> None:
+        names = re.fullmatch(r"long (.*), i\(_line\) j\(_period\)", rest).group(1).split()  # type: ignore[union-attr]
+        wide = {n: {int(c[len(n) :]): c for c in self.data if re.fullmatch(rf"{n}\d+", c)} for n in names}
+        periods = sorted(set().union(*wide.values()))
+        assert all(sorted(found) == periods for found in wide.values())
+        taken = {c for found in wide.values() for c in found.values()}
+        long = {n: np.tile(c, len(periods)) for n, c in self.data.items() if n not in taken}
+        for name, found in wide.items():
+            long[name] = np.concatenate([self.data[found[p]] for p in periods])
+        long["_period"] = np.repeat(np.array(periods, float), self.rows)
+        self.data, self.rows = long, self.rows * len(periods)
+
     def do_keep(self, rest: str) -> None:
+        if not rest.startswith("if "):
+            self.data = {name: self.data[name] for name in rest.split()}
+            return
         self.keep(self.column(rest.removeprefix("if ")) != 0)
 
     def do_tsset(self, rest: str) -> None:
