@@ -23,6 +23,7 @@ from specdid._format import (
     Many,
     Nested,
     Number,
+    Refused,
     TableFormat,
     Text,
     Word,
@@ -430,7 +431,8 @@ class Table:
         if self._unread:
             raise KeyError(f"{self.form.name}: nothing reads {', '.join(self._unread)}")
         for key in self.unknown():
-            allowed = f"{self.title} takes {', '.join(self.known)}"
+            refused = [k.name for k in self.form.keys if isinstance(k.kind, Refused)]
+            allowed = f"{self.title} takes {', '.join(k for k in self.known if k not in refused)}"
             near = did_you_mean(key, self.known)
             notes = (allowed,) if near else ()
             message = f"unknown key `{key}` in {self.title}"
