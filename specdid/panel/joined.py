@@ -174,7 +174,7 @@ def _key_faults(columns: Mapping[str, Column], data: str, right: Join) -> list[F
         lacking = [side for side in sides if side[0] not in side[1]]
         for key, among, name in lacking:
             help_ = did_you_mean(key, among) or 'a name of its own in the file: by = { city_id = "code" }'
-            faults.append(_fault(right, "no_column", f"no column `{key}` in {name}", help_))
+            faults.append(_at(right, "no_column", f"no column `{key}` in {name}", help_))
         if not lacking:
             one, other = ((key, among[key], name) for key, among, name in sides)
             faults += [fault for fault in (_types(right, one, other),) if fault is not None]
@@ -189,7 +189,7 @@ def _types(right: Join, one: _Side, other: _Side) -> Fault | None:
     """Say that two columns cannot be compared, and what to do."""
     for key, column, name in (one, other):
         if column.missing.all():
-            return _fault(right, "key_empty", f"`{key}` has no value in {name}", "name a column that has")
+            return _at(right, "key_empty", f"`{key}` has no value in {name}", "name a column that has")
     if one[1].is_text != other[1].is_text:
         written, numeric = (one, other) if one[1].is_text else (other, one)
         return _text_and_number(right, written, numeric)
@@ -199,7 +199,7 @@ def _types(right: Join, one: _Side, other: _Side) -> Fault | None:
         message = f"`{dated[0]}` is counted from 1960 in {dated[2]} ({dated[1].kind}), as {counted}, and not so in "
         message += f"{plain[2]}, as {there}"
         help_ = "make it a number such as 2012 or 201212 in both files: generate year = year(dofm(month)), in Stata"
-        return _fault(right, "key_types", message, help_)
+        return _at(right, "key_types", message, help_)
     for key, column, name in (one, other):
         if column.single and column.numbers is not None:
             wrong = (np.abs(column.numbers) >= EXACT_SINGLE) | (column.numbers != np.floor(column.numbers))
@@ -210,7 +210,7 @@ def _types(right: Join, one: _Side, other: _Side) -> Fault | None:
                     f"{cell_text(column, int(rows[0]))} exactly: {rows.size:,} rows may belong to another unit"
                 )
                 help_ = "make the file again with the key as long, double or text; recast does not bring digits back"
-                return _fault(right, "key_precision", message, help_)
+                return _at(right, "key_precision", message, help_)
     return None
 
 
@@ -230,7 +230,7 @@ def _text_and_number(right: Join, written: _Side, numeric: _Side) -> Fault:
         help_ = f"cells that are no number: {', '.join(written[1].odd)}"
     else:
         help_ = "store both as numbers or both as text: destring or tostring in Stata, as.numeric or as.character in R"
-    return _fault(right, "key_types", message, help_)
+    return _at(right, "key_types", message, help_)
 
 
 def _first(column: Column) -> int:
@@ -246,7 +246,7 @@ def _duplicates(right: Join, order: Ints, again: Ints) -> Fault:
     rows = "row repeats" if again.size == 1 else "rows repeat"
     message = f"{again.size:,} {rows} a {' × '.join(f'`{k}`' for k in keys)} that is already in {right.name}"
     help_ = "a key has one row: add the column that tells its rows apart to `by`, or sum them up before"
-    return _fault(right, "key_repeats", message, help_, notes)
+    return _at(right, "key_repeats", message, help_, notes)
 
 
 def _key(columns: Mapping[str, Column], keys: Sequence[str], row: int) -> str:
@@ -275,7 +275,7 @@ def _unmatched(
     if found.unmatched == n_rows:
         message = f"no row of {data} has a partner in {right.name}"
         help_ = near or "compare the values: both must be written alike"
-        return (_fault(right, "key_nothing", message, help_, notes),)
+        return (_at(right, "key_nothing", message, help_, notes),)
     origin = right.file.origin
     return (fault_at(origin, None, "key_unmatched", found.account(n_rows), near, "warning", notes=notes),)
 
@@ -313,7 +313,7 @@ def _loose(value: str) -> str:
     return "".join(unicodedata.normalize("NFKC", value).casefold().split()).lstrip("0")
 
 
-def _fault(right: Join, code: str, message: str, help: str | None, notes: tuple[str, ...] = ()) -> Fault:
+def _at(right: Join, code: str, message: str, help: str | None, notes: tuple[str, ...] = ()) -> Fault:
     return fault_at(right.file.by_origin, None, code, message, help, notes=notes)
 
 
