@@ -133,9 +133,11 @@ def _ranked(values: Floats) -> tuple[Ints, int]:
     if not values.size:
         return np.zeros(0, dtype=np.int64), 0
     low, high = values.min(), values.max()
-    narrow = np.isfinite(low) and np.isfinite(high) and high - low < 10 * values.size
-    if narrow and (values == np.floor(values)).all():
-        return compact((values - low).astype(np.int64))
+    if np.isfinite(low) and np.isfinite(high) and high - low < 10 * values.size:
+        above = values - low
+        whole = above.astype(np.int64)
+        if (whole == above).all() and low == np.floor(low):
+            return compact(whole)
     levels, inverse = np.unique(values, return_inverse=True)
     return inverse.reshape(-1), len(levels)
 

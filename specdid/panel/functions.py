@@ -15,7 +15,7 @@ from specdid.panel import along, groups, texts
 from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Flags, Floats, merge_levels, number, text
 from specdid.panel.errors import EvaluationError
-from specdid.panel.operators import carry, known, numeric
+from specdid.panel.operators import COMPARISONS, carry, holds, known, numeric
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
@@ -237,11 +237,15 @@ def _case_when(evaluation: Evaluation, call: Call) -> Column:
     cases = [a.value for a in call.arguments if isinstance(a.value, Binary) and a.name is None]
     default = argument(call, ".default")
     values = [case.right for case in cases] + ([] if default is None else [default])
-    tests = []
-    for case in cases:
-        test = numeric(evaluation.value(case.left), case.left)
-        tests.append((test != 0) & ~np.isnan(test))
+    tests = [_true(evaluation, case.left) for case in cases]
     return _first_of(evaluation, call, values, [*tests, *([] if default is None else [np.asarray(True)])])
+
+
+def _true(evaluation: Evaluation, node: Node) -> Flags:
+    """Return where a condition holds; a comparison is not made a column first."""
+    if isinstance(node, Binary) and node.operator in COMPARISONS:
+        return holds(node, evaluation.value(node.left), evaluation.value(node.right))
+    return np.asarray(np.abs(numeric(evaluation.value(node), node)) > 0)
 
 
 def _coalesce(evaluation: Evaluation, call: Call) -> Column:

@@ -65,8 +65,9 @@ def _aggregate(evaluation: Evaluation, call: Call, statistic: Statistic) -> Colu
     known = ~np.isnan(values)
     if argument(call, "by") is None:
         return carry(np.full(values.shape, statistic(values[known], codes[known], 1)[0]), column)
-    known &= codes >= 0
-    return carry(_spread(statistic(values[known], codes[known], count), codes), column)
+    # What is missing is a group of its own behind the others: that is faster than taking it out.
+    apart = codes if known.all() and codes.min(initial=0) >= 0 else np.where(known & (codes >= 0), codes, count)
+    return carry(_spread(statistic(values, apart, count + 1)[:count], codes), column)
 
 
 def _sizes(codes: Ints, count: int) -> Floats:
@@ -89,9 +90,14 @@ def _mean(values: Floats, codes: Ints, count: int) -> Floats:
 
 
 def _deviation(values: Floats, codes: Ints, count: int) -> Floats:
-    centred = values - _mean(values, codes, count)[codes]
-    below = _sizes(codes, count) - 1
-    squares = np.bincount(codes, centred * centred, minlength=count)
+    sizes = _sizes(codes, count)
+    below = sizes - 1
+    if count == 1:
+        centred = values - values.sum() / sizes
+        squares = np.bincount(codes, centred * centred, minlength=1)
+    else:
+        centred = values - (np.bincount(codes, values, minlength=count) / sizes)[codes]
+        squares = np.bincount(codes, np.multiply(centred, centred, out=centred), minlength=count)
     return np.sqrt(np.where(below > 0, squares / below, np.nan))
 
 
@@ -111,13 +117,24 @@ def _quantile(evaluation: Evaluation, call: Call) -> Column:
 
 
 def _quantiles(values: Floats, codes: Ints, count: int, p: float) -> Floats:
+    return _at_share(_in_order(values, codes, count), _sizes(codes, count), p)
+
+
+def _in_order(values: Floats, codes: Ints, count: int) -> Floats:
+    """Sort values within groups, one group after the other."""
+    if count == 1:
+        return np.sort(values)
+    frame = pl.DataFrame({"g": codes, "x": values}).group_by("g").agg(pl.col("x").sort())
+    return frame.sort("g")["x"].explode().to_numpy()
+
+
+def _at_share(ordered: Floats, sizes: Floats, p: float) -> Floats:
     """Return R's quantile of type 7, to the last digit: polars' own has changed from release to release."""
-    ordered = pl.DataFrame({"g": codes, "x": values}).sort("g", "x")["x"].to_numpy()
-    sizes = _sizes(codes, count).astype(np.int64)
-    out = np.full(count, np.nan)
-    some = np.flatnonzero(sizes)
-    first = (np.cumsum(sizes) - sizes)[some]
-    place = (sizes[some] - 1) * p
+    whole = sizes.astype(np.int64)
+    out = np.full(len(whole), np.nan)
+    some = np.flatnonzero(whole)
+    first = (np.cumsum(whole) - whole)[some]
+    place = (whole[some] - 1) * p
     low = np.floor(place).astype(np.int64)
     share = place - low
     below, above = ordered[first + low], ordered[first + np.ceil(place).astype(np.int64)]
@@ -200,9 +217,10 @@ def _quantile_group(evaluation: Evaluation, call: Call) -> Column:
     codes, count = groups(evaluation, call)
     known = ~np.isnan(values) & (codes >= 0)
     found = np.where(known, 1.0, np.nan)
+    ordered, sizes = _in_order(values[known], codes[known], count), _sizes(codes[known], count)
     for k in range(1, n):
-        cut = _quantiles(values[known], codes[known], count, k / n)
-        found += values > _spread(cut, codes)
+        cut = _at_share(ordered, sizes, k / n)
+        found += values > (cut[0] if count == 1 else _spread(cut, codes))
     return carry(found, column)
 
 

@@ -50,8 +50,18 @@ def negation(a: Floats) -> Floats:
 def known(result: np.ndarray, missing: np.ndarray) -> Floats:
     """Turn a comparison's result to 0/1, NA where an operand is missing."""
     found = np.array(result, dtype=np.float64)
-    np.copyto(found, np.nan, where=missing)
+    if missing.any():
+        np.copyto(found, np.nan, where=missing)
     return found
+
+
+def holds(node: Binary, left: Column, right: Column) -> Flags:
+    """Return where a comparison is true, (n,) bool, without making a column of it."""
+    if left.is_text or right.is_text:
+        return np.asarray(numeric(_compare_texts(node, left, right), node) == 1)
+    a, b = numeric(left, node.left), numeric(right, node.right)
+    found = _COMPARISON[node.operator](a, b)
+    return found if node.operator != "!=" else found & ~(np.isnan(a) | np.isnan(b))
 
 
 _ARITHMETIC: dict[str, Callable[..., Floats]] = {
@@ -63,6 +73,7 @@ _COMPARISON: dict[str, Callable[..., Flags]] = {
     "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal,
     ">": np.greater, ">=": np.greater_equal,
 }  # fmt: skip
+COMPARISONS = frozenset(_COMPARISON)
 BINARY = frozenset((*_ARITHMETIC, *_LOGIC, *_COMPARISON))
 
 
