@@ -149,6 +149,15 @@ def explain(words: tuple[str, ...], everything: bool) -> Exit:
 
 
 @main.command()
+@guarded
+def schema() -> Exit:
+    """Print the JSON Schema of spec files, by which editors complete and check them."""
+    from specdid._cli.commands import print_schema
+
+    return print_schema()
+
+
+@main.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @guarded
 def init(directory: Path) -> Exit:

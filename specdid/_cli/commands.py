@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,12 +154,24 @@ def explain_word(word: str, everything: bool) -> Exit:
     return Exit.OK
 
 
+def print_schema() -> Exit:
+    """Print the schema of spec files."""
+    click.echo(_schema(), nl=False)
+    return Exit.OK
+
+
+def _schema() -> str:
+    from specdid._manual import schema
+
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 def start_project(directory: Path) -> Exit:
-    """Write the starter spec and its panel, never over existing files."""
+    """Write the starter spec, its panel and the schema that editors read, never over existing files."""
     from specdid._example import write_starter
 
     try:
-        paths = write_starter(directory)
+        paths = write_starter(directory, _schema())
     except FileExistsError as error:
         raise OutputError(f"{error.filename} exists already: give another directory") from error
     except OSError as error:

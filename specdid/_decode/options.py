@@ -109,8 +109,6 @@ class Options:
         where, match, matched = found["where"], found["match"], "match" in row.table
         if "where" not in row.table and matched:
             where = fixed(Constant(True), row.item.key)
-        elif "where" not in row.table:
-            row.table.missing("where", f"{row.table.title} has no `where`", 'write where = "…" in it')
         if where is None or (matched and match is None):
             return None
         return SampleOption(row.label, where, match, meta_of(found), row.item.key)

@@ -12,7 +12,7 @@ from specdid._study import Exclusion, Selector
 
 Selectors = Mapping[str, tuple[Selector, ...]]
 
-RULE = '[[exclude]] has `when = { dimension = "label" }`, `unless` likewise, and `because = "…"`'
+RULE = EXCLUDE.needs[0][1]
 
 
 def read_exclusions(item: Item | None, dimensions: Sequence[str], options: Options) -> tuple[Exclusion, ...]:
@@ -41,8 +41,6 @@ def _rule(item: Item, dimensions: Sequence[str], options: Options) -> Exclusion 
         return found if found and len(found) == len(rows) and all(found.values()) else None
 
     found = table.read(when=selectors, unless=selectors)
-    if "when" not in table and "unless" not in table:
-        table.missing("when", "this rule has neither `when` nor `unless`", RULE)
     wrong = found["because"] is None or any(key in table and found[key] is None for key in ("when", "unless"))
     if wrong or not (found["when"] or found["unless"]):
         return None

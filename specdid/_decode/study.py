@@ -136,8 +136,7 @@ def _study_table(top: Table) -> Table:
     item = top.get("study")
     table = as_table(item, top.log, STUDY, help="write [study] and below it title, data, unit and time")
     if item is None:
-        help_ = 'begin with [study] and below it data = "file.csv", unit and time'
-        top.log.add(top.item.key, "missing_study", "there is no [study] table", help_)
+        top.missing("study", "there is no [study] table", FILE["study"].required)
     elif item.value == {}:
         top.log.add(item.key, "missing_study", "[study] is empty", 'write data = "file.csv", unit and time below it')
     nothing = Item({}, top.item.origin, item.key if item else top.item.key)

@@ -419,6 +419,10 @@ class Table:
                 help_ = key.required.replace("{choices}", listed)
                 self.missing(key.name, f"{self.subject} has no `{key.name}`", help_)
             found[key.name] = key.default if value is None else value
+        for names, help_ in self.form.needs:
+            if not any(name in self for name in names):
+                neither = " nor ".join(f"`{name}`" for name in names)
+                self.missing(names[0], f"{self.subject} has neither {neither}", help_)
         self.close()
         return found
 

@@ -76,10 +76,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A list of values of one kind; one value alone counts as a list of one, unless ``exactly`` says how many."""
+    """A list of values of one kind, or ``exactly`` so many; otherwise one value ``alone`` counts as a list of one."""
 
     kind: Kind
     exactly: int = 0
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ class Key:
 class TableFormat:
     """One table of the file.
 
-    ``header`` is how it is written; ``more`` says which further keys it takes, where plug-ins have their own.
+    ``header`` is how it is written; ``more`` says which further keys it takes, where plug-ins have their own;
+    of each set of keys in ``needs`` one must be written, beside it what to write.
     """
 
     name: str
@@ -148,6 +150,7 @@ class TableFormat:
     doc: str
     keys: tuple[Key, ...]
     more: str = ""
+    needs: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     def __getitem__(self, name: str) -> Key:
         return next(key for key in self.keys if key.name == name)

@@ -223,6 +223,7 @@ OPTIONS = {
             Key("match", Nested(MATCH), "How the sample is matched.", '{ on = "x1 + x2" }', otherwise="not matched"),
             *_META,
         ),
+        needs=((("where", "match"), 'write where = "…" in it'),),
     ),
     "weights": TableFormat(
         "weights",
@@ -400,7 +401,7 @@ TOGETHER = TableFormat(
         ),
         Key(
             "options",
-            Many(Many(_SELECTED)),
+            Many(Many(_SELECTED, alone=False), alone=False),
             "Rows of options that belong together, one entry for each dimension; several options in an entry are a "
             "list, and crossed within the row. Every option of these dimensions is in some row.",
             '[["log y", "OLS"], ["y", "Poisson"]]',
@@ -441,6 +442,12 @@ EXCLUDE = TableFormat(
             "The reason, which the output shows.",
             '"levels are for Poisson alone"',
             required="say why: the reason is shown in the output",
+        ),
+    ),
+    needs=(
+        (
+            ("when", "unless"),
+            '[[exclude]] has `when = { dimension = "label" }`, `unless` likewise, and `because = "…"`',
         ),
     ),
 )
@@ -596,7 +603,7 @@ APPENDIX = TableFormat(
 
 FIX = Key(
     "fix",
-    _SELECTORS,
+    Lines(Many(Either((Text(shown=False), Nested(SELECTOR), *map(Nested, OPTIONS.values())))), "dimension"),
     "Options of an analysis's columns in place of those of [preferred]; a list makes several columns, a table is an "
     "option that only this analysis has.",
     '{ controls = ["1", "pgdp"] }',
@@ -762,7 +769,13 @@ FILE = TableFormat(
     "a spec file",
     "Only [study], an outcome and a treatment are needed; a dimension that is left out has one option.",
     (
-        Key("study", Nested(STUDY), STUDY.doc, '{ data = "panel.csv", unit = "city_id", time = "year" }'),
+        Key(
+            "study",
+            Nested(STUDY),
+            STUDY.doc,
+            '{ data = "panel.csv", unit = "city_id", time = "year" }',
+            required='begin with [study] and below it data = "file.csv", unit and time',
+        ),
         Key(
             "data",
             Lines(Nested(JOINED), "name"),
@@ -801,14 +814,14 @@ FILE = TableFormat(
         ),
         Key(
             "together",
-            Many(Nested(TOGETHER)),
+            Many(Nested(TOGETHER), alone=False),
             TOGETHER.doc,
             '[{ dimensions = ["outcome", "estimator"], options = [["log y", "OLS"], ["y", "Poisson"]] }]',
             otherwise="every option is combined with every other",
         ),
         Key(
             "exclude",
-            Many(Nested(EXCLUDE)),
+            Many(Nested(EXCLUDE), alone=False),
             EXCLUDE.doc,
             '[{ when = { estimator = "fepois" }, because = "levels only" }]',
             otherwise="nothing is excluded",

@@ -2,5 +2,6 @@
 
 from specdid._manual.entries import GROUPS, Entry, entries, find
 from specdid._manual.page import listing, markdown, screen
+from specdid._manual.schema import schema
 
-__all__ = ["GROUPS", "Entry", "entries", "find", "listing", "markdown", "screen"]
+__all__ = ["GROUPS", "Entry", "entries", "find", "listing", "markdown", "schema", "screen"]

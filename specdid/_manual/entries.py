@@ -131,12 +131,14 @@ def described(kind: Kind) -> str:
             return _ROLES[role]
         case Column():
             return "the name of a column"
-        case Many(inner, exactly):
-            return f"a list of {exactly}: {described(inner)}" if exactly else f"{described(inner)}; or a list of them"
+        case Many(inner, exactly, alone):
+            if exactly or not alone:
+                return f"a list of {exactly}: {described(inner)}" if exactly else f"a list of: {described(inner)}"
+            return f"{described(inner)}; or a list of them"
         case Lines(inner, label):
             return f"lines {label} = value; a value is {described(inner)}"
         case Nested(table):
-            return f"a table with {', '.join(table.names) or 'no keys'}"
+            return f"a table ({table.name})"
         case Either(kinds):
             return ", or ".join(described(one) for one in kinds)
         case Refused():

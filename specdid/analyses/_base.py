@@ -172,6 +172,7 @@ class Analysis:
     run: Callable[[Bench, Request], Finding]
     check: Callable[[Bench, Request], Iterable[Fault]] = _nothing
     keys: tuple[Key, ...] = ()
+    needs: tuple[tuple[tuple[str, ...], str], ...] = ()
     doc: str = ""
     drawn: bool = True
     permutes: bool = False
@@ -180,7 +181,8 @@ class Analysis:
     @property
     def form(self) -> TableFormat:
         """The format of its table: its own keys, and those of its columns."""
-        return TableFormat(self.name, f"[{self.name}]", self.doc or f"{self.title}.", (*self.keys, FIX, VARY))
+        doc = self.doc or f"{self.title}."
+        return TableFormat(self.name, f"[{self.name}]", doc, (*self.keys, FIX, VARY), needs=self.needs)
 
 
 @dataclass(frozen=True, slots=True)

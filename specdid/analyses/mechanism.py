@@ -24,7 +24,7 @@ from specdid.analyses.table import coefficients, notes, spanners, statistics
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
-EXAMPLE = 'write moderator = "ind3", or mediator = "ind3"'
+NEEDS = ((("moderator", "mediator"), 'write moderator = "ind3", or mediator = "ind3"'),)
 EQUATIONS = ("outcome", "mediator", "outcome with mediator")
 CAVEAT = (
     "The effect on the mediator is as credible as that on the outcome. The regression with the mediator is not: "
@@ -64,9 +64,7 @@ def decode(found: Mapping[str, Any], table: Table) -> ModeratorConfig:
     if item is not None and at is True:
         help_ = 'write at = "year == 2011", or at = false for the same period as the outcome'
         table.log.add(item.origin, "bad_at", "`at` says when the moderator is taken", help_)
-    if not {"moderator", "mediator"} & table.rows.keys():
-        table.missing("moderator", f"{table.title} has neither a moderator nor a mediator", EXAMPLE)
-    elif {"moderator", "mediator"} <= table.rows.keys():
+    if {"moderator", "mediator"} <= table.rows.keys():
         table.log.add(
             table.rows["mediator"].key,
             "two_mechanisms",
@@ -217,4 +215,4 @@ def _lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
     yield f"  {CAVEAT}"
 
 
-ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, KEYS, dates=_dates)
+ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, KEYS, NEEDS, dates=_dates)

@@ -215,7 +215,7 @@ def test_two_names_never_share_a_label():
 
 def test_init_calls_the_study_as_its_directory(tmp_path, monkeypatch):
     for name, stem in (("pilots", "pilots"), ("智慧城市", "智慧城市"), ("a\nb", "study")):
-        spec, data = write_starter(tmp_path / name)
+        spec, data, _ = write_starter(tmp_path / name, "{}")
         assert (spec.name, data.name) == (f"{stem}.toml", "smart_city.csv")
         text = spec.read_text("utf-8")
         assert f"specdid run {stem}.toml" in text
