@@ -65,7 +65,7 @@ def suggest(shelf: str, name: str) -> str | None:
 
 
 def load(shelf: str, name: str) -> Any:
-    """Import plug-in ``name`` and give the object it declares.
+    """Import plug-in ``name`` and return the object it declares.
 
     Raises
     ------

@@ -249,7 +249,7 @@ class _Data:
         chosen = (*grid.fixed_effects[effects], *grid.settings[setting].absorb)
         y = self.evaluator.numbers(bind(grid.outcomes[outcome], scope))
         columns = self.evaluator.term(tuple(bind(f, scope) for f in grid.treatments[treatment].term.factors))
-        codes = [self._codes(e, scope) for e in chosen if not e.slopes_only]
+        codes = [self.evaluator.codes(tuple(bind(f, scope) for f in e.factors)) for e in chosen if not e.slopes_only]
         names = (write(grid.outcomes[outcome]), grid.treatments[treatment].term.text)
         rows = self._sample(sample, setting)
         if not rows.any():
@@ -269,9 +269,6 @@ class _Data:
         for condition in (self.grid.samples[sample].where, *self.grid.settings[setting].where):
             rows &= self.evaluator.condition(bind(condition, scope))
         return rows
-
-    def _codes(self, effect: Effect, scope: Scope) -> Ints:
-        return self.evaluator.codes(tuple(bind(f, scope) for f in effect.factors))
 
     def _on(
         self,

@@ -115,8 +115,7 @@ def _formulas(plan: Plan) -> list[str]:
 
 def _cost(prepared: Prepared) -> list[str]:
     """Say how the work is shared and what it will take."""
-    from specdid._run.cost import count_work
-    from specdid.engine.batches import estimate_cost
+    from specdid._run.cost import count_work, estimate_cost
     from specdid.engine.compile import compile_plan
 
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)

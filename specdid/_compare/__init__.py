@@ -6,13 +6,14 @@ from specdid._compare.comparison import (
     FamilyMove,
     Joint,
     OptionMove,
+    PairedSpecifications,
+    Renamed,
     Side,
     StatusChange,
     compare_results,
     in_errors,
     shown_group,
 )
-from specdid._compare.pairs import PairedSpecifications, Renamed
 
 __all__ = [
     "ALIKE", "Comparison", "FamilyMove", "Joint", "OptionMove", "PairedSpecifications", "Renamed", "Side",

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._compare.comparison import Comparison
-from specdid._compare.pairs import Ints
+from specdid._compare.comparison import Comparison, Ints
 from specdid._records import Results, Status
 from specdid._records.write import guard, significant
 

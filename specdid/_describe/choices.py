@@ -298,7 +298,7 @@ def _paired(factor: Factor, rest: Ints, y: Floats) -> Iterator[Change]:
 
 
 def _rests(factors: Sequence[Factor], n: int) -> Iterator[Ints]:
-    """Give, factor by factor, a number for the combination of all other choices."""
+    """Return, factor by factor, a number for the combination of all other choices."""
     sizes = [len(f.labels) for f in factors]
     if prod(sizes) > 8 * n:
         for f in range(len(factors)):

@@ -368,6 +368,17 @@ class Results:
         values = np.asarray(self.numbers[name], dtype=np.float64)
         return values if values.ndim == 1 else values[:, 0]
 
+    def spread(self, family: Family) -> tuple[float, float, float]:
+        """Return the median, the lowest and the highest estimate of a family."""
+        estimate = self.estimate[family.places]
+        return float(np.median(estimate)), float(estimate.min()), float(estimate.max())
+
+    def span(self, name: str) -> tuple[int, int] | None:
+        """Return the least and the largest of a count over the ok specifications, None where it is not known."""
+        values = (self.extra[name] if name in self.extra else self.first(name))[self.status == Status.OK]
+        values = values[values >= 0]
+        return (int(values.min()), int(values.max())) if len(values) else None
+
     def groups(self) -> tuple[ScaleGroup, ...]:
         """Return the specifications that share an axis, ok or not, in order of appearance."""
         outcome, scale = self.planned.dimension("outcome"), self.planned.scale

@@ -26,8 +26,7 @@ from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Bench, Cell, CellFit, Chart
 from specdid.analyses._fit import effect_texts, fit_cell
 from specdid.appendix._base import AnalysisSection, Appendix, Material, Picked, Selection
-from specdid.appendix.caption import estimates_csv
-from specdid.appendix.content import FAMILIES, assemble, selected_csv
+from specdid.appendix.content import FAMILIES, assemble, estimates_csv, selected_csv
 from specdid.appendix.latex import write_latex, write_main
 from specdid.appendix.markdown import write_appendix as write_markdown
 from specdid.engine.coefficient_table import LARGEST_UNIT
@@ -255,7 +254,7 @@ def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[i
 
 
 def _fit(cell: Cell, results: Results) -> CellFit:
-    """Estimate a cell in full; one whose covariances are no numbers keeps the results' number."""
+    """Estimate a cell in full; where its covariance is not finite, return the effect that the results have."""
     full = fit_cell(cell)
     return full if full.failure is None and _is_number(full) else _stored(cell, results)
 

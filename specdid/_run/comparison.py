@@ -149,7 +149,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 
 
 def write_figure(comparison: Comparison, path: Path) -> list[str]:
-    """Draw both curves into a file that ends in .pdf, .png or .svg; gives what the figure warned of.
+    """Draw both curves into a file that ends in .pdf, .png or .svg; return what the figure warned of.
 
     Raises
     ------

@@ -12,9 +12,11 @@ from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, SpecError
 from specdid._run.infer import cluster_codes
 from specdid._run.prepare import Prepared
-from specdid.engine.batches import Cost
 from specdid.engine.compile import Compiled
+from specdid.engine.execute import LISTWISE_MEMBER, chunk_seconds, prepare_seconds
+from specdid.engine.least_squares import CHUNK
 from specdid.engine.listwise.members import CHUNK_CELLS
+from specdid.engine.rows import missing_patterns, row_keys
 from specdid.inference._base import Context
 from specdid.inference._draw_tables import LARGE, scratch
 from specdid.inference._permutation_strategy import split
@@ -34,6 +36,8 @@ COPIES = 3
 MASK = 50.0
 """Bytes of a row in each of the masks that are worked on together (measured at 10^5 rows, growth.md)."""
 AUDITED = 25
+ONE_BY_ONE = 2.0e-2
+"""Seconds per specification of an estimator that is not least squares."""
 SECONDS = {
     "start": 1.0,
     "pyfixest": 2.3,
@@ -133,6 +137,50 @@ def _advice(prepared: Prepared, need: Need, free: float) -> str:
 def _size(count: float) -> str:
     """Write bytes for people."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{np.ceil(count / 1e6):,.0f} MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A listing for ``specdid plan``.
+
+    Attributes
+    ----------
+    batches : specifications with the same missing pattern, fixed effects and weights
+    largest : specifications of the largest
+    sharing : columns demeaned one by one, over columns demeaned in batches
+    one_by_one : specifications that pyfixest estimates alone
+    seconds : on one core, roughly
+    megabytes : the study's columns
+    """
+
+    batches: int
+    largest: int
+    sharing: float
+    one_by_one: int
+    seconds: float
+    megabytes: float
+
+
+def estimate_cost(compiled: Compiled) -> Cost:
+    """Count batches and guess the time, without forming any row mask."""
+    problem = compiled.problem
+    members = compiled.members.take(np.flatnonzero(compiled.batched))
+    one_by_one = int(np.count_nonzero(~compiled.batched))
+    rows, p = problem.values.shape
+    megabytes = (problem.values.nbytes + problem.codes.nbytes) / 1e6
+    if not len(members):
+        return Cost(0, 0, 1.0, one_by_one, one_by_one * ONE_BY_ONE, megabytes)
+    batch = row_keys(members, missing_patterns(problem, members)).of_member
+    sizes = np.bincount(batch)
+    lengths = np.diff(members.start)
+    owner = np.repeat(batch, lengths)
+    used = [batch * p + members.outcome, batch * p + members.treatment, owner * p + members.controls]
+    shared = len(np.unique(np.concatenate(used)))
+    alone = int(lengths.sum()) + 2 * len(members)
+    chunks = int((-(-sizes // CHUNK)).sum())
+    dense = len(sizes) * prepare_seconds(rows) + chunks * chunk_seconds(rows)
+    seconds = min(dense, len(members) * LISTWISE_MEMBER * max(1.0, rows / 2_000)) + one_by_one * ONE_BY_ONE
+    return Cost(len(sizes), int(sizes.max()), alone / shared, one_by_one, seconds, megabytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from specdid._describe.design_warnings import contradictions
 from specdid._describe.joint_tests import marked, share_words, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
-from specdid._records.cautions import Against, against, beside, from_figure
+from specdid._records.cautions import Against, against, beside, capital, from_figure
 from specdid._records.numerals import minus
 from specdid._run.write import on_its_own, write_text
 from specdid.engine.compile import Compiled
@@ -209,10 +209,10 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
 def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Against) -> PrintTable:
     """Lay the joint tests out for print, a block per null; what stands against them is the last of the notes."""
     names = statistic_names(tests, results)
-    blocks = tuple((Row(_capital(t.title), ("", "", "")), *_test_rows(t, names)) for t in tests)
+    blocks = tuple((Row(capital(t.title), ("", "", "")), *_test_rows(t, names)) for t in tests)
     draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.drawn}" for t in tests)
     notes = (
-        f"{_capital(draws)}.",
+        f"{capital(draws)}.",
         "p is the share of draws, the data among them, that are at least as far from zero; the null range holds "
         "95% of the draws, and beyond it p ≤ 0.05. Tests other than the primary one are secondary.",
         *dict.fromkeys(text for t in tests for text in (t.direction, share_words(t.tests)) if text),
@@ -233,12 +233,8 @@ def _common(tests: tuple[CurveTests, ...], results: Results) -> Iterator[str]:
 def _test_rows(tests: CurveTests, names: Mapping[str, str]) -> tuple[Row, ...]:
     return tuple(
         Row(
-            marked(r, _capital(names.get(r.statistic, r.statistic))),
+            marked(r, capital(names.get(r.statistic, r.statistic))),
             (minus(f"{r.value:.3g}"), minus(f"{r.low:.3g} to {r.high:.3g}"), f"{r.p_value:.3f}"),
         )
         for r in tests.tests
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

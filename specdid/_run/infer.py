@@ -45,7 +45,7 @@ def run_nulls(
     progress: Progress,
     store: Store | None = None,
 ) -> tuple[tuple[CurveTests, ...], tuple[Caution, ...]]:
-    """Run every null of [inference]; gives the tests and warnings.
+    """Run every null of [inference]; return the tests and warnings.
 
     Without a cluster and a unit there is nothing to draw signs for: the test is off and
     says so.

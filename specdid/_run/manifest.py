@@ -58,7 +58,7 @@ def spec_record(study: Study, directory: Path | None) -> dict[str, Any]:
         "name": study.name,
         "file": None if directory is None else _place(study, directory),
         "stem": study.stem,
-        "sha256": None if study.document is None else _hash(study.document.text),
+        "sha256": None if study.document is None else hashlib.sha256(study.document.text.encode()).hexdigest(),
         "title": study.title,
     }
 
@@ -100,7 +100,7 @@ def content_hash(data: Mapping[str, Any]) -> object:
 
 
 def refuse_foreign(directory: Path, study: Study, panel: Panel) -> None:
-    """Let nobody write over the results of another study.
+    """Refuse to write over the results of another study.
 
     Raises
     ------
@@ -169,10 +169,6 @@ def _place(study: Study, directory: Path) -> str | None:
         return Path(os.path.relpath(spec, directory.resolve())).as_posix()
     except ValueError:  # another drive of Windows
         return spec.as_posix()
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def listed(directory: Path) -> Mapping[str, int]:
 
 
 def clean_output(directory: Path) -> int:
-    """Remove what runs left in ``directory`` to go on from; gives the bytes freed.
+    """Remove what runs left in ``directory`` to go on from; return the bytes freed.
 
     Raises
     ------
@@ -334,7 +334,7 @@ def _put_back(directory: Path, new: Path, old: Path, placed: list[str], moved: l
 
 
 def _no_more(output: OutputDirectory, keep: set[str]) -> list[str]:
-    """Return the files that only an earlier run wrote, and that nobody has changed since."""
+    """Return the files that only an earlier run wrote, unchanged since."""
     directory = output.path
     earlier = {**listed(directory), **marked(directory)}
     gone = [name for name, size in earlier.items() if name not in keep and _is_unchanged(directory / name, size)]

@@ -129,7 +129,7 @@ _OF_DATA = (("study", "data"), ("study", "reshape"))
 
 
 def _no_data(study: Study, faults: Faults) -> bool:
-    """Say whether the file names data that cannot be told, or is no spec file."""
+    """Return whether the file names data that cannot be recognised, or is no spec file."""
     wrong = any(table == "data" or (table, key) in _OF_DATA for table, key in study.unread)
     return wrong or any(f.code == "missing_study" for f in faults)
 
@@ -167,7 +167,7 @@ def _in_part(study: Study, panel: Panel, evaluator: Evaluator, faults: Faults) -
 
 
 def _looked_at(what: str, look: Callable[[], Iterable[Fault]]) -> Iterator[Fault]:
-    """Return the faults of a part of a faulty study; one that cannot be looked at hides nothing of the others."""
+    """Return the faults of a part of a faulty study; one that fails does not hide those of the others."""
     try:
         yield from look()
     except (LanguageError, EvaluationError):

@@ -16,7 +16,7 @@ from specdid._plan import Plan, PlanStatus
 from specdid._plan.records import SampleChoice
 from specdid._programs.script import Script
 from specdid._records import Caution, Results, Status
-from specdid._records.cautions import against
+from specdid._records.cautions import against, capital
 from specdid._records.files import read_rows
 from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
@@ -236,7 +236,7 @@ def _nulls(directory: Path, place: int) -> Iterator[str]:
         if row["index"] == place + 1:
             words = null_words(row["null"], draws.get(row["null"]))
             yield (
-                f"{words[:1].upper()}{words[1:]}: p = {row['p_null']:.4f}, adjusted for all "
+                f"{capital(words)}: p = {row['p_null']:.4f}, adjusted for all "
                 f"specifications p = {row['p_adjusted']:.4f}{_band(row['band_low'], row['band_high'])}."
             )
 

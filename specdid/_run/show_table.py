@@ -26,7 +26,7 @@ _NOTHING = Coefficients((), np.zeros(0), np.zeros((0, 0, 0)))
 
 
 def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
-    """Estimate the specification at ``place`` and give the lines of its table."""
+    """Estimate the specification at ``place`` and return the lines of its table."""
     plan = prepared.plan
     compiled, s = compile_one(plan, prepared.panel, prepared.evaluator, place)
     at = np.array([s], np.int64)
@@ -133,7 +133,7 @@ def _coefficients(prepared: Prepared, place: int, one: Compiled, full: FullFit, 
 
 
 def _own_coefficients(one: Compiled, fits: Fits, whole: Coefficients, vcovs: Sequence[str]) -> Iterator[str]:
-    """Return what an estimator of its own gives; the treatment's error is the results', in any unit."""
+    """Return the coefficients of another estimator than least squares; the treatment's error is the results'."""
     terms = own_terms(one.problem, one.members, whole)
     names = ["(constant)" if t == CONSTANT_LABEL else t for t in terms]
     variance = np.diagonal(whole.vcov[0])

@@ -126,7 +126,7 @@ class _TomlBuilder:
     def _inside(
         self, table: dict[str, object], path: KeyPath, name: str, span: Range, kind: str
     ) -> tuple[dict[str, object], KeyPath]:
-        """Return the table of this name, made where it is not there; where it is none, one that nobody sees."""
+        """Return the table of this name, made where it is not there; where the name is none, one to be thrown away."""
         path = (*path, name)
         found = table.setdefault(name, {})
         self.kinds.setdefault(path, kind)

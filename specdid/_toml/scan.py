@@ -22,7 +22,7 @@ MAX_DEPTH = 40
 """Arrays and tables within each other, and parts of a dotted key; a spec file needs four."""
 
 MOST_SLIPS = 100
-"""After which nobody reads on."""
+"""Faults after which scanning stops."""
 
 LONGEST_NUMBER = 200
 """Characters; Python refuses to read numbers of some thousand digits."""

@@ -57,7 +57,7 @@ def scan_text(document: str, start: int, slips: list[Broken] | None = None) -> S
         at += 1
     characters: list[str] = []
     offsets: list[int] = []
-    while not _closes(document, at, mark):
+    while not document.startswith(mark, at):
         try:
             piece, end = _piece(document, at, mark, start)
         except Broken as problem:
@@ -73,10 +73,6 @@ def scan_text(document: str, start: int, slips: list[Broken] | None = None) -> S
     text = "".join(characters) + quote * extra
     offsets.extend(range(at, at + extra + 1))
     return ScannedText(text, tuple(offsets), at + extra + len(mark))
-
-
-def _closes(document: str, at: int, mark: str) -> bool:
-    return document.startswith(mark, at)
 
 
 def _quotes_before_closing(document: str, at: int, mark: str) -> int:

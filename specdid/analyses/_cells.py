@@ -155,7 +155,7 @@ def _is_option(item: Item, dimension: str) -> bool:
 
 
 def _option(study: Study, name: str, item: Item, added: dict[str, list[Any]], log: Log) -> list[int]:
-    """Read an option that only this analysis has; gives its place in the dimension."""
+    """Read an option that only this analysis has; return its place in the dimension."""
     options = _options(log, study)
     makers: dict[str, Callable[[WrittenOption], Any]] = {
         "outcome": lambda row: options.outcome(row, None),

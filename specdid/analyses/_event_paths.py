@@ -19,14 +19,13 @@ from specdid.analyses._base import Bench, Cell, CellFit, Extra, Request
 from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, joint_test, refit, semidefinite
 from specdid.analyses._words import decimals, listed, number, time_name
 from specdid.engine.coefficient_table import combine
-from specdid.engine.problem import Floats, Ints
+from specdid.engine.problem import Bools, Floats, Ints
 from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import critical_values
 from specdid.estimators._base import VCOV_NOTES as NOTES
 from specdid.estimators._base import Failure, Path
 from specdid.panel.times import StepError
 
-Bools = NDArray[np.bool_]
 DRAWS = 100_000
 """Draws for the critical value of a simultaneous band: its error is about half a percent."""
 OPEN_PERIOD = "not identified: the cohorts' effects in this period cannot be told apart from the fixed effects `{}`"

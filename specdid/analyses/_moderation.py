@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid._diagnostics import Fault, fault_at
 from specdid._study import Expression
@@ -30,7 +29,7 @@ from specdid.analyses._words import (
     units_text,
 )
 from specdid.analyses.table import coefficient_row, coefficients, notes, numbered, spanners, statistics
-from specdid.engine.problem import Floats
+from specdid.engine.problem import Bools, Floats
 from specdid.figures import marginal_effect
 from specdid.language import bind, write
 from specdid.language.sources import sources
@@ -43,7 +42,6 @@ POINTS = {
     "90% quantile": 0.9, "maximum": 1.0,
 }  # fmt: skip
 GRID = 61
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

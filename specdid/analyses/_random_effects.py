@@ -12,11 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specdid.engine.problem import Floats, Ints
-
-Flags = NDArray[np.bool_]
+from specdid.engine.problem import Bools, Floats, Ints
 
 TIED = 1e-8
 """A part of a dropped column, as a share of its length, that another contributes."""
@@ -35,7 +32,7 @@ class Regression:
     estimate: Floats
     inverse: Floats
     residuals: Floats = field(repr=False)
-    open: Flags
+    open: Bools
 
     @property
     def rss(self) -> float:
@@ -66,7 +63,7 @@ class FixedAndRandom:
     theta: Floats
     variance_e: float
     variance_u: float
-    open: Flags
+    open: Bools
 
     @property
     def common(self) -> Ints:
@@ -184,7 +181,7 @@ def _placed(fit: Regression, variance: float, count: int, lead: int) -> tuple[Fl
     return estimate[lead:], vcov[lead:, lead:]
 
 
-def hausman(effects: FixedAndRandom, tested: Flags | None = None) -> Test:
+def hausman(effects: FixedAndRandom, tested: Bools | None = None) -> Test:
     """Test that fixed and random effects differ by chance only (Hausman 1978), iid errors assumed.
 
     The statistic is (b - B)'(V_b - V_B)⁻¹(b - B) with its sign: where V_b - V_B is not
@@ -208,7 +205,7 @@ def hausman(effects: FixedAndRandom, tested: Flags | None = None) -> Test:
     return Test(statistic, len(c), np.inf, p, bool(roots.min() > 0))
 
 
-def mundlak(y: Floats, X: Floats, units: Ints, theta: Floats, tested: Flags | None = None) -> Test:
+def mundlak(y: Floats, X: Floats, units: Ints, theta: Floats, tested: Bools | None = None) -> Test:
     """Test that the unit means do not belong into the random-effects regression (Mundlak 1978).
 
     Cluster-robust by unit, F with units - 1 degrees of freedom; it needs neither iid errors

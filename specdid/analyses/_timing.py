@@ -9,14 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid._describe.clusters import FEW
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
-from specdid.engine.problem import Floats, Ints
+from specdid.engine.problem import Bools, Floats, Ints
 from specdid.inference._assignment import fill_path
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from specdid._decode.table import Table
 from specdid._format import STEPS, Key, Many, Number, Word
-from specdid._records.cautions import Severity
+from specdid._records.cautions import Severity, capital
 from specdid._records.fits import NOT_POSITIVE
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path, treated_rows
@@ -421,7 +421,7 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     found = [_about(paths), error_note(bench)]
     curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
     found.append(ends_note(curves, (clock.first, clock.last)))
-    found += dict.fromkeys(f"{note[0].upper()}{note[1:]}." for p in paths for note in p.notes)
+    found += dict.fromkeys(f"{capital(note)}." for p in paths for note in p.notes)
     found += [f"Column ({k}): {p.always}." for k, p in enumerate(paths, 1) if p.always]
     indefinite = [f"({k})" for k, p in enumerate(paths, 1) if p.failure is None and p.doubt() == INDEFINITE]
     if indefinite:

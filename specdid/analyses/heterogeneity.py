@@ -48,7 +48,7 @@ from specdid.analyses._words import (
 )
 from specdid.analyses.table import notes as table_notes
 from specdid.engine.coefficient_table import fit_full
-from specdid.engine.problem import Code, Floats, Ints, Members, Problem
+from specdid.engine.problem import Bools, Code, Floats, Ints, Members, Problem
 from specdid.figures import forest
 from specdid.language import referenced, write
 from specdid.tables._base import Cell as Value
@@ -62,7 +62,6 @@ CROSSING = "which for other estimators than feols needs clusters that are each i
 NO_VARIANCE = "the effect in one of the groups has no variance under the first vcov"
 WHOLE = "Whole sample"
 PRINTED = ("Effect", "p", "Observations", "Units", "Treated units", "Clusters")
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -458,7 +458,7 @@ def _cluster(bench: Bench, cell: Cell) -> Ints:
 
 
 def _quiet(what: str, done: int, total: int) -> None:
-    """Take no notice of progress."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True)

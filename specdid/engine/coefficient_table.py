@@ -121,7 +121,7 @@ def combine(fit: FullFit, weights: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def inseparable(fit: FullFit) -> dict[int, Ints]:
-    """Give, for each of ``columns`` and ``dropped`` that is not identified alone, what it cannot be told apart from.
+    """Return, for each of ``columns`` and ``dropped`` not identified alone, what it cannot be told apart from.
 
     Both are positions in ``columns`` followed by ``dropped``; nothing where the fixed effects
     alone leave it open. The constant is that of the coefficients left, by convention.

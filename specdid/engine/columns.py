@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid._plan.identity import Contents, effect_digest
 from specdid.engine.matched import MatchedRows, MatchRecipe, match_rows
-from specdid.engine.problem import Effects, Floats, Ints
+from specdid.engine.problem import Bools, Effects, Floats, Ints
 from specdid.language import Bound, Effect, Term, bind, write
 from specdid.panel import Evaluator, Panel, first_periods
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _time(columns: Columns, panel: Panel) -> int:
 
 
 def _common(plan: Plan, index: Ints, columns: Columns, table: MemberTable) -> Ints:
-    """Give, per member, a column that is missing where any variable of its outcome's grid is."""
+    """Return, per member, a column that is missing where any variable of its outcome's grid is."""
     extra = table.blank()
     start, controls = table.controls()
     outcome = plan.codes[index, Core.OUTCOME]
@@ -383,7 +383,7 @@ def enter_matched(members: MemberTable, columns: Columns, content: Contents, her
             members.weights[those] = (
                 _matching_weight(columns, content, node, key, recipe)
                 if match.weighted
-                else _own_weight(columns, content, node)
+                else (-1 if node is None else columns.value(bind(node, content.scope), write(node)))
             )
         choices = content.setting.choices
         notes += [MatchNote(sample, treatment, choices, words) for words in shortfalls(found)]
@@ -403,10 +403,6 @@ def _matches_needed(members: MemberTable, content: Contents, here: Ints) -> Iter
         else:
             for treatment in np.unique(codes[of_sample, Core.TREATMENT]).tolist():
                 yield sample, treatment, here[of_sample & (codes[:, Core.TREATMENT] == treatment)]
-
-
-def _own_weight(columns: Columns, content: Contents, node: Node | None) -> int:
-    return -1 if node is None else columns.value(bind(node, content.scope), write(node))
 
 
 def _matching_weight(columns: Columns, content: Contents, node: Node | None, key: str, recipe: MatchRecipe) -> int:

@@ -15,12 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specdid.engine.problem import Floats, Ints
+from specdid.engine.problem import Bools, Floats, Ints
 from specdid.engine.qr_basis import Basis, independent
-
-Bools = NDArray[np.bool_]
 
 TOLERANCE = 1e-8
 """Largest share of a sum of coefficients that may lie outside the row space of an identified one."""

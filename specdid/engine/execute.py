@@ -3,8 +3,8 @@
 Numbers depend on the problem and the members alone: what goes which path, and which
 specifications are solved together, is fixed before any work is spread.
 
-Workers are given pieces, which are runs of a batch's chunks, and give back columns. Whoever gets
-a piece prepares the batch the same way on one thread, so that numbers do not depend on who does.
+Workers are given work units, which are runs of a batch's chunks, and give back columns. Whoever gets
+one prepares the batch the same way on one thread, so that numbers do not depend on who does.
 Workers receive arrays (large ones memory-mapped by joblib).
 """
 
@@ -23,23 +23,13 @@ from numpy.typing import NDArray
 
 from specdid._hashing import Words
 from specdid.engine import listwise
-from specdid.engine.batches import (
-    CHUNK,
-    LISTWISE_MEMBER,
-    Batch,
-    WorkUnit,
-    chunk_seconds,
-    cut,
-    make_batches,
-    prepare_seconds,
-)
 from specdid.engine.blocks import blank_fits, pack_fits, place, take, unpack_fits
 from specdid.engine.cache_keys import Content, digest, used_columns
-from specdid.engine.least_squares import BatchColumns, PreparedBatch, fit_members, prepare
+from specdid.engine.least_squares import CHUNK, BatchColumns, PreparedBatch, fit_members, prepare
 from specdid.engine.model_identity import Equal, equal_on_panel, settle, sign
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
-from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
-from specdid.engine.rows import SLICE, Keys, Samples, find_samples, missing_patterns, row_keys, rows_of
+from specdid.engine.problem import Bools, Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.rows import SLICE, Keys, Samples, find_samples, missing_patterns, number_rows, row_keys, rows_of
 from specdid.engine.scores import missing_clusters
 from specdid.engine.store import Store, recall
 from specdid.engine.workers import as_done
@@ -48,7 +38,6 @@ if TYPE_CHECKING:
     from specdid.engine.compile import Compiled
 
 Progress = Callable[[str, int, int], None]
-Bools = NDArray[np.bool_]
 MANY_MASKS = 8
 PER_MASK = 24
 """Members that share sample, effects and weights take the listwise path where they have at
@@ -60,6 +49,12 @@ PIECE = 32
 """Chunks a worker is given at a time."""
 WORTH_WORKERS = 3.0
 """Seconds of work below which starting processes costs more than it saves."""
+PREPARE, PREPARE_ROW = 1.0e-3, 1.0e-6
+"""Seconds per batch, and per batch and row: demeaning, QR and cluster blocks of about ten columns."""
+CHUNK_ALONE, CHUNK_ROW = 2.0e-3, 0.4e-6
+"""Seconds per chunk, and per chunk and row where rows are formed."""
+LISTWISE_MEMBER = 1.0e-4
+"""Seconds per specification with its own rows, where many have (of some thousand rows)."""
 _tokens = count()
 _local = threading.local()
 
@@ -80,6 +75,67 @@ class Estimated:
     blocks: tuple[Fits, ...]
     interrupted: bool
     recalled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Members that one demeaning serves.
+
+    Attributes
+    ----------
+    members : (m,) int64
+        Positions, by number of controls and then in plan order: chunks hold equal sizes.
+    key : a key of theirs, for the rows
+    """
+
+    members: Ints
+    key: int
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks its members make."""
+        return -(-len(self.members) // CHUNK)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkUnit:
+    """Chunks ``first`` to ``last`` (exclusive) of a batch: what a worker is given."""
+
+    batch: int
+    first: int
+    last: int
+
+
+def make_batches(members: Members, keys: Keys, samples: Samples, which: Bools) -> tuple[Batch, ...]:
+    """Gather the members ``which`` (S,) by the rows they are left with; in order of first member."""
+    lead = keys.first
+    _, of_key = number_rows(*samples.words.T, members.effects[lead], members.weights[lead], members.sunab[lead])
+    places = np.flatnonzero(which)
+    batch = of_key[keys.of_member[places]]
+    sizes = np.diff(members.start)[places]
+    order = np.lexsort((places, sizes, batch))
+    groups = np.split(places[order], np.flatnonzero(np.diff(batch[order])) + 1) if len(order) else []
+    found = [Batch(group, int(keys.of_member[group[0]])) for group in groups]
+    return tuple(sorted(found, key=lambda b: int(b.members.min())))
+
+
+def cut(batches: tuple[Batch, ...], largest: int) -> list[WorkUnit]:
+    """Cut batches into pieces of at most ``largest`` chunks."""
+    return [
+        WorkUnit(place, first, min(first + largest, batch.chunks))
+        for place, batch in enumerate(batches)
+        for first in range(0, batch.chunks, largest)
+    ]
+
+
+def prepare_seconds(rows: int) -> float:
+    """Guess the seconds that preparing a batch of ``rows`` rows takes."""
+    return PREPARE + PREPARE_ROW * rows
+
+
+def chunk_seconds(rows: int) -> float:
+    """Guess the seconds of one chunk of a batch of ``rows`` rows."""
+    return CHUNK_ALONE + CHUNK_ROW * rows
 
 
 def estimate_all(

@@ -22,17 +22,16 @@ from numpy.typing import NDArray
 
 from specdid._records.fits import failure_message
 from specdid.engine import ssc
-from specdid.engine.batches import CHUNK
 from specdid.engine.blocks import blank_fits
 from specdid.engine.demean import Absorber, for_many_columns, make_absorber, relevel
-from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.problem import Bools, Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.qr_basis import Basis, independent, make_basis, project_out
 from specdid.engine.rows import count_units, effective_rows
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
 from specdid.engine.sunab import make_block, make_cells, why_open
 
-Bools = NDArray[np.bool_]
-
+CHUNK = 256
+"""Specifications solved together: a function of the plan alone, so that numbers never depend on jobs."""
 FEW_CLUSTERS, NOT_POSITIVE, NO_DF, PERFECT_FIT, UNCOUNTED = 1, 2, 3, 4, 6
 """Fits.vcov_code."""
 PERFECT = 1e-18

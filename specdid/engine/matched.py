@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._plan.identity import Contents
 from specdid._plan.matches import MatchSettings
-from specdid.engine.problem import Floats, Ints
+from specdid.engine.problem import Bools, Floats, Ints
 from specdid.language import Bound, bind
 from specdid.matching._base import Candidates, Matched, Unmatched
 from specdid.panel import Evaluator, Panel, never_treated, number_text
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

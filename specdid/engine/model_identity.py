@@ -169,7 +169,7 @@ RATIOS = 2.0**24
 
 
 class Values:
-    """Hashes of what a problem's columns hold on some rows, each formed once; gives signatures by the rule."""
+    """Hashes of what a problem's columns hold on some rows, each formed once, and the signatures made of them."""
 
     def __init__(self, problem: Problem, rows: Ints) -> None:
         self.problem, self.rows = problem, rows

@@ -6,9 +6,9 @@ they give back columns. Nothing of pyfixest crosses a process boundary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -116,22 +116,10 @@ def _key(content: Content, work: OneByOneWork, s: int) -> bytes:
     )
 
 
-def run_tasks(
-    tasks: Iterable[tuple[str, Task]], jobs: int = 1, backend: str = "serial"
-) -> Iterator[Estimate | Failure]:
-    """Estimate (estimator's name, task) pairs, in order."""
-    blocks = parallel(_fit_tasks, None, list(_runs(tasks, CHUNK)), jobs, backend)
-    return chain.from_iterable(blocks)
-
-
 def _runs(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
     rest = iter(items)
     while run := tuple(islice(rest, size)):
         yield run
-
-
-def _fit_tasks(_: None, tasks: Sequence[tuple[str, Task]]) -> list[Estimate | Failure]:
-    return [_plugins.load("estimators", name).estimate(task) for name, task in tasks]
 
 
 def _fit_chunk(work: OneByOneWork, places: Ints) -> Fits:
@@ -152,7 +140,7 @@ def fit_in_full(work: OneByOneWork, s: int = 0) -> tuple[Fits, Estimate | None]:
 
 
 def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, Floats]) -> Estimate | None:
-    """Estimate member ``s`` and record it at position ``at``; gives what the estimator gave."""
+    """Estimate member ``s`` and record it at position ``at``; return the estimator's own record."""
     problem, members = work.problem, work.members
     method = work.methods[work.method[s]]
     declared = _plugins.load("estimators", method.name)

@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import Absorber, demean
-from specdid.engine.problem import Floats, Ints
+from specdid.engine.problem import Bools, Floats, Ints
 
-Bools = NDArray[np.bool_]
 Extended = NDArray[np.longdouble]
 
 MANTISSA = 53
@@ -171,7 +170,7 @@ def project_out(columns: Floats, right: Floats) -> tuple[Floats, Floats]:
 
 
 def _subtract(q: Extended, x: Extended) -> Extended:
-    """Take the part in the span of orthonormal q out of x, in place and twice, and give its coordinates."""
+    """Take the part in the span of orthonormal q out of x, in place and twice, and return its coordinates."""
     first = q.T @ x
     x -= q @ first
     second = q.T @ x
@@ -256,7 +255,7 @@ def make_basis(columns: Floats, absorber: Absorber, block: Floats | None = None,
 
 
 def _project_out(columns: Floats, block: Floats) -> Floats:
-    """Take an orthonormal block out of columns, in place and twice, and give their squares before: (K,)."""
+    """Take an orthonormal block out of columns, in place and twice, and return their squares before: (K,)."""
     squares = np.einsum("ij,ij->j", columns, columns)
     for _ in range(2):
         columns -= block @ (block.T @ columns)

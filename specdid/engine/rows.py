@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._hashing import Words, words
-from specdid.engine.problem import Code, Floats, Ints, Members, Problem
+from specdid.engine.problem import Bools, Code, Floats, Ints, Members, Problem
 from specdid.engine.sunab import comparison
 
-Bools = NDArray[np.bool_]
 ROWS_STREAM = 1
 """The stream of the words of rows; those of terms and models are others, in `model_identity`."""
 SLICE = 2**16

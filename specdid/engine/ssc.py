@@ -39,13 +39,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from specdid._study import Distribution, Kind, Rule
 from specdid.engine.demean import count_components, rank_of
+from specdid.engine.problem import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Slopes = tuple[tuple[Ints, Floats], ...]
 
 MOST_LEVELS = 3_000

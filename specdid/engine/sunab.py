@@ -22,15 +22,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid._records.numerals import minus
 from specdid.engine.demean import Absorber
 from specdid.engine.estimable import null_space
-from specdid.engine.problem import Code, Floats, Sunab
+from specdid.engine.problem import Bools, Code, Floats, Sunab
 from specdid.engine.qr_basis import Basis, Factors, householder, make_basis, triangle
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

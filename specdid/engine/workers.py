@@ -252,7 +252,7 @@ def uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Say nothing of joblib's own thread, which stumbles where Ctrl-C takes from it what it was to give out."""
+    """Silence the error of joblib's own thread, whose queue Ctrl-C takes away."""
     before = threading.excepthook
 
     def hook(of: threading.ExceptHookArgs) -> None:

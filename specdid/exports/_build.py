@@ -45,7 +45,7 @@ def make_script(
 
 
 def compile_one(plan: Plan, panel: Panel, evaluator: Evaluator, place: int) -> tuple[Compiled, int]:
-    """Compile what the specification at ``place`` needs; gives also its position among the members.
+    """Compile what the specification at ``place`` needs; return also its position among the members.
 
     With ``missing = "common"`` its rows depend on all others of its outcome, so all are compiled.
     """

@@ -13,9 +13,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specdid.engine.problem import Members, Problem, Vcov
+from specdid.engine.problem import Bools, Members, Problem, Vcov
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.inference._base import Context
 from specdid.inference._draw_tables import Floats, Ints
@@ -24,7 +23,6 @@ from specdid.language.sources import sources
 from specdid.language.tree import Name, chain
 from specdid.panel import Panel
 
-Bools = NDArray[np.bool_]
 STREAM = 1 << 32
 MOST_CELLS = 2**27
 """Cells of a path table, a gigabyte, beyond which levels × periods are too sparse to lay out."""

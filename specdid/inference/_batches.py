@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid.engine import batches as engine
+from specdid.engine import execute as engine
 from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.problem import Code, Effects, Members, Problem
 from specdid.engine.rows import rows_of, rows_of_members

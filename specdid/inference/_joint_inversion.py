@@ -160,7 +160,7 @@ def _reaching(draws: NullDraws, reached: NDArray[np.bool_]) -> NullDraws:
 
 
 def _largest_crossing(start: float, floor: float) -> Generator[float, float, tuple[float, bool]]:
-    """Ask for q at one z after another, and give the largest z from ``start`` down with q(z) >= z.
+    """Evaluate q at one z after another, and return the largest z from ``start`` down with q(z) >= z.
 
     Steps down until q(z) >= z, of at most a fifth, so that no crossing is passed over; then
     false position with the Illinois rule. Without a crossing above ``floor`` it gives where it

@@ -9,19 +9,16 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid.engine import execute
 from specdid.engine.cache_keys import digest, source_hash, used_columns
 from specdid.engine.columns import Recipe, evaluate, row_mask
-from specdid.engine.problem import Code, Members, Problem
+from specdid.engine.problem import Bools, Code, Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, Moved, assigned, moved_by, permute, with_cluster
 from specdid.inference._base import Context, Floats, Ints
 from specdid.panel import Evaluator, Panel
-
-Bools = NDArray[np.bool_]
 
 BUDGET = 120.0
 """Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""

@@ -200,7 +200,7 @@ def _own_scores(
 
 
 def _residualise(columns: Floats, absorber: Absorber, nested: list[bool], plain: bool, clusters: Ints) -> Net | None:
-    """Take a batch's effects out of its columns; gives the net of those that are carried, if any are.
+    """Take a batch's effects out of its columns; return the net of those that are carried, if any are.
 
     The dummies' cross products, needed for the draws anyhow, give the residuals in less time than
     alternating projections where they are exact counts: without weights or slopes, and with one nested effect.

@@ -6,8 +6,8 @@ import numpy as np
 
 from specdid._plan.matches import MatchSettings
 from specdid.matching._base import Candidates, Floats, Matched, Matching, Unmatched
+from specdid.matching._neighbours import att_weights
 from specdid.matching._score import FLAT, basis, polished
-from specdid.matching._weights import att_weights
 
 CLOSE = 1e-8
 """Means that differ by no more than this, in standard deviations, are equal."""

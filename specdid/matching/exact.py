@@ -6,7 +6,7 @@ import numpy as np
 
 from specdid._plan.matches import MatchSettings
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
-from specdid.matching._weights import att_weights
+from specdid.matching._neighbours import att_weights
 
 
 def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatched:

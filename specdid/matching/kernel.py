@@ -6,8 +6,8 @@ import numpy as np
 
 from specdid._plan.matches import MatchSettings
 from specdid.matching._base import Candidates, Floats, Matched, Matching, Unmatched
+from specdid.matching._neighbours import spread
 from specdid.matching._score import propensity_score, supported
-from specdid.matching._weights import spread
 
 NOTHING = 1e-12
 """Weights up to this are rounding errors at the very end of the bandwidth."""

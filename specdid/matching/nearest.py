@@ -6,9 +6,8 @@ import numpy as np
 
 from specdid._plan.matches import MatchSettings
 from specdid.matching._base import Bools, Candidates, Floats, Ints, Matched, Matching, Unmatched
-from specdid.matching._neighbours import line_up, with_replacement, without_replacement
+from specdid.matching._neighbours import att_weights, line_up, shares_of_pairs, with_replacement, without_replacement
 from specdid.matching._score import caliper, propensity_score, supported
-from specdid.matching._weights import att_weights, shares_of_pairs
 
 
 def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatched:

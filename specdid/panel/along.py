@@ -11,8 +11,8 @@ import polars as pl
 
 from specdid.language import write
 from specdid.language.tree import Call
-from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Flags, Floats, Ints
+from specdid.panel.errors import needed
 from specdid.panel.operators import carry, numeric
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ import numpy as np
 
 from specdid.language import Bound, argument, write
 from specdid.language.tree import Argument, Binary, Call, Node, Number, Text, Unary
-from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Flags, Floats, Ints, cell_text, rank
-from specdid.panel.errors import EvaluationError
+from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.functions import lagged, shift_of
 from specdid.panel.operators import examples, mixed_kinds, numeric, usable
 from specdid.panel.splines import SPLINES, spline

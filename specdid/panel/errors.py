@@ -1,9 +1,12 @@
-"""What evaluation raises: a problem in an expression that only the data can show."""
+"""What evaluating an expression raises and notes, and the arguments that a call must have."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from specdid._diagnostics import Span, SpecdidError
-from specdid.language import Problem
+from specdid.language import FUNCTIONS, Problem, argument
+from specdid.language.tree import Call, Node
 
 
 class EvaluationError(SpecdidError):
@@ -24,3 +27,28 @@ class EvaluationError(SpecdidError):
         error = EvaluationError(self.problem.code, self.problem.message, self.problem.span, self.problem.help)
         error.within = (name, *self.within)
         return error
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a call's values could be taken for and are not: told once, where the call stands."""
+
+    code: str
+    message: str
+    call: Call
+    help: str
+
+
+def needed(call: Call, name: str) -> Node:
+    """Return what ``call`` passes for a parameter without a default.
+
+    Raises
+    ------
+    EvaluationError
+        Where it is not given; the language's own check says so before.
+    """
+    node = argument(call, name)
+    if node is None:
+        signature = FUNCTIONS[call.function].signature
+        raise EvaluationError("arguments", f"`{call.function}` lacks `{name}`", call.span, f"write {signature}")
+    return node

@@ -18,10 +18,9 @@ from specdid.language.tree import (
     Unary,
 )
 from specdid.panel import operators, texts
-from specdid.panel.calls import Note
 from specdid.panel.columns import Column, Flags, Floats, Ints, join_codes, number, rank, text
 from specdid.panel.design import CodedColumn, code_term
-from specdid.panel.errors import EvaluationError
+from specdid.panel.errors import EvaluationError, Note
 from specdid.panel.functions import FUNCTIONS
 from specdid.panel.panel import Panel
 

@@ -12,9 +12,8 @@ import polars as pl
 from specdid.language import argument
 from specdid.language.tree import Binary, Call, Constant, Node, children
 from specdid.panel import along, groups, texts
-from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Flags, Floats, merge_levels, number, text
-from specdid.panel.errors import EvaluationError
+from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import COMPARISONS, carry, holds, known, numeric
 
 if TYPE_CHECKING:

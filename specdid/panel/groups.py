@@ -15,9 +15,8 @@ import polars as pl
 
 from specdid.language import argument, write
 from specdid.language.tree import Call, joint_levels
-from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Floats, Ints, join_codes, number, rank
-from specdid.panel.errors import EvaluationError
+from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import carry, numeric, usable
 
 if TYPE_CHECKING:

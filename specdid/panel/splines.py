@@ -14,9 +14,8 @@ import numpy as np
 
 from specdid.language import argument, write
 from specdid.language.tree import Call, children
-from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Floats
-from specdid.panel.errors import EvaluationError
+from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import numeric
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ import polars as pl
 
 from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
-from specdid.panel.calls import needed
 from specdid.panel.columns import Column, Floats, compact, number, number_text, text
-from specdid.panel.errors import EvaluationError
+from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import STATA_DATES, usable
 
 if TYPE_CHECKING:

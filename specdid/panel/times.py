@@ -70,7 +70,7 @@ def period_numbers(values: Floats, step: str | None, origin: float = 0.0) -> Flo
     """
     finite = np.isfinite(values)
     distinct, inverse = np.unique(values[finite], return_inverse=True)
-    numbers = _calendar(step)(distinct) if step in _CALENDAR else _counted(distinct, _width(step), origin)
+    numbers = _CALENDAR[step or ""](distinct) if step in _CALENDAR else _counted(distinct, _width(step), origin)
     whole = np.round(numbers)
     bad = np.isnan(numbers) | (np.abs(numbers - whole) > 1e-6)
     if bad.any():
@@ -96,10 +96,6 @@ def _counted(values: Floats, width: float | None, origin: float) -> Floats:
         return values
     phase = origin - width * float(np.floor(origin / width + 1e-6))
     return np.asarray((values - phase) / width)
-
-
-def _calendar(step: str | None) -> Callable[[Floats], Floats]:
-    return _CALENDAR[step or ""]
 
 
 def _parts(size: int) -> Callable[[Floats], Floats]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records import KINDS, Results, ScaleGroup, Status, TextColumn
+from specdid._records.cautions import capital
 from specdid._records.numerals import decimals_for
 from specdid.figures._curve_order import Piece, arrange, lay_bands
 from specdid.inference._curve_tests import CurveTests
@@ -188,7 +189,7 @@ def _numbers(results: Results, places: Ints) -> Encoded:
 def _dimension(results: Results, d: int, places: Ints) -> Encoded:
     planned = results.planned
     name = planned.dimensions[d]
-    heading = _HEADINGS.get(name, name[:1].upper() + name[1:])
+    heading = _HEADINGS.get(name, capital(name))
     found = words(planned.labels[d], planned.codes[places, d])
     return {"name": name, "heading": heading, **found, "words": [planned.shown(w) for w in found["words"]]}
 

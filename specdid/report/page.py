@@ -335,9 +335,8 @@ def family_numbers(curve: Curve) -> tuple[FamilyNumbers, ...]:
 
 
 def _numbers(curve: Curve, family: Family) -> FamilyNumbers:
-    estimate = curve.results.estimate[family.places]
-    spread = float(np.median(estimate)), float(estimate.min()), float(estimate.max())
-    return FamilyNumbers(family, decimals_for(estimate), *spread, curve.null_shares.get(family.key))
+    decimals = decimals_for(curve.results.estimate[family.places])
+    return FamilyNumbers(family, decimals, *curve.results.spread(family), curve.null_shares.get(family.key))
 
 
 def lead(found: Sequence[FamilyNumbers], results: Results) -> FamilyNumbers:
@@ -493,6 +492,6 @@ def tests_table(joint: CurveTests, results: Results) -> Element:
         )
         for r in joint.tests
     ]
-    caption = f"{joint.title[:1].upper()}{joint.title[1:]}: {len(joint.index):,} specifications, {joint.drawn}"
+    caption = f"{capital(joint.title)}: {len(joint.index):,} specifications, {joint.drawn}"
     caption = ". ".join(text.rstrip(".") for text in (caption, joint.direction, share_words(joint.tests)) if text)
     return table(caption, ("Statistic", "Value", "95% of the null", "p", "Draws"), rows)

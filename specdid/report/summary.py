@@ -160,10 +160,9 @@ def shares_note(curve: Curve, group: ScaleGroup) -> str:
 
 
 def _line(results: Results, family: Family) -> tuple[str, ...]:
-    estimate = results.estimate[family.places]
-    decimals = decimals_for(estimate)
-    numbers = (np.median(estimate), estimate.min(), estimate.max())
-    return family.estimand, f"{len(estimate):,}", *(f"{v:,.{decimals}f}" for v in numbers)
+    decimals = decimals_for(results.estimate[family.places])
+    numbers = (f"{v:,.{decimals}f}" for v in results.spread(family))
+    return family.estimand, f"{len(family.places):,}", *numbers
 
 
 def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...]:
@@ -206,7 +205,6 @@ def _number(results: Results, place: int) -> str:
 
 def _rows(results: Results) -> Section:
     """Return the range of sample sizes and what was dropped from the samples."""
-    ok = results.status == Status.OK
     labels = {
         "nobs": "rows",
         "n_units": "units",
@@ -220,10 +218,8 @@ def _rows(results: Results) -> Section:
         labels["n_separated"] = "rows dropped as predicted perfectly (separated, of Poisson and logit)"
     lines = []
     for name, words in labels.items():
-        values = results.extra[name][ok] if name in results.extra else results.first(name)[ok]
-        values = values[values >= 0]
-        if len(values) and values.max() > 0:
-            low, high = int(values.min()), int(values.max())
+        low, high = results.span(name) or (0, 0)
+        if high > 0:
             upper = f" to {high:,}" if high > low else " in every specification"
             lines.append(f"- {words}: {low:,}{upper}")
     return Section("Samples", tuple(lines))

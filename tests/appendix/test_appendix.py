@@ -11,7 +11,7 @@ import specdid
 from latex import compile_tex, complaints, inlined
 from small_studies import small_panel, small_study
 from specdid._records import Counts, JointTest
-from specdid.appendix.caption import counts_words, joint_tests
+from specdid.appendix.content import counts_words, joint_tests
 from specdid.inference._curve_tests import CurveTests
 from specdid.tables.latex import escape
 

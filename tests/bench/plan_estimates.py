@@ -18,9 +18,8 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from specdid._run.cost import SECONDS, Work, count_work
+from specdid._run.cost import SECONDS, Work, count_work, estimate_cost
 from specdid._run.prepare import prepare
-from specdid.engine.batches import estimate_cost
 from specdid.engine.compile import compile_plan
 
 ROOT = Path(__file__).parents[2]

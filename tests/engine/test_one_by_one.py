@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_problems import work_of
-from specdid import _plugins
 from specdid.engine.execute import run
-from specdid.engine.one_by_one import CHUNK, fit_one_by_one, make_task, run_tasks
+from specdid.engine.one_by_one import CHUNK, fit_one_by_one
 from specdid.engine.problem import Code
 from specdid.engine.rows import cut_rows
 from specdid.engine.workers import single_threaded
-from specdid.estimators._base import Estimate, Failure
 
 VCOVS = ("city_id", "province", "city_id + year", "hetero", "iid")
 FE = ("city_id", "year")
@@ -158,17 +156,6 @@ def test_any_number_of_workers_gives_the_same_bytes(panel, jobs, backend):
     expected, got = joined(fit_one_by_one(layout)), joined(fit_one_by_one(layout, jobs, backend))
     for name in set(expected) - {"seconds"}:
         assert expected[name].tobytes() == got[name].tobytes(), name
-
-
-def test_tasks_come_back_in_order(panel):
-    layout = work(panel, [("so2", "dudt", ("ind2",), FE, None, "fepois")])
-    cut = cut_rows(layout.problem, layout.members, 0)
-    task = make_task(layout.problem, layout.members, 0, cut, {}, -1, layout.time)
-    tasks = [("fepois", task), ("feols", task), ("fepois", replace(task, outcome=-task.outcome))] * 4
-    serial, spread = list(run_tasks(tasks)), list(run_tasks(tasks, 2, "loky"))
-    assert repr(serial) == repr(spread)
-    assert [type(r) for r in serial] == [Estimate, Estimate, Failure] * 4
-    assert repr(serial[0]) == repr(_plugins.load("estimators", "fepois").fit(task))
 
 
 def test_threads_are_held_and_given_back(monkeypatch):

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._records import Code, NullShares, collect
-from specdid.appendix.caption import _reading
+from specdid.appendix.content import _reading
 from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, shade, thin
 from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._fonts import fonts_for

@@ -73,7 +73,7 @@ def test_shares_are_those_of_all_distances(method, problem, grouped, reach, bloc
     settings = MatchSettings(caliper=reach, bandwidth=reach)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(method, "propensity_score", lambda candidates: score)
-        patch.setattr("specdid.matching._weights.BLOCK", block)
+        patch.setattr("specdid.matching._neighbours.BLOCK", block)
         found = method.match(Candidates(treated, score[:, None], groups if grouped else None), settings)
     distance = np.abs(score[treated][:, None] - score[~treated])
     weight = (distance <= reach) * 1.0 if method is radius else np.maximum(1 - (distance / reach) ** 2, 0)

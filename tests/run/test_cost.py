@@ -7,9 +7,8 @@ import specdid
 from command import call_specdid
 from small_studies import small_panel, small_study
 from specdid._run import cost
-from specdid._run.cost import SECONDS, count_work
+from specdid._run.cost import SECONDS, count_work, estimate_cost
 from specdid._run.prepare import prepare
-from specdid.engine.batches import estimate_cost
 from specdid.engine.compile import compile_plan
 from toml_text import write_toml
 

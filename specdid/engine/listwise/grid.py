@@ -17,15 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.demean import components, places, relevel
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from specdid.engine.problem import Bools, Floats, Ints
 
 NULL_PIVOT = 1e-10
 """A pivot below this share of its level's weight closes a component."""
 WEAK_PIVOT = 1e-6
-"""Between the two nobody can tell a weak link from none: the specification is solved elsewhere."""
-Bools = NDArray[np.bool_]
+"""Between the two a weak link and none look alike: the specification is solved elsewhere."""
 SWEEPS = 6
 """Passes over the effects before the masks are known: they need not converge, they only save digits."""
 

@@ -228,7 +228,7 @@ def solve(group: ListwiseGroup, members: Members, chunk: Ints, scratch: Scratch)
     return ListwiseNumbers(
         doubt,
         sums.estimate * ratio,
-        tuple(_in_units(v, ratio) for v in variances),
+        tuple(Variance(v.variance * ratio**2, v.df, v.n_clusters) for v in variances),
         masks_digest(mask, group.row_words),
         nobs,
         group.n_sample - complete,
@@ -240,10 +240,6 @@ def solve(group: ListwiseGroup, members: Members, chunk: Ints, scratch: Scratch)
         r2_within,
         what.dropped,
     )
-
-
-def _in_units(v: Variance, ratio: Floats) -> Variance:
-    return Variance(v.variance * ratio**2, v.df, v.n_clusters)
 
 
 def _count_log0(group: ListwiseGroup, what: ChunkColumns) -> Ints:

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid.engine.listwise.grid import EffectGrid, Scratch, eliminate, first_sums, second_sums
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from specdid.engine.problem import Floats, Ints
 
 ROW_BLOCK = 2048
 """Rows multiplied pairwise at a time, so that the products stay in cache."""

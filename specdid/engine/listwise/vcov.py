@@ -10,16 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid.engine import ssc
 from specdid.engine.listwise.grid import EffectGrid, ListwiseSample, Scratch, back_substitute, first_sums
 from specdid.engine.listwise.moments import ListwiseMoments, Partial
-from specdid.engine.problem import Vcov
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from specdid.engine.problem import Bools, Floats, Ints, Vcov
 
 WITNESSES = 64
 """Pairs of rows tried before a mask's nesting is worked out on its rows."""
