@@ -208,6 +208,12 @@ def did_you_mean(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> s
     return None if near is None else f"did you mean `{near}`?"
 
 
+def first_few(words: Sequence[str], most: int = 8) -> str:
+    """Return the first words, joined by commas, and how many more there are."""
+    more = len(words) - most
+    return ", ".join(words[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 class SpecdidError(Exception):
     """The base of everything specdid raises on purpose."""
 

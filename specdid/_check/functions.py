@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specdid._check.data import Data, leaves, uses
-from specdid._diagnostics import Fault, fault_at
+from specdid._diagnostics import Fault, fault_at, first_few
 from specdid._study import Expression
 from specdid.language import FUNCTIONS, Scope, argument, referenced, write
 from specdid.language.tree import Call, Name, Node, joint_levels, walk
@@ -39,8 +39,7 @@ def check_later_values(data: Data) -> Iterator[Fault]:
     if not found:
         return
     expression, node = next(iter(found.values()))
-    names = [f"`{text}`" for text in found]
-    shown = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    shown = first_few([f"`{text}`" for text in found], MOST_NAMED)
     message = f"using later values: outcomes or controls hold {shown}, where a row depends on periods after it"
     advice = f"`by` with {data.panel.time} stays within a period; `carry_forward(x)` and `roll_mean(x, 3)` look back"
     yield fault_at(expression.origin, node.span, "later_values", message, advice, "warning")

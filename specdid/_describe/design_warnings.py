@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._diagnostics import first_few
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.numerals import decimals_for, p_text
 from specdid._records.results import TIMES
@@ -22,7 +23,6 @@ from specdid.inference._scaling import extreme_power
 CHEAP, CHEAP_SUNAB = 20_000, 100
 """Up to so many specifications are estimated again on the rows they have in common."""
 RESPONDS, HALF = 0.05, 0.5
-_NAMED = 8
 NONE: frozenset[str] = frozenset()
 MANY = 0.1
 """Above this share of specifications that failed, those left are a selection."""
@@ -96,8 +96,8 @@ def corrections(results: Results, methods: Sequence[str], rule: str) -> Iterator
         )
         if without and others:
             said = (
-                f"standard errors on this curve follow different small-sample rules: {_listed(without)} without a "
-                f'factor (as R\'s did2s), {_listed(others)} with that of fixest; `ssc = "none"` gives all none'
+                f"standard errors on this curve follow different small-sample rules: {first_few(without)} without a "
+                f'factor (as R\'s did2s), {first_few(others)} with that of fixest; `ssc = "none"` gives all none'
             )
             yield Caution("note", "corrections_differ", said, group.shown)
 
@@ -233,7 +233,7 @@ def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> 
 def bad_controls(found: tuple[Responding, ...], regressed: int, whose: str = "preferred") -> Iterator[Caution]:
     """Warn of controls that respond to the treatment; ``whose`` fixed effects were taken."""
     if found:
-        named = _listed([f"`{r.label}` ({_p(r.p_value)})" for r in found])
+        named = first_few([f"`{r.label}` ({_p(r.p_value)})" for r in found])
         yield Caution(
             "serious",
             "bad_control",
@@ -248,12 +248,7 @@ def _p(value: float) -> str:
 
 
 def _quoted(words: list[str]) -> str:
-    return _listed([f"“{w}”" for w in words])
-
-
-def _listed(words: list[str]) -> str:
-    more = len(words) - _NAMED
-    return ", ".join(words[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return first_few([f"“{w}”" for w in words])
 
 
 class Median(Protocol):
@@ -377,7 +372,8 @@ def _told(
     words = family.estimand or family.shown
     if not whole:
         outcome = results.planned.dimension("outcome")
-        words += f" on {_listed([results.planned.shown(outcome.words[k]) for k in np.unique(outcome.codes[places])])}"
+        shown = [results.planned.shown(outcome.words[k]) for k in np.unique(outcome.codes[places])]
+        words += f" on {first_few(shown)}"
     if tested:
         part = tested[0].specifications
         of = f" of the {part:,} of {len(places):,} tested" if part < len(places) else ""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +11,13 @@ from specdid._diagnostics import SpecError
 from specdid._records import Caution, Section
 from specdid._records.cautions import beside, from_figure
 from specdid._run.prepare import Prepared
-from specdid._run.write import write_text, writing
+from specdid._run.write import save_figure, write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Finding
 from specdid.analyses._cells import Request
+from specdid.engine.execute import Progress
 from specdid.engine.store import Store
-from specdid.figures._style import save
 from specdid.tables._base import csv_text, unusable
-
-Progress = Callable[[str, int, int], None]
 
 
 def run_analyses(prepared: Prepared, jobs: int, progress: Progress, store: Store | None = None) -> tuple[Analysed, ...]:
@@ -125,14 +122,12 @@ def write_analyses(
 def _draw(
     chart: Chart, stem: str, directory: Path, formats: Sequence[str], width: float | None, failed: str
 ) -> list[Caution]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        try:
-            figure = _plugins.load("figures", chart.figure).draw(chart.data, width)
-            save(figure, directory, stem, formats, failed)
-        except OSError:
-            raise
-        except Exception as error:
-            said = f"the figure {stem} could not be drawn: {type(error).__name__}: {error}"
-            return [Caution("serious", "figure_failed", said)]
-    return [from_figure(str(w.message)) for w in caught if w.category is UserWarning]
+    try:
+        figure = _plugins.load("figures", chart.figure)
+        _, said = save_figure(lambda: figure.draw(chart.data, width), directory, stem, formats, failed)
+    except OSError:
+        raise
+    except Exception as error:
+        why = f"the figure {stem} could not be drawn: {type(error).__name__}: {error}"
+        return [Caution("serious", "figure_failed", why)]
+    return [from_figure(text) for text in said]

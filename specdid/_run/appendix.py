@@ -289,5 +289,5 @@ def _stored(cell: Cell, results: Results) -> CellFit:
     return CellFit(
         cell, None, (problem.labels[one.treatment[0]],), row("estimate"), squares[:, None, None],
         notes, row("df"), row("n_clusters"), np.zeros(0, np.int64), whole("nobs"), *units, np.nan,
-        float(row("r2_within")[0]), (), effect_texts(problem, one), problem.alpha,
+        float(row("r2_within")[0]), (), effect_texts(problem, one), alpha=problem.alpha,
     )  # fmt: skip

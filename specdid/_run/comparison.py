@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from specdid._compare import Comparison, compare_results
 from specdid._records import Caution, read_results
 from specdid._records.cautions import against, clause
 from specdid._records.files import read_object, read_rows, replacing
-from specdid._run.write import read_warnings, write_text, writing
+from specdid._run.write import read_warnings, save_figure, write_text, writing
 from specdid.figures._style import stamp
 from specdid.report.comparison import markdown
 
@@ -156,9 +155,5 @@ def write_figure(comparison: Comparison, path: Path) -> list[str]:
     OutputError
         The file cannot be written.
     """
-    from specdid.figures._style import save
-
-    with writing(path), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        save(_draw(comparison), path.parent, path.stem, [path.suffix[1:]])
-    return [str(w.message) for w in caught if w.category is UserWarning]
+    with writing(path):
+        return save_figure(lambda: _draw(comparison), path.parent, path.stem, [path.suffix[1:]])[1]

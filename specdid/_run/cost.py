@@ -246,7 +246,8 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
         draws += moving.count(False) * b * int(np.count_nonzero(batched & ~many))
         draws_sunab += moving.count(False) * b * int(np.count_nonzero(batched & many))
         if any(moving):
-            of = split(_context(prepared, compiled, cluster))
+            on = (prepared.plan, prepared.panel, prepared.evaluator, compiled)
+            of = split(Context(*on, np.arange(len(members)), cluster, b, study.seed))
             draws += b * int(np.count_nonzero(of.simple))
             anew += b * int(np.count_nonzero(of.again & ~many))
             anew_sunab += b * int(np.count_nonzero(of.again & many))
@@ -266,24 +267,6 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
         min(AUDITED, len(members)),
         len(study.analyses),
         _pictures(prepared),
-    )
-
-
-def _context(prepared: Prepared, compiled: Compiled, cluster: np.ndarray) -> Context:
-    study = prepared.study
-    return Context(
-        prepared.plan,
-        prepared.panel,
-        prepared.evaluator,
-        compiled,
-        np.arange(len(compiled.members)),
-        {},
-        cluster,
-        study.inference.draws,
-        study.seed,
-        1,
-        "serial",
-        lambda stage, done, total: None,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,11 +20,10 @@ from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, capital, from_figure
 from specdid._records.numerals import minus
-from specdid._run.write import on_its_own, write_text
+from specdid._run.write import on_its_own, save_figure, write_text
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Floats, Ints
 from specdid.figures._base import FigureKind
-from specdid.figures._style import save
 from specdid.inference._curve_tests import CurveTests
 from specdid.language.sources import sources
 from specdid.report.summary import choice_section, sensitivity_section
@@ -168,11 +166,9 @@ def _draw(
     data = figure.curve(*given)
     if not data.panels:
         return []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        drawn = figure.draw(replace(data, doubt=found.plain.brief), width)
-        save(drawn, directory, figure.name, formats, found.failed)
-    return [from_figure(str(w.message)) for w in caught if w.category is UserWarning]
+    data = replace(data, doubt=found.plain.brief)
+    _, said = save_figure(lambda: figure.draw(data, width), directory, figure.name, formats, found.failed)
+    return [from_figure(text) for text in said]
 
 
 def _write_if_any(text: str, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._describe.joint_tests import marked, share_words
+from specdid._diagnostics import first_few
 from specdid._plan import Plan
 from specdid._records import Caution, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
@@ -20,6 +21,8 @@ from specdid._run.prepare import Prepared
 from specdid._run.write import write_text
 from specdid._study import Core, FigureOptions
 from specdid.engine.compile import Compiled
+from specdid.engine.execute import Progress
+from specdid.engine.problem import Bools, Ints
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
 from specdid.inference._base import Context, Floats, NullDraws, draw_null
@@ -28,12 +31,8 @@ from specdid.inference._permutation_strategy import BUDGET, split
 from specdid.inference._statistics import Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
 
-Bools = NDArray[np.bool_]
-Progress = Callable[[str, int, int], None]
-
 SAME_ESTIMATE = 1e-4
 """Standard errors by which a null's own estimate may differ from the specification's."""
-Ints = NDArray[np.int64]
 _NAMED = 4
 
 
@@ -64,7 +63,11 @@ def run_nulls(
         return (), (Caution("serious", "no_test", off, specifications=others),) if others else ()
     found: list[CurveTests] = []
     notes: list[Caution] = []
-    context = _context(prepared, compiled, results, entering, cluster, progress, jobs, store)
+    chosen, of = np.flatnonzero(entering[compiled.members.index]), results.dropped_columns
+    places = enumerate(compiled.members.index[chosen].tolist())
+    dropped = {position: of[place] for position, place in places if place in of}
+    study, on = prepared.study, (prepared.plan, prepared.panel, prepared.evaluator, compiled)
+    context = Context(*on, chosen, cluster, asked.draws, study.seed, dropped, jobs, study.run.backend, progress, store)
     for name in _plugins.with_refits(asked.null):
         null = _plugins.load("inference", name)
         drawn = draw_null(null, context)
@@ -150,38 +153,6 @@ def cluster_codes(prepared: Prepared) -> NDArray[np.int64] | None:
     if expression is not None:
         return prepared.evaluator.codes((bind(expression.tree, prepared.plan.grid.settings[0].scope),))
     return panel.unit_codes
-
-
-def _context(
-    prepared: Prepared,
-    compiled: Compiled,
-    results: Results,
-    entering: Bools,
-    cluster: NDArray[np.int64],
-    progress: Progress,
-    jobs: int,
-    store: Store | None,
-) -> Context:
-    """Return a null the specifications that entered, with the terms that were kept."""
-    chosen = np.flatnonzero(entering[compiled.members.index])
-    of = results.dropped_columns
-    places = enumerate(compiled.members.index[chosen].tolist())
-    dropped = {position: of[place] for position, place in places if place in of}
-    return Context(
-        prepared.plan,
-        prepared.panel,
-        prepared.evaluator,
-        compiled,
-        chosen,
-        dropped,
-        cluster,
-        prepared.study.inference.draws,
-        prepared.study.seed,
-        jobs,
-        prepared.study.run.backend,
-        progress,
-        store,
-    )
 
 
 def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -> CurveTests:
@@ -366,7 +337,9 @@ def expected_words(plan: Plan) -> str:
     outcome, options = plan.dimensions[Core.OUTCOME], plan.study.outcome
     pairs = [(options[o].expect, label) for label, o in zip(outcome.labels, outcome.option.tolist(), strict=True)]
     signs = ("negative", "positive")
-    found = [f"{sign} for {_listed([n for s, n in pairs if s == sign])}" for sign in signs if (sign in dict(pairs))]
+    found = [
+        f"{sign} for {first_few([n for s, n in pairs if s == sign], _NAMED)}" for sign in signs if (sign in dict(pairs))
+    ]
     if not found:
         return ""
     return (
@@ -395,17 +368,13 @@ def opposite_signs(plan: Plan, results: Results, tested: Sequence[Ints]) -> Iter
         label = results.planned.shown(plan.dimensions[Core.OUTCOME].labels[code])
         sides[median > 0].append(f"“{label}” (median t {median:.2f})")
         significant[median > 0] |= bool((p[mine & (np.sign(t) == np.sign(median))] <= plan.study.inference.alpha).any())
-    if sides[False] and sides[True]:
+    negative, positive = (first_few(sides[sign], _NAMED) for sign in (False, True))
+    if negative and positive:
         yield Caution(
             "serious" if all(significant.values()) else "note",
             "opposite_signs",
             "outcomes of opposite estimated sign are in one joint test, where they cancel: negative "
-            f"{_listed(sides[False])}; positive {_listed(sides[True])}. If they were expected to move apart before "
+            f"{negative}; positive {positive}. If they were expected to move apart before "
             'anything was estimated, say so by `expect = "negative"` and `expect = "positive"` in [outcome]',
             specifications=len(index),
         )
-
-
-def _listed(words: Sequence[str]) -> str:
-    more = len(words) - _NAMED
-    return ", ".join(words[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

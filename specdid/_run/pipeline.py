@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -42,7 +42,7 @@ from specdid._run.write import draw_curve, notebook_html, on_its_own, write_figu
 from specdid.analyses._base import Analysed
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.distributed import connected
-from specdid.engine.execute import Recalled, estimate_all
+from specdid.engine.execute import Progress, Recalled, estimate_all, silent
 from specdid.engine.store import Store
 from specdid.inference._curve_tests import CurveTests
 from specdid.panel import Panel
@@ -50,7 +50,6 @@ from specdid.report.summary import summarise
 
 __all__ = ["Interrupted", "estimate", "run", "start_reference"]
 
-Progress = Callable[[str, int, int], None]
 NOTHING = Described()
 _log = logging.getLogger("specdid")
 
@@ -127,7 +126,7 @@ def estimate(
     chosen: bool = True,
 ) -> Curve:
     """Run a prepared study; see :func:`run`; ``chosen``: whether the user named the directory."""
-    say = progress or _silent
+    say = progress or silent
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not ignore_memory:
         refuse_too_large(prepared, compiled, directory)
@@ -156,10 +155,6 @@ def estimate(
     if made.interrupted:
         raise Interrupted(curve)
     return curve
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    return None
 
 
 def _secret(directory: Path) -> bytes | None:
@@ -324,8 +319,8 @@ def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
 
 def _curve_figure(prepared: Prepared, curve: Curve, directory: Path) -> Iterator[Caution]:
     figure = prepared.study.figure
-    drawn = {**figure_of(figure, curve.tests), "formats": figure.formats, "cautions": curve.warnings}
-    return map(from_figure, write_figure(curve.results, directory, **drawn)[1])
+    drawn = {**figure_of(figure, curve.tests), "cautions": curve.warnings}
+    return map(from_figure, write_figure(curve.results, directory, figure.formats, **drawn)[1])
 
 
 def _write(

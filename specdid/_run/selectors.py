@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._diagnostics import Fault, Origin, SpecError, fault_at
+from specdid._diagnostics import Fault, Origin, SpecError, fault_at, first_few
 from specdid._hashing import beginning, begins_id
 from specdid._plan import Plan, PlanStatus
 from specdid._records import KINDS, Results
@@ -66,8 +66,8 @@ def _by_id(plan: Plan, which: str) -> Found:
         raise _fault("no_specification", f"no specification's id begins with `{which}`", "ids stand in results.csv")
     ids = list(dict.fromkeys(plan.spec_id(int(h)) for h in hits))
     if len(ids) > 1:
-        shown = ", ".join(ids[:_LISTED]) + (f" and {len(ids) - _LISTED:,} more" if len(ids) > _LISTED else "")
-        raise _fault("several_specifications", f"{len(ids):,} specifications begin with `{which}`", f"they are {shown}")
+        help = f"they are {first_few(ids, _LISTED)}"
+        raise _fault("several_specifications", f"{len(ids):,} specifications begin with `{which}`", help)
     return Found(stands_for(plan, hits))
 
 

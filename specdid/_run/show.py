@@ -32,6 +32,7 @@ from specdid.exports._base import NoProgramError
 from specdid.exports._build import make_script
 from specdid.inference._base import null_words
 from specdid.language import write
+from specdid.report.comparison import visible
 
 WIDTH = 100
 
@@ -78,7 +79,7 @@ def shown_text(prepared: Prepared, which: str, directory: Path, language: str | 
     found = find(prepared, which, results, directory)
     if language is not None:
         return code_of(prepared, found.place, language)
-    lines = [_visible(line) for line in describe(prepared, found, results, directory)]
+    lines = [visible(line) for line in describe(prepared, found, results, directory)]
     return "\n".join([*lines, *_codes(prepared, found.place)]) + "\n"
 
 
@@ -96,11 +97,6 @@ def _codes(prepared: Prepared, place: int) -> Iterator[str]:
         yield from ("", f"== {export.title} ==", "", code.rstrip("\n"))
     for name, why in _plugins.broken("exports").items():
         yield from ("", f"== {name} ==", "", why)
-
-
-def _visible(line: str) -> str:
-    """Put a space for what a terminal would obey: labels are a stranger's text."""
-    return "".join(c if c.isprintable() else " " for c in line)
 
 
 def stored_results(prepared: Prepared, directory: Path) -> Results | None:

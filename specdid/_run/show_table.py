@@ -14,7 +14,7 @@ from specdid._study import Core
 from specdid.analyses._fit import CONSTANT_LABEL, own_terms, whole_table
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, by_relative_period, combine, fit_full
 from specdid.engine.compile import Compiled
-from specdid.engine.execute import estimate_all
+from specdid.engine.execute import estimate_all, silent
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
 from specdid.engine.problem import Floats
 from specdid.engine.ssc import t_inference
@@ -59,7 +59,7 @@ def _estimate(prepared: Prepared, one: Compiled) -> tuple[Fits, FullFit | None, 
         methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
         fits, found = fit_in_full(OneByOneWork(one.problem, one.members, methods, one.method, one.cohort, one.time))
         return fits, None, _NOTHING if found is None else whole_table(found)
-    outcome = estimate_all(one, estimators, 1, "serial", lambda *_: None)
+    outcome = estimate_all(one, estimators, 1, "serial", silent)
     fits = next(b for b in outcome.blocks if len(b.index))
     full = fit_full(one.problem, one.members)
     if full.code in (Code.OK, Code.TOO_FEW_CLUSTERS):

@@ -75,23 +75,22 @@ def notebook_html(curve: Curve) -> str:
 
 
 def write_figure(
-    results: Results,
-    directory: Path,
-    sort: str,
-    formats: Sequence[str],
-    width: float | None = None,
-    bands: Any = None,
-    shares: Any = None,
-    cautions: Sequence[Caution] = (),
-    nulls: Any = None,
-) -> tuple[list[Path], list[str]]:
-    """Draw the curve in these formats; return the files and what the figure warned of."""
-    with writing(directory), warnings.catch_warnings(record=True) as caught:
+    results: Results, directory: Path, formats: Sequence[str], **drawn: Any
+) -> tuple[tuple[Path, ...], list[str]]:
+    """Draw the curve in these formats, as `draw_curve` is told; return the files and what the figure warned of."""
+    with writing(directory):
+        return save_figure(lambda: draw_curve(results, **drawn), directory, "curve", formats)
+
+
+def save_figure(
+    draw: Callable[[], Any], directory: Path, stem: str, formats: Sequence[str], failed: str = ""
+) -> tuple[tuple[Path, ...], list[str]]:
+    """Draw a figure into files, stamped where the run ``failed``; return them and what the figure warned of."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        figure = draw_curve(results, sort, width, bands, shares, cautions, nulls)
-        paths = save(figure, directory, "curve", formats)
+        paths = save(draw(), directory, stem, formats, failed)
     # Warnings of its own kind are another library's complaint to programmers, such as pyparsing's.
-    return list(paths), [str(w.message) for w in caught if w.category is UserWarning]
+    return paths, [str(w.message) for w in caught if w.category is UserWarning]
 
 
 def write_record(directory: Path, content: Mapping[str, Any]) -> None:
@@ -100,7 +99,7 @@ def write_record(directory: Path, content: Mapping[str, Any]) -> None:
         write_manifest(directory / "manifest.json", content)
 
 
-def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tuple[list[Path], list[str]]:
+def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tuple[tuple[Path, ...], list[str]]:
     """Draw the curve of a results directory from its files, as the run drew it unless ``sort`` is given.
 
     Raises
@@ -117,8 +116,8 @@ def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tup
     drawn, null = _figure_settings(directory), read_bands(directory)
     sorted_by = sort or str(drawn.get("sort") or "estimate")
     found = read_warnings(directory)
-    given = (drawn.get("width"), null.bands, null.shares, found, null.nulls)
-    return write_figure(results, directory, sorted_by, chosen, *given)
+    shown = {"bands": null.bands, "shares": null.shares, "nulls": null.nulls, "cautions": found}
+    return write_figure(results, directory, chosen, sort=sorted_by, width=drawn.get("width"), **shown)
 
 
 def _check_sort(sort: str | None, results: Results) -> None:

@@ -114,8 +114,8 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
         full.r2_within,
         tuple(problem.labels[c] for c in full.dropped),
         effects,
-        problem.alpha,
         full,
+        alpha=problem.alpha,
         open={labels[k]: why_open([labels[t] for t in tied], effects) for k, tied in inseparable(full).items()},
     )
 
@@ -169,27 +169,15 @@ def _outcome_text(cell: Cell, problem: Problem, one: Members) -> str:
 
 def failed(cell: Cell, why: str, effects: tuple[str, ...], alpha: float, vcovs: int) -> CellFit:
     """Return the fit of a cell that has no numbers."""
-    nothing, none = np.zeros(0), np.zeros(0, np.int64)
     return CellFit(
         cell,
         why,
-        (),
-        nothing,
-        np.zeros((vcovs, 0, 0)),
-        ("",) * vcovs,
-        np.full(vcovs, np.nan),
-        np.full(vcovs, -1),
-        none,
-        0,
-        0,
-        0,
-        0,
-        0,
-        np.nan,
-        np.nan,
-        (),
-        effects,
-        alpha,
+        vcov=np.zeros((vcovs, 0, 0)),
+        vcov_notes=("",) * vcovs,
+        df=np.full(vcovs, np.nan),
+        n_clusters=np.full(vcovs, -1),
+        effects=effects,
+        alpha=alpha,
     )
 
 
@@ -241,7 +229,7 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         float(fits.r2_within[0]),
         dropped,
         effects,
-        problem.alpha,
+        alpha=problem.alpha,
         open=dict.fromkeys(dropped, LEFT_OUT) | reasons,
         pseudo_r2=whole.pseudo_r2,
         alone=_alone(choice),
@@ -317,23 +305,23 @@ class CellFit:
 
     cell: Cell = field(repr=False)
     failure: str | None
-    terms: tuple[str, ...]
-    estimate: Floats
-    vcov: Floats = field(repr=False)
-    vcov_notes: tuple[str, ...]
-    df: Floats
-    n_clusters: Ints
-    rows: Ints = field(repr=False)
-    nobs: int
-    n_units: int
-    n_treated: int
-    n_control: int
-    n_always: int
-    r2: float
-    r2_within: float
-    dropped: tuple[str, ...]
-    effects: tuple[str, ...]
-    alpha: float
+    terms: tuple[str, ...] = ()
+    estimate: Floats = field(default_factory=lambda: np.zeros(0))
+    vcov: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)), repr=False)
+    vcov_notes: tuple[str, ...] = ()
+    df: Floats = field(default_factory=lambda: np.zeros(0))
+    n_clusters: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    nobs: int = 0
+    n_units: int = 0
+    n_treated: int = 0
+    n_control: int = 0
+    n_always: int = 0
+    r2: float = float("nan")
+    r2_within: float = float("nan")
+    dropped: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
+    alpha: float = field(kw_only=True)
     full: FullFit | None = field(default=None, repr=False)
     pseudo_r2: float = float("nan")
     alone: str = ""

@@ -432,21 +432,9 @@ def _context(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Express
     inference = replace(asked, assign=assign, strata=strata or asked.strata)
     plan = replace(cell.plan, study=replace(cell.plan.study, inference=inference))
     dropped = {} if fit.full is None else {0: fit.full.dropped}
-    return Context(
-        plan,
-        bench.panel,
-        bench.evaluator,
-        cell.compiled,
-        np.array([cell.member], np.int64),
-        dropped,
-        _cluster(bench, cell),
-        draws,
-        bench.study.seed,
-        bench.jobs,
-        bench.backend,
-        _quiet,
-        bench.store,
-    )
+    chosen, on = np.array([cell.member], np.int64), (plan, bench.panel, bench.evaluator, cell.compiled)
+    cluster, seed = _cluster(bench, cell), bench.study.seed
+    return Context(*on, chosen, cluster, draws, seed, dropped, bench.jobs, bench.backend, store=bench.store)
 
 
 def _cluster(bench: Bench, cell: Cell) -> Ints:
@@ -455,10 +443,6 @@ def _cluster(bench: Bench, cell: Cell) -> Ints:
         assert bench.panel.unit_codes is not None
         return bench.panel.unit_codes
     return bench.evaluator.codes((bind(expression.tree, cell.plan.grid.settings[0].scope),))
-
-
-def _quiet(what: str, done: int, total: int) -> None:
-    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True)

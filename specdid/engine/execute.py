@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from specdid.engine.compile import Compiled
 
 Progress = Callable[[str, int, int], None]
+"""Told the stage, how much of it is done, and of how much."""
 MANY_MASKS = 8
 PER_MASK = 24
 """Members that share sample, effects and weights take the listwise path where they have at
@@ -57,6 +58,10 @@ LISTWISE_MEMBER = 1.0e-4
 """Seconds per specification with its own rows, where many have (of some thousand rows)."""
 _tokens = count()
 _local = threading.local()
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Ignore progress."""
 
 
 class Recalled(str):

@@ -6,7 +6,7 @@ A plug-in is one module ``specdid/inference/<name>.py`` with ``INFERENCE: Null``
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from specdid import _plugins
 from specdid._plan import Plan
 from specdid._records import Caution
 from specdid.engine.compile import Compiled
+from specdid.engine.execute import Progress, silent
 from specdid.engine.store import Store, writing
 from specdid.inference._draw_tables import DrawTable, scratch
 from specdid.inference._draw_tables import Floats as Floats
@@ -90,9 +91,10 @@ class Context:
     ----------
     plan, panel, evaluator, compiled : the study on its data.
     chosen : (S,) positions in ``compiled.members`` of the specifications that enter.
-    dropped : position among the chosen -> columns of values that were dropped as collinear.
     cluster : (n,) codes of [inference] cluster over the whole panel, -1 missing.
-    draws, seed, jobs, backend, progress
+    draws, seed : of the null.
+    dropped : position among the chosen -> columns of values that were dropped as collinear.
+    jobs, backend, progress
     store : where draws are kept, or None
     """
 
@@ -101,13 +103,13 @@ class Context:
     evaluator: Evaluator
     compiled: Compiled
     chosen: Ints
-    dropped: Mapping[int, tuple[int, ...]]
     cluster: Ints
     draws: int
     seed: int
-    jobs: int
-    backend: str
-    progress: Callable[[str, int, int], None]
+    dropped: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    jobs: int = 1
+    backend: str = "serial"
+    progress: Progress = silent
     store: Store | None = None
 
     def store_for(self, count: int) -> Store | None:

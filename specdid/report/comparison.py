@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors, shown_group
+from specdid._diagnostics import first_few
 from specdid._records import Results, Status
 from specdid._records.cautions import headline
 from specdid._records.numerals import decimals_for, minus, ordinal, signed
@@ -112,9 +113,8 @@ def _options_that_differ(comparison: Comparison) -> Iterator[str]:
         went = [label for label in old if label not in new and label not in known]
         for words, labels in (("added", came), ("removed", went)):
             if labels:
-                shown = ", ".join(f"`{visible(label)}`" for label in labels[:4])
-                rest = f" and {len(labels) - 4:,} more" if len(labels) > 4 else ""
-                yield f"- {words} in {visible(dimension)}: {shown}{rest}"
+                shown = first_few([f"`{visible(label)}`" for label in labels], 4)
+                yield f"- {words} in {visible(dimension)}: {shown}"
 
 
 def _labels(results: Results) -> dict[str, tuple[str, ...]]:

@@ -36,20 +36,7 @@ def context(cluster: str, frame: pl.DataFrame, **changes) -> Context:
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     codes = prepared.evaluator.codes((_bound(prepared, cluster),))
     chosen = np.arange(len(compiled.members))
-    return Context(
-        prepared.plan,
-        prepared.panel,
-        prepared.evaluator,
-        compiled,
-        chosen,
-        {},
-        codes,
-        DRAWS,
-        11,
-        1,
-        "serial",
-        lambda *a: None,
-    )
+    return Context(prepared.plan, prepared.panel, prepared.evaluator, compiled, chosen, codes, DRAWS, 11)
 
 
 def _bound(prepared, name):

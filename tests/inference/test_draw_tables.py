@@ -72,6 +72,6 @@ def test_a_full_disk_is_said_before_anything_is_drawn(monkeypatch, tmp_path):
 
     monkeypatch.setattr(_draw_tables, "LARGE", 0)
     monkeypatch.setattr(_draw_tables, "_file_of_nan", full)
-    context = Context(*[None] * 7, 99, 1, 1, "serial", None)  # type: ignore[arg-type]
+    context = Context(*[None] * 6, 99, 1)  # type: ignore[arg-type]
     with pytest.raises(OutputError, match="No space left on device"):
         context.table(50)
