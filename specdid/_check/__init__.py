@@ -14,7 +14,6 @@ from specdid._check.dimensions import (
     check_scales,
     check_selectors,
 )
-from specdid._check.functions import check_functions, check_later_values
 from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
 from specdid._check.matches import check_matches
@@ -25,7 +24,9 @@ from specdid._check.together import check_together
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
     check_conditions,
+    check_functions,
     check_infinite,
+    check_later_values,
     check_logs,
     check_outcomes,
     check_samples,
