@@ -329,14 +329,14 @@ def _crop(cells: list[str], first: int, stop: int, widest: int) -> tuple[str, in
     widths = [display_width(cell) for cell in cells]
     left, right = 0, len(cells)
     if sum(widths) > widest:
-        left, right = _window(widths, first, stop, widest)
+        left, right = _window(widths, first, widest)
     before = "…" if left > 0 else ""
     text = before + "".join(cells[left:right]) + ("…" if right < len(cells) else "")
     start = len(before) + sum(widths[left:first])
     return text, start, max(1, sum(widths[first : min(stop, right)]))
 
 
-def _window(widths: list[int], first: int, stop: int, widest: int) -> tuple[int, int]:
+def _window(widths: list[int], first: int, widest: int) -> tuple[int, int]:
     """Choose the cells around the caret that fit, a third of the room before it."""
     left, room = first, widest // 3
     while left > 0 and widths[left - 1] <= room:

@@ -104,7 +104,7 @@ def _gaps(data: Data, option: TreatmentOption, term: Term, values: Floats, scope
         outs = "; if they are not, leave them out in [sample]"
         yield _fault(option, line, message, "if they are the never treated, ", outs)
     else:
-        yield _note(data, option, term, missing, lost, name, _line(data, option, term, scope, lost))
+        yield _note(data, option, missing, lost, name, _line(data, option, term, scope, lost))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,7 @@ def _fault(option: TreatmentOption, line: Proposal | None, message: str, before:
     return fault_at(origin, span, "treatment_missing_units", message, advice)
 
 
-def _note(
-    data: Data, option: TreatmentOption, term: Term, missing: Flags, lost: Flags, name: str, line: Proposal | None
-) -> Fault:
+def _note(data: Data, option: TreatmentOption, missing: Flags, lost: Flags, name: str, line: Proposal | None) -> Fault:
     count = int(np.count_nonzero(missing))
     rows = data.rows(np.flatnonzero(missing))
     message = f"{name} is missing in {rows}, which every specification with it leaves out"

@@ -178,7 +178,7 @@ def describe(prepared: Prepared, found: Found, results: Results | None, director
         return
     yield from _became(prepared, place, results)
     yield from regression_table(prepared, with_content(plan, place))
-    yield from _standing(prepared, place, results, directory)
+    yield from _standing(place, results, directory)
 
 
 def _unusable(cautions: Sequence[Caution], spec_id: str) -> Iterator[str]:
@@ -205,7 +205,7 @@ def _became(prepared: Prepared, place: int, results: Results | None) -> Iterator
         yield ""
 
 
-def _standing(prepared: Prepared, place: int, results: Results | None, directory: Path) -> Iterator[str]:
+def _standing(place: int, results: Results | None, directory: Path) -> Iterator[str]:
     """Return rank and joint tests, from the results of a run."""
     if results is None:
         yield ""

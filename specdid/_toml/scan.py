@@ -173,12 +173,12 @@ class _Scanner:
             self._skip(_SPACE)
             rest = self.document[self.at : self.at + 1]
             ends = rest in {".", "", "\n"} if closing == "=" else rest in {".", "]", "\n", ""}
-            if ends or (closing == "=" and (rest in {'"', "'", "{"} or self._equals_here(start))):
+            if ends or (closing == "=" and (rest in {'"', "'", "{"} or self._equals_here())):
                 self.at = bare.end()
                 return bare[0], bare.span()
         return self._odd_key(start, closing)
 
-    def _equals_here(self, start: int) -> bool:
+    def _equals_here(self) -> bool:
         """Say whether a key ends here: before ``=``, or before ``:`` where no ``=`` follows (as in a:b = …)."""
         token = _EQUALS.match(self.document, self.at)
         if token is None or token[0] in {"=", "＝", "=="}:

@@ -97,7 +97,7 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
     done = [moderate(bench, cell, config) for cell in cells]
     tables = (_coefficients(bench, request, cells, done), _effects(bench, cells, done))
     drawn = [(k, m) for k, m in enumerate(done, 1) if m.known]
-    panels = tuple(_panel(bench, cells, m, k) for k, m in drawn[:PANELS])
+    panels = tuple(_panel(cells, m, k) for k, m in drawn[:PANELS])
     charts: tuple[Chart, ...] = ()
     if panels and config.moderator is not None:
         level = f"{1 - bench.study.inference.alpha:.0%}"
@@ -106,7 +106,7 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
         note += shown(len(drawn))
         charts = (Chart("marginal_effect", marginal_effect.EffectData(request.title, axis, level, panels, note)),)
     warnings = tuple(w for m in done for w in _warnings(cells, m, config))
-    return Finding(tables, charts, (*cells.notes, *warnings), tuple(_lines(bench, cells, done, config)))
+    return Finding(tables, charts, (*cells.notes, *warnings), tuple(_lines(cells, done, config)))
 
 
 def moderate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderated:
@@ -182,7 +182,7 @@ def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable
 
 def _printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]) -> PrintTable:
     fits = [m.fit for m in done]
-    blocks = [coefficients(bench, fits), _printed_effects(done), statistics(bench, fits)]
+    blocks = [coefficients(bench, fits), _printed_effects(done), statistics(fits)]
     said = [f"The moderator is taken {done[0].when}." if done else "", *notes(bench, fits)]
     for why in dict.fromkeys(m.fit.open[m.names[1]] for m in done if m.names[1] in m.fit.open):
         said.insert(1, f"Its main effect has no coefficient: {why}.")
@@ -200,7 +200,7 @@ def _printed_effects(done: Sequence[Moderated]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _panel(bench: Bench, cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPanel:
+def _panel(cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPanel:
     values = np.unique(m.values)
     at = values if len(values) <= marginal_effect.FEW else np.linspace(values[0], values[-1], GRID)
     found = m.effects(at)
@@ -237,7 +237,7 @@ def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[C
             )
 
 
-def _lines(bench: Bench, cells: Cells, done: Sequence[Moderated], config: ModeratorConfig) -> Iterator[str]:
+def _lines(cells: Cells, done: Sequence[Moderated], config: ModeratorConfig) -> Iterator[str]:
     for m in (m for m in done if m.known):
         c = m.fit.coefficient(m.names[0])
         low, high = np.quantile(m.values, [0.1, 0.9]).tolist()

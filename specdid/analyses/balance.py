@@ -127,7 +127,7 @@ def run(bench: Bench, request: Request) -> Finding:
         found.append(sample)
         overlaps += blocks
     title = request.table.name or ANALYSIS.title
-    tables = (tidy_variables(found, title, bench.label, config.denominator), tidy_joint(found, title, bench.label))
+    tables = (tidy_variables(found, title, bench.label, config.denominator), tidy_joint(found, title))
     alpha = bench.study.inference.alpha
     said = [*(w for sample in found for w in warnings(sample, bench.label, alpha)), *cells.notes]
     charts = (*_love(found, title, bench), *_overlap(overlaps, title))
@@ -310,7 +310,7 @@ def _numbers(b: Balance, k: int, stage: int) -> tuple[Value, ...]:
     return (*means, float(b.bias[stage, k]), reduction, *tested, *sizes)
 
 
-def tidy_joint(samples: Sequence[ComparedSample], title: str, label: Label) -> TidyTable:
+def tidy_joint(samples: Sequence[ComparedSample], title: str) -> TidyTable:
     """Return a row for both stages of every match: joint tests and sizes."""
     rows: list[tuple[Value, ...]] = []
     for sample in samples:
@@ -319,7 +319,7 @@ def tidy_joint(samples: Sequence[ComparedSample], title: str, label: Label) -> T
         for c in sample.compared:
             for stage in (0, 1):
                 rows.append((*_lead(sample), c.period, STAGES[stage], *_joint(c, stage), None))
-    return TidyTable((*_names(samples), *JOINT), tuple(rows), _printed_joint(samples, title, label), "joint")
+    return TidyTable((*_names(samples), *JOINT), tuple(rows), _printed_joint(samples, title), "joint")
 
 
 def _joint(c: MatchComparison, stage: int) -> tuple[Value, ...]:
@@ -373,7 +373,7 @@ def _variable_rows(c: MatchComparison, label: Label) -> Iterator[Row]:
             yield Row("" if stage else label(name), cells)
 
 
-def _printed_joint(samples: Sequence[ComparedSample], title: str, label: Label) -> PrintTable | None:
+def _printed_joint(samples: Sequence[ComparedSample], title: str) -> PrintTable | None:
     shown = [s for s in samples if s.compared]
     if not shown:
         return None

@@ -195,7 +195,7 @@ def _printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediat
     places = decimals(m.fits[0].coefficient().std_error for m in done if m.fits[0].failure is None)
     through = Row("Difference", tuple(c for m in done for c in ("", "", number(m.through, places))))
     lines = tuple(tuple((text, 3 * width) for text, width in line) for line in spanners(bench, cells))
-    blocks = (coefficients(bench, fits), (through,), statistics(bench, fits))
+    blocks = (coefficients(bench, fits), (through,), statistics(fits))
     said = ("Difference: the effect without the mediator minus that with it.", CAVEAT, *notes(bench, fits))
     return PrintTable(request.title, columns, blocks, lines, said)
 

@@ -61,7 +61,7 @@ def tidy_rows(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, 
 
 def printed(bench: Bench, request: Request, cells: Cells, fits: Sequence[CellFit]) -> PrintTable:
     """Lay a table of regressions out for print."""
-    blocks = tuple(b for b in (coefficients(bench, fits), effects(bench, fits), statistics(bench, fits)) if b)
+    blocks = tuple(b for b in (coefficients(bench, fits), effects(bench, fits), statistics(fits)) if b)
     return PrintTable(request.title, numbered(fits), blocks, spanners(bench, cells), notes(bench, fits))
 
 
@@ -112,7 +112,7 @@ def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     )
 
 
-def statistics(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
+def statistics(fits: Sequence[CellFit]) -> tuple[Row, ...]:
     """Return observations, units, treated units, clusters and within R²."""
 
     def row(label: str, give: Callable[[CellFit], str]) -> Row:

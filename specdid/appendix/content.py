@@ -200,14 +200,14 @@ def _change(mean: float, pairs: int, decimals: int) -> tuple[str, str]:
 def selected_table(material: Material, selection: Selection) -> PrintTable:
     """Print specifications side by side: coefficients, what they consist of, their sizes and ranks."""
     bench, picked = material.bench, selection.picked
-    fits = [_one_row(bench, p.fit, picked) for p in picked]
+    fits = [_one_row(p.fit, picked) for p in picked]
     differing, common = _differing(material, picked)
     title = "Specifications asked for" if selection.asked else "Selected specifications"
     blocks = (
         _in_order(material, coefficients(bench, fits)),
         effects(bench, fits),
         tuple(_chosen(bench, picked, differing)),
-        (*statistics(bench, fits), *_standing(picked)),
+        (*statistics(fits), *_standing(picked)),
     )
     kinds = "scale, estimand and type" if material.results.planned.types else "scale and estimand"
     said = (
@@ -225,7 +225,7 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
     )
 
 
-def _one_row(bench: Bench, fit: CellFit, picked: Sequence[Picked]) -> CellFit:
+def _one_row(fit: CellFit, picked: Sequence[Picked]) -> CellFit:
     """Call the treatment the same in all columns where they differ in its definition."""
     if len({p.fit.terms[0] for p in picked}) == 1:
         return fit

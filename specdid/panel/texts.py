@@ -126,7 +126,7 @@ def _date_part(evaluation: Evaluation, call: Call) -> Column:
         assert column.codes is not None
         parts = np.append(_of_texts(call, node, column), np.nan)
         return number(parts[column.codes])
-    return number(_of_numbers(evaluation, call, node, column))
+    return number(_of_numbers(call, node, column))
 
 
 def _of_texts(call: Call, node: Node, column: Column) -> Floats:
@@ -143,7 +143,7 @@ def _of_texts(call: Call, node: Node, column: Column) -> Floats:
     return _part(days, call.function)
 
 
-def _of_numbers(evaluation: Evaluation, call: Call, node: Node, column: Column) -> Floats:
+def _of_numbers(call: Call, node: Node, column: Column) -> Floats:
     """Return the part of numbers that a .dta file shows as dates."""
     kind = column.kind
     assert column.numbers is not None
