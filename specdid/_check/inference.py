@@ -29,6 +29,7 @@ def check_clusters(data: Data) -> Iterator[Fault]:
     needed = [cluster for option in vcovs[:1] for cluster in option.clusters]
     needed += [e for e in (given.cluster, given.level, given.strata) if e is not None]
     further = [cluster for option in vcovs[1:] for cluster in option.clusters]
+    yield from _not_offered(data)
     for option in vcovs:
         for cluster in option.clusters:
             yield from _one_cluster(data, cluster, "error" if option is vcovs[0] else "warning")
@@ -51,6 +52,18 @@ def check_clusters(data: Data) -> Iterator[Fault]:
             else:
                 message += ": those have no standard error by it"
                 yield fault_at(expression.origin, node.span, "vcov_missing", message, severity="warning")
+
+
+def _not_offered(data: Data) -> Iterator[Fault]:
+    """Find variances that an estimator of the study does not offer."""
+    for option in data.study.vcov:
+        kind = "twoway" if len(option.clusters) > 1 else option.kind
+        methods = dict.fromkeys(e.method for e in data.study.estimator)
+        lacking = [m for m in methods if kind not in _plugins.load("estimators", m).vcovs]
+        if lacking:
+            message = f"no standard errors by `{option.name}` of {' and '.join(lacking)}"
+            advice = "those specifications have none: write a variance first that all estimators offer"
+            yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
 
 
 def _one_cluster(data: Data, cluster: Expression, severity: Severity) -> Iterator[Fault]:

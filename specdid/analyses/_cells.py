@@ -198,6 +198,13 @@ def not_read(request: Request, names: Sequence[str], why: str) -> Iterator[Fault
             yield fault_at(_varied(request, name), None, "not_honoured", message, "leave it out of `vary`")
 
 
+def unable(request: Request, cells: Cells, able: Callable[[Cell], bool], what: str, help_: str) -> Iterator[Fault]:
+    """Warn of estimators that this analysis has nothing of."""
+    for method in dict.fromkeys(cell.method for cell in cells if not able(cell)):
+        place = request.key("fix", "estimator")
+        yield fault_at(place, None, "not_honoured", f"{what} `{method}`", help_, "warning")
+
+
 def _varied(request: Request, name: str) -> Origin:
     """Say where a name stands in ``vary``, which may be a list or one text."""
     written = request.table.values.get("vary")

@@ -16,6 +16,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._records.fits import VCOV_NOTES
 from specdid._records.numerals import minus
 from specdid.analyses._base import Bench, Cell, CellFit, Extra, Request
+from specdid.analyses._cells import unable
 from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, joint_test, refit, semidefinite
 from specdid.analyses._words import decimals, listed, number, time_name
 from specdid.engine.coefficient_table import combine
@@ -182,6 +183,13 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
             f"the treatment `{label}` has no cohort, so there is no time relative to adoption",
             "an event study is of one treatment: write its arm as a treatment of its own" if label in arms else of_one,
         )
+    yield from unable(
+        request,
+        cells,
+        lambda cell: cell.compiled.batched[cell.member] or _plugins.load("estimators", cell.method).path is not None,
+        "there are no effects by relative period of",
+        'fix = { estimator = "…" } asks for one that has them: feols, sunab, did2s, lpdid',
+    )
     usable = [c for c in cells if c.labels["treatment"] not in without]
     if bench.periods is None or not usable:
         return
@@ -421,9 +429,9 @@ def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     always = np.zeros(len(clock.keep), bool) if found.fit is None else _always_treated(bench, cell, found.fit.rows)
     if found.failure is not None or not always.any():
         return found
-    assert bench.panel.unit_codes is not None
-    n = len(np.unique(bench.panel.unit_codes[always]))
-    who = f"{n:,} {'unit is' if n == 1 else 'units are'} treated in all {'its' if n == 1 else 'their'} rows"
+    n = len(np.unique(_adopters(bench, cell)[always]))
+    what = "cohort" if bench.panel.unit_codes is None else "unit"
+    who = f"{n:,} {what}{' is' if n == 1 else 's are'} treated in all {'its' if n == 1 else 'their'} rows"
     who += f" and {'stands' if n == 1 else 'stand'} in treated periods without one before to be compared with"
     without = _by_dummies(bench, cell, replace(clock, keep=clock.keep & ~always))
     common = np.intersect1d(found.periods, without.periods)
@@ -441,12 +449,19 @@ def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
 
 def _always_treated(bench: Bench, cell: Cell, rows: Ints) -> Bools:
     """Mark, on all rows, those used of units that are treated in every row used."""
-    cohort, unit = bench.cohort(cell), bench.panel.unit_codes
-    assert cohort is not None and bench.periods is not None and unit is not None  # noqa: PT018
+    cohort, unit = bench.cohort(cell), _adopters(bench, cell)
+    assert cohort is not None and bench.periods is not None  # noqa: PT018
     found = np.zeros(len(unit), bool)
     before = np.unique(unit[rows][~(bench.periods[rows] >= cohort[rows])])
     found[rows] = ~np.isin(unit[rows], before)
     return found
+
+
+def _adopters(bench: Bench, cell: Cell) -> Ints:
+    """Return the codes of who adopts: units, or the cohorts of a study of repeated cross-sections."""
+    units, cohort = bench.panel.unit_codes, bench.cohort(cell)
+    assert cohort is not None
+    return units if units is not None else np.unique(cohort, return_inverse=True)[1]
 
 
 def _by_dummies(bench: Bench, cell: Cell, clock: Clock) -> EventPath:

@@ -20,6 +20,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._format import Formula, Key, Many, Number
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
+from specdid.analyses._cells import unable
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
 from specdid.analyses._timing import few_treated, fit_earlier, timing, treated_now
 from specdid.analyses._words import (
@@ -121,6 +122,10 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
             'declare `unit` in [study], or write level = "…" in [inference]',
         )
         return
+    if bench.panel.unit is None and bench.study.inference.cluster is None:
+        message = "the t of a placebo needs clusters, and the study declares no unit"
+        yield fault_at(request.table.origin, None, "no_cluster", message, 'write cluster = "…" in [inference]')
+        return
     if len(cells) and not moved_columns(bench, cells[0]):
         yield fault_at(
             request.table.origin,
@@ -130,6 +135,13 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
             'write assign = "…" in [inference], the columns that an assignment consists of',
         )
         return
+    yield from unable(
+        request,
+        cells,
+        lambda cell: bool(cell.compiled.batched[cell.member]),
+        "placebos are for least squares and Sun-Abraham models, not for",
+        'fix = { estimator = "…" } asks for one of these',
+    )
     own = bench.study.inference.assign is None  # what is written is checked with [inference]
     faults = list(_assigned(bench, request, cells[0])) if len(cells) and own else []
     if config.strata is not None and len(cells):

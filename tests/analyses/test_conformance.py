@@ -11,12 +11,12 @@ from analysis_examples import EXAMPLES, FIX, table_of
 from specdid import _plugins
 from specdid._plan import build_plan
 from specdid._run.analyse import run_one, write_analyses
-from specdid._run.prepare import prepare
+from specdid._run.prepare import examine, prepare
 from specdid.analyses import _cells
 from specdid.analyses._base import Analysis, Finding
 from specdid.tables._base import csv_text
 from specdid.tables.latex import write
-from studies import bench_of, fault_texts, run_prepared, spec_file
+from studies import PANEL, bench_of, fault_texts, run_prepared, spec_file
 
 KINDS = _plugins.names("analyses")
 
@@ -222,3 +222,86 @@ def test_columns_are_planned_once_for_a_request_and_anew_where_they_are_moved(tm
     moved = replace(request, layout=replace(request.layout, vary=()))
     assert len(bench.cells(moved)) < len(first.plan)
     assert len(plans) == 2
+
+
+BARE = """\
+[study]
+data = '{data}'
+{study}
+[derive]
+c12 = "ifelse(batch == 2012, 2012, 0)"
+[outcome]
+"ln SO2" = "ln_so2"
+[treatment]
+"pilot" = {treatment}
+[controls]
+"none" = "1"
+"pgdp" = "pgdp"
+[fixed_effects]
+"own" = "{effects}"
+[sample]
+"batch 1" = "batch %in% c(0, 2012)"
+[sample."matched"]
+where = "year == 2011"
+match = {{ on = "pgdp + ind2", treated = "pilot", method = "nearest" }}
+[estimator]
+"OLS" = "feols"
+"did2s" = "did2s"
+[vcov]
+"own" = "{vcov}"
+[inference]
+draws = 0
+{inference}
+"""
+UNIT, TIME, COHORT = 'unit = "city_id"', 'time = "year"', 'cohort = "c12"'
+ROLES = {
+    "units and periods": (f"{UNIT}\n{TIME}", COHORT, "city_id + year", ""),
+    "no cohort": (f"{UNIT}\n{TIME}", "", "city_id + year", ""),
+    "no time": (UNIT, "", "city_id + year", ""),
+    "no unit": (TIME, COHORT, "pilot + year", ""),
+    "no unit, a level": (TIME, "", "pilot + year", 'level = "city_id"'),
+    "no unit, a level and clusters": (TIME, "", "pilot + year", 'level = "city_id"\ncluster = "city_id"'),
+    "neither": ("", "", "pilot + year", ""),
+}
+"""What the study declares, its treatment's cohort, the fixed effects and [inference]."""
+PLAINER = {
+    "heterogeneity": 'groups = { west = "tcz == 0", east = "tcz == 1" }',
+    "mechanism": 'mediator = "ind3"',
+    "placebo": "draws = 20\nperiods = [1]",
+    "event_study": 'time = "calendar"',
+    "table": 'fix = { estimator = "did2s" }',
+}
+"""Tables that ask for less of the data, or for something else."""
+
+
+@pytest.mark.parametrize("vcov", ["iid", "~city_id"])
+@pytest.mark.parametrize("roles", ROLES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_run_would_refuse_check_says(kind, roles, vcov, tmp_path):
+    """Without units, periods or clusters an analysis is refused with a place, or gives its table."""
+    study, cohort, effects, inference = ROLES[roles]
+    treatment = f'{{ term = "dudt"{", " * bool(cohort)}{cohort} }}'
+    base = BARE.format(data=PANEL, study=study, treatment=treatment, effects=effects, vcov=vcov, inference=inference)
+    for keys in dict.fromkeys((EXAMPLES.get(kind, ""), PLAINER.get(kind, ""))):
+        path = spec_file(tmp_path, table_of(kind, keys), base)
+        faults = [fault for fault in examine(path)[1] if fault.severity == "error"]
+        if faults:
+            assert all(fault.place is not None for fault in faults)
+            continue
+        (found,) = run_prepared(prepare(path))
+        assert found.failure is None, (keys, found.failure)
+        assert found.finding.tables[0].rows, keys
+
+
+def test_what_an_analysis_lacks_for_an_estimator_is_said_at_check(tmp_path):
+    """Standard errors that it does not offer, effects by period and placebos that it does not have."""
+    study, cohort, effects, _ = ROLES["units and periods"]
+    base = BARE.format(
+        data=PANEL, study=study, treatment=f'{{ term = "dudt", {cohort} }}', effects=effects, vcov="iid", inference=""
+    ).replace('"did2s" = "did2s"', '"did2s" = "did2s"\n"PPML" = "fepois"')
+    tables = '[event_study]\nfix = { estimator = "PPML" }\n[placebo]\ndraws = 20\nfix = { estimator = "did2s" }\n'
+    found = [(fault.severity, fault.message) for fault in examine(spec_file(tmp_path, tables, base))[1]]
+    assert ("warning", "no standard errors by `own` of did2s") in found
+    assert ("warning", "there are no effects by relative period of `fepois`") in found
+    assert ("warning", "placebos are for least squares and Sun-Abraham models, not for `did2s`") in found
+    assert "error" not in {severity for severity, _ in found}, found
