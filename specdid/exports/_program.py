@@ -11,7 +11,7 @@ import numpy as np
 from specdid._programs.names import Namer
 from specdid._programs.script import DATE, POLY, SPLINE, DataFile, Step, WideFile
 from specdid.engine.columns import Recipe
-from specdid.language import Bound, argument, bind, referenced, write
+from specdid.language import Bound, argument, bind, referenced, write, written_out
 from specdid.language.tree import Argument, Binary, Call, Name, Node, Number, Text, Unary, joined
 from specdid.panel import Evaluator, Panel, SourceFile
 from specdid.panel.design import event_levels, listed, second_levels
@@ -187,7 +187,7 @@ class ProgramColumns:
                 )
                 if node.function in ("year", "month", "quarter") and (kind := self._stata_date(node, bound)):
                     return Call(DATE, (*arguments, Argument(Text(node.function)), Argument(Text(kind))))
-                return Call(node.function, arguments)
+                return written_out(Call(node.function, arguments))
             case _:
                 return node
 

@@ -17,6 +17,7 @@ from specdid.language.problems import LanguageError, Problem
 from specdid.language.references import macros_in, referenced, unknown_columns
 from specdid.language.relabel import relabel
 from specdid.language.scope import Bound, Definition, Scope, bind, write_out
+from specdid.language.short import written_out
 from specdid.language.terms import Term, Terms, terms
 from specdid.language.termsets import TermSets, expand_terms, join_term_sets
 from specdid.language.tree import Name
@@ -61,4 +62,5 @@ __all__ = [
     "write_name",
     "write_number",
     "write_out",
+    "written_out",
 ]

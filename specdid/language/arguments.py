@@ -153,6 +153,14 @@ def _logical(node: Node) -> Problem | None:
     return Problem("argument_value", f"`{write(node)}` is not TRUE or FALSE", node.span)
 
 
+def _omit(node: Node) -> Problem | None:
+    """Accept ``na.rm = TRUE``, which is so in any case."""
+    if isinstance(node, Constant) and node.value is True:
+        return None
+    help = "`ifelse(sum(is.na(x), by = g) > 0, NA, mean(x, by = g))` is missing where any value is"
+    return Problem("argument_value", "missing values are left out in any case", node.span, help)
+
+
 def _numeric(rule: Callable[[float], bool], words: str, help: str | None = None) -> Callable[[Node], Problem | None]:
     def problem(node: Node) -> Problem | None:
         value = number_value(node)
@@ -168,6 +176,7 @@ _KINDS: dict[Kind, Callable[[Node], Problem | None]] = {
     "text": _text,
     "lag": _lag,
     "logical": _logical,
+    "omit": _omit,
     "tail": _numeric(lambda p: 0 <= p < 0.5, "a share per tail, from 0 to below 0.5"),
     "base": _numeric(lambda b: b > 0 and b != 1, "a positive constant other than 1"),
     "degree": _numeric(lambda d: d in range(1, 11), "a whole number from 1 to 10"),

@@ -9,7 +9,8 @@ from specdid.language.tree import Argument, Call, Constant, Node, Number, Text
 
 Kind = Literal[
     "value", "condition", "case", "by", "terms", "constants", "text", "words", "base", "degree", "lag", "tail",
-    "logical", "breaks", "groups", "share", "window", "long_window", "df", "knots", "bins", "digits", "place", "times",
+    "logical", "breaks", "groups", "share", "window", "long_window", "df", "knots", "bins", "digits", "place",
+    "times", "omit",
 ]  # fmt: skip
 Where = Literal["value", "terms", "list", "columns", "stepwise", "sample"]
 
@@ -61,7 +62,7 @@ class Function:
         }  # fmt: skip
         names = ["condition ~ value", "..."] if self.many == "case" else ["..."] if self.many else []
         names = [p.name for p in self.parameters if not p.named] + names
-        names += [shown[p.name] for p in self.parameters if p.named]
+        names += [shown[p.name] for p in self.parameters if p.named and p.name in shown]
         return f"{self.name}({', '.join(names)})"
 
 
@@ -69,6 +70,7 @@ _X = Parameter("x", "value")
 _K = Parameter("k", "lag", Number(1))
 _P = Parameter("p", "tail")
 _BY = Parameter("by", "by", optional=True, named=True)
+_OMIT = Parameter("na.rm", "omit", optional=True, named=True)
 _WINDOW = Parameter("n", "window")
 _GROUPS = Parameter("n", "groups")
 _DIGITS = Parameter("digits", "digits", Number(0.0))
@@ -89,7 +91,8 @@ def _value(
 
 def _group(name: str, doc: str, *parameters: Parameter, instead: str = "") -> Function:
     """Declare a function of a column within groups, over the whole panel where ``by`` is left out."""
-    return _value(name, doc, *(parameters or (_X,)), _BY, later=True, instead=instead)
+    ranks = name in ("ntile", "quantile_group", "rank")
+    return _value(name, doc, *(parameters or (_X,)), _BY, *(() if ranks else (_OMIT,)), later=True, instead=instead)
 
 
 _ALL = (
@@ -102,10 +105,10 @@ _ALL = (
     _value("asinh", "inverse hyperbolic sine"),
     _value("floor", "largest integer not above x"),
     _value("I", "arithmetic inside a list of terms, as in I(x^2)"),
-    _value("scale", "mean 0 and standard deviation 1 over the full panel"),
-    _value("center", "mean 0 over the full panel"),
-    _value("winsorize", "the tails, p on either side, set to their quantiles", _X, _P),
-    _value("trim", "the tails, p on either side, set to missing", _X, _P),
+    _value("scale", "mean 0 and standard deviation 1 over the full panel, or within groups", _X, _BY),
+    _value("center", "mean 0 over the full panel, or within groups", _X, _BY),
+    _value("winsorize", "the tails, p on either side, set to their quantiles, of the panel or of groups", _X, _P, _BY),
+    _value("trim", "the tails, p on either side, set to missing, of the panel or of groups", _X, _P, _BY),
     _value(
         "ifelse",
         "yes where the condition holds, else no",
@@ -185,6 +188,9 @@ _ALL = (
     Function(
         "paste", (Parameter("sep", "words", Text(" "), named=True),), "value", "texts and numbers joined", many="value"
     ),
+    _value("grepl", "TRUE where x matches the pattern, as x %like% pattern", Parameter("pattern", "text"), _X),
+    _value("as.numeric", "a number, or 1 and 0 of a condition"),
+    _value("as.integer", "a number without its decimal places, or 1 and 0 of a condition"),
     Function("paste0", (), "value", "texts and numbers joined, nothing between", many="value"),
     _value("substr", "the characters of x from start to stop", _X, *_PLACES),
     _value("tolower", "x in lower case"),

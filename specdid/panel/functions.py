@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from specdid.language import argument
+from specdid.language import argument, written_out
 from specdid.language.tree import Binary, Call, Constant, Node, children
 from specdid.panel import along, groups, texts
 from specdid.panel.columns import Column, Flags, Floats, merge_levels, number, text
@@ -92,6 +92,8 @@ def _extreme(evaluation: Evaluation, call: Call, function: Callable[[Floats, Flo
 
 def _standardise(evaluation: Evaluation, call: Call, deviations: bool) -> Column:
     """``center`` and ``scale``, over all rows of the panel."""
+    if argument(call, "by") is not None:
+        return _written_out(evaluation, call)
     node = needed(call, "x")
     column = evaluation.column(node)
     values = numeric(column, node)
@@ -104,6 +106,8 @@ def _standardise(evaluation: Evaluation, call: Call, deviations: bool) -> Column
 
 def _tails(evaluation: Evaluation, call: Call, cut: bool) -> Column:
     """``winsorize`` and ``trim``: R's default (type 7) quantiles, ``p`` in each tail."""
+    if argument(call, "by") is not None:
+        return _written_out(evaluation, call)
     arguments = {name: needed(call, name) for name in ("x", "p")}
     column = evaluation.column(arguments["x"])
     values = numeric(column, arguments["x"])
@@ -231,6 +235,11 @@ def _is_finite(evaluation: Evaluation, call: Call) -> Column:
     return number(np.isfinite(column.numbers).astype(np.float64))
 
 
+def _written_out(evaluation: Evaluation, call: Call) -> Column:
+    """Evaluate what a call is short for."""
+    return evaluation.value(written_out(call))
+
+
 def _case_when(evaluation: Evaluation, call: Call) -> Column:
     """Return the first case that holds; a condition that is NA does not hold."""
     cases = [a.value for a in call.arguments if isinstance(a.value, Binary) and a.name is None]
@@ -324,6 +333,9 @@ FUNCTIONS: dict[str, Callable[[Evaluation, Call], Column]] = {
     "scale": partial(_standardise, deviations=True),
     "winsorize": partial(_tails, cut=False),
     "trim": partial(_tails, cut=True),
+    "grepl": _written_out,
+    "as.numeric": _written_out,
+    "as.integer": _written_out,
     "l": _lag,
     "f": _lag,
     "d": _lag,

@@ -139,7 +139,7 @@ def test_words_are_found_as_they_are_written():
         assert said(*words)[0] == 0
     assert "event_study.window" in said("window")[1]
     assert "from seven before" in said("window")[1]
-    assert "winsorize(x, p)" in said("Winsorize")[1]
+    assert "winsorize(x, p, by = g)" in said("Winsorize")[1]
 
 
 def test_a_word_that_is_not_known_is_a_fault_with_the_nearest_one():

@@ -52,6 +52,14 @@ def grouped(name: str, what: str, *by: str, **options) -> Callable[[pd.DataFrame
     return lambda d: d[name].groupby(code(d, *by)).transform(what, **options)
 
 
+def tails(d: pd.DataFrame, p: float) -> tuple[pd.Series, pd.Series]:
+    """The column with the tails of each group set to the quantiles, and without them."""
+    by = d["x"].groupby(code(d, "g"))
+    low, high = (by.transform(lambda v, q=q: v.quantile(q)) for q in (p, 1 - p))
+    inside = d["x"].clip(low, high).where(low.notna())
+    return inside, d["x"].where((d["x"] >= low) & (d["x"] <= high))
+
+
 def in_time(d: pd.DataFrame) -> pd.DataFrame:
     return d.sort_values(["u", "t"])
 
@@ -205,6 +213,14 @@ ORACLES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "tolower(s)": text(str.lower),
     "toupper(s)": text(str.upper),
     "trimws(g)": text(str.strip, "g"),
+    "grepl('^[a-c]', s)": lambda d: d["s"].str.contains("^[a-c]", na=False).astype(float),
+    "as.numeric(x > 0)": lambda d: (d["x"] > 0).astype(float).where(d["x"].notna()),
+    "as.integer(x * 3)": lambda d: np.trunc(d["x"] * 3),
+    "mean(x, by = g, na.rm = TRUE)": grouped("x", "mean", "g"),
+    "center(x, by = g)": lambda d: d["x"] - grouped("x", "mean", "g")(d),
+    "scale(x, by = g)": lambda d: (d["x"] - grouped("x", "mean", "g")(d)) / grouped("x", "std", "g")(d),
+    "winsorize(x, 0.1, by = g)": lambda d: tails(d, 0.1)[0],
+    "trim(x, 0.1, by = g)": lambda d: tails(d, 0.1)[1],
     "nchar(s)": text(lambda v: float(len(v))),
     "s %like% '^[ab]'": lambda d: d["s"].str.match("[ab]").fillna(value=False).astype(float),
     "group(g, h)": numbered("g", "h"),

@@ -1,0 +1,80 @@
+"""Calls that are short for others: what they stand for, once for the panel and for every language of programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from specdid._diagnostics import Span
+from specdid.language.arguments import number_value
+from specdid.language.functions import FUNCTIONS, argument
+from specdid.language.tree import Argument, Binary, Call, Constant, Node, Number
+
+
+def written_out(call: Call) -> Node:
+    """Return what a call is short for; the call itself where it is short for nothing.
+
+    ``winsorize(x, 0.01, by = year)`` is ``pmin(pmax(x, quantile(x, 0.01, by = year)), quantile(x, 0.99, by = year))``.
+    """
+    make = _SHORT.get(call.function)
+    if make is not None and ("by" not in _named(call.function) or argument(call, "by") is not None):
+        return make(call)
+    if any(a.name == "na.rm" for a in call.arguments):  # missing values are left out in any case
+        return replace(call, arguments=tuple(a for a in call.arguments if a.name != "na.rm"))
+    return call
+
+
+def _named(function: str) -> tuple[str, ...]:
+    return tuple(p.name for p in FUNCTIONS[function].parameters)
+
+
+def _given(call: Call, name: str) -> Node:
+    found = argument(call, name)
+    assert found is not None  # the check has looked
+    return found
+
+
+def _call(span: Span, function: str, *arguments: Node, by: Node | None = None) -> Call:
+    grouped = () if by is None else (Argument(by, "by", span),)
+    return Call(function, (*(Argument(a, None, span) for a in arguments), *grouped), span)
+
+
+def _quantiles(call: Call) -> tuple[Node, Node, Node]:
+    """Return x and its quantiles p and 1 - p within groups."""
+    x, p, by = (_given(call, name) for name in ("x", "p", "by"))
+    share = number_value(p) or 0.0
+    low, high = (_call(call.span, "quantile", x, Number(s, call.span), by=by) for s in (share, 1 - share))
+    return x, low, high
+
+
+def _winsorized(call: Call) -> Node:
+    x, low, high = _quantiles(call)
+    return _call(call.span, "pmin", _call(call.span, "pmax", x, low), high)
+
+
+def _trimmed(call: Call) -> Node:
+    x, low, high = _quantiles(call)
+    return _call(call.span, "ifelse", _call(call.span, "between", x, low, high), x, Constant(None, call.span))
+
+
+def _standardised(call: Call, deviations: bool) -> Node:
+    x, by, span = _given(call, "x"), _given(call, "by"), call.span
+    centred = Binary("-", x, _call(span, "mean", x, by=by), span)
+    return Binary("/", centred, _call(span, "sd", x, by=by), span) if deviations else centred
+
+
+def _whole(call: Call) -> Node:
+    x, span = _given(call, "x"), call.span
+    return Binary("*", _call(span, "sign", x), _call(span, "floor", _call(span, "abs", x)), span)
+
+
+_SHORT: dict[str, Callable[[Call], Node]] = {
+    "winsorize": _winsorized,
+    "trim": _trimmed,
+    "scale": partial(_standardised, deviations=True),
+    "center": partial(_standardised, deviations=False),
+    "grepl": lambda call: Binary("%like%", _given(call, "x"), _given(call, "pattern"), call.span),
+    "as.numeric": lambda call: Binary("*", Number(1.0, call.span), _given(call, "x"), call.span),
+    "as.integer": _whole,
+}
