@@ -172,7 +172,9 @@ class ValueChecker:
         usage = f"write `{function.signature}`"
         for argument in matched.unknown:
             message = f"`{call.function}()` has no argument `{argument.name}`"
-            help = "missing values are left out in any case" if argument.name == "na.rm" else usage
+            help = usage
+            if argument.name == "na.rm" and call.function in ("pmin", "pmax"):
+                help = f"`coalesce({call.function}(a, b), a, b)` takes the one that is known"
             self.note("arguments", message, argument, help)
         for argument in matched.repeated:
             self.note("arguments", f"`{argument.name}` is given twice", argument, usage)
