@@ -117,6 +117,7 @@ class Match:
     exact: Expression | None
     origin: Origin
     common_support: bool | None = None
+    name: str | None = None  # of the [match] it is written in
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +379,7 @@ class Study:
     together: tuple[Tie, ...] = ()
     reshape: Reshape | None = None  # of the data file
     files: tuple[JoinedFile, ...] = ()
+    matches: Mapping[str, Match] = field(default_factory=dict)  # [match], by name
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from specdid._check.dimensions import (
 )
 from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_clusters, check_inference
-from specdid._check.matches import check_matches
+from specdid._check.matches import check_matches, check_unused
 from specdid._check.names import check_names
 from specdid._check.patterns import check_patterns
 from specdid._check.sound import Sound, sound_part
@@ -86,7 +86,12 @@ def check_study(
     Faults in file order, warnings among them. Neither pandas, scipy, formulaic, pyfixest
     nor matplotlib is loaded.
     """
-    faults: list[Fault] = [*check_scales(study), *check_directions(study), *check_estimators(study)]
+    faults: list[Fault] = [
+        *check_scales(study),
+        *check_directions(study),
+        *check_estimators(study),
+        *check_unused(study),
+    ]
     if panel is None:
         return file_order(faults)
     evaluator = evaluator or Evaluator(panel)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from specdid._check.data import Data
 from specdid._diagnostics import Fault, Severity, fault_at
-from specdid._study import Match, SampleOption, TreatmentOption
+from specdid._study import Match, SampleOption, Study, TreatmentOption
 from specdid.language import LanguageError, bind, expand, terms, write
 from specdid.language.tree import Macro, Node, walk
 from specdid.panel import EvaluationError, never_treated, number_text
@@ -23,6 +23,20 @@ def check_matches(data: Data) -> Iterator[Fault]:
             continue
         faults = [*_at(data, match), *_treated(data, match), *_nothing(data, match)]
         yield from faults or _overlap(data, sample, match)
+
+
+def check_unused(study: Study) -> Iterator[Fault]:
+    """Warn of a [match] that no sample and no analysis uses: it changes nothing, and is not looked at."""
+    used = {sample.match.name for sample in study.sample if sample.match is not None}
+    for table in study.analyses:
+        fix = table.values.get("fix")
+        written = fix.get("sample") if isinstance(fix, Mapping) else None
+        several = written if isinstance(written, list) else [written]
+        used |= {s["match"] for s in several if isinstance(s, Mapping) and isinstance(s.get("match"), str)}
+    for name, match in study.matches.items():
+        if name not in used:
+            help = f'use it in a sample, match = "{name}", or in `fix` of an analysis; or take it away'
+            yield fault_at(match.origin, None, "match_unused", f"nothing uses the match `{name}`", help, "warning")
 
 
 def _at(data: Data, match: Match) -> Iterator[Fault]:

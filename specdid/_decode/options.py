@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from specdid import _plugins
 from specdid._decode.other_programs import estimator_help
 from specdid._decode.table import Item, Log, Table, as_table, fixed, lines_of, plain_value
-from specdid._diagnostics import closest
+from specdid._diagnostics import closest, did_you_mean
 from specdid._format import MATCH, OPTIONS, Flag, Number
 from specdid._study import (
     Direction,
@@ -45,6 +45,7 @@ class Options:
     def __init__(self, log: Log) -> None:
         self.log, self.methods = log, _plugins.names("estimators")
         self.unread: set[tuple[str, str]] = set()
+        self.matches: Mapping[str, Match] = {}
 
     def named(self, dimension: str, item: Item, make: Callable[[WrittenOption], Option | None]) -> tuple[Option, ...]:
         """Read the options under a dimension's header."""
@@ -105,7 +106,7 @@ class Options:
 
     def sample(self, row: WrittenOption) -> SampleOption | None:
         """Read a sample, matched or not; a match alone takes all rows."""
-        found = row.table.read(match=lambda item: read_match(item, self.log))
+        found = row.table.read(match=lambda item: read_match(item, self))
         where, match, matched = found["where"], found["match"], "match" in row.table
         if "where" not in row.table and matched:
             where = fixed(Constant(True), row.item.key)
@@ -156,9 +157,35 @@ def meta_of(found: Mapping[str, Any]) -> Meta:
     return Meta(found["type"], found["why"])
 
 
-def read_match(item: Item, log: Log) -> Match | None:
-    """Read how a sample is matched; None where that is wrong."""
-    table = as_table(item, log, MATCH, "`match`", 'write match = { on = "x1 + x2", method = "nearest" }')
+def read_matches(item: Item | None, options: Options) -> Mapping[str, Match]:
+    """Read [match]: what samples and analyses use by name."""
+    found: dict[str, Match] = {}
+    for row in lines_of(item, options.log, 'write [match."nearest"] and below it on = "x1 + x2"').values():
+        name = options.log.label(row)
+        match = _match_of(row, options.log, f'[match."{name}"]')
+        if match is None:
+            options.unread.add(("match", name))
+        else:
+            found[name] = replace(match, name=name)
+    return found
+
+
+def read_match(item: Item, options: Options) -> Match | None:
+    """Read how a sample is matched, by the name of a [match] or itself; None where that is wrong."""
+    if not isinstance(item.value, str):
+        return _match_of(item, options.log, "`match`")
+    name = options.log.text(item)
+    if name is None or ("match", name) in options.unread:
+        return None
+    if name not in options.matches:
+        near = did_you_mean(name, options.matches)
+        help_ = near or f'write [match."{name}"] and below it on = "x1 + x2", or match = {{ on = "x1 + x2" }} here'
+        options.log.add(item.origin, "no_match", f"no [match] is called `{name}`", help_)
+    return options.matches.get(name)
+
+
+def _match_of(item: Item, log: Log, title: str) -> Match | None:
+    table = as_table(item, log, MATCH, title, 'write match = { on = "x1 + x2", method = "nearest" }')
     if table is None:
         return None
     found = table.read()

@@ -16,7 +16,7 @@ from unicodedata import normalize
 from specdid import _plugins
 from specdid._decode.dimensions import DimensionReader, read_definitions, read_labels, read_split, read_variants
 from specdid._decode.files import read_joined, read_path, read_reshape
-from specdid._decode.options import Options
+from specdid._decode.options import Options, read_matches
 from specdid._decode.selectors import read_exclusions, read_preferred
 from specdid._decode.table import FILE_SUFFIXES, TABLE_KEYS, Item, Log, Table, as_table, finite, plain_value, several
 from specdid._decode.together import read_together
@@ -56,6 +56,7 @@ def decode(root: Item, source: Source, log: Log) -> Study:
     study = _study_table(top)
     labels, label_origins = read_labels(top.get("labels"), log)
     options = Options(log)
+    options.matches = read_matches(top.get("match"), options)
     variants = read_variants(top.get("variant"), options)
     found = study.read(
         name=lambda item: read_name(item, log),
@@ -111,6 +112,7 @@ def decode(root: Item, source: Source, log: Log) -> Study:
         together=read_together(top.get("together"), names, options),
         reshape=found["reshape"],
         files=read_joined(top.get("data"), source.directory, log, options.unread),
+        matches=options.matches,
     )
     _close_file(top)
     return replace(read, unread=frozenset(options.unread | unread))

@@ -220,7 +220,13 @@ OPTIONS = {
                 '"capital == 0"',
                 otherwise="all rows, where there is a `match`; else it is needed",
             ),
-            Key("match", Nested(MATCH), "How the sample is matched.", '{ on = "x1 + x2" }', otherwise="not matched"),
+            Key(
+                "match",
+                Either((Text(shown=False), Nested(MATCH))),
+                "How the sample is matched, or the name of a [match] that says it.",
+                '{ on = "x1 + x2" }',
+                otherwise="not matched",
+            ),
             *_META,
         ),
         needs=((("where", "match"), 'write where = "…" in it'),),
@@ -811,6 +817,13 @@ FILE = TableFormat(
             VCOV.doc,
             '{ city = "~city_id", robust = "hetero" }',
             otherwise="clustered by unit; hetero without a unit",
+        ),
+        Key(
+            "match",
+            Lines(Nested(MATCH), "name"),
+            'Ways to match, each written once: samples and the `fix` of analyses use them by name, match = "nearest".',
+            '{ nearest = { on = "x1 + x2" } }',
+            otherwise="a sample says itself how it is matched",
         ),
         Key(
             "together",

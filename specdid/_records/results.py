@@ -170,16 +170,18 @@ class Planned:
         return id_text(self.ids[place])
 
     def choices(self, places: Ints) -> Iterator[Choice]:
-        """Return what was chosen at ``places``, in the order of the dimensions; tied ones are one choice.
+        """Return what was chosen at ``places``, in the order of the dimensions; tied ones that vary are one choice.
 
         Controls that vary within what they are tied to are a choice of their own: their variables are looked at.
         """
-        ties = [self.choice(tie) for tie in self.together]
-        for k, tie in enumerate(self.together):
-            if "controls" in tie and self.control_terms:
-                others = self.choice([name for name in tie if name != "controls"])
-                options = [len(self.combined(choice, places)[0]) for choice in (others, ties[k])]
-                ties[k] = ties[k] if options[0] == options[1] else others
+        ties = []
+        for tie in self.together:
+            vary = [n for n in tie if len(np.unique(self.codes[places, self.dimensions.index(n)])) > 1]
+            others = [name for name in vary if name != "controls"]
+            if "controls" in vary and others and self.control_terms:
+                options = [len(self.combined(self.choice(names), places)[0]) for names in (others, vary)]
+                vary = vary if options[0] == options[1] else others
+            ties += [self.choice(vary)] if vary else []
         for d, name in enumerate(self.dimensions):
             choice = next((tied for tied in ties if d in tied.places), Choice(name, (d,)))
             if d == choice.places[0]:

@@ -178,13 +178,14 @@ def _named(option: Any) -> Any:
         return replace(option, label=f"{option.method}({written})")
     if isinstance(option, SampleOption) and option.match is not None:
         where = "" if option.where.text == "TRUE" else f"{option.where.text}, "
-        return replace(option, label=f"{where}matched by {option.match.method}")
+        return replace(option, label=f"{where}matched by {option.match.name or option.match.method}")
     return option
 
 
 def _options(log: Log, study: Study) -> Options:
     options = Options(log)
     options.unread |= study.unread
+    options.matches = study.matches
     return options
 
 
