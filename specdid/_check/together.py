@@ -32,9 +32,11 @@ def check_together(data: Data, sound: Sound) -> Iterator[Fault]:
         return  # which has its own faults
     ties = tied_choices(study, dimensions, grid, expander.macros, data.names)
     for tie, tied in zip(study.together, ties, strict=True):
-        if any(len(cell) == 0 for row in tied.rows for cell in row):
-            continue  # a selector that means nothing has its own fault
         own = [dimensions[d] for d in tied.places]
+        known = grid, expander.macros, data.names
+        cells = ((d, cell) for row in tie.rows for d, cell in zip(own, row.cells, strict=True))
+        if not all(select(d, (selector,), *known).any() for d, cell in cells for selector in cell):
+            continue  # a selector that means nothing has its own fault
         faults = [*_untied(study, tie, tied, own), *_twice(tie, tied, own)]
         yield from faults
         if faults:
@@ -47,7 +49,7 @@ def check_together(data: Data, sound: Sound) -> Iterator[Fault]:
         yield from _unreachable(study, tie, tied)
         if tied.count(whole) <= MOST:
             names = {d.name: k for k, d in enumerate(own)}
-            found = _Combinations(tied.combinations(whole), names, own, grid, expander.macros, data.names)
+            found = _Combinations(tied.combinations(whole), names, own, known)
             yield from _excluded(study, tie, tied, found)
 
 
@@ -101,12 +103,9 @@ class _Combinations:
         codes: Codes,
         place: Mapping[str, int],
         own: Sequence[Dimension],
-        grid: Grid,
-        macros: Mapping[str, Node],
-        columns: Sequence[str],
+        known: tuple[Grid, Mapping[str, Node], Sequence[str]],
     ) -> None:
-        self.codes, self.place, self.own = codes, place, own
-        self.known = grid, macros, columns
+        self.codes, self.place, self.own, self.known = codes, place, own, known
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -25,7 +25,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec["variant"] = {name: spec["variant"][name] for name in KEPT}
     spec["controls"] = {"none or all": f"sw0({FULL})"}
     spec["estimator"] = {"OLS": "feols"}
-    spec["exclude"] = [rule for rule in spec["exclude"] if "estimator" not in rule["when"]]
+    del spec["together"]  # which ties the treatment to estimators
     spec["inference"]["null"] = []
     spec["placebo"]["draws"] = 19
     spec["figure"]["formats"] = ["svg"]
