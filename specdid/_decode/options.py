@@ -180,7 +180,7 @@ def read_match(item: Item, options: Options) -> Match | None:
     if name not in options.matches:
         near = did_you_mean(name, options.matches)
         help_ = near or f'write [match."{name}"] and below it on = "x1 + x2", or match = {{ on = "x1 + x2" }} here'
-        options.log.add(item.origin, "no_match", f"no [match] is called `{name}`", help_)
+        options.log.add(item.origin, "unknown_match", f"no [match] is called `{name}`", help_)
     return options.matches.get(name)
 
 
