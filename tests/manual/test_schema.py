@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from specdid import _plugins
 from specdid._cli import main
 from specdid._decode import read_study
-from specdid._format import FILE, OPTIONS, STUDY, Flag, Key, Many, Nested, Number, TableFormat, Text, Word
+from specdid._format import FILE, MATCH, OPTIONS, STUDY, Flag, Key, Many, Nested, Number, TableFormat, Text, Word
 from specdid._manual import schema
 from specdid._run.prepare import examine
 
@@ -53,7 +53,8 @@ def shapes() -> Iterator[tuple[TableFormat, list[str]]]:
             yield key.kind.table, [key.name]
     for name, option in OPTIONS.items():
         yield option, [name, "label"]
-    yield OPTIONS["sample"].keys[1].kind.table, ["sample", "label", "match"]
+    yield MATCH, ["sample", "label", "match"]
+    yield FILE["match"].kind.kind.table, ["match", "name"]
     yield FILE["variant"].kind.kind.kind.table, ["variant", "mine", "label"]
     yield FILE["vcov"].kind.kind.kinds[1].table, ["vcov", "label"]
     for name in ("exclude", "together"):
