@@ -46,6 +46,10 @@ _STATISTICS = {
 """Function -> egen's word, and how many known values it needs."""
 
 
+OPERATORS = 100
+"""Comparisons in one expression: Stata takes at most 800 operators of two sides, two for each."""
+
+
 class StataValues:
     """Writes expressions, adding to ``lines`` the variables that they need first.
 
@@ -172,6 +176,9 @@ class StataValues:
                 tests.append(f"(inrange({name}, {plain_number(low)}, {plain_number(high)}) & {whole})")
             else:
                 tests.append(f"{name} == {self.text(element, 6)}")
+        while len(tests) > OPERATORS:  # a long list, as half of all units, is more than one expression can hold
+            parts = [tests[k : k + OPERATORS] for k in range(0, len(tests), OPERATORS)]
+            tests = [self.generate(" | ".join(part)) for part in parts]
         return f"({' | '.join(tests) or '0'})"
 
     def atom(self, node: Node) -> str:
