@@ -169,6 +169,12 @@ _ALL = (
         "number of rows within groups",
         instead="`sum(x > 0, by = g)` counts rows where a condition holds, `sum(!is.na(x), by = g)` known values",
     ),
+    _value(
+        "n_distinct",
+        "number of different values of x within groups, missing ones not counted",
+        Parameter("x", "by"),
+        _BY,
+    ),
     _value("cumsum", "running sum of x along the unit's rows; missing from the first missing value on", by_unit=True),
     _value("cummax", "largest x of the unit so far; missing from the first missing value on", by_unit=True),
     _value("roll_mean", "mean of x over the period and the n - 1 before, all present", _X, _WINDOW, by_unit=True),

@@ -8,7 +8,7 @@ from functools import partial
 
 from specdid._diagnostics import Span
 from specdid.language.arguments import number_value
-from specdid.language.functions import FUNCTIONS, argument
+from specdid.language.functions import argument
 from specdid.language.tree import Argument, Binary, Call, Constant, Node, Number
 
 
@@ -18,15 +18,11 @@ def written_out(call: Call) -> Node:
     ``winsorize(x, 0.01, by = year)`` is ``pmin(pmax(x, quantile(x, 0.01, by = year)), quantile(x, 0.99, by = year))``.
     """
     make = _SHORT.get(call.function)
-    if make is not None and ("by" not in _named(call.function) or argument(call, "by") is not None):
+    if make is not None and (call.function not in _WITHIN or argument(call, "by") is not None):
         return make(call)
     if any(a.name == "na.rm" for a in call.arguments):  # missing values are left out in any case
         return replace(call, arguments=tuple(a for a in call.arguments if a.name != "na.rm"))
     return call
-
-
-def _named(function: str) -> tuple[str, ...]:
-    return tuple(p.name for p in FUNCTIONS[function].parameters)
 
 
 def _given(call: Call, name: str) -> Node:
@@ -64,16 +60,26 @@ def _standardised(call: Call, deviations: bool) -> Node:
     return Binary("/", centred, _call(span, "sd", x, by=by), span) if deviations else centred
 
 
+def _distinct(call: Call) -> Node:
+    """Add up for each value one over the rows that have it."""
+    x, by, span = _given(call, "x"), argument(call, "by"), call.span
+    rows = _call(span, "count", by=x if by is None else Binary("^", by, x, span))
+    return _call(span, "round", _call(span, "sum", Binary("/", Number(1.0, span), rows, span), by=by))
+
+
 def _whole(call: Call) -> Node:
     x, span = _given(call, "x"), call.span
     return Binary("*", _call(span, "sign", x), _call(span, "floor", _call(span, "abs", x)), span)
 
 
+_WITHIN = ("winsorize", "trim", "scale", "center")
+"""Functions of their own over the whole panel, and short within groups."""
 _SHORT: dict[str, Callable[[Call], Node]] = {
     "winsorize": _winsorized,
     "trim": _trimmed,
     "scale": partial(_standardised, deviations=True),
     "center": partial(_standardised, deviations=False),
+    "n_distinct": _distinct,
     "grepl": lambda call: Binary("%like%", _given(call, "x"), _given(call, "pattern"), call.span),
     "as.numeric": lambda call: Binary("*", Number(1.0, call.span), _given(call, "x"), call.span),
     "as.integer": _whole,

@@ -333,6 +333,7 @@ FUNCTIONS: dict[str, Callable[[Evaluation, Call], Column]] = {
     "scale": partial(_standardise, deviations=True),
     "winsorize": partial(_tails, cut=False),
     "trim": partial(_tails, cut=True),
+    "n_distinct": _written_out,
     "grepl": _written_out,
     "as.numeric": _written_out,
     "as.integer": _written_out,

@@ -80,6 +80,7 @@ EXPRESSIONS = [
     "paste0('a', z * -1)",
     "paste0('y', substr(year, 1, 3))", "substr(s, 2, 9)", "toupper(s)", "tolower(s)", "trimws(coalesce(s, ' none '))",
     "nchar(s)", "winsorize(x, 0.2, by = s)", "trim(x, 0.1, by = year)", "scale(y, by = z)", "center(log(y), by = s)",
+    "n_distinct(s, by = z)", "n_distinct(z)", "n_distinct(s^z, by = year)",
     "grepl('^b', s)", "as.numeric(y > 1)", "as.integer(x / 4)", "mean(x, by = s, na.rm = TRUE)",
     "quantile(y, 0.3, na.rm = TRUE)", "median(winsorize(x, 0.1, by = s) * 2, by = z)",
     "nchar(year)", "s %like% '^b'", "!(s %like% 'c')",

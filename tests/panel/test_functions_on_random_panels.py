@@ -213,6 +213,8 @@ ORACLES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "tolower(s)": text(str.lower),
     "toupper(s)": text(str.upper),
     "trimws(g)": text(str.strip, "g"),
+    "n_distinct(s, by = g)": lambda d: d["s"].groupby(code(d, "g")).transform("nunique"),
+    "n_distinct(g)": lambda d: pd.Series(d["g"].nunique(), d.index),
     "grepl('^[a-c]', s)": lambda d: d["s"].str.contains("^[a-c]", na=False).astype(float),
     "as.numeric(x > 0)": lambda d: (d["x"] > 0).astype(float).where(d["x"].notna()),
     "as.integer(x * 3)": lambda d: np.trunc(d["x"] * 3),
