@@ -9,8 +9,8 @@ from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._study import Expression, Study, VariantOption
 from specdid.language import (
     LanguageError,
+    Mistake,
     Place,
-    Problem,
     elsewhere,
     in_our_spelling,
     parse,
@@ -61,7 +61,7 @@ def _meant(expression: Expression, known: Sequence[str], place: Place) -> str | 
     return None if unknown_columns(parse(text), known) else f"write `{text}`"
 
 
-def _text_meant(expression: Expression, problem: Problem, panel: Panel) -> str | None:
+def _text_meant(expression: Expression, problem: Mistake, panel: Panel) -> str | None:
     """Say that a text stands in quotes, where a name that is no column is one of a column's values."""
     for node in walk(expression.tree):
         if not isinstance(node, Binary) or node.operator not in ("==", "!="):

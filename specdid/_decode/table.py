@@ -30,7 +30,7 @@ from specdid._format import (
 )
 from specdid._study import Expression
 from specdid._toml import AGAIN, KeyPath, Spot, Toml, Unread
-from specdid.language import LanguageError, Place, Problem
+from specdid.language import LanguageError, Mistake, Place
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
 
@@ -193,7 +193,7 @@ class Log:
         if not item.unread:
             self.add(item.origin, "wrong_type", f"expected {wanted}, found {item.kind()}", help)
 
-    def problems(self, problems: Sequence[Problem], origin: Origin) -> None:
+    def problems(self, problems: Sequence[Mistake], origin: Origin) -> None:
         """Locate what the language says of a text of the spec."""
         for problem in problems:
             self.add(origin, problem.code, problem.message, problem.help, problem.span)
@@ -450,7 +450,7 @@ class Table:
         return found[:MOST_UNKNOWN]
 
 
-def _as_meant(problems: Sequence[Problem], text: str, place: Place) -> Sequence[Problem]:
+def _as_meant(problems: Sequence[Mistake], text: str, place: Place) -> Sequence[Mistake]:
     """Return the one problem of a text that is written in another program's spelling, with ours as help."""
     meant = language.in_our_spelling(text, place) if problems else None
     if meant is not None:

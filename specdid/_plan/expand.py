@@ -23,7 +23,7 @@ from specdid._study import Expression, Study, VariantOption
 from specdid.language import (
     Effect,
     LanguageError,
-    Problem,
+    Mistake,
     Scope,
     Term,
     TermSets,
@@ -67,7 +67,7 @@ class Expander:
             self.report(error, expression.origin)
             return ()
 
-    def _in_memory(self, problem: Problem) -> Problem:
+    def _in_memory(self, problem: Mistake) -> Mistake:
         """Say that it is memory which limits, where a limit in the file is higher."""
         if problem.code != "too_many" or self.limit == self.study.run.limit:
             return problem

@@ -138,8 +138,9 @@ def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
         yield f"d <- without_singletons(d, list({lists(script)}))"
 
 
-def cohorts(script: Script) -> Iterator[str]:
-    """Return the lines that number periods and cohorts; never treated is missing."""
+def cohorts(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Return the lines that drop singletons and number periods and cohorts; never treated is missing."""
+    yield from without_singletons(script, used)
     numbered = script.step not in (None, "year")
     yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f"d$.cohort <- d${script.cohort}"

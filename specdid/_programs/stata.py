@@ -119,7 +119,8 @@ class Stata:
         yield "}"
 
     def cohorts(self) -> Iterator[str]:
-        """Return the lines that number periods and cohorts; never treated is missing."""
+        """Return the lines that drop singletons and number periods and cohorts; never treated is missing."""
+        yield from self.without_singletons()
         s = self.script
         words = " or ".join([*map(plain_number, s.never), "after the last period"])
         yield f"* the first treated period; missing is never treated: {words}"

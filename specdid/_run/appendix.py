@@ -18,7 +18,6 @@ from specdid._records import Caution, Family, Results, Status
 from specdid._records.cautions import against
 from specdid._records.files import replacing
 from specdid._run.describe import inference_table
-from specdid._run.manifest import library_version
 from specdid._run.prepare import Prepared
 from specdid._run.selectors import place_of
 from specdid._run.write import on_its_own, write_text, writing
@@ -29,6 +28,7 @@ from specdid.appendix._base import AnalysisSection, Appendix, Material, Picked, 
 from specdid.appendix.content import FAMILIES, assemble, estimates_csv, selected_csv
 from specdid.appendix.latex import write_latex, write_main
 from specdid.appendix.markdown import write_appendix as write_markdown
+from specdid.engine.cache_keys import library_version
 from specdid.engine.coefficient_table import LARGEST_UNIT
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.tables._base import PrintTable, csv_text

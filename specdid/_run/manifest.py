@@ -12,7 +12,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from specdid._diagnostics import OutputError
 from specdid._records.cautions import FAILED, SEVERITIES
 from specdid._records.files import read_json
 from specdid._study import Study
+from specdid.engine.cache_keys import library_version
 from specdid.panel import Panel, SourceFile
 
 LIBRARIES = (
@@ -257,12 +257,3 @@ def code_hash() -> str:
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-@cache
-def library_version(name: str) -> str | None:
-    """Return an installed library's version."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -63,7 +63,7 @@ def surroundings() -> dict[str, str]:
     return {
         "source of specdid": source_hash().hex()[:16],
         "python": platform.python_version(),
-        **{name: _version(name) or "none" for name in LIBRARIES},
+        **{name: library_version(name) or "none" for name in LIBRARIES},
         **({"plug-ins of others": _hash_files(others)} if (others := _plugins.sources_outside()) else {}),
         "system": f"{platform.system()} {platform.machine()}",
         "BLAS": ", ".join(blas),
@@ -75,7 +75,9 @@ def _hash_files(paths: Iterable[Path]) -> str:
     return digest(*(part for path in paths for part in (path.name, path.read_bytes()))).hex()[:16]
 
 
-def _version(name: str) -> str | None:
+@cache
+def library_version(name: str) -> str | None:
+    """Return an installed library's version, None where there is none."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -68,8 +68,7 @@ _WORDS = "average effect on the treated (cohort shares)"
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of Sun and Abraham's estimator: cohort × period dummies, averaged by their rows."""
     notyet = script.options["control"] == "notyet"
-    yield from python.without_singletons(script, used)
-    yield from python.cohorts(script)
+    yield from python.cohorts(script, used)
     yield 'd["_cohort"] = d["_cohort"].where(d["_cohort"] <= d["_period"].max())'
     yield "# cohorts that are treated in all of their rows are left out"
     yield 'd = d[~(d.groupby("_cohort")["_period"].transform("min") >= d["_cohort"])]'
@@ -121,8 +120,7 @@ def _python_cells(script: Script, notyet: bool) -> str:
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of Sun and Abraham's estimator."""
     notyet = script.options["control"] == "notyet"
-    yield from r.without_singletons(script, used)
-    yield from r.cohorts(script)
+    yield from r.cohorts(script, used)
     yield "d$.cohort[d$.cohort > max(d$.period)] <- NA"
     yield "# cohorts that are treated in all of their rows are left out"
     yield "starts <- tapply(d$.period, d$.cohort, min)[as.character(d$.cohort)]"
@@ -179,7 +177,6 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     """Return the lines of Sun and Abraham's estimator."""
     do = Stata(script, numbers)
     notyet = script.options["control"] == "notyet"
-    yield from do.without_singletons()
     yield from do.cohorts()
     yield "quietly summarize _now"
     yield "replace _cohort = . if _cohort > r(max)"

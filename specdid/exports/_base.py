@@ -6,7 +6,7 @@ Script, which is in no language, into a complete program.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from specdid import _plugins
@@ -42,3 +42,10 @@ def program_of(script: Script, export: Export) -> Program:
     if found is None:
         raise NoProgramError(f"no code in {export.title} for {estimator.title}: the estimator brings none")
     return found
+
+
+def section(title: str, lines: Iterable[str], mark: str = "#") -> Iterator[str]:
+    """Write lines under a comment that says what they are; nothing where there are none."""
+    content = list(lines)
+    if content:
+        yield from ("", f"{mark} --- {title} ---", *content)

@@ -27,9 +27,9 @@ from specdid._programs.trees import (
     plain_number,
     walk,
 )
-from specdid.exports._base import Export, program_of
+from specdid.exports._base import Export, program_of, section
 from specdid.exports._python_helpers import helpers, periods
-from specdid.language.functions import FUNCTIONS, Matched, Parameter, match_arguments
+from specdid.language.functions import FUNCTIONS, BoundArguments, Parameter, match_arguments
 from specdid.language.tree import children, joint_levels
 
 _DIRECT = {
@@ -170,7 +170,7 @@ class PythonValues:
                 word = parameter.name.strip(".")
                 yield f"{word}={self._one(node, parameter)}" if parameter.named else self._one(node, parameter)
 
-    def _given(self, matched: Matched, parameter: Parameter) -> Node | None:
+    def _given(self, matched: BoundArguments, parameter: Parameter) -> Node | None:
         found = matched.given.get(parameter.name)
         return parameter.default if found is None or found.value is None else found.value
 
@@ -214,11 +214,11 @@ def write(script: Script) -> str:
     program = program_of(script, EXPORT)
     model = list(program.lines(script, values.used))
     body = [
-        *_section("The data", _data(script)),
-        *_section("New columns, on all rows", derived),
-        *_section("The sample", sample),
-        *_section("The regression", model),
-        *_section("The result", _result()),
+        *section("The data", _data(script)),
+        *section("New columns, on all rows", derived),
+        *section("The sample", sample),
+        *section("The regression", model),
+        *section("The result", _result()),
     ]
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
     numbering = periods(script.step) if script.cohort or called & IN_TIME else ""
@@ -239,14 +239,6 @@ def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     for k, file in enumerate(script.source.joined, start=2):
         yield f"DATA{k} = {quoted(file.path)}  # sha256 {file.sha256[:16]}"
     yield ""
-
-
-def _section(title: str, lines: Iterator[str] | list[str]) -> Iterator[str]:
-    content = list(lines)
-    if content:
-        yield ""
-        yield f"# --- {title} ---"
-        yield from content
 
 
 def _data(script: Script) -> Iterator[str]:

@@ -24,7 +24,7 @@ from specdid._programs.trees import (
     number,
     plain_number,
 )
-from specdid.exports._base import Export, program_of
+from specdid.exports._base import Export, program_of, section
 from specdid.language import FUNCTIONS, argument
 from specdid.language import write as written
 from specdid.language.functions import match_arguments
@@ -408,10 +408,10 @@ def write(script: Script) -> str:
         *_head(script, program.needs),
         *numbering,
         *helpers(values.used),
-        *_section("The data", _data(script)),
-        *_section("New columns, on all rows", derived),
-        *_section("The sample", sample),
-        *_section("The regression", model),
+        *section("The data", _data(script)),
+        *section("New columns, on all rows", derived),
+        *section("The sample", sample),
+        *section("The regression", model),
     ]
     text = "\n".join(lines).rstrip() + "\n"
     return text if text.isascii() else f"{_LOCALE}\n{text}"
@@ -431,14 +431,6 @@ def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     for k, file in enumerate(script.source.joined, start=2):
         yield f"DATA{k} <- {quoted(file.path)}  # sha256 {file.sha256[:16]}"
     yield ""
-
-
-def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
-    content = list(lines)
-    if content:
-        yield ""
-        yield f"# --- {title} ---"
-        yield from content
 
 
 def _data(script: Script) -> Iterator[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from specdid._programs.names import is_safe
 from specdid._programs.script import DataFile, MatchedUnits, Script, WideFile
 from specdid._programs.stata import INFINITY, filled, literal, numbered, printable, remark
 from specdid._programs.trees import functions, plain_number
-from specdid.exports._base import Export, program_of
+from specdid.exports._base import Export, program_of, section
 from specdid.exports._stata_values import StataValues
 
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030"}
@@ -88,10 +88,10 @@ def write(script: Script) -> str:
     lines = [
         *_head(script, program.needs),
         *blocks,
-        *_section("The data", _data(script)),
-        *_section("New columns, on all rows", [*_panel(script, values), *derived]),
-        *_section("The sample", [*sample, *numbering]),
-        *_section("The regression", model),
+        *section("The data", _data(script), "*"),
+        *section("New columns, on all rows", [*_panel(script, values), *derived], "*"),
+        *section("The sample", [*sample, *numbering], "*"),
+        *section("The regression", model, "*"),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -106,14 +106,6 @@ def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     yield "clear all"
     yield "set varabbrev off"
     yield ""
-
-
-def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
-    content = list(lines)
-    if content:
-        yield ""
-        yield f"* --- {title} ---"
-        yield from content
 
 
 def _renamed(source: DataFile) -> Iterator[tuple[str, str]]:

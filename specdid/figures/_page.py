@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts, fonts_for
-from specdid.figures._style import FAINT, HAIR, INK, QUIET, SMALL, TEXT
+from specdid.figures._style import FAINT, HAIR, INK, QUIET, SMALL, TEXT, TITLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +62,11 @@ class Page:
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
             weight="bold" if bold else "normal", ha=align, va="baseline", family=list(self.fonts.families),
         )  # fmt: skip
+
+    def title(self, text: str, top: float = 0.0) -> None:
+        """Write the figure's title, cut to one line, ``top`` points below the upper edge."""
+        if text:
+            self.text(2, top + 9, self.fonts.fit(text, TITLE, self.width - 4, bold=True), TITLE, bold=True)
 
     def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
@@ -123,6 +128,29 @@ def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool =
         else:
             lines[-1] = longer
     return lines if text else []
+
+
+class _Wide(Protocol):
+    """What has a width on the page."""
+
+    def width(self, fonts: Fonts) -> float: ...
+
+
+_Entry = TypeVar("_Entry", bound=_Wide)
+
+
+def broken(entries: Iterable[_Entry], fonts: Fonts, room: float, between: float) -> list[list[_Entry]]:
+    """Break entries of a key into lines of at most ``room`` points, ``between`` points from one to the next."""
+    lines: list[list[_Entry]] = [[]]
+    used = 0.0
+    for entry in entries:
+        width = entry.width(fonts)
+        if lines[-1] and used + width > room:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(entry)
+        used += width + between
+    return lines
 
 
 def joined(facts: Iterable[str]) -> str:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, joined, wrap, write_note
-from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SINGLE, SMALL, TEXT, TITLE, blend
+from specdid.figures._page import LINE, NOTE, Page, broken, joined, wrap, write_note
+from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -45,17 +45,8 @@ def key_lines(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: 
 
 def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> Key:
     """Break entries into lines of at most ``room`` points."""
-    lines: list[list[KeyEntry]] = [[]]
-    used = 0.0
-    for whole in entries:
-        entry = replace(whole, words=fonts.fit(whole.words, SMALL, room - _SWATCH))
-        width = entry.width(fonts)
-        if lines[-1] and used + width > room:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(entry)
-        used += width + _BETWEEN
-    return tuple(tuple(line) for line in lines)
+    cut = (replace(entry, words=fonts.fit(entry.words, SMALL, room - _SWATCH)) for entry in entries)
+    return tuple(map(tuple, broken(cut, fonts, room, _BETWEEN)))
 
 
 def draw_key(page: Page, lines: Key, left: float, top: float, step: float) -> None:
@@ -173,8 +164,7 @@ def lay_sheet(
         tops += [top + 4] * len(row)
         top += head + high + FOOT
     page = Page.new(fonts, points, top + NOTE * len(notes) + 3)
-    if title:
-        page.text(2, 9, fonts.fit(title, TITLE, points - 4, bold=True), TITLE, bold=True)
+    page.title(title)
     _write_heads(page, panes, heads, boxes, tops, inner[1])
     write_note(page, doubts, below, ACCENT)
     write_note(page, notes, top)

@@ -7,7 +7,7 @@ counts periods from adoption, or is the calendar.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,9 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import number_axis, style_axis
 from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries, Look, ends_note, look_of
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, broken, choose_fonts, wrap, write_note
 from specdid.figures._panes import Box
-from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, TITLE, blend, own_style
+from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def key_lines(data: EventData, fonts: Fonts, room: float) -> Lines:
     colour = ACCENT if len(panel.series) > MOST else INK
     kinds = ((f"{level} pointwise", 1.9), (f"{level} simultaneous", 0.7))
     bars = [SeriesEntry(words, thick=thick, colour=colour) for words, thick in kinds]
-    return _broken([*entries, *bars], fonts, room)
+    return broken([*entries, *bars], fonts, room, _BETWEEN)
 
 
 def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) -> Lines:
@@ -92,20 +92,7 @@ def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) ->
     for k, (statistic, df1, df2, p) in tested:
         words = f"F({df1}, {df2:g}) = {statistic:.2f}, {p_text(p)}"
         entries.append(SeriesEntry(words, look_of(panel, k) if len(panel.series) > 1 else None))
-    return _broken(entries, fonts, room)
-
-
-def _broken(entries: Sequence[SeriesEntry], fonts: Fonts, room: float) -> Lines:
-    lines: Lines = [[]]
-    used = 0.0
-    for entry in entries:
-        width = entry.width(fonts)
-        if lines[-1] and used + width > room:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(entry)
-        used += width + _BETWEEN
-    return lines
+    return broken(entries, fonts, room, _BETWEEN)
 
 
 def write_lines(page: Page, lines: Lines, left: float, top: float) -> None:
@@ -171,8 +158,7 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     rest = top + sum(heads) + _FEET * len(heads) + LINE + NOTE * len(notes) + 6
     tall = min(_TALL, max(_LEAST, (_SHEET - rest) / len(heads)))
     page = Page.new(fonts, width, rest + tall * len(heads))
-    if data.title:
-        page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
+    page.title(data.title)
     write_lines(page, key, _LEFT, start + 3)
     for panel, lines, head in zip(data.panels, tests, heads, strict=True):
         page.text(_LEFT, top + 4, fonts.fit(f"Effect on {panel.name}", TEXT, width - _LEFT, bold=True), bold=True)

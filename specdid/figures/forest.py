@@ -11,7 +11,7 @@ import numpy as np
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, with_room, wrap, write_note
-from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, TITLE, own_style
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,8 +96,7 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     head = (1.9 * LINE if data.title else 0.0) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     page = Page.new(fonts, width, head + sum(heights) + NOTE * len(notes) + 6)
-    if data.title:
-        page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
+    page.title(data.title)
     for text, end in zip(data.columns, columns.ends, strict=False):
         page.text(end, head - 4, text, SMALL, colour=QUIET, align="right")
     top = head

@@ -15,7 +15,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, with_room, wrap, write_note
-from specdid.figures._style import ACCENT, BAND95, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, TITLE, own_style
+from specdid.figures._style import ACCENT, BAND95, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,8 +74,7 @@ def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
     head = (1.9 * LINE if data.title else 2.0) + LINE + 3
     heights = [LINE + _ROW * len(b.rows) + _AXIS for b in data.blocks]
     page = Page.new(fonts, width, head + sum(heights) + LINE + NOTE * len(notes) + 3)
-    if data.title:
-        page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
+    page.title(data.title)
     _key(page, head - LINE, data.limit)
     biases = (x for b in data.blocks for r in b.rows for x in (r.before, r.after))
     limits = with_room([-data.limit, data.limit, *biases])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_across, wrap, write_note
-from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, TITLE, blend, own_style
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,8 +91,7 @@ def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
     notes = wrap(data.note, fonts, width - 4)
     head = (1.9 * LINE if data.title else 2.0) + LINE + 2
     page = Page.new(fonts, width, head + (2 * LINE + _TALL + _AXIS) * len(data.blocks) + LINE + NOTE * len(notes) + 3)
-    if data.title:
-        page.text(2, 9, fonts.fit(data.title, TITLE, width - 4, bold=True), TITLE, bold=True)
+    page.title(data.title)
     _key(page, head - LINE)
     top = head
     for block in data.blocks:

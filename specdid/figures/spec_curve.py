@@ -241,8 +241,7 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
         top += placed[-1].height(layout)
     notes = wrap(note(data, layout), fonts, 0.97 * layout.width - 4)
     page = Page.new(fonts, layout.width, top + 9.0 * len(notes) + 4)
-    if data.title:
-        page.text(2, title + 9, fonts.fit(data.title, TITLE, layout.width - 4, bold=True), TITLE, bold=True)
+    page.title(data.title, title)
     draw_warned(page, warned, doubts)
     draw_key(page, shared, layout.left, start + 3, _ROOM)
     for one in placed:

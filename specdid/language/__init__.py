@@ -13,7 +13,7 @@ from specdid.language.grammar import parse
 from specdid.language.habits import Place, elsewhere, in_our_spelling
 from specdid.language.hints import column_help
 from specdid.language.parts import FormulaParts, formula_parts
-from specdid.language.problems import LanguageError, Problem
+from specdid.language.problems import LanguageError, Mistake
 from specdid.language.references import macros_in, referenced, unknown_columns
 from specdid.language.relabel import relabel
 from specdid.language.scope import Bound, Definition, Scope, bind, write_out
@@ -31,9 +31,9 @@ __all__ = [
     "FormulaParts",
     "Function",
     "LanguageError",
+    "Mistake",
     "Name",
     "Place",
-    "Problem",
     "Role",
     "Scope",
     "Term",

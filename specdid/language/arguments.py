@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from specdid.language.functions import Kind
 from specdid.language.patterns import pattern_problem
-from specdid.language.problems import Problem
+from specdid.language.problems import Mistake
 from specdid.language.resolve import lag_values
 from specdid.language.tree import Binary, Call, Constant, Node, Number, Text, Unary
 from specdid.language.write import write
@@ -29,149 +29,149 @@ def number_value(node: Node) -> float | None:
     return node.value if isinstance(node, Number) else None
 
 
-def exponent_problem(node: Node, whole: bool) -> Problem | None:
+def exponent_problem(node: Node, whole: bool) -> Mistake | None:
     """Return what is wrong with an exponent: it is a constant, at most 10."""
     value = number_value(node)
     if value is None:
         help = "powers are constant, as in `x^2`; write `exp(a * log(x))` for others"
-        return Problem("exponent", "the exponent is not a constant", node.span, help)
+        return Mistake("exponent", "the exponent is not a constant", node.span, help)
     if abs(value) > MAX_EXPONENT:
-        return Problem("exponent", f"the exponent is above {MAX_EXPONENT}", node.span)
+        return Mistake("exponent", f"the exponent is above {MAX_EXPONENT}", node.span)
     if whole and value not in range(1, MAX_EXPONENT + 1):
         help = "`(a + b)^2` has all terms and their products up to the second degree"
-        return Problem("exponent", "the exponent is not 1, 2, … or 10", node.span, help)
+        return Mistake("exponent", "the exponent is not 1, 2, … or 10", node.span, help)
     return None
 
 
-def constant_problem(node: Node, kind: Kind) -> Problem | None:
+def constant_problem(node: Node, kind: Kind) -> Mistake | None:
     """Return what is wrong with an argument that has to be a constant of some kind."""
     return _KINDS[kind](node)
 
 
-def _constants(node: Node) -> Problem | None:
+def _constants(node: Node) -> Mistake | None:
     """Accept numbers, texts and TRUE, ranges of whole numbers, and ``c()`` of these."""
     if isinstance(node, Call) and node.function == "c":
         values = [a.value for a in node.arguments]
         named = next((a for a in node.arguments if a.name is not None or a.value is None), None)
         if named is not None:
-            return Problem("arguments", "`c()` takes values alone", named.span, "write `c(1, 2)`")
+            return Mistake("arguments", "`c()` takes values alone", named.span, "write `c(1, 2)`")
         found = (_constants(value) for value in values if value is not None)
         return next((problem for problem in found if problem), None)
     if isinstance(node, Binary) and node.operator == ":":
         return _range(node)
     if number_value(node) is None and not isinstance(node, Text | Constant):
         help = "columns cannot stand in a list of values" if not isinstance(node, Call) else None
-        return Problem("not_constant", f"`{write(node)}` is not a constant", node.span, help)
+        return Mistake("not_constant", f"`{write(node)}` is not a constant", node.span, help)
     return None
 
 
-def _range(node: Binary) -> Problem | None:
+def _range(node: Binary) -> Mistake | None:
     ends = [number_value(node.left), number_value(node.right)]
     whole = [end for end in ends if end is not None and end == int(end)]
     if len(whole) < 2:
         help = "a range has two whole numbers, as in `2008:2016`"
-        return Problem("range", f"`{write(node)}` is not a range", node.span, help)
+        return Mistake("range", f"`{write(node)}` is not a range", node.span, help)
     if abs(whole[1] - whole[0]) > MAX_RANGE:
-        return Problem("range", f"the range has more than {MAX_RANGE:,} values", node.span, "compare with `<=`")
+        return Mistake("range", f"the range has more than {MAX_RANGE:,} values", node.span, "compare with `<=`")
     return None
 
 
-def _knots(node: Node) -> Problem | None:
+def _knots(node: Node) -> Mistake | None:
     """Accept a number, or ``c()`` of numbers that increase."""
     if number_value(node) is not None:
         return None
     if isinstance(node, Call) and node.function == "c" and len(node.arguments) > MAX_DF:
-        return Problem("argument_value", f"there are more than {MAX_DF} knots", node.span)
+        return Mistake("argument_value", f"there are more than {MAX_DF} knots", node.span)
     return _increasing(node, "knot", "as in `knots = c(2, 4, 6)`")
 
 
-def _breaks(node: Node) -> Problem | None:
+def _breaks(node: Node) -> Mistake | None:
     """Accept ``c()`` of numbers that increase."""
     if number_value(node) is not None:
         help = f"one cut point is `c({write(node)})`; groups of equal size are `ntile(x, 4)`"
-        return Problem("argument_value", f"`{write(node)}` is not a list of cut points", node.span, help)
+        return Mistake("argument_value", f"`{write(node)}` is not a list of cut points", node.span, help)
     return _increasing(node, "cut point", "as in `cut(x, c(2, 4, 6))`")
 
 
-def _increasing(node: Node, what: str, example: str) -> Problem | None:
+def _increasing(node: Node, what: str, example: str) -> Mistake | None:
     if not (isinstance(node, Call) and node.function == "c"):
         message = f"`{write(node)}` is not a list of {what}s"
-        return Problem("argument_value", message, node.span, f"list them, {example}")
+        return Mistake("argument_value", message, node.span, f"list them, {example}")
     last = -math.inf
     for argument in node.arguments:
         point = None if argument.value is None or argument.name else number_value(argument.value)
         if point is None:
-            return Problem("argument_value", f"a {what} is not a number", argument.span, f"list numbers, {example}")
+            return Mistake("argument_value", f"a {what} is not a number", argument.span, f"list numbers, {example}")
         if point <= last:
-            return Problem("argument_value", f"the {what}s do not increase", argument.span, "list them in order")
+            return Mistake("argument_value", f"the {what}s do not increase", argument.span, "list them in order")
         last = point
-    return None if node.arguments else Problem("argument_value", f"there is no {what}", node.span)
+    return None if node.arguments else Mistake("argument_value", f"there is no {what}", node.span)
 
 
-def _bins(node: Node) -> Problem | None:
+def _bins(node: Node) -> Mistake | None:
     """Accept ``list()`` of named levels: ``list(early = 2005:2008, late = c(2014, 2015))``."""
     help = "name the bins, as in `bin = list(early = 2005:2008)`"
     if not (isinstance(node, Call) and node.function == "list" and node.arguments):
-        return Problem("argument_value", f"`{write(node)}` is not a list of bins", node.span, help)
+        return Mistake("argument_value", f"`{write(node)}` is not a list of bins", node.span, help)
     names: set[str] = set()
     for argument in node.arguments:
         if not argument.name or argument.value is None:
-            return Problem("argument_value", "a bin has no name", argument.span, help)
+            return Mistake("argument_value", "a bin has no name", argument.span, help)
         if argument.name in names:
-            return Problem("argument_value", f"two bins are called `{argument.name}`", argument.span, help)
+            return Mistake("argument_value", f"two bins are called `{argument.name}`", argument.span, help)
         names.add(argument.name)
         if problem := _constants(argument.value):
             return problem
     return None
 
 
-def _words(node: Node) -> Problem | None:
+def _words(node: Node) -> Mistake | None:
     if isinstance(node, Text):
         return None
-    return Problem("argument_value", f"`{write(node)}` is not a text", node.span, 'write it in quotes, as in `"-"`')
+    return Mistake("argument_value", f"`{write(node)}` is not a text", node.span, 'write it in quotes, as in `"-"`')
 
 
-def _text(node: Node) -> Problem | None:
+def _text(node: Node) -> Mistake | None:
     if not isinstance(node, Text):
         help = 'write it in quotes, as in `regex("^ind")`'
-        return Problem("argument_value", f"`{write(node)}` is not a text", node.span, help)
+        return Mistake("argument_value", f"`{write(node)}` is not a text", node.span, help)
     return pattern_problem(node)
 
 
-def _lag(node: Node) -> Problem | None:
+def _lag(node: Node) -> Mistake | None:
     lags = lag_values(node)
     if not lags:
-        return Problem("argument_value", f"`{write(node)}` is not a whole number of periods", node.span)
+        return Mistake("argument_value", f"`{write(node)}` is not a whole number of periods", node.span)
     if max(map(abs, lags)) > MAX_LAG:
-        return Problem("argument_value", f"the lag is above {MAX_LAG} periods", node.span)
+        return Mistake("argument_value", f"the lag is above {MAX_LAG} periods", node.span)
     return None
 
 
-def _logical(node: Node) -> Problem | None:
+def _logical(node: Node) -> Mistake | None:
     if isinstance(node, Constant) and node.value is not None:
         return None
-    return Problem("argument_value", f"`{write(node)}` is not TRUE or FALSE", node.span)
+    return Mistake("argument_value", f"`{write(node)}` is not TRUE or FALSE", node.span)
 
 
-def _omit(node: Node) -> Problem | None:
+def _omit(node: Node) -> Mistake | None:
     """Accept ``na.rm = TRUE``, which is so in any case."""
     if isinstance(node, Constant) and node.value is True:
         return None
     help = "`ifelse(sum(is.na(x), by = g) > 0, NA, mean(x, by = g))` is missing where any value is"
-    return Problem("argument_value", "missing values are left out in any case", node.span, help)
+    return Mistake("argument_value", "missing values are left out in any case", node.span, help)
 
 
-def _numeric(rule: Callable[[float], bool], words: str, help: str | None = None) -> Callable[[Node], Problem | None]:
-    def problem(node: Node) -> Problem | None:
+def _numeric(rule: Callable[[float], bool], words: str, help: str | None = None) -> Callable[[Node], Mistake | None]:
+    def problem(node: Node) -> Mistake | None:
         value = number_value(node)
         if value is not None and rule(value):
             return None
-        return Problem("argument_value", f"`{write(node)}` is not {words}", node.span, help)
+        return Mistake("argument_value", f"`{write(node)}` is not {words}", node.span, help)
 
     return problem
 
 
-_KINDS: dict[Kind, Callable[[Node], Problem | None]] = {
+_KINDS: dict[Kind, Callable[[Node], Mistake | None]] = {
     "constants": _constants,
     "text": _text,
     "lag": _lag,

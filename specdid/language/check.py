@@ -9,7 +9,7 @@ from specdid.language.arguments import exponent_problem
 from specdid.language.effects import read_effect
 from specdid.language.functions import FUNCTIONS, PATTERNS, SAMPLE_PATTERNS, STEPWISE
 from specdid.language.parts import OUTCOME_LISTS, formula_parts, outcomes
-from specdid.language.problems import LanguageError, Problem
+from specdid.language.problems import LanguageError, Mistake
 from specdid.language.resolve import resolve
 from specdid.language.terms import Key, is_algebra, nothing_subtracted, power, summands, unit_terms
 from specdid.language.tree import (
@@ -33,7 +33,7 @@ HIDING = (*STEPWISE, *PATTERNS)
 Role = Literal["outcome", "terms", "effects", "condition", "sample", "split", "value", "names", "formula"]
 
 
-def check(node: Node, role: Role) -> tuple[Problem, ...]:
+def check(node: Node, role: Role) -> tuple[Mistake, ...]:
     """Check an expression against what its role allows, before anything is evaluated.
 
     Parameters
@@ -48,7 +48,7 @@ def check(node: Node, role: Role) -> tuple[Problem, ...]:
 
     Returns
     -------
-    tuple of Problem
+    tuple of Mistake
         Everything that is wrong, in order of place; empty where the expression is fine.
     """
     checker = _Checker()
@@ -56,7 +56,7 @@ def check(node: Node, role: Role) -> tuple[Problem, ...]:
     return tuple(sorted(checker.problems, key=lambda problem: problem.span.start))
 
 
-def subtraction_problems(node: Node, macros: Mapping[str, Node], columns: Sequence[str]) -> tuple[Problem, ...]:
+def subtraction_problems(node: Node, macros: Mapping[str, Node], columns: Sequence[str]) -> tuple[Mistake, ...]:
     """Return a problem where a term is taken away that is not there, with macros and patterns written out.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specdid.language.functions import FUNCTIONS
-from specdid.language.problems import LanguageError, Problem
+from specdid.language.problems import LanguageError, Mistake
 from specdid.language.tree import BRACKETS, Binary, Call, Name, Node, Number, chain, joint_levels
 from specdid.language.write import write, write_summand
 
@@ -47,7 +47,7 @@ def effects(node: Node) -> tuple[Effect, ...]:
         A part is not an effect: ``a:b``, ``a*b``, arithmetic, a factor() call.
     """
     found: dict[Effect, None] = {}
-    problems: list[Problem] = []
+    problems: list[Mistake] = []
     for part in chain(node, "+"):
         if isinstance(part, Number) and part.value in (0, 1):
             continue
@@ -70,7 +70,7 @@ def read_effect(node: Node) -> Effect:
         node = node.left
     if len(set(brackets)) > 1:
         help = "write `f[x] + f[[z]]`"
-        raise LanguageError(Problem("not_an_effect", "`[` and `[[` cannot follow each other", node.span, help))
+        raise LanguageError(Mistake("not_an_effect", "`[` and `[[` cannot follow each other", node.span, help))
     return Effect(tuple(_levels(node)), tuple(reversed(slopes)), brackets[:1] == ["[["])
 
 
@@ -90,11 +90,11 @@ def _level(node: Node) -> Node:
             help = "a fixed effect is always a factor: write the column's name alone"
     if isinstance(node, Binary):
         help = _HELP.get(node.operator, help)
-    raise LanguageError(Problem("not_an_effect", f"`{write(node)}` is not a fixed effect", node.span, help))
+    raise LanguageError(Mistake("not_an_effect", f"`{write(node)}` is not a fixed effect", node.span, help))
 
 
 def _slope(node: Node) -> Node:
     if isinstance(node, Name) or (isinstance(node, Call) and node.function in FUNCTIONS):
         return node
     help = "a slope is a column, as in `city_id[year]`; derive it in [derive] first"
-    raise LanguageError(Problem("not_an_effect", f"`{write(node)}` is not a slope", node.span, help))
+    raise LanguageError(Mistake("not_an_effect", f"`{write(node)}` is not a slope", node.span, help))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specdid.language.functions import STEPWISE
 from specdid.language.parts import OUTCOME_LISTS
-from specdid.language.problems import MAX_CHAIN, LanguageError, Problem
+from specdid.language.problems import MAX_CHAIN, LanguageError, Mistake
 from specdid.language.resolve import resolve
 from specdid.language.terms import is_algebra
 from specdid.language.tree import Binary, Call, Node, Number, Unary, chain, joined, walk
@@ -102,7 +102,7 @@ def within_limit(groups: Sequence[Group], limit: int, node: Node) -> int:
         largest = max(groups, key=lambda group: group.size).node
         message = f"this stands for {_amount(count)} alternatives; the limit is {limit:,}"
         help = "move arguments out of `mvsw()`, or raise [run] limit"
-        raise LanguageError(Problem("too_many", message, (largest if groups else node).span, help))
+        raise LanguageError(Mistake("too_many", message, (largest if groups else node).span, help))
     return count
 
 
@@ -146,7 +146,7 @@ def _group(node: Node, sign: str) -> Group:
     if isinstance(node, Unary) and node.operator == "+":
         return _group(node.operand, sign)
     if sign == "-" or isinstance(node, Unary):
-        raise LanguageError(Problem("stepwise", "alternatives cannot be subtracted", node.span))
+        raise LanguageError(Mistake("stepwise", "alternatives cannot be subtracted", node.span))
     if isinstance(node, Call):
         return _operator(node)
     units = tuple(_alternatives(node))
@@ -160,10 +160,10 @@ def _operator(call: Call) -> Group:
     nested = next((n for u in units if u is not None for n in walk(u) if _is_operator(n)), None)
     if nested is not None:
         help = "write one operator with all arguments, as in `sw(a, b, c)`"
-        problem = Problem("stepwise", "stepwise operators cannot stand in each other", nested.span, help)
+        problem = Mistake("stepwise", "stepwise operators cannot stand in each other", nested.span, help)
         raise LanguageError(problem)
     if not units:
-        problem = Problem("stepwise", f"`{call.function}()` has no arguments", call.span)
+        problem = Mistake("stepwise", f"`{call.function}()` has no arguments", call.span)
         raise LanguageError(problem)
     size = 2 ** len(units) if call.function == "mvsw" else len(units) + call.function.endswith("0")
     return Group(call.function, units, size, call)
@@ -173,10 +173,10 @@ def _is_operator(node: Node) -> bool:
     return isinstance(node, Call) and node.function in STEPWISE
 
 
-def _misplaced(node: Node) -> Problem:
+def _misplaced(node: Node) -> Mistake:
     inner = next(n for n in walk(node) if isinstance(n, Call) and n.function in STEPWISE)
     help = f"write the alternatives whole, as in `{inner.function}(log(a), log(b))`"
-    return Problem("stepwise", f"`{inner.function}()` cannot stand inside this", inner.span, help)
+    return Mistake("stepwise", f"`{inner.function}()` cannot stand inside this", inner.span, help)
 
 
 def _alternatives(node: Node) -> list[Node | None]:
@@ -192,7 +192,7 @@ def _alternatives(node: Node) -> list[Node | None]:
     pairs = list(product(_alternatives(node.left), _alternatives(node.right)))
     if len(pairs) > MAX_PRODUCTS:
         message = f"this stands for more than {MAX_PRODUCTS:,} alternatives"
-        raise LanguageError(Problem("too_many", message, node.span))
+        raise LanguageError(Mistake("too_many", message, node.span))
     return [_combined(node, left, right) for left, right in pairs]
 
 
@@ -203,7 +203,7 @@ def _combined(node: Binary, left: Node | None, right: Node | None) -> Node | Non
         return left if right is None else right
     message = f"nothing can stand beside `{node.operator}`"
     help = "use `sw()` or `csw()`, which have no empty alternative"
-    raise LanguageError(Problem("stepwise", message, node.span, help))
+    raise LanguageError(Mistake("stepwise", message, node.span, help))
 
 
 def _choices(group: Group) -> Iterator[tuple[str, list[Node]]]:
@@ -230,4 +230,4 @@ def _refuse_long(groups: Sequence[Group]) -> None:
     parts = sum(len(chain(u, "+")) for group in groups for u in group.units if u is not None)
     if parts > MAX_CHAIN:
         message = f"the alternatives have up to {parts:,} terms; at most {MAX_CHAIN} can stand in one"
-        raise LanguageError(Problem("too_many", message, groups[0].node.span))
+        raise LanguageError(Mistake("too_many", message, groups[0].node.span))

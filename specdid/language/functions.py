@@ -286,7 +286,7 @@ PATTERNS = tuple(function.name for function in _ALL if function.where == "column
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class BoundArguments:
     """A call's arguments by R's rules: to each parameter its argument, and what is left over."""
 
     given: dict[str, Argument]
@@ -296,7 +296,7 @@ class Matched:
     repeated: tuple[Argument, ...]
 
 
-def match_arguments(call: Call, function: Function) -> Matched:
+def match_arguments(call: Call, function: Function) -> BoundArguments:
     """Match the arguments of ``call`` to the parameters: named ones first, then by place."""
     names = [p.name for p in function.parameters]
     given: dict[str, Argument] = {}
@@ -311,10 +311,10 @@ def match_arguments(call: Call, function: Function) -> Matched:
         else:
             given[argument.name] = argument
     if function.many:
-        return Matched(given, tuple(places), tuple(unknown), (), tuple(repeated))
+        return BoundArguments(given, tuple(places), tuple(unknown), (), tuple(repeated))
     free = [p.name for p in function.parameters if p.name not in given and not p.named]
     given |= dict(zip(free, places, strict=False))
-    return Matched(given, (), tuple(unknown), tuple(places[len(free) :]), tuple(repeated))
+    return BoundArguments(given, (), tuple(unknown), tuple(places[len(free) :]), tuple(repeated))
 
 
 def argument(call: Call, name: str, function: Function | None = None) -> Node | None:

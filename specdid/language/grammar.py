@@ -14,7 +14,7 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from specdid._diagnostics import Span
 from specdid.language.limits import too_deep
-from specdid.language.problems import LanguageError, Problem
+from specdid.language.problems import LanguageError, Mistake
 from specdid.language.scan import WORD_CONSTANTS, scan
 from specdid.language.syntax import explain
 from specdid.language.tree import (
@@ -176,7 +176,7 @@ def _value(token: Token) -> float:
     number = float(int(digits, 16)) if digits[:2] in ("0x", "0X") and len(digits) < 200 else _float(digits)
     if math.isinf(number):
         span = Span(_offset(token), _end(token))
-        raise LanguageError(Problem("number", f"`{token}` is too large a number", span))
+        raise LanguageError(Mistake("number", f"`{token}` is too large a number", span))
     return number
 
 
@@ -207,4 +207,4 @@ def _escape(code: str, quote: str, token: Token, offset: int) -> str:
     start = _offset(token) + 1 + offset
     help = f"write `\\\\{code[0]}` for a backslash and `{code[0]}`" if quote != "`" else None
     span = Span(start, start + 1 + len(code))
-    raise LanguageError(Problem("escape", f"unknown escape `\\{code}`", span, help))
+    raise LanguageError(Mistake("escape", f"unknown escape `\\{code}`", span, help))

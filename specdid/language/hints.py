@@ -6,7 +6,7 @@ import re
 
 from specdid._diagnostics import Span, closest
 from specdid.language.functions import FUNCTIONS
-from specdid.language.problems import Problem
+from specdid.language.problems import Mistake
 from specdid.language.scan import LOOK_ALIKES
 
 _SPELLED = {
@@ -109,9 +109,9 @@ _PACKAGE = re.compile(
 )
 
 
-def unknown_function(function: str, span: Span) -> Problem:
+def unknown_function(function: str, span: Span) -> Mistake:
     """Return the problem of a call to what is not a function of the language."""
-    return Problem("unknown_function", f"no function `{function}`", span, _function_help(function))
+    return Mistake("unknown_function", f"no function `{function}`", span, _function_help(function))
 
 
 def _function_help(function: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from specdid.language.problems import MAX_CHAIN, MAX_DEPTH, Problem
+from specdid.language.problems import MAX_CHAIN, MAX_DEPTH, Mistake
 from specdid.language.tree import BRACKETS, Binary, Node, children
 
 _CHAINED = (*BRACKETS, "^")
 
 
-def too_deep(root: Node) -> Problem | None:
+def too_deep(root: Node) -> Mistake | None:
     """Return a problem where ``root`` is nested too deep.
 
     A chain like ``a + b + c`` counts as one level, but may not be longer than 250.
@@ -18,10 +18,10 @@ def too_deep(root: Node) -> Problem | None:
         node, depth, height = stack.pop()
         if depth > MAX_DEPTH:
             message = f"the expression is nested more than {MAX_DEPTH} deep"
-            return Problem("too_deep", message, node.span, "define parts of it in [derive]")
+            return Mistake("too_deep", message, node.span, "define parts of it in [derive]")
         if height > MAX_CHAIN:
             message = f"more than {MAX_CHAIN} operators in a row"
-            return Problem("too_long", message, node.span, "split the expression")
+            return Mistake("too_long", message, node.span, "split the expression")
         for child in children(node):
             chained = isinstance(node, Binary) and node.operator not in _CHAINED and child is node.left
             level = depth if chained and isinstance(child, Binary) else depth + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specdid.language.problems import LanguageError, Problem
+from specdid.language.problems import LanguageError, Mistake
 from specdid.language.tree import Binary, Call, Node, Unary, chain
 
 OUTCOME_LISTS = ("c", "sw")
@@ -28,18 +28,18 @@ def formula_parts(node: Node) -> FormulaParts:
         There is no ``~``, nothing on its left, or a part too many.
     """
     if isinstance(node, Unary) and node.operator == "~":
-        problem = Problem("formula", "no outcome stands before `~`", node.span, "write `y ~ x | f`")
+        problem = Mistake("formula", "no outcome stands before `~`", node.span, "write `y ~ x | f`")
         raise LanguageError(problem)
     if not (isinstance(node, Binary) and node.operator == "~"):
         help = "write `outcome ~ treatment + controls | fixed effects`"
-        raise LanguageError(Problem("formula", "a formula has a `~`", node.span, help))
+        raise LanguageError(Mistake("formula", "a formula has a `~`", node.span, help))
     if isinstance(node.left, Binary) and node.left.operator == "~":
         help = "an instrumental-variables part is not available"
-        raise LanguageError(Problem("formula", "a formula has one `~`", node.span, help))
+        raise LanguageError(Mistake("formula", "a formula has one `~`", node.span, help))
     right = chain(node.right, "|")
     if len(right) > 2:
         help = "the parts are `outcome ~ terms | fixed effects`; clusters stand in [vcov]"
-        raise LanguageError(Problem("formula", "a formula has at most one `|`", right[2].span, help))
+        raise LanguageError(Mistake("formula", "a formula has at most one `|`", right[2].span, help))
     return FormulaParts(outcomes(node.left), right[0], right[1] if len(right) == 2 else None)
 
 

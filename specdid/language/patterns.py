@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Sequence
 
-from specdid.language.problems import LanguageError, Problem
+from specdid.language.problems import LanguageError, Mistake
 from specdid.language.tree import Call, Text
 
 MAX_PATTERN = 200
@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 )
 
 
-def pattern_problem(pattern: Text) -> Problem | None:
+def pattern_problem(pattern: Text) -> Mistake | None:
     """Return what is wrong with a regular expression, or None.
 
     Only what any engine matches in linear time is accepted: no look-around, no
@@ -32,7 +32,7 @@ def pattern_problem(pattern: Text) -> Problem | None:
     reason = _refused(pattern.value) or _broken(pattern.value)
     if reason is None:
         return None
-    return Problem("regex", f"the pattern {reason[0]}", pattern.span, reason[1])
+    return Mistake("regex", f"the pattern {reason[0]}", pattern.span, reason[1])
 
 
 def matching(call: Call, pattern: Text, columns: Sequence[str]) -> list[str]:
@@ -51,11 +51,11 @@ def matching(call: Call, pattern: Text, columns: Sequence[str]) -> list[str]:
     try:
         found = names.filter(names.str.contains(pattern.value)).to_list()
     except pl.exceptions.PolarsError:
-        problem = Problem("regex", "the pattern cannot be read", pattern.span)
+        problem = Mistake("regex", "the pattern cannot be read", pattern.span)
         raise LanguageError(problem) from None
     if not found:
         help = "`^` is the beginning of a name, `$` its end"
-        raise LanguageError(Problem("regex", "the pattern matches no column", call.span, help))
+        raise LanguageError(Mistake("regex", "the pattern matches no column", call.span, help))
     return found
 
 

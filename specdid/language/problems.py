@@ -13,7 +13,7 @@ MAX_CHAIN = 250
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Mistake:
     """One thing that is wrong with an expression; ``span`` counts its characters from 0.
 
     ``incomplete``: something is missing where another program's spelling may be meant, which says more.
@@ -29,6 +29,6 @@ class Problem:
 class LanguageError(SpecdidError):
     """An expression cannot be read or expanded; ``problems`` says where and why."""
 
-    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
-        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+    def __init__(self, problems: Mistake | Iterable[Mistake]) -> None:
+        self.problems = (problems,) if isinstance(problems, Mistake) else tuple(problems)
         super().__init__("; ".join(problem.message for problem in self.problems))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from specdid.language.hints import column_help
-from specdid.language.problems import Problem
+from specdid.language.problems import Mistake
 from specdid.language.tree import Macro, Name, Node, walk
 
 
@@ -22,11 +22,11 @@ def macros_in(node: Node) -> tuple[Macro, ...]:
     return tuple(n for n in walk(node) if isinstance(n, Macro))
 
 
-def unknown_columns(node: Node, known: Sequence[str]) -> tuple[Problem, ...]:
+def unknown_columns(node: Node, known: Sequence[str]) -> tuple[Mistake, ...]:
     """Return a problem for every name in ``node`` that is not in ``known``, with a suggestion."""
     names = dict.fromkeys(known)
     return tuple(
-        Problem("no_column", f"no column `{n.name}`", n.span, column_help(n.name, list(names)))
+        Mistake("no_column", f"no column `{n.name}`", n.span, column_help(n.name, list(names)))
         for n in referenced(node)
         if n.name not in names
     )

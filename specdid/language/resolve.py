@@ -9,7 +9,7 @@ from specdid._diagnostics import Span, closest
 from specdid.language.functions import PATTERNS, STEPWISE, argument
 from specdid.language.limits import too_deep
 from specdid.language.patterns import matching
-from specdid.language.problems import MAX_CHAIN, LanguageError, Problem
+from specdid.language.problems import MAX_CHAIN, LanguageError, Mistake
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -54,7 +54,7 @@ class _Resolver:
         span = place or node.span
         self.made += 1
         if self.made > MAX_NODES:
-            raise LanguageError(Problem("too_long", "the macros stand for too long an expression", span))
+            raise LanguageError(Mistake("too_long", "the macros stand for too long an expression", span))
         match node:
             case Macro():
                 return self._macro(node, span, path)
@@ -75,11 +75,11 @@ class _Resolver:
         if macro.name in path:
             circle = " → ".join(f"..{name}" for name in (*path[path.index(macro.name) :], macro.name))
             help = "a macro cannot hold itself"
-            raise LanguageError(Problem("macro_circle", f"the macros go in a circle: {circle}", span, help))
+            raise LanguageError(Mistake("macro_circle", f"the macros go in a circle: {circle}", span, help))
         if macro.name not in self.macros:
             near = closest(macro.name, list(self.macros))
             help = f"did you mean `..{near}`?" if near else "define it in [macros]"
-            raise LanguageError(Problem("no_macro", f"no macro `..{macro.name}`", span, help))
+            raise LanguageError(Mistake("no_macro", f"no macro `..{macro.name}`", span, help))
         return self.resolve(self.macros[macro.name], span, (*path, macro.name))
 
     def _call(self, call: Call, span: Span, place: Span | None, path: tuple[str, ...]) -> Node:
@@ -99,13 +99,13 @@ class _Resolver:
     def _matching(self, call: Call, span: Span) -> list[str]:
         pattern = argument(call, "pattern")
         if not isinstance(pattern, Text):
-            problem = Problem("argument", f"`{call.function}()` takes one pattern in quotes", span)
+            problem = Mistake("argument", f"`{call.function}()` takes one pattern in quotes", span)
             raise LanguageError(problem)
         at = span if span != call.span else pattern.span
         found = matching(replace(call, span=span), replace(pattern, span=at), self.columns)
         if len(found) > MAX_CHAIN:
             message = f"the pattern matches {len(found):,} columns; at most {MAX_CHAIN} fit into one block"
-            raise LanguageError(Problem("too_many", message, span))
+            raise LanguageError(Mistake("too_many", message, span))
         self.made += len(found)
         return found
 

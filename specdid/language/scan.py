@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from specdid._diagnostics import Span
-from specdid.language.problems import MAX_DEPTH, MAX_LENGTH, Problem
+from specdid.language.problems import MAX_DEPTH, MAX_LENGTH, Mistake
 
 RESERVED = {
     "if": "write `ifelse(condition, yes, no)`",
@@ -86,11 +86,11 @@ _NAME = re.compile(r"(?:[^\W\d_]|\.(?![\d.]))[\w.]*")
 _HIDDEN_IN_TEXT = re.compile("[\x00\u202a-\u202e\u2066-\u2069]")
 
 
-def scan(text: str) -> tuple[Problem, ...]:
+def scan(text: str) -> tuple[Mistake, ...]:
     """Return the problems that the characters alone give away, in order of place."""
     if len(text) > MAX_LENGTH:
         message = f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read"
-        return (Problem("too_long", message, Span(MAX_LENGTH, len(text)), "use macros or `regex()`"),)
+        return (Mistake("too_long", message, Span(MAX_LENGTH, len(text)), "use macros or `regex()`"),)
     return (*_characters(text), *_nesting(text))
 
 
@@ -100,7 +100,7 @@ def spans_of_code(text: str) -> Iterator[tuple[str, str, int]]:
         yield match.lastgroup or "plain", match.group(), match.start()
 
 
-def _characters(text: str) -> Iterator[Problem]:
+def _characters(text: str) -> Iterator[Mistake]:
     for kind, piece, start in spans_of_code(text):
         if kind == "quoted":
             for hidden in _HIDDEN_IN_TEXT.finditer(piece):
@@ -108,20 +108,20 @@ def _characters(text: str) -> Iterator[Problem]:
         elif kind == "word":
             yield from _word(piece, start)
         elif kind == "operator" and piece in OPERATORS:
-            yield Problem("operator", OPERATORS[piece][0], _span(piece, start), OPERATORS[piece][1])
+            yield Mistake("operator", OPERATORS[piece][0], _span(piece, start), OPERATORS[piece][1])
         elif kind == "other" or (kind == "plain" and piece < " " and piece not in "\t\r\n"):
             yield _foreign(piece, start)
 
 
-def _word(word: str, start: int) -> Iterator[Problem]:
+def _word(word: str, start: int) -> Iterator[Mistake]:
     if word in RESERVED:
         message = f"`{word}` cannot stand in an expression"
-        yield Problem("keyword", message, _span(word, start), RESERVED[word])
+        yield Mistake("keyword", message, _span(word, start), RESERVED[word])
     elif not word.isascii():
         yield from _look_alikes(word, start)
 
 
-def _look_alikes(word: str, start: int) -> Iterator[Problem]:
+def _look_alikes(word: str, start: int) -> Iterator[Mistake]:
     """Find letters that pass for others; a name in one foreign script is fine."""
     from unicodedata import normalize
 
@@ -134,32 +134,32 @@ def _look_alikes(word: str, start: int) -> Iterator[Problem]:
         elif letter in LOOK_ALIKES and (mixed or foreign):
             message = f"{_described(letter)} only looks like `{LOOK_ALIKES[letter]}`"
             help = f"write `{LOOK_ALIKES[letter]}`, or put a name that holds it in backticks"
-            yield Problem("look_alike", message, _span(letter, start + place), help)
+            yield Mistake("look_alike", message, _span(letter, start + place), help)
 
 
-def _foreign(character: str, start: int) -> Problem:
+def _foreign(character: str, start: int) -> Mistake:
     from unicodedata import category, normalize
 
     plain = normalize("NFKC", character)
     span = _span(character, start)
     if "\uff01" <= character <= "\uff5e":
         help = f"write `{plain}`; a column's name that holds it goes in backticks"
-        return Problem("full_width", f"full-width `{character}`", span, help)
+        return Mistake("full_width", f"full-width `{character}`", span, help)
     if character in PUNCTUATION:
         help = f"write `{PUNCTUATION[character]}`"
-        return Problem("character", f"{_described(character)} is not read", span, help)
+        return Mistake("character", f"{_described(character)} is not read", span, help)
     if category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Cs", "Co", "Cn"):
         return _invisible(character, start)
     help = "put a column's name that holds it in backticks"
     if plain.isascii():
         help = f"write `{'^' if plain.isdigit() else ''}{plain}`, or {help}"
-    return Problem("character", f"{_described(character)} cannot stand in an expression", span, help)
+    return Mistake("character", f"{_described(character)} cannot stand in an expression", span, help)
 
 
-def _invisible(character: str, start: int) -> Problem:
+def _invisible(character: str, start: int) -> Mistake:
     message = f"invisible character: {_in_words(character)}"
     help = "write an ordinary space" if character.isspace() else "delete it"
-    return Problem("invisible", message, _span(character, start), help)
+    return Mistake("invisible", message, _span(character, start), help)
 
 
 def _described(character: str) -> str:
@@ -176,14 +176,14 @@ def _span(piece: str, start: int) -> Span:
     return Span(start, start + len(piece))
 
 
-def _nesting(text: str) -> Iterator[Problem]:
+def _nesting(text: str) -> Iterator[Mistake]:
     depth = 0
     for kind, piece, start in spans_of_code(text):
         if kind == "plain":
             depth += (piece in "([") - (piece in ")]")
             if depth > MAX_DEPTH:
                 message = f"brackets are nested more than {MAX_DEPTH} deep"
-                yield Problem("too_deep", message, _span(piece, start), "define parts in [derive]")
+                yield Mistake("too_deep", message, _span(piece, start), "define parts in [derive]")
                 return
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from specdid._hashing import digest_of
 from specdid.language.functions import FUNCTIONS, match_arguments
-from specdid.language.problems import LanguageError, Problem
+from specdid.language.problems import LanguageError, Mistake
 from specdid.language.references import unknown_columns
 from specdid.language.tree import (
     Argument,
@@ -78,7 +78,7 @@ class Scope:
         size = _size(node, self)
         if size[1] > MAX_WRITTEN_DEPTH:
             message = f"derived columns build on each other more than {MAX_WRITTEN_DEPTH} deep"
-            raise LanguageError(Problem("too_deep", message, node.span))
+            raise LanguageError(Mistake("too_deep", message, node.span))
         definition = Definition(node, self.names, digest, size)
         # of equal contents the first stays: a later alias of it would lead to itself
         return Scope(self.columns, {**self.names, name: digest}, {digest: definition, **self.definitions})
@@ -134,7 +134,7 @@ def write_out(bound: Bound) -> str:
     nodes, _ = _size(bound.node, bound.scope)
     if nodes > MAX_WRITTEN_NODES:
         message = f"written out, the expression has {nodes:,} parts; at most {MAX_WRITTEN_NODES:,} are shown"
-        raise LanguageError(Problem("too_long", message, bound.node.span))
+        raise LanguageError(Mistake("too_long", message, bound.node.span))
     return write(_written_out(bound.node, bound.scope))
 
 

@@ -8,7 +8,7 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from specdid._diagnostics import Span
-from specdid.language.problems import Problem
+from specdid.language.problems import Mistake
 from specdid.language.scan import spans_of_code
 
 _VALUES = ("NAME", "BACKTICK", "MACRO", "NUMBER", "TEXT", "DOTS", "LEFT")
@@ -41,13 +41,13 @@ _SPECIALS = {
 }
 
 
-def explain(text: str, stop: UnexpectedInput, before: Token | None) -> Problem:
+def explain(text: str, stop: UnexpectedInput, before: Token | None) -> Mistake:
     """Say what is wrong where the parser stopped, ``before`` being the token it took last."""
     unbalanced = _unbalanced(text)
     if isinstance(stop, UnexpectedCharacters):
         return _unreadable(text, stop.pos_in_stream or 0)
     if not isinstance(stop, UnexpectedToken):
-        return Problem("syntax", "this is not an expression", Span(0, len(text)))
+        return Mistake("syntax", "this is not an expression", Span(0, len(text)))
     token = stop.token
     if token.type == "$END":
         return unbalanced or _unfinished(text, before)
@@ -59,34 +59,34 @@ def explain(text: str, stop: UnexpectedInput, before: Token | None) -> Problem:
     return _misplaced(token, before, span)
 
 
-def _unreadable(text: str, place: int) -> Problem:
+def _unreadable(text: str, place: int) -> Mistake:
     character = text[place]
     rest = Span(place, len(text))
     if character in "\"'":
-        return Problem("syntax", f"the text is never closed: no second `{character}`", rest, f"add `{character}`")
+        return Mistake("syntax", f"the text is never closed: no second `{character}`", rest, f"add `{character}`")
     if character == "`":
         if text[place : place + 2] == "``":
-            return Problem("syntax", "a name in backticks cannot be empty", Span(place, place + 2))
-        return Problem("syntax", "the name is never closed: no second backtick", rest, "add a backtick")
+            return Mistake("syntax", "a name in backticks cannot be empty", Span(place, place + 2))
+        return Mistake("syntax", "the name is never closed: no second backtick", rest, "add a backtick")
     if special := re.match(r"%[^%\s]*%", text[place:]):
         known = "the operators in percent signs are `%in%`, `%like%`, `%%` and `%/%`"
         known = _SPECIALS.get(special.group(), known)
         message = f"no operator `{special.group()}`"
-        return Problem("operator", message, Span(place, place + special.end()), known)
+        return Mistake("operator", message, Span(place, place + special.end()), known)
     if character == "%":
         help = "the operators in percent signs are `%in%`, `%like%`, `%%` (remainder) and `%/%`"
-        return Problem("syntax", "a single `%` is no operator", Span(place, place + 1), help)
+        return Mistake("syntax", "a single `%` is no operator", Span(place, place + 1), help)
     if character == "_":
         if digits := re.search(r"[0-9]+$", text[:place]):
             span = Span(digits.start(), place + 1)
-            return Problem("syntax", "a number has no `_` in it", span, "write it without, as in `1000`")
+            return Mistake("syntax", "a number has no `_` in it", span, "write it without, as in `1000`")
         end = place + len(re.match(r"[\w.]*", text[place:]).group())  # type: ignore[union-attr]
         help = f"put it in backticks: `` `{text[place:end]}` ``"
-        return Problem("syntax", "a name cannot begin with `_`", Span(place, end), help)
-    return Problem("syntax", f"`{character}` cannot stand in an expression", Span(place, place + 1))
+        return Mistake("syntax", "a name cannot begin with `_`", Span(place, end), help)
+    return Mistake("syntax", f"`{character}` cannot stand in an expression", Span(place, place + 1))
 
 
-def _unbalanced(text: str) -> Problem | None:
+def _unbalanced(text: str) -> Mistake | None:
     """Find the first bracket that closes nothing, else the last one that is never closed."""
     opened: list[tuple[str, int]] = []
     for kind, piece, start in spans_of_code(text):
@@ -96,68 +96,68 @@ def _unbalanced(text: str) -> Problem | None:
         if piece in "([":
             opened.append((piece, start))
         elif not opened:
-            return Problem("syntax", f"`{piece}` closes nothing", span, "delete it, or add the opening bracket")
+            return Mistake("syntax", f"`{piece}` closes nothing", span, "delete it, or add the opening bracket")
         elif _CLOSERS[opened[-1][0]] != piece:
             wanted = _CLOSERS[opened[-1][0]]
             message = f"`{piece}` cannot close the `{opened[-1][0]}` before it"
-            return Problem("syntax", message, span, f"write `{wanted}`")
+            return Mistake("syntax", message, span, f"write `{wanted}`")
         else:
             opened.pop()
     if opened:
         bracket, start = opened[-1]
         message = f"`{bracket}` is never closed"
-        return Problem("syntax", message, Span(start, start + 1), f"add `{_CLOSERS[bracket]}`")
+        return Mistake("syntax", message, Span(start, start + 1), f"add `{_CLOSERS[bracket]}`")
     return None
 
 
-def _unfinished(text: str, before: Token | None) -> Problem:
+def _unfinished(text: str, before: Token | None) -> Mistake:
     if before is None:
         help = "write `1` for no controls, `0` for no fixed effects, `TRUE` for all rows"
-        return Problem("empty", "the expression is empty", Span(0, len(text)), help)
+        return Mistake("empty", "the expression is empty", Span(0, len(text)), help)
     span = Span(before.start_pos or 0, before.end_pos or 0)
     help = f"write what comes after `{before}`, or take it away"
-    return Problem("syntax", f"the expression ends after `{before}`", span, help)
+    return Mistake("syntax", f"the expression ends after `{before}`", span, help)
 
 
-def _adjacent(text: str, before: Token, token: Token, span: Span) -> Problem:
+def _adjacent(text: str, before: Token, token: Token, span: Span) -> Mistake:
     """Explain two values with nothing between them."""
     start = before.start_pos or 0
     for word, place in ((str(before), Span(start, before.end_pos or 0)), (str(token), span)):
         if word in _WORDS:
-            return Problem("keyword", f"`{word}` is not an operator here", place, _WORDS[word])
+            return Mistake("keyword", f"`{word}` is not an operator here", place, _WORDS[word])
     touching = before.end_pos == token.start_pos
     if before.type == "NUMBER" and token.type == "NAME" and touching:
         whole = f"{before}{token}"
         help = f"write `{before} * {token}`, or `` `{whole}` `` if that is the column's name"
-        return Problem("syntax", "a name cannot begin with a digit", Span(start, span.stop), help)
+        return Mistake("syntax", "a name cannot begin with a digit", Span(start, span.stop), help)
     if token.type == "LEFT":
         message = f"`{text[start : before.end_pos]}` is not a function that `(` could call"
-        return Problem("syntax", message, span, "write `*` to multiply")
+        return Mistake("syntax", message, span, "write `*` to multiply")
     if token.type == "TEXT" and before.type == "NAME" and touching:
         message = f"texts have no prefix `{before}` here"
-        return Problem("syntax", message, Span(start, span.stop), f"write {token}")
+        return Mistake("syntax", message, Span(start, span.stop), f"write {token}")
     help = "write the operator: `+` adds a term, `*` multiplies, `&` joins conditions"
-    return Problem("syntax", f"an operator is missing before `{_short(token)}`", span, help, True)
+    return Mistake("syntax", f"an operator is missing before `{_short(token)}`", span, help, True)
 
 
-def _misplaced(token: Token, before: Token | None, span: Span) -> Problem:
+def _misplaced(token: Token, before: Token | None, span: Span) -> Mistake:
     if token.type == "EQUALS":
-        return Problem("syntax", "`=` does not compare", span, "write `==`")
+        return Mistake("syntax", "`=` does not compare", span, "write `==`")
     if token.type == "COMPARE" and before is not None and before.type in _ENDS:
         help = "join two comparisons, as in `a < b & b < c`"
-        return Problem("syntax", "comparisons cannot be chained", span, help)
+        return Mistake("syntax", "comparisons cannot be chained", span, help)
     if token.type == "COMMA":
         help = "a list is written `c(a, b)`; alternatives are `sw(a, b)`"
-        return Problem("syntax", "a comma can stand only between a function's arguments", span, help)
+        return Mistake("syntax", "a comma can stand only between a function's arguments", span, help)
     if token.type == "TILDE":
         help = "`~` stands once, between the outcome and the right-hand side"
-        return Problem("syntax", "`~` cannot stand inside an expression", span, help)
+        return Mistake("syntax", "`~` cannot stand inside an expression", span, help)
     if before is not None and before.type not in _ENDS:
         message = f"nothing stands between `{before}` and `{token}`"
-        return Problem("syntax", message, Span(before.start_pos or 0, span.stop), "a value is missing here", True)
+        return Mistake("syntax", message, Span(before.start_pos or 0, span.stop), "a value is missing here", True)
     if before is None:
-        return Problem("syntax", f"nothing stands before `{token}`", span, "a value is missing here", True)
-    return Problem("syntax", f"`{_short(token)}` cannot stand after `{_short(before)}`", span)
+        return Mistake("syntax", f"nothing stands before `{token}`", span, "a value is missing here", True)
+    return Mistake("syntax", f"`{_short(token)}` cannot stand after `{_short(before)}`", span)
 
 
 def _short(token: Token) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from specdid.language.functions import FUNCTIONS
-from specdid.language.problems import LanguageError, Problem
+from specdid.language.problems import LanguageError, Mistake
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -103,11 +103,11 @@ def summands(node: Node) -> list[tuple[str, Node]]:
     return found[::-1]
 
 
-def nothing_subtracted(node: Node) -> Problem:
+def nothing_subtracted(node: Node) -> Mistake:
     """Say that a term is taken away which is not there."""
     message = f"`{write(node)}` is taken away and is not among the terms before it"
     help = '`-` takes a term away; a difference of columns is `I(a - b)`, a range of columns `regex("^a")`'
-    return Problem("nothing_subtracted", message, node.span, help)
+    return Mistake("nothing_subtracted", message, node.span, help)
 
 
 def _variable_order(node: Node) -> dict[Node, int]:
@@ -170,7 +170,7 @@ def _evaluate(node: Node) -> _Sum:
     if isinstance(node, Number):
         if node.value not in (0, 1):
             help = "`0` leaves the intercept out; a multiple of a column is `I(2 * x)`"
-            raise LanguageError(Problem("not_a_term", "a number is not a term", node.span, help))
+            raise LanguageError(Mistake("not_a_term", "a number is not a term", node.span, help))
         return _Sum({}, node.value == 1)
     if not is_algebra(node):
         return _leaf(node)
@@ -189,7 +189,7 @@ def _refuse_numbers(node: Binary) -> None:
     for side in (node.left, node.right):
         if isinstance(side, Number):
             help = "a multiple of a column is written `I(2 * x)`"
-            raise LanguageError(Problem("not_a_term", "a number is not a term", side.span, help))
+            raise LanguageError(Mistake("not_a_term", "a number is not a term", side.span, help))
 
 
 def _leaf(node: Node) -> _Sum:
@@ -198,7 +198,7 @@ def _leaf(node: Node) -> _Sum:
         function = FUNCTIONS.get(node.function)
         factor = function is not None and function.where in ("value", "terms")
     if not factor or (isinstance(node, Binary) and node.operator in ("~", "[", "[[")):
-        raise LanguageError(Problem("not_a_term", f"`{write(node)}` is not a term", node.span))
+        raise LanguageError(Mistake("not_a_term", f"`{write(node)}` is not a term", node.span))
     term = Term((node,))
     return _Sum({term.key: term})
 
@@ -250,7 +250,7 @@ def _power(node: Binary) -> _Sum:
     times = node.right.value if isinstance(node.right, Number) else 0.0
     if times not in range(1, 11):
         help = "`(a + b)^2` has all terms and their products up to the second degree"
-        raise LanguageError(Problem("exponent", "the exponent is not 1, 2, … or 10", node.right.span, help))
+        raise LanguageError(Mistake("exponent", "the exponent is not 1, 2, … or 10", node.right.span, help))
     base = _evaluate(node.left)
     found = base
     for _ in range(int(times) - 1):
@@ -263,7 +263,7 @@ def _combined(rule: _Rule, left: _Sum, right: _Sum, node: Node) -> _Sum:
     additive = rule in (_plus, _minus)
     most = len(left.terms) + len(right.terms) if additive else len(left.terms) * len(right.terms)
     if most > MAX_TERMS:
-        raise LanguageError(Problem("too_many", f"more than {MAX_TERMS:,} terms", node.span))
+        raise LanguageError(Mistake("too_many", f"more than {MAX_TERMS:,} terms", node.span))
     return rule(left, right)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from specdid.language.arguments import constant_problem, exponent_problem
 from specdid.language.functions import FUNCTIONS, Function, Parameter, match_arguments
 from specdid.language.hints import unknown_function
-from specdid.language.problems import Problem
+from specdid.language.problems import Mistake
 from specdid.language.resolve import lag_values
 from specdid.language.terms import is_list
 from specdid.language.tree import (
@@ -38,11 +38,11 @@ class ValueChecker:
     """Walks a tree and notes every problem."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[Mistake] = []
 
     def note(self, code: str, message: str, node: Node | Argument, help: str | None = None) -> None:
         """Note a problem at the place of ``node``."""
-        self.problems.append(Problem(code, message, node.span, help))
+        self.problems.append(Mistake(code, message, node.span, help))
 
     def condition(self, node: Node) -> None:
         """Check what must hold or not hold for a row."""

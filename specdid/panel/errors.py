@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specdid._diagnostics import Span, SpecdidError
-from specdid.language import FUNCTIONS, Problem, argument
+from specdid.language import FUNCTIONS, Mistake, argument
 from specdid.language.tree import Call, Node
 
 
@@ -19,7 +19,7 @@ class EvaluationError(SpecdidError):
 
     def __init__(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         super().__init__(message)
-        self.problem = Problem(code, message, span, help)
+        self.problem = Mistake(code, message, span, help)
         self.within: tuple[str, ...] = ()
 
     def inside(self, name: str) -> EvaluationError:

@@ -4,12 +4,12 @@ import time
 
 import pytest
 from hostile import COLUMNS, HOSTILE
-from specdid.language import LanguageError, Problem, check, expand, parse, unknown_columns
+from specdid.language import LanguageError, Mistake, check, expand, parse, unknown_columns
 
 ROLES = ("outcome", "terms", "effects", "condition", "value", "names", "formula")
 
 
-def refusals(text: str, role: str) -> tuple[Problem, ...]:
+def refusals(text: str, role: str) -> tuple[Mistake, ...]:
     """What stands against ``text`` before a single value is looked at."""
     try:
         node = parse(text)

@@ -15,8 +15,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of local projections: the mean change over the post window, on entering treatment."""
     assert script.unit is not None  # the check sees to it
     never = script.options["control"] == "never"
-    yield from python.without_singletons(script, used)
-    yield from python.cohorts(script)
+    yield from python.cohorts(script, used)
     yield "# periods in steps of the panel, from its first"
     yield 'values = np.unique(d["_period"])'
     yield "step = max(int(np.gcd.reduce(np.diff(values).round().astype(int))), 1) if len(values) > 1 else 1"
@@ -111,8 +110,7 @@ def _factor(errors: Errors) -> str:
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of local projections."""
     never = script.options["control"] == "never"
-    yield from r.without_singletons(script, used)
-    yield from r.cohorts(script)
+    yield from r.cohorts(script, used)
     yield "# periods in steps of the panel, from its first"
     yield "values <- sort(unique(d$.period))"
     yield "divisor <- function(a, b) if (b == 0) a else divisor(b, a %% b)"
@@ -168,7 +166,6 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     do = Stata(script, numbers)
     window = script.options["post_window"]
     never = script.options["control"] == "never"
-    yield from do.without_singletons()
     yield from do.cohorts()
     yield "* periods in steps of the panel, from its first"
     yield "quietly levelsof _now, local(values)"
