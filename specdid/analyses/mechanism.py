@@ -16,11 +16,29 @@ import numpy as np
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Either, Flag, Formula, Key
-from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Extra, Finding, Request
-from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
-from specdid.analyses._moderation import ModeratorConfig, is_text, moderator_faults, run_moderator, shared_columns
-from specdid.analyses._words import decimals, labels_of, listed, number, p_value
-from specdid.analyses.table import coefficients, notes, spanners, statistics
+from specdid._study import Expression
+from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Extra, Finding, Request
+from specdid.analyses._fit import COEFFICIENT, SIZES, Coefficient, failed, numbers_of, sizes_of
+from specdid.analyses._timing import timing
+from specdid.analyses._words import (
+    PANELS,
+    decimals,
+    labels_of,
+    listed,
+    number,
+    p_is,
+    p_value,
+    shown,
+    time_name,
+    unit_name,
+    units_text,
+)
+from specdid.analyses.table import coefficient_row, coefficients, notes, numbered, spanners, statistics
+from specdid.engine.problem import Bools, Floats
+from specdid.figures import marginal_effect
+from specdid.inference._assignment import made_of
+from specdid.language import bind, write
+from specdid.language.tree import Name
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -31,8 +49,6 @@ CAVEAT = (
     "it gives a direct effect only where nothing unobserved moves both mediator and outcome, and where the "
     "mediator's own effect does not depend on the treatment; the difference is not a proven share."
 )
-
-
 KEYS = (
     Key(
         "moderator",
@@ -56,6 +72,11 @@ KEYS = (
         otherwise="the last period before treatment",
     ),
 )
+POINTS = {
+    "minimum": 0.0, "10% quantile": 0.1, "25% quantile": 0.25, "median": 0.5, "75% quantile": 0.75,
+    "90% quantile": 0.9, "maximum": 1.0,
+}  # fmt: skip
+GRID = 61
 
 
 def decode(found: Mapping[str, Any], table: Table) -> ModeratorConfig:
@@ -138,7 +159,7 @@ def run_mediator(bench: Bench, request: Request, cells: Cells) -> Finding:
     config: ModeratorConfig = request.config
     taken = [cell for cell in cells if cell.compiled.batched[cell.member]]
     done = [mediate(bench, cell, config) for cell in taken]
-    tidy = _tidy(bench, request, cells, done)
+    tidy = _equations(bench, request, cells, done)
     said = [*cells.notes]
     others = [cells.shown(c) for c in cells if c not in taken]
     said += [Caution("note", "not_estimated", f"{where}: a mediator is for least squares") for where in others]
@@ -152,7 +173,7 @@ def run_mediator(bench: Bench, request: Request, cells: Cells) -> Finding:
         if m.held:
             words = f"{where}: {m.name} is among the controls; it is left out where it is not the mediator"
             said.append(Caution("note", "mediator_is_control", words))
-    return Finding((tidy,), (), tuple(said), tuple(_lines(cells, done)))
+    return Finding((tidy,), (), tuple(said), tuple(_mediator_lines(cells, done)))
 
 
 def mediate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Mediated:
@@ -172,7 +193,7 @@ def mediate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Mediated:
     return Mediated(cell, fits, name, len(others) < len(given))
 
 
-def _tidy(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediated]) -> TidyTable:
+def _equations(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediated]) -> TidyTable:
     header = (*labels_of(cells), "equation", "vcov", "term", *COEFFICIENT, *SIZES, "message")
     rows: list[tuple[Value, ...]] = []
     for m in done:
@@ -184,10 +205,10 @@ def _tidy(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediated]
                 for term in fit.terms:
                     c = fit.coefficient(term, v)
                     rows.append((*lead, term, *numbers_of(c), *sizes_of(fit, v), c.note or None))
-    return TidyTable(header, tuple(rows), _printed(bench, request, cells, done) if done else None)
+    return TidyTable(header, tuple(rows), _mediator_printed(bench, request, cells, done) if done else None)
 
 
-def _printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediated]) -> PrintTable:
+def _mediator_printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediated]) -> PrintTable:
     fits = [f for m in done for f in m.fits]
     columns = tuple(
         text for m in done for text in ("outcome", bench.label(m.name), f"outcome, given {bench.label(m.name)}")
@@ -200,7 +221,7 @@ def _printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediat
     return PrintTable(request.title, columns, blocks, lines, said)
 
 
-def _lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
+def _mediator_lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
     for m in done:
         if any(f.failure is not None for f in m.fits):
             continue
@@ -213,6 +234,365 @@ def _lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
             else f"- {cells.shown(m.cell)}: {m.name} beside the treatment is {m.fits[2].open[m.name]}."
         )
     yield f"  {CAVEAT}"
+
+
+@dataclass(frozen=True, slots=True)
+class Moderated:
+    """A cell with its interaction.
+
+    Attributes
+    ----------
+    plain : without the moderator, on the same rows
+    fit : with it; ``names`` are its terms of the interaction and the main effect
+    treated, control : the moderator of the units in the regression (of rows, where it moves)
+    lost : units of the sample that have no moderator
+    """
+
+    cell: Cell = field(repr=False)
+    plain: CellFit = field(repr=False)
+    fit: CellFit = field(repr=False)
+    names: tuple[str, str]
+    treated: Floats = field(repr=False)
+    control: Floats = field(repr=False)
+    when: str
+    lost: int
+
+    @property
+    def values(self) -> Floats:
+        """The moderator of treated and controls."""
+        return np.concatenate([self.treated, self.control])
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interaction to show."""
+        return self.fit.failure is None and self.names[0] not in self.fit.open
+
+    def points(self) -> dict[str, float]:
+        """Return the values shown in tables: every one where there are few, quantiles otherwise."""
+        distinct = np.unique(self.values)
+        if len(distinct) <= marginal_effect.FEW:
+            return {f"{value:.6g}": value for value in distinct.tolist()}
+        found = np.quantile(self.values, list(POINTS.values())).tolist()
+        return dict(zip(POINTS, found, strict=True))
+
+    def effects(self, at: Floats, vcov: int = 0) -> tuple[Coefficient, ...]:
+        """Return the treatment's effect where the moderator is ``at`` (m,), by the delta method."""
+        weights = np.zeros((len(at), len(self.fit.estimate)))
+        weights[:, 0] = 1.0
+        weights[:, self.fit.place(self.names[0])] = at
+        return self.fit.combine(weights, (), vcov)
+
+
+def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
+    """Estimate every cell with the moderator."""
+    config: ModeratorConfig = request.config
+    done = [moderate(bench, cell, config) for cell in cells]
+    tables = (_coefficients(bench, request, cells, done), _effects(bench, cells, done))
+    drawn = [(k, m) for k, m in enumerate(done, 1) if m.known]
+    panels = tuple(_panel(cells, m, k) for k, m in drawn[:PANELS])
+    charts: tuple[Chart, ...] = ()
+    if panels and config.moderator is not None:
+        level = f"{1 - bench.study.inference.alpha:.0%}"
+        axis = f"{bench.label(config.moderator.text)} ({done[0].when})"
+        note = f"The treatment's effect at values of the moderator; standard errors: {bench.errors}."
+        note += shown(len(drawn))
+        charts = (Chart("marginal_effect", marginal_effect.EffectData(request.title, axis, level, panels, note)),)
+    warnings = tuple(w for m in done for w in _warnings(cells, m, config))
+    return Finding(tables, charts, (*cells.notes, *warnings), tuple(_moderator_lines(cells, done, config)))
+
+
+def moderate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderated:
+    """Estimate a cell with the interaction and both main effects."""
+    assert config.moderator is not None
+    moderator = moderator_of(bench, cell, config)
+    name = config.moderator.text
+    known = np.isfinite(moderator.values)
+    plain = bench.fit(cell, where=known)
+    if plain.failure is None and (plain.full is None or plain.full.cells is not None):
+        fit = failed(cell, "a moderator is for least squares (feols)", (), plain.alpha, len(bench.study.vcov))
+        return Moderated(cell, plain, fit, ("", name), np.zeros(0), np.zeros(0), moderator.when, 0)
+    treatment = plain.terms[0] if plain.terms else cell.labels["treatment"]
+    names = (f"{treatment}:{name}", name)
+    product = bench.treatment(cell) * moderator.values
+    fit = bench.fit(cell, extra=(Extra(names[0], product), Extra(names[1], moderator.values)))
+    treated, control = _units(bench, cell, fit, moderator, config.now)
+    lost = bench.in_sample(cell) & ~known
+    units = bench.panel.unit_codes
+    count = 0 if units is None else len(np.setdiff1d(units[lost], units[bench.in_sample(cell) & known]))
+    return Moderated(cell, plain, fit, names, treated, control, moderator.when, count)
+
+
+def _units(bench: Bench, cell: Cell, fit: CellFit, moderator: Moderator, by_row: bool) -> tuple[Floats, Floats]:
+    """Return the moderator of treated and control units in the regression; of rows where it moves."""
+    rows, units = fit.rows, bench.panel.unit_codes
+    if units is None:
+        treated = bench.treatment(cell)[rows] != 0
+        return moderator.values[rows[treated]], moderator.values[rows[~treated]]
+    on = np.zeros(int(units.max()) + 1, dtype=bool)
+    on[units[rows[bench.treatment(cell)[rows] != 0]]] = True
+    if not by_row:
+        rows = rows[np.unique(units[rows], return_index=True)[1]]
+    values, treated = moderator.values[rows], on[units[rows]]
+    return values[treated], values[~treated]
+
+
+def _coefficients(bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]) -> TidyTable:
+    header = (*labels_of(cells), "vcov", "term", "role", *COEFFICIENT, *SIZES, "message")
+    rows: list[tuple[Value, ...]] = []
+    for m in done:
+        for v, vcov in enumerate(bench.study.vcov):
+            lead: tuple[Value, ...] = (*m.cell.labels.values(), vcov.name)
+            if m.fit.failure is not None:
+                rows.append((*lead, None, None, *numbers_of(None), *sizes_of(m.fit, v), m.fit.failure))
+                continue
+            for term in m.fit.terms:
+                c = m.fit.coefficient(term, v)
+                rows.append((*lead, term, _role(m, term), *numbers_of(c), *sizes_of(m.fit, v), c.note or None))
+            for term in m.fit.dropped:
+                rows.append((*lead, term, _role(m, term), *numbers_of(None), *sizes_of(m.fit, v), m.fit.open[term]))
+    return TidyTable(header, tuple(rows), _moderator_printed(bench, request, cells, done))
+
+
+def _role(m: Moderated, term: str) -> str:
+    roles = {m.fit.terms[0]: "treatment", m.names[0]: "interaction", m.names[1]: "moderator"}
+    return roles.get(term, "control")
+
+
+def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable:
+    """Return marginal effects at quantiles of the moderator."""
+    header = (*labels_of(cells), "vcov", "at", "moderator", *COEFFICIENT)
+    rows: list[tuple[Value, ...]] = []
+    for m in (m for m in done if m.known):
+        points = m.points()
+        places = np.array(list(points.values()))
+        for v, vcov in enumerate(bench.study.vcov):
+            lead = (*m.cell.labels.values(), vcov.name)
+            for (name, value), c in zip(points.items(), m.effects(places, v), strict=True):
+                rows.append((*lead, name, value, *numbers_of(c)))
+    return TidyTable(header, tuple(rows), suffix="effects")
+
+
+def _moderator_printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]) -> PrintTable:
+    fits = [m.fit for m in done]
+    blocks = [coefficients(bench, fits), _printed_effects(done), statistics(fits)]
+    said = [f"The moderator is taken {done[0].when}." if done else "", *notes(bench, fits)]
+    for why in dict.fromkeys(m.fit.open[m.names[1]] for m in done if m.names[1] in m.fit.open):
+        said.insert(1, f"Its main effect has no coefficient: {why}.")
+    return PrintTable(request.title, numbered(done), tuple(b for b in blocks if b), spanners(bench, cells), tuple(said))
+
+
+def _printed_effects(done: Sequence[Moderated]) -> tuple[Row, ...]:
+    found = [m.points() if m.known else {} for m in done]
+    rows = []
+    for name in dict.fromkeys(n for points in found for n in points):
+        pairs = zip(done, found, strict=True)
+        effects = [m.effects(np.array([points[name]]))[0] if name in points else None for m, points in pairs]
+        label = f"Effect at the {name}" if name in POINTS else f"Effect where the moderator is {name}"
+        rows.append(coefficient_row(label, effects))
+    return tuple(rows)
+
+
+def _panel(cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPanel:
+    values = np.unique(m.values)
+    at = values if len(values) <= marginal_effect.FEW else np.linspace(values[0], values[-1], GRID)
+    found = m.effects(at)
+    effect, low, high = (np.array([getattr(c, k) for c in found]) for k in ("estimate", "conf_low", "conf_high"))
+    c = m.fit.coefficient(m.names[0])
+    fact = f"interaction {number(c.estimate, decimals([c.std_error]))}, p {p_is(c.p_value)}"
+    average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
+    name = cells.shown(m.cell)
+    return marginal_effect.EffectPanel(
+        name, (fact,), at, effect, low, high, m.treated, m.control, average, f"({column}) {name}"
+    )
+
+
+def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[Caution]:
+    where = cells.shown(m.cell)
+    if m.fit.failure is not None:
+        yield Caution("note", "not_estimated", f"{where}: {m.fit.failure}")
+    elif not m.known:
+        yield Caution("note", "not_estimated", f"{where}: the interaction is {m.fit.open[m.names[0]]}")
+    if m.lost:
+        said = f"{where}: {units_text(m.lost)} without a value of the moderator {m.when} left out"
+        yield Caution("note", "no_moderator", said)
+    if config.now:
+        said = "the moderator is taken in the same period; where the treatment changes it, it is a bad control"
+        yield Caution("note", "moderator_now", f"{where}: {said}")
+    if m.known and len(m.treated):
+        outside = float(np.mean((m.values < m.treated.min()) | (m.values > m.treated.max())))
+        if outside > 0.1:
+            yield Caution(
+                "note",
+                "extrapolated",
+                f"{where}: {outside:.0%} of units lie outside the moderator's range among the treated "
+                f"({m.treated.min():.4g} to {m.treated.max():.4g}), where the effect is extrapolated",
+            )
+
+
+def _moderator_lines(cells: Cells, done: Sequence[Moderated], config: ModeratorConfig) -> Iterator[str]:
+    for m in (m for m in done if m.known):
+        c = m.fit.coefficient(m.names[0])
+        low, high = np.quantile(m.values, [0.1, 0.9]).tolist()
+        effects = zip((low, high), m.effects(np.array([low, high])), strict=True)
+        told = [f"{number(e.estimate)} (p {p_value(e.p_value)}) where it is {at:.4g}" for at, e in effects]
+        yield (
+            f"- {cells.shown(m.cell)}: interaction with {m.names[1]} ({m.when}) "
+            f"{number(c.estimate, decimals([c.std_error]))} (p {p_value(c.p_value)}); effect {listed(told)} "
+            "(10% and 90% quantiles)."
+        )
+    if any(m.known for m in done) and not config.now:
+        yield (
+            "  Units that differ in the moderator may also have moved apart for other reasons: "
+            "i(time, moderator) among the controls lets them."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModeratorConfig:
+    """The table's own keys: one of moderator and mediator; ``now`` is ``at = false``."""
+
+    moderator: Expression | None
+    mediator: Expression | None
+    at: Expression | None
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moderator:
+    """A moderator on all rows, and when it is taken: "in 2011", or "in the same period"."""
+
+    values: Floats = field(repr=False)
+    when: str
+
+
+def moderator_of(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderator:
+    """Evaluate the moderator; at baseline a unit has one value, NaN where it has none."""
+    assert config.moderator is not None
+    values = bench.numbers(config.moderator, cell)
+    if config.now:
+        return Moderator(values, "in the same period")
+    units, rows = bench.panel.unit_codes, np.flatnonzero(baseline(bench, cell, config))
+    assert units is not None
+    by_unit = np.full(int(units.max()) + 1, np.nan)
+    known = rows[np.isfinite(values[rows])]
+    by_unit[units[known[::-1]]] = values[known[::-1]]
+    when = f"in {time_name(bench.panel, int(rows[0])) if len(rows) else 'no period'}"
+    when = when if config.at is None else f"where {config.at.text}"
+    return Moderator(by_unit[units], when)
+
+
+def baseline(bench: Bench, cell: Cell, config: ModeratorConfig) -> Bools:
+    """Mark the rows the moderator is taken from: ``at``, or the last period before any treatment."""
+    if config.at is not None:
+        return bench.condition(config.at, cell)
+    periods, start = bench.periods, timing(bench, cell).start
+    assert periods is not None
+    before = periods[periods < start] if np.isfinite(start) else periods[:0]
+    return np.asarray(periods == (before.max() if len(before) else -np.inf))
+
+
+def moderator_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fault]:
+    """Find a moderator that cannot be one."""
+    config: ModeratorConfig = request.config
+    given = config.moderator
+    assert given is not None
+    where = (given.origin, given.tree.span)
+    if not config.now and (bench.panel.unit_codes is None or bench.periods is None):
+        yield fault_at(
+            *where,
+            "no_unit",
+            "a moderator at baseline needs units and periods",
+            "declare `unit` and `time` in [study], or write at = false",
+        )
+        return
+    if shared := shared_columns(bench, cell, given):
+        yield fault_at(
+            *where,
+            "moderator_is_treatment",
+            f"`{given.text}` is made of {listed(shared)}, as the treatment is",
+            "a moderator is something that the treatment's effect may depend on, not the treatment itself",
+        )
+        return
+    if config.now:
+        yield fault_at(
+            request.origin("at"),
+            None,
+            "moderator_now",
+            f"`{given.text}` is taken in the same period as the outcome: where the treatment changes it, "
+            "it is a bad control",
+            "leave `at` out to take it in the last period before the treatment",
+            severity="warning",
+        )
+    else:
+        found = list(_baseline_faults(bench, request, cell))
+        yield from found
+        if found:
+            return
+    values = moderator_of(bench, cell, config).values[bench.in_sample(cell)]
+    known = values[np.isfinite(values)]
+    if not len(known) or np.ptp(known) == 0:
+        told = "is missing everywhere" if not len(known) else "is the same for all units"
+        yield fault_at(*where, "moderator_constant", f"`{given.text}` {told}", "a moderator differs between units")
+
+
+def is_text(bench: Bench, cell: Cell, given: Expression) -> bool:
+    """Return whether an expression's values are texts."""
+    return bench.evaluator.column(bind(given.tree, cell.setting.scope)).is_text
+
+
+def shared_columns(bench: Bench, cell: Cell, given: Expression) -> list[str]:
+    """Return the columns that an expression and the treatment are both made of, but for unit and time."""
+    place = int(cell.compiled.members.treatment[cell.member])
+    theirs = made_of(bench.panel, cell.compiled.value_recipes[place].bounds)
+    return [name for name in made_of(bench.panel, [bind(given.tree, cell.setting.scope)]) if name in theirs]
+
+
+def _baseline_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fault]:
+    config: ModeratorConfig = request.config
+    given, units, periods = config.moderator, bench.panel.unit_codes, bench.periods
+    assert given is not None
+    assert units is not None
+    assert periods is not None
+    mask = baseline(bench, cell, config) & bench.in_sample(cell)
+    origin, span = (given.origin, given.tree.span) if config.at is None else (config.at.origin, config.at.tree.span)
+    if not mask.any():
+        message = (
+            "no row of the sample has this period"
+            if config.at is not None
+            else "there is no period before the first treated one to take the moderator in"
+        )
+        yield fault_at(origin, span, "no_pre_period", message, 'write at = "…", a period before the treatment')
+        return
+    late = np.flatnonzero(mask & (periods >= timing(bench, cell).first))
+    if len(late):
+        many = len(np.unique(units[late]))
+        treated, verb = units_text(many), "is" if many == 1 else "are"
+        yield fault_at(
+            origin,
+            span,
+            "moderator_after_treatment",
+            f"`{given.text}` is taken when {treated} {verb} treated already, so the treatment may have changed it",
+            "take it before the treatment, or leave `at` out"
+            if config.at is not None
+            else "these are never seen untreated: leave them out of the sample, or write at = false to take the "
+            "moderator in every row as it is there",
+            notes=(f"for example {unit_name(bench.panel, int(late[0]))} in {time_name(bench.panel, int(late[0]))}",),
+        )
+        return
+    values = bench.numbers(given, cell)
+    rows = np.flatnonzero(mask & np.isfinite(values))
+    first = np.full(int(units.max()) + 1, np.nan)
+    first[units[rows[::-1]]] = values[rows[::-1]]
+    several = rows[values[rows] != first[units[rows]]]
+    if len(several):
+        yield fault_at(
+            origin,
+            span,
+            "several_values",
+            f"`{given.text}` has several values for {unit_name(bench.panel, int(several[0]))}",
+            f"select one period, such as {write(Name(bench.panel.time or 'time'))} == "
+            f"{time_name(bench.panel, int(several[0]))}",
+        )
 
 
 ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, KEYS, NEEDS, dates=_dates)

@@ -9,7 +9,7 @@ unit and period effects, B = 199. Treatment is by cluster, from period 6 on; "st
 period 4, 6 or 8 on. Rates of rejection at a nominal 5%: of one specification by its clustered
 errors and t(G - 1), and of the curve by the median t and the median estimate, by the wild
 bootstrap and by permutation of whole paths between clusters. The effective number of clusters is
-the mean over the panels of that of the first specification (inference/_cluster_leverage.py).
+the mean over the panels of that of the first specification (_describe/clusters.py).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import _bench
 import numpy as np
 from bands import ALPHA, PERIODS, make_study, wild_null
 from scipy.special import stdtr
+from specdid._describe.clusters import cluster_leverage
 from specdid.inference._base import NullDraws
-from specdid.inference._cluster_leverage import cluster_leverage
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._statistics import median_estimate, statistic_tests
