@@ -1,4 +1,4 @@
-"""Selectors that mean no option, options that cannot be expanded or are no estimator's, scales that nearly agree."""
+"""Selectors that match no option, options that cannot be expanded or no estimator has, scales that nearly agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are missing for all never treated units, or for whole cohorts: rows that would leave unnoticed.
+"""Values that are missing for all never treated units, or for whole cohorts, whose rows would be lost unnoticed.
 
 ``post = "year >= first"`` is missing where ``first`` is. In Stata an empty cell is larger than
 any number, so that the same line is 0 there and the never treated stay.

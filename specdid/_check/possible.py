@@ -143,7 +143,7 @@ def _word(dimension: str) -> str:
 
 
 def _impossible(plan: Plan, planned: Flags, data: _Data) -> Iterator[Fault]:
-    """Look for one possible combination of each option; say why there is none."""
+    """Look for one combination of each option that can be estimated; say why where none can."""
     codes = np.column_stack([plan.codes[planned][:, list(TRIED)], plan.setting[planned]])
     combinations = np.unique(codes, axis=0)
     reasons: dict[int, Why | None] = {}

@@ -83,7 +83,7 @@ def read_bytes(path: Path, limit: int = TEXT_LIMIT) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; None where there is none, or it is damaged or no regular file."""
+    """Return the content of a JSON file; None where it is missing, damaged or no regular file."""
     try:
         return json.loads(read_bytes(path).decode("utf-8"))
     except (OSError, ValueError, RecursionError):

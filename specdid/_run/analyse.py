@@ -1,4 +1,4 @@
-"""The analyses of a study: run, written to files, told in the summary."""
+"""The analyses of a study: run, written to files, and put into the summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""manifest.json: what was run, on what, with which versions; and whose results a directory holds by it.
+"""manifest.json: what was run, on what, with which versions; it also says whose results a directory holds.
 
 A name is not enough: every folder of a project may have its own ``study.toml``. A study is known by
 its spec file's place relative to its results, which moves with the project and with a copy of it.

@@ -273,7 +273,7 @@ class _Scanner:
         return Value("text", start, self.at, self.document[start + 1 : stop], tuple(range(start + 1, stop + 1)))
 
     def _token(self, start: int, depth: int) -> Value:
-        """Read a number, date or boolean, or what is there in its place."""
+        """Read a number, date or boolean, or the text that stands in its place."""
         token = _VALUE.match(self.document, start)
         if token is None:
             raise Broken("no_value", start, self._token_end())

@@ -298,7 +298,7 @@ def _lacks_clusters(problem: Problem, members: Members) -> bool:
 
 
 def _with_missing_clusters(problem: Problem, fits: Fits, samples: Samples, key: Ints) -> Fits:
-    """Say of the variances that cannot be had for a missing cluster that this is why."""
+    """Record that a missing cluster is why a variance was not computed."""
     details, n_clusters = dict(fits.vcov_detail), fits.n_clusters.copy()
     for one in np.unique(key).tolist():
         words = missing_clusters(problem, rows_of(samples.packed[one], len(problem.values)))

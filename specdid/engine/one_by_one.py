@@ -30,7 +30,7 @@ from specdid.engine.workers import as_done, parallel
 from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Record, Task
 
 CHUNK = 8
-"""Specifications handed to a worker at a time: a function of nothing, so that blocks never depend on jobs."""
+"""Specifications handed to a worker at a time: a constant, so that blocks never depend on jobs."""
 
 T = TypeVar("T")
 

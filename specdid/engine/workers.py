@@ -1,4 +1,4 @@
-"""Work spread over workers, one thread each; what a worker that died had in hand is done again."""
+"""Work spread over workers, one thread each; the items of a worker that died are done again."""
 
 from __future__ import annotations
 
