@@ -41,6 +41,8 @@ def read_path(item: Item, directory: Path, log: Log) -> Path | None:
 
 def read_joined(item: Item | None, directory: Path, log: Log, unread: set[tuple[str, str]]) -> tuple[JoinedFile, ...]:
     """Read [data] in file order; what could not be read is noted in ``unread`` as ("data", name)."""
+    if item is not None and isinstance(item.value, tuple):
+        log.add(item.key, "unnamed_file", "joined files are tables with names of their own", _HINT)
     if item is None or not isinstance(item.value, dict):
         return ()  # `data = "file.csv"` above [study] is that key astray
     rows = lines_of(item, log, _HINT)
@@ -81,15 +83,20 @@ def _by(item: Item, log: Log) -> tuple[tuple[str, str], ...]:
     if isinstance(item.value, dict):
         texts = [(key, log.text(inner, _BY)) for key, inner in item.value.items()]
     else:
-        texts = [(text, text) for text in (log.text(one, _BY) for one in several(item)) if text]
-        if item.value == ():
-            log.add(item.origin, "empty_list", "`by` names no column", _BY)
-    found = [(ours, theirs) for ours, theirs in texts if theirs is not None]
+        texts = [(text or "", text) for text in (log.text(one, _BY) for one in several(item))]
+    if not texts:
+        log.add(item.origin, "empty_list", "`by` names no column", _BY)
+    found = [(_name(ours), _name(theirs)) for ours, theirs in texts if theirs is not None]
     names = [name for pair in zip(*found, strict=True) for name in {n for n in pair if pair.count(n) > 1}]
     twice = set(names)
     for name in sorted(twice):
         log.add(item.origin, "repeated", f"`{name}` is named twice", "take one away")
     return () if twice or len(found) < len(texts) else tuple(found)
+
+
+def _name(text: str) -> str:
+    """Take a column's name as it is, with the formula language's backticks or without."""
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] == "`" else text
 
 
 def read_reshape(item: Item, log: Log) -> Reshape | None:

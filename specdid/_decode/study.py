@@ -122,7 +122,7 @@ def _close_file(top: Table) -> None:
     """Report the tables nobody knows, and keys of [study] that stand before any table."""
     tables = f"tables: {', '.join(top.known)}"
     data = top.rows.get("data")
-    astray = ["data"] if data is not None and not isinstance(data.value, dict) else []  # it is a table there
+    astray = ["data"] if data is not None and not isinstance(data.value, dict | tuple) else []  # it is a table there
     for key in (*top.unknown(), *astray):
         item = top.rows[key]
         near = did_you_mean(key, top.known) or did_you_mean(key, STUDY.names)

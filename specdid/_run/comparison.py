@@ -109,8 +109,10 @@ def _joined_files(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
             lines.append(f"joined file `{name}`: {'no longer joined' if b is None else 'joined now'}")
         elif _at(a, "sha256") != _at(b, "sha256"):
             lines.append(f"joined file `{name}` changed")
-        elif a != b:
+        elif any(_at(a, key) != _at(b, key) for key in ("by", "reshaped")):
             lines.append(f"joined file `{name}` is the same, and joined otherwise")
+        if a and b and (lone := [_at(one, "rows_without_partner") for one in (a, b)])[0] != lone[1]:
+            lines.append(f"rows without a partner in joined file `{name}`: {lone[0]} → {lone[1]}")
     return lines
 
 

@@ -23,9 +23,9 @@ from specdid.language.functions import PATTERNS, argument
 from specdid.language.patterns import matching
 from specdid.language.tree import Call, Node, Text, walk
 from specdid.panel.cells import ReadColumns, ReadError
-from specdid.panel.columns import Column
+from specdid.panel.columns import UNREAD, Column
 from specdid.panel.delimited import refuse_repeated
-from specdid.panel.files import Wanted, convert, read_columns
+from specdid.panel.files import Wanted, convert, read_columns, refuse_large
 from specdid.panel.joined import Join, SourceFile, join, meeting_fault, names_joined
 from specdid.panel.reshape import WideLayout, reshaped, wide_layout
 
@@ -122,6 +122,7 @@ def _join(
         source = read_columns(file.file, name, _wanted(file.reshape, wanted))
         layout = None if file.reshape is None else wide_layout(list(source.columns), file.reshape)
         source = source if layout is None else reshaped(source, layout)
+        refuse_large(n_rows * 8 * sum(column is not UNREAD for column in source.columns.values()))
     except ReadError as error:
         return columns, None, (_located(error, file.file_origin, name),)
     said = tuple(_remarks(source, name, file.file_origin))

@@ -163,3 +163,33 @@ def test_a_frame_takes_the_place_of_the_studys_own_file_alone(tmp_path):
     curve = specdid.run(spec, data=frame, audit=0, jobs=1)
     assert curve.counts.failed == 0
     assert curve.counts.ok
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 140)], ids=["the same rows", "rows of fewer units"])
+def test_columns_of_a_joined_file_as_an_option_give_what_a_study_of_that_file_gives(tmp_path, rows):
+    """The way that the fault of a data file as an option proposes."""
+    rng = np.random.default_rng(9)
+    one = small_panel()
+    other = one.with_columns(y=one["y"] + rng.normal(size=one.height), x1=one["x1"] * 2 + rng.normal(size=one.height))
+    other = other[rows].select("id", "year", "y", "x1")
+    other.write_csv(tmp_path / "other.csv")
+    shared = {
+        "outcome": {"y": "y"},
+        "controls": {"none": "1", "some": "capped + x3"},
+        "derive": {"capped": "winsorize(x1, 0.05)"},
+        "fixed_effects": {"two-way": "id + year"},
+    }
+    spec = small_study(**shared)
+    spec["data"] = {"satellite": {"file": str(tmp_path / "other.csv"), "by": ["id", "year"], "suffix": "_b"}}
+    taken = {"derive": {"y": "y_b", "x1": "x1_b"}, "where": "!is.na(y_b)"}
+    spec["variant"] = {"source": {"statistics": {}, "satellite": taken}}
+    del spec["study"]["data"]
+    table = specdid.run(spec, data=one, audit=0, jobs=1).table
+    alone = small_study(**shared)
+    del alone["study"]["data"]
+    beside = other.join(one.drop("y", "x1"), on=["id", "year"])
+    for label, frame in (("statistics", one), ("satellite", beside)):
+        expected = specdid.run(alone, data=frame, audit=0, jobs=1).table
+        found = table[table["source"] == label]
+        for column in ("estimate", "std_error", "nobs", "n_clusters"):
+            np.testing.assert_allclose(found[column].to_numpy(float), expected[column].to_numpy(float), rtol=1e-9)
