@@ -152,6 +152,8 @@ class VariantOption:
     where: Expression | None
     meta: Meta
     origin: Origin
+    data: Path | None = None  # a file in place of the study's own
+    data_origin: Origin | None = None
     pattern: Expression | None = None  # that ``where`` was written out of
 
 

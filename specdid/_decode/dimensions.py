@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from specdid import language
 from specdid._columns import DIMENSIONS, RESERVED
+from specdid._decode.files import read_path
 from specdid._decode.options import Options, WrittenOption, dotted_label, meta_of
 from specdid._decode.other_programs import vcov_help
 from specdid._decode.table import Item, Log, Table, as_table, fixed, lines_of, part_of
@@ -441,23 +443,18 @@ def _variant_option(item: Item, variant: str, options: Options) -> VariantOption
     unread: set[tuple[str, str]] = set()
     found = table.read(
         derive=lambda inner: read_definitions(inner, log, "derive", "value", unread),
-        data=lambda inner: _data_option(inner, f"the {variant} option `{label}`", log),
+        data=lambda inner: read_path(inner, options.directory, log),
     )
-    if unread or any(key in table and found[key] is None for key in ("add", "absorb", "where")):
+    if unread or any(key in table and found[key] is None for key in ("add", "absorb", "where", "data")):
         options.unread.add((variant, label))
-    return VariantOption(
-        label, found["derive"], found["add"], found["absorb"], found["where"], meta_of(found), item.key
-    )
-
-
-def _data_option(item: Item, option: str, log: Log) -> None:
-    log.add(
-        item.key,
-        "data_option",
-        f"a data file cannot be an option: {option} names one",
-        'join it as [data."name"] with a suffix, and let the option take its columns: '
-        '{ derive = { so2 = "so2_name" }, where = "!is.na(so2_name)" }',
-    )
+    data: Path | None = found["data"]
+    if data is not None and found["derive"]:
+        message = f"{table.title} has `data` and `derive`: which comes first?"
+        help_ = "derive in [derive], or in a variant of its own below this one"
+        log.add(table.origin("derive") or item.key, "contradiction", message, help_)
+        options.unread.add((variant, label))
+    parts = (found["add"], found["absorb"], found["where"], meta_of(found), item.key)
+    return VariantOption(label, found["derive"], *parts, data, table.origin("data"))
 
 
 def read_definitions(

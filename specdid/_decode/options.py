@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from specdid import _plugins
@@ -42,8 +43,9 @@ class WrittenOption:
 class Options:
     """Reads dimensions, and remembers the labels it could not read: nobody shall miss them again."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, directory: Path = Path()) -> None:
         self.log, self.methods = log, _plugins.names("estimators")
+        self.directory = directory
         self.unread: set[tuple[str, str]] = set()
         self.matches: Mapping[str, Match] = {}
 

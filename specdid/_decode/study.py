@@ -55,7 +55,7 @@ def decode(root: Item, source: Source, log: Log) -> Study:
     top = Table(root, log, FILE, also=kinds)
     study = _study_table(top)
     labels, label_origins = read_labels(top.get("labels"), log)
-    options = Options(log)
+    options = Options(log, source.directory)
     options.matches = read_matches(top.get("match"), options)
     variants = read_variants(top.get("variant"), options)
     found = study.read(

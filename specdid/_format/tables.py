@@ -289,9 +289,11 @@ VARIANT_OPTION = TableFormat(
         ),
         Key(
             "data",
-            Refused(),
-            "Never: a data file is no option. Join it, and let the option take its columns.",
-            "",
+            Text(shown=False),
+            "A file in place of the study's own, with the same units and periods and the columns that the study uses: "
+            "each option is the study on another file.",
+            '"satellite.csv"',
+            otherwise="the study's own file",
         ),
         *_META,
     ),

@@ -318,10 +318,15 @@ def variant_scope(study: Study, columns: Sequence[str], options: Sequence[Varian
 
     A variant's ``derive`` replaces data columns before [derive] is run again, and a
     derived column where it is defined, its own name meaning the old value. Options
-    compose in file order.
+    compose in file order; columns of an option's file take the place of the data's, whatever is derived under
+    their names.
     """
     scope = Scope.of(columns)
-    replaced = [(name, e.tree) for option in options for name, e in option.derive.items()]
+    for option in options:
+        for name, e in option.derive.items() if option.data is not None else ():
+            scope = scope.define(name, e.tree)
+    own = [option for option in options if option.data is None]
+    replaced = [(name, e.tree) for option in own for name, e in option.derive.items()]
     for name, tree in replaced:
         if name not in study.derive:
             scope = scope.define(name, tree)

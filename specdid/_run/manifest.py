@@ -91,6 +91,8 @@ def _joined_record(file: SourceFile) -> dict[str, Any]:
         "of_these_without_key": file.missing_keys,
         "rows_unused": file.unused,
     }
+    if file.option is not None:
+        record |= {"option_of": file.option[0], "differs_in": list(file.columns.values())}
     return record if file.layout is None else {**record, "reshaped": file.layout.words}
 
 

@@ -136,7 +136,7 @@ def estimate(
     else:
         study = prepared.study
         spec = Path(study.document.name) if study.document else None
-        inputs = (study.data, *(file.file for file in study.files), spec)
+        inputs = (study.data, *(file.path for file in prepared.panel.files), spec)
         with (
             output_directory(directory, study, prepared.panel, inputs, chosen) as output,
             closing(Store(directory, _secret(directory), fresh, audit != 0)) as store,

@@ -14,6 +14,7 @@ from specdid._check import check_study
 from specdid._check.analyses import check_analyses, read_requests
 from specdid._check.possible import check_possible
 from specdid._check.sound import KEYS, Sound, sound_part
+from specdid._check.sources import check_sources, with_sources
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, PlanStatus, build_plan
@@ -100,11 +101,14 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     if panel.unit != study.unit or panel.time != study.time:
         study = _keyless(study, panel)
     evaluator = Evaluator(panel)
+    study, found = with_sources(study, panel)
+    faults = faults + found
     study, found = expand_samples(study, panel, evaluator)
     faults = faults + found
     study, found = expand_arms(study, panel, evaluator)
     faults = faults + found
     faults = faults + tuple(_without_keys(study, check_study(study, panel, evaluator, faults)))
+    faults = faults + tuple(check_sources(study, panel, faults))
     if faults.errors:
         return None, file_order(faults + tuple(_without_keys(study, _in_part(study, panel, evaluator, faults))))
     faults = file_order(faults)

@@ -11,6 +11,8 @@ from specdid.language.tree import Call, Text
 
 MAX_PATTERN = 200
 MAX_REPEAT = 100
+UNNAMEABLE = "`"
+"""What no name in a formula can hold, with backticks or without."""
 _TOKEN = re.compile(
     r"(?P<escape>\\.)"
     r"|(?P<set>\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\])"
@@ -36,7 +38,7 @@ def pattern_problem(pattern: Text) -> Mistake | None:
 
 
 def matching(call: Call, pattern: Text, columns: Sequence[str]) -> list[str]:
-    """Return the columns in which ``pattern`` is found, in data order.
+    """Return the columns in which ``pattern`` is found, in data order; never one that no formula can name.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def matching(call: Call, pattern: Text, columns: Sequence[str]) -> list[str]:
         raise LanguageError(problem)
     import polars as pl
 
-    names = pl.Series("name", list(columns), dtype=pl.String)
+    names = pl.Series("name", [c for c in columns if UNNAMEABLE not in c], dtype=pl.String)
     try:
         found = names.filter(names.str.contains(pattern.value)).to_list()
     except pl.exceptions.PolarsError:

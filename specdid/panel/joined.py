@@ -43,6 +43,7 @@ class SourceFile:
     unmatched : rows of the study's data without a partner
     missing_keys : of these, the rows whose key is missing
     unused : rows of the file that are no row's partner
+    option : of a file that is an option, its dimension and label; ``columns`` are then those that differ
     """
 
     name: str
@@ -56,9 +57,13 @@ class SourceFile:
     unmatched: int = 0
     missing_keys: int = 0
     unused: int = 0
+    option: tuple[str, str] | None = None
 
     def account(self, n_rows: int) -> str:
         """Say how its rows and those of the study, ``n_rows``, belong together."""
+        if self.option is not None:
+            differ = ", ".join(f"`{name}`" for name in self.columns.values()) or "nothing that is used"
+            return f"{self.option[0]} = {self.option[1]} is {self.name}, with the same rows; it differs in {differ}"
         keys = " × ".join(f"`{ours}`" for ours, _ in self.by)
         found = f"{n_rows - self.unmatched:,} of {n_rows:,} rows have a partner in {self.name} by {keys}"
         empty = f" ({self.missing_keys:,} of the others lack a key)" if self.missing_keys else ""

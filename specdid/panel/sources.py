@@ -17,13 +17,13 @@ import numpy as np
 import polars as pl
 
 from specdid._diagnostics import Document, Fault, Origin, fault_at
-from specdid._study import AnalysisTable, EstimatorOption, Expression, JoinedFile, Reshape, Study
+from specdid._study import AnalysisTable, EstimatorOption, Expression, JoinedFile, Reshape, Study, VariantOption
 from specdid.language import LanguageError, parse, referenced
 from specdid.language.functions import PATTERNS, argument
-from specdid.language.patterns import matching
+from specdid.language.patterns import UNNAMEABLE, matching
 from specdid.language.tree import Call, Node, Text, walk
 from specdid.panel.cells import ReadColumns, ReadError
-from specdid.panel.columns import UNREAD, Column
+from specdid.panel.columns import UNREAD, Column, merge_levels
 from specdid.panel.delimited import refuse_repeated
 from specdid.panel.files import Wanted, convert, read_columns, refuse_large
 from specdid.panel.joined import Join, SourceFile, join, meeting_fault, names_joined
@@ -40,7 +40,7 @@ class Sources:
     ----------
     columns : all columns, in the order of the study's own rows; its hash is of every file and how they are joined
     name : what messages call the study's own data
-    files : the study's own, then those that are joined
+    files : the study's own, then those that are joined, then those of options
     """
 
     columns: ReadColumns
@@ -69,6 +69,12 @@ def read_sources(study: Study, data: Any = None) -> tuple[Sources | None, tuple[
         columns, joined, faults = _join(study, file, columns, main.n_rows, name)
         found += faults
         files += [joined] if joined is not None else []
+    for variant in study.variants:
+        for option in variant.options:
+            if option.data is not None:
+                columns, joined, faults = _option(study, (variant.name, option), columns, main.n_rows, files[0])
+                found += faults
+                files += [joined] if joined is not None else []
     if any(fault.severity == "error" for fault in found):
         return None, tuple(found)
     whole = replace(main, columns=dict(columns), sha256=_content(study, files))
@@ -132,6 +138,67 @@ def _join(
     if meeting:
         faults = (*faults, meeting_fault(file, name, meeting))
     return columns, found, (*said, *faults)
+
+
+def _option(
+    study: Study, named: tuple[str, VariantOption], columns: Mapping[str, Column], n_rows: int, own: SourceFile
+) -> tuple[Mapping[str, Column], SourceFile | None, tuple[Fault, ...]]:
+    """Put beside the study's columns those of an option's file that differ from them.
+
+    The file must have the study's units and periods, and every column of the study's own file that it uses.
+    """
+    variant, option = named
+    assert option.data is not None
+    origin = option.data_origin or option.origin
+    if study.unit is None or study.time is None:
+        said = "a data file as an option is compared by unit and time, which the study does not both have"
+        return columns, None, (fault_at(origin, None, "source_keys", said, "write unit and time in [study]"),)
+    name = _written_name(study, option.data, origin)
+    keys = (study.unit, study.time)
+    used = [column for column in mentioned(study, list(own.columns)) if column not in keys]
+    by = tuple((key, key) for key in keys)
+    file = JoinedFile(option.label, option.data, by, None, study.reshape, option.origin, origin, origin)
+    try:
+        source = read_columns(option.data, name, _wanted(study.reshape, lambda _: {*used, *keys}))
+        layout = None if study.reshape is None else wide_layout(list(source.columns), study.reshape)
+        source = source if layout is None else reshaped(source, layout)
+        refuse_large(2 * n_rows * 8 * len(used))
+    except ReadError as error:
+        return columns, None, (_located(error, origin, name),)
+    lacking = [column for column in own.columns if column in used and column not in source.columns]
+    if lacking:
+        listed = ", ".join(f"`{column}`" for column in lacking[:3]) + (" …" if len(lacking) > 3 else "")
+        said = f"{name} has no {listed}, which the study uses of {own.name}"
+        return columns, None, (fault_at(origin, None, "source_columns", said, SOURCE_HELP),)
+    new = {column: f"{column} {UNNAMEABLE} {name}" for column in own.columns if column in used}
+    both, found, faults = join(columns, n_rows, own.name, Join(file, name, source, new, layout))
+    if found is not None and (found.unmatched or found.unused):
+        lone, idle = f"{found.unmatched:,} rows of {own.name}", f"{found.unused:,} of its {found.n_rows:,} rows"
+        said = f"{name} does not have the units and periods of {own.name}: it lacks {lone}, and {idle} are not there"
+        notes = tuple(note for fault in faults for note in fault.notes)
+        faults = (fault_at(origin, None, "source_rows", said, SOURCE_HELP, notes=notes),)
+    if found is None or any(fault.severity == "error" for fault in faults):
+        return columns, None, faults
+    same = [old for old, added in new.items() if _equal(both[old], both[added])]
+    kept = {added: old for old, added in new.items() if old not in same}
+    found = replace(found, option=(variant, option.label), columns=kept)
+    return {n: c for n, c in both.items() if n in columns or n in kept}, found, tuple(_remarks(source, name, origin))
+
+
+SOURCE_HELP = (
+    "an option is the same study on another file; of a file with other rows or columns, join those that it has: "
+    '[data."name"] with a suffix, and { derive = { so2 = "so2_name" } } as the option'
+)
+
+
+def _equal(one: Column, other: Column) -> bool:
+    """Say whether two columns hold the same values, missing ones included."""
+    if one.numbers is not None and other.numbers is not None:
+        return np.array_equal(one.numbers, other.numbers, equal_nan=True)
+    if one.codes is None or other.codes is None:
+        return False
+    _, (ours, theirs) = merge_levels([one, other])
+    return bool(np.array_equal(ours, theirs))
 
 
 def _unreadable(study: Study) -> Iterator[Fault]:
