@@ -137,8 +137,6 @@ class EstimatorOption:
     options: Mapping[str, object]
     meta: Meta
     origin: Origin
-    origins: Mapping[str, Origin] = field(default_factory=dict)  # of each option's value
-    keys: Mapping[str, Origin] = field(default_factory=dict)  # of its key
 
 
 @dataclass(frozen=True, slots=True)

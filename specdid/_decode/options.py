@@ -11,7 +11,7 @@ from specdid import _plugins
 from specdid._decode.other_programs import estimator_help
 from specdid._decode.table import Item, Log, Table, as_table, fixed, lines_of, plain_value
 from specdid._diagnostics import closest, did_you_mean
-from specdid._format import MATCH, OPTIONS, Flag, Number
+from specdid._format import MATCH, OPTIONS, Flag, Number, TableFormat
 from specdid._study import (
     Direction,
     EstimatorOption,
@@ -117,15 +117,18 @@ class Options:
         return SampleOption(row.label, where, match, meta_of(found), row.item.key)
 
     def estimator(self, row: WrittenOption) -> EstimatorOption | None:
-        """Read an estimator; its own options are checked where the estimator is known."""
-        found = row.table.read(method=self._method)
+        """Read an estimator with its settings, which stay as they are written."""
+        table, common = row.table, OPTIONS["estimator"]
+        method = table.rows.get("method")
+        if method is not None and method.value in self.methods:
+            settings = _plugins.load("estimators", str(method.value)).settings
+            form = TableFormat(common.name, common.header, common.doc, (*common.keys, *settings))
+            table = Table(table.item, self.log, form, table.title)
+        found = table.read(method=self._method)
         if found["method"] is None:
             return None
-        others = {k: v for k, v in row.table.rows.items() if k not in row.table.known and not v.unread}
-        options = {k: plain_value(v) for k, v in others.items()}
-        origins = {k: v.origin for k, v in others.items()}
-        keys = {k: v.key for k, v in others.items()}
-        return EstimatorOption(row.label, found["method"], options, meta_of(found), row.item.key, origins, keys)
+        own = {k: plain_value(v) for k, v in table.rows.items() if k not in common.names and not v.unread}
+        return EstimatorOption(row.label, found["method"], own, meta_of(found), row.item.key)
 
     def _method(self, item: Item) -> str | None:
         """Return an estimator of the shelf; of another program's command, say which it is here."""

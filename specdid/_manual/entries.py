@@ -96,24 +96,9 @@ def formats() -> Iterator[TableFormat]:
 
 def settings_of(estimator: Any) -> TableFormat:
     """Return the settings of an estimator as a table."""
-    keys = tuple(_setting(one) for one in estimator.settings)
     doc = f"Settings of {estimator.name}, beside `method`."
-    return TableFormat(estimator.name, f'[estimator] "label" = {{ method = "{estimator.name}", … }}', doc, keys)
-
-
-def _setting(one: Any) -> Key:
-    kind: Kind = Text(shown=False)
-    if one.choices:
-        kind = Word(tuple(one.choices))
-    elif one.kind is bool:
-        kind = Flag()
-    elif one.kind in (int, float):
-        rules = [f"{one.least:g} or more"] if one.least is not None else []
-        rules += [f"{one.highest:g} or less"] if one.highest is not None else []
-        kind = Number(" and ".join(rules), one.kind is int, one.least, one.highest)
-    example = one.default if one.default is not None else 3
-    doc = f"{one.doc[:1].upper()}{one.doc[1:]}."
-    return Key(one.name, Many(kind) if one.several else kind, doc, toml(example), one.default)
+    header = f'[estimator] "label" = {{ method = "{estimator.name}", … }}'
+    return TableFormat(estimator.name, header, doc, estimator.settings)
 
 
 def described(kind: Kind) -> str:

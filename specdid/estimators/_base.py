@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._format import Key
 from specdid._study import RULES, Distribution, Kind, Rule
 
 if TYPE_CHECKING:
@@ -28,18 +29,13 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class EstimatorSetting:
-    """An option a user may write: its name, type, default and allowed values."""
+class EstimatorSetting(Key):
+    """A key that a user may write beside ``method``.
 
-    name: str
-    kind: type
-    default: object
-    choices: tuple[object, ...] = ()
-    doc: str = ""
-    several: bool = False  # a list of such values may be given, too
-    highest: float | None = None
-    least: float | None = None  # the lowest number allowed
-    found: bool = False  # where it is not written the data decide, and Estimate.in_force has what came out
+    ``found``: where it is not written the data decide, and Estimate.in_force has what came out.
+    """
+
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._format import Number
 from specdid._programs import python, r
 from specdid._programs.names import quoted
 from specdid._programs.script import Errors, Script
@@ -18,8 +19,20 @@ from specdid.estimators._base import Estimate, EstimatorSetting, Failure, Floats
 from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, model, read, standardised
 
 SETTINGS = (
-    EstimatorSetting("iwls_tol", float, 1e-12, doc="relative change of the deviance at which to stop"),
-    EstimatorSetting("iwls_maxiter", int, 100, doc="iterations after which to give up"),
+    EstimatorSetting(
+        "iwls_tol",
+        Number("above 0", above=0),
+        "The relative change of the deviance at which iterations stop.",
+        "1e-10",
+        1e-12,
+    ),
+    EstimatorSetting(
+        "iwls_maxiter",
+        Number("1 or more", whole=True, least=1),
+        "Iterations after which a specification fails as not converged.",
+        "200",
+        100,
+    ),
 )
 """The options of both, with the defaults that the exported programs write out too."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from specdid._format import Many, Number, Word
 from specdid._programs import python, r
 from specdid._programs.script import Script
 from specdid._programs.stata import Stata, uncorrected
@@ -236,9 +237,19 @@ ESTIMATOR = Estimator(
     estimand=_WORDS,
     settings=(
         EstimatorSetting(
-            "reference", int, -1, doc="the relative period left out, or several", several=True, highest=-1
+            "reference",
+            Many(Number("-1 or less", whole=True, most=-1)),
+            "The relative period left out, or several.",
+            "-2",
+            -1,
         ),
-        EstimatorSetting("control", str, "never", ("never", "notyet"), "the comparison group"),
+        EstimatorSetting(
+            "control",
+            Word(("never", "notyet")),
+            "The comparison group: the never treated, or those not yet treated too.",
+            '"notyet"',
+            "never",
+        ),
     ),
     honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),
     effects="any",

@@ -41,7 +41,7 @@ def test_all_faults_at_once_in_file_order(tmp_path):
         "no_column",
         "compare_kinds",
         "weights_negative",
-        "unknown_option",
+        "unknown_key",
         "no_option",
     ]
 
@@ -49,7 +49,7 @@ def test_all_faults_at_once_in_file_order(tmp_path):
 def test_faults_of_the_study_are_said_where_the_data_cannot_be_read(tmp_path):
     path = write(tmp_path, estimator='"s" = { method = "sunab", zz = 1 }')
     (tmp_path / "d.csv").unlink()
-    assert [f.code for f in examine(path)[1]] == ["no_file", "unknown_option"]
+    assert [f.code for f in examine(path)[1]] == ["no_file", "unknown_key"]
 
 
 def test_a_check_loads_no_heavy_library(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from adoption import VCOVS, adoption_panel, outcome_of
 from small_problems import task_of
 from specdid import _plugins
+from specdid._decode import read_study
 from specdid.estimators._base import CONSTANT, TREATMENT, VCOV_NOTES, Estimate, Estimator, Failure
 
 NAMES = _plugins.names("estimators")
@@ -54,8 +56,11 @@ def test_declaration(estimator):
     assert estimator.effects != "unit + time" or "fixed_effects" not in estimator.honours
     for setting in estimator.settings:
         assert setting.doc
-        assert setting.default is None or isinstance(setting.default, setting.kind)
-        assert not setting.choices or setting.default in setting.choices
+        assert setting.default is not None or setting.otherwise or setting.name == "pre_window"
+        for value in (setting.default, tomllib.loads(f"x = {setting.example}")["x"]):
+            option = {"method": estimator.name} | ({} if value is None else {setting.name: value})
+            spec = {"study": {"outcome": "y", "treatment": "d"}, "estimator": {"e": option}}
+            assert not read_study(spec)[1]
 
 
 def test_one_number_with_a_standard_error_per_vcov(estimator):

@@ -173,7 +173,6 @@ def shape(code: str) -> bool:
         "unknown_key",
         "out_of_range",
         "bad_choice",
-        "unknown_option",
         "address_in_file",
         "data_option",
     }

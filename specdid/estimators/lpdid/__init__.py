@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._format import Flag, Number, Word
 from specdid._programs import python
 from specdid._records import Caution
 from specdid.engine import ssc
@@ -504,14 +505,33 @@ ESTIMATOR = Estimator(
     "(local projections)",
     settings=(
         EstimatorSetting(
-            "pre_window", int, None, doc="periods before; the pooled effect uses none: leads are an [event_study]'s"
+            "pre_window",
+            Number(whole=True),
+            "Periods before adoption; the pooled effect uses none: leads are an [event_study]'s.",
+            "5",
         ),
         EstimatorSetting(
-            "post_window", int, None, least=0, found=True,
-            doc="periods after adoption to average, from 0 on; by default as many as leave out no cohort",
+            "post_window",
+            Number("0 or more", whole=True, least=0),
+            "Periods after adoption to average, from 0 on.",
+            "3",
+            otherwise="as many as leave out no cohort",
+            found=True,
         ),
-        EstimatorSetting("control", str, "notyet", ("never", "notyet"), "the comparison group"),
-        EstimatorSetting("reweight", bool, False, doc="whether every entering unit counts alike, or by variances"),
+        EstimatorSetting(
+            "control",
+            Word(("never", "notyet")),
+            "The comparison group: the never treated, or those not yet treated too.",
+            '"never"',
+            "notyet",
+        ),
+        EstimatorSetting(
+            "reweight",
+            Flag(),
+            "Whether every entering unit counts alike; else by variances.",
+            "true",
+            False,
+        ),
     ),
     honours=frozenset({"outcome", "treatment", "controls", "sample", "weights"}),
     effects="unit + time",
