@@ -11,7 +11,7 @@ import numpy as np
 
 from specdid._diagnostics import Fault, Span, fault_at
 from specdid._plan.expand import base_scope, variant_scope
-from specdid._study import Expression, Match, Selector, Study, VariantOption
+from specdid._study import Expression, Match, SampleOption, Selector, Study, VariantOption
 from specdid.language import LanguageError, Scope, bind
 from specdid.language.functions import PATTERNS, STEPWISE
 from specdid.language.terms import is_algebra, power
@@ -70,6 +70,16 @@ class Data:
         """Evaluate a condition, NA is False; None where that is not possible."""
         values = self.numbers(expression)
         return None if values is None else np.asarray((values != 0) & ~np.isnan(values))
+
+    def rows_of(self, option: SampleOption | VariantOption) -> Flags | None:
+        """Mark the rows of a sample, or those that a variant leaves; by the names that it redefines itself."""
+        if option.where is None or isinstance(option, SampleOption) or not option.derive:
+            return self.condition(option.where)
+        scope = self.scope_of((option,))
+        try:
+            return None if scope is None else self.evaluator.condition(bind(option.where.tree, scope))
+        except (LanguageError, EvaluationError):
+            return None
 
     @cached_property
     def sampled(self) -> Flags:

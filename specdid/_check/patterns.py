@@ -26,7 +26,7 @@ def check_patterns(data: Data) -> Iterator[Fault]:
     dimensions += [variant.options for variant in data.study.variants]
     for options in dimensions:
         for pattern, made in groupby(options, lambda option: option.pattern):
-            found = [(option.label or "", data.condition(option.where)) for option in made] if pattern else []
+            found = [(option.label or "", data.rows_of(option)) for option in made] if pattern else []
             samples = {label: rows for label, rows in found if rows is not None and rows.any()}
             if pattern is not None and samples:
                 yield from _unplaced(data, pattern, list(samples.values()))

@@ -198,7 +198,9 @@ def _nothing(plan: Plan, combinations: Codes, found: list[tuple[int, Why]]) -> F
     place, first = found[0]
     message = "nothing can be estimated: " + "; ".join(words for words, _ in told.most_common(3))
     origin = _option_origin(plan, first.column, int(combinations[place, first.column]))
-    return fault_at(origin, None, "nothing_estimable", message)
+    arms = first.column == TREATMENT and any(option.arm is not None for option in plan.study.treatment)
+    advice = "where arms are of units, take them times the treated periods: `i(arm, post, ref = 'control')`"
+    return fault_at(origin, None, "nothing_estimable", message, advice if arms else None)
 
 
 @dataclass(frozen=True, slots=True)

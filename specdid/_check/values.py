@@ -9,7 +9,7 @@ import numpy as np
 
 from specdid._check.data import Data, Kind, Use, leaves, located, uses
 from specdid._diagnostics import Fault, did_you_mean, fault_at, first_few
-from specdid._study import Expression, VariantOption
+from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.patterns import matching
@@ -314,10 +314,14 @@ def _other_values(data: Data, node: Node, scope: Scope) -> str:
 
 def check_samples(data: Data) -> Iterator[Fault]:
     """Warn of conditions that hold nowhere."""
-    conditions = [sample.where for sample in data.study.sample]
-    conditions += [o.where for v in data.study.variants for o in v.options if o.where is not None]
-    for expression in conditions:
-        rows = data.condition(expression)
+    options: list[SampleOption | VariantOption] = [
+        *data.study.sample,
+        *(o for v in data.study.variants for o in v.options),
+    ]
+    for option in options:
+        expression, rows = option.where, data.rows_of(option)
+        if expression is None:
+            continue
         if rows is not None and not rows.any():
             yield fault_at(
                 expression.origin,

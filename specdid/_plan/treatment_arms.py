@@ -1,9 +1,9 @@
 """A factor as the treatment: one specification per arm against a reference, with all arms in every regression.
 
-``arms = "i(arm, ref = 'control')"`` becomes the treatments ``arms: b``, ``arms: c``, … Each is the 0/1 of its arm with
-those of the other arms among the terms (``with``), so the arms of one specification share one regression, as they do
-in ``y ~ factor(arm)``: rows of other arms stay, and are no controls of this one. ``i(arm, x, ref = "control")`` are the
-products of each with x, as a period after the treatment.
+``arms = "i(arm, ref = 'control')"``, or ``arms = "arm"`` where a level is called control, becomes the treatments
+``arms: b``, ``arms: c``, … Each is the 0/1 of its arm with those of the other arms among the terms (``with``), so the
+arms of one specification share one regression, as they do in ``y ~ factor(arm)``: rows of other arms stay, and are no
+controls of this one. ``i(arm, x, ref = "control")`` are the products of each with x, as a period after the treatment.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def expand_arms(study: Study, panel: Panel | None, evaluator: Evaluator | None) 
     -------
     study, faults
     """
-    if panel is None or evaluator is None or not any(_factor(o.term.tree) for o in study.treatment):
+    if panel is None or evaluator is None:
         return study, ()
     faults: list[Fault] = []
     options: list[TreatmentOption] = []
     rename: dict[str, tuple[str, ...]] = {}
     for option in study.treatment:
-        call = _factor(option.term.tree)
+        call = _factor(study, option.term.tree, panel, evaluator)
         if call is None:
             options.append(option)
             continue
@@ -84,8 +84,23 @@ class _Level:
     rows: Flags
 
 
-def _factor(tree: Node) -> Call | None:
-    return tree if isinstance(tree, Call) and tree.function in ("i", "factor", "C") else None
+def _factor(study: Study, tree: Node, panel: Panel, evaluator: Evaluator) -> Call | None:
+    """Return a treatment as ``i()`` or ``factor()``: a column of text is one where a level says which is the control.
+
+    Of two levels a condition says more, and so does ``i()`` where no level, or more than one, sounds like a control.
+    """
+    if isinstance(tree, Call) and tree.function in ("i", "factor", "C"):
+        return tree
+    if not isinstance(tree, Name):
+        return None
+    try:
+        column = evaluator.column(bind(tree, base_scope(study, tuple(panel.columns))))
+    except (LanguageError, EvaluationError):
+        return None
+    controls = [level for level in column.levels if level.strip().casefold() in CONTROLS]
+    if column.codes is None or len(column.levels) < 3 or len(controls) != 1:
+        return None
+    return Call("i", (Argument(tree), Argument(Text(controls[0]), "ref")), tree.span)
 
 
 def _arms(

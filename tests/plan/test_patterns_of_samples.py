@@ -56,6 +56,21 @@ def test_split_and_full_split_are_a_dimension_of_levels_crossed_with_samples(pan
     )
 
 
+def test_every_pattern_gives_the_bytes_of_conditions_written_by_hand(panel, tmp_path):
+    patterns = {"each": "each(region)", "drop": "drop_each(region) & id > 2", "h": "halves(2)", "w": "window(year, 5)",
+                "first": "drop_first(year, 2)", "last": "drop_last(year, 2)"}  # fmt: skip
+    units = halves(panel, sample={"h": "halves(2)"})
+    by_hand = {f"each: {r}": f"region == '{r}'" for r in REGIONS}
+    by_hand |= {f"drop: without {r}": f"!(region %in% '{r}') & id > 2" for r in REGIONS}
+    by_hand |= {k: f"id %in% c({', '.join(sorted(ids, key=int))})" for k, ids in units.items()}
+    by_hand |= {f"w: {k}–{k + 4}": f"year >= {k} & year <= {k + 4}" for k in (2001, 2002, 2003)}
+    by_hand |= {f"first: from {k}": f"year >= {k}" for k in (2002, 2003)}
+    by_hand |= {f"last: to {k}": f"year <= {k}" for k in (2006, 2005)}
+    expected = files(study(sample=by_hand), panel, tmp_path / "b")
+    assert files(study(sample=patterns), panel, tmp_path / "a") == expected
+    assert expected.count(b",ok,") == 2 * (len(by_hand) - 2)  # from 2003 and to 2005 are windows, too
+
+
 def test_it_counts_as_one_dimension_in_choices(panel):
     curve = specdid.run(study({"full_split": "region"}), panel, audit=0)
     (mine,) = [factor for found in curve.choices for factor in found.factors if factor.dimension == "split"]
@@ -76,6 +91,7 @@ def test_a_variant_that_makes_the_column_it_is_split_by(panel):
     found = table(made, panel)
     assert found["size"].unique().tolist() == ["by: 0", "by: 1"]
     assert found.nobs.unique().tolist() == [84]
+    assert not [f for f in specdid.check(made, panel) if f.code == "empty_sample"]
 
 
 def test_windows_move_by_periods_of_the_step(panel):

@@ -18,6 +18,7 @@ def panel() -> pl.DataFrame:
     arm = (pl.col("id") % 4).replace_strict(ARMS)
     return frame.with_columns(
         arm.alias("arm"),
+        (pl.col("id") % 3).replace_strict({0: "a", 1: "b", 2: "c"}).alias("place"),
         (pl.col("year") > 2004).cast(pl.Int64).alias("post"),
         (pl.col("id") % 4 % 3).alias("code"),
         pl.when(pl.col("year") > 2004).then(arm).otherwise(pl.lit("control")).alias("now"),
@@ -68,6 +69,25 @@ def test_they_are_what_one_would_write_by_hand(panel, tmp_path, arms, cash, vouc
     mine = files(study(treatment={"a": arms}, inference=inference), panel, tmp_path / "a")
     assert mine == files(study(treatment=by_hand, inference=inference), panel, tmp_path / "b")
     assert b"permutation" in mine["inference.csv"]
+
+
+def test_a_text_with_a_level_called_control_and_the_short_forms(panel):
+    terms = [
+        o.term.text for o in specdid.plan(study(treatment={"a": "i(now, ref = 'control')"}), panel).study.treatment
+    ]
+    assert terms == ['now == "cash"', 'now == "voucher"']
+    of_text = specdid.plan(study(treatment={"a": "now"}), panel).study.treatment
+    assert [o.term.text for o in of_text] == terms
+    short = {"unit": "id", "time": "year"}
+    treatment = {**study(), "study": {**short, "treatment": "i(now, ref = 'control')"}}
+    del treatment["treatment"]
+    formula = {"study": {**short, "formula": "y ~ i(now, ref = 'control') + x1 | id + year"}, "inference": {"draws": 0}}
+    for made in (treatment, formula):
+        options = specdid.plan(made, panel).study.treatment
+        assert [(o.label, o.term.text) for o in options] == [("now: cash", terms[0]), ("now: voucher", terms[1])]
+    only = panel.with_columns(pl.col("now").replace("cash", "voucher"))
+    (fault,) = specdid.check(study(treatment={"a": "now"}), only).errors
+    assert fault.code == "treatment_text"
 
 
 def test_estimands_of_arms_are_apart_and_the_pooled_statistics_are_told(panel):
@@ -163,7 +183,8 @@ def test_matching_asks_who_is_treated(panel):
         ("i(arm, post, ref = 'control', bin = list(any = c('cash', 'voucher')))", "takes no `bin`", "derive a column"),
         ("i(x1, ref = 1)", "has 280 values, and each would be an arm; at most 50", "`cut(x1, c(1, 2))`"),
         ("i(code, ref = c(0, 1, 2))", "no arm but the reference", "a level for each arm"),
-        ("arm", "the treatment `arm` is text", "`i(arm, ref = 'control')` is one treatment for each other value"),
+        ("place", "the treatment `place` is text", "`i(place, ref = 'a')` is one treatment for each other value"),
+        ("arm", "does not vary within `id`, which the fixed effects absorb", "`i(arm, post, ref = 'control')`"),
         ("i(nothing, ref = 1)", "no column `nothing`", ""),
     ],
 )
