@@ -42,11 +42,19 @@ def main() -> None:
 @click.option("--jobs", "-j", type=int, help="Worker processes; -1 is one per core.")
 @click.option("--audit", default="25", metavar="N|all", help="Specifications to re-estimate with pyfixest [25].")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but faults.")
+@click.option("--verbose", "-v", is_flag=True, help="Print the whole summary, too.")
 @click.option("--fresh", is_flag=True, help="Compute everything anew, whatever an earlier run left.")
 @click.option("--ignore-memory", is_flag=True, help="Run even where there seems to be too little memory.")
 @guarded
 def run(
-    spec: Path, out: Path | None, jobs: int | None, audit: str, quiet: bool, fresh: bool, ignore_memory: bool
+    spec: Path,
+    out: Path | None,
+    jobs: int | None,
+    audit: str,
+    quiet: bool,
+    verbose: bool,
+    fresh: bool,
+    ignore_memory: bool,
 ) -> Exit:
     """Estimate all specifications of SPEC; write results, summary and figure.
 
@@ -54,7 +62,7 @@ def run(
     """
     from specdid._cli.running import run_spec
 
-    return run_spec(spec, out, jobs, _audit_size(audit), quiet, fresh, ignore_memory)
+    return run_spec(spec, out, jobs, _audit_size(audit), quiet, fresh, ignore_memory, verbose)
 
 
 @main.command()

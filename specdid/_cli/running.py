@@ -1,4 +1,4 @@
-"""``specdid run``: progress while it runs, then the summary on the terminal and where the files are."""
+"""``specdid run``: progress while it runs, then what came out, in a screen, and where the files are."""
 
 from __future__ import annotations
 
@@ -46,10 +46,11 @@ def run_spec(
     quiet: bool,
     fresh: bool = False,
     ignore_memory: bool = False,
+    verbose: bool = False,
 ) -> Exit:
     """Run a spec file; the exit code says how it ended."""
     from specdid._run.pipeline import Interrupted, estimate, start_reference
-    from specdid.report.summary import closing
+    from specdid.report.summary import digest
 
     if audit != 0:
         start_reference()
@@ -64,11 +65,10 @@ def run_spec(
     except Interrupted as stop:
         curve, interrupted = stop.curve, True
     if not quiet:
-        _print_summary(curve.summary())
+        if verbose:
+            _print_summary(curve.summary())
+        _print_summary(digest(curve))
         click.echo(f"files are in {directory}/; start with summary.md or report.html")
-        if said := closing(curve):
-            # The summary is longer than a screen, and a terminal shows its end.
-            _print_summary(f"\n{said}\n")
     return _code(curve, interrupted, quiet)
 
 
@@ -148,12 +148,12 @@ class _Bar:
 
     def __enter__(self) -> _Bar:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bar = Progress(
             TextColumn("{task.description:<22}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
@@ -168,10 +168,11 @@ class _Bar:
             self._bar.console.print(f"{done:,} of {total:,} {stage} taken from an earlier run", highlight=False)
             return
         if stage not in self._tasks:
-            self._tasks[stage] = self._bar.add_task(stage, total=total or None, rate="")
+            self._tasks[stage] = self._bar.add_task(stage, total=total or None, count="", rate="")
         task = self._tasks[stage]
         speed = self._bar.tasks[task].speed
-        self._bar.update(task, completed=done, total=total or None, rate=f"{speed:,.0f}/s" if speed else "")
+        count, rate = f"{done:,}/{total:,}" if total else "", f"{speed:,.0f}/s" if speed else ""
+        self._bar.update(task, completed=done, total=total or None, count=count, rate=rate)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

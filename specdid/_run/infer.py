@@ -16,6 +16,7 @@ from specdid._diagnostics import first_few
 from specdid._plan import Plan
 from specdid._records import Caution, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
+from specdid._records.numerals import minus
 from specdid._run.bands import NullFigure, first_bands, first_nulls, write_bands
 from specdid._run.prepare import Prepared
 from specdid._run.write import write_text
@@ -247,8 +248,8 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
                 "| statistic | value | null range | p |",
                 "|---|---:|---:|---:|",
                 *(
-                    f"| {marked(r, results.shown_statistic(r.statistic))} | {r.value:.4g} "
-                    f"| {r.low:.4g} to {r.high:.4g} | {r.p_value:.3f} |"
+                    f"| {marked(r, results.shown_statistic(r.statistic))} | {minus(f'{r.value:.4g}')} "
+                    f"| {minus(f'{r.low:.4g} to {r.high:.4g}')} | {r.p_value:.3f} |"
                     for r in t.tests
                 ),
                 "",

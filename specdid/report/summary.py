@@ -15,7 +15,7 @@ from specdid._describe.joint_tests import primary_lines
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
-from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid._records.numerals import decimals_for, minus, ordinal, p_text
 from specdid.report import _markdown
 from specdid.report._markdown import harmless
 
@@ -30,6 +30,10 @@ _MOST = 12
 Lines = tuple[tuple[str, ...], ...]
 _SHARES, _CHANGES, _PER_DIMENSION = 8, 12, 3
 _LONGEST = 48
+_MOVE = 3
+"""Choices and reasons that a terminal shows."""
+_LEFT_OUT = ("tested", "the null")
+"""Columns of the estimates that a terminal does not show."""
 
 
 def summarise(curve: Curve) -> str:
@@ -73,10 +77,53 @@ def joined(lines: Sequence[str]) -> str:
     return "\n".join(harmless(one) for line in lines for one in line.split("\n"))
 
 
-def closing(curve: Curve) -> str:
-    """Write what stands against a run once more, for the end of a terminal's output; empty where nothing does."""
-    found = against(curve.warnings)
-    return joined([*_failed(found), *_doubts(found)]).strip("\n")
+def digest(curve: Curve) -> str:
+    """Write a run in a screen, for the terminal.
+
+    Returns
+    -------
+    str
+        Markdown: the account; per scale and estimand n, median, range and shares beside the null; the primary
+        test; the preferred estimate; what moves the estimates; why some have no number; how the audit came
+        out; what stands against the numbers, last, where a terminal shows it.
+    """
+    found, results = against(curve.warnings), curve.results
+    lines = [*_failed(found), f"# {curve.title or 'Specification curve'}", "", str(curve.counts)]
+    if found.verdict:
+        lines += ["", f"**{found.verdict}**"]
+    for title, header, rows in estimate_tables(curve):
+        shown = [k for k, name in enumerate(header) if name not in _LEFT_OUT]
+        cells = ([line[k] for k in shown] for line in rows)
+        lines += ["", *table((title, *(header[k] for k in shown[1:])), list(cells))]
+    lines.append("")
+    lines += primary_lines(curve.joint, curve.counts.ok, results.shown_statistic)
+    if said := preferred_line(results):
+        lines.append(f"Preferred: {said}")
+    lines += (_moved(c, len(curve.choices) > 1) for c in curve.choices if results.preferred in c.family)
+    for status in (Status.FAILED, Status.EXCLUDED):
+        lines += _first_reasons(results, status)
+    lines += (capital(_audit(audit).removeprefix("- ")) for audit in ([curve.audit] if curve.audit else []))
+    notes = sum(c.severity == "note" for c in curve.warnings)
+    lines += ["", f"{notes:,} notes are in summary.md and warnings.csv."] if notes and not found.verdict else []
+    return joined([*lines, *_doubts(found)]) + "\n"
+
+
+def _moved(choices: Choices, several: bool) -> str:
+    """Return the choices that explain most of the variance of a family's estimates."""
+    shares = choices.shares.share
+    order = [f for f in np.argsort(-shares, kind="stable")[:_MOVE].tolist() if shares[f] >= 0.001]
+    parts = [f"{_name(choices.factors[f].dimension, choices.factors[f].name)} {shares[f]:.1%}" for f in order]
+    where = f" ({choices.family.name})" if several else ""
+    return f"What moves the estimates{where}: {', '.join(parts) or 'no choice'} of their variance."
+
+
+def _first_reasons(results: Results, status: Status) -> Iterator[str]:
+    """Count the specifications of a status, with the most frequent reasons."""
+    found = [r for r in results.reasons() if r.status == status]
+    if found:
+        parts = [f"{len(r.places):,} `{r.code}` ({r.message})" for r in found[:_MOVE]]
+        more = [f"{len(found) - _MOVE:,} other reasons"] if len(found) > _MOVE else []
+        yield f"{capital(status.name.lower())}: {'; '.join([*parts, *more])}."
 
 
 def _failed(found: Against) -> Iterator[str]:
@@ -161,7 +208,7 @@ def shares_note(curve: Curve, group: ScaleGroup) -> str:
 
 def _line(results: Results, family: Family) -> tuple[str, ...]:
     decimals = decimals_for(results.estimate[family.places])
-    numbers = (f"{v:,.{decimals}f}" for v in results.spread(family))
+    numbers = (minus(f"{v:,.{decimals}f}") for v in results.spread(family))
     return family.estimand, f"{len(family.places):,}", *numbers
 
 
@@ -198,9 +245,9 @@ def _number(results: Results, place: int) -> str:
     decimals = decimals_for(np.array([estimate]))
     rank, of = results.rank(place)
     level = f"{100 * (1 - results.planned.alpha):g}%"
-    interval = f" ({level} CI {low:,.{decimals}f} to {high:,.{decimals}f}, {p_text(p)})"
+    interval = f" ({level} CI {minus(f'{low:,.{decimals}f} to {high:,.{decimals}f}')}, {p_text(p)})"
     beside = interval if np.isfinite(low) else " (no standard error)"
-    return f"{estimate:,.{decimals}f}{beside}: {ordinal(rank)} of {of:,}, from the lowest estimate."
+    return f"{minus(f'{estimate:,.{decimals}f}')}{beside}: {ordinal(rank)} of {of:,}, from the lowest estimate."
 
 
 def _rows(results: Results) -> Section:
@@ -317,7 +364,7 @@ def _changes(choices: Choices) -> list[str]:
         if seen[change.factor.dimension] <= _PER_DIMENSION and len(shown) < _CHANGES:
             shown.append(change)
     decimals = decimals_for(np.array([c.mean for c in shown]))
-    rows = [(*_option(c), f"{c.mean:+,.{decimals}f}", f"{c.pairs:,}") for c in shown]
+    rows = [(*_option(c), minus(f"{c.mean:+,.{decimals}f}"), f"{c.pairs:,}") for c in shown]
     left = len(found) - len(shown)
     more = ["", f"{left:,} more in choices.csv."] if left else []
     return [*table(("option", "instead of", "mean change", "pairs"), rows), *more]

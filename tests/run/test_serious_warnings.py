@@ -138,6 +138,27 @@ def test_the_terminal_begins_and_ends_with_them(run, told, tmp_path):
         assert all(number in first_screen(part) for number in told)
 
 
+def test_a_run_is_told_in_a_screen_and_whole_where_asked(tmp_path):
+    """Of a hundred specifications as of eight; what has no number is counted with its reason."""
+    moving_panel().write_csv(tmp_path / "given.csv")
+    sets = {f"set {k}": "1" if k == 0 else f"I(x1^{k % 3 + 1}) + I(x2^{k})" for k in range(9)}
+    study = warned_study(controls={**sets, "x1 + x3": "x1 + x3", "none": "I(x1 * 0)"}, event_study={}, placebo={"draws": 19})
+    write_toml(study, tmp_path / "s.toml")
+    done = call_specdid(["run", "s.toml", "--audit", "2"], tmp_path)
+    lines = done.stdout.rstrip().splitlines()
+    assert len(lines) <= 30
+    summary = (tmp_path / "outputs/s/summary.md").read_text(encoding="utf-8")
+    preferred = next(line for line in summary.splitlines() if "% CI " in line)
+    assert f"Preferred: {preferred}" in lines
+    assert any(line.startswith("Primary test, ") and line in summary for line in lines)
+    assert any(
+        re.fullmatch(r"What moves the estimates.*: controls.* \d+\.\d%.* of their variance\.", one) for one in lines
+    )
+    whole = call_specdid(["run", "s.toml", "--audit", "2", "-v"], tmp_path).stdout
+    assert summary in whole
+    assert whole.endswith("\n".join(lines[-3:]) + "\n")
+
+
 def test_where_nothing_speaks_against_the_numbers_nothing_is_said(tmp_path):
     curve = specdid.run(warned_study(), small_panel(units=40), out=tmp_path, audit=None)
     assert not [c for c in curve.warnings if c.severity != "note"]
