@@ -139,10 +139,11 @@ def test_the_terminal_begins_and_ends_with_them(run, told, tmp_path):
 
 
 def test_a_run_is_told_in_a_screen_and_whole_where_asked(tmp_path):
-    """Of a hundred specifications as of eight; what has no number is counted with its reason."""
+    """Its numbers are those of the summary."""
     moving_panel().write_csv(tmp_path / "given.csv")
     sets = {f"set {k}": "1" if k == 0 else f"I(x1^{k % 3 + 1}) + I(x2^{k})" for k in range(9)}
-    study = warned_study(controls={**sets, "x1 + x3": "x1 + x3", "none": "I(x1 * 0)"}, event_study={}, placebo={"draws": 19})
+    controls = {**sets, "x1 + x3": "x1 + x3", "none": "I(x1 * 0)"}
+    study = warned_study(controls=controls, event_study={}, placebo={"draws": 19})
     write_toml(study, tmp_path / "s.toml")
     done = call_specdid(["run", "s.toml", "--audit", "2"], tmp_path)
     lines = done.stdout.rstrip().splitlines()
