@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._columns import Core
 from specdid._records import Caution, Results, Section, Status
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import demean
@@ -56,20 +57,31 @@ class ClusterFacts:
     preferred: bool
 
 
-def cluster_facts(compiled: Compiled, results: Results, cluster: Ints | None, words: str) -> ClusterFacts | None:
-    """Count the clusters of the ok specifications, and measure those of the preferred one."""
+def cluster_facts(
+    compiled: Compiled, results: Results, cluster: Ints | None, words: str, arms: Ints | None = None
+) -> ClusterFacts | None:
+    """Count the clusters of the ok specifications, and measure those of the preferred one.
+
+    ``arms`` has the factor of which each choice of the treatment is an arm, -1 where of none: whoever takes another
+    arm is not untreated.
+    """
     members, problem = compiled.members, compiled.problem
     ok = np.flatnonzero((results.status == Status.OK)[members.index])
     if cluster is None or not len(ok):
         return None
+    choice = results.planned.codes[members.index[ok], Core.TREATMENT]
+    factor = np.full(len(ok), -1) if arms is None else arms[choice]
+    taken = {k: np.any(problem.values[:, np.unique(members.treatment[ok][factor == k])] == 1, axis=1)
+             for k in np.unique(factor[factor >= 0]).tolist()}  # fmt: skip
     counts = []
-    for rows, treatment in np.unique(np.stack([members.rows[ok], members.treatment[ok]]), axis=1).T.tolist():
+    for rows, treatment, k in np.unique(np.stack([members.rows[ok], members.treatment[ok], factor]), axis=1).T.tolist():
         values = problem.values[:, treatment]
         here = problem.rows[rows] & np.isfinite(values) & (cluster >= 0)
         present = len(np.unique(cluster[here]))
         treated = len(np.unique(cluster[here & (values != 0)]))
         binary = bool(np.isin(values[here], (0.0, 1.0)).all())
-        counts.append((present, treated, present - treated if binary and present > treated else None))
+        ever = treated if k < 0 else len(np.unique(cluster[here & taken[k]]))
+        counts.append((present, treated, present - ever if binary and present > ever else None))
     untreated = [n for _, _, n in counts if n is not None]
     at = np.searchsorted(members.index, max(results.preferred, 0))
     preferred = bool(results.preferred >= 0 and at in ok and compiled.batched[at])

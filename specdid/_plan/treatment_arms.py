@@ -17,8 +17,9 @@ import numpy as np
 from specdid import language
 from specdid._diagnostics import Fault, closest, fault_at
 from specdid._plan.expand import base_scope
+from specdid._plan.records import Plan
 from specdid._plan.sample_levels import number_node, rename_labels
-from specdid._study import Expression, Study, TreatmentOption
+from specdid._study import Core, Expression, Study, TreatmentOption
 from specdid.language import LanguageError, bind
 from specdid.language.arguments import number_value
 from specdid.language.functions import FUNCTIONS, argument
@@ -67,6 +68,14 @@ def expand_arms(study: Study, panel: Panel | None, evaluator: Evaluator | None) 
     if rename:
         faults += _matched(study)
     return rename_labels(replace(study, treatment=tuple(options)), {"treatment": rename}), tuple(faults)
+
+
+def arm_factors(plan: Plan) -> Ints:
+    """Return for each choice of the treatment the factor of which it is an arm, -1 where of none."""
+    options = plan.study.treatment
+    origins = [option.origin for option in options]
+    own = [origins.index(o.origin) if o.arm is not None else -1 for o in options]
+    return np.array(own, np.int64)[plan.dimensions[Core.TREATMENT].option]
 
 
 class _NoArmsError(ValueError):

@@ -51,14 +51,15 @@ def describe(
     cluster: Ints | None = None,
     words: str = "",
     expected: Floats | None = None,
+    arms: Ints | None = None,
 ) -> Described:
     """Describe a finished run.
 
     ``methods`` are the names of the study's estimators, in its order; ``cluster`` the codes that
     tests of the curve cluster by, and ``words`` their name; ``expected`` the sign expected of each
-    estimate, NaN where its outcome has none.
+    estimate, NaN where its outcome has none; ``arms`` the factor of which each treatment is an arm, else -1.
     """
-    facts = cluster_facts(compiled, results, cluster, words)
+    facts = cluster_facts(compiled, results, cluster, words, arms)
     found = tuple(describe_choices(results, f) for f in results.families if len(f.places) > 1)
     sections = [choice_section(c, alone=len(found) == 1) for c in found]
     sections += [_sensitivity(compiled, results), cluster_section(facts)]

@@ -16,6 +16,7 @@ import numpy as np
 
 from specdid._audit import audit_results, start_reference
 from specdid._curve import Curve
+from specdid._plan.treatment_arms import arm_factors
 from specdid._records import Audit, Caution, Fits, Results, Section, code_of, collect
 from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
 from specdid._run import analyse
@@ -228,7 +229,9 @@ def _estimate_all(
             store.begin()
         methods = [e.method for e in prepared.plan.grid.estimators]
         clusters = cluster_codes(prepared), cluster_text(prepared)
-        described = describe(compiled, results, tests, methods, *clusters, declared_signs(prepared.plan))
+        described = describe(
+            compiled, results, tests, methods, *clusters, declared_signs(prepared.plan), arm_factors(prepared.plan)
+        )
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
         if store is not None and store.taken > before[0]:
             parts, computed = store.taken - before[0], store.made - before[1]

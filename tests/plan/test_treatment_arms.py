@@ -163,6 +163,14 @@ def test_poisson_placebos_heterogeneity_and_tables_take_arms(panel):
     assert not [w for w in curve.warnings if w.code.startswith("audit")]
 
 
+def test_clusters_of_other_arms_are_not_counted_as_untreated(panel):
+    few = panel.filter(~((pl.col("arm") == "control") & (pl.col("id") > 8)))
+    curve = specdid.run(study(treatment={"a": "i(now, ref = 'control')"}, inference={"draws": 19}), few, audit=0)
+    assert (curve.clusters.clusters, curve.clusters.treated, curve.clusters.untreated) == (24, 10, 4)
+    (said,) = [w for w in curve.warnings if w.code == "few_untreated"]
+    assert "as few as 4 clusters without treatment" in said.message
+
+
 def test_matching_asks_who_is_treated(panel):
     match = {"on": "x1", "at": "year == 2001"}
     made = study(treatment={"a": "i(now, ref = 'control')"}, sample={"m": {"match": match}})
