@@ -2,26 +2,38 @@
 
 An analysis is one module ``specdid/analyses/<kind>.py`` that declares ``ANALYSIS``; the
 word is the table's name in the spec file ([event_study], [event_study."by batch"]).
-``table.py`` is the short example, ``event_study.py`` the long one. ::
+``table.py`` is a short one of ours, ``event_study.py`` a long one. A whole one,
+``specdid/analyses/example_count.py``::
 
-    @dataclass(frozen=True, slots=True)
-    class Config:                       # what the table's own keys say
-        draws: int
+    # Counts the columns that an analysis would have.
+    from specdid import _plugins
+    from specdid._format import Key, Number
+    from specdid.analyses._base import Analysis, Caution, Chart, Finding
+    from specdid.tables._base import PrintTable, Row, TidyTable
 
-    KEYS = (Key("draws", Number("1 or more", whole=True, least=1), "How often it is drawn.", "1000", 500),)
+    KEYS = (Key("from", Number("0 or more", whole=True, least=0), "The first number.", "1", 0),)
 
-    def decode(found: Mapping[str, Any], table: Table) -> Config:
-        return Config(**found)
 
-    def check(bench: Bench, request: Request) -> Iterator[Fault]:
-        yield from ()                   # what only the data can tell; `specdid check` runs it too
+    def decode(found, table):
+        return found["from"]
 
-    def run(bench: Bench, request: Request) -> Finding:
+
+    def check(bench, request):
+        yield from ()  # what only the data can tell; `specdid check` runs it too
+
+
+    def run(bench, request):
         cells = bench.cells(request)
         fits = [bench.fit(cell) for cell in cells]
-        return Finding(tables=(TidyTable(…),), charts=(Chart("love_plot", data),), warnings=cells.notes)
+        numbers = [request.config + k for k, fit in enumerate(fits) if fit.failure is None]
+        rows = tuple(Row(f"column {k}", (str(n),)) for k, n in enumerate(numbers))
+        table = TidyTable(("column", "n"), tuple(enumerate(numbers)), PrintTable("Example count", ("n",), (rows,)))
+        chart = Chart("example_dots", _plugins.load("figures", "example_dots").data(numbers))
+        said = (Caution("note", "example", "The example was here."), *cells.notes)
+        return Finding((table,), (chart,), said, ("EXAMPLE LINE",))
 
-    ANALYSIS = Analysis("placebo", "Placebo: permuted treatment", decode, run, check, KEYS)
+
+    ANALYSIS = Analysis("example_count", "Example count", decode, run, check, KEYS)
 
 **KEYS** describe what the table takes beside ``fix`` and ``vary`` (``specdid._format``): reading, unknown and
 misspelt keys, the JSON Schema and the manual follow them. **decode** gets their values by name, a key's default

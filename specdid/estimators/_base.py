@@ -2,7 +2,34 @@
 
 A plug-in is one module ``specdid/estimators/<name>.py`` with ``ESTIMATOR: Estimator``, or a folder of
 that name where its programs for exports/ are long; what they share stands in ``specdid/_programs/``.
-The module's top level imports neither pyfixest, pandas, scipy nor formulaic.
+The module's top level imports neither pyfixest, pandas, scipy nor formulaic. A whole one,
+``specdid/estimators/example_means.py``::
+
+    # The difference in means between treated and untreated rows.
+    import numpy as np
+    from specdid.estimators._base import Estimate, Estimator, Program
+
+
+    def fit(task):
+        sides = task.outcome[task.treatment == 1], task.outcome[task.treatment == 0]
+        error = float(np.sqrt(sum(y.var() / len(y) for y in sides)))
+        n, each = len(task.outcome), len(task.vcovs)
+        return Estimate(float(sides[0].mean() - sides[1].mean()), (error,) * each, (n - 2.0,) * each, (-1,) * each, n)
+
+
+    def python(script, used):
+        yield f'y, treated = d["{script.outcome}"], d["{script.treatment}"] == 1'
+        yield "estimate = y[treated].mean() - y[~treated].mean()"
+        yield "error = np.sqrt(sum(side.var(ddof=0) / len(side) for side in (y[treated], y[~treated])))"
+        yield f"std_error = dict.fromkeys({[e.label for e in script.errors if e.kind == 'hetero']!r}, error)"
+
+
+    ESTIMATOR = Estimator(
+        name="example_means", title="Difference in means", estimand="difference in means", settings=(),
+        honours=frozenset({"outcome", "treatment", "sample"}), effects="any", cohort=False, binary=True, batched=False,
+        vcovs=frozenset({"hetero"}), fit=fit, slopes=False, alone=lambda options: "means have no other coefficients",
+        programs={"python": Program(python)},
+    )
 """
 
 from __future__ import annotations

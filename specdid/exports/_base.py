@@ -1,7 +1,18 @@
-"""What an export declares: the contract of the shelf.
+r"""What an export declares: the contract of the shelf.
 
 A plug-in is one module ``specdid/exports/<language>.py`` with ``EXPORT: Export``. It turns a
-Script, which is in no language, into a complete program.
+Script, which is in no language, into a complete program; `program_of` gives what an estimator brings in
+a language. A whole one, ``specdid/exports/example_words.py``::
+
+    # A program in English, for every estimator.
+    from specdid.exports._base import Export
+
+
+    def write(script):
+        return f"EXAMPLE: regress {script.outcome} on {', '.join(script.regressors)} by {script.method}\n"
+
+
+    EXPORT = Export("example_words", "English", ".txt", write)
 """
 
 from __future__ import annotations

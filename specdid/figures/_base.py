@@ -1,4 +1,37 @@
-"""What a figure declares: the contract of the shelf."""
+"""What a figure declares: the contract of the shelf.
+
+A plug-in is one module ``specdid/figures/<name>.py`` with ``FIGURE: FigureKind``; without ``curve`` it is
+drawn by an analysis that names it in a Chart. A whole one, ``specdid/figures/example_dots.py``::
+
+    # Every estimate as a dot.
+    from dataclasses import dataclass
+    from specdid.figures._base import FigureKind
+
+
+    @dataclass(frozen=True)
+    class Dots:
+        panels: tuple
+        doubt: str = ""
+
+
+    def data(values):
+        return Dots((tuple(values),))
+
+
+    def draw(data, width=None):
+        from matplotlib.figure import Figure
+
+        figure = Figure((width or 6.0, 3.0), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(data.panels[0], ".")
+        axes.set_title(data.doubt)
+        return figure
+
+
+    FIGURE = FigureKind(
+        "example_dots", "Example dots", data, draw, lambda results, placebos: data(results.estimate.tolist())
+    )
+"""
 
 from __future__ import annotations
 

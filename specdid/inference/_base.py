@@ -1,6 +1,28 @@
 """What a null gives: the statistics of every specification under draws in which there is no effect.
 
-A plug-in is one module ``specdid/inference/<name>.py`` with ``INFERENCE: Null``.
+A plug-in is one module ``specdid/inference/<name>.py`` with ``INFERENCE: Null``. A whole one,
+``specdid/inference/example_null.py``::
+
+    # Normal draws around nothing, with the standard errors of the estimates.
+    import numpy as np
+    from specdid.engine.execute import run
+    from specdid.inference._base import DrawTable, Null, NullDraws
+
+
+    def draw(context):
+        compiled = context.compiled
+        chosen = context.chosen[compiled.batched[context.chosen]]
+        fits = run(compiled.problem, compiled.members.take(chosen))
+        # One draw for all specifications: joint statistics need them together.
+        z = np.random.default_rng(context.seed).normal(size=(1, context.draws)).repeat(len(chosen), axis=0)
+        error = fits.std_error[:, 0]
+        return NullDraws(
+            "example_null", compiled.members.index[chosen], fits.estimate, fits.estimate / error, error, fits.df[:, 0],
+            DrawTable.of(z * error[:, None]), DrawTable.of(z), clusters=24, treated=16,
+        )
+
+
+    INFERENCE = Null("example_null", "normal draws", "Normal draws.", draw, "normal null")
 """
 
 from __future__ import annotations
@@ -18,9 +40,10 @@ from specdid._records import Caution
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import Progress, silent
 from specdid.engine.store import Store, writing
-from specdid.inference._draw_tables import DrawTable, scratch
+from specdid.inference._draw_tables import DrawTable as DrawTable
 from specdid.inference._draw_tables import Floats as Floats
 from specdid.inference._draw_tables import Ints as Ints
+from specdid.inference._draw_tables import scratch
 from specdid.panel import Evaluator, Panel
 
 MOST_KEPT = 2**31

@@ -1,7 +1,21 @@
 """What a matching method declares and what it is given: the contract of the shelf.
 
 A plug-in is one module ``specdid/matching/<name>.py`` with ``MATCHING: Matching``. The
-module's top level imports nothing but numpy; scipy is imported where it is used.
+module's top level imports nothing but numpy; scipy is imported where it is used. A whole one,
+``specdid/matching/example_match.py``::
+
+    # Everybody but the second is matched, in groups that have a treated unit.
+    import numpy as np
+    from specdid.matching._base import Matched, Matching
+
+
+    def match(candidates, settings):
+        groups = np.zeros(len(candidates)) if candidates.groups is None else candidates.groups
+        beside = np.isin(groups, groups[candidates.treated])
+        return Matched(1.0 * (beside & (np.arange(len(candidates)) != 1)))
+
+
+    MATCHING = Matching("example_match", "everybody but one", frozenset(), lambda settings: False, match)
 """
 
 from __future__ import annotations

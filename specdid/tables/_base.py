@@ -1,7 +1,19 @@
-"""What a table consists of: tidy rows for the CSV file, and cells laid out for print.
+r"""What a table consists of: tidy rows for the CSV file, and cells laid out for print.
 
 Both are records; a plug-in of this shelf (``latex``) writes the printed form. Every cell of
-``PrintTable`` is plain text, never markup: the plug-in escapes it.
+``PrintTable`` is plain text, never markup: the plug-in escapes it. A whole one,
+``specdid/tables/example_text.py``::
+
+    # Tables as plain text.
+    from specdid.tables._base import TableFormat
+
+
+    def write(table):
+        rows = [" | ".join((row.label, *row.cells)) for block in table.blocks for row in block]
+        return "\n".join([f"EXAMPLE {table.title}", *rows, ""])
+
+
+    TABLE = TableFormat("example_text", "Plain text", ".example.txt", write)
 """
 
 from __future__ import annotations

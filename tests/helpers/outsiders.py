@@ -6,9 +6,14 @@ points in a ``.dist-info``. With the directory on PYTHONPATH, specdid finds all 
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 
-PLUGINS = {
+from specdid._plugins import DECLARED
+
+DUMMIES = {
     ("estimators", "dummy_ols"): '''
 """Least squares on written-out dummies, with clustered errors; for small panels."""
 import numpy as np
@@ -98,107 +103,22 @@ ESTIMATOR = replace(
     fit=fit, refuses=None, programs={},
 )
 ''',
-    ("inference", "dummy_null"): '''
-"""Normal draws around nothing, with the standard errors of the estimates."""
-import numpy as np
-from specdid.engine.execute import run
-from specdid.inference._base import Null, NullDraws
-from specdid.inference._draw_tables import DrawTable
-
-def draw(context):
-    c = context.compiled
-    chosen = context.chosen[c.batched[context.chosen]]
-    fits = run(c.problem, c.members.take(chosen))
-    z = np.random.default_rng(context.seed).normal(size=(1, context.draws)).repeat(len(chosen), axis=0)
-    error = fits.std_error[:, 0]
-    return NullDraws(
-        "dummy_null", c.members.index[chosen], fits.estimate, fits.estimate / error, error, fits.df[:, 0],
-        DrawTable.of(z * error[:, None]), DrawTable.of(z), (), 0, 24, 16,
-    )
-
-INFERENCE = Null("dummy_null", "dummy draws", "Normal draws.", draw, "dummy null")
-''',
-    ("matching", "dummy_match"): '''
-"""Everybody but the second is matched, in groups that have a treated unit."""
-import numpy as np
-from specdid.matching._base import Matched, Matching
-
-def match(candidates, settings):
-    groups = np.zeros(len(candidates)) if candidates.groups is None else candidates.groups
-    with_treated = np.isin(groups, groups[candidates.treated])
-    return Matched(1.0 * (with_treated & (np.arange(len(candidates)) != 1)))
-
-MATCHING = Matching("dummy_match", "everybody but one", frozenset(), lambda settings: False, match)
-''',
-    ("figures", "dummy_dots"): '''
-"""Every estimate as a dot; drawn of every run, and of the dummy analysis."""
-from dataclasses import dataclass
-from specdid.figures._base import FigureKind
-
-@dataclass(frozen=True)
-class Dots:
-    panels: tuple
-    doubt: str = ""
-
-def data(values):
-    return Dots((tuple(values),))
-
-def draw(data, width=None):
-    from matplotlib.figure import Figure
-    figure = Figure((width or 6.0, 3.0), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(data.panels[0], ".")
-    axes.set_title(data.doubt)
-    return figure
-
-FIGURE = FigureKind(
-    "dummy_dots", "Dummy dots", data, draw, lambda results, placebos: data(results.estimate.tolist())
-)
-''',
-    ("tables", "dummy_text"): '''
-"""Tables as plain text."""
-from specdid.tables._base import TableFormat
-
-def write(table):
-    rows = [" | ".join((row.label, *row.cells)) for block in table.blocks for row in block]
-    return "\\n".join([f"DUMMY {table.title}", *rows, ""])
-
-TABLE = TableFormat("dummy_text", "Plain text", ".dummy.txt", write)
-''',
-    ("exports", "dummy_words"): '''
-"""A program in English, for every estimator."""
-from specdid.exports._base import Export
-
-def write(script):
-    return f"DUMMY: regress {script.outcome} on {', '.join(script.regressors)} by {script.method}\\n"
-
-EXPORT = Export("dummy_words", "English", ".txt", write)
-''',
-    ("analyses", "dummy_count"): '''
-"""Counts the columns that an analysis would have."""
-from specdid._format import Key, Number
-from specdid.analyses._base import Analysis, Caution, Chart, Finding
-from specdid import _plugins
-from specdid.tables._base import PrintTable, Row, TidyTable
-
-KEYS = (Key("from", Number("0 or more", whole=True, least=0), "What the count begins from.", "3", 0),)
-
-def decode(found, table):
-    return found["from"]
-
-def run(bench, request):
-    fits = [bench.fit(cell) for cell in bench.cells(request)]
-    found = [request.config + k for k, fit in enumerate(fits) if fit.failure is None]
-    laid = PrintTable("Dummy count", ("n",), (tuple(Row(f"column {k}", (str(n),)) for k, n in enumerate(found)),))
-    dots = _plugins.load("figures", "dummy_dots").data(found)
-    tables = (TidyTable(("column", "n"), tuple(enumerate(found)), laid),)
-    said = (Caution("note", "dummy", "the dummy was here."),)
-    return Finding(tables, (Chart("dummy_dots", dots),), said, ("DUMMY LINE",))
-
-ANALYSIS = Analysis("dummy_count", "Dummy count", decode, run, keys=KEYS)
-''',
 }
-"""(shelf, name) -> the file of a plug-in."""
+"""(shelf, name) -> the file of a plug-in that asks for more than the examples of the contracts."""
+
+
+def example_of(shelf: str) -> tuple[str, str]:
+    """Return the name and the text of the plug-in that the contract of a shelf has as its example."""
+    words = import_module(f"specdid.{shelf}._base").__doc__ or ""
+    found = re.search(rf"``specdid/{shelf}/(\w+)\.py``::\n\n((?:    .*\n|\n)+)", words)
+    assert found, f"the docstring of specdid/{shelf}/_base.py has no example"
+    return found[1], dedent(found[2])
+
+
+def plugins() -> dict[tuple[str, str], str]:
+    """Return the text of every plug-in, by shelf and name."""
+    examples = {(shelf, name): text for shelf in DECLARED for name, text in [example_of(shelf)]}
+    return {**examples, **DUMMIES}
 
 
 def write_outsiders(directory: Path) -> None:
@@ -207,7 +127,7 @@ def write_outsiders(directory: Path) -> None:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outsiders\nVersion: 1.0\n", encoding="utf-8")
     points: dict[str, list[str]] = {}
-    for (shelf, name), text in PLUGINS.items():
+    for (shelf, name), text in plugins().items():
         (directory / f"outsiders_{name}.py").write_text(text.lstrip(), encoding="utf-8")
         points.setdefault(shelf, []).append(f"{name} = outsiders_{name}")
     lines = [line for shelf, found in points.items() for line in (f"[specdid.{shelf}]", *found)]

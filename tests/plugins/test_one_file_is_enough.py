@@ -14,9 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from command import run_specdid
-from outsiders import PLUGINS, write_outsiders
+from outsiders import plugins, write_outsiders
 from small_studies import small_panel
 from specdid import _plugins
 
@@ -36,21 +37,23 @@ time = "year"
 [sample]
 "all" = "TRUE"
 [sample."matched"]
-match = { on = "x1", at = "year == 2003", method = "dummy_match" }
+match = { on = "x1", at = "year == 2003", method = "example_match" }
 [estimator]
 "OLS" = "feols"
 "Dummy" = "dummy_ols"
+"Means" = "example_means"
 "Later" = { method = "sunab", control = "notyet" }
 "Cells" = "dummy_cells"
 [vcov]
 "unit" = "~id"
+"robust" = "hetero"
 [preferred]
 estimator = "Dummy"
 [inference]
 draws = 19
-null = ["wild", "dummy_null"]
+null = ["wild", "example_null"]
 alpha = 0.1
-[dummy_count]
+[example_count]
 from = 40
 vary = ["controls"]
 [event_study]
@@ -98,13 +101,18 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def estimates(ran: Path) -> list[dict[str, str]]:
+    """Return the rows of results.csv with clustered errors."""
+    return [r for r in rows(ran / "results.csv") if r["vcov"] == "unit"]
+
+
 def test_there_is_a_dummy_on_every_shelf():
-    assert {shelf for shelf, _ in PLUGINS} == set(_plugins.DECLARED)
+    assert {shelf for shelf, _ in plugins()} == set(_plugins.DECLARED)
 
 
 def test_a_new_estimator_and_a_new_match_give_the_numbers_of_feols(ran):
-    found = rows(ran / "results.csv")
-    assert {r["status"] for r in found} <= {"ok", "duplicate"}
+    found = estimates(ran)
+    assert {r["status"] for r in found if r["estimator"] != "Means"} <= {"ok", "duplicate"}
     mine = {(r["controls"], r["sample"]): r for r in found if r["estimator"] == "Dummy"}
     others = {(r["controls"], r["sample"]): r for r in found if r["estimator"] == "OLS"}
     assert len(mine) == len(others) == 4
@@ -113,8 +121,21 @@ def test_a_new_estimator_and_a_new_match_give_the_numbers_of_feols(ran):
         assert float(row["estimate"]) == pytest.approx(float(others[key]["estimate"]), rel=1e-8)
 
 
+def test_the_example_of_the_contract_gives_the_difference_in_means(place, ran):
+    """Rows without fixed effects and controls, which it honours none of, and its own standard errors."""
+    found = [r for r in rows(ran / "results.csv") if r["estimator"] == "Means"]
+    assert {(r["controls"], r["status"]) for r in found} == {("none", "ok"), ("x", "excluded")}
+    d = pl.read_csv(place / "given.csv")
+    sides = [d.filter(pl.col("d") == k)["y"] for k in (1, 0)]
+    (robust,) = [r for r in found if (r["vcov"], r["sample"], r["controls"]) == ("robust", "all", "none")]
+    assert float(robust["estimate"]) == pytest.approx(sides[0].mean() - sides[1].mean(), rel=1e-9)
+    error = sum(y.var(ddof=0) / len(y) for y in sides) ** 0.5
+    assert float(robust["std_error"]) == pytest.approx(error, rel=1e-9)
+    assert not [r for r in found if r["vcov"] == "unit" and r["std_error"]]
+
+
 def test_a_new_average_of_cohorts_and_periods_is_the_engines(ran):
-    found = rows(ran / "results.csv")
+    found = estimates(ran)
     later, mine = ({(r["controls"], r["sample"]): r for r in found if r["estimator"] == e} for e in ("Later", "Cells"))
     assert len(later) == len(mine) == 4
     for key, row in mine.items():
@@ -123,30 +144,30 @@ def test_a_new_average_of_cohorts_and_periods_is_the_engines(ran):
 
 
 def test_a_new_null_tests_the_curve(ran):
-    assert {r["null"] for r in rows(ran / "inference.csv")} == {"wild", "dummy_null"}
-    assert "dummy draws" in (ran / "summary.md").read_text(encoding="utf-8")
-    assert "dummy_null" in {r["null"] for r in rows(ran / "inference_specifications.csv")}
+    assert {r["null"] for r in rows(ran / "inference.csv")} == {"wild", "example_null"}
+    assert "normal draws" in (ran / "summary.md").read_text(encoding="utf-8")
+    assert "example_null" in {r["null"] for r in rows(ran / "inference_specifications.csv")}
 
 
 def test_a_new_table_format_prints_every_table(ran):
-    printed = {p.name for p in ran.glob("*.dummy.txt")}
-    assert printed == {"inference.dummy.txt", "dummy_count.dummy.txt", "event_study.dummy.txt"}
-    assert "column 1 | 41" in (ran / "dummy_count.dummy.txt").read_text(encoding="utf-8")
+    printed = {p.name for p in ran.glob("*.example.txt")}
+    assert printed == {"inference.example.txt", "example_count.example.txt", "event_study.example.txt"}
+    assert "column 1 | 41" in (ran / "example_count.example.txt").read_text(encoding="utf-8")
 
 
 def test_a_new_analysis_and_a_new_figure_are_written(ran):
-    assert [r["n"] for r in rows(ran / "dummy_count.csv")] == ["40", "41"]
-    assert (ran / "dummy_count.png").read_bytes()[:4] == b"\x89PNG"
-    assert (ran / "dummy_dots.png").read_bytes()[:4] == b"\x89PNG"  # of the whole curve
-    assert any(r["code"] == "dummy" for r in rows(ran / "warnings.csv"))
-    assert "DUMMY LINE" in (ran / "summary.md").read_text(encoding="utf-8")
+    assert [r["n"] for r in rows(ran / "example_count.csv")] == ["40", "41"]
+    assert (ran / "example_count.png").read_bytes()[:4] == b"\x89PNG"
+    assert (ran / "example_dots.png").read_bytes()[:4] == b"\x89PNG"  # of the whole curve
+    assert any(r["code"] == "example" for r in rows(ran / "warnings.csv"))
+    assert "EXAMPLE LINE" in (ran / "summary.md").read_text(encoding="utf-8")
 
 
 def test_the_dummies_pass_the_conformance_tests(place):
     """As ARCHITECTURE says it to who adds one; the dummies of all shelves that have such tests at once."""
     tests = Path(__file__).parents[1]
     shelves = [str(tests / shelf) for shelf in ("estimators", "inference", "matching", "analyses", "figures")]
-    options = ["-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", "dummy", "-rN"]
+    options = ["-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", "dummy or example_", "-rN"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *shelves],
         cwd=tests.parent,
@@ -164,37 +185,37 @@ def test_an_event_study_takes_the_new_estimators_effects_by_period(ran):
 
 def test_the_appendix_has_all_of_them(ran):
     text = (ran / "appendix.md").read_text(encoding="utf-8")
-    assert "Dummy count" in text
-    assert "dummy_count.png" in text
-    assert "Dummy draws" in text
+    assert "Example count" in text
+    assert "example_count.png" in text
+    assert "Normal draws" in text
     tex = (ran / "appendix.tex").read_text(encoding="utf-8") + (ran / "appendix_selected.tex").read_text("utf-8")
     assert "Dummy" in tex
 
 
 def test_the_report_has_all_of_them(ran):
     page = (ran / "report.html").read_text(encoding="utf-8")
-    for words in ("Dummy dots", "dummy_count.csv", "DUMMY LINE", "dummy draws"):
+    for words in ("Example dots", "example_count.csv", "EXAMPLE LINE", "normal draws"):
         assert words in page, words
 
 
 def test_show_has_the_table_the_nulls_and_every_language(shown):
     assert re.search(r"dummy_ols \(Dummy OLS\)", shown)
-    assert "== English ==\n\nDUMMY: regress y on" in shown
+    assert "== English ==\n\nEXAMPLE: regress y on" in shown
     assert "== Python (pyfixest) ==\n\n# Spec" in shown
     assert "== Stata (reghdfe, ppmlhdfe) ==\n\nThere is no code in Stata (reghdfe, ppmlhdfe) for Dummy OLS" in shown
 
 
 def test_a_new_language_is_on_the_command_line(place, ran):
-    code, out, err = specdid(place, "show", "s.toml", "preferred", "--code", "dummy_words")
-    assert (code, out) == (0, "DUMMY: regress y on d_v2 by dummy_ols\n"), err
-    assert "dummy_words" in specdid(place, "show", "--help")[1]
+    code, out, err = specdid(place, "show", "s.toml", "preferred", "--code", "example_words")
+    assert (code, out) == (0, "EXAMPLE: regress y on d_v2 by dummy_ols\n"), err
+    assert "example_words" in specdid(place, "show", "--help")[1]
 
 
 def test_what_a_language_lacks_is_a_message_with_what_there_is(place, ran):
     code, out, err = specdid(place, "show", "s.toml", "preferred", "--code", "stata")
     assert (code, out) == (2, "")
     assert "no code in Stata (reghdfe, ppmlhdfe) for Dummy OLS: the estimator brings none" in err
-    assert "--code dummy_words, --code python and --code r" in err
+    assert "--code example_words, --code python and --code r" in err
 
 
 def test_the_new_estimators_program_gives_its_row(place, ran):
@@ -202,42 +223,42 @@ def test_the_new_estimators_program_gives_its_row(place, ran):
     assert code == 0, err
     names: dict = {}
     exec(program, names)
-    (row,) = [r for r in rows(ran / "results.csv") if r["preferred"].lower() == "true"]
+    (row,) = [r for r in estimates(ran) if r["preferred"].lower() == "true"]
     assert names["estimate"] == pytest.approx(float(row["estimate"]), rel=1e-8)
     assert names["std_error"]["unit"] == pytest.approx(float(row["std_error"]), rel=1e-6)
 
 
 def test_a_wrong_name_lists_the_plug_ins_of_others_too(place):
-    wrong = SPEC.replace('null = ["wild", "dummy_null"]', 'null = ["dummy_nul"]')
+    wrong = SPEC.replace('null = ["wild", "example_null"]', 'null = ["dummy_nul"]')
     (place / "wrong.toml").write_text(wrong, encoding="utf-8")
     code, _, err = specdid(place, "check", "wrong.toml")
     assert code == 2
-    assert "dummy_null" in err
+    assert "example_null" in err
 
 
 def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
     """One that the study uses is named; one that it does not use stands among the warnings of its run."""
     broken = place / "broken"
     write_outsiders(broken)
-    for _, name in PLUGINS:
+    for _, name in plugins():
         (broken / f"outsiders_{name}.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
-    plain = "\n".join(line for line in SPEC.splitlines() if "dummy" not in line.casefold())
+    plain = "\n".join(line for line in SPEC.splitlines() if "dummy" not in line.casefold() and "example" not in line)
     plain = plain.replace("[preferred]\n", "").replace('[sample."matched"]\n', "").replace("from = 40\nvary", "#")
     (place / "plain.toml").write_text(plain, encoding="utf-8")
     root = Path(_plugins.__file__).parents[1]
     path = f"{root}:{broken}"
     used = run_specdid(["check", "s.toml"], place, PYTHONPATH=path)
     assert used.returncode == 2
-    assert "the plug-in `dummy_match` (outsiders_dummy_match) cannot be loaded: ModuleNotFoundError" in used.stderr
+    assert "the plug-in `example_match` (outsiders_example_match) cannot be loaded: ModuleNotFoundError" in used.stderr
     done = run_specdid(["run", "plain.toml", "--out", "plain", "--jobs", "1"], place, PYTHONPATH=path)
     assert done.returncode == 0, done.stderr
     said = [r["message"] for r in rows(place / "plain" / "warnings.csv") if r["code"] == "plugin_failed"]
-    assert [name for name in ("dummy_text", "dummy_dots") if any(f"`{name}`" in s for s in said)] == [
-        "dummy_text",
-        "dummy_dots",
+    assert [name for name in ("example_text", "example_dots") if any(f"`{name}`" in s for s in said)] == [
+        "example_text",
+        "example_dots",
     ]
     shown = run_specdid(["show", "plain.toml", "#1", "--out", "plain"], place, PYTHONPATH=path)
-    assert "== dummy_words ==\n\nthe plug-in `dummy_words`" in shown.stdout, shown.stderr
+    assert "== example_words ==\n\nthe plug-in `example_words`" in shown.stdout, shown.stderr
 
 
 def taken(place: Path) -> int:
@@ -250,7 +271,7 @@ def test_what_a_changed_plug_in_would_compute_is_not_taken_from_the_cache(place)
     """Whichever of its files changed: an estimator may keep its arithmetic in another module."""
     specdid(place, "run", "s.toml", "--out", "out", "--jobs", "1")
     before = taken(place)
-    path = place / "site" / "outsiders_dummy_null.py"
+    path = place / "site" / "outsiders_example_null.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
     specdid(place, "run", "s.toml", "--out", "out", "--jobs", "1")
     assert before > 0
