@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from specdid import _plugins
-from specdid._check.data import Data, changing_rows
+from specdid._check.data import Data, changing_rows, uses
 from specdid._check.gaps import check_treatment_gaps
 from specdid._diagnostics import Fault, SpecError, fault_at
 from specdid._plan import build_plan
 from specdid._plan.records import PlanStatus
 from specdid._plan.treatment_arms import CONTROLS
-from specdid._study import AnalysisTable, Core, Expression, TreatmentOption
+from specdid._programs.trees import IN_TIME, functions
+from specdid._study import AnalysisTable, Core, Expression, Study, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write
 from specdid.language.tree import Call, Name
 from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
@@ -309,6 +310,18 @@ def _needs_cohort(data: Data, option: TreatmentOption) -> bool:
     mine = treatment.option[plan.codes[:, Core.TREATMENT]] == study.treatment.index(option)
     cohort = dated[estimator.option[plan.codes[:, Core.ESTIMATOR]]]
     return bool((mine & cohort & (plan.status != PlanStatus.EXCLUDED)).any())
+
+
+def counts_periods(study: Study, more: Iterable[Expression] = ()) -> bool:
+    """Say whether a study counts periods: by lags, leads and runs of time, or as time since adoption.
+
+    ``more`` are expressions beside the study's own, of its analyses.
+    """
+    derived = [e for v in study.variants for option in v.options for e in option.derive.values()]
+    trees = (e.tree for e in (*study.derive.values(), *derived, *(use.expression for use in uses(study)), *more))
+    methods = (_plugins.load("estimators", e.method) for e in study.estimator)
+    dated = any(m.cohort for m in methods) or any(map(_dates, study.analyses))
+    return dated or not (IN_TIME - {"ntile"}).isdisjoint(functions(trees))
 
 
 def _dates(table: AnalysisTable) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from specdid.language import FUNCTIONS, argument
 from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, walk
@@ -55,7 +55,7 @@ def is_missing(node: Node) -> bool:
     return isinstance(node, Constant) and node.value is None
 
 
-def functions(nodes: Iterator[Node]) -> set[str]:
+def functions(nodes: Iterable[Node]) -> set[str]:
     """Name the functions that are called in trees."""
     return {n.function for node in nodes for n in walk(node) if isinstance(n, Call)}
 

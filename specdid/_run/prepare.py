@@ -15,6 +15,7 @@ from specdid._check.analyses import check_analyses, read_requests
 from specdid._check.possible import check_possible
 from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._check.sources import check_sources, with_sources
+from specdid._check.treatments import counts_periods
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, PlanStatus, build_plan
@@ -126,6 +127,8 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     )
     if faults.errors:
         return None, faults
+    if not counts_periods(study, [expression for request in requests for expression, _ in request.expressions]):
+        faults = Faults(tuple(fault for fault in faults if fault.code != "time_gaps"))
     return Prepared(study, panel, evaluator, plan, faults, requests), faults
 
 
