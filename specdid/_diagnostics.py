@@ -132,9 +132,9 @@ def file_order(faults: Iterable[Fault]) -> Faults:
     return Faults(tuple(sorted(distinct, key=_position)))
 
 
-def _position(fault: Fault) -> tuple[int, int, int]:
+def _position(fault: Fault) -> tuple[int, str, int, int]:
     place = fault.place
-    return (0, place.line, place.column) if place else (1, 0, 0)
+    return (0, place.file, place.line, place.column) if place else (1, "", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

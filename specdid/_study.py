@@ -379,6 +379,7 @@ class Study:
     together: tuple[Tie, ...] = ()
     reshape: Reshape | None = None  # of the data file
     files: tuple[JoinedFile, ...] = ()
+    base: Document | None = None  # the spec file that this one extends
     matches: Mapping[str, Match] = field(default_factory=dict)  # [match], by name
 
     @property

@@ -77,12 +77,13 @@ def check(spec: Path) -> Exit:
 
 @main.command()
 @_SPEC
+@click.option("--merged", is_flag=True, help="Print SPEC and the file that it extends as one spec file.")
 @guarded
-def plan(spec: Path) -> Exit:
+def plan(spec: Path, merged: bool) -> Exit:
     """Count the specifications of SPEC, say what is excluded and why, estimate the cost."""
-    from specdid._cli.planning import plan_spec
+    from specdid._cli.planning import plan_spec, print_merged
 
-    return plan_spec(spec)
+    return print_merged(spec) if merged else plan_spec(spec)
 
 
 @main.command()

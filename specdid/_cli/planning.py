@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from specdid._cli.exits import Exit, print_faults
+from specdid._decode import merged_spec
 from specdid._plan import Plan, PlanStatus
 from specdid._run.cost import needed
 from specdid._run.plan_columns import formula_writer
@@ -37,6 +38,16 @@ def plan_spec(spec: Path) -> Exit:
         *_cost(prepared),
     ]:
         click.echo(line)
+    return Exit.OK
+
+
+def print_merged(spec: Path) -> Exit:
+    """Print a spec file and the one that it extends as one."""
+    text, faults = merged_spec(spec)
+    print_faults(faults)
+    if text is None or faults.errors:
+        return Exit.SPEC
+    click.echo(text, nl=False)
     return Exit.OK
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from specdid._decode.extends import merge, merged_text, read_base
 from specdid._decode.study import Source, decode
 from specdid._decode.table import Item, Log, item_of_document, item_of_mapping
-from specdid._diagnostics import Fault, Faults, file_order
+from specdid._diagnostics import Document, Fault, Faults, file_order
 from specdid._study import Study
 from specdid._toml import parse_toml, read_document
 
-__all__ = ["read_study"]
+__all__ = ["merged_spec", "read_study"]
 
 FOLLOWS = ("missing_", "no_dimension", "empty_dimension", "no_assign", "no_option")
 """Codes of faults that may only follow from a statement that could not be placed."""
@@ -47,7 +49,40 @@ def read_study(source: str | Path | Mapping[str, Any]) -> tuple[Study | None, Fa
     return study, file_order(log.faults)
 
 
+def merged_spec(path: Path) -> tuple[str | None, Faults]:
+    """Write a spec file with the one that it extends as one file, without its comments.
+
+    Returns
+    -------
+    The text, None where there is nothing to merge, and the faults of reading the two.
+    """
+    log = Log()
+    found = _merged(path, log)
+    text = merged_text(found.root, found.document) if found else None
+    return text, file_order(log.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """A spec file, with what it extends; ``whole`` says that all statements could be placed."""
+
+    root: Item
+    document: Document
+    base: Document | None
+    whole: bool
+
+
 def _read_file(path: Path, log: Log) -> Study | None:
+    found = _merged(path, log)
+    if found is None:
+        return None
+    after = Log()
+    study = decode(found.root, Source(found.document, path.parent, path.stem, found.base), after)
+    log.faults += [f for f in after.faults if found.whole or not f.code.startswith(FOLLOWS)]
+    return study
+
+
+def _merged(path: Path, log: Log) -> _Merged | None:
     document, faults = read_document(path)
     log.faults += faults
     if document is None or not document.text.strip():
@@ -60,8 +95,8 @@ def _read_file(path: Path, log: Log) -> Study | None:
             place = document.place(0, 1)
             log.faults.append(Fault("empty_file", f"{document.name} says nothing", place, help_))
         return None
-    after = Log()
-    root: Item = item_of_document(toml, document)
-    study = decode(root, Source(document, path.parent, path.stem), after)
-    log.faults += [f for f in after.faults if not toml.lost or not f.code.startswith(FOLLOWS)]
-    return study
+    root = item_of_document(toml, document)
+    base = read_base(root, path, log)
+    if base is None:
+        return _Merged(root, document, None, not toml.lost)
+    return _Merged(merge(base.root, root), document, base.document, base.whole and not toml.lost)

@@ -43,6 +43,7 @@ class Source:
     document: Document | None
     directory: Path
     stem: str
+    base: Document | None = None
 
 
 def decode(root: Item, source: Source, log: Log) -> Study:
@@ -64,6 +65,7 @@ def decode(root: Item, source: Source, log: Log) -> Study:
         reshape=lambda item: read_reshape(item, log),
         step=lambda item: _step(item, log),
         never=lambda item: _never(item, log),
+        extends=lambda item: _extends(item, source, log),
         **dict.fromkeys((*DIMENSIONS, "vcov", "one_at_a_time"), lambda item: item),
     )
     variants = read_split(found, study, variants, log)
@@ -113,6 +115,7 @@ def decode(root: Item, source: Source, log: Log) -> Study:
         reshape=found["reshape"],
         files=read_joined(top.get("data"), source.directory, log, options.unread),
         matches=options.matches,
+        base=source.base,
     )
     _close_file(top)
     return replace(read, unread=frozenset(options.unread | unread))
@@ -146,6 +149,13 @@ def _study_table(top: Table) -> Table:
     astray = {k: v for k, v in top.rows.items() if k in STUDY.names and not isinstance(v.value, dict | tuple)}
     table.meant |= {key: row for key, row in astray.items() if key not in table}
     return table
+
+
+def _extends(item: Item, source: Source, log: Log) -> None:
+    """Refuse what has no place to begin from; the file has been read before."""
+    if source.document is None and log.text(item) is not None:
+        message = "a study that is no file cannot extend one"
+        log.add(item.origin, "bad_base", message, "merge the two dicts, or give the path of a spec file")
 
 
 def _step(item: Item, log: Log) -> str | None:

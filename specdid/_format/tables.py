@@ -649,6 +649,14 @@ STUDY = TableFormat(
             otherwise="the spec file's name",
         ),
         Key(
+            "extends",
+            Text(shown=False),
+            "Another spec file, in the same directory or below: what is not written here is as it is there. "
+            "Dimensions, rules and tables of analyses are replaced whole; `specdid plan --merged` prints both as one.",
+            '"base.toml"',
+            otherwise="the file says all itself",
+        ),
+        Key(
             "data",
             Text(shown=False),
             "The data file, relative to the spec file: .csv, .tsv, .parquet, .feather, .dta or .xlsx.",

@@ -45,8 +45,8 @@ def schema() -> Schema:
 
 
 def _declared(dimension: str) -> Schema:
-    """Require a dimension as a table, in [study], or in its formula."""
-    short = [{"properties": {"study": {"required": [key]}}} for key in (dimension, "formula")]
+    """Require a dimension as a table, in [study], in its formula, or in a file that is extended."""
+    short = [{"properties": {"study": {"required": [key]}}} for key in (dimension, "formula", "extends")]
     return {"anyOf": [{"required": [dimension]}, *short]}
 
 

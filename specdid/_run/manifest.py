@@ -19,7 +19,7 @@ import numpy as np
 
 import specdid
 from specdid._curve import Curve
-from specdid._diagnostics import OutputError
+from specdid._diagnostics import Document, OutputError
 from specdid._records.cautions import FAILED, SEVERITIES
 from specdid._records.files import read_json
 from specdid._study import Study
@@ -52,15 +52,23 @@ def default_directory(study: Study) -> Path:
 def spec_record(study: Study, directory: Path | None) -> dict[str, Any]:
     """Return what the manifest in ``directory`` says of the spec.
 
-    ``file`` is the spec file's path from there, None of a study that is no file.
+    ``file`` is the spec file's path from there, None of a study that is no file; ``extends`` is the
+    file that it extends, where it does.
     """
+    own, base = study.document, study.base
+    extended = {} if base is None else {"extends": {"file": _place(base, directory), "sha256": _hash(base)}}
     return {
         "name": study.name,
-        "file": None if directory is None else _place(study, directory),
+        "file": _place(own, directory),
         "stem": study.stem,
-        "sha256": None if study.document is None else hashlib.sha256(study.document.text.encode()).hexdigest(),
+        "sha256": _hash(own),
         "title": study.title,
+        **extended,
     }
+
+
+def _hash(document: Document | None) -> str | None:
+    return None if document is None else hashlib.sha256(document.text.encode()).hexdigest()
 
 
 def data_record(study: Study, panel: Panel) -> dict[str, Any]:
@@ -163,10 +171,10 @@ def _same_place(spec: Mapping[str, Any], mine: Mapping[str, Any], study: Study) 
     return isinstance(file, str) and os.path.normcase(file) == os.path.normcase(str(mine["file"]))
 
 
-def _place(study: Study, directory: Path) -> str | None:
-    if study.document is None:
+def _place(document: Document | None, directory: Path | None) -> str | None:
+    if document is None or directory is None:
         return None
-    spec = Path(study.document.name).resolve()
+    spec = Path(document.name).resolve()
     try:
         return Path(os.path.relpath(spec, directory.resolve())).as_posix()
     except ValueError:  # another drive of Windows

@@ -136,8 +136,8 @@ def estimate(
         curve = made.audited(made.curve)
     else:
         study = prepared.study
-        spec = Path(study.document.name) if study.document else None
-        inputs = (study.data, *(file.path for file in prepared.panel.files), spec)
+        specs = (Path(document.name) for document in (study.document, study.base) if document)
+        inputs = (study.data, *(file.path for file in prepared.panel.files), *specs)
         with (
             output_directory(directory, study, prepared.panel, inputs, chosen) as output,
             closing(Store(directory, _secret(directory), fresh, audit != 0)) as store,

@@ -42,6 +42,11 @@ def test_every_spec_of_the_repository_is_valid(path):
     assert errors == []
 
 
+def test_a_spec_that_extends_another_need_not_say_more():
+    assert not refused({"study": {"extends": "base.toml"}})
+    assert refused({"study": {"unit": "id"}})
+
+
 def example(key: Key) -> Any:
     return tomllib.loads(f"x = {key.example}")["x"]
 
