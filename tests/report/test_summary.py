@@ -76,7 +76,7 @@ def test_there_is_a_table_per_scale_and_a_line_per_estimand():
     cells = [c.strip() for c in lines[2].strip("|").split("|")]
     chosen = results.estimate[:16:2]
     assert cells[:2] == ["variance-weighted ATT", "8"]
-    assert [float(c) for c in cells[2:5]] == [
+    assert [float(c.replace("−", "-")) for c in cells[2:5]] == [
         pytest.approx(v, abs=6e-4) for v in (np.median(chosen), chosen.min(), chosen.max())
     ]
     assert "Effect on SO2" in found
