@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 from specdid import _plugins
-from specdid._decode.table import TABLE_KEYS, Item, Log, item_of_document, plain_value
+from specdid._decode.table import Item, Log, item_of_document, named_tables, plain_value
 from specdid._diagnostics import Document, fault_at
 from specdid._study import DIMENSIONS
 from specdid._toml import parse_toml, read_document, write_toml
@@ -93,8 +93,8 @@ def _merged(key: str, base: Item, own: Item) -> Item:
     if key in KEY_BY_KEY:
         return replace(own, value={**base.value, **own.value})
     if key in _plugins.names("analyses"):  # each named one is a table of its own
-        names = {k for k, v in base.value.items() if isinstance(v.value, dict) and k not in TABLE_KEYS}
-        unnamed = any(not isinstance(v.value, dict) or k in TABLE_KEYS for k, v in own.value.items())
+        names = named_tables(key, base)
+        unnamed = len(named_tables(key, own)) < len(own.value)
         kept = {k: v for k, v in base.value.items() if k in names or not unnamed}
         return replace(own, value={**kept, **own.value})
     return own

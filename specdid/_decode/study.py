@@ -18,7 +18,7 @@ from specdid._decode.dimensions import DimensionReader, read_definitions, read_l
 from specdid._decode.files import read_joined, read_path, read_reshape
 from specdid._decode.options import Options, read_matches
 from specdid._decode.selectors import read_exclusions, read_preferred
-from specdid._decode.table import FILE_SUFFIXES, TABLE_KEYS, Item, Log, Table, as_table, finite, plain_value, several
+from specdid._decode.table import FILE_SUFFIXES, Item, Log, Table, as_table, finite, named_tables, plain_value, several
 from specdid._decode.together import read_together
 from specdid._diagnostics import Document, Origin, Span, did_you_mean
 from specdid._format import APPENDIX, FIGURE, FILE, INFERENCE, RUN, STEPS, STUDY
@@ -297,7 +297,7 @@ def _of_kind(kind: str, item: Item, log: Log) -> Iterator[AnalysisTable]:
     [balance] without keys beside [balance.name] is an analysis too: whoever writes it wants it.
     """
     rows: dict[str, Item] = item.value  # type: ignore[assignment]
-    named = {k: v for k, v in rows.items() if isinstance(v.value, dict) and k not in TABLE_KEYS}
+    named = named_tables(kind, item)
     own = {k: v for k, v in rows.items() if k not in named}
     if own or not named or all(_has_header(one) for one in (item, *named.values())):
         yield _table(kind, None, Item(own, item.origin, item.key))

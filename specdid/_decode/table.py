@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, cast
 
-from specdid import language
+from specdid import _plugins, language
 from specdid._diagnostics import Document, Fault, Origin, Severity, Span, closest, did_you_mean, fault_at
 from specdid._format import (
     Column,
@@ -33,9 +33,6 @@ from specdid._toml import AGAIN, KeyPath, Spot, Toml, Unread
 from specdid.language import LanguageError, Mistake, Place
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
-
-TABLE_KEYS = ("fix", "groups")
-"""Keys of an analysis that hold a table, so that they are not names of analyses."""
 
 FILE_SUFFIXES = ("draws", "effects", "equality", "joint", "love", "pretrend", "scores", "tests", "timing")
 """What analyses put behind their own name in the names of further files: `[placebo."timing"]` would meet one."""
@@ -320,8 +317,12 @@ class Log:
             case Number() as number:
                 return self._number(item, number, key.name, example)
             case Many(inner, exactly):
+                if item.unread:
+                    return None
                 if exactly and not (isinstance(item.value, tuple) and len(item.value) == exactly):
-                    self.wrong_type(item, f"a list of {exactly} values", example)
+                    size = f" of {len(item.value)}" if isinstance(item.value, tuple) else ""
+                    message = f"expected a list of {exactly} values, found {item.kind()}{size}"
+                    self.add(item.origin, "wrong_type", message, example)
                     return None
                 found = [self.value(one, key, inner) for one in several(item)]
                 if exactly:
@@ -348,6 +349,13 @@ class Log:
             return value if kind.whole else float(value)
         self.add(item.origin, "out_of_range", f"`{key}` must be {kind.rule}")
         return None
+
+
+def named_tables(kind: str, item: Item) -> dict[str, Item]:
+    """Return the named tables of an analysis: a name holds a table, and is no key of the analysis that does."""
+    hold_tables = {key.name for key in _plugins.load("analyses", kind).form.keys if _fits({}, key.kind)}
+    rows = cast("dict[str, Item]", item.value)
+    return {k: v for k, v in rows.items() if isinstance(v.value, dict) and k not in hold_tables}
 
 
 def _fits(value: object, kind: Kind) -> bool:

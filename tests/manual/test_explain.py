@@ -13,7 +13,7 @@ import specdid
 from click.testing import CliRunner
 from specdid import _manual, _plugins
 from specdid._cli import main
-from specdid._format import FILE
+from specdid._format import FILE, Either, Kind, Lines, Many, Number
 from specdid._manual.entries import formats
 from specdid._records.cautions import CLAUSES
 from specdid._records.results import CODES
@@ -103,6 +103,35 @@ def test_plugins_functions_and_keys():
     tables = {table.name: table for table in formats() if table is not FILE}
     assert named("tables") == set(tables) >= {*_plugins.names("analyses"), "study", "match", "lpdid"}
     assert named("keys") == {*FILE.names, *(f"{name}.{key}" for name, table in tables.items() for key in table.names)}
+
+
+def numbers(kind: Kind) -> Iterator[Number]:
+    match kind:
+        case Number():
+            yield kind
+        case Many(inner) | Lines(inner):
+            yield from numbers(inner)
+        case Either(kinds):
+            for one in kinds:
+                yield from numbers(one)
+
+
+def test_bounds_are_what_their_words_say():
+    patterns = (
+        (r"(-?\S+)(?: \(no test\))? or more", "least"), (r"(-?\S+) or less", "most"), (r"above (\S+?)\b", "above"),
+        (r"below (\d\S*?)(?:[: ]|$)", "below"), (r"up to (\S+)", "most"),
+        (r"from (\S+) to", "least"), (r"from \S+ to (\S+)", "most"),
+    )  # fmt: skip
+    count = 0
+    for key in (key for table in formats() for key in table.keys):
+        for number in numbers(key.kind):
+            words = {field: m[1] for p, field in patterns if (m := re.search(p, number.rule))}
+            said = {field: float(text.replace(",", "")) for field, text in words.items()}
+            bounds = {field: getattr(number, field) for field in ("least", "most", "above", "below")}
+            if number.never is None and number.rule:
+                assert said == {field: bound for field, bound in bounds.items() if bound is not None}, key.name
+                count += 1
+    assert count >= 12
 
 
 def test_every_example_is_toml():
