@@ -111,7 +111,8 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     faults = faults + tuple(_without_keys(study, check_study(study, panel, evaluator, faults)))
     faults = faults + tuple(check_sources(study, panel, faults))
     if faults.errors:
-        return None, file_order(faults + tuple(_without_keys(study, _in_part(study, panel, evaluator, faults))))
+        faults = faults + tuple(_without_keys(study, _in_part(study, panel, evaluator, faults)))
+        return None, file_order(_of_known_columns(study, panel, faults))
     faults = file_order(faults)
     try:
         plan = build_plan(study, panel, evaluator)
@@ -158,6 +159,17 @@ def _without_keys(study: Study, faults: Iterable[Fault]) -> Iterator[Fault]:
     """Leave out what is said only because unit or time is wrong."""
     lost = not KEYS.isdisjoint(study.unread)
     yield from (f for f in faults if not (lost and f.code in NEED_KEYS))
+
+
+UNKNOWN = ("no_column", "circular", "regex")
+"""Codes that say that a column is not there."""
+
+
+def _of_known_columns(study: Study, panel: Panel, faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Leave out what may be said only because a file could not be joined, so that its columns are not known."""
+    joined = {file.label for file in panel.files}
+    lost = any(file.name not in joined for file in study.files)
+    yield from (f for f in faults if not (lost and f.code in UNKNOWN and f.path[:1] != ("data",)))
 
 
 def _in_part(study: Study, panel: Panel, evaluator: Evaluator, faults: Faults) -> Iterator[Fault]:

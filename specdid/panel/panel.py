@@ -75,7 +75,8 @@ class Panel:
     @property
     def names(self) -> str:
         """Name all files that the columns come from."""
-        joined = [file.name for file in self.files[1:] if file.option is None]
+        others = dict.fromkeys(file.name for file in self.files[1:] if file.option is None)
+        joined = [name for name in others if name != self.name]
         return " and ".join([", ".join([self.name, *joined[:-1]]), *joined[-1:]])
 
     @property

@@ -29,7 +29,8 @@ def read_panel(study: Study, data: Any = None, in_part: bool = False) -> tuple[P
     data
         A pandas, polars or Arrow frame that takes the place of the file.
     in_part
-        Give the columns also where unit or time is wrong, without it.
+        Give the columns also where unit or time is wrong, without it, and where a file that is joined is wrong,
+        without its columns.
 
     Returns
     -------
@@ -41,7 +42,8 @@ def read_panel(study: Study, data: Any = None, in_part: bool = False) -> tuple[P
     panel, faults = _structure(study, sources)
     if panel is None and in_part:
         panel = _columns_alone(study, sources, faults)
-    return panel, said + faults
+    whole = in_part or not any(fault.severity == "error" for fault in said)
+    return panel if whole else None, said + faults
 
 
 def _columns_alone(study: Study, sources: Sources, faults: tuple[Fault, ...]) -> Panel | None:

@@ -53,7 +53,8 @@ def read_sources(study: Study, data: Any = None) -> tuple[Sources | None, tuple[
 
     Returns
     -------
-    The data, None where an error stands in the way, and the faults of every file with warnings.
+    The data, None where the study's own file cannot be read, and the faults of every file with warnings. Where one
+    is an error, the columns of that file are not there.
     """
     origin = study.data_origin or _STUDY
     found: list[Fault] = []
@@ -75,8 +76,6 @@ def read_sources(study: Study, data: Any = None) -> tuple[Sources | None, tuple[
                 columns, joined, faults = _option(study, (variant.name, option), columns, main.n_rows, files[0])
                 found += faults
                 files += [joined] if joined is not None else []
-    if any(fault.severity == "error" for fault in found):
-        return None, tuple(found)
     whole = replace(main, columns=dict(columns), sha256=_content(study, files))
     return Sources(whole, name, tuple(files)), tuple(found)
 
