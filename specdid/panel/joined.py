@@ -137,7 +137,7 @@ def join(
         return columns, None, (_duplicates(right, order, again),)
     row_of = np.full(count + 1, -1, dtype=np.int64)
     row_of[here[known]] = known
-    partner = np.where(left < 0, -1, row_of[left])
+    partner = row_of[left]  # the last place is that of -1
     used = np.zeros(source.n_rows, dtype=bool)
     used[partner[partner >= 0]] = True
     found = SourceFile(
