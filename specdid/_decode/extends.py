@@ -137,6 +137,12 @@ def _moved(root: Item, directory: PurePosixPath) -> Item:
     if isinstance(rows.get("data"), Item) and isinstance(rows["data"].value, dict):
         joined = {name: moved(item, "file") for name, item in _rows(rows["data"]).items()}
         rows["data"] = replace(rows["data"], value=joined)
+    if isinstance(rows.get("variant"), Item) and isinstance(rows["variant"].value, dict):
+        variants = {}
+        for name, variant in _rows(rows["variant"]).items():
+            options = {label: moved(option, "data") for label, option in _rows(variant).items()}
+            variants[name] = replace(variant, value=options) if isinstance(variant.value, dict) else variant
+        rows["variant"] = replace(rows["variant"], value=variants)
     return replace(root, value=rows)
 
 

@@ -141,6 +141,20 @@ def test_a_base_below_names_its_data_from_its_own_directory(place):
     assert tomllib.loads(merged)["study"]["data"] == "below/panel.csv"
 
 
+def test_files_that_are_joined_or_options_are_named_from_there_too(place):
+    below = place / "below"
+    below.mkdir()
+    (place / "panel.csv").rename(below / "panel.csv")
+    small_panel(seed=2).write_csv(below / "other.csv")
+    more = '\n[variant."source"]\n"one" = {}\n"other" = { data = "other.csv" }\n'
+    more += '\n[data."again"]\nfile = "other.csv"\nby = ["id", "year"]\nsuffix = "_again"\n'
+    (below / "base.toml").write_text((place / "base.toml").read_text("utf-8") + more, "utf-8")
+    spec = own(place, base="below/base.toml")
+    assert not specdid.check(spec).errors
+    study = specdid.read(spec)
+    assert study.variants[-1].options[1].data == study.files[0].file == below / "other.csv"
+
+
 def test_plan_prints_both_as_one(place):
     spec = own(place, 'title = "mine"\n')
     done = CliRunner().invoke(main, ["plan", str(spec), "--merged"])
