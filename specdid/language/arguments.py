@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 from specdid.language.functions import Kind
@@ -111,6 +112,12 @@ def _increasing(node: Node, what: str, example: str) -> Mistake | None:
 def _bins(node: Node) -> Mistake | None:
     """Accept ``list()`` of named levels: ``list(early = 2005:2008, late = c(2014, 2015))``."""
     help = "name the bins, as in `bin = list(early = 2005:2008)`"
+    if isinstance(node, Text):  # fixest's "bin::2", "cut::3" and "@^a"
+        message = f"`{write(node)}` is not a list of bins: fixest's texts for them are not read here"
+        consecutive = re.fullmatch(r"!{0,2}bin::(\d+)", node.value)
+        more = f"; or derive the number of its bin, `floor(f / {consecutive[1]})`" if consecutive else ""
+        more += ", and write `i()` of that" if consecutive else ""
+        return Mistake("argument_value", message, node.span, f"{help}{more}")
     if not (isinstance(node, Call) and node.function == "list" and node.arguments):
         return Mistake("argument_value", f"`{write(node)}` is not a list of bins", node.span, help)
     names: set[str] = set()
