@@ -386,25 +386,43 @@ def check_functions(data: Data) -> Iterator[Fault]:
             yield fault_at(place[0].origin, place[1].span, note.code, note.message, note.help, "warning")
 
 
+LIMITED = ("winsorize", "trim")
+"""Functions that cut a column at quantiles."""
+
+
 def check_later_values(data: Data) -> Iterator[Fault]:
-    """Say once which outcomes and controls have, in a row, what depends on the periods after it."""
+    """Say once which outcomes and controls have, in a row, what depends on the periods after it.
+
+    Limits of winsorizing and trimming are said apart: over all periods they are the usual ones. Scaling and
+    centring move every row alike, and so no effect.
+    """
     if data.panel.time is None:
         return
     found: dict[str, tuple[Expression, Node]] = {}
+    limits: dict[str, tuple[Expression, Node]] = {}
     for use in uses(data.study):
         if use.role not in ("outcome", "terms"):
             continue
         scope = data.scope if use.option is None else data.scope_of((use.option,))
         for node, _ in leaves(use.expression.tree, use.role):
             for call in _later(node, scope, data.panel.time) if scope is not None else ():
-                found.setdefault(write(call), (use.expression, node))
-    if not found:
-        return
-    expression, node = next(iter(found.values()))
-    shown = first_few([f"`{text}`" for text in found], MOST_NAMED)
-    message = f"using later values: outcomes or controls hold {shown}, where a row depends on periods after it"
-    advice = f"`by` with {data.panel.time} stays within a period; `carry_forward(x)` and `roll_mean(x, 3)` look back"
-    yield fault_at(expression.origin, node.span, "later_values", message, advice, "warning")
+                (limits if call.function in LIMITED else found).setdefault(write(call), (use.expression, node))
+    time = data.panel.time
+    for calls in (found, limits):
+        if not calls:
+            continue
+        expression, node = next(iter(calls.values()))
+        shown = first_few([f"`{text}`" for text in calls], MOST_NAMED)
+        if calls is limits:
+            code, advice = "limits_of_all_periods", f"`by = {time}` takes the limits of each period"
+            message = (
+                f"the tails in {shown} are those of all periods: a treatment that moves the tails moves the limits"
+            )
+        else:
+            code, advice = "later_values", f"`by` with {time} stays within a period; "
+            advice += "`carry_forward(x)` and `roll_mean(x, 3)` look back"
+            message = f"using later values: outcomes or controls hold {shown}, where a row depends on periods after it"
+        yield fault_at(expression.origin, node.span, code, message, advice, "warning")
 
 
 def _later(node: Node, scope: Scope, time: str) -> Iterator[Call]:
@@ -413,7 +431,9 @@ def _later(node: Node, scope: Scope, time: str) -> Iterator[Call]:
     while stack:
         top, names = stack.pop()
         for call in walk(top):
-            if isinstance(call, Call) and call.function in FUNCTIONS and FUNCTIONS[call.function].later:
+            if not isinstance(call, Call) or call.function not in FUNCTIONS:
+                continue
+            if FUNCTIONS[call.function].later or call.function in LIMITED:
                 by = argument(call, "by") if call.function != "interpolate" else None
                 if by is None or Name(time) not in joint_levels(by):
                     yield call

@@ -1,7 +1,9 @@
 """Faults of values: text where numbers are needed, weights, clusters, levels, numbers as conditions."""
 
 import pytest
+import specdid
 from checked_studies import assert_says, faults, marked
+from small_studies import small_panel, small_study
 
 ERRORS = {
     # case: (tables, code, message, what is underlined, help)
@@ -131,3 +133,22 @@ FINE = [
 def test_what_is_meant_passes(table, line, tmp_path):
     codes = {f.code for f in faults(tmp_path, **{"macros": 'm = "x + w"', table: line})}
     assert codes.isdisjoint({"not_a_condition", "nothing_subtracted", "algebra", "no_column"})
+
+
+@pytest.mark.parametrize(
+    ("study", "shown"),
+    [
+        (
+            {"outcome": {"y": "winsorize(y, 0.05)", "z": "winsorize(z, 0.05)"}},
+            "`winsorize(y, 0.05)`, `winsorize(z, 0.05)`",
+        ),
+        ({"derive": {"t": "trim(x1, 0.01)"}, "controls": {"t": "t"}}, "`trim(x1, 0.01)`"),
+        ({"outcome": {"y": "winsorize(y, 0.05, by = year)"}}, ""),
+        ({"controls": {"x": "scale(x1) + center(x2)"}}, ""),
+        ({"sample": {"s": "winsorize(x1, 0.1) > 0"}}, ""),
+    ],
+)
+def test_limits_of_all_periods_are_noted_once_where_outcomes_and_controls_are_cut_at_them(study, shown):
+    found = [f.message for f in specdid.check(small_study(**study), small_panel()) if f.code == "limits_of_all_periods"]
+    said = f"the tails in {shown} are those of all periods: a treatment that moves the tails moves the limits"
+    assert found == ([said] if shown else [])
