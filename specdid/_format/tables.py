@@ -124,7 +124,7 @@ OPTIONS = {
     "outcome": TableFormat(
         "outcome",
         '[outcome] "label" = { … }',
-        "What is explained. Outcomes of one scale share a curve and a joint test.",
+        "What is explained. Outcomes of one scale share a curve.",
         (
             _formula("outcome", "The outcome; c(a, b) or sw(a, b) is several.", '"log(so2 / pop)"'),
             Key(
@@ -174,7 +174,7 @@ OPTIONS = {
             Key(
                 "estimand",
                 Text(),
-                "What the estimate is of, in words; specifications of other estimands are never pooled.",
+                "What the estimate is of, in words; medians are taken of one estimand.",
                 '"effect in years 3 to 4"',
                 otherwise="the estimator's words",
             ),

@@ -18,7 +18,8 @@ def screen(found: Sequence[Entry]) -> str:
     full = "\n\n".join(_shown(entry) for entry in found)
     if full.count("\n") < LONGEST:
         return f"{full}\n"
-    shown = "\n".join(_one_line(entry) for entry in found)
+    width = max(len(entry.name) for entry in found)
+    shown = "\n".join(_one_line(entry, width) for entry in found)
     if len(found) > LONGEST:
         shown = "\n".join(textwrap.wrap(", ".join(entry.name for entry in found), WIDTH))
     return f"{shown}\n\nspecdid explain NAME shows one of them in full\n"
@@ -36,8 +37,8 @@ def listing() -> str:
     )
 
 
-def _one_line(entry: Entry) -> str:
-    return textwrap.shorten(f"{entry.name}  {entry.text}", WIDTH, placeholder=" …")
+def _one_line(entry: Entry, width: int) -> str:
+    return f"{entry.name:<{width}}  {textwrap.shorten(entry.text, WIDTH - width - 2, placeholder=' …')}"
 
 
 def _shown(entry: Entry) -> str:
