@@ -7,7 +7,7 @@ one behind a link; and one that extends a third is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -23,6 +23,8 @@ KEY_BY_KEY = (
     "labels",
 )  # fmt: skip
 """Tables of which a file replaces single keys; of the others, which are one choice each, it replaces all."""
+FILES = (("study", "data"), ("data", "*", "file"), ("variant", "*", "*", "data"))
+"""Where a spec names data files, relative to itself."""
 _IN_FORMULA = ("outcome", "controls", "fixed_effects")
 _HELP = 'name a spec file of the same directory or below: extends = "base.toml"'
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\~]")
@@ -119,31 +121,18 @@ def _without_replaced(rows: dict[str, Item], own: Mapping[str, Item]) -> dict[st
     return rows
 
 
-def _moved(root: Item, directory: PurePosixPath) -> Item:
+def _moved(item: Item, directory: PurePosixPath, paths: Sequence[tuple[str, ...]] = FILES) -> Item:
     """Return a base whose data files are named from the directory of the file that extends it."""
-    if directory == PurePosixPath():
-        return root
-
-    def moved(item: Item, key: str) -> Item:
-        rows = dict(_rows(item))
-        file = rows.get(key)
-        if file is not None and isinstance(file.value, str) and not _ELSEWHERE.match(file.value):
-            rows[key] = replace(file, value=str(directory / file.value))
-        return replace(item, value=rows) if isinstance(item.value, dict) else item
-
-    rows = dict(_rows(root))
-    if "study" in rows:
-        rows["study"] = moved(rows["study"], "data")
-    if isinstance(rows.get("data"), Item) and isinstance(rows["data"].value, dict):
-        joined = {name: moved(item, "file") for name, item in _rows(rows["data"]).items()}
-        rows["data"] = replace(rows["data"], value=joined)
-    if isinstance(rows.get("variant"), Item) and isinstance(rows["variant"].value, dict):
-        variants = {}
-        for name, variant in _rows(rows["variant"]).items():
-            options = {label: moved(option, "data") for label, option in _rows(variant).items()}
-            variants[name] = replace(variant, value=options) if isinstance(variant.value, dict) else variant
-        rows["variant"] = replace(rows["variant"], value=variants)
-    return replace(root, value=rows)
+    if directory == PurePosixPath() or not isinstance(item.value, dict):
+        return item
+    rows = {}
+    for key, inner in _rows(item).items():
+        below = [path[1:] for path in paths if path[0] in ("*", key)]
+        if () in below and isinstance(inner.value, str) and not _ELSEWHERE.match(inner.value):
+            rows[key] = replace(inner, value=str(directory / inner.value))
+        else:
+            rows[key] = _moved(inner, directory, [path for path in below if path])
+    return replace(item, value=rows)
 
 
 def merged_text(root: Item, own: Document) -> str:
