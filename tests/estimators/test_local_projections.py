@@ -73,15 +73,36 @@ def feols(formula, frame, cluster, weights=None):
     return model.coef()["enters"], model.se()["enters"], model._N
 
 
+def told(found):
+    return {name: value for name, value in found.extra.items() if name != "n_without_entrants"}
+
+
+@pytest.mark.parametrize("window", [0, 1])
+def test_rows_of_periods_without_entrants_are_counted_and_told(mpdta, window):
+    """mpdta has no cohort of 2005: those rows are compared with nobody, and count in N without ``reweight``."""
+    rows = laid(mpdta, window)
+    entered = rows.year[rows.enters == 1].unique()
+    idle = int((~rows.year.isin(entered)).sum())
+    assert idle > 300
+    plain, alike = fit(mpdta, post_window=window), fit(mpdta, post_window=window, reweight=True)
+    assert (plain.extra["n_without_entrants"], plain.nobs) == (idle, len(rows))
+    assert (alike.extra["n_without_entrants"], alike.nobs) == (0, len(rows) - idle)
+    for found, said in ((plain, 1), (alike, 0)):
+        values = {**found.extra, "nobs": found.nobs}
+        cautions = LPDID.cautions({name: np.array([float(value)]) for name, value in values.items()})
+        (words,) = [c.message for c in cautions if c.code == "without_entrants"] or [""]
+        assert (f"of N = {len(rows):,} rows, {idle:,} are of periods in which no unit enters" in words) == bool(said)
+
+
 def test_the_default_window_leaves_out_no_cohort(mpdta):
     """Until 2026 it was the longest horizon of any cohort: -.0797, of 20 of the 191 treated counties."""
     found, before = fit(mpdta), fit(mpdta, post_window=3)
-    assert found.extra == {"post_window": 0.0, "n_cohorts": 3.0, "n_cohorts_left_out": 0.0, "n_treated_left_out": 0.0}
+    assert told(found) == {"post_window": 0.0, "n_cohorts": 3.0, "n_cohorts_left_out": 0.0, "n_treated_left_out": 0.0}
     assert found.estimate == fit(mpdta, post_window=0).estimate
     assert found.in_force["post_window"] == 0
     assert found.units == (500, 191, 309, 0)
     assert before.estimate == pytest.approx(-0.0797, abs=5e-5)
-    assert before.extra == {
+    assert told(before) == {
         "post_window": 3.0,
         "n_cohorts": 1.0,
         "n_cohorts_left_out": 2.0,
@@ -94,7 +115,7 @@ def test_a_cohort_that_nothing_can_be_compared_with_does_not_shorten_the_window(
     """Without never-treated counties the last cohort has no control at all; the window is that of the others."""
     treated = mpdta[mpdta.first_treat > 0].reset_index(drop=True)
     found = fit(treated)
-    assert found.extra == {"post_window": 0.0, "n_cohorts": 2.0, "n_cohorts_left_out": 1.0, "n_treated_left_out": 131.0}
+    assert told(found) == {"post_window": 0.0, "n_cohorts": 2.0, "n_cohorts_left_out": 1.0, "n_treated_left_out": 131.0}
     alone = treated[treated.first_treat != 2006].reset_index(drop=True)
     alone = fit(alone).extra
     assert (alone["post_window"], alone["n_cohorts"], alone["n_cohorts_left_out"]) == (2.0, 1.0, 1.0)
