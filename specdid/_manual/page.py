@@ -69,13 +69,12 @@ def markdown() -> str:
     for group in list(GROUPS)[2:]:
         lines += ["", f"## {GROUPS[group]}", ""]
         found = [entry for entry in entries() if entry.group == group]
-        if any(len(entry.facts) > 2 for entry in found):
+        if group == "estimators":
             lines += [line for entry in found for line in _paragraph(entry)]
-        else:
-            names = [name for name, _ in found[0].facts]
-            lines += _rows(
-                (group, "meaning", *names), ((f"`{e.name}`", e.text, *(v for _, v in e.facts)) for e in found)
-            )
+            continue
+        names = tuple(dict.fromkeys(name for entry in found for name, _ in entry.facts))
+        rows = [(f"`{e.name}`", e.text, *(dict(e.facts).get(name, "") for name in names)) for e in found]
+        lines += _rows((group, "meaning", *names), rows)
     return "\n".join(lines) + "\n"
 
 

@@ -194,6 +194,14 @@ def test_the_search_finds_codes_in_variables():
     assert set(texts(call.args[1], scope_of(tree))) == {"a_b", "c_d"}
 
 
+def test_every_row_of_a_table_of_the_manual_has_a_cell_for_each_heading():
+    width = 0
+    for line in _manual.markdown().splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert not width or not cells or cells == width, line
+        width = cells
+
+
 def test_the_reference_manual_is_up_to_date():
     stored = Path(__file__).parents[2] / "docs/reference.md"
     if os.environ.get("SPECDID_UPDATE_GOLDEN"):
