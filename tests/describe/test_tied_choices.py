@@ -8,6 +8,7 @@ import pytest
 import specdid
 from curves import plan_of, results_of
 from small_studies import small_panel, small_study
+from specdid._compare import compare_results
 from specdid._describe.choices import change_factors, mean_changes, variance_factors, variance_shares
 from specdid._records.read import read_results
 from specdid._records.results import Status
@@ -80,6 +81,17 @@ def test_the_figure_has_a_row_per_pair():
     pair = next(rows for rows in panel.choices if rows.heading == "Outcome + estimator")
     assert [row.label for row in pair.rows] == ["ln y, OLS", "y, PPML"]
     assert np.array_equal(sum(row.chosen.astype(int) for row in pair.rows), np.ones(len(panel)))
+
+
+def test_what_moved_between_two_runs_is_the_pair():
+    old = of_pairs()
+    _, which = old.planned.combined(old.planned.choice(TIE), np.arange(len(old.planned)))
+    numbers = {**old.numbers, "estimate": old.numbers["estimate"] + 0.05 * which}
+    new = replace(old, numbers=numbers)
+    (family,) = compare_results(old, new).families
+    moved = {o.option: o.mean for o in family.options if o.choice == "outcome + estimator"}
+    assert moved == pytest.approx({"ln y, OLS": 0, "y, PPML": 0.05})
+    assert {o.choice: o.share for o in family.options}["outcome + estimator"] == pytest.approx(1)
 
 
 @pytest.fixture(scope="module")
