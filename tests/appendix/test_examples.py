@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import tomllib
+from math import prod
 from os import environ
 from pathlib import Path
 
@@ -45,12 +46,19 @@ def run(tmp_path, monkeypatch):
     return of
 
 
+def combinations(tie):
+    """Count the combinations of tied options; a list within a row is crossed."""
+    sizes = ([len(x) if isinstance(x, list) else 1 for x in row] for row in tie["options"])
+    return str(sum(map(prod, sizes)))
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_number_is_one_of_the_results_and_it_compiles(run, tmp_path, example):
     curve, out = run(example)
     check_estimates(out, curve)
     check_selected(out)
-    written = texts(out, curve) | strings(tomllib.loads((tmp_path / f"{example}.toml").read_text(encoding="utf-8")))
+    spec = tomllib.loads((tmp_path / f"{example}.toml").read_text(encoding="utf-8"))
+    written = texts(out, curve) | strings(spec) | {combinations(tie) for tie in spec.get("together", [])}
     unknown = [found for part, pool in parts(out, curve) for found in strangers(part, pool, written)]
     assert not unknown, "\n".join(f"{token}: …{' '.join(around.split())}…" for token, around in unknown[:20])
     if shutil.which("pdflatex") is None and environ.get("CI") != "true":

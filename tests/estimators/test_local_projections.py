@@ -270,7 +270,8 @@ def test_a_negative_window_is_a_fault(mpdta):
         "estimator": {"l": {"method": "lpdid", "post_window": -1}},
     }
     (fault,) = specdid.check(study, data=mpdta)
-    assert fault.message == "`post_window` of lpdid must be 0 or more"
+    assert fault.message == "`post_window` must be 0 or more"
+    assert fault.path[:2] == ("estimator", "l")
 
 
 def test_treated_units_that_never_enter_are_counted():
