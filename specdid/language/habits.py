@@ -98,21 +98,33 @@ def in_our_spelling(text: str, place: Place) -> str | None:
     place : str
         The role, "treatment" or "column".
     """
-    if len(text) > min(LONGEST, MAX_LENGTH):
+    if len(text) > min(LONGEST, MAX_LENGTH) or re.search("[\0\x01]", text):
         return None
     kept: list[str] = []
+    new = _hidden(text.strip(), kept)
+    for rule in _BEFORE:
+        new = rule(new, place)
+    new = _parts(new, place, kept)
+    for rule in _AFTER:
+        new = _restored_names(rule(new, place), kept)
+    found = _whole(new, kept).strip()
+    found = re.sub(r"(?<=\()\s+|\s+(?=\))", "", found)
+    role: Role = {"treatment": "terms", "column": "names"}.get(place, place)  # type: ignore[assignment]
+    return found if found != text and _fine(found, role) else None
+
+
+def _hidden(text: str, kept: list[str]) -> str:
+    """Put U+0000 and a number in the place of every text in quotes, which is kept."""
 
     def hide(match: re.Match[str]) -> str:
         kept.append(match[0])
         return f"\0{len(kept) - 1}\0"
 
-    new = _QUOTED.sub(hide, text.strip())
-    for rule in _RULES:
-        new = _restored_names(rule(new, place), kept)
-    found = re.sub(r"\0(\d+)\0", lambda m: kept[int(m[1])], new).strip()
-    found = re.sub(r"(?<=\()\s+|\s+(?=\))", "", found)
-    role: Role = {"treatment": "terms", "column": "names"}.get(place, place)  # type: ignore[assignment]
-    return found if found != text and _fine(found, role) else None
+    return _QUOTED.sub(hide, text)
+
+
+def _whole(text: str, kept: list[str]) -> str:
+    return re.sub(r"\0(\d+)\0", lambda m: kept[int(m[1])], text)
 
 
 def _restored_names(text: str, kept: list[str]) -> str:
@@ -201,7 +213,7 @@ def _formula(text: str, place: Place) -> str:
     return text
 
 
-def _parts(text: str, place: Place) -> str:
+def _parts(text: str, place: Place, kept: list[str]) -> str:
     """Write every part of a formula in the spelling of its role."""
     if place != "formula" or text.count("~") != 1:
         return text
@@ -210,8 +222,8 @@ def _parts(text: str, place: Place) -> str:
     roles: tuple[Place, ...] = ("value", "terms", "effects")
     if len(parts) > len(roles):
         return text
-    found = [in_our_spelling(part.strip(), role) for part, role in zip(parts, roles, strict=False)]
-    own = [part.strip() if new is None else new for part, new in zip(parts, found, strict=True)]
+    found = [in_our_spelling(_whole(part.strip(), kept), role) for part, role in zip(parts, roles, strict=False)]
+    own = [part.strip() if new is None else _hidden(new, kept) for part, new in zip(parts, found, strict=True)]
     return text if not any(found) else f"{own[0]} ~ {' | '.join(own[1:])}"
 
 
@@ -520,7 +532,8 @@ def _two_tails(match: re.Match[str]) -> str:
     return f"winsorize({match[1]}, {low:g})" if abs(low + high - 1) < 1e-9 else match[0]
 
 
-_RULES: tuple[Rule, ...] = (
-    _macros, _commands, _formula, _nothing, _parts, _numbers, _names, _series, _products, _wildcards, _choices,
-    _conditions, _operators, _effects, _terms, _listed,
+_BEFORE: tuple[Rule, ...] = (_macros, _commands, _formula, _nothing)
+"""Rules of a whole text; then a formula's parts are looked at by themselves."""
+_AFTER: tuple[Rule, ...] = (
+    _numbers, _names, _series, _products, _wildcards, _choices, _conditions, _operators, _effects, _terms, _listed,
 )  # fmt: skip
