@@ -97,8 +97,9 @@ class Page:
         """Draw a marker."""
         from matplotlib.lines import Line2D
 
+        edge = 0.2 * size if marker == "x" else 0.0
         self.figure.add_artist(
-            self._made(Line2D, (x,), (y,), color=colour, marker=marker, markersize=size, markeredgewidth=0)
+            self._made(Line2D, (x,), (y,), color=colour, marker=marker, markersize=size, markeredgewidth=edge)
         )
 
     def _made(self, kind: Any, x: tuple[float, ...], y: tuple[float, ...], **looks: Any) -> Any:

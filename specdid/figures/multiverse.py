@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 MOST = 14
 """Options of one choice that are drawn: those that change the estimate most."""
-ALL, SIGNIFICANT = blend(INK, 0.18), blend(INK, 0.62)
+ALL, SIGNIFICANT, UNTESTED = blend(INK, 0.18), blend(INK, 0.62), blend(INK, 0.45)
 _ROW, _HEADING, _ABOVE, _COUNT, _CHANGE = 9.6, 11.0, 84.0, 24.0, 36.0
 Line = tuple[str, str, float]
 """A heading, an option's label (empty for the heading's own line), and the line's top."""
@@ -73,7 +73,7 @@ class OptionRow:
 
 @dataclass(frozen=True, slots=True)
 class MultiversePanel:
-    """The specifications with one scale and one estimand."""
+    """The specifications with one scale and one estimand; ``tested`` have a standard error, and so a p."""
 
     name: str
     scaled: bool
@@ -83,6 +83,7 @@ class MultiversePanel:
     significant: Flags
     rows: tuple[OptionRow, ...]
     preferred: float | None
+    tested: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +107,17 @@ def multiverse_data(results: Results) -> MultiverseData:
 def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
     y, place = results.estimate[family.places], results.preferred
     rows = tuple(_rows(change_factors(results, family.places), y))
-    inside = place in family
+    inside, p = place in family, results.first("p_value")[family.places]
     return MultiversePanel(
         family.shown,
         family.scaled,
         family.estimand,
         several,
         y,
-        results.first("p_value")[family.places] < results.planned.alpha,
+        p < results.planned.alpha,
         rows,
         float(results.estimate[place]) if inside else None,
+        np.isfinite(p),
     )
 
 
@@ -199,7 +201,11 @@ def _pane(panel: MultiversePanel, alpha: float) -> Pane:
     names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
     facts = (f"{len(panel.estimate):,} specifications", *([panel.estimand] if panel.several else []))
     kind: Literal["dot", "bar"] = "dot" if len(panel.estimate) <= DOTS else "bar"
-    entries = [KeyEntry(kind, ALL, f"p ≥ {alpha:g}"), KeyEntry(kind, SIGNIFICANT, f"p < {alpha:g}")]
+    untested = not panel.tested.all()
+    words = f"p ≥ {alpha:g}{' or no standard error' * (untested and kind == 'bar')}"
+    entries = [KeyEntry(kind, ALL, words), KeyEntry(kind, SIGNIFICANT, f"p < {alpha:g}")]
+    if untested and kind == "dot":
+        entries.append(KeyEntry("dot", UNTESTED, "no standard error", "x"))
     if panel.preferred is not None:
         words = f"preferred: {fixed(panel.preferred, decimals_for(panel.estimate))}"
         entries.append(KeyEntry("thin bar", ACCENT, words))
@@ -277,7 +283,11 @@ def _draw_all(axes: Axes, panel: MultiversePanel, unit: float, above: float, edg
         x, level, diameter = stacked_dots(panel.estimate, panel.significant, unit, above - 8)
         colours = [SIGNIFICANT if s else ALL for s in panel.significant.tolist()]
         below = above - diameter * (level + 0.5)
-        axes.scatter(x, below, s=(0.9 * diameter) ** 2, c=colours, linewidths=0, zorder=3, clip_on=False)
+        size, tested = (0.9 * diameter) ** 2, panel.tested
+        shown = [c for c, t in zip(colours, tested.tolist(), strict=True) if t]
+        axes.scatter(x[tested], below[tested], s=size, c=shown, linewidths=0, zorder=3, clip_on=False)
+        crosses: dict[str, Any] = {"marker": "x", "color": UNTESTED, "linewidths": 0.2 * diameter, "clip_on": False}
+        axes.scatter(x[~tested], below[~tested], s=0.4 * size, zorder=3, **crosses)
     else:
         counts = [np.histogram(v, edges)[0] for v in (panel.estimate, panel.estimate[panel.significant])]
         step = (above - 8) / counts[0].max()

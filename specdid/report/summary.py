@@ -32,8 +32,8 @@ _SHARES, _CHANGES, _PER_DIMENSION = 8, 12, 3
 _LONGEST = 48
 _MOVE = 3
 """Choices and reasons that a terminal shows."""
-_LEFT_OUT = ("tested", "the null")
-"""Columns of the estimates that a terminal does not show."""
+_LEFT_OUT = "the null"
+"""The column of the estimates that a terminal does not show."""
 
 
 def summarise(curve: Curve) -> str:
@@ -91,10 +91,13 @@ def digest(curve: Curve) -> str:
     lines = [*_failed(found), f"# {curve.title or 'Specification curve'}", "", str(curve.counts)]
     if found.verdict:
         lines += ["", f"**{found.verdict}**"]
-    for title, header, rows in estimate_tables(curve):
-        shown = [k for k, name in enumerate(header) if name not in _LEFT_OUT]
+    groups = (g for g in results.groups() if len(results.order(g)))
+    for group, (title, header, rows) in zip(groups, estimate_tables(curve), strict=True):
+        shown = [k for k, name in enumerate(header) if name != _LEFT_OUT]
         cells = ([line[k] for k in shown] for line in rows)
         lines += ["", *table((title, *(header[k] for k in shown[1:])), list(cells))]
+        if said := shares_note(curve, group):
+            lines += ["", said]
     lines.append("")
     lines += primary_lines(curve.joint, curve.counts.ok, results.shown_statistic)
     if said := preferred_line(results):
@@ -104,7 +107,8 @@ def digest(curve: Curve) -> str:
         lines += _first_reasons(results, status)
     lines += (capital(_audit(audit).removeprefix("- ")) for audit in ([curve.audit] if curve.audit else []))
     notes = sum(c.severity == "note" for c in curve.warnings)
-    lines += ["", f"{notes:,} notes are in summary.md and warnings.csv."] if notes and not found.verdict else []
+    if notes and not found.verdict:
+        lines += ["", f"{notes:,} note{' is' if notes == 1 else 's are'} in summary.md and warnings.csv."]
     return joined([*lines, *_doubts(found)]) + "\n"
 
 

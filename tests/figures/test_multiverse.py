@@ -16,7 +16,7 @@ def panel(n: int, seed: int = 1, name: str = "log points", shift: float = -3.0) 
     rng = np.random.default_rng(seed)
     y, half = rng.normal(shift, 1.0, n), np.arange(n) % 2 == 0
     rows = (OptionRow("Sample", "all", half, np.nan, reference=True), OptionRow("Sample", "some", ~half, 0.25))
-    return MultiversePanel(name, True, "", False, y, np.abs(y) > 3, rows, None)
+    return MultiversePanel(name, True, "", False, y, np.abs(y) > 3, rows, None, np.ones(n, bool))
 
 
 def drawn(*panels: MultiversePanel):
@@ -81,6 +81,18 @@ def test_dots_stand_where_their_values_are(values, seed, unit, height):
         assert sorted(level[mine]) == list(range(mine.sum()))
         if first[mine].any() and not first[mine].all():
             assert level[mine & first].max() < level[mine & ~first].min()
+
+
+def test_what_has_no_standard_error_is_not_shown_as_insignificant():
+    one = panel(12)
+    tested = np.arange(12) % 3 > 0
+    one = dataclasses.replace(one, tested=tested, significant=one.significant & tested)
+    figure, (axes, *_) = drawn(one)
+    dots, crosses = (c for c in axes.collections if not hasattr(c, "get_segments") and len(c.get_offsets()))
+    assert (len(dots.get_offsets()), len(crosses.get_offsets())) == (8, 4)
+    assert "no standard error" in [t.get_text() for t in figure.texts]
+    many = dataclasses.replace(panel(600), tested=np.arange(600) > 0)
+    assert "p ≥ 0.05 or no standard error" in [t.get_text() for t in drawn(many)[0].texts]
 
 
 def test_a_single_value_many_times():
