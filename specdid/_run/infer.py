@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from specdid.engine.execute import Progress
 from specdid.engine.problem import Bools, Ints
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
-from specdid.inference._base import Context, Floats, NullDraws, draw_null
+from specdid.inference._assignment import with_cluster, with_error
+from specdid.inference._base import Context, Floats, Null, NullDraws, draw_null
 from specdid.inference._curve_tests import CurveTests, Placebo, placebo, shares_by_estimand, shares_by_group
 from specdid.inference._permutation_strategy import BUDGET, split
 from specdid.inference._statistics import Test, adjust, median_estimate, rank_band, statistic_tests
@@ -69,10 +70,13 @@ def run_nulls(
     dropped = {position: of[place] for position, place in places if place in of}
     study, on = prepared.study, (prepared.plan, prepared.panel, prepared.evaluator, compiled)
     context = Context(*on, chosen, cluster, asked.draws, study.seed, dropped, jobs, study.run.backend, progress, store)
+    context = _with_errors(context, results)
+    if not len(context.chosen):
+        off = f"the joint test is off: no specification has a standard error clustered by `{cluster_text(prepared)}`"
+        return (), (Caution("serious", "no_test", off, specifications=len(chosen)),)
     for name in _plugins.with_refits(asked.null):
         null = _plugins.load("inference", name)
-        drawn = draw_null(null, context)
-        draws = agreeing(drawn, results)
+        draws = draw_null(replace(null, draw=_found_again(null, results)), context)
         if len(draws.index) and draws.null_statistic.shape[1]:
             found.append(_tests(prepared, results, draws, null.title))
         else:
@@ -88,6 +92,34 @@ def run_nulls(
         notes += _untested(context, results, entering, found)
     notes += opposite_signs(prepared.plan, results, [t.index for t in found])
     return tuple(found), tuple(notes)
+
+
+def _with_errors(context: Context, results: Results) -> Context:
+    """Leave out of every null what has no standard error under its cluster.
+
+    Where a vcov of the study is by this cluster, the estimates have said so.
+    """
+    problem, members, chosen = context.compiled.problem, context.compiled.members, context.chosen
+    own = with_cluster(problem, context.cluster).vcovs[0]
+    same = [
+        k
+        for k, v in enumerate(problem.vcovs)
+        if len(v.clusters) == 1
+        and replace(own, clusters=v.clusters, distribution=v.distribution) == v
+        and np.array_equal(problem.codes[:, v.clusters[0]], context.cluster)
+    ]
+    if same:
+        error = np.asarray(results.numbers["std_error"], dtype=np.float64)[members.index[chosen], same[0]]
+        good = np.isfinite(error) | ~context.compiled.batched[chosen]
+    else:
+        good = with_error(context)
+    place = np.cumsum(good) - 1
+    dropped = {int(place[old]): gone for old, gone in context.dropped.items() if good[old]}
+    return replace(context, chosen=chosen[good], dropped=dropped)
+
+
+def _found_again(null: Null, results: Results) -> Callable[[Context], NullDraws]:
+    return lambda context: agreeing(null.draw(context), results)
 
 
 def _no_primary(null: str, primary: str) -> Caution:

@@ -42,7 +42,7 @@ from specdid.analyses.table import coefficient_row, numbered, spanners
 from specdid.engine.problem import Floats, Ints
 from specdid.figures import forest, placebo_density
 from specdid.figures.placebo_density import PlaceboPanel
-from specdid.inference._assignment import made_of, make_assignment
+from specdid.inference._assignment import made_of, make_assignment, with_error
 from specdid.inference._base import Context, Null, draw_null
 from specdid.language import bind, referenced, write
 from specdid.language.tree import Name
@@ -402,7 +402,10 @@ def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Ex
     null: Null = _plugins.load("inference", "permutation")
     if fit.failure is None and (_cluster(bench, cell)[fit.rows] < 0).any():
         return _nothing("the cluster of [inference] is missing in some of its rows")
-    found = draw_null(null, _context(bench, cell, fit, draws, strata))
+    context = _context(bench, cell, fit, draws, strata)
+    if fit.failure is None and not with_error(context).all():
+        return _nothing(WHY["no_cluster_variance"])
+    found = draw_null(null, context)
     if not len(found.index):
         left_out = {note.code for note in found.left_out}
         return _nothing(fit.failure or next((words for code, words in WHY.items() if code in left_out), NOTHING))

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from specdid.engine.execute import run
 from specdid.engine.problem import Bools, Members, Problem, Vcov
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.inference._base import Context
@@ -209,6 +210,21 @@ def with_cluster(problem: Problem, cluster: Ints) -> Problem:
     labels = (*problem.effect_labels, "cluster")
     vcovs = (Vcov("cluster", (codes.shape[1] - 1,)),)
     return dataclasses.replace(problem, codes=codes, effect_labels=labels, vcovs=vcovs)
+
+
+def with_error(context: Context) -> Bools:
+    """Mark the chosen specifications that have a standard error under the nulls' cluster, as the engine estimates it.
+
+    Without one, sums of scores are rounding and so is every t. What is not the engine's is marked:
+    its refits have errors of their own rule.
+    """
+    compiled, chosen = context.compiled, context.chosen
+    linear = compiled.batched[chosen]
+    members = compiled.members.take(chosen[linear])
+    found = np.ones(len(chosen), dtype=bool)
+    fits = run(with_cluster(compiled.problem, context.cluster), members, context.jobs, context.backend)
+    found[linear] = np.isfinite(fits.std_error[:, 0])
+    return found
 
 
 def clusters_of(context: Context, members: Members) -> Ints:

@@ -176,36 +176,63 @@ SAME = 1e-8
 
 
 def draw_null(null: Null, context: Context) -> NullDraws:
-    """Draw a null; what it cannot move is left out of it, with the reason.
+    """Draw a null; what it cannot move is left out of it, with the reason, and then draws in which the others failed.
 
     A specification whose |t| is the same number in every draw is not tested by them: its p would
-    be 1 whatever the data hold, and its t would stand in every joint statistic and maximum.
+    be 1 whatever the data hold, and its t would stand in every joint statistic and maximum. Nor
+    may it take draws from those that are tested.
     """
-    drawn = null.draw(context)
-    if not len(drawn.index) or not drawn.null_statistic.shape[1]:
-        return drawn
+    drawn, failures = _moved(null.draw(context))
+    return _moved(_whole(drawn, failures))[0] if failures.any() else drawn
+
+
+def _moved(drawn: NullDraws) -> tuple[NullDraws, Ints]:
+    """Keep the specifications that the null moves; return also the draws in which each of them failed, (S,)."""
+    failures = np.zeros(len(drawn.index), np.int64)
+    draws = drawn.null_statistic.shape[1]
+    if not len(drawn.index) or not draws:
+        return drawn, failures
     low, high = np.full(len(drawn.index), np.inf), np.zeros(len(drawn.index))
     for block in drawn.null_statistic.read():
         size = np.abs(block)
-        np.minimum(low, size.min(axis=1), out=low)
-        np.maximum(high, size.max(axis=1), out=high)
-    moves = high - low > SAME * np.maximum(high, 1.0)
+        failed = ~np.isfinite(size)
+        if failed.any():
+            failures += np.count_nonzero(failed, axis=1)
+            size[failed] = np.nan
+        np.fmin(low, np.fmin.reduce(size, axis=1), out=low)
+        np.fmax(high, np.fmax.reduce(size, axis=1), out=high)
+    moves = (high - low > SAME * np.maximum(high, 1.0)) | (failures == draws)
     if moves.all():
-        return drawn
+        return drawn, failures
     count = int(np.count_nonzero(~moves))
     one = count == 1
     said = (
         f"{count:,} {'specification has' if one else 'specifications have'} the same |t| in every draw: this null "
         f"cannot move {'it' if one else 'them'}, and {'it is' if one else 'they are'} not in this test"
     )
-    return drawn.kept(moves, Caution("serious", "not_moved", said, specifications=count))
+    return drawn.kept(moves, Caution("serious", "not_moved", said, specifications=count)), failures[moves]
+
+
+def _whole(drawn: NullDraws, failures: Ints) -> NullDraws:
+    """Keep the draws in which no specification failed; ``failures`` counts those of each."""
+    whole = np.concatenate([np.isfinite(block).all(axis=0) for block in drawn.null_statistic.read()])
+    kept = int(np.count_nonzero(whole))
+    imposed = drawn.imposed
+    return replace(
+        drawn,
+        null_estimate=drawn.null_estimate.keep(whole),
+        null_statistic=drawn.null_statistic.keep(whole),
+        imposed=None if imposed is None else (imposed[0].keep(whole), imposed[1].keep(whole), imposed[2].keep(whole)),
+        left_out=(*drawn.left_out, _dropped_words(kept, len(whole), drawn.index, failures)),
+        dropped_draws=len(whole) - kept,
+    )
 
 
 MANY_FAILED = 0.05
 """Share of draws left out from which on what is left of a null is open to doubt."""
 
 
-def dropped_words(kept: int, draws: int, index: Ints, failures: Ints) -> Caution:
+def _dropped_words(kept: int, draws: int, index: Ints, failures: Ints) -> Caution:
     """Say how many draws are left out for all because a specification failed in them, and which did most often.
 
     Parameters

@@ -19,7 +19,7 @@ from specdid.engine.columns import evaluate
 from specdid.engine.problem import Bools, Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, clusters_of, levels_of, make_assignment, permute
-from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
+from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._draw_tables import DrawTable, recall_table
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._permutation_strategy import Strategies, again_key, estimate_again, make_again, split
@@ -164,18 +164,10 @@ def _draw_again(
 def _collected(
     context: Context, members: Members, usable: Bools, drawn: _Drawn, notes: tuple[Caution, ...]
 ) -> NullDraws:
-    """Keep the specifications with a real statistic and the draws in which none of them failed."""
+    """Keep the specifications with a real statistic."""
     kept = usable & np.isfinite(drawn.real[1])
     places = np.flatnonzero(kept)
     estimate, statistic = (t if kept.all() else t.take(places) for t in (drawn.estimate, drawn.statistic))
-    found, failures = [], np.zeros(len(places), np.int64)
-    for block in statistic.read():
-        found.append(np.isfinite(block).all(axis=0))
-        failures += np.count_nonzero(~np.isfinite(block), axis=1)
-    whole = np.concatenate(found) if found else np.zeros(0, dtype=bool)
-    if not whole.all():
-        estimate, statistic = estimate.keep(whole), statistic.keep(whole)
-        notes = (*notes, dropped_words(int(whole.sum()), context.draws, members.index[places], failures))
     clusters = clusters_of(context, members.take(places))
     failed = int(np.count_nonzero(usable & ~kept))
     if failed:
@@ -191,9 +183,8 @@ def _collected(
         estimate,
         statistic,
         notes,
-        context.draws - int(whole.sum()),
-        int(clusters[:, 0].min(initial=2**31)),
-        int(clusters[:, 1].min(initial=2**31)),
+        clusters=int(clusters[:, 0].min(initial=2**31)),
+        treated=int(clusters[:, 1].min(initial=2**31)),
     )
 
 

@@ -20,7 +20,7 @@ from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
 from specdid.engine.problem import Bools, Code, Members
 from specdid.engine.store import Store
 from specdid.inference._assignment import clusters_of, levels_of, make_assignment
-from specdid.inference._base import Context, Floats, Ints, Null, NullDraws, dropped_words
+from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
 from specdid.inference._draw_tables import DrawTable, recall_table
 from specdid.inference._permutation_strategy import (
     Reestimation,
@@ -147,11 +147,8 @@ def _refit(shared: tuple[Reestimation, OneByOneWork], draws: range) -> Floats:
 
 
 def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws:
-    """Keep the specifications with a real statistic and the draws in which none of them failed."""
+    """Keep the specifications with a real statistic."""
     places = np.flatnonzero(np.isfinite(table[1, :, 0]))
-    whole = np.isfinite(table[1, places]).all(axis=0)
-    whole[0] = False
-    kept = int(whole.sum())
     notes = []
     if len(places):
         said = f"fitted again in {draws:,} draws only, the first of the permutation null's"
@@ -160,9 +157,6 @@ def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws
         said = f"{beyond:,} specifications would take more than {BUDGET:g} s to fit {draws} times again"
         said += " and are not in this test"
         notes.append(Caution("note", "costly", said, specifications=beyond))
-    if kept < draws:
-        failures = np.count_nonzero(~np.isfinite(table[1, places, 1:]), axis=1)
-        notes.append(dropped_words(kept, draws, index[places], failures))
     return NullDraws(
         "permutation_refit",
         index[places],
@@ -170,10 +164,9 @@ def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws
         table[1, places, 0],
         table[2, places, 0],
         table[3, places, 0],
-        DrawTable.of(table[0][np.ix_(places, whole)]),
-        DrawTable.of(table[1][np.ix_(places, whole)]),
+        DrawTable.of(table[0, places, 1:]),
+        DrawTable.of(table[1, places, 1:]),
         tuple(notes),
-        draws - kept,
     )
 
 

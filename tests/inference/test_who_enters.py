@@ -5,12 +5,19 @@ A draw whose treatment the effects and controls make up has no statistic: roundi
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 import specdid
 from panels import levels, members_of
 from small_studies import small_panel, small_study
+from specdid._run import infer
 from specdid.engine.problem import Effects, Problem, Vcov
+from specdid.inference import permutation
+from specdid.inference._assignment import with_error
+from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
 
 
@@ -156,3 +163,76 @@ def test_draws_that_are_open_have_no_number_and_the_others_are_refits(effects, c
         if b not in open_:
             beta = np.linalg.lstsq(design, problem.values[:, 0] * root, rcond=1e-11)[0]
             assert estimate[b] == pytest.approx(beta[0], rel=1e-8)
+
+
+def pairs(**changes):
+    """Eight pairs of a treated and an untreated unit, each a sample, beside all of them."""
+    rng = np.random.default_rng(5)
+    unit, year = np.repeat(np.arange(16), 9), np.tile(np.arange(2001, 2010), 16)
+    d = ((unit % 2 == 0) & (year >= 2005)).astype(int)
+    data = pl.DataFrame({"id": unit, "year": year, "region": unit // 4, "pair": unit // 2, "d": d})
+    data = data.with_columns(y=pl.Series(rng.normal(size=len(unit)) + unit * 0.37 + year * 0.01 + d * 0.2))
+    samples = {"all": "TRUE", **{f"{k}": f"pair == {k}" for k in range(8)}}
+    study = {
+        "study": {"title": "pairs", "data": "given.csv", "unit": "id", "time": "year", "seed": 3},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "sample": samples,
+        **changes,
+    }
+    return specdid.run(study, data, audit=0)
+
+
+BOTH = {"draws": 99, "null": ["wild", "permutation"], "assign": "d"}
+
+
+@pytest.mark.parametrize("vcov", ["~id", "hetero"])
+def test_what_has_no_standard_error_by_the_nulls_cluster_is_in_no_null(vcov, monkeypatch):
+    """Of two clusters every sum of scores is rounding; the nulls' cluster may be none of the study's own."""
+    estimated = []
+    monkeypatch.setattr(infer, "with_error", lambda context: estimated.append(vcov) or with_error(context))
+    curve = pairs(inference=BOTH, vcov={"v": vcov})
+    assert estimated == ["hetero"] * (vcov == "hetero")
+    error = curve.table.std_error
+    assert np.isfinite(error[0])
+    assert np.isfinite(error[1:]).all() == (vcov == "hetero")
+    assert [(t.null, t.index.tolist(), t.draws) for t in curve.tests] == [("wild", [0], 99), ("permutation", [0], 99)]
+    (said,) = (w for w in curve.warnings if w.code == "untested")
+    assert said.message == (
+        "8 of 9 specifications are tested by no null (feols 8): they have no cluster-robust variance in these nulls"
+    )
+    assert not [w for w in curve.warnings if w.code in ("draws_failed", "not_moved", "too_near_collinear")]
+
+
+def test_where_none_has_a_standard_error_the_test_is_off_and_says_so():
+    curve = pairs(inference=BOTH, sample={"one": "pair == 0", "two": "pair == 3"})
+    assert curve.tests == ()
+    (off,) = (w for w in curve.warnings if w.code == "no_test")
+    assert off.message == "the joint test is off: no specification has a standard error clustered by `id`"
+    assert off.specifications == 2
+
+
+@pytest.mark.parametrize("why", ["not_moved", "too_near_collinear", "draws_failed"])
+def test_only_what_is_tested_takes_draws_from_the_others(why, monkeypatch):
+    """The second specification fails in most draws, and in two cases is not tested for another reason."""
+    null = permutation.INFERENCE
+
+    def failing(context):
+        drawn = null.draw(context)
+        table = np.array(drawn.null_statistic)
+        table[1, 5:] = np.nan
+        estimate = drawn.estimate.copy()
+        if why == "not_moved":
+            table[1, :5] = drawn.statistic[1]
+        if why == "too_near_collinear":
+            estimate[1] += 1.0
+        return replace(drawn, null_statistic=DrawTable.of(table), estimate=estimate)
+
+    monkeypatch.setattr(permutation, "INFERENCE", replace(null, draw=failing))
+    asked = {**BOTH, "null": ["permutation"], "assign": "d + cohort"}
+    study = small_study(controls={"any": "mvsw(x1, x2)"}, outcome={"y": "y"}, inference=asked)
+    (test,) = specdid.run(study, small_panel(), audit=0).tests
+    assert [n.code for n in test.notes] == [why]
+    assert (1 in test.index, test.draws) == ((True, 5) if why == "draws_failed" else (False, 99))
+    if why == "draws_failed":
+        assert test.notes[0].message.endswith("most often number 2 of the plan, in 94")
