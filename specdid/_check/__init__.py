@@ -20,6 +20,7 @@ from specdid._check.matches import check_matches, check_unused
 from specdid._check.names import check_names
 from specdid._check.patterns import check_patterns
 from specdid._check.sound import Sound, sound_part
+from specdid._check.text_controls import check_text_controls
 from specdid._check.together import check_together
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
@@ -46,6 +47,7 @@ _ON_EVERYTHING = (
     check_infinite,
     check_logs,
     check_conditions,
+    check_text_controls,
     check_samples,
     check_weights,
     check_clusters,

@@ -23,6 +23,8 @@ KEY_BY_KEY = (
     "labels",
 )  # fmt: skip
 """Tables of which a file replaces single keys; of the others, which are one choice each, it replaces all."""
+NAMED = ("match", "data")
+"""Of these, tables of named tables whose keys are replaced singly too."""
 FILES = (("study", "data"), ("data", "*", "file"), ("variant", "*", "*", "data"))
 """Where a spec names data files, relative to itself."""
 _IN_FORMULA = ("outcome", "controls", "fixed_effects")
@@ -93,13 +95,23 @@ def _merged(key: str, base: Item, own: Item) -> Item:
     if not (isinstance(base.value, dict) and isinstance(own.value, dict)):
         return own
     if key in KEY_BY_KEY:
-        return replace(own, value={**base.value, **own.value})
+        both = {**base.value, **own.value}
+        for name in base.value.keys() & own.value.keys() if key in NAMED else ():
+            both[name] = _one(base.value[name], own.value[name])
+        return replace(own, value=both)
     if key in _plugins.names("analyses"):  # each named one is a table of its own
         names = named_tables(key, base)
         unnamed = len(named_tables(key, own)) < len(own.value)
         kept = {k: v for k, v in base.value.items() if k in names or not unnamed}
         return replace(own, value={**kept, **own.value})
     return own
+
+
+def _one(base: Item, own: Item) -> Item:
+    """Return a named table with the keys of both, its own first; what is no table takes the base's place."""
+    if not (isinstance(base.value, dict) and isinstance(own.value, dict)):
+        return own
+    return replace(own, value={**base.value, **own.value})
 
 
 def _without_replaced(rows: dict[str, Item], own: Mapping[str, Item]) -> dict[str, Item]:

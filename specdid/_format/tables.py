@@ -652,14 +652,17 @@ STUDY = TableFormat(
             "extends",
             Text(shown=False),
             "Another spec file, in the same directory or below: what is not written here is as it is there. "
-            "Dimensions, rules and tables of analyses are replaced whole; `specdid plan --merged` prints both as one.",
+            "Dimensions, rules and tables of analyses are replaced whole, other tables key by key, each [match] and "
+            "[data] too; `specdid plan --merged` prints both as one.",
             '"base.toml"',
             otherwise="the file says all itself",
         ),
         Key(
             "data",
             Text(shown=False),
-            "The data file, relative to the spec file: .csv, .tsv, .parquet, .feather, .dta or .xlsx.",
+            "The data file, relative to the spec file: .csv, .tsv, .parquet, .feather, .dta or .xlsx. "
+            "Cells of text files and workbooks lose spaces at their ends; a column whose cells are all numbers, quoted "
+            "or not, is one of numbers, 01 being 1.",
             '"data/panel.csv"',
             otherwise="given in Python",
         ),

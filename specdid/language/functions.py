@@ -159,7 +159,11 @@ _ALL = (
     _group("median", "median of x within groups, missing values left out"),
     _group("min", "smallest x within groups, missing values left out", instead=f"`pmin(a, b)` {_ACROSS}"),
     _group("max", "largest x within groups, missing values left out", instead=f"`pmax(a, b)` {_ACROSS}"),
-    _group("sum", "sum of x within groups, missing values left out", instead=f"`a + b` {_ACROSS}"),
+    _group(
+        "sum",
+        "sum of x within groups, missing values left out; missing where a group has no value (R and Stata give 0)",
+        instead=f"`a + b` {_ACROSS}",
+    ),
     _group("sd", "standard deviation of x within groups (n - 1), missing values left out"),
     _group("quantile", "R's type 7 quantile of x within groups", _X, Parameter("probs", "share")),
     Function(

@@ -24,7 +24,7 @@ def written_column(name: str, cells: pl.Series) -> tuple[Column, tuple[Remark, .
     numbers = cells.cast(pl.Float64, strict=False)
     lost = numbers.null_count() - cells.null_count()
     if lost == 0:
-        return number(_floats(numbers)), _large_codes(name, cells, numbers)
+        return number(_floats(numbers)), (*_large_codes(name, cells, numbers), *_leading_zeros(name, cells, numbers))
     distinct = cells.unique().drop_nulls()
     if len(distinct) <= len(_LOGICAL) and set(distinct) <= set(_LOGICAL):
         return number(_floats(cells.replace_strict(_LOGICAL, return_dtype=pl.Float64))), ()
@@ -84,6 +84,32 @@ def _categories(cells: pl.Series) -> Column:
 def _large_codes(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remark, ...]:
     large = (numbers.abs() >= _LARGEST) & cells.str.contains(r"^[+-]?\d+$")
     return _too_large(name, str(cells.filter(large).first())) if large.any() else ()
+
+
+def _leading_zeros(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remark, ...]:
+    """Say where values with leading zeros, codes perhaps, are the same number as others."""
+    padded = cells.str.starts_with("0").fill_null(value=False)
+    if not padded.any():
+        return ()
+    codes = cells.filter(padded).unique()
+    codes = codes.filter(codes.str.contains(r"^0\d+$"))
+    if not len(codes):
+        return ()
+    near = pl.DataFrame({"cell": cells, "number": numbers})
+    near = near.filter(pl.col("number").is_in(codes.cast(pl.Float64).to_list())).unique("cell").sort("number", "cell")
+    meeting = near.group_by("number", maintain_order=True).agg("cell").filter(pl.col("cell").list.len() > 1)
+    if not meeting.height:
+        return ()
+    shown = ", ".join(" and ".join(written) for written in meeting["cell"].head(3).to_list())
+    more = f" and {meeting.height - 3:,} more" if meeting.height > 3 else ""
+    return (
+        Remark(
+            "leading_zeros",
+            f"`{name}` is read as numbers, so that values that differ in leading zeros are the same: {shown}{more}",
+            help="if they are different codes, put a letter before each of them in the file, as z01, so that they "
+            "are text; if they are the same, write them alike",
+        ),
+    )
 
 
 def _large_integers(name: str, values: Floats) -> tuple[Remark, ...]:

@@ -186,18 +186,19 @@ def _key_faults(columns: Mapping[str, Column], data: str, right: Join) -> list[F
     return faults
 
 
-_Side = tuple[str, Column, str]
-"""A key's name, its column, and what its data are called."""
+Side = tuple[str, Column, str]
+"""A column's name, its values, and what its data are called."""
 
 
-def _types(right: Join, one: _Side, other: _Side) -> Fault | None:
+def _types(right: Join, one: Side, other: Side) -> Fault | None:
     """Say that two columns cannot be compared, and what to do."""
     for key, column, name in (one, other):
         if column.missing.all():
             return _at(right, "key_empty", f"`{key}` has no value in {name}", "name a column that has")
     if one[1].is_text != other[1].is_text:
         written, numeric = (one, other) if one[1].is_text else (other, one)
-        return _text_and_number(right, written, numeric)
+        message, help_ = text_and_number(written, numeric)
+        return _at(right, "key_types", message, help_)
     if (one[1].kind in STATA_DATES or other[1].kind in STATA_DATES) and one[1].kind != other[1].kind:
         dated, plain = (one, other) if one[1].kind in STATA_DATES else (other, one)
         counted, there = (cell_text(side[1], _first(side[1])) for side in (dated, plain))
@@ -219,7 +220,8 @@ def _types(right: Join, one: _Side, other: _Side) -> Fault | None:
     return None
 
 
-def _text_and_number(right: Join, written: _Side, numeric: _Side) -> Fault:
+def text_and_number(written: Side, numeric: Side) -> tuple[str, str]:
+    """Return that a column is text in one file and a number in the other, and what to do."""
     sample = cell_text(written[1], _first(written[1]))
     zeros = next((level for level in written[1].levels if level[:1] == "0" and level[1:].isdigit()), None)
     shown = zeros or sample
@@ -235,7 +237,7 @@ def _text_and_number(right: Join, written: _Side, numeric: _Side) -> Fault:
         help_ = f"cells that are no number: {', '.join(written[1].odd)}"
     else:
         help_ = "store both as numbers or both as text: destring or tostring in Stata, as.numeric or as.character in R"
-    return _at(right, "key_types", message, help_)
+    return message, help_
 
 
 def _first(column: Column) -> int:

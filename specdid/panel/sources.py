@@ -26,7 +26,7 @@ from specdid.panel.cells import ReadColumns, ReadError
 from specdid.panel.columns import UNREAD, Column, merge_levels
 from specdid.panel.delimited import refuse_repeated
 from specdid.panel.files import Wanted, convert, read_columns, refuse_large
-from specdid.panel.joined import Join, SourceFile, join, meeting_fault, names_joined
+from specdid.panel.joined import Join, SourceFile, join, meeting_fault, names_joined, text_and_number
 from specdid.panel.reshape import WideLayout, reshaped, wide_layout
 
 _STUDY = Origin(("study",))
@@ -178,6 +178,9 @@ def _option(
         faults = (fault_at(origin, None, "source_rows", said, SOURCE_HELP, notes=notes),)
     if found is None or any(fault.severity == "error" for fault in faults):
         return columns, None, faults
+    wrong = tuple(_other_types(both, new, own.name, name, origin))
+    if wrong:
+        return columns, None, wrong
     same = [old for old, added in new.items() if _equal(both[old], both[added])]
     kept = {added: old for old, added in new.items() if old not in same}
     found = replace(found, option=(variant, option.label), columns=kept)
@@ -188,6 +191,19 @@ SOURCE_HELP = (
     "an option is the same study on another file; of a file with other rows or columns, join those that it has: "
     '[data."name"] with a suffix, and { derive = { so2 = "so2_name" } } as the option'
 )
+
+
+def _other_types(
+    both: Mapping[str, Column], new: Mapping[str, str], own: str, name: str, origin: Origin
+) -> Iterator[Fault]:
+    """Find columns that are numbers in one file and text in the other; one without a value is neither."""
+    for column, added in new.items():
+        ours, theirs = both[column], both[added]
+        if ours.is_text != theirs.is_text and not (ours.missing.all() or theirs.missing.all()):
+            written, numeric = (column, ours, own), (column, theirs, name)
+            written, numeric = (written, numeric) if ours.is_text else (numeric, written)
+            message, help_ = text_and_number(written, numeric)
+            yield fault_at(origin, None, "source_types", message, help_)
 
 
 def _equal(one: Column, other: Column) -> bool:

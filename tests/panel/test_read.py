@@ -241,6 +241,19 @@ def test_large_codes_are_warned_of(read):
     assert read("d.csv", "v,y\n1e300,1\n").remarks == ()
 
 
+def test_codes_that_differ_in_leading_zeros_are_warned_of(read):
+    (remark,) = read("d.csv", 'zone,y\n01,1\n"1",1\n"02",1\n2,1\n7,1\n,1\n').remarks
+    assert remark.code == "leading_zeros"
+    assert "`zone` is read as numbers" in remark.message
+    assert remark.message.endswith("are the same: 01 and 1, 02 and 2")
+    assert "more" not in remark.message
+
+
+@pytest.mark.parametrize("cells", ["01 02 11", "0.5 .5 1", "0 00.5 1", "0 1 0", "z01 z1 1", "01 x 1"])
+def test_numbers_and_codes_of_one_width_have_no_such_warning(read, cells):
+    assert read("d.csv", "\n".join(["a,y", *(f"{cell},1" for cell in cells.split())])).remarks == ()
+
+
 def test_blank_rows_unnamed_columns_and_line_ends(read):
     assert plain(read("d.csv", "\r\n,a,b\r\n1,2,3\r\n\r\n2,4,\r\n,,\r\n")) == {"a": [2, 4], "b": [3, None]}
     assert plain(read("d.csv", "a,b\r1,2\r3,4\r")) == {"a": [1, 3], "b": [2, 4]}

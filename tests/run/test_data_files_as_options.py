@@ -125,6 +125,29 @@ def test_a_file_without_a_column_in_use_is_refused(tmp_path):
     assert (code, "`x1`" in message) == ("source_columns", True)
 
 
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("share", [1, 2])
+def test_a_column_of_numbers_in_one_file_and_text_in_the_other_is_refused(tmp_path, share, own):
+    spec = study(tmp_path)
+    path = tmp_path / ("given.csv" if own else "other.csv")
+    frame = pl.read_csv(path)
+    values = [f"{v}%" if v is not None and k % share == 0 else v and str(v) for k, v in enumerate(frame["x2"])]
+    frame.with_columns(x2=pl.Series(values, dtype=pl.String)).write_csv(path)
+    found = [f for f in specdid.check(spec).errors if f.code == "source_types"]
+    (fault,) = found
+    assert f"`x2` is text in {path}, as “" in fault.message
+    assert "a number in" in fault.message
+
+
+def test_a_column_without_a_value_is_of_either_type(tmp_path):
+    spec = study(tmp_path, outcome={"y": "y * (group == 'a')"}, controls={"none": "1"}, derive={})
+    for name, empty in (("given", False), ("other", True)):
+        frame = pl.read_csv(tmp_path / f"{name}.csv")
+        text = pl.lit(None, pl.String) if empty else pl.lit("a")
+        frame.with_columns(group=text).write_csv(tmp_path / f"{name}.csv")
+    assert "source_types" not in [code for code, _ in faults(spec)]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -40,6 +40,16 @@ some = "x1 + half"
 "two"  = { formula = "..some", why = "they matter" }
 "one"  = "x3"
 
+[match."near"]
+method  = "exact"
+on      = "group"
+at      = "year == 2002"
+treated = "cohort > 0"
+
+[sample]
+"all"  = "TRUE"
+"near" = { where = "TRUE", match = "near" }
+
 [variant."ends"]
 "kept"    = {}
 "dropped" = { where = "year > 2002" }
@@ -102,6 +112,10 @@ CHANGES = {
     "another variant": (
         '[variant."w"]\n"no" = {}\n"yes" = { absorb = "group^year" }\n',
         lambda s: s["variant"].update(w={"no": {}, "yes": {"absorb": "group^year"}}),
+    ),
+    "a key of a match": (
+        '[match."near"]\non = "x2"\n',
+        lambda s: s["match"]["near"].update(on="x2"),
     ),
     "rules": (
         '[[exclude]]\nwhen = { outcome = "y", controls = "one" }\nbecause = "it is"\n',
