@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from specdid._check.data import Data
 from specdid._diagnostics import Fault, fault_at
+from specdid._plan.records import Plan
 from specdid._plan.sample_levels import pattern_parts
 from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
 from specdid.language import LanguageError, expand, terms, write
@@ -38,6 +41,28 @@ def check_patterns(data: Data) -> Iterator[Fault]:
                         message = f"the treatment `{words}` is the same in all rows of {_listed(flat)}"
                         yield _warning(pattern, "levels_untreated", f"{message}, which will fail")
                 yield from _small(data, pattern, {k: rows for k, rows in samples.items() if k not in told})
+
+
+def check_preferred_levels(data: Data, plan: Plan) -> Iterator[Fault]:
+    """Warn of samples of a pattern that the preferred specification takes because they come first."""
+    if plan.preferred < 0:
+        return
+    dimensions: dict[str, Sequence[SampleOption | VariantOption]] = {"sample": plan.study.sample}
+    dimensions |= {variant.name: variant.options for variant in plan.study.variants}
+    for d, dimension in enumerate(plan.dimensions):
+        label = dimension.labels[plan.codes[plan.preferred, d]]
+        option = next((o for o in dimensions.get(dimension.name, ()) if o.pattern and o.label == label), None)
+        if option is None or option.pattern is None or dimension.name in plan.study.preferred:
+            continue
+        rows = data.rows_of(option)
+        whole = data.units(np.ones(data.panel.n_rows, dtype=bool))
+        of = "" if rows is None else f", {data.count_units(rows):,} of {whole}"
+        many = f"it is the first of {len(dimension):,} that [preferred] leaves open"
+        message = f"the preferred specification has the {dimension.name} `{label}`{of}: {many}"
+        key = dimension.name if re.fullmatch(r"[A-Za-z0-9_-]+", dimension.name) else json.dumps(dimension.name)
+        line = f"{key} = {json.dumps(label, ensure_ascii=False)}"
+        advice = f"name the one that is meant in [preferred]: {line}"
+        yield _warning(option.pattern, "preferred_level", message, advice)
 
 
 def _unplaced(data: Data, pattern: Expression, samples: Sequence[Flags]) -> Iterator[Fault]:

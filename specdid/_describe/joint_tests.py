@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from specdid._records import JointTest, Results
@@ -9,6 +10,9 @@ from specdid._records.numerals import minus, p_text
 from specdid._records.results import MEDIAN, SHARE, TIMES, statistic_name
 from specdid.inference._base import null_words
 from specdid.inference._curve_tests import CurveTests
+
+_ARM = re.compile(r"(?P<effect>.+): .+ against (?P<reference>.+)")
+"""The estimand of an arm."""
 
 
 def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[str], str] = str) -> tuple[str, ...]:
@@ -26,8 +30,16 @@ def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[s
         mine = [t for t in primary if t.statistic == name]
         under = ", ".join(f"{p_text(t.p_value)} ({null_words(t.null)}{_part(t, estimated)})" for t in mine)
         value = minus(f"{mine[0].value:.4g}")
-        lines.append(f"Primary test, {shown(name)}: {value}{towards(mine[0])}; {under}.")
+        pooled = ", of all arms together" if not mine[0].group and _arms(joint) else ""
+        lines.append(f"Primary test, {shown(name)}{pooled}: {value}{towards(mine[0])}; {under}.")
     return tuple(lines)
+
+
+def _arms(joint: Sequence[JointTest]) -> bool:
+    """Say whether medians are of several arms of one treatment: "…: cash against control"."""
+    found = (_ARM.fullmatch(estimand) for estimand in {t.estimand for t in joint})
+    pairs = [(m["effect"], m["reference"]) for m in found if m]
+    return len(pairs) > len(set(pairs))
 
 
 def towards(test: JointTest) -> str:

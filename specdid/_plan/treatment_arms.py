@@ -247,5 +247,5 @@ def _told(
     against = " or ".join(level.text for level in reference)
     message = f"arms, all in each regression: {each}, against {against} ({len(rest):,} {word}s in no arm)"
     if len(arms) > 1 and study.inference.draws and study.inference.null:
-        message += "; medians are tested by arm, and all other joint statistics are of the arms together"
+        message += "; the median estimate is tested by arm, all other joint statistics (median t) of all arms together"
     return fault_at(option.term.origin, call.span, "arms", message, severity="warning")

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._columns import NUMBERS
+from specdid._columns import DIMENSIONS, NUMBERS
 from specdid._hashing import id_text
 from specdid._records.fits import Floats, Ints
 from specdid.language import relabel
@@ -213,6 +213,14 @@ class Planned:
         """Return the label of an option of a choice, of tied dimensions joined by commas; ``shown`` by [labels]."""
         labels = (self.labels[d][c] for d, c in zip(choice.places, codes, strict=True))
         return ", ".join(map(self.shown, labels) if shown else labels)
+
+    def within(self, place: int) -> str:
+        """Return the sample and the options of variants at ``place``, where there are several: no formula has them."""
+        found = []
+        for d, (name, labels) in enumerate(zip(self.dimensions, self.labels, strict=True)):
+            if len(labels) > 1 and (name == "sample" or name not in DIMENSIONS):
+                found.append(f"{self.shown(name)}: {self.shown(labels[self.codes[place, d]])}")
+        return ", ".join(found)
 
     def dimension(self, name: str) -> TextColumn:
         """Return one dimension's labels as a column of text."""

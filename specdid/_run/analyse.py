@@ -9,12 +9,12 @@ from pathlib import Path
 from specdid import _plugins
 from specdid._diagnostics import SpecError
 from specdid._records import Caution, Section
-from specdid._records.cautions import beside, from_figure
+from specdid._records.cautions import beside, capital, from_figure
 from specdid._run.prepare import Prepared
 from specdid._run.write import save_figure, write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Finding
-from specdid.analyses._cells import Request
+from specdid.analyses._cells import Request, shared_sample
 from specdid.engine.execute import Progress
 from specdid.engine.store import Store
 from specdid.tables._base import csv_text, unusable
@@ -55,12 +55,24 @@ def run_one(bench: Bench, request: Request) -> Analysed:
     nothing = Analysed(table.kind, name, table.stem, heading, Finding())
     try:
         analysis: Analysis = _plugins.load("analyses", table.kind)
-        return replace(nothing, finding=analysis.run(bench, request))
+        finding = analysis.run(bench, request)
+        return replace(nothing, finding=_with_sample(finding, shared_sample(request, bench.evaluator)))
     except (SpecError, _plugins.PluginError) as error:
         return replace(nothing, failure=str(error).replace("\n", "; "))
     except Exception as error:  # the curve is done: whatever one analysis does must not lose it
         said = f"{type(error).__name__}: {error}".replace("\n", " ")
         return replace(nothing, failure=said)
+
+
+def _with_sample(finding: Finding, words: str) -> Finding:
+    """Add the sample that all columns have to the notes of every printed table."""
+    if not words:
+        return finding
+    tables = (
+        t if t.print is None else replace(t, print=replace(t.print, notes=(*t.print.notes, f"{capital(words)}.")))
+        for t in finding.tables
+    )
+    return replace(finding, tables=tuple(tables))
 
 
 def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:

@@ -12,6 +12,8 @@ import numpy as np
 
 from specdid._check import check_study
 from specdid._check.analyses import check_analyses, read_requests
+from specdid._check.data import Data
+from specdid._check.patterns import check_preferred_levels
 from specdid._check.possible import check_possible
 from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._check.sources import check_sources, with_sources
@@ -123,9 +125,9 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     faults = file_order((*faults, *wrong))
     if faults.errors:
         return None, faults
-    faults = file_order(
-        (*faults, *_preferred(study, plan, tuple(panel.columns)), *_backend(study), *check_shown(study, plan))
-    )
+    levels = check_preferred_levels(Data(study, panel, evaluator), plan)
+    wrong = (*_preferred(study, plan, tuple(panel.columns)), *levels, *_backend(study), *check_shown(study, plan))
+    faults = file_order((*faults, *wrong))
     if faults.errors:
         return None, faults
     if not counts_periods(study, [expression for request in requests for expression, _ in request.expressions]):

@@ -319,6 +319,18 @@ def plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> PlannedC
     return planned
 
 
+def shared_sample(request: Request, evaluator: Evaluator) -> str:
+    """Return the sample and the options of variants that all columns have, where the study has several of them."""
+    planned = request.layout.planned.get(evaluator)
+    found, names = [], request.layout.study.labels
+    for d, one in enumerate(planned.plan.dimensions if planned is not None else ()):
+        several = len(one) > 1 and (one.name == "sample" or one.name not in DIMENSIONS)
+        if planned is not None and several and one.name not in planned.varying and len(planned.plan):
+            label = one.labels[planned.plan.codes[0, d]]
+            found.append(f"{relabel(one.name, names)}: {relabel(label, names)}")
+    return ", ".join(found)
+
+
 def _plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> PlannedCells:
     study = request.layout.study
     order: list[str] = []

@@ -474,7 +474,9 @@ def _preferred(results: Results) -> str:
     level = f"{100 * (1 - results.planned.alpha):g}%"
     interval = f" ({level} interval {number(low, decimals)} to {number(high, decimals)}, {p_text(p)})"
     beside = interval if np.isfinite(low) else ""
-    return f"{number(estimate, decimals)}{beside}; {ordinal(rank)} of {of:,} from the lowest."
+    within = results.planned.within(results.planned.preferred)
+    of_sample = f" ({within})" if within else ""
+    return f"{number(estimate, decimals)}{beside}; {ordinal(rank)} of {of:,} from the lowest{of_sample}."
 
 
 def _samples(results: Results) -> str:

@@ -279,7 +279,7 @@ SAMPLE_PATTERNS = {
             "window",
             (_X, Parameter("width", "times"), Parameter("step", "times", Number(1.0), named=True)),
             "sample",
-            "as many periods as `width`, moved by `step` periods each time",
+            "spans of `width` periods of `time`, or `width` whole numbers of another x, gaps counted, moved by `step`",
         ),
         Function("drop_first", (_X, _COUNT), "sample", "without the first value of x, without two, … without n"),
         Function("drop_last", (_X, _COUNT), "sample", "without the last value of x, without two, … without n"),

@@ -459,7 +459,9 @@ def _preferred(results: Results, mine: FamilyNumbers) -> tuple[str, str]:
     rank, of = results.rank(place)
     p = float(results.first("p_value")[place])
     beside = f"; {p_text(p)}" if np.isfinite(p) else ""
-    return mine.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}"
+    within = results.planned.within(results.planned.preferred)
+    of_sample = f"; {within}" if within else ""
+    return mine.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}{of_sample}"
 
 
 def estimates_table(found: Sequence[FamilyNumbers], alpha: float, asked: bool) -> Iterator[Element]:

@@ -227,7 +227,9 @@ def _preferred(results: Results) -> Section:
     written, place = results.planned.preferred, results.preferred
     if written < 0:
         return Section("Preferred specification", ())
-    lines = [_markdown.code(results.planned.formulas(written, written + 1)[0]), ""]
+    within = results.planned.within(written)
+    formula = _markdown.code(results.planned.formulas(written, written + 1)[0])
+    lines = [f"{formula} ({within})" if within else formula, ""]
     if results.status[place] != Status.OK:
         status, why = Status(int(results.status[place])).name.lower(), results.message.at(place)
         return Section("Preferred specification", (*lines, f"It has no estimate ({status}): {why}."))
@@ -238,9 +240,12 @@ def _preferred(results: Results) -> Section:
 
 
 def preferred_line(results: Results) -> str:
-    """Return the preferred specification's estimate, interval and rank; empty where it has none."""
+    """Return the preferred specification's estimate, interval, rank and sample; empty where it has no estimate."""
     place = results.preferred
-    return _number(results, place) if place >= 0 and results.status[place] == Status.OK else ""
+    if place < 0 or results.status[place] != Status.OK:
+        return ""
+    within = results.planned.within(results.planned.preferred)
+    return f"{_number(results, place).removesuffix('.')}{f' ({within})' if within else ''}."
 
 
 def _number(results: Results, place: int) -> str:

@@ -141,7 +141,7 @@ def test_poissons_coefficients_are_pyfixests(tmp_path):
     labels = [row.label for block in printed.print.blocks for row in block]
     assert labels[:5] == ["dudt", "GDP per head_%", "ind2", "ln_open", "ln_pat"]
     assert "Pseudo R²" in labels
-    assert printed.print.notes == ("Standard errors in parentheses, clustered by city_id.",)
+    assert printed.print.notes == ("Standard errors in parentheses, clustered by city_id.", "Sample: all cities.")
 
 
 def test_a_poisson_that_does_not_converge_is_an_empty_column_with_the_reason(tmp_path):
@@ -190,6 +190,7 @@ def test_print(tmp_path):
     assert table.notes == (
         "Standard errors in parentheses, clustered by city_id.",
         "The constant is the mean outcome net of the regressors, as reghdfe reports it.",
+        "Sample: batch 1.",
     )
     first = table.blocks[0][0]
     assert all(re.fullmatch(r"−?\d\.\d{3,6}", cell) for cell in first.cells)

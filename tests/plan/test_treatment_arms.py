@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid.report import summary
 
 ARMS = {0: "control", 1: "cash", 2: "voucher", 3: "control"}
 
@@ -102,8 +103,13 @@ def test_estimands_of_arms_are_apart_and_the_pooled_statistics_are_told(panel):
     (told,) = [w for w in curve.warnings if w.code == "arms"]
     assert told.message == (
         "arms, all in each regression: cash (10 units), voucher (10 units), against control (20 units in no arm); "
-        "medians are tested by arm, and all other joint statistics are of the arms together"
+        "the median estimate is tested by arm, all other joint statistics (median t) of all arms together"
     )
+    assert "Primary test, median t, of all arms together: " in summary.digest(curve)
+    by_arm = {"draws": 19, "primary": "median estimate"}
+    alone = specdid.run(study(treatment={"a": "i(now, ref = 'control')"}, inference=by_arm), panel, audit=0)
+    assert "Primary test, median estimate" in summary.digest(alone)
+    assert "together:" not in summary.digest(alone)
     one = specdid.check(study(treatment={"a": "i(code, post, ref = c(0, 1))"}), panel)
     assert [f.message for f in one] == [
         "arms, all in each regression: 2 (10 units), against 0 or 1 (30 units in no arm)"
