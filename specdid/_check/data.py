@@ -54,10 +54,10 @@ class Data:
         except LanguageError:
             return None
 
-    def column(self, node: Node) -> Column | None:
-        """Evaluate ``node``; None where that is not possible."""
+    def column(self, node: Node, scope: Scope | None = None) -> Column | None:
+        """Evaluate ``node``, in ``scope`` or without variants; None where that is not possible."""
         try:
-            return self.evaluator.column(bind(node, self.scope))
+            return self.evaluator.column(bind(node, scope or self.scope))
         except (LanguageError, EvaluationError):
             return None
 

@@ -39,7 +39,14 @@ def test_numbers_written_as_text(cells, controls):
 
 @pytest.mark.parametrize(
     "cells",
-    [["north", "south"], ["2012Q1", "2012Q2"], ["2012-01-05", "2012-02-05"], ["a1", "b2", "7"], ["-", "?", "k"]],
+    [
+        ["north", "south"],
+        ["2012Q1", "2012Q2"],
+        ["2012-01-05", "2012-02-05"],
+        ["a1", "b2", "7"],
+        ["-", "?", "k"],
+        ["1" + " " * 10**6 + "x", "y"],
+    ],
 )
 def test_words_dates_and_codes_are_no_numbers(cells):
     assert found(cells) == []
@@ -82,3 +89,10 @@ def test_a_file_as_an_option_is_looked_at_too(tmp_path):
     study["variant"] = {"source": {"own": {}, "other": {"data": str(tmp_path / "other.csv")}}}
     (fault,) = [f for f in specdid.check(study) if f.code == "text_control"]
     assert fault.message.startswith(f"under source = “other”: `c` is text in {tmp_path / 'other.csv'}")
+
+
+def test_a_variant_that_puts_text_in_a_number_s_place(tmp_path):
+    variant = {"source": {"own": {}, "other": {"derive": {"x1": "c"}}, "same": {"derive": {"x1": "x2"}}}}
+    (fault,) = found(["0.1%", "0.2%"], "x1 + x3", variant=variant)
+    assert fault.message.startswith("`x1` is text under source = “other”, so that it becomes 1 dummy; its values look")
+    assert fault.path[:3] == ("variant", "source", "other")
