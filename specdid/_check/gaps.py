@@ -6,6 +6,7 @@ any number, so that the same line is 0 there and the never treated stay.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from specdid._check.data import Data, Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at
 from specdid._study import Expression, TreatmentOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write
-from specdid.language.tree import Binary, Name, Node, walk
+from specdid.language.tree import Binary, Name, Node, Text, walk
 from specdid.panel import EvaluationError, never_treated, number_text
 from specdid.panel.columns import Flags, Floats, Ints
 
@@ -84,10 +85,12 @@ def _gaps(data: Data, option: TreatmentOption, term: Term, values: Floats, scope
     missing = np.isnan(values) & data.sampled
     if not missing.any() or not (data.sampled & ~missing).any():
         return
+    if option.arm is not None and option != next(o for o in data.study.treatment if o.origin == option.origin):
+        return  # arms of one factor are missing together
     groups = groups_of(data, option, values, data.sampled)
     whole = groups.wholly(missing)
     lost = _lost_units(data, missing)
-    name = f"{under}`{term.text}`"
+    name = f"{under}`{term.text}`" + (", as every other arm," if option.arm is not None else "")
     if whole:
         rows = groups.rows(whole)
         who = _named(data, groups, whole)
@@ -116,8 +119,20 @@ class Proposal:
     text: str
 
 
+def _of_arms(option: TreatmentOption) -> str | None:
+    """Say how rows without an arm come to the reference, of an option that is an arm."""
+    level = next((n for n in walk(option.term.tree) if isinstance(n, Binary) and n.operator == "=="), None)
+    if option.arm is None or level is None:
+        return None
+    reference = option.arm.rpartition(" against ")[2].split(" or ")[0]
+    name, text = write(level.left), write(Text(reference)) if isinstance(level.right, Text) else reference
+    line = f"`ifelse(is.na({name}), {text}, {name})`"
+    return f"if they are in no arm, derive a column by {line} and name it in place of `{name}` in the treatment"
+
+
 def _fault(option: TreatmentOption, line: Proposal | None, message: str, before: str = "", after: str = "") -> Fault:
     advice = "write what it is there: in R's logic, and here, a comparison with an empty cell is missing, not false"
+    advice = _of_arms(option) or advice
     if line is not None:
         advice = f"{before}write {line.text}{after}"
     origin, span = (option.term.origin, option.term.tree.span) if line is None else (line.origin, line.span)
@@ -133,6 +148,8 @@ def _note(data: Data, option: TreatmentOption, missing: Flags, lost: Flags, name
     elif lost.any():
         message += f"; {data.units(lost)} have no other rows"
     advice = f"if they are not treated, write {line.text}" if lost.any() and line is not None else None
+    if lost.any():
+        advice = _of_arms(option) or advice
     return fault_at(option.term.origin, option.term.tree.span, "treatment_gaps", message, advice, "warning")
 
 
@@ -183,7 +200,9 @@ def _binary(values: Floats) -> bool:
 
 
 def _line(data: Data, option: TreatmentOption, term: Term, scope: Scope, rows: Flags) -> Proposal | None:
-    """Return the definition with 0 where its cause is empty, where that is right on the data."""
+    """Return the definition with 0 where its cause is empty, where that is right on the data, of all arms."""
+    if option.arm is not None:
+        return None
     culprits = [f for f in term.factors if _all_missing(data, f, scope, rows)]
     if not rows.any() or not culprits:
         return None
@@ -244,15 +263,22 @@ def _placed(
     """Say where a line belongs: the definition, the treatment itself, or a new line of [derive]."""
     if name is not None and name in data.study.derive:
         present = data.study.derive[name]
-        return Proposal(present.origin, present.tree.span, f'{write(Name(name))} = "{text}"')
+        return Proposal(present.origin, present.tree.span, f"{write(Name(name))} = {_string(text)}")
     if name is not None:  # of a variant
-        return Proposal(option.term.origin, option.term.tree.span, f'{write(Name(name))} = "{text}"')
+        return Proposal(option.term.origin, option.term.tree.span, f"{write(Name(name))} = {_string(text)}")
     origin, span = option.term.origin, option.term.tree.span
     if isinstance(factor, Name):
-        return Proposal(origin, span, f'{write(factor)} = "{text}" in [derive]')
+        return Proposal(origin, span, f"{write(factor)} = {_string(text)} in [derive]")
     if len(term.factors) == 1:
-        return Proposal(origin, span, f'"{text}" as the treatment')
+        return Proposal(origin, span, f"{_string(text)} as the treatment")
     return None
+
+
+def _string(text: str) -> str:
+    """Write a TOML string, with the quotes that the text itself does not have."""
+    if '"' not in text:
+        return f'"{text}"'
+    return f"'{text}'" if "'" not in text else json.dumps(text, ensure_ascii=False)
 
 
 def _cohort_line(data: Data, option: TreatmentOption, term: Term, values: Floats, rows: Flags) -> Proposal | None:

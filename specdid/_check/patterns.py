@@ -9,12 +9,15 @@ from itertools import groupby
 
 import numpy as np
 
-from specdid._check.data import Data
+from specdid._check.data import Data, changing_rows
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan.records import Plan
 from specdid._plan.sample_levels import pattern_parts
 from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
 from specdid.language import LanguageError, expand, terms, write
+from specdid.language.arguments import number_value
+from specdid.language.functions import SAMPLE_PATTERNS, argument
+from specdid.language.tree import Name
 from specdid.panel.columns import Flags, Floats
 
 FEW = 10
@@ -33,6 +36,8 @@ def check_patterns(data: Data) -> Iterator[Fault]:
             samples = {label: rows for label, rows in found if rows is not None and rows.any()}
             if pattern is not None and samples:
                 yield from _unplaced(data, pattern, list(samples.values()))
+                yield from _short(data, pattern, samples)
+                yield from _divided(data, pattern)
                 told = set()
                 for words, values in (pair for option in data.study.treatment for pair in _treatments(data, option)):
                     flat = [label for label, rows in samples.items() if _flat(values[rows])]
@@ -84,6 +89,45 @@ def _unplaced(data: Data, pattern: Expression, samples: Sequence[Flags]) -> Iter
     if call.function == "window" and (behind := none & ~missing).any():
         message = f"{_rows(data, behind)} lie behind the last window, in no sample"
         yield _warning(pattern, "levels_missing", message, "choose a width and a step that end with the data")
+
+
+def _short(data: Data, pattern: Expression, samples: dict[str, Flags]) -> Iterator[Fault]:
+    """Count the windows with fewer periods than their width: gaps, and codes that do not run on, count as periods."""
+    call, _ = pattern_parts(pattern)
+    node = argument(call, "x", SAMPLE_PATTERNS[call.function]) if call.function == "window" else None
+    values = None if node is None else data.column(node)
+    if node is None or values is None or values.numbers is None:
+        return
+    given = argument(call, "width", SAMPLE_PATTERNS["window"])
+    width = 0 if given is None else int(number_value(given) or 0)
+    counts = {label: len(np.unique(values.numbers[rows])) for label, rows in samples.items()}
+    if short := [label for label, count in counts.items() if count < width]:
+        low, high = min(counts[k] for k in short), max(counts[k] for k in short)
+        periods = f"{low}{'' if low == high else f' to {high}'} period{'' if high == 1 else 's'} of `{write(node)}`"
+        whole = f"{len(short):,} of {len(samples):,} windows have {periods}, fewer than {width}: {_listed(short)}"
+        advice = "periods without rows count in the width"
+        if node != Name(data.panel.time or ""):
+            left = f"whole numbers that `{write(node)}` leaves out count in the width"
+            advice = f"{left}: number its periods 1, 2, 3, … in a column, and move the window over that"
+        yield _warning(pattern, "levels_short", whole, advice)
+
+
+def _divided(data: Data, pattern: Expression) -> Iterator[Fault]:
+    """Count the units that ``halves(n, by = x)`` may put in both halves."""
+    call, _ = pattern_parts(pattern)
+    node = argument(call, "by", SAMPLE_PATTERNS["halves"]) if call.function == "halves" else None
+    column, units = None if node is None else data.column(node), data.panel.unit_codes
+    if node is None or column is None or units is None:
+        return
+    numbers = column.numbers if column.codes is None else np.where(column.codes < 0, np.nan, column.codes)
+    known = None if numbers is None else ~np.isnan(numbers)
+    if numbers is None or known is None:
+        return
+    changing = changing_rows(units[known], numbers[known])
+    if len(changing):
+        count, of = len(np.unique(units[known][changing])), data.units(np.ones(data.panel.n_rows, dtype=bool))
+        message = f"`{write(node)}` changes within {count:,} of {of}, which may have rows in both halves"
+        yield _warning(pattern, "halves_divide", message, "leave out `by`, or give what stays the same within a unit")
 
 
 def _small(data: Data, pattern: Expression, samples: dict[str, Flags]) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -138,11 +139,21 @@ def failure_message(code: Code, term: str, outcome: str, effects: str, culprit: 
     return words[code]
 
 
+_LEVEL = re.compile(r'(I?\(.+ == )(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)(\).*)')
+"""The term of one arm; what is captured is the same of all arms of a factor."""
+
+
 def _not_identified(term: str, culprit: str) -> str:
     if not culprit or culprit == term:
         return (
             f"`{term}` is, after the fixed effects, a combination of the controls: "
             "its effect is not separately identified"
+        )
+    one, other = _LEVEL.fullmatch(culprit), _LEVEL.fullmatch(term)
+    if one and other and one.groups() == other.groups():
+        return (
+            f"`{culprit}` is, after the fixed effects, a combination of the treatment `{term}` and the other arms: "
+            "as where no unit of the reference, which arms are compared with, is left in the sample"
         )
     return (
         f"`{culprit}` is, after the fixed effects, a combination that loads on the treatment `{term}`: "

@@ -226,3 +226,29 @@ def test_check_says_where_levels_are_small_or_never_treated(panel):
 def test_the_warnings_stand_in_the_curve(panel):
     codes = {w.code for w in specdid.run(study({"split": "region"}), panel, audit=0).warnings}
     assert {"levels_missing", "levels_small"} <= codes
+
+
+def test_check_counts_windows_that_are_shorter_than_their_width(panel):
+    found = [f for f in specdid.check(study(sample={"w": "window(month, 4)"}), panel) if f.code == "levels_short"]
+    (short,) = found  # 201209 to 201212, then 201301 to 201303
+    assert short.message == (
+        "6 of 7 windows have 1 to 3 periods of `month`, fewer than 4: "
+        "`w: 201210–201212`, `w: 201211–201212`, `w: 201212–201212`, `w: 201301–201301` and 2 more"
+    )
+    assert "number its periods 1, 2, 3, … in a column" in short.help
+    gap = panel.filter(pl.col("year") != 2004)
+    (short,) = [f for f in specdid.check(study(sample={"w": "window(year, 3)"}), gap) if f.code == "levels_short"]
+    assert short.message.startswith("3 of 5 windows have 2 periods of `year`, fewer than 3: `w: 2002–2003`, ")
+    assert short.help == "periods without rows count in the width"
+    assert "levels_short" not in {f.code for f in specdid.check(study(sample={"w": "window(year, 3)"}), panel)}
+
+
+def test_check_counts_units_that_halves_by_a_column_divide(panel):
+    early = panel.with_columns(part=pl.when(pl.col("id") < 6).then(pl.col("year") > 2003).otherwise(False).cast(int))
+    (told,) = [
+        f for f in specdid.check(study(sample={"h": "halves(2, by = part)"}), early) if f.code == "halves_divide"
+    ]
+    assert told.message == "`part` changes within 5 of 24 units, which may have rows in both halves"
+    for by in ("region", "name"):
+        made = study(sample={"h": f"halves(1, by = {by})"})
+        assert "halves_divide" not in {f.code for f in specdid.check(made, panel)}

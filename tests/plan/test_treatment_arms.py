@@ -223,3 +223,21 @@ def test_rows_whose_arm_is_missing_are_in_no_specification(panel):
     lost = panel.with_columns(pl.when(pl.col("id") != 5).then(pl.col("now")).alias("now"))
     found = specdid.run(study(treatment={"a": "i(now, ref = 'control')"}), lost, audit=0).table
     assert set(found.nobs) == {273}
+
+
+def test_units_without_an_arm_are_told_of_once_with_a_line_for_all_arms(panel):
+    lost = panel.with_columns(pl.when(pl.col("id") != 5).then(pl.col("now")).alias("now"))
+    (told,) = [f for f in specdid.check(study(treatment={"a": "now"}), lost) if f.code == "treatment_gaps"]
+    assert '`(now == "cash")`, as every other arm, is missing in every row of 1 unit' in told.message
+    assert told.help == (
+        'if they are in no arm, derive a column by `ifelse(is.na(now), "control", now)` '
+        "and name it in place of `now` in the treatment"
+    )
+
+
+def test_arms_without_anybody_of_the_reference_say_so(panel):
+    made = study(treatment={"a": "i(arm, post, ref = 'control')"}, sample={"none": "arm != 'control'"})
+    found = specdid.run(made, panel, audit=0).table
+    assert set(found.code) == {"not_identified"}
+    assert all("the other arms: as where no unit of the reference" in said for said in found.message)
+    assert not any("leave out that control" in said for said in found.message)
