@@ -120,7 +120,7 @@ def choose_fonts(texts: Iterable[str]) -> Fonts:
 
 
 def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool = False) -> list[str]:
-    """Break a text between words into lines of at most ``room`` points."""
+    """Break a text into lines of at most ``room`` points, between words; within one that is wider, as in Chinese."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()
@@ -128,6 +128,11 @@ def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool =
             lines.append(word)
         else:
             lines[-1] = longer
+        while len(lines[-1]) > 1 and fonts.width(lines[-1], size, bold) > room:
+            line = lines.pop()
+            ends = range(len(line) - 1, 0, -1)
+            end = next((k for k in ends if fonts.width(line[:k], size, bold) <= room), 1)
+            lines += [line[:end], line[end:]]
     return lines if text else []
 
 

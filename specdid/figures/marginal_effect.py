@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from specdid._records.numerals import minus
 from specdid.figures._base import FigureKind
+from specdid.figures._fonts import Fonts
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
-from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, blend, own_style
+from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +88,7 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
             fonts,
             width or DEFAULT,
             _HEIGHT + _STRIP,
-            inner=(30.0, 8.0),
+            inner=_room(data, fonts),
         )
         for panel, box in zip(data.panels, boxes, strict=True):
             _draw_panel(page, box, panel)
@@ -103,12 +104,24 @@ def _pane(panel: EffectPanel, level: str) -> Pane:
     return Pane((panel.name, panel.short or panel.name), panel.facts, tuple(entries))
 
 
+def _ends(panel: EffectPanel) -> tuple[float, float]:
+    return with_room([0.0, panel.average, *panel.low.tolist(), *panel.high.tolist()])
+
+
+def _room(data: EffectData, fonts: Fonts) -> tuple[float, float]:
+    """Return the points that numbers along the panels' axes take, left of them and beyond their right ends."""
+    up = (label for p in data.panels for label in round_ticks(*_ends(p), 6)[1])
+    across = (minus(f"{round(end, 6):g}") for p in data.panels for end in (p.at[0], p.at[-1]))
+    left, right = (max(fonts.width(text, SMALL) for text in texts) for texts in (up, across))
+    return max(30.0, left + 6.0), max(12.0, right / 2 + 4.0)
+
+
 def _draw_panel(page: Page, box: Box, panel: EffectPanel) -> None:
     low, high = with_room(panel.at.tolist(), 0.12 if len(panel.at) <= FEW else 0.02)
     upper = page.axes(box.left, box.top, box.width, box.height - _STRIP - 4)
     style(upper, page.fonts, "y")
     upper.spines["bottom"].set_visible(False)
-    ends = with_room([0.0, panel.average, *panel.low.tolist(), *panel.high.tolist()])
+    ends = _ends(panel)
     upper.set_xlim(low, high)
     upper.set_ylim(*ends)
     upper.set_xticks([])

@@ -46,26 +46,28 @@ def run(spec: Path, out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=spec.parent)
 
 
+def study(seed: int) -> dict:
+    made = small_study(controls={"any": "mvsw(x1, x2, x3)"}, inference={"draws": 199})
+    made["study"]["seed"] = seed
+    return made
+
+
 def main(folder: Path, disk: Path) -> list[list[object]]:
     small_panel(units=30).write_csv(folder / "given.csv")
-    specs = []
-    for seed in (1, 2):
-        study = small_study(controls={"any": "mvsw(x1, x2, x3)"}, inference={"draws": 199})
-        study["study"]["seed"] = seed
-        specs.append(folder / f"seed{seed}.toml")
-        write_toml(study, specs[-1])
-    out, ballast = disk / "out", disk / "ballast"
-    assert run(specs[0], out).returncode == 0
+    spec, out, ballast = folder / "study.toml", disk / "out", disk / "ballast"
+    write_toml(study(1), spec)
+    assert run(spec, out).returncode == 0
     before = contents(out)
-    assert run(specs[1], folder / "clean").returncode == 0
+    write_toml(study(2), spec)
+    assert run(spec, folder / "clean").returncode == 0
     clean, found = contents(folder / "clean"), Counter[str]()
     left = 0
-    while True:
+    while left < SIZE:
         free = int(
             subprocess.run(["df", "--output=avail", "-B1", disk], capture_output=True, text=True).stdout.split()[-1]
         )
         ballast.write_bytes(b"\0" * max(free - left, 0))
-        done = run(specs[1], out)
+        done = run(spec, out)
         ballast.unlink()
         found["runs"] += 1
         if done.returncode == 0:
