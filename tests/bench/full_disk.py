@@ -83,7 +83,9 @@ def main(folder: Path, disk: Path) -> list[list[object]]:
         left += STEP
         print(f"{left / 2**20:.2f} MiB of room: {done.returncode} {done.stderr.strip()[-90:]}", flush=True)
     found["room when it succeeded, MiB"] = round(left / 2**20, 1)
-    found["files that differ from a run with room"] = sum(contents(out).get(k) != v for k, v in clean.items())
+    differ = [name for name, content in clean.items() if contents(out).get(name) != content]
+    found["files that differ from a run with room"] = len(differ)
+    print("differing:", *differ)
     return [[what, count] for what, count in found.items()]
 
 
