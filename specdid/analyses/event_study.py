@@ -20,6 +20,7 @@ from specdid._format import STEPS, Key, Many, Number, Word
 from specdid._records.cautions import Severity, capital
 from specdid._records.fits import NOT_POSITIVE
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
+from specdid.analyses._cells import shared_sample
 from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path, treated_rows
 from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
 from specdid.analyses._timing import few_treated
@@ -247,6 +248,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         _unit(bench),
         tuple(dict.fromkeys(p.clock.start for p in paths)),
         clock.names,
+        shared_sample(request, bench.evaluator),
     )
 
 

@@ -51,7 +51,7 @@ class EventData:
 
     ``reference`` is a period, ``window`` the first and last; ``unit`` is a period's word: "year".
     ``starts`` are the first treated periods, 0 in relative time. In calendar time ``ticks``
-    are the window's periods as the data write them.
+    are the window's periods as the data write them. ``sample`` is what all curves are of, where there are others.
     """
 
     title: str
@@ -63,6 +63,7 @@ class EventData:
     unit: str = "period"
     starts: tuple[int, ...] = (0,)
     ticks: tuple[str, ...] = ()
+    sample: str = ""
 
     def tick(self, period: int) -> str:
         """Write a period: −1, or 2011."""

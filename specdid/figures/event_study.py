@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._records.cautions import capital
 from specdid._records.numerals import p_text
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import number_axis, style_axis
@@ -122,6 +123,7 @@ def note(data: EventData) -> str:
         parts.append(_beginning(data))
     parts.append(ends_note([(s.label, s.bins) for p in data.panels for s in p.series], data.window))
     parts.append(f"Standard errors: {data.vcov}; the simultaneous band covers the whole curve.")
+    parts.append(f"{capital(data.sample)}." if data.sample else "")
     return " ".join(filter(None, parts))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid.figures.event_study import note
 from specdid.report import summary
 
 LINE = 'name the one that is meant in [preferred]: {} = "{}"'
@@ -60,6 +61,8 @@ def test_the_sample_stands_beside_the_preferred_number_and_below_tables(panel, t
     assert "`y ~ d + x1 | id + year` (split: region: a)" in (tmp_path / "summary.md").read_text()
     for name in ("table_T.tex", "event_study.tex"):
         assert "Split: region: a." in (tmp_path / name).read_text(), name
+    (chart,) = next(a.finding.charts for a in curve.analyses if a.kind == "event_study")
+    assert note(chart.data).endswith(" Split: region: a.")
 
 
 def test_columns_that_are_the_samples_have_no_such_note(panel, tmp_path):
