@@ -89,7 +89,10 @@ _TAIL = (
     _count("nobs", "rows used"),
     _count("n_units", "units in these rows"),
     _count("n_treated", "units with treatment variation in these rows"),
-    _count("n_control", "units never treated in these rows; of lpdid, compared and not entering, who may adopt later"),
+    _count(
+        "n_control",
+        "units never treated in these rows, by any arm; of lpdid, compared and not entering, who may adopt later",
+    ),
     _count("n_always_treated", "units always treated in these rows"),
     _count("n_clusters", "clusters, the smaller number of two", "vcov"),
     _count("n_missing", "rows of the sample dropped as missing or infinite"),

@@ -21,7 +21,7 @@ from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, combine, f
 from specdid.engine.demean import relevel
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
 from specdid.engine.problem import Effects, Floats, Ints, Members, Problem
-from specdid.engine.rows import count_units, cut_rows
+from specdid.engine.rows import count_units, cut_rows, other_arms
 from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
@@ -97,7 +97,8 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
     units = (-1, -1, -1, -1)
     if problem.unit >= 0:
         treated = problem.values[full.rows, one.treatment[0]]
-        units = count_units(relevel(problem.codes[full.rows, problem.unit]), treated)
+        others = problem.values[np.ix_(full.rows, other_arms(problem.arms, one, 0))]
+        units = count_units(relevel(problem.codes[full.rows, problem.unit]), treated, others)
     return CellFit(
         cell,
         None,
@@ -445,6 +446,8 @@ def derive(
         lines = np.concatenate([*(column[id(e)] for e in extra), kept]).astype(np.int64)
         one = replace(one, controls=lines, start=np.array([0, len(lines)], np.int64))
         if treatment is not None:
+            arms = {**problem.arms, int(column[id(treatment)][0]): problem.arms.get(int(one.treatment[0]), ())}
+            problem = replace(problem, arms=arms)
             one = replace(one, treatment=column[id(treatment)], sunab=np.full(1, -1, np.int64))
         if outcome is not None:
             one = replace(one, outcome=column[id(outcome)])

@@ -103,9 +103,10 @@ class Content:
         self.problem = problem
         self._found: dict[tuple[str, int], bytes] = {}
         codes = [b"".join(map(self.code, v.clusters)) for v in problem.vcovs]
+        arms = b"".join(self.value(t) + self.values(others) for t, others in sorted(problem.arms.items()))
         kinds = json.dumps([(v.kind, len(v.clusters), v.ssc, v.distribution) for v in problem.vcovs])
         self.study = digest(
-            environment(), kinds, *codes, self.code(problem.unit), repr(problem.alpha), str(len(problem.values))
+            environment(), kinds, *codes, self.code(problem.unit), repr(problem.alpha), str(len(problem.values)), arms
         )
         """What every specification of the study shares."""
 

@@ -6,7 +6,7 @@ Matched samples fill rows and weights of their specifications; what a match lost
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from specdid import _plugins
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import Contents, match_digest, term_digest
+from specdid._plan.treatment_arms import arm_factors
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.matched import MatchRecipe, match_recipe, shortfalls
@@ -77,7 +78,8 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
     members = table.members(index, extra)
     batched = np.array([_plugins.load("estimators", e.method).batched for e in plan.grid.estimators])
     vcovs = _vcovs(plan, columns, base)
-    problem = _problem(plan, panel, columns, base, vcovs)
+    arms = _arms(plan, columns, contents)
+    problem = replace(_problem(plan, panel, columns, base, vcovs), arms=arms)
     return Compiled(
         problem,
         members,
@@ -122,6 +124,19 @@ def _common(plan: Plan, index: Ints, columns: Columns, table: MemberTable) -> In
         recipe = Recipe("complete", tuple(b for n in needed for b in n.bounds), needed=tuple(needed))
         extra[mine] = columns.add(f"common:{o}", marker, "complete rows", recipe)
     return extra
+
+
+def _arms(plan: Plan, columns: Columns, contents: list[Contents]) -> dict[int, tuple[int, ...]]:
+    """Return for each treatment that is an arm the columns of its factor's other arms."""
+    factor = arm_factors(plan)
+    found: dict[int, tuple[int, ...]] = {}
+    for own in np.unique(factor[factor >= 0]).tolist():
+        mine = np.flatnonzero(factor == own).tolist()
+        for content in contents:
+            terms = plan.grid.treatments
+            at = [columns.term(content.treatments[t], terms[t].term, content)[0] for t in mine]
+            found |= {column: tuple(c for c in at if c != column) for column in at}
+    return found
 
 
 def _vcovs(plan: Plan, columns: Columns, content: Contents) -> tuple[Vcov, ...]:

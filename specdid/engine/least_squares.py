@@ -26,7 +26,7 @@ from specdid.engine.blocks import blank_fits
 from specdid.engine.demean import Absorber, for_many_columns, make_absorber, relevel
 from specdid.engine.problem import Bools, Code, Fits, Floats, Ints, Members, Problem
 from specdid.engine.qr_basis import Basis, independent, make_basis, project_out
-from specdid.engine.rows import count_units, effective_rows
+from specdid.engine.rows import count_units, effective_rows, other_arms
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
 from specdid.engine.sunab import make_block, make_cells, why_open
 
@@ -72,7 +72,7 @@ class PreparedBatch:
     open : why the average of a Sun-Abraham block is not identified, whatever the controls; or empty
     means : (K,) float64, of each column over the rows, unweighted
     corrections : per vcov
-    units : treatment -> n_units, n_treated, n_control, n_always_treated
+    units : treatment, and whether with its other arms -> n_units, n_treated, n_control, n_always_treated
     """
 
     nobs: int
@@ -85,7 +85,7 @@ class PreparedBatch:
     meat: Meat
     absorber: Absorber
     corrections: tuple[ssc.Correction, ...]
-    units: dict[int, tuple[int, int, int, int]]
+    units: dict[tuple[int, bool], tuple[int, int, int, int]]
     n_eff: float
 
 
@@ -143,12 +143,17 @@ def prepare(problem: Problem, members: Members, need: BatchColumns) -> PreparedB
     )
 
 
-def _units(problem: Problem, need: BatchColumns, raw: Floats, place: Ints) -> dict[int, tuple[int, int, int, int]]:
+def _units(
+    problem: Problem, need: BatchColumns, raw: Floats, place: Ints
+) -> dict[tuple[int, bool], tuple[int, int, int, int]]:
     treatments = need.treatments.tolist()
     if problem.unit < 0:
-        return dict.fromkeys(treatments, (-1, -1, -1, -1))
+        return dict.fromkeys([(t, among) for t in treatments for among in (False, True)], (-1, -1, -1, -1))
     unit = relevel(np.maximum(problem.codes[need.rows, problem.unit], 0))
-    return {t: count_units(unit, raw[:, place[t]]) for t in treatments}
+    found = {(t, False): count_units(unit, raw[:, place[t]]) for t in treatments}
+    arms = {t: place[[*problem.arms[t]]] for t in treatments if problem.arms.get(t)}
+    inside = {t: at for t, at in arms.items() if (at >= 0).all()}
+    return found | {(t, True): count_units(unit, raw[:, place[t]], raw[:, at]) for t, at in inside.items()}
 
 
 def effects_text(problem: Problem, choice: int) -> str:
@@ -205,7 +210,9 @@ def fit_chunk(problem: Problem, members: Members, prepared: PreparedBatch, fits:
     if problem.effects[members.effects[0]].fixed or problem.effects[members.effects[0]].slopes:
         within = prepared.basis.within[outcome]
         fits.r2_within[at] = np.where(ok, 1.0 - solved.rss / np.where(within > 0, within, 1.0), np.nan)
-    units = np.array([prepared.units[t] for t in members.treatment.tolist()], dtype=np.int64)
+    among = [bool(problem.arms) and len(other_arms(problem.arms, members, s)) > 0 for s in range(len(at))]
+    treatments = members.treatment.tolist()
+    units = np.array([prepared.units[key] for key in zip(treatments, among, strict=True)], dtype=np.int64)
     fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units.T
     _enter_errors(problem, prepared, solved, outcome, ok, unit, fits, at)
     owner, rank = _layout(members)

@@ -22,7 +22,7 @@ from specdid.engine.cache_keys import Content, digest
 from specdid.engine.demean import relevel
 from specdid.engine.model_identity import Values
 from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
-from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows
+from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows, other_arms
 from specdid.engine.scores import clusters_of, missing_clusters
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
@@ -188,7 +188,8 @@ def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Tas
     weights = None if task.weights is None else task.weights[keep]
     fits.n_eff[at] = effective_rows(int(keep.sum()), weights)
     if task.unit is not None:
-        units = result.units or count_units(relevel(task.unit[keep]), task.treatment[keep])
+        others = work.problem.values[np.ix_(cut.rows[keep], other_arms(work.problem.arms, work.members, s))]
+        units = result.units or count_units(relevel(task.unit[keep]), task.treatment[keep], others)
         fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units
     columns = work.members.controls_of(s)
     if result.dropped:

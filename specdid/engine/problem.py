@@ -6,7 +6,8 @@ get a Problem by memory map and Members by slice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -72,6 +73,7 @@ class Problem:
     unit : column of codes with the panel's unit, or -1.
     alpha : confidence intervals are at 1 - alpha.
     offsets : columns of values that stand among the controls with the coefficient 1.
+    arms : treatment that is an arm of a factor -> the factor's other arms, columns of values.
     """
 
     values: Floats
@@ -85,6 +87,7 @@ class Problem:
     unit: int
     alpha: float
     offsets: tuple[int, ...] = ()
+    arms: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ masks are formed per key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -352,20 +353,32 @@ def cut_rows(problem: Problem, members: Members, s: int, changes: bool = False) 
     return Cut(kept, record, int(sample.sum()) - len(rows), int((sample & logs).sum()), len(rows) - len(kept))
 
 
-def count_units(unit: Ints, treatment: Floats) -> tuple[int, int, int, int]:
+def other_arms(arms: Mapping[int, tuple[int, ...]], members: Members, s: int) -> Ints:
+    """Return the other arms of a member's treatment, columns of values, where they are in its regression."""
+    found = np.array(arms.get(int(members.treatment[s]), ()), np.int64)
+    return found if np.isin(found, members.controls_of(s)).all() else found[:0]
+
+
+def count_units(unit: Ints, treatment: Floats, others: Floats | None = None) -> tuple[int, int, int, int]:
     """Count units, those whose treatment varies, is always zero, is always one other value.
+
+    A unit that ever takes one of ``others`` is not among those whose treatment is always zero.
 
     Parameters
     ----------
     unit : (n,) int64, levels without gaps
     treatment : (n,) float64
+    others : (n, k) float64, other arms of the same factor
     """
     size = int(unit.max()) + 1
     low, high = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(low, unit, treatment)
     np.maximum.at(high, unit, treatment)
     varies, zero = low != high, (low == 0) & (high == 0)
-    return size, int(varies.sum()), int(zero.sum()), int((~varies & ~zero).sum())
+    always = int((~varies & ~zero).sum())
+    if others is not None:
+        zero[unit[(others != 0).any(axis=1)]] = False
+    return size, int(varies.sum()), int(zero.sum()), always
 
 
 def effective_rows(n: int, weights: Floats | None) -> float:

@@ -7,8 +7,11 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid.engine import execute
+from specdid.engine.listwise import members
 from specdid.report import summary
 
+units = members._units
 ARMS = {0: "control", 1: "cash", 2: "voucher", 3: "control"}
 
 
@@ -68,8 +71,32 @@ def test_they_are_what_one_would_write_by_hand(panel, tmp_path, arms, cash, vouc
         for name, own, other in ((names[0], cash, voucher), (names[1], voucher, cash))
     }
     mine = files(study(treatment={"a": arms}, inference=inference), panel, tmp_path / "a")
-    assert mine == files(study(treatment=by_hand, inference=inference), panel, tmp_path / "b")
+    others = files(study(treatment=by_hand, inference=inference), panel, tmp_path / "b")
+    assert mine["inference.csv"] == others["inference.csv"]
+    tables = [pl.read_csv(f["results.csv"], infer_schema=False) for f in (mine, others)]
+    assert tables[0].drop("n_control").equals(tables[1].drop("n_control"))
+    assert [set(t["n_control"]) for t in tables] == [{"20"}, {"30"}]  # by hand, nothing says that `with` is an arm
     assert b"permutation" in mine["inference.csv"]
+
+
+@pytest.mark.parametrize("by", ["batch", "listwise", "itself"])
+def test_units_of_other_arms_are_no_controls(panel, by, monkeypatch):
+    """Whoever counts: a batch, the listwise engine or an estimator by itself. Not so for other treatments."""
+    counted = []
+    if by == "listwise":
+        monkeypatch.setattr(execute, "MANY_MASKS", 1)
+        monkeypatch.setattr(members, "_units", lambda *of: counted.append(units(*of)) or counted[-1])
+    made = study(
+        controls={"x": "x2", "both": "x2 + x3"},
+        outcome={"z": "z"},
+        treatment={"now": "i(now, ref = 'control')", "one": "now == 'voucher' & id < 20"},
+        estimator={"e": "fepois" if by == "itself" else "feols"},
+    )
+    found = specdid.run(made, panel, audit=0).table
+    assert bool(counted) == (by == "listwise")
+    counts = found[["n_units", "n_treated", "n_control", "n_always_treated"]].to_numpy().tolist()
+    assert found.treatment.tolist() == ["now: cash"] * 2 + ["now: voucher"] * 2 + ["one"] * 2
+    assert counts == [[40, 10, 20, 0]] * 4 + [[40, 5, 35, 0]] * 2
 
 
 def test_a_text_with_a_level_called_control_and_the_short_forms(panel):

@@ -5,7 +5,7 @@ Members are gathered by rows, effects and weights; a gathering is prepared once 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -38,7 +38,7 @@ from specdid.engine.listwise.vcov import (
     variance,
 )
 from specdid.engine.problem import Fits, Floats, Ints, Members, Problem
-from specdid.engine.rows import masks_digest, row_words, sample_rows
+from specdid.engine.rows import masks_digest, other_arms, row_words, sample_rows
 
 LARGEST_SECOND = 64
 """Levels of the second effect in one component that are still eliminated mask by mask."""
@@ -267,8 +267,11 @@ def _units(group: ListwiseGroup, members: Members, chunk: Ints, mask: Floats) ->
     """Count units, treated, control and always treated ones: (4, M); -1 in a study without units."""
     found = np.full((4, len(chunk)), -1, dtype=np.int64)
     treatment = members.treatment[chunk]
-    for column, values in group.units.items():
-        here = np.flatnonzero(treatment == column)
+    among = np.zeros(len(chunk), dtype=bool)
+    if group.arms:
+        among[:] = [len(other_arms(group.arms, members, s)) > 0 for s in chunk.tolist()]
+    for (column, with_arms), values in group.units.items():
+        here = np.flatnonzero((treatment == column) & (among == with_arms))
         if len(here):
             found[:, here] = count_units(values, mask if len(here) == len(chunk) else mask[:, here])
     return found
@@ -284,7 +287,8 @@ class ListwiseGroup:
     base : (n,) rows of the panel on which nothing but a model's own variables can be missing
     used : (k,) columns of Problem.values, those of ``sample.columns``
     sample, clusters : prepared on the grid
-    units : for each column that is a treatment, its values within units (empty without units)
+    arms : those of the problem
+    units : of each treatment, and whether with its other arms, its values within units (empty without units)
     log0 : (r, k + 1) float64 or None, 1 where a log of a non-positive value was taken
     n_sample : rows of the sample
     levels : (places, k) float64, columns in their own units, 0 where missing
@@ -296,7 +300,8 @@ class ListwiseGroup:
     used: Ints
     sample: ListwiseSample
     clusters: tuple[Clusters, ...]
-    units: dict[int, UnitValues]
+    arms: Mapping[int, tuple[int, ...]]
+    units: dict[tuple[int, bool], UnitValues]
     log0: Floats | None
     n_sample: int
     levels: Floats
@@ -341,7 +346,11 @@ def make_group(problem: Problem, members: Members, key: tuple[int, int, int], mi
     if problem.unit >= 0:
         unit = problem.codes[base, problem.unit]
         for column in np.unique(members.treatment[mine]):
-            units[int(column)] = unit_values(unit, problem.values[base, column], grid.place, grid.cells)
+            numbers = problem.values[base, column]
+            units[int(column), False] = unit_values(unit, numbers, grid.place, grid.cells)
+            if others := problem.arms.get(int(column)):
+                taken = (problem.values[np.ix_(base, np.array(others))] != 0).any(axis=1)
+                units[int(column), True] = unit_values(unit, numbers, grid.place, grid.cells, taken)
     counts = np.diff(members.start)[mine]
     order = np.lexsort((mine, counts, members.treatment[mine], members.outcome[mine]))
     hashed = np.zeros((grid.cells, 2), dtype=np.uint64)
@@ -353,6 +362,7 @@ def make_group(problem: Problem, members: Members, key: tuple[int, int, int], mi
         used,
         sample,
         clusters,
+        problem.arms,
         units,
         _logs_of_nothing(problem, key, used),
         n_sample,

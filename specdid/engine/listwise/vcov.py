@@ -238,16 +238,20 @@ class UnitValues:
     """Distinct values of a treatment within units, on the places of a grid.
 
     ``pairs`` sums places by (unit, value), ``units`` and ``zeros`` sum pairs by unit: all
-    of them, and those with value 0.
+    of them, and those with value 0. ``arms`` sums places in other arms by unit, or is None.
     """
 
     pairs: Any
     units: Any
     zeros: Any
+    arms: Any = None
 
 
-def unit_values(unit: Ints, treatment: Floats, place: Ints, n_places: int) -> UnitValues:
-    """Prepare the counts for rows at ``place`` (NaN: the row is in no mask that needs the treatment)."""
+def unit_values(unit: Ints, treatment: Floats, place: Ints, n_places: int, taken: Bools | None = None) -> UnitValues:
+    """Prepare the counts for rows at ``place`` (NaN: the row is in no mask that needs the treatment).
+
+    ``taken`` marks rows in other arms.
+    """
     from scipy.sparse import csr_array
 
     codes = np.unique(unit, return_inverse=True)[1].astype(np.int64)
@@ -257,7 +261,11 @@ def unit_values(unit: Ints, treatment: Floats, place: Ints, n_places: int) -> Un
     shape = (int(codes.max(initial=-1)) + 1, len(found))
     units = csr_array((np.ones(len(found)), (owner, np.arange(len(found)))), shape=shape)
     zeros = csr_array(((values[value] == 0).astype(np.float64), (owner, np.arange(len(found)))), shape=shape)
-    return UnitValues(level_sums(pair.astype(np.int64), place, n_places), units, zeros)
+    arms = None
+    if taken is not None:
+        entries = (taken.astype(np.float64), (codes, place))
+        arms = csr_array(entries, shape=(shape[0], n_places))
+    return UnitValues(level_sums(pair.astype(np.int64), place, n_places), units, zeros, arms)
 
 
 def count_units(values: UnitValues, mask: Floats) -> Ints:
@@ -266,5 +274,6 @@ def count_units(values: UnitValues, mask: Floats) -> Ints:
     distinct = values.units @ present
     zero = values.zeros @ present > 0
     once = distinct == 1
-    kinds = (distinct > 0, distinct > 1, once & zero, once & ~zero)
+    never = once & zero if values.arms is None else once & zero & ~(values.arms @ mask > 0)
+    kinds = (distinct > 0, distinct > 1, never, once & ~zero)
     return np.array([kind.sum(0) for kind in kinds], dtype=np.int64)
