@@ -163,7 +163,7 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     page.title(data.title)
     write_lines(page, key, _LEFT, start + 3)
     for panel, lines, head in zip(data.panels, tests, heads, strict=True):
-        page.text(_LEFT, top + 4, fonts.fit(f"Effect on {panel.name}", TEXT, width - _LEFT, bold=True), bold=True)
+        page.text(_LEFT, top + 4, fonts.fit(f"Effect on {panel.name}", TEXT, width - _LEFT - 4, bold=True), bold=True)
         write_lines(page, lines, _LEFT, top + 4 + LINE)
         _panel(page, panel, data, Box(_LEFT, top + head, width - _LEFT - _RIGHT, tall))
         top += head + tall + _FEET
