@@ -398,7 +398,8 @@ _SELECTORS = Lines(_SELECTED, "dimension")
 TOGETHER = TableFormat(
     "together",
     "[[together]]",
-    "Options of several dimensions that belong together: only these combinations are planned, and they are one choice.",
+    "Options of several dimensions that belong together: only these combinations are planned, and they are one choice; "
+    "controls that still vary among them are a choice of their own.",
     (
         Key(
             "dimensions",
