@@ -171,7 +171,7 @@ def test_the_dummies_pass_the_conformance_tests(place):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *shelves],
         cwd=tests.parent,
-        env={**os.environ, "PYTHONPATH": f"{tests.parent}:{place / 'site'}"},
+        env={**os.environ, "PYTEST_ADDOPTS": "", "PYTHONPATH": f"{tests.parent}:{place / 'site'}"},
         capture_output=True,
         text=True,
     )
