@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from specdid import _html
 from specdid._records import Audit, Caution, Counts, JointTest, NullShares, Results, Section
 from specdid._records.cautions import against
+from specdid._words import speaking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,11 +103,13 @@ class Curve:
         matplotlib.figure.Figure
             A new figure; neither rcParams nor pyplot's figures are touched.
         """
-        return self.draw(self.results, **{"cautions": self.warnings, **options})
+        with speaking(self.results.planned.language):
+            return self.draw(self.results, **{"cautions": self.warnings, **options})
 
     def summary(self) -> str:
         """Return what a reader must know, as Markdown."""
-        return self.summarise(self)
+        with speaking(self.results.planned.language):
+            return self.summarise(self)
 
     def test(self) -> pd.DataFrame:
         """Return the joint tests of the run as a data frame, the rows of inference.csv.
@@ -134,5 +137,6 @@ class Curve:
 
     def _repr_html_(self) -> str:
         if self.html is not None:
-            return self.html(self)
+            with speaking(self.results.planned.language):
+                return self.html(self)
         return f"<div>{_html.heading(self.title)}{_html.preformatted(self.summary())}</div>"

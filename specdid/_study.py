@@ -381,6 +381,7 @@ class Study:
     files: tuple[JoinedFile, ...] = ()
     base: Document | None = None  # the spec file that this one extends
     matches: Mapping[str, Match] = field(default_factory=dict)  # [match], by name
+    language: str = "en"  # of outputs
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from specdid._records.cautions import FAILED, against
 from specdid._run.manifest import default_directory
 from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
+from specdid._words import speaking
 from specdid.engine.execute import Recalled
 from specdid.report._markdown import plain
 
@@ -67,7 +68,8 @@ def run_spec(
     if not quiet:
         if verbose:
             _print_summary(curve.summary())
-        _print_summary(digest(curve))
+        with speaking(prepared.study.language):
+            _print_summary(digest(curve))
         click.echo(f"files are in {directory}/; start with summary.md or report.html")
     return _code(curve, interrupted, quiet)
 

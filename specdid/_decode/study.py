@@ -116,6 +116,7 @@ def decode(root: Item, source: Source, log: Log) -> Study:
         files=read_joined(top.get("data"), source.directory, log, options.unread),
         matches=options.matches,
         base=source.base,
+        language=found["language"],
     )
     _close_file(top)
     return replace(read, unread=frozenset(options.unread | unread))

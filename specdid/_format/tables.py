@@ -29,6 +29,7 @@ from specdid._study import (
     Inference,
     RunOptions,
 )
+from specdid._words import ENGLISH, LANGUAGES
 from specdid.language.check import Role
 
 STEPS = ("year", "half", "quarter", "month", "week", "day")
@@ -648,6 +649,14 @@ STUDY = TableFormat(
             "What its directory of results and its LaTeX labels are called.",
             '"smart-city"',
             otherwise="the spec file's name",
+        ),
+        Key(
+            "language",
+            Word(LANGUAGES),
+            "The language of figures, tables, the appendix and pages: English or Chinese. Names and titles stay as "
+            "they are written here, or in [labels].",
+            '"zh"',
+            ENGLISH,
         ),
         Key(
             "extends",

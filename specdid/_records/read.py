@@ -16,6 +16,7 @@ from specdid._hashing import DIGITS, begins_id
 from specdid._records.files import is_regular, read_bytes
 from specdid._records.results import CODES, KINDS, Numbers, Planned, Results, TextColumn
 from specdid._records.write import STATUS_WORDS, read_header
+from specdid._words import ENGLISH, LANGUAGES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,6 +161,7 @@ class _Reader:
             display=self.header["display"],
             types=self.header.get("types", {}),
             together=tuple(map(tuple, self.header.get("together", ()))),
+            language=self.header.get("language", ENGLISH),
         )
 
     def _first(self, name: str) -> pa.Array:
@@ -217,6 +219,7 @@ def validate_header(header: Any) -> None:
     """
     _require(isinstance(header, dict) and header.get("version") == 1, "its header has no version 1")
     _require(_is_text(header["title"]), "its title is no text")
+    _require(header.get("language", ENGLISH) in LANGUAGES, "its language is unknown")
     alpha = header["alpha"]
     _require(isinstance(alpha, float) and 0 < alpha < 1, "its alpha is not between 0 and 1")
     for name in ("dimensions", "extra", "control_terms"):

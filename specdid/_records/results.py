@@ -121,6 +121,7 @@ class Planned:
     display : how a term or column is called in figures and tables, where not by its name.
     types : dimension -> label -> type, of the options that have one.
     together : dimensions that are tied, of each [[together]]: they are one choice.
+    language : of figures and pages.
     """
 
     title: str
@@ -144,6 +145,7 @@ class Planned:
     display: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     together: tuple[tuple[str, ...], ...] = ()
+    language: str = "en"
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -265,6 +265,7 @@ def _header(results: Results) -> bytes:
         "display": dict(planned.display),
         "types": {name: dict(types) for name, types in planned.types.items()},
         "together": planned.together,
+        "language": planned.language,
     }
     return json.dumps(header, ensure_ascii=False).encode()
 

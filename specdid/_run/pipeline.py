@@ -40,6 +40,7 @@ from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.report import write_report
 from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import draw_curve, notebook_html, on_its_own, write_figure, write_record, write_results
+from specdid._words import speaking
 from specdid.analyses._base import Analysed
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.distributed import connected
@@ -127,7 +128,20 @@ def estimate(
     chosen: bool = True,
 ) -> Curve:
     """Run a prepared study; see :func:`run`; ``chosen``: whether the user named the directory."""
-    say = progress or silent
+    with speaking(prepared.study.language):
+        return _run(prepared, directory, jobs, audit, progress or silent, fresh, ignore_memory, chosen)
+
+
+def _run(
+    prepared: Prepared,
+    directory: Path | None,
+    jobs: int | None,
+    audit: int | None,
+    say: Progress,
+    fresh: bool,
+    ignore_memory: bool,
+    chosen: bool,
+) -> Curve:
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not ignore_memory:
         refuse_too_large(prepared, compiled, directory)

@@ -51,6 +51,7 @@ def planned_records(plan: Plan) -> Planned:
         display=plan.study.labels,
         types=_types(plan),
         together=tuple(tie.dimensions for tie in plan.study.together),
+        language=plan.study.language,
     )
 
 

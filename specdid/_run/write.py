@@ -21,6 +21,7 @@ from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._run.bands import read_bands
 from specdid._study import NARROWEST, WIDEST
+from specdid._words import speaking
 from specdid.figures._style import save
 from specdid.tables._base import TidyTable, csv_text
 
@@ -117,7 +118,8 @@ def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tup
     sorted_by = sort or str(drawn.get("sort") or "estimate")
     found = read_warnings(directory)
     shown = {"bands": null.bands, "shares": null.shares, "nulls": null.nulls, "cautions": found}
-    return write_figure(results, directory, chosen, sort=sorted_by, width=drawn.get("width"), **shown)
+    with speaking(results.planned.language):
+        return write_figure(results, directory, chosen, sort=sorted_by, width=drawn.get("width"), **shown)
 
 
 def _check_sort(sort: str | None, results: Results) -> None:
