@@ -16,7 +16,7 @@ from specdid._plan.expand import base_scope
 from specdid._study import Expression, FigureOptions, Study, VariantOption
 from specdid.language import LanguageError, bind, parse, referenced
 from specdid.language.functions import SAMPLE_PATTERNS
-from specdid.language.sources import sources
+from specdid.language.scope import sources
 from specdid.language.tree import Call, Name, Node, walk
 from specdid.panel import Panel, SourceFile
 

@@ -12,7 +12,7 @@ from specdid._diagnostics import Fault, did_you_mean, fault_at, first_few
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
 from specdid.language.functions import PATTERNS, match_arguments
-from specdid.language.patterns import matching
+from specdid.language.resolve import matching
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
 from specdid.panel import EvaluationError
 from specdid.panel.columns import Flags

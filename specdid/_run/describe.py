@@ -25,7 +25,7 @@ from specdid.engine.compile import Compiled
 from specdid.engine.problem import Floats, Ints
 from specdid.figures._base import FigureKind
 from specdid.inference._curve_tests import CurveTests
-from specdid.language.sources import sources
+from specdid.language.scope import sources
 from specdid.report.summary import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text, unusable
 

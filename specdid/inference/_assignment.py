@@ -20,7 +20,7 @@ from specdid.engine.rows import rows_of, rows_of_members
 from specdid.inference._base import Context
 from specdid.inference._draw_tables import Floats, Ints
 from specdid.language import Bound, bind, referenced
-from specdid.language.sources import sources
+from specdid.language.scope import sources
 from specdid.language.tree import Name, chain
 from specdid.panel import Panel
 

@@ -7,19 +7,15 @@ effects (`terms`, `effects`), tied to columns (`bind`) and written back (`write`
 
 from specdid.language.check import Role, check, subtraction_problems
 from specdid.language.effects import Effect, effects
-from specdid.language.expansion import expand, expansion_size
+from specdid.language.expansion import TermSets, expand, expand_terms, expansion_size, join_term_sets
 from specdid.language.functions import FUNCTIONS, Function, argument
-from specdid.language.grammar import parse
+from specdid.language.grammar import FormulaParts, formula_parts, parse
 from specdid.language.habits import Place, elsewhere, in_our_spelling
 from specdid.language.hints import column_help
-from specdid.language.parts import FormulaParts, formula_parts
 from specdid.language.problems import LanguageError, Mistake
-from specdid.language.references import macros_in, referenced, unknown_columns
-from specdid.language.relabel import relabel
-from specdid.language.scope import Bound, Definition, Scope, bind, write_out
+from specdid.language.scope import Bound, Definition, Scope, bind, macros_in, referenced, unknown_columns, write_out
 from specdid.language.short import written_out
-from specdid.language.terms import Term, Terms, terms
-from specdid.language.termsets import TermSets, expand_terms, join_term_sets
+from specdid.language.terms import Term, Terms, relabel, terms
 from specdid.language.tree import Name
 from specdid.language.write import write, write_name, write_number
 

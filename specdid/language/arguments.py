@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 
 from specdid.language.functions import Kind
-from specdid.language.patterns import pattern_problem
 from specdid.language.problems import Mistake
-from specdid.language.resolve import lag_values
+from specdid.language.resolve import lag_values, pattern_problem
 from specdid.language.tree import Binary, Call, Constant, Node, Number, Text, Unary
 from specdid.language.write import write
 

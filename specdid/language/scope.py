@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from specdid._hashing import digest_of
 from specdid.language.functions import FUNCTIONS, match_arguments
+from specdid.language.hints import column_help
 from specdid.language.problems import LanguageError, Mistake
-from specdid.language.references import unknown_columns
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -21,12 +21,36 @@ from specdid.language.tree import (
     Text,
     Unary,
     children,
+    walk,
 )
 from specdid.language.write import write
 
-MAX_WRITTEN_NODES = 5_000
-MAX_WRITTEN_DEPTH = 250
+_MAX_WRITTEN_NODES = 5_000
+_MAX_WRITTEN_DEPTH = 250
 _SAME = {"C": "factor", "..": "regex"}
+
+
+def referenced(node: Node) -> tuple[Name, ...]:
+    """Return the column names in ``node`` in written order, each time they stand there.
+
+    Functions, macros and the names of arguments are not columns.
+    """
+    return tuple(n for n in walk(node) if isinstance(n, Name))
+
+
+def macros_in(node: Node) -> tuple[Macro, ...]:
+    """Return the macros that ``node`` mentions, in written order."""
+    return tuple(n for n in walk(node) if isinstance(n, Macro))
+
+
+def unknown_columns(node: Node, known: Sequence[str]) -> tuple[Mistake, ...]:
+    """Return a problem for every name in ``node`` that is not in ``known``, with a suggestion."""
+    names = dict.fromkeys(known)
+    return tuple(
+        Mistake("no_column", f"no column `{n.name}`", n.span, column_help(n.name, list(names)))
+        for n in referenced(node)
+        if n.name not in names
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,8 +100,8 @@ class Scope:
         """
         digest = _digest(node, self)
         size = _size(node, self)
-        if size[1] > MAX_WRITTEN_DEPTH:
-            message = f"derived columns build on each other more than {MAX_WRITTEN_DEPTH} deep"
+        if size[1] > _MAX_WRITTEN_DEPTH:
+            message = f"derived columns build on each other more than {_MAX_WRITTEN_DEPTH} deep"
             raise LanguageError(Mistake("too_deep", message, node.span))
         definition = Definition(node, self.names, digest, size)
         # of equal contents the first stays: a later alias of it would lead to itself
@@ -132,8 +156,8 @@ def write_out(bound: Bound) -> str:
         The text would be longer than anyone reads (over 5,000 operations and names).
     """
     nodes, _ = _size(bound.node, bound.scope)
-    if nodes > MAX_WRITTEN_NODES:
-        message = f"written out, the expression has {nodes:,} parts; at most {MAX_WRITTEN_NODES:,} are shown"
+    if nodes > _MAX_WRITTEN_NODES:
+        message = f"written out, the expression has {nodes:,} parts; at most {_MAX_WRITTEN_NODES:,} are shown"
         raise LanguageError(Mistake("too_long", message, bound.node.span))
     return write(_written_out(bound.node, bound.scope))
 
@@ -219,3 +243,23 @@ def _written_out(node: Node, scope: Scope) -> Node:
             return Call(node.function, arguments)
         case _:
             return node
+
+
+def sources(bound: Bound) -> frozenset[str]:
+    """Return the data columns that the value of ``bound`` depends on."""
+    found: set[str] = set()
+    seen: set[tuple[str, Node]] = set()
+    stack = [bound]
+    while stack:
+        current = stack.pop()
+        key = (current.digest, current.node)
+        if key in seen:
+            continue
+        seen.add(key)
+        for name in referenced(current.node):
+            definition = current.scope.definition(name.name)
+            if definition is None:
+                found.add(name.name)
+            else:
+                stack.append(definition)
+    return frozenset(found)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
 from specdid.language.functions import FUNCTIONS
+from specdid.language.grammar import parse
 from specdid.language.problems import LanguageError, Mistake
 from specdid.language.tree import (
     Argument,
@@ -21,8 +23,11 @@ from specdid.language.tree import (
 )
 from specdid.language.write import write, write_summand
 
-MAX_TERMS = 10_000
+_MAX_TERMS = 10_000
 Key = frozenset[Node]
+_PLAIN = re.compile(r"[^\W\d]\w*( \+ [^\W\d]\w*)*")
+"""A sum of bare names, as most labels of controls are; it need not be parsed."""
+_LEVEL = re.compile(r"(?P<by>[^:]+)::(?P<level>[^:]+)(?::(?P<times>[^:]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +267,8 @@ def _combined(rule: _Rule, left: _Sum, right: _Sum, node: Node) -> _Sum:
     """Apply ``rule``, unless it would make more terms than anyone estimates."""
     additive = rule in (_plus, _minus)
     most = len(left.terms) + len(right.terms) if additive else len(left.terms) * len(right.terms)
-    if most > MAX_TERMS:
-        raise LanguageError(Mistake("too_many", f"more than {MAX_TERMS:,} terms", node.span))
+    if most > _MAX_TERMS:
+        raise LanguageError(Mistake("too_many", f"more than {_MAX_TERMS:,} terms", node.span))
     return rule(left, right)
 
 
@@ -275,3 +280,42 @@ _RULES: dict[str, _Rule] = {
     "/": _nested,
     "%in%": _within,
 }
+
+
+def relabel(text: str, names: Mapping[str, str]) -> str:
+    """Write a sum of terms with the names of its terms, or of the factors of an interaction.
+
+    A text that is no sum of terms, as a label in words, stays as it is; a level of ``i()``, which
+    fixest writes ``year::2004:lpop``, becomes ``year 2004 × lpop``.
+    """
+    if text in names:
+        return names[text]
+    level = _LEVEL.fullmatch(text)
+    if level is not None:
+        return _level(level, names)
+    if not names:
+        return text
+    if _PLAIN.fullmatch(text) and len(set(parts := text.split(" + "))) == len(parts):
+        return " + ".join(names.get(part, part) for part in parts)
+    try:
+        found = terms(parse(text)).written
+    except LanguageError:
+        return text
+    if " + ".join(term.text for term in found) != text:
+        return text
+    return " + ".join(_named(term, names) for term in found)
+
+
+def _level(level: re.Match[str], names: Mapping[str, str]) -> str:
+    words = f"{names.get(level['by'], level['by'])} {level['level']}"
+    times = level["times"]
+    return words if times is None else f"{words} × {names.get(times, times)}"
+
+
+def _named(term: Term, names: Mapping[str, str]) -> str:
+    if term.text in names:
+        return names[term.text]
+    factors = [Term((factor,)).text for factor in term.factors]
+    if any(factor in names for factor in factors):
+        return " × ".join(names.get(factor, factor) for factor in factors)
+    return term.text

@@ -20,7 +20,7 @@ from specdid._diagnostics import Document, Fault, Origin, fault_at
 from specdid._study import AnalysisTable, EstimatorOption, Expression, JoinedFile, Reshape, Study, VariantOption
 from specdid.language import LanguageError, parse, referenced
 from specdid.language.functions import PATTERNS, argument
-from specdid.language.patterns import UNNAMEABLE, matching
+from specdid.language.resolve import UNNAMEABLE, matching
 from specdid.language.tree import Call, Node, Text, walk
 from specdid.panel.cells import ReadColumns, ReadError
 from specdid.panel.columns import UNREAD, Column, merge_levels

@@ -11,7 +11,7 @@ from specdid.engine.columns import evaluate, row_mask
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import run
 from specdid.engine.problem import Code
-from specdid.language.sources import sources
+from specdid.language.scope import sources
 
 UNITS, PERIODS = 60, (2010, 2011, 2012, 2013)
 
