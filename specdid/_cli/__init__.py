@@ -168,11 +168,33 @@ def schema() -> Exit:
 
 @main.command()
 @click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Draft a spec for this panel instead.")
+@click.option("--unit", metavar="COLUMN", help="With --data: the unit, where the file does not show it.")
+@click.option("--time", metavar="COLUMN", help="With --data: the time.")
+@click.option("--treatment", metavar="COLUMN", help="With --data: a 0/1 column, or one of first treated periods.")
+@click.option("--outcome", metavar="COLUMN", help="With --data: the outcome.")
 @guarded
-def init(directory: Path) -> Exit:
-    """Write a commented starter spec and the example panel into DIRECTORY."""
-    from specdid._cli.commands import start_project
+def init(
+    directory: Path,
+    data: Path | None,
+    unit: str | None,
+    time: str | None,
+    treatment: str | None,
+    outcome: str | None,
+) -> Exit:
+    """Write a commented starter spec and the example panel into DIRECTORY.
 
+    With --data the spec is a draft for a panel of yours: what its columns show, by what evidence, and what is
+    left to you.
+    """
+    from specdid._cli.commands import start_project
+    from specdid._cli.drafting import draft_project
+
+    given = {"unit": unit, "time": time, "treatment": treatment, "outcome": outcome}
+    if data is not None:
+        return draft_project(directory, data, given)
+    if named := [f"--{name}" for name, value in given.items() if value is not None]:
+        raise click.UsageError(f"{named[0]} needs --data FILE")
     return start_project(directory)
 
 

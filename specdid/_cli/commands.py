@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,11 +157,12 @@ def explain_word(word: str, everything: bool) -> Exit:
 
 def print_schema() -> Exit:
     """Print the schema of spec files."""
-    click.echo(_schema(), nl=False)
+    click.echo(schema_text(), nl=False)
     return Exit.OK
 
 
-def _schema() -> str:
+def schema_text() -> str:
+    """Return the schema as it is written into a file."""
     from specdid._manual import schema
 
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
@@ -171,14 +173,19 @@ def start_project(directory: Path) -> Exit:
     from specdid._example import write_starter
 
     try:
-        paths = write_starter(directory, _schema())
+        paths = write_starter(directory, schema_text())
     except FileExistsError as error:
         raise OutputError(f"{error.filename} exists already: give another directory") from error
     except OSError as error:
         raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
+    say_next(paths)
+    return Exit.OK
+
+
+def say_next(paths: Sequence[Path]) -> None:
+    """Print what was written and the commands that come next for the first of it, the spec."""
     for path in paths:
         click.echo(f"wrote {path}")
     click.echo("\nnext:")
     for command, does in _NEXT.items():
         click.echo(f"  specdid {command:<5} {paths[0]}   {does}")
-    return Exit.OK

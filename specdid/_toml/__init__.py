@@ -11,9 +11,20 @@ from specdid._diagnostics import Document, Fault, Place, closest, file_order
 from specdid._toml.build import AGAIN, UNREAD, Built, KeyPath, Spot, Unread, build
 from specdid._toml.diagnose import control_characters, explain_conflict, explain_slip, refused
 from specdid._toml.scan import Statement, scan
-from specdid._toml.write import write_toml
+from specdid._toml.write import toml_text, write_toml
 
-__all__ = ["AGAIN", "UNREAD", "KeyPath", "Spot", "Toml", "Unread", "parse_toml", "read_document", "write_toml"]
+__all__ = [
+    "AGAIN",
+    "UNREAD",
+    "KeyPath",
+    "Spot",
+    "Toml",
+    "Unread",
+    "parse_toml",
+    "read_document",
+    "toml_text",
+    "write_toml",
+]
 
 MOST_FAULTS = 20
 """With more that is not TOML, the file is probably something else."""

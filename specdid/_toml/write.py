@@ -45,16 +45,17 @@ def _header(path: Sequence[str]) -> str:
 
 
 def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _text(key)
+    return key if _BARE.fullmatch(key) else toml_text(key)
 
 
-def _text(text: str) -> str:
+def toml_text(text: str) -> str:
+    """Write a text as a TOML string."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: object) -> str:
     if isinstance(value, str):
-        return _text(value)
+        return toml_text(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):

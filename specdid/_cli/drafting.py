@@ -1,0 +1,74 @@
+"""``specdid init --data``: a draft for a panel, checked before it is left there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from specdid._cli.commands import say_next, schema_text
+from specdid._cli.exits import Exit, print_faults
+from specdid._diagnostics import Fault, Faults, OutputError, SpecError
+from specdid._draft import Chosen, draft_text, findings, look
+from specdid._example import SCHEMA
+from specdid.panel.cells import ReadError
+from specdid.panel.files import read_columns
+
+
+def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) -> Exit:
+    """Write a draft for ``data`` and the schema into ``directory``, over nothing that exists; print what was found."""
+    try:
+        read = read_columns(data, data.name)
+    except ReadError as error:
+        raise SpecError([Fault(error.code, error.message, help=error.help, notes=error.notes)]) from None
+    found = look(read.columns, read.n_rows, data.name, Chosen(**given))
+    name = directory.resolve().name
+    stem = name if name.isprintable() and name else "study"
+    spec, schema = directory / f"{stem}.toml", directory / SCHEMA
+    if spec.exists():
+        raise OutputError(f"{spec} exists already: give another directory")
+    relative = _relative(data, directory)
+    new = not schema.exists()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if new:
+            schema.write_text(schema_text(), "utf-8", newline="\n")
+        faults = Faults()
+        for bare in (False, True):
+            text = f"#:schema ./{SCHEMA}\n{draft_text(found, relative, stem, bare)}"
+            spec.write_text(text, "utf-8", newline="\n")
+            faults = _faults(spec)
+            if not faults.errors:
+                break
+    except OSError as error:
+        raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
+    if faults.errors:
+        print_faults(faults)
+        for path in (spec, *([schema] if new else [])):
+            with suppress(OSError):
+                path.unlink()
+        click.echo(f"error: no draft for {data.name} is without these errors; none was written", err=True)
+        return Exit.SPEC
+    for line in findings(found):
+        click.echo(line)
+    print_faults(faults)
+    click.echo()
+    say_next([spec, *([schema] if new else [])])
+    return Exit.OK
+
+
+def _relative(data: Path, directory: Path) -> str:
+    """Return the file as seen from the spec; in full where no relative path leads there."""
+    try:
+        return Path(os.path.relpath(data.resolve(), directory.resolve())).as_posix()
+    except ValueError:
+        return data.resolve().as_posix()
+
+
+def _faults(spec: Path) -> Faults:
+    from specdid._run.prepare import examine
+
+    return examine(spec)[1]

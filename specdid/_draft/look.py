@@ -1,0 +1,595 @@
+"""What a panel's columns are: unit and time, treatments and cohorts, candidates for outcomes, groups and weights.
+
+Unit and time are taken where exactly one pair of columns is a key: one row for each unit and period, units seen in
+several periods. A treatment is taken where exactly one column is 0/1 and switches from 0 to 1 once in each unit that
+it reaches, at times that differ between units. Anything less is refused with what was found, so that a person says it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from specdid._diagnostics import Fault, SpecError, did_you_mean
+from specdid.panel import Column, StepError, number_text, period_numbers
+from specdid.panel.columns import Floats, Ints, rank
+from specdid.panel.times import fitting_step
+
+TIME_NAMES = re.compile(
+    r"(?i)^(t|tt|year|years|yr|fyear|time|period|per|date|month|quarter|qtr|week|wave|round|day|ym|yq|anno|annee|jahr)$"
+    r"|(^|_|\.)(year|yr|date|period)($|_|\.)|^(年|年份|年度|时间|日期)$"
+)
+UNIT_NAMES = re.compile(
+    r"(?i)^(id|nr|unit|code|fips|firm|state|county|country|city|district|school)$|id$|code$|_id|编号"
+)
+WEIGHT_NAMES = re.compile(r"(?i)pop(ulation|wt)?|weight|wt$|wgt|人口")
+MOST_SHOWN = 12
+"""Columns that a list names."""
+SPAN = 5
+"""Periods before and after adoption that a draft's event study shows at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a person says in place of the columns."""
+
+    unit: str | None = None
+    time: str | None = None
+    treatment: str | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A unit and a time: one row for each pair.
+
+    ``codes`` and ``periods`` (n,) number units and periods; ``same`` are other columns that number the same units.
+    """
+
+    unit: str
+    time: str
+    step: str | None
+    codes: Ints
+    periods: Ints
+    written: Floats
+    units: int
+    times: int
+    same: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """A 0/1 treatment, and since when.
+
+    ``term`` is a column, or None where it follows from ``cohort``, a column of first treated periods, or from ``group``
+    and ``after``, 0/1 columns of who is treated and since when; ``first`` (n,) is the period number, inf for never.
+    ``never`` is what [study] never must say.
+    """
+
+    why: str
+    term: str | None = None
+    cohort: str | None = None
+    group: str | None = None
+    after: str | None = None
+    first: Floats | None = None
+    never: tuple[float | str, ...] = ()
+    lags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found in a file; ``others`` are columns that might be treatments, with what speaks against each."""
+
+    name: str
+    n_rows: int
+    key: Key
+    treatment: Treatment
+    outcomes: tuple[str, ...]
+    outcome_given: bool
+    others: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
+    missing: Mapping[str, int] = field(default_factory=dict)
+    positive: frozenset[str] = frozenset()
+
+
+def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
+    """Look at the columns of the file ``name``.
+
+    Raises
+    ------
+    SpecError
+        Where unit, time or treatment cannot be known from the data, or what ``chosen`` names is not there.
+    """
+    for role in ("unit", "time", "treatment", "outcome"):
+        given = getattr(chosen, role)
+        if given is not None and given not in columns:
+            raise _refused("no_column", f"no column `{given}` in {name}", did_you_mean(given, list(columns)))
+    usable = {n: c for n, c in columns.items() if not c.kind and len(c.missing) == n_rows}
+    key = _key(columns, usable, n_rows, name, chosen)
+    rest = {n: c for n, c in usable.items() if n not in (key.unit, key.time, *key.same)}
+    treatment, others = _treatment(rest, key, name, chosen.treatment)
+    used = {treatment.term, treatment.cohort, treatment.group, treatment.after, *treatment.lags, *others}
+    free = {n: c for n, c in rest.items() if n not in used}
+    outcomes = tuple(_outcomes(free, key))
+    if chosen.outcome is not None:
+        if columns[chosen.outcome].is_text:
+            raise _refused("draft_outcome", f"`{chosen.outcome}` is text in {name}, and an outcome is a number", None)
+        outcomes = (chosen.outcome, *(n for n in outcomes if n != chosen.outcome))
+    if not outcomes:
+        message = f"no numeric column of {name} varies within `{key.unit}` beside the treatment"
+        raise _refused("draft_outcome", message, "name the outcome: --outcome COLUMN")
+    return Looked(
+        name,
+        n_rows,
+        key,
+        treatment,
+        outcomes,
+        chosen.outcome is not None,
+        others,
+        dict(_groups(rest, key, treatment)),
+        tuple(n for n in outcomes if WEIGHT_NAMES.search(n) and _positive(columns[n])),
+        {n: int(c.missing.sum()) for n, c in usable.items() if c.missing.any()},
+        frozenset(n for n in outcomes if _positive(columns[n])),
+    )
+
+
+def _refused(code: str, message: str, help: str | None, notes: Sequence[str] = ()) -> SpecError:
+    return SpecError([Fault(code, message, help=help, notes=tuple(notes))])
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{n}`" for n in names[:MOST_SHOWN])
+    return shown + (f" and {len(names) - MOST_SHOWN:,} more" if len(names) > MOST_SHOWN else "")
+
+
+# unit and time
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    name: str
+    step: str | None
+    periods: Ints
+    written: Floats
+    times: int
+
+
+def _key(columns: Mapping[str, Column], usable: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) -> Key:
+    times = _times(columns, usable, name, chosen.time)
+    wanted = [chosen.unit] if chosen.unit is not None else list(usable)
+    found = [
+        key
+        for time in times
+        for unit in wanted
+        if (key := _pair(usable, unit, time, n_rows, chosen.unit is not None)) is not None
+    ]
+    classes: list[Key] = []
+    for key in found:
+        same = next((k for k in classes if _same(k.codes, key.codes) and _same(k.periods, key.periods)), None)
+        if same is None:
+            classes.append(key)
+        elif key.unit != same.unit and key.time == same.time and key.unit not in same.same:
+            classes[classes.index(same)] = _merged(same, key)
+    if len(classes) == 1:
+        return classes[0]
+    if not classes:
+        raise _no_key(usable, times, n_rows, name, chosen)
+    notes = [f"`{k.unit}` × `{k.time}`: {k.units:,} units, {k.times:,} periods" for k in classes[:MOST_SHOWN]]
+    message = f"several pairs of columns of {name} have one row each: which is unit and time cannot be known"
+    raise _refused("draft_keys", message, "say it: --unit COLUMN --time COLUMN", notes)
+
+
+def _merged(one: Key, other: Key) -> Key:
+    """Join two columns of the same units; the one that is called like a unit is taken, else the first."""
+    first, second = one, other
+    if UNIT_NAMES.search(other.unit) and not UNIT_NAMES.search(one.unit):
+        first, second = other, one
+    same = (*one.same, second.unit)
+    return Key(
+        first.unit, first.time, first.step, first.codes, first.periods, first.written, first.units, first.times, same
+    )
+
+
+def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: str, given: str | None) -> list[_Time]:
+    if given is not None:
+        time = _time(given, columns[given])
+        if time is None:
+            message = f"`{given}` cannot be the time of {name}: it is {_not_time(columns[given])}"
+            raise _refused("draft_time", message, "number the periods in a column, as 2012 or 201212")
+        return [time]
+    found = []
+    for n, column in usable.items():
+        time = _time(n, column)
+        if time is not None and (TIME_NAMES.search(n) or _years(time.written)):
+            found.append(time)
+    if found:
+        return found
+    texts = [n for n, c in columns.items() if TIME_NAMES.search(n) and _time(n, c) is None]
+    notes = [f"`{n}` is {_not_time(columns[n])}" for n in texts[:3]]
+    message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
+    raise _refused("draft_time", message, "say which it is: --time COLUMN", notes)
+
+
+def _time(name: str, column: Column) -> _Time | None:
+    """Return a column as time, if it can be: whole numbers, none missing, at least two."""
+    values = column.numbers
+    if values is None or np.isnan(values).any() or not np.isfinite(values).all():
+        return None
+    distinct = np.unique(values)
+    if not 2 <= len(distinct) <= max(2, len(values) / 2) or np.abs(distinct).max() > 1e9:
+        return None
+    step = fitting_step(distinct) if distinct.min() >= 10_000 else None
+    try:
+        if step is None and (gaps := np.diff(distinct)).min() > 1 and (gaps == np.round(gaps)).all():
+            width = int(np.gcd.reduce(gaps.astype(np.int64)))
+            step = str(width) if width > 1 else None
+        periods = period_numbers(np.asarray(values), step, float(distinct[0]))
+    except StepError:
+        return None
+    return _Time(name, step, periods.astype(np.int64), np.asarray(values), len(distinct))
+
+
+def _not_time(column: Column) -> str:
+    if column.kind:
+        return f"a {column.kind}"
+    if column.is_text:
+        return "text"
+    if column.missing.any():
+        return f"missing in {int(column.missing.sum()):,} rows"
+    return "no whole numbers that repeat"
+
+
+def _years(values: Floats) -> bool:
+    return bool(values.min() >= 1500 and values.max() <= 2200)
+
+
+def _pair(usable: Mapping[str, Column], unit: str, time: _Time, n_rows: int, given: bool) -> Key | None:
+    """Return unit × time if it is a key whose units are seen in several periods."""
+    column = usable.get(unit)
+    if column is None or unit == time.name or column.missing.any() or (not given and TIME_NAMES.search(unit)):
+        return None
+    if column.numbers is not None and not (column.numbers == np.round(column.numbers)).all():
+        return None
+    codes, units = rank(column)
+    if not 2 <= units <= n_rows * 0.75:
+        return None
+    _, place = np.unique(time.periods, return_inverse=True)
+    if len(np.unique(codes * time.times + place.reshape(-1))) < n_rows:
+        return None
+    if (np.bincount(codes) > 1).mean() < 0.5:  # units seen once are no units
+        return None
+    return Key(unit, time.name, time.step, codes, time.periods, time.written, units, time.times)
+
+
+def _same(one: Ints, other: Ints) -> bool:
+    """Say whether two codings part the rows alike."""
+    return _pairs(one, other) == len(np.unique(one)) == len(np.unique(other))
+
+
+def _pairs(one: Ints, other: Ints) -> int:
+    """Count the combinations of two codings that occur."""
+    first, second = (np.unique(codes, return_inverse=True)[1].reshape(-1) for codes in (one, other))
+    return len(np.unique(first * (int(second.max()) + 1) + second))
+
+
+def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, name: str, chosen: Chosen) -> SpecError:
+    notes = []
+    for time in times[:3]:
+        best: list[tuple[int, str]] = []
+        for unit in [chosen.unit] if chosen.unit else usable:
+            column = usable.get(unit)
+            if column is None or unit == time.name or column.missing.any():
+                continue
+            codes, units = rank(column)
+            if 2 <= units <= n_rows * 0.75 and (chosen.unit or UNIT_NAMES.search(unit)):
+                best.append((n_rows - _pairs(codes, time.periods), unit))
+        for repeats, unit in sorted(best)[:3]:
+            told = f"repeats in {repeats:,} rows" if repeats else "has one row each, but most units are seen once"
+            notes.append(f"`{unit}` × `{time.name}` {told}")
+        if not best:
+            notes.append(f"with `{time.name}` as time no column names units")
+    what = f"`{chosen.unit}` and time are no key" if chosen.unit else "no column and a time have one row each"
+    help_ = (
+        "a panel has one row for each unit and period; for repeated cross-sections write the file by hand, without unit"
+    )
+    return _refused("draft_keys", f"{what} in {name}", help_, notes)
+
+
+# treatments
+
+
+def _binary(column: Column) -> Floats | None:
+    values = column.numbers
+    if values is None:
+        return None
+    known = values[~np.isnan(values)]
+    return values if known.size and set(np.unique(known)) == {0.0, 1.0} else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A 0/1 column along units: who ever has it, whether it goes back, and whether it tells units apart.
+
+    ``late`` is of a column that is 1 in the last of several periods alone: that it stays 1 is not seen.
+    """
+
+    values: Floats
+    by_unit: bool
+    by_time: bool
+    back: int
+    first: Floats
+    gaps: bool
+    late: bool
+
+
+def _path(values: Floats, key: Key) -> _Path:
+    known = ~np.isnan(values)
+    order = np.lexsort((key.periods, key.codes))
+    order = order[known[order]]
+    unit, value = key.codes[order], values[order]
+    within = unit[1:] == unit[:-1]
+    fell = within & (value[1:] < value[:-1])
+    ones = known & (values == 1)
+    first = np.full(key.units, np.inf)
+    np.minimum.at(first, key.codes[ones], key.periods[ones].astype(np.float64))
+    return _Path(
+        values,
+        not (within & (value[1:] != value[:-1])).any(),
+        _constant(values, key.periods),
+        len(np.unique(unit[1:][fell])),
+        first[key.codes],
+        not bool(known.all()),
+        key.times > 2 and bool((key.periods[ones] == key.periods.max()).all()),
+    )
+
+
+def _constant(values: Floats, codes: Ints) -> bool:
+    """Say whether a column is one value in each group, rows without a value aside."""
+    known = ~np.isnan(values)
+    _, place = np.unique(codes, return_inverse=True)
+    place = place.reshape(-1)[known]
+    low, high = np.full(place.max(initial=0) + 1, np.inf), np.full(place.max(initial=0) + 1, -np.inf)
+    np.minimum.at(low, place, values[known])
+    np.maximum.at(high, place, values[known])
+    return bool((low >= high).all())
+
+
+def _treatment(rest: Mapping[str, Column], key: Key, name: str, given: str | None) -> tuple[Treatment, dict[str, str]]:
+    """Return the treatment and the columns that are none, with why not."""
+    paths = {n: _path(v, key) for n, c in rest.items() if (v := _binary(c)) is not None}
+    cohorts = {n: t for n, c in rest.items() if (t := _cohort(n, c, key)) is not None}
+    if given is not None:
+        return _given(given, rest, paths, cohorts, key), _others(paths, cohorts, {given})
+    switches = {n: p for n, p in paths.items() if not (p.by_unit or p.by_time or p.back or p.gaps or p.late)}
+    partial = _partial(rest, key)
+    leading = [
+        n for n in switches if not any(_follows(switches[n], switches[m], key, n, m) for m in switches if m != n)
+    ]
+    dated = {n: [c for c, t in cohorts.items() if _agree(paths[n], t, key)] for n in leading}
+    told = [n for n in leading if dated[n]]
+    rivals = [n for n, p in partial.items() if not any(_equal(p, switches[m]) for m in leading)]
+    if rivals and not told:
+        raise _no_treatment(paths, cohorts, [*leading, *rivals], name, key)
+    if len(told) == 1:
+        n = told[0]
+        lags = tuple(m for m in switches if m != n and m not in leading)
+        cohort = cohorts[dated[n][0]]
+        why = f"0/1, switches once in a {key.unit}, exactly when `{cohort.cohort}` says"
+        return Treatment(why, n, cohort.cohort, first=cohort.first, never=cohort.never, lags=lags), _others(
+            paths, cohorts, {n, *dated[n], *lags}
+        )
+    if len(leading) == 1:
+        n = leading[0]
+        lags = tuple(m for m in switches if m != n)
+        why = f"0/1, switches from 0 to 1 once and never back in a {key.unit}, at times that differ"
+        return Treatment(why, n, first=paths[n].first, lags=lags), _others(paths, cohorts, {n, *lags})
+    if not leading and len(cohorts) == 1:
+        ((_, cohort),) = cohorts.items()
+        return cohort, _others(paths, cohorts, {cohort.cohort or ""})
+    raise _no_treatment(paths, cohorts, leading, name, key)
+
+
+def _partial(rest: Mapping[str, Column], key: Key) -> dict[str, tuple[_Path, _Path]]:
+    """Return columns from 0 to 1 that never fall and are parts in between, as a law is in its first year.
+
+    Each as two 0/1 columns: where it is 1, and where it is above 0.
+    """
+    found = {}
+    for n, c in rest.items():
+        values = c.numbers
+        if values is None or np.isnan(values).any() or values.min() != 0 or values.max() != 1 or _binary(c) is not None:
+            continue
+        parts = (values > 0) & (values < 1)
+        whole, begun = _path((values == 1).astype(float), key), _path((values > 0).astype(float), key)
+        if parts.mean() < 0.2 and not (whole.by_time or whole.by_unit or whole.back or begun.back):
+            found[n] = whole, begun
+    return found
+
+
+def _equal(partial: tuple[_Path, _Path], path: _Path) -> bool:
+    return any(bool((p.values == path.values).all()) for p in partial)
+
+
+def _no_treatment(
+    paths: Mapping[str, _Path], cohorts: Mapping[str, Treatment], leading: Sequence[str], name: str, key: Key
+) -> SpecError:
+    help_ = "say which it is: --treatment COLUMN (a 0/1 column, one of first treated periods, or one of who is treated)"
+    if leading:
+        several = len(leading) > 1
+        message = (
+            f"{len(leading)} column{'s' * several} of {name} switch{'es' * (not several)} from 0 to 1 in a {key.unit}"
+        )
+        message += ", at once or by a part of the first period: which is the treatment?"
+        return _refused("draft_treatment", message, help_, [_named(leading)])
+    if cohorts:
+        message = f"{len(cohorts)} columns of {name} could be first treated periods: {_named(list(cohorts))}"
+        return _refused("draft_treatment", message, help_)
+    notes = [f"`{n}` {why}" for n, why in _others(paths, cohorts, set()).items()][:MOST_SHOWN]
+    message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
+    return _refused("draft_treatment", message, help_, notes)
+
+
+def _others(paths: Mapping[str, _Path], cohorts: Mapping[str, Treatment], used: set[str]) -> dict[str, str]:
+    """Say of every other 0/1 column, and of what may be cohorts, what it is."""
+    found = {}
+    for n, p in paths.items():
+        if n in used:
+            continue
+        if p.by_unit:
+            found[n] = "is 0/1 and never changes within a unit"
+        elif p.by_time:
+            found[n] = "is 0/1 and the same for all in a period"
+        elif p.back:
+            found[n] = f"is 0/1 and goes back to 0 in {p.back:,} unit{'s' * (p.back != 1)}"
+        elif p.late:
+            found[n] = "is 0/1, and 1 in the last period alone"
+        elif p.gaps:
+            found[n] = "is 0/1 and has missing values"
+        else:
+            found[n] = "is 0/1 and switches once"
+    found |= {n: "holds periods, one for a unit" for n in cohorts if n not in used}
+    return found
+
+
+def _follows(path: _Path, lead: _Path, key: Key, name: str, other: str) -> bool:
+    """Say whether a switch is another one some periods later (a lag); of two that are equal the second is one."""
+    treated = np.isfinite(lead.first) & np.isfinite(path.first)
+    if not treated.any() or (np.isfinite(path.first) & ~np.isfinite(lead.first)).any():
+        return False
+    shift = path.first[treated] - lead.first[treated]
+    if (shift != shift[0]).any() or shift[0] < 0:
+        return False
+    expected = key.periods >= lead.first + shift[0]
+    return bool((path.values == expected).all()) and (shift[0] > 0 or other < name)
+
+
+def _agree(path: _Path, cohort: Treatment, key: Key) -> bool:
+    return bool((path.values == (key.periods >= cohort.first)).all()) if cohort.first is not None else False
+
+
+def _cohort(name: str, column: Column, key: Key) -> Treatment | None:
+    """Return a column as first treated periods: one for a unit, periods of the data, or a code of never."""
+    values = column.numbers
+    if values is None or _binary(column) is not None:
+        return None
+    empty = np.isnan(values)
+    written, last = key.written, key.written.max()
+    never = empty | (values == 0) | (values > last)
+    treated = ~never
+    if not treated.any() or (written.min() <= 0 and (values == 0).any()):
+        return None
+    if (values[treated] < written.min()).any() or not np.isin(values[treated], written).all():
+        return None
+    if not _constant(np.where(never, -1.0, values), key.codes):
+        return None
+    start = np.full(key.units, np.inf)
+    np.minimum.at(start, key.codes, written)
+    if (values[treated] == start[key.codes][treated]).mean() > 0.5:  # since when a unit is observed
+        return None
+    if len(np.unique(values[treated])) < 2 and not never.any():  # all at once: a constant
+        return None
+    table = dict(zip(written.tolist(), key.periods.tolist(), strict=True))
+    first = np.full(len(values), np.inf)
+    first[treated] = [table[v] for v in values[treated].tolist()]
+    codes: tuple[float | str, ...] = tuple(float(v) for v in np.unique(values[values > last]) if np.isfinite(v))
+    said = codes + (("empty",) if empty.any() else ())
+    why = f"one value for a {key.unit}, a period of `{key.time}`"
+    whole = (0.0, *said) if said else ()
+    return Treatment(why, cohort=name, first=first, never=whole if len(codes) <= 3 else ())
+
+
+def _since(paths: Mapping[str, _Path]) -> list[str]:
+    """Return the 0/1 columns that say since when: the same for all units, and 1 up to the end."""
+    return [n for n, p in paths.items() if p.by_time and not (p.by_unit or p.back or p.gaps or p.late)]
+
+
+def _given(
+    given: str,
+    rest: Mapping[str, Column],
+    paths: Mapping[str, _Path],
+    cohorts: Mapping[str, Treatment],
+    key: Key,
+) -> Treatment:
+    why = "named by you"
+    if given in cohorts:
+        found = cohorts[given]
+        return Treatment(f"{why}: {found.why}", cohort=given, first=found.first, never=found.never)
+    path = paths.get(given)
+    if path is not None and path.by_unit and not path.gaps:
+        after = _since(paths)
+        if len(after) == 1:
+            first = np.where(path.values == 1, paths[after[0]].first.min(), np.inf)
+            told = f"{why}: who is treated, and `{after[0]}` the one column of since when"
+            return Treatment(told, group=given, after=after[0], first=first)
+        notes = [f"columns of since when: {_named(after)}"] if after else []
+        message = f"`{given}` never changes within a `{key.unit}`: since when is it treated?"
+        raise _refused("draft_treatment", message, "the treatment is 0 before and 1 after; write it in the file", notes)
+    if path is not None and not (path.back or path.gaps or path.by_time):
+        dated = [c for c, t in cohorts.items() if _agree(path, t, key)]
+        cohort = cohorts[dated[0]] if dated else Treatment("")
+        return Treatment(f"{why}: 0/1, switches once", given, cohort.cohort, first=path.first, never=cohort.never)
+    column = rest.get(given)
+    if column is None or column.is_text:
+        message = f"`{given}` is {'no column that a treatment can be' if column is None else 'text'}"
+        raise _refused("draft_treatment", message, "a treatment is a 0/1 column, or one of first treated periods")
+    back = f": 0/1, goes back to 0 in {path.back:,} units" if path is not None and path.back else ""
+    return Treatment(why + back, given)
+
+
+# the rest
+
+
+def _outcomes(free: Mapping[str, Column], key: Key) -> Iterator[str]:
+    """Return numeric columns that vary within units, between units and otherwise than time; complete ones first."""
+    found = []
+    for n, c in free.items():
+        values = c.numbers
+        if values is None or _binary(c) is not None:
+            continue
+        known = ~np.isnan(values)
+        finite = bool(np.isfinite(values[known]).all())
+        if known.sum() < 0.5 * len(values) or not finite or len(np.unique(values[known])) < 3:
+            continue
+        if _constant(values, key.codes) or _constant(values, key.periods) or _moves_with_time(values, key):
+            continue
+        found.append((known.mean() < 0.9, n))
+    yield from (n for late, n in sorted(found, key=lambda pair: pair[0]))
+
+
+def _moves_with_time(values: Floats, key: Key) -> bool:
+    """Say whether a column changes alike in all units from period to period, as age does."""
+    order = np.lexsort((key.periods, key.codes))
+    unit, time, value = key.codes[order], key.periods[order], values[order]
+    within = (unit[1:] == unit[:-1]) & ~np.isnan(value[1:]) & ~np.isnan(value[:-1])
+    change, pair = (value[1:] - value[:-1])[within], time[1:][within] * 10_000 + (time[1:] - time[:-1])[within]
+    return bool(change.size) and _constant(np.round(change, 9), pair)
+
+
+def _groups(rest: Mapping[str, Column], key: Key, treatment: Treatment) -> Iterator[tuple[str, tuple[int, bool]]]:
+    """Return columns that hold whole units, and whether units of one group are treated alike."""
+    for n, c in rest.items():
+        if n == treatment.cohort or c.missing.any() or _binary(c) is not None:
+            continue
+        if c.numbers is not None and not (c.numbers == np.round(c.numbers)).all():
+            continue
+        codes, levels = rank(c)
+        if not 3 <= levels <= key.units / 2 or not _constant(codes.astype(np.float64), key.codes):
+            continue
+        alike = treatment.first is not None and _constant(
+            np.where(np.isinf(treatment.first), -1e9, treatment.first), codes
+        )
+        yield n, (levels, alike)
+
+
+def _positive(column: Column) -> bool:
+    values = column.numbers
+    return values is not None and bool((values[~np.isnan(values)] > 0).all())
+
+
+def shown_values(values: Sequence[float | str]) -> str:
+    """Write what [study] never says as TOML."""
+    return "[" + ", ".join(f'"{v}"' if isinstance(v, str) else number_text(v) for v in values) + "]"

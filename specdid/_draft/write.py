@@ -1,0 +1,334 @@
+"""A spec file of what was found: every line with its evidence, and COMPLETE where the data cannot say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from specdid._draft.look import MOST_SHOWN, SPAN, Looked, shown_values
+from specdid._toml import toml_text
+from specdid.language import write_name
+from specdid.panel import number_text
+from specdid.panel.columns import Floats
+
+WIDTH = 110
+_LOGS = re.compile(r"(?i)l_|ln|log")
+
+
+def draft_text(found: Looked, data: str, stem: str, bare: bool = False) -> str:
+    """Write the draft.
+
+    Parameters
+    ----------
+    data : the file as the spec names it, relative to the spec
+    stem : the spec's own name without its ending
+    bare : leave out the event study and estimators by cohort, which need more of the data than least squares does
+    """
+    terms = _Terms(found)
+    blocks = [
+        _head(found, stem),
+        _study(found, data, stem, terms),
+        _derive(terms),
+        _outcome(found),
+        _treatment(found, terms),
+        _controls(found),
+        _effects(found),
+        _sample(found),
+        _weights(found),
+        _estimator(found, terms, bare),
+        _vcov(found),
+        ["[inference]", "draws = 999", 'null  = ["wild"]'],
+        _event_study(found, terms, bare),
+    ]
+    return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks if lines)
+
+
+def findings(found: Looked) -> list[str]:
+    """Return what is printed of a draft: what was chosen, by what evidence, and what is left to a person."""
+    key, treatment = found.key, found.treatment
+    lines = [
+        f"unit {_code(key.unit)}, time {_code(key.time)}: {_evidence(found)}",
+        f"treatment {_of(treatment.term, treatment.cohort, treatment.group, treatment.after)}: {treatment.why}",
+    ]
+    if not found.outcome_given:
+        lines.append(
+            f"COMPLETE the outcome: {_code(found.outcomes[0])} stands in its place, for no better reason than order"
+        )
+    lines.append("COMPLETE the controls: none stands there; candidates are listed")
+    return lines
+
+
+def _of(term: str | None, cohort: str | None, group: str | None, after: str | None) -> str:
+    if term is not None:
+        return _code(term)
+    return f"from {_code(cohort)}" if cohort is not None else f"{_code(group or '')} × {_code(after or '')}"
+
+
+def _plain(text: str) -> str:
+    """Return a text that stays within its line of comment."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _code(name: str) -> str:
+    return f"`{_plain(name)}`"
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    """Break a comment into lines at blanks."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        if line and len(line) + len(word) + 3 + len(indent) > WIDTH:
+            lines.append(f"# {indent}{line}")
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return [*lines, f"# {indent}{line}"]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(_code, names[:MOST_SHOWN]))
+    return shown + (f" and {len(names) - MOST_SHOWN:,} more" if len(names) > MOST_SHOWN else "")
+
+
+class _Terms:
+    """How treatment and cohort are written, with what has to be derived for them."""
+
+    def __init__(self, found: Looked) -> None:
+        self.derived: dict[str, tuple[str, str]] = {}
+        self.cohort: str | None = None
+        self._taken = {found.key.unit, found.key.time, *found.outcomes, *found.others, *found.groups, *found.missing}
+        treatment, time = found.treatment, write_name(found.key.time)
+        if treatment.cohort is not None:
+            self.cohort = write_name(treatment.cohort)
+        if treatment.term is not None:
+            self.term = write_name(treatment.term)
+            if self.cohort is None and treatment.first is not None:
+                first = f"first({self.term} == 1)"
+                self.cohort = self._derive("cohort", f"ifelse(is.na({first}), 0, {first})", "0 is never treated")
+        elif self.cohort is not None:
+            after = f"({self.cohort} > 0) * ({time} >= {self.cohort})"
+            known = f"ifelse(is.na({self.cohort}), 0, {after})" if "empty" in treatment.never else after
+            codes = [v for v in treatment.never if isinstance(v, float) and v]
+            self.term = self._derive(
+                "treated",
+                known,
+                "1 from the first treated period on"
+                + (f"; {', '.join(map(number_text, codes))} is after the last one" if codes else ""),
+            )
+        else:
+            product = f"{write_name(treatment.group or '')} * {write_name(treatment.after or '')}"
+            self.term = self._derive("treated", product, "who, and since when")
+            first = f"first({self.term} == 1)"
+            self.cohort = self._derive("cohort", f"ifelse(is.na({first}), 0, {first})", "0 is never treated")
+
+    def _derive(self, name: str, expression: str, why: str) -> str:
+        while name in self._taken:
+            name += "_1"
+        self.derived[name] = (expression, why)
+        return name
+
+
+def _evidence(found: Looked) -> str:
+    key = found.key
+    filled = found.n_rows / (key.units * key.times)
+    same = f"; the same units in {_listed(key.same)}" if key.same else ""
+    return (
+        f"one row for each pair, {key.units:,} units and {key.times:,} periods, "
+        f"{filled:.0%} of their combinations{same}"
+    )
+
+
+def _head(found: Looked, stem: str) -> list[str]:
+    return [
+        *_wrapped(
+            f"A draft for {_plain(found.name)}, by `specdid init --data`. What columns show stands with its evidence; "
+            "what no column can show is marked COMPLETE. Nothing here was asked of anybody: read every line."
+        ),
+        "#",
+        *(f"#   specdid {command:<5} {_plain(stem)}.toml" for command in ("check", "plan", "run")),
+    ]
+
+
+def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
+    key, treatment = found.key, found.treatment
+    title = f"{_plain(stem)}: draft" + ("" if found.outcome_given else ", outcome not yet chosen")
+    lines = [
+        "[study]",
+        f"title = {toml_text(title)}",
+        f"data  = {toml_text(data)}",
+        *_wrapped(_evidence(found)),
+        f"unit  = {toml_text(write_name(key.unit))}",
+        f"time  = {toml_text(write_name(key.time))}",
+    ]
+    if key.step is not None:
+        lines.append(f"step  = {toml_text(key.step)}  # how periods are written, or how far apart they are")
+    if treatment.cohort is not None and treatment.never:
+        lines.append(f"never = {shown_values(treatment.never)}  # COMPLETE: do these mean never treated?")
+    gaps = [f"{_code(n)} {count:,}" for n, count in sorted(found.missing.items(), key=lambda pair: -pair[1])]
+    if gaps:
+        more = f" and {len(gaps) - MOST_SHOWN:,} further columns" if len(gaps) > MOST_SHOWN else ""
+        lines += _wrapped(
+            f"Missing cells: {', '.join(gaps[:MOST_SHOWN])}{more}. A specification loses the rows of its own columns."
+        )
+    return lines
+
+
+def _derive(terms: _Terms) -> list[str]:
+    rows = [f"{name} = {toml_text(text)}  # {why}" for name, (text, why) in terms.derived.items()]
+    return ["[derive]", *rows] if rows else []
+
+
+def _line(found: Looked, name: str) -> str:
+    """Write an outcome, as a log where all its values are positive and its name does not say that it is one."""
+    if name in found.positive and not _LOGS.match(name):
+        return f"{toml_text(f'ln {name}')} = {toml_text(f'log({write_name(name)})')}"
+    return f"{toml_text(name)} = {toml_text(write_name(name))}"
+
+
+def _outcome(found: Looked) -> list[str]:
+    if found.outcome_given:
+        (name, *_) = found.outcomes
+        lines = ["[outcome]", f"{toml_text(name)} = {toml_text(write_name(name))}"]
+        return [*lines, "# " + _line(found, name)] if name in found.positive else lines
+    first, *others = found.outcomes
+    lines = [
+        "[outcome]",
+        *_wrapped(
+            "COMPLETE: no column says that it is the outcome. This is the first that varies within and between units; "
+            "put yours in its place, and mend the title. Other candidates, those that are always positive as a log:"
+        ),
+        f"{toml_text(first)} = {toml_text(write_name(first))}",
+        *[f"# {_line(found, n)}" for n in others][:MOST_SHOWN],
+    ]
+    if len(others) > MOST_SHOWN:
+        lines.append(f"# and {len(others) - MOST_SHOWN:,} more")
+    return lines
+
+
+def _treatment(found: Looked, terms: _Terms) -> list[str]:
+    treatment, key = found.treatment, found.key
+    lines = ["[treatment]", *_wrapped(f"Chosen because: {_plain(treatment.why)}.")]
+    if treatment.first is not None:
+        lines += _wrapped(_adoption(treatment.first, found))
+    if treatment.lags:
+        lines += _wrapped(f"Lags or copies of it: {_listed(treatment.lags)}.")
+    label = treatment.term or treatment.cohort or treatment.group or "treated"
+    cohort = f", cohort = {toml_text(terms.cohort)}" if terms.cohort is not None else ""
+    lines.append(f"{toml_text(label)} = {{ term = {toml_text(terms.term)}{cohort} }}")
+    if found.others:
+        said = [f"{_code(n)} {_plain(why)}" for n, why in found.others.items()]
+        more = f"; and {len(said) - MOST_SHOWN:,} more" if len(said) > MOST_SHOWN else ""
+        lines += _wrapped(f"Not taken: {'; '.join(said[:MOST_SHOWN])}{more}.")
+    if treatment.first is None:
+        lines += _wrapped(
+            f"It does not switch once in a {key.unit}: estimators by cohort and event studies do not apply."
+        )
+    return lines
+
+
+def _adoption(first: Floats, found: Looked) -> str:
+    """Count units by first treated period, as the time is written."""
+    key = found.key
+    of_unit = np.full(key.units, np.inf)
+    of_unit[key.codes] = first
+    start = np.full(key.units, np.iinfo(np.int64).max)
+    np.minimum.at(start, key.codes, key.periods)
+    written: Mapping[int, float] = dict(zip(key.periods.tolist(), key.written.tolist(), strict=True))
+    never, always = int(np.isinf(of_unit).sum()), int((of_unit <= start).sum())
+    begun = np.unique(of_unit[np.isfinite(of_unit)]).tolist()
+    counts = [f"{number_text(written.get(int(p), p))} ({int((of_unit == p).sum()):,})" for p in begun]
+    more = f" and {len(counts) - MOST_SHOWN:,} more" if len(counts) > MOST_SHOWN else ""
+    told = f"First treated (units): {', '.join(counts[:MOST_SHOWN])}{more}; never {never:,}."
+    if always:
+        told += f" {always:,} {'is' if always == 1 else 'are'} treated from the first period on and have no before."
+    return told
+
+
+def _controls(found: Looked) -> list[str]:
+    names = [n for n in found.outcomes[1:] if n not in found.weights]
+    lines = ["[controls]", '"none" = "1"']
+    if names:
+        lines += _wrapped(
+            f"COMPLETE: which of these are determined before the treatment? A control that the treatment changes takes "
+            f"away a part of its effect. {_listed(names)}. Fixed sets, or every subset:"
+        )
+        lines += ['# "some" = "… + …"', '# "any subset" = "mvsw(…, …)"']
+    return lines
+
+
+def _effects(found: Looked) -> list[str]:
+    unit, time = write_name(found.key.unit), write_name(found.key.time)
+    lines = [
+        "[fixed_effects]",
+        f"{toml_text(f'{found.key.unit} + {found.key.time}')} = {toml_text(f'{unit} + {time}')}",
+    ]
+    for n, (levels, _) in list(found.groups.items())[:3]:
+        label, formula = f"{found.key.unit} + {n}×{found.key.time}", f"{unit} + {write_name(n)}^{time}"
+        lines.append(f"# {toml_text(label)} = {toml_text(formula)}  # {levels:,} groups of whole units")
+    return lines
+
+
+def _sample(found: Looked) -> list[str]:
+    return ["[sample]", '"all" = "TRUE"', f'# "late" = {toml_text(_after(found))}  # a condition, as in R']
+
+
+def _after(found: Looked) -> str:
+    return f"{write_name(found.key.time)} > {number_text(float(found.key.written.min()))}"
+
+
+def _weights(found: Looked) -> list[str]:
+    if not found.weights:
+        return []
+    rows = [f"# {toml_text(n)} = {toml_text(write_name(n))}" for n in found.weights[:3]]
+    return ["[weights]", '"unweighted" = "1"', *rows]
+
+
+def _estimator(found: Looked, terms: _Terms, bare: bool) -> list[str]:
+    first = found.treatment.first
+    lines = ["[estimator]", '"OLS" = "feols"']
+    if first is None or terms.cohort is None:
+        return lines
+    begun = np.unique(first[np.isfinite(first) & (first > found.key.periods.min())])
+    if len(begun) < 2:
+        return [*lines, "# one date of adoption: estimators for staggered adoption give the same"]
+    if np.isinf(first).any() and not bare:
+        lines += _wrapped(
+            "Adoption is staggered: OLS then compares with units that are treated already, too. Sun and Abraham's "
+            "compares with the never treated."
+        )
+        return [*lines, '"Sun-Abraham" = "sunab"']
+    lines += _wrapped("Adoption is staggered: OLS then compares with units that are treated already, too.")
+    return [*lines, '# "Sun-Abraham" = { method = "sunab", control = "notyet" }']
+
+
+def _vcov(found: Looked) -> list[str]:
+    unit = found.key.unit
+    lines = ["[vcov]", f"{toml_text(unit)} = {toml_text('~' + write_name(unit))}"]
+    for n, (levels, alike) in list(found.groups.items())[:3]:
+        row = f"# {toml_text(n)} = {toml_text('~' + write_name(n))}"
+        said = f"{levels:,} groups"
+        if alike:
+            said += (
+                "; COMPLETE: units of one group are always treated together. If it was decided by group, cluster by it"
+            )
+        lines.append(f"{row}  # {said}")
+    return lines
+
+
+def _event_study(found: Looked, terms: _Terms, bare: bool) -> list[str]:
+    first = found.treatment.first
+    if first is None or terms.cohort is None or bare:
+        return []
+    since = (found.key.periods - first)[np.isfinite(first)]
+    low, high = (int(since.min()), int(since.max())) if since.size else (0, 0)
+    if low > -2:
+        return ["# No event study: no unit is seen two periods before its treatment."]
+    low, high = max(low, -SPAN), min(high, SPAN)
+    return [
+        "# The pre-trend test asks for all leads jointly.",
+        "[event_study]",
+        f"window    = [{low}, {high}]",
+        "reference = -1",
+    ]

@@ -1,0 +1,188 @@
+"""`specdid init --data`: what a draft takes for unit, time and treatment, what it leaves open, what it refuses."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from command import call_specdid, run_specdid
+
+FIRST = [0, 2004, 2005, 0, 2004, 0, 2006, 0, 2005, 0, 2004, 0]
+YEARS = range(2000, 2010)
+
+
+def panel(**more) -> dict:
+    """Twelve firms in three provinces over ten years, a law that comes in 2004 to 2006."""
+    rng = np.random.default_rng(5)
+    firm = np.repeat(np.arange(12), len(YEARS))
+    year = np.tile(np.array(YEARS), 12)
+    first = np.array(FIRST)[firm]
+    law = ((first > 0) & (year >= first)).astype(int)
+    base = {"firm": firm + 100, "year": year, "law": law, "sales": np.exp(rng.normal(size=120) + 0.2 * law)}
+    for name, value in more.items():
+        base[name] = value(firm, year, first, law, rng)
+    return {name: values for name, values in base.items() if values is not None}
+
+
+def draft(tmp_path: Path, columns: dict, *options: str, ending: str = "csv"):
+    """The answer of the command and the draft as TOML, None where there is none."""
+    frame = pl.DataFrame(columns)
+    data = tmp_path / f"given.{ending}"
+    frame.write_csv(data) if ending == "csv" else frame.write_parquet(data)
+    done = call_specdid(["init", "new", "--data", data.name, *options], tmp_path)
+    spec = tmp_path / "new/new.toml"
+    return done, (tomllib.loads(spec.read_text("utf-8")) if spec.exists() else None), spec
+
+
+def refused(tmp_path: Path, columns: dict, *options: str) -> str:
+    done, found, _ = draft(tmp_path, columns, *options)
+    assert done.returncode == 2
+    assert found is None
+    assert not (tmp_path / "new").exists()
+    return done.stderr
+
+
+def test_a_draft_passes_check_and_plan_and_says_its_evidence(tmp_path):
+    done, found, spec = draft(tmp_path, panel(province=lambda f, *_: f // 4), ending="parquet")
+    assert done.returncode == 0, done.stderr
+    assert (found["study"]["unit"], found["study"]["time"]) == ("firm", "year")
+    assert found["study"]["data"] == "../given.parquet"
+    assert found["treatment"] == {"law": {"term": "law", "cohort": "cohort"}}
+    assert set(found["estimator"]) == {"OLS", "Sun-Abraham"}
+    assert found["event_study"]["window"] == [-5, 5]
+    assert not specdid.check(spec).errors
+    plan = specdid.plan(spec)
+    assert len(plan) == 2
+    assert "COMPLETE the outcome: `sales`" in done.stdout
+    text = spec.read_text("utf-8")
+    assert "12 units and 10 periods, 100% of their combinations" in text
+    assert "2004 (3), 2005 (2), 2006 (1); never 6" in text
+    assert '# "firm + province×year" = "firm + province^year"' in text
+    assert run_specdid(["plan", "new/new.toml"], tmp_path).returncode == 0
+
+
+def test_what_a_person_says_is_taken_and_not_asked_again(tmp_path):
+    done, found, _ = draft(tmp_path, panel(wages=lambda f, y, c, d, r: r.normal(size=len(f))), "--outcome", "wages")
+    assert found["outcome"] == {"wages": "wages"}
+    assert "outcome" not in found["study"]["title"]
+    assert "COMPLETE the outcome" not in done.stdout
+    assert call_specdid(["init", "other", "--outcome", "wages"], tmp_path).returncode == 2  # without --data
+
+
+def test_cohorts_alone_make_the_treatment(tmp_path):
+    columns = panel(law=lambda *_: None, start=lambda f, y, c, d, r: [int(v) or None for v in c])
+    done, found, spec = draft(tmp_path, columns)
+    assert done.returncode == 0, done.stderr
+    assert found["treatment"] == {"start": {"term": "treated", "cohort": "start"}}
+    assert found["study"]["never"] == [0, "empty"]
+    made = specdid.read(spec)
+    assert made.never.empty
+    assert "COMPLETE: do these mean never treated?" in spec.read_text("utf-8")
+
+
+def test_a_cohort_that_agrees_decides_between_two_switches(tmp_path):
+    def other(f, y, c, d, r):
+        return ((y >= 2003 + f % 4) & (f % 3 > 0)).astype(int)
+
+    assert "`law`, `other`" in refused(tmp_path, panel(other=other))
+    _, found, spec = draft(tmp_path, panel(other=other, since=lambda f, y, c, d, r: c))
+    assert found["treatment"] == {"law": {"term": "law", "cohort": "since"}}
+    assert "`other` is 0/1 and switches once" in spec.read_text("utf-8")
+
+
+def test_lags_copies_and_parts_of_a_switch_are_no_second_treatment(tmp_path):
+    def lag(f, y, c, d, r):
+        return ((c > 0) & (y >= c + 2)).astype(int)
+
+    def part(f, y, c, d, r):
+        return np.where((c > 0) & (y == c), 0.25, d.astype(float))
+
+    done, found, spec = draft(tmp_path, panel(later=lag, copy=lambda f, y, c, d, r: d, part=part))
+    assert done.returncode == 0, done.stderr
+    assert list(found["treatment"]) == ["copy"]
+    assert re.search(r"Lags or copies of it: .*`later`", spec.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (panel(law=lambda f, y, c, d, r: (y % 2 == f % 2).astype(int)), "`law` is 0/1 and goes back to 0 in 12 units"),
+        (panel(law=lambda f, *_: f % 2), "`law` is 0/1 and never changes within a unit"),
+        (panel(law=lambda f, y, *_: (y > 2004).astype(int)), "`law` is 0/1 and the same for all in a period"),
+        (panel(law=lambda f, y, *_: ((y == 2009) & (f > 5)).astype(int)), "1 in the last period alone"),
+        (panel(law=lambda f, y, c, d, r: [None, *d[1:].tolist()]), "`law` is 0/1 and has missing values"),
+        (panel(law=lambda *_: None), "no column of given.csv is 0/1 and switches once"),
+        (panel(year=lambda f, *_: [f"y{v}" for v in range(120)]), "no column of given.csv looks like the time"),
+        (panel(firm=lambda f, *_: f // 2), "`firm` × `year` repeats in 60 rows"),
+        (panel(spell=lambda f, y, *_: f * 2 + (y > 2004)), "`spell` × `year`: 24 units, 10 periods"),
+        (panel(sales=lambda *_: None), "varies within `firm` beside the treatment"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_known_is_refused_with_what_was_found(tmp_path, columns, said):
+    assert said in refused(tmp_path, columns)
+
+
+def test_a_law_that_begins_within_a_year_is_a_rival(tmp_path):
+    def other(f, y, c, d, r):
+        begun = 2003 + f % 4
+        return np.where(f % 3 > 0, np.where(y == begun, 0.5, (y > begun).astype(float)), 0.0)
+
+    assert "`law`, `other`" in refused(tmp_path, panel(other=other))
+    _, found, _ = draft(tmp_path, panel(other=other), "--treatment", "law")
+    assert list(found["treatment"]) == ["law"]
+
+
+def test_who_and_since_when_make_a_treatment_when_it_is_asked_for(tmp_path):
+    columns = panel(law=lambda f, *_: f % 2, after=lambda f, y, *_: (y >= 2005).astype(int))
+    assert "never changes within a unit" in refused(tmp_path, columns)
+    done, found, _ = draft(tmp_path, columns, "--treatment", "law")
+    assert done.returncode == 0, done.stderr
+    assert found["derive"]["treated"] == "law * after"
+    assert "feols" in found["estimator"].values()
+
+
+def test_a_column_of_the_same_units_is_said_and_the_finer_key_is_asked_for(tmp_path):
+    names = panel(name=lambda f, *_: [f"firm {v}" for v in f])
+    done, found, _ = draft(tmp_path, names)
+    assert found["study"]["unit"] == "firm"
+    assert "the same units in `name`" in done.stdout
+    (tmp_path / "new/new.toml").unlink()
+    spells = panel(spell=lambda f, y, *_: f * 2 + (y > 2004))
+    assert draft(tmp_path, spells, "--unit", "firm")[1]["study"]["unit"] == "firm"
+
+
+def test_names_of_any_kind_stand_in_quotes(tmp_path):
+    given = {
+        {"law": "first law", "sales": 'a "sale"\\`x`', "firm": "企业 编号"}.get(n, n): v for n, v in panel().items()
+    }
+    done, found, spec = draft(tmp_path, given)
+    assert done.returncode == 0, done.stderr
+    assert found["study"]["unit"] == "`企业 编号`"
+    assert found["treatment"]["first law"]["term"] == "`first law`"
+    assert not specdid.check(spec).errors
+
+
+def test_periods_far_apart_or_months_have_their_step(tmp_path):
+    _, found, _ = draft(tmp_path, panel(year=lambda f, y, *_: 1950 + 5 * (y - 2000)))
+    assert found["study"]["step"] == "5"
+    (tmp_path / "new/new.toml").unlink()
+    _, found, _ = draft(tmp_path, panel(year=lambda f, y, *_: 200000 + 1 + (y - 2000) // 5 * 100 + (y - 2000) % 5 * 2))
+    assert found["study"]["step"] == "month"
+
+
+def test_an_existing_spec_is_left_alone(tmp_path):
+    draft(tmp_path, panel())
+    done, *_ = draft(tmp_path, panel())
+    assert done.returncode == 5
+    assert "exists already" in done.stderr
+    assert call_specdid(["init", "x", "--data", "nowhere.csv"], tmp_path).returncode == 2
+    assert not (tmp_path / "x").exists()
+    for option in ("--unit", "--time", "--treatment", "--outcome"):
+        done = call_specdid(["init", "x", "--data", "given.csv", option, "lawx"], tmp_path)
+        assert done.returncode == 2
+        assert "no column `lawx` in given.csv" in done.stderr
