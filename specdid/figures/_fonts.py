@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,6 @@ _CJK = (
     "Songti SC", "AR PL UMing CN", "AR PL UKai CN", "Arial Unicode MS",
 )  # fmt: skip
 _NOT_TEXT = ("Last", "cm", "STIXNonUnicode", "STIXSize")
-_FINE = 10
-"""Texts are measured at so many times print size, since Agg rounds to whole pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +27,8 @@ class Fonts:
     missing: str = ""
 
     def width(self, text: str, size: float, bold: bool = False) -> float:
-        """Measure a text, in points."""
-        return _width(self.families, text, size, bold)
+        """Measure a text, in points: what its letters advance, without kerning, which only draws them together."""
+        return size * sum(map(_advances(self.families, bold).__getitem__, text))
 
     def fit(self, text: str, size: float, room: float, bold: bool = False) -> str:
         """Cut a text at the end with … so that it is at most ``room`` points wide."""
@@ -116,19 +114,31 @@ def _installed() -> dict[str, str]:
     return {entry.name: entry.fname for entry in faces}
 
 
-@lru_cache(maxsize=1 << 14)
-def _width(families: tuple[str, ...], text: str, size: float, bold: bool) -> float:
-    """Measure a text, in points: a millisecond, and half of a figure's texts are those of another."""
-    from matplotlib.font_manager import FontProperties
+class _Advances(dict[str, float]):
+    """How far each character moves the pen, as a share of the font's size; found when it is first asked for."""
 
-    properties = FontProperties(family=list(families), size=size, weight="bold" if bold else "normal")
-    width, _, _ = _renderer().get_text_width_height_descent(text, properties, False)
-    return float(width) / _FINE
+    def __init__(self, faces: Sequence[Any]) -> None:
+        super().__init__()
+        self._faces = [(face, face.get_charmap()) for face in faces]
+
+    def __missing__(self, character: str) -> float:
+        from matplotlib.ft2font import LoadFlags
+
+        code = ord(character)
+        # Glyph 0 is drawn in place of a character that no face has.
+        face, glyph = next(((f, known[code]) for f, known in self._faces if code in known), (self._faces[0][0], 0))
+        advance = face.load_glyph(glyph, flags=LoadFlags.NO_SCALE).horiAdvance / face.units_per_EM
+        return self.setdefault(character, float(advance))
 
 
 @cache
-def _renderer() -> Any:
-    from matplotlib.backends.backend_agg import RendererAgg
+def _advances(families: tuple[str, ...], bold: bool) -> _Advances:
+    from matplotlib.font_manager import FontProperties, fontManager, get_font
 
-    renderer: Any = RendererAgg
-    return renderer(1, 1, 72 * _FINE)
+    faces = []
+    for family in families:
+        with suppress(ValueError):
+            weight = "bold" if bold else "normal"
+            found = fontManager.findfont(FontProperties(family=family, weight=weight), fallback_to_default=False)
+            faces.append(get_font(found))
+    return _Advances(faces)

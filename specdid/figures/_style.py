@@ -6,7 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,6 @@ _LAYOUT = ("GSUB", "GPOS", "GDEF", "kern")
 _NO_DATES: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Creator": "specdid", "Producer": None},
     "svg": {"Date": None, "Creator": "specdid"},
-    "png": {"Software": None},
 }
 
 
@@ -107,45 +106,82 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str], fai
     import matplotlib as mpl
 
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    unknown = [f for f in formats if f not in _NO_DATES]
+    unknown = [f for f in formats if f not in (*_NO_DATES, "png")]
     if unknown:
         raise ValueError(f"figure formats are pdf, png and svg, not {', '.join(unknown)}")
     paths = tuple(directory / f"{stem}.{kind}" for kind in formats)
-    with own_style():
+    with own_style(), _garbage_left():
         stamp(figure, failed)
         mpl.rcParams["pdf.fonttype"] = 3 if postscript_outlines(_families(figure)) else 42
         for path, kind in zip(paths, formats, strict=True):
             with replacing(path) as new, _glyphs_alone() if kind == "pdf" else nullcontext():
-                figure.savefig(new, format=kind, dpi=300, metadata=_NO_DATES[kind])
+                if kind == "png":
+                    _write_png(figure, new, 300)
+                else:
+                    figure.savefig(new, format=kind, metadata=_NO_DATES[kind])
     return paths
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Let a drawing's many short-lived objects not set off searches through the whole run's objects."""
+    import gc
+
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager
 def _glyphs_alone() -> Iterator[None]:
     """Cut fonts down without the tables that lay out text: a PDF places each glyph itself.
 
-    Cutting these tables of DejaVu Sans takes longer than all else in writing a PDF. matplotlib gives
-    no say in it, so fontTools' own default is changed meanwhile; where it has another name, nothing is.
+    Reading and cutting these tables takes longer than all else in writing a PDF. matplotlib gives no
+    say in it, so fontTools' own defaults are changed meanwhile; where they have other names, nothing is.
     """
-    from fontTools.subset import Options
+    from fontTools import subset
 
-    before = getattr(Options, "_drop_tables_default", None)
-    if before is None:
+    known = getattr(subset.Options, "_drop_tables_default", None)
+    if known is None:
         yield
         return
-    Options._drop_tables_default = [*before, *_LAYOUT]
-    try:
+    changes: list[tuple[Any, str, Any]] = [(subset.Options, "_drop_tables_default", [*known, *_LAYOUT])]
+    if hasattr(subset, "_compact_layout_tables"):
+        changes.append((subset, "_compact_layout_tables", lambda font, **_: nullcontext()))
+    with ExitStack() as undo:
+        for where, name, value in changes:
+            undo.callback(setattr, where, name, getattr(where, name))
+            setattr(where, name, value)
         yield
-    finally:
-        Options._drop_tables_default = before
 
 
 def png(figure: Figure, dots: int) -> bytes:
     """Return a figure as a PNG file's bytes, at ``dots`` an inch."""
     out = io.BytesIO()
     with own_style():
-        figure.savefig(out, format="png", dpi=dots, metadata=_NO_DATES["png"])
+        _write_png(figure, out, dots)
     return out.getvalue()
+
+
+def _write_png(figure: Figure, out: Path | io.BytesIO, dots: int) -> None:
+    """Draw as matplotlib would, but store no transparency, at a level beyond which files hardly get smaller."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    before = figure.dpi
+    figure.set_dpi(dots)
+    try:
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()
+        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(out, "png", compress_level=3, dpi=(dots, dots))
+    finally:
+        figure.set_dpi(before)
 
 
 def _families(figure: Figure) -> list[str]:
