@@ -12,6 +12,7 @@ import specdid
 from specdid import _plugins
 from specdid._cli import main
 from specdid._cli.exits import Exit
+from specdid._run.manifest import default_directory
 from specdid.language import parse
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,25 @@ def test_python_blocks_run(code: str, monkeypatch: pytest.MonkeyPatch, capsys: p
     curve = names["curve"]
     assert curve.counts.ok == len(curve.table) == 16
     assert str(curve.counts) in capsys.readouterr().out
+
+
+def test_the_examples_write_where_git_does_not_look() -> None:
+    """The README's first command leaves `git status` clean: none of its files is tracked, all are ignored."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no clone")
+    (spec,) = re.findall(r"specdid run (specs/\w+\.toml)", README.split("```bash")[1])
+    directory = default_directory(specdid.read(ROOT / spec))
+    shown = [path.name for path in (ROOT / "specs" / "results" / directory.name).iterdir()]
+    assert len(shown) > 20
+    files = [(directory / name).as_posix() for name in (*shown, "report.html", "timings.parquet", ".specdid-cache/x")]
+
+    def git(*words: str) -> list[str]:
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.stdout.splitlines()
+
+    assert git("ls-files", "outputs") == []
+    assert git("check-ignore", *files) == files
+    assert (ROOT / "specs/results" / directory.name / "curve.png").relative_to(ROOT).as_posix() in README
 
 
 def test_console_blocks_run_in_order(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_files_of_analyses_have_suffixes_that_names_are_checked_against():
     seen = set()
     for study in ("smart_city", "castle", "minimum_wage"):
         stems = {table.stem for table in specdid.read(root / "specs" / f"{study}.toml").analyses}
-        for path in (root / "outputs" / study).iterdir():
+        for path in (root / "specs" / "results" / study).iterdir():
             rest = {path.stem.removeprefix(f"{s}_") for s in stems if path.stem.startswith(f"{s}_")}
             if path.stem not in stems and rest:
                 assert rest & set(FILE_SUFFIXES), path
