@@ -21,6 +21,7 @@ from specdid._records import Results
 from specdid._run.prepare import prepare
 from specdid.analyses._base import Chart
 from specdid.figures.compared_curves import compared_data
+from specdid.figures.decomposition import KINDS, Comparison, ComparisonPanel, DecompositionData
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 from specdid.figures.forest import ForestBlock, ForestData, ForestRow
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
@@ -169,6 +170,16 @@ def _love() -> LoveData:
     return LoveData(LONG + LONG, (LoveBlock(LONG + LONG, rows, NOTE), LoveBlock("a", rows[:1])), 12.5, NOTE)
 
 
+def _decomposition(panels: int, pairs: int, scale: float = 1.0) -> DecompositionData:
+    rng = np.random.default_rng(4)
+    weights = rng.dirichlet(np.ones(pairs))
+    found = tuple(
+        Comparison("2012", "2014", KINDS[k % 4], scale * float(rng.normal()), float(weights[k])) for k in range(pairs)
+    )
+    names = (f"{LONG}: {CHINESE}", "ln SO2", CHINESE, "b", "c")[:panels]
+    return DecompositionData(LONG, tuple(ComparisonPanel(name, 0.2 * scale, found) for name in names), NOTE)
+
+
 def _scores() -> ScoreData:
     rng = np.random.default_rng(1)
     score, treated = rng.uniform(size=200_000), rng.random(200_000) < 0.3
@@ -205,6 +216,10 @@ def _compared(key: str) -> Any:
 OWN: Mapping[str, Mapping[str, Callable[[], Any]]] = {
     "spec_curve": {key: (lambda key=key: SPEC_CURVE.data(curves()[key][0])) for key in curves()},
     "compared_curves": {key: (lambda key=key: _compared(key)) for key in ("plain", "Chinese", "long")},
+    "decomposition": {
+        "few": lambda: _decomposition(1, 4),
+        "many": lambda: _decomposition(5, 120, 98_765.4),
+    },
     "event_study": {
         "long": lambda: _event((LONG, CHINESE, f"{LONG}, too"), (-12, 15), 2),
         "many": lambda: _event(tuple(f"{LONG} {k}" for k in range(40)), (-60, 40), 3),

@@ -1,0 +1,124 @@
+"""Goodman-Bacon's (2021, figure 6) plot: every comparison of two groups, its estimate over its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from specdid._records.numerals import minus
+from specdid.figures._base import FigureKind
+from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from specdid.figures._page import Page
+
+_HEIGHT = 150.0
+UNTREATED = "treated, untreated"
+EARLIER = "earlier treated, later treated"
+LATER = "later treated, earlier treated"
+ALWAYS = "later treated, always treated"
+_LOOKS = {UNTREATED: ("o", INK), EARLIER: ("^", INK), LATER: ("x", ACCENT), ALWAYS: ("s", ACCENT)}
+"""Markers and colours; coloured are comparisons whose controls are treated already."""
+KINDS = tuple(_LOOKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A change of the gap between a treated and a control group, and its weight in the coefficient."""
+
+    treated: str
+    control: str
+    kind: str
+    estimate: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonPanel:
+    """The comparisons of one coefficient."""
+
+    name: str
+    estimate: float
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecompositionData:
+    """All panels."""
+
+    title: str
+    panels: tuple[ComparisonPanel, ...]
+    note: str = ""
+
+
+def draw(data: DecompositionData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    if not data.panels:
+        raise ValueError("no coefficient was decomposed, so there is nothing to draw")
+    fonts = choose_fonts(_texts(data))
+    ends = with_room([0.0, *(v for p in data.panels for v in (p.estimate, *(c.estimate for c in p.comparisons)))])
+    far = with_room([0.0, *(c.weight for p in data.panels for c in p.comparisons)])[1]
+    up = round_ticks(*ends)
+    left = max(30.0, max(fonts.width(label, SMALL) for label in up[1]) + 6.0)
+    with own_style():
+        panes = [_pane(p) for p in data.panels]
+        page, boxes = lay_sheet(
+            data.title, panes, data.note, fonts, width or DEFAULT, _HEIGHT, inner=(left, 12.0), least=80.0
+        )
+        for panel, box in zip(data.panels, boxes, strict=True):
+            _draw_panel(page, box, panel, (ends, far), up)
+            label_across(page, box, "weight")
+        return page.figure
+
+
+def _pane(panel: ComparisonPanel) -> Pane:
+    kinds = [k for k in _LOOKS if any(c.kind == k for c in panel.comparisons)]
+    facts = (
+        f"estimates of {len(panel.comparisons):,} comparisons over their weights",
+        f"dashed: coefficient {minus(f'{panel.estimate:.3g}')}",
+    )
+    return Pane((panel.name, panel.name), facts, tuple(KeyEntry("dot", _LOOKS[k][1], k, _LOOKS[k][0]) for k in kinds))
+
+
+def _draw_panel(
+    page: Page,
+    box: Box,
+    panel: ComparisonPanel,
+    ends: tuple[tuple[float, float], float],
+    up: tuple[list[float], list[str]],
+) -> None:
+    axes = page.axes(box.left, box.top, box.width, box.height)
+    (low, high), far = ends
+    style_across(axes, page.fonts, 0.0, far, box.width)
+    style(axes, page.fonts, "y")
+    axes.set_ylim(low, high)
+    axes.set_yticks(*up)
+    axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
+    axes.axhline(panel.estimate, color=QUIET, linewidth=0.8, linestyle=(0, (4, 2)), zorder=2.5)
+    for kind, (marker, colour) in _LOOKS.items():
+        chosen = [c for c in panel.comparisons if c.kind == kind]
+        if chosen:
+            axes.scatter(
+                [c.weight for c in chosen], [c.estimate for c in chosen], s=4.6**2, color=colour, marker=marker,
+                linewidths=1.0 if marker == "x" else 0.0, zorder=4, clip_on=False,
+            )  # fmt: skip
+
+
+def _texts(data: DecompositionData) -> Iterator[str]:
+    yield data.title + data.note + "−–…·weight" + "".join(_LOOKS)
+    for panel in data.panels:
+        yield panel.name
+
+
+FIGURE = FigureKind("decomposition", "Comparisons of two groups", DecompositionData, draw)
