@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -341,6 +342,26 @@ class EventPath:
             return Wald(np.nan, len(leads), self.df[v], np.nan)
         return joint_test(self.estimate[leads], self.vcov[v][np.ix_(leads, leads)], self.df[v])
 
+    @property
+    def _has_slopes(self) -> bool:
+        compiled = self.cell.compiled
+        return bool(compiled.problem.effects[compiled.members.effects[self.cell.member]].slopes)
+
+    def trend_found(self, alpha: float, power: float, v: int = 0) -> float:
+        """Return the linear trend per period that the test of the leads finds with probability ``power``.
+
+        Were treated and untreated apart by so much more in each period, with no effect of the treatment, the joint F
+        would be noncentral: Roth (2022, AER: Insights 4), with the joint test in place of single ones. A bin
+        counts as its first period, so that what it holds beyond only adds. NaN without such a test, where leads
+        are not relative to one period, and where units have slopes, which take such a trend out.
+        """
+        leads = np.flatnonzero(self.leads)
+        if len(self.references) != 1 or self._has_slopes or not len(leads) or not np.isfinite(self.pretrend(v).p_value):
+            return float("nan")
+        step = (self.periods[leads] - self.references[0]).astype(float)
+        per_period = float(step @ np.linalg.solve(self.vcov[v][np.ix_(leads, leads)], step))
+        return float(np.sqrt(noncentrality(len(leads), self.df[v], alpha, power) / per_period))
+
     def doubt(self, v: int = 0) -> str:
         """Say why the whole covariance under a vcov is not there, or not to be relied on; empty where it is."""
         return self.vcov_notes[v] or ("" if semidefinite(self.vcov[v]) else INDEFINITE)
@@ -355,6 +376,23 @@ class EventPath:
         """Return the critical values of pointwise intervals and of the simultaneous band."""
         pointwise = float(critical_values(np.array([self.df[v]]), alpha)[0])
         return pointwise, simultaneous(self.vcov[v], self.df[v], alpha, seed, pointwise)
+
+
+@cache
+def noncentrality(df1: int, df2: float, alpha: float, power: float) -> float:
+    """Return the noncentrality with which an F test of level ``alpha`` rejects with probability ``power``."""
+    from scipy.optimize import brentq
+    from scipy.stats import chi2, f, ncf, ncx2
+
+    def rejects(value: float) -> float:
+        if np.isinf(df2):
+            return float(ncx2.sf(chi2.isf(alpha, df1), df1, value))
+        return float(ncf.sf(f.isf(alpha, df1, df2), df1, df2, value))
+
+    high = 1.0
+    while rejects(high) < power:
+        high *= 2.0
+    return float(brentq(lambda value: rejects(value) - power, 0.0, high, xtol=1e-10))
 
 
 def simultaneous(vcov: Floats, df: float, alpha: float, seed: int, pointwise: float) -> float:

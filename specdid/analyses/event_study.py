@@ -41,7 +41,11 @@ HEADER = (
     "vcov", "term", "period", "end", "reference", "estimate", "std_error", "statistic", "p_value", "conf_low",
     "conf_high", "band_low", "band_high", "df", "n_treated_rows", "nobs", "n_clusters", "message",
 )  # fmt: skip
-TEST_HEADER = ("vcov", "statistic", "df1", "df2", "p_value", "chi2", "nobs", "n_clusters", "message")
+TEST_HEADER = (
+    "vcov", "statistic", "df1", "df2", "p_value", "chi2", "trend_50", "trend_80", "nobs", "n_clusters", "message",
+)  # fmt: skip
+POWER = 0.8
+"""Power at which a trend is told that the test of the leads would have found."""
 
 
 KEYS = (
@@ -227,8 +231,22 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
         if np.isfinite(test.p_value):
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
         without = f", without period {one.leads_left_out}, not identified" if one.leads_left_out else ""
-        found.append(f"- {cells.shown(one.cell)}: {said}{without}; {one.nobs:,} rows")
+        found.append(f"- {cells.shown(one.cell)}: {said}{without}; {one.nobs:,} rows{_power(bench, one)}")
     return tuple(found)
+
+
+def _power(bench: Bench, one: EventPath) -> str:
+    """Say which trend the test of the leads would have found, and what it would be taken for."""
+    trend = one.trend_found(bench.study.inference.alpha, POWER)
+    after = one.periods[one.periods >= one.clock.start]
+    if not np.isfinite(trend) or not len(after):
+        return ""
+    places = decimals([trend])
+    mean = trend * float(after.mean() - one.references[0])
+    return (
+        f"; finds a linear trend of {number(trend, places)} per {_unit(bench)} with probability {POWER:g}, which "
+        f"would be {number(mean, places)} in the mean of the periods after"
+    )
 
 
 def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> EventData:
@@ -350,7 +368,8 @@ def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Ti
             left = one.leads_left_out
             without = f"without period {left}, whose effect is not identified" if left else ""
             said = "; ".join(text for text in (without, one.untested(v)) if text) or None
-            numbers = (test.statistic, test.df1, test.df2, test.p_value, test.statistic * test.df1)
+            trends = (one.trend_found(bench.study.inference.alpha, power, v) for power in (0.5, POWER))
+            numbers = (test.statistic, test.df1, test.df2, test.p_value, test.statistic * test.df1, *trends)
             labels = one.cell.labels.values()
             rows.append((k + 1, *labels, vcov.name, *numbers, one.nobs, clusters, said))
     return TidyTable(("column", *names, *TEST_HEADER), tuple(rows), suffix="pretrend")
@@ -366,7 +385,7 @@ def printed(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventP
         tuple(row for k, row in rows.items() if k < whose[k].clock.start),
         tuple(row for k, row in rows.items() if k >= whose[k].clock.start),
         _controls(bench, paths),
-        _tests(paths),
+        _tests(bench, paths),
     )
     return PrintTable(
         title_of(request),
@@ -404,14 +423,19 @@ def _controls(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     return tuple(Row(bench.label(t), tuple("yes" if t in o else "no" for o in own)) for t in every)
 
 
-def _tests(paths: Sequence[EventPath]) -> tuple[Row, ...]:
+def _tests(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     tests = [p.pretrend() if p.failure is None else None for p in paths]
     known = [t if t is not None and np.isfinite(t.p_value) else None for t in tests]
     good = [p.failure is None for p in paths]
+    found = [
+        p.trend_found(bench.study.inference.alpha, POWER) if t else np.nan for p, t in zip(paths, known, strict=True)
+    ]
+    places = decimals([trend for trend in found if np.isfinite(trend)])
     rows = (
         Row("Leads, joint F", tuple(number(t.statistic, 2) if t else "" for t in known)),
         Row("Degrees of freedom", tuple(f"{t.df1}, {t.df2:g}" if t else "" for t in known)),
         Row("p", tuple(p_value(t.p_value) if t else "" for t in known)),
+        Row(f"Trend found with power {POWER:g}", tuple(number(trend, places) for trend in found)),
         Row("Observations", tuple(count(p.nobs) if g else "" for p, g in zip(paths, good, strict=True))),
         Row("Clusters", tuple(count(p.n_clusters[0]) if g else "" for p, g in zip(paths, good, strict=True))),
     )
@@ -425,6 +449,11 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     found.append(ends_note(curves, (clock.first, clock.last)))
     found += dict.fromkeys(f"{capital(note)}." for p in paths for note in p.notes)
     found += [f"Column ({k}): {p.always}." for k, p in enumerate(paths, 1) if p.always]
+    if any(np.isfinite(p.trend_found(bench.study.inference.alpha, POWER)) for p in paths if p.failure is None):
+        found.append(
+            f"The trend is the linear one per {_unit(bench)} between treated and untreated that the joint test of the "
+            f"leads finds with probability {POWER:g} (after Roth 2022): smaller ones it mostly misses."
+        )
     indefinite = [f"({k})" for k, p in enumerate(paths, 1) if p.failure is None and p.doubt() == INDEFINITE]
     if indefinite:
         found.append(f"Column {listed(indefinite)}: {INDEFINITE}.")

@@ -5,6 +5,8 @@ What wrong tables of event studies are told.
 Event studies in calendar time: relative time shifted, several cohorts, months.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyfixest as pf
@@ -15,7 +17,7 @@ from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
 from specdid.analyses._event_paths import path, simultaneous
 from specdid.analyses._fit import joint_test
-from studies import PANEL, bench_of, columns, fault_texts, reference, run_tables
+from studies import PANEL, SPEC, bench_of, columns, fault_texts, reference, run_tables
 
 
 def test_coefficients_are_those_of_fixest(tmp_path):
@@ -44,6 +46,30 @@ def test_joint_test_is_fixests_wald_with_clusters_less_one(tmp_path):
     assert (tests["df1"][0], tests["df2"][0]) == (6, tests["n_clusters"][0] - 1)
     assert tests["chi2"][0] == pytest.approx(float(row["stat"]) * int(row["df1"]), rel=1e-9)
     assert tests["p_value"][0] == pytest.approx(f.sf(float(row["stat"]), 6, tests["df2"][0]), rel=1e-7)
+
+
+def test_the_trend_is_found_with_the_power_that_is_said(tmp_path):
+    """Leads drawn with this trend and the errors' covariance: Hotelling's F rejects in that share of draws."""
+    (found,) = (path(*asked) for asked in paths_of(tmp_path, FIRST))
+    leads = np.flatnonzero(found.leads)
+    covariance, df = found.vcov[0][np.ix_(leads, leads)], found.df[0]
+    rng = np.random.default_rng(5)
+    for power in (0.5, 0.8):
+        mean = found.trend_found(0.05, power) * (found.periods[leads] + 1)
+        drawn = rng.multivariate_normal(mean, covariance, 100_000)
+        scale = rng.chisquare(df, len(drawn)) / df
+        statistic = np.einsum("dk,kl,dl->d", drawn, np.linalg.inv(covariance), drawn) / (len(leads) * scale)
+        assert np.mean(statistic > f.isf(0.05, len(leads), df)) == pytest.approx(power, abs=0.006)
+    assert np.isnan(replace(found, references=(-1, -2)).trend_found(0.05, 0.8))
+
+
+def test_a_trend_that_slopes_take_out_is_not_said_to_be_found(tmp_path):
+    base = SPEC + '[fixed_effects]\n"trends" = "city_id + year + province[year]"\n'
+    (told,) = run_tables(tmp_path, f"[event_study]\n{FIRST}", base)
+    tests = columns(told.finding.tables[1])
+    assert np.isfinite(tests["p_value"][0])
+    assert np.isnan(tests["trend_80"][0])
+    assert not any("trend" in line for line in told.finding.lines)
 
 
 def test_sun_abraham_by_period_is_fixests(tmp_path):
