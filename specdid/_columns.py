@@ -91,7 +91,7 @@ _TAIL = (
     _count("n_treated", "units with treatment variation in these rows"),
     _count(
         "n_control",
-        "units never treated in these rows, by any arm; of lpdid, compared and not entering, who may adopt later",
+        "units never treated in these rows, by any arm; of csdid and lpdid, compared with, who may adopt later",
     ),
     _count("n_always_treated", "units always treated in these rows"),
     _count("n_clusters", "clusters, the smaller number of two", "vcov"),

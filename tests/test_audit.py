@@ -148,6 +148,35 @@ def test_local_projections_are_done_again_by_the_audits_own_differences(panel, a
     assert len(audit_here(layout, wrong).disagreeing) == found.checked
 
 
+CSDID = (
+    {},
+    {"aggregate": "dynamic", "control": "notyet", "est_method": "ipw"},
+    {"aggregate": "simple", "est_method": "reg", "unbalanced": "drop", "anticipation": 1},
+    {"aggregate": "calendar", "unbalanced": "rows", "control": "notyet", "anticipation": 1},
+)
+
+
+@pytest.mark.parametrize("options", CSDID, ids=str)
+def test_group_time_effects_are_done_again_by_the_derivatives_of_their_average(panel, audit_here, options):
+    """Weights, controls with gaps, clusters of units; errors too, which a cluster that parts units has none of."""
+    gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.1))
+    specs = [
+        ("ln_so2", "dudt", controls, FE, weights, "csdid")
+        for controls in ((), ("ind2",), ("ind2", "pgdp", "ind2"))
+        for weights in (None, "pop")
+    ]
+    layout = work_of(gaps, specs, vcovs=("city_id", "province", "year"), cohort="cohort", options={"csdid": options})
+    blocks = list(fit_one_by_one(layout))
+    results = results_of(blocks)
+    assert (results.status == Status.OK).sum() == (2 if options.get("unbalanced") == "rows" else 6)
+    found = audit_here(layout, results)
+    assert found.disagreeing == ()
+    assert found.checked == (results.status == Status.OK).sum()
+    wrong = results_of(blocks)
+    wrong.numbers["std_error"] = wrong.numbers["std_error"] * 1.001
+    assert len(audit_here(layout, wrong).disagreeing) == found.checked
+
+
 @pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
 def test_corrections_are_counted_once_more(panel, rule, audit_here):
     """Under every rule; a run that made fixest's correction in its place is found out."""

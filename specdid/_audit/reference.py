@@ -14,6 +14,8 @@ where t₂ = R₂'R₁⁻ᵀt₁. The rows' influences are those of both stages 
 
 lpdid's changes are joined on unit and period by pandas and regressed on entering; with equal weights and controls
 the entering units' changes are imputed by a regression on dummies, without a standard error.
+
+csdid's average is written as a function of units' weights, whose derivatives are its influences (`group_time`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from specdid import _plugins
+from specdid._audit import group_time
 from specdid._audit.least_squares import ESTIMABLE, RANK, NetRegressors, Solved, between, corrected
 from specdid._audit.sample import AuditSample, record_of, sample_of, without_singletons
 from specdid.engine.one_by_one import Method, OneByOneWork, make_task
@@ -396,6 +399,23 @@ def _reach(work: OneByOneWork, s: int, sample: AuditSample, method: Method) -> i
     return max(len(cohorts) - 2, 0)
 
 
+def _group_time(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
+    """Answer for csdid."""
+    found = group_time.laid_out(record_of(work, s), sample, method.options)
+    estimate = float(found.estimate(np.ones((1, len(found.first)))).real[0])
+    errors: list[float | None] = []
+    for v, vcov in enumerate(work.problem.vcovs):
+        cluster = found.clusters[v] if vcov.kind == "cluster" and len(vcov.clusters) == 1 else None
+        part = None if cluster is None else group_time.influences(found, cluster)
+        if cluster is None or len(np.unique(cluster)) < 2:
+            errors.append(float("nan"))
+        else:
+            factor = _glm(vcov, len(np.unique(cluster)))
+            errors.append(None if part is None else float(np.sqrt(part @ part * factor)))
+    numbers = Numbers("an infinitesimal jackknife of the audit's own", estimate, tuple(errors))
+    return Reestimated((numbers,))
+
+
 def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
     record = record_of(work, s).rows if _plugins.load("estimators", method.name).changes else sample.rows
@@ -411,7 +431,7 @@ def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
 
 PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[int]], Reestimated]] = {
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
-    "did2s": _two_stage, "lpdid": _local_projections,
+    "did2s": _two_stage, "lpdid": _local_projections, "csdid": _group_time,
 }  # fmt: skip
 
 

@@ -23,8 +23,8 @@ _SAME: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("logistic", "logit_"), ("logit",)),
 }  # fmt: skip
 _NEAREST: dict[str, tuple[tuple[str, ...], str]] = {
-    **dict.fromkeys(("csdid", "did_multiplegt_dyn", "stackedev", "jwdid", "etwfe", "fect", "wooldid"),
-                    (("sunab", "did2s", "lpdid"), "with other weights of the cohorts")),
+    **dict.fromkeys(("did_multiplegt_dyn", "stackedev", "jwdid", "etwfe", "fect", "wooldid"),
+                    (("csdid", "sunab", "did2s", "lpdid"), "with other weights of the cohorts")),
     "did_imputation": (("did2s",), "which uses the same untreated observations, and has other standard errors"),
     **dict.fromkeys(("probit", "xtprobit", "clogit", "xtlogit", "feglm", "glm"),
                     (("logit", "fepois"), "another model")),

@@ -1,7 +1,7 @@
 """The permutation null of what every draw must fit anew at some cost: fewer draws.
 
 The same permutations as in ``permutation``, the first DRAWS of them; the conductor runs it
-beside that null. Poisson, logit, did2s and lpdid are fitted one by one, through their own
+beside that null. Poisson, logit, did2s, csdid and lpdid are fitted one by one, through their own
 estimators, on the permuted data; least squares whose rows or cohorts move (Sun-Abraham) by
 the engine.
 """

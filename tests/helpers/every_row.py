@@ -117,6 +117,17 @@ def tables() -> dict[str, dict[str, Any]]:
                 "never": {"method": "lpdid", "post_window": 1, "control": "never"},
             },
         },
+        "group-time": {
+            "controls": {"none": "1", "some": "x1"},
+            "weights": WEIGHTS,
+            "fixed_effects": {"two-way": "id + year"},
+            "estimator": {
+                "gt": "csdid",
+                "event": {"method": "csdid", "aggregate": "dynamic", "control": "notyet", "est_method": "ipw"},
+                "whole": {"method": "csdid", "aggregate": "calendar", "est_method": "reg", "unbalanced": "drop"},
+                "means": {"method": "csdid", "aggregate": "simple", "unbalanced": "rows", "anticipation": 1},
+            },
+        },
         "likelihoods": {
             "outcome": {"count": "count", "high": "high"},
             "controls": CONTROLS,
@@ -224,7 +235,8 @@ CASES = (
     ("likelihoods", "zero", 25),
     ("corrections", "zero", 25),
     ("without never treated", "later", 10),
-    ("monthly", "zero", 15),
+    ("monthly", "zero", 8),
+    ("group-time", "zero", 7),
 )
 """Study, coding of the never treated, and how many of its rows."""
 

@@ -899,7 +899,8 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "ave": _ave, "tapply": _tapply, "table": _table, "lapply": lambda x, f: [f(c) for c in x.values()],
     "match.fun": _function, "apply": _apply, "sapply": _sapply, "Reduce": _reduce, "do.call": _do_call,
     # matrices
-    "rowSums": lambda x: x.sum(axis=1), "rowMeans": lambda x: x.mean(axis=1), "cbind": lambda *x: np.column_stack(x),
+    "rowSums": lambda x: x.sum(axis=1), "rowMeans": lambda x: x.mean(axis=1), "solve": np.linalg.inv,
+    "cbind": lambda *x: np.column_stack([c for c in x if c is not None and len(c)]),
     "outer": lambda a, b, _: (a[:, None] == b[None, :]).astype(np.float64), "crossprod": lambda a, b: a.T @ b,
     "qr": _qr, "qr.Q": lambda x: x.q, "qr.R": lambda x: x.r, "backsolve": _backsolve,
     # regressions

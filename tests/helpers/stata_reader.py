@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from regressions import Absorbed, Fit, least_squares, likelihood, numbered
+from specdid._audit.group_time import GroupTime, influences
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<text>"[^"]*")
@@ -415,6 +416,8 @@ class Program:
             self.returned = {"low": low, "high": high}
         elif match := re.match(r'two_stage\(X, "(\w+)", "(\w+)"\)', rest):
             self.two_stage(*match.groups())
+        elif rest.startswith("group_time("):
+            self.group_time(*(word.strip(' "') for word in rest[11:-1].split(",")))
         else:
             name, _, text = rest.partition(" = ")
             assert name == "X"
@@ -447,6 +450,35 @@ class Program:
         influence = share * (left - effect)
         influence[~treated] = -(inverse.T @ (x.T @ share)) * root * left[~treated]
         self.scalars["_effect"], self.data["_influence"] = effect, influence
+
+    def group_time(
+        self, outcome: str, controls: str, never: str, ahead: str, way: str, how: str, unbalanced: str
+    ) -> None:
+        """Stand in for the program's Mata, by the audit's derivatives."""
+        unit, at = (self.data[n].astype(int) - 1 for n in ("_panel", "_at"))
+        shape = unit.max() + 1, at.max() + 1
+
+        def wide(values: Vector) -> Vector:
+            table = np.full(shape, np.nan)
+            table[unit, at] = values
+            return table
+
+        cohort = np.nanmax(wide(np.where(np.isnan(self.data["_cohort"]), np.inf, self.data["_cohort"])), axis=1)
+        times = np.unique(self.data["_now"])
+        first, weight = np.searchsorted(times, cohort), wide(self.data["_w"])
+        kept = first > int(ahead)
+        if unbalanced == "drop":
+            kept &= ~np.isnan(weight).any(axis=1)
+        options = {"anticipation": ahead, "aggregate": how, "est_method": way, "unbalanced": unbalanced}
+        options["control"] = "never" if never == "1" else "notyet"
+        xs = [wide(self.data[n])[kept] for n in controls.split()]
+        xs = [(x - np.nanmean(x)) / np.nanstd(x) for x in xs]
+        found = GroupTime(wide(self.data[outcome])[kept], weight[kept], xs, first[kept], [], options)
+        count = int(kept.sum())
+        self.scalars["_effect"] = found.estimate(np.ones((1, count))).real[0]
+        rows = np.array([np.flatnonzero(unit == u)[0] for u in np.flatnonzero(kept)])
+        self.data["_influence"], self.data["_used"] = np.zeros(self.rows), np.zeros(self.rows)
+        self.data["_influence"][rows], self.data["_used"][rows] = influences(found, np.arange(count)), 1.0
 
     def do_confirm(self, rest: str) -> None:
         assert self.data[rest.split()[-1]].dtype == object

@@ -1,0 +1,441 @@
+"""Callaway and Sant'Anna's (2021) group-time average treatment effects, averaged to one number.
+
+ATT(g, t) of every cohort and period since its treatment is estimated by `group_time` and averaged:
+
+    group      each cohort over its periods, cohorts by their units (the default of R's aggte)
+    simple     all cells by their cohort's units
+    dynamic    each time since treatment by the cohorts' units, these times alike
+    calendar   each period by the cohorts' units, periods alike
+
+The weights are estimated, and their part is in the standard errors, which are of units' influences,
+summed by cluster, without small-sample correction; p-values are normal: R's did 2.5.1 with analytic
+errors. Units treated in all periods are left out. A cell without treated or comparison units is left
+out of the average and counted. With unbalanced data a change is of the units seen at both its ends
+("pairs", as Stata's csdid), of those seen in every period ("drop", as R's did), or a difference of
+the means of whoever is seen ("rows", as R's did with allow_unbalanced_panel = TRUE).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from specdid._format import Number, Word
+from specdid._records import Caution
+from specdid.estimators._base import (
+    NEVER,
+    Estimate,
+    Estimator,
+    EstimatorSetting,
+    Failure,
+    Floats,
+    Path,
+    Program,
+    Task,
+    where_zero,
+)
+from specdid.estimators._influences import UNCOUNTED, errors_of, path_of
+from specdid.estimators._pyfixest import Bools, Refusal, guarded
+from specdid.estimators.csdid.group_time import Cell, Panel, Way, alike, compare, lay_out, pooled
+from specdid.estimators.csdid.programs import write_python, write_r, write_stata
+
+if TYPE_CHECKING:
+    from specdid._plan.estimands import Treated
+
+NOBODY = "no unit of the cohort, or none to compare it with, is seen in it and in the base period"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The options, read."""
+
+    aggregate: str
+    never: bool
+    way: Way
+    universal: bool
+    anticipation: int
+    unbalanced: str
+
+    @property
+    def rows(self) -> bool:
+        return self.unbalanced == "rows"
+
+
+def _asked(task: Task) -> _Asked:
+    given = {s.name: s.default for s in ESTIMATOR.settings} | dict(task.options)
+    return _Asked(
+        str(given["aggregate"]),
+        given["control"] == "never",
+        cast("Way", given["est_method"]),
+        given["base_period"] == "universal",
+        int(str(given["anticipation"])),
+        str(given["unbalanced"]),
+    )
+
+
+def _begin(task: Task) -> tuple[_Asked, Panel]:
+    """Lay the units out.
+
+    Raises
+    ------
+    Refusal
+        Nobody adopts in these rows, nobody is never treated, or the options do not go together.
+    """
+    asked = _asked(task)
+    if asked.rows and task.controls.shape[1]:
+        raise Refusal(
+            "not_identified",
+            'unbalanced = "rows" compares means of rows and takes no controls: leave them out, or write "pairs" or '
+            '"drop"',
+        )
+    panel = lay_out(task, asked.anticipation, asked.unbalanced)
+    if not panel.cohorts:
+        lack = f"; {panel.lost:,} units lack a period" if panel.lost else ""
+        gone = f"; {panel.always:,} units are treated in all that could be compared" if panel.always else ""
+        raise Refusal("no_treatment_variation", f"no unit enters treatment in these rows{gone}{lack}")
+    if asked.never and not (panel.cohort == panel.periods).any():
+        raise Refusal(
+            "not_identified", 'no unit is never treated in these rows; control = "notyet" compares with later cohorts'
+        )
+    return asked, panel
+
+
+def _refuses(task: Task) -> Failure | None:
+    try:
+        _begin(task)
+    except Refusal as refused:
+        return refused.failure
+    return None
+
+
+def _base(asked: _Asked, cohort: int, period: int, last: int) -> int:
+    """Return the base period: ``last``, the cohort's last untouched one, or of earlier periods the one before."""
+    return last if asked.universal or period > last else period - 1
+
+
+@guarded
+def _fit(task: Task) -> Estimate | Failure:
+    asked, panel = _begin(task)
+    wanted = [(g, t) for g in panel.cohorts for t in range(g, panel.periods)]
+    found = [_cell(asked, panel, g, t, g - 1 - asked.anticipation) for g, t in wanted]
+    cells = [c for c in found if c is not None]
+    if not cells:
+        return Failure("not_identified", f"of no cohort and period is there a comparison: {NOBODY}")
+    estimate, influence = _aggregate(asked.aggregate, panel, cells)
+    used = _ends(panel, cells, len(task.outcome))
+    std_error, df, counts, notes = _errors(task, panel, influence[:, None], used)
+    treated = np.logical_or.reduce([c.treated for c in cells])
+    control = np.logical_or.reduce([c.control for c in cells])
+    adopts = panel.cohort < panel.periods
+    force: dict[str, object] = {"base_period": None}
+    if not task.controls.shape[1]:
+        force["est_method"] = None
+    return Estimate(
+        estimate=estimate,
+        std_error=std_error,
+        df=df,
+        n_clusters=counts,
+        nobs=int(used.sum()),
+        keep=used,
+        in_force=force,
+        vcov_notes=notes,
+        extra={
+            "n_cells": float(len(cells)),
+            "n_cells_left_out": float(len(wanted) - len(cells)),
+            "n_cohorts": float(len({c.cohort for c in cells})),
+            "n_one_unit_cohorts": float(sum((panel.cohort == g).sum() == 1 for g in {c.cohort for c in cells})),
+            "n_treated_left_out": float((adopts & ~treated).sum() + panel.always),
+            "n_units_left_out": float(panel.lost),
+        },
+        units=(
+            int((treated | control).sum()),
+            int(treated.sum()),
+            int((control & ~treated | control & ~adopts).sum()),
+            0,
+        ),
+    )
+
+
+def _cell(asked: _Asked, panel: Panel, cohort: int, period: int, base: int) -> Cell | None:
+    return compare(
+        panel,
+        cohort,
+        period,
+        base,
+        never=asked.never,
+        anticipation=asked.anticipation,
+        way=asked.way,
+        rows=asked.rows,
+    )
+
+
+def _aggregate(aggregate: str, panel: Panel, cells: Sequence[Cell]) -> tuple[float, Floats]:
+    if aggregate == "group":
+        found = []
+        for own in _grouped(cells, lambda c: c.cohort):
+            effect, influence = alike([(c.effect, c.influence) for c in own])
+            found.append(replace(own[0], effect=effect, influence=influence))
+        return pooled(panel, found)
+    of: dict[str, Callable[[Cell], int]] = {
+        "simple": lambda c: 0,
+        "dynamic": lambda c: c.period - c.cohort,
+        "calendar": lambda c: c.period,
+    }
+    return alike([pooled(panel, own) for own in _grouped(cells, of[aggregate])])
+
+
+def _grouped(cells: Sequence[Cell], key: Callable[[Cell], int]) -> list[list[Cell]]:
+    return [[c for c in cells if key(c) == one] for one in sorted({key(c) for c in cells})]
+
+
+def _ends(panel: Panel, cells: Sequence[Cell], size: int) -> Bools:
+    """Mark the rows of the task that are an end of a change."""
+    read = np.zeros(panel.row.shape, bool)
+    for cell in cells:
+        for at in (cell.period, cell.base):
+            read[:, at] |= (cell.treated | cell.control) & panel.seen[:, at]
+    used = np.zeros(size, bool)
+    used[panel.row[read & (panel.row >= 0)]] = True
+    return used
+
+
+def _errors(
+    task: Task, panel: Panel, influence: Floats, used: Bools
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...], tuple[str, ...]]:
+    """Sum the units' influences by cluster; a cluster that parts a unit's rows is none that this estimator offers."""
+    rows = np.zeros((len(task.outcome), influence.shape[1]))
+    rows[panel.first] = influence
+    found = errors_of(task, rows, used)
+    notes = _notes(task, found.notes)
+    errors = tuple(float("nan") if n else e for n, e in zip(notes, found.std_error, strict=True))
+    return errors, _df(task, notes, found.n_clusters), found.n_clusters, notes
+
+
+def _notes(task: Task, notes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(n if _nested(task, v) else "not_offered" for v, n in enumerate(notes))
+
+
+def _df(task: Task, notes: tuple[str, ...], clusters: tuple[int, ...]) -> tuple[float, ...]:
+    """Return infinity, or one less than the clusters where t is asked for."""
+    asked = [float(count - 1) if task.distribution(v) == "t" else float("inf") for v, count in enumerate(clusters)]
+    return tuple(float("nan") if note else one for note, one in zip(notes, asked, strict=True))
+
+
+def _nested(task: Task, v: int) -> bool:
+    assert task.unit is not None
+    first = np.unique(task.unit, return_index=True)[1]
+    return all((codes == codes[first][task.unit]).all() for codes in task.clusters[v])
+
+
+@guarded
+def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int) -> Path | Failure:
+    """Average the cells of each relative period by their cohorts' units.
+
+    With one base period all effects are changes since ``reference``, or since the last period that
+    anticipation leaves untouched.
+    """
+    asked, panel = _begin(task)
+    place = _places(panel, relative)
+    untouched = min(reference, -1 - asked.anticipation)
+    found: list[Cell] = []
+    where: list[int] = []
+    failed: dict[int, str] = {}
+    for g in panel.cohorts:
+        before = np.flatnonzero(place[g] <= untouched)
+        for t in np.flatnonzero(np.isin(place[g], periods)) if len(before) else ():
+            k, last = int(place[g][t]), int(before.max())
+            base = _base(asked, g, int(t), last)
+            if base < 0 or base == t:
+                continue
+            try:
+                cell = _cell(asked, panel, g, int(t), base)
+            except Refusal as refused:
+                failed.setdefault(k, refused.failure.message)
+                continue
+            if cell is None:
+                failed.setdefault(k, "") if k not in where else None
+            else:
+                found.append(cell)
+                where.append(k)
+    names = [k for k in periods if k in where and not failed.get(k)]
+    if not names:
+        return Failure(
+            "not_identified", next((w for w in failed.values() if w), f"in no period is there a comparison: {NOBODY}")
+        )
+    estimates, influences, size = [], [], []
+    for k in names:
+        cells = [c for c, at in zip(found, where, strict=True) if at == k]
+        one, influence = pooled(panel, cells)
+        estimates.append(one)
+        influences.append(influence)
+        size.append(sum(int((c.treated & panel.seen[:, c.period]).sum()) for c in cells))
+    used = _ends(panel, [c for c, k in zip(found, where, strict=True) if k in names], len(task.outcome))
+    rows = np.zeros((len(task.outcome), len(names)))
+    rows[panel.first] = np.column_stack(influences)
+    path = path_of(task, tuple(names), np.array(estimates), rows, used, np.array(size))
+    notes = _notes(task, path.vcov_notes)
+    return replace(
+        path,
+        vcov=np.where(np.array([bool(n) for n in notes])[:, None, None], np.nan, path.vcov),
+        df=_df(task, notes, path.n_clusters),
+        vcov_notes=notes,
+        left_out={k: w or NOBODY for k, w in failed.items() if k not in names},
+        from_reference=asked.universal and untouched == reference,
+        note=_note(asked, reference, untouched),
+    )
+
+
+def _places(panel: Panel, relative: Floats) -> dict[int, Floats]:
+    """Return each cohort's places on the axis by period, NaN where none of its rows stands there."""
+    found = {}
+    for g in panel.cohorts:
+        rows = panel.row[panel.cohort == g]
+        at = np.where(rows >= 0, relative[rows], np.nan)
+        there = ~np.isnan(at)
+        found[g] = np.where(there.any(axis=0), at[there.argmax(axis=0), np.arange(at.shape[1])], np.nan)
+    return found
+
+
+def _note(asked: _Asked, reference: int, untouched: int) -> str:
+    since = f"effects of csdid are changes since period {untouched}, which anticipation leaves untouched"
+    if not asked.universal:
+        return (
+            'leads of csdid are changes since the period before each (base_period = "varying"), not since the '
+            "reference period"
+        )
+    return since if untouched != reference else ""
+
+
+_WORDS = {
+    "group": "average effect on the treated (group-time effects; each cohort's periods alike, cohorts by units)",
+    "simple": "average effect on the treated (group-time effects; cohorts by units in every period)",
+    "dynamic": "average effect on the treated (group-time effects; times since treatment alike)",
+    "calendar": "average effect on the treated (group-time effects; calendar periods alike)",
+}
+
+
+def _words(treated: Treated, options: Mapping[str, object]) -> str:
+    """Say how group-time effects are averaged."""
+    effect, how = _WORDS[str(options.get("aggregate") or "group")].split(" (", 1)
+    return f"{effect}{where_zero(treated)} ({how}"
+
+
+def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
+    return list(_said(found))
+
+
+def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
+    cells, treated, single, lost = (
+        found[n] for n in ("n_cells_left_out", "n_treated_left_out", "n_one_unit_cohorts", "n_units_left_out")
+    )
+    if (some := (cells > 0) | (treated > 0)).any():
+        worst = int(np.argmax(np.where(some, cells + treated / 1e9, -1)))
+        every = int(cells[worst] + found["n_cells"][worst])
+        yield Caution(
+            "serious",
+            "cells_left_out",
+            f"csdid averages {int(found['n_cells'][worst])} of {every} cohorts × periods since treatment; "
+            f"{int(treated[worst]):,} treated units are in none, because they are treated in all periods, or no unit "
+            "untreated is seen beside them in the period and its base (columns n_cells_left_out, n_treated_left_out)",
+            specifications=int(some.sum()),
+        )
+    if (single > 0).any():
+        yield Caution(
+            "serious",
+            "one_unit_cohorts",
+            f"csdid: up to {int(single.max())} cohorts are one unit, whose own variation the standard errors cannot "
+            "hold: they are too small",
+            specifications=int((single > 0).sum()),
+        )
+    if (lost > 0).any():
+        yield Caution(
+            "serious",
+            "units_left_out",
+            f'csdid leaves out up to {int(lost.max()):,} units that lack a period (unbalanced = "drop"; '
+            '"pairs" keeps what is seen of them)',
+            specifications=int((lost > 0).sum()),
+        )
+
+
+ESTIMATOR = Estimator(
+    name="csdid",
+    title="Callaway–Sant'Anna",
+    estimand=_WORDS["group"],
+    settings=(
+        EstimatorSetting(
+            "aggregate",
+            Word(("group", "simple", "dynamic", "calendar")),
+            "How effects by cohort and period are averaged: within cohorts first, all alike by units, "
+            "within times since treatment first, or within calendar periods first.",
+            '"simple"',
+            "group",
+        ),
+        EstimatorSetting(
+            "control",
+            Word(("never", "notyet")),
+            "The comparison group: the never treated, or those not yet treated too.",
+            '"notyet"',
+            "never",
+        ),
+        EstimatorSetting(
+            "est_method",
+            Word(("dr", "ipw", "reg")),
+            "How controls enter: doubly robust, by inverse probability weights, or by outcome regression.",
+            '"reg"',
+            "dr",
+        ),
+        EstimatorSetting(
+            "base_period",
+            Word(("universal", "varying")),
+            "What leads of an [event_study] are changes since: the reference period, or the period before each.",
+            '"varying"',
+            "universal",
+        ),
+        EstimatorSetting(
+            "anticipation",
+            Number("0 or more", whole=True, least=0),
+            "Periods before treatment in which it may have effects; the base period is the one before these.",
+            "1",
+            0,
+        ),
+        EstimatorSetting(
+            "unbalanced",
+            Word(("pairs", "drop", "rows")),
+            "What a unit that lacks periods is part of: changes whose two ends are seen, nothing, or each period's "
+            "mean that it is seen in (without controls).",
+            '"drop"',
+            "pairs",
+        ),
+    ),
+    honours=frozenset({"outcome", "treatment", "controls", "sample", "weights"}),
+    effects="unit + time",
+    cohort=True,
+    binary=True,
+    absorbing=True,
+    batched=False,
+    vcovs=frozenset({"cluster"}),
+    fit=_fit,
+    slopes=False,
+    doc="Controls and weights are those of the earlier of the two periods compared. Clusters must hold units whole. "
+    "Takes no other fixed effects.",
+    path=_path,
+    changes=True,
+    alone=lambda options: "effects of cohorts and periods are averaged; controls have no coefficients of their own",
+    uncorrected=True,
+    beside=lambda options: NEVER if options.get("control", "never") == "never" else "never or not yet treated",
+    words=_words,
+    ssc=UNCOUNTED,
+    cautions=_cautions,
+    refuses=_refuses,
+    columns=frozenset(
+        {"n_cells", "n_cells_left_out", "n_cohorts", "n_one_unit_cohorts", "n_treated_left_out", "n_units_left_out"}
+    ),
+    programs={
+        "python": Program(write_python),
+        "r": Program(write_r),
+        "stata": Program(write_stata),
+    },
+)

@@ -1,0 +1,311 @@
+"""csdid: R's did 2.5.1 cell by cell and average by average, formulas by hand, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from adoption import adoption_panel
+from small_problems import task_of
+from specdid import _plugins
+from specdid.estimators._base import Estimate, Failure
+from specdid.estimators.csdid import group_time
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+CSDID = _plugins.load("estimators", "csdid")
+COLUMNS = ["city_id", "year", "province", "ln_so2", "ind2", "ln_open", "pop", "dudt", "batch"]
+
+
+@pytest.fixture(scope="module")
+def panels() -> dict[str, pd.DataFrame]:
+    """The rows of R's cases."""
+    frame = pd.read_csv(REFERENCE / "panel.csv")[COLUMNS].astype(float)
+    frame["cohort"] = frame.batch.where(frame.batch > 0)
+    rows = pd.read_csv(REFERENCE / "did" / "did_balanced_rows.csv")
+    frame = frame.sort_values(["city_id", "year"], ignore_index=True)
+    return {"balanced": frame.merge(rows, on=["city_id", "year"]), "unbalanced": frame}
+
+
+def case_of(name: str) -> dict[str, object]:
+    rows, controls, control, way, base, *more = name.split("|")
+    return {
+        "rows": rows,
+        "controls": () if controls == "none" else tuple(controls.split("+")),
+        "weights": "pop" if "weights=pop" in more else None,
+        "cluster": "province" if "cluster=province" in more else "city_id",
+        "options": {
+            "control": "never" if control == "nevertreated" else "notyet",
+            "est_method": way,
+            "base_period": base,
+            "anticipation": 1 if "anticipation=1" in more else 0,
+            "unbalanced": "rows" if rows == "unbalanced" else "pairs",
+        },
+    }
+
+
+def laid(panels, case, **more):
+    spec = ("ln_so2", "dudt", case["controls"], ("city_id", "year"), case["weights"], "csdid")
+    options = {"csdid": case["options"] | more}
+    return task_of(panels[case["rows"]], spec, vcovs=(case["cluster"],), cohort="cohort", options=options)
+
+
+def test_every_cell_is_that_of_r(panels):
+    """858 effects by cohort and period, and their standard errors."""
+    reference = pd.read_csv(REFERENCE / "did" / "did_att_gt.csv")
+    checked = 0
+    for name, cells in reference.groupby("case", sort=False):
+        case = case_of(name)
+        options, task = case["options"], laid(panels, case)
+        ahead = options["anticipation"]
+        panel = group_time.lay_out(task, ahead, options["unbalanced"])
+        cluster = task.clusters[0][0][panel.first]
+        for row in cells.itertuples():
+            g, t = (int(np.searchsorted(panel.times, v)) for v in (row.group, row.time))
+            last = g - 1 - ahead
+            base = last if options["base_period"] == "universal" or t > last else t - 1
+            checked += 1
+            if base == t:
+                assert row.att == 0
+                assert np.isnan(row.se)
+                continue
+            cell = group_time.compare(
+                panel,
+                g,
+                t,
+                base,
+                never=options["control"] == "never",
+                anticipation=ahead,
+                way=options["est_method"],
+                rows=options["unbalanced"] == "rows",
+            )
+            sums = np.bincount(cluster, cell.influence)
+            assert [cell.effect, np.sqrt(sums @ sums)] == pytest.approx([row.att, row.se], rel=1e-6), (name, g, t)
+    assert checked == 858
+
+
+@pytest.fixture(scope="module")
+def averages() -> pd.DataFrame:
+    return pd.read_csv(REFERENCE / "did" / "did_aggte.csv")
+
+
+def test_every_overall_average_is_that_of_r(panels, averages):
+    overall = averages[averages.level == "overall"]
+    for row in overall.itertuples():
+        found = CSDID.fit(laid(panels, case_of(row.case), aggregate=row.type))
+        assert [found.estimate, found.std_error[0]] == pytest.approx([row.att, row.se], rel=1e-6), row.case
+    assert len(overall) == 4 * 23
+
+
+def test_every_average_by_cohort_or_calendar_period_is_that_of_r(panels, averages):
+    """One cohort alone is the group average of the sample without the others; one period, a mean of its cells."""
+    checked = 0
+    for row in averages[(averages.level == "by") & (averages.type != "dynamic")].itertuples():
+        case = case_of(row.case)
+        task, options = laid(panels, case), case["options"]
+        panel = group_time.lay_out(task, options["anticipation"], options["unbalanced"])
+        time = int(np.searchsorted(panel.times, row.at))
+        cells = []
+        for g in panel.cohorts if row.type == "calendar" else [time]:
+            for t in range(g, panel.periods):
+                if row.type == "group" or t == time:
+                    base = g - 1 - options["anticipation"]
+                    how = {"anticipation": options["anticipation"], "way": options["est_method"]}
+                    how |= {"never": options["control"] == "never", "rows": options["unbalanced"] == "rows"}
+                    cells.append(group_time.compare(panel, g, t, base, **how))
+        average = (
+            group_time.pooled
+            if row.type == "calendar"
+            else lambda _, own: group_time.alike([(c.effect, c.influence) for c in own])
+        )
+        effect, influence = average(panel, cells)
+        sums = np.bincount(task.clusters[0][0][panel.first], influence)
+        assert [effect, np.sqrt(sums @ sums)] == pytest.approx([row.att, row.se], rel=1e-6), row.case
+        checked += 1
+    assert checked == 23 * 9
+
+
+def test_every_average_by_event_time_is_that_of_r(panels, averages):
+    """The event study: with one base period the reference has no estimate, as in R no standard error."""
+    checked = 0
+    dynamic = averages[(averages.level == "by") & (averages.type == "dynamic")]
+    for name, rows in dynamic.groupby("case", sort=False):
+        case = case_of(name)
+        task, ahead = laid(panels, case), case["options"]["anticipation"]
+        reference = -1 - ahead
+        rows = rows.astype({"at": int}).set_index("at")
+        periods = tuple(k for k in rows.index if not np.isnan(rows.se[k]))
+        found = CSDID.path(task, task.time - task.cohort, periods, reference)
+        assert found.periods == periods
+        errors = np.sqrt(np.diag(found.vcov[0]))
+        np.testing.assert_allclose(found.estimate, rows.att.loc[list(periods)], rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(errors, rows.se.loc[list(periods)], rtol=1e-6, err_msg=name)
+        assert found.from_reference == (case["options"]["base_period"] == "universal")
+        checked += len(rows)
+    assert checked == 631 - 23 * 13
+
+
+def test_the_published_average_of_the_minimum_wage_panel():
+    """Callaway and Sant'Anna (2021), Table 3, without controls; R's did has −.03995 (.01203)."""
+    frame = pd.read_csv(REFERENCE.parents[1] / "specs" / "data" / "mpdta.csv")
+    frame = frame[["countyreal", "year", "first_treat", "lemp"]].astype(float)
+    frame["cohort"] = frame.first_treat.where(frame.first_treat > 0)
+    frame["post"] = 1.0 * (frame.year >= frame.cohort)
+    spec = ("lemp", "post", (), ("countyreal", "year"), None, "csdid")
+    options = {"csdid": {"aggregate": "simple"}}
+    found = CSDID.fit(task_of(frame, spec, vcovs=("countyreal",), unit="countyreal", cohort="cohort", options=options))
+    assert (found.estimate, found.std_error[0]) == pytest.approx((-0.039951, 0.012034), abs=1e-6)
+    assert np.isinf(found.df[0])
+
+
+# Corner cases, against formulas written here.
+
+
+def small(frame, controls=(), weights=None, vcovs=("unit",), **options):
+    spec = ("y", "d", controls, ("unit", "t"), weights, "csdid")
+    task = task_of(frame, spec, vcovs=vcovs, unit="unit", time="t", cohort="cohort", options={"csdid": options})
+    return CSDID.estimate(task)
+
+
+def mean_changes(frame, into, beside, t, base):
+    """The difference of mean changes, and each unit's part in it."""
+    wide = frame.pivot_table(index="unit", columns="t", values="y")
+    change = wide[t] - wide[base]
+    change = change[change.notna()]
+    first = frame.groupby("unit").cohort.first().fillna(np.inf)
+    effect, part = 0.0, pd.Series(0.0, index=wide.index)
+    for units, sign in ((first.index[into(first)], 1.0), (first.index[beside(first)], -1.0)):
+        own = change[change.index.intersection(units)]
+        effect += sign * own.mean()
+        part[own.index] += sign * (own - own.mean()) / len(own)
+    return effect, part
+
+
+def test_all_treated_at_once_is_a_mean_of_differences_of_means():
+    frame = adoption_panel()
+    frame = frame[(frame.cohort != 6)]
+    cells = [mean_changes(frame, lambda g: g == 4, lambda g: np.isinf(g), t, 3) for t in (4, 5, 6, 7)]
+    influence = sum(p for _, p in cells) / 4
+    for aggregate in ("group", "simple", "dynamic", "calendar"):
+        found = small(frame, aggregate=aggregate)
+        assert found.estimate == pytest.approx(np.mean([e for e, _ in cells]), rel=1e-12)
+        assert found.std_error[0] == pytest.approx(np.sqrt((influence**2).sum()), rel=1e-10)
+    assert found.units == (45, 15, 30, 0)
+
+
+def test_units_that_are_always_treated_leave_and_are_counted():
+    frame = adoption_panel()
+    always = frame.unit < 5
+    with_always = frame.assign(cohort=frame.cohort.mask(always, 0.0), d=frame.d.mask(always, 1.0))
+    found, without = small(with_always), small(frame[~always])
+    assert (found.estimate, found.std_error) == (without.estimate, without.std_error)
+    assert found.extra["n_treated_left_out"] == 5
+    (caution,) = CSDID.cautions({k: np.array([v]) for k, v in found.extra.items()})
+    assert caution.code == "cells_left_out"
+    assert "5 treated units are in none" in caution.message
+
+
+def test_a_cohort_of_one_unit_has_no_variation_of_its_own_and_the_user_is_told():
+    frame = adoption_panel()
+    frame = frame[frame.cohort.isna() | (frame.unit == 3)]
+    cells = [mean_changes(frame, lambda g: g == 4, lambda g: np.isinf(g), t, 3) for t in (4, 5, 6, 7)]
+    controls = sum(p for _, p in cells).drop(3.0) / 4
+    found = small(frame)
+    assert found.std_error[0] == pytest.approx(np.sqrt((controls**2).sum()), rel=1e-10)
+    (caution,) = CSDID.cautions({k: np.array([v]) for k, v in found.extra.items()})
+    assert caution.code == "one_unit_cohorts"
+
+
+def test_without_never_treated_later_cohorts_serve_until_their_treatment():
+    frame = adoption_panel()
+    frame = frame[frame.cohort.notna()]
+    refused = small(frame)
+    assert isinstance(refused, Failure)
+    assert (refused.code, "notyet" in refused.message) == ("not_identified", True)
+    found = small(frame, control="notyet")
+    cells = [mean_changes(frame, lambda g: g == 4, lambda g: g == 6, t, 3) for t in (4, 5)]
+    assert found.estimate == pytest.approx(np.mean([e for e, _ in cells]), rel=1e-12)
+    assert (found.extra["n_cells"], found.extra["n_cells_left_out"], found.extra["n_treated_left_out"]) == (2, 4, 15)
+    assert found.units == (30, 15, 15, 0)
+
+
+def test_what_a_unit_that_lacks_periods_is_part_of():
+    """Pairs: changes that are seen at both ends; rows: means of whoever is seen; drop: nothing."""
+    frame = adoption_panel()
+    frame = frame[(frame.cohort != 6) & ~((frame.unit == 2) & (frame.t == 5)) & ~((frame.unit == 40) & (frame.t == 3))]
+    pairs = [mean_changes(frame, lambda g: g == 4, lambda g: np.isinf(g), t, 3)[0] for t in (4, 5, 6, 7)]
+    assert small(frame).estimate == pytest.approx(np.mean(pairs), rel=1e-12)
+    means = frame.assign(treated=frame.cohort.notna()).groupby(["treated", "t"]).y.mean().unstack()
+    rows = [means.loc[True, t] - means.loc[True, 3] - means.loc[False, t] + means.loc[False, 3] for t in (4, 5, 6, 7)]
+    assert small(frame, unbalanced="rows").estimate == pytest.approx(np.mean(rows), rel=1e-12)
+    whole = small(frame[~frame.unit.isin([2, 40])])
+    dropped = small(frame, unbalanced="drop")
+    assert (dropped.estimate, dropped.std_error) == (whole.estimate, whole.std_error)
+    assert dropped.extra["n_units_left_out"] == 2
+    refused = small(frame, ("x",), unbalanced="rows")
+    assert isinstance(refused, Failure)
+    assert "takes no controls" in refused.message
+
+
+def test_a_row_without_a_control_still_is_the_end_of_a_change():
+    frame = adoption_panel()
+    gap = frame.assign(x=frame.x.mask((frame.unit == 50) & (frame.t == 7)))
+    assert small(gap, ("x",)).estimate == small(frame, ("x",)).estimate  # controls are those of the base period
+    base = frame.assign(x=frame.x.mask((frame.unit == 50) & (frame.t == 3)))
+    assert small(base, ("x",)).estimate != small(frame, ("x",)).estimate
+
+
+def test_periods_two_apart_are_neighbours_where_none_lies_between():
+    frame = adoption_panel()
+    even = frame[frame.t % 2 == 0]
+    even = even.assign(cohort=even.cohort - 1)  # 3 and 5: first treated rows are 4 and 6
+    moved = even.assign(t=even.t / 2, cohort=(even.cohort + 1) / 2)
+    assert small(even).estimate == pytest.approx(small(moved).estimate, rel=1e-12)
+
+
+def test_anticipation_moves_the_base_period_and_takes_those_about_to_adopt_from_the_comparison():
+    frame = adoption_panel()
+    cells = [
+        mean_changes(frame, lambda g: g == 4, lambda g, t=t: np.isinf(g) | ((g > t + 1) & (g != 4)), t, 2)
+        for t in (4, 5, 6, 7)
+    ]
+    cells6 = [mean_changes(frame, lambda g: g == 6, lambda g: np.isinf(g), t, 4) for t in (6, 7)]
+    expected = (np.mean([e for e, _ in cells]) + np.mean([e for e, _ in cells6])) / 2
+    assert small(frame, control="notyet", anticipation=1).estimate == pytest.approx(expected, rel=1e-12)
+
+
+def test_clusters_that_part_a_units_rows_are_not_offered():
+    found = small(adoption_panel(), vcovs=("t", "state"))
+    assert found.vcov_notes == ("not_offered", "")
+
+
+def test_without_overlap_there_is_no_estimate_and_the_regression_has_one():
+    frame = adoption_panel()
+    frame["x"] = frame.cohort.notna() + 0.01 * frame.x
+    refused = small(frame, ("x",))
+    assert isinstance(refused, Failure)
+    assert refused.message.startswith("the controls tell cohort 4 in 4 apart")
+    assert isinstance(small(frame, ("x",), est_method="reg"), Estimate)
+
+
+def test_a_control_that_is_constant_among_the_comparison_group_alone_is_refused():
+    frame = adoption_panel()
+    frame["z"] = frame.z.where(frame.cohort.notna(), 5.0)
+    refused = small(frame, ("x", "z"), est_method="reg")
+    assert (refused.code, refused.message[:4]) == ("not_identified", "`z` ")
+    same = small(frame, ("x", "double"))
+    assert same.estimate == pytest.approx(small(frame, ("x",)).estimate, rel=1e-10)
+
+
+def test_a_path_without_one_base_period_says_so():
+    spec = ("y", "d", (), ("unit", "t"), None, "csdid")
+    options = {"csdid": {"base_period": "varying"}}
+    task = task_of(adoption_panel(), spec, vcovs=("unit",), unit="unit", time="t", cohort="cohort", options=options)
+    found = CSDID.path(task, task.time - task.cohort, (-3, -2, 0, 1), -1)
+    assert "varying" in found.note
+    ahead = replace(task, options={"anticipation": 1})
+    moved = CSDID.path(ahead, task.time - task.cohort, (-3, 0, 1), -1)
+    assert moved.note == "effects of csdid are changes since period -2, which anticipation leaves untouched"
+    assert not moved.from_reference
