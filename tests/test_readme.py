@@ -1,41 +1,60 @@
-"""What the README says, runs: its code, its commands, its spec file, its tables and links."""
+"""What the README and the pages of docs/ say, runs: their code, commands, spec files, tables, numbers and links."""
 
+from __future__ import annotations
+
+import contextlib
+import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import specdid
+from browser import open_browser
+from command import call_specdid
+from generated_pages import ROOT, compared, habits, with_table
 from specdid import _plugins
 from specdid._cli import main
 from specdid._cli.exits import Exit
 from specdid._run.manifest import default_directory
 from specdid.language import parse
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+README = "README.md"
+PAGES = [
+    README,
+    *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md") if "design" not in p.parts),
+]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def text(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
 
 
-def table_after(heading: str) -> list[list[str]]:
-    """Cells of the first table below a heading, without its header."""
-    text = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    rows = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows[2:]]
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_python_blocks_run(code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def commands(page: str) -> list[str]:
+    return re.findall(r"^\$ (.+)$", "".join(blocks(page, "console")), re.MULTILINE)
+
+
+def first_table(page: str) -> list[list[str]]:
+    """Cells of the first table of a page, without its header."""
+    lines = re.search(r"(?:^\|.*\n)+", text(page), re.MULTILINE)[0].splitlines()
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in lines[2:]]
+
+
+def test_python_blocks_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(ROOT)
+    (code,) = blocks("docs/python.md", "python")
     names: dict[str, object] = {}
 
-    exec(compile(code, "README.md", "exec"), names)
+    exec(compile(code, "python.md", "exec"), names)
 
     curve = names["curve"]
     assert curve.counts.ok == len(curve.table) == 16
@@ -46,7 +65,7 @@ def test_the_examples_write_where_git_does_not_look() -> None:
     """The README's first command leaves `git status` clean: none of its files is tracked, all are ignored."""
     if not (ROOT / ".git").exists():
         pytest.skip("no clone")
-    (spec,) = re.findall(r"specdid run (specs/\w+\.toml)", README.split("```bash")[1])
+    (spec,) = re.findall(r"specdid run (specs/\w+\.toml)", text(README).split("```bash")[1])
     directory = default_directory(specdid.read(ROOT / spec))
     shown = [path.name for path in (ROOT / "specs" / "results" / directory.name).iterdir()]
     assert len(shown) > 20
@@ -58,14 +77,14 @@ def test_the_examples_write_where_git_does_not_look() -> None:
 
     assert git("ls-files", "outputs") == []
     assert git("check-ignore", *files) == files
-    assert (ROOT / "specs/results" / directory.name / "curve.png").relative_to(ROOT).as_posix() in README
+    assert (ROOT / "specs/results" / directory.name / "curve.png").relative_to(ROOT).as_posix() in text(README)
 
 
 def test_console_blocks_run_in_order(tmp_path: Path) -> None:
-    commands = re.findall(r"^\$ (.+)$", "".join(blocks("console")), re.MULTILINE)
+    """Those of the README, of the commands and of interrupted runs are about one study."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-    for command in commands:
+    listed = []
+    for command in [c for page in (README, "docs/commands.md", "docs/howto/interrupted.md") for c in commands(page)]:
         program, *arguments = shlex.split(command)
         assert program == "specdid"
         done = subprocess.run(
@@ -78,21 +97,103 @@ def test_console_blocks_run_in_order(tmp_path: Path) -> None:
             timeout=900,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        listed.append(command)
 
+    assert len(listed) >= 7
     results = tmp_path / "outputs" / "demo"
-    for name in re.findall(r"`(\w*\.\w+)`", " ".join(row[0] for row in table_after("Reading the results"))):
+    for name in re.findall(r"`(\w*\.\w+)`", " ".join(row[0] for row in first_table("docs/results.md"))):
         assert list(results.glob(f"*{name}")), name
 
 
-def test_spec_file_on_one_page_has_no_fault(tmp_path: Path) -> None:
-    (spec_text,) = blocks("toml")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "smart_city.csv").write_bytes((ROOT / "specs/data/smart_city.csv").read_bytes())
-    (tmp_path / "page.toml").write_text(spec_text, "utf-8")
+def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
+    page = "docs/tutorial.md"
+    (code,), (spec,), (shown,) = (blocks(page, language) for language in ("python", "toml", "text"))
+    with contextlib.chdir(tmp_path):
+        exec(compile(code, "tutorial.md", "exec"), {})
 
-    faults = specdid.check(tmp_path / "page.toml")
+    said = []
+    for command in commands(page):
+        if len(said) == 3:
+            (tmp_path / "study/study.toml").write_text(spec, "utf-8")
+        done = call_specdid(shlex.split(command)[1:], tmp_path)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        said.append(done.stdout)
 
-    assert [str(fault.message) for fault in faults.errors] == []
+    assert all(line in said[0] for line in shown.splitlines())
+    assert "32 planned = 32 ok" in said[4]
+    out = tmp_path / "outputs/study"
+    assert all((out / name).exists() for name in ("summary.md", "report.html", "appendix.tex", "appendix_main.tex"))
+    assert "log(so2)" in said[5]
+
+
+def specs() -> list:
+    """Every spec in TOML: the first of a page is whole, the others stand in its place table by table."""
+    found = []
+    for page in PAGES:
+        whole: dict = {}
+        for k, block in enumerate(blocks(page, "toml") if page != "docs/tutorial.md" else []):
+            given = tomllib.loads(block)
+            whole = {**whole, **given}
+            found.append(pytest.param(whole, id=f"{page}-{k}"))
+    return found
+
+
+@pytest.mark.parametrize("spec", specs())
+def test_spec_files_have_no_fault(spec: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "specs")
+
+    faults = specdid.check(spec)
+
+    assert [fault.message for fault in faults.errors] == []
+
+
+GALLERY = [
+    ("enterprise_zones", {"treatment": "Δ zone", "fixed_effects": "year"}, "−.182 (.078)", "−.182 (.078)"),
+    ("enterprise_zones", {"treatment": "Δ zone", "fixed_effects": "city + year"}, "−.192 (.085)", "−.192 (.085)"),
+    ("enterprise_zones", {"treatment": "zone", "fixed_effects": "city + year", "estimator": "OLS"},
+     "−.104 (.055)", "−.104 (.055)"),
+    ("training_grants", {"treatment": "grant", "controls": "grant_1"}, "−.252 (.151)", "−.252 (.151)"),
+    ("training_grants", {"treatment": "grant a year ago", "controls": "grant"}, "−.422 (.210)", "−.422 (.210)"),
+    ("minimum_wage", {"estimator": "Sun-Abraham", "controls": "none", "weights": "unweighted",
+                      "sample": "all counties"}, "−.0400", "−.0400"),
+    ("castle", {"outcome": "ln homicide", "controls": "all controls", "fixed_effects": "state + region×year",
+                "weights": "population", "sample": "all states"}, ".08", ".082 (.027)"),
+]  # fmt: skip
+"""A spec, the specification of it that was published, what was printed, and what the page says is found here."""
+ANALYSES = ("inference", "event_study", "placebo", "figure", "appendix", "labels")
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory):
+    import pandas as pd
+
+    found = {}
+    for name in dict.fromkeys(row[0] for row in GALLERY):
+        spec = tomllib.loads(text(f"specs/{name}.toml"))
+        if name in ("minimum_wage", "castle"):  # whose results are in the repository, and are held to their spec
+            found[name] = pd.read_csv(ROOT / "specs/results" / name / "results.csv")
+            continue
+        spec = {key: value for key, value in spec.items() if key not in ANALYSES} | {"inference": {"draws": 0}}
+        with contextlib.chdir(ROOT / "specs"):
+            found[name] = specdid.run(spec).table
+    return found
+
+
+def test_the_gallery_prints_what_is_found(gallery) -> None:
+    rows = [row[2:] for row in first_table("docs/gallery.md")]
+    assert rows == [list(row[2:]) for row in GALLERY]
+    for name, choice, printed, here in GALLERY:
+        table = gallery[name]
+        for key, label in choice.items():
+            table = table[table[key] == label]
+        # The book's errors are for independent errors; elsewhere the first vcov is that of the curve.
+        vcov = "independent" if name in ("enterprise_zones", "training_grants") else table["vcov"].iloc[0]
+        (row,) = table[table["vcov"] == vcov].to_dict("records")
+        digits = len(here.split()[0].split(".")[1])
+        words = f"{row['estimate']:.{digits}f}" + (f" ({row['std_error']:.3f})" if "(" in here else "")
+        assert words.replace("-", "−").replace("0.", ".") == here
+        if name != "castle":
+            assert printed == here
 
 
 @pytest.mark.parametrize(
@@ -100,7 +201,7 @@ def test_spec_file_on_one_page_has_no_fault(tmp_path: Path) -> None:
     sorted(
         {
             formula
-            for row in table_after("Dictionary for R and Stata users")
+            for row in first_table("docs/dictionary.md")
             for formula in re.findall(r'(?:= |`)"([^"]+)"(?! =)', row[1].replace("\\|", "|"))
         }
     ),
@@ -110,35 +211,79 @@ def test_dictionary_formulas_are_in_the_language(formula: str) -> None:
 
 
 def test_dictionary_is_worth_having() -> None:
-    assert len(table_after("Dictionary for R and Stata users")) >= 15
+    assert len(first_table("docs/dictionary.md")) >= 15
 
 
 def test_commands_are_those_of_the_program() -> None:
-    written = {re.match(r"`specdid (\w+)", row[0]).group(1) for row in table_after("Commands")}
+    written = {re.match(r"`specdid (\w+)", row[0]).group(1) for row in first_table("docs/commands.md")}
 
     assert written == set(main.commands)
 
 
 def test_exit_codes_are_those_of_the_program() -> None:
-    text = README.split("Exit codes:", 1)[1].split("\n\n", 1)[0]
+    said = text("docs/commands.md").split("Exit codes:", 1)[1].split("\n\n", 1)[0]
 
-    assert [int(code) for code in re.findall(r"\b(\d+) ", text)] == [int(code) for code in Exit]
+    assert [int(code) for code in re.findall(r"\b(\d+) ", said)] == [int(code) for code in Exit]
 
 
 def test_estimators_are_those_on_the_shelf() -> None:
-    line = next(line for line in blocks("toml")[0].splitlines() if line.startswith("[estimator]"))
+    line = next(line for line in blocks("docs/spec-file.md", "toml")[0].splitlines() if line.startswith("[estimator]"))
 
     assert set(line.split("# ", 1)[1].split(", ")) == set(_plugins.names("estimators"))
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
-def test_links_lead_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
+def anchor(heading: str) -> str:
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading.replace("`", "")).strip().lower())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text(page)):
+        name, _, part = target.partition("#")
+        place = (ROOT / page).parent / name if name else ROOT / page
+        assert place.exists(), target
+        # What lies outside of docs/ is no page of the site.
+        assert page == README or (ROOT / "docs") in place.resolve().parents, target
+        if part and page != "docs/reference.md":
+            headings = re.findall(r"^#+ (.+)$", place.read_text("utf-8"), re.MULTILINE)
+            assert part in map(anchor, headings), target
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    named = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    assert sorted(f"docs/{name}" for name in named) == [page for page in PAGES if page != README]
+
+
+@pytest.mark.parametrize("name", ["habits", "validation"])
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    path = ROOT / f"docs/{name}.md"
+    made = habits() if name == "habits" else with_table(path.read_text("utf-8"), compared())
+    if os.environ.get("SPECDID_UPDATE_GOLDEN"):
+        path.write_text(made, "utf-8", newline="\n")
+    assert path.read_text("utf-8") == made
+
+
+@pytest.mark.skipif(importlib.util.find_spec("zensical") is None, reason="the extra docs is not installed")
+def test_the_site_is_built_strictly_and_searched_from_the_disk(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    build = [sys.executable, "-m", "zensical", "build", "--strict"]
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_browser() as browser:
+        page = browser.new_page(viewport={"width": 1300, "height": 900})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((tmp_path / "site/howto/staggered.html").as_uri())
+        page.locator(".md-search__button").first.click()
+        page.keyboard.type("caliper", delay=60)
+        page.get_by_text("Ways to match").last.wait_for(timeout=30_000)
+        assert [url for url in asked if not url.startswith("file:")] == []
 
 
 @pytest.mark.parametrize(
     "command", ["pip install -e . && specdid run specs/smart_city.toml", "pip install -e '.[test]' && pytest"]
 )
 def test_ci_runs_the_readme_s_commands_to_the_letter(command: str) -> None:
-    assert command in README
+    assert command in text(README)
     assert command in (ROOT / ".ci/run").read_text("utf-8")
