@@ -1,6 +1,7 @@
 import os
 import sys
 import tempfile
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,35 @@ def pytest_configure(config):
 # The key that caches are signed with is not the user's own.
 for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
     os.environ[name] = STATE.name
+
+
+@pytest.fixture(scope="module")
+def audit_here():
+    """Audit in this process, before anything is drawn: one of its own imports pyfixest first, for two seconds a run.
+
+    That both answer alike is tested in test_audit.py, and so is what becomes of the process.
+    """
+    from specdid._audit import compare, worker
+    from specdid._run import pipeline
+
+    class AtOnce:
+        def __init__(self, _):
+            pass
+
+        def submit(self, function, *given):
+            done = Future()
+            done.set_result(function(*given))
+            return done
+
+        def shutdown(self, wait):
+            pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compare, "ask", worker.estimate_all_again)
+        patch.setattr(pipeline, "start_reference", lambda: None)
+        patch.setattr(pipeline, "ThreadPoolExecutor", AtOnce)
+        yield
+
 
 # What the reader's shell says of colours and widths, or of specdid, is no part of what is tested;
 # but how much is tested may be said there.

@@ -10,6 +10,8 @@ from small_studies import small_panel, small_study
 from specdid._run.prepare import prepare
 from specdid._run.show import code_of
 
+pytestmark = pytest.mark.usefixtures("audit_here")
+
 BASE = small_panel().with_columns(x2=pl.col("x2").fill_null(0.0), state=pl.col("id") % 6)
 ROWS = [3, 10, 11]
 """Rows whose state is missing; of units 1 and 2."""

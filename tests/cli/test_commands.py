@@ -19,6 +19,7 @@ from specdid._records import Disagreement
 from specdid._run import pipeline
 from toml_text import write_toml
 
+pytestmark = pytest.mark.usefixtures("audit_here")
 HEAVY = ("pandas", "scipy", "formulaic", "pyfixest", "matplotlib")
 
 

@@ -14,6 +14,8 @@ from small_problems import task_of
 from small_studies import small_panel, small_study
 from specdid import _plugins
 
+pytestmark = pytest.mark.usefixtures("audit_here")
+
 LPDID = _plugins.load("estimators", "lpdid")
 
 

@@ -14,7 +14,7 @@ from fuzz_keeper import Case, Keeper
 from fuzz_specs import KINDS as SPEC_KINDS
 from fuzz_specs import spec_case
 
-SPECS, DATA = 120, 60
+SPECS, DATA = 80, 40
 """Of the many more that tests/bench/fuzz.py makes; what is below sees that each kind is among them."""
 
 data_case = cache(made_case)
@@ -133,7 +133,7 @@ def test_the_keeper_stops_what_hangs_and_names_what_dies(tmp_path, monkeypatch):
 def test_no_data_case_holds_the_time_of_day():
     """A finding must come again tomorrow: workbooks and Stata files have a fixed date."""
     workbooks = stata = 0
-    for n in range(60):
+    for n in range(DATA):
         case = data_case(n)
         (name, content), *_ = case.files.items()
         if zipfile.is_zipfile(io.BytesIO(content)):

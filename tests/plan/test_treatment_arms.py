@@ -11,6 +11,8 @@ from specdid.engine import execute
 from specdid.engine.listwise import members
 from specdid.report import summary
 
+pytestmark = pytest.mark.usefixtures("audit_here")
+
 units = members._units
 ARMS = {0: "control", 1: "cash", 2: "voucher", 3: "control"}
 

@@ -12,6 +12,8 @@ from specdid._run.prepare import prepare
 from specdid.engine.compile import compile_plan
 from toml_text import write_toml
 
+pytestmark = pytest.mark.usefixtures("audit_here")
+
 
 @pytest.mark.parametrize(
     ("free", "changes", "words"),

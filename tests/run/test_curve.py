@@ -10,6 +10,8 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 
+pytestmark = pytest.mark.usefixtures("audit_here")
+
 PANEL = small_panel()
 
 

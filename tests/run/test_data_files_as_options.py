@@ -15,6 +15,8 @@ from specdid import _plugins
 from specdid._run.prepare import prepare
 from specdid._run.show import script_of
 
+pytestmark = pytest.mark.usefixtures("audit_here")
+
 SHARED = {
     "outcome": {"y": "y"},
     "derive": {

@@ -20,6 +20,7 @@ from specdid._run.write import draw_again
 from toml_text import write_toml
 from warned import WHY, forge, moving_panel, warned_study
 
+pytestmark = pytest.mark.usefixtures("audit_here")
 FAILED = "AUDIT FAILED: do not use these numbers"
 CAUSES = (
     "the coefficient differs from pyfixest's: other terms or levels, weights, or no convergence",

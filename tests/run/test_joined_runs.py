@@ -11,6 +11,8 @@ import specdid
 from small_studies import small_panel, small_study
 from toml_text import write_toml
 
+pytestmark = pytest.mark.usefixtures("audit_here")
+
 
 def place(folder, **changes):
     """A study of a panel whose x2 and x3 stand in files of their own, x3's wide; and its spec file."""

@@ -35,7 +35,7 @@ def study(**changes: Any) -> dict[str, Any]:
     """Every estimator on an outcome of its own, with weights, two nulls and a placebo."""
     base = small_study(
         outcome={o: {"formula": o, "scale": o} for o in FITS},
-        controls={"any": "mvsw(x1, x2)"},
+        controls={"any": "csw0(x1)"},
         fixed_effects={"two-way": "id + year"},
         weights={"none": "1", "w": "w"},
         estimator={
@@ -154,7 +154,8 @@ def process(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
 @pytest.fixture
 def folder(tmp_path):
     PANEL.write_csv(tmp_path / "given.csv")
-    write_toml(study(inference={"draws": 0}, run={"backend": "loky", "jobs": 2}), tmp_path / "s.toml")
+    content = study(controls={"any": "mvsw(x1, x2)"}, inference={"draws": 0}, run={"backend": "loky", "jobs": 2})
+    write_toml(content, tmp_path / "s.toml")
     return tmp_path
 
 

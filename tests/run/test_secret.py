@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import specdid
-from command import run_specdid
+from command import call_specdid, run_specdid
 from small_studies import small_panel, small_study
 from specdid._run import secret
 from specdid._run.secret import FILE, SIZE, NoSecretError, own_secret
 from specdid.engine.store import NAME, Store
 from toml_text import write_toml
 
+pytestmark = pytest.mark.usefixtures("audit_here")
 ROOT = Path(__file__).parents[2]
 posix = pytest.mark.skipif(os.name == "nt", reason="of POSIX")
 
@@ -163,11 +164,11 @@ def content(folder) -> dict[str, bytes]:
 
 
 def test_the_manifest_says_what_was_taken_and_nothing_else_changes(folder, state):
-    assert run_specdid(["run", "s.toml", "--audit", "2"], folder).returncode == 0
+    assert call_specdid(["run", "s.toml", "--audit", "2"], folder).returncode == 0
     none = {"specifications": 0, "draw_parts": 0, "analysis_parts": 0, "drawn_again": 0, "differing": 0}
     assert taken(folder) == none
     first = content(folder)
-    assert run_specdid(["run", "s.toml", "--audit", "2"], folder).returncode == 0
+    assert call_specdid(["run", "s.toml", "--audit", "2"], folder).returncode == 0
     again = taken(folder)
     planned = json.loads((folder / "outputs/s/manifest.json").read_text("utf-8"))["counts"]
     assert again["specifications"] == planned["ok"] + planned["failed"] + planned["duplicate"]
@@ -176,7 +177,7 @@ def test_the_manifest_says_what_was_taken_and_nothing_else_changes(folder, state
     assert content(folder) == first
     # Another key: nothing is taken, which is said once, and the numbers are the same.
     (state / FILE).unlink()
-    anew = run_specdid(["run", "s.toml", "--audit", "0"], folder)
+    anew = call_specdid(["run", "s.toml", "--audit", "0"], folder)
     assert anew.returncode == 0
     said = f"or of a key that is gone: not used, {again['specifications']:,} specifications estimated anew"
     assert anew.stderr.count(said) == 1
@@ -185,7 +186,7 @@ def test_the_manifest_says_what_was_taken_and_nothing_else_changes(folder, state
         **first,
         **dict.fromkeys(("summary.md", "report.html", "warnings.csv")),
     }
-    assert "another user" not in run_specdid(["run", "s.toml", "--audit", "0"], folder).stderr
+    assert "another user" not in call_specdid(["run", "s.toml", "--audit", "0"], folder).stderr
 
 
 @posix

@@ -20,6 +20,7 @@ from specdid._records.cautions import AGAINST
 from toml_text import write_toml
 from warned import moving_panel, warned_study
 
+pytestmark = pytest.mark.usefixtures("audit_here")
 VERDICT = f"{AGAINST}: the pre-trend test fails and a placebo before the treatment has an effect."
 
 

@@ -18,6 +18,7 @@ from specdid._run.prepare import prepare
 from specdid.exports import python, r, stata
 from specdid.exports._build import make_script
 
+pytestmark = pytest.mark.usefixtures("audit_here")
 REFERENCE = Path(__file__).parents[1] / "reference"
 MODELS = list(csv.DictReader((REFERENCE / "r_terms_models.csv").open(encoding="utf-8")))
 OURS = {
