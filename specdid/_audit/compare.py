@@ -9,11 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
+from specdid._arrays import Ints
 from specdid._audit.reference import AuditRequest, Numbers, Reestimated
 from specdid._audit.worker import NotDoneError, ask
 from specdid._records import Audit, Disagreement, Results, Status
 from specdid.engine.one_by_one import Method, OneByOneWork
-from specdid.engine.problem import Effects, Ints, Members, Problem
+from specdid.engine.problem import Effects, Members, Problem
 
 LIMIT = 1e-6
 NEARLY_COLLINEAR = 1e6

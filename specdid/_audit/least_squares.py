@@ -23,12 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._audit.sample import AuditSample
 from specdid._study import Rule
 from specdid.engine.problem import Vcov
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Slopes = Sequence[tuple[Ints, Floats]]
 
 ESTIMABLE = 1e-8

@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._arrays import Floats, Ints
 from specdid.engine.one_by_one import OneByOneWork
 from specdid.estimators._base import CellAverage
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

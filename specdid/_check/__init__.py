@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from specdid._check.assignment import check_assignment, check_level
 from specdid._check.data import Data
 from specdid._check.dimensions import (
     check_directions,
@@ -13,15 +12,14 @@ from specdid._check.dimensions import (
     check_expansions,
     check_scales,
     check_selectors,
+    check_together,
 )
 from specdid._check.gaps import check_lost_groups
-from specdid._check.inference import check_clusters, check_inference
+from specdid._check.inference import check_assignment, check_clusters, check_inference, check_level
 from specdid._check.matches import check_matches, check_unused
 from specdid._check.names import check_names
 from specdid._check.patterns import check_patterns
 from specdid._check.sound import Sound, sound_part
-from specdid._check.text_controls import check_text_controls
-from specdid._check.together import check_together
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
     check_conditions,
@@ -31,6 +29,7 @@ from specdid._check.values import (
     check_logs,
     check_outcomes,
     check_samples,
+    check_text_controls,
     check_values,
     check_variants,
     check_weights,

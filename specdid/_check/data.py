@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Span, fault_at
 from specdid._plan.expand import base_scope, variant_scope
 from specdid._study import Expression, Match, SampleOption, Selector, Study, VariantOption
@@ -17,7 +18,6 @@ from specdid.language.functions import PATTERNS, STEPWISE
 from specdid.language.terms import is_algebra, power
 from specdid.language.tree import BRACKETS, Binary, Call, Macro, Node, Number, Unary, chain
 from specdid.panel import Column, EvaluationError, Evaluator, Panel, cell_text
-from specdid.panel.columns import Flags, Floats, Ints
 
 Role = Literal["outcome", "treatment", "terms", "effects", "condition", "value", "names", "number"]
 Kind = Literal["number", "value", "term", "condition", "level"]
@@ -66,12 +66,12 @@ class Data:
         column = self.column(expression.tree) if expression is not None else None
         return None if column is None else column.numbers
 
-    def condition(self, expression: Expression | None) -> Flags | None:
+    def condition(self, expression: Expression | None) -> Bools | None:
         """Evaluate a condition, NA is False; None where that is not possible."""
         values = self.numbers(expression)
         return None if values is None else np.asarray((values != 0) & ~np.isnan(values))
 
-    def rows_of(self, option: SampleOption | VariantOption) -> Flags | None:
+    def rows_of(self, option: SampleOption | VariantOption) -> Bools | None:
         """Mark the rows of a sample, or those that a variant leaves; by the names that it redefines itself."""
         if option.where is None or isinstance(option, SampleOption) or not option.derive:
             return self.condition(option.where)
@@ -82,7 +82,7 @@ class Data:
             return None
 
     @cached_property
-    def sampled(self) -> Flags:
+    def sampled(self) -> Bools:
         """The rows of any sample, before matching; all where one cannot be evaluated."""
         used = np.zeros(self.panel.n_rows, dtype=bool)
         for sample in self.study.sample:
@@ -90,14 +90,14 @@ class Data:
             used |= True if rows is None else rows
         return used
 
-    def count_units(self, rows: Flags | Ints) -> int:
+    def count_units(self, rows: Bools | Ints) -> int:
         """Count the units of some rows; the rows themselves where the study has no unit."""
         units = self.panel.unit_codes
         if units is None:
             return int(np.count_nonzero(rows)) if rows.dtype == bool else len(rows)
         return len(np.unique(units[rows]))
 
-    def units(self, rows: Flags | Ints) -> str:
+    def units(self, rows: Bools | Ints) -> str:
         """Write how many units some rows have: "12 units"."""
         count, word = self.count_units(rows), "row" if self.panel.unit_codes is None else "unit"
         return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid import language
+from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at
 from specdid._study import Expression, TreatmentOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write
 from specdid.language.tree import Binary, Name, Node, Text, walk
 from specdid.panel import EvaluationError, never_treated, number_text
-from specdid.panel.columns import Flags, Floats, Ints
 
 NEVER = "the never treated"
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
@@ -40,7 +40,7 @@ class Groups:
     codes: Ints
     names: tuple[str, ...]
 
-    def wholly(self, missing: Flags) -> list[int]:
+    def wholly(self, missing: Bools) -> list[int]:
         """Return the groups that are missing in all of their rows, where another is not."""
         inside = self.codes >= 0
         size = np.bincount(self.codes[inside], minlength=len(self.names))
@@ -48,7 +48,7 @@ class Groups:
         found = np.flatnonzero((size > 0) & (lost == size)).tolist()
         return found if len(found) < np.count_nonzero(size) else []
 
-    def rows(self, groups: Sequence[int]) -> Flags:
+    def rows(self, groups: Sequence[int]) -> Bools:
         """Mark the rows of groups."""
         return np.isin(self.codes, groups)
 
@@ -139,7 +139,7 @@ def _fault(option: TreatmentOption, line: Proposal | None, message: str, before:
     return fault_at(origin, span, "treatment_missing_units", message, advice)
 
 
-def _note(data: Data, option: TreatmentOption, missing: Flags, lost: Flags, name: str, line: Proposal | None) -> Fault:
+def _note(data: Data, option: TreatmentOption, missing: Bools, lost: Bools, name: str, line: Proposal | None) -> Fault:
     count = int(np.count_nonzero(missing))
     rows = data.rows(np.flatnonzero(missing))
     message = f"{name} is missing in {rows}, which every specification with it leaves out"
@@ -153,7 +153,7 @@ def _note(data: Data, option: TreatmentOption, missing: Flags, lost: Flags, name
     return fault_at(option.term.origin, option.term.tree.span, "treatment_gaps", message, advice, "warning")
 
 
-def groups_of(data: Data, option: TreatmentOption, values: Floats, rows: Flags) -> Groups:
+def groups_of(data: Data, option: TreatmentOption, values: Floats, rows: Bools) -> Groups:
     """Tell rows apart by when their units are first treated: by the cohort, without one who never is."""
     cohort = data.numbers(option.cohort)
     codes = np.full(data.panel.n_rows, -1, np.int64)
@@ -174,7 +174,7 @@ def _named(data: Data, groups: Groups, which: Sequence[int]) -> str:
     return " and ".join([*shown, *more])
 
 
-def _lost_units(data: Data, missing: Flags) -> Flags:
+def _lost_units(data: Data, missing: Bools) -> Bools:
     """Mark the rows of units that are missing in all of their rows in the samples."""
     units, sampled = data.panel.unit_codes, data.sampled
     if units is None:
@@ -184,7 +184,7 @@ def _lost_units(data: Data, missing: Flags) -> Flags:
     return np.asarray(sampled & ~known[units])
 
 
-def _untreated(data: Data, values: Floats) -> Flags:
+def _untreated(data: Data, values: Floats) -> Bools:
     """Mark the rows of units whose every known value, and at least one, is 0."""
     units, known = data.panel.unit_codes, ~np.isnan(values) & data.sampled
     if units is None:
@@ -199,7 +199,7 @@ def _binary(values: Floats) -> bool:
     return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
 
 
-def _line(data: Data, option: TreatmentOption, term: Term, scope: Scope, rows: Flags) -> Proposal | None:
+def _line(data: Data, option: TreatmentOption, term: Term, scope: Scope, rows: Bools) -> Proposal | None:
     """Return the definition with 0 where its cause is empty, where that is right on the data, of all arms."""
     if option.arm is not None:
         return None
@@ -226,7 +226,7 @@ def _plain(node: Node) -> bool:
     return all(n.operator in GUARDABLE for n in walk(node) if isinstance(n, Binary))
 
 
-def _definition(data: Data, node: Node, scope: Scope, rows: Flags) -> tuple[str | None, Node, Scope]:
+def _definition(data: Data, node: Node, scope: Scope, rows: Bools) -> tuple[str | None, Node, Scope]:
     """Follow derived columns to the definition that is missing where nothing it is derived from is."""
     name: str | None = None
     while True:
@@ -238,7 +238,7 @@ def _definition(data: Data, node: Node, scope: Scope, rows: Flags) -> tuple[str 
         name, node, scope = missing, definition.node, definition.scope
 
 
-def _all_missing(data: Data, node: Node, scope: Scope, rows: Flags) -> bool:
+def _all_missing(data: Data, node: Node, scope: Scope, rows: Bools) -> bool:
     try:
         column = data.evaluator.column(bind(node, scope))
     except (LanguageError, EvaluationError):
@@ -246,7 +246,7 @@ def _all_missing(data: Data, node: Node, scope: Scope, rows: Flags) -> bool:
     return bool(column.missing[rows].all())
 
 
-def _is_zero(data: Data, text: str, node: Node, scope: Scope, rows: Flags) -> bool:
+def _is_zero(data: Data, text: str, node: Node, scope: Scope, rows: Bools) -> bool:
     """Say whether a text is 0 in ``rows``, and else what ``node`` is."""
     try:
         new = data.evaluator.numbers(bind(language.parse(text), scope))
@@ -281,7 +281,7 @@ def _string(text: str) -> str:
     return f"'{text}'" if "'" not in text else json.dumps(text, ensure_ascii=False)
 
 
-def _cohort_line(data: Data, option: TreatmentOption, term: Term, values: Floats, rows: Flags) -> Proposal | None:
+def _cohort_line(data: Data, option: TreatmentOption, term: Term, values: Floats, rows: Bools) -> Proposal | None:
     """Return the treatment as the cohort has it, where that is what the term is in all other rows."""
     factor = term.factors[0]
     if option.cohort is None or data.panel.time is None or len(term.factors) > 1 or not isinstance(factor, Name):
@@ -335,7 +335,7 @@ def _not_its_own(data: Data, option: TreatmentOption) -> tuple[Expression | None
     return (*(o.cohort for o in data.study.treatment), *others)
 
 
-def _missing(data: Data, use: Use, node: Node) -> Flags | None:
+def _missing(data: Data, use: Use, node: Node) -> Bools | None:
     scope = data.scope if use.option is None else data.scope_of((use.option,))
     try:
         return None if scope is None else data.evaluator.column(bind(node, scope)).missing

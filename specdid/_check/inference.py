@@ -1,23 +1,41 @@
-"""Clusters of the standard errors and of the tests over the curve."""
+"""Clusters of the standard errors and of the tests over the curve, and what a permutation moves.
+
+Of a permutation it is asked who was assigned, at which level, within what, and whether treatments follow. A treatment
+that never varies within a state is one draw a state. Dealt out by county it is many, and placebo and permutation p are
+too small (as are errors that are clustered below the level of assignment: Abadie, Athey, Imbens and Wooldridge 2023).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from specdid import _plugins
-from specdid._check.assignment import codes_of
-from specdid._check.data import Data, leaves
-from specdid._diagnostics import Fault, Severity, SpecError, fault_at
+from specdid._arrays import Bools, Floats, Ints
+from specdid._check.data import Data, changing_rows, leaves
+from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at
 from specdid._plan import build_plan
-from specdid._study import Expression
+from specdid._study import Expression, Study, TreatmentOption
 from specdid.engine.compile import compile_plan
 from specdid.engine.rows import used_rows
-from specdid.language import LanguageError, write
-from specdid.language.tree import chain
-from specdid.panel import EvaluationError
-from specdid.panel.columns import Flags
+from specdid.inference._assignment import (
+    MOST_CELLS,
+    Assignment,
+    cells,
+    deal,
+    made_of,
+    make_assignment,
+    permute,
+)
+from specdid.language import Bound, LanguageError, Scope, Term, bind, expand, referenced, terms, write
+from specdid.language.tree import Name, chain
+from specdid.panel import EvaluationError, Evaluator, never_treated
+
+TRIED = 3
+"""Draws in which the term and the cohort are compared."""
 
 
 def check_clusters(data: Data) -> Iterator[Fault]:
@@ -35,7 +53,7 @@ def check_clusters(data: Data) -> Iterator[Fault]:
             yield from _one_cluster(data, cluster, "error" if option is vcovs[0] else "warning")
     if given.cluster is not None and given.draws:
         yield from _one_cluster(data, given.cluster, "warning")
-    used: Flags | None = None
+    used: Bools | None = None
     for expression in (*needed, *further):
         for node in chain(expression.tree, "+"):
             column = data.column(node)
@@ -68,13 +86,13 @@ def _not_offered(data: Data) -> Iterator[Fault]:
 
 def _one_cluster(data: Data, cluster: Expression, severity: Severity) -> Iterator[Fault]:
     """Find clusters of which the samples have fewer than two."""
-    codes = codes_of(data, cluster)
+    codes = _codes_of(data, cluster)
     if codes is not None and len(np.unique(codes[data.sampled & (codes >= 0)])) < 2 and data.sampled.any():
         message = f"`{cluster.text}` is one cluster in all samples, and from one there is no standard error"
         yield fault_at(cluster.origin, cluster.tree.span, "one_cluster", message, severity=severity)
 
 
-def _perhaps_used(data: Data) -> Flags:
+def _perhaps_used(data: Data) -> Bools:
     """Mark the rows of samples that have some outcome: more than the specifications use, and soon known."""
     found = np.zeros(data.panel.n_rows, dtype=bool)
     for outcome in data.study.outcome:
@@ -84,7 +102,7 @@ def _perhaps_used(data: Data) -> Flags:
     return data.sampled & found
 
 
-def _used(data: Data) -> Flags:
+def _used(data: Data) -> Bools:
     """Mark the rows that some planned specification uses, all that may be where there is no plan yet."""
     try:
         plan = build_plan(data.study, data.panel, data.evaluator)
@@ -119,3 +137,422 @@ def check_inference(data: Data) -> Iterator[Fault]:
             'declare `unit`, or write cluster = "…" in [inference]',
             severity="warning",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _MovedTreatment:
+    """A treatment under one setting: its term and its cohort, as the data make them."""
+
+    option: TreatmentOption
+    term: Term
+    factors: tuple[Bound, ...]
+    cohort: Bound | None
+
+
+def check_assignment(data: Data) -> Iterator[Fault]:
+    """Check [inference] assign, level and strata where a permutation uses them."""
+    given, study = data.study.inference, data.study
+    if given.assign is None or not _permutes(study):
+        return
+    if given.level is None and study.unit is None:
+        yield fault_at(
+            given.assign.origin,
+            None,
+            "no_level",
+            "permutation needs to know who was assigned",
+            'write level = "…" in [inference], or declare `unit` in [study]',
+        )
+        return
+    level = _codes_of(data, given.level) if given.level is not None else data.panel.unit_codes
+    if level is None:
+        return
+    faults = [*_derived(data, given.assign), *_within(data, level)]
+    yield from faults
+    if not faults:
+        yield from _moves(data, level)
+
+
+def _permutes(study: Study) -> bool:
+    """Say whether an analysis or a null moves the assignment."""
+    if any(_plugins.load("analyses", table.kind).permutes for table in study.analyses):
+        return True
+    given = study.inference
+    return bool(given.draws) and any(_plugins.load("inference", name).assigns for name in given.null)
+
+
+def _codes_of(data: Data, expression: Expression) -> Ints | None:
+    """Return the joint levels of columns joined by ``+``, None where they cannot be evaluated."""
+    try:
+        return data.evaluator.codes(tuple(bind(n, data.scope) for n in chain(expression.tree, "+")))
+    except (LanguageError, EvaluationError):
+        return None
+
+
+def _derived(data: Data, assign: Expression) -> Iterator[Fault]:
+    """Find assigned columns that are derived: what moves are columns of the data."""
+    for name in referenced(assign.tree):
+        definition = data.scope.definition(name.name)
+        if definition is None:
+            continue
+        names = " + ".join(write(Name(n)) for n in made_of(data.panel, [definition]))
+        advice = f'name what it is made of: assign = "{names}"' if names else "name columns of the data"
+        message = f"`{name.name}` is derived, and what is permuted are columns of the data"
+        yield fault_at(assign.origin, name.span, "assign_derived", message, advice)
+
+
+def _within(data: Data, level: Ints) -> Iterator[Fault]:
+    """Check that units lie within levels, levels within strata, and that a level has one assignment a period."""
+    given = data.study.inference
+    words = given.level.text if given.level is not None else data.study.unit
+    assert given.assign is not None
+    if given.level is not None and data.panel.unit_codes is not None:
+        yield from _constant(
+            data,
+            given.level,
+            data.panel.unit_codes,
+            level,
+            f"changes within a {data.panel.unit}",
+            "a unit belongs to one of those who were assigned",
+        )
+    strata = None if given.strata is None else _codes_of(data, given.strata)
+    if given.strata is not None and strata is not None:
+        yield from _constant(data, given.strata, level, strata, f"changes within a {words}", "strata hold whole levels")
+    path = level if data.panel.periods is None else _joint_codes(level, data.panel.periods)
+    when = "" if data.panel.periods is None else f" and {data.study.time}"
+    for node in chain(given.assign.tree, "+"):
+        part = Expression(given.assign.text[node.span.start : node.span.stop], node, given.assign.origin)
+        codes = _codes_of(data, part)
+        if codes is not None:
+            yield from _constant(
+                data,
+                part,
+                path,
+                codes,
+                f"changes within a {words}{when}",
+                f"what is assigned at the level of {words} is the same for all its units; "
+                "set `level` to who was assigned",
+            )
+
+
+def _constant(
+    data: Data, expression: Expression, groups: Ints, codes: Ints, words: str, advice: str
+) -> Iterator[Fault]:
+    rows = changing_rows(groups, codes.astype(np.float64))
+    if rows.size:
+        yield fault_at(
+            expression.origin,
+            expression.tree.span,
+            "not_constant",
+            f"`{expression.text}` {words}: {data.place(int(rows[0]))}",
+            advice,
+        )
+
+
+def _joint_codes(level: Ints, periods: Ints) -> Ints:
+    """Code level × period; a missing level stays missing."""
+    _, period = np.unique(periods, return_inverse=True)
+    _, joint = np.unique(level * (int(period.max()) + 1) + period.reshape(-1), return_inverse=True)
+    return np.where(level < 0, -1, joint.reshape(-1))
+
+
+def _moves(data: Data, level: Ints) -> Iterator[Fault]:
+    """Check that the permutation moves the treatments, whole, and nothing that it must not move."""
+    assign = data.study.inference.assign
+    assert assign is not None
+    names = tuple(dict.fromkeys(name.name for name in referenced(assign.tree)))
+    faults = [*_treatments(data, level, names), *_outcomes(data, names)]
+    yield from faults
+    if any(f.severity == "error" for f in faults):
+        return
+    if cells(data.panel, level) * len(names) > MOST_CELLS:
+        count = int(level.max()) + 1
+        periods = cells(data.panel, level) // count
+        yield fault_at(
+            assign.origin,
+            None,
+            "assign_sparse",
+            f"permuting paths of {count:,} levels over {periods:,} periods takes more memory than is sensible",
+            "name fewer columns in `assign`, or a coarser `level`",
+        )
+        return
+    strata = None if data.study.inference.strata is None else _codes_of(data, data.study.inference.strata)
+    assignment = make_assignment(data.panel, names, level, strata)
+    yield from _counted(data, assignment)
+    yield from _together(data, assignment, names)
+
+
+def _settings(data: Data) -> Iterator[Scope]:
+    """Return what names mean without variants, and under every option that redefines some."""
+    yield data.scope
+    for variant in data.study.variants:
+        for option in variant.options:
+            scope = data.scope_of((option,)) if option.derive else None
+            if scope is not None:
+                yield scope
+
+
+def _treated(data: Data, option: TreatmentOption, scope: Scope) -> Iterator[_MovedTreatment]:
+    try:
+        expanded = [terms(node).terms for node in expand(option.term.tree, data.macros, data.names, 1.0)]
+        for found in expanded:
+            factors = tuple(bind(f, scope) for f in found[0].factors)
+            cohort = None if option.cohort is None else bind(option.cohort.tree, scope)
+            yield _MovedTreatment(option, found[0], factors, cohort)
+    except (LanguageError, IndexError):
+        return  # which has its own fault
+
+
+def _treatments(data: Data, level: Ints, names: tuple[str, ...]) -> Iterator[Fault]:
+    """Find treatments that do not move, or of which only a part does; law 6."""
+    assign = data.study.inference.assign
+    assert assign is not None
+    faults: list[Fault] = []
+    still: list[Fault] = []
+    every = [t for o in data.study.treatment for scope in _settings(data) for t in _treated(data, o, scope)]
+    used = set(made_of(data.panel, [b for t in every for b in (*t.factors, *_given(t.cohort))]))
+    any_moves = bool(used & set(names))
+    for treated in every:
+        option = treated.option
+        term, cohort = made_of(data.panel, treated.factors), made_of(data.panel, _given(treated.cohort))
+        moves, follows = bool(set(term) & set(names)), bool(set(cohort) & set(names))
+        kept = names if any_moves else ()
+        wanted = [n for n in dict.fromkeys((*kept, *term, *cohort)) if n in kept or _differs(data, n, level)]
+        line = f'write assign = "{" + ".join(write(Name(n)) for n in wanted)}"'
+        text = treated.term.text
+        if treated.cohort is not None and moves != follows:
+            assert option.cohort is not None
+            words = (f"the term `{text}`", f"the cohort `{option.cohort.text}`")
+            one, other = words if moves else words[::-1]
+            message = f"`assign` moves {one} and not {other}: in a draw they would be of different units"
+            advice = line if set(wanted) > set(names) else f"write {other} in columns that `assign` names"
+            faults.append(fault_at(assign.origin, assign.tree.span, "assign_half", message, advice))
+        elif not moves:
+            owned = [n for n in wanted if n not in names]
+            made = ", ".join(f"`{n}`" for n in term) or "the unit and the time alone"
+            message = f"`assign` does not move the treatment `{text}`, which is made of {made}"
+            advice = line if owned else "name the columns of the data that say who is treated"
+            still.append(fault_at(assign.origin, assign.tree.span, "assign_still", message, advice))
+        elif left := [n for n in _left(data, treated, names) if n in wanted]:
+            message = f"`assign` moves `{text}` but for {', '.join(f'`{n}`' for n in left)}, which stays"
+            advice = f"where that belongs to the assignment, {line}"
+            faults.append(fault_at(assign.origin, assign.tree.span, "assign_part", message, advice, "warning"))
+    severity: Severity = "error" if len(still) == len(every) else "warning"
+    yield from dict.fromkeys((*faults, *(replace(f, severity=severity) for f in still)))
+
+
+def _left(data: Data, treated: _MovedTreatment, names: tuple[str, ...]) -> list[str]:
+    """Return what a factor that moves is made of beside what is assigned; a moderator is a factor of its own."""
+    made = [made_of(data.panel, [factor]) for factor in (*treated.factors, *_given(treated.cohort))]
+    left = [n for used in made if set(used) & set(names) for n in used if n not in names]
+    return list(dict.fromkeys(left))
+
+
+def _given(bound: Bound | None) -> tuple[Bound, ...]:
+    return () if bound is None else (bound,)
+
+
+def _differs(data: Data, name: str, level: Ints) -> bool:
+    """Say whether a column differs between levels in a period: else it is a matter of time."""
+    column = data.panel.columns[name]
+    values = column.numbers if column.numbers is not None else np.asarray(column.codes, np.float64)
+    periods = data.panel.periods
+    codes = np.zeros(len(values), np.int64) if periods is None else np.unique(periods, return_inverse=True)[1]
+    return bool(changing_rows(np.where(level < 0, -1, codes.reshape(-1)), values).size)
+
+
+def _outcomes(data: Data, names: tuple[str, ...]) -> Iterator[Fault]:
+    """Find outcomes made of what is permuted: they would move with it."""
+    for outcome in data.study.outcome:
+        for node, _ in leaves(outcome.formula.tree, "outcome"):
+            try:
+                used = made_of(data.panel, [bind(node, data.scope)])
+            except LanguageError:
+                continue
+            shared = [n for n in used if n in names]
+            if shared:
+                message = f"the outcome is made of `{shared[0]}`, which `assign` permutes: it would move with it"
+                advice = "the null is of outcomes that stay: put the outcome in a column of the data"
+                yield fault_at(outcome.formula.origin, node.span, "assign_outcome", message, advice)
+
+
+def _counted(data: Data, assignment: Assignment) -> Iterator[Fault]:
+    """Find permutations that move nothing, or too little for any p below alpha."""
+    given = data.study.inference
+    assert given.assign is not None
+    different, fixed = assignment.different(), assignment.fixed()
+    where, span = (given.assign.origin, given.assign.tree.span)
+    if given.strata is not None and (different == 0 or fixed.any()):
+        where, span = given.strata.origin, given.strata.tree.span
+    if different == 0:
+        told = f"permuting `{given.assign.text}` changes nothing: no two levels differ"
+        if given.strata is not None:
+            told = f"permuting `{given.assign.text}` within `{given.strata.text}` changes nothing: no stratum has two"
+        yield fault_at(
+            where,
+            span,
+            "nothing_moves",
+            told,
+            "take coarser strata" if given.strata is not None else "an assignment differs between levels",
+        )
+        return
+    if fixed.any():
+        yield fault_at(
+            where,
+            span,
+            "strata_fixed",
+            f"{int(fixed.sum()):,} of {len(fixed):,} levels are in strata in which all have the same assignment: "
+            "they keep it in every draw",
+            "coarser strata let them move",
+            "warning",
+        )
+    if different < -math.log(given.alpha):
+        count = round(math.exp(different))
+        yield fault_at(
+            where,
+            span,
+            "few_assignments",
+            f"there are {count} different assignments, so no permutation p can be below {1 / count:.2g}",
+            f"a test at {given.alpha:g} needs {math.ceil(1 / given.alpha)} of them or more",
+            "warning",
+        )
+    elif count := assignment.fewer_than(given.draws):
+        yield fault_at(
+            where,
+            span,
+            "assignments_repeat",
+            f"{given.draws:,} draws are of {count:,} different assignments, so no permutation p can be below "
+            f"{1 / count:.2g}",
+            "further draws add nothing; a null in which more could have been treated has more assignments",
+            "warning",
+        )
+
+
+def _together(data: Data, assignment: Assignment, names: tuple[str, ...]) -> Iterator[Fault]:
+    """Compare terms with their cohorts under permuted assignments, where they agree in the data."""
+    time = data.panel.columns[data.panel.time].numbers if data.panel.time is not None else None
+    option_of = [t for o in data.study.treatment if o.cohort is not None for t in _treated(data, o, data.scope)]
+    if time is None or not option_of:
+        return
+    draws = []
+    for draw in range(TRIED):
+        source = deal(assignment, data.study.seed, draw)
+        inside = assignment.level >= 0
+        seen = inside & assignment.observed[source[assignment.level], assignment.period]
+        draws.append((permute(data.panel, assignment, data.study.seed, draw), seen))
+    for treated in option_of:
+        apart = _apart(data.evaluator, treated, time)
+        if apart is None or apart.any():
+            continue  # the data themselves disagree, which has its own fault
+        wrong = np.zeros(len(time), dtype=bool)
+        for panel, seen in draws:
+            moved = _apart(Evaluator(panel), treated, time)
+            wrong |= seen if moved is None else moved & seen
+        if wrong.any():
+            yield _half(data, treated, assignment.level, names, int(np.count_nonzero(wrong)))
+
+
+def _half(data: Data, treated: _MovedTreatment, level: Ints, names: tuple[str, ...], count: int) -> Fault:
+    assign, cohort = data.study.inference.assign, treated.option.cohort
+    assert assign is not None
+    assert cohort is not None
+    used = made_of(data.panel, (*treated.factors, *_given(treated.cohort)))
+    left = [n for n in used if n not in names and _differs(data, n, level)]
+    wanted = " + ".join(write(Name(n)) for n in (*names, *left))
+    message = f"permuted, `{treated.term.text}` and its cohort `{cohort.text}` say different things of {count:,} rows"
+    if left:
+        message += f": {', '.join(f'`{n}`' for n in left)} {'is' if len(left) == 1 else 'are'} not moved"
+    return fault_at(
+        assign.origin,
+        assign.tree.span,
+        "assign_half",
+        message,
+        f'write assign = "{wanted}"' if left else "name the columns that both are made of",
+    )
+
+
+def _apart(evaluator: Evaluator, treated: _MovedTreatment, time: Floats) -> np.ndarray | None:
+    """Mark the rows in which a 0/1 term is not ``time >= cohort``; None where that cannot be said."""
+    assert treated.cohort is not None
+    try:
+        columns = evaluator.term(treated.factors)
+        cohort = evaluator.numbers(treated.cohort)
+    except EvaluationError:
+        return None
+    values = columns[0].numbers
+    known = ~np.isnan(values)
+    if len(columns) != 1 or not np.isin(values[known], (0.0, 1.0)).all():
+        return None
+    on = (time >= cohort) & ~never_treated(evaluator.panel, cohort)
+    return np.asarray(known & (values != on))
+
+
+def check_level(data: Data) -> Iterator[Fault]:
+    """Warn of treatments that are constant within a coarser declared level than they are dealt out by."""
+    given, study = data.study.inference, data.study
+    if not _permutes(study):
+        return
+    level = _codes_of(data, given.level) if given.level is not None else data.panel.unit_codes
+    words = given.level.text if given.level is not None else study.unit
+    if level is None:
+        return
+    coarser = list(_coarser(data, level))
+    for option in study.treatment:
+        columns = [c for c in (*_terms(data, option.term), data.numbers(option.cohort)) if c is not None]
+        for name, codes in coarser:
+            if columns and all(_constant_for_units(data, codes, column) for column in columns):
+                groups, dealt = (len(np.unique(c[data.sampled & (c >= 0)])) for c in (codes, level))
+                when = "" if data.panel.periods is None else f" and {study.time}"
+                message = (
+                    f"the treatment `{option.term.text}` never varies within `{name}`{when}, and is dealt out to "
+                    f"{dealt:,} of `{words}`, not to {groups:,} of `{name}`: "
+                    "p of placebos and permutation are too small"
+                )
+                advice = f'write level = "{name}" in [inference]'
+                yield fault_at(_where(data), None, "level_too_fine", message, advice, "warning")
+                break
+
+
+def _where(data: Data) -> Origin:
+    given = data.study.inference
+    if given.level is not None:
+        return given.level.origin
+    if given.assign is not None:
+        return given.assign.origin
+    tables = [t for t in data.study.analyses if _plugins.load("analyses", t.kind).permutes]
+    return tables[0].origin if tables else given.origin
+
+
+def _coarser(data: Data, level: Ints) -> Iterator[tuple[str, Ints]]:
+    """Return what errors are clustered by and fixed effects are of that holds whole levels, the coarsest first."""
+    study = data.study
+    declared = [study.inference.cluster, *(c for v in study.vcov for c in v.clusters)]
+    declared += [option.formula for option in study.fixed_effects]
+    names = dict.fromkeys(n.name for e in declared if e is not None for n in referenced(e.tree))
+    used = data.sampled & (level >= 0)
+    found = []
+    for name in names:
+        codes = _codes_of(data, Expression(name, Name(name), study.inference.origin))
+        if codes is None:
+            continue
+        known = np.where(used & (codes >= 0), codes, -1)
+        inside = np.where(known >= 0, level, -1)
+        groups, parts = (len(np.unique(c[known >= 0])) for c in (known, level))
+        if 1 < groups < parts and not changing_rows(inside, known.astype(np.float64)).size:
+            found.append((groups, write(Name(name)), known))
+    for _, name, codes in sorted(found, key=lambda f: f[0]):
+        yield name, codes
+
+
+def _terms(data: Data, term: Expression) -> Iterator[Floats]:
+    try:
+        expanded = [terms(node).terms for node in expand(term.tree, data.macros, data.names, 1.0)]
+        for found in expanded:
+            yield from (c.numbers for c in data.evaluator.term(tuple(bind(f, data.scope) for f in found[0].factors)))
+    except (LanguageError, EvaluationError, IndexError):
+        return  # which has its own fault
+
+
+def _constant_for_units(data: Data, codes: Ints, values: Floats) -> bool:
+    """Say whether a column is one value in a group and period; rows without a value are not asked."""
+    groups = codes if data.panel.periods is None else _joint_codes(codes, data.panel.periods)
+    return not changing_rows(np.where(np.isnan(values), -1, groups), values).size

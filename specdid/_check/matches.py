@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid._check.data import Data
 from specdid._diagnostics import Fault, Severity, fault_at
 from specdid._study import Match, SampleOption, Study, TreatmentOption
 from specdid.language import LanguageError, bind, expand, terms, write
 from specdid.language.tree import Macro, Node, walk
 from specdid.panel import EvaluationError, never_treated, number_text
-from specdid.panel.columns import Flags, Floats
 
 
 def check_matches(data: Data) -> Iterator[Fault]:
@@ -127,7 +127,7 @@ def _advice(node: Node | None) -> str | None:
     return None if node is None else f"there is nothing to compare: leave `{write(node)}` out of `on`"
 
 
-def _treatments(data: Data, match: Match) -> Iterator[tuple[str, Flags]]:
+def _treatments(data: Data, match: Match) -> Iterator[tuple[str, Bools]]:
     """Return each definition of treated, (n,), with words for it: the one written, or one per treatment."""
     if match.treated is not None:
         values = data.numbers(match.treated)
@@ -141,7 +141,7 @@ def _treatments(data: Data, match: Match) -> Iterator[tuple[str, Flags]]:
             yield f" (treatment `{option.label or option.term.text}`)" if several else "", on
 
 
-def _ever(data: Data, option: TreatmentOption) -> Flags | None:
+def _ever(data: Data, option: TreatmentOption) -> Bools | None:
     """Mark the rows of units that are ever treated, by the cohort where one is declared."""
     cohort = data.numbers(option.cohort)
     if cohort is not None:
@@ -156,7 +156,7 @@ def _ever(data: Data, option: TreatmentOption) -> Flags | None:
     return on if units is None else np.isin(units, units[on])
 
 
-def _sections(data: Data, match: Match, where: Flags) -> Iterator[Flags]:
+def _sections(data: Data, match: Match, where: Bools) -> Iterator[Bools]:
     """Return the rows of each match: those of ``at``, else each period's."""
     periods = data.panel.periods
     if match.at is not None:
@@ -168,7 +168,7 @@ def _sections(data: Data, match: Match, where: Flags) -> Iterator[Flags]:
         yield from (where & (periods == p) for p in np.unique(periods[where]))
 
 
-def _problem(treated: Flags, rows: Flags, columns: list[tuple[Node, Floats]]) -> tuple[Node | None, str] | None:
+def _problem(treated: Bools, rows: Bools, columns: list[tuple[Node, Floats]]) -> tuple[Node | None, str] | None:
     """Say why rows cannot be matched, with the variable that separates them, if one does."""
     if not treated.any() or treated.all():
         if not len(treated):

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid._check.data import Data, changing_rows
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan.records import Plan
@@ -18,7 +19,6 @@ from specdid.language import LanguageError, expand, terms, write
 from specdid.language.arguments import number_value
 from specdid.language.functions import SAMPLE_PATTERNS, argument
 from specdid.language.tree import Name
-from specdid.panel.columns import Flags, Floats
 
 FEW = 10
 """Units below which errors clustered by unit, and tests by them, say little."""
@@ -70,7 +70,7 @@ def check_preferred_levels(data: Data, plan: Plan) -> Iterator[Fault]:
         yield _warning(option.pattern, "preferred_level", message, advice)
 
 
-def _unplaced(data: Data, pattern: Expression, samples: Sequence[Flags]) -> Iterator[Fault]:
+def _unplaced(data: Data, pattern: Expression, samples: Sequence[Bools]) -> Iterator[Fault]:
     """Count the rows whose level is missing, and those behind the last window."""
     call, rest = pattern_parts(pattern)
     inside = np.ones(data.panel.n_rows, dtype=bool)
@@ -91,7 +91,7 @@ def _unplaced(data: Data, pattern: Expression, samples: Sequence[Flags]) -> Iter
         yield _warning(pattern, "levels_missing", message, "choose a width and a step that end with the data")
 
 
-def _short(data: Data, pattern: Expression, samples: dict[str, Flags]) -> Iterator[Fault]:
+def _short(data: Data, pattern: Expression, samples: dict[str, Bools]) -> Iterator[Fault]:
     """Count the windows with fewer periods than their width: gaps, and codes that do not run on, count as periods."""
     call, _ = pattern_parts(pattern)
     node = argument(call, "x", SAMPLE_PATTERNS[call.function]) if call.function == "window" else None
@@ -130,7 +130,7 @@ def _divided(data: Data, pattern: Expression) -> Iterator[Fault]:
         yield _warning(pattern, "halves_divide", message, "leave out `by`, or give what stays the same within a unit")
 
 
-def _small(data: Data, pattern: Expression, samples: dict[str, Flags]) -> Iterator[Fault]:
+def _small(data: Data, pattern: Expression, samples: dict[str, Bools]) -> Iterator[Fault]:
     """Name samples of few units, of one alone if there are any."""
     counts = {label: data.count_units(rows) for label, rows in samples.items()}
     if few := [label for label, count in counts.items() if count < FEW]:
@@ -164,7 +164,7 @@ def _listed(labels: Sequence[str]) -> str:
     return ", ".join(f"`{label}`" for label in labels[:SHOWN]) + rest
 
 
-def _rows(data: Data, rows: Flags) -> str:
+def _rows(data: Data, rows: Bools) -> str:
     count = int(rows.sum())
     units = f" of {data.units(rows)}" if data.panel.unit_codes is not None else ""
     return f"{count:,} row{'' if count == 1 else 's'}{units}"

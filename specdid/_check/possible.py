@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid import _plugins
+from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import choices_with
@@ -20,7 +21,6 @@ from specdid.estimators._base import Task
 from specdid.language import Effect, Scope, bind, write
 from specdid.language.tree import Call
 from specdid.panel import EvaluationError, Evaluator, Panel, first_periods
-from specdid.panel.columns import Flags, Floats, Ints
 
 MOST_TRIED = 400
 """Combinations that are looked at before the rest is given the benefit of the doubt."""
@@ -89,7 +89,7 @@ def _options(study: Study) -> Mapping[str, tuple[Option, ...]]:
     }
 
 
-def _unused(plan: Plan, planned: Flags) -> Iterator[Fault]:
+def _unused(plan: Plan, planned: Bools) -> Iterator[Fault]:
     """Warn of options all of whose specifications are excluded for a reason that nobody wrote."""
     written = np.array([r.code == "rule" for r in plan.reasons] + [False], dtype=bool)[plan.reason]
     for d, dimension in enumerate(plan.dimensions):
@@ -111,7 +111,7 @@ LOGARITHMIC = ("log", "ln", "%", "percent", "per cent", "elasticit", "lp", "odds
 """What the scale of an estimate in logarithms is called."""
 
 
-def _units(plan: Plan, planned: Flags) -> Iterator[Fault]:
+def _units(plan: Plan, planned: Bools) -> Iterator[Fault]:
     """Warn of a scale that is another than what an estimator's estimates are in."""
     methods = [e.method for e in plan.grid.estimators]
     units = [_plugins.load("estimators", m).unit for m in methods]
@@ -142,7 +142,7 @@ def _word(dimension: str) -> str:
     return dimension.replace("_", " ")
 
 
-def _impossible(plan: Plan, planned: Flags, data: _Data) -> Iterator[Fault]:
+def _impossible(plan: Plan, planned: Bools, data: _Data) -> Iterator[Fault]:
     """Look for one combination of each option that can be estimated; say why where none can."""
     codes = np.column_stack([plan.codes[planned][:, list(TRIED)], plan.setting[planned]])
     combinations = np.unique(codes, axis=0)
@@ -231,7 +231,7 @@ class _Data:
                 found.append(term.text)
         return tuple(found)
 
-    def lacks(self, missing: tuple[str, ...]) -> Flags:
+    def lacks(self, missing: tuple[str, ...]) -> Bools:
         """Mark the specifications that have one of these controls, or share their rows with one that has."""
         flags = np.array([t.text in missing for t in self.grid.controls.terms], dtype=bool)
         controls = self.plan.codes[:, Core.CONTROLS]
@@ -265,7 +265,7 @@ class _Data:
             rows = rows & (own >= 0)
         return self._on(np.flatnonzero(rows), y, columns[0].numbers, codes, chosen, names, treatment, estimator, scope)
 
-    def _sample(self, sample: int, setting: int) -> Flags:
+    def _sample(self, sample: int, setting: int) -> Bools:
         scope = self.grid.settings[setting].scope
         rows = np.ones(self.panel.n_rows, dtype=bool)
         for condition in (self.grid.samples[sample].where, *self.grid.settings[setting].where):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from specdid import _plugins
+from specdid._arrays import Floats
 from specdid._check.data import Data, changing_rows, uses
 from specdid._check.gaps import check_treatment_gaps
 from specdid._diagnostics import Fault, SpecError, fault_at
@@ -18,7 +19,6 @@ from specdid._study import AnalysisTable, Core, Expression, Study, TreatmentOpti
 from specdid.language import LanguageError, Term, bind, expand, terms, write
 from specdid.language.tree import Call, Name
 from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
-from specdid.panel.columns import Floats
 
 TREATED = ("yes", "y", "treated", "treatment", "treat", "true", "t", "1", "on", "post", "是", "处理组", "试点")
 """What a text says of who is treated."""

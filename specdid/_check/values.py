@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice, product
 
 import numpy as np
 
+from specdid._arrays import Bools
 from specdid._check.data import Data, Kind, Use, leaves, located, uses
-from specdid._diagnostics import Fault, did_you_mean, fault_at, first_few
+from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
-from specdid.panel import EvaluationError
-from specdid.panel.columns import Flags
+from specdid.panel import Column, EvaluationError
 from specdid.panel.design import polynomial
 from specdid.panel.operators import USABLE
 from specdid.panel.splines import SPLINES, spline
@@ -28,6 +29,12 @@ FEW = 0.01
 """Share below which the counts in the results say enough."""
 _TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%", "%like%")
 MOST_NAMED = 4
+MOST_DUMMIES = 50
+"""Dummies under a plain name that are not warned of: the states and the capital of the United States."""
+_LONGEST = 40
+"""Characters of a number; a stranger's longer text is not tried."""
+_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u2019\s]*([eE][-+]?\d+)?\s*[%‰kKmM]?\)?")
+"""A number as spreadsheets show it: with a currency, commas, a percent sign or a unit."""
 
 
 def check_values(data: Data) -> Iterator[Fault]:
@@ -206,7 +213,7 @@ def check_logs(data: Data) -> Iterator[Fault]:
             yield fault_at(option.formula.origin, node.span, code, message, advice, "warning")
 
 
-def _by_treatment(data: Data, lost: Flags, known: Flags) -> tuple[str, float]:
+def _by_treatment(data: Data, lost: Bools, known: Bools) -> tuple[str, float]:
     """Say which share is lost of units that are ever treated (of rows, where there are no units) and of the others."""
     for option in data.study.treatment:
         values = data.numbers(option.term)
@@ -442,3 +449,52 @@ def _later(node: Node, scope: Scope, time: str) -> Iterator[Call]:
             if definition is not None and definition.digest not in seen:
                 seen.add(definition.digest)
                 stack.append((definition.node, definition.scope))
+
+
+def check_text_controls(data: Data) -> Iterator[Fault]:
+    """Warn of text under its plain name that looks like numbers, or becomes very many dummies; ``i(x)`` asks for it.
+
+    Columns of an option's file are looked at with that file.
+    """
+    names: dict[Name, Expression] = {}
+    for use in uses(data.study):
+        if use.role == "terms":
+            found = (node for node, _ in leaves(use.expression.tree, use.role) if isinstance(node, Name))
+            for node in found:
+                names.setdefault(node, use.expression)
+    for node, expression in names.items():
+        yield from _said(expression.origin, node.span, node.name, data.column(node), _where(data, node.name))
+    for variant in data.study.variants:
+        for option in variant.options:
+            scope = data.scope_of((option,)) if option.derive and option.data is None else None
+            for node in [n for n in names if scope is not None and n.name in option.derive]:
+                words = f" under {variant.name} = “{option.label}”"
+                made = option.derive[node.name]
+                yield from _said(made.origin, made.tree.span, node.name, data.column(node, scope), words)
+
+
+def _said(origin: Origin, span: Span, name: str, column: Column | None, where: str) -> Iterator[Fault]:
+    """Warn of one column, where its name stands or what defines it."""
+    if column is None or not column.is_text or column.odd:
+        return
+    levels = column.levels
+    numbers = [level for level in levels if len(level) <= _LONGEST and _NUMBER.fullmatch(level)]
+    alike = 2 * len(numbers) > len(levels)
+    if not alike and len(levels) - 1 <= MOST_DUMMIES:
+        return
+    dummies = f"{len(levels) - 1:,} {'dummy' if len(levels) == 2 else 'dummies'}"
+    message = f"`{name}` is text{where}, so that it becomes {dummies}"
+    advice = f"write `i({name})` where dummies are meant"
+    if alike:
+        message += f"; its values look like numbers: {', '.join(f'“{level}”' for level in numbers[:3])}"
+        advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673; "
+        advice += f"where dummies are meant, write `i({name})`"
+    yield fault_at(origin, span, "text_control", message, advice, "warning")
+
+
+def _where(data: Data, name: str) -> str:
+    """Say which file has a column; nothing of a derived one."""
+    if name not in data.panel.columns:
+        return ""
+    joined = (file.name for file in data.panel.files if file.label is not None and name in file.columns)
+    return f" in {next(joined, data.panel.name)}"

@@ -17,9 +17,8 @@ from specdid import _plugins
 from specdid._decode.dimensions import DimensionReader, read_definitions, read_labels, read_split, read_variants
 from specdid._decode.files import read_joined, read_path, read_reshape
 from specdid._decode.options import Options, read_matches
-from specdid._decode.selectors import read_exclusions, read_preferred
+from specdid._decode.selectors import read_exclusions, read_preferred, read_together
 from specdid._decode.table import FILE_SUFFIXES, Item, Log, Table, as_table, finite, named_tables, plain_value, several
-from specdid._decode.together import read_together
 from specdid._diagnostics import Document, Origin, Span, did_you_mean
 from specdid._format import APPENDIX, FIGURE, FILE, INFERENCE, RUN, STEPS, STUDY
 from specdid._study import (

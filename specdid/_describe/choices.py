@@ -8,15 +8,13 @@ from itertools import pairwise
 from math import factorial, prod
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._records import Family, Results
 from specdid.inference._scaling import extreme_power
 
-Ints = NDArray[np.int64]
 FEW = 12
 """Up to so many sets of controls are compared as sets."""
-Floats = NDArray[np.float64]
 EXACT = 12
 """Up to so many choices that are not orthogonal are averaged over all orders, more over ORDERS of them."""
 ORDERS = 512

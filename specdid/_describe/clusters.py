@@ -20,12 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._columns import Core
 from specdid._records import Caution, Results, Section, Status
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import demean
 from specdid.engine.problem import Members, Problem
-from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import kept_controls, lay_out, make_batches, positions
 
 CLUSTERS, FEW = 30, 10

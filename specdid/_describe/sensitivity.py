@@ -8,15 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from specdid.engine.coefficient_table import CONSTANT, FullFit, fit_full
 from specdid.engine.demean import demean, make_absorber
 from specdid.engine.problem import Code, Members, Problem, Vcov
 from specdid.inference._scaling import extreme_power
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from specdid._arrays import Floats, Ints
+
 Panel = dict[str, NDArray[Any]]
 
 # Chosen among the first 300 seeds as an example that teaches: estimates near their averages over seeds,

@@ -18,6 +18,8 @@ from specdid._hashing import text_word
 from specdid._plan.estimands import by_declared_scale, estimands, scales
 from specdid._plan.exclude import (
     Exclusions,
+    Ranges,
+    Tied,
     apply_rules,
     exclude_no_main_effects,
     exclude_not_honoured,
@@ -26,12 +28,13 @@ from specdid._plan.exclude import (
     exclude_unfit_outcomes,
     exclude_unfit_treatments,
     exclude_untied,
+    first_choices,
+    tied_choices,
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
 from specdid._plan.identity import Contents, Hashes, match_digest, mix, segment_sums, set_hash
 from specdid._plan.records import Codes, Dimension, Grid, Plan, PlanStatus
 from specdid._plan.selectors import select
-from specdid._plan.together import Ranges, Tied, first_choices, tied_choices
 from specdid._study import DIMENSIONS, Core, Never, Study
 from specdid.language import bind
 from specdid.language.tree import Node

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._arrays import Bools
 from specdid._plan.identity import Contents
-from specdid._plan.records import Codes, Flags, Grid
+from specdid._plan.records import Codes, Grid
 from specdid._study import Core
 from specdid.language import Bound, Term, bind, write
 from specdid.language.tree import Call
@@ -139,7 +140,7 @@ def _words(content: Contents, t: int, treated: Treated) -> list[str]:
     return found
 
 
-def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Flags) -> tuple[tuple[str, ...], Codes]:
+def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Bools) -> tuple[tuple[str, ...], Codes]:
     """Return the scale of every specification.
 
     Parameters
@@ -170,7 +171,7 @@ def by_declared_scale(
     scales: tuple[tuple[str, ...], Codes],
     grid: Grid,
     codes: Codes,
-    excluded: Flags,
+    excluded: Bools,
 ) -> tuple[tuple[str, ...], Codes]:
     """Tell estimands apart where an estimator's unit puts outcomes that declare different scales on one.
 

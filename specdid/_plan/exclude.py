@@ -1,17 +1,25 @@
-"""Which specifications are excluded, by the user's rules first and then by generated ones."""
+"""Which specifications are excluded: by the user's rules first, then by ties and by generated ones.
+
+A tie says that of some dimensions only the combinations that [[together]] names are planned. It is a relation between
+dimensions, kept as the rows of the file: for each dimension the choices that are meant, crossed within the row. Rows do
+not overlap (a check says where they do), so that combinations are counted without being made: of a grid of 10^6 with 10
+that are meant, 10 are made.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from specdid import _plugins
+from specdid._arrays import Bools
 from specdid._plan.identity import Contents, effect_digest
-from specdid._plan.records import Codes, Dimension, Flags, Grid, Reason
+from specdid._plan.records import Codes, Dimension, Grid, Reason
 from specdid._plan.selectors import select
-from specdid._plan.together import Tied
 from specdid._study import Exclusion, Study
 from specdid.language import Effect, Term, bind, write
 from specdid.language.tree import Call, Name, Node
@@ -21,6 +29,8 @@ DIMENSION = {
     name: d
     for d, name in enumerate(("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator"))
 }
+Ranges = Sequence[tuple[int, int]]
+"""For each dimension the choices from (included) and to (excluded) which it is taken."""
 
 
 class Exclusions:
@@ -36,7 +46,7 @@ class Exclusions:
         """Return the choices of a core dimension."""
         return self.codes[:, DIMENSION[name]]
 
-    def exclude(self, which: Flags, code: str, message: str) -> None:
+    def exclude(self, which: Bools, code: str, message: str) -> None:
         """Exclude the specifications marked that have no reason yet."""
         which = which & (self.reason < 0)
         if which.any():
@@ -80,7 +90,7 @@ def _holds(
     grid: Grid,
     macros: Mapping[str, Node],
     columns: Sequence[str],
-) -> Flags:
+) -> Bools:
     hit = np.ones(len(table.codes), dtype=bool)
     for d, dimension in enumerate(dimensions):
         if dimension.name in condition:
@@ -114,7 +124,7 @@ def exclude_not_honoured(table: Exclusions, contents: Sequence[Contents], study:
                 table.exclude(here & flags, "not_honoured", f"{choice.method} {words}")
 
 
-def _dishonoured(estimator: Any, content: Contents, study: Study, table: Exclusions) -> Iterator[tuple[Flags, str]]:
+def _dishonoured(estimator: Any, content: Contents, study: Study, table: Exclusions) -> Iterator[tuple[Bools, str]]:
     honours = estimator.honours
     if "controls" not in honours:
         bare = np.array([not content.fixed_terms(t) for t in range(len(content.grid.treatments))])
@@ -237,7 +247,7 @@ def _declaring(contents: Sequence[Contents], what: str) -> Iterator[tuple[int, A
             yield e, declared
 
 
-def _sample_rows(evaluator: Evaluator, content: Contents) -> Iterator[Flags]:
+def _sample_rows(evaluator: Evaluator, content: Contents) -> Iterator[Bools]:
     """Mark the rows of each sample, before matching and missing values."""
     own = [evaluator.condition(bind(node, content.scope)) for node in content.setting.where]
     for sample in content.grid.samples:
@@ -291,3 +301,84 @@ def _constant_within(evaluator: Evaluator, content: Contents, factor: Node, effe
 def unused(rule: Exclusion) -> bool:
     """Say whether a rule has no condition at all."""
     return not rule.when
+
+
+@dataclass(frozen=True, slots=True)
+class Tied:
+    """The dimensions at ``places`` of the plan, and of each row the choices of each, ascending."""
+
+    places: tuple[int, ...]
+    rows: tuple[tuple[Codes, ...], ...]
+
+    def count(self, ranges: Ranges) -> int:
+        """Count the combinations within ``ranges``."""
+        return sum(math.prod(map(len, cells)) for cells in self._within(ranges))
+
+    def combinations(self, ranges: Ranges) -> Codes:
+        """Return the combinations within ``ranges``, (n, tied dimensions) int32."""
+        blocks = [crossed(cells) for cells in self._within(ranges)]
+        return np.concatenate(blocks) if blocks else np.zeros((0, len(self.places)), np.int32)
+
+    def _within(self, ranges: Ranges) -> Iterator[tuple[Codes, ...]]:
+        for row in self.rows:
+            bounds = (ranges[d] for d in self.places)
+            yield tuple(cell[(low <= cell) & (cell < high)] for cell, (low, high) in zip(row, bounds, strict=True))
+
+    def holds(self, codes: Codes) -> Bools:
+        """Mark the specifications, (S, D) int32, whose choices are together in a row."""
+        found = np.zeros(len(codes), dtype=bool)
+        for row in self.rows:
+            found |= np.logical_and.reduce(
+                [np.isin(codes[:, d], cell) for d, cell in zip(self.places, row, strict=True)]
+            )
+        return found
+
+    def named(self, codes: Codes) -> Bools:
+        """Mark the specifications all of whose tied choices are named in some row."""
+        found = np.ones(len(codes), dtype=bool)
+        for k, d in enumerate(self.places):
+            found &= np.isin(codes[:, d], np.concatenate([row[k] for row in self.rows]))
+        return found
+
+
+def crossed(cells: Sequence[Codes]) -> Codes:
+    """Return all combinations of some choices, the last varying fastest, (n, len(cells)) int32."""
+    grids = np.meshgrid(*cells, indexing="ij")
+    return np.stack([g.reshape(-1) for g in grids], axis=1).astype(np.int32)
+
+
+def tied_choices(
+    study: Study, dimensions: Sequence[Dimension], grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
+) -> tuple[Tied, ...]:
+    """Look up what the rows of every [[together]] mean."""
+    place = {dimension.name: d for d, dimension in enumerate(dimensions)}
+
+    def choices(d: int, cell: object) -> Codes:
+        return np.flatnonzero(select(dimensions[d], cell, grid, macros, columns)).astype(np.int32)  # type: ignore[arg-type]
+
+    found = []
+    for tie in study.together:
+        places = tuple(place[name] for name in tie.dimensions)
+        rows = (tuple(choices(d, cell) for d, cell in zip(places, row.cells, strict=True)) for row in tie.rows)
+        found.append(Tied(places, tuple(rows)))
+    return tuple(found)
+
+
+def first_choices(ties: Sequence[Tied], named: Sequence[int | None]) -> tuple[int, ...]:
+    """Return a choice of every dimension: what is ``named``, else the first; in a tie the first with what is named.
+
+    Where nothing in a tie goes with what is named, the first is returned, and is not planned.
+    """
+    found = [0 if choice is None else choice for choice in named]
+    for tied in ties:
+        free = [k for k, d in enumerate(tied.places) if named[d] is None]
+        fits = [
+            [row[k][0] for k in free]
+            for row in tied.rows
+            if all(len(cell) for cell in row)
+            and all(named[d] is None or named[d] in row[k] for k, d in enumerate(tied.places))
+        ]
+        if free and fits:
+            for k, choice in zip(free, min(fits), strict=True):
+                found[tied.places[k]] = int(choice)
+    return tuple(found)

@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools
 from specdid._hashing import GOLDEN, spread, text_word
 from specdid._plan.matches import MatchChoice
-from specdid._plan.records import Flags, Grid, Setting
+from specdid._plan.records import Grid, Setting
 from specdid.language import Effect, Scope, Term, bind
 from specdid.language.tree import Constant, Node
 
@@ -128,13 +129,13 @@ class Contents:
         own = self.treatments[treatment]
         return (own, *(term_digest(t, self.scope) for t in self.fixed_terms(treatment)))
 
-    def having(self, digest: str) -> Flags:
+    def having(self, digest: str) -> Bools:
         """Mark the controls choices that hold a term with ``digest``."""
         flags = np.array([d == digest for d in self.controls], dtype=bool)
         return choices_with(self.grid, flags)
 
 
-def choices_with(grid: Grid, flags: Flags) -> Flags:
+def choices_with(grid: Grid, flags: Bools) -> Bools:
     """Mark the controls choices with at least one flagged term."""
     if not flags.any():
         return np.zeros(len(grid.controls), dtype=bool)

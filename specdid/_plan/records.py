@@ -17,7 +17,6 @@ from specdid.language import Effect, Scope, Term, TermSets
 from specdid.language.tree import Node
 
 Codes = NDArray[np.int32]
-Flags = NDArray[np.bool_]
 
 
 class PlanStatus(IntEnum):

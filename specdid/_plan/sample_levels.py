@@ -14,6 +14,7 @@ from functools import reduce
 import numpy as np
 
 from specdid import language
+from specdid._arrays import Bools, Floats
 from specdid._diagnostics import Fault, fault_at
 from specdid._hashing import text_word
 from specdid._plan.expand import variant_scope
@@ -23,7 +24,6 @@ from specdid.language.arguments import number_value
 from specdid.language.functions import SAMPLE_PATTERNS, argument
 from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, chain
 from specdid.panel import EvaluationError, Evaluator, Panel, number_text
-from specdid.panel.columns import Flags, Floats
 
 MOST = 200
 """Samples of a pattern at most."""
@@ -142,7 +142,7 @@ class _Writer:
 
     def options(self, option: Option, call: Call, rest: Sequence[Node]) -> list[Option] | str:
         """Return the options that ``call`` stands for, or why there are none."""
-        write: dict[str, Callable[[Call, Scope, Flags], list[_Part]]] = {
+        write: dict[str, Callable[[Call, Scope, Bools], list[_Part]]] = {
             "each": self.levels,
             "drop_each": self.levels,
             "halves": self.halves,
@@ -171,7 +171,7 @@ class _Writer:
             for part in parts
         ]
 
-    def levels(self, call: Call, scope: Scope, inside: Flags) -> list[_Part]:
+    def levels(self, call: Call, scope: Scope, inside: Bools) -> list[_Part]:
         """Write ``each(f)`` and ``drop_each(f)`` out."""
         column = _given(call, "f")
         levels = self._levels(column, scope, inside, MOST)
@@ -180,7 +180,7 @@ class _Writer:
         # Rows without a level stay: they are of no level.
         return [_Part(Unary("!", Binary("%in%", column, node)), f"without {text}") for node, text in levels]
 
-    def _levels(self, node: Node, scope: Scope, inside: Flags, most: int) -> list[tuple[Node, str]]:
+    def _levels(self, node: Node, scope: Scope, inside: Bools, most: int) -> list[tuple[Node, str]]:
         """Return the levels of ``node`` in rows, in order, each as it is written in a condition and in a label."""
         column = self.evaluator.column(bind(node, scope))
         words = language.write(node)
@@ -201,7 +201,7 @@ class _Writer:
             raise _NoSampleError(f"`{words}` has {some} in these rows: there is nothing to tell apart")
         return found
 
-    def halves(self, call: Call, scope: Scope, inside: Flags) -> list[_Part]:
+    def halves(self, call: Call, scope: Scope, inside: Bools) -> list[_Part]:
         """Write ``halves(n)`` out: units in the order of a hash of the seed, the division and the unit.
 
         So a half is the same whatever else the study has, and a unit more moves few others.
@@ -222,7 +222,7 @@ class _Writer:
                 parts.append(_Part(Binary("%in%", by, listed), f"{k}{name}"))
         return parts
 
-    def windows(self, call: Call, scope: Scope, inside: Flags) -> list[_Part]:
+    def windows(self, call: Call, scope: Scope, inside: Bools) -> list[_Part]:
         """Write ``window(x, width, step = s)`` out: whole windows only, from the first period of these rows."""
         node, width, step = _given(call, "x"), _whole(call, "width"), _whole(call, "step")
         values, places = self._line(node, scope, inside)
@@ -241,7 +241,7 @@ class _Writer:
                 parts[_Part(inner, f"{number_text(low)}–{number_text(high)}")] = None
         return list(parts)
 
-    def ends(self, call: Call, scope: Scope, inside: Flags) -> list[_Part]:
+    def ends(self, call: Call, scope: Scope, inside: Bools) -> list[_Part]:
         """Write ``drop_first(x, n)`` and ``drop_last(x, n)`` out, one value less each time."""
         node, count = _given(call, "x"), _whole(call, "n")
         values, _ = self._line(node, scope, inside, whole=False)
@@ -256,7 +256,7 @@ class _Writer:
             kept, operator, says = values[-2 : -count - 2 : -1], "<=", "to"
         return [_Part(Binary(operator, node, number_node(v)), f"{says} {number_text(v)}") for v in kept.tolist()]
 
-    def _line(self, node: Node, scope: Scope, inside: Flags, whole: bool = True) -> tuple[Floats, Floats]:
+    def _line(self, node: Node, scope: Scope, inside: Bools, whole: bool = True) -> tuple[Floats, Floats]:
         """Return the values of ``node`` in rows, in order, and where they stand in time: by the study's step."""
         words = language.write(node)
         column = self.evaluator.column(bind(node, scope))

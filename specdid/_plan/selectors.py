@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from specdid._plan.records import Dimension, Flags, Grid
+from specdid._arrays import Bools
+from specdid._plan.records import Dimension, Grid
 from specdid._study import Selector
 from specdid.language import LanguageError, Term, effects, expand, parse, terms, write
 from specdid.language.tree import Node
@@ -18,7 +19,7 @@ def select(
     grid: Grid,
     macros: Mapping[str, Node],
     columns: Sequence[str],
-) -> Flags:
+) -> Bools:
     """Mark the choices that any of ``selectors`` means.
 
     A text is looked up as a label first (an option's own label means all its
@@ -37,7 +38,7 @@ def select(
     return found
 
 
-def _by_text(dimension: Dimension, text: str, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]) -> Flags:
+def _by_text(dimension: Dimension, text: str, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]) -> Bools:
     by_label = np.fromiter((label == text for label in dimension.labels), bool, len(dimension))
     declared = [i for i, label in enumerate(dimension.declared) if label == text]
     by_label |= np.isin(dimension.option, declared)
@@ -48,7 +49,7 @@ def _by_text(dimension: Dimension, text: str, grid: Grid, macros: Mapping[str, N
 
 def _by_formula(
     dimension: Dimension, text: str, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]
-) -> Flags:
+) -> Bools:
     none = np.zeros(len(dimension), dtype=bool)
     if dimension.name == "estimator":
         return np.array([e.method == text for e in grid.estimators], dtype=bool)
@@ -94,17 +95,17 @@ def _choice_keys(name: str, grid: Grid) -> list[frozenset[str]]:
     return []
 
 
-def _counts(grid: Grid, flags: Flags) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _counts(grid: Grid, flags: Bools) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Count, for each controls choice, its terms that are flagged."""
     total = np.concatenate([[0], np.cumsum(flags[grid.controls.index])])
     return np.asarray(total[grid.controls.start[1:]] - total[grid.controls.start[:-1]], np.int64)
 
 
-def _term_flags(grid: Grid, keys: frozenset[str]) -> Flags:
+def _term_flags(grid: Grid, keys: frozenset[str]) -> Bools:
     return np.array([_term_key(t) in keys for t in grid.controls.terms], dtype=bool)
 
 
-def _equal_sets(grid: Grid, key: frozenset[str]) -> Flags:
+def _equal_sets(grid: Grid, key: frozenset[str]) -> Bools:
     flags = _term_flags(grid, key)
     if int(flags.sum()) != len(key):
         return np.zeros(len(grid.controls), dtype=bool)
@@ -118,7 +119,7 @@ def _by_terms(
     grid: Grid,
     macros: Mapping[str, Node],
     columns: Sequence[str],
-) -> Flags:
+) -> Bools:
     """``{ has = "pgdp", lacks = "ind2" }``: every term of has, none of lacks."""
     found = np.ones(len(dimension), dtype=bool)
     for expression, wanted in ((selector.has, True), (selector.lacks, False)):

@@ -15,6 +15,7 @@ from functools import reduce
 import numpy as np
 
 from specdid import language
+from specdid._arrays import Bools, Ints
 from specdid._diagnostics import Fault, closest, fault_at
 from specdid._plan.expand import base_scope
 from specdid._plan.records import Plan
@@ -25,7 +26,6 @@ from specdid.language.arguments import number_value
 from specdid.language.functions import FUNCTIONS, argument
 from specdid.language.tree import Argument, Binary, Call, Name, Node, Text, chain
 from specdid.panel import EvaluationError, Evaluator, Panel, number_text
-from specdid.panel.columns import Flags, Ints
 
 MOST = 50
 """Arms at most: each is a treatment, and a term in the regressions of all."""
@@ -90,7 +90,7 @@ class _NoArmsError(ValueError):
 class _Level:
     node: Node
     text: str
-    rows: Flags
+    rows: Bools
 
 
 def _factor(study: Study, tree: Node, panel: Panel, evaluator: Evaluator) -> Call | None:
@@ -170,7 +170,7 @@ def _arms(
     return found
 
 
-def _whole(rows: Flags, periods: Ints) -> bool:
+def _whole(rows: Bools, periods: Ints) -> bool:
     """Say whether some rows are all those of some periods."""
     return not np.isin(periods[~rows], periods[rows]).any()
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._columns import NUMBERS
-from specdid._records.fits import VCOV_NOTES, Code, Fits, Floats, Ints, failure_message
+from specdid._records.fits import VCOV_NOTES, Code, Fits, failure_message
 from specdid._records.results import Planned, Results, Status, TextColumn, code_of, empty_numbers
 
 _FIRST_FAILURE = code_of("no_rows")

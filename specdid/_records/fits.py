@@ -10,8 +10,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from specdid._arrays import Floats, Ints
+
 NOT_POSITIVE = "this variance estimate is not positive, so it has no standard error"
 VCOV_NOTES: tuple[str, ...] = (
     "",

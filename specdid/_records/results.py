@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._columns import DIMENSIONS, NUMBERS
 from specdid._hashing import id_text
-from specdid._records.fits import Floats, Ints
 from specdid.language import relabel
 
 Labels = NDArray[np.int32]

@@ -143,7 +143,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         if path.suffix == ".md":
             write_text(markdown(comparison), path)
             return
-        from specdid._compare.rows import rows
+        from specdid._compare.comparison import rows
 
         with replacing(path) as part:
             rows(comparison, guarded=True).write_csv(part)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from specdid import _plugins
+from specdid._arrays import Floats, Ints
 from specdid._curve import Curve
 from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
@@ -22,7 +23,6 @@ from specdid._records.cautions import Against, against, beside, capital, from_fi
 from specdid._records.numerals import minus
 from specdid._run.write import on_its_own, save_figure, write_text
 from specdid.engine.compile import Compiled
-from specdid.engine.problem import Floats, Ints
 from specdid.figures._base import FigureKind
 from specdid.inference._curve_tests import CurveTests
 from specdid.language.scope import sources

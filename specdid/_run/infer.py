@@ -11,23 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.joint_tests import marked, share_words
 from specdid._diagnostics import first_few
 from specdid._plan import Plan
 from specdid._records import Caution, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
 from specdid._records.numerals import minus
-from specdid._run.bands import NullFigure, first_bands, first_nulls, write_bands
 from specdid._run.prepare import Prepared
-from specdid._run.write import write_text
+from specdid._run.write import NullFigure, first_bands, first_nulls, write_bands, write_text
 from specdid._study import Core, FigureOptions
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import Progress
-from specdid.engine.problem import Bools, Ints
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
 from specdid.inference._assignment import with_cluster, with_error
-from specdid.inference._base import Context, Floats, Null, NullDraws, draw_null
+from specdid.inference._base import Context, Null, NullDraws, draw_null
 from specdid.inference._curve_tests import CurveTests, Placebo, placebo, shares_by_estimand, shares_by_group
 from specdid.inference._permutation_strategy import BUDGET, split
 from specdid.inference._statistics import Test, adjust, median_estimate, rank_band, statistic_tests

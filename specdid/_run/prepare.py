@@ -22,8 +22,8 @@ from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
 from specdid._plan import Plan, PlanStatus, build_plan
 from specdid._plan.build import preferred_choices
+from specdid._plan.exclude import tied_choices
 from specdid._plan.sample_levels import expand_samples
-from specdid._plan.together import tied_choices
 from specdid._plan.treatment_arms import expand_arms
 from specdid._run.selectors import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study

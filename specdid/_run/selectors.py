@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid._arrays import Ints
 from specdid._diagnostics import Fault, Origin, SpecError, fault_at, first_few
 from specdid._hashing import beginning, begins_id
 from specdid._plan import Plan, PlanStatus
@@ -20,7 +20,6 @@ from specdid._study import Study
 if TYPE_CHECKING:
     from specdid._run.prepare import Prepared
 
-Ints = NDArray[np.int64]
 _LISTED = 8
 
 

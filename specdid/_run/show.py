@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from specdid import __version__, _plugins
+from specdid._arrays import Floats
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.records import SampleChoice
@@ -34,7 +35,6 @@ from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, by_relativ
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import estimate_all, silent
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
-from specdid.engine.problem import Floats
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import NEVER, TREATMENT, Coefficients, Estimator
 from specdid.exports._base import NoProgramError

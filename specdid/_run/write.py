@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from specdid import _plugins
+from specdid._arrays import Floats
 from specdid._curve import Curve
 from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, did_you_mean
-from specdid._records import Caution, Results
+from specdid._records import Caution, NullShares, Results, write
 from specdid._records.cautions import FAILED, SEVERITIES, worst_first
-from specdid._records.files import read_bytes, read_object, replacing, strange
+from specdid._records.files import is_regular, read_bytes, read_object, replacing, strange
 from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
-from specdid._run.bands import read_bands
 from specdid._study import NARROWEST, WIDEST
 from specdid._words import speaking
 from specdid.figures._style import save
+from specdid.inference._base import null_title
+from specdid.inference._curve_tests import Bands
 from specdid.tables._base import TidyTable, csv_text
 
 WARNINGS = "warnings.csv"
@@ -30,6 +36,8 @@ _HEADER = ("severity", "code", "where", "message", "specifications")
 OUTPUT_FAILED = "output_failed"
 CURVE_FILES = ("curve.pdf", "curve.png", "curve.svg")
 _CURVE = "spec_curve"
+BANDS_FILE = "inference_bands.parquet"
+_POINTS = ("low", "median", "high")
 
 
 def write_results(curve: Curve, directory: Path) -> None:
@@ -234,3 +242,129 @@ class writing:  # noqa: N801 - reads as a phrase
         if isinstance(error, OSError) and not isinstance(error, OutputError):
             reason = error.strerror or str(error)
             raise OutputError(f"cannot write to {self.directory}: {reason}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class NullFigure:
+    """What the figure of the curve shows of the nulls.
+
+    Attributes
+    ----------
+    bands : (scale or outcome, estimand) -> (3, n) the 2.5, 50 and 97.5% curves by rank, of the
+        first null that has them; the estimand is "" where all of the scale are one curve.
+    shares : scale (or outcome) -> shares significant beside those expected.
+    nulls : of every curve in ``bands``, the words for the null that it is of.
+    """
+
+    bands: Bands = field(default_factory=dict)
+    shares: Mapping[str, NullShares] = field(default_factory=dict)
+    nulls: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+def first_bands(nulls: Iterable[Bands]) -> dict[tuple[str, str], Floats]:
+    """Return every curve's band of the first null that has it."""
+    found: dict[tuple[str, str], Floats] = {}
+    for bands in nulls:
+        found = {**bands, **found}
+    return found
+
+
+def first_nulls(nulls: Iterable[tuple[str, Bands]]) -> dict[tuple[str, str], str]:
+    """Return for every curve the words for the first null that has it; ``nulls`` are pairs of name and curves."""
+    found: dict[tuple[str, str], str] = {}
+    for name, bands in nulls:
+        found = {**dict.fromkeys(bands, null_title(name)), **found}
+    return found
+
+
+def write_bands(nulls: Mapping[str, Bands], shown: NullFigure, directory: Path) -> None:
+    """Write a row per null, scale, estimand and rank; the figure's shares stand in the file's metadata.
+
+    Parameters
+    ----------
+    nulls : null -> (scale, estimand) -> (3, n), in the order of the nulls.
+    shown : whose shares are kept; where there is no null, no file is written.
+    directory : of the results.
+    """
+    path = directory / BANDS_FILE
+    if not nulls:
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    parts = [((null, *key), band) for null, bands in nulls.items() for key, band in bands.items()]
+    sizes = [band.shape[1] for _, band in parts]
+    whole = np.concatenate([np.zeros((3, 0)), *(band for _, band in parts)], axis=1)
+    table = pa.table(
+        {
+            **{
+                name: write.texts(np.repeat([key[k] for key, _ in parts], sizes).tolist())
+                for k, name in enumerate(("null", "scale", "estimand"))
+            },
+            "rank": write.numbers(np.concatenate([np.zeros(0, np.int64), *(np.arange(1, n + 1) for n in sizes)])),
+            **{name: write.numbers(values) for name, values in zip(_POINTS, whole, strict=True)},
+        }
+    )
+    header = {"version": 2, "nulls": list(nulls), "shares": {k: asdict(v) for k, v in shown.shares.items()}}
+    table = table.replace_schema_metadata({b"specdid": json.dumps(header, ensure_ascii=False).encode()})
+    with replacing(path) as new:
+        pq.write_table(table, new, compression="zstd")
+
+
+def read_bands(directory: Path) -> NullFigure:
+    """Read what the figure shows of the nulls; nothing where none was run, or an older version wrote the file.
+
+    Raises
+    ------
+    SpecError
+        It is not the file that a run writes.
+    """
+    path = directory / BANDS_FILE
+    if not os.path.lexists(path):
+        return NullFigure()
+    if not is_regular(path):
+        raise strange(path)
+    import pyarrow as pa
+
+    try:
+        return _stored_bands(path)
+    except (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise strange(path) from error
+
+
+def _stored_bands(path: Path) -> NullFigure:
+    """Read a file that a run wrote; another raises."""
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"specdid"])
+    if header["version"] != 2:
+        return NullFigure()
+    types = [str(f.type) for f in table.schema]
+    if table.column_names != ["null", "scale", "estimand", "rank", *_POINTS]:
+        raise ValueError("its columns are not those of null curves")
+    if types != ["string"] * 3 + ["int64"] + ["double"] * 3 or any(c.null_count for c in table.columns):
+        raise ValueError("its columns are not those of null curves")
+    nulls: dict[str, dict[tuple[str, str], Floats]] = {name: {} for name in header["nulls"]}
+    rows = pl.DataFrame(pl.from_arrow(table)).group_by("null", "scale", "estimand", maintain_order=True)
+    for (null, scale, estimand), part in rows:
+        band = np.ascontiguousarray(part.select(_POINTS).to_numpy().T)
+        if not np.isfinite(band).all():
+            raise ValueError("a null curve is not finite")
+        nulls[str(null)][str(scale), str(estimand)] = band
+    shares = {k: _shares(v) for k, v in header["shares"].items()}
+    return NullFigure(first_bands(nulls.values()), shares, first_nulls(nulls.items()))
+
+
+def _shares(stored: Mapping[str, Any]) -> NullShares:
+    found = NullShares(**stored)
+    numbers = (found.negative, found.positive, found.null_negative, found.null_positive)
+    if not (
+        isinstance(found.tested, int)
+        and isinstance(found.errors, str)
+        and isinstance(found.null, str)
+        and all(0 <= n <= 1 for n in numbers)
+    ):
+        raise ValueError("a share is none")
+    return found

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 import tomli
 
-from specdid._toml.scan import Key, Range, Statement, Value
-from specdid._toml.texts import Broken
+from specdid._toml.scan import Broken, Key, Range, Statement, Value
 
 KeyPath = tuple[str | int, ...]
 AGAIN = "\ud800"

@@ -6,8 +6,7 @@ import re
 
 from specdid._diagnostics import Document, Fault
 from specdid._toml.build import Conflict
-from specdid._toml.scan import LITERALS, NOTHING, Statement
-from specdid._toml.texts import QUOTES, Broken
+from specdid._toml.scan import LITERALS, NOTHING, QUOTES, Broken, Statement
 
 FULL_WIDTH = dict(zip("＝，：；．（）［］｛｝＂＇“”„‟‘’«»＃、。　", '=,:;.()[]{}"\'""""\'\'""#,. ', strict=True))
 """Punctuation of Chinese input methods and word processors, and what TOML wants."""

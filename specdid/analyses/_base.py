@@ -94,6 +94,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault
 from specdid._format import FIX, VARY, Key, TableFormat
@@ -107,7 +108,6 @@ from specdid.analyses._fit import CellFit as CellFit
 from specdid.analyses._fit import Extra as Extra
 from specdid.analyses._fit import derive, fit_cell
 from specdid.engine.one_by_one import make_task
-from specdid.engine.problem import Floats, Ints
 from specdid.engine.rows import cut_rows
 from specdid.engine.store import Store
 from specdid.estimators._base import Task

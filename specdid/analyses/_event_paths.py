@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, fault_at
 from specdid._records.fits import VCOV_NOTES
 from specdid._records.numerals import minus
@@ -21,7 +22,6 @@ from specdid.analyses._cells import unable
 from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, joint_test, refit, semidefinite
 from specdid.analyses._words import decimals, listed, number, time_name
 from specdid.engine.coefficient_table import combine
-from specdid.engine.problem import Bools, Floats, Ints
 from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import critical_values
 from specdid.estimators._base import VCOV_NOTES as NOTES

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._arrays import Floats, Ints
 from specdid._plan.records import EstimatorChoice
 from specdid._records import Code
 from specdid._records.fits import NOT_POSITIVE, VCOV_NOTES, failure_message
@@ -20,7 +21,7 @@ from specdid.analyses._words import listed
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
 from specdid.engine.demean import relevel
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
-from specdid.engine.problem import Effects, Floats, Ints, Members, Problem
+from specdid.engine.problem import Effects, Members, Problem
 from specdid.engine.rows import count_units, cut_rows, other_arms
 from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import t_inference

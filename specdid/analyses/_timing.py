@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.clusters import FEW
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
-from specdid.engine.problem import Bools, Floats, Ints
 from specdid.inference._assignment import fill_path
 
 

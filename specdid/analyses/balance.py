@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Key, Word
@@ -25,11 +26,10 @@ from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding,
 from specdid.analyses._cells import not_read
 from specdid.analyses._words import count, listed, number, p_is, p_value
 from specdid.engine.matched import CrossSection, match_recipe, match_rows, shortfalls
-from specdid.engine.problem import Floats
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
 from specdid.figures.score_overlap import ScoreBlock, ScoreData, score_block
 from specdid.matching._balance import Balance, BalanceTest, balance, joint_test
-from specdid.matching._base import Bools, Matched
+from specdid.matching._base import Matched
 from specdid.matching._score import propensity_score
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid._arrays import Floats
 from specdid._decode.table import Table
 from specdid._format import STEPS, Key, Many, Number, Word
 from specdid._records.cautions import Severity, capital
@@ -26,7 +27,6 @@ from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
 from specdid.analyses._timing import few_treated
 from specdid.analyses._words import count, decimals, in_parentheses, listed, number, p_is, p_value
 from specdid.analyses.table import error_note, numbered, spanners
-from specdid.engine.problem import Floats
 from specdid.engine.ssc import t_inference
 from specdid.figures._event_data import ends_note
 from specdid.figures.event_study import EventData, EventPanel, EventSeries

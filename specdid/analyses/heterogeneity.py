@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Flag, Formula, Key, Lines
@@ -48,7 +49,7 @@ from specdid.analyses._words import (
 )
 from specdid.analyses.table import notes as table_notes
 from specdid.engine.coefficient_table import fit_full
-from specdid.engine.problem import Bools, Code, Floats, Ints, Members, Problem
+from specdid.engine.problem import Code, Members, Problem
 from specdid.figures import forest
 from specdid.language import referenced, write
 from specdid.tables._base import Cell as Value

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Either, Flag, Formula, Key
@@ -34,7 +35,6 @@ from specdid.analyses._words import (
     units_text,
 )
 from specdid.analyses.table import coefficient_row, coefficients, notes, numbered, spanners, statistics
-from specdid.engine.problem import Bools, Floats
 from specdid.figures import marginal_effect
 from specdid.inference._assignment import made_of
 from specdid.language import bind, write

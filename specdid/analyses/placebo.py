@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from specdid import _plugins, language
+from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Formula, Key, Many, Number
@@ -39,7 +40,6 @@ from specdid.analyses._words import (
     unit_name,
 )
 from specdid.analyses.table import coefficient_row, numbered, spanners
-from specdid.engine.problem import Floats, Ints
 from specdid.figures import forest, placebo_density
 from specdid.figures.placebo_density import PlaceboPanel
 from specdid.inference._assignment import made_of, make_assignment, with_error

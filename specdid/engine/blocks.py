@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid.engine.problem import Fits, Floats, Ints
+from specdid._arrays import Floats, Ints
+from specdid.engine.problem import Fits
 
 _BY_POSITION = ("detail", "dropped")
 _APART = (*_BY_POSITION, "vcov_detail", "extra")

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid.engine.problem import Effects, Ints, Members, Problem, Sunab
+from specdid._arrays import Ints
+from specdid.engine.problem import Effects, Members, Problem, Sunab
 from specdid.engine.workers import pools
 
 LIBRARIES = ("numpy", "scipy", "pandas", "formulaic", "pyfixest")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.estimable import NullSpace, null_space
@@ -32,7 +33,7 @@ from specdid.engine.least_squares import (
     fit_members,
     prepare,
 )
-from specdid.engine.problem import Code, Floats, Ints, Members, Problem, Vcov
+from specdid.engine.problem import Code, Members, Problem, Vcov
 from specdid.engine.qr_basis import Basis, make_basis
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.scores import by_cluster, cluster_codes, clusters_of, wanted_clusterings

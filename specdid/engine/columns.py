@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._plan.identity import Contents, effect_digest
 from specdid.engine.matched import MatchedRows, MatchRecipe, match_rows
-from specdid.engine.problem import Bools, Effects, Floats, Ints
+from specdid.engine.problem import Effects
 from specdid.language import Bound, Effect, Term, bind, write
 from specdid.panel import Evaluator, Panel, first_periods
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import Contents, match_digest, term_digest
@@ -19,7 +20,7 @@ from specdid._plan.treatment_arms import arm_factors
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.matched import MatchRecipe, match_recipe, shortfalls
-from specdid.engine.problem import Floats, Ints, Members, Problem, Sunab, Vcov
+from specdid.engine.problem import Members, Problem, Sunab, Vcov
 from specdid.language import Term, bind, write
 from specdid.language.tree import Call, Name, Node
 from specdid.panel import Evaluator, Panel, cell_text, first_periods, number_text

@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from specdid.engine.problem import Effects, Floats, Ints, Problem
+from specdid._arrays import Floats, Ints
+from specdid.engine.problem import Effects, Problem
 
 TOLERANCE = 1e-14
 """Largest change in a sweep of alternating projections, in SDs; pyfixest's default is 1e-6."""

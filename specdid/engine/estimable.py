@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid.engine.problem import Bools, Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid.engine.qr_basis import Basis, independent
 
 TOLERANCE = 1e-8

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._hashing import Words
 from specdid.engine import listwise
 from specdid.engine.blocks import blank_fits, pack_fits, place, take, unpack_fits
@@ -28,7 +29,7 @@ from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.least_squares import CHUNK, BatchColumns, PreparedBatch, fit_members, prepare
 from specdid.engine.model_identity import Equal, equal_on_panel, settle, sign
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
-from specdid.engine.problem import Bools, Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.problem import Code, Fits, Members, Problem
 from specdid.engine.rows import SLICE, Keys, Samples, find_samples, missing_patterns, number_rows, row_keys, rows_of
 from specdid.engine.scores import missing_clusters
 from specdid.engine.store import Store, recall

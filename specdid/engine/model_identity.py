@@ -26,8 +26,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._hashing import Words, digest_of, mix, words
-from specdid.engine.problem import Code, Effects, Fits, Floats, Ints, Members, Problem, Sunab
+from specdid.engine.problem import Code, Effects, Fits, Members, Problem, Sunab
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.sunab import comparison
 

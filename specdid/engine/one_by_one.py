@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from specdid import _plugins
+from specdid._arrays import Floats, Ints
 from specdid._hashing import Words
 from specdid._study import RULES
 from specdid.engine.blocks import blank_fits, pack_fits, unpack_fits
 from specdid.engine.cache_keys import Content, digest
 from specdid.engine.demean import relevel
 from specdid.engine.model_identity import Values
-from specdid.engine.problem import Code, Fits, Floats, Ints, Members, Problem
+from specdid.engine.problem import Code, Fits, Members, Problem
 from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows, other_arms
 from specdid.engine.scores import clusters_of, missing_clusters
 from specdid.engine.ssc import t_inference

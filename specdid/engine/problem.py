@@ -13,13 +13,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._records.fits import Code as Code
 from specdid._records.fits import Fits as Fits
 from specdid._study import Distribution, Rule
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid.engine.demean import Absorber, demean
-from specdid.engine.problem import Bools, Floats, Ints
 
 Extended = NDArray[np.longdouble]
 

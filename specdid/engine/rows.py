@@ -20,8 +20,9 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._hashing import Words, words
-from specdid.engine.problem import Bools, Code, Floats, Ints, Members, Problem
+from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.sunab import comparison
 
 ROWS_STREAM = 1

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid._arrays import Floats, Ints
 from specdid.engine.demean import relevel
-from specdid.engine.problem import Floats, Ints, Problem, Vcov
+from specdid.engine.problem import Problem, Vcov
 
 BLOCK = 2**13
 """Rows or clusters whose products are held at once."""

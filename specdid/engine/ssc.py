@@ -41,9 +41,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from specdid._arrays import Floats, Ints
 from specdid._study import Distribution, Kind, Rule
 from specdid.engine.demean import count_components, rank_of
-from specdid.engine.problem import Floats, Ints
 
 Slopes = tuple[tuple[Ints, Floats], ...]
 

@@ -23,10 +23,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid._records.numerals import minus
 from specdid.engine.demean import Absorber
 from specdid.engine.estimable import null_space
-from specdid.engine.problem import Bools, Code, Floats, Sunab
+from specdid.engine.problem import Code, Sunab
 from specdid.engine.qr_basis import Basis, Factors, householder, make_basis, triangle
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from specdid import _plugins
+from specdid._arrays import Floats, Ints
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.matches import MatchChoice, MatchSettings
 from specdid._plan.records import EstimatorChoice
@@ -17,7 +18,6 @@ from specdid.engine.columns import Recipe
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.matched import MatchRecipe, match_rows
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
-from specdid.engine.problem import Floats, Ints
 from specdid.engine.rows import cut_rows
 from specdid.engine.scores import missing_clusters
 from specdid.estimators._base import Estimator

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid.engine.execute import run
-from specdid.engine.problem import Bools, Members, Problem, Vcov
+from specdid.engine.problem import Members, Problem, Vcov
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.inference._base import Context
-from specdid.inference._draw_tables import Floats, Ints
 from specdid.language import Bound, bind, referenced
 from specdid.language.scope import sources
 from specdid.language.tree import Name, chain

@@ -35,14 +35,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
+from specdid._arrays import Floats, Ints
 from specdid._plan import Plan
 from specdid._records import Caution
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import Progress, silent
 from specdid.engine.store import Store, writing
 from specdid.inference._draw_tables import DrawTable as DrawTable
-from specdid.inference._draw_tables import Floats as Floats
-from specdid.inference._draw_tables import Ints as Ints
 from specdid.inference._draw_tables import scratch
 from specdid.panel import Evaluator, Panel
 

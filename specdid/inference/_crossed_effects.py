@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid._arrays import Floats, Ints
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, components, demean, places, subtract_means
-from specdid.inference._base import Floats, Ints
 
 SPLIT = 64
 """Levels below which components are not looked for: taking several as one is as right."""

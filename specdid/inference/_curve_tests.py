@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from specdid._arrays import Floats
 from specdid._records import Caution, NullShares
-from specdid.inference._base import Floats, NullDraws
+from specdid.inference._base import NullDraws
 from specdid.inference._statistics import Adjusted, Test, by_blocks, median_of, p_value, signed
 
 POINTS = 201

@@ -20,11 +20,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid.engine.store import Store, recall
 from specdid.engine.workers import as_done
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 LARGE = 2**26
 """Bytes from which on a table is kept in a file."""

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid import _plugins
+from specdid._arrays import Bools, Floats, Ints
 from specdid.engine import execute
 from specdid.engine.cache_keys import digest, source_hash, used_columns
 from specdid.engine.columns import Recipe, evaluate, row_mask
-from specdid.engine.problem import Bools, Code, Members, Problem
+from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, Moved, assigned, moved_by, permute, with_cluster
-from specdid.inference._base import Context, Floats, Ints
+from specdid.inference._base import Context
 from specdid.panel import Evaluator, Panel
 
 BUDGET = 120.0

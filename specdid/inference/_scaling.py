@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid.inference._draw_tables import Floats
+from specdid._arrays import Floats
 
 LARGE_POWER = 400
 """Powers of two beyond which a column's values are scaled before they are squared."""

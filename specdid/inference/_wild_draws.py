@@ -30,10 +30,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from specdid._arrays import Floats, Ints
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean
 from specdid.engine.problem import Members, Problem
-from specdid.inference._base import Floats, Ints
 from specdid.inference._batches import DrawBatch, Laid, kept_controls, lay_out, positions
 from specdid.inference._crossed_effects import (
     Carried,

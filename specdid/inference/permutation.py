@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._records import Caution
 from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.columns import evaluate
-from specdid.engine.problem import Bools, Members, Problem
+from specdid.engine.problem import Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, clusters_of, levels_of, make_assignment, permute
-from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
+from specdid.inference._base import Context, Null, NullDraws
 from specdid.inference._draw_tables import DrawTable, recall_table
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._permutation_strategy import Strategies, again_key, estimate_again, make_again, split

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._records import Caution
 from specdid.engine.cache_keys import digest
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
-from specdid.engine.problem import Bools, Code, Members
+from specdid.engine.problem import Code, Members
 from specdid.engine.store import Store
 from specdid.inference._assignment import clusters_of, levels_of, make_assignment
-from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
+from specdid.inference._base import Context, Null, NullDraws
 from specdid.inference._draw_tables import DrawTable, recall_table
 from specdid.inference._permutation_strategy import (
     Reestimation,

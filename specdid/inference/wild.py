@@ -16,11 +16,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from specdid._arrays import Floats, Ints
 from specdid._records import Caution
 from specdid.engine.cache_keys import Content, digest
 from specdid.engine.problem import Members
 from specdid.engine.workers import as_done
-from specdid.inference._base import Context, Floats, Ints, Null, NullDraws
+from specdid.inference._base import Context, Null, NullDraws
 from specdid.inference._batches import DrawBatch, make_batches
 from specdid.inference._wild_draws import DRAWN, FEW, WildDraws, draw_part
 

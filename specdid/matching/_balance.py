@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from specdid.matching._base import Bools, Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid.matching._score import fit_logit
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid.matching._base import Bools, Candidates, Floats, Ints, Matched, Unmatched
+from specdid._arrays import Bools, Floats, Ints
+from specdid.matching._base import Candidates, Matched, Unmatched
 
 BLOCK = 1 << 18
 """Distances that are held at once."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._plan.matches import MatchSettings
-from specdid.matching._base import Bools, Candidates, Floats, Ints, Unmatched
+from specdid.matching._base import Candidates, Unmatched
 
 RANK = 1e-10
 """Singular values below this share of the largest are of combinations of other columns."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from specdid._arrays import Floats
 from specdid._plan.matches import MatchSettings
-from specdid.matching._base import Candidates, Floats, Matched, Matching, Unmatched
+from specdid.matching._base import Candidates, Matched, Matching, Unmatched
 from specdid.matching._neighbours import att_weights
 from specdid.matching._score import FLAT, basis, polished
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._plan.matches import MatchSettings
-from specdid.matching._base import Bools, Candidates, Floats, Ints, Matched, Matching, Unmatched
+from specdid.matching._base import Candidates, Matched, Matching, Unmatched
 from specdid.matching._neighbours import att_weights, line_up, shares_of_pairs, with_replacement, without_replacement
 from specdid.matching._score import caliper, propensity_score, supported
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid.language import write
 from specdid.language.tree import Call
-from specdid.panel.columns import Column, Flags, Floats, Ints
+from specdid.panel.columns import Column
 from specdid.panel.errors import needed
 from specdid.panel.operators import carry, numeric
 
@@ -102,7 +103,7 @@ def _growth(evaluation: Evaluation, call: Call) -> Column:
     return carry(numeric(column, node) / numeric(before, node) - 1, column, before)
 
 
-def _last_known(known: Flags, units: Ints) -> Ints:
+def _last_known(known: Bools, units: Ints) -> Ints:
     """Return the last row of the unit up to each row where something is known, -1 where there is none."""
     rows = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
     return np.where((rows >= 0) & (units[rows] == units), rows, -1)

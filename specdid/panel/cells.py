@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from specdid._arrays import Floats
 from specdid._diagnostics import Origin, SpecdidError
-from specdid.panel.columns import Column, Floats, number, text
+from specdid.panel.columns import Column, number, text
 
 MISSING = ("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
 """Cells of a text file that stand for a missing value, after trimming."""

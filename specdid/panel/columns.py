@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from specdid._arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Column:
     numbers: Floats | None = None
     codes: Ints | None = None
     levels: tuple[str, ...] = ()
-    log0: Flags | None = None
+    log0: Bools | None = None
     kind: str = ""
     odd: tuple[str, ...] = ()
     single: bool = False
@@ -46,7 +43,7 @@ class Column:
         return self.numbers is None
 
     @property
-    def missing(self) -> Flags:
+    def missing(self) -> Bools:
         """Where the value is missing, (n,) bool."""
         if self.numbers is not None:
             return np.asarray(np.isnan(self.numbers))
@@ -82,7 +79,7 @@ class Column:
         return number(np.full(n_rows, values), log0)
 
 
-def number(values: Floats, log0: Flags | None = None) -> Column:
+def number(values: Floats, log0: Bools | None = None) -> Column:
     """Make a read-only numeric column; a log0 mask without a True is left out."""
     values = np.asarray(values, dtype=np.float64)
     values.setflags(write=False)

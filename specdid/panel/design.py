@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid.language import Bound, argument, write
 from specdid.language.tree import Argument, Binary, Call, Node, Number, Text, Unary
-from specdid.panel.columns import Column, Flags, Floats, Ints, cell_text, rank
+from specdid.panel.columns import Column, cell_text, rank
 from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.functions import lagged, shift_of
 from specdid.panel.operators import examples, mixed_kinds, numeric, usable
@@ -28,7 +29,7 @@ class CodedColumn:
 
     label: str
     numbers: Floats
-    log0: Flags | None = None
+    log0: Bools | None = None
 
 
 def code_term(evaluator: Evaluator, factors: Sequence[Bound]) -> tuple[CodedColumn, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Span
 from specdid.language import Bound, Scope, bind, referenced
 from specdid.language.tree import (
@@ -18,7 +19,7 @@ from specdid.language.tree import (
     Unary,
 )
 from specdid.panel import operators, texts
-from specdid.panel.columns import Column, Flags, Floats, Ints, join_codes, number, rank, text
+from specdid.panel.columns import Column, join_codes, number, rank, text
 from specdid.panel.design import CodedColumn, code_term
 from specdid.panel.errors import EvaluationError, Note
 from specdid.panel.functions import FUNCTIONS
@@ -119,7 +120,7 @@ class Evaluator:
         operators.refuse_huge(values, bound.node)
         return values
 
-    def condition(self, bound: Bound) -> Flags:
+    def condition(self, bound: Bound) -> Bools:
         """Evaluate a condition: (n,) bool, NA is False.
 
         Raises

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from specdid._arrays import Bools, Floats
 from specdid.language import argument, written_out
 from specdid.language.tree import Binary, Call, Constant, Node, children
 from specdid.panel import along, groups, texts
-from specdid.panel.columns import Column, Flags, Floats, merge_levels, number, text
+from specdid.panel.columns import Column, merge_levels, number, text
 from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import COMPARISONS, carry, holds, known, numeric
 
@@ -61,7 +62,7 @@ def _ifelse(evaluation: Evaluation, call: Call) -> Column:
     return number(values, np.broadcast_to(log0, values.shape) & np.isnan(values))
 
 
-def _mask(column: Column) -> Flags:
+def _mask(column: Column) -> Bools:
     return np.asarray(False) if column.log0 is None else column.log0
 
 
@@ -249,7 +250,7 @@ def _case_when(evaluation: Evaluation, call: Call) -> Column:
     return _first_of(evaluation, call, values, [*tests, *([] if default is None else [np.asarray(True)])])
 
 
-def _true(evaluation: Evaluation, node: Node) -> Flags:
+def _true(evaluation: Evaluation, node: Node) -> Bools:
     """Return where a condition holds; a comparison is not made a column first."""
     if isinstance(node, Binary) and node.operator in COMPARISONS:
         return holds(node, evaluation.value(node.left), evaluation.value(node.right))
@@ -261,7 +262,7 @@ def _coalesce(evaluation: Evaluation, call: Call) -> Column:
     return _first_of(evaluation, call, values, [~evaluation.value(node).missing for node in values])
 
 
-def _first_of(evaluation: Evaluation, call: Call, nodes: list[Node], holds: list[Flags]) -> Column:
+def _first_of(evaluation: Evaluation, call: Call, nodes: list[Node], holds: list[Bools]) -> Column:
     """Return row by row the first of the values whose condition holds, missing where none does."""
     columns = [evaluation.value(node) for node in nodes]
     kinds = {c.is_text for c, node in zip(columns, nodes, strict=True) if not _is_na(node)}
@@ -280,7 +281,7 @@ def _first_of(evaluation: Evaluation, call: Call, nodes: list[Node], holds: list
     return number(values, np.asarray(log0 & np.isnan(values), dtype=bool))
 
 
-def _first_values(holds: list[Flags], values: Sequence[np.ndarray], otherwise: Any, shape: tuple[int, ...]) -> Any:
+def _first_values(holds: list[Bools], values: Sequence[np.ndarray], otherwise: Any, shape: tuple[int, ...]) -> Any:
     """Choose by polars, which does so without a branch for each row; numpy's where takes ten times as long."""
     arrays = {f"{kind}{k}": a for kind, given in (("h", holds), ("v", values)) for k, a in enumerate(given)}
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
+from specdid._arrays import Floats, Ints
 from specdid.language import argument, write
 from specdid.language.tree import Call, joint_levels
-from specdid.panel.columns import Column, Floats, Ints, join_codes, number, rank
+from specdid.panel.columns import Column, join_codes, number, rank
 from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import carry, numeric, usable
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid.language import write
 from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
-from specdid.panel.columns import Column, Flags, Floats, merge_levels, number
+from specdid.panel.columns import Column, merge_levels, number
 from specdid.panel.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def known(result: np.ndarray, missing: np.ndarray) -> Floats:
     return found
 
 
-def holds(node: Binary, left: Column, right: Column) -> Flags:
+def holds(node: Binary, left: Column, right: Column) -> Bools:
     """Return where a comparison is true, (n,) bool, without making a column of it."""
     if left.is_text or right.is_text:
         return np.asarray(numeric(_compare_texts(node, left, right), node) == 1)
@@ -69,7 +70,7 @@ _ARITHMETIC: dict[str, Callable[..., Floats]] = {
     "%%": np.mod, "%/%": lambda a, b: np.floor(np.divide(a, b)),
 }  # fmt: skip
 _LOGIC = {"&": both, "|": either}
-_COMPARISON: dict[str, Callable[..., Flags]] = {
+_COMPARISON: dict[str, Callable[..., Bools]] = {
     "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal,
     ">": np.greater, ">=": np.greater_equal,
 }  # fmt: skip
@@ -86,7 +87,7 @@ def misplaced(operator: str) -> str:
 
 def carry(values: Floats, *sources: Column) -> Column:
     """Make a column of results; a missing one is log0 where a source was."""
-    log0: Flags | None = None
+    log0: Bools | None = None
     for source in sources:
         if source.log0 is not None:
             log0 = source.log0 if log0 is None else log0 | source.log0
@@ -243,7 +244,7 @@ def _elements(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _in_range(evaluation: Evaluation, node: Binary, left: Column, span: Binary) -> Flags:
+def _in_range(evaluation: Evaluation, node: Binary, left: Column, span: Binary) -> Bools:
     if left.numbers is None:
         raise mixed_kinds(node.left, left, span, node)
     first = evaluation.constant(span.left, "the start of a range")
@@ -253,7 +254,7 @@ def _in_range(evaluation: Evaluation, node: Binary, left: Column, span: Binary) 
     return np.asarray((left.numbers >= low) & (left.numbers <= high) & (offset == np.floor(offset)))
 
 
-def _equals(node: Binary, left: Column, element: Column, written: Node) -> Flags:
+def _equals(node: Binary, left: Column, element: Column, written: Node) -> Bools:
     """Where the left side equals any value of ``element``, a constant or a whole column."""
     if left.is_text != element.is_text:
         words, column, numbers = (node.left, left, written) if left.is_text else (written, element, node.left)

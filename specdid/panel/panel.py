@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._hashing import spread, text_word
 from specdid._study import Never
-from specdid.panel.columns import Column, Flags, Floats, Ints
+from specdid.panel.columns import Column
 from specdid.panel.joined import SourceFile
 from specdid.panel.operators import USABLE
 from specdid.panel.times import StepError, period_numbers
@@ -151,7 +152,7 @@ def span(periods: Ints) -> tuple[int, int]:
     return low, int(periods.max()) - low + 1
 
 
-def repeated(keys: Ints) -> Flags:
+def repeated(keys: Ints) -> Bools:
     """Mark, among sorted keys, those equal to the one before."""
     same = np.zeros(len(keys), dtype=bool)
     same[1:] = keys[1:] == keys[:-1]
@@ -187,13 +188,13 @@ def _seed(text: str) -> int:
     return text_word(text, "little")
 
 
-def declared_never(panel: Panel, cohort: Floats) -> Flags:
+def declared_never(panel: Panel, cohort: Floats) -> Bools:
     """Mark the rows whose cohort holds one of the values that [study] ``never`` declares."""
     found = np.isin(cohort, panel.never.values)
     return found | np.isnan(cohort) if panel.never.empty else found
 
 
-def never_treated(panel: Panel, cohort: Floats) -> Flags:
+def never_treated(panel: Panel, cohort: Floats) -> Bools:
     """Mark the rows of never treated units: the declared values, +inf, and after the last period.
 
     ``cohort`` (n,) is written as the time column is.

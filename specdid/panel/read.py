@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from specdid._arrays import Ints
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._study import Study
 from specdid.panel.cells import ReadColumns
-from specdid.panel.columns import Ints, cell_text, number_text, rank
+from specdid.panel.columns import cell_text, number_text, rank
 from specdid.panel.panel import Panel, order_by_content, order_rows, repeated
 from specdid.panel.sources import Sources, mentioned, read_sources
 from specdid.panel.times import STEPS, StepError, fitting_step, known_step, odd_times, period_numbers, time_fault

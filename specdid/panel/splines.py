@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Floats
 from specdid.language import argument, write
 from specdid.language.tree import Call, children
-from specdid.panel.columns import Column, Floats
+from specdid.panel.columns import Column
 from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import numeric
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from specdid._arrays import Floats
 from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
-from specdid.panel.columns import Column, Floats, compact, number, number_text, text
+from specdid.panel.columns import Column, compact, number, number_text, text
 from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import STATA_DATES, usable
 

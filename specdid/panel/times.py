@@ -10,9 +10,10 @@ from datetime import date
 
 import numpy as np
 
+from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, Origin, Severity, fault_at
 from specdid._study import Study
-from specdid.panel.columns import Column, Floats, Ints, cell_text
+from specdid.panel.columns import Column, cell_text
 
 STEPS = ("year", "half", "quarter", "month", "week", "day")
 """The steps with a name: values are 2012, 20122 or 201202, 20124 or 201204, 201212, 201252 (ISO), 20121231."""

@@ -9,8 +9,7 @@ import pytest
 from small_studies import small_panel, small_study
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
-from specdid.analyses._random_effects import both_effects, hausman, mundlak
-from specdid.analyses.hausman import warnings
+from specdid.analyses.hausman import both_effects, hausman, mundlak, warnings
 from specdid.tables._base import csv_text
 from specdid.tables.latex import TABLE
 

@@ -13,8 +13,7 @@ from curves import plan_of, results_of, subsets
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid._records import KINDS, read_results, write_parquet
-from specdid._run.bands import read_bands
-from specdid._run.write import draw_again
+from specdid._run.write import draw_again, read_bands
 from specdid.figures._curve_data import curve_data
 from specdid.figures._curve_order import POINTS, arrange, whole_curves
 from specdid.figures._style import own_style

@@ -9,7 +9,7 @@ import pytest
 import specdid
 from refits import DRAWS, TIGHT, clean, context, frame_of, model, panel, t_of
 from small_studies import small_panel, small_study
-from specdid.inference import _joint_inversion as j
+from specdid.inference import _statistics as j
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._draw_tables import DrawTable

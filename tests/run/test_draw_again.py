@@ -12,8 +12,7 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 from specdid._records import NullShares
-from specdid._run.bands import FILE, NullFigure, read_bands, write_bands
-from specdid._run.write import draw_again
+from specdid._run.write import BANDS_FILE, NullFigure, draw_again, read_bands, write_bands
 
 NULLS = {"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"}
 
@@ -73,7 +72,7 @@ def test_many_specifications_under_two_estimands(tmp_path):
 def test_the_file_holds_the_bands_of_every_null(tmp_path):
     curve = a_run(tmp_path)
     tests = curve.tests
-    table = pl.read_parquet(tmp_path / FILE)
+    table = pl.read_parquet(tmp_path / BANDS_FILE)
     assert table.columns == ["null", "scale", "estimand", "rank", "low", "median", "high"]
     assert table["null"].unique(maintain_order=True).to_list() == ["wild", "permutation"]
     for test in tests:
@@ -94,24 +93,24 @@ def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
     found = read_bands(tmp_path)
     assert np.array_equal(found.bands[key], band[key])
     assert found.shares == shown.shares
-    whole = (tmp_path / FILE).read_bytes()
-    table = pq.read_table(tmp_path / FILE)
-    pq.write_table(table.rename_columns([*table.column_names[:-1], "\x1b[2J"]), tmp_path / FILE)
+    whole = (tmp_path / BANDS_FILE).read_bytes()
+    table = pq.read_table(tmp_path / BANDS_FILE)
+    pq.write_table(table.rename_columns([*table.column_names[:-1], "\x1b[2J"]), tmp_path / BANDS_FILE)
     with pytest.raises(specdid.SpecError, match="is not the file that a run writes"):
         read_bands(tmp_path)
-    (tmp_path / FILE).write_bytes(whole[:-9])
+    (tmp_path / BANDS_FILE).write_bytes(whole[:-9])
     with pytest.raises(specdid.SpecError, match="is not the file that a run writes"):
         read_bands(tmp_path)
-    (tmp_path / FILE).unlink()
-    (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / BANDS_FILE).unlink()
+    (tmp_path / BANDS_FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(specdid.SpecError, match="is not the file that a run writes"):
         read_bands(tmp_path)
-    (tmp_path / FILE).unlink()
+    (tmp_path / BANDS_FILE).unlink()
     a_run(tmp_path, controls={"none": "1"}, figure={"formats": ["png"]})
     assert read_bands(tmp_path) not in (found, NullFigure())
     study = small_study(figure={"formats": ["png"]}, controls={"none": "1"})
     specdid.run(study, small_panel(), out=tmp_path, jobs=1, audit=0)
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / BANDS_FILE).exists()
     assert read_bands(tmp_path) == NullFigure()
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid.engine.demean import components, places, relevel
-from specdid.engine.problem import Bools, Floats, Ints
 
 NULL_PIVOT = 1e-10
 """A pivot below this share of its level's weight closes a component."""

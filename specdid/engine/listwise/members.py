@@ -12,6 +12,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._hashing import Words
 from specdid.engine import ssc
 from specdid.engine.blocks import blank_fits
@@ -26,18 +27,19 @@ from specdid.engine.listwise.grid import (
     make_grid,
     make_sample,
 )
-from specdid.engine.listwise.moments import moments, partial_out
-from specdid.engine.listwise.vcov import (
+from specdid.engine.listwise.moments import (
     Clusters,
     UnitValues,
     Variance,
     count_units,
     make_clusters,
+    moments,
+    partial_out,
     scores,
     unit_values,
     variance,
 )
-from specdid.engine.problem import Fits, Floats, Ints, Members, Problem
+from specdid.engine.problem import Fits, Members, Problem
 from specdid.engine.rows import masks_digest, other_arms, row_words, sample_rows
 
 LARGEST_SECOND = 64
