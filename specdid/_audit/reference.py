@@ -29,8 +29,18 @@ import numpy as np
 from specdid import _plugins
 from specdid._audit import group_time
 from specdid._arrays import Floats
-from specdid._audit.least_squares import ESTIMABLE, RANK, NetRegressors, Solved, between, corrected
-from specdid._audit.sample import AuditSample, record_of, sample_of, without_singletons
+from specdid._audit.least_squares import (
+    ESTIMABLE,
+    RANK,
+    AuditSample,
+    NetRegressors,
+    Solved,
+    between,
+    corrected,
+    record_of,
+    sample_of,
+    without_singletons,
+)
 from specdid.engine.one_by_one import Method, OneByOneWork, make_task
 from specdid.engine.problem import Vcov
 from specdid.engine.rows import Cut

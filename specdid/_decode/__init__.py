@@ -1,23 +1,40 @@
-"""From a spec file or a dict to a Study, with every fault of its shape at once."""
+"""From a spec file or a dict to a Study, with every fault of its shape at once.
+
+A file may say only what it changes in another ([study] extends). A stranger's file names the other one, so that it may
+be only a spec file of the same directory or below, never one behind a link; and one that extends a third is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
 
-from specdid._decode.extends import merge, merged_text, read_base
+from specdid import _plugins
 from specdid._decode.study import Source, decode
-from specdid._decode.table import Item, Log, item_of_document, item_of_mapping
-from specdid._diagnostics import Document, Fault, Faults, file_order
-from specdid._study import Study
-from specdid._toml import parse_toml, read_document
+from specdid._decode.table import Item, Log, item_of_document, item_of_mapping, named_tables, plain_value
+from specdid._diagnostics import Document, Fault, Faults, fault_at, file_order
+from specdid._study import DIMENSIONS, Study
+from specdid._toml import parse_toml, read_document, write_toml
 
 __all__ = ["merged_spec", "read_study"]
 
 FOLLOWS = ("missing_", "no_dimension", "empty_dimension", "no_assign", "no_option")
 """Codes of faults that may only follow from a statement that could not be placed."""
+KEY_BY_KEY = (
+    "study", "derive", "macros", "variant", "match", "data", "preferred", "inference", "run", "figure", "appendix",
+    "labels",
+)  # fmt: skip
+"""Tables of which a file replaces single keys; of the others, which are one choice each, it replaces all."""
+NAMED = ("match", "data")
+"""Of these, tables of named tables whose keys are replaced singly too."""
+FILES = (("study", "data"), ("data", "*", "file"), ("variant", "*", "*", "data"))
+"""Where a spec names data files, relative to itself."""
+_IN_FORMULA = ("outcome", "controls", "fixed_effects")
+_HELP = 'name a spec file of the same directory or below: extends = "base.toml"'
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\~]")
 
 
 def read_study(source: str | Path | Mapping[str, Any]) -> tuple[Study | None, Faults]:
@@ -58,7 +75,7 @@ def merged_spec(path: Path) -> tuple[str | None, Faults]:
     """
     log = Log()
     found = _merged(path, log)
-    text = merged_text(found.root, found.document) if found else None
+    text = _merged_text(found.root, found.document) if found else None
     return text, file_order(log.faults)
 
 
@@ -96,7 +113,144 @@ def _merged(path: Path, log: Log) -> _Merged | None:
             log.faults.append(Fault("empty_file", f"{document.name} says nothing", place, help_))
         return None
     root = item_of_document(toml, document)
-    base = read_base(root, path, log)
+    base = _read_base(root, path, log)
     if base is None:
         return _Merged(root, document, None, not toml.lost)
-    return _Merged(merge(base.root, root), document, base.document, base.whole and not toml.lost)
+    return _Merged(_merge(base.root, root), document, base.document, base.whole and not toml.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The file that another extends; ``whole`` says that all of it could be placed."""
+
+    root: Item
+    document: Document
+    whole: bool
+
+
+def _read_base(root: Item, path: Path, log: Log) -> _Base | None:
+    """Read the file that the spec file at ``path`` extends; None where it extends none, or not rightly."""
+    item = _rows(_rows(root).get("study")).get("extends")
+    text = log.text(item, _HELP) if item is not None else None
+    if item is None or text is None:
+        return None
+    file = path.parent / text
+    wrong = _wrong(text, path, file)
+    if wrong:
+        log.add(item.origin, "bad_base", wrong, _HELP)
+        return None
+    document, faults = read_document(file)
+    log.faults += [f if f.place else fault_at(item.origin, None, f.code, f.message, f.help) for f in faults]
+    if document is None or not document.text.strip():
+        return None
+    toml = parse_toml(document)
+    log.faults += toml.faults
+    if not toml.values:
+        return None
+    found = item_of_document(toml, document)
+    study = _rows(_rows(found).get("study"))
+    if "extends" in study:
+        log.add(study["extends"].key, "base_extends", f"{path.name} extends this file, which extends another", _HELP)
+    return _Base(_moved(found, PurePosixPath(text).parent), document, not toml.lost)
+
+
+def _wrong(text: str, path: Path, file: Path) -> str | None:
+    """Say why a file must not be opened."""
+    parts = PurePosixPath(text).parts
+    if _ELSEWHERE.match(text) or "\\" in text or ".." in parts or not text.isprintable():
+        return "a spec file extends only a file of its own directory, or below"
+    if not text.endswith(".toml"):
+        return "a spec file extends a spec file, whose name ends with .toml"
+    try:
+        below = [path.parent.joinpath(*parts[: k + 1]) for k in range(len(parts))]
+        if any(one.is_symlink() for one in below) or not file.resolve().is_relative_to(path.parent.resolve()):
+            return f"{text} is behind a link, which is not followed"
+        return "a spec file cannot extend itself" if file.resolve() == path.resolve() else None
+    except (OSError, ValueError) as error:
+        return f"{text} cannot be looked at: {error}"
+
+
+def _merge(base: Item, own: Item) -> Item:
+    """Return what a file says together with the one it extends: its own word first."""
+    rows = _without_replaced(dict(_rows(base)), _rows(own))
+    for key, item in _rows(own).items():
+        rows[key] = _merged_value(key, rows[key], item) if key in rows else item
+    return replace(own, value=rows)
+
+
+def _merged_value(key: str, base: Item, own: Item) -> Item:
+    if not (isinstance(base.value, dict) and isinstance(own.value, dict)):
+        return own
+    if key in KEY_BY_KEY:
+        both = {**base.value, **own.value}
+        for name in base.value.keys() & own.value.keys() if key in NAMED else ():
+            both[name] = _one(base.value[name], own.value[name])
+        return replace(own, value=both)
+    if key in _plugins.names("analyses"):  # each named one is a table of its own
+        names = named_tables(key, base)
+        unnamed = len(named_tables(key, own)) < len(own.value)
+        kept = {k: v for k, v in base.value.items() if k in names or not unnamed}
+        return replace(own, value={**kept, **own.value})
+    return own
+
+
+def _one(base: Item, own: Item) -> Item:
+    """Return a named table with the keys of both, its own first; what is no table takes the base's place."""
+    if not (isinstance(base.value, dict) and isinstance(own.value, dict)):
+        return own
+    return replace(own, value={**base.value, **own.value})
+
+
+def _without_replaced(rows: dict[str, Item], own: Mapping[str, Item]) -> dict[str, Item]:
+    """Leave out of a base what the file says in the other form; its name is its own, as are its results."""
+    mine = _rows(own.get("study"))
+    gone = {"name", "extends"}
+    for name in (*DIMENSIONS, "vcov"):
+        if name in own or name in mine:
+            gone.add(name)
+            rows.pop(name, None) if name not in own else None
+    if "formula" in mine:
+        gone |= {*_IN_FORMULA}
+        rows = {key: item for key, item in rows.items() if key not in _IN_FORMULA}
+    if not {"split", "full_split"}.isdisjoint(mine):
+        gone |= {"split", "full_split"}
+    if "study" in rows:
+        kept = {key: item for key, item in _rows(rows["study"]).items() if key not in gone}
+        rows["study"] = replace(rows["study"], value=kept)
+    return rows
+
+
+def _moved(item: Item, directory: PurePosixPath, paths: Sequence[tuple[str, ...]] = FILES) -> Item:
+    """Return a base whose data files are named from the directory of the file that extends it."""
+    if directory == PurePosixPath() or not isinstance(item.value, dict):
+        return item
+    rows = {}
+    for key, inner in _rows(item).items():
+        below = [path[1:] for path in paths if path[0] in ("*", key)]
+        if () in below and isinstance(inner.value, str) and not _ELSEWHERE.match(inner.value):
+            rows[key] = replace(inner, value=str(directory / inner.value))
+        else:
+            rows[key] = _moved(inner, directory, [path for path in below if path])
+    return replace(item, value=rows)
+
+
+def _merged_text(root: Item, own: Document) -> str:
+    """Write a merged spec as one file; what is of the base has its name behind it."""
+
+    def source(path: tuple[str, ...]) -> str:
+        item = root
+        for part in path:
+            item = _rows(item)[part]
+        document = item.key.document
+        return "" if document is None or document == own else Path(document.name).name
+
+    values = cast("dict[str, object]", plain_value(root))
+    study = values.get("study")
+    if isinstance(study, dict):
+        study.pop("extends", None)
+    return write_toml(values, source)
+
+
+def _rows(item: Item | Mapping[str, Item] | None) -> Mapping[str, Item]:
+    value = item.value if isinstance(item, Item) else item
+    return cast("Mapping[str, Item]", value) if isinstance(value, Mapping) else {}

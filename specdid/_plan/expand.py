@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at
-from specdid._plan.matches import match_choice
 from specdid._plan.records import (
     Codes,
     Dimension,
@@ -18,6 +17,7 @@ from specdid._plan.records import (
     SampleChoice,
     Setting,
     TreatmentChoice,
+    match_choice,
 )
 from specdid._study import Expression, Study, VariantOption
 from specdid.language import (

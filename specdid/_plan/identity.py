@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Bools
 from specdid._hashing import GOLDEN, spread, text_word
-from specdid._plan.matches import MatchChoice
-from specdid._plan.records import Grid, Setting
+from specdid._plan.records import Grid, MatchChoice, Setting
 from specdid.language import Effect, Scope, Term, bind
 from specdid.language.tree import Constant, Node
 

@@ -1,22 +1,77 @@
-"""The plan's records: dimensions with their choices, and specifications as columns of indices."""
+"""The plan's records: dimensions with their choices, matched samples, and specifications as columns of indices."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _html
+from specdid import _html, _plugins
+from specdid._diagnostics import Origin
 from specdid._hashing import id_text
-from specdid._plan.matches import MatchChoice
-from specdid._study import Meta, Study
-from specdid.language import Effect, Scope, Term, TermSets
+from specdid._study import Match, Meta, Study
+from specdid.language import Effect, Scope, Term, TermSets, terms
 from specdid.language.tree import Node
 
 Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchSettings:
+    """How to match, with defaults in place.
+
+    ``caliper`` is on the propensity score, ``caliper_sd`` in its standard deviations;
+    ``bandwidth`` defaults to .06, as in psmatch2 (Leuven and Sianesi 2003).
+    ``common_support`` leaves out treated units whose score no control's reaches.
+    """
+
+    ratio: int = 1
+    replace: bool = False
+    caliper: float | None = None
+    caliper_sd: float | None = None
+    bandwidth: float = 0.06
+    common_support: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MatchChoice:
+    """How a sample is matched.
+
+    ``treated`` None is ever treated under the specification's treatment; ``at`` None is
+    period by period; only units that agree in every variable of ``exact`` are matched.
+    """
+
+    on: tuple[Term, ...]
+    treated: Node | None
+    at: Node | None
+    exact: tuple[Node, ...]
+    method: str
+    settings: MatchSettings
+    origin: Origin = field(compare=False)
+
+    @property
+    def weighted(self) -> bool:
+        """Say whether weights other than 1 can come of it."""
+        return bool(_plugins.load("matching", self.method).weighted(self.settings))
+
+
+def match_choice(match: Match, on: tuple[Term, ...]) -> MatchChoice:
+    """Make the choice of a written ``match`` whose ``on`` stands for the terms ``on``."""
+    honoured = _plugins.load("matching", match.method).settings
+    names = [name for name in MatchSettings.__slots__ if name in honoured]
+    written = {name: getattr(match, name) for name in names if getattr(match, name) is not None}
+    return MatchChoice(
+        on,
+        match.treated.tree if match.treated else None,
+        match.at.tree if match.at else None,
+        tuple(t.factors[0] for t in terms(match.exact.tree).terms) if match.exact else (),
+        match.method,
+        MatchSettings(**written),
+        match.origin,
+    )
 
 
 class PlanStatus(IntEnum):

@@ -27,9 +27,19 @@ from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
 from specdid.inference._assignment import with_cluster, with_error
 from specdid.inference._base import Context, Null, NullDraws, draw_null
-from specdid.inference._curve_tests import CurveTests, Placebo, placebo, shares_by_estimand, shares_by_group
+from specdid.inference._curve_tests import (
+    CurveTests,
+    Placebo,
+    Test,
+    adjust,
+    median_estimate,
+    placebo,
+    rank_band,
+    shares_by_estimand,
+    shares_by_group,
+    statistic_tests,
+)
 from specdid.inference._permutation_strategy import BUDGET, split
-from specdid.inference._statistics import Test, adjust, median_estimate, rank_band, statistic_tests
 from specdid.language import bind
 
 SAME_ESTIMATE = 1e-4

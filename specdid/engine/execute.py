@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._hashing import Words
+from specdid._records.fits import blank_fits, pack_fits, place, take, unpack_fits
 from specdid.engine import listwise
-from specdid.engine.blocks import blank_fits, pack_fits, place, take, unpack_fits
 from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.least_squares import CHUNK, BatchColumns, PreparedBatch, fit_members, prepare
 from specdid.engine.model_identity import Equal, equal_on_panel, settle, sign

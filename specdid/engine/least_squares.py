@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._records.fits import failure_message
+from specdid._records.fits import blank_fits, failure_message
 from specdid.engine import ssc
-from specdid.engine.blocks import blank_fits
 from specdid.engine.demean import Absorber, for_many_columns, make_absorber, relevel
 from specdid.engine.problem import Code, Fits, Members, Problem
 from specdid.engine.qr_basis import Basis, independent, make_basis, project_out

@@ -10,7 +10,7 @@ import numpy as np
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._plan.identity import Contents
-from specdid._plan.matches import MatchSettings
+from specdid._plan.records import MatchSettings
 from specdid.language import Bound, bind
 from specdid.matching._base import Candidates, Matched, Unmatched
 from specdid.panel import Evaluator, Panel, never_treated, number_text

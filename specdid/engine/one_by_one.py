@@ -17,8 +17,8 @@ import numpy as np
 from specdid import _plugins
 from specdid._arrays import Floats, Ints
 from specdid._hashing import Words
+from specdid._records.fits import blank_fits, pack_fits, unpack_fits
 from specdid._study import RULES
-from specdid.engine.blocks import blank_fits, pack_fits, unpack_fits
 from specdid.engine.cache_keys import Content, digest
 from specdid.engine.demean import relevel
 from specdid.engine.model_identity import Values

@@ -10,8 +10,7 @@ import numpy as np
 from specdid import _plugins
 from specdid._arrays import Floats, Ints
 from specdid._plan import Plan, PlanStatus
-from specdid._plan.matches import MatchChoice, MatchSettings
-from specdid._plan.records import EstimatorChoice
+from specdid._plan.records import EstimatorChoice, MatchChoice, MatchSettings
 from specdid._programs.script import Errors, Levels, MatchedUnits, Script
 from specdid._study import Core
 from specdid.engine.columns import Recipe

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from specdid.language.arguments import constant_problem, exponent_problem
-from specdid.language.effects import read_effect
 from specdid.language.functions import (
     FUNCTIONS,
     PATTERNS,
@@ -20,7 +19,16 @@ from specdid.language.grammar import OUTCOME_LISTS, formula_parts, outcomes
 from specdid.language.hints import unknown_function
 from specdid.language.problems import LanguageError, Mistake
 from specdid.language.resolve import lag_values, resolve
-from specdid.language.terms import Key, is_algebra, is_list, nothing_subtracted, power, summands, unit_terms
+from specdid.language.terms import (
+    Key,
+    is_algebra,
+    is_list,
+    nothing_subtracted,
+    power,
+    read_effect,
+    summands,
+    unit_terms,
+)
 from specdid.language.tree import (
     Argument,
     Binary,

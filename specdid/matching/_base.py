@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._plan.matches import MatchSettings
+from specdid._plan.records import MatchSettings
 
 
 @dataclass(frozen=True, slots=True)

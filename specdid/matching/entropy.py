@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from specdid._arrays import Floats
-from specdid._plan.matches import MatchSettings
+from specdid._plan.records import MatchSettings
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
-from specdid.matching._neighbours import att_weights
-from specdid.matching._score import FLAT, basis, polished
+from specdid.matching._score import FLAT, att_weights, basis, polished
 
 CLOSE = 1e-8
 """Means that differ by no more than this, in standard deviations, are equal."""

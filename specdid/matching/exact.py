@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from specdid._plan.matches import MatchSettings
+from specdid._plan.records import MatchSettings
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
-from specdid.matching._neighbours import att_weights
+from specdid.matching._score import att_weights
 
 
 def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatched:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from specdid._arrays import Floats
-from specdid._plan.matches import MatchSettings
+from specdid._plan.records import MatchSettings
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
-from specdid.matching._neighbours import spread
-from specdid.matching._score import propensity_score, supported
+from specdid.matching._score import propensity_score, spread, supported
 
 NOTHING = 1e-12
 """Weights up to this are rounding errors at the very end of the bandwidth."""

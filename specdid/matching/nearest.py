@@ -5,10 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._plan.matches import MatchSettings
+from specdid._plan.records import MatchSettings
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
-from specdid.matching._neighbours import att_weights, line_up, shares_of_pairs, with_replacement, without_replacement
-from specdid.matching._score import caliper, propensity_score, supported
+from specdid.matching._score import (
+    att_weights,
+    caliper,
+    line_up,
+    propensity_score,
+    shares_of_pairs,
+    supported,
+    with_replacement,
+    without_replacement,
+)
 
 
 def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatched:

@@ -5,8 +5,7 @@ from specdid.panel.design import CodedColumn
 from specdid.panel.errors import EvaluationError
 from specdid.panel.evaluate import Evaluator
 from specdid.panel.joined import SourceFile
-from specdid.panel.panel import Panel, declared_never, first_periods, never_treated
-from specdid.panel.read import read_panel
+from specdid.panel.panel import Panel, declared_never, first_periods, never_treated, read_panel
 from specdid.panel.sources import data_name
 from specdid.panel.times import STEPS, StepError, period_numbers
 

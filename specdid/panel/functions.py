@@ -12,7 +12,7 @@ import polars as pl
 from specdid._arrays import Bools, Floats
 from specdid.language import argument, written_out
 from specdid.language.tree import Binary, Call, Constant, Node, children
-from specdid.panel import along, groups, texts
+from specdid.panel import groups, texts
 from specdid.panel.columns import Column, merge_levels, number, text
 from specdid.panel.errors import EvaluationError, needed
 from specdid.panel.operators import COMPARISONS, carry, holds, known, numeric
@@ -139,7 +139,7 @@ def shift_of(evaluation: Evaluation, call: Call, node: Node) -> int:
 
 def lagged(evaluation: Evaluation, call: Call, periods: int) -> Column:
     """``l``, ``f`` and ``d`` by unit and time; a gap in time gives a missing value."""
-    moved = along.shifted(evaluation, call, -periods if call.function == "f" else periods)
+    moved = groups.shifted(evaluation, call, -periods if call.function == "f" else periods)
     if call.function != "d":
         return moved
     node = needed(call, "x")
@@ -352,7 +352,6 @@ FUNCTIONS: dict[str, Callable[[Evaluation, Call], Column]] = {
     "coalesce": _coalesce,
     "cut": _cut,
     **groups.FUNCTIONS,
-    **along.FUNCTIONS,
     **texts.FUNCTIONS,
 }
 """Function -> what it gives on a panel. ``i`` and ``poly`` are terms, coded in ``design``."""

@@ -31,8 +31,8 @@ from specdid.engine.problem import Effects, Members, Problem, Vcov
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
+from specdid.inference._curve_tests import adjust, most_extreme, quantile
 from specdid.inference._draw_tables import DrawTable
-from specdid.inference._statistics import adjust, most_extreme, quantile
 from specdid.inference._wild_draws import draw_part
 
 CLUSTERS, PERIODS, CONTROLS, DRAWS, ALPHA, RHO = 30, 10, 3, 399, 0.05, 0.8

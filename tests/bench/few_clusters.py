@@ -26,9 +26,9 @@ from bands import ALPHA, PERIODS, make_study, wild_null
 from scipy.special import stdtr
 from specdid._describe.clusters import cluster_leverage
 from specdid.inference._base import NullDraws
+from specdid.inference._curve_tests import median_estimate, statistic_tests
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
-from specdid.inference._statistics import median_estimate, statistic_tests
 
 DRAWS = 199
 EQUAL, UNEQUAL = (5,) * 40, tuple(np.round(np.linspace(1, 25, 30)).astype(int).tolist())

@@ -27,9 +27,9 @@ from _size_panels import DESIGNS, EFFECT, HOLDING, PERIODS, Design, Drawn, draw_
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
+from specdid.inference._curve_tests import adjust, median_estimate, statistic_tests
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
-from specdid.inference._statistics import adjust, median_estimate, statistic_tests
 from specdid.inference._wild_draws import draw_part
 from specdid.inference.wild import cut
 

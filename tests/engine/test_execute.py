@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from panels import COLUMNS, members_of, random_problem, reference_problem, reference_specs
+from specdid._records.fits import take
 from specdid._run.cost import estimate_cost
 from specdid.engine import execute
-from specdid.engine.blocks import take
 from specdid.engine.execute import estimate_all, run
 from specdid.engine.problem import Code
 

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import VCOVS_SMALL, members_of, random_problem, reference_problem, reference_specs
 from specdid._diagnostics import OutputError
+from specdid._records.fits import pack_fits, unpack_fits
 from specdid.engine import execute, store
-from specdid.engine.blocks import pack_fits, unpack_fits
 from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.problem import Effects, Members, Problem, Sunab
 from specdid.engine.store import HEAD, MARK, NAME, SIGNED, UNSIGNED, Store, _described, clean, decode, encode, recall

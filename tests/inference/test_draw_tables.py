@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from specdid.inference import _draw_tables
+from specdid.inference._curve_tests import rank_band
 from specdid.inference._draw_tables import DrawTable
-from specdid.inference._statistics import rank_band
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 300))
 

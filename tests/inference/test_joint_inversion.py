@@ -9,11 +9,11 @@ import pytest
 import specdid
 from refits import DRAWS, TIGHT, clean, context, frame_of, model, panel, t_of
 from small_studies import small_panel, small_study
-from specdid.inference import _statistics as j
+from specdid.inference import _curve_tests as j
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
+from specdid.inference._curve_tests import adjust
 from specdid.inference._draw_tables import DrawTable
-from specdid.inference._statistics import adjust
 
 B, S = 199, 6
 

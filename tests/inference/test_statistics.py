@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from small_studies import small_panel, small_study
 from specdid._records import NullShares
-from specdid.inference import _statistics as s
+from specdid.inference import _curve_tests as s
 from specdid.inference._base import NullDraws
 from specdid.inference._curve_tests import placebo, pooled
 from specdid.inference._draw_tables import DrawTable

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from specdid import _plugins
-from specdid._plan.matches import MatchSettings
+from specdid._plan.records import MatchSettings
 from specdid.matching import _score, entropy, exact, kernel, nearest, radius
 from specdid.matching._base import Candidates, Matched, Unmatched
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specdid._plan.matches import MatchSettings
-from specdid.matching import _neighbours, kernel, nearest, radius
+from specdid._plan.records import MatchSettings
+from specdid.matching import _score, kernel, nearest, radius
 from specdid.matching._base import Candidates, Matched
 from specdid.matching._score import fit_logit
 from specdid.matching.entropy import match
@@ -55,7 +55,7 @@ def test_pairs_are_those_of_all_distances(block, problem, ratio, replace, groupe
     settings = MatchSettings(ratio=ratio, replace=replace, caliper=caliper)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nearest, "propensity_score", lambda candidates: score)
-        patch.setattr(_neighbours, "BLOCK", block)
+        patch.setattr(_score, "BLOCK", block)
         found = nearest.match(Candidates(treated, score[:, None], groups if grouped else None), settings)
     pairs, tied = by_all_distances(treated, score, groups, settings)
     if not (pairs >= 0).any():
@@ -73,7 +73,7 @@ def test_shares_are_those_of_all_distances(method, problem, grouped, reach, bloc
     settings = MatchSettings(caliper=reach, bandwidth=reach)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(method, "propensity_score", lambda candidates: score)
-        patch.setattr("specdid.matching._neighbours.BLOCK", block)
+        patch.setattr("specdid.matching._score.BLOCK", block)
         found = method.match(Candidates(treated, score[:, None], groups if grouped else None), settings)
     distance = np.abs(score[treated][:, None] - score[~treated])
     weight = (distance <= reach) * 1.0 if method is radius else np.maximum(1 - (distance / reach) ** 2, 0)

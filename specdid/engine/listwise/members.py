@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
 from specdid._hashing import Words
+from specdid._records.fits import blank_fits
 from specdid.engine import ssc
-from specdid.engine.blocks import blank_fits
 from specdid.engine.demean import places
 from specdid.engine.least_squares import NOT_POSITIVE
 from specdid.engine.listwise.grid import (
