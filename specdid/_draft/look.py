@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean
 from specdid.panel import Column, StepError, number_text, period_numbers
-from specdid.panel.columns import Floats, Ints, rank
+from specdid.panel.columns import rank
 from specdid.panel.times import fitting_step
 
 TIME_NAMES = re.compile(

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from specdid._arrays import Floats
 from specdid._draft.look import MOST_SHOWN, SPAN, Looked, shown_values
 from specdid._toml import toml_text
 from specdid.language import write_name
 from specdid.panel import number_text
-from specdid.panel.columns import Floats
 
 WIDTH = 110
 _LOGS = re.compile(r"(?i)l_|ln|log")

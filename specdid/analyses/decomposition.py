@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
@@ -22,7 +23,7 @@ from specdid.analyses._cells import unable
 from specdid.analyses._fit import derive
 from specdid.analyses._words import PANELS, count, decimals, labels_of, listed, number, shown, time_name
 from specdid.engine.demean import demean, make_absorber
-from specdid.engine.problem import Floats, Ints, Members, Problem
+from specdid.engine.problem import Members, Problem
 from specdid.figures.decomposition import (
     ALWAYS,
     EARLIER,
