@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from specdid._audit.sample import AuditSample, Floats
+from specdid._arrays import Floats
+from specdid._audit.least_squares import AuditSample
 
 STEP = 1e-20
 LARGEST = 4e8

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from specdid import _plugins
-from specdid._audit import group_time
 from specdid._arrays import Floats
+from specdid._audit import group_time
 from specdid._audit.least_squares import (
     ESTIMABLE,
     RANK,

@@ -10,7 +10,7 @@ MANY = "mvsw(" + ", ".join(f"I(x1^{k})" for k in range(2, 8)) + ", x2, x3)"
 
 def test_expansion_is_refused_first(monkeypatch):
     monkeypatch.setattr(expand, "available", lambda: 100.0 * expand.OPTION_BYTES)
-    monkeypatch.setattr("specdid.language.expansion.choice_matrix", lambda group: pytest.fail("it was expanded"))
+    monkeypatch.setattr("specdid.language.expansion._subsets", lambda n: pytest.fail("it was expanded"))
     study = small_study(controls={"any": MANY}, run={"limit": 10**12})
     with pytest.raises(SpecError) as caught:
         plan(study, small_panel())
