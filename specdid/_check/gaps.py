@@ -16,7 +16,7 @@ from specdid import language
 from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at
-from specdid._study import Expression, TreatmentOption
+from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write
 from specdid.language.tree import Binary, Name, Node, Text, walk
 from specdid.panel import EvaluationError, never_treated, number_text
@@ -327,6 +327,46 @@ def check_lost_groups(data: Data) -> Iterator[Fault]:
                 if whole := groups[everywhere].wholly(missing):
                     told.add(key)
                     yield _loses(data, use, node, groups[everywhere], whole)
+    yield from _conditions(data, {origin for origin, _ in told})
+
+
+def _conditions(data: Data, told: set[Origin]) -> Iterator[Fault]:
+    """Warn of conditions that are missing in some rows, which are out, where Stata would have them in.
+
+    There an empty cell is unequal to every other text and larger than every number.
+    """
+    options: list[SampleOption | VariantOption] = [*data.study.sample]
+    options += [option for variant in data.study.variants for option in variant.options]
+    for option in options:
+        where = option.where
+        if where is None or option.pattern is not None or where.origin in told:
+            continue
+        use = Use(where, "condition", option if isinstance(option, VariantOption) else None)
+        if _false_in_stata(data, use, where.tree):
+            continue
+        missing = _missing(data, use, where.tree)
+        if missing is None or not missing.any():
+            continue
+        count = int(np.count_nonzero(missing))
+        units = f" of {data.units(missing)}" if data.panel.unit_codes is not None else ""
+        who = f"{count:,} row{'' if count == 1 else 's'}{units}"
+        names = [n.name for n in referenced(where.tree)]
+        empty = next((n for n in names if (c := data.column(Name(n))) is not None and c.missing[missing].all()), None)
+        message, advice = f"this condition is missing in {who}, which are not in this sample", None
+        if empty is not None:
+            message += f": `{write(Name(empty))}` is missing there"
+            advice = _both_ways(write(Name(empty)), where.tree)
+        yield fault_at(where.origin, where.tree.span, "condition_missing", message, advice, "warning")
+
+
+def _false_in_stata(data: Data, use: Use, node: Node) -> bool:
+    """Say whether a condition is never missing, or false in Stata, too, where it is."""
+    if isinstance(node, Binary) and node.operator in ("&", "|"):
+        return _false_in_stata(data, use, node.left) and _false_in_stata(data, use, node.right)
+    if isinstance(node, Binary) and node.operator in ("==", "<", "<=", "%in%", "%like%"):
+        return True
+    missing = _missing(data, use, node)
+    return missing is not None and not missing.any()
 
 
 def _not_its_own(data: Data, option: TreatmentOption) -> tuple[Expression | None, ...]:
@@ -363,12 +403,21 @@ def _kept(data: Data, node: Node, groups: Groups, whole: Sequence[int], treated:
     empty = [n for n in referenced(node) if _all_missing(data, Name(n.name), data.scope, rows)]
     if not empty:
         return None
-    name, written = write(Name(empty[0].name)), write(node)
-    bare = isinstance(node, Name) or (isinstance(node, Binary) and node.operator in COMPARISONS and _plain(node))
-    inner = written if bare else f"({written})"
+    name = write(Name(empty[0].name))
     if treated:
-        one = f'to have them among the controls write "!is.na({name}) & {inner}"'
+        one = f'to have them among the controls write "!is.na({name}) & {_guarded(node)}"'
         if all(groups.names[k] == NEVER for k in whole):
             return one
-        return f'{one}, among the treated "is.na({name}) | {inner}"'
-    return f'to keep them write "is.na({name}) | {inner}", to leave them out "!is.na({name}) & {inner}"'
+        return f'{one}, among the treated "is.na({name}) | {_guarded(node)}"'
+    return _both_ways(name, node)
+
+
+def _guarded(node: Node) -> str:
+    """Write a condition so that it can stand behind `&` or `|`."""
+    bare = isinstance(node, Name) or (isinstance(node, Binary) and node.operator in COMPARISONS and _plain(node))
+    return write(node) if bare else f"({write(node)})"
+
+
+def _both_ways(name: str, node: Node) -> str:
+    keep, leave = (_string(text + _guarded(node)) for text in (f"is.na({name}) | ", f"!is.na({name}) & "))
+    return f"to keep them write {keep}, to leave them out {leave}"

@@ -166,7 +166,9 @@ def _levels(data: Data, expression: Expression) -> Iterator[Fault]:
                         text.span,
                         "no_level",
                         f"no row has the value “{text.value}” here",
-                        help=did_you_mean(text.value, column.levels),
+                        help=did_you_mean(text.value, column.levels)
+                        if text.value
+                        else f"empty cells are missing: write `is.na({write(other)})`",
                         severity="warning",
                     )
 

@@ -117,7 +117,11 @@ def event_levels(evaluation: Evaluation, call: Call, alone: bool) -> tuple[Colum
     kept = _chosen(evaluation, argument(call, "keep"), column, factor, codes, levels)
     if not references and not kept and argument(call, "x") is None and alone:
         references = levels[:1]
-    return column, codes, [v for v in levels if v not in references and (v in kept or not kept)]
+    chosen = [v for v in levels if v not in references and (v in kept or not kept)]
+    if kept and not chosen:
+        message = f"no level of `{write(factor)}` is left: `keep` holds nothing but the reference"
+        raise EvaluationError("no_level", message, call.span, f"its levels are {_some(column)}")
+    return column, codes, chosen
 
 
 def _event_dummies(evaluation: Evaluation, call: Call, alone: bool) -> list[CodedColumn]:
@@ -163,12 +167,12 @@ def _flat(node: Node | None) -> Iterator[Node]:
 
 
 def _members(evaluation: Evaluation, element: Node, column: Column, factor: Node, codes: Ints) -> list[int]:
-    """Return the codes of a bin's values; those that no row has are passed over."""
+    """Return the codes of a bin's values; numbers that no row has are passed over, a name is misspelt."""
     if not (isinstance(element, Binary) and element.operator == ":"):
         try:
             return [_reference(evaluation, element, column, factor, codes)]
         except EvaluationError as error:
-            if error.problem.code == "no_level":
+            if error.problem.code == "no_level" and column.numbers is not None:
                 return []
             raise
     if column.numbers is None:
@@ -188,6 +192,8 @@ def _chosen(
         named = [v for v in levels if v.bin and isinstance(element, Text) and v.label == element.value]
         if isinstance(element, Binary) and element.operator == ":":
             places = _members(evaluation, element, column, factor, codes)
+            if not places:
+                raise _no_level(column, factor, element)
         else:
             places = [] if named else [_reference(evaluation, element, column, factor, codes)]
         found += named or [v for v in levels if set(places) & set(v.codes)]
@@ -230,13 +236,13 @@ def _reference(evaluation: Evaluation, element: Node, column: Column, factor: No
         place = column.levels.index(value.levels[0]) if value.levels[0] in column.levels else -2
         hits = codes[column.codes == place]
     if not hits.size:
-        raise EvaluationError(
-            "no_level",
-            f"`{write(factor)}` has no level {write(element)}",
-            element.span,
-            f"its levels are {_some(column)}",
-        )
+        raise _no_level(column, factor, element)
     return int(hits[0])
+
+
+def _no_level(column: Column, factor: Node, element: Node) -> EvaluationError:
+    message = f"`{write(factor)}` has no level {write(element)}"
+    return EvaluationError("no_level", message, element.span, f"its levels are {_some(column)}")
 
 
 def _some(column: Column) -> str:

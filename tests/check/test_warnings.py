@@ -13,6 +13,8 @@ WARNINGS = {
     "empty variant": ({"variant__v": '"a" = { where = "x > 9" }\n"b" = {}'}, "empty_sample", "no row", "x > 9"),
     "no such value": ({"sample": '"s" = "zone != \'aa\'"'}, "no_level", "no row has the value “aa”", "'aa'"),
     "no such value in a list": ({"derive": "q = \"zone %in% c('a', 'A')\""}, "no_level", "value “A”", "'A'"),
+    "empty cells": ({"sample": '"s" = "zone != \'\'"'}, "no_level", "no row has the value “”", "''"),
+    "missing condition": ({"sample": '"s" = "gap > 0"'}, "condition_missing", "in 1 row of 1 unit", "gap > 0"),
     "weights of 0": ({"weights": '"w" = "1 - pilot"'}, "weights_some_zero", "count in n_missing", "1 - pilot"),
     "missing weights": ({"weights": '"w" = "gap"'}, "weights_missing", "missing in row 5", "gap"),
     "scale": (
@@ -53,6 +55,11 @@ def test_warnings(tmp_path, case):
     assert fault.code == code
     assert message in fault.message
     assert marked(fault).strip('"') == underlined
+
+
+@pytest.mark.parametrize("where", ["gap < 99", "gap == 1 & year > 0", "!is.na(gap) & gap > 0", "is.na(gap) | gap > 0"])
+def test_a_condition_that_stata_reads_alike_is_not_warned_of(tmp_path, where):
+    assert "condition_missing" not in {f.code for f in faults(tmp_path, sample=f'"s" = "{where}"')}
 
 
 def test_labels_may_name_options_scales_and_dimensions(tmp_path):
