@@ -16,6 +16,14 @@ _SPEC = click.argument("spec", type=click.Path(path_type=Path))
 _OUT = click.option("--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<name>].")
 
 
+def _known_words(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the words of the manual."""
+    from specdid import _manual
+
+    names = {name for entry in _manual.entries() for name in (entry.name, entry.last)}
+    return sorted(name for name in names if name.startswith(incomplete) and " " not in name)
+
+
 class _Program(click.Group):
     """The group of all commands, on whatever is left of the streams."""
 
@@ -31,7 +39,7 @@ class _Program(click.Group):
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="specdid")
+@click.version_option(__version__, "-V", "--version", prog_name="specdid")
 def main() -> None:
     """Estimate every defensible specification, test the curve, draw it."""
 
@@ -66,13 +74,20 @@ def run(
 
 
 @main.command()
-@_SPEC
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    help="How faults are printed: for people, or as JSON or SARIF 2.1.0 on standard output [text].",
+)
 @guarded
-def check(spec: Path) -> Exit:
+def check(specs: tuple[Path, ...], form: str) -> Exit:
     """Report every fault of SPEC and its data; estimate nothing."""
-    from specdid._cli.commands import check_spec
+    from specdid._cli.checking import check_specs
 
-    return check_spec(spec)
+    return check_specs(specs, form)
 
 
 @main.command()
@@ -147,7 +162,7 @@ def clean(directory: Path) -> Exit:
 
 
 @main.command()
-@click.argument("words", metavar="[WORD]", nargs=-1)
+@click.argument("words", metavar="[WORD]", nargs=-1, shell_complete=_known_words)
 @click.option("--all", "everything", is_flag=True, help="Everything, in Markdown: the reference manual.")
 @guarded
 def explain(words: tuple[str, ...], everything: bool) -> Exit:
@@ -196,6 +211,16 @@ def init(
     if named := [f"--{name}" for name, value in given.items() if value is not None]:
         raise click.UsageError(f"{named[0]} needs --data FILE")
     return start_project(directory)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@guarded
+def completion(shell: str) -> Exit:
+    """Print the script by which SHELL completes specdid's commands, options and words."""
+    from specdid._cli.commands import print_completion
+
+    return print_completion(shell)
 
 
 def _audit_size(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The short commands: check, show, plot, compare, clean and init; what each needs is imported where it runs."""
+"""The short commands: show, plot, compare, clean and init; what each needs is imported where it runs."""
 
 from __future__ import annotations
 
@@ -21,22 +21,6 @@ _NEXT = {
     "plan": "count the specifications",
     "run": "estimate, test and draw them",
 }
-
-
-def check_spec(spec: Path) -> Exit:
-    """Print every fault, or one line that all is well and what became of reshaped and joined files."""
-    from specdid._run.prepare import examine
-
-    prepared, faults = examine(spec)
-    print_faults(faults)
-    if prepared is None:
-        return Exit.SPEC
-    plan, panel = prepared.plan, prepared.panel
-    planned, rows = len(plan), panel.n_rows
-    click.echo(f"{spec}: no errors; {planned:,} specifications on {rows:,} rows of {panel.name}")
-    for line in panel.accounts:
-        click.echo(f"  {line}")
-    return Exit.OK
 
 
 def show_spec(spec: Path, which: str, out: Path | None, language: str | None, target: Path | None) -> Exit:
@@ -152,6 +136,18 @@ def explain_word(word: str, everything: bool) -> Exit:
         help_ = did_you_mean(word, names) or "`specdid explain` lists what there is"
         raise SpecError([Fault("no_entry", f"nothing is known of `{word}`", help=help_)])
     click.echo(_manual.screen(found), nl=False)
+    return Exit.OK
+
+
+def print_completion(shell: str) -> Exit:
+    """Print the script by which a shell completes commands, options and the words of explain."""
+    from click.shell_completion import get_completion_class
+
+    from specdid._cli import main
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(main, {}, "specdid", "_SPECDID_COMPLETE").source(), nl=False)
     return Exit.OK
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
-from typing import NoReturn, ParamSpec
+from typing import NoReturn, ParamSpec, TextIO
 
 import click
 
@@ -92,11 +92,19 @@ def print_faults(faults: Faults) -> None:
     """Print faults to stderr, on a terminal in colours and no wider than it."""
     if not faults:
         return
+    colour = in_colours(sys.stderr)
     if not sys.stderr.isatty():
-        click.echo(render_all(faults), err=True)
+        click.echo(render_all(faults, colour=colour), err=True, color=colour)
         return
     room = shutil.get_terminal_size().columns - _MARGIN
-    click.echo(render_all(faults, colour=True, widest=max(30, min(WIDEST_LINE, room))), err=True)
+    click.echo(render_all(faults, colour=colour, widest=max(30, min(WIDEST_LINE, room))), err=True, color=colour)
+
+
+def in_colours(stream: TextIO) -> bool:
+    """Say whether to colour: never with NO_COLOR, always with FORCE_COLOR, else on a terminal that is not dumb."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def _internal(error: Exception) -> str:

@@ -77,10 +77,10 @@ def test_the_cage_sees_what_it_is_there_to_see(what, tmp_path):
 
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path; import fuzz_cage, specdid._cli.commands as c\n"
+        "from pathlib import Path; import fuzz_cage, specdid._cli.checking as c\n"
         f"hole = compile({WATCHED[what]!r}, sys.argv[1] + '/../../specdid/hole.py', 'eval')\n"
-        "def check_spec(spec):\n    eval(hole)\n    return 0\n"
-        "c.check_spec = check_spec\n"
+        "def check_specs(specs, form):\n    eval(hole)\n    return 0\n"
+        "c.check_specs = check_specs\n"
         "watch = fuzz_cage.Watch(Path(sys.argv[2])); sys.addaudithook(watch)\n"
         "answer = fuzz_cage.run_command(['check', 'x.toml'], watch)\n"
         "print(len(answer['events']))\n"

@@ -371,10 +371,10 @@ def test_no_memory_is_a_message_and_not_a_traceback(tmp_path, monkeypatch, capsy
     from specdid._cli import main
     from specdid._cli.exits import Exit
 
-    def none(spec):
+    def none(specs, form):
         raise MemoryError
 
-    monkeypatch.setattr("specdid._cli.commands.check_spec", none)
+    monkeypatch.setattr("specdid._cli.checking.check_specs", none)
     with pytest.raises(SystemExit) as stop:
         main.main(args=["check", "x.toml"], prog_name="specdid")
     assert stop.value.code == Exit.SPEC
