@@ -121,12 +121,20 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The mean change of the estimate when one option takes the reference's place, all else equal."""
+    """The change of the estimate when one option takes the reference's place, all else equal.
+
+    Attributes
+    ----------
+    mean, pairs : over so many pairs of specifications; NaN without any.
+    low, high : the 5% and 95% quantiles of the pairs' changes: how much they vary, no confidence interval.
+    """
 
     factor: Factor
     level: int
     mean: float
     pairs: int
+    low: float = float("nan")
+    high: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,8 +299,11 @@ def _paired(factor: Factor, rest: Ints, y: Floats) -> Iterator[Change]:
     for level in range(len(factor.labels)):
         mine = known & (factor.codes == level)
         pairs = int(np.count_nonzero(mine))
-        if level != factor.reference:
-            yield Change(factor, level, float(change[mine].mean()) if pairs else float("nan"), pairs)
+        if level != factor.reference and not pairs:
+            yield Change(factor, level, float("nan"), 0)
+        elif level != factor.reference:
+            low, high = np.quantile(change[mine], (0.05, 0.95)).tolist()
+            yield Change(factor, level, float(change[mine].mean()), pairs, low, high)
 
 
 def _rests(factors: Sequence[Factor], n: int) -> Iterator[Ints]:

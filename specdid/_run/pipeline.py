@@ -37,6 +37,7 @@ from specdid._run.manifest import Taken, manifest
 from specdid._run.output import kept_files, output_directory, staged
 from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
+from specdid._run.programs import programs
 from specdid._run.report import write_report
 from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import draw_curve, notebook_html, on_its_own, write_figure, write_record, write_results
@@ -340,6 +341,11 @@ def _curve_figure(prepared: Prepared, curve: Curve, directory: Path) -> Iterator
     return map(from_figure, write_figure(curve.results, directory, figure.formats, **drawn)[1])
 
 
+def _write_page(prepared: Prepared, curve: Curve, directory: Path, record: dict[str, Any]) -> None:
+    figure = prepared.study.figure
+    write_report(curve, directory, record, figure.formats, figure.width, programs(prepared, curve))
+
+
 def _write(
     prepared: Prepared, curve: Curve, taken: Taken, directory: Path, home: Path, begun: float, progress: Progress
 ) -> tuple[dict[str, Any], Curve]:
@@ -350,7 +356,6 @@ def _write(
     setup = {"backend": study.run.backend, "missing": study.missing}
     wall = time.perf_counter() - begun
     record = manifest(study, prepared.panel, curve, home, wall, setup, taken)
-    page = partial(write_report, curve, directory, record, study.figure.formats, study.figure.width)
-    curve = _with(curve, on_its_own("report.html", page))
+    curve = _with(curve, on_its_own("report.html", partial(_write_page, prepared, curve, directory, record)))
     write_results(curve, directory)
     return record, curve

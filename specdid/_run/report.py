@@ -17,6 +17,7 @@ from specdid._run.write import write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Chart
 from specdid.figures._style import save
+from specdid.report._choices import NO_PROGRAMS, Programs
 from specdid.report.page import AnalysisBlock, Picture, Report, write_page
 
 _HEAVY = 2_500_000
@@ -25,7 +26,12 @@ _COLOURS = 64
 
 
 def write_report(
-    curve: Curve, directory: Path, manifest: Mapping[str, Any], formats: Sequence[str], width: float | None
+    curve: Curve,
+    directory: Path,
+    manifest: Mapping[str, Any],
+    formats: Sequence[str],
+    width: float | None,
+    programs: Programs = NO_PROGRAMS,
 ) -> None:
     """Write report.html from a finished curve and the figures that were drawn in ``directory``.
 
@@ -35,6 +41,8 @@ def write_report(
         The content of manifest.json.
     formats, width
         Of the figures; where they are not drawn as PNG, those of the analyses are drawn again.
+    programs
+        Of some specifications, to copy.
 
     Raises
     ------
@@ -45,7 +53,7 @@ def write_report(
         failed = against(curve.warnings).failed
         blocks = tuple(_block(a, directory, formats, width, failed) for a in curve.analyses)
         whole = tuple(_whole(directory))
-        report = _lighter(Report(curve, blocks, whole, manifest))
+        report = _lighter(Report(curve, blocks, whole, manifest, programs))
         write_text(write_page(report), directory / "report.html")
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records import KINDS, Results, ScaleGroup, Status, TextColumn
-from specdid._records.cautions import capital
+from specdid._records import KINDS, Results, ScaleGroup, Status
 from specdid._records.numerals import decimals_for
 from specdid.figures._curve_order import Piece, arrange, lay_bands
 from specdid.inference._curve_tests import CurveTests
+from specdid.report._choices import heading, term_places
+from specdid.report._encode import Encoded, numbers, texts, words
 
-Encoded = dict[str, Any]
 Ints = NDArray[np.int64]
 MOST = 20_000
 """Above so many estimates the page holds a thinned curve."""
@@ -28,46 +25,6 @@ _OPTIONS = 200
 _FIRST = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df", "n_clusters")
 _OTHER = ("std_error", "p_value", "conf_low", "conf_high")
 _COUNTS = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
-_HEADINGS = {"fixed_effects": "Fixed effects"}
-
-
-def numbers(values: NDArray[Any], kind: str = "f8") -> Encoded:
-    """Encode (n,) numbers, NaN and -1 as in the records; a constant column is one number.
-
-    Parameters
-    ----------
-    values
-        Floats or whole numbers.
-    kind
-        ``f8`` or ``f4`` for floats; whole numbers take the narrowest type that holds them.
-    """
-    if len(values) and (values == values[0]).all():
-        value = values[0].item()
-        return {"n": len(values), "c": value if np.isfinite(value) else f"{'-' if value < 0 else ''}Infinity"}
-    if values.dtype.kind != "f":
-        kind = next(k for k in ("i1", "i2", "i4") if np.iinfo(k).max >= values.max(initial=0))
-    return {"n": len(values), "t": kind, "d": b64encode(values.astype(f"<{kind}").tobytes()).decode("ascii")}
-
-
-def texts(column: TextColumn, places: NDArray[np.int64]) -> Encoded:
-    """Encode a column of text at some places; only the words that occur there."""
-    return words(column.words, column.codes[places])
-
-
-def words(labels: Sequence[str], codes: NDArray[Any]) -> Encoded:
-    """Encode codes into labels; only those that occur, in their order."""
-    used, inverse = np.unique(codes, return_inverse=True)
-    absent = int(len(used) > 0 and used[0] < 0)
-    known = [labels[c] for c in used[absent:].tolist()]
-    return {"words": known, "codes": numbers(inverse.reshape(-1).astype(np.int64) - absent)}
-
-
-def embedded(content: object) -> str:
-    """Write JSON for a script element: ``<``, ``>`` and ``&`` as escapes, so that no label can end the element."""
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +53,20 @@ class PageCurve:
         return self.order[self.kept]
 
 
-def drawn(results: Results, joints: Sequence[CurveTests] = (), most: int = MOST) -> tuple[PageCurve, ...]:
-    """Order every scale's estimates and thin them where there are more than ``most`` in all."""
+def drawn(
+    results: Results, joints: Sequence[CurveTests] = (), most: int = MOST, keep: Sequence[int] = ()
+) -> tuple[PageCurve, ...]:
+    """Order every scale's estimates and thin them where there are more than ``most`` in all.
+
+    ``keep`` are places in the plan that are not left out.
+    """
     bands = {key for joint in joints for key in joint.bands}
     groups = [g for g in results.groups() if np.any(results.status[g.members] == Status.OK)]
     ordered = [arrange(results, g, bands) for g in groups]
     curves = [[places for _, _, places in results.curves_of(g)] for g in groups]
     total = sum(len(a.order) for a in ordered)
     return tuple(
-        PageCurve(g, a.order, a.pieces, _kept(results, c, a.order, most / max(total, most)), *_ranks(c, a.order))
+        PageCurve(g, a.order, a.pieces, _kept(results, c, a.order, most / max(total, most), keep), *_ranks(c, a.order))
         for g, a, c in zip(groups, ordered, curves, strict=True)
     )
 
@@ -116,14 +78,14 @@ def _ranks(curves: Iterable[Ints], order: Ints) -> tuple[Ints, Ints]:
     return ranks[order], of[order]
 
 
-def _kept(results: Results, curves: Iterable[Ints], order: Ints, share: float) -> Ints:
-    """Keep even steps along the order, the preferred, and of every curve both ends and those of every option."""
+def _kept(results: Results, curves: Iterable[Ints], order: Ints, share: float, wanted: Sequence[int]) -> Ints:
+    """Keep even steps along the order, what is wanted, and of every curve both ends and those of every option."""
     n = len(order)
     if share == 1:
         return np.arange(n)
     keep = np.zeros(n, dtype=bool)
     keep[np.linspace(0, n - 1, max(2, int(share * n))).round().astype(np.int64)] = True
-    keep[order == results.preferred] = True
+    keep[np.isin(order, [results.preferred, *wanted])] = True
     planned = results.planned
     for places in curves:
         mine = np.flatnonzero(np.isin(order, places))
@@ -189,9 +151,13 @@ def _numbers(results: Results, places: Ints) -> Encoded:
 def _dimension(results: Results, d: int, places: Ints) -> Encoded:
     planned = results.planned
     name = planned.dimensions[d]
-    heading = _HEADINGS.get(name, capital(name))
     found = words(planned.labels[d], planned.codes[places, d])
-    return {"name": name, "heading": heading, **found, "words": [planned.shown(w) for w in found["words"]]}
+    return {
+        "name": name,
+        "heading": heading(results, name),
+        **found,
+        "words": [planned.shown(w) for w in found["words"]],
+    }
 
 
 def _terms(results: Results, places: Ints) -> Encoded:
@@ -202,12 +168,12 @@ def _terms(results: Results, places: Ints) -> Encoded:
     d = planned.dimensions.index("controls")
     members = planned.control_members[np.unique(planned.codes[places, d])]
     names = [planned.shown(t) for t in planned.control_terms]
-    varying = members.any(axis=0) & ~members.all(axis=0)
+    varying = term_places(results, places).tolist()
     return {
         "dimension": d,
-        "labels": [names[k] for k in np.flatnonzero(varying).tolist()],
+        "labels": [names[k] for k in varying],
         "always": [names[k] for k in np.flatnonzero(members.all(axis=0)).tolist()],
-        "members": [numbers(members[:, k].astype(np.int8)) for k in np.flatnonzero(varying).tolist()],
+        "members": [numbers(members[:, k].astype(np.int8)) for k in varying],
     }
 
 

@@ -1,7 +1,7 @@
 """report.html: the results as one page that needs no network, no server and no other file.
 
 The page is a skeleton (``browser/page.html``) with the tables written here as HTML, the
-specifications as encoded columns (``_points``), and the scripts that draw them with uPlot.
+specifications as encoded columns (``_points``), and the scripts that draw them on canvases.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import decimals_for, minus, ordinal, p_text
 from specdid._records.results import statistic_name
 from specdid.inference._curve_tests import CurveTests
+from specdid.report._choices import NO_PROGRAMS, Programs, Step, encoded_programs, encoded_steps, families, steps
+from specdid.report._encode import embedded
 from specdid.report._html import csv_rows, element, inside, markdown, markup, printed, table, written
-from specdid.report._points import ENDS, MOST, PageCurve, curve_columns, drawn, embedded
+from specdid.report._points import ENDS, MOST, PageCurve, curve_columns, drawn
 from specdid.report.summary import null_asked, shares_cells, shares_words
 from specdid.tables._base import TidyTable
 
 _BROWSER = Path(__file__).parent / "browser"
-_STYLES = ("vendor/uplot/uPlot.min.css", "style.css")
+_STYLES = ("style.css",)
 _SCRIPTS = (
-    "vendor/uplot/uPlot.iife.min.js", "data.js", "words.js", "state.js", "curve.js", "paint.js",
-    "choices.js", "filters.js", "table.js", "detail.js", "move.js", "main.js",
+    "data.js", "words.js", "state.js", "plot.js", "curve.js", "paint.js", "tiles.js", "pen.js", "filters.js",
+    "table.js", "answer.js", "choices.js", "steps.js", "code.js", "detail.js", "pins.js", "move.js", "address.js",
+    "main.js",
 )  # fmt: skip
 _MOST = 200
 _SHOWN = 5
@@ -70,12 +73,14 @@ class Report:
     blocks : the analyses, in file order.
     pictures : figures of the whole curve other than the curve itself.
     manifest : of manifest.json, whose versions and hashes are shown.
+    programs : of some specifications, to copy.
     """
 
     curve: Curve
     blocks: tuple[AnalysisBlock, ...]
     pictures: tuple[Picture, ...]
     manifest: Mapping[str, Any] = field(repr=False)
+    programs: Programs = field(default=NO_PROGRAMS, repr=False)
 
 
 def write_page(report: Report, most: int = MOST) -> str:
@@ -95,9 +100,11 @@ def write_page(report: Report, most: int = MOST) -> str:
         and the policy forbids every connection.
     """
     title, failed = report.curve.title or "Specification curve", against(report.curve.warnings).failed
-    curves = drawn(report.curve.results, report.curve.tests, most)
     found = family_numbers(report.curve)
-    content = embedded(curve_columns(report.curve.results, curves, report.curve.tests))
+    near = steps(report.curve)
+    kept = [*(s.place for s in near), *report.programs.of]
+    curves = drawn(report.curve.results, report.curve.tests, most, kept)
+    content = embedded(_content(report, curves, near))
     styles, alpha = [_read(name) for name in _STYLES], report.curve.results.planned.alpha
     scripts = [_read(name) for name in _SCRIPTS]
     return Template(_read("page.html")).substitute(
@@ -106,7 +113,6 @@ def write_page(report: Report, most: int = MOST) -> str:
         strip=markup([element("p", failed, class_="strip")] if failed else []),
         head=_escaped(f"{failed} – {title}" if failed else title),
         styles="\n".join(f"<style>{s}</style>" for s in styles),
-        licence=_read("vendor/uplot/LICENSE"),
         finding=markup(finding(report, found)),
         thinned=markup(_thinned(curves)),
         estimates=markup(estimates_table(found, alpha, null_asked(report.curve)) if found else []),
@@ -120,6 +126,19 @@ def write_page(report: Report, most: int = MOST) -> str:
         data=content,
         scripts="\n".join(f"<script>{s}</script>" for s in scripts),
     )
+
+
+def _content(report: Report, curves: Sequence[PageCurve], near: Sequence[Step]) -> dict[str, Any]:
+    """Return what the scripts read."""
+    curve = report.curve
+    places = np.concatenate([c.places for c in curves]) if curves else np.empty(0, np.int64)
+    return {
+        **curve_columns(curve.results, curves, curve.tests),
+        "families": list(families(curve, [c.group.name for c in curves], places)),
+        "steps": encoded_steps(curve.results, near, places),
+        "spec_path": report.programs.path,
+        "programs": encoded_programs(report.programs, places),
+    }
 
 
 def _read(name: str) -> str:
@@ -345,24 +364,29 @@ def lead(found: Sequence[FamilyNumbers], results: Results) -> FamilyNumbers:
 
 
 def finding(report: Report, found: Sequence[FamilyNumbers]) -> Iterator[Element]:
-    """Write the sentence, which begins with what stands against it, that in a box, and the key figures."""
+    """Write the sentence with the key figures, and beside them in a box what stands against them."""
     results = report.curve.results
     doubts = against(report.curve.warnings)
+    boxes = list(_box(doubts))
     if not found:
         yield _told(doubts, "No specification could be estimated; the account below says why.")
-        yield from _box(doubts)
+        yield from boxes
         return
     mine = lead(found, results)
     primary = next(_primary(report.curve.tests, mine), None)
-    yield _told(doubts, _sentence(mine, results.planned.alpha, primary))
-    yield from _box(doubts)
-    facts = element("dl", class_="facts")
+    verdict = element("div", class_="verdict doubted" if boxes else "verdict")
+    said = inside(verdict, "div")
+    said.append(_told(doubts, _sentence(mine, results.planned.alpha, primary)))
+    facts = inside(said, "dl", class_="facts")
     for label, value, note in _facts(report, mine):
         box = inside(facts, "div")
         inside(box, "dt", label)
         inside(box, "dd", value)
         inside(box, "dd", note, class_="note")
-    yield facts
+    if boxes:
+        beside = inside(verdict, "div")
+        beside.extend(boxes)
+    yield verdict
 
 
 def _told(doubts: Against, sentence: str) -> Element:

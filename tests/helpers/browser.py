@@ -52,7 +52,7 @@ class Watched:
         self.page.on("dialog", lambda d: (self.wrong.append(f"dialog: {d.message}"), d.dismiss()))
         self.path = path
         self.page.goto(path.as_uri())
-        self.page.wait_for_selector("#chart .u-over")
+        self.page.wait_for_selector("#chart .over")
 
     def _request(self, request: Any) -> None:
         if not request.url.startswith("data:") and request.url != self.path.as_uri():
@@ -61,7 +61,7 @@ class Watched:
     def drag(self, start: float, stop: float) -> None:
         """Drag across the chart between two shares of its width."""
         self.page.locator("#chart").scroll_into_view_if_needed()
-        box = self.page.locator("#chart .u-over").bounding_box()
+        box = self.page.locator("#chart .over").bounding_box()
         y = box["y"] + box["height"] / 2
         self.page.mouse.move(box["x"] + start * box["width"], y)
         self.page.mouse.down()
@@ -71,7 +71,7 @@ class Watched:
     def hover(self, share: float) -> None:
         """Move the mouse to a share of the chart's width."""
         self.page.locator("#chart").scroll_into_view_if_needed()
-        box = self.page.locator("#chart .u-over").bounding_box()
+        box = self.page.locator("#chart .over").bounding_box()
         self.page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
 
     def place(self) -> int:

@@ -66,16 +66,20 @@ def test_sizes_are_those_that_were_promised(small, large):
     assert large.path.stat().st_size < 6e6
 
 
-def test_hover_gives_the_specification_in_full(opened, seen):
+def test_hover_reads_the_specification_and_how_it_differs_from_the_preferred(opened, seen):
     seen.hover(0.4)
-    tip = seen.page.inner_text("#chart .tip")
+    reading = seen.page.inner_text("#reading")
     row = opened.rows.row(seen.place(), named=True)
     assert 0.2 < seen.place() / len(opened.rows) < 0.6
-    numbers = [number(t) for t in re.findall(r"−?\d[\d,]*\.\d+", tip)[:3]]
+    numbers = [number(t) for t in re.findall(r"−?\d[\d,]*\.\d+", reading)[:3]]
     assert numbers == pytest.approx([row["estimate"], row["conf_low"], row["conf_high"]], abs=6e-3)
-    assert f"{row['nobs']:,}" in tip
-    assert row["formula"] in tip
-    assert all(str(row[name]) in tip for name in opened.varying)
+    assert f"{row['nobs']:,}" in reading
+    preferred = opened.rows.row(opened.preferred, named=True)
+    for name in set(opened.varying) - {"controls"}:
+        assert (f": {row[name]}" in reading) == (row[name] != preferred[name]), name
+    terms = [set(r["controls"].split(" + ")) - {"1"} for r in (preferred, row)]
+    assert set(re.findall(r"with (\S+)", reading)) == terms[1] - terms[0]
+    assert set(re.findall(r"without (\S+)", reading)) == terms[0] - terms[1]
 
 
 def test_dragging_fills_the_table(opened, seen):
@@ -90,7 +94,7 @@ def test_dragging_fills_the_table(opened, seen):
     check_rows(opened, seen.rows(), range(low - 1 + 50, high))
     seen.page.click("#zoom")
     seen.settle()
-    assert seen.page.evaluate("plot.scales.x.max - plot.scales.x.min") == pytest.approx(high - low, abs=2)
+    assert seen.page.evaluate("plot.x.max - plot.x.min") == pytest.approx(high - low, abs=2)
     seen.page.click("#whole")
     assert seen.page.inner_text("#table-status") == f"{n:,} specifications on the curve."
 
@@ -195,13 +199,13 @@ def test_the_null_band_the_volcano_and_another_order_on_demand(opened, seen):
     assert seen.picture() != before
     page.select_option("#view", "volcano")
     assert page.is_hidden("#panel")
-    heights = page.evaluate("Array.from(plot.data[1])")
-    across = page.evaluate("Array.from(plot.data[0])")
+    heights = page.evaluate("Array.from(plot.heights)")
+    across = page.evaluate("Array.from(across)")
     ordered = opened.rows.sort("estimate", maintain_order=True)
     assert across == pytest.approx(ordered["estimate"].to_list())
     assert heights == pytest.approx((-ordered["p_value"].log10()).to_list())
     seen.hover(0.5)
-    assert page.is_visible("#chart .tip")
+    assert page.inner_text("#reading")
     page.select_option("#view", "curve")
     page.select_option("#order", label="by fixed effects")
     assert page.is_disabled("#null")

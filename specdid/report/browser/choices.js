@@ -1,139 +1,306 @@
 "use strict";
-// The panel under the curve: which choices made each specification, aligned with the curve above.
+// Which choices move the estimate: choices by influence, and of each option the estimates and the change it makes.
 
-const panel = byId("panel");
-const canvas = make("canvas", "");
-const ruler = make("div", "", { class: "ruler", hidden: "" });
-let lines = [];
+const MOST_OPTIONS = 12;
+const STRIPES = 80;
+const DOT_WIDE = 260;
+const CHANGE_WIDE = 170;
+const opened = new Set();
 
-const STRIP = { wide: 13, narrow: 8 };
+const familiesShown = () => data.families.filter((f) => f.group === state.group);
+const family = () => familiesShown()[Math.min(state.family, familiesShown().length - 1)];
 
-// A line per option of every dimension that varies; for controls a line per term.
-function panelLines() {
-  const { start, stop } = group();
-  const found = [];
-  data.dimensions.forEach((dimension, d) => {
-    const used = new Set(dimension.codes.subarray(start, stop));
-    if (used.size < 2) return;
-    found.push({ heading: dimension.heading });
-    if (d === data.terms.dimension && data.terms.labels.length) {
-      data.terms.labels.forEach((label, t) => {
-        const members = data.terms.members[t];
-        found.push({ label, has: (i) => members[dimension.codes[i]] === 1 });
-      });
-      return;
-    }
-    [...used].sort((a, b) => a - b).forEach((code) => {
-      found.push({ label: dimension.words[code], has: (i) => dimension.codes[i] === code });
-    });
-  });
+function buildFamilies() {
+  const shown = familiesShown();
+  const preferred = shown.findIndex((f) => f.rows.includes(data.preferred));
+  const largest = shown.reduce((best, f, k) => (f.n > shown[best]?.n ? k : best), 0);
+  state.family = preferred >= 0 ? preferred : largest;
+  options(byId("family"), shown.map((f, k) => [k, f.estimand]), state.family);
+  byId("family-field").hidden = shown.length < 2;
+  byId("choices-panel").hidden = !shown.length;
+}
+
+// Highlighting by significance or by place selects on the estimate itself: pairs are of filters of choices alone.
+function chosenByChoice() {
+  const signs = new Set(state.signs);
+  state.signs.clear();
+  match();
+  const found = Uint8Array.from(matches);
+  signs.forEach((s) => state.signs.add(s));
+  match();
   return found;
 }
 
-function buildPanel() {
-  panel.replaceChildren(canvas, ruler);
-  lines = panelLines();
-  const tight = narrow();
-  let top = 4;
-  for (const line of lines) {
-    if (line.heading !== undefined) {
-      top += 6;
-      line.element = make("div", line.heading, { class: "heading" });
-      line.element.style.top = `${top}px`;
-      top += 18;
-    } else {
-      line.element = make("div", shorten(line.label, tight ? 46 : 25), { class: "label", title: line.label });
-      line.element.style.top = `${top}px`;
-      line.strip = tight ? top + 18 : top + 2;
-      top += tight ? 29 : 17;
+// The change of the estimate when an option takes the reference's place and every other choice stays: of each option the
+// mean, the middle 90% and the number of pairs. Where the page holds a part of the curve, of all as the run counted them.
+function pairedChanges(mine, within) {
+  if (thinned() || within.every((v) => v)) return mine.factors.map((f) => f.changes);
+  const { estimate } = data.columns;
+  const kept = mine.rows.map((i, k) => k).filter((k) => within[mine.rows[k]]);
+  const keys = otherChoices(mine, kept);
+  return mine.factors.map((factor, f) => {
+    const base = new Map();
+    for (const k of kept) if (factor.codes[k] === factor.reference) base.set(keys(k, f), estimate[mine.rows[k]]);
+    const changes = factor.words.map(() => []);
+    for (const k of kept) {
+      const before = factor.codes[k] === factor.reference ? undefined : base.get(keys(k, f));
+      if (before !== undefined) changes[factor.codes[k]].push(estimate[mine.rows[k]] - before);
     }
-    line.element.style.width = tight ? "100%" : `${gutter() - 12}px`;
-    panel.append(line.element);
+    return changes.map((found) => summarised(Float64Array.from(found).sort()));
+  });
+}
+
+// A key of all choices of a specification but one.
+function otherChoices(mine, kept) {
+  const strides = [];
+  let size = 1;
+  for (const { words } of mine.factors) {
+    strides.push(size);
+    size *= words.length;
   }
-  panel.style.height = `${top + 4}px`;
-  panel.hidden = state.view === "volcano" || !lines.length;
-}
-
-function paintPanel(u) {
-  if (panel.hidden) return;
-  const scale = devicePixelRatio || 1;
-  const width = chart.clientWidth;
-  const tall = parseInt(panel.style.height, 10);
-  canvas.width = width * scale;
-  canvas.height = tall * scale;
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${tall}px`;
-  const ctx = canvas.getContext("2d");
-  ctx.scale(scale, scale);
-  const tiles = tilesOf(u);
-  const grounds = groundsOf(u);
-  const strip = STRIP[narrow() ? "narrow" : "wide"];
-  for (const line of lines) {
-    if (line.strip === undefined) continue;
-    ctx.fillStyle = blend(theme.hair, 0.45);
-    for (const [from, to] of grounds) ctx.fillRect(from, line.strip, to - from, strip);
-    paintStrip(ctx, line, tiles, strip);
+  if (size > Number.MAX_SAFE_INTEGER) {
+    return (k, f) => mine.factors.map((factor, g) => (g === f ? "" : factor.codes[k])).join(" ");
   }
+  const whole = new Map(kept.map((k) => [k, mine.factors.reduce((sum, factor, f) => sum + factor.codes[k] * strides[f], 0)]));
+  return (k, f) => whole.get(k) - mine.factors[f].codes[k] * strides[f];
 }
 
-// Where the strips lie: the whole width, but for the gaps before what stands apart.
-function groundsOf(u) {
-  const scale = devicePixelRatio || 1;
-  const x = toPixels(u, "x");
-  const [left, right] = [u.bbox.left / scale, (u.bbox.left + u.bbox.width) / scale];
-  return (segments.length ? segments : [{ low: 0, high: rows.length - 1 }]).map(({ low, high }, k, all) => [
-    Math.min(right, Math.max(left, k ? x(across[low] - 0.5) / scale : left)),
-    Math.max(left, Math.min(right, k + 1 < all.length ? x(across[high] + 0.5) / scale : right)),
-  ]);
+function summarised(sorted) {
+  const n = sorted.length;
+  if (!n) return { mean: NaN, low: NaN, high: NaN, pairs: 0 };
+  const at = (share) => {
+    const place = share * (n - 1);
+    return sorted[Math.floor(place)] + (place % 1) * (sorted[Math.ceil(place)] - sorted[Math.floor(place)]);
+  };
+  return { mean: sorted.reduce((a, b) => a + b, 0) / n, low: at(0.05), high: at(0.95), pairs: n };
 }
 
-// Runs of neighbours as wide as a few pixels: where they lie and which places they hold.
-function tilesOf(u) {
-  const scale = devicePixelRatio || 1;
-  const x = toPixels(u, "x");
-  const [low, high] = visible(u);
-  const step = (u.bbox.width / scale) / Math.max(1, high - low + 1);
-  const each = Math.max(1, Math.ceil((step < 3 ? 4 : 1) / step));
-  const tiles = [];
-  const left = u.bbox.left / scale;
-  const right = left + u.bbox.width / scale;
-  const [starts, stops] = [segments.map((s) => s.low), segments.map((s) => s.high)];
-  for (let k = low; k <= high;) {
-    const last = Math.min(high, k + each - 1, ...stops.filter((s) => s >= k));
-    const before = starts.includes(k) ? x(across[k] - 0.5) / scale : k > 0 ? (x(across[k - 1]) + x(across[k])) / 2 / scale : left;
-    const after = stops.includes(last) ? x(across[last] + 0.5) / scale :
-      last < rows.length - 1 ? (x(across[last]) + x(across[last + 1])) / 2 / scale : right;
-    tiles.push({ from: k, to: last, left: Math.max(left, before), right: Math.min(right, after) });
-    k = last + 1;
+function fillChoices() {
+  const mine = family();
+  if (!mine) return;
+  const changes = pairedChanges(mine, chosenByChoice());
+  const order = mine.factors.map((_, f) => f).sort((a, b) => mine.shares[b] - mine.shares[a]);
+  const scales = { dots: scaleOf(mine), changes: changeScale(changes) };
+  const [low, high] = state.brush || [0, rows.length - 1];
+  const inBrush = (i) => placeOf[i] >= low && placeOf[i] <= high;
+  const lit = Array.from(mine.rows).map((i) => matches[i] === 1 && inBrush(i));
+  const focused = document.activeElement?.dataset?.option;
+  const bodies = order.map((f) => factorRows(mine, f, changes[f], scales, lit));
+  const body = byId("choices-table");
+  body.replaceChildren(make("caption", captionWords(mine), { class: "unseen" }), choicesHead(scales), ...bodies);
+  if (focused) body.querySelector(`[data-option="${CSS.escape(focused)}"]`)?.focus();
+  byId("choices-note").textContent = noteWords(mine, lit);
+}
+
+const captionWords = (mine) => `Choices by influence on the ${mine.estimand}, with the estimates of each option`;
+
+function noteWords(mine, lit) {
+  const n = lit.filter(Boolean).length;
+  const shown = state.brush || filtered() ? `Coloured: ${manyWords(Array.from(mine.rows).filter((_, k) => lit[k]))} of ${
+    whole(mine.n)} specifications. ` : "";
+  const held = thinned() ? "Changes are of all specifications of the study, whatever is highlighted; estimates are of those on this page. " :
+    filtered() ? "Changes are of the pairs that match the choices highlighted; significance and selection leave them as they are, " +
+      "since both select by the estimate. " : "";
+  const rest = mine.factors.length ? `What choices do only together makes ${percent(mine.rest)} of the variance. ` : "";
+  return `${shown}${held}${rest}The middle 90% of changes is how much they vary from pair to pair: no confidence interval.${n ? "" : " Nothing is highlighted."}`;
+}
+
+function scaleOf(mine) {
+  const { estimate } = data.columns;
+  let [low, high] = [0, 0];
+  for (const i of mine.rows) {
+    low = Math.min(low, estimate[i]);
+    high = Math.max(high, estimate[i]);
   }
-  return tiles;
+  return { low, high, wide: DOT_WIDE };
 }
 
-function paintStrip(ctx, line, tiles, strip) {
-  const highlighting = filtered();
-  for (const tile of tiles) {
-    let chosen = 0;
-    let lit = 0;
-    for (let k = tile.from; k <= tile.to; k++) {
-      if (!line.has(rows[k])) continue;
-      chosen++;
-      if (matches[rows[k]]) lit++;
+function changeScale(changes) {
+  let reach = 0;
+  for (const c of changes.flat()) {
+    for (const v of [c.low, c.high, c.mean]) if (Math.abs(v) > reach) reach = Math.abs(v);
+  }
+  return { low: -(reach || 1), high: reach || 1, wide: CHANGE_WIDE };
+}
+
+const onScale = ({ low, high, wide }, value) => 6 + ((value - low) / (high - low || 1)) * (wide - 12);
+
+function small(wide, tall, paintOn) {
+  const made = make("canvas", "", { "aria-hidden": "true" });
+  const scale = devicePixelRatio || 1;
+  [made.width, made.height] = [wide * scale, tall * scale];
+  [made.style.width, made.style.height] = [`${wide}px`, `${tall}px`];
+  const pen = made.getContext("2d");
+  pen.scale(scale, scale);
+  paintOn(pen);
+  return made;
+}
+
+function axisOf(scale, words) {
+  return small(scale.wide, 16, (pen) => {
+    pen.font = `11px ${theme.family}`;
+    pen.fillStyle = theme.quiet;
+    pen.textBaseline = "top";
+    let limit = -Infinity;
+    for (const value of valueTicks({ min: scale.low, max: scale.high }, scale.wide, 44)) {
+      const x = onScale(scale, value.at);
+      const half = pen.measureText(value.words).width / 2;
+      if (x - half < limit || x - half < 0 || x + half > scale.wide) continue;
+      pen.textAlign = "center";
+      pen.fillText(value.words, x, 2);
+      limit = x + half + 6;
     }
-    const size = tile.to - tile.from + 1;
-    const gap = tile.right - tile.left > 6 ? 1 : 0;
-    if (!chosen) continue;
-    const colour = highlighting && lit ? theme["series-1"] : theme.ink;
-    const share = highlighting ? (lit ? lit / size : 0.22 * (chosen / size)) : 0.78 * (chosen / size);
-    ctx.fillStyle = blend(colour, Math.max(0.12, share));
-    ctx.fillRect(tile.left, line.strip, tile.right - tile.left - gap, strip);
-  }
+  }, words);
 }
 
-// Mark the current specification's options and where it stands.
-function markPanel(place, left) {
-  ruler.hidden = place < 0;
-  if (place >= 0) ruler.style.left = `${left}px`;
-  for (const line of lines) {
-    if (line.has) line.element.classList.toggle("on", place >= 0 && line.has(rows[place]));
+function choicesHead(scales) {
+  const cell = (text, kind, ...more) => make("th", "", { scope: "col", class: kind }, text, ...more);
+  const cells = [cell("Option", ""), cell("n", "number"),
+    cell(`Estimates${group().scaled ? `, ${group().name}` : ""}`, "drawn", make("br", ""), axisOf(scales.dots)),
+    cell("Median", "number"), cell("Change from the reference, all else equal", "drawn", make("br", ""), axisOf(scales.changes)),
+    cell("Mean (middle 90%)", "number"), cell("Pairs", "number")];
+  if (state.brush) cells.push(cell("Share in selection", "number"));
+  return make("thead", "", {}, make("tr", "", {}, ...cells));
+}
+
+function factorRows(mine, f, changes, scales, lit) {
+  const factor = mine.factors[f];
+  const share = mine.shares[f];
+  const levels = factor.words.map((_, level) => level);
+  const size = (level) => (level === factor.reference ? Infinity : Number.isNaN(changes[level].mean) ? -1 : Math.abs(changes[level].mean));
+  if (levels.length > 2) levels.sort((a, b) => size(b) - size(a));
+  else levels.sort((a, b) => (b === factor.reference) - (a === factor.reference));
+  const key = `${mine.estimand} ${factor.name}`;
+  const shown = opened.has(key) ? levels : levels.slice(0, MOST_OPTIONS);
+  const bar = small(62, 8, (pen) => {
+    pen.fillStyle = theme.hair;
+    pen.fillRect(0, 0, 62, 8);
+    pen.fillStyle = theme["series-1"];
+    pen.fillRect(0, 0, 62 * share, 8);
+  });
+  const wide = state.brush ? 8 : 7;
+  const head = make("tr", "", { class: "factor" }, make("th", "", { colspan: wide, scope: "rowgroup" },
+    factor.heading, make("span", "", { class: "share" }, bar, `${percent(share)} of the variance`)));
+  const rest = levels.length - shown.length;
+  const more = rest > 0 ? [make("tr", "", {}, make("td", "", { colspan: wide }, moreButton(key, rest)))] : [];
+  return make("tbody", "", {}, head, ...shown.map((level) => optionRow(mine, factor, level, changes[level], scales, lit)), ...more);
+}
+
+function moreButton(key, rest) {
+  const button = make("button", `${whole(rest)} more options`, { type: "button" });
+  button.addEventListener("click", () => {
+    opened.add(key);
+    fillChoices();
+  });
+  return button;
+}
+
+function optionRow(mine, factor, level, change, scales, lit) {
+  const { decimals } = group();
+  const own = [];
+  const coloured = [];
+  mine.rows.forEach((i, k) => {
+    if (factor.codes[k] !== level) return;
+    own.push(i);
+    if (lit[k]) coloured.push(i);
+  });
+  const narrowed = state.brush || filtered();
+  const number = (text) => make("td", text, { class: "number" });
+  const reference = level === factor.reference;
+  const signed = (v) => signedNumber(v, decimals);
+  const cells = [
+    make("th", "", { scope: "row" }, highlightButton(factor, level, own[0])),
+    number(narrowed ? `${thinned() ? "≈" : ""}${whole(Math.round(weightOf(coloured)))} of ${whole(factor.counts[level])}` : whole(factor.counts[level])),
+    make("td", "", { class: "drawn" }, small(DOT_WIDE, 20, (pen) => paintEstimates(pen, scales.dots, own, coloured))),
+    number(coloured.length ? fixed(median(coloured), decimals) : "–"),
+    make("td", "", { class: "drawn" }, small(CHANGE_WIDE, 20, (pen) => paintChange(pen, scales.changes, change, reference))),
+    number(reference ? "reference" : !change.pairs ? "no pair" :
+      `${signed(change.mean)} (${signed(change.low)} to ${signed(change.high)})`),
+    number(reference ? "" : whole(change.pairs)),
+  ];
+  if (state.brush) cells.push(number(shareWords(mine, factor, level, coloured, lit)));
+  return make("tr", "", {}, ...cells);
+}
+
+// An option's share of the selection beside its share of all that match.
+function shareWords(mine, factor, level, coloured, lit) {
+  const all = [...mine.rows.keys()].filter((k) => matches[mine.rows[k]]);
+  const here = weightOf(coloured) / weightOf(all.filter((k) => lit[k]).map((k) => mine.rows[k]));
+  const anywhere = weightOf(all.filter((k) => factor.codes[k] === level).map((k) => mine.rows[k])) / weightOf(all.map((k) => mine.rows[k]));
+  if (Number.isNaN(here) || !anywhere) return "–";
+  return `${percent(here)} (× ${(here / anywhere).toFixed(1)})`;
+}
+
+// A stroke for each estimate; where these are many the number in each of equal steps, within the smallest and largest.
+function paintEstimates(pen, scale, own, coloured) {
+  const { estimate } = data.columns;
+  const zero = onScale(scale, 0);
+  drawLine(pen, zero, 0, zero, 20, theme.off);
+  const narrowed = state.brush || filtered();
+  const layers = narrowed ? [[own, theme.off], [coloured, theme["series-1"]]] : [[own, theme["series-1"]]];
+  if (own.length <= 60) {
+    for (const [some, colour] of layers) {
+      for (const i of some) {
+        const x = onScale(scale, estimate[i]);
+        drawLine(pen, x, 4, x, 16, colour, 1.2);
+      }
+    }
+  } else {
+    const counts = layers.map(([some]) => {
+      const found = new Float64Array(STRIPES);
+      for (const i of some) {
+        found[Math.min(STRIPES - 1, Math.floor(((estimate[i] - scale.low) / (scale.high - scale.low || 1)) * STRIPES))] += weights[i];
+      }
+      return found;
+    });
+    const most = counts[0].reduce((a, b) => Math.max(a, b), 0);
+    counts.forEach((found, layer) => {
+      pen.fillStyle = layers[layer][1];
+      const step = (scale.wide - 12) / STRIPES;
+      found.forEach((n, k) => {
+        const tall = n && Math.max(1, (16 * n) / most);
+        pen.fillRect(6 + k * step, 18 - tall, step + 0.3, tall);
+      });
+    });
   }
+  if (!coloured.length) return;
+  const x = onScale(scale, median(coloured));
+  drawLine(pen, x, 0, x, 20, theme.ink, 2);
+}
+
+function paintChange(pen, scale, change, reference) {
+  const zero = onScale(scale, 0);
+  drawLine(pen, zero, 0, zero, 20, theme.off);
+  if (reference || !change.pairs) return;
+  drawLine(pen, onScale(scale, change.low), 10, onScale(scale, change.high), 10, theme.quiet, 2);
+  pen.beginPath();
+  pen.arc(onScale(scale, change.mean), 10, 4, 0, 2 * Math.PI);
+  pen.fillStyle = theme.ink;
+  pen.fill();
+}
+
+// A click on an option highlights it; the same again no longer.
+function highlightButton(factor, level, row) {
+  const name = factor.words[level];
+  const sets = highlightSets(factor, level, row);
+  if (!sets) return name;
+  const on = sets.every(([kind, at, value]) => (kind === "option" ? state.options[at].has(value) : state.terms[at] === value));
+  const button = make("button", shorten(name, 34), { type: "button", class: "option", "aria-pressed": String(on),
+    "data-option": `${factor.name} ${level}`, title: `Highlight ${name}` });
+  button.addEventListener("click", () => {
+    for (const [kind, at, value] of sets) {
+      if (kind === "term") state.terms[at] = on ? "" : value;
+      else if (on) state.options[at].delete(value);
+      else state.options[at].add(value);
+    }
+    buildFilters();
+    changedFilters();
+  });
+  return button;
+}
+
+function highlightSets(factor, level, row) {
+  if (row === undefined) return null;
+  if (factor.terms.length) return factor.terms.map((t) => ["term", t, level ? "with" : "without"]);
+  return factor.dimensions.map((d) => ["option", d, data.dimensions[d].codes[row]]);
 }

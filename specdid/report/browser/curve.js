@@ -1,17 +1,15 @@
 "use strict";
-// The curve and the volcano: uPlot gives axes, scales, cursor and selection; what is drawn within is here.
+// The curve and the volcano: colours, what lies how high, and how far the axes reach.
 
-const chart = byId("chart");
 const theme = {};
-let plot = null;
-
-const COLOURS = ["ink", "quiet", "hair", "off", "paper", "accent", "band", "series-1", "series-2", "series-3",
+const COLOURS = ["ink", "quiet", "hair", "off", "paper", "card", "accent", "band", "series-1", "series-2", "series-3",
   "series-4", "series-5", "series-6"];
 
-function readTheme() {
-  const style = getComputedStyle(document.documentElement);
+function readTheme(from = document.documentElement) {
+  const style = getComputedStyle(from);
   for (const name of COLOURS) theme[name] = style.getPropertyValue(`--${name}`).trim();
-  theme.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+  theme.family = getComputedStyle(document.body).fontFamily;
+  theme.font = `12px ${theme.family}`;
 }
 
 function blend(colour, share) {
@@ -22,8 +20,7 @@ function blend(colour, share) {
 
 const seriesColour = (code) => theme[`series-${1 + (code % 6)}`];
 const narrow = () => chart.clientWidth < 640;
-const gutter = () => (narrow() ? 46 : 196);
-const height = () => (narrow() ? 280 : 400);
+const gutter = () => 226;
 
 function ordinates() {
   const { estimate } = data.columns;
@@ -32,38 +29,59 @@ function ordinates() {
   return Float64Array.from(rows, (i) => -Math.log10(Math.max(p[i], 1e-300)));
 }
 
-// The range of the vertical axis: all estimates, and the intervals but for 2% that would dwarf them.
+// What the axes must hold: all, or what is highlighted where they are fitted to it.
+function fitted() {
+  const wanted = state.fit ? rows.filter((i) => matches[i]) : rows;
+  return wanted.length ? wanted : rows;
+}
+
+// All estimates, and the intervals but for 2% that would dwarf them: how many reach further is said in the key.
 function verticalRange() {
+  const shown = fitted();
   if (state.view === "volcano") {
     let top = -1.3 * Math.log10(state.alpha);
-    for (const y of plot ? plot.data[1] : ordinates()) if (y > top) top = y;
-    return [-0.015 * top, 1.07 * top];
+    for (const i of shown) {
+      const y = plot.heights[placeOf[i]];
+      if (y > top) top = y;
+    }
+    return { min: -0.015 * top, max: 1.07 * top };
   }
   const { estimate } = data.columns;
-  let low = 0;
-  let high = 0;
-  for (const i of rows) {
+  let [low, high] = state.fit ? [Infinity, -Infinity] : [0, 0];
+  for (const i of shown) {
     low = Math.min(low, estimate[i]);
     high = Math.max(high, estimate[i]);
   }
-  const shown = state.intervals && measure().low ? [measure().low, measure().high] : [];
-  shown.forEach((ends, upper) => {
-    const known = Float64Array.from(rows, (i) => ends[i]).filter(Number.isFinite).sort();
+  const ends = state.intervals && measure().low ? [measure().low, measure().high] : [];
+  const [least, greatest] = [low, high];
+  ends.forEach((values, upper) => {
+    const known = Float64Array.from(shown, (i) => values[i]).filter(Number.isFinite).sort();
     if (!known.length) return;
     const last = known.length - 1;
     const most = known[upper ? last : 0];
     const usual = known[Math.floor(last * (upper ? 0.98 : 0.02))];
-    const reach = Math.abs(most - usual) > 0.5 * (high - low) ? usual : most;
+    const reach = Math.abs(most - usual) > 0.5 * (greatest - least) ? usual : most;
     if (upper) high = Math.max(high, reach);
     else low = Math.min(low, reach);
   });
   const band = shownBand();
-  if (band) {
-    low = band[0].reduce((least, v) => (v < least ? v : least), low);
+  if (band && !state.fit) {
+    low = band[0].reduce((smallest, v) => (v < smallest ? v : smallest), low);
     high = band[2].reduce((most, v) => (v > most ? v : most), high);
   }
   const room = 0.05 * (high - low) || 1;
-  return [low - room, high + room * (segments.length ? 2 : 1)];
+  return { min: low - room, max: high + room * (1 + (segments.length ? 1 : 0) + (parts.length ? 1 : 0)) };
+}
+
+// How many of the intervals on the axis end beyond what it holds.
+function cutIntervals() {
+  if (state.view !== "curve" || !state.intervals || !measure().low) return 0;
+  const { low, high } = measure();
+  const { min, max } = plot.y;
+  const [from, to] = visible();
+  let n = 0;
+  for (let k = from; k <= to; k++) if (low[rows[k]] < min || high[rows[k]] > max) n++;
+  return n;
 }
 
 function shownBand() {
@@ -71,112 +89,38 @@ function shownBand() {
 }
 
 function horizontalRange() {
-  const low = across[0];
-  const high = across[across.length - 1];
-  if (state.zoom) return state.zoom;
-  const room = state.view === "volcano" ? 0.04 * (high - low) || 1 : Math.max(0.6, 0.004 * (high - low));
-  return [Math.min(low, state.view === "volcano" ? 0 : low) - room,
-    Math.max(high, state.view === "volcano" ? 0 : high) + room];
-}
-
-function tickText(values, increment) {
-  let decimals = 0;
-  while (decimals < 8 && Math.abs(increment * 10 ** decimals - Math.round(increment * 10 ** decimals)) > 1e-6) decimals++;
-  return values.map((v) => (v === 0 ? "0" : fixed(v, decimals)));
-}
-
-// Places count anew in what stands apart; in the gaps there are none.
-function placeSplits(low, high, increment) {
-  return segments.flatMap(({ before, high: last }) => {
-    const found = [];
-    for (let at = before + increment; at <= across[last]; at += increment) if (at >= low && at <= high) found.push(at);
-    return found;
-  });
-}
-
-function placeText(value) {
-  const own = segments.findLast((s) => value > s.before);
-  return String(own ? value - own.before : value);
-}
-
-// Steps of the ticks of an axis that counts.
-const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((m) => [m, 2 * m, 5 * m]);
-
-function axis(more) {
-  return {
-    stroke: () => theme.quiet,
-    font: theme.font,
-    ticks: { show: false },
-    grid: { stroke: () => theme.hair, width: 1 },
-    values: (u, values, k, space, increment) => tickText(values, increment),
-    ...more,
-  };
-}
-
-function buildChart() {
-  if (plot) plot.destroy();
-  plot = null;
-  const volcano = state.view === "volcano";
-  const ranked = volcano ? {} : { incrs: WHOLE, grid: { show: false } };
-  if (segments.length) {
-    ranked.splits = (u, k, low, high, increment) => placeSplits(low, high, increment);
-    ranked.values = (u, values) => values.map(placeText);
+  if (state.zoom) return { min: state.zoom[0], max: state.zoom[1] };
+  if (state.view === "curve") {
+    const [low, high] = [across[0], across[across.length - 1]];
+    const room = Math.max(0.6, 0.004 * (high - low));
+    return { min: low - room, max: high + room };
   }
-  const label = volcano ? `estimate${group().scaled ? `, ${group().name}` : ""}` : `specifications ${orderWords(state.order)}`;
-  plot = new uPlot(
-    {
-      width: chart.clientWidth,
-      height: height(),
-      padding: [10, 8, 0, 0],
-      legend: { show: false },
-      scales: { x: { time: false, range: horizontalRange }, y: { range: verticalRange } },
-      series: [{}, { paths: () => null, points: { show: false } }],
-      axes: [axis({ size: 28, space: 60, label, labelSize: 20, labelGap: 0, labelFont: theme.font, ...ranked }), axis({ size: gutter(), space: 40 })],
-      cursor: {
-        y: false,
-        points: { show: false },
-        drag: { x: true, y: false, setScale: false, dist: 4 },
-        bind: { dblclick: () => () => setBrush(null) },
-      },
-      hooks: { draw: [paint], setCursor: [hovered], setSelect: [selected] },
-    },
-    [across, ordinates()],
-    chart,
-  );
-  plot.over.append(make("div", "", { class: "dot", hidden: "" }));
-  plot.over.addEventListener("click", () => {
-    if (state.current >= 0 && plot.select.width < 4) keep(state.current);
-  });
-  plot.over.addEventListener("mouseleave", () => hideTip());
-  listenToTouch(plot.over);
-  nameAxis();
+  let [low, high] = state.fit ? [Infinity, -Infinity] : [0, 0];
+  for (const i of fitted()) {
+    low = Math.min(low, data.columns.estimate[i]);
+    high = Math.max(high, data.columns.estimate[i]);
+  }
+  const room = 0.04 * (high - low) || 1;
+  return { min: low - room, max: high + room };
+}
+
+function effectWords() {
+  const { name, scaled } = group();
+  return state.view === "volcano" ? "−log10 p" : `Effect ${scaled ? "in" : "on"} ${name}`;
 }
 
 // The name of the vertical axis, in the room left of its numbers.
 function nameAxis() {
-  const { name, scaled, n } = group();
-  const effect = state.view === "volcano" ? "−log10 p" : `Effect ${scaled ? "in" : "on"} ${name}`;
-  const note = state.view === "volcano" ? `dashed: p = ${state.alpha}` : `${whole(n)} specifications`;
+  const note = state.view === "volcano" ? `dashed: p = ${state.alpha}` : `${whole(group().n)} specifications`;
   const box = byId("axis-name");
-  box.replaceChildren(make("strong", effect), make("span", note));
-  box.style.maxWidth = narrow() ? "" : `${gutter() - 52}px`;
+  box.replaceChildren(make("strong", effectWords()), make("span", note));
 }
 
-// A finger that moves along the curve reads it; uPlot itself listens to the mouse alone.
-function listenToTouch(over) {
-  over.addEventListener("pointermove", (event) => {
-    if (event.pointerType !== "touch") return;
-    const box = over.getBoundingClientRect();
-    plot.setCursor({ left: event.clientX - box.left, top: event.clientY - box.top });
-  });
-}
-
+// After anything that changes how high things lie or how far the axes reach.
 function refreshChart() {
+  plot.heights = ordinates();
+  plot.x = horizontalRange();
+  plot.y = verticalRange();
   nameAxis();
-  if (state.view === "volcano") plot.setData([across, ordinates()], false);
-  plot.batch(() => {
-    const [low, high] = horizontalRange();
-    plot.setScale("x", { min: low, max: high });
-    plot.redraw(false, true);
-  });
+  redraw();
 }

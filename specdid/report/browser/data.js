@@ -1,5 +1,5 @@
 "use strict";
-// The embedded columns, decoded: see specdid/report/_encode.py for what they look like.
+// The embedded columns, decoded: see specdid/report/_encode.py and _points.py for what they look like.
 
 const TYPES = { i1: Int8Array, i2: Int16Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
 
@@ -33,6 +33,15 @@ function decode(content) {
   }
   for (const joint of content.nulls) {
     for (const name of ["p_null", "p_adjusted", "band_low", "band_high"]) joint[name] = decodeNumbers(joint[name]);
+  }
+  const known = (v) => (v === null ? NaN : v);
+  for (const mine of content.families) {
+    mine.rows = decodeNumbers(mine.rows);
+    for (const factor of mine.factors) {
+      factor.codes = decodeNumbers(factor.codes);
+      factor.changes = factor.changes.map(({ mean, low, high, pairs }) => (
+        { mean: known(mean), low: known(low), high: known(high), pairs }));
+    }
   }
   return content;
 }

@@ -1,9 +1,6 @@
 "use strict";
 // One specification in full, and in a sentence.
 
-const tip = make("div", "", { class: "tip", hidden: "" });
-chart.append(tip);
-
 function rankWords(i) {
   const kind = data.kind.words[data.kind.codes[i]];
   const apart = kind === "equivalent" ? "" : ` (${kind})`;
@@ -29,15 +26,50 @@ function sentence(i) {
   return `${preferred}${rankWords(i)}: ${numberWords(i)}. ${choices.join("; ")}.`;
 }
 
-function fillTip(i) {
-  const head = make("strong", fixed(data.columns.estimate[i], group().decimals));
-  const pairs = choiceWords(i).flatMap(([heading, label]) => [make("dt", heading), make("dd", label)]);
-  tip.replaceChildren(
-    make("p", "", {}, head, numberWords(i).slice(head.textContent.length)),
-    make("p", `${rankWords(i)}${i === data.preferred ? ", preferred" : ""}`, { class: "quiet" }),
-    make("dl", "", {}, ...pairs),
-    make("code", data.formula.words[data.formula.codes[i]]),
+// In which choices two specifications differ: heading, option of the one, option of the other. Controls by variable.
+function differences(from, to) {
+  const { dimension, labels, members } = data.terms;
+  return data.dimensions.flatMap((d, k) => {
+    const [a, b] = [d.codes[from], d.codes[to]];
+    if (a === b) return [];
+    if (k !== dimension || !labels.length) return [[d.heading, d.words[a], d.words[b]]];
+    return labels.flatMap((label, t) => (members[t][a] === members[t][b] ? [] :
+      [[label, ...[a, b].map((c) => (members[t][c] ? "with" : "without"))]]));
+  });
+}
+
+function differenceWords([heading, , option]) {
+  return option === "with" ? `with ${heading}` : option === "without" ? `without ${heading}` : `${heading}: ${option}`;
+}
+
+// The reading beside the axis: the current specification, else the one kept, else the preferred.
+function fillReading(i) {
+  const box = byId("reading");
+  if (i < 0) {
+    box.replaceChildren();
+    return;
+  }
+  const { decimals } = group();
+  const { p, low, high } = measure();
+  const { preferred } = data;
+  const known = low && !Number.isNaN(low[i]);
+  const apart = i === preferred || preferred < 0 ? [] : differences(preferred, i);
+  const title = i === preferred ? "the preferred specification" : apart.length ? "unlike the preferred:" : "";
+  const words = preferred < 0 ? choiceWords(i).map(([heading, label]) => `${heading}: ${label}`) : apart.map(differenceWords);
+  box.replaceChildren(
+    make("strong", fixed(data.columns.estimate[i], decimals)),
+    ...(known ? [make("p", `${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}`)] : []),
+    make("p", `${pWords(p[i])}, N ${whole(data.columns.nobs[i])}`),
+    make("p", rankWords(i)),
+    ...(title ? [make("p", title, { class: "lead" })] : []),
+    make("ul", "", {}, ...words.map((text) => make("li", text))),
   );
+}
+
+function readAgain() {
+  const { preferred } = data;
+  const shown = preferred >= 0 && placeOf[preferred] >= 0 ? preferred : -1;
+  fillReading(state.current >= 0 ? state.current : state.kept >= 0 && placeOf[state.kept] >= 0 ? state.kept : shown);
 }
 
 function grid(caption, header, lines) {
@@ -60,14 +92,24 @@ function fillDetail(i) {
   const choices = [...data.dimensions.map((d) => [d.heading, d.words[d.codes[i]]]), ...dropped,
     ["Coefficient of", data.term.words[data.term.codes[i]]], ["Estimand", data.estimand.words[data.estimand.codes[i]]]];
   byId("detail-body").replaceChildren(
-    make("p", "", {}, make("code", data.formula.words[data.formula.codes[i]])),
+    make("p", `${rankWords(i)}.`, { class: "quiet" }),
+    make("p", "", { class: "actions" }, ...[0, 1].map((which) => pinButton(i, which)), closeButton()),
+    copied("Formula", data.formula.words[data.formula.codes[i]]),
+    ...codeParts(i),
     make("dl", "", { class: "pairs" }, ...choices.flatMap(([term, text]) => [make("dt", term), make("dd", text)])),
     errorGrid(i),
     ...(data.nulls.length ? [nullGrid(i)] : []),
     countGrid(i),
-    make("p", "", { class: "quiet" }, `${rankWords(i)}. In full and as code: `,
-      make("code", `specdid show SPEC ${data.spec_id[i]}`)),
   );
+}
+
+function closeButton() {
+  const button = make("button", "Close", { type: "button" });
+  button.addEventListener("click", () => {
+    keep(-1);
+    chart.focus();
+  });
+  return button;
 }
 
 function errorGrid(i) {

@@ -1,6 +1,8 @@
 "use strict";
 // Filters: ticked options keep their colour on the curve.
 
+const SIGNS = [[-1, "negative"], [0, "not significant"], [1, "positive"]];
+
 function tick(label, count, checked, changed) {
   const box = make("input", "", { type: "checkbox" });
   box.checked = checked;
@@ -28,7 +30,7 @@ function buildFilters() {
     sets.push(fieldset(dimension.heading, codes.map((code) => optionField(dimension, d, code, counts.get(code)))));
   });
   sets.push(...kindFields(start, stop));
-  sets.push(fieldset("Significance", [[-1, "negative"], [0, "not significant"], [1, "positive"]].map(
+  sets.push(fieldset("Significance", SIGNS.map(
     ([value, label]) => signField(value, label))));
   byId("filters").replaceChildren(...sets);
   countSigns();
@@ -37,6 +39,20 @@ function buildFilters() {
 function toggle(set, value, on) {
   if (on) set.add(value);
   else set.delete(value);
+  changedFilters();
+}
+
+// Highlight an option, or a control with or without, from elsewhere on the page.
+function highlightOption(d, code, on) {
+  if (on) state.options[d].add(code);
+  else state.options[d].delete(code);
+  buildFilters();
+  changedFilters();
+}
+
+function highlightTerm(t, value) {
+  state.terms[t] = value;
+  buildFilters();
   changedFilters();
 }
 
@@ -84,11 +100,15 @@ function countSigns() {
   }
 }
 
-function clearFilters() {
+function forgetFilters() {
   state.options.forEach((o) => o.clear());
   state.terms.fill("");
   state.signs.clear();
   state.kinds.clear();
+}
+
+function clearFilters() {
+  forgetFilters();
   buildFilters();
   changedFilters();
 }

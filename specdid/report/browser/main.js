@@ -14,6 +14,9 @@ function buildControls() {
   options(byId("order"), orders.map((order) => [order, orderWords(order)]), state.order);
   options(byId("measure"), MEASURES.map((m, k) => [k, m.label]), state.measure);
   options(byId("null"), [[-1, "none"], ...data.nulls.map((n, k) => [k, n.title])], state.null);
+  byId("view").value = state.view;
+  byId("intervals").checked = state.intervals;
+  byId("fit").checked = state.fit;
   byId("alpha").max = LEVELS.length - 1;
   byId("alpha").value = LEVELS.indexOf(state.alpha);
 }
@@ -23,44 +26,44 @@ function describeLevel() {
   byId("alpha").setAttribute("aria-valuetext", `p below ${state.alpha}`);
 }
 
-// Medians of what matches, estimand by estimand: medians of different things are not added up. Shares
-// significant stand above, beside those of the null; of what is filtered no null is known.
+// Medians of what matches, estimand by estimand. Shares significant stand above, beside those of the null; of what is
+// filtered no null is known.
 function describeStatus() {
-  const lit = rows.filter((i) => matches[i]);
-  const of = filtered() ? `${whole(lit.length)} of ${whole(rows.length)} specifications match` :
-    `${whole(rows.length)} specifications`;
-  const head = make("span", `${of}; significant: p < ${state.alpha} (${measure().short}).`);
-  const { estimands } = group();
-  const parts = estimands.flatMap((estimand) => {
-    const mine = lit.filter((i) => data.estimand.words[data.estimand.codes[i]] === estimand.words);
-    const name = estimands.length > 1 ? `${estimand.words}: ${whole(mine.length)}, median` : "Median";
-    return mine.length ? [make("span", `${name} ${summaryWords(mine)}`)] : [];
-  });
-  byId("status").replaceChildren(head, " ", ...parts);
-  byId("status").classList.toggle("several", estimands.length > 1);
+  const lit = Array.from(rows).filter((i) => matches[i]);
+  const of = filtered() ? `${manyWords(lit)} of ${whole(group().n)} specifications match` : `${whole(group().n)} specifications`;
+  const held = thinned() ? `, ${whole(lit.length)} of them on this page` : "";
+  const head = make("span", `${of}${held}; significant: p < ${state.alpha} (${measure().short}).`);
+  byId("status").replaceChildren(head, " ", ...medianLines(lit).flatMap((text) => [make("span", text), " "]));
 }
 
-function summaryWords(mine) {
-  const { decimals } = group();
-  const own = Float64Array.from(mine, (i) => data.columns.estimate[i]).sort();
-  return `${fixed(median(own), decimals)}, ${fixed(own[0], decimals)} to ${fixed(own[own.length - 1], decimals)}.`;
+// What the marks mean, for the page and for a saved picture.
+function keyEntries() {
+  const used = [...new Set(Array.from(rows, (i) => series.codes[i]))].sort((a, b) => a - b);
+  const found = used.map((code) => ({ kind: "full", colour: seriesColour(code), label: series.labels[code] }));
+  const add = (kind, colour, label) => found.push({ kind, colour, label });
+  add("hollow", seriesColour(used[0] || 0), `paler or hollow: p ≥ ${state.alpha}`);
+  if (state.view === "curve" && state.intervals && measure().low) add("bar", "", measure().intervals);
+  const cut = cutIntervals();
+  if (cut) add("", "", `${whole(cut)} ${cut === 1 ? "interval reaches" : "intervals reach"} beyond the axis`);
+  if (shownBand()) add("band", "", "95% and median of the curve under the null");
+  if (segments.length) add("", "", "uncertain, nonequivalent: in no joint test");
+  if (parts.length) add("", "", "line: median of the estimates it spans");
+  if (data.preferred >= 0 && placeOf[data.preferred] >= 0) add("diamond", theme.accent, "preferred");
+  if (filtered()) add("full", theme.off, "does not match");
+  return found;
 }
 
 function buildKey() {
-  const used = [...new Set(Array.from(rows, (i) => series.codes[i]))].sort((a, b) => a - b);
-  const entry = (kind, colour, label) => {
-    const swatch = make("span", "", { class: `swatch ${kind}` });
-    if (colour) swatch.style.setProperty("--own", colour);
-    return make("span", "", { class: "entry" }, swatch, label);
-  };
-  const entries = used.map((code) => entry("full", seriesColour(code), series.labels[code]));
-  entries.push(entry("hollow", seriesColour(used[0] || 0), `paler or hollow: p ≥ ${state.alpha}`));
-  if (state.view === "curve" && state.intervals && measure().low) entries.push(entry("bar", "", measure().intervals));
-  if (shownBand()) entries.push(entry("band", "", "95% and median of the curve under the null"));
-  if (segments.length) entries.push(make("span", "uncertain, nonequivalent: in no joint test", { class: "entry" }));
-  if (data.preferred >= 0 && placeOf[data.preferred] >= 0) entries.push(entry("diamond", theme.accent, "preferred"));
-  if (filtered()) entries.push(entry("full", theme.off, "does not match"));
-  byId("key").replaceChildren(...entries);
+  byId("key").replaceChildren(...keyEntries().map(({ kind, colour, label }) => {
+    const entry = make("span", "", { class: "entry" });
+    if (kind) {
+      const swatch = make("span", "", { class: `swatch ${kind}` });
+      if (colour) swatch.style.setProperty("--own", colour);
+      entry.append(swatch);
+    }
+    entry.append(label);
+    return entry;
+  }));
 }
 
 function describeChart() {
@@ -75,14 +78,16 @@ function describeChart() {
 
 // After a change of what is drawn where.
 function rebuild() {
-  state.zoom = null;
+  state.zoom = state.zoomed = null;
+  state.brush = null;
+  state.current = -1;
   arrange();
   sign();
   match();
-  state.brush = null;
   buildFilters();
-  buildPanel();
-  buildChart();
+  buildTiles();
+  buildFamilies();
+  refreshChart();
   setBrush(null);
   setCurrent(-1);
   refreshWords();
@@ -95,29 +100,33 @@ function refreshWords() {
   buildKey();
   countSigns();
   fillTable();
+  fillAnswer();
+  fillSteps();
+  writeAddress();
 }
 
-// After a change of colours alone.
+// After a change of what is highlighted.
 function changedFilters() {
-  sign();
-  match();
-  nameAxis();
-  plot.redraw(false, false);
-  refreshWords();
-}
-
-function changedMeasure() {
   sign();
   match();
   refreshChart();
   refreshWords();
+  fillChoices();
+}
+
+function changedMeasure() {
+  changedFilters();
   if (state.kept >= 0) fillDetail(state.kept);
+  fillPins();
+  readAgain();
 }
 
 function resized() {
-  buildPanel();
-  buildChart();
-  if (state.brush) setBrush(state.brush);
+  buildTiles();
+  refreshChart();
+  buildKey();
+  fillChoices();
+  draw();
 }
 
 function listen() {
@@ -130,44 +139,54 @@ function listen() {
   chooses("view", "view", rebuild);
   chooses("order", "order", rebuild);
   chooses("measure", "measure", changedMeasure, true);
-  chooses("null", "null", () => { refreshChart(); buildKey(); }, true);
+  chooses("null", "null", () => { refreshChart(); buildKey(); writeAddress(); }, true);
   on("alpha", "input", (event) => { state.alpha = LEVELS[event.target.value]; changedFilters(); });
-  on("intervals", "change", (event) => { state.intervals = event.target.checked; refreshChart(); buildKey(); });
+  on("intervals", "change", (event) => { state.intervals = event.target.checked; refreshChart(); buildKey(); writeAddress(); });
+  on("fit", "change", (event) => { state.fit = event.target.checked; refreshChart(); buildKey(); writeAddress(); });
+  chooses("family", "family", fillChoices, true);
   on("matching", "change", () => fillTable());
   on("clear-filters", "click", clearFilters);
   on("previous", "click", () => fillTable(listing.page - 1));
   on("next", "click", () => fillTable(listing.page + 1));
   on("from", "change", readPlaces);
   on("to", "change", readPlaces);
-  on("zoom", "click", zoom);
+  on("zoom", "click", () => zoomTo(state.brush));
   on("whole", "click", wholeCurve);
   on("save", "click", saveTable);
+  on("save-png", "click", savePng);
+  on("save-svg", "click", saveSvg);
   on("table-box", "keydown", tableKeys);
   chart.addEventListener("keydown", chartKeys);
   chart.addEventListener("focus", () => { if (state.current < 0 && rows.length) setCurrent(rows[0]); });
-  chart.addEventListener("blur", hideTip);
+  panel.addEventListener("click", tileClicked);
+  listenToPointer();
+  addEventListener("hashchange", readAddress);
   watchWindow();
 }
 
 function watchWindow() {
   let width = chart.clientWidth;
-  const redraw = () => { readTheme(); resized(); buildKey(); };
+  const again = () => { readTheme(); resized(); };
   new ResizeObserver(() => {
     if (chart.clientWidth === width) return;
     width = chart.clientWidth;
-    redraw();
+    again();
   }).observe(chart);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  matchMedia("print").addEventListener("change", redraw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  matchMedia("print").addEventListener("change", again);
   if (matchMedia("(max-width: 899px)").matches) byId("filters-fold").open = false;
 }
 
 if (total) {
   readTheme();
   buildControls();
+  restoring = true;
   rebuild();
+  restoring = false;
   listen();
+  readAddress();
 } else {
   byId("curve").hidden = true;
+  byId("moves").hidden = true;
   byId("specifications").hidden = true;
 }

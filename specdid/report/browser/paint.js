@@ -1,16 +1,9 @@
 "use strict";
-// What is drawn within the axes, layer by layer.
-
-function toPixels(u, scale) {
-  const { min, max } = u.scales[scale];
-  const at = u.valToPos(min, scale, true);
-  const slope = (u.valToPos(max, scale, true) - at) / (max - min);
-  return (value) => at + slope * (value - min);
-}
+// What is drawn within the axes, layer by layer, in CSS pixels: on a canvas or into an SVG.
 
 // The places whose points lie within the axis.
-function visible(u) {
-  const { min, max } = u.scales.x;
+function visible() {
+  const { min, max } = plot.x;
   let low = 0;
   let high = rows.length - 1;
   while (low <= high && across[low] < min) low++;
@@ -18,34 +11,31 @@ function visible(u) {
   return [low, high];
 }
 
-function paint(u) {
-  const { ctx, bbox } = u;
-  const x = toPixels(u, "x");
-  const y = toPixels(u, "y");
-  const scale = devicePixelRatio || 1;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  const paths = bandPaths(x, y);
-  paintBand(ctx, paths);
-  const shown = visible(u);
-  const step = bbox.width / Math.max(1, shown[1] - shown[0] + 1) / scale;
+function paint(pen) {
+  const { box } = plot;
+  pen.save();
+  pen.beginPath();
+  pen.rect(box.left, box.top, box.width, box.height);
+  pen.clip();
+  const paths = bandPaths(xAt, yAt);
+  paintBand(pen, paths);
+  const shown = visible();
+  const n = shown[1] - shown[0] + 1;
+  const step = box.width / Math.max(1, n);
   const layers = sortIntoLayers(shown);
   if (state.view === "curve" && state.intervals && measure().low) {
     const width = step < 3 ? step + 0.7 : Math.min(3, 0.35 * step);
-    for (const layer of layers) paintIntervals(ctx, layer, x, y, width * scale);
+    for (const layer of layers) paintIntervals(pen, layer, width);
   }
-  paintLines(ctx, bbox, x, y, scale);
-  outlineBand(ctx, paths, scale);
-  nameSegments(ctx, bbox, x, scale);
-  const n = shown[1] - shown[0] + 1;
+  paintLines(pen);
+  outlineBand(pen, paths);
   const radius = n <= 60 ? 4.5 : n <= 400 ? 3 : n <= 1500 ? 2.1 : 1.4;
-  for (const layer of layers) paintPoints(ctx, layer, u.data[1], x, y, radius * scale, n <= 400, scale);
-  paintPreferred(ctx, u.data[1], x, y, scale);
-  ctx.restore();
-  paintPanel(u);
-  placeMark();
+  for (const layer of layers) paintPoints(pen, layer, radius, n <= 400);
+  nameRuns(pen, segments.map((s) => ({ ...s, words: [`${s.words} (${whole(countOf(s))})`, s.words] })), box.top, true);
+  paintParts(pen, box.top + (segments.length ? 18 : 0));
+  paintPreferred(pen);
+  paintPins(pen);
+  pen.restore();
 }
 
 // What is not highlighted lies below, then what is not significant.
@@ -82,140 +72,181 @@ function bandPaths(x, y) {
   }));
 }
 
-function paintBand(ctx, paths) {
-  ctx.fillStyle = theme.band;
+function paintBand(pen, paths) {
+  pen.fillStyle = theme.band;
   for (const [low, , high] of paths) {
-    ctx.beginPath();
-    for (const [px, py] of high) ctx.lineTo(px, py);
-    for (const [px, py] of low.reverse()) ctx.lineTo(px, py);
-    ctx.fill();
+    if (!low.length) continue;
+    pen.beginPath();
+    pen.moveTo(...high[0]);
+    for (const [x, y] of high.slice(1)) pen.lineTo(x, y);
+    for (const [x, y] of low.toReversed()) pen.lineTo(x, y);
+    pen.fill();
   }
 }
 
-function outlineBand(ctx, paths, scale) {
-  ctx.strokeStyle = theme.quiet;
-  ctx.lineWidth = scale;
+function outlineBand(pen, paths) {
   for (const curves of paths) {
     curves.forEach((path, quantile) => {
-      ctx.setLineDash(quantile === 1 ? [6 * scale, 3 * scale] : [2 * scale, 2 * scale]);
-      ctx.beginPath();
-      for (const [px, py] of path) ctx.lineTo(px, py);
-      ctx.stroke();
+      if (!path.length) return;
+      pen.beginPath();
+      pen.moveTo(...path[0]);
+      for (const [x, y] of path.slice(1)) pen.lineTo(x, y);
+      strokeLine(pen, theme.quiet, 1, quantile === 1 ? [6, 3] : [2, 2]);
     });
   }
-  ctx.setLineDash([]);
 }
 
-function paintLines(ctx, bbox, x, y, scale) {
-  const line = (x0, y0, x1, y1, colour, dash) => {
-    ctx.beginPath();
-    ctx.moveTo(x0, y0);
-    ctx.lineTo(x1, y1);
-    ctx.strokeStyle = colour;
-    ctx.lineWidth = scale;
-    ctx.setLineDash(dash);
-    ctx.stroke();
-    ctx.setLineDash([]);
-  };
-  const right = bbox.left + bbox.width;
-  const bottom = bbox.top + bbox.height;
+function strokeLine(pen, colour, width = 1, dash = []) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = width;
+  pen.setLineDash(dash);
+  pen.stroke();
+  pen.setLineDash([]);
+}
+
+function drawLine(pen, x0, y0, x1, y1, colour, width = 1, dash = []) {
+  pen.beginPath();
+  pen.moveTo(x0, y0);
+  pen.lineTo(x1, y1);
+  strokeLine(pen, colour, width, dash);
+}
+
+function paintLines(pen) {
+  const { left, top, width, height } = plot.box;
+  const [right, bottom] = [left + width, top + height];
   if (state.view === "volcano") {
-    const level = y(-Math.log10(state.alpha));
-    line(bbox.left, level, right, level, theme.quiet, [4 * scale, 3 * scale]);
-    line(x(0), bbox.top, x(0), bottom, theme.ink, []);
+    const level = yAt(-Math.log10(state.alpha));
+    drawLine(pen, left, level, right, level, theme.quiet, 1, [4, 3]);
+    drawLine(pen, xAt(0), top, xAt(0), bottom, theme.ink);
     return;
   }
-  line(bbox.left, y(0), right, y(0), theme.ink, []);
+  drawLine(pen, left, yAt(0), right, yAt(0), theme.ink);
   if (state.order === "estimate") {
     for (const b of group().breaks) {
-      const at = across[rows.findIndex((i) => data.columns.position[i] > b)] - 0.5;
-      line(x(at), bbox.top, x(at), bottom, theme.quiet, []);
+      const at = xAt(across[rows.findIndex((i) => data.columns.position[i] > b)] - 0.5);
+      drawLine(pen, at, top, at, bottom, theme.quiet);
     }
   }
 }
 
-// The kinds above what stands together, from the right so that a narrow one keeps its name.
-function nameSegments(ctx, bbox, x, scale) {
-  ctx.font = theme.font.replace("12px", `${12 * scale}px`);
-  ctx.textBaseline = "top";
-  ctx.textAlign = "left";
-  ctx.fillStyle = ctx.strokeStyle = theme.quiet;
-  ctx.lineWidth = scale;
-  let limit = bbox.left + bbox.width;
-  for (const { words, low, high } of segments.toReversed()) {
-    const [from, to] = [x(across[low] - 0.5), x(across[high] + 0.5)];
-    const long = `${words} (${whole(high - low + 1)})`;
-    const text = ctx.measureText(long).width <= limit - from ? long : words;
-    const at = Math.min(Math.max(from, bbox.left), limit - ctx.measureText(text).width);
-    ctx.beginPath();
-    ctx.moveTo(from, bbox.top + scale);
-    ctx.lineTo(to, bbox.top + scale);
-    ctx.stroke();
-    if (at < bbox.left || to < bbox.left || from > bbox.left + bbox.width) continue;
-    ctx.fillText(text, at, bbox.top + 4 * scale);
-    limit = at - 8 * scale;
+const countOf = ({ low, high }) => high - low + 1;
+
+// Names above runs of specifications, the longest of each that fits, from the right so that a narrow one keeps its name.
+function nameRuns(pen, runs, top, lined) {
+  const { left, width } = plot.box;
+  pen.font = theme.font;
+  pen.textBaseline = "top";
+  pen.textAlign = "left";
+  let limit = left + width;
+  for (const { words, low, high } of runs.toReversed()) {
+    const [from, to] = [xAt(across[low] - 0.5), xAt(across[high] + 0.5)];
+    if (to < left || from > left + width) continue;
+    if (lined) drawLine(pen, from, top + 1, to, top + 1, theme.quiet);
+    const room = limit - (lined ? Math.max(left, from) : Math.max(left, from) + 4);
+    const text = words.find((w) => pen.measureText(w).width <= room) || (lined ? words.at(-1) : "");
+    if (!text) continue;
+    const wide = pen.measureText(text).width;
+    const at = Math.min(Math.max(from + (lined ? 0 : 4), left), limit - wide);
+    if (at < left) continue;
+    pen.fillStyle = theme.quiet;
+    pen.fillText(text, at, top + 4);
+    limit = Math.min(at, from) - 6;
   }
 }
 
-function paintIntervals(ctx, layer, x, y, width) {
+// What an order by a choice puts together: lines between, names above, a median for each estimand.
+function paintParts(pen, top) {
+  const { left, width, height } = plot.box;
+  const { decimals } = group();
+  nameRuns(pen, parts.map(({ words, low, high }) => (
+    { low, high, words: [words, shorten(words, 24), shorten(words, 12)] })), top, false);
+  for (const { low, medians } of parts) {
+    const from = xAt(across[low] - 0.5);
+    if (low > 0) drawLine(pen, from, plot.box.top, from, plot.box.top + height, theme.hair);
+    for (const run of medians) {
+      const [x0, x1] = [xAt(across[run.low] - 0.5), xAt(across[run.high] + 0.5)];
+      if (x1 < left || x0 > left + width) continue;
+      const y = yAt(run.median);
+      drawLine(pen, x0, y, x1, y, theme.paper, 4);
+      drawLine(pen, x0, y, x1, y, theme.ink, 2);
+      const text = fixed(run.median, decimals);
+      if (pen.measureText(text).width > x1 - x0 - 6) continue;
+      pen.textBaseline = "bottom";
+      pen.fillStyle = theme.ink;
+      pen.lineWidth = 3;
+      pen.strokeStyle = theme.paper;
+      pen.strokeText(text, Math.max(x0, left) + 4, y - 3);
+      pen.fillText(text, Math.max(x0, left) + 4, y - 3);
+    }
+  }
+}
+
+function paintIntervals(pen, layer, width) {
   const { low, high } = measure();
-  ctx.beginPath();
+  const { top, height } = plot.box;
+  const within = (y) => Math.min(top + height + 9, Math.max(top - 9, y));
+  pen.beginPath();
   for (const k of layer.places) {
     const i = rows[k];
     if (Number.isNaN(low[i]) || Number.isNaN(high[i])) continue;
-    ctx.moveTo(x(across[k]), y(low[i]));
-    ctx.lineTo(x(across[k]), y(high[i]));
+    const x = xAt(across[k]);
+    pen.moveTo(x, within(yAt(low[i])));
+    pen.lineTo(x, within(yAt(high[i])));
   }
-  ctx.strokeStyle = layer.on ? blend(layer.colour, layer.significant ? 0.34 : 0.2) : blend(layer.colour, 0.45);
-  ctx.lineWidth = width;
-  ctx.stroke();
+  strokeLine(pen, layer.on ? blend(layer.colour, layer.significant ? 0.34 : 0.2) : blend(layer.colour, 0.45), width);
 }
 
-function paintPoints(ctx, layer, ordinate, x, y, radius, hollow, scale) {
-  ctx.beginPath();
+function paintPoints(pen, layer, radius, hollow) {
+  pen.beginPath();
   for (const k of layer.places) {
-    if (Number.isNaN(ordinate[k])) continue;
-    const [px, py] = [x(across[k]), y(ordinate[k])];
-    if (radius > 1.5 * scale) {
-      ctx.moveTo(px + radius, py);
-      ctx.arc(px, py, radius, 0, 2 * Math.PI);
+    if (Number.isNaN(plot.heights[k])) continue;
+    const [x, y] = [xAt(across[k]), yAt(plot.heights[k])];
+    if (radius > 1.5) {
+      pen.moveTo(x + radius, y);
+      pen.arc(x, y, radius, 0, 2 * Math.PI);
     } else {
-      ctx.rect(px - radius, py - radius, 2 * radius, 2 * radius);
+      pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
     }
   }
   const open = hollow && layer.on && !layer.significant;
-  ctx.fillStyle = open ? theme.paper : layer.on && !layer.significant ? blend(layer.colour, 0.5) : layer.colour;
-  ctx.fill();
-  if (open) {
-    ctx.strokeStyle = layer.colour;
-    ctx.lineWidth = 1.4 * scale;
-    ctx.stroke();
-  }
+  pen.fillStyle = open ? theme.paper : layer.on && !layer.significant ? blend(layer.colour, 0.5) : layer.colour;
+  pen.fill();
+  if (open) strokeLine(pen, layer.colour, 1.4);
 }
 
-function paintPreferred(ctx, ordinate, x, y, scale) {
+function paintPreferred(pen) {
   const k = data.preferred >= 0 ? placeOf[data.preferred] : -1;
-  if (k < 0 || Number.isNaN(ordinate[k])) return;
-  const [px, py] = [x(across[k]), y(ordinate[k])];
+  if (k < 0 || Number.isNaN(plot.heights[k])) return;
+  const [x, y] = [xAt(across[k]), yAt(plot.heights[k])];
   const { low, high } = measure();
   if (state.view === "curve" && state.intervals && low && !Number.isNaN(low[data.preferred])) {
-    ctx.beginPath();
-    ctx.moveTo(px, y(low[data.preferred]));
-    ctx.lineTo(px, y(high[data.preferred]));
-    ctx.strokeStyle = theme.accent;
-    ctx.lineWidth = 2 * scale;
-    ctx.stroke();
+    drawLine(pen, x, yAt(low[data.preferred]), x, yAt(high[data.preferred]), theme.accent, 2);
   }
-  const r = 6.5 * scale;
-  ctx.beginPath();
-  ctx.moveTo(px, py - r);
-  ctx.lineTo(px + r, py);
-  ctx.lineTo(px, py + r);
-  ctx.lineTo(px - r, py);
-  ctx.closePath();
-  ctx.fillStyle = theme.accent;
-  ctx.strokeStyle = theme.paper;
-  ctx.lineWidth = 1.5 * scale;
-  ctx.fill();
-  ctx.stroke();
+  pen.beginPath();
+  pen.moveTo(x, y - 6.5);
+  pen.lineTo(x + 6.5, y);
+  pen.lineTo(x, y + 6.5);
+  pen.lineTo(x - 6.5, y);
+  pen.closePath();
+  pen.fillStyle = theme.accent;
+  pen.fill();
+  strokeLine(pen, theme.paper, 1.5);
+}
+
+// A letter above each pinned specification.
+function paintPins(pen) {
+  state.pins.forEach((i, which) => {
+    const k = i >= 0 ? placeOf[i] : -1;
+    if (k < 0 || Number.isNaN(plot.heights[k])) return;
+    const [x, y] = [xAt(across[k]), yAt(plot.heights[k])];
+    pen.beginPath();
+    pen.arc(x, y, 8, 0, 2 * Math.PI);
+    pen.fillStyle = theme.ink;
+    pen.fill();
+    pen.font = `bold 11px ${theme.family}`;
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.fillStyle = theme.paper;
+    pen.fillText("AB"[which], x, y + 0.5);
+  });
 }

@@ -14,16 +14,18 @@ const MEASURES = [
   ...data.vcovs.map((label, v) => ({
     label: `p, errors: ${label}`,
     short: label,
+    error: data.columns[`std_error:${v}`],
     p: data.columns[`p_value:${v}`],
     low: data.columns[`conf_low:${v}`],
     high: data.columns[`conf_high:${v}`],
     intervals: `${100 * (1 - data.alpha)}% intervals (errors: ${label})`,
   })),
   ...data.nulls.flatMap((joint) => [
-    { label: `p of the ${joint.title}`, short: joint.title, p: joint.p_null, low: null, high: null, intervals: "" },
+    { label: `p of the ${joint.title}`, short: joint.title, error: null, p: joint.p_null, low: null, high: null, intervals: "" },
     {
       label: `adjusted p, ${joint.title}`,
       short: `adjusted, ${joint.title}`,
+      error: null,
       p: joint.p_adjusted,
       low: joint.banded ? joint.band_low : null,
       high: joint.banded ? joint.band_high : null,
@@ -40,14 +42,18 @@ const state = {
   measure: 0,
   null: -1,
   intervals: true,
+  fit: false,
   options: data.dimensions.map(() => new Set()),
   kinds: new Set(),
   terms: data.terms.labels.map(() => ""),
   signs: new Set(),
   current: -1,
   kept: -1,
+  pins: [-1, -1],
   brush: null,
   zoom: null,
+  zoomed: null,
+  family: 0,
 };
 
 const total = data.columns.estimate.length;
@@ -75,8 +81,26 @@ const series = (() => {
   return { labels, codes: Int16Array.from(keys, (key) => found.indexOf(key)) };
 })();
 
+// How many of all specifications each one on the page stands for: 1 where the page holds all of them, else the stretch
+// of the curve around it.
+const weights = new Float64Array(total).fill(1);
+for (const { start, stop, n, kept, breaks } of data.groups) {
+  if (kept === n) continue;
+  const { position } = data.columns;
+  const cut = (i) => breaks.find((b) => position[i - 1] <= b && position[i] > b);
+  for (let i = start; i < stop; i++) {
+    const low = i === start ? 0 : cut(i) ?? (position[i - 1] + position[i] - 1) / 2;
+    const high = i + 1 === stop ? n : cut(i + 1) ?? (position[i] + position[i + 1] - 1) / 2;
+    weights[i] = high - low;
+  }
+}
+const thinned = () => group().kept < group().n;
+
 // The kinds on the axis, of which only the first enters the joint tests; the others stand apart from it.
 let segments = [];
+
+// What an order by a choice puts together: its option, where it lies, and the median of each estimand in it.
+let parts = [];
 
 function arrange() {
   const { start, stop } = group();
@@ -86,7 +110,8 @@ function arrange() {
     rows.sort((a, b) => kinds[a] - kinds[b] || data.columns.index[a] - data.columns.index[b]);
   } else if (state.order !== "estimate") {
     const { codes } = data.dimensions[Number(state.order)];
-    rows.sort((a, b) => kinds[a] - kinds[b] || codes[a] - codes[b]
+    const estimands = data.estimand.codes;
+    rows.sort((a, b) => kinds[a] - kinds[b] || codes[a] - codes[b] || estimands[a] - estimands[b]
       || data.columns.estimate[a] - data.columns.estimate[b] || a - b);
   }
   segments = [];
@@ -106,6 +131,29 @@ function arrange() {
   }
   placeOf.fill(-1);
   rows.forEach((i, k) => (placeOf[i] = k));
+  parts = state.view === "curve" && !["estimate", "plan"].includes(state.order) ? arrangeParts() : [];
+}
+
+function arrangeParts() {
+  const { codes, words } = data.dimensions[Number(state.order)];
+  const option = runsOf((i) => data.kind.codes[i] * words.length + codes[i], 0, rows.length - 1);
+  return option.map(({ low, high }) => ({
+    words: words[codes[rows[low]]],
+    low,
+    high,
+    medians: runsOf((i) => data.estimand.codes[i], low, high).map((run) => (
+      { ...run, median: median(rows.subarray(run.low, run.high + 1)) })),
+  }));
+}
+
+// Neighbours with the same key, as first and last places.
+function runsOf(key, from, to) {
+  const found = [];
+  for (let k = from; k <= to; k++) {
+    if (k > from && key(rows[k]) === key(rows[k - 1])) found[found.length - 1].high = k;
+    else found.push({ low: k, high: k });
+  }
+  return found;
 }
 
 function orderWords(order) {
@@ -142,10 +190,40 @@ function filtered() {
   return state.signs.size > 0 || state.kinds.size > 0 || state.terms.some((t) => t !== "") || state.options.some((o) => o.size > 0);
 }
 
-function median(values) {
-  const sorted = Float64Array.from(values).sort();
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+// Medians and other quantiles of the estimates of some specifications; on a thinned page of what they stand for.
+function quantiles(some, shares) {
+  const { estimate } = data.columns;
+  const sorted = Array.from(some).sort((a, b) => estimate[a] - estimate[b]);
+  if (!sorted.length) return shares.map(() => NaN);
+  if (!thinned()) {
+    return shares.map((share) => {
+      const at = share * (sorted.length - 1);
+      const [below, above] = [estimate[sorted[Math.floor(at)]], estimate[sorted[Math.ceil(at)]]];
+      return below + (at % 1) * (above - below);
+    });
+  }
+  const all = weightOf(sorted);
+  return shares.map((share) => {
+    let reached = 0;
+    for (const i of sorted) {
+      reached += weights[i];
+      if (reached >= share * all) return estimate[i];
+    }
+    return estimate[sorted.at(-1)];
+  });
+}
+
+const median = (some) => quantiles(some, [0.5])[0];
+
+function weightOf(some) {
+  let sum = 0;
+  for (const i of some) sum += weights[i];
+  return sum;
+}
+
+// So many specifications, in words: on a thinned page those that these stand for.
+function manyWords(some) {
+  return thinned() ? `about ${whole(Math.round(weightOf(some)))}` : whole(some.length);
 }
 
 // Places (from 0, in the order drawn) of what the table lists.

@@ -7,11 +7,11 @@ const listing = { rows: [], page: 0, by: "place", down: false };
 function tableColumns() {
   const { columns } = data;
   const { decimals } = group();
-  const { p, low, high } = measure();
+  const { p, low, high, error } = measure();
   const found = [
     { key: "place", label: "Place", number: true, value: (i) => placeOf[i] + 1, text: (i) => whole(placeOf[i] + 1) },
     number("estimate", "Estimate", columns.estimate, decimals),
-    number("std_error", "Std. error", columns["std_error:0"], decimals + 1),
+    ...(error ? [number("std_error", "Std. error", error, decimals + 1)] : []),
     { key: "p", label: "p", number: true, value: (i) => p[i], text: (i) => pValue(p[i]) },
   ];
   if (low) found.push(number("low", "Low", low, decimals), number("high", "High", high, decimals));
@@ -19,13 +19,13 @@ function tableColumns() {
   for (const dimension of data.dimensions) {
     if (dimension.words.length < 2) continue;
     const words = (i) => dimension.words[dimension.codes[i]];
-    found.push({ key: dimension.name, label: dimension.heading, value: (i) => dimension.codes[i], text: words });
+    found.push({ key: dimension.name, label: dimension.heading, choice: true, value: (i) => dimension.codes[i], text: words });
   }
   found.push({ key: "id", label: "Id", id: true, value: (i) => data.spec_id[i], text: (i) => data.spec_id[i] });
   return found;
 }
 
-const kind = (column) => (column.number ? "number" : column.id ? "id" : "");
+const kind = (column) => (column.number ? "number" : column.id ? "id" : column.choice ? "choice" : "");
 
 function number(key, label, values, decimals) {
   return { key, label, number: true, value: (i) => values[i], text: (i) => fixed(values[i], decimals) };
@@ -53,7 +53,7 @@ function fillTable(page = 0) {
   const words = `${whole(listing.rows.length)} specifications ${what}${only ? " and highlighted" : ""}`;
   byId("table-status").textContent = `${words}.`;
   const shown = listing.rows.slice(page * PAGE, (page + 1) * PAGE);
-  const body = make("tbody", "", {}, ...shown.map((i, k) => tableRow(columns, i, k)));
+  const body = make("tbody", "", {}, ...shown.flatMap((i, k) => [tableRow(columns, i, k), spelledRow(columns, i)]));
   const table = make("table", "", {}, make("caption", words, { class: "unseen" }), tableHead(columns), body);
   byId("table-box").replaceChildren(table);
 }
@@ -85,11 +85,18 @@ function tableRow(columns, i, k) {
   return row;
 }
 
+// On paper a row has its choices below it, since there is no room beside it.
+function spelledRow(columns, i) {
+  const words = choiceWords(i).map(([heading, label]) => `${heading}: ${label}`).join("; ");
+  return make("tr", "", { class: "spelled", "aria-hidden": "true" }, make("td", `${words} [${data.spec_id[i]}]`, { colspan: columns.length }));
+}
+
 function tableKeys(event) {
   const row = event.target.closest("tr[data-row]");
   if (!row) return;
-  const to = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling,
-    Home: row.parentElement.firstElementChild, End: row.parentElement.lastElementChild }[event.key];
+  const all = [...row.parentElement.querySelectorAll("tr[data-row]")];
+  const at = all.indexOf(row);
+  const to = { ArrowDown: all[at + 1], ArrowUp: all[at - 1], Home: all[0], End: all.at(-1) }[event.key];
   if (event.key === "Enter" || event.key === " ") keep(Number(row.dataset.row));
   else if (to) {
     row.tabIndex = -1;
@@ -110,8 +117,5 @@ function saveTable() {
   const columns = tableColumns().map((c) => ({ ...c, full: c.number ? c.value : c.text }));
   columns.push({ key: "formula", full: (i) => data.formula.words[data.formula.codes[i]] });
   const lines = [columns.map((c) => cell(c.key)), ...listing.rows.map((i) => columns.map((c) => cell(c.full(i))))];
-  const file = new Blob([lines.map((l) => l.join(",") + "\n").join("")], { type: "text/csv" });
-  const link = make("a", "", { href: URL.createObjectURL(file), download: "specifications.csv" });
-  link.click();
-  URL.revokeObjectURL(link.href);
+  offer(new Blob([lines.map((l) => l.join(",") + "\n").join("")], { type: "text/csv" }), "specifications.csv");
 }

@@ -25,6 +25,11 @@ function fixed(value, decimals) {
   return `${negative ? "−" : ""}${grouped}${after === undefined ? "" : "." + after}`;
 }
 
+function signedNumber(value, decimals) {
+  const text = fixed(value, decimals);
+  return value > 0 && Number(value.toFixed(decimals)) !== 0 ? `+${text}` : text;
+}
+
 function pValue(p) {
   if (Number.isNaN(p)) return "–";
   return p < 0.001 ? "< 0.001" : p.toFixed(3);
