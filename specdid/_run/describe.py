@@ -21,6 +21,7 @@ from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, capital, from_figure
 from specdid._records.numerals import minus
+from specdid._run.report import page_formats
 from specdid._run.write import on_its_own, save_figure, write_text
 from specdid.engine.compile import Compiled
 from specdid.figures._base import FigureKind
@@ -150,7 +151,8 @@ def write_described(curve: Curve, directory: Path, formats: Sequence[str], width
     said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _plugins.broken(shelf).values()]
     for figure in _plugins.every("figures"):
         if figure.curve is not None:
-            drawn = partial(_draw, figure, (results, placebos), directory, formats, width, found)
+            kinds = page_formats(formats) if figure.on_page else formats
+            drawn = partial(_draw, figure, (results, placebos), directory, kinds, width, found)
             said += on_its_own(f"the figure {figure.name}", drawn)
     return said
 

@@ -38,7 +38,7 @@ from specdid._run.output import kept_files, output_directory, staged
 from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.programs import programs
-from specdid._run.report import write_report
+from specdid._run.report import page_formats, write_report
 from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import draw_curve, notebook_html, on_its_own, write_figure, write_record, write_results
 from specdid._words import speaking
@@ -325,7 +325,7 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress)
         said += on_its_own("the figure of the curve", lambda: _curve_figure(prepared, curve, directory))
     said += write_described(curve, directory, figure.formats, figure.width)
     failed = against(curve.warnings).failed
-    said += analyse.write_analyses(curve.analyses, directory, figure.formats, figure.width, failed)
+    said += analyse.write_analyses(curve.analyses, directory, page_formats(figure.formats), figure.width, failed)
     drawn = _with(curve, said)
     return _with(drawn, on_its_own("the appendix", lambda: write_appendix(prepared, drawn, directory)))
 

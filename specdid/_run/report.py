@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,13 @@ from specdid.figures._style import save
 from specdid.report._choices import NO_PROGRAMS, Programs
 from specdid.report.page import AnalysisBlock, Picture, Report, write_page
 
-_HEAVY = 2_500_000
-"""Above so many bytes in all, figures are stored with fewer colours."""
-_COLOURS = 64
+_HEAVY = 1_500_000
+"""Above so many bytes an SVG is shown as PNG."""
+
+
+def page_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats of a figure that the page shows: as SVG too, which `write_report` removes again."""
+    return tuple(dict.fromkeys((*formats, "svg")))
 
 
 def write_report(
@@ -35,12 +38,14 @@ def write_report(
 ) -> None:
     """Write report.html from a finished curve and the figures that were drawn in ``directory``.
 
+    SVGs that were drawn for the page alone are removed.
+
     Parameters
     ----------
     manifest
         The content of manifest.json.
     formats, width
-        Of the figures; where they are not drawn as PNG, those of the analyses are drawn again.
+        Of the figures; one of an analysis that is not there is drawn again.
     programs
         Of some specifications, to copy.
 
@@ -51,64 +56,59 @@ def write_report(
     """
     with writing(directory):
         failed = against(curve.warnings).failed
-        blocks = tuple(_block(a, directory, formats, width, failed) for a in curve.analyses)
-        whole = tuple(_whole(directory))
-        report = _lighter(Report(curve, blocks, whole, manifest, programs))
+        blocks = tuple(_block(a, directory, width, failed) for a in curve.analyses)
+        report = Report(curve, blocks, tuple(_whole(directory)), manifest, programs)
         write_text(write_page(report), directory / "report.html")
+        if "svg" not in formats:
+            for drawn in directory.glob("*.svg"):
+                drawn.unlink()
 
 
-def _block(
-    analysed: Analysed, directory: Path, formats: Sequence[str], width: float | None, failed: str
-) -> AnalysisBlock:
+def _block(analysed: Analysed, directory: Path, width: float | None, failed: str) -> AnalysisBlock:
     finding = analysed.finding
     pictures = []
     for chart in finding.charts:
         stem = file_stem(analysed.stem, chart.suffix or None)
-        drawn = directory / f"{stem}.png"
-        content = drawn.read_bytes() if "png" in formats and drawn.exists() else _draw(chart, width, failed)
-        if content:
-            title = _plugins.load("figures", chart.figure).title
-            pictures.append(Picture(stem, f"{analysed.heading}: {title}", content))
+        title = f"{analysed.heading}: {_plugins.load('figures', chart.figure).title}"
+        pictures += [_drawn(directory, stem, title) or Picture(stem, title, _draw(chart, width, failed))]
     tables = tuple((f"{file_stem(analysed.stem, t.suffix or None)}.csv", t) for t in finding.tables)
-    return AnalysisBlock(analysed.heading, finding.lines, tables, tuple(pictures), analysed.failure)
+    shown = tuple(p for p in pictures if p.content)
+    return AnalysisBlock(analysed.heading, finding.lines, tables, shown, analysed.failure)
+
+
+def _drawn(directory: Path, stem: str, title: str) -> Picture | None:
+    """Return a figure as it was drawn: as SVG, as PNG where that is large or alone."""
+    paths = [p for p in (directory / f"{stem}.svg", directory / f"{stem}.png") if p.exists()]
+    if not paths:
+        return None
+    light = next((p for p in paths if p.stat().st_size <= _HEAVY), paths[-1])
+    if light.suffix == ".png":
+        return Picture(stem, title, light.read_bytes(), "png")
+    return Picture(stem, title, _shorter(light.read_bytes()))
+
+
+def _shorter(svg: bytes) -> bytes:
+    """Round places and outlines of an SVG to hundredths of a point; those of glyphs are in a smaller unit."""
+
+    def rounded(found: re.Match[bytes]) -> bytes:
+        return re.sub(rb"(\.\d\d)\d+", rb"\1", found[0]).replace(b" \n", b" ")
+
+    return re.sub(rb">\s+<", b"><", re.sub(rb' (?:d|x|y)="[^"]*"', rounded, svg))
 
 
 def _draw(chart: Chart, width: float | None, failed: str) -> bytes:
-    """Draw a chart as PNG; nothing where it cannot be drawn, of which the run has warned."""
+    """Draw a chart as SVG; nothing where it cannot be drawn, of which the run has warned."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
             figure = _plugins.load("figures", chart.figure).draw(chart.data, width)
         except Exception:
             return b""
-        return save(figure, Path(folder), "chart", ("png",), failed)[0].read_bytes()
+        return _shorter(save(figure, Path(folder), "chart", ("svg",), failed)[0].read_bytes())
 
 
 def _whole(directory: Path) -> Iterator[Picture]:
     """Return the figures of the whole curve, but for the curve and the volcano, which the page draws itself."""
     for figure in _plugins.every("figures"):
-        path = directory / f"{figure.name}.png"
-        if figure.curve is not None and figure.on_page and path.exists():
-            yield Picture(figure.name, figure.title, path.read_bytes())
-
-
-def _lighter(report: Report) -> Report:
-    """Store the figures with fewer colours where they are many."""
-    pictures = [*report.pictures, *(p for b in report.blocks for p in b.pictures)]
-    if sum(len(p.content) for p in pictures) <= _HEAVY:
-        return report
-    return replace(
-        report,
-        pictures=tuple(_fewer_colours(p) for p in report.pictures),
-        blocks=tuple(replace(b, pictures=tuple(_fewer_colours(p) for p in b.pictures)) for b in report.blocks),
-    )
-
-
-def _fewer_colours(picture: Picture) -> Picture:
-    from PIL import Image
-
-    made = BytesIO()
-    with Image.open(BytesIO(picture.content)) as image:
-        flat = image.convert("RGB").quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        flat.save(made, "PNG")
-    return replace(picture, content=made.getvalue())
+        if figure.curve is not None and figure.on_page and (found := _drawn(directory, figure.name, figure.title)):
+            yield found

@@ -45,11 +45,12 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn figure as PNG."""
+    """A drawn figure; ``kind`` is the last word of its media type."""
 
     stem: str
     title: str
     content: bytes = field(repr=False)
+    kind: str = "svg+xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +303,7 @@ def _places(places: NDArray[np.int64]) -> str:
 def picture(shown: Picture) -> Element:
     """Show a figure; its numbers stand in a table beside it."""
     figure = element("figure")
-    source = f"data:image/png;base64,{b64encode(shown.content).decode('ascii')}"
+    source = f"data:image/{shown.kind};base64,{b64encode(shown.content).decode('ascii')}"
     inside(figure, "img", src=source, alt=f"{shown.title}; its numbers are in the tables and files of this report")
     inside(figure, "figcaption", f"{shown.title} ({shown.stem})")
     return figure

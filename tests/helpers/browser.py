@@ -81,7 +81,7 @@ class Watched:
     def rows(self) -> list[list[str]]:
         """Give the cells of the table's page."""
         return self.page.eval_on_selector_all(
-            "#table-box tbody tr", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
+            "#table-box tbody tr[data-row]", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
         )
 
     def picture(self) -> str:

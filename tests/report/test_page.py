@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from browser import Watched, open_browser
 from pages import HOSTILE, column, embedded, hostile_study, number, read_page, run_report, table_rows, words
 from small_studies import small_study
 from specdid.report import page as page_module
@@ -209,7 +210,7 @@ def test_no_label_leaves_its_place(directory, page):
     assert page.find("h1")[0].text == f"智慧城市 {HOSTILE}"
     assert source.count("</script>") == source.count("<script")
     assert page.find("img")
-    assert all(n.attributes["src"].startswith("data:image/png;base64,") for n in page.find("img"))
+    assert all(n.attributes["src"].startswith("data:image/svg+xml;base64,") for n in page.find("img"))
     handlers = [a for n in everything(page) for a in n.attributes if a.startswith("on") or a == "style"]
     assert handlers == []
 
@@ -328,6 +329,29 @@ def test_a_thinned_page_knows_places_and_ranks_among_all(thinned):
         assert sum(e < estimate[i] for e in mine) < rank <= sum(e <= estimate[i] for e in mine)
     table = table_rows(page.find("section", id="tests")[0].find("table")[0])
     assert sum(number(row[2]) for row in table[1:]) == len(first)
+
+
+def test_a_thinned_page_weighs_what_it_holds(thinned):
+    directory, page = thinned
+    first = pl.read_parquet(directory / "results.parquet").filter(
+        (pl.col("status") == "ok") & (pl.col("vcov") == "unit") & (pl.col("estimator") == "OLS")
+    )
+    with open_browser() as browser:
+        seen = Watched(browser, directory / "report.html")
+        sums = seen.page.evaluate("data.groups.map(g => weights.subarray(g.start, g.stop).reduce((a, b) => a + b, 0))")
+        assert sums == pytest.approx([g["n"] for g in embedded(page)["groups"]])
+        words = seen.page.inner_text("#status")
+        assert "about" in words
+        median = number(re.search(r"median (−?[\d.]+)", words)[1])
+        assert median == pytest.approx(first["estimate"].median(), abs=0.1 * first["estimate"].std())
+        rows = seen.page.locator("#choices-table tr", has_text="two-way").first.locator("td").all_inner_texts()
+        assert number(rows[0]) == len(first.filter(pl.col("fixed_effects") == "two-way"))
+        assert seen.wrong == []
+
+
+def test_figures_drawn_for_the_page_alone_are_not_left(directory):
+    assert list(directory.glob("multiverse.png"))
+    assert not list(directory.glob("*.svg"))
 
 
 def test_figures_that_are_not_drawn_as_png_are_drawn_for_the_page(thinned):

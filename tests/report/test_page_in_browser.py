@@ -2,20 +2,24 @@
 
 import re
 from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
 import pytest
+import specdid
 from browser import Watched, open_browser
 from pages import HOSTILE, column, embedded, hostile_study, large_study, number, read_page, run_report
-from small_studies import small_study
+from small_studies import small_panel, small_study
 
 
 class Opened:
     """A page, and the rows of the results it shows in the order of its curve."""
 
-    def __init__(self, browser, path, **window):
-        self.browser, self.path = browser, path
+    def __init__(self, browser, study, directory):
+        self.browser, self.study = browser, study
+        self.path = path = run_report(study, directory)
         content = embedded(read_page(path))
         order = pl.DataFrame({"index": column(content["columns"]["index"]).astype(int)})
         results = pl.read_parquet(path.parent / "results.parquet")
@@ -37,12 +41,12 @@ def browser():
 
 @pytest.fixture(scope="module")
 def small(browser, tmp_path_factory):
-    return Opened(browser, run_report(hostile_study(), tmp_path_factory.mktemp("small")))
+    return Opened(browser, hostile_study(), tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="module")
 def large(browser, tmp_path_factory):
-    return Opened(browser, run_report(large_study(), tmp_path_factory.mktemp("large")))
+    return Opened(browser, large_study(), tmp_path_factory.mktemp("large"))
 
 
 @pytest.fixture(params=["small", "large"])
@@ -74,6 +78,9 @@ def test_hover_reads_the_specification_and_how_it_differs_from_the_preferred(ope
     numbers = [number(t) for t in re.findall(r"−?\d[\d,]*\.\d+", reading)[:3]]
     assert numbers == pytest.approx([row["estimate"], row["conf_low"], row["conf_high"]], abs=6e-3)
     assert f"{row['nobs']:,}" in reading
+    if opened.preferred < 0:
+        assert all(row[name] in reading for name in opened.varying)
+        return
     preferred = opened.rows.row(opened.preferred, named=True)
     for name in set(opened.varying) - {"controls"}:
         assert (f": {row[name]}" in reading) == (row[name] != preferred[name]), name
@@ -242,7 +249,9 @@ def test_no_label_becomes_markup(small):
     page.keyboard.press("End")
     page.keyboard.press("Enter")
     assert page.locator("#filters .words", has_text=HOSTILE).count() == 1
-    assert page.evaluate("[...document.images].every(i => i.src.startsWith('data:image/png') && i.naturalWidth > 0)")
+    assert page.evaluate(
+        "[...document.images].every(i => i.src.startsWith('data:image/svg+xml') && i.naturalWidth > 0)"
+    )
     assert page.evaluate("document.querySelectorAll('[onerror], iframe, object, embed').length") == 0
     assert seen.wrong == []
     page.close()
@@ -277,12 +286,281 @@ def test_a_narrow_window_and_paper(opened):
     assert seen.page.evaluate("document.documentElement.scrollWidth") == 390
     assert seen.page.locator("#chart canvas").bounding_box()["width"] <= 390
     seen.page.emulate_media(media="print")
-    assert seen.page.is_hidden(".side")
+    assert seen.page.is_hidden("#filters-fold")
     assert seen.page.is_hidden(".toolbar >> nth=0")
     assert seen.page.is_visible("#chart canvas")
     assert len(seen.page.pdf(format="A4")) > 20_000
     assert seen.wrong == []
     seen.page.close()
+
+
+def wait_until(page, condition):
+    """Wait in the page, whose policy lets no text be run by a timer."""
+    page.evaluate(f"async () => {{ while (!({condition})) await new Promise(requestAnimationFrame) }}")
+
+
+def with_terms(rows, terms="x1 x2 x3 w"):
+    """Add a column for each control: whether it is among the controls."""
+    has = [pl.col("controls").str.split(" + ").list.contains(t).alias(f"has {t}") for t in terms.split()]
+    return rows.with_columns(has)
+
+
+def test_a_selection_is_answered_in_words(small):
+    seen = small.fresh()
+    seen.drag(0.0, 0.2)
+    low, high = (int(seen.page.input_value(f"#{end}")) for end in ("from", "to"))
+    mine = small.rows.slice(low - 1, high - low + 1)
+    words = seen.page.inner_text("#answer")
+    assert words.startswith(f"{len(mine)} selected")
+    assert mine["estimand"].n_unique() == 1
+    median, least, most = (number(t) for t in re.search(r"median (\S+), (\S+) to (−?[\d.]+\d)\.", words).groups())
+    expected = [mine["estimate"].median(), mine["estimate"].min(), mine["estimate"].max()]
+    assert [median, least, most] == pytest.approx(expected, abs=6e-4)
+    found = re.findall(r"Fixed effects = two-way: ([\d.]+) times its share \((\d+)% here, (\d+)% of all\)", words)
+    shares = [float((r["fixed_effects"] == "two-way").mean()) for r in (mine, small.rows)]
+    assert [float(t) for t in found[0]] == pytest.approx([shares[0] / shares[1], *(100 * s for s in shares)], abs=0.51)
+    seen.page.focus("#chart")
+    seen.page.keyboard.press("Escape")
+    assert "selected" not in seen.page.inner_text("#answer").split(":")[0]
+    assert seen.wrong == []
+    seen.page.close()
+
+
+def changes_shown(page):
+    """Give mean, ends and pairs of each option's change by its name."""
+    rows = page.eval_on_selector_all(
+        "#choices-table tbody tr:not(.factor)", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
+    )
+    numbers = {cells[0]: re.findall(r"[+−]?\d[\d,]*\.\d+", cells[5]) for cells in rows}
+    return {c[0]: ([number(t.replace("+", "")) for t in numbers[c[0]]], c[6]) for c in rows if numbers[c[0]]}
+
+
+def change_expected(rows, name, level, reference, others):
+    """Give what the change must be: a join of both options on everything else."""
+    both = [rows.filter(pl.col(name) == v).select(*others, "estimate") for v in (reference, level)]
+    change = (
+        both[0].join(both[1], on=others).select(pl.col("estimate_right") - pl.col("estimate")).to_series().to_numpy()
+    )
+    return [change.mean(), *np.quantile(change, (0.05, 0.95))], f"{len(change):,}"
+
+
+def test_choices_are_told_by_paired_changes_that_follow_the_filters(small):
+    seen = small.fresh()
+    page = seen.page
+    rows = with_terms(small.rows).filter(pl.col("estimator") == "OLS")
+    names = ["outcome", "fixed_effects", "sample", "裁剪", *(f"has {t}" for t in ("x1", "x2", "x3", "w"))]
+    asked = [("fixed_effects", "unit", "two-way"), ("sample", "later", "所有"), ("has x2", True, False)]
+    shown = {"has x2": "with x2"}
+
+    def check(part, some):
+        found = changes_shown(page)
+        for name, level, reference in some:
+            expected, pairs = change_expected(part, name, level, reference, [n for n in names if n != name])
+            got = found[shown.get(name, level)]
+            assert got[0] == pytest.approx(expected, abs=6e-4), name
+            assert got[1] == pairs
+
+    check(rows, asked)
+    page.click('#choices-table button[title="Highlight two-way"]')
+    assert page.is_checked("#filters fieldset:nth-of-type(3) input >> nth=0")
+    check(rows.filter(pl.col("fixed_effects") == "two-way"), asked[1:])
+    before = changes_shown(page)
+    page.locator("#filters [data-sign='1'] input").check()  # selects by the estimate: pairs must not follow
+    assert changes_shown(page) == before
+    seen.drag(0.0, 0.3)
+    assert changes_shown(page) == before
+    assert page.locator("#choices-table thead", has_text="Share in selection").count() == 1
+    assert seen.wrong == []
+    page.close()
+
+
+def test_shares_of_choices_are_in_order(small):
+    seen = small.fresh()
+    heads = seen.page.locator("#choices-table .factor").all_inner_texts()
+    shares = [0.5 if "< 1%" in h else float(re.search(r"(\d+)% of the variance", h)[1]) for h in heads]
+    assert shares == sorted(shares, reverse=True)
+    assert heads[0].startswith("Fixed effects")
+    seen.page.close()
+
+
+def test_steps_are_what_differs_in_one_choice(small):
+    seen = small.fresh()
+    rows = with_terms(small.rows)
+    names = ["outcome", "fixed_effects", "sample", "estimator", "裁剪", *(f"has {t}" for t in ("x1", "x2", "x3", "w"))]
+    preferred = rows.row(small.preferred, named=True)
+    near = [r for r in rows.iter_rows(named=True) if sum(r[n] != preferred[n] for n in names) == 1]
+    cells = seen.page.eval_on_selector_all(
+        "#steps-table tbody tr:not(.preferred)", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
+    )
+    assert sorted(number(c[3]) for c in cells if len(c) == 7) == pytest.approx(
+        sorted(r["estimate"] for r in near), abs=6e-4
+    )
+    assert next(c for c in cells if c[0] == "Estimator")[4] == "another estimand"
+    changes = [number(c[4].replace("+", "")) for c in cells if len(c) == 7 and c[0] != "Estimator"]
+    expected = [r["estimate"] - preferred["estimate"] for r in near if r["estimator"] == preferred["estimator"]]
+    assert sorted(changes) == pytest.approx(sorted(expected), abs=6e-4)
+    assert any(c[2] == "nobody" and "failed" in c[3] for c in cells)
+    seen.page.locator("#steps-table button").first.click()
+    assert seen.page.is_visible("#detail")
+    assert seen.wrong == []
+    seen.page.close()
+
+
+def test_two_pinned_specifications_are_compared(small):
+    seen = small.fresh()
+    page = seen.page
+    page.focus("#chart")
+    for key in ("Home", "a", "ArrowRight", "ArrowRight", "ArrowRight", "b"):
+        page.keyboard.press(key)
+    cells = page.eval_on_selector_all("#pins tbody tr", "rows => rows.map(r => [...r.cells].map(c => c.textContent))")
+    a, b = (small.rows.row(k, named=True) for k in (0, 3))
+    assert [number(c) for c in cells[0][1:]] == pytest.approx(
+        [a["estimate"], b["estimate"], b["estimate"] - a["estimate"]], abs=6e-4
+    )
+    page.keyboard.press("End")
+    page.keyboard.press("b")
+    assert "no difference is taken" in page.inner_text("#pins")
+    assert page.locator("#pins tbody tr").first.locator("td").last.inner_text() == "–"
+    assert seen.wrong == []
+    page.close()
+
+
+def test_a_click_on_a_tile_selects_its_specifications(small):
+    seen = small.fresh()
+    page = seen.page
+    left, line = page.evaluate("[xAt(across[120]), lines.find(l => l.label === 'two-way').strip]")
+    page.locator("#panel").click(position={"x": left, "y": line + 3})
+    low, high = (int(page.input_value(f"#{end}")) for end in ("from", "to"))
+    assert low <= 121 <= high <= low + 3
+    assert page.is_visible("#detail")
+    page.locator("#panel .label", has_text="two-way").click()
+    assert page.is_checked("#filters fieldset:nth-of-type(3) input >> nth=0")
+    assert seen.wrong == []
+    page.close()
+
+
+def test_the_address_brings_back_what_is_seen(small, browser):
+    seen = small.fresh()
+    page = seen.page
+    page.select_option("#order", label="by sample")
+    page.check("#filters fieldset:nth-of-type(1) input >> nth=1")  # its label is markup
+    page.locator("#filters fieldset", has_text="Controls").locator("select").first.select_option("without")
+    page.focus("#chart")
+    for key in ("Home", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "Enter", "a"):
+        page.keyboard.press(key)
+    wait_until(page, "location.hash.includes('A=')")
+    again = browser.new_page()
+    again.goto(page.url)
+    looks = """() => [addressOf(), byId("order").value,
+      ...[...document.querySelectorAll("#table-box td")].map(c => c.textContent),
+      ...["status", "answer", "detail-heading", "pins", "choices-table"].map(id => byId(id).textContent)]"""
+    assert again.evaluate(looks) == page.evaluate(looks)
+    assert "at places 2 to 4" in page.inner_text("#answer")
+    again.close()
+    assert seen.wrong == []
+    page.close()
+
+
+def test_an_address_from_a_stranger_is_text(small):
+    seen = small.fresh()
+    page = seen.page
+    asked = "<img src=x onerror=alert(1)>"
+    page.evaluate(
+        "t => { location.hash = '#?' + t }",
+        f"order={asked}&is.sample={asked}&constructor=1&show=zz&level=9&__proto__=2",
+    )
+    page.wait_for_selector("#lacking:not([hidden])")
+    words = page.inner_text("#lacking")
+    assert words.count(asked) == 2
+    assert "constructor: 1" in words
+    assert "specification zz" in words
+    assert page.evaluate("document.querySelectorAll('[onerror]').length") == 0
+    assert page.evaluate("state.alpha") == 0.05
+    assert seen.wrong == []
+    page.close()
+
+
+def test_pictures_of_what_is_seen(small):
+    seen = small.fresh()
+    page = seen.page
+    page.select_option("#null", "0")
+    saved = {}
+    for kind in ("png", "svg"):
+        with page.expect_download() as download:
+            page.click(f"#save-{kind}")
+        saved[kind] = Path(download.value.path()).read_bytes()
+    assert saved["png"].startswith(b"\x89PNG")
+    tree = ElementTree.fromstring(saved["svg"])
+    tags = {e.tag.removeprefix("{http://www.w3.org/2000/svg}") for e in tree.iter()}
+    assert tags == {"svg", "rect", "path", "text", "g", "clipPath"}
+    texts = [e.text for e in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert f"智慧城市 {HOSTILE}" == texts[0]
+    assert "Fixed effects" in texts
+    page.emulate_media(color_scheme="dark")
+    seen.settle()
+    with page.expect_download() as download:
+        page.click("#save-svg")
+    assert Path(download.value.path()).read_bytes() == saved["svg"]  # paper is white, whatever the screen is
+    assert seen.wrong == []
+    page.close()
+
+
+def test_programs_to_copy_are_those_of_show(small):
+    seen = small.fresh()
+    page = seen.page
+    page.focus("#chart")
+    page.keyboard.press("p")
+    page.keyboard.press("Enter")
+    programs = page.eval_on_selector_all("#detail .program pre", "all => all.map(p => p.textContent)")
+    for text, language in zip(programs, ("python", "r", "stata"), strict=True):
+        expected = specdid.show(small.study, data=small_panel(), out=small.path.parent, code=language)
+        assert text == expected.rstrip("\n")
+    page.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', { value: { writeText: async (t) => { window.copied = t } } })"
+    )
+    page.locator("#detail .copied button").first.click()
+    wait_until(page, "window.copied !== undefined")
+    assert page.evaluate("copied") == small.rows.row(small.preferred, named=True)["formula"]
+    page.close()
+
+
+def test_an_order_by_a_choice_is_labelled_with_medians(small):
+    seen = small.fresh()
+    seen.page.select_option("#order", label="by sample")
+    parts = seen.page.evaluate("parts.map(p => [p.words, p.medians.map(m => m.median)])")
+    assert [p[0] for p in parts] == ["所有", "later", "now"]
+    for words, medians in parts:
+        mine = small.rows.filter(pl.col("sample") == words).partition_by("estimand", maintain_order=True)
+        assert medians == pytest.approx([m["estimate"].median() for m in mine])
+    seen.page.select_option("#order", label="by estimate")
+    seen.page.locator("#filters fieldset", has_text="Fixed effects").locator("input").first.check()
+    before = seen.page.evaluate("plot.y.max")
+    seen.page.check("#fit")
+    low, high = seen.page.evaluate("[plot.y.min, plot.y.max]")
+    mine = small.rows.filter(pl.col("fixed_effects") == "two-way")
+    assert low < mine["conf_low"].min() < low + 0.1
+    assert mine["conf_high"].max() < high < before + 1e-9
+    assert seen.wrong == []
+    seen.page.close()
+
+
+def test_axe_finds_nothing(small):
+    axe = pytest.importorskip("axe_playwright_python")
+    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    for width, scheme in ((1300, "light"), (420, "dark")):
+        seen = small.fresh(width=width)
+        seen.page.emulate_media(color_scheme=scheme)
+        seen.drag(0.1, 0.4)
+        seen.page.focus("#chart")
+        for key in ("Home", "a", "Enter", "ArrowRight", "b"):
+            seen.page.keyboard.press(key)
+        seen.page.evaluate(
+            "document.querySelectorAll('details').forEach(d => { d.open = !d.classList.contains('rows') })"
+        )
+        seen.page.evaluate(script)
+        found = seen.page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
+        assert found == []
+        seen.page.close()
 
 
 @pytest.fixture(scope="module")

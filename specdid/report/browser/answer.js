@@ -54,7 +54,7 @@ function fillAnswer() {
   }
   const found = overrepresented(some, all);
   const items = found.map(({ words, here, anywhere, ratio }) => make("li", "", {},
-    make("strong", words), `: ${timesWords(ratio)} (${percent(here)} here, ${percent(anywhere)} of all)`));
+    make("strong", words), `: ${timesWords(ratio)} (${percent(here)} here, ${percent(anywhere)} of ${filtered() ? "all highlighted" : "all"})`));
   const none = some.length === all.length ? "This is all of them." : "No choice is much more frequent here than elsewhere.";
   box.replaceChildren(head, ...medianLines(some).map((text) => make("p", text)),
     ...(items.length ? [make("p", "Chosen here more often than elsewhere:", { class: "lead" }), make("ul", "", {}, ...items)] :

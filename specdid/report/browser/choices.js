@@ -3,8 +3,8 @@
 
 const MOST_OPTIONS = 12;
 const STRIPES = 80;
-const DOT_WIDE = 260;
-const CHANGE_WIDE = 170;
+const dotWide = () => (narrow() ? 130 : 260);
+const changeWide = () => (narrow() ? 110 : 170);
 const opened = new Set();
 
 const familiesShown = () => data.families.filter((f) => f.group === state.group);
@@ -36,7 +36,7 @@ function chosenByChoice() {
 function pairedChanges(mine, within) {
   if (thinned() || within.every((v) => v)) return mine.factors.map((f) => f.changes);
   const { estimate } = data.columns;
-  const kept = mine.rows.map((i, k) => k).filter((k) => within[mine.rows[k]]);
+  const kept = [...mine.rows.keys()].filter((k) => within[mine.rows[k]]);
   const keys = otherChoices(mine, kept);
   return mine.factors.map((factor, f) => {
     const base = new Map();
@@ -101,7 +101,7 @@ function noteWords(mine, lit) {
   const held = thinned() ? "Changes are of all specifications of the study, whatever is highlighted; estimates are of those on this page. " :
     filtered() ? "Changes are of the pairs that match the choices highlighted; significance and selection leave them as they are, " +
       "since both select by the estimate. " : "";
-  const rest = mine.factors.length ? `What choices do only together makes ${percent(mine.rest)} of the variance. ` : "";
+  const rest = mine.factors.length ? `Shares of the variance are of all ${whole(mine.n)}; what choices do only together makes ${percent(mine.rest)} of it. ` : "";
   return `${shown}${held}${rest}The middle 90% of changes is how much they vary from pair to pair: no confidence interval.${n ? "" : " Nothing is highlighted."}`;
 }
 
@@ -112,7 +112,7 @@ function scaleOf(mine) {
     low = Math.min(low, estimate[i]);
     high = Math.max(high, estimate[i]);
   }
-  return { low, high, wide: DOT_WIDE };
+  return { low, high, wide: dotWide() };
 }
 
 function changeScale(changes) {
@@ -120,7 +120,7 @@ function changeScale(changes) {
   for (const c of changes.flat()) {
     for (const v of [c.low, c.high, c.mean]) if (Math.abs(v) > reach) reach = Math.abs(v);
   }
-  return { low: -(reach || 1), high: reach || 1, wide: CHANGE_WIDE };
+  return { low: -(reach || 1), high: reach || 1, wide: changeWide() };
 }
 
 const onScale = ({ low, high, wide }, value) => 6 + ((value - low) / (high - low || 1)) * (wide - 12);
@@ -136,7 +136,7 @@ function small(wide, tall, paintOn) {
   return made;
 }
 
-function axisOf(scale, words) {
+function axisOf(scale) {
   return small(scale.wide, 16, (pen) => {
     pen.font = `11px ${theme.family}`;
     pen.fillStyle = theme.quiet;
@@ -150,7 +150,7 @@ function axisOf(scale, words) {
       pen.fillText(value.words, x, 2);
       limit = x + half + 6;
     }
-  }, words);
+  });
 }
 
 function choicesHead(scales) {
@@ -211,9 +211,9 @@ function optionRow(mine, factor, level, change, scales, lit) {
   const cells = [
     make("th", "", { scope: "row" }, highlightButton(factor, level, own[0])),
     number(narrowed ? `${thinned() ? "≈" : ""}${whole(Math.round(weightOf(coloured)))} of ${whole(factor.counts[level])}` : whole(factor.counts[level])),
-    make("td", "", { class: "drawn" }, small(DOT_WIDE, 20, (pen) => paintEstimates(pen, scales.dots, own, coloured))),
+    make("td", "", { class: "drawn" }, small(scales.dots.wide, 20, (pen) => paintEstimates(pen, scales.dots, own, coloured))),
     number(coloured.length ? fixed(median(coloured), decimals) : "–"),
-    make("td", "", { class: "drawn" }, small(CHANGE_WIDE, 20, (pen) => paintChange(pen, scales.changes, change, reference))),
+    make("td", "", { class: "drawn" }, small(scales.changes.wide, 20, (pen) => paintChange(pen, scales.changes, change, reference))),
     number(reference ? "reference" : !change.pairs ? "no pair" :
       `${signed(change.mean)} (${signed(change.low)} to ${signed(change.high)})`),
     number(reference ? "" : whole(change.pairs)),

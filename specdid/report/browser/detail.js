@@ -79,7 +79,7 @@ function grid(caption, header, lines) {
     k ? make("td", cell, { class: "number" }) : make("th", cell, { scope: "row" })))));
   const table = make("table", "", {}, make("caption", caption), make("thead", "", {}, head),
     make("tbody", "", {}, ...body));
-  return make("div", "", { class: "scroll" }, table);
+  return make("div", "", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, table);
 }
 
 function fillDetail(i) {
@@ -90,7 +90,7 @@ function fillDetail(i) {
     `Specification ${whole(columns.index[i])}${i === data.preferred ? " (preferred)" : ""}: ${numberWords(i)}`;
   const dropped = data.dropped.codes[i] < 0 ? [] : [["Dropped as collinear", data.dropped.words[data.dropped.codes[i]]]];
   const choices = [...data.dimensions.map((d) => [d.heading, d.words[d.codes[i]]]), ...dropped,
-    ["Coefficient of", data.term.words[data.term.codes[i]]], ["Estimand", data.estimand.words[data.estimand.codes[i]]]];
+    ["Coefficient of", data.term.words[data.term.codes[i]]], ["Estimand", data.estimand.words[data.estimand.codes[i]]], ["Id", data.spec_id[i]]];
   byId("detail-body").replaceChildren(
     make("p", `${rankWords(i)}.`, { class: "quiet" }),
     make("p", "", { class: "actions" }, ...[0, 1].map((which) => pinButton(i, which)), closeButton()),

@@ -99,8 +99,6 @@ function refreshWords() {
   describeStatus();
   buildKey();
   countSigns();
-  fillTable();
-  fillAnswer();
   fillSteps();
   writeAddress();
 }
@@ -111,6 +109,8 @@ function changedFilters() {
   match();
   refreshChart();
   refreshWords();
+  fillTable();
+  fillAnswer();
   fillChoices();
 }
 

@@ -34,8 +34,8 @@ function paint(pen) {
   nameRuns(pen, segments.map((s) => ({ ...s, words: [`${s.words} (${whole(countOf(s))})`, s.words] })), box.top, true);
   paintParts(pen, box.top + (segments.length ? 18 : 0));
   paintPreferred(pen);
-  paintPins(pen);
   pen.restore();
+  paintPins(pen);
 }
 
 // What is not highlighted lies below, then what is not significant.
@@ -239,6 +239,7 @@ function paintPins(pen) {
     const k = i >= 0 ? placeOf[i] : -1;
     if (k < 0 || Number.isNaN(plot.heights[k])) return;
     const [x, y] = [xAt(across[k]), yAt(plot.heights[k])];
+    if (across[k] < plot.x.min || across[k] > plot.x.max || y < plot.box.top || y > plot.box.top + plot.box.height) return;
     pen.beginPath();
     pen.arc(x, y, 8, 0, 2 * Math.PI);
     pen.fillStyle = theme.ink;

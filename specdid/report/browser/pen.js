@@ -146,7 +146,8 @@ function paintPicture(pen) {
   };
   if (document.querySelector(".strip")) say(document.querySelector(".strip").textContent, `bold 16px ${theme.family}`, "#b00020", 22);
   say(data.title, `bold 16px ${theme.family}`, theme.ink, 21);
-  for (const span of byId("status").children) say(span.textContent, theme.font, theme.quiet, 16);
+  const told = [...byId("status").children, ...(state.brush ? byId("answer").querySelectorAll("p, li") : [])];
+  for (const one of told) say(one.textContent, theme.font, theme.quiet, 16);
   top = paintKey(pen, top + 4, width);
   if (narrow()) say(effectWords(), `bold 12px ${theme.family}`, theme.ink, 18);
   pen.save();
@@ -160,6 +161,9 @@ function paintPicture(pen) {
   }
   paintAxes(pen);
   paint(pen);
+  for (const x of state.brush ? brushEdges() : []) {
+    drawLine(pen, x, plot.box.top, x, plot.box.top + plot.box.height, theme["series-1"], 1.5);
+  }
   pen.restore();
   top += tall;
   if (!panel.hidden) {

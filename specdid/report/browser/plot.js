@@ -157,13 +157,19 @@ function redraw() {
   });
 }
 
+// Where the selection begins and ends, within the axis.
+function brushEdges() {
+  const { left, width } = plot.box;
+  const half = state.view === "volcano" ? 0 : 0.5;
+  return [across[state.brush[0]] - half, across[state.brush[1]] + half].map((v) => (
+    Math.min(left + width, Math.max(left, xAt(v)))));
+}
+
 function placeSelection() {
   const { brush } = state;
   selection.hidden = !brush;
   if (!brush) return;
-  const half = state.view === "volcano" ? 0 : 0.5;
-  const [low, high] = [across[brush[0]] - half, across[brush[1]] + half].map((v) => (
-    Math.min(plot.box.width, Math.max(0, xAt(v) - plot.box.left))));
+  const [low, high] = brushEdges().map((x) => x - plot.box.left);
   selection.style.left = `${low}px`;
   selection.style.width = `${Math.max(2, high - low)}px`;
 }
