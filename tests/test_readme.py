@@ -80,22 +80,14 @@ def test_the_examples_write_where_git_does_not_look() -> None:
     assert (ROOT / "specs/results" / directory.name / "curve.png").relative_to(ROOT).as_posix() in text(README)
 
 
+@pytest.mark.usefixtures("audit_here")
 def test_console_blocks_run_in_order(tmp_path: Path) -> None:
     """Those of the README, of the commands and of interrupted runs are about one study."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     listed = []
     for command in [c for page in (README, "docs/commands.md", "docs/howto/interrupted.md") for c in commands(page)]:
         program, *arguments = shlex.split(command)
         assert program == "specdid"
-        done = subprocess.run(
-            [sys.executable, "-m", "specdid", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
+        done = call_specdid(arguments, tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         listed.append(command)
 
