@@ -24,7 +24,7 @@ STREAM = 0xA0D17
 """Keeps the audit's draw apart from the nulls', which use the same seed."""
 
 
-class Chosen(Protocol):
+class AuditedEstimator(Protocol):
     """An estimator of the study: its name and the user's options."""
 
     @property
@@ -49,7 +49,7 @@ class AuditInput(Protocol):
 
 
 def audit_results(
-    compiled: AuditInput, estimators: Sequence[Chosen], results: Results, size: int | None, seed: int
+    compiled: AuditInput, estimators: Sequence[AuditedEstimator], results: Results, size: int | None, seed: int
 ) -> Audit:
     """Estimate a seeded random sample of the ok specifications again: by pyfixest and by the audit's own algebra.
 

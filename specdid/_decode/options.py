@@ -11,7 +11,7 @@ from specdid import _plugins
 from specdid._decode.other_programs import estimator_help
 from specdid._decode.table import Item, Log, Table, as_table, fixed, lines_of, plain_value
 from specdid._diagnostics import closest, did_you_mean
-from specdid._format import MATCH, OPTIONS, Flag, Number, TableFormat
+from specdid._format import MATCH, OPTIONS, Flag, NumberValue, TableKeys
 from specdid._study import (
     Direction,
     EstimatorOption,
@@ -27,7 +27,7 @@ from specdid.language.tree import Constant
 
 Option = TypeVar("Option")
 
-SETTINGS = tuple(key.name for key in MATCH.keys if isinstance(key.kind, Number | Flag))
+SETTINGS = tuple(key.name for key in MATCH.keys if isinstance(key.kind, NumberValue | Flag))
 """Keys of a match that change the result of some methods only."""
 
 
@@ -122,7 +122,7 @@ class Options:
         method = table.rows.get("method")
         if method is not None and method.value in self.methods:
             settings = _plugins.load("estimators", str(method.value)).settings
-            form = TableFormat(common.name, common.header, common.doc, (*common.keys, *settings))
+            form = TableKeys(common.name, common.header, common.doc, (*common.keys, *settings))
             table = Table(table.item, self.log, form, table.title)
         found = table.read(method=self._method)
         if found["method"] is None:

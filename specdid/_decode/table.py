@@ -13,7 +13,7 @@ from typing import Any, cast
 from specdid import _plugins, language
 from specdid._diagnostics import Document, Fault, Origin, Severity, Span, closest, did_you_mean, fault_at
 from specdid._format import (
-    Column,
+    ColumnValue,
     Either,
     Flag,
     Formula,
@@ -22,10 +22,10 @@ from specdid._format import (
     Lines,
     Many,
     Nested,
-    Number,
+    NumberValue,
     Refused,
-    TableFormat,
-    Text,
+    TableKeys,
+    TextValue,
     Word,
 )
 from specdid._study import Expression
@@ -300,21 +300,21 @@ class Log:
         """Return the value of ``key``, or one of ``kind`` inside it; None where it is wrong."""
         example = f"for example, {key.name} = {key.example}"
         match kind or key.kind:
-            case Text(shown=True):
+            case TextValue(shown=True):
                 return self.words(item)
-            case Text():
+            case TextValue():
                 return self.text(item, example)
             case Word() as word:
                 return self.choice(item, word.choices, key.name)
             case Formula(role, place):
                 return self.expression(item, role, place)
-            case Column():
+            case ColumnValue():
                 return self.column(item)
             case Flag():
                 if isinstance(item.value, bool):
                     return item.value
                 self.wrong_type(item, "true or false", example)
-            case Number() as number:
+            case NumberValue() as number:
                 return self._number(item, number, key.name, example)
             case Many(inner, exactly):
                 if item.unread:
@@ -339,7 +339,7 @@ class Log:
                 return self.value(item, key, fitting)
         return None
 
-    def _number(self, item: Item, kind: Number, key: str, example: str) -> float | None:
+    def _number(self, item: Item, kind: NumberValue, key: str, example: str) -> float | None:
         right = isinstance(item.value, int) and not isinstance(item.value, bool) if kind.whole else finite(item.value)
         if not right:
             self.wrong_type(item, "a whole number" if kind.whole else "a number", example)
@@ -363,7 +363,7 @@ def _fits(value: object, kind: Kind) -> bool:
     match kind:
         case Flag():
             return isinstance(value, bool)
-        case Number():
+        case NumberValue():
             return isinstance(value, int | float) and not isinstance(value, bool)
         case Many():
             return isinstance(value, tuple)
@@ -383,7 +383,7 @@ class Table:
     """
 
     def __init__(
-        self, item: Item, log: Log, form: TableFormat, title: str = "", subject: str = "", also: Sequence[str] = ()
+        self, item: Item, log: Log, form: TableKeys, title: str = "", subject: str = "", also: Sequence[str] = ()
     ) -> None:
         self.item, self.log, self.form = item, log, form
         self.title = title or form.header
@@ -492,7 +492,7 @@ def part_of(text: str, node: Node, origin: Origin) -> Expression:
 
 
 def as_table(
-    item: Item | None, log: Log, form: TableFormat, title: str = "", help: str | None = None, subject: str = ""
+    item: Item | None, log: Log, form: TableKeys, title: str = "", help: str | None = None, subject: str = ""
 ) -> Table | None:
     """Read ``item`` as a table of this format, or say that it is none; None where it is not written."""
     if item is None or not log.is_table(item, help):

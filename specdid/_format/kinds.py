@@ -12,14 +12,14 @@ from specdid.language.check import Role
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextValue:
     """A text that is not empty; ``shown`` to readers, so that it is one line without control characters."""
 
     shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberValue:
     """A finite number, or a ``whole`` one, within bounds that ``rule`` says in words; None is no bound."""
 
     rule: str = ""
@@ -70,7 +70,7 @@ class Formula:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ColumnValue:
     """The name of one column."""
 
 
@@ -95,7 +95,7 @@ class Lines:
 class Nested:
     """A table with keys of its own."""
 
-    table: TableFormat
+    table: TableKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Either:
     kinds: tuple[Kind, ...]
 
 
-Kind = Text | Number | Flag | Word | Formula | Column | Many | Lines | Nested | Refused | Either
+Kind = TextValue | NumberValue | Flag | Word | Formula | ColumnValue | Many | Lines | Nested | Refused | Either
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class TableFormat:
+class TableKeys:
     """One table of the file.
 
     ``header`` is how it is written; ``more`` says which further keys it takes, where plug-ins have their own;
@@ -161,7 +161,7 @@ class TableFormat:
         return tuple(key.name for key in self.keys)
 
 
-def nested(kind: Kind) -> Iterator[TableFormat]:
+def nested(kind: Kind) -> Iterator[TableKeys]:
     """Return the tables that a value of ``kind`` may be or hold, without those inside them."""
     match kind:
         case Nested(table):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specdid._format.kinds import (
-    Column,
+    ColumnValue,
     Either,
     Flag,
     Formula,
@@ -11,10 +11,10 @@ from specdid._format.kinds import (
     Lines,
     Many,
     Nested,
-    Number,
+    NumberValue,
     Refused,
-    TableFormat,
-    Text,
+    TableKeys,
+    TextValue,
     Word,
 )
 from specdid._study import (
@@ -45,7 +45,7 @@ _META = (
         '"uncertain"',
         otherwise="equivalent",
     ),
-    Key("why", Text(), "The reason for the option, for readers of the output.", '"as Table 3 of the paper"'),
+    Key("why", TextValue(), "The reason for the option, for readers of the output.", '"as Table 3 of the paper"'),
 )
 
 
@@ -53,7 +53,7 @@ def _formula(role: Role, doc: str, example: str) -> Key:
     return Key("formula", Formula(role), doc, example, required='write formula = "…" in it')
 
 
-MATCH = TableFormat(
+MATCH = TableKeys(
     "match",
     "match = { … } of a sample",
     "Cut a sample to treated units and their matched controls; weights of matched controls sum to their number, as "
@@ -83,7 +83,7 @@ MATCH = TableFormat(
         Key("method", Word(shelf="matching"), "How controls are found and weighted.", '"nearest"', "nearest"),
         Key(
             "ratio",
-            Number("1 or more", whole=True, least=1),
+            NumberValue("1 or more", whole=True, least=1),
             "Controls for each treated unit.",
             "2",
             otherwise="1",
@@ -91,21 +91,21 @@ MATCH = TableFormat(
         Key("replace", Flag(), "Whether a control may be matched several times.", "true", otherwise="false"),
         Key(
             "caliper",
-            Number("above 0", above=0),
+            NumberValue("above 0", above=0),
             "The largest distance of a match, on the propensity score.",
             "0.05",
             otherwise="no limit",
         ),
         Key(
             "caliper_sd",
-            Number("above 0", above=0),
+            NumberValue("above 0", above=0),
             "The same in standard deviations of the propensity score.",
             "0.2",
             otherwise="no limit",
         ),
         Key(
             "bandwidth",
-            Number("above 0", above=0),
+            NumberValue("above 0", above=0),
             "The bandwidth of the kernel, on the propensity score.",
             "0.06",
             otherwise="0.06",
@@ -122,7 +122,7 @@ MATCH = TableFormat(
 )
 
 OPTIONS = {
-    "outcome": TableFormat(
+    "outcome": TableKeys(
         "outcome",
         '[outcome] "label" = { … }',
         "What is explained. Outcomes of one scale share a curve.",
@@ -130,7 +130,7 @@ OPTIONS = {
             _formula("outcome", "The outcome; c(a, b) or sw(a, b) is several.", '"log(so2 / pop)"'),
             Key(
                 "scale",
-                Text(),
+                TextValue(),
                 "What estimates are in; outcomes share a curve where it is the same.",
                 '"log points"',
                 otherwise="each outcome has a curve of its own",
@@ -145,7 +145,7 @@ OPTIONS = {
             *_META,
         ),
     ),
-    "treatment": TableFormat(
+    "treatment": TableKeys(
         "treatment",
         '[treatment] "label" = { … }',
         "Whose coefficient is estimated: one term, 0/1 for the estimators of staggered adoption.",
@@ -174,7 +174,7 @@ OPTIONS = {
             ),
             Key(
                 "estimand",
-                Text(),
+                TextValue(),
                 "What the estimate is of, in words; medians are taken of one estimand.",
                 '"effect in years 3 to 4"',
                 otherwise="the estimator's words",
@@ -182,7 +182,7 @@ OPTIONS = {
             *_META,
         ),
     ),
-    "controls": TableFormat(
+    "controls": TableKeys(
         "controls",
         '[controls] "label" = "…"',
         "The right-hand side beside the treatment.",
@@ -195,7 +195,7 @@ OPTIONS = {
             *_META,
         ),
     ),
-    "fixed_effects": TableFormat(
+    "fixed_effects": TableKeys(
         "fixed_effects",
         '[fixed_effects] "label" = "…"',
         "What is absorbed.",
@@ -208,7 +208,7 @@ OPTIONS = {
             *_META,
         ),
     ),
-    "sample": TableFormat(
+    "sample": TableKeys(
         "sample",
         '[sample] "label" = "…"',
         "Which rows are used, after every column has been computed on the full panel.",
@@ -223,7 +223,7 @@ OPTIONS = {
             ),
             Key(
                 "match",
-                Either((Text(shown=False), Nested(MATCH))),
+                Either((TextValue(shown=False), Nested(MATCH))),
                 "How the sample is matched, or the name of a [match] that says it.",
                 '{ on = "x1 + x2" }',
                 otherwise="not matched",
@@ -232,13 +232,13 @@ OPTIONS = {
         ),
         needs=((("where", "match"), 'write where = "…" in it'),),
     ),
-    "weights": TableFormat(
+    "weights": TableKeys(
         "weights",
         '[weights] "label" = "…"',
         "Analytic weights of rows.",
         (_formula("value", 'The weight, "1" for none.', '"pop"'), *_META),
     ),
-    "estimator": TableFormat(
+    "estimator": TableKeys(
         "estimator",
         '[estimator] "label" = "…"',
         "How the effect is estimated; a table may give the estimator's own settings.",
@@ -264,7 +264,7 @@ def role_of(dimension: str) -> Role:
     return kind.role if isinstance(kind, Formula) else "terms"
 
 
-VARIANT_OPTION = TableFormat(
+VARIANT_OPTION = TableKeys(
     "variant",
     '[variant."name"] "label" = { … }',
     "A dimension of your own: what an option changes in everything else. The first option is the baseline; {} changes "
@@ -290,7 +290,7 @@ VARIANT_OPTION = TableFormat(
         ),
         Key(
             "data",
-            Text(shown=False),
+            TextValue(shown=False),
             "A file in place of the study's own, with the same units and periods and the columns that the study uses: "
             "each option is the study on another file.",
             '"satellite.csv"',
@@ -300,16 +300,16 @@ VARIANT_OPTION = TableFormat(
     ),
 )
 
-RESHAPE = TableFormat(
+RESHAPE = TableKeys(
     "reshape",
     "reshape = { … }",
     "Read a file that has a column per variable and period with a row per period.",
     (
-        Key("time", Column(), "The new column of periods, and what stands in braces in `columns`.", '"year"',
+        Key("time", ColumnValue(), "The new column of periods, and what stands in braces in `columns`.", '"year"',
             required='write reshape = { time = "year", columns = "gdp_{year}" }'),
         Key(
             "columns",
-            Either((Text(shown=False), Many(Text(shown=False)), Lines(Text(shown=False), "name"))),
+            Either((TextValue(shown=False), Many(TextValue(shown=False)), Lines(TextValue(shown=False), "name"))),
             "How the columns are called: one pattern or several, or a table that names the new columns. The period is "
             "digits, as 2012 or 201212; the new column is called by what else stands in the pattern.",
             '["gdp_{year}", "pop_{year}"]',
@@ -318,21 +318,21 @@ RESHAPE = TableFormat(
     ),
 )  # fmt: skip
 
-JOINED = TableFormat(
+JOINED = TableKeys(
     "data",
     '[data."name"]',
     "A further file: every row of the study's data takes the columns of its row with the same keys, or none.",
     (
         Key(
             "file",
-            Text(shown=False),
+            TextValue(shown=False),
             "The file, relative to the spec file; of any kind that `data` may be.",
             '"weather.csv"',
             required='name it: file = "weather.csv"',
         ),
         Key(
             "by",
-            Either((Text(shown=False), Many(Text(shown=False)), Lines(Text(shown=False), "column"))),
+            Either((TextValue(shown=False), Many(TextValue(shown=False)), Lines(TextValue(shown=False), "column"))),
             "The columns that say which rows belong together, unique in the file: unit and time, the unit alone, time "
             'alone, or any other. A table gives the file\'s own names: { city_id = "code" }.',
             '["city_id", "year"]',
@@ -340,7 +340,7 @@ JOINED = TableFormat(
         ),
         Key(
             "suffix",
-            Text(),
+            TextValue(),
             "What is put behind names of columns that the data have already.",
             '"_weather"',
             otherwise="a name that is used and means two columns is a fault",
@@ -355,14 +355,14 @@ JOINED = TableFormat(
     ),
 )
 
-VCOV = TableFormat(
+VCOV = TableKeys(
     "vcov",
     '[vcov] "label" = "…"',
     "Standard errors. The first is on the curve; the others are further rows of the results.",
     (
         Key(
             "formula",
-            Text(shown=False),
+            TextValue(shown=False),
             '"iid", "hetero" (HC1), "~a" clustered by a column or "~a + b" by two.',
             '"~city_id"',
             required='write { formula = "~a", ssc = "…", distribution = "…" }',
@@ -384,7 +384,7 @@ VCOV = TableFormat(
     ),
 )
 
-SELECTOR = TableFormat(
+SELECTOR = TableKeys(
     "selector",
     '{ has = "…", lacks = "…" }',
     "Options by the terms that they hold, in place of a label.",
@@ -393,10 +393,10 @@ SELECTOR = TableFormat(
         Key("lacks", Formula("terms"), "Terms that it does not hold.", '"ind2"', otherwise="none"),
     ),
 )
-_SELECTED = Many(Either((Text(shown=False), Nested(SELECTOR))))
+_SELECTED = Many(Either((TextValue(shown=False), Nested(SELECTOR))))
 _SELECTORS = Lines(_SELECTED, "dimension")
 
-TOGETHER = TableFormat(
+TOGETHER = TableKeys(
     "together",
     "[[together]]",
     "Options of several dimensions that belong together: only these combinations are planned, and they are one choice; "
@@ -404,7 +404,7 @@ TOGETHER = TableFormat(
     (
         Key(
             "dimensions",
-            Many(Text(shown=False)),
+            Many(TextValue(shown=False)),
             "The dimensions that are tied, two or more; a dimension is in one [[together]] at most.",
             '["outcome", "estimator"]',
             required='name the dimensions that are tied: dimensions = ["outcome", "estimator"]',
@@ -419,7 +419,7 @@ TOGETHER = TableFormat(
         ),
         Key(
             "because",
-            Text(),
+            TextValue(),
             "The reason, which `specdid plan` shows.",
             '"Poisson takes the outcome in levels"',
             otherwise="no reason is shown",
@@ -427,7 +427,7 @@ TOGETHER = TableFormat(
     ),
 )
 
-EXCLUDE = TableFormat(
+EXCLUDE = TableKeys(
     "exclude",
     "[[exclude]]",
     "Combinations that make no sense are excluded, with the reason, and counted.",
@@ -448,7 +448,7 @@ EXCLUDE = TableFormat(
         ),
         Key(
             "because",
-            Text(),
+            TextValue(),
             "The reason, which the output shows.",
             '"levels are for Poisson alone"',
             required="say why: the reason is shown in the output",
@@ -464,21 +464,21 @@ EXCLUDE = TableFormat(
 
 _INFERENCE, _RUN, _FIGURE, _APPENDIX = Inference(), RunOptions(), FigureOptions(), AppendixOptions()
 
-INFERENCE = TableFormat(
+INFERENCE = TableKeys(
     "inference",
     "[inference]",
     "Tests of the curve as a whole: would a curve like this arise without any effect?",
     (
         Key(
             "alpha",
-            Number("above 0 and below 1: 0.05 gives 95% intervals", above=0, below=1),
+            NumberValue("above 0 and below 1: 0.05 gives 95% intervals", above=0, below=1),
             "The level of significance; intervals are at 1 - alpha.",
             "0.1",
             _INFERENCE.alpha,
         ),
         Key(
             "draws",
-            Number("0 (no test) or more, up to 1,000,000", whole=True, least=0, most=1_000_000),
+            NumberValue("0 (no test) or more, up to 1,000,000", whole=True, least=0, most=1_000_000),
             "Draws of each null; the smallest p-value is 1 / (draws + 1).",
             "1999",
             _INFERENCE.draws,
@@ -529,14 +529,14 @@ INFERENCE = TableFormat(
     ),
 )
 
-RUN = TableFormat(
+RUN = TableKeys(
     "run",
     "[run]",
     "How the work is shared. Nothing in this table changes a number.",
     (
         Key(
             "jobs",
-            Number("1 or more, or -1 for all cores", whole=True, never=0),
+            NumberValue("1 or more, or -1 for all cores", whole=True, never=0),
             "Worker processes.",
             "4",
             _RUN.jobs,
@@ -551,7 +551,7 @@ RUN = TableFormat(
         ),
         Key(
             "limit",
-            Number("1 or more", whole=True, least=1),
+            NumberValue("1 or more", whole=True, least=1),
             "The number of specifications above which nothing is planned.",
             "5000000",
             _RUN.limit,
@@ -565,14 +565,14 @@ RUN = TableFormat(
     ),
 )
 
-FIGURE = TableFormat(
+FIGURE = TableKeys(
     "figure",
     "[figure]",
     "The figure's files. Nothing in this table changes a number.",
     (
         Key(
             "sort",
-            Text(shown=False),
+            TextValue(shown=False),
             "The order of specifications: estimate, declared (as planned), or a dimension.",
             '"declared"',
             _FIGURE.sort,
@@ -580,7 +580,7 @@ FIGURE = TableFormat(
         Key("formats", Many(Word(("pdf", "png", "svg"))), "The files that are drawn.", '["pdf"]', _FIGURE.formats),
         Key(
             "width",
-            Number(f"from {NARROWEST:g} to {WIDEST:g} (inches)", least=NARROWEST, most=WIDEST),
+            NumberValue(f"from {NARROWEST:g} to {WIDEST:g} (inches)", least=NARROWEST, most=WIDEST),
             "Inches; 3.5 draws the curve for a column of a page.",
             "3.5",
             otherwise="6.5",
@@ -588,14 +588,14 @@ FIGURE = TableFormat(
     ),
 )
 
-APPENDIX = TableFormat(
+APPENDIX = TableKeys(
     "appendix",
     "[appendix]",
     "The robustness appendix of a paper.",
     (
         Key(
             "show",
-            Many(Text(shown=False)),
+            Many(TextValue(shown=False)),
             "Specifications shown in full beside the preferred, lowest, median and highest: ids, or ranks.",
             '["#41"]',
             (),
@@ -613,7 +613,7 @@ APPENDIX = TableFormat(
 
 FIX = Key(
     "fix",
-    Lines(Many(Either((Text(shown=False), Nested(SELECTOR), *map(Nested, OPTIONS.values())))), "dimension"),
+    Lines(Many(Either((TextValue(shown=False), Nested(SELECTOR), *map(Nested, OPTIONS.values())))), "dimension"),
     "Options of an analysis's columns in place of those of [preferred]; a list makes several columns, a table is an "
     "option that only this analysis has.",
     '{ controls = ["1", "pgdp"] }',
@@ -621,7 +621,7 @@ FIX = Key(
 )
 VARY = Key(
     "vary",
-    Many(Text(shown=False)),
+    Many(TextValue(shown=False)),
     "Dimensions that take all their options, or those of `fix`; columns follow their order, the last fastest.",
     '["controls", "outcome"]',
     otherwise="none",
@@ -637,15 +637,17 @@ def _short(dimension: str) -> Key:
     return Key(dimension, kind, doc, first.example, otherwise=f"[{dimension}], or its default")
 
 
-STUDY = TableFormat(
+STUDY = TableKeys(
     "study",
     "[study]",
     "What all specifications share.",
     (
-        Key("title", Text(), "The title of figures, tables and pages.", '"Smart-city pilots"', otherwise="its name"),
+        Key(
+            "title", TextValue(), "The title of figures, tables and pages.", '"Smart-city pilots"', otherwise="its name"
+        ),
         Key(
             "name",
-            Text(shown=False),
+            TextValue(shown=False),
             "What its directory of results and its LaTeX labels are called.",
             '"smart-city"',
             otherwise="the spec file's name",
@@ -660,7 +662,7 @@ STUDY = TableFormat(
         ),
         Key(
             "extends",
-            Text(shown=False),
+            TextValue(shown=False),
             "Another spec file, in the same directory or below: what is not written here is as it is there. "
             "Dimensions, rules and tables of analyses are replaced whole, other tables key by key, each [match] and "
             "[data] too; `specdid plan --merged` prints both as one.",
@@ -669,7 +671,7 @@ STUDY = TableFormat(
         ),
         Key(
             "data",
-            Text(shown=False),
+            TextValue(shown=False),
             "The data file, relative to the spec file: .csv, .tsv, .parquet, .feather, .dta or .xlsx. "
             "Cells of text files and workbooks lose spaces at their ends; a column whose cells are all numbers, quoted "
             "or not, is one of numbers, 01 being 1.",
@@ -685,22 +687,22 @@ STUDY = TableFormat(
         ),
         Key(
             "unit",
-            Column(),
+            ColumnValue(),
             "The column that tells units: what is observed over time, treated or not.",
             '"city_id"',
             otherwise="repeated cross-sections: nothing that follows units",
         ),
-        Key("time", Column(), "The column of periods.", '"year"', otherwise="no lags, event studies or cohorts"),
+        Key("time", ColumnValue(), "The column of periods.", '"year"', otherwise="no lags, event studies or cohorts"),
         Key(
             "step",
-            Either((Word(STEPS), Number(above=0))),
+            Either((Word(STEPS), NumberValue(above=0))),
             "What one period is, where that is not 1: 201212 and 201301 are one month apart; 5 is every fifth year.",
             '"month"',
             otherwise="1 in the units of `time`, or found in dates",
         ),
         Key(
             "seed",
-            Number("0 or more", whole=True, least=0),
+            NumberValue("0 or more", whole=True, least=0),
             "What random draws begin from; the same seed gives the same numbers.",
             "20121201",
             1,
@@ -715,7 +717,7 @@ STUDY = TableFormat(
         ),
         Key(
             "never",
-            Many(Either((Number(), Word(("default", "empty"))))),
+            Many(Either((NumberValue(), Word(("default", "empty"))))),
             "Which cohorts are never treated: default is 0, empty an empty cohort too; a list says exactly which "
             "values. Infinity, and a cohort after the last period, always are.",
             '[0, 2000, "empty"]',
@@ -723,7 +725,7 @@ STUDY = TableFormat(
         ),
         Key(
             "one_at_a_time",
-            Many(Text(shown=False)),
+            Many(TextValue(shown=False)),
             "Dimensions of which at most one leaves its first option: robustness checks tried one by one, not crossed.",
             '["winsorizing", "capitals"]',
             otherwise="all are crossed",
@@ -738,7 +740,7 @@ STUDY = TableFormat(
         ),
         Key(
             "scale",
-            Text(),
+            TextValue(),
             "The scale of all outcomes that declare none.",
             '"log points"',
             otherwise="each outcome has a curve of its own",
@@ -767,7 +769,7 @@ STUDY = TableFormat(
         *(_short(name) for name in DIMENSIONS),
         Key(
             "vcov",
-            Either((Text(shown=False), Nested(VCOV))),
+            Either((TextValue(shown=False), Nested(VCOV))),
             "The only option of [vcov], in one line.",
             '"~city_id"',
             otherwise="clustered by unit; hetero without a unit",
@@ -793,7 +795,7 @@ _UNWRITTEN = {
     "estimator": "feols",
 }
 
-FILE = TableFormat(
+FILE = TableKeys(
     "file",
     "a spec file",
     "Only [study], an outcome and a treatment are needed; a dimension that is left out has one option.",
@@ -836,7 +838,7 @@ FILE = TableFormat(
         ),
         Key(
             "vcov",
-            Lines(Either((Text(shown=False), Nested(VCOV)))),
+            Lines(Either((TextValue(shown=False), Nested(VCOV)))),
             VCOV.doc,
             '{ city = "~city_id", robust = "hetero" }',
             otherwise="clustered by unit; hetero without a unit",
@@ -875,7 +877,7 @@ FILE = TableFormat(
         Key("appendix", Nested(APPENDIX), APPENDIX.doc, '{ show = ["#41"] }'),
         Key(
             "labels",
-            Lines(Text(), "column, term, option or scale"),
+            Lines(TextValue(), "column, term, option or scale"),
             "What columns, terms, options and scales are called in tables and figures.",
             '{ ind2 = "secondary industry, %" }',
             otherwise="as written",

@@ -13,7 +13,7 @@ from specdid import _plugins
 from specdid._columns import COLUMNS
 from specdid._format import (
     FILE,
-    Column,
+    ColumnValue,
     Either,
     Flag,
     Formula,
@@ -22,10 +22,10 @@ from specdid._format import (
     Lines,
     Many,
     Nested,
-    Number,
+    NumberValue,
     Refused,
-    TableFormat,
-    Text,
+    TableKeys,
+    TextValue,
     Word,
     nested,
 )
@@ -79,7 +79,7 @@ def find(word: str) -> tuple[Entry, ...]:
     return named or tuple(e for e in entries() if e.group == wanted)
 
 
-def formats() -> Iterator[TableFormat]:
+def formats() -> Iterator[TableKeys]:
     """Return the format of every table: of the file, of tables inside them, of analyses and of estimators."""
     seen: set[str] = set()
     waiting = [FILE, *(analysis.form for analysis in _plugins.every("analyses"))]
@@ -94,19 +94,19 @@ def formats() -> Iterator[TableFormat]:
             yield settings_of(estimator)
 
 
-def settings_of(estimator: Any) -> TableFormat:
+def settings_of(estimator: Any) -> TableKeys:
     """Return the settings of an estimator as a table."""
     doc = f"Settings of {estimator.name}, beside `method`."
     header = f'[estimator] "label" = {{ method = "{estimator.name}", … }}'
-    return TableFormat(estimator.name, header, doc, estimator.settings)
+    return TableKeys(estimator.name, header, doc, estimator.settings)
 
 
 def described(kind: Kind) -> str:
     """Say in words what a value of a kind is."""
     match kind:
-        case Text():
+        case TextValue():
             return "text"
-        case Number(rule, whole):
+        case NumberValue(rule, whole):
             return ("a whole number" if whole else "a number") + (f", {rule}" if rule else "")
         case Flag():
             return "true or false"
@@ -114,7 +114,7 @@ def described(kind: Kind) -> str:
             return f"one of {', '.join(kind.choices)}"
         case Formula(role):
             return _ROLES[role]
-        case Column():
+        case ColumnValue():
             return "the name of a column"
         case Many(inner, exactly, alone):
             if exactly or not alone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from specdid._format import FILE, TableFormat
+from specdid._format import FILE, TableKeys
 from specdid._manual.entries import GROUPS, Entry, described, entries, formats, unwritten
 
 WIDTH = 100
@@ -78,7 +78,7 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(table: TableFormat) -> list[str]:
+def _table(table: TableKeys) -> list[str]:
     heading = [] if table is FILE else ["", f"### `{table.header}`", "", table.doc]
     rows = []
     for key in table.keys:

@@ -18,9 +18,9 @@ from specdid._format import (
     Lines,
     Many,
     Nested,
-    Number,
+    NumberValue,
     Refused,
-    TableFormat,
+    TableKeys,
     Word,
 )
 from specdid._manual.entries import formats, settings_of, unwritten
@@ -50,7 +50,7 @@ def _declared(dimension: str) -> Schema:
     return {"anyOf": [{"required": [dimension]}, *short]}
 
 
-def _table(table: TableFormat) -> Schema:
+def _table(table: TableKeys) -> Schema:
     found: Schema = {
         "type": "object",
         "description": table.doc,
@@ -64,7 +64,7 @@ def _table(table: TableFormat) -> Schema:
     return found
 
 
-def _analysis(form: TableFormat) -> Schema:
+def _analysis(form: TableKeys) -> Schema:
     """Return the schema of [kind] and [kind.name]: own keys beside named tables, or named tables alone."""
     own = {"$ref": f"#/definitions/{form.name}"}
     return {
@@ -96,7 +96,7 @@ def _key(key: Key) -> Schema:
 
 def _kind(kind: Kind) -> Schema:
     match kind:
-        case Number():
+        case NumberValue():
             return _number(kind)
         case Flag():
             return {"type": "boolean"}
@@ -120,7 +120,7 @@ def _kind(kind: Kind) -> Schema:
             return {"type": "string", "pattern": r"\S"}
 
 
-def _number(kind: Number) -> Schema:
+def _number(kind: NumberValue) -> Schema:
     found: Schema = {"type": "integer" if kind.whole else "number"}
     bounds = {
         "minimum": kind.least,

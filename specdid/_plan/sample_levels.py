@@ -123,7 +123,7 @@ def _words(call: Call) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _PatternSample:
     """One sample of a pattern: its condition, and what it is called."""
 
     condition: Node
@@ -142,7 +142,7 @@ class _Writer:
 
     def options(self, option: Option, call: Call, rest: Sequence[Node]) -> list[Option] | str:
         """Return the options that ``call`` stands for, or why there are none."""
-        write: dict[str, Callable[[Call, Scope, Bools], list[_Part]]] = {
+        write: dict[str, Callable[[Call, Scope, Bools], list[_PatternSample]]] = {
             "each": self.levels,
             "drop_each": self.levels,
             "halves": self.halves,
@@ -171,14 +171,14 @@ class _Writer:
             for part in parts
         ]
 
-    def levels(self, call: Call, scope: Scope, inside: Bools) -> list[_Part]:
+    def levels(self, call: Call, scope: Scope, inside: Bools) -> list[_PatternSample]:
         """Write ``each(f)`` and ``drop_each(f)`` out."""
         column = _given(call, "f")
         levels = self._levels(column, scope, inside, MOST)
         if call.function == "each":
-            return [_Part(Binary("==", column, node), text) for node, text in levels]
+            return [_PatternSample(Binary("==", column, node), text) for node, text in levels]
         # Rows without a level stay: they are of no level.
-        return [_Part(Unary("!", Binary("%in%", column, node)), f"without {text}") for node, text in levels]
+        return [_PatternSample(Unary("!", Binary("%in%", column, node)), f"without {text}") for node, text in levels]
 
     def _levels(self, node: Node, scope: Scope, inside: Bools, most: int) -> list[tuple[Node, str]]:
         """Return the levels of ``node`` in rows, in order, each as it is written in a condition and in a label."""
@@ -201,7 +201,7 @@ class _Writer:
             raise _NoSampleError(f"`{words}` has {some} in these rows: there is nothing to tell apart")
         return found
 
-    def halves(self, call: Call, scope: Scope, inside: Bools) -> list[_Part]:
+    def halves(self, call: Call, scope: Scope, inside: Bools) -> list[_PatternSample]:
         """Write ``halves(n)`` out: units in the order of a hash of the seed, the division and the unit.
 
         So a half is the same whatever else the study has, and a unit more moves few others.
@@ -219,10 +219,10 @@ class _Writer:
             middle = (len(levels) + 1) // 2
             for name, places in (("a", order[:middle]), ("b", order[middle:])):
                 listed = Call("c", tuple(Argument(levels[place][0]) for place in sorted(places)))
-                parts.append(_Part(Binary("%in%", by, listed), f"{k}{name}"))
+                parts.append(_PatternSample(Binary("%in%", by, listed), f"{k}{name}"))
         return parts
 
-    def windows(self, call: Call, scope: Scope, inside: Bools) -> list[_Part]:
+    def windows(self, call: Call, scope: Scope, inside: Bools) -> list[_PatternSample]:
         """Write ``window(x, width, step = s)`` out: whole windows only, from the first period of these rows."""
         node, width, step = _given(call, "x"), _whole(call, "width"), _whole(call, "step")
         values, places = self._line(node, scope, inside)
@@ -232,16 +232,16 @@ class _Writer:
         starts = range(first, last - width + 2, step)
         if len(starts) > MOST:
             raise _NoSampleError(f"these are {len(starts):,} windows; at most {MOST} are written out")
-        parts: dict[_Part, None] = {}
+        parts: dict[_PatternSample, None] = {}
         for start in starts:
             seen = values[(places >= start) & (places < start + width)].tolist()
             if seen:
                 low, high = seen[0], seen[-1]
                 inner = Binary("&", Binary(">=", node, number_node(low)), Binary("<=", node, number_node(high)))
-                parts[_Part(inner, f"{number_text(low)}–{number_text(high)}")] = None
+                parts[_PatternSample(inner, f"{number_text(low)}–{number_text(high)}")] = None
         return list(parts)
 
-    def ends(self, call: Call, scope: Scope, inside: Bools) -> list[_Part]:
+    def ends(self, call: Call, scope: Scope, inside: Bools) -> list[_PatternSample]:
         """Write ``drop_first(x, n)`` and ``drop_last(x, n)`` out, one value less each time."""
         node, count = _given(call, "x"), _whole(call, "n")
         values, _ = self._line(node, scope, inside, whole=False)
@@ -254,7 +254,9 @@ class _Writer:
             kept, operator, says = values[1 : count + 1], ">=", "from"
         else:
             kept, operator, says = values[-2 : -count - 2 : -1], "<=", "to"
-        return [_Part(Binary(operator, node, number_node(v)), f"{says} {number_text(v)}") for v in kept.tolist()]
+        return [
+            _PatternSample(Binary(operator, node, number_node(v)), f"{says} {number_text(v)}") for v in kept.tolist()
+        ]
 
     def _line(self, node: Node, scope: Scope, inside: Bools, whole: bool = True) -> tuple[Floats, Floats]:
         """Return the values of ``node`` in rows, in order, and where they stand in time: by the study's step."""

@@ -298,7 +298,7 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class NotEstimated:
     """Why some specifications have no estimate of their own: in a code and in words, with their places in the plan."""
 
     status: Status
@@ -349,7 +349,7 @@ class Results:
         found = np.bincount(self.status, minlength=len(Status))
         return Counts(len(self), *(int(n) for n in found))
 
-    def reasons(self) -> tuple[Reason, ...]:
+    def reasons(self) -> tuple[NotEstimated, ...]:
         """Return why specifications have no estimate of their own, by status, the most frequent first."""
         places = np.flatnonzero(self.status != Status.OK)
         kinds = np.stack([self.status[places], self.code[places], self.message.codes[places]], axis=1).astype(np.int64)
@@ -357,7 +357,7 @@ class Results:
         order = np.argsort(inverse.reshape(-1), kind="stable")
         parts = np.split(places[order], np.cumsum(np.bincount(inverse.reshape(-1)))[:-1])
         reasons = [
-            Reason(Status(status), CODES[code], self.message.words[message] if message >= 0 else "", part)
+            NotEstimated(Status(status), CODES[code], self.message.words[message] if message >= 0 else "", part)
             for (status, code, message), part in zip(found.tolist(), parts, strict=False)
         ]
         return tuple(sorted(reasons, key=lambda r: (r.status, -len(r.places), int(r.places[0]))))

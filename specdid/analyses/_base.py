@@ -97,7 +97,7 @@ from specdid import _plugins
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault
-from specdid._format import FIX, VARY, Key, TableFormat
+from specdid._format import FIX, VARY, Key, TableKeys
 from specdid._records import Caution as Caution
 from specdid._study import Expression, Study
 from specdid.analyses._cells import Cell as Cell
@@ -191,10 +191,10 @@ class Analysis:
     dates: Callable[[Mapping[str, object]], bool] = _never
 
     @property
-    def form(self) -> TableFormat:
+    def form(self) -> TableKeys:
         """The format of its table: its own keys, and those of its columns."""
         doc = self.doc or f"{self.title}."
-        return TableFormat(self.name, f"[{self.name}]", doc, (*self.keys, FIX, VARY), needs=self.needs)
+        return TableKeys(self.name, f"[{self.name}]", doc, (*self.keys, FIX, VARY), needs=self.needs)
 
 
 @dataclass(frozen=True, slots=True)

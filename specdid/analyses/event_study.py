@@ -17,7 +17,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._decode.table import Table
-from specdid._format import STEPS, Key, Many, Number, Word
+from specdid._format import STEPS, Key, Many, NumberValue, Word
 from specdid._records.cautions import Severity, capital
 from specdid._records.fits import NOT_POSITIVE
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
@@ -58,14 +58,14 @@ KEYS = (
     ),
     Key(
         "window",
-        Many(Number(whole=True), exactly=2),
+        Many(NumberValue(whole=True), exactly=2),
         "The first and last period shown: [-7, 5] is from 7 before adoption to 5 after; in calendar time [2005, 2017].",
         "[-7, 5]",
         otherwise="all periods of the data",
     ),
     Key(
         "reference",
-        Number(whole=True),
+        NumberValue(whole=True),
         "The period that all others are compared with; in calendar time one of the data.",
         "-1",
         otherwise="the last period before treatment",

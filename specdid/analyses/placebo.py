@@ -18,7 +18,7 @@ from specdid import _plugins, language
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
-from specdid._format import Formula, Key, Many, Number
+from specdid._format import Formula, Key, Many, NumberValue
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
@@ -81,7 +81,7 @@ class PlaceboConfig:
 KEYS = (
     Key(
         "draws",
-        Number("from 19 to 100,000", whole=True, least=19, most=100_000),
+        NumberValue("from 19 to 100,000", whole=True, least=19, most=100_000),
         "Random placebos: how often the assignment is dealt out again.",
         "1000",
         DRAWS,
@@ -95,7 +95,7 @@ KEYS = (
     ),
     Key(
         "periods",
-        Many(Number("1 or more: it counts how much earlier the treatment is moved", whole=True, least=1)),
+        Many(NumberValue("1 or more: it counts how much earlier the treatment is moved", whole=True, least=1)),
         "The timing placebo: by how many periods the treatment is moved earlier, estimated on rows before it began.",
         "[1, 2, 3, 4]",
         (),

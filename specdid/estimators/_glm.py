@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._format import Number
+from specdid._format import NumberValue
 from specdid._programs import python, r
 from specdid._programs.names import quoted
 from specdid._programs.script import Errors, Script
@@ -21,14 +21,14 @@ from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, m
 SETTINGS = (
     EstimatorSetting(
         "iwls_tol",
-        Number("above 0", above=0),
+        NumberValue("above 0", above=0),
         "The relative change of the deviance at which iterations stop.",
         "1e-10",
         1e-12,
     ),
     EstimatorSetting(
         "iwls_maxiter",
-        Number("1 or more", whole=True, least=1),
+        NumberValue("1 or more", whole=True, least=1),
         "Iterations after which a specification fails as not converged.",
         "200",
         100,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from specdid._format import Many, Number, Word
+from specdid._format import Many, NumberValue, Word
 from specdid._programs import python, r
 from specdid._programs.script import Script
 from specdid._programs.stata import Stata, uncorrected
@@ -238,7 +238,7 @@ ESTIMATOR = Estimator(
     settings=(
         EstimatorSetting(
             "reference",
-            Many(Number("-1 or less", whole=True, most=-1)),
+            Many(NumberValue("-1 or less", whole=True, most=-1)),
             "The relative period left out, or several.",
             "-2",
             -1,

@@ -68,7 +68,7 @@ class WildDraws:
     ----------
     places : (S,) positions among the members.
     estimate, statistic : (S, 1 + B), the first of the data.
-    imposed : (S, 3, B), how the statistics of the draws change with the effect imposed; see `wild_draws`.
+    imposed : (S, 3, B), how the statistics of the draws change with the effect imposed; see `draw_family`.
     error : (S,) standard error of the data.
     facts : (S, 2), clusters and treated clusters.
     """
@@ -120,7 +120,7 @@ def _drawn_batches(
                 scores, carried = _own_scores(prepared, family)
             else:
                 scores, carried = cluster_scores(blocks, family), blocks.carried
-            b, t, se, imposed = _drawn(scores, carried, family.correction, prepared.signs, mine)
+            b, t, se, imposed = draw_family(scores, carried, family.correction, prepared.signs, mine)
             scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
             at = np.array([local[int(p)] for p in places_])
             drawn.estimate[at] = b * scale[:, None]
@@ -344,8 +344,12 @@ def _inverse(a: Floats) -> Floats:
         return np.concatenate([_inverse(one[None]) for one in a])
 
 
-def wild_draws(
-    blocks: BatchSums, family: RegressionFamily, signs: Floats, squares: Floats | None
+def draw_family(
+    scores: ClusterScores,
+    carried: tuple[Carried, ...] | CarriedStack,
+    correction: Floats,
+    signs: Floats,
+    squares: Floats | None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw the coefficient and t of every regression of a family.
 
@@ -361,16 +365,6 @@ def wild_draws(
         a, b and c: with the effect -x times the real standard error imposed instead of none,
         the t of the draw is (t + a x) / sqrt(1 + b x + c x^2).
     """
-    return _drawn(cluster_scores(blocks, family), blocks.carried, family.correction, signs, squares)
-
-
-def _drawn(
-    scores: ClusterScores,
-    carried: tuple[Carried, ...] | CarriedStack,
-    correction: Floats,
-    signs: Floats,
-    squares: Floats | None,
-) -> tuple[Floats, Floats, Floats, Floats]:
     if isinstance(carried, CarriedStack):
         omega, moved = _signed(scores.of_outcome, signs), _signed(scores.of_treatment, signs)
         ss, product, square = _direct(carried, scores, omega, moved, signs)

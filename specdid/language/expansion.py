@@ -110,7 +110,7 @@ def _within_limit(groups: Sequence[_Group], limit: int, node: Node) -> int:
     return count
 
 
-def choice_matrix(group: _Group) -> NDArray[np.bool_]:
+def _choice_matrix(group: _Group) -> NDArray[np.bool_]:
     """Return which units stand in which choice, (size, units), choices in order."""
     n = len(group.units)
     eye = np.eye(n, dtype=bool)
@@ -214,7 +214,7 @@ def _choices(group: _Group) -> Iterator[tuple[str, list[Node]]]:
     """Yield the sign and the addends of each choice."""
     sign = "-" if group.kind == "-" else "+"
     addends = [[] if u is None else [u] if sign == "-" else chain(u, "+") for u in group.units]
-    for row in choice_matrix(group):
+    for row in _choice_matrix(group):
         yield sign, [node for unit in np.flatnonzero(row) for node in addends[unit]]
 
 
@@ -377,7 +377,7 @@ class _Table:
 
 def _chosen(groups: Sequence[_Group], count: int) -> Iterator[NDArray[np.bool_]]:
     """Yield, in chunks of rows, which units (columns) each alternative has; the last group is fastest."""
-    matrices = [choice_matrix(group) for group in groups]
+    matrices = [_choice_matrix(group) for group in groups]
     strides = np.cumprod([1, *(group.size for group in groups[:0:-1])])[::-1]
     for low in range(0, count, _CHUNK):
         rows = np.arange(low, min(low + _CHUNK, count))

@@ -13,7 +13,7 @@ import specdid
 from click.testing import CliRunner
 from specdid import _manual, _plugins
 from specdid._cli import main
-from specdid._format import FILE, Either, Kind, Lines, Many, Number
+from specdid._format import FILE, Either, Kind, Lines, Many, NumberValue
 from specdid._manual.entries import formats
 from specdid._records.cautions import CLAUSES
 from specdid._records.results import CODES
@@ -105,9 +105,9 @@ def test_plugins_functions_and_keys():
     assert named("keys") == {*FILE.names, *(f"{name}.{key}" for name, table in tables.items() for key in table.names)}
 
 
-def numbers(kind: Kind) -> Iterator[Number]:
+def numbers(kind: Kind) -> Iterator[NumberValue]:
     match kind:
-        case Number():
+        case NumberValue():
             yield kind
         case Many(inner) | Lines(inner):
             yield from numbers(inner)

@@ -15,7 +15,20 @@ from jsonschema import Draft7Validator
 from specdid import _plugins
 from specdid._cli import main
 from specdid._decode import read_study
-from specdid._format import FILE, MATCH, OPTIONS, STUDY, Flag, Key, Many, Nested, Number, TableFormat, Text, Word
+from specdid._format import (
+    FILE,
+    MATCH,
+    OPTIONS,
+    STUDY,
+    Flag,
+    Key,
+    Many,
+    Nested,
+    NumberValue,
+    TableKeys,
+    TextValue,
+    Word,
+)
 from specdid._manual import schema
 from specdid._run.prepare import examine
 
@@ -51,7 +64,7 @@ def example(key: Key) -> Any:
     return tomllib.loads(f"x = {key.example}")["x"]
 
 
-def shapes() -> Iterator[tuple[TableFormat, list[str]]]:
+def shapes() -> Iterator[tuple[TableKeys, list[str]]]:
     """Every table with keys of its own, and where it stands in a spec."""
     for key in FILE.keys:
         if isinstance(key.kind, Nested):
@@ -83,7 +96,7 @@ def spec_with(where: list[Any], table: dict[str, Any]) -> dict[str, Any]:
     return spec | {where[0]: inner}
 
 
-def least(form: TableFormat) -> dict[str, Any]:
+def least(form: TableKeys) -> dict[str, Any]:
     """The keys that must be written."""
     needed = [key for key in form.keys if key.required] + [form[names[0]] for names, _ in form.needs]
     return {key.name: example(key) for key in needed}
@@ -96,7 +109,7 @@ def wrong_values(key: Key) -> Iterator[tuple[str, object]]:
         yield "alone", 1
     if isinstance(kind, Many):
         kind = kind.kind
-    if isinstance(kind, Text | Word):
+    if isinstance(kind, TextValue | Word):
         yield "type", 1
     elif not isinstance(kind, Flag):
         yield "type", True
@@ -104,7 +117,7 @@ def wrong_values(key: Key) -> Iterator[tuple[str, object]]:
         yield "word", "no such word"
     if isinstance(kind, Flag):
         yield "type", "yes"
-    if isinstance(kind, Number):
+    if isinstance(kind, NumberValue):
         yield "text", "many"
         if kind.whole:
             yield "fraction", 1.5

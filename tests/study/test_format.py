@@ -9,11 +9,11 @@ from specdid import _plugins
 from specdid._decode import read_study
 from specdid._decode.table import Item, Log, Table
 from specdid._diagnostics import Origin
-from specdid._format import RUN, Key, Lines, Number, TableFormat, Text
+from specdid._format import RUN, Key, Lines, NumberValue, TableKeys, TextValue
 
 NOWHERE = Origin(())
-FORM = TableFormat(
-    "t", "[t]", "A table.", (Key("a", Number(), "A number.", "1", 2.0), Key("b", Text(), "A text.", '"x"'))
+FORM = TableKeys(
+    "t", "[t]", "A table.", (Key("a", NumberValue(), "A number.", "1", 2.0), Key("b", TextValue(), "A text.", '"x"'))
 )
 
 
@@ -42,7 +42,7 @@ def test_a_value_that_is_not_written_or_wrong_is_the_default():
 
 
 def test_an_entry_that_the_program_does_not_take_stops_every_reading(monkeypatch):
-    more = replace(RUN, keys=(*RUN.keys, Key("nice", Number(), "A number.", "1")))
+    more = replace(RUN, keys=(*RUN.keys, Key("nice", NumberValue(), "A number.", "1")))
     monkeypatch.setattr("specdid._decode.study.RUN", more)
     with pytest.raises(TypeError, match="nice"):
         read_study({"study": {"outcome": "y", "treatment": "d"}, "run": {"jobs": 1}})
@@ -50,7 +50,7 @@ def test_an_entry_that_the_program_does_not_take_stops_every_reading(monkeypatch
 
 def test_a_key_of_an_analysis_that_holds_a_table_is_not_the_name_of_one(monkeypatch):
     plain = _plugins.load("analyses", "table")
-    parted = replace(plain, keys=(Key("parts", Lines(Text()), "Parts.", '{ a = "b" }'),))
+    parted = replace(plain, keys=(Key("parts", Lines(TextValue()), "Parts.", '{ a = "b" }'),))
     spec = {"study": {"outcome": "y", "treatment": "d"}, "table": {"parts": {"a": "b"}}}
     for analysis, names in ((plain, ["parts"]), (parted, [None])):
         monkeypatch.setattr(_plugins, "load", lambda shelf, name, found=analysis: found)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from specdid._format import Number, Word
+from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid.estimators._base import (
     NEVER,
@@ -396,7 +396,7 @@ ESTIMATOR = Estimator(
         ),
         EstimatorSetting(
             "anticipation",
-            Number("0 or more", whole=True, least=0),
+            NumberValue("0 or more", whole=True, least=0),
             "Periods before treatment in which it may have effects; the base period is the one before these.",
             "1",
             0,

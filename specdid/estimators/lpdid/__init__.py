@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._format import Flag, Number, Word
+from specdid._format import Flag, NumberValue, Word
 from specdid._programs import python
 from specdid._records import Caution
 from specdid.engine import ssc
@@ -520,13 +520,13 @@ ESTIMATOR = Estimator(
     settings=(
         EstimatorSetting(
             "pre_window",
-            Number(whole=True),
+            NumberValue(whole=True),
             "Periods before adoption; the pooled effect uses none: leads are an [event_study]'s.",
             "5",
         ),
         EstimatorSetting(
             "post_window",
-            Number("0 or more", whole=True, least=0),
+            NumberValue("0 or more", whole=True, least=0),
             "Periods after adoption to average, from 0 on.",
             "3",
             otherwise="as many as leave out no cohort",
