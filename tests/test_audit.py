@@ -72,6 +72,7 @@ def others(panel):
     specs = [
         ("ln_so2", "dudt", (), FE, None, "lpdid"),
         ("ln_so2", "dudt", ("ind2",), FE, "pop", "did2s"),
+        ("ln_so2", "dudt", ("ind2",), FE, "pop", "did_imputation"),
         ("so2", "dudt", ("ind2",), FE, "pop", "fepois"),
     ]
     layout = work_of(panel, specs, vcovs=VCOVS, cohort="cohort", options={"lpdid": {"post_window": 2}})

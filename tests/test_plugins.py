@@ -37,13 +37,15 @@ def test_a_dropped_file_is_found_without_being_imported_and_used(shelf_with_dumm
 
 
 def test_the_estimators_of_the_contract_are_there():
-    assert {"feols", "fepois", "logit", "sunab", "csdid", "did2s", "lpdid"} <= set(_plugins.names("estimators"))
+    assert {"feols", "fepois", "logit", "sunab", "csdid", "did2s", "did_imputation"} <= set(
+        _plugins.names("estimators")
+    )
 
 
 def test_an_unknown_name_is_missed_with_the_closest_one():
     with pytest.raises(_plugins.PluginError, match="did you mean `fepois`"):
         _plugins.load("estimators", "fepoiss")
-    with pytest.raises(_plugins.PluginError, match="there are csdid, did2s, feols"):
+    with pytest.raises(_plugins.PluginError, match="there are csdid, did2s, did_imputation, feols"):
         _plugins.load("estimators", "zzz")
     with pytest.raises(_plugins.PluginError, match="no shelf `drawers`"):
         _plugins.names("drawers")

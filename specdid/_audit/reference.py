@@ -15,6 +15,9 @@ where t₂ = R₂'R₁⁻ᵀt₁. The rows' influences are those of both stages 
 lpdid's changes are joined on unit and period by pandas and regressed on entering; with equal weights and controls
 the entering units' changes are imputed by a regression on dummies, without a standard error.
 
+did_imputation's estimate is that of did2s; its rows' parts are about means of cohorts and periods (Borusyak, Jaravel
+and Spiess 2024, equation 8).
+
 csdid's average is written as a function of units' weights, whose derivatives are its influences (`group_time`).
 """
 
@@ -335,8 +338,9 @@ def _newton(sample: AuditSample, mean: Floats, poisson: bool, offset: Floats) ->
 
 
 def _two_stage(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
-    """Answer for did2s, or have it answer itself where the design is too large for one factorisation."""
-    found = imputed(_without(sample, _positions(work, s, dropped)), work.problem.vcovs)
+    """Answer for did2s and did_imputation, or have them answer themselves where a design is too large."""
+    centred = method.name == "did_imputation"
+    found = imputed(_without(sample, _positions(work, s, dropped)), work.problem.vcovs, centred)
     if found is None:
         return _by_itself(work, s, sample, method, dropped)
     if found.why:
@@ -442,7 +446,7 @@ def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
 
 PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[int]], Reestimated]] = {
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
-    "did2s": _two_stage, "lpdid": _local_projections, "csdid": _group_time,
+    "did2s": _two_stage, "did_imputation": _two_stage, "lpdid": _local_projections, "csdid": _group_time,
 }  # fmt: skip
 
 
@@ -456,7 +460,7 @@ class Imputed:
     why: str = ""
 
 
-def imputed(sample: AuditSample, vcovs: Sequence[Vcov]) -> Imputed | None:
+def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -> Imputed | None:
     """Impute the treated rows' outcome without treatment; None where the design is too large."""
     from scipy.linalg import qr, solve_triangular
 
@@ -489,9 +493,32 @@ def imputed(sample: AuditSample, vcovs: Sequence[Vcov]) -> Imputed | None:
     solution[kept] = solve_triangular(r[:rank, :rank], q[:, :rank].T @ (root * y)[~treated]) / length[kept]
     left = y - design @ solution
     estimate = float(share @ left)
-    influence = share * (left - estimate)
-    influence[~treated] -= (q[:, :rank] @ along) * root[~treated] * left[~treated]
-    return Imputed(len(sample), estimate, tuple(_error(sample, v, k, influence) for k, v in enumerate(vcovs)))
+    untreated = (q[:, :rank] @ along) * root[~treated]
+    influence = share * (left - (_cell_means(sample, share, treated, left) if centred else estimate))
+    influence[~treated] -= untreated * left[~treated]
+    errors = (_error(sample, v, k, influence) for k, v in enumerate(vcovs))
+    parted = [centred and not _whole(sample, k, v) for k, v in enumerate(vcovs)]
+    return Imputed(len(sample), estimate, tuple(float("nan") if p else e for p, e in zip(parted, errors, strict=True)))
+
+
+def _cell_means(sample: AuditSample, share: Floats, treated: np.ndarray, left: Floats) -> Floats:
+    """Return for each treated row the mean of its cohort and period, by squares of the rows' weights."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"g": sample.cohort, "t": sample.time, "s": share**2, "x": share**2 * left})[treated]
+    sums = frame.groupby(["g", "t"])[["s", "x"]].transform("sum")
+    means = np.zeros(len(sample))
+    means[treated] = (sums["x"] / sums["s"]).to_numpy()
+    return means
+
+
+def _whole(sample: AuditSample, v: int, vcov: Vcov) -> bool:
+    """Say whether a vcov has one cluster variable, which holds units whole."""
+    import pandas as pd
+
+    if vcov.kind != "cluster" or len(sample.clusters[v]) != 1:
+        return False
+    return bool((pd.Series(sample.clusters[v][0]).groupby(np.asarray(sample.unit)).nunique() == 1).all())
 
 
 def _imputation_design(sample: AuditSample) -> Floats:

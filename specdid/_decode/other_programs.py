@@ -25,7 +25,6 @@ _SAME: dict[str, tuple[str, ...]] = {
 _NEAREST: dict[str, tuple[tuple[str, ...], str]] = {
     **dict.fromkeys(("did_multiplegt_dyn", "stackedev", "jwdid", "etwfe", "fect", "wooldid"),
                     (("csdid", "sunab", "did2s", "lpdid"), "with other weights of the cohorts")),
-    "did_imputation": (("did2s",), "which uses the same untreated observations, and has other standard errors"),
     **dict.fromkeys(("probit", "xtprobit", "clogit", "xtlogit", "feglm", "glm"),
                     (("logit", "fepois"), "another model")),
     **dict.fromkeys(("fenegbin", "nbreg"), (("fepois",), "right for the mean whatever the dispersion")),

@@ -189,7 +189,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         cells,
         lambda cell: cell.compiled.batched[cell.member] or _plugins.load("estimators", cell.method).path is not None,
         "there are no effects by relative period of",
-        'fix = { estimator = "…" } asks for one that has them: feols, sunab, csdid, did2s, lpdid',
+        'fix = { estimator = "…" } asks for one that has them: feols, sunab, csdid, did2s, did_imputation, lpdid',
     )
     usable = [c for c in cells if c.labels["treatment"] not in without]
     if bench.periods is None or not usable:

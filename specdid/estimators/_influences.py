@@ -108,3 +108,17 @@ def _covariance(task: Task, v: int, influence: Floats, keep: Bools, perfect: boo
 def _between(codes: Ints, influence: Floats) -> Floats:
     sums = by_cluster(influence, codes)
     return np.asarray(sums.T @ sums)
+
+
+def whole_units(task: Task, notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Note which vcovs have clusters that part a unit's rows: none that is offered where units are independent."""
+    assert task.unit is not None
+    first = np.unique(task.unit, return_index=True)[1]
+    whole = [all((codes == codes[first][task.unit]).all() for codes in clusters) for clusters in task.clusters]
+    return tuple(note if one else "not_offered" for note, one in zip(notes, whole, strict=True))
+
+
+def normal_or_t(task: Task, notes: tuple[str, ...], clusters: tuple[int, ...]) -> tuple[float, ...]:
+    """Return infinity as degrees of freedom, or one less than the clusters where t is asked for."""
+    asked = [float(count - 1) if task.distribution(v) == "t" else float("inf") for v, count in enumerate(clusters)]
+    return tuple(float("nan") if note else one for note, one in zip(notes, asked, strict=True))

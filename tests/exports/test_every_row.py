@@ -78,7 +78,10 @@ def test_there_are_two_hundred_rows_of_every_kind(rows):
     }
     seen = set().union(*(row.kinds for row in rows))
     wanted = {(k, w) for k, words in kinds.items() for w in words.split()} | {("fixed_effects", "slopes only")}
-    assert wanted | {("method", m) for m in ("feols", "sunab", "did2s", "lpdid", "csdid", *ITERATIVE)} <= seen
+    assert (
+        wanted | {("method", m) for m in ("feols", "sunab", "did2s", "lpdid", "csdid", "did_imputation", *ITERATIVE)}
+        <= seen
+    )
 
 
 def test_the_python_programs_give_the_numbers_of_the_results(rows):

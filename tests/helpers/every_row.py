@@ -123,6 +123,7 @@ def tables() -> dict[str, dict[str, Any]]:
             "fixed_effects": {"two-way": "id + year"},
             "estimator": {
                 "gt": "csdid",
+                "imputed": "did_imputation",
                 "event": {"method": "csdid", "aggregate": "dynamic", "control": "notyet", "est_method": "ipw"},
                 "whole": {"method": "csdid", "aggregate": "calendar", "est_method": "reg", "unbalanced": "drop"},
                 "means": {"method": "csdid", "aggregate": "simple", "unbalanced": "rows", "anticipation": 1},

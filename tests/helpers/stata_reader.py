@@ -416,6 +416,8 @@ class Program:
             self.returned = {"low": low, "high": high}
         elif match := re.match(r'two_stage\(X, "(\w+)", "(\w+)"\)', rest):
             self.two_stage(*match.groups())
+        elif match := re.match(r'imputation\(X, "(\w+)", "(\w+)"\)', rest):
+            self.imputation(*match.groups())
         elif rest.startswith("group_time("):
             self.group_time(*(word.strip(' "') for word in rest[11:-1].split(",")))
         else:
@@ -450,6 +452,15 @@ class Program:
         influence = share * (left - effect)
         influence[~treated] = -(inverse.T @ (x.T @ share)) * root * left[~treated]
         self.scalars["_effect"], self.data["_influence"] = effect, influence
+
+    def imputation(self, outcome: str, treatment: str) -> None:
+        x, w, treated = self.scalars["X"], self.data["_weight"], self.data[treatment] == 1
+        y, root = self.data[outcome] - self.data[outcome].mean(), np.sqrt(w[~treated])
+        inverse = np.linalg.pinv(root[:, None] * x[~treated], rcond=1e-11)
+        left, v = y - x @ (inverse @ (root * y[~treated])), w * treated / (w * treated).sum()
+        self.scalars["_effect"] = v @ left
+        v[~treated] = -(inverse.T @ (x.T @ v)) * root
+        self.data["_v"], self.data["_left"] = v, left
 
     def group_time(
         self, outcome: str, controls: str, never: str, ahead: str, way: str, how: str, unbalanced: str

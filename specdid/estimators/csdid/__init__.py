@@ -37,7 +37,7 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
-from specdid.estimators._influences import UNCOUNTED, errors_of, path_of
+from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units
 from specdid.estimators._pyfixest import Bools, Refusal, guarded
 from specdid.estimators.csdid.group_time import Cell, Panel, Way, alike, compare, lay_out, pooled
 from specdid.estimators.csdid.programs import write_python, write_r, write_stata
@@ -209,25 +209,9 @@ def _errors(
     rows = np.zeros((len(task.outcome), influence.shape[1]))
     rows[panel.first] = influence
     found = errors_of(task, rows, used)
-    notes = _notes(task, found.notes)
+    notes = whole_units(task, found.notes)
     errors = tuple(float("nan") if n else e for n, e in zip(notes, found.std_error, strict=True))
-    return errors, _df(task, notes, found.n_clusters), found.n_clusters, notes
-
-
-def _notes(task: Task, notes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(n if _nested(task, v) else "not_offered" for v, n in enumerate(notes))
-
-
-def _df(task: Task, notes: tuple[str, ...], clusters: tuple[int, ...]) -> tuple[float, ...]:
-    """Return infinity, or one less than the clusters where t is asked for."""
-    asked = [float(count - 1) if task.distribution(v) == "t" else float("inf") for v, count in enumerate(clusters)]
-    return tuple(float("nan") if note else one for note, one in zip(notes, asked, strict=True))
-
-
-def _nested(task: Task, v: int) -> bool:
-    assert task.unit is not None
-    first = np.unique(task.unit, return_index=True)[1]
-    return all((codes == codes[first][task.unit]).all() for codes in task.clusters[v])
+    return errors, normal_or_t(task, notes, found.n_clusters), found.n_clusters, notes
 
 
 @guarded
@@ -276,11 +260,11 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     rows = np.zeros((len(task.outcome), len(names)))
     rows[panel.first] = np.column_stack(influences)
     path = path_of(task, tuple(names), np.array(estimates), rows, used, np.array(size))
-    notes = _notes(task, path.vcov_notes)
+    notes = whole_units(task, path.vcov_notes)
     return replace(
         path,
         vcov=np.where(np.array([bool(n) for n in notes])[:, None, None], np.nan, path.vcov),
-        df=_df(task, notes, path.n_clusters),
+        df=normal_or_t(task, notes, path.n_clusters),
         vcov_notes=notes,
         left_out={k: w or NOBODY for k, w in failed.items() if k not in names},
         from_reference=asked.universal and untouched == reference,
