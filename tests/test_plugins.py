@@ -37,9 +37,8 @@ def test_a_dropped_file_is_found_without_being_imported_and_used(shelf_with_dumm
 
 
 def test_the_estimators_of_the_contract_are_there():
-    assert {"feols", "fepois", "logit", "sunab", "csdid", "did2s", "did_imputation"} <= set(
-        _plugins.names("estimators")
-    )
+    ours = {"feols", "fepois", "logit", "sunab", "csdid", "did2s", "did_imputation", "lpdid"}
+    assert ours <= set(_plugins.names("estimators"))
 
 
 def test_an_unknown_name_is_missed_with_the_closest_one():
