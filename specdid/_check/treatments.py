@@ -19,6 +19,7 @@ from specdid._study import AnalysisTable, Core, Expression, Study, TreatmentOpti
 from specdid.language import LanguageError, Term, bind, expand, terms, write
 from specdid.language.tree import Call, Name
 from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
+from specdid.panel.operators import number_advice
 
 TREATED = ("yes", "y", "treated", "treatment", "treat", "true", "t", "1", "on", "post", "是", "处理组", "试点")
 """What a text says of who is treated."""
@@ -93,6 +94,8 @@ def _text(data: Data, term: Term) -> Refusal | None:
     column = data.column(term.factors[0]) if len(term.factors) == 1 else None
     if column is None or not column.is_text or not column.levels:
         return None
+    if advice := number_advice(column):
+        return "treatment_text", f"the treatment `{term.text}` is text", advice
     levels = ", ".join(f"“{level}”" for level in column.levels[:4])
     treated = [level for level in column.levels if level.strip().casefold() in TREATED]
     example = f": {term.text} == '{treated[0]}'" if len(treated) == 1 else " that holds where it is treated"

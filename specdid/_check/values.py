@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import islice, product
 
@@ -18,7 +17,7 @@ from specdid.language.resolve import matching
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
 from specdid.panel import Column, EvaluationError
 from specdid.panel.design import polynomial
-from specdid.panel.operators import USABLE
+from specdid.panel.operators import USABLE, numbers_as_text
 from specdid.panel.splines import SPLINES, spline
 
 MOST_SETTINGS = 64
@@ -31,10 +30,6 @@ _TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%", "%like%")
 MOST_NAMED = 4
 MOST_DUMMIES = 50
 """Dummies under a plain name that are not warned of: the states and the capital of the United States."""
-_LONGEST = 40
-"""Characters of a number; a stranger's longer text is not tried."""
-_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u2019\s]*([eE][-+]?\d+)?\s*[%‰kKmM]?\)?")
-"""A number as spreadsheets show it: with a currency, commas, a percent sign or a unit."""
 
 
 def check_values(data: Data) -> Iterator[Fault]:
@@ -480,15 +475,14 @@ def _said(origin: Origin, span: Span, name: str, column: Column | None, where: s
     if column is None or not column.is_text or column.odd:
         return
     levels = column.levels
-    numbers = [level for level in levels if len(level) <= _LONGEST and _NUMBER.fullmatch(level)]
-    alike = 2 * len(numbers) > len(levels)
+    alike = numbers_as_text(column)
     if not alike and len(levels) - 1 <= MOST_DUMMIES:
         return
     dummies = f"{len(levels) - 1:,} {'dummy' if len(levels) == 2 else 'dummies'}"
     message = f"`{name}` is text{where}, so that it becomes {dummies}"
     advice = f"write `i({name})` where dummies are meant"
     if alike:
-        message += f"; its values look like numbers: {', '.join(f'“{level}”' for level in numbers[:3])}"
+        message += f"; its values look like numbers: {', '.join(f'“{level}”' for level in alike[:3])}"
         advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673; "
         advice += f"where dummies are meant, write `i({name})`"
     yield fault_at(origin, span, "text_control", message, advice, "warning")

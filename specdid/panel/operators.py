@@ -6,6 +6,7 @@ Logic has R's three values on floats: 0 is FALSE, NaN is NA, anything else TRUE.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -144,11 +145,33 @@ def examples(column: Column) -> str:
     return shown + (", …" if len(column.levels) > 4 else "")
 
 
-def _advice(column: Column) -> str | None:
+_LONGEST = 40
+"""Characters of a number; a stranger's longer text is not tried."""
+_WRITTEN_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u2019\s]*([eE][-+]?\d+)?\s*[%‰kKmM]?\)?")
+"""A number as spreadsheets show it: with a currency, commas, a percent sign or a unit."""
+
+
+def numbers_as_text(column: Column) -> list[str]:
+    """Return the values of a text column that look like numbers, where most do."""
+    alike = [level for level in column.levels if len(level) <= _LONGEST and _WRITTEN_NUMBER.fullmatch(level)]
+    return alike if 2 * len(alike) > len(column.levels) else []
+
+
+def number_advice(column: Column) -> str:
+    """Say how numbers that are stored as text become numbers; nothing where they are none."""
     if column.odd:
         commas = any("," in cell for cell in column.odd)
-        hint = "; write decimal points and no thousands separators" if commas else ""
-        return "cells that are not numbers: " + ", ".join(f"“{cell}”" for cell in column.odd) + hint
+        hint = "write decimal points and no thousands separators" if commas else "empty them where they mean missing"
+        return "cells that are not numbers: " + ", ".join(f"“{cell}”" for cell in column.odd) + f"; {hint}"
+    if not (alike := numbers_as_text(column)):
+        return ""
+    shown = ", ".join(f"“{value}”" for value in alike[:3])
+    return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
+
+
+def _advice(column: Column) -> str | None:
+    if advice := number_advice(column):
+        return advice
     if column.kind == "date":
         return "put the year, or a number such as 201212, in a column of its own"
     if not column.levels:
