@@ -146,7 +146,7 @@ def _note(data: Data, option: TreatmentOption, missing: Bools, lost: Bools, name
     if lost.any() and int(np.count_nonzero(lost)) == count:
         message = f"{name} is missing in every row of {data.units(lost)} ({rows}), which every specification leaves out"
     elif lost.any():
-        message += f"; {data.units(lost)} have no other rows"
+        message += f"; {data.units(lost)} {'has' if data.count_units(lost) == 1 else 'have'} no other rows"
     advice = f"if they are not treated, write {line.text}" if lost.any() and line is not None else None
     if lost.any():
         advice = _of_arms(option) or advice

@@ -89,7 +89,8 @@ def _one_cluster(data: Data, cluster: Expression, severity: Severity) -> Iterato
     codes = _codes_of(data, cluster)
     if codes is not None and len(np.unique(codes[data.sampled & (codes >= 0)])) < 2 and data.sampled.any():
         message = f"`{cluster.text}` is one cluster in all samples, and from one there is no standard error"
-        yield fault_at(cluster.origin, cluster.tree.span, "one_cluster", message, severity=severity)
+        advice = "cluster by a column of more levels, such as the unit, or write `hetero` in [vcov]"
+        yield fault_at(cluster.origin, cluster.tree.span, "one_cluster", message, advice, severity)
 
 
 def _perhaps_used(data: Data) -> Bools:

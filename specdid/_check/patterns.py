@@ -85,7 +85,11 @@ def _unplaced(data: Data, pattern: Expression, samples: Sequence[Bools]) -> Iter
         if rows.any():
             words = write(call.arguments[0].value) if call.arguments[0].value else ""
             message = f"`{words}` is missing in {_rows(data, rows)}, which are {place}"
-            yield _warning(pattern, "levels_missing", message, f"`& !is.na({words})` leaves such rows out altogether")
+            advice = f"`& !is.na({words})` leaves such rows out altogether"
+            if call.function == "each" and levels is not None:
+                other = "'none'" if levels.is_text else -1
+                advice = f"to have them as a sample of their own write `each(coalesce({words}, {other}))`"
+            yield _warning(pattern, "levels_missing", message, advice)
     if call.function == "window" and (behind := none & ~missing).any():
         message = f"{_rows(data, behind)} lie behind the last window, in no sample"
         yield _warning(pattern, "levels_missing", message, "choose a width and a step that end with the data")

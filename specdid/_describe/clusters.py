@@ -94,6 +94,10 @@ def cluster_facts(
     )
 
 
+def _clusters(count: int) -> str:
+    return f"{count:,} cluster{'' if count == 1 else 's'}"
+
+
 def cluster_cautions(
     facts: ClusterFacts | None, results: Results, drawn: tuple[int, int] | None, permuted: bool = False
 ) -> Iterator[Caution]:
@@ -112,7 +116,7 @@ def cluster_cautions(
         few.append(facts.clusters)
         treated.append(facts.treated)
     if few and min(few) < CLUSTERS:
-        said = f"as few as {min(few):,} clusters: standard errors may be too small; {rely}"
+        said = f"as few as {_clusters(min(few))}: standard errors may be too small; {rely}"
         yield Caution("serious", "few_clusters", said)
     yield from _further(results)
     effective = None if facts is None or facts.leverage is None else facts.leverage.effective
@@ -121,14 +125,14 @@ def cluster_cautions(
         "bootstrap hardly ever with 2"
     )
     if treated and min(treated) < FEW:
-        said = f"as few as {min(treated):,} clusters with treatment: {rejects}; {rely}"
+        said = f"as few as {_clusters(min(treated))} with treatment: {rejects}; {rely}"
         yield Caution("serious", "few_treated", said)
     if facts is not None and facts.untreated is not None and facts.untreated < FEW:
         carried = effective is not None and effective >= 2 * FEW
-        said = f"as few as {facts.untreated:,} clusters without treatment: {rejects}; {rely}"
+        said = f"as few as {_clusters(facts.untreated)} without treatment: {rejects}; {rely}"
         if carried:
             said = (
-                f"as few as {facts.untreated:,} clusters without treatment: what compares with them alone rests on "
+                f"as few as {_clusters(facts.untreated)} without treatment: what compares with them alone rests on "
                 f"these (the dates of adoption carry the measured specification: {effective:.1f} effective clusters)"
             )
         yield Caution("note" if carried else "serious", "few_untreated", said)
@@ -144,7 +148,7 @@ def _further(results: Results) -> Iterator[Caution]:
     for v, vcov in enumerate(results.planned.vcovs[1:], 1):
         mine = counts[ok, v][counts[ok, v] > 0] if counts.ndim > 1 else np.zeros(0)
         if len(mine) and mine.min() < CLUSTERS:
-            said = f"as few as {int(mine.min()):,} clusters by {vcov}: these standard errors may be too small"
+            said = f"as few as {_clusters(int(mine.min()))} by {vcov}: these standard errors may be too small"
             yield Caution("note", "few_clusters_further", said, specifications=int(np.sum(mine < CLUSTERS)))
 
 

@@ -88,7 +88,13 @@ MATCH = TableKeys(
             "2",
             otherwise="1",
         ),
-        Key("replace", Flag(), "Whether a control may be matched several times.", "true", otherwise="false"),
+        Key(
+            "replace",
+            Flag(),
+            "Whether a control may be matched several times; if not, the treated with the largest score choose first.",
+            "true",
+            otherwise="false",
+        ),
         Key(
             "caliper",
             NumberValue("above 0", above=0),
@@ -674,7 +680,8 @@ STUDY = TableKeys(
             TextValue(shown=False),
             "The data file, relative to the spec file: .csv, .tsv, .parquet, .feather, .dta or .xlsx. "
             "Cells of text files and workbooks lose spaces at their ends; a column whose cells are all numbers, quoted "
-            "or not, is one of numbers, 01 being 1.",
+            "or not, is one of numbers, 01 being 1. "
+            "Empty cells and the words NA, N/A, #N/A, NaN, null and . are missing.",
             '"data/panel.csv"',
             otherwise="given in Python",
         ),

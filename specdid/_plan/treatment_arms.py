@@ -97,6 +97,7 @@ def _factor(study: Study, tree: Node, panel: Panel, evaluator: Evaluator) -> Cal
     """Return a treatment as ``i()`` or ``factor()``: a column of text is one where a level says which is the control.
 
     Of two levels a condition says more, and so does ``i()`` where no level, or more than one, sounds like a control.
+    Numbers among which a cell is no number (0, 1, n/a) are a fault of the data, not arms.
     """
     if isinstance(tree, Call) and tree.function in ("i", "factor", "C"):
         return tree
@@ -107,7 +108,7 @@ def _factor(study: Study, tree: Node, panel: Panel, evaluator: Evaluator) -> Cal
     except (LanguageError, EvaluationError):
         return None
     controls = [level for level in column.levels if level.strip().casefold() in CONTROLS]
-    if column.codes is None or len(column.levels) < 3 or len(controls) != 1:
+    if column.codes is None or column.odd or len(column.levels) < 3 or len(controls) != 1:
         return None
     return Call("i", (Argument(tree), Argument(Text(controls[0]), "ref")), tree.span)
 

@@ -103,7 +103,8 @@ def _left_out(linear: np.ndarray, usable: np.ndarray) -> tuple[Caution, ...]:
 INFERENCE = Null(
     "wild",
     "wild cluster bootstrap",
-    "The null imposed, one sign per cluster and draw shared by all specifications, studentised.",
+    "The null imposed, one sign per cluster and draw shared by all specifications, studentised; below 12 clusters "
+    "one of Webb's six points in place of the sign, of which there would be too few.",
     draw,
     "wild bootstrap null",
     imposes=True,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from specdid.language.functions import Kind
 from specdid.language.problems import Mistake
 from specdid.language.resolve import lag_values, pattern_problem
-from specdid.language.tree import Binary, Call, Constant, Node, Number, Text, Unary
+from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary
 from specdid.language.write import write
 
 MAX_EXPONENT = 10
@@ -34,6 +34,8 @@ def exponent_problem(node: Node, whole: bool) -> Mistake | None:
     value = number_value(node)
     if value is None:
         help = "powers are constant, as in `x^2`; write `exp(a * log(x))` for others"
+        if isinstance(node, Name):
+            help += ", and `paste(a, b)` for the groups of two columns"
         return Mistake("exponent", "the exponent is not a constant", node.span, help)
     if abs(value) > MAX_EXPONENT:
         return Mistake("exponent", f"the exponent is above {MAX_EXPONENT}", node.span)

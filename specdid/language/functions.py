@@ -198,7 +198,12 @@ _ALL = (
     Function(
         "paste", (Parameter("sep", "words", Text(" "), named=True),), "value", "texts and numbers joined", many="value"
     ),
-    _value("grepl", "TRUE where x matches the pattern, as x %like% pattern", Parameter("pattern", "text"), _X),
+    _value(
+        "grepl",
+        "TRUE where x matches the pattern, as x %like% pattern; FALSE where it is missing",
+        Parameter("pattern", "text"),
+        _X,
+    ),
     _value("as.numeric", "a number, or 1 and 0 of a condition"),
     _value("as.integer", "a number without its decimal places, or 1 and 0 of a condition"),
     Function("paste0", (), "value", "texts and numbers joined, nothing between", many="value"),

@@ -32,18 +32,21 @@ def _groups(evaluation: Evaluation, call: Call) -> tuple[Ints, int]:
     by = argument(call, "by")
     if by is None:
         return np.zeros(evaluation.panel.n_rows, dtype=np.int64), 1
-    parts = []
+    parts, filled = [], ""
     for node in joint_levels(by):
         column = evaluation.column(node)
         usable(column, node)
         parts.append(rank(column))
+        if not filled and column.missing.any():
+            other = "'none'" if column.is_text else 0
+            filled = f"coalesce({write(node)}, {other})"
     codes, count = join_codes(parts)
     if lost := int(np.count_nonzero(codes < 0)):
         evaluation.note(
             "by_missing",
             f"`{write(by)}` is missing in {lost:,} row{'s' if lost > 1 else ''}, where `{call.function}()` is missing",
             call,
-            "to have them as a group of their own, give them a value in [derive], as in coalesce(g, 0)",
+            f"to have them as a group of their own, write `{filled}` in its place",
         )
     return codes, count
 

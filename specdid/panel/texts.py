@@ -155,6 +155,8 @@ def _of_numbers(call: Call, node: Node, column: Column) -> Floats:
         value = number_text(float(column.numbers[known][0]))
         message = f"`{write(node)}` is numeric, {value} for one, and no date"
         advice = "of 201212 the year is `x %/% 100`, the month `x %% 100`; of 2012 `x` is the year"
+        if 1e7 <= float(value) < 1e8:
+            advice = "of 20121231 the year is `x %/% 10000`, the month `(x %/% 100) %% 100`"
         raise EvaluationError("not_a_date", message, call.span, advice)
     counted, size = column.numbers[known], STATA_DATES[kind]
     if kind in ("%td", "%tc"):
