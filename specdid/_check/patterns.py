@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -14,7 +14,7 @@ from specdid._check.data import Data, changing_rows
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan.records import Plan
 from specdid._plan.sample_levels import pattern_parts
-from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
+from specdid._study import AnalysisTable, Expression, SampleOption, TreatmentOption, VariantOption
 from specdid.language import LanguageError, expand, terms, write
 from specdid.language.arguments import number_value
 from specdid.language.functions import SAMPLE_PATTERNS, argument
@@ -49,25 +49,38 @@ def check_patterns(data: Data) -> Iterator[Fault]:
 
 
 def check_preferred_levels(data: Data, plan: Plan) -> Iterator[Fault]:
-    """Warn of samples of a pattern that the preferred specification takes because they come first."""
-    if plan.preferred < 0:
-        return
-    dimensions: dict[str, Sequence[SampleOption | VariantOption]] = {"sample": plan.study.sample}
-    dimensions |= {variant.name: variant.options for variant in plan.study.variants}
+    """Warn of samples of a pattern that the preferred specification, or an analysis, takes because they come first."""
+    study = plan.study
+    dimensions: dict[str, Sequence[SampleOption | VariantOption]] = {"sample": study.sample}
+    dimensions |= {variant.name: variant.options for variant in study.variants}
     for d, dimension in enumerate(plan.dimensions):
-        label = dimension.labels[plan.codes[plan.preferred, d]]
-        option = next((o for o in dimensions.get(dimension.name, ()) if o.pattern and o.label == label), None)
-        if option is None or option.pattern is None or dimension.name in plan.study.preferred:
+        name, label = dimension.name, dimension.labels[plan.codes[plan.preferred, d] if plan.preferred >= 0 else 0]
+        option = next((o for o in dimensions.get(name, ()) if o.pattern and o.label == label), None)
+        asked = list(dict.fromkeys(f"[{table.kind}]" for table in study.analyses if not _moved(table, name)))
+        if option is None or option.pattern is None or name in study.preferred or (plan.preferred < 0 and not asked):
             continue
         rows = data.rows_of(option)
         whole = data.units(np.ones(data.panel.n_rows, dtype=bool))
         of = "" if rows is None else f", {data.count_units(rows):,} of {whole}"
-        many = f"it is the first of {len(dimension):,} that [preferred] leaves open"
-        message = f"the preferred specification has the {dimension.name} `{label}`{of}: {many}"
-        key = dimension.name if re.fullmatch(r"[A-Za-z0-9_-]+", dimension.name) else json.dumps(dimension.name)
+        who, many = "the preferred specification has", f"it is the first of {len(dimension):,}"
+        if plan.preferred < 0:
+            who = f"{', '.join(asked)} {'has' if len(asked) == 1 else 'have'}"
+            many += ", as there is no [preferred]"
+        else:
+            many += " that [preferred] leaves open"
+        message = f"{who} the {name} `{label}`{of}: {many}"
+        key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
         line = f"{key} = {json.dumps(label, ensure_ascii=False)}"
         advice = f"name the one that is meant in [preferred]: {line}"
         yield _warning(option.pattern, "preferred_level", message, advice)
+
+
+def _moved(table: AnalysisTable, dimension: str) -> bool:
+    """Say whether an analysis fixes a dimension, or has a column for each of its options."""
+    fixed, varied = table.values.get("fix"), table.values.get("vary")
+    return (isinstance(fixed, Mapping) and dimension in fixed) or dimension in (
+        [varied] if isinstance(varied, str) else varied if isinstance(varied, Sequence) else []
+    )
 
 
 def _unplaced(data: Data, pattern: Expression, samples: Sequence[Bools]) -> Iterator[Fault]:

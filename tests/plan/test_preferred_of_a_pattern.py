@@ -47,6 +47,15 @@ def test_check_says_which_level_the_preferred_specification_has(panel, made, dim
     ]
 
 
+def test_analyses_without_a_preferred_specification_have_the_first_level_too(panel):
+    made = study({"split": "region"}, preferred={}, event_study={"window": [-2, 2]}, table={"vary": ["split"]})
+    advice = LINE.format("split", "region: a")
+    message = "[event_study] has the split `region: a`, 9 of 24 units: it is the first of 2, as there is no [preferred]"
+    assert told(made, panel) == [(message, advice)]
+    assert not told(study({"split": "region"}, preferred={}), panel)
+    assert not told(study({"split": "region"}, preferred={}, table={"fix": {"split": "region: b"}}), panel)
+
+
 def test_nothing_is_said_of_all_rows_or_of_a_level_that_is_named(panel):
     assert not told(study({"full_split": "region"}), panel)
     assert not told(study({"split": "region"}, preferred={"split": "region: b"}), panel)
