@@ -6,6 +6,7 @@ Specifications are all combinations of choices, as rows of indices in plan order
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -35,8 +36,8 @@ from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
 from specdid._plan.identity import Contents, Hashes, match_digest, mix, segment_sums, set_hash
 from specdid._plan.records import Codes, Dimension, Grid, Plan, PlanStatus
 from specdid._plan.selectors import select
-from specdid._study import DIMENSIONS, Core, Never, Study
-from specdid.language import bind
+from specdid._study import DIMENSIONS, Core, Never, Study, TreatmentOption
+from specdid.language import LanguageError, bind, terms, write
 from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
 
@@ -211,6 +212,15 @@ def _duplicates(ids: Hashes, reason: Codes) -> tuple[NDArray[np.uint8], NDArray[
     return status, twin
 
 
+def _main_effects(option: TreatmentOption) -> str:
+    """Write the factors of an interaction as terms; of an arm, those beside the arm."""
+    try:
+        (term,) = terms(option.term.tree).terms
+    except (LanguageError, ValueError):
+        return "a + b"
+    return " + ".join(write(factor) for factor in term.factors[option.arm is not None :])
+
+
 def _refuse_hopeless(study: Study, table: Exclusions, dimensions: Sequence[Dimension]) -> None:
     """Make a fault of a treatment all of whose specifications lack a main effect."""
     codes = [r.code for r in table.reasons]
@@ -223,13 +233,14 @@ def _refuse_hopeless(study: Study, table: Exclusions, dimensions: Sequence[Dimen
         if mine.any() and lacking[mine].all():
             option = study.treatment[int(dimensions[Core.TREATMENT].option[t])]
             words = table.reasons[int(table.reason[np.flatnonzero(mine)[0]])].message
+            line = f"with = {json.dumps(_main_effects(option), ensure_ascii=False)}"
             faults.append(
                 fault_at(
                     option.term.origin,
                     None,
                     "no_main_effects",
                     f"the treatment is {words}",
-                    help='give the main effects in `with`: { term = "dudt:ind3", with = "dudt + ind3" }',
+                    help=f"give the main effects in `with`: {line}",
                 )
             )
     if faults:

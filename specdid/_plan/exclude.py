@@ -18,7 +18,7 @@ import numpy as np
 from specdid import _plugins
 from specdid._arrays import Bools
 from specdid._plan.identity import Contents, effect_digest
-from specdid._plan.records import Codes, Dimension, Grid, Reason
+from specdid._plan.records import Codes, Dimension, Grid, Reason, TreatmentChoice
 from specdid._plan.selectors import select
 from specdid._study import Exclusion, Study
 from specdid.language import Effect, Term, bind, write
@@ -266,7 +266,7 @@ def exclude_no_main_effects(table: Exclusions, contents: Sequence[Contents], eva
             fixed = content.fixed_digests(t)
             for factor in factors:
                 digest = "t:" + bind(factor, content.scope).digest
-                if digest in fixed:
+                if digest in fixed or _sum_of_arms(evaluator, content, treatment, factor):
                     continue
                 within = np.array(
                     [
@@ -277,6 +277,20 @@ def exclude_no_main_effects(table: Exclusions, contents: Sequence[Contents], eva
                 has = content.having(digest)[table.column("controls")] | within[table.column("fixed_effects")]
                 words = f"`{treatment.term.text}` without the main effect of `{write(factor)}`"
                 table.exclude(here & ~has, "no_main_effects", words)
+
+
+def _sum_of_arms(evaluator: Evaluator, content: Contents, treatment: TreatmentChoice, factor: Node) -> bool:
+    """Say whether the arms of a factor add up to ``factor``, as an after that only the treated have."""
+    if treatment.arm is None:
+        return False
+    arms = [term for term in (treatment.term, *treatment.with_) if len(term.factors) > 1 and factor in term.factors]
+    columns = [evaluator.term(tuple(bind(f, content.scope) for f in term.factors)) for term in arms]
+    whole = evaluator.term((bind(factor, content.scope),))
+    if len(whole) != 1 or any(len(found) != 1 for found in columns):
+        return False
+    total = np.sum([found[0].numbers for found in columns], axis=0)
+    known = ~np.isnan(total) & ~np.isnan(whole[0].numbers)
+    return bool(known.any() and np.array_equal(total[known], whole[0].numbers[known]))
 
 
 def _constant_within(evaluator: Evaluator, content: Contents, factor: Node, effect: Effect) -> bool:

@@ -179,7 +179,18 @@ def test_an_interaction_without_its_main_effects_is_excluded(panel):
     (fault, *_) = specdid.check(
         study(treatment={"a": "i(arm, post, ref = 'control')"}, fixed_effects={"none": "0"}), panel
     ).errors
-    assert fault.code == "no_main_effects"
+    assert (fault.code, fault.help) == ("no_main_effects", 'give the main effects in `with`: with = "post"')
+
+
+def test_an_after_that_only_the_treated_have_needs_no_main_effect(panel):
+    """Arms that begin at their own times: their products add up to the after, which is no further term."""
+    made = study(treatment={"a": "i(arm, own, ref = 'control')"}, derive={"own": "post * (arm != 'control')"})
+    found = specdid.run(made, panel, audit=0).table
+    same = specdid.run(study(treatment={"a": "i(now, ref = 'control')"}), panel, audit=0).table
+    assert set(found.status) == {"ok"}
+    np.testing.assert_allclose(found.estimate, same.estimate, rtol=1e-9)
+    half = study(treatment={"a": "i(arm, own, ref = 'control')"}, derive={"own": "post * (id %% 3 > 0)"})
+    assert {f.code for f in specdid.check(half, panel).errors} == {"no_main_effects"}
 
 
 def test_poisson_placebos_heterogeneity_and_tables_take_arms(panel):
