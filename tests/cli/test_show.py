@@ -50,6 +50,8 @@ because = "two stages are enough"
 controls = "one"
 [inference]
 draws = 99
+[figure]
+formats = ["svg"]
 """
 
 

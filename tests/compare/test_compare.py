@@ -27,7 +27,7 @@ TWO = {"all": "TRUE", "late": "year > 2002"}
 
 
 def a_run(directory: Path, data: pl.DataFrame | None = None, **changes) -> Path:
-    study = small_study(**{"controls": CONTROLS, "sample": TWO, "figure": {"formats": ["png"]}, **changes})
+    study = small_study(**{"controls": CONTROLS, "sample": TWO, "figure": {"formats": ["svg"]}, **changes})
     specdid.run(study, data if data is not None else small_panel(), out=directory, jobs=1, audit=0)
     return directory
 

@@ -32,6 +32,7 @@ def run(frame, out=None, **changes):
         "fixed_effects": {"two-way": "id + year"},
         "vcov": {"state": "~state"},
         "preferred": {"controls": "one"},
+        "figure": {"formats": ["svg"]},
     }
     return specdid.run(small_study(**{**given, **changes}), frame, audit=0, out=out)
 

@@ -105,6 +105,7 @@ def run(tmp_path_factory):
         controls={"any": "mvsw(x1, x3)"},
         together=[{"dimensions": ["outcome", "fixed_effects"], "options": pairs, "because": "of something"}],
         preferred={"outcome": "y"},
+        figure={"formats": ["svg"]},
     )
     out = tmp_path_factory.mktemp("tied") / "run"
     return specdid.run(study, small_panel(), out=out, audit=0), out

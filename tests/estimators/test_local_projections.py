@@ -233,6 +233,7 @@ def test_the_path_is_the_pooled_effect_at_window_nought(mpdta, options, controls
 def test_a_run_says_which_cohorts_are_in(mpdta, tmp_path):
     study = {
         "study": {"unit": "countyreal", "time": "year", "cohort": "first_treat"},
+        "figure": {"formats": ["svg"]},
         "outcome": {"lemp": "lemp"},
         "treatment": {"post": "post"},
         "controls": {"x": "mvsw(lpop)"},
@@ -267,6 +268,7 @@ def test_a_run_says_which_cohorts_are_in(mpdta, tmp_path):
 def test_a_negative_window_is_a_fault(mpdta):
     study = {
         "study": {"unit": "countyreal", "time": "year", "cohort": "first_treat"},
+        "figure": {"formats": ["svg"]},
         "outcome": {"y": "lemp"},
         "treatment": {"d": "post"},
         "estimator": {"l": {"method": "lpdid", "post_window": -1}},
@@ -376,6 +378,7 @@ def test_outputs_and_audit_take_changes_over_rows_without_controls(gaps, tmp_pat
     """The exported Python program, the audit, and the twin of a model whose gaps in a control differ."""
     study = small_study(
         study={"title": "t", "data": "g.csv", "unit": "countyreal", "time": "year", "seed": 1},
+        figure={"formats": ["svg"]},
         outcome={"y": "lemp"},
         treatment={"d": {"term": "post", "cohort": "cohort"}},
         controls={"x": "x", "none": "1"},

@@ -28,6 +28,7 @@ def run(outcome, frame=None, inference=NULLS, out=None, **changes):
         controls={"none": "1", "one": "x1"},
         inference=inference,
         derive={"d": "(cohort > 0) & (year >= cohort)"},
+        figure={"formats": ["svg"]},
         **changes,
     )
     return specdid.run(study, panel() if frame is None else frame, audit=0, out=out)

@@ -23,6 +23,7 @@ def panel() -> pl.DataFrame:
 
 def study(study=(), **changes):
     base = {"controls": {"none": "1"}, "outcome": {"y": "y"}, "fixed_effects": {"two-way": "id + year"}}
+    base["figure"] = {"formats": ["svg"]}
     keys = {"unit": "id", "time": "year", "seed": 7, **dict(study)}
     return small_study(**{**base, "study": keys, **changes})
 

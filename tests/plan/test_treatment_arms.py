@@ -33,7 +33,7 @@ def panel() -> pl.DataFrame:
 
 def study(**changes):
     base = {"controls": {"x": "x1", "none": "1"}, "outcome": {"y": "y"}, "fixed_effects": {"two-way": "id + year"}}
-    return small_study(**{**base, "vcov": {"unit": "~id"}, **changes})
+    return small_study(**{**base, "vcov": {"unit": "~id"}, "figure": {"formats": ["svg"]}, **changes})
 
 
 def files(made, panel, directory):

@@ -66,6 +66,7 @@ def pathological() -> tuple[dict, pl.DataFrame]:
         fixed_effects={"two-way": "id + year", "absorbing": "cell + year"},
         sample={"all": "TRUE", "empty": "year > 3000"},
         vcov={"unit": "~id"},
+        figure={"formats": ["svg"]},
     )
     return study, frame
 

@@ -27,6 +27,7 @@ SHARED = {
     "controls": {"none": "1", "some": "capped + x2", "level": "level:year"},
     "fixed_effects": {"two-way": "id + year"},
     "inference": {"draws": 19, "null": ["wild"]},
+    "figure": {"formats": ["svg"]},
 }
 
 

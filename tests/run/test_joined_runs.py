@@ -26,7 +26,7 @@ def place(folder, **changes):
     made = small_study(
         outcome={"y": "y"},
         fixed_effects={"two-way": "id + year"},
-        figure={"formats": ["png"]},
+        figure={"formats": ["svg"]},
         inference={"draws": 19, "null": ["wild"]},
     )
     made["data"] = {

@@ -32,7 +32,7 @@ def run(tmp_path_factory):
         sample={"all": "TRUE", "late": "year > 2002"},
         labels=LABELS,
         inference={"draws": 19, "null": ["wild"]},
-        figure={"formats": ["png"]},
+        figure={"formats": ["svg"]},
         event_study={"window": [-2, 2]},
     )
     with warnings.catch_warnings():

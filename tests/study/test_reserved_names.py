@@ -61,7 +61,12 @@ def test_a_column_that_is_not_declared_stands_beside_a_variant_of_its_name(monke
     less = replace(estimator, columns=frozenset())
     load = _plugins.load
     monkeypatch.setattr(_plugins, "load", lambda shelf, name: less if name == "lpdid" else load(shelf, name))
-    tables = {"fixed_effects": {"two-way": "id + year"}, "controls": {"none": "1"}, "run": {"backend": "serial"}}
+    tables = {
+        "fixed_effects": {"two-way": "id + year"},
+        "controls": {"none": "1"},
+        "run": {"backend": "serial"},
+        "figure": {"formats": ["svg"]},
+    }
     study = small_study(estimator={"e": "lpdid"}, variant={"n_cohorts": {"a": {}, "b": {"where": "x1 > -9"}}}, **tables)
     specdid.run(study, small_panel(), out=tmp_path / "out", audit=0)
     written = pl.read_parquet(tmp_path / "out" / "results.parquet")
@@ -71,7 +76,7 @@ def test_a_column_that_is_not_declared_stands_beside_a_variant_of_its_name(monke
 
 def test_every_column_of_a_run_is_declared(tmp_path):
     """Also those of a variant and of an estimator: whatever else stands there would have no owner."""
-    study = small_study(variant={"rows": {"a": {}, "b": {"where": "x1 > 0"}}})
+    study = small_study(variant={"rows": {"a": {}, "b": {"where": "x1 > 0"}}}, figure={"formats": ["svg"]})
     specdid.run(study, small_panel(), out=tmp_path / "out", audit=0)
     written = pl.read_parquet_schema(tmp_path / "out" / "results.parquet")
     assert list(written) == [c.name for c in schema([*DIMENSIONS, "rows"])]
