@@ -169,8 +169,9 @@ def _thinned(curves: Sequence[PageCurve]) -> Iterator[Element]:
         yield element(
             "p",
             f"This page holds {kept:,} of {n:,} estimates: even steps along the curve, the {ENDS} lowest and {ENDS} "
-            "highest of every estimand, the lowest and highest with every option, and the preferred. What changes "
-            "with filters is of these; the figures above and the tests below are of all. All are in results.parquet.",
+            "highest of every estimand, the lowest and highest with every option, the preferred and its neighbours. "
+            "What changes with filters and selection is of these, each weighed by the stretch of the curve around it "
+            "(“about”); the figures above, the changes by choice and the tests are of all. All are in results.parquet.",
             class_="notice",
         )
 
@@ -380,7 +381,7 @@ def finding(report: Report, found: Sequence[FamilyNumbers]) -> Iterator[Element]
     said.append(_told(doubts, _sentence(mine, results.planned.alpha, primary)))
     facts = inside(said, "dl", class_="facts")
     for label, value, note in _facts(report, mine):
-        box = inside(facts, "div")
+        box = inside(facts, "div", **({"class_": "wide"} if len(note) > 60 else {}))
         inside(box, "dt", label)
         inside(box, "dd", value)
         inside(box, "dd", note, class_="note")

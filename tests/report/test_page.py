@@ -344,6 +344,13 @@ def test_a_thinned_page_weighs_what_it_holds(thinned):
         assert "about" in words
         median = number(re.search(r"median (−?[\d.]+)", words)[1])
         assert median == pytest.approx(first["estimate"].median(), abs=0.1 * first["estimate"].std())
+        seen.page.focus("#chart")
+        for key in ("Home", "Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight"):
+            seen.page.keyboard.press(key)
+        position = column(embedded(page)["columns"]["position"]).astype(int)
+        assert f"at places 1 to {position[3]}" in seen.page.inner_text("#answer")
+        assert seen.page.input_value("#to") == str(position[3])
+        seen.page.keyboard.press("Escape")
         rows = seen.page.locator("#choices-table tr", has_text="two-way").first.locator("td").all_inner_texts()
         assert number(rows[0]) == len(first.filter(pl.col("fixed_effects") == "two-way"))
         assert seen.wrong == []

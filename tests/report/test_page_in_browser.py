@@ -369,7 +369,7 @@ def test_choices_are_told_by_paired_changes_that_follow_the_filters(small):
     assert changes_shown(page) == before
     seen.drag(0.0, 0.3)
     assert changes_shown(page) == before
-    assert page.locator("#choices-table thead", has_text="Share in selection").count() == 1
+    assert page.locator("#choices-table thead", has_text="In selection").count() == 1
     assert seen.wrong == []
     page.close()
 

@@ -47,7 +47,7 @@ function fillAnswer() {
   const some = listed(true);
   const [low, high] = state.brush;
   const head = make("p", "", {}, make("strong", `${manyWords(some)} selected`),
-    ` (${filtered() ? "highlighted ones " : ""}at places ${whole(low + 1)} to ${whole(high + 1)}).`);
+    ` (${filtered() ? "highlighted ones " : ""}at places ${whole(placeNumber(low))} to ${whole(placeNumber(high))}).`);
   if (!some.length) {
     box.replaceChildren(head);
     return;

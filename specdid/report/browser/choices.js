@@ -3,8 +3,8 @@
 
 const MOST_OPTIONS = 12;
 const STRIPES = 80;
-const dotWide = () => (narrow() ? 130 : 260);
-const changeWide = () => (narrow() ? 110 : 170);
+const dotWide = () => (narrow() ? 130 : 230);
+const changeWide = () => (narrow() ? 110 : 150);
 const opened = new Set();
 
 const familiesShown = () => data.families.filter((f) => f.group === state.group);
@@ -142,7 +142,7 @@ function axisOf(scale) {
     pen.fillStyle = theme.quiet;
     pen.textBaseline = "top";
     let limit = -Infinity;
-    for (const value of valueTicks({ min: scale.low, max: scale.high }, scale.wide, 44)) {
+    for (const value of valueTicks({ min: scale.low, max: scale.high }, scale.wide, 30)) {
       const x = onScale(scale, value.at);
       const half = pen.measureText(value.words).width / 2;
       if (x - half < limit || x - half < 0 || x + half > scale.wide) continue;
@@ -159,7 +159,7 @@ function choicesHead(scales) {
     cell(`Estimates${group().scaled ? `, ${group().name}` : ""}`, "drawn", make("br", ""), axisOf(scales.dots)),
     cell("Median", "number"), cell("Change from the reference, all else equal", "drawn", make("br", ""), axisOf(scales.changes)),
     cell("Mean (middle 90%)", "number"), cell("Pairs", "number")];
-  if (state.brush) cells.push(cell("Share in selection", "number"));
+  if (state.brush) cells.push(cell("In selection", "number"));
   return make("thead", "", {}, make("tr", "", {}, ...cells));
 }
 
@@ -209,8 +209,8 @@ function optionRow(mine, factor, level, change, scales, lit) {
   const reference = level === factor.reference;
   const signed = (v) => signedNumber(v, decimals);
   const cells = [
-    make("th", "", { scope: "row" }, highlightButton(factor, level, own[0])),
-    number(narrowed ? `${thinned() ? "≈" : ""}${whole(Math.round(weightOf(coloured)))} of ${whole(factor.counts[level])}` : whole(factor.counts[level])),
+    make("th", "", { scope: "row" }, highlightButton(mine, factor, level, own[0])),
+    number(narrowed ? `${weighedWords(weightOf(coloured))} of ${whole(factor.counts[level])}` : whole(factor.counts[level])),
     make("td", "", { class: "drawn" }, small(scales.dots.wide, 20, (pen) => paintEstimates(pen, scales.dots, own, coloured))),
     number(coloured.length ? fixed(median(coloured), decimals) : "–"),
     make("td", "", { class: "drawn" }, small(scales.changes.wide, 20, (pen) => paintChange(pen, scales.changes, change, reference))),
@@ -280,12 +280,20 @@ function paintChange(pen, scale, change, reference) {
 }
 
 // A click on an option highlights it; the same again no longer.
-function highlightButton(factor, level, row) {
+// An option's name, shortened where that leaves it unlike the others.
+function shortOption(factor, level) {
+  const short = factor.words.map((words) => shorten(words, 34));
+  return short.filter((words) => words === short[level]).length > 1 ? factor.words[level] : short[level];
+}
+
+function highlightButton(mine, factor, level, row) {
   const name = factor.words[level];
   const sets = highlightSets(factor, level, row);
   if (!sets) return name;
   const on = sets.every(([kind, at, value]) => (kind === "option" ? state.options[at].has(value) : state.terms[at] === value));
-  const button = make("button", shorten(name, 34), { type: "button", class: "option", "aria-pressed": String(on),
+  const base = factor.reference >= 0 ? mine.rows[factor.codes.indexOf(factor.reference)] : undefined;
+  const words = base === undefined || level === factor.reference ? name : besideWords(base, row, name);
+  const button = make("button", words === name ? shortOption(factor, level) : words, { type: "button", class: "option", "aria-pressed": String(on),
     "data-option": `${factor.name} ${level}`, title: `Highlight ${name}` });
   button.addEventListener("click", () => {
     for (const [kind, at, value] of sets) {

@@ -38,6 +38,17 @@ function differences(from, to) {
   });
 }
 
+// An option of the controls as what it has or lacks beside another, where its label is a sum of terms; else its label.
+function besideWords(from, to, label) {
+  const { dimension, labels } = data.terms;
+  const controls = data.dimensions[dimension];
+  if (!controls || !labels.length || !label.includes(" + ") || controls.words[controls.codes[to]] !== label) return label;
+  const apart = differences(from, to).filter(([heading]) => labels.includes(heading));
+  const found = ["without", "with"].map((way) => [way, apart.filter(([, , option]) => option === way).map(([heading]) => heading)])
+    .filter(([, headings]) => headings.length).map(([way, headings]) => `${way} ${headings.join(", ")}`).join("; ");
+  return found && found.length < label.length ? found : label;
+}
+
 function differenceWords([heading, , option]) {
   return option === "with" ? `with ${heading}` : option === "without" ? `without ${heading}` : `${heading}: ${option}`;
 }

@@ -8,7 +8,7 @@ function tick(label, count, checked, changed) {
   box.checked = checked;
   box.addEventListener("change", () => changed(box.checked));
   const words = make("span", label, { class: "words", title: label });
-  return make("label", "", { class: "check" }, box, words, make("span", whole(count), { class: "count" }));
+  return make("label", "", { class: "check" }, box, words, make("span", weighedWords(count), { class: "count" }));
 }
 
 function fieldset(heading, children) {
@@ -20,7 +20,7 @@ function buildFilters() {
   const sets = [];
   data.dimensions.forEach((dimension, d) => {
     const counts = new Map();
-    for (let i = start; i < stop; i++) counts.set(dimension.codes[i], (counts.get(dimension.codes[i]) || 0) + 1);
+    for (let i = start; i < stop; i++) counts.set(dimension.codes[i], (counts.get(dimension.codes[i]) || 0) + weights[i]);
     if (counts.size < 2) return;
     if (d === data.terms.dimension && data.terms.labels.length) {
       sets.push(fieldset(dimension.heading, data.terms.labels.map((label, t) => termField(label, t))));
@@ -64,7 +64,7 @@ function optionField(dimension, d, code, count) {
 // What enters the joint tests, and what does not, where there are both.
 function kindFields(start, stop) {
   const { words, codes } = data.kind;
-  const counts = words.map((_, code) => codes.subarray(start, stop).reduce((n, c) => n + (c === code), 0));
+  const counts = words.map((_, code) => codes.subarray(start, stop).reduce((n, c, k) => n + (c === code) * weights[start + k], 0));
   const found = words.map((_, code) => code).filter((code) => counts[code]);
   if (found.length < 2) return [];
   return [fieldset("Type of options", found.map((code) => tick(
@@ -94,9 +94,9 @@ function termField(label, t) {
 
 function countSigns() {
   const counts = { "-1": 0, 0: 0, 1: 0 };
-  for (const i of rows) counts[signs[i]]++;
+  for (const i of rows) counts[signs[i]] += weights[i];
   for (const field of byId("filters").querySelectorAll("[data-sign]")) {
-    field.querySelector(".count").textContent = whole(counts[field.dataset.sign]);
+    field.querySelector(".count").textContent = weighedWords(counts[field.dataset.sign]);
   }
 }
 

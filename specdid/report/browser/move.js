@@ -4,9 +4,10 @@
 function setBrush(brush) {
   state.brush = brush;
   placeSelection();
-  byId("from").max = byId("to").max = rows.length;
-  byId("from").value = brush ? brush[0] + 1 : 1;
-  byId("to").value = brush ? brush[1] + 1 : rows.length;
+  const last = rows.length - 1;
+  byId("from").max = byId("to").max = placeNumber(last);
+  byId("from").value = brush ? placeNumber(brush[0]) : 1;
+  byId("to").value = placeNumber(brush ? brush[1] : last);
   byId("zoom").disabled = !brush;
   byId("whole").disabled = !brush && !state.zoom;
   fillTable();
@@ -103,8 +104,11 @@ function extendBrush(at, to) {
 }
 
 function readPlaces() {
-  const read = (id) => Math.min(rows.length, Math.max(1, Math.round(Number(byId(id).value)) || 1)) - 1;
-  const [low, high] = [read("from"), read("to")].sort((a, b) => a - b);
+  const last = rows.length - 1;
+  const ends = ["from", "to"].map((id) => Math.round(Number(byId(id).value)) || 1).sort((a, b) => a - b);
+  let [low, high] = [0, last];
+  while (low < last && placeNumber(low) < ends[0]) low++;
+  while (high > low && placeNumber(high) > ends[1]) high--;
   setBrush(low === 0 && high === rows.length - 1 ? null : [low, high]);
 }
 

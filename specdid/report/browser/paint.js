@@ -148,6 +148,9 @@ function nameRuns(pen, runs, top, lined) {
     const wide = pen.measureText(text).width;
     const at = Math.min(Math.max(from + (lined ? 0 : 4), left), limit - wide);
     if (at < left) continue;
+    pen.lineWidth = 4;
+    pen.strokeStyle = theme.paper;
+    pen.strokeText(text, at, top + 4);
     pen.fillStyle = theme.quiet;
     pen.fillText(text, at, top + 4);
     limit = Math.min(at, from) - 6;

@@ -121,7 +121,7 @@ function paintAxes(pen) {
     else line(x, bottom, x, bottom + 4);
     pen.fillText(words, x, bottom + 14);
   }
-  pen.fillText(volcano ? `estimate${group().scaled ? `, ${group().name}` : ""}` : `specifications ${orderWords(state.order)}`,
+  pen.fillText(volcano ? `estimate${group().scaled ? `, ${group().name}` : ""}` : `specifications ${thinned() && state.order !== "estimate" ? "on this page " : ""}${orderWords(state.order)}`,
     box.left + box.width / 2, bottom + 31);
 }
 

@@ -146,6 +146,11 @@ function arrangeParts() {
   }));
 }
 
+// The number of a place as the axis counts it: along the whole curve, also where the page holds a part of it.
+function placeNumber(k) {
+  return state.view === "curve" && state.order === "estimate" ? data.columns.position[rows[k]] : k + 1;
+}
+
 // Neighbours with the same key, as first and last places.
 function runsOf(key, from, to) {
   const found = [];
@@ -220,6 +225,8 @@ function weightOf(some) {
   for (const i of some) sum += weights[i];
   return sum;
 }
+
+const weighedWords = (n) => `${thinned() ? "≈ " : ""}${whole(Math.round(n))}`;
 
 // So many specifications, in words: on a thinned page those that these stand for.
 function manyWords(some) {

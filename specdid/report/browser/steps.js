@@ -15,7 +15,8 @@ function fillSteps() {
   const changeWords = (row) => (comparable(row, preferred) ? signedNumber(estimate[row] - estimate[preferred], decimals) :
     groupOf(row) === groupOf(preferred) ? "another estimand" : "another scale");
   const line = ({ choice, from, to, row, why }) => {
-    const name = row < 0 ? make("span", to) : make("button", shorten(to, 40), { type: "button", class: "option", title: to });
+    const words = row < 0 ? to : besideWords(preferred, row, to);
+    const name = row < 0 ? make("span", to) : make("button", words, { type: "button", class: "option", title: to });
     if (row >= 0) name.addEventListener("click", () => goTo(row));
     const head = [make("th", choice, { scope: "row" }), make("td", from), make("td", "", {}, name)];
     if (row < 0) return make("tr", "", {}, ...head, make("td", why, { colspan: 4, class: "quiet" }));

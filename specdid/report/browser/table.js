@@ -9,7 +9,7 @@ function tableColumns() {
   const { decimals } = group();
   const { p, low, high, error } = measure();
   const found = [
-    { key: "place", label: "Place", number: true, value: (i) => placeOf[i] + 1, text: (i) => whole(placeOf[i] + 1) },
+    { key: "place", label: "Place", number: true, value: (i) => placeNumber(placeOf[i]), text: (i) => whole(placeNumber(placeOf[i])) },
     number("estimate", "Estimate", columns.estimate, decimals),
     ...(error ? [number("std_error", "Std. error", error, decimals + 1)] : []),
     { key: "p", label: "p", number: true, value: (i) => p[i], text: (i) => pValue(p[i]) },
@@ -50,7 +50,7 @@ function fillTable(page = 0) {
   byId("previous").disabled = page === 0;
   byId("next").disabled = page + 1 >= pages;
   const what = state.brush ? "selected" : "on the curve";
-  const words = `${whole(listing.rows.length)} specifications ${what}${only ? " and highlighted" : ""}`;
+  const words = `${whole(listing.rows.length)} specifications ${thinned() ? "of this page " : ""}${what}${only ? " and highlighted" : ""}`;
   byId("table-status").textContent = `${words}.`;
   const shown = listing.rows.slice(page * PAGE, (page + 1) * PAGE);
   const body = make("tbody", "", {}, ...shown.flatMap((i, k) => [tableRow(columns, i, k), spelledRow(columns, i)]));
