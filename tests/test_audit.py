@@ -157,6 +157,30 @@ CSDID = (
 )
 
 
+STACKED = ({}, {"post_window": 1, "pre_window": 2, "control": "never"}, {"weighting": "none"})
+
+
+@pytest.mark.parametrize("options", STACKED, ids=str)
+def test_stacks_are_put_together_again(panel, audit_here, options):
+    """Weights, controls with gaps, windows by default."""
+    gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.01))
+    specs = [
+        ("ln_so2", "dudt", controls, FE, weights, "stackedev")
+        for controls in ((), ("ind2", "pgdp"))
+        for weights in (None, "pop")
+    ]
+    layout = work_of(
+        gaps, specs, vcovs=("city_id", "province", "year"), cohort="cohort", options={"stackedev": options}
+    )
+    blocks = list(fit_one_by_one(layout))
+    results = results_of(blocks)
+    found = audit_here(layout, results)
+    assert (found.checked, found.disagreeing) == (4, ())
+    wrong = results_of(blocks)
+    wrong.estimate = wrong.estimate * 1.001
+    assert len(audit_here(layout, wrong).disagreeing) == found.checked
+
+
 @pytest.mark.parametrize("options", CSDID, ids=str)
 def test_group_time_effects_are_done_again_by_the_derivatives_of_their_average(panel, audit_here, options):
     """Weights, controls with gaps, clusters of units; errors too, which a cluster that parts units has none of."""

@@ -414,6 +414,70 @@ def _reach(work: OneByOneWork, s: int, sample: AuditSample, method: Method) -> i
     return max(len(cohorts) - 2, 0)
 
 
+def _stacked(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
+    """Answer for stackedev: cohorts with their clean controls put upon each other by pandas, then least squares."""
+    windows = method.options.get("post_window")
+    stacked = _stack(sample, method, _span(sample, method) if windows is None else int(windows))
+    return replace(_least_squares(work, s, stacked, method, dropped), nobs=-1)
+
+
+def _span(sample: AuditSample, method: Method) -> int:
+    """Return the longest window after treatment with the cohorts of window 0."""
+    cohorts = [_stacked_cohorts(_stack(sample, method, 0))]
+    while len(cohorts) < len(np.unique(np.asarray(sample.time))):
+        cohorts.append(_stacked_cohorts(_stack(sample, method, len(cohorts))))
+        if cohorts[-1] != cohorts[0]:
+            return len(cohorts) - 2
+    return len(cohorts) - 1
+
+
+def _stacked_cohorts(sample: AuditSample) -> set[float]:
+    into = sample.treated.any(axis=1)
+    return set(np.asarray(sample.cohort)[into].tolist())
+
+
+def _stack(sample: AuditSample, method: Method, after: int) -> AuditSample:
+    import pandas as pd
+
+    before = int(method.options.get("pre_window", 1))
+    times = np.unique(np.asarray(sample.time))
+    step = float(np.gcd.reduce(np.diff(times).round().astype(np.int64))) if len(times) > 1 else 1.0
+    frame = pd.DataFrame({"unit": sample.unit, "t": (sample.time - times[0]) / step, "place": np.arange(len(sample))})
+    frame["g"] = np.ceil((np.asarray(sample.cohort) - times[0]) / step)
+    frame["g"] = frame["g"].where(frame["g"] <= frame["t"].max())
+    frame["w"] = 1.0 if sample.weights is None else sample.weights
+    parts = []
+    for g in np.sort(frame.loc[frame["g"] > 0, "g"].unique()):
+        late = frame["g"].isna()
+        if method.options.get("control") != "never":
+            late |= frame["g"] > g + after
+        part = frame[((frame["g"] == g) | late) & frame["t"].between(g - before, g + after)]
+        part = part[part.groupby("unit")["t"].transform("count") == before + after + 1]
+        into = part["g"] == g
+        if into.any() and not into.all():
+            parts.append(part.assign(stack=g, since=part["t"] - g, into=into))
+    if not parts:
+        return sample.take(np.zeros(0, np.int64))
+    rows = pd.concat(parts)
+    if method.options.get("weighting", "corrected") == "corrected":
+        size = rows[rows["since"] == -1].groupby(["stack", "into"])["w"].sum().unstack()
+        factor = size[True] / size[False]
+        rows["w"] = rows["w"] * np.where(
+            rows["into"], 1.0, rows["stack"].map(factor) * size[False].sum() / size[True].sum()
+        )
+    periods = np.array([k for k in range(-before, after + 1) if k != -1])
+    columns = rows["into"].to_numpy()[:, None] & (rows["since"].to_numpy()[:, None] == periods)
+    moved = sample.take(rows["place"].to_numpy())
+    return replace(
+        moved,
+        treated=columns.astype(np.float64),
+        average=np.where(periods >= 0, 1.0 / (after + 1), 0.0),
+        names=tuple(f"{sample.names[0]}, period {k:+d}" for k in periods),
+        effects=tuple(rows.groupby(["stack", by]).ngroup().to_numpy() for by in ("unit", "t")),
+        weights=rows["w"].to_numpy(),
+    )
+
+
 def _group_time(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Answer for csdid."""
     found = group_time.laid_out(record_of(work, s), sample, method.options)
@@ -447,6 +511,7 @@ def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
 PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[int]], Reestimated]] = {
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
     "did2s": _two_stage, "did_imputation": _two_stage, "lpdid": _local_projections, "csdid": _group_time,
+    "stackedev": _stacked,
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ _SAME: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("logistic", "logit_"), ("logit",)),
 }  # fmt: skip
 _NEAREST: dict[str, tuple[tuple[str, ...], str]] = {
-    **dict.fromkeys(("did_multiplegt_dyn", "stackedev", "jwdid", "etwfe", "fect", "wooldid"),
+    **dict.fromkeys(("did_multiplegt_dyn", "jwdid", "etwfe", "fect", "wooldid"),
                     (("csdid", "sunab", "did2s", "lpdid"), "with other weights of the cohorts")),
     **dict.fromkeys(("probit", "xtprobit", "clogit", "xtlogit", "feglm", "glm"),
                     (("logit", "fepois"), "another model")),

@@ -189,7 +189,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         cells,
         lambda cell: cell.compiled.batched[cell.member] or _plugins.load("estimators", cell.method).path is not None,
         "there are no effects by relative period of",
-        'fix = { estimator = "…" } asks for one that has them: feols, sunab, csdid, did2s, did_imputation, lpdid',
+        f'fix = {{ estimator = "…" }} asks for one that has them: {", ".join(_with_effects())}',
     )
     usable = [c for c in cells if c.labels["treatment"] not in without]
     if bench.periods is None or not usable:
@@ -213,6 +213,14 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         yield from _outside_calendar(bench, request, known.tolist(), start)
     else:
         yield from _outside(request, known.tolist())
+
+
+def _with_effects() -> Iterator[str]:
+    """Name the estimators of the shelf that have effects by period."""
+    for name in _plugins.names("estimators"):
+        declared = _plugins.load("estimators", name)
+        if declared.path is not None or declared.batched:
+            yield name
 
 
 def _unwritten(bench: Bench, request: Request) -> Iterator[Fault]:

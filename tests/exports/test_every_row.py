@@ -79,7 +79,11 @@ def test_there_are_two_hundred_rows_of_every_kind(rows):
     seen = set().union(*(row.kinds for row in rows))
     wanted = {(k, w) for k, words in kinds.items() for w in words.split()} | {("fixed_effects", "slopes only")}
     assert (
-        wanted | {("method", m) for m in ("feols", "sunab", "did2s", "lpdid", "csdid", "did_imputation", *ITERATIVE)}
+        wanted
+        | {
+            ("method", m)
+            for m in ("feols", "sunab", "did2s", "lpdid", "csdid", "did_imputation", "stackedev", *ITERATIVE)
+        }
         <= seen
     )
 

@@ -124,6 +124,7 @@ def tables() -> dict[str, dict[str, Any]]:
             "estimator": {
                 "gt": "csdid",
                 "imputed": "did_imputation",
+                "stacked": {"method": "stackedev", "post_window": 1, "pre_window": 2},
                 "event": {"method": "csdid", "aggregate": "dynamic", "control": "notyet", "est_method": "ipw"},
                 "whole": {"method": "csdid", "aggregate": "calendar", "est_method": "reg", "unbalanced": "drop"},
                 "means": {"method": "csdid", "aggregate": "simple", "unbalanced": "rows", "anticipation": 1},

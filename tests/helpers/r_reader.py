@@ -598,6 +598,10 @@ def _cummax(x: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(x)  # which keeps NaN, as R does NA
 
 
+def _rbind(frames: list[Frame]) -> Frame:
+    return Frame({n: np.concatenate([f[n] for f in frames]) for n in frames[0]})
+
+
 def _approx(x: np.ndarray, y: np.ndarray, xout: np.ndarray) -> dict[str, np.ndarray]:
     order = np.argsort(x)
     return {"y": np.interp(xout, x[order], y[order], left=np.nan, right=np.nan)}
@@ -900,6 +904,7 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "match.fun": _function, "apply": _apply, "sapply": _sapply, "Reduce": _reduce, "do.call": _do_call,
     # matrices
     "rowSums": lambda x: x.sum(axis=1), "rowMeans": lambda x: x.mean(axis=1), "solve": np.linalg.inv,
+    "rbind": lambda *x: _rbind([d for d in x if isinstance(d, Frame)]),
     "cbind": lambda *x: np.column_stack([c for c in x if c is not None and len(c)]),
     "outer": lambda a, b, _: (a[:, None] == b[None, :]).astype(np.float64), "crossprod": lambda a, b: a.T @ b,
     "qr": _qr, "qr.Q": lambda x: x.q, "qr.R": lambda x: x.r, "backsolve": _backsolve,

@@ -391,6 +391,10 @@ class Program:
         self.load(pl.read_csv(text.encode(), infer_schema=False))
 
     def do_use(self, rest: str) -> None:
+        if rest.removesuffix(", clear") in self.files:
+            self.data = dict(self.files[rest.removesuffix(", clear")])
+            self.rows = len(next(iter(self.data.values())))
+            return
         import pandas as pd
 
         path = _quoted(rest)
@@ -638,7 +642,12 @@ class Program:
         self.macros[rest] = rest
 
     def do_save(self, rest: str) -> None:
-        self.files[rest] = dict(self.data)
+        self.files[rest.removesuffix(", replace")] = dict(self.data)
+
+    def do_append(self, rest: str) -> None:
+        other = self.files[rest.removeprefix("using ")]
+        self.data = {n: np.concatenate([c, other[n]]) for n, c in self.data.items()}
+        self.rows = len(next(iter(self.data.values())))
 
     def do_assert(self, rest: str) -> None:
         assert (self.value(rest) != 0).all(), rest

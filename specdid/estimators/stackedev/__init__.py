@@ -1,0 +1,422 @@
+"""Stacked difference in differences: a data set for each cohort, one upon the other, and one regression.
+
+A cohort a is put beside its clean controls, untreated until a + post_window (or never treated), in the periods
+a − pre_window to a + post_window. In the stacked rows the outcome is regressed on treated × period since treatment,
+with unit × stack and period × stack effects and controls; the estimate is the mean of the coefficients from 0 on,
+all changes since the period before treatment (Cengiz and others 2019). Within a stack these are differences in
+differences. ``weighting = "corrected"`` weights the controls of stack a by (N_a^D / N^D) / (N_a^C / N^C), so that
+stacks count by their treated units (Wing, Freedman and Hollingsworth 2024, equation 8); "none" leaves to least
+squares how they count. A cohort whose window is not in the data, or that nobody is a clean control of, is left out;
+so are units that lack a period of the window.
+
+Rows that stand in several stacks are one row: standard errors are clustered over all copies, with the corrections
+of the regression on the stacked rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid._format import NumberValue, Word
+from specdid._programs import python
+from specdid._records import Caution
+from specdid.engine import ssc
+from specdid.engine.demean import Absorber, demean, relevel
+from specdid.estimators._base import (
+    EVERY_RULE,
+    NEVER,
+    Estimate,
+    Estimator,
+    EstimatorSetting,
+    Failure,
+    Floats,
+    Ints,
+    Path,
+    Program,
+    Task,
+    where_zero,
+)
+from specdid.estimators._influences import errors_of, path_of, whole_units
+from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
+from specdid.estimators.stackedev.programs import write_python, write_r, write_stata
+
+if TYPE_CHECKING:
+    from specdid._plan.estimands import Treated
+
+COLLINEAR = 1e-7
+NOWHERE = "no stack has this period"
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """Periods and cohorts in steps of the panel from its first period; NaN: never treated in these rows."""
+
+    period: Ints
+    cohort: Floats
+    last: int
+
+
+def _clock(task: Task) -> _Clock:
+    assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
+    values = np.unique(task.time)
+    step = int(np.gcd.reduce(np.rint(np.diff(values)).astype(np.int64))) if len(values) > 1 else 1
+    period = np.rint((task.time - values[0]) / max(step, 1)).astype(np.int64)
+    cohort = np.ceil((task.cohort - values[0]) / max(step, 1))
+    return _Clock(period, np.where(cohort > period.max(), np.nan, cohort), int(period.max()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stacks:
+    """Rows of the task, by stack.
+
+    Attributes
+    ----------
+    rows : (n,) int64, places in the task; the same row may stand in several stacks
+    stack : (n,) int64 from 0
+    since : (n,) int64, periods since the stack's cohort is treated
+    treated : (n,) bool, rows of the cohort
+    cohorts : that have a stack; ``missing`` adopt and have none
+    """
+
+    rows: Ints
+    stack: Ints
+    since: Ints
+    treated: Bools
+    cohorts: tuple[int, ...]
+    missing: int
+
+
+def _stacks(task: Task, clock: _Clock, before: int, after: int) -> _Stacks:
+    assert task.unit is not None
+    never_only = task.options.get("control", "notyet") == "never"
+    parts, missing = [], 0
+    cohorts: list[int] = []
+    for a in np.unique(clock.cohort[clock.cohort > 0]).astype(int).tolist():
+        inside = (clock.period >= a - before) & (clock.period <= a + after)
+        treated = clock.cohort == a
+        clean = np.isnan(clock.cohort)
+        if not never_only:
+            clean |= clock.cohort > a + after
+        inside &= treated | clean
+        seen = np.bincount(task.unit[inside], minlength=int(task.unit.max()) + 1)
+        inside &= (seen == before + after + 1)[task.unit]
+        if not (inside & treated).any() or not (inside & clean).any():
+            missing += 1
+            continue
+        rows = np.flatnonzero(inside)
+        parts.append((rows, np.full(len(rows), len(cohorts)), clock.period[rows] - a, treated[rows]))
+        cohorts.append(a)
+    if not parts:
+        return _Stacks(*(np.zeros(0, np.int64),) * 3, np.zeros(0, bool), (), missing)
+    rows, stack, since, treated = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _Stacks(rows, stack, since, treated, tuple(cohorts), missing)
+
+
+def _longest(task: Task, clock: _Clock, before: int) -> int:
+    """Return the longest window that leaves out no cohort which has a stack in the period it is treated."""
+    every = _stacks(task, clock, before, 0).cohorts
+    window = 0
+    while window < clock.last and every == _stacks(task, clock, before, window + 1).cohorts:
+        window += 1
+    return window
+
+
+def _begin(task: Task) -> tuple[_Stacks, int, int]:
+    """Stack a task.
+
+    Raises
+    ------
+    Refusal
+        No cohort has a stack.
+    """
+    clock, before = _clock(task), int(str(task.options.get("pre_window") or 1))
+    written = task.options.get("post_window")
+    after = _longest(task, clock, before) if written is None else int(str(written))
+    found = _stacks(task, clock, before, after)
+    if found.cohorts:
+        return found, before, after
+    if not found.missing:
+        raise Refusal("no_treatment_variation", "no unit enters treatment in these rows")
+    raise Refusal(
+        "not_identified",
+        f"no cohort is seen from {before} periods before its treatment to {after} after, beside units that stay "
+        "untreated; take a shorter post_window",
+    )
+
+
+def _refuses(task: Task) -> Failure | None:
+    try:
+        _begin(task)
+    except Refusal as refused:
+        return refused.failure
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Regression:
+    """Coefficients of treated × period, and each task row's influence on them."""
+
+    periods: tuple[int, ...]
+    estimate: Floats
+    influence: Floats
+    roots: Floats
+    dropped: tuple[int, ...]
+    used: Bools
+
+
+def _weights(task: Task, stacks: _Stacks) -> Floats:
+    """Weight rows by the task's weights, and controls so that stacks count by their treated units."""
+    own = np.ones(len(task.outcome)) if task.weights is None else task.weights / task.weights.mean()
+    weights = own[stacks.rows]
+    if task.options.get("weighting", "corrected") == "none":
+        return weights
+    at = stacks.since == -1
+    count = len(stacks.cohorts)
+    sides = (at & stacks.treated, at & ~stacks.treated)
+    into, beside = (np.bincount(stacks.stack[who], weights[who], count) for who in sides)
+    factor = into / into.sum() * beside.sum() / beside
+    return np.asarray(weights * np.where(stacks.treated, 1.0, factor[stacks.stack]))
+
+
+def _regress(task: Task, stacks: _Stacks, periods: tuple[int, ...]) -> _Regression:
+    assert task.unit is not None
+    weights = _weights(task, stacks)
+    size = int(task.unit.max()) + 1
+    width = int(np.ptp(stacks.since)) + 1
+    own = (stacks.stack * size + task.unit[stacks.rows], stacks.stack * width + stacks.since - stacks.since.min())
+    effects = tuple(relevel(codes) for codes in own)
+    levels = np.array([int(e.max()) + 1 for e in effects], np.int64)
+    scaled = (standardised(c[stacks.rows])[0] for c in task.controls.T)
+    controls = np.column_stack([np.zeros((len(weights), 0)), *scaled])
+    dummies = stacks.treated[:, None] & (stacks.since[:, None] == np.array(periods))
+    outcome, unit = standardised(task.outcome[stacks.rows])
+    columns = np.asfortranarray(np.column_stack([controls, 1.0 * dummies, outcome]))
+    length = np.linalg.norm(np.sqrt(weights)[:, None] * columns, axis=0)
+    if not demean(columns, Absorber(effects, levels, (), np.zeros(0, np.int64), weights)):
+        raise Refusal("not_converged", "demeaning by the fixed effects did not converge")
+    net = np.sqrt(weights)[:, None] * columns
+    basis: Floats = np.zeros((len(net), 0))
+    dropped: list[int] = []
+    kept: list[int] = []
+    for j in range(net.shape[1] - 1):
+        rest = net[:, j] - basis @ (basis.T @ net[:, j])
+        rest = rest - basis @ (basis.T @ rest)
+        norm = float(np.linalg.norm(rest))
+        if norm > COLLINEAR * length[j]:
+            basis, kept = np.column_stack([basis, rest / norm]), [*kept, j]
+        elif j < controls.shape[1]:
+            dropped.append(j)
+        else:
+            raise Refusal("not_identified", "the treatment is, within stacks, a combination of the controls")
+    x, y = net[:, kept], net[:, -1]
+    inverse = np.linalg.inv(x.T @ x)
+    beta = inverse @ (x.T @ y)
+    left = y - x @ beta
+    first = len(kept) - len(periods)
+    stacked = (x @ inverse)[:, first:] * left[:, None] * unit
+    influence = np.column_stack([np.bincount(stacks.rows, c, len(task.outcome)) for c in stacked.T]).astype(np.float64)
+    roots = np.ones(len(task.vcovs))
+    for v, kind in enumerate(task.vcovs):
+        clusters = tuple(relevel(c[stacks.rows]) for c in task.clusters[v])
+        groups = min((int(c.max()) + 1 for c in clusters), default=-1)
+        asked = ssc.correction(kind, task.rule(v), effects, (), clusters)
+        roots[v] = float(np.sqrt(asked.factor(len(weights), len(kept), groups)))
+    used = np.zeros(len(task.outcome), bool)
+    used[stacks.rows] = True
+    return _Regression(periods, beta[first:] * unit, influence, roots, tuple(dropped), used)
+
+
+@guarded
+def _fit(task: Task) -> Estimate | Failure:
+    stacks, before, after = _begin(task)
+    periods = tuple(k for k in range(-before, after + 1) if k != -1)
+    found = _regress(task, stacks, periods)
+    share = np.array([1.0 / (after + 1) if k >= 0 else 0.0 for k in periods])
+    errors = errors_of(task, (found.influence @ share)[:, None], found.used, found.roots[:, None])
+    notes = whole_units(task, errors.notes)
+    assert task.unit is not None
+    into, beside = (np.unique(task.unit[stacks.rows[who]]) for who in (stacks.treated, ~stacks.treated))
+    adopts = np.unique(task.unit[np.isfinite(_clock(task).cohort)])
+    return Estimate(
+        estimate=float(found.estimate @ share),
+        std_error=tuple(float("nan") if n else e for n, e in zip(notes, errors.std_error, strict=True)),
+        df=tuple(float("nan") if n else d for n, d in zip(notes, errors.df, strict=True)),
+        n_clusters=errors.n_clusters,
+        nobs=int(found.used.sum()),
+        dropped=found.dropped,
+        keep=found.used,
+        in_force={"pre_window": before, "post_window": after},
+        vcov_notes=notes,
+        extra={
+            "post_window": float(after),
+            "n_cohorts": float(len(stacks.cohorts)),
+            "n_cohorts_left_out": float(stacks.missing),
+            "n_one_unit_cohorts": float(_single(task, stacks)),
+            "n_stacked_rows": float(len(stacks.rows)),
+            "n_treated_left_out": float(len(np.setdiff1d(adopts, into))),
+        },
+        units=(len(np.union1d(into, beside)), len(into), len(beside), 0),
+    )
+
+
+def _single(task: Task, stacks: _Stacks) -> int:
+    """Count the stacks whose cohort is one unit."""
+    assert task.unit is not None
+    at = stacks.treated & (stacks.since == -1)
+    return int((np.bincount(stacks.stack[at]) == 1).sum())
+
+
+@guarded
+def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int) -> Path | Failure:
+    """Return the coefficients of one regression, on stacks as wide as the periods asked for."""
+    if reference != -1:
+        return Failure("not_identified", "effects of stackedev are changes since period -1; write reference = -1")
+    before, after = max([1, *(-k for k in periods)]), max([0, *periods])
+    clock = _clock(task)
+    stacks = _stacks(task, clock, before, after)
+    if not stacks.cohorts:
+        return Failure(
+            "not_identified",
+            f"no cohort is seen from {before} periods before its treatment to {after} after, beside units that stay "
+            "untreated; take a shorter window",
+        )
+    found = _regress(task, stacks, tuple(k for k in range(-before, after + 1) if k != -1))
+    at = [found.periods.index(k) for k in periods]
+    size = np.array([int((stacks.treated & (stacks.since == k)).sum()) for k in periods])
+    path = path_of(
+        task,
+        periods,
+        found.estimate[at],
+        found.influence[:, at],
+        found.used,
+        size,
+        np.repeat(found.roots[:, None], len(at), axis=1),
+    )
+    notes = whole_units(task, path.vcov_notes)
+    left = f"; {stacks.missing} cohorts are not seen in all of it" if stacks.missing else ""
+    return Path(
+        path.periods,
+        path.estimate,
+        np.where(np.array([bool(n) for n in notes])[:, None, None], np.nan, path.vcov),
+        tuple(float("nan") if n else d for n, d in zip(notes, path.df, strict=True)),
+        path.n_clusters,
+        path.nobs,
+        path.size,
+        notes,
+        binned=False,
+        from_reference=True,
+        note=f"stackedev has the cohorts and units that are seen in the whole window{left}",
+    )
+
+
+def _words(treated: Treated, options: Mapping[str, object]) -> str:
+    """Say which average it is, and of which periods."""
+    window = options.get("post_window")
+    span = "the periods that all compared cohorts reach" if window is None else f"periods 0 to {window}"
+    span = "the period of adoption" if window == 0 else span
+    corrected = options.get("weighting", "corrected") == "corrected"
+    effect = "average effect on the treated" if corrected else "variance-weighted effect on the treated"
+    return f"{effect} over {span}{where_zero(treated)} (stacked)"
+
+
+def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
+    return list(_said(found))
+
+
+def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
+    window, lost, units = (found[n] for n in ("post_window", "n_cohorts_left_out", "n_treated_left_out"))
+    single = found["n_one_unit_cohorts"]
+    if (single > 0).any():
+        yield Caution(
+            "serious",
+            "one_unit_cohorts",
+            f"stackedev: up to {int(single.max())} cohorts are one unit, which its stack fits perfectly: the standard "
+            "errors hold nothing of its variation and are too small",
+            specifications=int((single > 0).sum()),
+        )
+    low, high = int(window.min()), int(window.max())
+    span = f"{low}" if low == high else f"{low} to {high}, by specification"
+    yield Caution(
+        "note",
+        "post_window",
+        f"stackedev averages effects over periods 0 to post_window = {span} from adoption on",
+        specifications=len(window),
+    )
+    if (some := (lost > 0) | (units > 0)).any():
+        worst = int(np.argmax(lost + units / 1e9))
+        yield Caution(
+            "serious",
+            "cohorts_left_out",
+            f"stackedev leaves out {int(lost[worst])} of {int(lost[worst] + found['n_cohorts'][worst])} cohorts that "
+            f"adopt and {int(units[worst]):,} treated units: they are not seen in all of the window beside units that "
+            "stay untreated (columns n_cohorts_left_out, n_treated_left_out)",
+            specifications=int(some.sum()),
+        )
+
+
+ESTIMATOR = Estimator(
+    name="stackedev",
+    title="Stacked event study",
+    estimand="average effect on the treated over the periods that all compared cohorts reach (stacked)",
+    settings=(
+        EstimatorSetting(
+            "pre_window",
+            NumberValue("1 or more", whole=True, least=1),
+            "Periods before adoption that a stack has; an [event_study] has its own.",
+            "3",
+            1,
+        ),
+        EstimatorSetting(
+            "post_window",
+            NumberValue("0 or more", whole=True, least=0),
+            "Periods after adoption to average, from 0 on.",
+            "3",
+            otherwise="as many as leave out no cohort",
+            found=True,
+        ),
+        EstimatorSetting(
+            "control",
+            Word(("never", "notyet")),
+            "The comparison group: the never treated, or those not treated within the window too.",
+            '"never"',
+            "notyet",
+        ),
+        EstimatorSetting(
+            "weighting",
+            Word(("corrected", "none")),
+            "Whether stacks count by their treated units, or as least squares weights them.",
+            '"none"',
+            "corrected",
+        ),
+    ),
+    honours=frozenset({"outcome", "treatment", "controls", "sample", "weights"}),
+    effects="unit + time",
+    cohort=True,
+    binary=True,
+    absorbing=True,
+    batched=False,
+    vcovs=frozenset({"cluster"}),
+    fit=_fit,
+    slopes=False,
+    doc="A stack for each cohort, with unit and period effects of its own. Clusters must hold units whole. "
+    "Takes no other fixed effects.",
+    path=_path,
+    alone=lambda options: "stacks of cohorts and clean controls are regressed on treated × period since treatment",
+    beside=lambda options: NEVER if options.get("control") == "never" else "never treated, or not within the window",
+    words=_words,
+    ssc=EVERY_RULE,
+    cautions=_cautions,
+    refuses=_refuses,
+    columns=frozenset(
+        {"n_cohorts", "n_cohorts_left_out", "n_one_unit_cohorts", "n_stacked_rows", "n_treated_left_out", "post_window"}
+    ),
+    programs={
+        "python": Program(write_python, python.PYFIXEST),
+        "r": Program(write_r, ("fixest",)),
+        "stata": Program(write_stata, ("reghdfe",)),
+    },
+)
