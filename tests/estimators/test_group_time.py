@@ -203,8 +203,8 @@ def test_units_that_are_always_treated_leave_and_are_counted():
     assert (found.estimate, found.std_error) == (without.estimate, without.std_error)
     assert found.extra["n_treated_left_out"] == 5
     (caution,) = CSDID.cautions({k: np.array([v]) for k, v in found.extra.items()})
-    assert caution.code == "cells_left_out"
-    assert "5 treated units are in none" in caution.message
+    assert caution.code == "cohorts_left_out"
+    assert "5 treated units are not in the average effect" in caution.message
 
 
 def test_a_cohort_of_one_unit_has_no_variation_of_its_own_and_the_user_is_told():
@@ -229,6 +229,9 @@ def test_without_never_treated_later_cohorts_serve_until_their_treatment():
     assert found.estimate == pytest.approx(np.mean([e for e, _ in cells]), rel=1e-12)
     assert (found.extra["n_cells"], found.extra["n_cells_left_out"], found.extra["n_treated_left_out"]) == (2, 4, 15)
     assert found.units == (30, 15, 15, 0)
+    (caution,) = CSDID.cautions({k: np.array([v]) for k, v in found.extra.items()})
+    assert caution.code == "cells_left_out"
+    assert "2 of 6 cohorts × periods" in caution.message
 
 
 def test_what_a_unit_that_lacks_periods_is_part_of():

@@ -315,16 +315,28 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
     cells, treated, single, lost = (
         found[n] for n in ("n_cells_left_out", "n_treated_left_out", "n_one_unit_cohorts", "n_units_left_out")
     )
-    if (some := (cells > 0) | (treated > 0)).any():
-        worst = int(np.argmax(np.where(some, cells + treated / 1e9, -1)))
+    why = (
+        "they are treated in all periods, are not seen both in a period and in its base, or nobody untreated is seen "
+        "beside them"
+    )
+    if (some := cells > 0).any():
+        worst = int(np.argmax(cells))
         every = int(cells[worst] + found["n_cells"][worst])
         yield Caution(
             "serious",
             "cells_left_out",
-            f"csdid averages {int(found['n_cells'][worst])} of {every} cohorts × periods since treatment; "
-            f"{int(treated[worst]):,} treated units are in none, because they are treated in all periods, or no unit "
-            "untreated is seen beside them in the period and its base (columns n_cells_left_out, n_treated_left_out)",
+            f"csdid averages {int(found['n_cells'][worst])} of {every} cohorts × periods since treatment, and "
+            f"{int(treated[worst]):,} treated units are in none of these: {why} (columns n_cells_left_out, "
+            "n_treated_left_out)",
             specifications=int(some.sum()),
+        )
+    if (apart := (treated > 0) & (cells == 0)).any():
+        yield Caution(
+            "serious",
+            "cohorts_left_out",
+            f"csdid: up to {int(treated[apart].max()):,} treated units are not in the average effect: {why} "
+            "(column n_treated_left_out)",
+            specifications=int(apart.sum()),
         )
     if (single > 0).any():
         yield Caution(
