@@ -20,7 +20,6 @@ from specdid.engine.rows import missing_patterns, row_keys
 from specdid.inference._base import Context
 from specdid.inference._draw_tables import LARGE, scratch
 from specdid.inference._permutation_strategy import split
-from specdid.inference.permutation_refit import DRAWS as REFITS
 from specdid.inference.permutation_refit import within_budget
 from specdid.panel.memory import available
 
@@ -44,7 +43,7 @@ SECONDS = {
     "draws": 2.5e-6,
     "draws_sunab": 3.0e-5,
     "anew": 8.0e-4,
-    "anew_sunab": 1.6e-3,
+    "anew_sunab": 3e-4,
     "refits": 0.03,
     "audit": 0.03,
     "analyses": 0.2,
@@ -251,8 +250,7 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             draws += b * int(np.count_nonzero(of.simple))
             anew += b * int(np.count_nonzero(of.again & ~many))
             anew_sunab += b * int(np.count_nonzero(of.again & many))
-            few = min(REFITS, b)
-            others, costly, _ = within_budget(members, ~batched & of.depends, of.costly, few)
+            others, costly, few, _ = within_budget(members, ~batched & of.depends, of.costly, b)
             anew += few * int(np.count_nonzero(costly & ~many))
             anew_sunab += few * int(np.count_nonzero(costly & many))
             refits += few * int(np.count_nonzero(others))

@@ -39,7 +39,8 @@ from specdid.inference._curve_tests import (
     shares_by_group,
     statistic_tests,
 )
-from specdid.inference._permutation_strategy import BUDGET, split
+from specdid.inference._permutation_strategy import split
+from specdid.inference.permutation_refit import BUDGET
 from specdid.language import bind
 
 SAME_ESTIMATE = 1e-4

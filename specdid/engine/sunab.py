@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid._arrays import Bools, Floats
+from specdid._arrays import Bools, Floats, Ints
 from specdid._records.numerals import minus
 from specdid.engine.demean import Absorber
 from specdid.engine.estimable import null_space
@@ -111,8 +111,19 @@ class SunabCells:
         return SunabCells(dummies, self.cohort[kept], self.relative[kept], self.size[kept], self.share[kept])
 
 
-def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> SunabCells:
-    """Make the dummies of a sample, in the order of relative period, then cohort."""
+@dataclass(frozen=True, slots=True)
+class CellCodes:
+    """The cells that make_cells has, without their dummies; ``cell`` (n,) int64 is each row's, -1 in none."""
+
+    cell: Ints
+    cohort: Floats
+    relative: Floats
+    size: Floats
+    share: Floats
+
+
+def cell_codes(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> CellCodes:
+    """Return the cells of a sample, numbered in the order of relative period, then cohort."""
     cohort = comparison(time, cohort, aggregate.control).cohort
     relative = time - cohort
     known = ~np.isnan(relative)
@@ -122,15 +133,24 @@ def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: 
     seen = np.zeros((len(periods), len(cohorts)), dtype=bool)
     seen[of_period, of_cohort] = True
     place = np.where(seen & used[:, None], np.cumsum(seen & used[:, None]).reshape(seen.shape) - 1, -1)
-    cell = place[of_period, of_cohort]
-    rows, cell = np.flatnonzero(known)[cell >= 0], cell[cell >= 0]
+    cell = np.full(len(time), -1, dtype=np.int64)
+    cell[known] = place[of_period, of_cohort]
+    inside = cell >= 0
     period, which = np.nonzero(place >= 0)
-    dummies = np.zeros((len(time), len(period)), order="F")
-    dummies[rows, cell] = 1.0
-    size = np.bincount(cell, None if weights is None else weights[rows], len(period)).astype(np.float64)
+    of_rows = None if weights is None else weights[inside]
+    size = np.bincount(cell[inside], of_rows, len(period)).astype(np.float64)
     after = np.where(periods[period] >= 0, size, 0.0)
     share = after / after.sum() if after.any() else after
-    return SunabCells(dummies, cohorts[which], periods[period], size, share)
+    return CellCodes(cell, cohorts[which], periods[period], size, share)
+
+
+def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> SunabCells:
+    """Make the dummies of a sample, in the order of relative period, then cohort."""
+    found = cell_codes(time, cohort, weights, aggregate)
+    dummies = np.zeros((len(time), len(found.size)), order="F")
+    rows = np.flatnonzero(found.cell >= 0)
+    dummies[rows, found.cell[rows]] = 1.0
+    return SunabCells(dummies, found.cohort, found.relative, found.size, found.share)
 
 
 def independent_cells(cells: SunabCells, absorber: Absorber) -> SunabCells:

@@ -19,12 +19,13 @@ from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, Moved, assigned, moved_by, permute, with_cluster
 from specdid.inference._base import Context
+from specdid.inference._moved_cohorts import moved_batches
 from specdid.panel import Evaluator, Panel
 
-BUDGET = 120.0
+BUDGET = 60.0
 """Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""
 PLAIN_SECONDS = 5e-4
-SUNAB_SECONDS = 4e-3
+SUNAB_SECONDS = 4e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +150,20 @@ def make_again(context: Context, of: Strategies, assignment: Assignment, places:
 def estimate_again(work: Reestimation, draws: range) -> Floats:
     """Estimate all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
     out = np.full((4, len(work.members), len(draws)), np.nan)
+    batches = moved_batches(work.problem, work.members, work.moved)
     for k, b in enumerate(draws):
-        fits = execute.run(work.problem if b == 0 else permuted_problem(work, b - 1), work.members)
-        ok = fits.code == Code.OK
+        problem = work.problem if b == 0 else permuted_problem(work, b - 1)
+        left = np.ones(len(work.members), dtype=bool)
+        for batch in batches if b else ():
+            found = batch.draw(problem)
+            if found is not None:
+                out[:, batch.places, k], left[batch.places] = found, False
+        places = np.flatnonzero(left)
+        if not len(places):
+            continue
+        fits = execute.run(problem, work.members.take(places))
         columns = (fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0], fits.df[:, 0])
-        for row, values in enumerate(columns):
-            out[row, :, k] = np.where(ok, values, np.nan)
+        out[:, places, k] = np.where(fits.code == Code.OK, columns, np.nan)
     return out
 
 

@@ -34,8 +34,9 @@ from specdid.inference._permutation_strategy import (
     split,
 )
 
-DRAWS = 99
-SLICE = 4
+DRAWS = (199, 99)
+"""Draws, the most that the budget allows."""
+SLICE = 10
 """Draws a worker takes at a time."""
 BUDGET = 120.0
 SECONDS = 0.03
@@ -46,8 +47,8 @@ def draw(context: Context) -> NullDraws:
     """Draw the null for the specifications that ``permutation`` leaves out for their cost."""
     of, compiled = split(context), context.compiled
     alone = ~of.batched & of.depends
-    draws = min(DRAWS, context.draws)
-    alone, costly, beyond = within_budget(compiled.members.take(context.chosen), alone, of.costly, draws)
+    members = compiled.members.take(context.chosen)
+    alone, costly, draws, beyond = within_budget(members, alone, of.costly, context.draws)
     places = np.flatnonzero(alone | costly)
     table = np.full((4, len(places), draws + 1), np.nan)
     assignment = make_assignment(context.panel, of.names, *levels_of(context)) if len(places) else None
@@ -61,14 +62,21 @@ def draw(context: Context) -> NullDraws:
     return dataclasses.replace(found, clusters=clusters, treated=treated)
 
 
-def within_budget(members: Members, alone: Bools, costly: Bools, draws: int) -> tuple[Bools, Bools, int]:
-    """Keep what can be fitted in the time, least squares before the others; count what cannot."""
+def within_budget(members: Members, alone: Bools, costly: Bools, asked: int) -> tuple[Bools, Bools, int, int]:
+    """Keep what can be fitted in the time, least squares before the others; count the draws, and what cannot be.
+
+    There are as many draws of DRAWS as let the most specifications in.
+    """
+    ways = [_kept(members, alone, costly, min(draws, asked)) for draws in DRAWS]
+    return min(ways, key=lambda way: way[3])
+
+
+def _kept(members: Members, alone: Bools, costly: Bools, draws: int) -> tuple[Bools, Bools, int, int]:
     left = BUDGET - draws * seconds_anew(members.take(np.flatnonzero(costly)))
     none = np.zeros(len(alone), dtype=bool)
     kept = costly if left >= 0 else none
     others = alone if np.count_nonzero(alone) * draws * SECONDS <= (left if left >= 0 else BUDGET) else none
-    beyond = int(np.count_nonzero((alone | costly) & ~(kept | others)))
-    return others, kept, beyond
+    return others, kept, draws, int(np.count_nonzero((alone | costly) & ~(kept | others)))
 
 
 def _one_by_one(context: Context, of: Strategies, again: Reestimation, places: Ints, rows: Ints, table: Floats) -> None:

@@ -228,7 +228,7 @@ def test_sun_abraham_beyond_the_budget_is_fitted_again_in_the_first_draws(monkey
     assert (few.clusters, few.treated) == (every.clusters, every.treated)
     np.testing.assert_allclose(few.statistic, every.statistic, rtol=1e-12)
     draws = few.null_statistic.shape[1]
-    assert draws == min(permutation_refit.DRAWS, DRAWS)
+    assert draws == min(*permutation_refit.DRAWS, DRAWS)
     np.testing.assert_allclose(np.asarray(few.null_statistic), np.asarray(every.null_statistic)[:, :draws], rtol=1e-12)
 
 
