@@ -118,6 +118,19 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     assert "log(so2)" in said[5]
 
 
+def test_regressions_of_the_page_are_drafted(tmp_path: Path) -> None:
+    page = "docs/howto/from-code.md"
+    (code,), (shown,) = blocks(page, "stata"), blocks(page, "text")
+    shutil.copy(ROOT / "specs/data/castle.csv", tmp_path)
+    (tmp_path / "tables.do").write_text(code, "utf-8")
+
+    said = [call_specdid(shlex.split(command)[1:], tmp_path) for command in commands(page)]
+
+    assert [done.returncode for done in said] == [0, 0]
+    assert said[0].stdout.startswith(shown)
+    assert "3 planned = 3 to estimate" in said[1].stdout
+
+
 def specs() -> list:
     """Every spec in TOML: the first of a page is whole, the others stand in its place table by table."""
     found = []

@@ -184,14 +184,18 @@ def schema() -> Exit:
 @main.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Draft a spec for this panel instead.")
+@click.option(
+    "--from", "code", type=click.Path(path_type=Path), metavar="FILE", help="Draft it of a do-file or R script."
+)
 @click.option("--unit", metavar="COLUMN", help="With --data: the unit, where the file does not show it.")
 @click.option("--time", metavar="COLUMN", help="With --data: the time.")
-@click.option("--treatment", metavar="COLUMN", help="With --data: a 0/1 column, or one of first treated periods.")
+@click.option("--treatment", metavar="COLUMN", help="A 0/1 column, or one of first treated periods.")
 @click.option("--outcome", metavar="COLUMN", help="With --data: the outcome.")
 @guarded
 def init(
     directory: Path,
     data: Path | None,
+    code: Path | None,
     unit: str | None,
     time: str | None,
     treatment: str | None,
@@ -200,12 +204,17 @@ def init(
     """Write a commented starter spec and the example panel into DIRECTORY.
 
     With --data the spec is a draft for a panel of yours: what its columns show, by what evidence, and what is
-    left to you.
+    left to you. With --from it is a draft of the regressions by reghdfe, xtreg, areg, regress, ppmlhdfe, feols, fepois
+    or felm in a do-file or an R script, which is read and not run.
     """
     from specdid._cli.commands import start_project
-    from specdid._cli.drafting import draft_project
+    from specdid._cli.drafting import draft_of_code, draft_project
 
     given = {"unit": unit, "time": time, "treatment": treatment, "outcome": outcome}
+    if code is not None:
+        if named := [f"--{name}" for name in ("unit", "time", "outcome") if given[name] is not None]:
+            raise click.UsageError(f"{named[0]} is not for --from: write it in the draft")
+        return draft_of_code(directory, code, data, treatment)
     if data is not None:
         return draft_project(directory, data, given)
     if named := [f"--{name}" for name, value in given.items() if value is not None]:

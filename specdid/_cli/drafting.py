@@ -12,7 +12,17 @@ import click
 from specdid._cli.commands import say_next, schema_text
 from specdid._cli.exits import Exit, print_faults
 from specdid._diagnostics import Fault, Faults, OutputError, SpecError
-from specdid._draft import Chosen, draft_text, findings, look
+from specdid._draft import (
+    Chosen,
+    code_draft,
+    code_findings,
+    draft_text,
+    findings,
+    look,
+    named_file,
+    read_code,
+    treatment_of,
+)
 from specdid._example import SCHEMA
 from specdid.panel.cells import ReadError
 from specdid.panel.files import read_columns
@@ -25,11 +35,7 @@ def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) 
     except ReadError as error:
         raise SpecError([Fault(error.code, error.message, help=error.help, notes=error.notes)]) from None
     found = look(read.columns, read.n_rows, data.name, Chosen(**given))
-    name = directory.resolve().name
-    stem = name if name.isprintable() and name else "study"
-    spec, schema = directory / f"{stem}.toml", directory / SCHEMA
-    if spec.exists():
-        raise OutputError(f"{spec} exists already: give another directory")
+    stem, spec, schema = _places(directory)
     relative = _relative(data, directory)
     new = not schema.exists()
     try:
@@ -58,6 +64,55 @@ def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) 
     click.echo()
     say_next([spec, *([schema] if new else [])])
     return Exit.OK
+
+
+def _places(directory: Path) -> tuple[str, Path, Path]:
+    """Return the spec's name without its ending, the spec, which must not exist, and the schema."""
+    name = directory.resolve().name
+    stem = name if name.isprintable() and name else "study"
+    spec = directory / f"{stem}.toml"
+    if spec.exists():
+        raise OutputError(f"{spec} exists already: give another directory")
+    return stem, spec, directory / SCHEMA
+
+
+def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str | None) -> Exit:
+    """Write a draft of the regressions in a do-file or R script; check it where its data file is there.
+
+    The draft stays where it has faults: what stands in the code is worth mending by hand.
+    """
+    try:
+        raw = path.read_bytes()
+        code = read_code(raw.decode("utf-8-sig", errors="replace"), path.suffix)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise SpecError([Fault("draft_code", f"`{path.name}` cannot be read: {why}")]) from None
+    chosen = treatment_of(code, path.name, treatment)
+    stem, spec, schema = _places(directory)
+    named = named_file(code)
+    beside = path.parent / named if data is None and named is not None else data
+    there = beside is not None and beside.is_file()
+    text = code_draft(
+        code, path.name, chosen, _relative(beside, directory) if beside is not None and there else None, stem
+    )
+    written = [spec]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not schema.exists():
+            schema.write_text(schema_text(), "utf-8", newline="\n")
+            written.append(schema)
+        spec.write_text(f"#:schema ./{SCHEMA}\n{text}", "utf-8", newline="\n")
+    except OSError as error:
+        raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
+    for line in code_findings(code, chosen):
+        click.echo(line)
+    faults = _faults(spec) if there else Faults()
+    print_faults(faults)
+    if not there:
+        click.echo("COMPLETE the data file: the draft was not checked")
+    click.echo()
+    say_next(written)
+    return Exit.SPEC if faults.errors else Exit.OK
 
 
 def _relative(data: Path, directory: Path) -> str:

@@ -1,6 +1,19 @@
-"""A first spec file for a panel that nobody has described yet: what its columns show, and what they cannot."""
+"""A first spec file, for a panel that nobody has described yet or of code that exists: what is known, what is not."""
 
+from specdid._draft.code import read_code
 from specdid._draft.look import Chosen, Looked, look
+from specdid._draft.of_code import code_draft, code_findings, named_file, treatment_of
 from specdid._draft.write import draft_text, findings
 
-__all__ = ["Chosen", "Looked", "draft_text", "findings", "look"]
+__all__ = [
+    "Chosen",
+    "Looked",
+    "code_draft",
+    "code_findings",
+    "draft_text",
+    "findings",
+    "look",
+    "named_file",
+    "read_code",
+    "treatment_of",
+]

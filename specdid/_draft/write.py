@@ -66,16 +66,16 @@ def _of(term: str | None, cohort: str | None, group: str | None, after: str | No
     return f"from {_code(cohort)}" if cohort is not None else f"{_code(group or '')} × {_code(after or '')}"
 
 
-def _plain(text: str) -> str:
+def one_line(text: str) -> str:
     """Return a text that stays within its line of comment."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _code(name: str) -> str:
-    return f"`{_plain(name)}`"
+    return f"`{one_line(name)}`"
 
 
-def _wrapped(text: str, indent: str = "") -> list[str]:
+def comment(text: str, indent: str = "") -> list[str]:
     """Break a comment into lines at blanks."""
     lines, line = [], ""
     for word in text.split(" "):
@@ -142,23 +142,23 @@ def _evidence(found: Looked) -> str:
 
 def _head(found: Looked, stem: str) -> list[str]:
     return [
-        *_wrapped(
-            f"A draft for {_plain(found.name)}, by `specdid init --data`. What columns show stands with its evidence; "
-            "what no column can show is marked COMPLETE. Nothing here was asked of anybody: read every line."
+        *comment(
+            f"A draft for {one_line(found.name)}, by `specdid init --data`. What columns show stands with its "
+            "evidence; what no column can show is marked COMPLETE. Nothing here was asked of anybody: read every line."
         ),
         "#",
-        *(f"#   specdid {command:<5} {_plain(stem)}.toml" for command in ("check", "plan", "run")),
+        *(f"#   specdid {command:<5} {one_line(stem)}.toml" for command in ("check", "plan", "run")),
     ]
 
 
 def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
     key, treatment = found.key, found.treatment
-    title = f"{_plain(stem)}: draft" + ("" if found.outcome_given else ", outcome not yet chosen")
+    title = f"{one_line(stem)}: draft" + ("" if found.outcome_given else ", outcome not yet chosen")
     lines = [
         "[study]",
         f"title = {toml_text(title)}",
         f"data  = {toml_text(data)}",
-        *_wrapped(_evidence(found)),
+        *comment(_evidence(found)),
         f"unit  = {toml_text(write_name(key.unit))}",
         f"time  = {toml_text(write_name(key.time))}",
     ]
@@ -169,7 +169,7 @@ def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
     gaps = [f"{_code(n)} {count:,}" for n, count in sorted(found.missing.items(), key=lambda pair: -pair[1])]
     if gaps:
         more = f" and {len(gaps) - MOST_SHOWN:,} further columns" if len(gaps) > MOST_SHOWN else ""
-        lines += _wrapped(
+        lines += comment(
             f"Missing cells: {', '.join(gaps[:MOST_SHOWN])}{more}. A specification loses the rows of its own columns."
         )
     return lines
@@ -195,7 +195,7 @@ def _outcome(found: Looked) -> list[str]:
     first, *others = found.outcomes
     lines = [
         "[outcome]",
-        *_wrapped(
+        *comment(
             "COMPLETE: no column says that it is the outcome. This is the first that varies within and between units; "
             "put yours in its place, and mend the title. Other candidates, those that are always positive as a log:"
         ),
@@ -209,20 +209,20 @@ def _outcome(found: Looked) -> list[str]:
 
 def _treatment(found: Looked, terms: _Terms) -> list[str]:
     treatment, key = found.treatment, found.key
-    lines = ["[treatment]", *_wrapped(f"Chosen because: {_plain(treatment.why)}.")]
+    lines = ["[treatment]", *comment(f"Chosen because: {one_line(treatment.why)}.")]
     if treatment.first is not None:
-        lines += _wrapped(_adoption(treatment.first, found))
+        lines += comment(_adoption(treatment.first, found))
     if treatment.lags:
-        lines += _wrapped(f"Lags or copies of it: {_listed(treatment.lags)}.")
+        lines += comment(f"Lags or copies of it: {_listed(treatment.lags)}.")
     label = treatment.term or treatment.cohort or treatment.group or "treated"
     cohort = f", cohort = {toml_text(terms.cohort)}" if terms.cohort is not None else ""
     lines.append(f"{toml_text(label)} = {{ term = {toml_text(terms.term)}{cohort} }}")
     if found.others:
-        said = [f"{_code(n)} {_plain(why)}" for n, why in found.others.items()]
+        said = [f"{_code(n)} {one_line(why)}" for n, why in found.others.items()]
         more = f"; and {len(said) - MOST_SHOWN:,} more" if len(said) > MOST_SHOWN else ""
-        lines += _wrapped(f"Not taken: {'; '.join(said[:MOST_SHOWN])}{more}.")
+        lines += comment(f"Not taken: {'; '.join(said[:MOST_SHOWN])}{more}.")
     if treatment.first is None:
-        lines += _wrapped(
+        lines += comment(
             f"It does not switch once in a {key.unit}: estimators by cohort and event studies do not apply."
         )
     return lines
@@ -250,7 +250,7 @@ def _controls(found: Looked) -> list[str]:
     names = [n for n in found.outcomes[1:] if n not in found.weights]
     lines = ["[controls]", '"none" = "1"']
     if names:
-        lines += _wrapped(
+        lines += comment(
             f"COMPLETE: which of these are determined before the treatment? A control that the treatment changes takes "
             f"away a part of its effect. {_listed(names)}. Fixed sets, or every subset:"
         )
@@ -294,12 +294,12 @@ def _estimator(found: Looked, terms: _Terms, bare: bool) -> list[str]:
     if len(begun) < 2:
         return [*lines, "# one date of adoption: estimators for staggered adoption give the same"]
     if np.isinf(first).any() and not bare:
-        lines += _wrapped(
+        lines += comment(
             "Adoption is staggered: OLS then compares with units that are treated already, too. Sun and Abraham's "
             "compares with the never treated."
         )
         return [*lines, '"Sun-Abraham" = "sunab"']
-    lines += _wrapped("Adoption is staggered: OLS then compares with units that are treated already, too.")
+    lines += comment("Adoption is staggered: OLS then compares with units that are treated already, too.")
     return [*lines, '# "Sun-Abraham" = { method = "sunab", control = "notyet" }']
 
 

@@ -1,0 +1,225 @@
+"""A spec file of the regressions that were read: the same combinations, and everything that was not understood."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from specdid._diagnostics import Fault, SpecError
+from specdid._draft.code import Code, Regression
+from specdid._draft.write import comment, one_line
+from specdid._toml import toml_text
+from specdid.language import LanguageError, parse, referenced, write_name
+
+DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")
+MOST_LISTED = 40
+"""Statements that a draft lists as not understood."""
+_NAMES = {"feols": "OLS", "fepois": "Poisson"}
+
+
+def treatment_of(code: Code, name: str, given: str | None) -> tuple[str, str]:
+    """Return the term whose effect the regressions are about, and by what evidence.
+
+    Raises
+    ------
+    SpecError
+        Where there is no regression, or no single term stands first in all of them.
+    """
+    if not code.regressions:
+        notes = tuple(f"line {line}: {one_line(text)[:80]}: {why}" for line, text, why in code.skipped[:8])
+        help_ = "read are reghdfe, xtreg with fe, areg, regress, ppmlhdfe; feols, fepois and felm"
+        raise SpecError([Fault("draft_code", f"no regression of {name} is understood", help=help_, notes=notes)])
+    counts = Counter(term for r in code.regressions for term in r.terms)
+    total = len(code.regressions)
+    if given is not None:
+        if not counts[given]:
+            message = f"`{given}` is a term of no regression in {name}"
+            raise SpecError(
+                [Fault("draft_treatment", message, help=f"terms: {', '.join(f'`{t}`' for t in counts)}"[:300])]
+            )
+        return given, f"named by you; in {counts[given]} of {total} regressions"
+    everywhere = [term for term, count in counts.items() if count == total]
+    if len(everywhere) == 1 and total > 1:
+        return everywhere[0], f"the only term of all {total} regressions"
+    first = {r.terms[0] if r.terms else "" for r in code.regressions}
+    if len(first) == 1 and (term := first.pop()):
+        return term, f"stands first in {'all ' + str(total) + ' regressions' if total > 1 else 'the one regression'}"
+    notes = tuple(f"`{term}` in {count} of {total}" for term, count in counts.most_common(8))
+    message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
+    raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])
+
+
+def code_draft(code: Code, name: str, treatment: tuple[str, str], data: str | None, stem: str) -> str:
+    """Write the draft; ``data`` is the file as the spec names it, None where no file is known."""
+    term, why = treatment
+    kept = [r for r in code.regressions if term in r.terms]
+    left = [
+        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`") for r in code.regressions if r not in kept
+    ]
+    rows = [_options(r, term) for r in kept]
+    options = [list(dict.fromkeys(row[k] for row in rows)) for k in range(len(DIMENSIONS))]
+    vcovs = [pair for pair, _ in Counter((r.vcov, r.ssc) for r in kept).most_common()]
+    blocks = [
+        _head(name, stem, len(kept)),
+        _study(code, data, stem, kept),
+        _derived(code, kept, term),
+        *(_table(dimension, options[k]) for k, dimension in enumerate(DIMENSIONS[:1])),
+        ["[treatment]", *comment(f"Chosen because it {why}." if why.startswith("stands") else f"Chosen: {why}."),
+         f"{toml_text(term)} = {toml_text(term)}"],
+        *(_table(dimension, options[k]) for k, dimension in enumerate(DIMENSIONS) if k),
+        _vcov(vcovs),
+        _together(rows, options),
+        _inference(vcovs),
+        _skipped([*code.skipped, *left]),
+    ]  # fmt: skip
+    return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks if lines)
+
+
+def _options(r: Regression, term: str) -> tuple[str, ...]:
+    controls = " + ".join(t for t in r.terms if t != term) or "1"
+    return r.outcome, controls, r.effects, r.condition, r.weights, r.estimator
+
+
+def _head(name: str, stem: str, count: int) -> list[str]:
+    return [
+        *comment(
+            f"A draft of the {count} regression{'s' * (count != 1)} in {one_line(name)}, by `specdid init --from`. "
+            "The code was read and not run. What was not understood is listed at the end; COMPLETE marks what code "
+            "cannot say."
+        ),
+        "#",
+        *(f"#   specdid {command:<5} {one_line(stem)}.toml" for command in ("check", "plan", "run")),
+    ]
+
+
+def _study(code: Code, data: str | None, stem: str, kept: Sequence[Regression]) -> list[str]:
+    lines = ["[study]", f"title = {toml_text(f'{one_line(stem)}: draft')}"]
+    if data is not None:
+        lines.append(f"data  = {toml_text(data)}")
+    else:
+        said = f" The code reads {one_line(code.data)}." if code.data else ""
+        lines += [*comment(f"COMPLETE: the data file.{said}"), '# data = "…"']
+    for role, column in (("unit", code.unit), ("time", code.time)):
+        if column is not None:
+            lines.append(f"{role}  = {toml_text(write_name(column))}")
+        else:
+            lines.append(f'# {role} = "…"  # COMPLETE: no xtset or tsset says it; lags and event studies need it')
+    return lines
+
+
+def _derived(code: Code, kept: Sequence[Regression], term: str) -> list[str]:
+    """Write what the code derives and the regressions use, directly or through each other."""
+    wanted = {name for r in kept for text in (*_options(r, term)[:5], term) for name in _columns(text)}
+    used: dict[str, str] = {}
+    while more := [n for n in code.derived if n in wanted and n not in used]:
+        for name in more:
+            used[name] = code.derived[name]
+            wanted |= _columns(used[name])
+    rows = [f"{_key(n)} = {toml_text(used[n])}" for n in code.derived if n in used]
+    note = (
+        "As the code makes them. In Stata a missing value is larger than any number; here comparing it gives missing."
+    )
+    return ["[derive]", *comment(note), *rows] if rows else []
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)
+
+
+def _columns(text: str) -> set[str]:
+    try:
+        return {name.name for name in referenced(parse(text))}
+    except LanguageError:
+        return set()
+
+
+def _table(dimension: str, options: Sequence[str]) -> list[str]:
+    if dimension in ("sample", "weights", "estimator") and len(options) == 1 and options[0] in ("TRUE", "1", "feols"):
+        return []
+    return [f"[{dimension}]", *(f"{toml_text(_label(dimension, o))} = {toml_text(o)}" for o in options)]
+
+
+def _label(dimension: str, option: str) -> str:
+    plain = {("sample", "TRUE"): "all", ("weights", "1"): "unweighted", ("controls", "1"): "none"}
+    return plain.get((dimension, option)) or (_NAMES[option] if dimension == "estimator" else option)
+
+
+def _vcov(vcovs: Sequence[tuple[str, str]]) -> list[str]:
+    lines = ["[vcov]"]
+    if len(vcovs) > 1:
+        lines += comment(
+            "The first, of most regressions, is on the curve; the others are further rows of every specification."
+        )
+    for formula, ssc in vcovs:
+        label = formula.removeprefix("~") + (f", {ssc}" if ssc and len({v for v, _ in vcovs}) < len(vcovs) else "")
+        value = f"{{ formula = {toml_text(formula)}, ssc = {toml_text(ssc)} }}" if ssc else toml_text(formula)
+        lines.append(f"{toml_text(label)} = {value}")
+    return lines
+
+
+def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]]) -> list[str]:
+    """Plan the combinations of the code alone, where a crossing would make others."""
+    varying = [k for k, found in enumerate(options) if len(found) > 1]
+    distinct = list(dict.fromkeys(tuple(row[k] for k in varying) for row in rows))
+    crossed = 1
+    for k in varying:
+        crossed *= len(options[k])
+    if len(distinct) == crossed or len(varying) < 2:
+        return []
+    lines = [
+        *comment(
+            f"The {len(distinct)} combinations of the code. Without this table all {crossed:,} are planned: which of "
+            "the others are as defensible?"
+        ),
+        "[[together]]",
+        "dimensions = [" + ", ".join(toml_text(DIMENSIONS[k]) for k in varying) + "]",
+        "options    = [",
+    ]
+    for row in distinct:
+        lines.append(
+            "  [" + ", ".join(toml_text(_label(DIMENSIONS[k], o)) for k, o in zip(varying, row, strict=True)) + "],"
+        )
+    return [*lines, "]"]
+
+
+def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:
+    cluster = next((formula[1:] for formula, _ in vcovs if re.fullmatch(r"~\w+", formula)), None)
+    if cluster is None:
+        return [
+            "[inference]",
+            "draws = 0  # COMPLETE: no regression clusters by one column; tests of the curve need a cluster",
+        ]
+    return ["[inference]", "draws = 999", 'null  = ["wild"]', f"cluster = {toml_text(cluster)}"]
+
+
+def _skipped(skipped: Sequence[tuple[int, str, str]]) -> list[str]:
+    if not skipped:
+        return []
+    lines = [*comment("Not understood, or not taken over. Line of the code, what stands there, why:")]
+    for line, text, why in sorted(skipped)[:MOST_LISTED]:
+        lines += comment(f"{line}: {one_line(text)[:160]}  ({one_line(why)})", "  ")
+    if len(skipped) > MOST_LISTED:
+        lines.append(f"# and {len(skipped) - MOST_LISTED:,} more")
+    return lines
+
+
+def code_findings(code: Code, treatment: tuple[str, str]) -> list[str]:
+    """Return what is printed of a draft of code."""
+    term, why = treatment
+    taken = sum(term in r.terms for r in code.regressions)
+    lines = [f"{taken} of {len(code.regressions)} regressions that were understood have `{term}`, the treatment: {why}"]
+    if code.skipped:
+        lines.append(
+            f"{len(code.skipped)} statements were not understood or not taken over; the draft lists them at its end"
+        )
+    return lines
+
+
+def named_file(code: Code) -> PurePath | None:
+    """Return the data file that the code names, if it is a file of this machine."""
+    if code.data is None or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", code.data) or re.search(r"[`$*?|]", code.data):
+        return None
+    path = PurePath(code.data.replace("\\", "/"))
+    return path if path.suffix else path.with_suffix(".dta")
