@@ -22,6 +22,7 @@ from specdid._check.patterns import check_patterns
 from specdid._check.sound import Sound, sound_part
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
+    check_codes,
     check_conditions,
     check_functions,
     check_infinite,
@@ -47,6 +48,7 @@ _ON_EVERYTHING = (
     check_logs,
     check_conditions,
     check_text_controls,
+    check_codes,
     check_samples,
     check_weights,
     check_clusters,

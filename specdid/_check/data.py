@@ -162,7 +162,7 @@ def uses(study: Study) -> Iterator[Use]:
     for sample in study.sample:
         yield Use(sample.where, "condition")
         if sample.match is not None:
-            yield from _of_match(sample.match)
+            yield from match_uses(sample.match)
     for weight in study.weights:
         yield Use(weight.formula, "number")
     for variant in study.variants:
@@ -177,7 +177,8 @@ def uses(study: Study) -> Iterator[Use]:
     yield from _written(*((e, "names") for e in (given.cluster, given.assign, given.level, given.strata)))
 
 
-def _of_match(match: Match) -> Iterator[Use]:
+def match_uses(match: Match) -> Iterator[Use]:
+    """Return the expressions of a match."""
     return _written((match.on, "terms"), (match.treated, "condition"), (match.at, "condition"), (match.exact, "names"))
 
 

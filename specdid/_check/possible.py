@@ -12,14 +12,16 @@ from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._plan import Plan, PlanStatus
+from specdid._plan.exclude import is_offset
+from specdid._plan.expand import base_scope
 from specdid._plan.identity import choices_with
 from specdid._plan.records import Codes
 from specdid._study import Core, Option, Study
 from specdid.engine.demean import relevel
 from specdid.engine.rows import without_singletons
 from specdid.estimators._base import Task
-from specdid.language import Effect, Scope, bind, write
-from specdid.language.tree import Call
+from specdid.language import Effect, LanguageError, Scope, bind, referenced, write
+from specdid.language.tree import Binary, Call, Name, Node, children, walk
 from specdid.panel import EvaluationError, Evaluator, Panel, first_periods
 
 MOST_TRIED = 400
@@ -47,6 +49,7 @@ def check_possible(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[F
         return
     yield from _unused(plan, planned)
     yield from _units(plan, planned)
+    yield from _offsets(plan, planned, panel, evaluator)
     try:
         data = _Data(plan, panel, evaluator)
         missing = data.missing_controls()
@@ -105,6 +108,62 @@ def _unused(plan: Plan, planned: Bools) -> Iterator[Fault]:
             label = dimension.labels[int(np.flatnonzero(dimension.option == k)[0])]
             message = f"no specification has the {_word(dimension.name)} `{label}`: {reason.message}"
             yield fault_at(option.origin, None, "option_unused", message, ADVICE.get(reason.code), "warning")
+
+
+WIDE = 30.0
+"""Range of an offset above which it is no logarithm: exposures would differ by a factor of e^30."""
+SHARE_WHOLE = 0.95
+"""Share of an outcome's values that are whole numbers, from which on it is a count."""
+
+
+def _offsets(plan: Plan, planned: Bools, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
+    """Warn of exposures that are not in logarithms, and of outcomes that are divided by theirs already."""
+    scope = base_scope(plan.study, tuple(panel.columns))
+    for term in filter(is_offset, plan.grid.controls.terms):
+        (given,) = children(term.factors[0])
+        has = choices_with(plan.grid, np.array([t == term for t in plan.grid.controls.terms]))
+        mine = planned & has[plan.codes[:, Core.CONTROLS]]
+        if not mine.any():
+            continue
+        control = int(plan.codes[np.flatnonzero(mine)[0], Core.CONTROLS])
+        option = plan.study.controls[int(plan.dimensions[Core.CONTROLS].option[control])].formula
+        try:
+            values = evaluator.numbers(bind(given, scope))
+        except (EvaluationError, LanguageError):
+            continue
+        known = values[np.isfinite(values)]
+        if known.size and np.ptp(known) > WIDE:
+            message = f"`{term.text}` runs from {known.min():.6g} to {known.max():.6g}: an offset is added to the log"
+            advice = f"an exposure enters as its log: `offset(log({write(given)}))`"
+            yield fault_at(option.origin, None, "offset_level", message, advice, "warning")
+            continue
+        names = {name.name for name in referenced(given)}
+        for o in np.unique(plan.codes[mine, Core.OUTCOME]).tolist():
+            outcome, label = plan.grid.outcomes[o], plan.dimensions[Core.OUTCOME].labels[o]
+            values = evaluator.numbers(bind(outcome, scope))
+            known = values[np.isfinite(values)]
+            divided = sorted(names & set(_divisors(outcome, scope)))
+            if divided:
+                message = f"`{label}` is divided by `{divided[0]}`, and `{term.text}` divides it again"
+            elif len(names) == 1 and float(np.mean(known == np.round(known))) < SHARE_WHOLE:
+                message = (
+                    f"`{label}` is no count, and `{term.text}` divides it by `{min(names)}`: again, if it is a rate"
+                )
+            else:
+                continue
+            advice = "take the count as the outcome beside an offset, or leave the offset out beside a rate"
+            origin = plan.study.outcome[int(plan.dimensions[Core.OUTCOME].option[o])].origin
+            yield fault_at(origin, None, "offset_twice", message, advice, "warning")
+
+
+def _divisors(node: Node, scope: Scope) -> Iterator[str]:
+    """Return the columns that an expression divides by, in itself or where it is derived."""
+    for part in walk(node):
+        if isinstance(part, Binary) and part.operator == "/":
+            yield from (name.name for name in referenced(part.right))
+        definition = scope.definition(part.name) if isinstance(part, Name) else None
+        if definition is not None:
+            yield from _divisors(definition.node, definition.scope)
 
 
 LOGARITHMIC = ("log", "ln", "%", "percent", "per cent", "elasticit", "lp", "odds", "对数", "弹性", "百分")

@@ -8,7 +8,7 @@ from itertools import islice, product
 import numpy as np
 
 from specdid._arrays import Bools
-from specdid._check.data import Data, Kind, Use, leaves, located, uses
+from specdid._check.data import Data, Kind, Use, leaves, located, match_uses, uses
 from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
@@ -446,6 +446,26 @@ def _later(node: Node, scope: Scope, time: str) -> Iterator[Call]:
             if definition is not None and definition.digest not in seen:
                 seen.add(definition.digest)
                 stack.append((definition.node, definition.scope))
+
+
+CODES = {"cut": "an R user's cut() is a factor", "group": "its numbers have no order"}
+"""Functions whose codes are names of groups, and what a reader may take them for."""
+
+
+def check_codes(data: Data) -> Iterator[Fault]:
+    """Warn of codes of groups that are controls as they are: one slope for all of them, and no dummies."""
+    matched = {use.expression for sample in data.study.sample if sample.match for use in match_uses(sample.match)}
+    for use in uses(data.study):
+        if use.role != "terms" or use.expression in matched:
+            continue
+        for node, _ in leaves(use.expression.tree, use.role):
+            definition = data.scope.definition(node.name) if isinstance(node, Name) else None
+            code = node if definition is None else definition.node
+            if isinstance(code, Call) and code.function in CODES:
+                words = write(node)
+                message = f"`{words}` is a number here, with one slope for all its codes: {CODES[code.function]}"
+                advice = f"for a dummy of each level write `factor({words})`"
+                yield fault_at(use.expression.origin, node.span, "codes_as_number", message, advice, "warning")
 
 
 def check_text_controls(data: Data) -> Iterator[Fault]:

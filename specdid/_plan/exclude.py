@@ -132,10 +132,10 @@ def _dishonoured(estimator: Any, content: Contents, study: Study, table: Exclusi
         yield ~(empty[table.column("controls")] & bare[table.column("treatment")]), "takes no controls"
     if not estimator.offset:
         sets = content.grid.controls
-        offset = np.array([_is_offset(term) for term in sets.terms], dtype=bool)
+        offset = np.array([is_offset(term) for term in sets.terms], dtype=bool)
         has = np.zeros(len(sets.start) - 1, dtype=bool)
         has[np.repeat(np.arange(len(has)), np.diff(sets.start))[offset[sets.index]]] = True
-        beside = [any(map(_is_offset, content.fixed_terms(t))) for t in range(len(content.grid.treatments))]
+        beside = [any(map(is_offset, content.fixed_terms(t))) for t in range(len(content.grid.treatments))]
         yield has[table.column("controls")] | np.array(beside)[table.column("treatment")], "takes no offset"
     if "weights" not in honours:
         weighted = np.array([w != "" for w in content.weights])
@@ -153,7 +153,7 @@ def _dishonoured(estimator: Any, content: Contents, study: Study, table: Exclusi
         yield sloped[table.column("fixed_effects")], "takes no slopes in the fixed effects"
 
 
-def _is_offset(term: Term) -> bool:
+def is_offset(term: Term) -> bool:
     return isinstance(term.factors[0], Call) and term.factors[0].function == "offset"
 
 

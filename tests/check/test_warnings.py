@@ -15,6 +15,13 @@ WARNINGS = {
     "no such value in a list": ({"derive": "q = \"zone %in% c('a', 'A')\""}, "no_level", "value “A”", "'A'"),
     "empty cells": ({"sample": '"s" = "zone != \'\'"'}, "no_level", "no row has the value “”", "''"),
     "missing condition": ({"sample": '"s" = "gap > 0"'}, "condition_missing", "in 1 row of 1 unit", "gap > 0"),
+    "codes": ({"controls": '"c" = "cut(x, c(1, 2))"'}, "codes_as_number", "one slope for all", "cut(x, c(1, 2))"),
+    "derived codes": (
+        {"derive": 'g = "group(zone, year)"', "controls": '"c" = "g + factor(g)"'},
+        "codes_as_number",
+        "`g` is a number here",
+        "g",
+    ),
     "weights of 0": ({"weights": '"w" = "1 - pilot"'}, "weights_some_zero", "count in n_missing", "1 - pilot"),
     "missing weights": ({"weights": '"w" = "gap"'}, "weights_missing", "missing in row 5", "gap"),
     "scale": (

@@ -153,3 +153,21 @@ def test_a_scale_that_is_not_what_the_estimator_gives_is_warned_of():
     assert not said("persons", P="fepois", O="feols")
     for word in LOGARITHMIC:
         assert not said(f"a {word} b", P="fepois")
+
+
+def test_offsets_in_levels_and_of_rates_are_warned_of():
+    def said(outcome, offset, estimator="fepois", derive=None):
+        made = study(
+            outcome={"d": outcome}, controls={"o": offset}, estimator={"E": estimator}, derive=derive or {"one": "1"}
+        )
+        return [(f.code, f.message) for f in specdid.check(made, PANEL) if f.code.startswith("offset_")]
+
+    assert not said("round(count)", "offset(log(size))", derive={"size": "exp(x2)"})
+    assert not said("count / 2", "1", derive={"size": "exp(x2)"})
+    again = ("offset_twice", "`d` is divided by `size`, and `offset(log(size))` divides it again")
+    assert said("rate", "offset(log(size))", derive={"size": "exp(x2)", "rate": "count / size"}) == [again]
+    rate = "`d` is no count, and `offset(log(size))` divides it by `size`: again, if it is a rate"
+    assert said("exp(y)", "offset(log(size))", derive={"size": "exp(x2)"}) == [("offset_twice", rate)]
+    ((code, message),) = said("round(count)", "offset(size)", derive={"size": "1000 * year"})
+    assert code == "offset_level"
+    assert message.endswith("an offset is added to the log")
