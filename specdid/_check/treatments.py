@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from specdid import _plugins
-from specdid._arrays import Floats
+from specdid._arrays import Floats, Ints
 from specdid._check.data import Data, changing_rows, uses
 from specdid._check.gaps import check_treatment_gaps
 from specdid._diagnostics import Fault, SpecError, fault_at
@@ -32,6 +32,7 @@ CODES = 100
 
 def check_treatments(data: Data) -> Iterator[Fault]:
     """Find treatments that are missing, constant or no single number, and cohorts that do not fit."""
+    single: list[tuple[TreatmentOption, Term, Floats]] = []
     for option in data.study.treatment:
         columns = []
         for term in _choices(data, option):
@@ -42,6 +43,50 @@ def check_treatments(data: Data) -> Iterator[Fault]:
                 yield from _two_values(option, term, values)
         yield from check_treatment_gaps(data, option, columns)
         yield from check_cohort(data, option, columns)
+        single += [(option, term, values) for term, values in columns if option.arm is None and len(columns) == 1]
+    yield from _other_arms(data, single)
+
+
+def _other_arms(data: Data, single: Sequence[tuple[TreatmentOption, Term, Floats]]) -> Iterator[Fault]:
+    """Warn of units that count as controls of one treatment and have another, which none of the treated has."""
+    units = data.panel.unit_codes
+    if units is None:
+        return
+    samples = [rows for sample in data.study.sample if (rows := data.rows_of(sample)) is not None]
+
+    def treated(values: Floats) -> Ints:
+        known = values[~np.isnan(values)]
+        binary = known.size and np.isin(known, (0.0, 1.0)).all()
+        return np.unique(units[values == 1]) if binary else np.empty(0, np.int64)
+
+    alone = [(term, treated(values)) for _, term, values in single]
+    for option, term, values in single:
+        own, beside = treated(values), list(_beside(data, option))
+        for other, theirs in [(t, treated(v)) for t, v in beside] + alone:
+            if not len(theirs) or not len(own) or np.isin(theirs, own).any():
+                continue
+            if not all(np.isin(theirs, units[rows]).all() for rows in samples):
+                continue  # a sample leaves some of them out
+            who = f"{len(theirs):,} units that have" if len(theirs) > 1 else "1 unit that has"
+            message = f"{who} `{other.text}` count as controls of `{option.label or term.text}`"
+            advice = "leave them out in [sample], or write the arms as one factor, `i(arm, ref = 'control')`"
+            if any(other.text == t.text for t, _ in beside):
+                message += ", in n_control too, beside a coefficient of their own"
+                advice = "`i(arm, ref = 'control')`, of one column of arms, counts them apart"
+            yield fault_at(option.term.origin, option.term.tree.span, "other_arms", message, advice, "warning")
+            break
+
+
+def _beside(data: Data, option: TreatmentOption) -> Iterator[tuple[Term, Floats]]:
+    """Return the terms of ``with`` that are numbers."""
+    try:
+        found = () if option.with_ is None else terms(option.with_.tree).terms
+    except LanguageError:
+        return
+    for term in found:
+        column = data.column(term.factors[0]) if len(term.factors) == 1 else None
+        if column is not None and column.numbers is not None:
+            yield term, column.numbers
 
 
 def _choices(data: Data, option: TreatmentOption) -> list[Term]:

@@ -182,6 +182,24 @@ def test_an_interaction_without_its_main_effects_is_excluded(panel):
     assert (fault.code, fault.help) == ("no_main_effects", 'give the main effects in `with`: with = "post"')
 
 
+def test_arms_by_hand_are_told_who_counts_as_a_control(panel):
+    derive = {"cash": "post * (arm == 'cash')", "voucher": "post * (arm == 'voucher')"}
+
+    def told(**changes):
+        made = study(derive=derive, **changes)
+        return [f.message for f in specdid.check(made, panel) if f.code == "other_arms"]
+
+    both = {"c": {"term": "cash", "with": "voucher"}, "v": "voucher"}
+    beside = ", in n_control too, beside a coefficient of their own"
+    assert told(treatment=both) == [
+        f"10 units that have `voucher` count as controls of `c`{beside}",
+        "10 units that have `cash` count as controls of `v`",
+    ]
+    assert not told(treatment={"c": "cash"})
+    assert not told(treatment={"c": "cash", "any": "post * (arm != 'control')"})
+    assert not told(treatment=both, sample={"c": "arm != 'voucher'", "v": "arm != 'cash'"})
+
+
 def test_an_after_that_only_the_treated_have_needs_no_main_effect(panel):
     """Arms that begin at their own times: their products add up to the after, which is no further term."""
     made = study(treatment={"a": "i(arm, own, ref = 'control')"}, derive={"own": "post * (arm != 'control')"})
