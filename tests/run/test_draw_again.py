@@ -30,10 +30,16 @@ def named(directory):
 ESTIMATORS = {"OLS": "feols", "Sun-Abraham": "sunab", "Poisson": "fepois"}
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """One directory for runs that differ in their figures: all but the first take draws and estimates from there."""
+    return tmp_path_factory.mktemp("drawn")
+
+
 @pytest.mark.parametrize("figure", [{}, {"width": 3.5}, {"sort": "controls"}], ids=["plain", "narrow", "sorted"])
-def test_the_same_bytes_as_the_run(figure, tmp_path):
+def test_the_same_bytes_as_the_run(figure, place):
     curve = a_run(
-        tmp_path,
+        place,
         estimator=ESTIMATORS,
         outcome={"z": "z", "log z": "log(z)"},
         figure=figure,
@@ -42,12 +48,12 @@ def test_the_same_bytes_as_the_run(figure, tmp_path):
         exclude=[{"when": {"estimator": "Poisson", "outcome": "log z"}, "because": "levels"}],
         preferred={"controls": "x1"},
     )
-    drawn = named(tmp_path)
+    drawn = named(place)
     assert set(drawn) == {"curve.pdf", "curve.png", "curve.svg"}
-    for path in tmp_path.glob("curve.*"):
+    for path in place.glob("curve.*"):
         path.write_bytes(b"")
-    draw_again(tmp_path, None, ())
-    assert named(tmp_path) == drawn
+    draw_again(place, None, ())
+    assert named(place) == drawn
     out = io.BytesIO()
     curve.plot().savefig(out, format="svg")
     assert out.getvalue()
