@@ -110,6 +110,19 @@ def _between(codes: Ints, influence: Floats) -> Floats:
     return np.asarray(sums.T @ sums)
 
 
+ROUNDING = 1e-11
+"""Residuals as a share of the outcome's range below which nothing is left but rounding."""
+
+
+def without_rounding(influence: Floats, outcome: Floats) -> Floats:
+    """Return influences (n, m), 0 for an estimate all of whose are rounding: the model fits perfectly.
+
+    An influence is a residual over the size of a group at the most as large as all rows.
+    """
+    least = ROUNDING * float(np.ptp(outcome)) / len(outcome)
+    return np.where(np.abs(influence).max(axis=0, initial=0.0) <= least, 0.0, influence)
+
+
 def whole_units(task: Task, notes: tuple[str, ...]) -> tuple[str, ...]:
     """Note which vcovs have clusters that part a unit's rows: none that is offered where units are independent."""
     assert task.unit is not None

@@ -312,3 +312,11 @@ def test_a_path_without_one_base_period_says_so():
     moved = CSDID.path(ahead, task.time - task.cohort, (-3, 0, 1), -1)
     assert moved.note == "effects of csdid are changes since period -2, which anticipation leaves untouched"
     assert not moved.from_reference
+
+
+def test_what_fits_perfectly_has_no_standard_error():
+    frame = adoption_panel()
+    frame = frame.assign(y=0.1 * frame.unit + 0.37 * frame.t + frame.d)
+    found = small(frame)
+    assert found.estimate == pytest.approx(1.0, abs=1e-12)
+    assert found.vcov_notes == ("perfect_fit",)

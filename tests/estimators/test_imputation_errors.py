@@ -125,3 +125,11 @@ def test_effects_that_differ_between_cohorts_are_no_noise():
         GARDNER.estimate(task_of(f, spec, vcovs=("unit",), unit="unit", time="t")).std_error for f in (frame, moved)
     ]
     assert errors[1][0] > 1.1 * errors[0][0]
+
+
+def test_what_fits_perfectly_has_no_standard_error():
+    frame = adoption_panel()
+    frame = frame.assign(y=0.1 * frame.unit + 0.37 * frame.t + frame.d)
+    found = small(frame)
+    assert found.estimate == pytest.approx(1.0, abs=1e-12)
+    assert found.vcov_notes == ("perfect_fit",)

@@ -130,3 +130,11 @@ def test_what_it_refuses():
     assert "reference = -1" in moved.message
     tied = frame.assign(x=1.0 * (frame.cohort == 4) * (frame.t >= 4))
     assert fit(tied[tied.cohort != 6], ("x",), post_window=1).code == "not_identified"
+
+
+def test_what_fits_perfectly_has_no_standard_error():
+    frame = adoption_panel()
+    frame = frame.assign(y=0.1 * frame.unit + 0.37 * frame.t + frame.d)
+    found = fit(frame, post_window=1)
+    assert found.estimate == pytest.approx(1.0, abs=1e-12)
+    assert found.vcov_notes == ("perfect_fit",)

@@ -37,7 +37,7 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
-from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units
+from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Bools, Refusal, guarded
 from specdid.estimators.csdid.group_time import Cell, Panel, Way, alike, compare, lay_out, pooled
 from specdid.estimators.csdid.programs import write_python, write_r, write_stata
@@ -208,7 +208,7 @@ def _errors(
     """Sum the units' influences by cluster; a cluster that parts a unit's rows is none that this estimator offers."""
     rows = np.zeros((len(task.outcome), influence.shape[1]))
     rows[panel.first] = influence
-    found = errors_of(task, rows, used)
+    found = errors_of(task, without_rounding(rows, task.outcome), used)
     notes = whole_units(task, found.notes)
     errors = tuple(float("nan") if n else e for n, e in zip(notes, found.std_error, strict=True))
     return errors, normal_or_t(task, notes, found.n_clusters), found.n_clusters, notes
@@ -259,7 +259,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     used = _ends(panel, [c for c, k in zip(found, where, strict=True) if k in names], len(task.outcome))
     rows = np.zeros((len(task.outcome), len(names)))
     rows[panel.first] = np.column_stack(influences)
-    path = path_of(task, tuple(names), np.array(estimates), rows, used, np.array(size))
+    path = path_of(task, tuple(names), np.array(estimates), without_rounding(rows, task.outcome), used, np.array(size))
     notes = whole_units(task, path.vcov_notes)
     return replace(
         path,

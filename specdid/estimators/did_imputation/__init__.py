@@ -33,7 +33,7 @@ from specdid.estimators._imputation import (
     why_open,
     without_collinear,
 )
-from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units
+from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
 from specdid.estimators.did_imputation.programs import write_python, write_r, write_stata
 
@@ -203,6 +203,7 @@ def _leads(task: Task, rows: Bools, columns: Floats) -> _Leads:
     found.estimate = beta * unit
     found.influence = np.zeros((len(rows), len(net)))
     found.influence[rows] = (x @ inverse) * left[:, None] * unit
+    found.influence = without_rounding(found.influence, task.outcome)
     effects = tuple(relevel(c[rows]) for c in task.effects)
     for v, kind in enumerate(task.vcovs):
         clusters = tuple(relevel(c[rows]) for c in task.clusters[v])

@@ -40,7 +40,7 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
-from specdid.estimators._influences import errors_of, path_of, whole_units
+from specdid.estimators._influences import errors_of, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
 from specdid.estimators.stackedev.programs import write_python, write_r, write_stata
 
@@ -227,6 +227,7 @@ def _regress(task: Task, stacks: _Stacks, periods: tuple[int, ...]) -> _Regressi
         roots[v] = float(np.sqrt(asked.factor(len(weights), len(kept), groups)))
     used = np.zeros(len(task.outcome), bool)
     used[stacks.rows] = True
+    influence = without_rounding(influence, task.outcome)
     return _Regression(periods, beta[first:] * unit, influence, roots, tuple(dropped), used)
 
 
@@ -236,7 +237,8 @@ def _fit(task: Task) -> Estimate | Failure:
     periods = tuple(k for k in range(-before, after + 1) if k != -1)
     found = _regress(task, stacks, periods)
     share = np.array([1.0 / (after + 1) if k >= 0 else 0.0 for k in periods])
-    errors = errors_of(task, (found.influence @ share)[:, None], found.used, found.roots[:, None])
+    average = without_rounding((found.influence @ share)[:, None], task.outcome)
+    errors = errors_of(task, average, found.used, found.roots[:, None])
     notes = whole_units(task, errors.notes)
     assert task.unit is not None
     into, beside = (np.unique(task.unit[stacks.rows[who]]) for who in (stacks.treated, ~stacks.treated))
