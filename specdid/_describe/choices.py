@@ -290,11 +290,27 @@ def mean_changes(factors: Sequence[Factor], y: Floats) -> tuple[Change, ...]:
     return tuple(c for factor, rest in zip(factors, rests, strict=True) for c in _paired(factor, rest, y))
 
 
-def _paired(factor: Factor, rest: Ints, y: Floats) -> Iterator[Change]:
+def sizes_of_changes(factors: Sequence[Factor], y: Floats) -> tuple[tuple[float, float], ...]:
+    """Return by factor the largest mean change of an option and the largest change of a pair, in size; NaN without."""
+    found = []
+    for factor, rest in zip(factors, _rests(factors, len(y)), strict=True):
+        change = _changes(factor, rest, y)
+        known = np.isfinite(change) & (factor.codes != factor.reference)
+        means = [abs(c.mean) for c in _paired(factor, rest, y) if c.pairs]
+        found.append((max(means, default=np.nan), float(np.abs(change[known]).max()) if known.any() else np.nan))
+    return tuple(found)
+
+
+def _changes(factor: Factor, rest: Ints, y: Floats) -> Floats:
+    """Return (n,) each estimate less that of its pair with the factor's reference, NaN where there is none."""
     at = np.full(int(rest.max()) + 1, np.nan)
     base = factor.codes == factor.reference
     at[rest[base]] = y[base]
-    change = y - at[rest]
+    return np.asarray(y - at[rest], dtype=np.float64)
+
+
+def _paired(factor: Factor, rest: Ints, y: Floats) -> Iterator[Change]:
+    change = _changes(factor, rest, y)
     known = np.isfinite(change)
     for level in range(len(factor.labels)):
         mine = known & (factor.codes == level)

@@ -36,7 +36,6 @@ from specdid.inference._curve_tests import (
     placebo,
     rank_band,
     shares_by_estimand,
-    shares_by_group,
     statistic_tests,
 )
 from specdid.inference._permutation_strategy import split
@@ -262,7 +261,7 @@ def null_figure(tests: tuple[CurveTests, ...]) -> NullFigure:
     """Return what the figure of the curve shows of the nulls."""
     return NullFigure(
         first_bands(t.bands for t in tests),
-        shares_by_group([p for t in tests for p in t.placebos]),
+        null_shares(tests),
         first_nulls((t.null, t.bands) for t in tests),
     )
 

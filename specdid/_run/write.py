@@ -252,12 +252,12 @@ class NullFigure:
     ----------
     bands : (scale or outcome, estimand) -> (3, n) the 2.5, 50 and 97.5% curves by rank, of the
         first null that has them; the estimand is "" where all of the scale are one curve.
-    shares : scale (or outcome) -> shares significant beside those expected.
+    shares : (scale or outcome, estimand) -> shares significant beside those expected.
     nulls : of every curve in ``bands``, the words for the null that it is of.
     """
 
     bands: Bands = field(default_factory=dict)
-    shares: Mapping[str, NullShares] = field(default_factory=dict)
+    shares: Mapping[tuple[str, str], NullShares] = field(default_factory=dict)
     nulls: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -305,7 +305,8 @@ def write_bands(nulls: Mapping[str, Bands], shown: NullFigure, directory: Path) 
             **{name: write.numbers(values) for name, values in zip(_POINTS, whole, strict=True)},
         }
     )
-    header = {"version": 2, "nulls": list(nulls), "shares": {k: asdict(v) for k, v in shown.shares.items()}}
+    shares = [[*key, asdict(found)] for key, found in shown.shares.items()]
+    header = {"version": 3, "nulls": list(nulls), "shares": shares}
     table = table.replace_schema_metadata({b"specdid": json.dumps(header, ensure_ascii=False).encode()})
     with replacing(path) as new:
         pq.write_table(table, new, compression="zstd")
@@ -339,7 +340,7 @@ def _stored_bands(path: Path) -> NullFigure:
 
     table = pq.read_table(path)
     header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"specdid"])
-    if header["version"] != 2:
+    if header["version"] != 3:
         return NullFigure()
     types = [str(f.type) for f in table.schema]
     if table.column_names != ["null", "scale", "estimand", "rank", *_POINTS]:
@@ -353,7 +354,7 @@ def _stored_bands(path: Path) -> NullFigure:
         if not np.isfinite(band).all():
             raise ValueError("a null curve is not finite")
         nulls[str(null)][str(scale), str(estimand)] = band
-    shares = {k: _shares(v) for k, v in header["shares"].items()}
+    shares = {(str(scale), str(estimand)): _shares(found) for scale, estimand, found in header["shares"]}
     return NullFigure(first_bands(nulls.values()), shares, first_nulls(nulls.items()))
 
 

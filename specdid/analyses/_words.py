@@ -24,7 +24,11 @@ def labels_of(cells: Cells) -> tuple[str, ...]:
 
 
 def axis_of(cell: Cell) -> str:
-    """Return what effects must share to stand on one axis: the outcome, in the same unit."""
+    """Return what effects must share to stand on one axis: the scale, else the outcome, in the same unit."""
+    plan = cell.plan
+    scale = int(plan.scale[cell.place])
+    if scale >= 0:
+        return plan.scales[scale]
     unit = _plugins.load("estimators", cell.method).unit
     return f"{unit} of {cell.labels['outcome']}" if unit else cell.labels["outcome"]
 

@@ -25,7 +25,7 @@ from specdid.analyses._cells import shared_sample
 from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path, treated_rows
 from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
 from specdid.analyses._timing import few_treated
-from specdid.analyses._words import count, decimals, in_parentheses, listed, number, p_is, p_value
+from specdid.analyses._words import axis_of, count, decimals, in_parentheses, listed, number, p_is, p_value
 from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
 from specdid.figures._event_data import ends_note
@@ -255,7 +255,8 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
     panels = []
     for outcome in dict.fromkeys(p.cell.labels["outcome"] for p in paths):
         mine = [p for p in paths if p.cell.labels["outcome"] == outcome]
-        panels.append(EventPanel(bench.label(outcome), tuple(_series(bench, cells, p) for p in mine)))
+        series = tuple(_series(bench, cells, p) for p in mine)
+        panels.append(EventPanel(bench.label(outcome), series, axis_of(mine[0].cell)))
     return EventData(
         title_of(request),
         tuple(panels),

@@ -23,6 +23,7 @@ from specdid.analyses._fit import COEFFICIENT, SIZES, Coefficient, failed, numbe
 from specdid.analyses._timing import timing
 from specdid.analyses._words import (
     PANELS,
+    axis_of,
     decimals,
     labels_of,
     listed,
@@ -402,7 +403,7 @@ def _panel(cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPan
     average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
     name = cells.shown(m.cell)
     return marginal_effect.EffectPanel(
-        name, (fact,), at, effect, low, high, m.treated, m.control, average, f"({column}) {name}"
+        name, (fact,), at, effect, low, high, m.treated, m.control, average, f"({column}) {name}", axis_of(m.cell)
     )
 
 
@@ -477,7 +478,8 @@ def moderator_of(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderator
     known = rows[np.isfinite(values[rows])]
     by_unit[units[known[::-1]]] = values[known[::-1]]
     when = f"in {time_name(bench.panel, int(rows[0])) if len(rows) else 'no period'}"
-    when = when if config.at is None else f"where {config.at.text}"
+    if config.at is not None and (bench.periods is None or len(np.unique(bench.periods[rows])) != 1):
+        when = f"where {config.at.text}"
     return Moderator(by_unit[units], when)
 
 

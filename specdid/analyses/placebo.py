@@ -628,7 +628,8 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
         f"{share:.1%} with p < {bench.study.inference.alpha:g}",
     )
     name = cells.shown(placed.cell)
-    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p, f"({column}) {name}")
+    short, axis = f"({column}) {name}", axis_of(placed.cell)
+    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p, short, axis)
 
 
 def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed]) -> list[Chart]:

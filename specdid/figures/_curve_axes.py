@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,6 @@ from specdid.figures._style import (
     QUIET,
     SERIES,
     SMALL,
-    TEXT,
     blend,
 )
 
@@ -40,6 +40,8 @@ _LEAST_SLOT = 2.0
 """Points of width below which bars run into each other."""
 _TILE = 3.2
 """Least width of a tile in points."""
+_EIGHTH, _FENCE = 8, 4.0
+"""Estimates beyond so many times the distance between the outer eighths are marked at the edge."""
 _NEIGHBOURS = 8
 """Least number of specifications of a tile, below which shares are noise."""
 
@@ -77,10 +79,28 @@ def _median(values: Floats) -> float:
     return float(np.median(finite)) if len(finite) else np.nan
 
 
+def shown_range(values: Floats) -> tuple[float, float]:
+    """Return the ends of what is drawn of these estimates: all, but for a few that would flatten the rest.
+
+    Beyond four times the distance of the outer eighths they are marked at the edge, if they are an eighth at most.
+    """
+    low, high = float(values.min()), float(values.max())
+    if len(values) < _EIGHTH:
+        return low, high
+    ordered = np.sort(values)
+    eighth = len(values) // _EIGHTH
+    bottom, top = float(ordered[eighth]), float(ordered[-1 - eighth])
+    reach = _FENCE * (top - bottom)
+    if reach > 0:
+        inside = ordered[(ordered >= bottom - reach) & (ordered <= top + reach)]
+        low, high = float(inside[0]), float(inside[-1])
+    return low, high
+
+
 def limits(panel: CurvePanel) -> tuple[float, float]:
-    """Return the ends of the vertical axis: zero and all estimates, and intervals unless they explode."""
+    """Return the ends of the vertical axis: zero, the estimates, and intervals unless they explode."""
     low, high = panel.low95[np.isfinite(panel.low95)], panel.high95[np.isfinite(panel.high95)]
-    ends = np.concatenate([panel.estimate, [0.0]])
+    ends = np.array([*shown_range(panel.estimate), 0.0])
     if len(low):
         middle = float(np.median(high - low))
         bottom = max(float(low.min()), float(ends.min()) - 1.5 * middle)
@@ -94,9 +114,10 @@ def limits(panel: CurvePanel) -> tuple[float, float]:
 
 
 def beyond(panel: CurvePanel) -> int:
-    """Count the intervals that go beyond the axis."""
+    """Count the intervals of drawn estimates that go beyond the axis."""
     bottom, top = limits(panel)
-    return int(np.sum((panel.low95 < bottom) | (panel.high95 > top)))
+    inside = (panel.estimate >= bottom) & (panel.estimate <= top)
+    return int(np.sum(inside & ((panel.low95 < bottom) | (panel.high95 > top))))
 
 
 def shade(panel: CurvePanel, series: int, significant: float) -> Any:
@@ -114,26 +135,30 @@ def few(panel: CurvePanel, width: float) -> bool:
 def draw_curve(axes: Axes, panel: CurvePanel, fonts: Fonts, width: float) -> None:
     """Draw the sorted estimates with nested intervals, the zero line and the preferred one."""
     style_axis(axes, fonts)
+    ends = limits(panel)
     axes.set_xlim(0, panel.extent)
-    axes.set_ylim(*limits(panel))
-    number_axis(axes, *limits(panel))
+    axes.set_ylim(*ends)
+    number_axis(axes, *ends)
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
-    if panel.null_band is not None:
-        for start, stop in panel.pieces:
-            _null_band(axes, panel.null_band[:, start:stop], float(panel.across(start)))
     slot = width / panel.extent
     if few(panel, width):
         _bars(axes, panel, slot)
     else:
         _ribbons(axes, panel, slot)
-    axes.vlines([panel.across(b) for b in panel.breaks], *axes.get_ylim(), color=FAINT, linewidth=0.5, zorder=2)
+    if panel.null_band is not None:
+        for start, stop in panel.pieces:
+            _null_band(axes, panel.null_band[:, start:stop], float(panel.across(start)))
+        _name_null(axes, panel, fonts, slot)
+    if panel.breaks:
+        axes.vlines(panel.across(np.array(panel.breaks)), *ends, color=FAINT, linewidth=0.5, zorder=2)
     if panel.preferred:
         _preferred(axes, panel, slot)
-        _annotate(axes, panel, fonts, slot)
+    _mark_beyond(axes, panel, fonts, slot)
 
 
 def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
     """Draw a point and two bars per specification, thin for 95% and thick for 90%."""
+    bottom, top = limits(panel)
     for k in range(len(panel.series)):
         drawn = thin(panel, panel.which == k)
         colours = [shade(panel, k, s) for s in drawn.significant]
@@ -143,20 +168,27 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             axes.vlines(drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
         axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=marker, zorder=5)
+        inside = (drawn.estimate >= bottom) & (drawn.estimate <= top)
+        for cut, edge, arrow in ((low95 < bottom, bottom, "v"), (high95 > top, top, "^")):
+            at = np.flatnonzero(inside & cut)
+            shown = [colours[c] for c in at.tolist()]
+            axes.scatter(drawn.x[at], [edge] * len(at), s=7, c=shown, linewidths=0, marker=arrow, clip_on=False)
 
 
 def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
-    """Draw ribbons piece by piece, in a series' colour where it has the piece to itself."""
+    """Draw ribbons in steps, piece by piece, in a series' colour where it has the piece to itself."""
     several = len(panel.series) > 1
     places = np.arange(len(panel))
     for start, stop in panel.pieces:
         drawn = thin(panel, (places >= start) & (places < stop))
+        sizes = [len(run) for run in np.array_split(places[start:stop], len(drawn.x))]
+        edges = panel.across(start) + np.concatenate([[0], np.cumsum(sizes)])
         low95, high95, low90, high90 = drawn.ends
         own = np.unique(panel.which[start:stop])
-        colour = SERIES[own[0] % len(SERIES)] if several and len(own) == 1 else None
+        colour = SERIES[panel.series[own[0]].colour % len(SERIES)] if several and len(own) == 1 else None
         outer, inner = (blend(colour, 0.12), blend(colour, 0.24)) if colour else (BAND95, BAND90)
-        axes.fill_between(drawn.x, low95, high95, color=outer, linewidth=0, zorder=1)
-        axes.fill_between(drawn.x, low90, high90, color=inner, linewidth=0, zorder=1.1)
+        for low, high, tint, order in ((low95, high95, outer, 1), (low90, high90, inner, 1.1)):
+            axes.stairs(high, edges, baseline=low, fill=True, color=tint, linewidth=0, zorder=order)
         for k in own.tolist():
             drawn = thin(panel, (panel.which == k) & (places >= start) & (places < stop))
             colours = [shade(panel, k, s) for s in drawn.significant]
@@ -164,12 +196,54 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
             axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker="o", zorder=5)
 
 
+_NULL_STYLES = ((0, (2, 2)), (0, (5, 2)), (0, (2, 2)))
+
+
 def _null_band(axes: Axes, band: Floats, start: float) -> None:
     if np.isnan(band).any():
         return
-    x = start + np.arange(band.shape[1]) + 0.5
-    for values, style in zip(band, ((0, (2, 2)), (0, (5, 2)), (0, (2, 2))), strict=True):
-        axes.plot(x, values, color=QUIET, linewidth=0.6, linestyle=style, zorder=2.5)
+    x = start + np.arange(band.shape[1] + 1)
+    for values, style in zip(band, _NULL_STYLES, strict=True):
+        whole = np.append(values, values[-1])
+        axes.plot(x, whole, color=QUIET, linewidth=0.6, linestyle=style, drawstyle="steps-post", zorder=2.5)
+
+
+def _name_null(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None:
+    """Write what the dashed lines are beside them, where it covers least."""
+    assert panel.null_band is not None
+    if np.isnan(panel.null_band).all():
+        return
+    bottom, top = axes.get_ylim()
+    figure: Any = axes.figure
+    point = (top - bottom) / (axes.get_window_extent().height * 72 / figure.dpi)
+    low, middle, high = panel.null_band
+    places = panel.across(np.arange(len(panel)))
+    taken = np.fmin(panel.low95, panel.estimate), np.fmax(panel.high95, panel.estimate)
+    best: tuple[float, float, float, str] | None = None
+    for words in ("null: median and 95% band", "null: 95% band", "null"):
+        wide = fonts.width(words, SMALL) / slot
+        for share in (0.9, 0.75, 0.6, 0.45, 0.3, 0.1, 0.0, 1.0):
+            start, stop = float(np.nanmin(places)), panel.extent - wide
+            left = start + share * (stop - start)
+            near = (places >= left - 1) & (places <= left + wide + 1)
+            if left < 0 or not near.any() or np.isnan(high[near]).any():
+                continue
+            for base, side in ((np.max(high[near]) + 2 * point, 1.0), (np.min(low[near]) - (2 + SMALL) * point, 0.0)):
+                box = base, base + SMALL * point
+                if box[0] < bottom or box[1] > top:
+                    continue
+                lines = [(line[near], line[near]) for line in (low, middle, high)]
+                spans = [*lines, (taken[0][near], taken[1][near]), (np.zeros(1), np.zeros(1))]
+                across = [b for b in panel.breaks if left - 1 < float(panel.across(b)) < left + wide + 1]
+                cost = (
+                    0.4 * len(across) + sum(float(np.mean((a < box[1]) & (b > box[0]))) for a, b in spans) - 0.01 * side
+                )
+                if best is None or cost < best[0] - 1e-9:
+                    best = cost, left, base, words
+        if best is not None and best[0] <= 0:
+            break
+    if best is not None and best[0] < 0.5:
+        axes.text(best[1], best[2], best[3], color=QUIET, fontsize=SMALL, family=list(fonts.families), zorder=8)
 
 
 def _preferred(axes: Axes, panel: CurvePanel, slot: float) -> None:
@@ -178,70 +252,45 @@ def _preferred(axes: Axes, panel: CurvePanel, slot: float) -> None:
     x, y = float(panel.across(at)) + 0.5, panel.preferred.estimate
     axes.vlines(x, panel.low95[at], panel.high95[at], color=ACCENT, linewidth=0.9, zorder=6)
     axes.vlines(x, panel.low90[at], panel.high90[at], color=ACCENT, linewidth=2.0, zorder=6)
-    axes.scatter(
-        [x],
-        [y],
-        s=max(4.4, min(5.4, 0.8 * slot)) ** 2,
-        marker="D",
-        color=ACCENT,
-        edgecolor="white",
-        linewidth=0.6,
-        zorder=7,
-    )
+    mark_preferred(axes, x, y, max(4.6, min(5.4, 0.8 * slot)))
 
 
-def _annotate(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None:
-    """Write the rank where it covers as little as possible, near the estimate."""
-    assert panel.preferred is not None
-    short = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}"
-    rank = panel.preferred.words.removesuffix(panel.preferred.among)
-    ways = (f"{short}, {panel.preferred.words}", f"{short}, {rank}", short)
-    words = fonts.first_fit(ways, TEXT, panel.extent * slot)
-    at, n, half = float(panel.across(panel.preferred.place)), panel.extent, 0.5 * fonts.width(words, TEXT) / slot
-    middle = float(np.clip(at + 0.5, min(half, n / 2), max(n - half, n / 2)))
-    places = panel.across(np.arange(len(panel)))
-    first, last = np.searchsorted(places, (int(middle - half) - 1, int(middle + half) + 2)).tolist()
-    near = slice(first, last, max(1, (last - first) // THIN))
-    axes.text(
-        middle,
-        _clear_place(axes, panel, near),
-        words,
-        ha="center",
-        va="center_baseline",
-        color=ACCENT,
-        fontsize=TEXT,
-        family=list(fonts.families),
-        zorder=8,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-    )
+def mark_preferred(axes: Axes, x: float, y: float, size: float = 5.2) -> None:
+    """Draw the preferred estimate as a diamond that is seen in grey as well: dark edged, and white around it."""
+    for wide, face in ((1.5, "white"), (1.0, ACCENT)):
+        axes.scatter(
+            [x], [y], s=(wide * size) ** 2, marker="D", color=face, edgecolor="white" if face == "white" else INK,
+            linewidth=0.7, zorder=7 + (face == ACCENT), clip_on=False,
+        )  # fmt: skip
 
 
-def _clear_place(axes: Axes, panel: CurvePanel, near: slice) -> float:
-    """Return the height at which a line of text among these neighbours covers least.
+def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None:
+    """Mark estimates beyond the axis by arrows at its edge, with their values beside them."""
+    bottom, top = limits(panel)
+    x = panel.across(np.arange(len(panel))) + 0.5
+    for cut, edge, arrow, side in (
+        (panel.estimate > top, top, "^", "top"),
+        (panel.estimate < bottom, bottom, "v", "bottom"),
+    ):
+        if not cut.any():
+            continue
+        at = np.flatnonzero(cut)
+        colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at.tolist()]
+        axes.scatter(x[at], [edge] * len(at), s=14, c=colours, linewidths=0, marker=arrow, clip_on=False, zorder=9)
+        words = beyond_words(panel.estimate[cut], panel.decimals)
+        # A sorted curve has room at the edge towards its other end.
+        after = float(x[at].mean()) < panel.extent / 2
+        place = float(x[at].max()) + 4 / slot if after else float(x[at].min()) - 4 / slot
+        axes.text(
+            place, edge, words, color=INK, fontsize=SMALL, family=list(fonts.families), va=side,
+            ha="left" if after else "right", zorder=9,
+        )  # fmt: skip
 
-    Intervals weigh most, then the zero line, then the null's dashed lines, then the distance
-    from the preferred estimate.
-    """
-    assert panel.preferred is not None
-    bottom, top = axes.get_ylim()
-    figure: Any = axes.figure
-    points = axes.get_window_extent().height * 72 / figure.dpi
-    half = 0.5 * (TEXT + 6) * (top - bottom) / points
-    centres = np.linspace(bottom + half, top - half, 161)
-    low = np.fmin(panel.low95[near], panel.estimate[near])
-    high = np.fmax(panel.high95[near], panel.estimate[near])
-    cost = 4 * _covered(centres, half, low, high) + 0.5 * (np.abs(centres) < half)
-    if panel.null_band is not None:
-        for line in panel.null_band[:, near]:
-            cost += 0.3 * _covered(centres, half, line, line)
-    distance = np.abs(centres - panel.preferred.estimate) / (top - bottom)
-    return float(centres[np.argmin(cost + 0.2 * distance)])
 
-
-def _covered(centres: Floats, half: float, low: Floats, high: Floats) -> Floats:
-    """Return the share of the ranges ``low`` to ``high`` that text at each centre would cover."""
-    meets = (centres[:, None] - half < high) & (centres[:, None] + half > low)
-    return np.asarray(meets.mean(axis=1), dtype=np.float64)
+def beyond_words(values: Floats, decimals: int) -> str:
+    """Say which estimates an arrow stands for."""
+    low, high = fixed(float(values.min()), decimals), fixed(float(values.max()), decimals)
+    return low if len(values) == 1 else f"{len(values):,}: {low} to {high}"
 
 
 def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
@@ -297,19 +346,12 @@ def draw_choices(axes: Axes, panel: CurvePanel, band: PanelRow, row: float, widt
     axes.axis("off")
     rows = {(c.heading, r.label): r for c in panel.choices for r in c.rows}
     full = {c.heading: darkest(c) for c in panel.choices}
-    for line in band.lines:
-        found = rows.get((line.heading, line.label))
-        if line.is_heading or found is None:
-            continue
-        middle = line.top + row / 2
-        if separate(panel, width):
-            starts = panel.across(np.array([s.start for s in panel.segments]))
-            stops = [x + s.stop - s.start for x, s in zip(starts, panel.segments, strict=True)]
-            axes.hlines([middle] * len(stops), starts, stops, color=HAIR, linewidth=0.5, zorder=1)
-            _marks(axes, panel, found, middle, row, width)
-        else:
-            _tiles(axes, panel, found, line, row, width, full[line.heading])
-        _preferred_choice(axes, panel, found, middle, row, width)
+    lines = [(line, rows[line.heading, line.label]) for line in band.lines if (line.heading, line.label) in rows]
+    if separate(panel, width):
+        _marks(axes, panel, lines, row, width)
+    else:
+        _tiles(axes, panel, lines, row, width, full)
+    _preferred_choices(axes, panel, lines, row, width)
 
 
 def separate(panel: CurvePanel, width: float) -> bool:
@@ -317,12 +359,24 @@ def separate(panel: CurvePanel, width: float) -> bool:
     return len(panel) <= MARKS and width >= panel.extent
 
 
-def _marks(axes: Axes, panel: CurvePanel, row: ChoiceRow, middle: float, height: float, width: float) -> None:
-    at = np.flatnonzero(row.chosen)
-    colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at]
-    half = 0.31 * height
-    thick = min(3.4, 0.62 * width / panel.extent)
-    axes.vlines(panel.across(at) + 0.5, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
+Lines = list[tuple[ChoiceLine, ChoiceRow]]
+
+
+def _marks(axes: Axes, panel: CurvePanel, lines: Lines, height: float, width: float) -> None:
+    starts = panel.across(np.array([s.start for s in panel.segments]))
+    stops = [x + s.stop - s.start for x, s in zip(starts, panel.segments, strict=True)]
+    middles = np.array([line.top + height / 2 for line, _ in lines])
+    many = len(starts)
+    axes.hlines(
+        np.repeat(middles, many), np.tile(starts, len(lines)), np.tile(stops, len(lines)), color=HAIR, linewidth=0.5,
+        zorder=1,
+    )  # fmt: skip
+    at = [np.flatnonzero(row.chosen) for _, row in lines]
+    taken = np.concatenate([np.zeros(0, np.int64), *at])
+    middle = np.repeat(middles, [len(a) for a in at])
+    colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in taken.tolist()]
+    half, thick = 0.31 * height, min(3.4, 0.62 * width / panel.extent)
+    axes.vlines(panel.across(taken) + 0.5, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
 
 
 def darkest(choices: ChoiceRows) -> float:
@@ -330,35 +384,35 @@ def darkest(choices: ChoiceRows) -> float:
     return min(1.0, 3 * float(np.mean([r.chosen for r in choices.rows])) or 1.0)
 
 
-def _tiles(
-    axes: Axes, panel: CurvePanel, row: ChoiceRow, line: ChoiceLine, height: float, width: float, full: float
-) -> None:
+def _tiles(axes: Axes, panel: CurvePanel, lines: Lines, height: float, width: float, full: Mapping[str, float]) -> None:
     """Draw tiles that reach half a point under the next one, so that no seams show."""
     from matplotlib.collections import PolyCollection
 
-    top, bottom = line.top + 0.10 * height, line.top + 0.90 * height
     over = 0.5 * panel.extent / width
     ends = {s.stop for s in panel.segments}
     corners, colours = [], []
-    for start, stop in panel.pieces:
-        n = stop - start
-        bins = max(1, min(n // _NEIGHBOURS, int(width * n / panel.extent / _TILE)))
-        moved = float(panel.across(start)) - start
-        last = moved + stop + (0 if stop in ends else over)
-        for left, right in pairwise(np.linspace(moved + start, moved + stop, bins + 1)):
-            reach = min(right + over, last)
-            corners.append(((left, top), (reach, top), (reach, bottom), (left, bottom)))
-        levels = np.minimum(shares(row.chosen[start:stop], bins) / full, 1.0)
-        colours += [blend(INK, 0.04 + 0.74 * level) for level in levels.tolist()]
+    for line, row in lines:
+        top, bottom = line.top + 0.10 * height, line.top + 0.90 * height
+        for start, stop in panel.pieces:
+            n = stop - start
+            bins = max(1, min(n // _NEIGHBOURS, int(width * n / panel.extent / _TILE)))
+            moved = float(panel.across(start)) - start
+            last = moved + stop + (0 if stop in ends else over)
+            for left, right in pairwise(np.linspace(moved + start, moved + stop, bins + 1).tolist()):
+                reach = min(right + over, last)
+                corners.append(((left, top), (reach, top), (reach, bottom), (left, bottom)))
+            levels = np.minimum(shares(row.chosen[start:stop], bins) / full[line.heading], 1.0)
+            colours += [blend(INK, 0.04 + 0.74 * level) for level in levels.tolist()]
     axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, zorder=2))
 
 
-def _preferred_choice(
-    axes: Axes, panel: CurvePanel, row: ChoiceRow, middle: float, height: float, width: float
-) -> None:
-    if panel.preferred is None or not row.chosen[panel.preferred.place]:
+def _preferred_choices(axes: Axes, panel: CurvePanel, lines: Lines, height: float, width: float) -> None:
+    if panel.preferred is None:
         return
-    x, half = float(panel.across(panel.preferred.place)) + 0.5, 0.36 * height
+    place = panel.preferred.place
+    middle = np.array([line.top + height / 2 for line, row in lines if row.chosen[place]])
+    x, half = np.full(len(middle), float(panel.across(place)) + 0.5), 0.36 * height
     thick = max(2.2, min(3.8, 0.7 * width / panel.extent))
-    axes.vlines(x, middle - half, middle + half, color="white", linewidth=thick + 1.2, zorder=3)
-    axes.vlines(x, middle - half, middle + half, color=ACCENT, linewidth=thick, zorder=4)
+    for colour, wide, tall, order in (("white", 2.6, 1.4, 3), (INK, 1.2, 0.5, 3.5), (ACCENT, 0.0, 0.0, 4)):
+        top, bottom = middle - half - tall, middle + half + tall
+        axes.vlines(x, top, bottom, color=colour, linewidth=thick + wide, zorder=order, clip_on=False)

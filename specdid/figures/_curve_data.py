@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._describe.choices import sizes_of_changes, variance_factors
 from specdid._records import CODES, KINDS, Caution, NullShares, Results, ScaleGroup, Status
 from specdid._records.cautions import Against, against
 from specdid._records.numerals import decimals_for, ordinal
@@ -20,6 +22,10 @@ Ints = NDArray[np.int64]
 
 MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""
+TOGETHER = " + "
+"""Between controls that always go together."""
+STILL = 0.01
+"""A share of the range of the estimates that is no move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +38,17 @@ class ChoiceRow:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceRows:
-    """The rows under one heading; ``always`` are controls that every option has."""
+    """The rows under one heading; ``always`` are controls that every option has.
+
+    ``moves`` is the largest mean change that an option makes, as a share of the estimates' range, infinite
+    where none can be compared with another; ``still``: no pair of specifications moves by STILL of the range.
+    """
 
     heading: str
     rows: tuple[ChoiceRow, ...]
     always: tuple[str, ...] = ()
+    moves: float = np.inf
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,7 @@ class CurvePanel:
     failed : planned specifications of this scale that could not be estimated.
     null_band : (3, n) 2.5, 50 and 97.5% of the sorted null curves, NaN but below the curves that
         a null has whole; or None.
-    null_shares : shares significant beside those the null expects, or None; without them none is printed.
+    null_shares : by estimand, shares significant beside those a null expects; without them none is printed.
     group : the name as in the results, by which nulls are found.
     band_nulls : (estimand, or nothing where they are one curve; the null in words) of every curve in ``null_band``.
     """
@@ -122,7 +134,7 @@ class CurvePanel:
     preferred: Preferred | None
     failed: int
     null_band: Floats | None = None
-    null_shares: NullShares | None = None
+    null_shares: tuple[tuple[str, NullShares], ...] = ()
     group: str = ""
     band_nulls: tuple[tuple[str, str], ...] = ()
 
@@ -133,6 +145,11 @@ class CurvePanel:
     def decimals(self) -> int:
         """Decimals with which this panel's estimates are written."""
         return decimals_for(self.estimate)
+
+    @property
+    def nobs_varies(self) -> bool:
+        """Whether specifications have different numbers of rows."""
+        return bool(self.nobs.min() < self.nobs.max())
 
     @property
     def breaks(self) -> tuple[int, ...]:
@@ -180,9 +197,10 @@ def curve_data(
     results: Results,
     sort: str = "estimate",
     null_bands: Bands | None = None,
-    null_shares: Mapping[str, NullShares] | None = None,
+    null_shares: Mapping[tuple[str, str], NullShares] | None = None,
     cautions: Sequence[Caution] = (),
     null_names: Mapping[tuple[str, str], str] | None = None,
+    choices: bool = True,
 ) -> CurveData:
     """Compute what the figure shows.
 
@@ -197,11 +215,13 @@ def curve_data(
     null_bands
         By group name (scale, or outcome) and estimand, (3, n) for the sorted curve.
     null_shares
-        By group name, the shares significant in the data and under the null.
+        By group name and estimand, the shares significant in the data and under the null.
     cautions
         What is known to speak against the estimates, worst first.
     null_names
         By group name and estimand, the null in words that ``null_bands`` has the curve of.
+    choices
+        Whether panels have the rows of their choices.
 
     Raises
     ------
@@ -212,9 +232,12 @@ def curve_data(
     if sort not in ("estimate", "declared", *planned.dimensions):
         raise ValueError(f"sort must be estimate, declared or a dimension, not {sort!r}")
     bands = (null_bands or {}) if sort == "estimate" else {}
-    expected = null_shares or {}
+    expected = (null_shares or {}).items()
     panels = tuple(
-        replace(_panel(results, group, sort, bands), null_shares=expected.get(group.name))
+        replace(
+            _panel(results, group, sort, bands, choices),
+            null_shares=tuple((words, s) for (name, words), s in expected if name == group.name),
+        )
         for group in results.groups()
         if np.any(results.status[group.members] == Status.OK)
     )
@@ -260,7 +283,7 @@ def _segments(results: Results, order: Ints) -> tuple[Segment, ...]:
     return tuple(Segment(a, b, KINDS[kind[a]]) for a, b in pairwise(edges))
 
 
-def _panel(results: Results, group: ScaleGroup, sort: str, bands: Bands) -> CurvePanel:
+def _panel(results: Results, group: ScaleGroup, sort: str, bands: Bands, choices: bool) -> CurvePanel:
     order, pieces = _ordered(results, group, sort, bands)
     segments = _segments(results, order)
     which, series = _series(results, order)
@@ -282,7 +305,7 @@ def _panel(results: Results, group: ScaleGroup, sort: str, bands: Bands) -> Curv
         series,
         tuple((p.start, p.stop) for p in pieces or segments),
         segments,
-        tuple(_choices(results, group, order)),
+        tuple(_choices(results, group, order)) if choices else (),
         _preferred(results, order),
         failed=int(np.sum(results.status[group.members] == Status.FAILED)),
         null_band=lay_bands(group, pieces, len(order), bands),
@@ -362,28 +385,54 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
     """Return the headings and rows of every dimension that varies within the group."""
     planned = results.planned
     tried = group.members[results.status[group.members] != Status.EXCLUDED]
+    moved = _moved(results, group)
     for choice in planned.choices(tried):
         options, _ = planned.combined(choice, tried)
         if len(options) < 2:
             continue
         codes = [planned.codes[order, d] for d in choice.places]
         if choice.name == "controls" and planned.control_terms:
-            yield _controls(results, options[:, 0], codes[0])
+            yield replace(_controls(results, options[:, 0], codes[0]), **moved(choice.name))
             continue
         chosen = (np.logical_and.reduce([c == o for c, o in zip(codes, row, strict=True)]) for row in options.tolist())
         labels = (planned.option(choice, row, shown=True) for row in options.tolist())
         rows = tuple(ChoiceRow(label, flags) for label, flags in zip(labels, chosen, strict=True))
-        yield ChoiceRows(_capital(choice.name.replace("fixed_effects", "fixed effects")), rows)
+        heading = _capital(choice.name.replace("fixed_effects", "fixed effects"))
+        yield replace(ChoiceRows(heading, rows), **moved(choice.name))
+
+
+def _moved(results: Results, group: ScaleGroup) -> Callable[[str], dict[str, Any]]:
+    """Return what says of a choice how far it moves the estimates of any estimand of the scale."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for family in (f for f in results.families if (f.group, f.scaled) == (group.name, group.scale is not None)):
+        y = results.estimate[family.places]
+        reach = float(y.max() - y.min())
+        factors = variance_factors(results, family.places) if reach else ()
+        for factor, sizes in zip(factors, sizes_of_changes(factors, y), strict=True):
+            for name in factor.dimension.split(" + "):
+                found.setdefault(name, []).append((sizes[0] / reach, sizes[1] / reach))
+
+    def of(choice: str) -> dict[str, Any]:
+        sizes = [one for name in choice.split(" + ") for one in found.get(name, []) if np.isfinite(one[1])]
+        if not sizes:
+            return {}
+        means, pairs = zip(*sizes, strict=True)
+        return {"moves": max(means), "still": max(pairs) < STILL}
+
+    return of
 
 
 def _controls(results: Results, options: NDArray[np.int32], codes: NDArray[np.int32]) -> ChoiceRows:
-    """One row per term that some options have and others have not."""
+    """One row per term that some options have and others have not; terms that always go together share one."""
     planned = results.planned
     members = planned.control_members[options]
     names = tuple(map(planned.shown, planned.control_terms))
+    together: dict[bytes, list[int]] = {}
+    for k in np.flatnonzero(members.any(axis=0) & ~members.all(axis=0)).tolist():
+        together.setdefault(members[:, k].tobytes(), []).append(k)
     rows = tuple(
-        ChoiceRow(names[k], planned.control_members[codes, k])
-        for k in np.flatnonzero(members.any(axis=0) & ~members.all(axis=0)).tolist()
+        ChoiceRow(TOGETHER.join(names[k] for k in terms), planned.control_members[codes, terms[0]])
+        for terms in together.values()
     )
     always = tuple(names[k] for k in np.flatnonzero(members.all(axis=0)).tolist())
     return ChoiceRows("Controls", rows, always)

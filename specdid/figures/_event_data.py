@@ -39,10 +39,11 @@ class EventSeries:
 
 @dataclass(frozen=True, slots=True)
 class EventPanel:
-    """The curves of one outcome."""
+    """The curves of one outcome; panels of one ``axis`` have the same limits."""
 
     name: str
     series: tuple[EventSeries, ...]
+    axis: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from specdid.figures._curve_data import CurveData, CurvePanel
+import numpy as np
+
+from specdid.figures._curve_data import TOGETHER, ChoiceRows, CurveData, CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import SINGLE, SMALL, TEXT
 
@@ -15,19 +17,25 @@ RIGHT = 6.0
 STRIP = 22.0
 GAP = 7.0
 INDENT = 6.0
-_TALL = 34
-"""Rows beyond which a figure is set closer, so that it fills a page's width and still fits its height."""
+PAGE = 648.0
+"""Points that a figure may be high: a page of letter paper with inch margins."""
+_LOOSE, _CLOSE = (9.6, 3.5), (7.8, 2.0)
+"""Height of a row of choices and the space between headings, in points."""
+_CONTROLS = "Controls"
+_FLAT = 70.0
+"""Height of curves where many panels stand below each other, at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceLine:
-    """One line of text beside the choice panel; ``top`` is below the panel's own top."""
+    """One line of text beside the choice panel; ``top`` is below the panel's own top; ``alone``: one option of two."""
 
     heading: str
     label: str
     text: str
     top: float
     always: str = ""
+    alone: bool = False
 
     @property
     def is_heading(self) -> bool:
@@ -49,6 +57,8 @@ class CurveLayout:
     """Sizes in points; ``row`` is the height of a row of the choice panel.
 
     ``left`` is the width of the column of labels; ``medians`` of the column at the right.
+    ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room.
+    ``share`` is what the curves take of the figure's height, at least.
     """
 
     width: float
@@ -57,6 +67,9 @@ class CurveLayout:
     curve: float
     row: float
     bands: tuple[PanelRow, ...]
+    still: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    share: float = 0.4
 
     def panel_left(self, place: int, count: int) -> float:
         """Return where the axes of the ``place``-th panel of a band begin."""
@@ -69,9 +82,17 @@ class CurveLayout:
 
 
 def lay_out(data: CurveData, fonts: Fonts, width: float) -> CurveLayout:
-    """Choose sizes for a figure ``width`` inches wide.
+    """Choose sizes for a figure ``width`` inches wide that may be as high as it will.
 
     Panels go two to a band where the figure is wider than one column of a journal.
+    """
+    return next(layouts(data, fonts, width))
+
+
+def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout]:
+    """Return layouts that take less and less height.
+
+    Rows are set closer; then choices of two options have a row for one; then those that move least have none.
     """
     points = width * 72
     narrow = width < 1.4 * SINGLE
@@ -83,44 +104,81 @@ def lay_out(data: CurveData, fonts: Fonts, width: float) -> CurveLayout:
     least, most = (TICKS + 52, 0.37 * points) if narrow else (TICKS + 92, 0.33 * points)
     left = min(max(longest + INDENT + 9, least), most)
     medians = 32.0 if side_by_side == 1 and not narrow and _one_median(data) else 0.0
-    rows = max(len(_headings(b)) + sum(len(rows) for _, rows, _ in _headings(b)) for b in bands)
-    row, space = (9.6, 3.5) if rows <= _TALL else (7.8, 2.0)
-    full = 150.0 if rows <= _TALL else 130.0
-    return CurveLayout(
-        points,
-        left,
-        medians,
-        curve=full if side_by_side == 1 and not narrow else 125.0,
-        row=row,
-        bands=tuple(_band(b, fonts, left - 8, row, space) for b in bands),
-    )
+    moves = _moves(data.panels)
+    still = tuple(heading for heading, (_, rests) in moves.items() if rests)
+    order = [heading for heading, (_, rests) in moves.items() if not rests]
+
+    def made(kept: list[str], close: bool, curve: float, alone: bool = False) -> CurveLayout:
+        row, space = _CLOSE if close else _LOOSE
+        rows = tuple(_band(b, fonts, left - 8, row, space, kept, alone) for b in bands)
+        return CurveLayout(
+            points, left, medians, curve, row, rows, still, tuple(order[len(kept) :]), 0.3 if narrow else 0.4
+        )
+
+    full = 150.0 if side_by_side == 1 and not narrow else 125.0
+    yield made(order, False, full)
+    yield made(order, True, full)
+    for count in range(len(order), 1, -1):
+        yield made(order[:count], True, full, True)
+    for count in range(min(2, len(order)), -1, -1):
+        yield made(order[:count], True, _FLAT, True)
+
+
+def _moves(panels: Sequence[CurvePanel]) -> dict[str, tuple[float, bool]]:
+    """Return the headings, those that move the estimates most first, and whether they move them at all."""
+    found: dict[str, list[ChoiceRows]] = {}
+    for choices in (c for p in panels for c in p.choices):
+        found.setdefault(choices.heading, []).append(choices)
+    moves = {name: (max(c.moves for c in mine), all(c.still for c in mine)) for name, mine in found.items()}
+    return dict(sorted(moves.items(), key=lambda item: -item[1][0]))
 
 
 def _one_median(data: CurveData) -> bool:
     return all(len(p.series) == 1 for p in data.panels)
 
 
-def _headings(panels: Sequence[CurvePanel]) -> list[tuple[str, list[str], tuple[str, ...]]]:
-    """Return the union of the panels' headings and rows, in order of appearance."""
+def _taken(panels: Sequence[CurvePanel], heading: str, label: str) -> int:
+    rows = (r for p in panels for c in p.choices if c.heading == heading for r in c.rows if r.label == label)
+    return sum(int(np.count_nonzero(row.chosen)) for row in rows)
+
+
+def _headings(panels: Sequence[CurvePanel], kept: Sequence[str]) -> list[tuple[str, list[str], tuple[str, ...]]]:
+    """Return the union of the panels' headings and rows, those of ``kept`` in its order."""
     found: dict[str, tuple[dict[str, None], tuple[str, ...]]] = {}
     for panel in panels:
         for choices in panel.choices:
             rows, _ = found.setdefault(choices.heading, ({}, choices.always))
             rows.update(dict.fromkeys(r.label for r in choices.rows))
-    return [(heading, list(rows), always) for heading, (rows, always) in found.items()]
+    return [(heading, list(found[heading][0]), found[heading][1]) for heading in kept if heading in found]
 
 
-def _band(panels: tuple[CurvePanel, ...], fonts: Fonts, room: float, row: float, space: float) -> PanelRow:
+def _band(
+    panels: tuple[CurvePanel, ...],
+    fonts: Fonts,
+    room: float,
+    row: float,
+    space: float,
+    kept: Sequence[str],
+    alone: bool,
+) -> PanelRow:
     lines: list[ChoiceLine] = []
     top = 0.0
-    for heading, labels, always in _headings(panels):
+    for heading, labels, always in _headings(panels, kept):
         top += space if lines else 0.0
+        if alone and len(labels) == 2 and heading != _CONTROLS:
+            rarer = min(labels, key=lambda label: _taken(panels, heading, label))
+            said = fonts.first_fit((f"{heading}: {rarer}", rarer), TEXT, room)
+            lines.append(ChoiceLine(heading, rarer, said, top, alone=True))
+            top += row
+            continue
         text = fonts.fit(heading, TEXT, room, bold=True)
         beside = f"always {' + '.join(always)}" if always else ""
         beside = fonts.fit(beside, SMALL, room - fonts.width(text, TEXT, bold=True) - 5) if beside else ""
         lines.append(ChoiceLine(heading, "", text, top, beside))
         top += row + 0.6
         for label in labels:
-            lines.append(ChoiceLine(heading, label, fonts.fit(label, TEXT, room - INDENT), top))
+            first, *others = label.split(TOGETHER) if heading == _CONTROLS else (label,)
+            ways = (label, f"{first} + {len(others)} more") if others else (label,)
+            lines.append(ChoiceLine(heading, label, fonts.first_fit(ways, TEXT, room - INDENT), top))
             top += row
     return PanelRow(panels, tuple(lines), top)

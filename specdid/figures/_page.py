@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LINE = 10.5
 """Height of a line of text, in points."""
 NOTE = 9.0
+TITLE_LINE = 12.0
+_TITLE_LINES = 3
 Floats = NDArray[np.float64]
 BINS = 400
 _APART = 3.0
@@ -64,9 +66,9 @@ class Page:
         )  # fmt: skip
 
     def title(self, text: str, top: float = 0.0) -> None:
-        """Write the figure's title, cut to one line, ``top`` points below the upper edge."""
-        if text:
-            self.text(2, top + 9, self.fonts.fit(text, TITLE, self.width - 4, bold=True), TITLE, bold=True)
+        """Write the figure's title, ``top`` points below the upper edge, on as many lines as `title_height` counts."""
+        for k, line in enumerate(_title_lines(text, self.fonts, self.width)):
+            self.text(2, top + 9 + TITLE_LINE * k, line, TITLE, bold=True)
 
     def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
@@ -105,6 +107,19 @@ class Page:
     def _made(self, kind: Any, x: tuple[float, ...], y: tuple[float, ...], **looks: Any) -> Any:
         places = [v / self.width for v in x], [1 - v / self.height for v in y]
         return kind(*places, transform=self.figure.transFigure, **looks)
+
+
+def _title_lines(text: str, fonts: Fonts, width: float) -> list[str]:
+    lines = wrap(text, fonts, width - 4, TITLE, bold=True)
+    if len(lines) <= _TITLE_LINES:
+        return lines
+    rest = " ".join(lines[_TITLE_LINES - 1 :])
+    return [*lines[: _TITLE_LINES - 1], fonts.fit(rest, TITLE, width - 4, bold=True)]
+
+
+def title_height(text: str, fonts: Fonts, width: float) -> float:
+    """Return the height of a title and the space below it, in points, on a page ``width`` points wide."""
+    return 1.9 * LINE + TITLE_LINE * (len(_title_lines(text, fonts, width)) - 1) if text else 0.0
 
 
 def choose_fonts(texts: Iterable[str]) -> Fonts:
@@ -162,6 +177,11 @@ def broken(entries: Iterable[_Entry], fonts: Fonts, room: float, between: float)
 def joined(facts: Iterable[str]) -> str:
     """Put facts on one line; what ends in a colon leads to the next."""
     return " · ".join(facts).replace(": · ", ": ")
+
+
+def listed(headings: Iterable[str]) -> str:
+    """Name choices within a sentence."""
+    return ", ".join(f"{name[:1].lower()}{name[1:]}" for name in headings)
 
 
 def write_note(page: Page, lines: Sequence[str], top: float, colour: str = QUIET) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, broken, joined, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, broken, joined, title_height, wrap, write_note
 from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
@@ -89,7 +89,10 @@ def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: b
     entries.append(KeyEntry("bar", blend(INK, 0.5) if bars else BAND90, "90%"))
     entries.append(KeyEntry("thin bar" if bars else "bar", blend(INK, 0.5) if bars else BAND95, "95% interval"))
     if panel.preferred:
-        entries.append(KeyEntry("dot", ACCENT, "preferred", "D"))
+        short = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}"
+        rank = panel.preferred.words.removesuffix(panel.preferred.among)
+        ways = (f"{short}, {panel.preferred.words}", f"{short}, {rank}", short)
+        entries.append(KeyEntry("dot", ACCENT, fonts.first_fit(ways, SMALL, room - _SWATCH), "D"))
     return entries
 
 
@@ -133,6 +136,7 @@ def lay_sheet(
     inner: tuple[float, float] = (30.0, 6.0),
     least: float | None = None,
     doubt: str = "",
+    key: Sequence[KeyEntry] = (),
 ) -> tuple[Page, list[Box]]:
     """Write all texts and give the axes' boxes, ``height`` points high, or so many by row of panes.
 
@@ -142,18 +146,21 @@ def lay_sheet(
     margin : points at the left of the sheet that no pane uses.
     inner : points at the left and right of the axes that belong to a pane.
     doubt : what stands against the numbers, written below the title.
+    key : of all panes, above them.
     least : how low axes may be made so that the sheet fits a page, where a smaller print would shrink the text too.
     """
     points, across = width * 72, columns(len(panes), width)
     whole = (points - 2 - margin - (across - 1) * GUTTER) / across
     room = whole - sum(inner)
-    heads = [_head(p, fonts, room) for p in panes]
+    heads = [_head(p, fonts, room + inner[1]) for p in panes]
     notes = wrap(note, fonts, 0.97 * points - 4)
     rows = [range(k, min(k + across, len(panes))) for k in range(0, len(panes), across)]
     above = [max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5 for row in rows]
-    below = 4.0 + (1.9 * LINE if title else 0.0)
+    below = 4.0 + title_height(title, fonts, points)
     doubts = wrap(doubt, fonts, 0.97 * points - 4)
-    top = below + (NOTE * len(doubts) + 4 if doubts else 0.0)
+    shared = break_lines(key, fonts, points - 4) if key else ()
+    keys = below + (NOTE * len(doubts) + 4 if doubts else 0.0)
+    top = keys + (LINE * len(shared) + 3 if shared else 0.0)
     heights = [height] * len(rows) if isinstance(height, float | int) else list(height)
     if least is not None:
         free = PAGE - top - sum(above) - FOOT * len(rows) - NOTE * len(notes) - 3
@@ -167,6 +174,7 @@ def lay_sheet(
     page.title(title)
     _write_heads(page, panes, heads, boxes, tops, inner[1])
     write_note(page, doubts, below, ACCENT)
+    draw_key(page, shared, 2.0, keys + 4, LINE)
     write_note(page, notes, top)
     return page, boxes
 

@@ -1,4 +1,4 @@
-"""Two runs' curves by rank, and below how far every specification that both have moved."""
+"""Two runs' estimates in pairs, specification by specification, and below how far each moved."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from specdid._compare import Comparison, FamilyMove, in_errors, shown_group
 from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import fixed
-from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
+from specdid.figures._curve_axes import fixed, shown_range
+from specdid.figures._page import choose_fonts, round_ticks, style, with_room
 from specdid.figures._panes import KeyEntry, Pane, columns, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
 
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 OLD, NEW = QUIET, SERIES[0]
-_MOST = 1200
-"""A curve of more specifications is drawn at so many places."""
-_POINTS = 500
-"""Up to so many moves are points; more are the ranges of neighbours."""
+_PAIRS = 200
+"""Up to so many pairs are dots joined by lines; more are the ranges of neighbours."""
 _BINS = 100
 _LEAST = 0.05
 """The axis of moves reaches so far at least: rounding errors are no moves."""
@@ -36,16 +34,10 @@ _LOWER, _BETWEEN = 0.3, 12.0
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One run's curve: (n,) estimates and intervals by rank, and the preferred one's place or -1."""
+    """One run's curve: (n,) estimates by rank, and the preferred one's place or -1."""
 
     estimate: Floats
-    low: Floats
-    high: Floats
     preferred: int
-
-    def rank(self) -> Floats:
-        """Return ranks in percent of the curve, so that curves of different length lie over each other."""
-        return np.asarray(100 * (np.arange(len(self.estimate)) + 0.5) / max(1, len(self.estimate)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +47,10 @@ class ComparedPanel:
     Attributes
     ----------
     old, new : the curves.
-    rank : (m,) percent, the old rank of the specifications estimated in both runs.
-    move : (m,) their moves in old standard errors.
+    pairs : (2, m) old and new estimates of the specifications estimated in both runs, by the old one.
+    move : (m,) their moves in old standard errors, NaN without one.
+    alone : the estimates that only the old and only the new run has, ascending.
+    preferred : places in ``pairs`` of the old and the new run's preferred specification, -1 where not among them.
     """
 
     group: str
@@ -64,8 +58,22 @@ class ComparedPanel:
     scaled: bool
     old: Ranked
     new: Ranked
-    rank: Floats
+    pairs: Floats
     move: Floats
+    alone: tuple[Floats, Floats]
+    preferred: tuple[int, int]
+
+    @property
+    def gap(self) -> float:
+        """The room before what one run has alone, in the room of a pair."""
+        return max(1.0, 0.03 * float(self.pairs.shape[1]))
+
+    def starts(self) -> tuple[float, float, float]:
+        """Return where the old run's own estimates begin, the new run's, and where the axis ends."""
+        pairs, (old, new) = float(self.pairs.shape[1]), map(len, self.alone)
+        first = pairs + (self.gap if pairs and old else 0.0)
+        second = first + old + (self.gap if first + old and new else 0.0)
+        return first, second, second + new
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +97,26 @@ def compared_data(comparison: Comparison) -> ComparedData:
 
 def _panel(comparison: Comparison, family: FamilyMove) -> ComparedPanel:
     old, new = comparison.old, comparison.new
-    before = _ranked(old, family.places_old)
-    rank = np.full(len(old), np.nan)
-    rank[family.places_old] = before.rank()
-    moves = in_errors(old, new, family.both_old, family.both_new)
-    at = rank[family.both_old]
-    order = np.argsort(at, kind="stable")
-    order = order[np.isfinite(moves[order])]
+    order = np.argsort(old.estimate[family.both_old], kind="stable")
+    before, after = family.both_old[order], family.both_new[order]
+    alone = (np.setdiff1d(family.places_old, before), np.setdiff1d(family.places_new, after))
+    marked = (np.flatnonzero(before == old.preferred), np.flatnonzero(after == new.preferred))
     return ComparedPanel(
         shown_group(comparison, family),
         family.estimand,
         family.scaled,
-        before,
+        _ranked(old, family.places_old),
         _ranked(new, family.places_new),
-        at[order],
-        moves[order],
+        np.stack([old.estimate[before], new.estimate[after]]),
+        in_errors(old, new, before, after),
+        (np.sort(old.estimate[alone[0]]), np.sort(new.estimate[alone[1]])),
+        (int(marked[0][0]) if len(marked[0]) else -1, int(marked[1][0]) if len(marked[1]) else -1),
     )
 
 
 def _ranked(results: Results, places: NDArray[np.int64]) -> Ranked:
     at = np.flatnonzero(places == results.preferred)
-    low, high = (results.first(name)[places] for name in ("conf_low", "conf_high"))
-    return Ranked(results.estimate[places], low, high, int(at[0]) if len(at) else -1)
+    return Ranked(results.estimate[places], int(at[0]) if len(at) else -1)
 
 
 def draw(data: ComparedData, width: float | None = None) -> Figure:
@@ -128,26 +134,27 @@ def draw(data: ComparedData, width: float | None = None) -> Figure:
     with own_style():
         height = 215.0 if columns(len(data.panels), width) == 1 else 185.0
         panes = [_pane(p, data) for p in data.panels]
-        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height)
+        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, least=90.0)
         for panel, box in zip(data.panels, boxes, strict=True):
             lower = _LOWER * box.height
             upper = replace(box, height=box.height - lower - _BETWEEN)
             below = replace(box, top=box.top + box.height - lower, height=lower)
             curves = page.axes(upper.left, upper.top, upper.width, upper.height)
             style(curves, fonts, "y")
-            _draw_curves(curves, panel)
+            _draw_pairs(curves, panel)
             moves = page.axes(below.left, below.top, below.width, below.height)
-            style_across(moves, fonts, 0, 100, box.width)
+            style(moves, fonts, "y")
             _draw_moves(moves, panel)
             page.text(below.left + 3, below.top + 1, "move in old standard errors", SMALL, colour=QUIET)
-            label_across(page, box, "rank by estimate, % (below: by the old estimate)")
+            label_across(page, box, "specifications, by the old estimate")
         return page.figure
 
 
 def _pane(panel: ComparedPanel, data: ComparedData) -> Pane:
     names = (f"Effect in {panel.group}" if panel.scaled else f"Effect on {panel.group}", panel.group)
-    both = f"{len(panel.move):,} in both"
-    facts = (both, *([panel.estimand] if data.several and panel.estimand else []))
+    counts = zip((panel.pairs.shape[1], *map(len, panel.alone)), ("in both", "only old", "only new"), strict=True)
+    told = [f"{n:,} {words}" for n, words in counts if n or words == "in both"]
+    facts = (*told, *([panel.estimand] if data.several and panel.estimand else []))
     return Pane(names, facts, tuple(_entries(panel, data.names)))
 
 
@@ -157,7 +164,7 @@ def _entries(panel: ComparedPanel, names: tuple[str, str]) -> Iterator[KeyEntry]
     for side, name, words, colour in ((panel.old, names[0], "old", OLD), (panel.new, names[1], "new", NEW)):
         if len(side.estimate):
             median = fixed(float(np.median(side.estimate)), decimals)
-            yield KeyEntry("bar", colour, f"{words}: {_short(name)} ({len(side.estimate):,}, median {median})")
+            yield KeyEntry("dot", colour, f"{words}: {_short(name)} ({len(side.estimate):,}, median {median})")
     if panel.old.preferred >= 0 or panel.new.preferred >= 0:
         ends = [
             fixed(float(s.estimate[s.preferred]), decimals) if s.preferred >= 0 else "none"
@@ -171,91 +178,92 @@ def _short(name: str) -> str:
     return name if len(name) <= 28 else "…" + name[-27:]
 
 
-def _draw_curves(axes: Axes, panel: ComparedPanel) -> None:
-    ends = [v for s in (panel.old, panel.new) for v in (*_range(s), *_range(s, intervals=True))]
-    low, high = with_room([0.0, *ends])
-    axes.set_xlim(0, 100)
+def _draw_pairs(axes: Axes, panel: ComparedPanel) -> None:
+    """Draw each specification's old and new estimate and a line from one to the other; many as ranges."""
+    old, new, stop = panel.starts()
+    values = np.concatenate([panel.pairs.reshape(-1), *panel.alone])
+    low, high = with_room([0.0, *shown_range(values)])
+    axes.set_xlim(-0.5, max(stop, 1.0) + 0.5)
     axes.set_ylim(low, high)
     axes.set_xticks([])
     axes.set_yticks(*round_ticks(low, high))
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
-    for z, (side, colour) in enumerate(((panel.old, OLD), (panel.new, NEW))):
-        if len(side.estimate):
-            x, middle, bottom, top = _thin(side)
-            axes.fill_between(x, bottom, top, color=colour, alpha=0.16, linewidth=0, zorder=1 + 0.1 * z)
-            axes.plot(x, middle, color=colour, linewidth=1.4, zorder=3 + z)
+    before, after = panel.pairs
+    x = np.arange(len(before)) + 0.5
+    if len(before) <= _PAIRS:
+        axes.vlines(x, np.minimum(before, after), np.maximum(before, after), color=blend(NEW, 0.4), linewidth=0.7)
+        size = float(np.clip(160 / max(stop, 1.0), 1.6, 3.6)) ** 2
+        axes.scatter(x, before, s=size, color=OLD, linewidths=0, zorder=3)
+        axes.scatter(x, after, s=size, color=NEW, linewidths=0, zorder=4)
+    else:
+        _ranges(axes, after, 3)
+        _steps(axes, before, OLD, 1.2, 5)
+    for start, own, colour in ((old, panel.alone[0], OLD), (new, panel.alone[1], NEW)):
+        size = float(np.clip(160 / max(stop, 1.0), 1.2, 3.6)) ** 2
+        axes.scatter(start + np.arange(len(own)) + 0.5, own, s=size, color=colour, linewidths=0, zorder=3)
     _draw_preferred(axes, panel)
+
+
+def _bins(n: int) -> tuple[list[NDArray[np.int64]], NDArray[np.float64]]:
+    """Return runs of neighbours and the edges between them."""
+    runs = np.array_split(np.arange(n), _BINS)
+    return runs, np.concatenate([[0.0], np.cumsum([len(run) for run in runs])])
+
+
+def _ranges(axes: Axes, values: Floats, order: float) -> None:
+    """Draw, in steps, extremes, quartiles and median of runs of neighbours."""
+    runs, edges = _bins(len(values))
+    known = [v[np.isfinite(v)] for v in (values[run] for run in runs)]
+    q = np.array([np.quantile(v, [0, 0.25, 0.5, 0.75, 1]) if len(v) else np.full(5, np.nan) for v in known]).T
+    for low, high, share in ((q[0], q[4], 0.18), (q[1], q[3], 0.4)):
+        axes.stairs(high, edges, baseline=low, fill=True, color=blend(NEW, share), linewidth=0, zorder=order - share)
+    axes.stairs(q[2], edges, baseline=None, color=NEW, linewidth=1.2, zorder=order)
+
+
+def _steps(axes: Axes, values: Floats, colour: str, wide: float, order: float) -> None:
+    runs, edges = _bins(len(values))
+    medians = [float(np.median(values[run])) for run in runs]
+    axes.stairs(medians, edges, baseline=None, color=colour, linewidth=wide, zorder=order)
 
 
 def _draw_preferred(axes: Axes, panel: ComparedPanel) -> None:
     """Mark the preferred estimates: hollow the old one, full the new one, and a line from one to the other."""
-    marks = [(s.rank()[s.preferred], s.estimate[s.preferred]) for s in (panel.old, panel.new) if s.preferred >= 0]
+    marks = [(k + 0.5, panel.pairs[side, k]) for side, k in enumerate(panel.preferred) if k >= 0]
     if len(marks) == 2:
         axes.plot(*zip(*marks, strict=True), color=ACCENT, linewidth=0.8, zorder=6)
-    for side, face in ((panel.old, "white"), (panel.new, ACCENT)):
-        if side.preferred >= 0:
+    for side, (k, face) in enumerate(zip(panel.preferred, ("white", ACCENT), strict=True)):
+        if k >= 0:
             axes.scatter(
-                [side.rank()[side.preferred]],
-                [side.estimate[side.preferred]],
-                s=24,
-                marker="D",
-                color=face,
-                edgecolor=ACCENT,
-                linewidth=1.0,
-                zorder=7,
-            )
-
-
-def _range(side: Ranked, intervals: bool = False) -> tuple[float, ...]:
-    """Return the ends of the estimates, or of intervals as far as they are not wide beyond measure."""
-    if not len(side.estimate):
-        return ()
-    low, high = float(side.estimate.min()), float(side.estimate.max())
-    if not intervals or not np.isfinite(side.low).any():
-        return low, high
-    reach = 1.5 * float(np.nanmedian(side.high - side.low))
-    return max(float(np.nanmin(side.low)), low - reach), min(float(np.nanmax(side.high)), high + reach)
-
-
-def _thin(side: Ranked) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the curve at no more than _MOST places, the ends of intervals as medians of neighbours."""
-    whole = (side.rank(), side.estimate, side.low, side.high)
-    if len(side.estimate) <= _MOST:
-        return whole
-    runs = np.array_split(np.arange(len(side.estimate)), _MOST)
-    x, middle, low, high = (np.array([_median(values[run]) for run in runs]) for values in whole)
-    return x, middle, low, high
-
-
-def _median(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else float("nan")
+                [k + 0.5], [panel.pairs[side, k]], s=24, marker="D", color=face, edgecolor=INK if side else ACCENT,
+                linewidth=0.8, zorder=7 + side,
+            )  # fmt: skip
 
 
 def _draw_moves(axes: Axes, panel: ComparedPanel) -> None:
-    largest = max(_LEAST, float(np.abs(panel.move).max()) if len(panel.move) else 0.0)
+    known = panel.move[np.isfinite(panel.move)]
+    largest = max(_LEAST, float(np.abs(known).max()) if len(known) else 0.0)
     low, high = with_room([-largest, largest], 0.12)
+    axes.set_xlim(-0.5, max(panel.starts()[2], 1.0) + 0.5)
     axes.set_ylim(low, high)
+    axes.set_xticks([])
     axes.set_yticks(*round_ticks(low, high, 4))
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
-    if len(panel.move) <= _POINTS:
-        axes.scatter(panel.rank, panel.move, s=5, color=NEW, alpha=0.7, linewidths=0, zorder=4)
-        return
-    runs = np.array_split(np.arange(len(panel.move)), _BINS)
-    x = [float(panel.rank[run].mean()) for run in runs]
-    q = np.array([np.quantile(panel.move[run], [0, 0.25, 0.5, 0.75, 1]) for run in runs]).T
-    axes.fill_between(x, q[0], q[4], color=blend(NEW, 0.18), linewidth=0, zorder=1)
-    axes.fill_between(x, q[1], q[3], color=blend(NEW, 0.4), linewidth=0, zorder=1.1)
-    axes.plot(x, q[2], color=NEW, linewidth=1.2, zorder=4)
+    if len(panel.move) <= _PAIRS:
+        x = np.arange(len(panel.move)) + 0.5
+        axes.scatter(x, panel.move, s=5, color=NEW, linewidths=0, zorder=4)
+    else:
+        _ranges(axes, panel.move, 4)
 
 
 def _note(data: ComparedData) -> str:
-    parts = [
-        f"Shaded: {100 * (1 - data.alpha):g}% confidence intervals.",
-        "Ranks are in percent, so that curves of different length lie over each other.",
-    ]
-    if any(len(p.move) > _POINTS for p in data.panels):
-        parts.append("Moves: median, quartiles, extremes.")
+    many = {p.pairs.shape[1] > _PAIRS for p in data.panels}
+    parts = []
+    if False in many:
+        parts.append("A line joins a specification's old and new estimate.")
+    if True in many:
+        parts.append("Of many: median, quartiles and extremes of neighbours in steps, the old ones' median in grey.")
+    if any(len(own) for p in data.panels for own in p.alone):
+        parts.append("At the right is what one run has alone.")
     return " ".join(parts)
 
 

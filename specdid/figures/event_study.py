@@ -19,7 +19,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import number_axis, style_axis
 from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries, Look, ends_note, look_of
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, broken, choose_fonts, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, broken, choose_fonts, title_height, wrap, write_note
 from specdid.figures._panes import Box
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
 
@@ -154,7 +154,7 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     # Agg sets small text up to two percent wider than it measures.
     notes = wrap(note(data), fonts, 0.98 * (width - 4))
     tests = [test_lines(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
-    start = 4.0 + (1.9 * LINE if data.title else 0.0)
+    start = 4.0 + title_height(data.title, fonts, width)
     top = start + LINE * len(key) + 3
     heads = [LINE * (1 + len(lines)) + 3 for lines in tests]
     rest = top + sum(heads) + _FEET * len(heads) + LINE + NOTE * len(notes) + 6
@@ -180,7 +180,8 @@ def _panel(page: Page, panel: EventPanel, data: EventData, box: Box) -> None:
     style_axis(axes, page.fonts)
     first, last = data.window
     axes.set_xlim(first - 0.5, last + 0.5)
-    bottom, ceiling = _limits(panel)
+    alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
+    bottom, ceiling = _limits([curve for p in alike for curve in _looks(p)])
     axes.set_ylim(bottom, ceiling)
     number_axis(axes, bottom, ceiling)
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
@@ -211,6 +212,11 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: floa
         heights = np.concatenate([y, np.zeros(len(series.references))])
         axes.plot(places[order], heights[order], color=look.colour, linewidth=0.6, zorder=2.5)
         return
+    bottom, top = axes.get_ylim()
+    for edge, cut, arrow in ((bottom, y - series.band < bottom, "v"), (top, y + series.band > top, "^")):
+        axes.scatter(
+            x[cut], [edge] * int(cut.sum()), s=8, color=[look.colour], marker=arrow, clip_on=False, linewidths=0
+        )
     for half, thick in ((series.band, 0.7), (series.pointwise, 1.9)):
         known = np.isfinite(half)
         axes.vlines(
@@ -235,12 +241,16 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: floa
     )
 
 
-def _limits(panel: EventPanel) -> tuple[float, float]:
+def _looks(panel: EventPanel) -> list[tuple[EventSeries, Look]]:
+    return [(series, look_of(panel, k)) for k, series in enumerate(panel.series)]
+
+
+def _limits(curves: list[tuple[EventSeries, Look]]) -> tuple[float, float]:
     """Return the ends of the vertical axis: zero, all estimates and bands unless these explode."""
     ends, lows, highs = [0.0], [], []
-    for k, series in enumerate(panel.series):
+    for series, look in curves:
         ends += series.estimate.tolist()
-        if look_of(panel, k).bars:
+        if look.bars:
             half = np.where(np.isfinite(series.band), series.band, series.pointwise)
             known = np.isfinite(half)
             lows += (series.estimate - half)[known].tolist()

@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, with_room, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, title_height, with_room, wrap, write_note
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, own_style
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     left_out = data.columns[len(columns.ends) :]
     said = f"Not shown for lack of room: {', '.join(left_out)}." if left_out else ""
     notes = wrap(" ".join(filter(None, (data.note, said))), fonts, width - 4)
-    head = (1.9 * LINE if data.title else 0.0) + LINE
+    head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     page = Page.new(fonts, width, head + sum(heights) + NOTE * len(notes) + 6)
     page.title(data.title)

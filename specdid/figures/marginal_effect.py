@@ -44,6 +44,7 @@ class EffectPanel:
     at, effect, low, high : (m,) the moderator's values and the effect there
     treated, control : the moderator of every treated and control unit
     average : the effect without the interaction, NaN where unknown
+    axis : panels of one have the same limits
     """
 
     name: str
@@ -56,6 +57,7 @@ class EffectPanel:
     control: Floats = field(repr=False)
     average: float = np.nan
     short: str = ""
+    axis: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,45 +85,47 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
     with own_style():
         page, boxes = lay_sheet(
             data.title,
-            [_pane(p, data.level) for p in data.panels],
+            [Pane((p.name, p.short or p.name), p.facts) for p in data.panels],
             data.note,
             fonts,
             width or DEFAULT,
             _HEIGHT + _STRIP,
             inner=_room(data, fonts),
+            key=_key(data),
         )
         for panel, box in zip(data.panels, boxes, strict=True):
-            _draw_panel(page, box, panel)
+            _draw_panel(page, box, panel, data)
             label_across(page, box, data.moderator)
         return page.figure
 
 
-def _pane(panel: EffectPanel, level: str) -> Pane:
-    entries = [KeyEntry("thin bar", INK, "effect"), KeyEntry("bar", BAND95, f"{level} interval")]
-    if np.isfinite(panel.average):
-        entries.append(KeyEntry("thin bar", ACCENT, "average effect"))
-    entries += [KeyEntry("bar", blend(INK, 0.65), "treated units"), KeyEntry("bar", blend(INK, 0.25), "control units")]
-    return Pane((panel.name, panel.short or panel.name), panel.facts, tuple(entries))
+def _key(data: EffectData) -> list[KeyEntry]:
+    entries = [KeyEntry("thin bar", INK, "effect"), KeyEntry("bar", BAND95, f"{data.level} interval")]
+    if any(np.isfinite(p.average) for p in data.panels):
+        entries.append(KeyEntry("thin bar", ACCENT, "average effect (dashed)"))
+    units = (("treated units", 0.65), ("control units", 0.25))
+    return entries + [KeyEntry("bar", blend(INK, share), words) for words, share in units]
 
 
-def _ends(panel: EffectPanel) -> tuple[float, float]:
-    return with_room([0.0, panel.average, *panel.low.tolist(), *panel.high.tolist()])
+def _ends(panel: EffectPanel, data: EffectData) -> tuple[float, float]:
+    alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
+    return with_room([0.0, *(v for p in alike for v in (p.average, *p.low.tolist(), *p.high.tolist()))])
 
 
 def _room(data: EffectData, fonts: Fonts) -> tuple[float, float]:
     """Return the points that numbers along the panels' axes take, left of them and beyond their right ends."""
-    up = (label for p in data.panels for label in round_ticks(*_ends(p), 6)[1])
+    up = (label for p in data.panels for label in round_ticks(*_ends(p, data), 6)[1])
     across = (minus(f"{round(end, 6):g}") for p in data.panels for end in (p.at[0], p.at[-1]))
     left, right = (max(fonts.width(text, SMALL) for text in texts) for texts in (up, across))
     return max(30.0, left + 6.0), max(12.0, right / 2 + 4.0)
 
 
-def _draw_panel(page: Page, box: Box, panel: EffectPanel) -> None:
+def _draw_panel(page: Page, box: Box, panel: EffectPanel, data: EffectData) -> None:
     low, high = with_room(panel.at.tolist(), 0.12 if len(panel.at) <= FEW else 0.02)
     upper = page.axes(box.left, box.top, box.width, box.height - _STRIP - 4)
     style(upper, page.fonts, "y")
     upper.spines["bottom"].set_visible(False)
-    ends = _ends(panel)
+    ends = _ends(panel, data)
     upper.set_xlim(low, high)
     upper.set_ylim(*ends)
     upper.set_xticks([])

@@ -7,22 +7,24 @@ these are many the bars of a histogram that begins and ends with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._describe.choices import Factor, change_factors, mean_changes
+from specdid._describe.choices import Factor, change_factors, mean_changes, sizes_of_changes, variance_factors
 from specdid._records import Family, Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import fixed
-from specdid.figures._curve_data import Flags, Floats
+from specdid.figures._curve_axes import beyond_words, fixed, shown_range
+from specdid.figures._curve_data import STILL, Flags, Floats
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import choose_fonts, style_across, with_room
+from specdid.figures._layout import PAGE as HIGHEST
+from specdid.figures._page import choose_fonts, listed, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -43,13 +45,29 @@ if TYPE_CHECKING:
 MOST = 14
 """Options of one choice that are drawn: those that change the estimate most."""
 ALL, SIGNIFICANT, UNTESTED = blend(INK, 0.18), blend(INK, 0.62), blend(INK, 0.45)
-_ROW, _HEADING, _ABOVE, _COUNT, _CHANGE = 9.6, 11.0, 84.0, 24.0, 36.0
+_COUNT, _CHANGE = 24.0, 36.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Heights in points: of a row, a heading, the space between choices, and of dots or bars at most."""
+
+    row: float
+    heading: float
+    space: float
+    above: float
+
+
+_LOOSE, _CLOSE = _Sizes(9.6, 11.0, 2.5, 84.0), _Sizes(7.8, 8.4, 1.0, 42.0)
 Line = tuple[str, str, float]
 """A heading, an option's label (empty for the heading's own line), and the line's top."""
 DOTS = 500
 """Specifications of a pane up to which each is drawn for itself."""
 _DOT, _SMALLEST = 5.0, 1.3
 """Diameter of a dot in points, and of one among many."""
+_WITH = ", with"
+_SETS = 3
+"""Sets of controls without a name of their own that are told by their variables."""
 _FEWEST = 4
 """Characters of a term that are left at least."""
 
@@ -73,7 +91,10 @@ class OptionRow:
 
 @dataclass(frozen=True, slots=True)
 class MultiversePanel:
-    """The specifications with one scale and one estimand; ``tested`` have a standard error, and so a p."""
+    """The specifications with one scale and one estimand; ``tested`` have a standard error, and so a p.
+
+    ``moves`` has by heading the largest mean change and the largest change of a pair, as shares of the range.
+    """
 
     name: str
     scaled: bool
@@ -84,6 +105,7 @@ class MultiversePanel:
     rows: tuple[OptionRow, ...]
     preferred: float | None
     tested: Flags
+    moves: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +128,7 @@ def multiverse_data(results: Results) -> MultiverseData:
 
 def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
     y, place = results.estimate[family.places], results.preferred
-    rows = tuple(_rows(change_factors(results, family.places), y))
+    factors = change_factors(results, family.places)
     inside, p = place in family, results.first("p_value")[family.places]
     return MultiversePanel(
         family.shown,
@@ -115,13 +137,25 @@ def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
         several,
         y,
         p < results.planned.alpha,
-        rows,
+        tuple(_rows(results, family, factors, y)),
         float(results.estimate[place]) if inside else None,
         np.isfinite(p),
+        _moves(factors, y),
     )
 
 
-def _rows(factors: tuple[Factor, ...], y: Floats) -> Iterator[OptionRow]:
+def _moves(factors: tuple[Factor, ...], y: Floats) -> dict[str, tuple[float, float]]:
+    reach = float(y.max() - y.min())
+    found: dict[str, tuple[float, float]] = {}
+    for factor, sizes in zip(factors, sizes_of_changes(factors, y) if reach else (), strict=bool(reach)):
+        if np.isfinite(sizes[1]):
+            name = _capital(factor.dimension)
+            old = found.get(name, (0.0, 0.0))
+            found[name] = max(old[0], sizes[0] / reach), max(old[1], sizes[1] / reach)
+    return found
+
+
+def _rows(results: Results, family: Family, factors: tuple[Factor, ...], y: Floats) -> Iterator[OptionRow]:
     found = {(id(c.factor), c.level): c.mean for c in mean_changes(factors, y)}
     for factor in factors:
         heading = _heading(factor)
@@ -130,130 +164,226 @@ def _rows(factors: tuple[Factor, ...], y: Floats) -> Iterator[OptionRow]:
             change = found[id(factor), 1 - factor.reference] * (1 - 2 * factor.reference)
             yield OptionRow(heading, factor.name, factor.codes == 1, change, variable=True)
             continue
+        unnamed = _unnamed_sets(results, family) if factor.dimension == "controls" else np.zeros(len(y), bool)
         levels = range(len(factor.labels))
         size = [np.inf if k == factor.reference else abs(found[id(factor), k]) for k in levels]
         kept = sorted(sorted(levels, key=lambda k: -np.nan_to_num(size[k], nan=-1.0))[:MOST])
-        for k in kept:
+        for k in (k for k in kept if not unnamed[factor.codes == k].any()):
             change = found.get((id(factor), k), np.nan)
             yield OptionRow(heading, factor.words(k), factor.codes == k, change, k == factor.reference)
+        if unnamed.any():
+            yield from _with_variables(results, family, unnamed)
+
+
+def _unnamed_sets(results: Results, family: Family) -> Flags:
+    """Return which specifications have controls that are called by their terms, if these are at least three sets."""
+    planned = results.planned
+    d = planned.dimensions.index("controls")
+    codes = planned.codes[family.places, d]
+    if not planned.control_terms:
+        return np.zeros(len(codes), dtype=bool)
+    terms = planned.control_terms
+    made = [" + ".join(t for t, has in zip(terms, row, strict=True) if has) or "1" for row in planned.control_members]
+    plain = {k for k, label in enumerate(planned.labels[d]) if set(label.split(" + ")) == set(made[k].split(" + "))}
+    unnamed = np.isin(codes, list(plain))
+    return unnamed if len(np.unique(codes[unnamed])) >= _SETS else np.zeros(len(codes), dtype=bool)
+
+
+def _with_variables(results: Results, family: Family, unnamed: Flags) -> Iterator[OptionRow]:
+    """Return a row for each variable that some of these sets have: with it against without."""
+    places = family.places[unnamed]
+    factors = variance_factors(results, places)
+    changes = {
+        id(c.factor): c.mean for c in mean_changes(factors, results.estimate[places]) if c.level != c.factor.reference
+    }
+    for factor in (f for f in factors if f.dimension == "controls"):
+        chosen = np.zeros(len(family.places), dtype=bool)
+        chosen[np.flatnonzero(unnamed)] = factor.codes == 1
+        change = changes[id(factor)] * (1 - 2 * factor.reference)
+        yield OptionRow(_heading(factor), factor.name, chosen, change, variable=True)
 
 
 def _heading(factor: Factor) -> str:
-    words = factor.dimension.replace("_", " ")
-    words = words[:1].upper() + words[1:]
-    return words if factor.name == factor.dimension else f"{words}, with"
+    words = _capital(factor.dimension)
+    return words if factor.name == factor.dimension else f"{words}{_WITH}"
+
+
+def _capital(dimension: str) -> str:
+    words = dimension.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def draw(data: MultiverseData, width: float | None = None) -> Figure:
     """Draw the data on a new figure, which pyplot does not know."""
     fonts, width = choose_fonts(_texts(data)), width or DEFAULT
-    across = columns(len(data.panels), width)
-    ends = _shared_ends(data.panels)
-    above = [_above(data.panels[k : k + across]) for k in range(0, len(data.panels), across)]
-    lines = [_lines(data.panels[k : k + across]) for k in range(0, len(data.panels), across)]
     with own_style():
-        margin = _margin(data, fonts, width * 72)
-        page, boxes = lay_sheet(
-            data.title,
-            [_pane(p, data.alpha) for p in data.panels],
-            _note(data),
-            fonts,
-            width,
-            [top + _depth(band) for top, band in zip(above, lines, strict=True)],
-            margin=margin,
-            inner=(4.0, _COUNT + _CHANGE),
-            doubt=data.doubt,
-        )
-        for k, (panel, box) in enumerate(zip(data.panels, boxes, strict=True)):
-            _draw_pane(page, box, panel, lines[k // across], above[k // across], ends[panel.name, panel.scaled])
-            if k % across == 0:
-                _labels(page, box.top + above[k // across], lines[k // across], margin)
-        return page.figure
+        return _draw(data, fonts, width)
 
 
-def _margin(data: MultiverseData, fonts: Fonts, points: float) -> float:
-    longest = max((fonts.width(r.label, TEXT) for p in data.panels for r in p.rows), default=0.0)
+def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
+    """Draw rows as far apart as a page allows, then those of the choices that move most, then of fewer panes."""
+    panels = data.panels
+    while True:
+        across = columns(len(panels), width)
+        bands = [panels[k : k + across] for k in range(0, len(panels), across)]
+        headings, still = _headings(panels)
+        margin = _margin(panels, fonts, width * 72)
+        ways = [(_LOOSE, len(headings)), *((_CLOSE, n) for n in range(len(headings), len(headings) // 2, -1))]
+        for sizes, kept in ways:
+            lines = [_lines(band, headings[:kept], sizes) for band in bands]
+            above = [_above(band, sizes) for band in bands]
+            page, boxes = lay_sheet(
+                data.title,
+                [_pane(p) for p in panels],
+                _note(data, panels, still, headings[kept:]),
+                fonts,
+                width,
+                [top + _depth(band, sizes) for top, band in zip(above, lines, strict=True)],
+                margin=margin,
+                inner=(4.0, _COUNT + _CHANGE),
+                doubt=data.doubt,
+                key=_key(panels, data.alpha),
+            )
+            if page.height <= HIGHEST:
+                break
+        if page.height <= HIGHEST or len(panels) == 1:
+            break
+        fewest = min(panels[::-1], key=lambda p: (p.preferred is not None, len(p.estimate)))
+        panels = tuple(p for p in panels if p is not fewest)
+    ends = _shared_ends(panels)
+    for k, (panel, box) in enumerate(zip(panels, boxes, strict=True)):
+        band = k // across
+        _draw_pane(page, box, panel, lines[band], above[band], ends[panel.name, panel.scaled], sizes)
+        if k % across == 0:
+            _labels(page, box.top + above[band], lines[band], margin, sizes)
+    return page.figure
+
+
+def _headings(panels: Sequence[MultiversePanel]) -> tuple[list[str], list[str]]:
+    """Return the headings that have rows, those that move the estimates most first, and those that move none."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for panel in panels:
+        for row in panel.rows:
+            found.setdefault(row.heading, []).append(panel.moves.get(row.heading.removesuffix(_WITH), (np.inf, np.inf)))
+    order = sorted(found, key=lambda name: (-max(mean for mean, _ in found[name]), name.endswith(_WITH)))
+    still = [name for name in order if max(pair for _, pair in found[name]) < STILL]
+    return [name for name in order if name not in still], still
+
+
+def _margin(panels: Sequence[MultiversePanel], fonts: Fonts, points: float) -> float:
+    longest = max((fonts.width(r.label, TEXT) for p in panels for r in p.rows), default=0.0)
     return min(max(longest + 16, 80.0), 0.33 * points)
 
 
-def _lines(panels: tuple[MultiversePanel, ...]) -> list[Line]:
+def _lines(panels: Sequence[MultiversePanel], headings: Sequence[str], sizes: _Sizes) -> list[Line]:
     """Return the union of the panes' rows under their headings."""
     found: dict[str, dict[str, None]] = {}
     for panel in panels:
         for row in panel.rows:
             found.setdefault(row.heading, {})[row.label] = None
     lines, top = [], 6.0
-    for heading, labels in found.items():
+    for heading in (name for name in headings if name in found):
         lines.append((heading, "", top))
-        top += _HEADING
-        for label in labels:
+        top += sizes.heading
+        for label in found[heading]:
             lines.append((heading, label, top))
-            top += _ROW
-        top += 2.5
+            top += sizes.row
+        top += sizes.space
     return lines
 
 
-def _depth(lines: list[Line]) -> float:
-    return lines[-1][2] + _ROW + 4 if lines else 4.0
+def _depth(lines: list[Line], sizes: _Sizes) -> float:
+    return lines[-1][2] + sizes.row + 4 if lines else 4.0
 
 
-def _pane(panel: MultiversePanel, alpha: float) -> Pane:
+def _pane(panel: MultiversePanel) -> Pane:
     names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
     facts = (f"{len(panel.estimate):,} specifications", *([panel.estimand] if panel.several else []))
-    kind: Literal["dot", "bar"] = "dot" if len(panel.estimate) <= DOTS else "bar"
-    untested = not panel.tested.all()
-    words = f"p ≥ {alpha:g}{' or no standard error' * (untested and kind == 'bar')}"
-    entries = [KeyEntry(kind, ALL, words), KeyEntry(kind, SIGNIFICANT, f"p < {alpha:g}")]
-    if untested and kind == "dot":
+    return Pane(names, facts)
+
+
+def _key(panels: Sequence[MultiversePanel], alpha: float) -> list[KeyEntry]:
+    many = any(len(p.estimate) > DOTS for p in panels)
+    untested = [not p.tested.all() for p in panels]
+    binned = any(u and len(p.estimate) > DOTS for p, u in zip(panels, untested, strict=True))
+    marker = "s" if many else "o"
+    words = f"p ≥ {alpha:g}{' or no standard error' * binned}"
+    entries = [KeyEntry("dot", ALL, words, marker), KeyEntry("dot", SIGNIFICANT, f"p < {alpha:g}", marker)]
+    if any(u and len(p.estimate) <= DOTS for p, u in zip(panels, untested, strict=True)):
         entries.append(KeyEntry("dot", UNTESTED, "no standard error", "x"))
-    if panel.preferred is not None:
-        words = f"preferred: {fixed(panel.preferred, decimals_for(panel.estimate))}"
-        entries.append(KeyEntry("thin bar", ACCENT, words))
-    return Pane(names, facts, tuple(entries))
+    for panel in panels:
+        if panel.preferred is not None:
+            words = f"preferred: {fixed(panel.preferred, decimals_for(panel.estimate))}"
+            entries.append(KeyEntry("thin bar", ACCENT, words))
+    return entries
 
 
 def _shared_ends(panels: Sequence[MultiversePanel]) -> dict[tuple[str, bool], tuple[float, float]]:
     """Return the ends of the axis of each unit: panes of one unit can be held against each other."""
     reach: dict[tuple[str, bool], list[float]] = {}
     for panel in panels:
-        ends = [float(panel.estimate.min()), float(panel.estimate.max())]
+        ends = shown_range(panel.estimate)
         reach.setdefault((panel.name, panel.scaled), [0.0]).extend(ends)
     return {unit: with_room(values, 0.04) for unit, values in reach.items()}
 
 
-def _above(panels: Sequence[MultiversePanel]) -> float:
+def _above(panels: Sequence[MultiversePanel], sizes: _Sizes) -> float:
     """Return the height of the panes' dots or bars, in points: less where there are few dots to stack."""
-    return min(_ABOVE, _ABOVE / 3 + max(len(p.estimate) for p in panels))
+    return min(sizes.above, sizes.above / 3 + max(len(p.estimate) for p in panels))
 
 
 def _draw_pane(
-    page: Page, box: Box, panel: MultiversePanel, lines: list[Line], above: float, ends: tuple[float, float]
+    page: Page,
+    box: Box,
+    panel: MultiversePanel,
+    lines: list[Line],
+    above: float,
+    ends: tuple[float, float],
+    sizes: _Sizes,
 ) -> None:
     axes = page.axes(box.left, box.top, box.width, box.height)
     y = panel.estimate
     style_across(axes, page.fonts, *ends, box.width)
     axes.set_ylim(box.height, 0)
     axes.set_yticks([])
-    edges = _edges(y, ends, box.width)
-    _draw_all(axes, panel, box.width / (ends[1] - ends[0]), above, edges)
+    shown = (y >= ends[0]) & (y <= ends[1])
+    edges = _edges(y[shown], ends, box.width)
+    _draw_all(axes, panel, shown, box.width / (ends[1] - ends[0]), above, edges)
     rows = {(r.heading, r.label): r for r in panel.rows}
     decimals = decimals_for(np.array([r.change for r in panel.rows if np.isfinite(r.change)] or [0.0]))
-    right, head = box.left + box.width + _COUNT + _CHANGE - 2, box.top + above + 6 + _HEADING / 2
+    right, head = box.left + box.width + _COUNT + _CHANGE - 2, box.top + above + 6 + sizes.heading / 2
     if lines:
         page.text(right - _CHANGE, head, "n", SMALL, colour=QUIET, align="right")
         page.text(right, head, "change", SMALL, colour=QUIET, align="right")
+    strips = []
     for heading, label, top in lines:
         row = rows.get((heading, label))
         if row is None or not row.chosen.any():
             continue
-        middle = above + top + _ROW / 2
-        _strip(axes, y[row.chosen], edges if len(y) > DOTS else None, middle)
+        middle = above + top + sizes.row / 2
+        strips.append((y[row.chosen], middle))
         page.text(right - _CHANGE, box.top + middle, f"{row.chosen.sum():,}", SMALL, colour=QUIET, align="right")
         page.text(right, box.top + middle, _change(row, decimals), SMALL, colour=QUIET, align="right")
+    if strips:
+        _strips(axes, strips, edges if len(y) > DOTS else None, ends, sizes.row)
     axes.axvline(0, color=INK, linewidth=0.6, zorder=5)
     if panel.preferred is not None:
         axes.axvline(panel.preferred, color=ACCENT, linewidth=0.9, zorder=6)
+    _mark_beyond(axes, page, panel, ends)
     label_across(page, box, f"estimate, {panel.name}" if panel.scaled else "estimate")
+
+
+def _mark_beyond(axes: Axes, page: Page, panel: MultiversePanel, ends: tuple[float, float]) -> None:
+    """Say at the edge which estimates lie beyond it."""
+    y = panel.estimate
+    for cut, edge, arrow, align in ((y < ends[0], ends[0], "<", "left"), (y > ends[1], ends[1], ">", "right")):
+        if cut.any():
+            axes.scatter([edge], [4.0], s=14, color=INK, marker=arrow, linewidths=0, clip_on=False, zorder=7)
+            words = f"  {beyond_words(y[cut], decimals_for(y))}  "
+            axes.text(
+                edge, 4.0, words, fontsize=SMALL, color=INK, family=list(page.fonts.families), ha=align,
+                va="center_baseline", zorder=7,
+            )  # fmt: skip
 
 
 def _change(row: OptionRow, decimals: int) -> str:
@@ -277,15 +407,15 @@ def _edges(values: Floats, ends: tuple[float, float], points: float) -> Floats:
     return np.linspace(low, high, max(1, round((high - low) / step)) + 1)
 
 
-def _draw_all(axes: Axes, panel: MultiversePanel, unit: float, above: float, edges: Floats) -> None:
+def _draw_all(axes: Axes, panel: MultiversePanel, shown: Flags, unit: float, above: float, edges: Floats) -> None:
     """Draw all estimates standing on a line, the significant ones dark and below the others."""
     if len(panel.estimate) <= DOTS:
-        x, level, diameter = stacked_dots(panel.estimate, panel.significant, unit, above - 8)
-        colours = [SIGNIFICANT if s else ALL for s in panel.significant.tolist()]
+        x, level, diameter = stacked_dots(panel.estimate[shown], panel.significant[shown], unit, above - 8)
+        colours = [SIGNIFICANT if s else ALL for s in panel.significant[shown].tolist()]
         below = above - diameter * (level + 0.5)
-        size, tested = (0.9 * diameter) ** 2, panel.tested
-        shown = [c for c, t in zip(colours, tested.tolist(), strict=True) if t]
-        axes.scatter(x[tested], below[tested], s=size, c=shown, linewidths=0, zorder=3, clip_on=False)
+        size, tested = (0.9 * diameter) ** 2, panel.tested[shown]
+        dark = [c for c, t in zip(colours, tested.tolist(), strict=True) if t]
+        axes.scatter(x[tested], below[tested], s=size, c=dark, linewidths=0, zorder=3, clip_on=False)
         crosses: dict[str, Any] = {"marker": "x", "color": UNTESTED, "linewidths": 0.2 * diameter, "clip_on": False}
         axes.scatter(x[~tested], below[~tested], s=0.4 * size, zorder=3, **crosses)
     else:
@@ -337,28 +467,36 @@ def _earlier(labels: NDArray[np.int64]) -> Floats:
     return found
 
 
-def _strip(axes: Axes, values: Floats, edges: Floats | None, middle: float) -> None:
+def _strips(
+    axes: Axes, strips: Sequence[tuple[Floats, float]], edges: Floats | None, ends: tuple[float, float], row: float
+) -> None:
     """Draw a line for each estimate, or a histogram as a strip, the darker the more; the mean is a tick."""
-    half = 0.36 * _ROW
+    half = 0.36 * row
     if edges is None:
-        axes.vlines(values, middle - half, middle + half, color=blend(INK, 0.55), linewidth=0.5, alpha=0.7, zorder=2)
+        x = np.concatenate([values for values, _ in strips])
+        y = np.repeat([middle for _, middle in strips], [len(values) for values, _ in strips])
+        x, y = x[(x >= ends[0]) & (x <= ends[1])], y[(x >= ends[0]) & (x <= ends[1])]
+        axes.vlines(x, y - half, y + half, color=blend(INK, 0.55), linewidth=0.5, alpha=0.7, zorder=2)
     else:
-        counts = np.histogram(values, edges)[0]
-        axes.imshow(
-            (counts / counts.max())[None],
-            extent=(edges[0], edges[-1], middle + half, middle - half),
-            aspect="auto",
-            cmap=_greys(),
-            vmin=0,
-            vmax=1,
-            interpolation="nearest",
-            zorder=2,
-        )
-    mean = float(values.mean())
-    axes.vlines(mean, middle - half - 0.6, middle + half + 0.6, color="white", linewidth=2.2, zorder=3)
-    axes.vlines(mean, middle - half - 0.6, middle + half + 0.6, color=INK, linewidth=1.0, zorder=3.1)
+        for values, middle in strips:
+            counts = np.histogram(values, edges)[0]
+            axes.imshow(
+                (counts / max(counts.max(), 1))[None],
+                extent=(edges[0], edges[-1], middle + half, middle - half),
+                aspect="auto",
+                cmap=_greys(),
+                vmin=0,
+                vmax=1,
+                interpolation="nearest",
+                zorder=2,
+            )
+    means = np.clip([float(values.mean()) for values, _ in strips], *ends)
+    middles = np.array([middle for _, middle in strips])
+    axes.vlines(means, middles - half - 0.6, middles + half + 0.6, color="white", linewidth=2.2, zorder=3)
+    axes.vlines(means, middles - half - 0.6, middles + half + 0.6, color=INK, linewidth=1.0, zorder=3.1)
 
 
+@cache
 def _greys() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -366,20 +504,20 @@ def _greys() -> Any:
     return LinearSegmentedColormap.from_list("ink", [(*tint, 0.0), (*tint, 1.0)])
 
 
-def _labels(page: Page, top: float, lines: list[Line], room: float) -> None:
+def _labels(page: Page, top: float, lines: list[Line], room: float, sizes: _Sizes) -> None:
     short = {
         heading: shortened([own for of, own, _ in lines if of == heading and own], page.fonts, room - 12)
         for heading in dict.fromkeys(heading for heading, _, _ in lines)
     }
     for heading, label, at in lines:
         if label:
-            page.text(8, top + at + _ROW / 2, short[heading][label], TEXT)
+            page.text(8, top + at + sizes.row / 2, short[heading][label], TEXT)
         else:
-            page.text(2, top + at + _HEADING / 2, page.fonts.fit(heading, TEXT, room, bold=True), TEXT, bold=True)
+            page.text(2, top + at + sizes.heading / 2, page.fonts.fit(heading, TEXT, room, bold=True), TEXT, bold=True)
 
 
-def _note(data: MultiverseData) -> str:
-    many = {len(p.estimate) > DOTS for p in data.panels}
+def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequence[str], least: Sequence[str]) -> str:
+    many = {len(p.estimate) > DOTS for p in panels}
     above = {False: "a dot for each estimate", True: "histogram of the estimates"}
     below = {False: "a line for each estimate", True: "the darker the more estimates"}
     words = [" or, of many, ".join(of[k] for k in sorted(many)) for of in (above, below)]
@@ -387,8 +525,19 @@ def _note(data: MultiverseData) -> str:
         f"Above: {words[0]}. Below, with each option: {words[1]}; tick: their mean; n: how many.",
         "Change: mean difference from the reference (ref.) over specifications that differ in nothing else.",
     ]
-    if any(r.variable for p in data.panels for r in p.rows):
+    if any(r.variable for p in panels for r in p.rows):
         parts.append("For variables: with against without.")
+    if still:
+        parts.append(f"Without rows, since no estimate moves by {STILL:.0%} of their range: {listed(still)}.")
+    if least:
+        parts.append(f"Without rows for lack of room, since they move the estimates least: {listed(least)}.")
+    absent = [
+        f"{p.estimand if p.several else p.name} ({len(p.estimate):,})"
+        for p in data.panels
+        if all(p is not q for q in panels)
+    ]
+    if absent:
+        parts.append(f"Not drawn for lack of room: {'; '.join(absent)}; choices.csv has their changes.")
     return " ".join(parts)
 
 

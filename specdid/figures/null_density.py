@@ -73,12 +73,18 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             "Density of the median estimate over the draws of each null, in which there is no effect; dark: the draws "
             "at least as far from zero as the observed median, whose share is p."
         )
+        if _off_centre(data):
+            note += (
+                " A permutation null need not lie around zero: the outcomes keep the effect and the shocks of the "
+                "treated, and assignments dealt out again, the more so within strata, still meet some of them."
+            )
         panes = [_pane(p) for p in data.panels]
         page, boxes = lay_sheet(
             data.title, panes, note, fonts, width or DEFAULT, height, inner=(16.0, 16.0), doubt=data.doubt
         )
         for panel, box in zip(data.panels, boxes, strict=True):
-            _draw_pane(page, replace(box, height=_RIDGE * len(panel.nulls)), panel)
+            alike = [p for p in data.panels if (p.group, p.scaled) == (panel.group, panel.scaled)]
+            _draw_pane(page, replace(box, height=_RIDGE * len(panel.nulls)), panel, _ends(alike))
         return page.figure
 
 
@@ -91,10 +97,23 @@ def _pane(panel: NullPanel) -> Pane:
     return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"{observed}: {' / '.join(values)}"),))
 
 
-def _draw_pane(page: Page, box: Box, panel: NullPanel) -> None:
+def _ends(panels: Sequence[NullPanel]) -> tuple[float, float]:
+    nulls = [null for panel in panels for null in panel.nulls]
+    return with_room([0.0, *(v for n in nulls for v in (n.value, float(n.quantiles[0]), float(n.quantiles[-1])))], 0.08)
+
+
+def _off_centre(data: NullData) -> bool:
+    """Say whether a permutation null lies off zero: its median by more than a quarter of its spread."""
+    nulls = [n for p in data.panels for n in p.nulls if n.null.startswith("permutation")]
+    middles = [
+        (n.quantiles[len(n.quantiles) // 2], np.subtract(*np.quantile(n.quantiles, [0.84, 0.16])) / 2) for n in nulls
+    ]
+    return any(abs(middle) > 0.25 * spread for middle, spread in middles)
+
+
+def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]) -> None:
     axes = page.axes(box.left, box.top, box.width, box.height)
-    ends = [v for p in panel.nulls for v in (p.value, float(p.quantiles[0]), float(p.quantiles[-1]))]
-    low, high = with_room([0.0, *ends], 0.08)
+    low, high = ends
     style_across(axes, page.fonts, low, high, box.width)
     rows = len(panel.nulls)
     axes.set_ylim(0, rows)

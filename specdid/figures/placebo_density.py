@@ -35,6 +35,7 @@ class PlaceboPanel:
     actual : the estimate with the real assignment, NaN where there is none
     actual_words : the estimate as written
     estimates, p_values : (B,) of the draws
+    axis : panels of one have the same limits
     """
 
     name: str
@@ -44,6 +45,7 @@ class PlaceboPanel:
     estimates: Floats = field(repr=False)
     p_values: Floats = field(repr=False)
     short: str = ""
+    axis: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +72,36 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
     with own_style():
         page, boxes = lay_sheet(
             data.title,
-            [_pane(p, data.alpha) for p in data.panels],
+            [_pane(p) for p in data.panels],
             data.note,
             fonts,
             width or DEFAULT,
             _HEIGHT,
             inner=(26.0, 26.0),
             least=_LEAST,
+            key=_key(data.alpha),
         )
         for panel, box in zip(data.panels, boxes, strict=True):
-            _draw_panel(page, box, panel, data.alpha)
+            alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
+            ends = with_room([0.0, *(v for p in alike for v in (p.actual, *p.estimates.tolist()))], 0.06)
+            _draw_panel(page, box, panel, data.alpha, ends)
         return page.figure
 
 
-def _pane(panel: PlaceboPanel, alpha: float) -> Pane:
-    entries = (
-        KeyEntry("thin bar", ACCENT, f"actual: {panel.actual_words}"),
-        KeyEntry("thin bar", INK, "density (left)"),
-        KeyEntry("dot", _DOTS, f"p (right; dashed: {alpha:g})"),
-    )
-    return Pane((panel.name, panel.short or panel.name), panel.facts, entries)
+def _pane(panel: PlaceboPanel) -> Pane:
+    return Pane((panel.name, panel.short or panel.name), (f"actual: {panel.actual_words}", *panel.facts))
 
 
-def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float) -> None:
-    low, high = with_room([0.0, panel.actual, *panel.estimates.tolist()], 0.06)
+def _key(alpha: float) -> list[KeyEntry]:
+    return [
+        KeyEntry("thin bar", ACCENT, "actual estimate"),
+        KeyEntry("thin bar", INK, "density of the placebos (left)"),
+        KeyEntry("dot", _DOTS, f"their p (right; dashed: {alpha:g})"),
+    ]
+
+
+def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float, ends: tuple[float, float]) -> None:
+    low, high = ends
     points = page.axes(box.left, box.top, box.width, box.height)
     style_across(points, page.fonts, low, high, box.width)
     points.set_ylim(0, 1.08)

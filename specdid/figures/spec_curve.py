@@ -6,7 +6,7 @@ The form follows Simonsohn, Simmons and Nelson (2020), Nature Human Behaviour 4,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +15,11 @@ from specdid._records import Results
 from specdid._records.cautions import Against
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import THIN, beyond, draw_choices, draw_curve, draw_strip, few, fixed, separate
-from specdid.figures._curve_data import CurveData, CurvePanel, curve_data
+from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
 from specdid.figures._curve_order import Bands
 from specdid.figures._fonts import Fonts
-from specdid.figures._layout import GAP, INDENT, STRIP, TICKS, ChoiceLine, CurveLayout, PanelRow, lay_out
-from specdid.figures._page import NOTE, Page, choose_fonts, joined, wrap
+from specdid.figures._layout import GAP, INDENT, PAGE, STRIP, TICKS, ChoiceLine, CurveLayout, PanelRow, layouts
+from specdid.figures._page import NOTE, Page, choose_fonts, joined, listed, title_height, wrap
 from specdid.figures._panes import Key, draw_key, key_lines
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
@@ -44,13 +44,19 @@ def facts(panel: CurvePanel) -> list[tuple[str, ...]]:
     said: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
     if len(panel.series) == 1:
         said.append((f"median {fixed(panel.series[0].median, panel.decimals)}",))
+    if not panel.nobs_varies:
+        said.append((f"N = {int(panel.nobs[0]):,}",))
     return said
 
 
 def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
-    """Return the shares significant of the specifications that a null tested; none without a null."""
-    if (s := panel.null_shares) is None:
+    """Return the shares significant of the specifications that a null tested; none without a null.
+
+    Estimands are not pooled: where a null tested several, the note has the shares of each.
+    """
+    if len(panel.null_shares) != 1:
         return []
+    ((_, s),) = panel.null_shares
     said: list[tuple[str, ...]] = []
     if s.tested < len(panel):
         said.append((*(3 * [f"of the {s.tested:,} tested:"]), f"{s.tested:,} tested:"))
@@ -61,6 +67,18 @@ def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
         long = (f"{share:.0%} {word}, p < {alpha:g}", f"{share:.0%} sig. {word}", f"{share:.0%} sig. {short}")
         said.append((*(f"{text} (null: {null:.0%})" for text in long), f"{share:.0%} {short} (null {null:.0%})"))
     return said
+
+
+def _shares_apart(data: CurveData) -> Iterator[str]:
+    """Write the shares of each estimand where a panel has several."""
+    for panel in (p for p in data.panels if len(p.null_shares) > 1):
+        of = [
+            f"{words} ({s.tested:,}): {s.negative:.0%} negative (null: {s.null_negative:.0%}), "
+            f"{s.positive:.0%} positive (null: {s.null_positive:.0%})"
+            for words, s in panel.null_shares
+        ]
+        where = f", {panel.name}" if len(data.panels) > 1 else ""
+        yield f"With p < {data.alpha:g}{where}: {'; '.join(of)}."
 
 
 def note(data: CurveData, layout: CurveLayout) -> str:
@@ -78,14 +96,20 @@ def note(data: CurveData, layout: CurveLayout) -> str:
         parts.append("Below: the darker a tile, the larger the share of neighbours that take the option.")
     if any(p.null_band is not None for p in data.panels):
         parts.append("Dashed: median and 95% band of the curve under the null.")
-    parts += _nulls(data)
+    parts += [*_shares_apart(data), *_nulls(data)]
     if any(p.apart for p in data.panels):
         parts.append("Uncertain and nonequivalent: specifications with an option of that type; in no joint test.")
-    errors = sorted({p.null_shares.errors for p in data.panels if p.null_shares} - {""})
+    errors = sorted({s.errors for p in data.panels for _, s in p.null_shares} - {""})
     if errors:
         parts.append(f"Shares with p < {data.alpha:g}: standard errors of the null, by {errors[0]}.")
     if cut:
         parts.append(f"{cut:,} interval{'s go' if cut > 1 else ' goes'} beyond the axis.")
+    if any(line.alone for b in layout.bands for line in b.lines):
+        parts.append("Of choices with two options the rarer has a row.")
+    if layout.still:
+        parts.append(f"Without rows, since no estimate moves by {STILL:.0%} of their range: {listed(layout.still)}.")
+    if layout.left_out:
+        parts.append(f"Without rows for lack of room, since they move the estimates least: {listed(layout.left_out)}.")
     if failed:
         parts.append(f"{failed:,} planned specification{'s' * (failed > 1)} could not be estimated.")
     return " ".join([*parts, data.absent]).strip()
@@ -93,16 +117,21 @@ def note(data: CurveData, layout: CurveLayout) -> str:
 
 def _nulls(data: CurveData) -> Iterator[str]:
     """Name the null of the curves drawn and that of the shares: once where all are the same."""
-    shown = {p.name: p.null_shares.null for p in data.panels if p.null_shares and p.null_shares.null}
+    alone = len(data.panels) == 1
+    shown = [
+        ("; ".join(filter(None, ("" if alone else p.name, words if len(p.null_shares) > 1 else ""))), s.null)
+        for p in data.panels
+        for words, s in p.null_shares
+        if s.null
+    ]
     curves = [(p.name, words, null) for p in data.panels for words, null in p.band_nulls]
-    every = {*shown.values(), *(null for _, _, null in curves)}
+    every = {*(null for _, null in shown), *(null for _, _, null in curves)}
     if len(every) == 1:
         yield f"The null: {every.pop()}."
         return
-    alone = len(data.panels) == 1
     bands = [("; ".join(filter(None, ("" if alone else name, words))), null) for name, words, null in curves]
     yield from _said("Dashed", bands)
-    yield from _said("Shares", [("" if alone else name, null) for name, null in shown.items()])
+    yield from _said("Shares", shown)
 
 
 def _said(what: str, of: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -208,7 +237,7 @@ class _Placed:
     @property
     def head(self) -> float:
         """Height of the lines above the curves."""
-        lines = 3 if any(p.null_shares for p in self.band.panels) else 2
+        lines = 3 if any(len(p.null_shares) == 1 for p in self.band.panels) else 2
         names = lines * _ROOM if len(self.band.panels) > 1 else 0.0
         return names + _ROOM * max(len(key) for key in self.keys) + self.kinds + 2
 
@@ -217,18 +246,67 @@ class _Placed:
         """Height of the line that names what stands apart."""
         return _ROOM if any(p.apart for p in self.band.panels) else 0.0
 
-    def height(self, layout: CurveLayout) -> float:
-        """Height of the whole band."""
-        return self.head + layout.curve + GAP + self.band.choices + GAP + STRIP + 12
+    @property
+    def strip(self) -> float:
+        """Height of the strip with N, which is drawn where N varies."""
+        return GAP + STRIP if any(p.nobs_varies for p in self.band.panels) else 0.0
+
+    @property
+    def height(self) -> float:
+        """Height of the whole band but for its curves."""
+        return self.head + GAP + self.band.choices + self.strip + 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """All that stands on the page: the tops of its parts, in points from above."""
+
+    layout: CurveLayout
+    warned: Warned
+    doubts: float
+    key: float
+    shared: Key
+    placed: tuple[_Placed, ...]
+    end: float
+    notes: tuple[str, ...]
+
+    @property
+    def height(self) -> float:
+        return self.end + NOTE * len(self.notes) + 4
 
 
 def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
-    layout = lay_out(data, fonts, width)
+    sheet = _fitting(data, fonts, width)
+    layout = sheet.layout
+    page = Page.new(fonts, layout.width, sheet.height)
+    page.title(data.title, sheet.warned.above)
+    draw_warned(page, sheet.warned, sheet.doubts)
+    draw_key(page, sheet.shared, layout.left, sheet.key, _ROOM)
+    for one in sheet.placed:
+        _draw_band(page, layout, one, data)
+    for k, line in enumerate(sheet.notes):
+        page.text(2, sheet.end + NOTE * k + 3, line, SMALL, colour=QUIET)
+    stamp(page.figure, data.found.failed)
+    return page.figure
+
+
+def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
+    """Place everything so that the curves have their share of the height, and the figure fits a page."""
+    for layout in layouts(data, fonts, width):
+        sheet = _sheet(data, fonts, layout)
+        bands = len(layout.bands)
+        rest = sheet.height - layout.curve * bands
+        curve = max(layout.curve, layout.share / (1 - layout.share) * rest / bands)
+        if rest + curve * bands <= PAGE:
+            break
+    return _sheet(data, fonts, replace(layout, curve=min(curve, max(layout.curve, (PAGE - rest) / bands))))
+
+
+def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
     shared = _shared_key(data, layout, fonts)
     warned = lay_warned(data.found, fonts, layout.width)
-    title = warned.above
-    start = title + 4.0 + (1.9 * _ROOM if data.title else 0.0)
-    doubts, start = start, start + warned.below
+    doubts = warned.above + 4.0 + title_height(data.title, fonts, layout.width)
+    start = doubts + warned.below
     top = start + _ROOM * len(shared) + (4 if shared else 0)
     placed = []
     for band in layout.bands:
@@ -238,18 +316,9 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
         if wide:
             keys = (_key(band.panels[0], data.alpha, fonts, layout.width - 3 * _EDGE, room),)
         placed.append(_Placed(band, keys, top, wide))
-        top += placed[-1].height(layout)
+        top += placed[-1].height + layout.curve
     notes = wrap(note(data, layout), fonts, 0.97 * layout.width - 4)
-    page = Page.new(fonts, layout.width, top + 9.0 * len(notes) + 4)
-    page.title(data.title, title)
-    draw_warned(page, warned, doubts)
-    draw_key(page, shared, layout.left, start + 3, _ROOM)
-    for one in placed:
-        _draw_band(page, layout, one, data)
-    for k, line in enumerate(notes):
-        page.text(2, top + 9.0 * k + 3, line, SMALL, colour=QUIET)
-    stamp(page.figure, data.found.failed)
-    return page.figure
+    return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
 
 
 def _key(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float) -> Key:
@@ -282,14 +351,16 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
         if band.lines:
             draw_choices(page.axes(left, choices, width, band.choices), panel, band, layout.row, width)
-        draw_strip(page.axes(left, strip, width, STRIP), panel, page.fonts)
+        if placed.strip:
+            draw_strip(page.axes(left, strip, width, STRIP), panel, page.fonts)
     if count == 1:
         _facts(page, band.panels[0], data.alpha, curve, layout.left - TICKS)
     if layout.medians:
         _medians(page, band, choices, layout)
     for line in band.lines:
         _label(page, line, choices + line.top + layout.row / 2)
-    _rows(page, band, layout, strip + STRIP / 2)
+    if placed.strip:
+        _rows(page, band, layout, strip + STRIP / 2)
 
 
 def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: float) -> None:
@@ -319,7 +390,7 @@ def _rows(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> Non
 
 
 def _label(page: Page, line: ChoiceLine, middle: float) -> None:
-    page.text(2 if line.is_heading else 2 + INDENT, middle, line.text, TEXT, bold=line.is_heading)
+    page.text(2 if line.is_heading or line.alone else 2 + INDENT, middle, line.text, TEXT, bold=line.is_heading)
     if line.always:
         beside = 2 + page.fonts.width(line.text, TEXT, bold=True) + 4
         page.text(beside, middle, line.always, SMALL, colour=QUIET)

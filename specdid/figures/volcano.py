@@ -1,4 +1,4 @@
-"""The volcano plot: every estimate against its p-value, one pane per scale."""
+"""The volcano plot: every estimate against its p-value, one pane per scale; many are counted in bins."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from specdid._records import NullShares, Results
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import fixed, shade
-from specdid.figures._curve_data import CurvePanel, Floats, curve_data
-from specdid.figures._page import choose_fonts, round_ticks, style_across, with_room
+from specdid.figures._curve_axes import beyond_words, fixed, mark_preferred, shade, shown_range
+from specdid.figures._curve_data import CurvePanel, Floats, Ints, curve_data
+from specdid.figures._fonts import Fonts
+from specdid.figures._page import choose_fonts, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -21,8 +22,8 @@ from specdid.figures._panes import (
     label_across,
     lay_sheet,
 )
-from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SMALL, own_style
-from specdid.inference._curve_tests import Placebo, shares_by_group
+from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SERIES, SMALL, blend, own_style
+from specdid.inference._curve_tests import Placebo, shares_by_estimand
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 LEAST = 1e-300
 """Smaller p-values are drawn here."""
-_GRAIN = 0.5
-"""Points of one colour nearer than this, in points of the page, are drawn once."""
+MANY, _BIN = 1000, 2.4
+"""More specifications than this are squares of so many points, the darker the more there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,12 @@ class Volcano:
     ----------
     panel : the curve with the same specifications, sorted by estimate.
     height : (n,) -log10 p, NaN where there is no p-value.
-    null : shares significant of the specifications tested, beside those the null expects, if one was drawn.
+    nulls : by estimand, shares significant of the specifications tested, beside those a null expects.
     """
 
     panel: CurvePanel
     height: Floats
-    null: NullShares | None
+    nulls: tuple[tuple[str, NullShares], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,13 @@ class VolcanoData:
 
 def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoData:
     """Compute what the figure shows; ``placebos`` give the shares expected under the first null."""
-    data = curve_data(results)
+    data = curve_data(results, choices=False)
     p = np.maximum(results.first("p_value"), LEAST)
-    shares = shares_by_group(placebos)
-    panels = tuple(Volcano(q, -np.log10(p[q.positions]), shares.get(q.group)) for q in data.panels)
+    shares = shares_by_estimand(placebos).items()
+    panels = tuple(
+        Volcano(q, -np.log10(p[q.positions]), tuple((words, s) for (name, words), s in shares if name == q.group))
+        for q in data.panels
+    )
     return VolcanoData(data.title, data.alpha, data.vcov, panels)
 
 
@@ -79,7 +83,9 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
     with own_style():
         panes = [_pane(v, data.alpha) for v in data.panels]
         height = 165.0 if columns(len(panes), width) == 1 else 130.0
-        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, doubt=data.doubt)
+        page, boxes = lay_sheet(
+            data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), doubt=data.doubt
+        )
         for volcano, box in zip(data.panels, boxes, strict=True):
             _draw_pane(page, box, volcano, data.alpha)
         return page.figure
@@ -89,20 +95,29 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
     panel = volcano.panel
     names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
     facts = [f"{len(panel):,} specifications"]
-    if (null := volcano.null) is not None:
+    for words, null in volcano.nulls:
+        of = [words] if len(volcano.nulls) > 1 else []
         if null.tested < len(panel):
-            facts.append(f"of the {null.tested:,} tested:")
-        facts.append(f"{null.negative:.1%} negative, p < {alpha:g} ({null.null_negative:.1%} under the null)")
-        facts.append(f"{null.positive:.1%} positive, p < {alpha:g} ({null.null_positive:.1%} under the null)")
+            of.append(f"{null.tested:,} tested" if of else f"of the {null.tested:,} tested")
+        shares = [
+            f"{null.negative:.1%} negative, p < {alpha:g} ({null.null_negative:.1%} under the null)",
+            f"{null.positive:.1%} positive, p < {alpha:g} ({null.null_positive:.1%} under the null)",
+        ]
+        # Estimands are told apart: a share of all of them is of no effect.
+        facts += (
+            [f"{', '.join(of)}: {' · '.join(shares)}"] if len(volcano.nulls) > 1 else [*(f"{o}:" for o in of), *shares]
+        )
     return Pane(names, tuple(facts), tuple(_entries(panel, alpha)))
 
 
 def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
+    binned = len(panel) > MANY
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
-            yield KeyEntry("dot", shade(panel, k, 1.0), series.label)
-        yield KeyEntry("dot", FAINT, f"pale: p ≥ {alpha:g}")
-    else:
+            yield KeyEntry("dot", shade(panel, k, 1.0), series.label, "s" if binned else "o")
+        if not binned:
+            yield KeyEntry("dot", FAINT, f"pale: p ≥ {alpha:g}")
+    elif not binned:
         yield KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
         yield KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}")
     if panel.preferred:
@@ -113,58 +128,93 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
 def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
     panel = volcano.panel
     axes = page.axes(box.left, box.top, box.width, box.height)
-    low, high = with_room([0.0, float(panel.estimate.min()), float(panel.estimate.max())])
+    shown = shown_range(panel.estimate)
+    low, high = with_room([0.0, *shown])
     style_across(axes, page.fonts, low, high, box.width)
     known = volcano.height[np.isfinite(volcano.height)]
-    top = 1.07 * max(float(known.max()) if len(known) else 0.0, -1.3 * np.log10(alpha))
+    line = -np.log10(alpha)
+    top = 1.07 * max(float(known.max()) if len(known) else 0.0, 1.3 * line)
     axes.set_ylim(-0.015 * top, top)
-    axes.set_yticks(*round_ticks(0, top, 6))
+    axes.set_yticks(*p_ticks(alpha, top, box.height))
     axes.grid(axis="y", color=HAIR, linewidth=0.5, zorder=0)
     axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
-    axes.axhline(-np.log10(alpha), color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)), zorder=2)
-    _points(axes, volcano, (low, high), top, box)
+    axes.axhline(line, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)), zorder=2)
+    inside = (panel.estimate >= shown[0]) & (panel.estimate <= shown[1]) & np.isfinite(volcano.height)
+    draw_points = _bins if len(panel) > MANY else _points
+    draw_points(axes, volcano, np.flatnonzero(inside), (box.width / (high - low), box.height / top))
+    _mark_beyond(axes, page.fonts, volcano, (low, high), shown)
+    if panel.preferred:
+        mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), volcano.height[panel.preferred.place])
     words = f"estimate, {panel.name}" if panel.scaled else "estimate"
     label_across(page, box, words)
-    page.upright(box.left - 24, box.top + box.height / 2, "−log10 p", SMALL, QUIET)
+    page.upright(box.left - 31, box.top + box.height / 2, "p, log scale", SMALL, QUIET)
 
 
-def _points(axes: Axes, volcano: Volcano, ends: tuple[float, float], top: float, box: Box) -> None:
+def p_ticks(alpha: float, top: float, points: float) -> tuple[list[float], list[str]]:
+    """Return heights and words of p-values: alpha, and powers of ten as far apart as texts must be."""
+    step = next(k for k in (1, 2, 3, 5, 10, 20, 50, 100) if k * points / top >= 16)
+    line, least = -np.log10(alpha), 10 * top / points
+    places = [float(k) for k in range(0, int(top) + 1, step) if abs(k - line) >= least]
+    words = [f"{10.0**-k:.{int(k)}f}" if k <= 4 else f"1e−{k:.0f}" for k in places]
+    return [line, *places], [f"{alpha:g}", *words]
+
+
+def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> None:
     panel = volcano.panel
-    across = np.round((panel.estimate - ends[0]) / (ends[1] - ends[0]) * box.width / _GRAIN)
-    up = np.round(np.nan_to_num(volcano.height) / top * box.height / _GRAIN)
     size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, 3.2)) ** 2
-    known = np.isfinite(volcano.height)
     # What is not significant lies below, so that a significant point is never hidden by a pale one.
-    for significant in (False, True):
-        mine = np.flatnonzero(known & (panel.significant == significant))
-        key = (across[mine] * 10_000 + up[mine]) * len(panel.series) + panel.which[mine]
-        _, first = np.unique(key, return_index=True)
-        at = mine[np.sort(first)]
-        colours = [shade(panel, int(panel.which[s]), float(significant)) for s in at.tolist()]
-        axes.scatter(panel.estimate[at], volcano.height[at], s=size, c=colours, linewidths=0, zorder=3 + significant)
-    if panel.preferred:
-        place = panel.preferred.place
-        axes.scatter(
-            [panel.preferred.estimate],
-            [volcano.height[place]],
-            s=26,
-            marker="D",
-            color=ACCENT,
-            edgecolor="white",
-            linewidth=0.6,
-            zorder=7,
-        )
+    at = at[np.argsort(panel.significant[at], kind="stable")]
+    colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at.tolist()]
+    axes.scatter(panel.estimate[at], volcano.height[at], s=size, c=colours, linewidths=0, zorder=3)
+
+
+def _bins(axes: Axes, volcano: Volcano, at: Ints, scale: tuple[float, float]) -> None:
+    """Draw squares in the colour of the series that most of their points have, the darker the more points."""
+    from matplotlib.collections import PolyCollection
+
+    panel = volcano.panel
+    wide, tall = (_BIN / s for s in scale)
+    x, y = (np.floor(v[at] / w).astype(np.int64) for v, w in ((panel.estimate, wide), (volcano.height, tall)))
+    cells, which = np.unique(np.stack([x, y], axis=1), axis=0, return_inverse=True)
+    counts = np.zeros((len(cells), len(panel.series)))
+    np.add.at(counts, (which.reshape(-1), panel.which[at]), 1.0)
+    level = np.log1p(counts.sum(axis=1)) / np.log1p(counts.sum(axis=1).max())
+    tints = [INK if len(panel.series) == 1 else SERIES[s.colour % len(SERIES)] for s in panel.series]
+    colours = [blend(tints[k], 0.22 + 0.78 * v) for k, v in zip(counts.argmax(axis=1), level.tolist(), strict=True)]
+    left, bottom = cells[:, 0] * wide, cells[:, 1] * tall
+    corners = np.stack([[left, bottom], [left + wide, bottom], [left + wide, bottom + tall], [left, bottom + tall]])
+    axes.add_collection(PolyCollection(list(corners.transpose(2, 0, 1)), facecolors=colours, linewidths=0, zorder=3))
+
+
+def _mark_beyond(
+    axes: Axes, fonts: Fonts, volcano: Volcano, ends: tuple[float, float], shown: tuple[float, float]
+) -> None:
+    """Mark estimates beyond the axis by arrows at its edge, with their values."""
+    y, known = volcano.panel.estimate, np.isfinite(volcano.height)
+    sides = ((y < shown[0], ends[0], "<", "left"), (y > shown[1], ends[1], ">", "right"))
+    for cut, edge, arrow, align in sides:
+        beyond = known & cut
+        if beyond.any():
+            heights = volcano.height[beyond]
+            axes.scatter([edge] * len(heights), heights, s=14, color=INK, marker=arrow, linewidths=0, clip_on=False)
+            words = f" {beyond_words(y[beyond], volcano.panel.decimals)} "
+            place = float(heights.max()) + 0.02 * axes.get_ylim()[1]
+            axes.text(edge, place, words, fontsize=SMALL, color=INK, family=list(fonts.families), ha=align, va="bottom")
 
 
 def _note(data: VolcanoData) -> str:
-    parts = [f"A point is a specification; dashed: p = {data.alpha:g} (standard errors: {data.vcov})."]
+    many = {len(v.panel) > MANY for v in data.panels}
+    kinds = {False: "a point is a specification", True: "of many, the darker a square the more specifications"}
+    said = "; ".join(kinds[k] for k in sorted(many))
+    parts = [f"{said[0].upper()}{said[1:]}; dashed: p = {data.alpha:g} (standard errors: {data.vcov})."]
     without = sum(int(np.count_nonzero(~np.isfinite(v.height))) for v in data.panels)
     if without:
         parts.append(f"{without:,} without a p-value {'is' if without == 1 else 'are'} not drawn.")
-    of = {v.panel.name: v.null.null for v in data.panels if v.null is not None}
+    of = [((v.panel.name, words), s.null) for v in data.panels for words, s in v.nulls]
     if of:
-        nulls = dict.fromkeys(of.values())
-        panes = {null: ", ".join(name for name, one in of.items() if one == null) for null in nulls}
+        nulls = dict.fromkeys(null for _, null in of)
+        at = 0 if len(data.panels) > 1 else 1
+        panes = {null: ", ".join(dict.fromkeys(key[at] for key, one in of if one == null)) for null in nulls}
         named = [null if len(nulls) == 1 else f"{null} ({panes[null]})" for null in nulls]
         parts.append(f"Under the null: the mean share over the draws of the {'; of the '.join(named)}.")
     return " ".join(parts)
@@ -172,7 +222,7 @@ def _note(data: VolcanoData) -> str:
 
 def _texts(data: VolcanoData) -> Iterator[str]:
     yield "−–…·≥%" + data.title + data.vcov + data.doubt
-    yield from (v.null.null for v in data.panels if v.null is not None)
+    yield from (words + s.null for v in data.panels for words, s in v.nulls)
     for volcano in data.panels:
         yield volcano.panel.name
         yield from (s.label for s in volcano.panel.series)

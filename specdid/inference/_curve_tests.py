@@ -486,30 +486,11 @@ def placebo(
 
 def shares_by_estimand(placebos: Sequence[Placebo]) -> Mapping[tuple[str, str], NullShares]:
     """Return the shares significant in the data and under the first null that has the scale and estimand."""
-    return {
-        (p.group, p.estimand): NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors, p.title)
-        for p in reversed(placebos)
-    }
-
-
-def shares_by_group(placebos: Sequence[Placebo]) -> Mapping[str, NullShares]:
-    """Return the same by scale, of all its estimands that a null has."""
-    found = shares_by_estimand(placebos)
-    return {g: pooled([s for (group, _), s in reversed([*found.items()]) if group == g]) for g, _ in found}
-
-
-def pooled(parts: Sequence[NullShares]) -> NullShares:
-    """Return the shares of all specifications of these parts."""
-    tested = sum(p.tested for p in parts)
-    negative, positive, null_negative, null_positive = (
-        sum(getattr(p, name) * p.tested for p in parts) / tested
-        for name in ("negative", "positive", "null_negative", "null_positive")
-    )
-    of = {null: sum(p.tested for p in parts if p.null == null) for null in dict.fromkeys(p.null for p in parts)}
-    nulls = [null if len(of) == 1 else f"{null} ({n:,} of {tested:,} specifications)" for null, n in of.items()]
-    return NullShares(
-        tested, negative, positive, null_negative, null_positive, parts[0].errors, " and ".join(filter(None, nulls))
-    )
+    found: dict[tuple[str, str], NullShares] = {}
+    for p in placebos:
+        shares = NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors, p.title)
+        found.setdefault((p.group, p.estimand), shares)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,12 @@ def test_the_figure_shows_both_curves():
     assert np.array_equal(panel.new.estimate, np.sort(found.new.estimate))
     order = np.argsort(found.old.estimate, kind="stable")
     assert panel.move == pytest.approx(found.moves[order])
-    assert any("outputs/before" in text for text in texts_of(draw(data)))
+    assert np.array_equal(panel.pairs, np.stack([found.old.estimate[order], found.new.estimate[order]]))
+    figure = draw(data)
+    assert any("outputs/before" in text for text in texts_of(figure))
+    lines = next(c for c in figure.axes[0].collections if type(c).__name__ == "LineCollection")
+    ends = np.array([np.sort(segment[:, 1]) for segment in lines.get_segments()])
+    assert np.array_equal(ends, np.sort(panel.pairs.T, axis=1))
 
 
 def test_a_curve_against_nothing_is_drawn():

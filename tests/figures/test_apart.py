@@ -102,7 +102,7 @@ def test_the_band_lies_below_what_entered_alone():
     figure = draw(curve_data(results, "estimate", {("对数点", "ATT"): band_of(8)}))
     dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--" or line.is_dashed()]
     assert len(dashed) == 3
-    assert {float(line.get_xdata().max()) for line in dashed} == {7.5}
+    assert {float(line.get_xdata().max()) for line in dashed} == {8.0}
 
 
 def test_estimands_stand_apart_where_a_null_has_one_of_them_alone():

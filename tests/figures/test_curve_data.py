@@ -82,7 +82,7 @@ def test_options_stand_under_the_names_of_labels():
     for found in (rows, drawn):
         assert {("Treatment", "policy"), ("Treatment", "d2"), ("Weights", "people")} <= found
     assert {label for heading, label in rows if heading == "Controls"} == {"income (log)", "x2", "x2 × income (log)"}
-    assert ("Controls", "income (log) + x2") in drawn
+    assert {("Controls, with", "income (log)"), ("Controls, with", "x2 × income (log)")} <= drawn
     choices = describe_choices(results, results.families[0])
     text = "\n".join(choice_section(choices, alone=True).lines)
     assert "controls: income (log) + x2" in text

@@ -16,7 +16,7 @@ from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.figures.placebo_density import draw as draw_placebos
-from specdid.figures.volcano import volcano_data
+from specdid.figures.volcano import p_ticks, volcano_data
 from specdid.inference._curve_tests import Placebo
 
 FIGURES = ("volcano", "multiverse", "null_density")
@@ -77,26 +77,40 @@ def test_the_volcano_has_log_p_and_prints_shares_only_beside_the_null():
     assert not any("negative" in t for t in texts_of(drawn("volcano", results, ())))
 
 
-def test_expected_shares_are_weighted_by_the_specifications_of_each_estimand():
+def test_the_shares_of_a_volcano_are_by_estimand_and_name_their_null():
+    """Shares of several estimands are of no effect; the first null of the study need not have them all."""
     results, _ = chinese()
     two = (
         placebo("w", "对数点", "a", 30, (0.1, 0.2), (0.4, 0.0)),
-        placebo("w", "对数点", "b", 10, (0.5, 0.6), (0.8, 0.2)),
+        placebo("permutation", "对数点", "b", 10, (0.5, 0.6), (0.8, 0.2)),
     )
-    other = placebo("permutation", "对数点", "a", 30, (0.9, 0.9))
-    null = volcano_data(results, (*two, other)).panels[0].null
-    assert null.tested == 40
-    assert (null.null_negative, null.null_positive) == pytest.approx((0.2, 0.3))
-    assert (null.negative, null.positive) == pytest.approx((0.5, 0.05))
-
-
-def test_the_shares_of_a_volcano_name_the_null_that_they_are_under():
-    """The first null of the study is not that of every pane, and not of every estimand in one."""
-    results, _ = chinese()
-    two = (placebo("w", "对数点", "a", 30, (0.1, 0.2)), placebo("permutation", "对数点", "b", 10, (0.5, 0.6)))
+    later = placebo("permutation", "对数点", "a", 30, (0.9, 0.9))
+    found = dict(volcano_data(results, (*two, later)).panels[0].nulls)
+    assert (found["a"].tested, found["a"].null_negative) == (30, pytest.approx(0.1))
+    assert (found["b"].negative, found["b"].null_positive) == pytest.approx((0.8, 0.6))
     words = " ".join(texts_of(drawn("volcano", results, two)))
-    of = [f"{p.title} ({n} of 40 specifications)" for p, n in zip(two, (30, 10), strict=True)]
-    assert f"the mean share over the draws of the {of[0]} and {of[1]}." in words
+    assert "a, 30 tested: 40.0% negative, p < 0.05 (10.0% under the null)" in words
+    assert f"the mean share over the draws of the {two[0].title} (a); of the {two[1].title} (b)." in words
+
+
+def test_p_values_stand_at_the_axis_apart_from_each_other():
+    for top in (1.7, 3.0, 6.0, 40.0, 321.0):
+        places, words = p_ticks(0.05, top, 130.0)
+        assert (np.diff(sorted(places)) * 130 / top >= 9.9).all()
+        assert [-np.log10(float(w.replace("−", "-"))) for w in words] == pytest.approx(places)
+        assert words[0] == "0.05"
+
+
+def test_many_points_are_counted_in_squares():
+    results = results_of(smart_city(8, preferred=9))
+    figure = drawn("volcano", results, ())
+    squares = [c for c in figure.axes[0].collections if type(c).__name__ == "PolyCollection"]
+    (one,) = squares
+    panel = volcano_data(results).panels[0].panel
+    assert 50 < len(one.get_paths()) < len(panel)
+    boxes = np.array([p.get_extents().extents for p in one.get_paths()])
+    assert boxes[:, 0].min() <= panel.estimate.min() <= boxes[:, 2].min() + 1e-9
+    assert boxes[:, 0].max() <= panel.estimate.max() <= boxes[:, 2].max() + 1e-9
 
 
 def test_those_without_a_p_value_are_counted():
@@ -147,10 +161,8 @@ def test_a_variable_is_with_against_without_whatever_is_preferred():
 def test_long_labels_that_begin_alike_keep_what_differs():
     always = ("young_black_men", "young_white_men", "older_black_men", "older_white_men")
     nested = [always, (*always, "prisons"), (*always, "police", "prisons")]
-    planned = plan_of({"sample": ["a", "b"]}, nested)
-    texts = texts_of(drawn("multiverse", results_of(planned)))
-    assert "… + police + prisons" in texts
-    assert "… + prisons" in texts
+    short = shortened([" + ".join(terms) for terms in nested], fonts_for([]), 135)
+    assert {"… + police + prisons", "… + prisons"} <= set(short.values())
 
 
 @pytest.mark.parametrize("room", [150, 165, 180, 220])
@@ -167,9 +179,7 @@ def test_labels_with_several_long_ends_can_be_told_apart():
     base = ("black_men_15_to_24", "white_men_15_to_24")
     more = ("police_per_head", "unemployment_rate", "welfare_spending")
     nested = [base, (*base, *more[:2]), (*base, *more), (*base, more[0], more[2])]
-    planned = plan_of({"sample": ["a", "b"]}, nested)
-    figure = drawn("multiverse", results_of(planned))
-    rows = [t for t in texts_of(figure) if t.startswith("… + ")]
+    rows = [*shortened([" + ".join(terms) for terms in nested], fonts_for([]), 135).values()][1:]
     assert len(set(rows)) == 3, rows
     assert all(part in rows[1] for part in ("poli", "unem", "welf")), rows
 
@@ -188,7 +198,7 @@ def test_the_name_of_log_p_touches_no_other_text():
     with own_style():
         figure.draw_without_rendering()
         found = {t: t.get_window_extent() for t in figure.findobj(Text) if t.get_text() and t.get_visible()}
-        names = [t for t in found if t.get_text() == "−log10 p"]
+        names = [t for t in found if t.get_text() == "p, log scale"]
         assert names
         for name in names:
             assert not [t.get_text() for t in found if t is not name and found[t].overlaps(found[name])]
@@ -269,7 +279,7 @@ def test_in_a_journal_s_column_long_words_stay_on_the_page():
                     assert box.x0 >= -1, text.get_text()
                     assert box.x1 <= figure.bbox.x1 + 1, text.get_text()
     said = texts_of(figure)
-    assert any(t.startswith("preferred: ") and "with its" not in t for t in said)
+    assert any(t.startswith("preferred: ") for t in said)
     assert {"deterrable", "crime"} <= set(" ".join(said).split())
 
 

@@ -24,7 +24,6 @@ from specdid.figures._layout import lay_out
 from specdid.figures._panes import _ends, key_lines
 from specdid.figures._style import SMALL, save
 from specdid.figures.spec_curve import draw, plot
-from specdid.inference._curve_tests import pooled
 
 
 def test_the_shelf_finds_it():
@@ -175,7 +174,6 @@ import sys; sys.path.insert(0, "tests/helpers")
 from pathlib import Path
 from curves import results_of, smart_city
 from specdid.figures._style import save
-from specdid.inference._curve_tests import pooled
 from specdid.figures.spec_curve import plot
 for k in (1, 3):
     save(plot(results_of(smart_city(k, preferred=3))), Path(sys.argv[1]), f"c{k}", ["pdf", "png", "svg"])
@@ -244,15 +242,81 @@ def test_a_null_band_is_drawn_and_explained():
 
 def test_shares_have_what_the_null_expects_beside_them():
     results = results_of(smart_city(3))
-    figure = draw(curve_data(results, null_shares={"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02)}))
+    figure = draw(curve_data(results, null_shares={("log points", "ATT"): NullShares(384, 0.25, 0.125, 0.031, 0.02)}))
     assert any(t.startswith("25% ") and "negative" in t and t.endswith("(null: 3%)") for t in texts_of(figure))
     assert any(t.startswith("12% ") and "positive" in t and t.endswith("(null: 2%)") for t in texts_of(figure))
     assert not any("tested" in t for t in texts_of(figure))
     assert not any(word in t for t in texts_of(draw(curve_data(results))) for word in ("null", "negative", "sig."))
 
 
+def test_shares_of_several_estimands_are_not_pooled():
+    estimands = {"OLS": "average effect", "did2s": "effect on the treated"}
+    planned = plan_of({"estimator": list(estimands)}, subsets("a", "b"), estimands=estimands, scales={"ln SO2": "log"})
+    shares = {("log", w): NullShares(4, s, 0.0, 0.031, 0.02) for w, s in zip(estimands.values(), (1, 0.5), strict=True)}
+    texts = texts_of(draw(curve_data(results_of(planned), null_shares=shares)))
+    assert not any(t.startswith("75%") for t in texts)
+    said = (
+        "average effect (4): 100% negative (null: 3%), 0% positive (null: 2%); effect on the treated (4): 50% negative"
+    )
+    assert said in " ".join(texts)
+
+
+def test_a_ribbon_is_drawn_in_steps_as_wide_as_a_specification():
+    panel = curve_data(results_of(smart_city(3))).panels[0]
+    figure = draw(curve_data(results_of(smart_city(3))))
+    outer = next(p for p in figure.axes[0].patches if hasattr(p, "get_data"))
+    values, edges, base = outer.get_data()
+    assert np.allclose(values, panel.high95)
+    assert np.allclose(base, panel.low95)
+    assert np.allclose(np.diff(edges), 1)
+
+
+def test_choices_stand_by_what_they_move_and_those_that_move_nothing_are_named():
+    planned = plan_of({"sample": ["a", "b"], "weights": ["1", "w"], "trend": ["no", "yes"]})
+    fits = fits_of(planned)
+    codes = {d: planned.codes[:, planned.dimensions.index(d)] for d in ("sample", "weights", "trend")}
+    fits.estimate[:] = 0.1 * codes["weights"] + 0.01 * codes["trend"]
+    texts = texts_of(draw(curve_data(collect(planned, [fits], ["x"]))))
+    assert texts.index("Weights") < texts.index("Trend")
+    assert "Sample" not in texts
+    assert "Without rows, since no estimate moves by 1% of their range: sample." in " ".join(texts)
+
+
+def test_the_curve_has_two_fifths_of_the_height_and_the_figure_fits_a_page():
+    for many in (1, 6):
+        dimensions = {f"choice {k}": [f"{k} {j}" for j in range(5)] for k in range(many)}
+        results = results_of(plan_of(dimensions, subsets("a")))
+        figure = plot(results)
+        high = figure.axes[0].get_position().height
+        assert high >= 0.4 - 1e-9
+        assert 72 * figure.get_figheight() <= 648
+
+
+def test_an_extreme_option_is_marked_at_the_edge_with_its_value():
+    planned = smart_city(1)
+    fits = fits_of(planned)
+    fits.estimate[7] = 55.5
+    results = collect(planned, [fits], ["x"])
+    panel = curve_data(results).panels[0]
+    assert limits(panel)[1] < 1
+    assert "55.5" in texts_of(draw(curve_data(results)))
+    fits.estimate[: len(planned) // 2] += 55.5
+    assert limits(curve_data(collect(planned, [fits], ["x"])).panels[0])[1] > 55, (
+        "half of the estimates are no exception"
+    )
+
+
+def test_n_is_drawn_where_it_varies():
+    planned = smart_city(1)
+    fits = fits_of(planned)
+    fits.nobs[:] = 1234
+    constant = draw(curve_data(collect(planned, [fits], ["x"])))
+    assert len(constant.axes) == 2
+    assert "N = 1,234" in texts_of(constant)
+
+
 def test_shares_of_a_part_say_of_how_many_and_under_which_errors():
-    shares = {"log points": NullShares(200, 0.25, 0.0, 0.031, 0.02, "province")}
+    shares = {("log points", "ATT"): NullShares(200, 0.25, 0.0, 0.031, 0.02, "province")}
     texts = texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares)))
     assert "of the 200 tested:" in texts
     assert "Shares with p < 0.05: standard errors of the null, by province." in " ".join(texts)
@@ -262,7 +326,7 @@ def test_shares_of_a_part_say_of_how_many_and_under_which_errors():
 @pytest.mark.parametrize("outcomes", [["a"], ["a", "b"]])
 def test_a_share_is_never_without_its_null_however_narrow(width, outcomes):
     planned = plan_of({"outcome": outcomes, "sample": ["x", "y", "z"]}, subsets("p", "q"))
-    shares = dict.fromkeys(outcomes, NullShares(7, 0.255, 0.125, 0.031, 0.02))
+    shares = dict.fromkeys([(name, "ATT") for name in outcomes], NullShares(7, 0.255, 0.125, 0.031, 0.02))
     texts = texts_of(draw(curve_data(results_of(planned), null_shares=shares), width))
     joined = "\n".join(texts)
     assert joined.count("26%") == joined.count("null: 3%") + joined.count("null 3%")
@@ -271,17 +335,16 @@ def test_a_share_is_never_without_its_null_however_narrow(width, outcomes):
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.06, 0.12])
-def test_the_preferred_label_covers_neither_intervals_nor_zero_nor_the_null(shift):
-    planned = smart_city(6, preferred=40)
-    results = results_of(planned)
+def test_the_null_curve_is_named_beside_itself_and_nothing_else_is_written_over_the_curve(shift):
+    results = results_of(smart_city(6, preferred=40))
     results.numbers["estimate"][:] += shift
     (group,) = results.groups()
-    n = len(results.order(group))
-    middle = np.linspace(-0.1, 0.1, n)
+    middle = np.linspace(-0.1, 0.1, len(results.order(group)))
     bands = {(group.name, "ATT"): np.stack([middle - 0.25, middle, middle + 0.25])}
     figure = plot(results, null_bands=bands)
     figure.draw_without_rendering()
-    (label,) = [t for t in figure.findobj(Text) if t.get_text().startswith("preferred: ")]
+    (label,) = figure.axes[0].texts
+    assert label.get_text().startswith("null")
     box = label.get_window_extent().transformed(label.axes.transData.inverted())
     near = slice(int(box.x0), int(box.x1) + 1)
     panel = curve_data(results, "estimate", bands).panels[0]
@@ -291,7 +354,7 @@ def test_the_preferred_label_covers_neither_intervals_nor_zero_nor_the_null(shif
 
 
 def test_the_null_that_is_drawn_has_its_name():
-    shares = {"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
+    shares = {("log points", "ATT"): NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
     texts = " ".join(texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares))))
     assert "The null: wild cluster bootstrap." in texts
 
@@ -301,23 +364,16 @@ def test_every_band_and_share_names_its_own_null():
     results = results_of(smart_city(1))
     key = ("log points", "ATT")
     bands, names = {key: np.zeros((3, 96))}, {key: "wild cluster bootstrap"}
-    shares = {"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02, null="permutation of the assignment")}
+    shares = {("log points", "ATT"): NullShares(384, 0.25, 0.125, 0.031, 0.02, null="permutation of the assignment")}
 
     def said(**given):
         return " ".join(texts_of(draw(curve_data(results, "estimate", bands, **given))))
 
     apart = said(null_shares=shares, null_names=names)
     assert "Dashed, the null: wild cluster bootstrap. Shares, the null: permutation of the assignment." in apart
-    same = {"log points": NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
+    same = {("log points", "ATT"): NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
     assert "The null: wild cluster bootstrap." in said(null_shares=same, null_names=names)
     assert "Shares, the null: permutation" not in said(null_names=names)
-
-
-def test_pooled_shares_name_every_null_with_its_part():
-    """A scale's shares of two estimands, of which one null never tested one."""
-    parts = [NullShares(12, 0.5, 0, 0.02, 0.02, null="wild"), NullShares(24, 0.25, 0, 0.02, 0.02, null="permutation")]
-    assert pooled(parts).null == "wild (12 of 36 specifications) and permutation (24 of 36 specifications)"
-    assert pooled(parts[:1] * 2).null == "wild"
 
 
 def test_long_labels_that_begin_alike_are_cut_where_they_are_alike():

@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from small_studies import small_panel, small_study
-from specdid._records import NullShares
 from specdid.inference import _curve_tests as s
 from specdid.inference._base import NullDraws
-from specdid.inference._curve_tests import placebo, pooled
+from specdid.inference._curve_tests import placebo
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import Residuals, make_sums, permutation_draws
 from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
@@ -84,14 +83,6 @@ def test_a_placebo_has_the_shares_of_each_sign_by_two_sided_p():
         assert real == pytest.approx(np.mean((p < 0.1) & (np.sign(d.statistic[some]) == sign)))
         assert null == pytest.approx(np.mean((null_p < 0.1) & (np.sign(np.asarray(d.null_statistic)[some]) == sign)))
     assert found.value == np.median(d.estimate[some])
-
-
-def test_shares_of_several_parts_are_those_of_all_their_specifications():
-    parts = NullShares(10, 0.1, 0.4, 0.02, 0.03), NullShares(30, 0.5, 0.0, 0.06, 0.01)
-    found = pooled(parts)
-    assert found.tested == 40
-    shares = (found.negative, found.positive, found.null_negative, found.null_positive)
-    assert shares == pytest.approx((16 / 40, 4 / 40, 2 / 40, 0.6 / 40))
 
 
 def test_table_of_normal_scores_agrees_with_the_formula():
