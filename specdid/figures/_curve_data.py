@@ -415,7 +415,8 @@ def _moved(results: Results, group: ScaleGroup) -> Callable[[str], dict[str, Any
     def of(choice: str) -> dict[str, Any]:
         sizes = [one for name in choice.split(" + ") for one in found.get(name, []) if np.isfinite(one[1])]
         if not sizes:
-            return {}
+            # Estimators of different estimands are told by their colours; no pair compares them.
+            return {"moves": 0.0} if choice == "estimator" else {}
         means, pairs = zip(*sizes, strict=True)
         return {"moves": max(means), "still": max(pairs) < STILL}
 

@@ -41,6 +41,20 @@ class Fonts:
             short, long = (middle, long) if fits else (short, middle)
         return text[:short].rstrip(" +·,:") + "…"
 
+    def fit_ends(self, text: str, size: float, room: float) -> str:
+        """Cut a text that is too long in its middle: labels that begin alike differ at their ends."""
+        for kept in range(len(text), 0, -1):
+            short = text if kept == len(text) else f"{text[: kept // 3]}…{text[len(text) - (kept - kept // 3) :]}"
+            if self.width(short, size) <= room:
+                return short
+        return self.fit(text, size, room)
+
+    def apart(self, texts: Sequence[str], size: float, room: float) -> dict[str, str]:
+        """Cut texts to their room so that no two look alike: in the middle where their beginnings do."""
+        short = {text: self.fit(text, size, room) for text in texts}
+        alike = list(short.values())
+        return {text: self.fit_ends(text, size, room) if alike.count(cut) > 1 else cut for text, cut in short.items()}
+
     def first_fit(self, texts: Sequence[str], size: float, room: float, bold: bool = False) -> str:
         """Return the first of these texts that is not too wide, or the last one cut."""
         fitting = (t for t in texts if self.width(t, size, bold) <= room)

@@ -176,9 +176,11 @@ def _band(
         beside = fonts.fit(beside, SMALL, room - fonts.width(text, TEXT, bold=True) - 5) if beside else ""
         lines.append(ChoiceLine(heading, "", text, top, beside))
         top += row + 0.6
+        short = fonts.apart(labels, TEXT, room - INDENT)
         for label in labels:
             first, *others = label.split(TOGETHER) if heading == _CONTROLS else (label,)
-            ways = (label, f"{first} + {len(others)} more") if others else (label,)
-            lines.append(ChoiceLine(heading, label, fonts.first_fit(ways, TEXT, room - INDENT), top))
+            ways = (label, f"{first} + {len(others)} more")
+            said = fonts.first_fit(ways, TEXT, room - INDENT) if others else short[label]
+            lines.append(ChoiceLine(heading, label, said, top))
             top += row
     return PanelRow(panels, tuple(lines), top)

@@ -179,6 +179,11 @@ def joined(facts: Iterable[str]) -> str:
     return " · ".join(facts).replace(": · ", ": ")
 
 
+def of_specifications(count: int) -> str:
+    """Count specifications."""
+    return f"{count:,} specification{'s' * (count != 1)}"
+
+
 def listed(headings: Iterable[str]) -> str:
     """Name choices within a sentence."""
     return ", ".join(f"{name[:1].lower()}{name[1:]}" for name in headings)

@@ -62,24 +62,13 @@ def draw_key(page: Page, lines: Key, left: float, top: float, step: float) -> No
             x += entry.width(page.fonts) + _BETWEEN
 
 
-def _ends(text: str, fonts: Fonts, room: float) -> str:
-    """Cut a text that is too long in its middle: labels that begin alike differ at their ends."""
-    for kept in range(len(text), 0, -1):
-        short = text if kept == len(text) else f"{text[: kept // 3]}…{text[len(text) - (kept - kept // 3) :]}"
-        if fonts.width(short, SMALL) <= room:
-            return short
-    return fonts.fit(text, SMALL, room)
-
-
 def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> list[KeyEntry]:
     entries = []
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
             facts = f" ({series.n:,}, median {fixed(series.median, panel.decimals)})"
             space = room - _SWATCH - fonts.width(facts, SMALL)
-            label = fonts.fit(series.label, SMALL, space)
-            if [fonts.fit(other.label, SMALL, space) for other in panel.series].count(label) > 1:
-                label = _ends(series.label, fonts, space)
+            label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
             marker = MARKERS[series.colour % len(MARKERS)] if bars else "o"
             entries.append(KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker))
         entries.append(KeyEntry("dot", FAINT, f"pale: p ≥ {alpha:g}"))

@@ -24,7 +24,7 @@ from specdid.figures._curve_axes import beyond_words, fixed, shown_range
 from specdid.figures._curve_data import STILL, Flags, Floats
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import PAGE as HIGHEST
-from specdid.figures._page import choose_fonts, listed, style_across, with_room
+from specdid.figures._page import choose_fonts, listed, of_specifications, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -298,7 +298,7 @@ def _depth(lines: list[Line], sizes: _Sizes) -> float:
 
 def _pane(panel: MultiversePanel) -> Pane:
     names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
-    facts = (f"{len(panel.estimate):,} specifications", *([panel.estimand] if panel.several else []))
+    facts = (of_specifications(len(panel.estimate)), *([panel.estimand] if panel.several else []))
     return Pane(names, facts)
 
 
@@ -566,7 +566,9 @@ def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str
     alike = takewhile(lambda terms: len(set(terms)) == 1, zip(*beside, strict=False))
     shared = len(list(alike)) if len(wide) > 1 else 0
     kept = {label: ["…", *terms[shared:]] if shared and terms[shared:] else terms for label, terms in parts.items()}
-    return {label: _squeezed(kept[label], fonts, room) if label in kept else label for label in labels}
+    short = {label: _squeezed(kept[label], fonts, room) if label in kept else label for label in labels}
+    found = list(short.values())
+    return {label: fonts.fit_ends(label, TEXT, room) if found.count(s) > 1 else s for label, s in short.items()}
 
 
 def _squeezed(terms: Sequence[str], fonts: Fonts, room: float) -> str:

@@ -12,7 +12,7 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
-from specdid.figures._page import bandwidth, choose_fonts, density, style_across, with_room
+from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 from specdid.inference._curve_tests import Placebo
@@ -93,7 +93,7 @@ def _pane(panel: NullPanel) -> Pane:
     name = f"{name}{' × expected sign' * panel.nulls[0].expected}"
     values = list(dict.fromkeys(fixed(p.value, decimals_for(np.array([p.value]))) for p in panel.nulls))
     observed = "observed median of estimate × expected sign" if panel.nulls[0].expected else "observed median"
-    facts = (f"{panel.nulls[0].specifications:,} specifications", *([panel.estimand] if panel.several else []))
+    facts = (of_specifications(panel.nulls[0].specifications), *([panel.estimand] if panel.several else []))
     return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"{observed}: {' / '.join(values)}"),))
 
 

@@ -19,7 +19,7 @@ from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
 from specdid.figures._curve_order import Bands
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import GAP, INDENT, PAGE, STRIP, TICKS, ChoiceLine, CurveLayout, PanelRow, layouts
-from specdid.figures._page import NOTE, Page, choose_fonts, joined, listed, title_height, wrap
+from specdid.figures._page import NOTE, Page, choose_fonts, joined, listed, of_specifications, title_height, wrap
 from specdid.figures._panes import Key, draw_key, key_lines
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
@@ -41,7 +41,7 @@ def names(panel: CurvePanel) -> tuple[str, ...]:
 
 def facts(panel: CurvePanel) -> list[tuple[str, ...]]:
     """Return facts about a panel, each in spellings from long to short."""
-    said: list[tuple[str, ...]] = [(f"{len(panel):,} specifications", f"{len(panel):,} specs")]
+    said: list[tuple[str, ...]] = [(of_specifications(len(panel)), f"{len(panel):,} specs")]
     if len(panel.series) == 1:
         said.append((f"median {fixed(panel.series[0].median, panel.decimals)}",))
     if not panel.nobs_varies:

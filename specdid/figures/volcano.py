@@ -13,7 +13,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import beyond_words, fixed, mark_preferred, shade, shown_range
 from specdid.figures._curve_data import CurvePanel, Floats, Ints, curve_data
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import choose_fonts, style_across, with_room
+from specdid.figures._page import choose_fonts, of_specifications, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -94,7 +94,7 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
 def _pane(volcano: Volcano, alpha: float) -> Pane:
     panel = volcano.panel
     names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
-    facts = [f"{len(panel):,} specifications"]
+    facts = [of_specifications(len(panel))]
     for words, null in volcano.nulls:
         of = [words] if len(volcano.nulls) > 1 else []
         if null.tested < len(panel):

@@ -21,7 +21,7 @@ from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limit
 from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import lay_out
-from specdid.figures._panes import _ends, key_lines
+from specdid.figures._panes import key_lines
 from specdid.figures._style import SMALL, save
 from specdid.figures.spec_curve import draw, plot
 
@@ -379,7 +379,7 @@ def test_every_band_and_share_names_its_own_null():
 def test_long_labels_that_begin_alike_are_cut_where_they_are_alike():
     fonts = fonts_for(["a"])
     labels = [f"Poisson: semi-elasticity (Poisson), outcomes in {unit}" for unit in ("hours", "persons")]
-    short = [_ends(label, fonts, 90.0) for label in labels]
+    short = [fonts.fit_ends(label, SMALL, 90.0) for label in labels]
     assert short[0].endswith("hours")
     assert short[1].endswith("persons")
     assert all("…" in s and fonts.width(s, SMALL) <= 90.0 for s in short)
