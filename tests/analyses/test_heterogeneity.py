@@ -191,8 +191,9 @@ def test_effects_in_other_units_have_an_axis_of_their_own():
 
     from specdid.analyses._words import axis_of
 
-    def axis(method):
-        return axis_of(SimpleNamespace(method=method, labels={"outcome": "deaths"}))
+    def axis(method, scale=-1):
+        plan = SimpleNamespace(scale=[scale], scales=("log points",))
+        return axis_of(SimpleNamespace(method=method, labels={"outcome": "deaths"}, plan=plan, place=0))
 
     assert [axis(m) for m in ("feols", "did2s", "fepois", "logit")] == [
         "deaths",
@@ -200,3 +201,4 @@ def test_effects_in_other_units_have_an_axis_of_their_own():
         "log points of deaths",
         "log odds of deaths",
     ]
+    assert axis("feols", scale=0) == "log points", "outcomes of one scale share an axis"
