@@ -465,7 +465,8 @@ def _dominant(mine: FamilyNumbers, shares: NullShares) -> tuple[str, float, floa
 def _facts(report: Report, mine: FamilyNumbers) -> Iterator[tuple[str, str, str]]:
     results = report.curve.results
     counts = report.curve.counts
-    yield "Median", mine.written(mine.median), mine.family.shown
+    several = len(report.curve.results.families) > 1
+    yield "Median", mine.written(mine.median), mine.family.shown + (f"; {mine.family.estimand}" if several else "")
     yield "Range", f"{mine.written(mine.lowest)} to {mine.written(mine.highest)}", f"{mine.n:,} estimates"
     if mine.shares is not None:
         sign, share, null = _dominant(mine, mine.shares)
