@@ -33,6 +33,7 @@ class Factor:
     codes : (n,) int64, the level of each specification.
     reference : the level of the preferred specification, or the first that occurs.
     shown : the labels as readers know them, by [labels]; empty where they are the same.
+    within : the choice that tied controls vary within; empty where they are not tied.
     """
 
     dimension: str
@@ -41,6 +42,7 @@ class Factor:
     codes: Ints
     reference: int
     shown: tuple[str, ...] = ()
+    within: str = ""
 
     def words(self, level: int) -> str:
         """Name a level in a table or a figure."""
@@ -79,7 +81,10 @@ def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Fact
             continue
         wanted = planned.codes[planned.preferred, list(choice.places)] if planned.preferred >= 0 else -1
         if choice.name == "controls" and by_variable and planned.control_terms:
-            yield from _variables(results, options[which, 0], int(np.max(wanted)))
+            tied = next((set(tie) for tie in planned.together if "controls" in tie), set())
+            names = (c.name for c in planned.choices(places) if c != choice and len(planned.combined(c, places)[0]) > 1)
+            within = next((n for n in names if set(n.split(" + ")) & tied), "")
+            yield from _variables(results, options[which, 0], int(np.max(wanted)), within)
             continue
         at = np.flatnonzero((options == wanted).all(axis=1))
         labels, shown = ([planned.option(choice, row, s) for row in options.tolist()] for s in (False, True))
@@ -87,7 +92,7 @@ def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Fact
         yield Factor(choice.name, choice.name, tuple(labels), which, reference, tuple(shown))
 
 
-def _variables(results: Results, codes: Ints, wanted: int) -> Iterator[Factor]:
+def _variables(results: Results, codes: Ints, wanted: int, within: str) -> Iterator[Factor]:
     """Return one factor per set of variables with the same membership."""
     planned = results.planned
     present = np.unique(codes)
@@ -100,7 +105,8 @@ def _variables(results: Results, codes: Ints, wanted: int) -> Iterator[Factor]:
         member = planned.control_members[:, together[0]]
         words = " + ".join(planned.shown(planned.control_terms[k]) for k in together)
         reference = int(member[wanted]) if wanted >= 0 else 0
-        yield Factor("controls", words, ("without", "with"), member[codes].astype(np.int64), reference)
+        member_codes = member[codes].astype(np.int64)
+        yield Factor("controls", words, ("without", "with"), member_codes, reference, within=within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,12 @@ class Choices:
     changes: tuple[Change, ...]
     spread: Spread
 
+    @property
+    def averaged(self) -> str:
+        """Say over which orders of the choices shares are averaged."""
+        tied = any(f.within for f in self.factors)
+        return "averages over orders (Shapley)" + (", tied controls after what they are tied to" if tied else "")
+
 
 def describe_choices(results: Results, family: Family) -> Choices:
     """Describe a family of at least two specifications; sums only, nothing is estimated."""
@@ -184,7 +196,11 @@ def describe_choices(results: Results, family: Family) -> Choices:
 
 
 def variance_shares(factors: Sequence[Factor], y: Floats) -> Shares:
-    """Return each factor's share of the variance of ``y`` (n,)."""
+    """Return each factor's share of the variance of ``y`` (n,).
+
+    Controls that vary within what they are tied to come after it in every order: that a variable occurs beside some
+    rows of a tie only is no reason to give it a part of what the rows differ in.
+    """
     y = np.ldexp(y, -extreme_power(y))
     total = float(np.sum((y - y.mean()) ** 2))
     if total <= 1e-24 * float(y @ y) or not factors:
@@ -197,7 +213,12 @@ def variance_shares(factors: Sequence[Factor], y: Floats) -> Shares:
         sizes = [bounds[f][1] - bounds[f][0] for f in block]
         edges = list(pairwise(np.cumsum([0, *sizes]).tolist()))
         system = _augmented(gram[np.ix_(own, own)], cross[own], total)
-        explained[block] = _shapley(system, edges) if len(block) <= EXACT else _sampled(system, edges)
+        later = [j for j, f in enumerate(block) if factors[f].within]
+        first = next(
+            (j for j, f in enumerate(block) if later and factors[f].name == factors[block[later[0]]].within), -1
+        )
+        last = frozenset(later) if first >= 0 else frozenset()
+        explained[block] = (_shapley if len(block) <= EXACT else _sampled)(system, edges, first, last)
     share = np.clip(explained / total, 0.0, 1.0)
     return Shares(share, max(0.0, 1.0 - float(share.sum())), balanced=len(blocks) == len(factors))
 
@@ -248,8 +269,8 @@ def _eliminate(system: Floats, edges: tuple[int, int]) -> Floats:
     return out
 
 
-def _shapley(system: Floats, edges: list[tuple[int, int]]) -> Floats:
-    """Average each factor's explained sum of squares over all orders, by way of all subsets."""
+def _shapley(system: Floats, edges: list[tuple[int, int]], first: int, last: frozenset[int]) -> Floats:
+    """Average each factor's explained sum of squares over the orders with ``first`` before ``last``, by all subsets."""
     count = len(edges)
     left = np.empty(1 << count)
 
@@ -259,23 +280,31 @@ def _shapley(system: Floats, edges: list[tuple[int, int]]) -> Floats:
             visit(mask | 1 << f, f + 1, _eliminate(reduced, edges[f]))
 
     visit(0, 0, system)
-    masks = np.arange(1 << count)
+    masks, tied = np.arange(1 << count), sum(1 << f for f in last)
     size = np.array([int(m).bit_count() for m in masks])
-    weight = np.array([factorial(k) * factorial(count - k - 1) / factorial(count) for k in range(count)])
+    bound = np.array([int(m & tied).bit_count() for m in masks])
+    has = (masks >> first) & 1 == 1 if last else np.zeros(len(masks), dtype=bool)
+    # How many orders a subset has: where `first` is in it, it is the earliest of itself and those after it.
+    orders = np.array([float(factorial(k)) for k in range(count + 1)])[size] / np.where(has, 1 + bound, 1)
+    possible = has | (bound == 0)
     gains = np.empty(count)
     for f in range(count):
-        without = masks[(masks >> f) & 1 == 0]
-        gains[f] = weight[size[without]] @ (left[without] - left[without | 1 << f])
+        without = masks[((masks >> f) & 1 == 0) & possible & possible[masks | 1 << f]]
+        rest = masks[-1] ^ (without | 1 << f)
+        weight = orders[without] * orders[rest] / orders[-1]
+        gains[f] = weight @ (left[without] - left[without | 1 << f])
     return gains
 
 
-def _sampled(system: Floats, edges: list[tuple[int, int]]) -> Floats:
-    """Average over random orders and their reverses; always the same ones."""
+def _sampled(system: Floats, edges: list[tuple[int, int]], first: int, last: frozenset[int]) -> Floats:
+    """Average over random orders, and their reverses, with ``first`` before ``last``; always the same ones."""
     generator = np.random.Generator(np.random.Philox(key=[len(edges), 0]))
     gains = np.zeros(len(edges))
     for _ in range(ORDERS // 2):
         order = generator.permutation(len(edges))
-        for way in (order, order[::-1]):
+        for way in (order, order[::-1].copy()):
+            bound = np.flatnonzero(np.isin(way, [first, *last])) if last else np.empty(0, np.int64)
+            way[bound] = [first, *(f for f in way[bound].tolist() if f != first)] if last else []
             reduced = system
             for f in way.tolist():
                 after = _eliminate(reduced, edges[f])

@@ -406,7 +406,7 @@ TOGETHER = TableKeys(
     "together",
     "[[together]]",
     "Options of several dimensions that belong together: only these combinations are planned, and they are one choice; "
-    "controls that still vary among them are a choice of their own.",
+    "controls that still vary among them are a choice of their own, with a share of what is left by the tie.",
     (
         Key(
             "dimensions",

@@ -144,7 +144,7 @@ def choices_table(material: Material, choices: Choices, alone: bool) -> PrintTab
     blocks = tuple(_block(material, choices, name, shown, decimals) for name in _dimensions(choices))
     rest = (Row("Combinations of choices", (f"{choices.shares.rest:.1%}", "", "")),)
     family = f": {choices.family.shown}; {choices.family.estimand}" if not alone else ""
-    how = "exact, since the choices are balanced" if choices.shares.balanced else "averages over orders (Shapley)"
+    how = "exact, since the choices are balanced" if choices.shares.balanced else choices.averaged
     notes = (
         "Mean change: of the estimate when the option takes the place of the one in the first line of its block, "
         "all other choices equal, over the pairs of specifications that differ in nothing else.",

@@ -349,7 +349,7 @@ def choice_section(choices: Choices, alone: bool) -> Section:
 
 
 def _shares(choices: Choices) -> list[str]:
-    how = "exact: the grid is balanced" if choices.shares.balanced else "averages over orders (Shapley)"
+    how = "exact: the grid is balanced" if choices.shares.balanced else choices.averaged
     shares = choices.shares.share
     order = np.argsort(-shares, kind="stable")[:_SHARES].tolist()
     rows = [(_name(choices.factors[f].dimension, choices.factors[f].name), f"{shares[f]:.1%}") for f in order]

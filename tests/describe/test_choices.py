@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import permutations
 from time import process_time
 
@@ -31,9 +32,9 @@ def r2(factors, y):
     return 1 - left @ left / np.sum((y - y.mean()) ** 2)
 
 
-def by_all_orders(factors, y):
+def by_all_orders(factors, y, first=-1, last=()):
     total = np.zeros(len(factors))
-    orders = list(permutations(range(len(factors))))
+    orders = [o for o in permutations(range(len(factors))) if all(o.index(first) < o.index(f) for f in last)]
     for order in orders:
         for k, f in enumerate(order):
             before = r2([factors[j] for j in order[:k]], y) if k else 0.0
@@ -61,6 +62,29 @@ def test_without_balance_it_is_the_mean_over_all_orders():
     found = variance_shares(factors, y)
     assert not found.balanced
     np.testing.assert_allclose(found.share, by_all_orders(factors, y), atol=1e-10)
+
+
+def tied_controls():
+    """Three rows of a tie, each with its own control in half of its specifications, under two samples."""
+    tie, half, sample = (f.codes for f in factorial(3, 2, 2))
+    controls = [factor(f"x{k}", (tie == k) & (half == 1)) for k in range(3)]
+    return [replace(f, dimension="controls", within="tie") for f in controls[:2]] + [
+        factor("tie", tie),
+        replace(controls[2], dimension="controls", within="tie"),
+        factor("sample", sample),
+    ]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_tied_controls_come_after_what_they_are_tied_to(exact, monkeypatch):
+    factors = tied_controls()
+    y = 5.0 * factors[2].codes + sum(f.codes for f in factors) + np.random.default_rng(4).normal(size=12) / 10
+    expected = by_all_orders(factors, y, first=2, last=(0, 1, 3))
+    if not exact:
+        monkeypatch.setattr(choices, "EXACT", 1)
+    found = variance_shares(factors, y).share
+    np.testing.assert_allclose(found, expected, atol=1e-10 if exact else 0.01)
+    assert found[2] > 0.9 > by_all_orders(factors, y)[2]
 
 
 def test_two_choices_that_always_go_together_share_equally():
