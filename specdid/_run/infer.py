@@ -200,7 +200,8 @@ def cluster_codes(prepared: Prepared) -> NDArray[np.int64] | None:
 def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -> CurveTests:
     alpha = prepared.study.inference.alpha
     draws = replace(draws, expected=expected_signs(prepared.plan, draws.index))
-    errors = _errors(prepared)
+    study, cluster = prepared.study, cluster_text(prepared)
+    errors = "" if study.vcov and study.vcov[0].text == f"~{cluster}" else cluster
     rows: list[Test] = []
     placebos: list[Placebo] = []
     bands: dict[tuple[str, str], Floats] = {}
@@ -238,12 +239,6 @@ def _primary_first(rows: list[Test], primary: str) -> tuple[Test, ...]:
     """Mark the primary statistic, of which a median estimate may be several, and put it before the others."""
     chosen = [r for r in rows if r.kind == primary]
     return (*(replace(r, role="primary") for r in chosen), *(r for r in rows if r not in chosen))
-
-
-def _errors(prepared: Prepared) -> str:
-    """Return what the nulls cluster by, where the curve's standard errors are others."""
-    study, cluster = prepared.study, cluster_text(prepared)
-    return "" if study.vcov and study.vcov[0].text == f"~{cluster}" else cluster
 
 
 def cluster_text(prepared: Prepared) -> str:

@@ -300,7 +300,9 @@ def relabel(text: str, names: Mapping[str, str]) -> str:
         return names[text]
     level = _LEVEL.fullmatch(text)
     if level is not None:
-        return _level(level, names)
+        words = f"{names.get(level['by'], level['by'])} {level['level']}"
+        times = level["times"]
+        return words if times is None else f"{words} × {names.get(times, times)}"
     if not names:
         return text
     if _PLAIN.fullmatch(text) and len(set(parts := text.split(" + "))) == len(parts):
@@ -312,12 +314,6 @@ def relabel(text: str, names: Mapping[str, str]) -> str:
     if " + ".join(term.text for term in found) != text:
         return text
     return " + ".join(_named(term, names) for term in found)
-
-
-def _level(level: re.Match[str], names: Mapping[str, str]) -> str:
-    words = f"{names.get(level['by'], level['by'])} {level['level']}"
-    times = level["times"]
-    return words if times is None else f"{words} × {names.get(times, times)}"
 
 
 def _named(term: Term, names: Mapping[str, str]) -> str:
@@ -384,11 +380,8 @@ def read_effect(node: Node) -> Effect:
     if len(set(brackets)) > 1:
         help = "write `f[x] + f[[z]]`"
         raise LanguageError(Mistake("not_an_effect", "`[` and `[[` cannot follow each other", node.span, help))
-    return Effect(tuple(_levels(node)), tuple(reversed(slopes)), brackets[:1] == ["[["])
-
-
-def _levels(node: Node) -> list[Node]:
-    return [*dict.fromkeys(map(_of_level, joint_levels(node)))]
+    levels = tuple(dict.fromkeys(map(_of_level, joint_levels(node))))
+    return Effect(levels, tuple(reversed(slopes)), brackets[:1] == ["[["])
 
 
 def _of_level(node: Node) -> Node:
