@@ -394,8 +394,7 @@ class Study:
     @property
     def written(self) -> dict[str, tuple[str, ...]]:
         """Return the options of every dimension as the file has them, before they expand."""
-        core = ("outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "estimator")
-        found = {name: _written(getattr(self, name)) for name in core}
+        found = {name: _written(getattr(self, name)) for name in DIMENSIONS}
         return found | {v.name: _written(v.options) for v in self.variants} | {"vcov": _written(self.vcov)}
 
     def __repr__(self) -> str:

@@ -37,7 +37,7 @@ def audit_here():
 
     That both answer alike is tested in test_audit.py, and so is what becomes of the process.
     """
-    from specdid._audit import compare, worker
+    from specdid._audit import compare
     from specdid._run import pipeline
 
     class AtOnce:
@@ -53,7 +53,7 @@ def audit_here():
             pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "ask", worker.estimate_all_again)
+        patch.setattr(compare, "ask", compare.estimate_all_again)
         patch.setattr(pipeline, "start_reference", lambda: None)
         patch.setattr(pipeline, "ThreadPoolExecutor", AtOnce)
         yield

@@ -16,7 +16,7 @@ import pytest
 from command import run_specdid
 from small_problems import work_of
 from small_studies import small_panel, small_study
-from specdid._audit import audit_results, compare, reference, start_reference, worker
+from specdid._audit import audit_results, compare, reference, start_reference
 from specdid._audit.compare import draw, smallest
 from specdid._audit.least_squares import NetRegressors
 from specdid._audit.reference import AuditRequest
@@ -104,7 +104,7 @@ def audit(layout, results, size=None, seed=1):
 @pytest.fixture
 def audit_here(monkeypatch):
     """Audit without another process, which would import pyfixest each time."""
-    monkeypatch.setattr(compare, "ask", worker.estimate_all_again)
+    monkeypatch.setattr(compare, "ask", compare.estimate_all_again)
     return audit
 
 
@@ -281,7 +281,7 @@ def test_one_program_that_differs_is_enough(panel, wrong, monkeypatch):
     programs = set()
 
     def ask(request):
-        again = worker.estimate_all_again(request)
+        again = compare.estimate_all_again(request)
         for k, a in enumerate(again):
             numbers = [*a.numbers]
             numbers[wrong] = replace(numbers[wrong], estimate=numbers[wrong].estimate + 1.0)
@@ -338,7 +338,7 @@ def test_an_error_that_no_program_confirms_does_not_pass(panel, monkeypatch):
 
     def without(error):
         def ask(request):
-            again = worker.estimate_all_again(request)
+            again = compare.estimate_all_again(request)
             return [
                 replace(a, numbers=tuple(replace(n, std_error=(error, *n.std_error[1:])) for n in a.numbers))
                 for a in again
@@ -359,7 +359,7 @@ def test_an_ill_conditioned_design_is_solved_by_qr(panel):
     """Against numpy's QR on dummies, at a condition number where normal equations keep few digits."""
     small = panel[(panel.city_id <= 40) & np.isfinite(panel.pgdp)].dropna(subset=["ln_so2", "near"])
     layout = work_of(small, [("ln_so2", "dudt", ("pgdp", "near"), FE, None, "feols")], vcovs=("hetero", "iid"))
-    again = worker.estimate_all_again(AuditRequest(layout, ((),)))[0]
+    again = compare.estimate_all_again(AuditRequest(layout, ((),)))[0]
     assert [n.program for n in again.numbers] == ["least squares of the audit's own"]
     own = again.numbers[0]
     dummies = [pd.get_dummies(small[c]).to_numpy(float) for c in FE]
@@ -407,23 +407,23 @@ def test_nothing_to_audit(panel):
 def test_the_references_process_answers_as_this_one_does(panel):
     layout, _ = sun_abraham(panel)
     start_reference()
-    process = worker._started[0]
+    process = compare._started[0]
     start_reference()
-    assert worker._started == [process]
-    theirs = worker.ask(smallest(layout, np.array([1, 3]), ((), ())))
+    assert compare._started == [process]
+    theirs = compare.ask(smallest(layout, np.array([1, 3]), ((), ())))
     assert process.poll() is not None  # it ends with its answer
-    assert worker._started == []
-    here = worker.estimate_all_again(AuditRequest(layout, ((),) * 4))
+    assert compare._started == []
+    here = compare.estimate_all_again(AuditRequest(layout, ((),) * 4))
     assert repr(theirs) == repr([here[1], here[3]])
 
 
 def test_a_dead_process_is_replaced(panel):
     layout, _ = sun_abraham(panel)
     start_reference()
-    worker._started[0].kill()
-    worker._started[0].wait()
-    assert len(worker.ask(smallest(layout, np.array([0]), ((),)))) == 1
-    assert worker._started == []
+    compare._started[0].kill()
+    compare._started[0].wait()
+    assert len(compare.ask(smallest(layout, np.array([0]), ((),)))) == 1
+    assert compare._started == []
 
 
 BROKEN = {
@@ -440,8 +440,8 @@ def test_a_reference_that_cannot_be_had_is_no_disagreement(panel, tmp_path, monk
     """It is imported with much else, of which anything may be broken (IPython was, once)."""
     code, said = BROKEN[how]
     (tmp_path / "pyfixest.py").write_text(code)
-    monkeypatch.setattr(worker, "safe_path", lambda: [str(tmp_path), *safe_path()])
-    worker.stop_reference()
+    monkeypatch.setattr(compare, "safe_path", lambda: [str(tmp_path), *safe_path()])
+    compare.stop_reference()
     layout, blocks = sun_abraham(panel)
     found = audit(layout, results_of(blocks), size=2)
     assert said in found.not_done
@@ -455,9 +455,9 @@ def test_where_no_process_can_be_started_the_audit_runs_here(panel, monkeypatch)
         raise OSError("no processes here")
 
     layout, blocks = sun_abraham(panel)
-    monkeypatch.setattr(worker.subprocess, "Popen", refuse)
+    monkeypatch.setattr(compare.subprocess, "Popen", refuse)
     start_reference()
-    assert worker._started == []
+    assert compare._started == []
     assert audit(layout, results_of(blocks), size=1).disagreeing == ()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_problems import work_of
-from specdid._audit import audit_results, compare, worker
+from specdid._audit import audit_results, compare
 from specdid._audit.least_squares import NetRegressors
 from specdid._audit.reference import AuditRequest, estimate_again
 from specdid._records import Status
@@ -53,7 +53,7 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch):
     """Another process would import pyfixest each time."""
-    monkeypatch.setattr(compare, "ask", worker.estimate_all_again)
+    monkeypatch.setattr(compare, "ask", compare.estimate_all_again)
 
 
 def audited(work, estimate, dropped=None, nobs=None, error=1.0):

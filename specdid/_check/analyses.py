@@ -13,8 +13,8 @@ from specdid._check.names import unknown
 from specdid._check.sound import Sound
 from specdid._check.values import check_conditions_of, check_use
 from specdid._diagnostics import Fault, SpecError
+from specdid._plan.exclude import select
 from specdid._plan.expand import expand_grid
-from specdid._plan.selectors import select
 from specdid._study import Selector, Study
 from specdid.analyses._base import Analysis, Bench, Request
 from specdid.analyses._cells import plan_cells, read_request

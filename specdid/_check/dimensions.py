@@ -15,10 +15,9 @@ from specdid._arrays import Bools
 from specdid._check.data import Data, selectors
 from specdid._check.sound import NO_LABEL, Sound
 from specdid._diagnostics import Fault, Origin, SpecError, did_you_mean, fault_at
-from specdid._plan.exclude import Tied, tied_choices
+from specdid._plan.exclude import Tied, select, tied_choices
 from specdid._plan.expand import expand_grid
 from specdid._plan.records import Codes, Dimension, Grid
-from specdid._plan.selectors import select
 from specdid._study import EstimatorOption, Exclusion, Selector, Study, Tie
 from specdid.estimators._base import Estimator
 from specdid.language import LanguageError, subtraction_problems, unknown_columns

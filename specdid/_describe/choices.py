@@ -9,9 +9,8 @@ from math import factorial, prod
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Floats, Ints, extreme_power
 from specdid._records import Family, Results
-from specdid.inference._scaling import extreme_power
 
 FEW = 12
 """Up to so many sets of controls are compared as sets."""

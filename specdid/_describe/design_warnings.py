@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Floats, Ints, extreme_power
 from specdid._diagnostics import first_few
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.numerals import decimals_for, p_text
@@ -19,7 +19,6 @@ from specdid._records.results import TIMES
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Members, Problem
-from specdid.inference._scaling import extreme_power
 
 CHEAP, CHEAP_SUNAB = 20_000, 100
 """Up to so many specifications are estimated again on the rows they have in common."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtrit
 
+from specdid._arrays import extreme_power
 from specdid.engine.coefficient_table import CONSTANT, FullFit, fit_full
 from specdid.engine.demean import demean, make_absorber
 from specdid.engine.problem import Code, Members, Problem, Vcov
-from specdid.inference._scaling import extreme_power
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,12 @@ from specdid._plan.exclude import (
     exclude_unfit_treatments,
     exclude_untied,
     first_choices,
+    select,
     tied_choices,
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
 from specdid._plan.identity import Contents, Hashes, match_digest, mix, segment_sums, set_hash
 from specdid._plan.records import Codes, Dimension, Grid, Plan, PlanStatus
-from specdid._plan.selectors import select
 from specdid._study import DIMENSIONS, Core, Never, Study, TreatmentOption
 from specdid.language import LanguageError, bind, terms, write
 from specdid.language.tree import Node

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specdid._programs.names import listed, quoted
+from specdid._programs.names import listed, plain_number, quoted
 from specdid._programs.script import Errors, Script
-from specdid._programs.trees import plain_number
 
 DEMEANER = "demeaner=pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)"
 

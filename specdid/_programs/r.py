@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specdid._programs.names import listed, quoted
+from specdid._programs.names import listed, plain_number, quoted
 from specdid._programs.script import Errors, Levels, Script
-from specdid._programs.trees import plain_number
 from specdid._study import Rule
 
 TIGHT = "fixef.tol = 1e-10, fixef.iter = 1e5"

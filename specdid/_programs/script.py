@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from specdid._programs.trees import plain_number
+from specdid._programs.names import plain_number
 from specdid._study import Distribution, Kind, Rule
 from specdid.language.tree import Node
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from specdid._programs.names import comment
+from specdid._programs.names import comment, plain_number
 from specdid._programs.script import Errors, Script
-from specdid._programs.trees import plain_number
 from specdid._study import Rule
 
 DOF = (

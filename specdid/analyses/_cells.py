@@ -20,9 +20,8 @@ from specdid._diagnostics import Fault, Origin, SpecError, fault_at
 from specdid._format import FIX
 from specdid._plan import Dimension, Grid, Plan, PlanStatus, build_plan
 from specdid._plan.build import preferred_choices
-from specdid._plan.exclude import tied_choices
+from specdid._plan.exclude import select, tied_choices
 from specdid._plan.records import Codes, Setting
-from specdid._plan.selectors import select
 from specdid._records import Caution
 from specdid._study import DIMENSIONS, AnalysisTable, Core, EstimatorOption, Expression, SampleOption, Selector, Study
 from specdid.engine.compile import Compiled, compile_plan

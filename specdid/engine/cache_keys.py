@@ -26,7 +26,7 @@ from specdid.engine.problem import Effects, Members, Problem, Sunab
 from specdid.engine.workers import pools
 
 LIBRARIES = ("numpy", "scipy", "pandas", "formulaic", "pyfixest")
-SOURCES = ("engine", "estimators", "inference", "_records/fits.py", "_hashing.py")
+SOURCES = ("engine", "estimators", "inference", "_records/fits.py", "_hashing.py", "_arrays.py")
 """Where numbers are made: a change of these files changes every key."""
 
 

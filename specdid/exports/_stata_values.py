@@ -8,28 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+from specdid._programs.names import COMPARISONS, given, is_constant, is_missing, many, members, number, plain_number
 from specdid._programs.script import DATE, POLY, SPLINE
 from specdid._programs.stata import INFINITY, literal
-from specdid._programs.trees import (
-    COMPARISONS,
-    Binary,
-    Call,
-    Constant,
-    Name,
-    Node,
-    Number,
-    Text,
-    Unary,
-    given,
-    is_constant,
-    is_missing,
-    many,
-    members,
-    number,
-    plain_number,
-)
 from specdid.language import argument
-from specdid.language.tree import children, joint_levels
+from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, children, joint_levels
 from specdid.panel.splines import Spline
 
 _DIRECT = {

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specdid._programs.names import comment, listed, quoted
-from specdid._programs.script import DATE, POLY, SPLINE, DataFile, MatchedUnits, Script, WideFile
-from specdid._programs.trees import (
+from specdid._programs.names import (
     COMPARISONS,
     IN_TIME,
-    Binary,
-    Call,
-    Constant,
-    Name,
-    Node,
-    Number,
-    Text,
-    Unary,
+    comment,
     functions,
     given,
     is_constant,
     is_missing,
+    listed,
     many,
     members,
     number,
     plain_number,
-    walk,
+    quoted,
 )
+from specdid._programs.script import DATE, POLY, SPLINE, DataFile, MatchedUnits, Script, WideFile
 from specdid.exports._base import Export, program_of, section
 from specdid.exports._python_helpers import helpers, periods
 from specdid.language.functions import FUNCTIONS, BoundArguments, Parameter, match_arguments
-from specdid.language.tree import children, joint_levels
+from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, children, joint_levels, walk
 
 _DIRECT = {
     "exp": "np.exp", "sqrt": "np.sqrt", "abs": "np.abs", "asinh": "np.arcsinh", "floor": "np.floor", "sign": "np.sign",

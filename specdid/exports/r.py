@@ -5,30 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import reduce
 
-from specdid._programs.names import comment, listed, quoted
-from specdid._programs.script import DATE, POLY, SPLINE, DataFile, MatchedUnits, Script, WideFile
-from specdid._programs.trees import (
+from specdid._programs.names import (
     IN_TIME,
-    Argument,
-    Binary,
-    Call,
-    Constant,
-    Node,
-    Number,
-    Text,
-    Unary,
+    comment,
     functions,
     is_missing,
+    listed,
     many,
     members,
     number,
     plain_number,
+    quoted,
 )
+from specdid._programs.script import DATE, POLY, SPLINE, DataFile, MatchedUnits, Script, WideFile
 from specdid.exports._base import Export, program_of, section
 from specdid.language import FUNCTIONS, argument
 from specdid.language import write as written
 from specdid.language.functions import match_arguments
-from specdid.language.tree import joint_levels
+from specdid.language.tree import Argument, Binary, Call, Constant, Node, Number, Text, Unary, joint_levels
 
 HELPERS = {
     "log_na": "log_na <- function(x, base = exp(1)) log(ifelse(x > 0, x, NA), base)  # missing where x <= 0",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from specdid._programs.names import is_safe
+from specdid._programs.names import functions, is_safe, plain_number
 from specdid._programs.script import DataFile, MatchedUnits, Script, WideFile
 from specdid._programs.stata import INFINITY, filled, literal, numbered, printable, remark
-from specdid._programs.trees import functions, plain_number
 from specdid.exports._base import Export, program_of, section
 from specdid.exports._stata_values import StataValues
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Floats, Ints, ordinary_weights
 from specdid.engine import execute as engine
 from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.problem import Code, Effects, Members, Problem
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells
-from specdid.inference._scaling import ordinary_weights
 
 
 @dataclass(frozen=True, slots=True)

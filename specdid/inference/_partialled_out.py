@@ -32,13 +32,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Floats, Ints, ordinary_weights, standardised, unit_sized
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean, make_absorber
 from specdid.engine.problem import Members, Problem
 from specdid.inference._batches import DrawBatch, kept_controls, make_batches
 from specdid.inference._crossed_effects import Net, connect, cross_products
-from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
 
 ABSORBED = 1e-18
 """What rounding leaves of a row's square, at most, where the effects absorb a treatment of size 1."""

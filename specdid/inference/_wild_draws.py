@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Floats, Ints, standardised
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean
 from specdid.engine.problem import Members, Problem
@@ -45,7 +45,6 @@ from specdid.inference._crossed_effects import (
     cross_products,
     take_out,
 )
-from specdid.inference._scaling import standardised
 
 FEW = 12
 """Clusters of the panel below which Webb's six points are drawn, not signs."""

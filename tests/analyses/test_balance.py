@@ -11,11 +11,10 @@ import polars as pl
 import pytest
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
-from specdid.analyses.balance import ComparedSample, MatchComparison, warnings
+from specdid.analyses.balance import ComparedSample, MatchComparison, balance, joint_test, warnings
 from specdid.figures.love_plot import FIGURE as LOVE
 from specdid.figures.score_overlap import BINS, score_block
 from specdid.figures.score_overlap import FIGURE as SCORES
-from specdid.matching._balance import balance, joint_test
 from specdid.tables._base import csv_text
 from specdid.tables.latex import TABLE
 

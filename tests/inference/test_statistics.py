@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from small_studies import small_panel, small_study
+from specdid._arrays import ordinary_weights, standardised, unit_sized
 from specdid.inference import _curve_tests as s
 from specdid.inference._base import NullDraws
 from specdid.inference._curve_tests import placebo
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import Residuals, make_sums, permutation_draws
-from specdid.inference._scaling import ordinary_weights, standardised, unit_sized
 
 RNG = np.random.default_rng(5)
 S, B = 40, 199

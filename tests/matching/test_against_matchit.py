@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from specdid._plan.identity import Contents
 from specdid._run.prepare import prepare
+from specdid.analyses.balance import balance
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import run
 from specdid.engine.matched import match_recipe, match_rows
 from specdid.engine.problem import Code
-from specdid.matching import _balance
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 ON = "pgdp + ind2 + ln_open + ln_pat"
@@ -99,7 +99,7 @@ def test_weights_are_those_of_matchit(sections, name):
 def test_balance_is_that_of_matchit(sections, name):
     section, _ = sections[name]
     columns = np.column_stack([section.result.score, section.candidates.covariates])
-    found = _balance.balance(columns, section.candidates.treated, section.result.weights, "treated")
+    found = balance(columns, section.candidates.treated, section.result.weights, "treated")
     expected = rows_of(f"matchit_balance_{name}")
     assert [row["term"] for row in expected[:5]] == ["distance", *ON.split(" + ")]
     for stage in (0, 1):

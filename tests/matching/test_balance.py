@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from specdid.matching._balance import balance, joint_test
+from specdid.analyses.balance import balance, joint_test
 
 
 @pytest.fixture
