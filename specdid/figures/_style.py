@@ -48,10 +48,16 @@ _NO_DATES: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def known_glyphs() -> Iterator[None]:
-    """Have matplotlib not warn of each missing glyph: `choose_fonts` has named them all."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        yield
+    """Have matplotlib not warn of each missing glyph, which `choose_fonts` names, nor of fonts without a bold face."""
+    log = logging.getLogger("matplotlib.font_manager")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+            yield
+    finally:
+        log.setLevel(before)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Fonts and texts: glyphs of other scripts, labels that are no mathematics, texts cut to their room."""
 
+import logging
 import warnings
 
 import pytest
@@ -59,6 +60,15 @@ def test_chinese_is_written_with_the_glyphs_of_an_installed_font(tmp_path):
     if _fonts.postscript_outlines([family]):
         assert b"/Type3" in pdf
         assert b"/CIDFontType2" not in pdf
+
+
+@pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
+def test_a_font_without_a_bold_face_is_no_news_to_the_user(tmp_path, caplog):
+    _fonts._advances.cache_clear()
+    figure = plot(results_of(plan_of(CHINESE, title="智慧城市试点")))
+    save(figure, tmp_path, "curve", ["png"])
+    assert not [r for r in caplog.records if r.name == "matplotlib.font_manager"]
+    assert logging.getLogger("matplotlib.font_manager").level == logging.NOTSET
 
 
 @pytest.mark.parametrize(("head", "postscript"), [(b"OTTO", True), (b"\0\1\0\0", False)])
