@@ -263,6 +263,7 @@ class AppendixOptions:
 
     show: tuple[tuple[str, Origin], ...] = ()
     formats: tuple[str, ...] = ("tex", "md")
+    reference: Path | None = None  # whose styles appendix.docx has
 
 
 @dataclass(frozen=True, slots=True)

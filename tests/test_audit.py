@@ -489,7 +489,7 @@ def test_an_audit_that_cannot_be_done_has_its_own_words_and_exit_code(tmp_path):
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     assert (manifest["audit"]["verdict"], manifest["audit"]["checked"]) == ("not done", 0)
     assert manifest["warnings"]["error"] == 0
-    text = (out / "summary.md").read_text("utf-8")
+    text = (out / "details.md").read_text("utf-8")
     assert "the audit could not be done" in text.partition("\n## ")[0]
     assert "- audit: **NOT DONE**: pyfixest cannot be imported" in text
     assert "isagree" not in text

@@ -14,6 +14,7 @@ import numpy as np
 from specdid._cli.exits import Exit, print_faults
 from specdid._decode import merged_spec
 from specdid._plan import Plan, PlanStatus
+from specdid._records.numerals import specifications
 from specdid._run.cost import needed
 from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared, examine
@@ -139,7 +140,7 @@ def _cost(prepared: Prepared) -> list[str]:
         f"each column is demeaned once per batch: {cost.sharing:,.0f} times less work than one by one",
     ]
     if cost.one_by_one:
-        lines.append(f"{cost.one_by_one:,} specifications are estimated one by one through pyfixest")
+        lines.append(f"{specifications(cost.one_by_one, 'are')} estimated one by one through pyfixest")
     work = count_work(prepared, compiled, cost)
     parts = ", ".join(f"{_duration(seconds)} {part}" for part, seconds in work.parts.items() if seconds >= 0.5)
     lines.append(f"about {_duration(work.seconds)} on one core: {parts}")

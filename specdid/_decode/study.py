@@ -108,7 +108,7 @@ def decode(root: Item, source: Source, log: Log) -> Study:
         labels=labels,
         analyses=read_analyses({**top.rows, **top.meant}, kinds, log),
         label_origins=label_origins,
-        appendix=read_appendix(top.get("appendix"), log),
+        appendix=read_appendix(top.get("appendix"), source.directory, log),
         given_name=found["name"],
         together=read_together(top.get("together"), names, options),
         reshape=found["reshape"],
@@ -394,10 +394,14 @@ def read_figure(item: Item | None, dimensions: Sequence[str], log: Log) -> Figur
     return FigureOptions(**found | {"formats": found["formats"] or FigureOptions().formats})
 
 
-def read_appendix(item: Item | None, log: Log) -> AppendixOptions:
+def read_appendix(item: Item | None, directory: Path, log: Log) -> AppendixOptions:
     """Read [appendix]; an empty list of formats writes none."""
     table = as_table(item, log, APPENDIX)
-    return AppendixOptions(**table.read(show=lambda inner: _shown(inner, log))) if table else AppendixOptions()
+    if not table:
+        return AppendixOptions()
+    return AppendixOptions(
+        **table.read(show=lambda inner: _shown(inner, log), reference=lambda inner: read_path(inner, directory, log))
+    )
 
 
 def _shown(item: Item, log: Log) -> tuple[tuple[str, Origin], ...]:

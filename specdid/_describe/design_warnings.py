@@ -238,13 +238,13 @@ def bad_controls(found: tuple[Responding, ...], regressed: int, whose: str = "pr
             "serious",
             "bad_control",
             f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment given the {whose} "
-            f"specification's fixed effects (p < .05 for {len(found):,} of {regressed:,} controls; by chance "
+            f"specification's fixed effects (p < 0.05 for {len(found):,} of {regressed:,} controls; by chance "
             f"{RESPONDS * regressed:.2g}): a control that the treatment moves takes part of the effect away",
         )
 
 
 def _p(value: float) -> str:
-    return "p < .001" if value < 0.001 else f"p = {value:.3f}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _quoted(words: list[str]) -> str:

@@ -614,6 +614,14 @@ APPENDIX = TableKeys(
             '["tex", "docx"]',
             _APPENDIX.formats,
         ),
+        Key(
+            "reference",
+            TextValue(shown=False),
+            "A Word document, such as a journal's template, whose styles appendix.docx has: Title, Heading 1, Caption, "
+            "Normal. Relative to the spec file; nothing else of it is read.",
+            '"journal.docx"',
+            otherwise="plain styles",
+        ),
     ),
 )
 

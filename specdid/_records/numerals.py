@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,16 @@ def ordinal(n: int) -> str:
     """Write 1st, 2nd, 3rd, 4th, 11th, 21st."""
     suffix = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
     return f"{n:,}{suffix}"
+
+
+_SINGULAR = {"are": "is", "have": "has", "were": "was", "change": "changes", "disagree": "disagrees"}
+
+
+def specifications(n: int, words: str = "") -> str:
+    """Write ``12 specifications are …``; of one the verbs agree with it: ``1 specification is …``."""
+    if n == 1:
+        words = re.sub(r"\b(?:are|have|were|change|disagree)\b", lambda verb: _SINGULAR[verb[0]], words)
+    return f"{n:,} specification{'' if n == 1 else 's'}{f' {words}' if words else ''}"
 
 
 def decimals_for(values: NDArray[np.float64]) -> int:

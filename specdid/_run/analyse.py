@@ -51,7 +51,7 @@ def _all_files(analysed: Analysed) -> list[str]:
 def run_one(bench: Bench, request: Request) -> Analysed:
     """Run one analysis."""
     table, name = request.table, request.table.name
-    heading = table.kind.replace("_", " ").capitalize() + (f": {name}" if name is not None else "")
+    heading = _heading(table.kind.replace("_", " ").capitalize(), name)
     nothing = Analysed(table.kind, name, table.stem, heading, Finding())
     try:
         analysis: Analysis = _plugins.load("analyses", table.kind)
@@ -62,6 +62,13 @@ def run_one(bench: Bench, request: Request) -> Analysed:
     except Exception as error:  # the curve is done: whatever one analysis does must not lose it
         said = f"{type(error).__name__}: {error}".replace("\n", " ")
         return replace(nothing, failure=said)
+
+
+def _heading(kind: str, name: str | None) -> str:
+    """Name an analysis by its kind and name; "Table 3" says already that it is a table."""
+    if name is None:
+        return kind
+    return name if name.casefold().startswith(kind.casefold()) else f"{kind}: {name}"
 
 
 def _with_sample(finding: Finding, words: str) -> Finding:

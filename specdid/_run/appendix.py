@@ -20,7 +20,7 @@ from specdid._records.files import replacing
 from specdid._run.describe import inference_table
 from specdid._run.prepare import Prepared
 from specdid._run.selectors import place_of
-from specdid._run.write import on_its_own, write_text, writing
+from specdid._run.write import OUTPUT_FAILED, on_its_own, write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Bench, Cell, CellFit, Chart
 from specdid.analyses._fit import effect_texts, fit_cell
@@ -69,7 +69,7 @@ def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[C
             pictures = next(f for f in ("png", "svg", "pdf") if f in prepared.study.figure.formats)
             write_text(write_markdown(appendix, pictures), directory / "appendix.md")
         if "docx" in formats:
-            said += on_its_own("appendix.docx", lambda: _write_word(appendix, directory))
+            said += on_its_own("appendix.docx", lambda: _write_word(prepared, appendix, directory))
     return said
 
 
@@ -84,11 +84,19 @@ def _write_latex(prepared: Prepared, appendix: Appendix, directory: Path) -> Non
     write_text(write_main(appendix, version, texts), directory / "appendix_main.tex")
 
 
-def _write_word(appendix: Appendix, directory: Path) -> None:
-    from specdid.appendix.word import write_word
+def _write_word(prepared: Prepared, appendix: Appendix, directory: Path) -> tuple[Caution, ...]:
+    """Write appendix.docx; in plain styles, which is said, where the document with others cannot be read."""
+    from specdid.appendix.word import StylesError, write_word
 
+    said: tuple[Caution, ...] = ()
+    try:
+        written = write_word(appendix, directory, prepared.study.appendix.reference)
+    except StylesError as error:
+        said = (Caution("serious", OUTPUT_FAILED, f"appendix.docx has plain styles: {error}", "output"),)
+        written = write_word(appendix, directory)
     with replacing(directory / "appendix.docx") as new:
-        new.write_bytes(write_word(appendix, directory))
+        new.write_bytes(written)
+    return said
 
 
 def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution, ...]]:
@@ -149,7 +157,7 @@ def _captioned(analysed: Analysed, heading: str, chart: Chart) -> str:
 def _titled(analysed: Analysed, heading: str, table: PrintTable) -> PrintTable:
     """Say of an analysis's table what kind it is, where its title is only the analysis's name, or a number."""
     if analysed.kind == TABLE and _NUMBERED.match(heading):
-        return replace(table, title=f"Regressions, called “{heading}” in the study")
+        return replace(table, title=f"Regressions ({heading} of the study)")
     return replace(table, title=heading) if table.title == analysed.name else table
 
 

@@ -20,7 +20,7 @@ from specdid._describe.joint_tests import marked, share_words, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, capital, from_figure
-from specdid._records.numerals import minus
+from specdid._records.numerals import minus, specifications
 from specdid._run.report import page_formats
 from specdid._run.write import on_its_own, save_figure, write_text
 from specdid.engine.compile import Compiled
@@ -209,7 +209,7 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Agai
     """Lay the joint tests out for print, a block per null; what stands against them is the last of the notes."""
     names = statistic_names(tests, results)
     blocks = tuple((Row(capital(t.title), ("", "", "")), *_test_rows(t, names)) for t in tests)
-    draws = "; ".join(f"{t.title}: {len(t.index):,} specifications, {t.drawn}" for t in tests)
+    draws = "; ".join(f"{t.title}: {specifications(len(t.index))}, {t.drawn}" for t in tests)
     notes = (
         f"{capital(draws)}.",
         "p is the share of draws, the data among them, that are at least as far from zero; the null range holds "

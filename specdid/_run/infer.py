@@ -17,7 +17,7 @@ from specdid._diagnostics import first_few
 from specdid._plan import Plan
 from specdid._records import Caution, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
-from specdid._records.numerals import minus
+from specdid._records.numerals import minus, specifications
 from specdid._run.prepare import Prepared
 from specdid._run.write import NullFigure, first_bands, first_nulls, write_bands, write_text
 from specdid._study import Core, FigureOptions
@@ -279,7 +279,7 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
         Section(
             f"Joint test: {t.title}",
             (
-                f"{t.drawn}; {len(t.index):,} specifications; beyond the null range p ≤ 0.05.",
+                f"{t.drawn}; {specifications(len(t.index))}; beyond the null range p ≤ 0.05.",
                 "",
                 "| statistic | value | null range | p |",
                 "|---|---:|---:|---:|",
@@ -302,9 +302,9 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
 
 def _family(tests: CurveTests) -> str:
     significant = int(np.count_nonzero(tests.adjusted.p_adjusted <= tests.alpha))
-    alpha, critical = f"{tests.alpha:g}".removeprefix("0"), tests.adjusted.critical
+    alpha, critical = f"{tests.alpha:g}", tests.adjusted.critical
     if np.isnan(critical):
-        least = f"{1 / (tests.draws + 1):.3g}".removeprefix("0")
+        least = f"{1 / (tests.draws + 1):.3g}"
         return f"{tests.draws:,} draws are too few for a p of at most {alpha}: the smallest p is {least}."
     return (
         f"{significant:,} of {len(tests.index):,} specifications have a step-down adjusted p of at most "

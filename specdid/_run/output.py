@@ -22,7 +22,7 @@ from specdid.panel import Panel
 LOCK = ".specdid.lock"
 MANIFEST = "manifest.json"
 EARLY = (
-    "results.parquet", "results.csv", "timings.parquet", "summary.md", "report.html", "inference.csv",
+    "results.parquet", "results.csv", "timings.parquet", "summary.md", "details.md", "report.html", "inference.csv",
     "curve.pdf", "curve.png", "curve.svg", "appendix.tex", "appendix.md", "choices.csv", "warnings.csv", MANIFEST,
 )  # fmt: skip
 """Files of nearly every run: where they are somebody's own, the run is refused before its work, not after."""

@@ -19,6 +19,7 @@ from specdid._curve import Curve
 from specdid._plan.treatment_arms import arm_factors
 from specdid._records import Audit, Caution, Fits, Results, Section, code_of, collect
 from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
+from specdid._records.numerals import specifications
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
 from specdid._run.cost import refuse_too_large
@@ -152,7 +153,7 @@ def _run(
     else:
         study = prepared.study
         specs = (Path(document.name) for document in (study.document, study.base) if document)
-        inputs = (study.data, *(file.path for file in prepared.panel.files), *specs)
+        inputs = (study.data, study.appendix.reference, *(file.path for file in prepared.panel.files), *specs)
         with (
             output_directory(directory, study, prepared.panel, inputs, chosen) as output,
             closing(Store(directory, _secret(directory), fresh, audit != 0)) as store,
@@ -231,7 +232,7 @@ def _estimate_all(
     taken = Taken(recalled)
     if store is not None and store.foreign:
         said = "is the cache of another user, or of a key that is gone: not used"
-        anew = f"{len(compiled.members) - recalled:,} specifications estimated anew"
+        anew = f"{specifications(len(compiled.members) - recalled)} estimated anew"
         _log.warning("warning: %s %s, %s", store.directory, said, anew)
     if interrupted:
         return _Made(_interrupted(_curve(prepared, results, compiled)), None, True, taken)

@@ -22,6 +22,7 @@ from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, di
 from specdid._records import Caution, NullShares, Results, write
 from specdid._records.cautions import FAILED, SEVERITIES, worst_first
 from specdid._records.files import is_regular, read_bytes, read_object, replacing, strange
+from specdid._records.numerals import specifications
 from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._study import NARROWEST, WIDEST
@@ -29,6 +30,7 @@ from specdid._words import speaking
 from specdid.figures._style import save
 from specdid.inference._base import null_title
 from specdid.inference._curve_tests import Bands
+from specdid.report.summary import overview
 from specdid.tables._base import TidyTable, csv_text
 
 WARNINGS = "warnings.csv"
@@ -41,7 +43,7 @@ _POINTS = ("low", "median", "high")
 
 
 def write_results(curve: Curve, directory: Path) -> None:
-    """Write results.parquet, results.csv, timings.parquet, warnings.csv and summary.md.
+    """Write results.parquet, results.csv, timings.parquet, warnings.csv, details.md and summary.md.
 
     Raises
     ------
@@ -53,7 +55,8 @@ def write_results(curve: Curve, directory: Path) -> None:
         write_csv(curve.results, directory / "results.csv")
         write_timings(curve.results, directory / "timings.parquet")
         write_text(csv_text(warnings_table(curve.warnings)), directory / WARNINGS)
-        write_text(curve.summary(), directory / "summary.md")
+        write_text(curve.summary(), directory / "details.md")
+        write_text(overview(curve, {path.name for path in directory.iterdir()}), directory / "summary.md")
 
 
 def write_text(text: str, path: Path) -> None:
@@ -200,7 +203,7 @@ def _audited(directory: Path) -> Iterator[Caution]:
     audit = read_object(directory / "manifest.json").get("audit")
     wrong = audit.get("disagreements", audit.get("disagreeing")) if isinstance(audit, dict) else None
     if isinstance(wrong, list) and wrong:
-        said = f"{len(wrong):,} specifications disagree with the reference: do not use these numbers"
+        said = specifications(len(wrong), "disagree with the reference: do not use these numbers")
         yield Caution("error", "audit_failed", said, specifications=len(wrong))
     elif isinstance(audit, dict) and audit.get("verdict") == FAILED:
         yield Caution("error", "audit_failed", "manifest.json says so: do not use these numbers")

@@ -197,6 +197,13 @@ class Analysis:
         return TableKeys(self.name, f"[{self.name}]", doc, (*self.keys, FIX, VARY), needs=self.needs)
 
 
+def _treatments(study: Study) -> dict[str, str]:
+    """Return the labels of treatments by their terms, of terms that only one option has."""
+    terms = [option.term.text for option in study.treatment]
+    named = zip(terms, study.treatment, strict=True)
+    return {term: option.label for term, option in named if option.label and terms.count(term) == 1}
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A study with its data, for the analyses; ``jobs``, ``backend`` and what ``store`` has may not change a number."""
@@ -214,8 +221,11 @@ class Bench:
         return self.panel.periods
 
     def label(self, text: str) -> str:
-        """Return the display text of a term, a sum of terms or a label, from [labels]."""
-        return relabel(text, self.study.labels)
+        """Return the display text of a term, a sum of terms or a label, from [labels].
+
+        A treatment without one there is called what its option is, so that it has one name in all tables.
+        """
+        return relabel(text, {**_treatments(self.study), **self.study.labels})
 
     @property
     def errors(self) -> str:

@@ -14,6 +14,9 @@ from specdid.panel.columns import cell_text
 
 PANELS = 8
 """Columns of an analysis that a figure shows in panels of their own."""
+_MOST = 5
+"""Decimals in a table of coefficients."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LEAST = 0.001
 """Smaller p-values are only said to be below it."""
 
@@ -56,9 +59,36 @@ def listed(words: Sequence[str]) -> str:
 
 
 def decimals(errors: Iterable[float]) -> int:
-    """Return the decimals that show two digits of the smallest finite error: at least 3, at most 6."""
-    known = [e for e in errors if np.isfinite(e) and e > 0]
-    return int(np.clip(1 - np.floor(np.log10(min(known))), 3, 6)) if known else 3
+    """Return the decimals of a table: two digits of its smallest error up to 4 decimals, one of it up to 5, at least 3.
+
+    Errors that need more have no say: their rows are written in powers of ten, see `estimate_and_error`.
+    """
+    known = [need for e in errors if np.isfinite(e) and e > 0 and (need := -int(np.floor(np.log10(e)))) <= _MOST]
+    return max(3, *(max(need, min(need + 1, 4)) for need in known)) if known else 3
+
+
+def estimate_and_error(value: float, error: float, places: int = 3) -> tuple[str, str]:
+    """Write an estimate and its standard error in parentheses to the same decimals.
+
+    An estimate that rounds to zero says below what it is, in size; where the error itself rounds to zero, both are
+    written in powers of ten.
+    """
+    least = 10.0**-places
+    if np.isfinite(error) and 0 < error < least / 2:
+        return _power(value), f"({_power(error)})"
+    if 0 < abs(value) < least / 2:
+        return f"{'<' if value > 0 else '>'} {signed(f'{np.copysign(least, value):.{places}f}')}", in_parentheses(
+            error, places
+        )
+    return number(value, places), in_parentheses(error, places)
+
+
+def _power(value: float) -> str:
+    """Write a number with two digits and a power of ten."""
+    if not np.isfinite(value):
+        return ""
+    digits, power = f"{value:.1e}".split("e")
+    return f"{signed(digits)}×10{str(int(power)).translate(_RAISED)}" if value else "0"
 
 
 def number(value: float | None, places: int = 3) -> str:

@@ -25,7 +25,7 @@ from specdid.analyses._cells import shared_sample
 from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path, treated_rows
 from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
 from specdid.analyses._timing import few_treated
-from specdid.analyses._words import axis_of, count, decimals, in_parentheses, listed, number, p_is, p_value
+from specdid.analyses._words import axis_of, count, decimals, estimate_and_error, listed, number, p_is, p_value
 from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
 from specdid.figures._event_data import ends_note
@@ -404,8 +404,11 @@ def _row(period: int, paths: Sequence[EventPath], first: EventPath, places: int)
     for one in paths:
         at = np.flatnonzero(one.periods == period)
         reference = period in one.references
-        cells.append(number(float(one.estimate[at[0]]), places) if len(at) else "0" * reference)
-        under.append(in_parentheses(float(one.std_error()[at[0]]), places) if len(at) else "")
+        pair = ("0" * reference, "")
+        if len(at):
+            pair = estimate_and_error(float(one.estimate[at[0]]), float(one.std_error()[at[0]]), places)
+        cells.append(pair[0])
+        under.append(pair[1])
     words = first.clock.text(period, plus=True)
     bins = all(period in one.bins for one in paths if _has(one, period))
     end = {"and earlier": " or earlier", "and later": " or later"}.get(_end(first, period) or "", "") if bins else ""

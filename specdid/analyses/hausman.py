@@ -28,7 +28,7 @@ from specdid._records.numerals import MINUS
 from specdid._study import Expression
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._cells import not_read
-from specdid.analyses._words import count, decimals, in_parentheses, listed, number, p_value
+from specdid.analyses._words import count, decimals, estimate_and_error, listed, number, p_value
 from specdid.language import Scope, Term, bind, expand, terms
 from specdid.language.tree import Node
 from specdid.tables._base import Cell as Value
@@ -49,8 +49,8 @@ TESTS = (
     "variance_u", "theta_low", "theta_high", "nobs", "n_units", "balanced", "message",
 )  # fmt: skip
 NOTE = (
-    "FE: within estimator; RE: Swamy and Arora's random effects. Standard errors in parentheses assume "
-    "independent errors of equal variance. The last column is √diag(V_b − V_B), empty where negative."
+    "Random effects are those of Swamy and Arora. Standard errors in parentheses assume independent errors of equal "
+    "variance; that of a difference is the root of the difference of the variances, empty where this is negative."
 )
 ROBUST_NOTE = (
     "The classical test assumes independent errors of equal variance. The robust one adds the units' means "
@@ -297,22 +297,25 @@ def _printed_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -
     shown = [c for c in columns if c.effects is not None]
     if not shown:
         return None
-    blocks = []
+    errors = [e for c in shown for k in range(len(c.differences)) for e in _estimates(c, k)[1::2]]
+    blocks, places = [], decimals(errors)
     for column in shown:
-        head = (Row(label(column.heading), ("",) * 4),) if len(shown) > 1 else ()
-        blocks.append((*head, *_printed_rows(column, label)))
-    spanners = (((label(shown[0].heading), 4),),) if len(shown) == 1 else ()
-    names = ("FE (b)", "RE (B)", "b − B", "√diag(V_b − V_B)")
+        head = (Row(label(column.heading), ("",) * 3),) if len(shown) > 1 else ()
+        blocks.append((*head, *_printed_rows(column, label, places)))
+    spanners = (((label(shown[0].heading), 3),),) if len(shown) == 1 else ()
+    names = ("Fixed effects", "Random effects", "Difference")
     return PrintTable(title, names, tuple(blocks), spanners, (NOTE,))
 
 
-def _printed_rows(column: HausmanColumn, label: Label) -> Iterator[Row]:
+def _printed_rows(column: HausmanColumn, label: Label, places: int) -> Iterator[Row]:
     for place, (difference, error) in enumerate(column.differences):
         fe, fe_se, re, re_se = _estimates(column, place)
-        places = decimals((fe_se, re_se))
-        cells = (number(fe, places), number(re, places), number(difference, places), number(error, places))
-        under = (in_parentheses(fe_se, places), in_parentheses(re_se, places), "", "")
-        yield Row(label(column.terms[place]), cells, under)
+        both = (
+            estimate_and_error(fe, fe_se, places),
+            estimate_and_error(re, re_se, places),
+            estimate_and_error(difference, error, places),
+        )
+        yield Row(label(column.terms[place]), tuple(a for a, _ in both), tuple(b for _, b in both))
 
 
 def _printed_tests(columns: Sequence[HausmanColumn], title: str) -> PrintTable | None:
@@ -325,7 +328,7 @@ def _printed_tests(columns: Sequence[HausmanColumn], title: str) -> PrintTable |
         Row("Classical: χ²", tuple(number(t.statistic, 2) for t in classical)),
         Row("Degrees of freedom", tuple(str(t.df) for t in classical)),
         Row("p", tuple(p_value(t.p_value) for t in classical)),
-        Row("V_b − V_B positive definite", tuple("yes" if t.definite else "no" for t in classical)),
+        Row("Difference of variances positive definite", tuple("yes" if t.definite else "no" for t in classical)),
     )
     second = (
         Row("Cluster-robust: F", tuple(number(t.statistic, 2) for t in robust)),

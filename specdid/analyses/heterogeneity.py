@@ -36,7 +36,7 @@ from specdid.analyses._words import (
     axis_of,
     count,
     decimals,
-    in_parentheses,
+    estimate_and_error,
     labels_of,
     listed,
     number,
@@ -195,8 +195,8 @@ def _printed_row(label: str, fit: CellFit, places: int) -> Row:
         return Row(label, ("",) * len(PRINTED))
     c = fit.coefficient()
     sizes = (count(fit.nobs), count(fit.n_units), count(fit.n_treated), count(int(fit.n_clusters[0])))
-    under = (in_parentheses(c.std_error, places), *[""] * (len(PRINTED) - 1))
-    return Row(label, (number(c.estimate, places), p_value(c.p_value), *sizes), under)
+    estimate, error = estimate_and_error(c.estimate, c.std_error, places)
+    return Row(label, (estimate, p_value(c.p_value), *sizes), (error, *[""] * (len(PRINTED) - 1)))
 
 
 def equality(s: GroupedCell) -> str:
@@ -270,7 +270,7 @@ def _lines(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: Gr
     alpha = bench.study.inference.alpha
     for s in splits:
         ok = [(g.label, f.coefficient()) for g, f in zip(config.groups, s.fits, strict=True) if not f.failure]
-        told = [f"{label} {number(c.estimate)} (p {p_value(c.p_value)})" for label, c in ok]
+        told = [f"{label} {number(c.estimate)} (p {p_is(c.p_value)})" for label, c in ok]
         yield f"- {cells.shown(s.cell)}: {'; '.join(told)}. Equality: {equality(s) or 'not tested'}."
         marked = [c.p_value < alpha for _, c in ok]
         if s.tests[0].p_value >= alpha and any(marked) and not all(marked):

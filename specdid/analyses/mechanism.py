@@ -29,13 +29,21 @@ from specdid.analyses._words import (
     listed,
     number,
     p_is,
-    p_value,
     shown,
     time_name,
     unit_name,
     units_text,
 )
-from specdid.analyses.table import coefficient_row, coefficients, notes, numbered, spanners, statistics
+from specdid.analyses.table import (
+    Labelled,
+    by_term,
+    coefficient_rows,
+    coefficients,
+    notes,
+    numbered,
+    spanners,
+    statistics,
+)
 from specdid.figures import marginal_effect
 from specdid.inference._assignment import made_of
 from specdid.language import bind, write
@@ -214,7 +222,8 @@ def _mediator_printed(bench: Bench, request: Request, cells: Cells, done: Sequen
     columns = tuple(
         text for m in done for text in ("outcome", bench.label(m.name), f"outcome, given {bench.label(m.name)}")
     )
-    places = decimals(m.fits[0].coefficient().std_error for m in done if m.fits[0].failure is None)
+    known = [f for f in fits if f.failure is None]
+    places = decimals(f.coefficient(term).std_error for f in known for term in f.terms)
     through = Row("Difference", tuple(c for m in done for c in ("", "", number(m.through, places))))
     lines = tuple(tuple((text, 3 * width) for text, width in line) for line in spanners(bench, cells))
     blocks = (coefficients(bench, fits), (through,), statistics(fits))
@@ -228,9 +237,9 @@ def _mediator_lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
             continue
         total, on, given = (f.coefficient() for f in m.fits)
         yield (
-            f"- {cells.shown(m.cell)}: {number(total.estimate)} (p {p_value(total.p_value)}); on {m.name} "
-            f"{number(on.estimate)} (p {p_value(on.p_value)}); with {m.name} held {number(given.estimate)} "
-            f"(p {p_value(given.p_value)}), a difference of {number(m.through)}."
+            f"- {cells.shown(m.cell)}: {number(total.estimate)} (p {p_is(total.p_value)}); on {m.name} "
+            f"{number(on.estimate)} (p {p_is(on.p_value)}); with {m.name} held {number(given.estimate)} "
+            f"(p {p_is(given.p_value)}), a difference of {number(m.through)}."
             if np.isfinite(m.through)
             else f"- {cells.shown(m.cell)}: {m.name} beside the treatment is {m.fits[2].open[m.name]}."
         )
@@ -375,22 +384,25 @@ def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable
 
 def _moderator_printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]) -> PrintTable:
     fits = [m.fit for m in done]
-    blocks = [coefficients(bench, fits), _printed_effects(done), statistics(fits)]
+    own = by_term(bench, fits)
+    rows = coefficient_rows([*own, *_effects_at(done)])
+    blocks = [rows[: len(own)], rows[len(own) :], statistics(fits)]
     said = [f"The moderator is taken {done[0].when}." if done else "", *notes(bench, fits)]
     for why in dict.fromkeys(m.fit.open[m.names[1]] for m in done if m.names[1] in m.fit.open):
         said.insert(1, f"Its main effect has no coefficient: {why}.")
     return PrintTable(request.title, numbered(done), tuple(b for b in blocks if b), spanners(bench, cells), tuple(said))
 
 
-def _printed_effects(done: Sequence[Moderated]) -> tuple[Row, ...]:
+def _effects_at(done: Sequence[Moderated]) -> list[Labelled]:
+    """Return the effect in each column at the values of the moderator that are of interest."""
     found = [m.points() if m.known else {} for m in done]
-    rows = []
+    rows: list[Labelled] = []
     for name in dict.fromkeys(n for points in found for n in points):
         pairs = zip(done, found, strict=True)
         effects = [m.effects(np.array([points[name]]))[0] if name in points else None for m, points in pairs]
         label = f"Effect at the {name}" if name in POINTS else f"Effect where the moderator is {name}"
-        rows.append(coefficient_row(label, effects))
-    return tuple(rows)
+        rows.append((label, effects))
+    return rows
 
 
 def _panel(cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPanel:
@@ -435,10 +447,10 @@ def _moderator_lines(cells: Cells, done: Sequence[Moderated], config: ModeratorC
         c = m.fit.coefficient(m.names[0])
         low, high = np.quantile(m.values, [0.1, 0.9]).tolist()
         effects = zip((low, high), m.effects(np.array([low, high])), strict=True)
-        told = [f"{number(e.estimate)} (p {p_value(e.p_value)}) where it is {at:.4g}" for at, e in effects]
+        told = [f"{number(e.estimate)} (p {p_is(e.p_value)}) where it is {at:.4g}" for at, e in effects]
         yield (
             f"- {cells.shown(m.cell)}: interaction with {m.names[1]} ({m.when}) "
-            f"{number(c.estimate, decimals([c.std_error]))} (p {p_value(c.p_value)}); effect {listed(told)} "
+            f"{number(c.estimate, decimals([c.std_error]))} (p {p_is(c.p_value)}); effect {listed(told)} "
             "(10% and 90% quantiles)."
         )
     if any(m.known for m in done) and not config.now:

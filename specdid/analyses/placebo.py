@@ -29,7 +29,7 @@ from specdid.analyses._words import (
     axis_of,
     count,
     decimals,
-    in_parentheses,
+    estimate_and_error,
     labels_of,
     listed,
     number,
@@ -39,7 +39,7 @@ from specdid.analyses._words import (
     time_name,
     unit_name,
 )
-from specdid.analyses.table import coefficient_row, numbered, spanners
+from specdid.analyses.table import Labelled, coefficient_rows, numbered, spanners
 from specdid.figures import forest, placebo_density
 from specdid.figures.placebo_density import PlaceboPanel
 from specdid.inference._assignment import made_of, make_assignment, with_error
@@ -325,7 +325,7 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
             if fit.failure is not None:
                 yield Caution("note", "not_estimated", f"{where}, moved {k} earlier: {fit.failure}")
             elif (c := fit.coefficient()).p_value < alpha:
-                words = f"{number(c.estimate)} (p {p_value(c.p_value)})"
+                words = f"{number(c.estimate)} (p {p_is(c.p_value)})"
                 few = few_treated(bench, one.cell, treated_now(bench, one.cell))
                 said = f"{where}: moved {k} earlier the treatment has an effect of {words}{few}"
                 # Of many placebos some have an effect by chance.
@@ -346,11 +346,11 @@ def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> I
         p, p_t = one.p_values()
         yield (
             f"- {cells.shown(one.cell)}: {number(r.estimate)}, 95% of {len(r.null_estimate):,} placebos from "
-            f"{number(low)} to {number(high)}; permutation p {p:.3f}, by t {p_t:.3f}; "
+            f"{number(low)} to {number(high)}; by permutation p {p_is(p)}, of t p {p_is(p_t)}; "
             f"{float(np.mean(r.null_p < alpha)):.1%} of placebos have p < {alpha:g}."
         )
         found = [(k, f.coefficient()) for k, f in one.earlier if f.failure is None]
-        told = [f"{k}: {number(c.estimate)} (p {p_value(c.p_value)})" for k, c in found]
+        told = [f"{k}: {number(c.estimate)} (p {p_is(c.p_value)})" for k, c in found]
         if told:
             yield f"  Moved earlier by periods: {'; '.join(told)}."
 
@@ -488,7 +488,7 @@ def disagreement(placed: Placed, alpha: float) -> Caution | None:
     r, p = placed.random, placed.p_values()[0] if len(placed.random.null_p) else np.nan
     if not r.p_value < alpha <= p:
         return None
-    draws, found = len(r.null_estimate), f"p {p_value(r.p_value)} by clustered errors"
+    draws, found = len(r.null_estimate), f"p {p_is(r.p_value)} by clustered errors"
     further = round(p * (draws + 1)) - 1
     if further > 0 and bdtrc(further - 1, draws, alpha) < ODDS:
         return Caution("serious", "placebo_disagrees", f"{found}, but {p:.3f} by permutation")
@@ -515,10 +515,11 @@ def placebo_words(moved: Sequence[str], strata: Expression | None, bench: Bench)
     unit = bench.panel.unit or ""
     level = bench.label(given.level.text if given.level is not None else unit)
     cluster = bench.label(given.cluster.text if given.cluster is not None else unit)
-    within = f", within {bench.label(strata.text)}" if strata is not None else ""
+    within = f" within the same {bench.label(strata.text)}" if strata is not None else ""
+    what = listed([bench.label(m) for m in moved])
     return (
-        f"Dealt out again: {listed([bench.label(m) for m in moved])}, between {level}{within}, whole paths at a time; "
-        f"standard errors and p clustered by {cluster}; seed {bench.study.seed}."
+        f"In each placebo every {level} takes the {what} of another {level}{within}, drawn at random, in all its "
+        f"periods. Standard errors and p are clustered by {cluster}; seed {bench.study.seed}."
     )
 
 
@@ -565,8 +566,10 @@ def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTa
 
 
 def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed], note: str) -> PrintTable:
+    earlier = _moved(placed)
     errors = [p.random.std_error for p in placed]
-    places = decimals(errors)
+    places = decimals([*errors, *(c.std_error for _, found in earlier for c in found if c is not None)])
+    real_pairs = [estimate_and_error(p.random.estimate, p.random.std_error, places) for p in placed]
 
     def told(write: Callable[[Placed], str]) -> tuple[str, ...]:
         return tuple(write(p) if len(p.random.null_estimate) else "" for p in placed)
@@ -577,8 +580,8 @@ def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Plac
     real = (
         Row(
             "Estimate",
-            tuple(number(p.random.estimate, places) for p in placed),
-            tuple(in_parentheses(p.random.std_error, places) for p in placed),
+            tuple(estimate for estimate, _ in real_pairs),
+            tuple(error for _, error in real_pairs),
         ),
         Row("p, clustered", tuple(p_value(p.random.p_value) for p in placed)),
         Row("p, permutation of the estimate", told(lambda p: p_value(p.p_values()[0]))),
@@ -595,21 +598,22 @@ def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Plac
     said = [note, "Standard errors in parentheses."]
     few = {n for p in placed if (n := len(p.random.null_estimate)) and least_p(n) >= alpha}
     said += [f"{n:,} draws give no permutation p below {least_p(n):.3f}." for n in sorted(few)]
-    moved = _printed_timing(placed)
+    moved = coefficient_rows(earlier, places)
     if moved:
         said.append("Below: the treatment moved earlier, estimated on the rows before the actual treatment.")
     blocks = (real, drawn, moved) if moved else (real, drawn)
     return PrintTable(title_of(request), numbered(placed), blocks, spanners(bench, cells), tuple(said))
 
 
-def _printed_timing(placed: Sequence[Placed]) -> tuple[Row, ...]:
+def _moved(placed: Sequence[Placed]) -> list[Labelled]:
+    """Return the effect in each column of the treatment moved earlier."""
     shifts = dict.fromkeys(k for p in placed for k, _ in p.earlier)
-    rows = []
+    rows: list[Labelled] = []
     for shift in shifts:
         fits = [dict(p.earlier).get(shift) for p in placed]
         found = [f.coefficient() if f is not None and f.failure is None else None for f in fits]
-        rows.append(coefficient_row(earlier_words(shift), found))
-    return tuple(rows)
+        rows.append((earlier_words(shift), found))
+    return rows
 
 
 def earlier_words(shift: int) -> str:
@@ -624,7 +628,7 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
     share = float(np.mean(r.null_p < bench.study.inference.alpha))
     facts = (
         f"{len(r.null_estimate):,} placebos",
-        f"permutation p {p_is(p)} (by t {p_value(by_t)})",
+        f"permutation p {p_is(p)} (by t, p {p_is(by_t)})",
         f"{share:.1%} with p < {bench.study.inference.alpha:g}",
     )
     name = cells.shown(placed.cell)

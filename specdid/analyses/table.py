@@ -12,7 +12,7 @@ from typing import Any
 from specdid._decode.table import Table
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
 from specdid.analyses._fit import CONSTANT_LABEL, Coefficient
-from specdid.analyses._words import count, decimals, in_parentheses, labels_of, listed, number
+from specdid.analyses._words import count, decimals, estimate_and_error, labels_of, listed, number
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -20,6 +20,8 @@ HEADER = (
     "vcov", "term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df",
     "nobs", "n_units", "n_treated", "n_clusters", "r2", "r2_within", "pseudo_r2", "message",
 )  # fmt: skip
+Labelled = tuple[str, Sequence[Coefficient | None]]
+"""A row's name, and what stands in each of its columns."""
 
 
 def decode(found: Mapping[str, Any], table: Table) -> None:
@@ -78,24 +80,26 @@ def spanners(bench: Bench, cells: Cells) -> tuple[tuple[tuple[str, int], ...], .
 
 def coefficients(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     """Return a row for every term: treatments first, the constant last, standard errors below."""
+    return coefficient_rows(by_term(bench, fits))
+
+
+def by_term(bench: Bench, fits: Sequence[CellFit]) -> list[Labelled]:
+    """Return every term's name and its coefficient in each fit: treatments first, the constant last."""
     lead = dict.fromkeys(f.terms[0] for f in fits if f.terms)
     rest = dict.fromkeys(t for f in fits for t in f.terms if t != CONSTANT_LABEL)
     terms = [*(lead | rest), *([CONSTANT_LABEL] if any(CONSTANT_LABEL in f.terms for f in fits) else [])]
-    rows = []
-    for term in terms:
-        found = [f.coefficient(term) if term in f.terms else None for f in fits]
-        rows.append(coefficient_row(bench.label(term), found))
-    return tuple(rows)
+    return [(bench.label(term), [f.coefficient(term) if term in f.terms else None for f in fits]) for term in terms]
 
 
-def coefficient_row(label: str, found: Sequence[Coefficient | None]) -> Row:
-    """Return a row of estimates with their standard errors below, empty in a column that has none."""
-    places = decimals(c.std_error for c in found if c is not None)
-    return Row(
-        label,
-        tuple(number(c.estimate, places) if c else "" for c in found),
-        tuple(in_parentheses(c.std_error, places) if c else "" for c in found),
-    )
+def coefficient_rows(rows: Sequence[Labelled], places: int | None = None) -> tuple[Row, ...]:
+    """Return rows of estimates, standard errors below, all to the same decimals; empty where there is none."""
+    if places is None:
+        places = decimals(c.std_error for _, found in rows for c in found if c is not None)
+    written = [
+        (label, [estimate_and_error(c.estimate, c.std_error, places) if c else ("", "") for c in found])
+        for label, found in rows
+    ]
+    return tuple(Row(label, tuple(a for a, _ in cells), tuple(b for _, b in cells)) for label, cells in written)
 
 
 def numbered(columns: Sequence[object]) -> tuple[str, ...]:

@@ -115,12 +115,16 @@ Items = tuple[TableItem | FigureItem, ...]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section of the appendix; its account is (what of, sentences), read after the figures."""
+    """A section of the appendix; its account is (what of, sentences), read after the figures.
+
+    Where tables and figures move (LaTeX), the parts of the paper's analyses are one section: ``analysis``.
+    """
 
     heading: str
     items: Items
     text: tuple[str, ...] = ()
     account: tuple[tuple[str, str], ...] = ()
+    analysis: bool = False
 
     @property
     def figures(self) -> tuple[FigureItem, ...]:

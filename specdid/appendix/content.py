@@ -65,8 +65,9 @@ def label(name: str, file: str) -> str:
 def assemble(material: Material) -> Appendix:
     """Put the appendix together."""
     parts = [
-        Part("Specification curve", (*_curve(material), *_tests(material)), account=curve_account(material)),
+        Part("Specification curve", tuple(_curve(material)), account=curve_account(material)),
         Part("Choices", tuple(_choices(material)), (*_more(material), *_reasons(material))),
+        Part("Joint tests", tuple(_tests(material))),
         Part("Selected specifications", tuple(_selected(material))),
         *(_analysis(material, section) for section in material.analyses),
     ]
@@ -132,7 +133,7 @@ def _analysis(material: Material, section: AnalysisSection) -> Part:
     tables = [_table(material, stem, table, False) for stem, table in section.tables]
     figures = [_figure(material, stem, caption) for stem, caption in section.figures if material.figures]
     failure = () if section.failure is None else (f"It could not be run: {section.failure}",)
-    return Part(section.heading, (*tables, *figures), failure)
+    return Part(section.heading, (*tables, *figures), failure, analysis=True)
 
 
 def choices_table(material: Material, choices: Choices, alone: bool) -> PrintTable:

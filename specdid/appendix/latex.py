@@ -7,10 +7,12 @@ from unicodedata import east_asian_width
 
 from specdid._records.cautions import AGAINST, Against, capital
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
-from specdid.tables._layout import lay_out
 from specdid.tables.latex import escape, wants_unicode
 
-PACKAGES = ("booktabs", "threeparttable", "longtable", "pdflscape", "graphicx")
+PACKAGES = ("booktabs", "threeparttable", "pdflscape", "graphicx", "placeins")
+_LIST = r"\begin{description}\setlength{\itemsep}{3pt}\setlength{\parskip}{0pt}\setlength{\emergencystretch}{2em}"
+_HELD = 16
+"""So many tables and figures are placed before the next ones are read."""
 RED = r"\ifdefined\color\color{red}\fi"
 _HEAD = r"""{failed}% Written by specdid {version}: the robustness appendix, to be read by \input.
 %
@@ -22,11 +24,14 @@ _HEAD = r"""{failed}% Written by specdid {version}: the robustness appendix, to 
 % Lower headings: \newcommand{{\specdidsection}}{{\subsection}} before \input.
 {engine}\providecommand{{\specdiddir}}{{}}
 \providecommand{{\specdidsection}}{{\section}}
+% What follows the appendix stands after its last table; without placeins it begins a page.
+\providecommand{{\specdidbarrier}}{{\ifdefined\FloatBarrier\FloatBarrier\else\clearpage\fi}}
 % Floats fill the pages here; the paper's own settings come back at the end.
 \begingroup
 \renewcommand{{\topfraction}}{{.95}}\renewcommand{{\bottomfraction}}{{.95}}
 \renewcommand{{\textfraction}}{{.02}}\renewcommand{{\floatpagefraction}}{{.7}}
-\setcounter{{topnumber}}{{6}}\setcounter{{bottomnumber}}{{6}}\setcounter{{totalnumber}}{{8}}"""
+\renewcommand{{\dbltopfraction}}{{.95}}\renewcommand{{\dblfloatpagefraction}}{{.7}}
+\setcounter{{topnumber}}{{6}}\setcounter{{bottomnumber}}{{6}}\setcounter{{totalnumber}}{{8}}\setcounter{{dbltopnumber}}{{6}}"""
 _UNICODE = """% Some labels are not Latin: compile with xelatex or lualatex{fonts}.
 """
 _MAIN = r"""{failed}% Written by specdid {version}: compiles appendix.tex alone.
@@ -67,15 +72,22 @@ def write_latex(appendix: Appendix, name: str, version: str, texts: Sequence[str
     r"""Write appendix.tex; ``texts`` are the files it reads by ``\input``, for the choice of engine."""
     found = appendix.against
     body = list(_failed(found))
-    for k, part in enumerate(appendix.parts):
+    own = [part for part in appendix.parts if not part.analysis]
+    analyses = [part for part in appendix.parts if part.analysis]
+    for k, part in enumerate(own):
         body += _part(part, found if k == 0 else Against(found.failed))
+    body += _analyses(analyses, Against(found.failed))
+    items = [item for part in (*own, *analyses) for item in (part.around[1] if part.account else part.items)]
+    for k, item in enumerate(items):
+        # LaTeX holds some fifty floats that have no place yet.
+        body += [*([r"\specdidbarrier"] if k and k % _HELD == 0 else []), *_item(item)]
     kind = _script("\n".join([*body, *texts]))
     fonts = {"": "", "cjk": ", and ctex", "other": " and a font that has them"}[kind]
     engine = _UNICODE.format(fonts=fonts) if kind else ""
     shown = "".join(c for c in name if c.isprintable())
     packages, failed = ",".join(PACKAGES), _comment(appendix)
     head = _HEAD.format(version=version, packages=packages, name=shown, engine=engine, failed=failed)
-    return "\n".join([head, *body, r"\endgroup"]) + "\n"
+    return "\n".join([head, *body, r"\specdidbarrier", r"\endgroup"]) + "\n"
 
 
 def write_main(appendix: Appendix, version: str, texts: Sequence[str]) -> str:
@@ -129,30 +141,41 @@ def _boxed(title: str, items: Sequence[tuple[str, str]], heavy: bool = False) ->
 
 
 def _part(part: Part, found: Against) -> Iterator[str]:
-    """Write a section; the page is cleared after it, so that nothing stands below another's heading."""
-    yield ""
-    yield rf"\specdidsection{{{escape(part.heading)}}}"
-    if found.failed:
-        yield from _boxed(found.failed, [], heavy=True)
+    """Write a section's text; of an account, what stands before it.
+
+    All tables follow the text of all sections: they are large, and pages are filled only where none has to wait for
+    the end of its own section.
+    """
+    yield from _headed(part.heading, found)
     if found.verdict:
         rest = [("Besides", "; ".join(found.rest))] if found.rest else []
         yield from _boxed(AGAINST, [*((capital(clause), text) for clause, text in found.items), *rest])
     shown = _shown(part)
     if shown or part.text:
         yield " ".join([*([shown] if shown else []), *(escape(text) for text in part.text)])
-    before, after = part.around
-    # A page on its side begins anew, so that something else stands below the heading where it can.
-    for item in sorted(before, key=_turned):
-        yield from _item(item)
     if part.account:
+        for item in part.around[0]:
+            yield from _item(item)
         yield from _account(part)
-    for item in after:
-        yield from _item(item)
-    yield r"\clearpage"
 
 
-def _turned(item: TableItem | FigureItem) -> bool:
-    return isinstance(item, TableItem) and any(layout.turned for layout in lay_out(item.table))
+def _headed(heading: str, found: Against) -> Iterator[str]:
+    yield ""
+    yield rf"\specdidsection{{{escape(heading)}}}"
+    if found.failed:
+        yield from _boxed(found.failed, [], heavy=True)
+
+
+def _analyses(parts: Sequence[Part], found: Against) -> Iterator[str]:
+    """Write the paper's analyses as one section: a line each that says where they are."""
+    if not parts:
+        return
+    yield from _headed("Analyses", found)
+    yield _LIST
+    for part in parts:
+        words = " ".join([*([shown] if (shown := _shown(part)) else []), *(escape(text) for text in part.text)])
+        yield rf"\item[{escape(part.heading)}.] {words}"
+    yield r"\end{description}"
 
 
 def _shown(part: Part) -> str:
@@ -172,7 +195,7 @@ def _references(word: str, labels: Sequence[str]) -> Iterator[str]:
 
 def _account(part: Part) -> Iterator[str]:
     # Sentences of numbers have few places to break at.
-    yield r"\begin{description}\setlength{\itemsep}{3pt}\setlength{\parskip}{0pt}\setlength{\emergencystretch}{2em}"
+    yield _LIST
     for head, text in part.account:
         yield rf"\item[{escape(head)}.] {escape(text)}"
     yield r"\end{description}"
@@ -186,10 +209,10 @@ def _item(item: TableItem | FigureItem) -> Iterator[str]:
 
 
 def _figure(item: FigureItem) -> Iterator[str]:
-    yield r"\begin{figure}[htbp]"
+    yield r"\begin{figure*}[htbp]"
     yield r"\centering"
     # The caption takes two lines at most places, and the space above it.
     rest = r"\dimexpr\textheight-3.5\baselineskip\relax"
     yield rf"\includegraphics[width=\linewidth,height={rest},keepaspectratio]{{\specdiddir {item.file}}}"
     yield rf"\caption{{{escape(item.caption)}}}\label{{{item.label}}}"
-    yield r"\end{figure}"
+    yield r"\end{figure*}"

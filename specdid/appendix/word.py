@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from specdid._records.cautions import AGAINST, capital
+from specdid._records.files import is_regular
 from specdid.appendix._base import Appendix, FigureItem, TableItem
 from specdid.tables._base import PrintTable, Row
 from specdid.tables._layout import width
@@ -16,18 +18,40 @@ from specdid.tables._layout import width
 _STYLE = {"font_size_pt": 9, "notes_font_size_pt": 8, "caption_font_size_pt": 10, "prevent_page_breaks": False}
 _WIDTH, _STUB = 6.5, 2.6
 """Inches of the text, and at most of the labels of rows."""
+_MOST_STYLES = 8 << 20
+"""Bytes of a reference's styles."""
 _CLOSE, _APART = 0.1, 0.25
 """Inches between columns, at least and at most before there is room to share."""
 
 
-def write_word(appendix: Appendix, directory: Path) -> bytes:
-    """Write appendix.docx with the tables, and the figures of ``directory`` that are PNG."""
+class StylesError(Exception):
+    """The document whose styles were asked for cannot be read."""
+
+
+def write_word(appendix: Appendix, directory: Path, reference: Path | None = None) -> bytes:
+    """Write appendix.docx with the tables, and the figures of ``directory`` that are PNG.
+
+    Parameters
+    ----------
+    reference
+        A Word document, as a journal's template, whose styles are taken; nothing else of it is.
+
+    Raises
+    ------
+    StylesError
+        The reference cannot be read, or is no Word document.
+    """
     from docx import Document
-    from docx.shared import Inches
+    from docx.shared import Inches, RGBColor
 
     document: Any = Document()
     for section in document.sections:
         section.left_margin = section.right_margin = Inches(1)
+    if reference is None:
+        document.styles["Caption"].font.color.rgb = RGBColor(0, 0, 0)
+    else:
+        _take_styles(document, reference)
+    numbered = Counter[str]()
     found = appendix.against
     if found.failed:
         _boxed(document, found.failed, [("", line) for line in found.details], heavy=True)
@@ -43,14 +67,56 @@ def write_word(appendix: Appendix, directory: Path) -> bytes:
             document.add_paragraph(_plain(text))
         before, after = part.around
         for item in before:
-            _item(document, item, directory)
+            _item(document, item, directory, numbered)
         for head, text in part.account:
             paragraph = document.add_paragraph()
             paragraph.add_run(f"{_plain(head)}. ").bold = True
             paragraph.add_run(_plain(text))
         for item in after:
-            _item(document, item, directory)
+            _item(document, item, directory, numbered)
     return _dated(document)
+
+
+def _take_styles(document: Any, reference: Path) -> None:
+    """Put a document's styles in the place of those of the same name; what it lacks stays as it is."""
+    try:
+        found = _styles_of(reference)
+        names = {style.name for style in found.style_lst}
+    except (OSError, BadZipFile, KeyError, ValueError, AttributeError, SyntaxError) as error:
+        why = "it has no styles" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        raise StylesError(f"{reference.name} is not read as a Word document: {why}") from error
+    found.extend([style for style in document.styles.element.style_lst if style.name not in names])
+    document.part._styles_part._element = found
+
+
+def _styles_of(reference: Path) -> Any:
+    """Read a document's styles.xml, by its size first; what else a stranger's document holds is not read."""
+    from docx.oxml import parse_xml
+
+    if not is_regular(reference):
+        raise ValueError("it is no file")
+    with ZipFile(reference) as packed:
+        entry = packed.getinfo("word/styles.xml")
+        if entry.file_size > _MOST_STYLES:
+            raise ValueError(f"its styles are larger than {_MOST_STYLES >> 20} MiB")
+        return parse_xml(packed.read(entry))
+
+
+def _captioned(document: Any, kind: str, text: str, numbered: Counter[str]) -> None:
+    """Add a caption whose number Word counts anew when fields are updated."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    numbered[kind] += 1
+    paragraph = document.add_paragraph(style="Caption")
+    paragraph.add_run(f"{kind} ")
+    field = OxmlElement("w:fldSimple")
+    field.set(qn("w:instr"), f" SEQ {kind} \\* ARABIC ")
+    paragraph._p.append(field)
+    number = paragraph.add_run(str(numbered[kind]))
+    field.append(number._r)
+    paragraph.add_run(f": {_plain(text)}")
+    paragraph.paragraph_format.keep_with_next = kind == "Table"
 
 
 def _boxed(document: Any, title: str, items: Sequence[tuple[str, str]], heavy: bool = False) -> None:
@@ -71,18 +137,17 @@ def _boxed(document: Any, title: str, items: Sequence[tuple[str, str]], heavy: b
     document.add_paragraph()
 
 
-def _item(document: Any, item: TableItem | FigureItem, directory: Path) -> None:
+def _item(document: Any, item: TableItem | FigureItem, directory: Path, numbered: Counter[str]) -> None:
     if isinstance(item, TableItem):
+        _captioned(document, "Table", item.table.title, numbered)
         _table(document, item.table)
     else:
-        _figure(document, item, directory)
+        _figure(document, item, directory, numbered)
 
 
 def _table(document: Any, table: PrintTable) -> None:
     """Let maketables build the table in a document of its own, and move it here."""
     made: Any = _mtable(table).make(type="docx", docx_style=_STYLE)
-    for paragraph in made.paragraphs[:1]:
-        paragraph.paragraph_format.keep_with_next = True
     for element in list(made.element.body):
         if not element.tag.endswith("}sectPr"):
             document.element.body.insert(len(document.element.body) - 1, element)
@@ -107,12 +172,14 @@ def _share_width(made: Any, table: PrintTable) -> None:
 
 
 def _keep_together(made: Any, heads: int) -> None:
-    """Break no row at the end of a page, nor the headings from the first row."""
+    """Break no row at the end of a page, nor the headings from the first row; repeat headings on each page."""
     from docx.oxml import OxmlElement
     from docx.text.paragraph import Paragraph
 
     for k, line in enumerate(made._tbl.tr_lst):
         line.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
+        if k < heads - 1:
+            line.trPr.append(OxmlElement("w:tblHeader"))
         for paragraph in (p for cell in line.tc_lst if k < heads for p in cell.p_lst):
             Paragraph(paragraph, made).paragraph_format.keep_with_next = True
 
@@ -145,7 +212,7 @@ def _mtable(table: PrintTable) -> Any:
     index = pd.Index([label for label, _ in lines])
     frame = pd.DataFrame([cells for _, cells in lines], index=index, columns=columns)
     notes = f"Notes: {' '.join(table.notes)}" if table.notes else ""
-    return MTable(frame, notes=_plain(notes), caption=_plain(table.title))
+    return MTable(frame, notes=_plain(notes))
 
 
 def _passes(row: Row) -> tuple[int, ...]:
@@ -160,13 +227,14 @@ def _label(row: Row) -> str:
     return f"\u2003{_plain(row.label)}" if row.indent else _plain(row.label)
 
 
-def _figure(document: Any, item: FigureItem, directory: Path) -> None:
+def _figure(document: Any, item: FigureItem, directory: Path, numbered: Counter[str]) -> None:
     from docx.shared import Inches
 
     picture = (directory / item.file).with_suffix(".png")
     if picture.is_file():
         document.add_picture(str(picture), width=Inches(_WIDTH))
-    document.add_paragraph(_plain(item.caption), style="Caption")
+        document.paragraphs[-1].paragraph_format.keep_with_next = True
+    _captioned(document, "Figure", item.caption, numbered)
 
 
 def _plain(text: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._records import Caution
+from specdid._records.numerals import specifications
 from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.columns import evaluate
 from specdid.engine.problem import Members, Problem
@@ -172,7 +173,7 @@ def _collected(
     clusters = clusters_of(context, members.take(places))
     failed = int(np.count_nonzero(usable & ~kept))
     if failed:
-        said = f"{failed:,} specifications have no cluster-robust variance and are not in this test"
+        said = specifications(failed, "have no cluster-robust variance and are not in this test")
         notes = (*notes, Caution("note", "no_cluster_variance", said, specifications=failed))
     return NullDraws(
         "permutation",
@@ -199,9 +200,7 @@ def _notes(context: Context, of: Strategies) -> tuple[Caution, ...]:
         ("costly", of.costly, f"{moving}, and {apart}"),
     ]
     found = [(code, int(np.count_nonzero(which)), words) for code, which, words in counted]
-    return tuple(
-        Caution("note", code, f"{n:,} specifications {words}", specifications=n) for code, n, words in found if n
-    )
+    return tuple(Caution("note", code, specifications(n, words), specifications=n) for code, n, words in found if n)
 
 
 INFERENCE = Null(

@@ -16,6 +16,7 @@ import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._records import Caution
+from specdid._records.numerals import specifications
 from specdid.engine.cache_keys import digest
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
 from specdid.engine.problem import Code, Members
@@ -163,8 +164,8 @@ def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws
         said = f"fitted again in {draws:,} draws only, the first of the permutation null's"
         notes.append(Caution("note", "few_draws", said))
     if beyond:
-        said = f"{beyond:,} specifications would take more than {BUDGET:g} s to fit {draws} times again"
-        said += " and are not in this test"
+        said = f"{specifications(beyond)} would take more than {BUDGET:g} s to fit {draws} times again"
+        said += f" and {'is' if beyond == 1 else 'are'} not in this test"
         notes.append(Caution("note", "costly", said, specifications=beyond))
     return NullDraws(
         "permutation_refit",

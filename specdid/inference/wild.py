@@ -18,6 +18,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._records import Caution
+from specdid._records.numerals import specifications
 from specdid.engine.cache_keys import Content, digest
 from specdid.engine.problem import Members
 from specdid.engine.workers import as_done
@@ -90,12 +91,12 @@ def _left_out(linear: np.ndarray, usable: np.ndarray) -> tuple[Caution, ...]:
     notes = []
     other = int(np.count_nonzero(~linear))
     if other:
-        said = f"{other:,} specifications are not plain least squares and are not in this test"
+        said = specifications(other, "are not plain least squares and are not in this test")
         notes.append(Caution("note", "not_least_squares", said, specifications=other))
     broken = int(np.count_nonzero(~usable))
     if broken:
         reason = "have no cluster-robust variance, or slopes that lie across clusters,"
-        said = f"{broken:,} specifications {reason} and are not in this test"
+        said = specifications(broken, f"{reason} and are not in this test")
         notes.append(Caution("note", "no_cluster_variance", said, specifications=broken))
     return tuple(notes)
 

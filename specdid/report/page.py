@@ -22,7 +22,7 @@ from specdid._curve import Curve
 from specdid._describe.joint_tests import marked, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
-from specdid._records.numerals import decimals_for, minus, ordinal, p_text
+from specdid._records.numerals import decimals_for, minus, ordinal, p_text, specifications
 from specdid._records.results import statistic_name
 from specdid.inference._curve_tests import CurveTests
 from specdid.report._choices import NO_PROGRAMS, Programs, Step, encoded_programs, encoded_steps, families, steps
@@ -521,6 +521,6 @@ def tests_table(joint: CurveTests, results: Results) -> Element:
         )
         for r in joint.tests
     ]
-    caption = f"{capital(joint.title)}: {len(joint.index):,} specifications, {joint.drawn}"
+    caption = f"{capital(joint.title)}: {specifications(len(joint.index))}, {joint.drawn}"
     caption = ". ".join(text.rstrip(".") for text in (caption, joint.direction, share_words(joint.tests)) if text)
     return table(caption, ("Statistic", "Value", "95% of the null", "p", "Draws"), rows)

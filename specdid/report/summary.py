@@ -1,10 +1,11 @@
-"""summary.md: what a reader must know, as Markdown that is also read in a terminal."""
+"""summary.md and details.md: what a reader must know, as Markdown that is also read in a terminal."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from unicodedata import east_asian_width
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from specdid._describe.joint_tests import primary_lines
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
-from specdid._records.numerals import decimals_for, minus, ordinal, p_text
+from specdid._records.numerals import decimals_for, minus, ordinal, p_text, specifications
 from specdid.report import _markdown
 from specdid.report._markdown import harmless
 
@@ -32,6 +33,20 @@ _SHARES, _CHANGES, _PER_DIMENSION = 8, 12, 3
 _LONGEST = 48
 _MOVE = 3
 """Choices and reasons that a terminal shows."""
+_READ_ON = (
+    ("details.md", "all of it in words: samples, tests, choices, sensitivity, analyses, every warning"),
+    ("report.html", "the curve to look through, in a browser"),
+    ("curve.pdf", "the curve in print"),
+    ("curve.png", "the curve as a picture"),
+    ("appendix.tex", "the appendix for a paper; appendix_main.tex compiles it alone"),
+    ("appendix.md", "the same as Markdown"),
+    ("appendix.docx", "the same for Word"),
+    ("results.csv", "every specification, estimated or with the reason why not"),
+    ("inference.csv", "the joint tests"),
+    ("choices.csv", "what each choice changes"),
+    ("warnings.csv", "what stands against the numbers, worst first"),
+)
+"""Files of a run and what they hold, in the order in which they are read."""
 _LEFT_OUT = "the null"
 """The column of the estimates that a terminal does not show."""
 
@@ -88,9 +103,10 @@ def digest(curve: Curve) -> str:
         out; what stands against the numbers, last, where a terminal shows it.
     """
     found, results = against(curve.warnings), curve.results
-    lines = [*_failed(found), f"# {curve.title or 'Specification curve'}", "", str(curve.counts)]
+    lines = [*_failed(found), f"# {curve.title or 'Specification curve'}", ""]
     if found.verdict:
-        lines += ["", f"**{found.verdict}**"]
+        lines += [f"**{found.verdict}**", ""]
+    lines.append(str(curve.counts))
     groups = (g for g in results.groups() if len(results.order(g)))
     for group, (title, header, rows) in zip(groups, estimate_tables(curve), strict=True):
         shown = [k for k, name in enumerate(header) if name != _LEFT_OUT]
@@ -110,6 +126,21 @@ def digest(curve: Curve) -> str:
     if notes and not found.verdict:
         lines += ["", f"{notes:,} note{' is' if notes == 1 else 's are'} in summary.md and warnings.csv."]
     return joined([*lines, *_doubts(found)]) + "\n"
+
+
+def overview(curve: Curve, files: Collection[str]) -> str:
+    """Write summary.md: what the screen says on one page, and where to read on among the ``files`` of the run."""
+    lines = [digest(curve).rstrip("\n"), "", "## Where to read on", ""]
+    for name, what in _READ_ON:
+        if name in files:
+            lines.append(f"- [{name}]({name}): {what}")
+    for analysed in curve.analyses:
+        mine = sorted(f for f in files if f.startswith(f"{analysed.stem}.") and not f.endswith(".tex"))
+        said = f"it could not be run: {analysed.failure}" if analysed.failure else ""
+        links = ", ".join(f"[{name}]({quote(name)})" for name in mine)
+        if said or links:
+            lines.append(f"- {harmless(analysed.heading)}: {harmless(said) or links}")
+    return "\n".join(lines) + "\n"
 
 
 def _moved(choices: Choices, several: bool) -> str:
@@ -295,7 +326,7 @@ def _estimation(curve: Curve) -> Section:
     """Say what was estimated how, and how the audit came out."""
     lines = []
     if curve.one_by_one:
-        lines.append(f"- {curve.one_by_one:,} specifications were estimated one by one, not in batches")
+        lines.append(f"- {specifications(curve.one_by_one, 'were')} estimated one by one, not in batches")
     if curve.audit:
         lines.append(_audit(curve.audit))
         found = [c for c in of_audit(curve.audit) if c.code == "audit_disagrees"]

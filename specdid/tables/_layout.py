@@ -5,7 +5,8 @@ Widths are those of Computer Modern at 10 points.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from unicodedata import combining, east_asian_width
@@ -22,11 +23,12 @@ _GROUPS = {
 _WIDTH = {c: w for w, characters in _GROUPS.items() for c in characters}
 _OTHER, _CJK = 556, 1000
 FONT = 10.0
+_NUMBER = re.compile(r"[(<>]? ?[−+]?\d[\d,]*(\.\d+)?[%)]?(\*{0,3})")
 Lines = tuple[str, ...]
 PAGE, TURNED = 340.0, 545.0
 """Width of the text, and of a page that lies on its side."""
-TALL, TALL_TURNED = 500.0, 300.0
-"""Height that a table may take before it goes over several pages."""
+TALL, TALL_TURNED = 520.0, 300.0
+"""Height of a table on one page."""
 _LINE, _HEAD = 12.0, 45.0
 INDENT = 10.0
 """A quad, by which labels are indented."""
@@ -96,22 +98,54 @@ def _pieces(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """A type size: its command, its share of 10 points, half the space between columns, and cells' room."""
+class Point:
+    """What the numbers of a column have before and after their decimal point, where each is widest.
 
-    command: str
-    share: float
+    Counts have a point only where nothing in their column has decimals: then they end below each other.
+    """
+
+    before: str
+    after: str
+    counts: bool
+
+    def parts(self, text: str) -> tuple[str, str] | None:
+        """Return what stands before and after the point of a number; None of a text that is not aligned."""
+        if _NUMBER.fullmatch(text) is None:
+            return None
+        before, dot, after = text.partition(".")
+        return (before, dot + after) if dot or self.counts else None
+
+
+def point_of(table: PrintTable, column: int) -> Point:
+    """Return what the numbers of a column need on both sides of their point."""
+    rows = [row for block in table.blocks for row in block]
+    cells = [c for r in rows for c in (*r.cells[column : column + 1], *r.under[column : column + 1])]
+    counts = not any("." in c for c in cells if _NUMBER.fullmatch(c))
+    point = Point("", "", counts)
+    both = [parts for c in cells if (parts := point.parts(c)) is not None]
+    before = max((b for b, _ in both), key=width, default="")
+    return Point(before, max((a for _, a in both), key=width, default=""), counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A type size: its points, half the space between columns, and cells' room at 10 points."""
+
+    points: float
     gap: float
     cell: float
 
+    @property
+    def share(self) -> float:
+        """Return the size as a share of 10 points."""
+        return self.points / FONT
 
-UPRIGHT = (
-    Size(r"\normalsize", 1.0, 6.0, 80.0), Size(r"\small", 0.9, 5.0, 70.0),
-    Size(r"\footnotesize", 0.8, 3.5, 62.0), Size(r"\footnotesize", 0.8, 3.0, 50.0),
-    Size(r"\footnotesize", 0.8, 2.5, 36.0),
-)  # fmt: skip
-ON_SIDE = (Size(r"\small", 0.9, 5.0, 70.0), Size(r"\footnotesize", 0.8, 3.0, 50.0))
+
+UPRIGHT = (Size(9, 5.0, 70.0), Size(8, 3.5, 62.0), Size(8, 3.0, 50.0), Size(8, 2.5, 36.0))
+ON_SIDE = (Size(9, 5.0, 70.0), Size(8, 3.0, 50.0))
 """Tried in this order; type smaller than footnotes is not for print."""
+NOTES = 8.0
+"""Points of the notes below a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +157,30 @@ class TableLayout:
     table : the table, or the part of it that fits
     size : its type
     turned : on a page that lies on its side
-    long : over several pages
     stub : room for the labels of rows
     spanners : lines of each spanner
     headings : lines of each heading, the stub's first
     part, parts : which part of how many
+    width, height : of the whole in points
+    continued : begun on another page
     """
 
     table: PrintTable
     size: Size
     turned: bool
-    long: bool
     stub: float
     spanners: tuple[tuple[tuple[Lines, int], ...], ...]
     headings: tuple[Lines, ...]
     part: int = 1
     parts: int = 1
+    width: float = 0.0
+    height: float = 0.0
+    continued: bool = False
+
+    @property
+    def tall(self) -> float:
+        """Return the height that it may have."""
+        return TALL_TURNED if self.turned else TALL
 
 
 def lay_out(table: PrintTable) -> tuple[TableLayout, ...]:
@@ -149,12 +191,41 @@ def lay_out(table: PrintTable) -> tuple[TableLayout, ...]:
     for turned, sizes in ((False, UPRIGHT), (True, ON_SIDE)):
         fitting = [found for size in sizes if (found := _fit(table, size, turned)) is not None]
         if fitting:
-            return (next((f for f in fitting if not f.long), fitting[min(1, len(fitting) - 1)]),)
+            best = next((f for f in fitting if f.height <= f.tall), fitting[min(1, len(fitting) - 1)])
+            return (best,) if best.height <= best.tall else tuple(_pages(best))
     half = _cut(table)
     if half == len(table.columns):
-        return (_layout(table, ON_SIDE[-1], True, _natural_stub(table), _columns(table, ON_SIDE[-1])),)
+        return tuple(_pages(_layout(table, ON_SIDE[-1], True, _natural_stub(table), _columns(table, ON_SIDE[-1]))))
     pieces = [p for piece in (_slice(table, 0, half), _slice(table, half, None)) for p in lay_out(piece)]
-    return tuple(replace(p, part=k + 1, parts=len(pieces)) for k, p in enumerate(pieces))
+    first = [k for k, p in enumerate(pieces) if not p.continued]
+    return tuple(replace(p, part=sum(f <= k for f in first), parts=len(first)) for k, p in enumerate(pieces))
+
+
+def _pages(layout: TableLayout) -> Iterator[TableLayout]:
+    """Cut a table that is taller than a page before rows that begin a new one; only the last has the notes.
+
+    A heading of rows stays with what it heads.
+    """
+    blocks: list[list[Row]] = [[]]
+    pieces = []
+    for block in layout.table.blocks:
+        blocks = [*blocks, []] if blocks[-1] else blocks
+        for k, row in enumerate(block):
+            head = not any(row.cells) and k + 1 < len(block)
+            ahead = [*blocks[:-1], [*blocks[-1], row, *([block[k + 1]] if head else [])]]
+            if any(blocks) and _height(_only(layout, ahead)) > layout.tall:
+                pieces.append(blocks)
+                blocks = [[]]
+            blocks[-1].append(row)
+    pieces.append(blocks)
+    for k, rows in enumerate(pieces):
+        piece = _only(layout, rows)
+        notes = layout.table.notes if k + 1 == len(pieces) else ()
+        yield replace(piece, table=replace(piece.table, notes=notes), continued=k > 0)
+
+
+def _only(layout: TableLayout, blocks: Sequence[Sequence[Row]]) -> TableLayout:
+    return replace(layout, table=replace(layout.table, blocks=tuple(tuple(b) for b in blocks if b), notes=()))
 
 
 def _fit(table: PrintTable, size: Size, turned: bool) -> TableLayout | None:
@@ -170,8 +241,9 @@ def _layout(table: PrintTable, size: Size, turned: bool, stub: float, columns: S
     heads = zip((table.stub, *table.columns), (max(stub, 1.0), *columns), strict=True)
     headings = tuple(wrap(text, max(room, _room(text, size)) + 0.1) for text, room in heads)
     spanners = tuple(tuple(_spanner(line, columns, size)) for line in table.spanners)
-    layout = TableLayout(table, size, turned, False, stub, spanners, headings)
-    return replace(layout, long=_height(layout) * size.share > (TALL_TURNED if turned else TALL))
+    layout = TableLayout(table, size, turned, stub, spanners, headings)
+    layout = replace(layout, width=(stub + sum(columns)) * size.share + 2 * size.gap * len(columns))
+    return replace(layout, height=_height(layout))
 
 
 def _natural_stub(table: PrintTable) -> float:
@@ -184,7 +256,9 @@ def _columns(table: PrintTable, size: Size) -> list[float]:
     widths = []
     for k, heading in enumerate(table.columns):
         cells = [c for block in table.blocks for r in block for c in (*r.cells[k : k + 1], *r.under[k : k + 1])]
+        point = point_of(table, k)
         body = max((_broken(c, _room(c, size)) for c in cells), default=0.0)
+        body = max(body, width(point.before) + width(point.after))
         widths.append(max(body, _broken(heading, max(body, _room(heading, size)))))
     for line in table.spanners:
         at = 0
@@ -216,12 +290,13 @@ def _spanner(line: Sequence[tuple[str, int]], columns: Sequence[float], size: Si
 
 
 def _height(layout: TableLayout) -> float:
-    """Estimate the height at 10 points: caption, heads, rows, notes."""
+    """Estimate the height: caption, heads, rows, notes, which are as wide as the table."""
     heads = sum(max((len(t) for t, _ in line), default=1) for line in layout.spanners)
     heads += max(len(h) for h in layout.headings)
     rows = sum(row_lines(layout, row) for block in layout.table.blocks for row in block)
-    notes = width(" ".join(layout.table.notes)) / PAGE
-    return _HEAD + _LINE * (heads + rows + notes) + 6 * len(layout.table.blocks)
+    notes = width(" ".join(layout.table.notes)) * NOTES / FONT / max(layout.width, 1.0)
+    lines = (heads + rows) * layout.size.points + notes * NOTES
+    return _HEAD + _LINE / FONT * lines + 6 * len(layout.table.blocks)
 
 
 def row_lines(layout: TableLayout, row: Row) -> int:

@@ -1,7 +1,13 @@
 r"""Printed tables as LaTeX: booktabs, every cell escaped, to be read by ``\input``.
 
-The preamble needs booktabs and threeparttable; longtable for a table of several pages, pdflscape
-for one that lies on its side (``packages`` says which); XeLaTeX or LuaLaTeX for Chinese labels.
+The preamble needs booktabs and threeparttable; pdflscape for a table that lies on its side (``packages`` says
+which); XeLaTeX or LuaLaTeX for Chinese labels. A table of several pages is one float a page.
+
+Type is of 8 or 9 points, whatever the text around it has, so that a table is as wide as it was laid out. Where the
+text has two columns a table that is wider than one spans both (``table*``).
+
+Decimal points stand below each other without a package: of the numbers of a column, what stands before and
+after the point takes the room of the widest.
 """
 
 from __future__ import annotations
@@ -9,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from specdid.tables._base import PrintTable, Row, TableFormat
-from specdid.tables._layout import Lines, TableLayout, cell_lines, lay_out, stub_lines
+from specdid.tables._layout import NOTES, Lines, Point, TableLayout, cell_lines, lay_out, point_of, stub_lines
 
 __all__ = ["TABLE", "escape", "packages", "write"]
 
@@ -62,28 +68,42 @@ def wants_unicode(text: str) -> bool:
 def packages(tables: Sequence[PrintTable]) -> tuple[str, ...]:
     """Name the packages that these tables need."""
     layouts = [layout for table in tables for layout in lay_out(table)]
-    more = (("longtable", any(x.long for x in layouts)), ("pdflscape", any(x.turned for x in layouts)))
-    return ("booktabs", "threeparttable", *(name for name, needed in more if needed))
+    return ("booktabs", "threeparttable", *(("pdflscape",) if any(x.turned for x in layouts) else ()))
 
 
 def write(table: PrintTable) -> str:
     """Write a table environment, or several where the columns do not fit on one page."""
-    return "".join("\n".join(_environment(layout)) + "\n" for layout in lay_out(table))
+    layouts = lay_out(table)
+    whole = [_WHOLE] if any(layout.turned for layout in layouts) else []
+    lines = [*whole, *(line for layout in layouts for line in _environment(layout))]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _environment(layout: TableLayout) -> list[str]:
-    lines = list((_over_pages if layout.long else _float)(layout))
-    return [r"\begin{landscape}", *lines, r"\end{landscape}"] if layout.turned else lines
+    lines = list(_float(layout))
+    if not layout.turned:
+        return lines
+    return [r"\specdidwhole", r"\begin{landscape}", *lines, r"\end{landscape}", r"\specdidback"]
 
 
 def _caption(layout: TableLayout) -> str:
     title = escape(layout.table.title) + (f" (part {layout.part} of {layout.parts})" if layout.parts > 1 else "")
+    if layout.continued:
+        return rf"\addtocounter{{table}}{{-1}}\caption{{{title} (continued)}}"
     label = layout.table.label if layout.part == 1 else ""
     return rf"\caption{{{title}}}" + (rf"\label{{{label}}}" if label else "")
 
 
+_WHOLE = r"""\providecommand{\specdidwhole}{\ifdim\columnwidth<\textwidth\onecolumn\let\specdidback\twocolumn
+  \else\let\specdidback\relax\fi}"""
+
+
+def _size(points: float) -> str:
+    return rf"\fontsize{{{points:g}}}{{{1.2 * points:g}}}\selectfont"
+
+
 def _type(layout: TableLayout) -> str:
-    return rf"{layout.size.command}\setlength{{\tabcolsep}}{{{layout.size.gap:g}pt}}"
+    return rf"{_size(layout.size.points)}\setlength{{\tabcolsep}}{{{layout.size.gap:g}pt}}"
 
 
 def _columns(layout: TableLayout) -> str:
@@ -91,27 +111,17 @@ def _columns(layout: TableLayout) -> str:
 
 
 def _float(layout: TableLayout) -> Iterator[str]:
-    yield r"\begin{table}[p]" if layout.turned else r"\begin{table}[htbp]"
+    kind = "table" if layout.turned else r"\specdidfloat"
+    if not layout.turned:
+        # In a text of two columns a table that is wider than one spans both.
+        yield rf"\edef\specdidfloat{{table\ifdim{layout.width:.1f}pt>\columnwidth*\fi}}"
+    yield rf"\begin{{{kind}}}[{'p' if layout.turned else 'htbp'}]"
     yield from (r"\centering", r"\begin{threeparttable}", _caption(layout), _type(layout))
     yield rf"\begin{{tabular}}{{{_columns(layout)}}}"
     yield from (*_head(layout), *_body(layout), r"\bottomrule", r"\end{tabular}")
     if layout.table.notes:
-        yield from (r"\begin{tablenotes}[flushleft]\footnotesize", rf"\item {_notes(layout)}", r"\end{tablenotes}")
-    yield from (r"\end{threeparttable}", r"\end{table}")
-
-
-def _over_pages(layout: TableLayout) -> Iterator[str]:
-    """Write a longtable; its notes stand below it as text."""
-    head = [*_head(layout)]
-    width = len(layout.table.columns) + 1
-    yield rf"{{{_type(layout)}\setlength{{\LTcapwidth}}{{\linewidth}}\setlength{{\LTpost}}{{3pt}}"
-    yield rf"\begin{{longtable}}{{{_columns(layout)}}}"
-    yield from (_caption(layout) + r" \\", *head, r"\endfirsthead")
-    yield from (rf"\multicolumn{{{width}}}{{@{{}}l}}{{\emph{{continued}}}} \\", *head, r"\endhead")
-    yield from (r"\midrule", rf"\multicolumn{{{width}}}{{r@{{}}}}{{\emph{{continued overleaf}}}} \\", r"\endfoot")
-    yield from (r"\bottomrule", r"\endlastfoot", *_body(layout), r"\end{longtable}}")
-    if layout.table.notes:
-        yield rf"{{\footnotesize\noindent {_notes(layout)}\par}}\bigskip"
+        yield from (r"\begin{tablenotes}[flushleft]" + _size(NOTES), rf"\item {_notes(layout)}", r"\end{tablenotes}")
+    yield from (r"\end{threeparttable}", rf"\end{{{kind}}}")
 
 
 def _notes(layout: TableLayout) -> str:
@@ -143,14 +153,15 @@ def _stack(lines: Lines, where: str, align: str = "c") -> str:
 
 
 def _body(layout: TableLayout) -> Iterator[str]:
+    points = [point_of(layout.table, k) for k in range(len(layout.table.columns))]
     for k, block in enumerate(layout.table.blocks):
         if k:
             yield r"\midrule"
         for row in block:
-            yield from _row(layout, row)
+            yield from _row(layout, row, points)
 
 
-def _row(layout: TableLayout, row: Row) -> Iterator[str]:
+def _row(layout: TableLayout, row: Row, points: Sequence[Point]) -> Iterator[str]:
     """Write a row; a long label goes on beside the numbers below it, one without numbers spans the table."""
     if not any(row.cells):
         width = len(layout.table.columns) + 1
@@ -158,15 +169,43 @@ def _row(layout: TableLayout, row: Row) -> Iterator[str]:
         return
     first, *rest = stub_lines(layout, row)
     under = row.under if any(row.under) else ()
-    ends = [r" \\*" if rest[k:] or (under and not k) else r" \\" for k in range(1 + max(len(rest), bool(under)))]
-    if not layout.long:
-        ends = [r" \\"] * len(ends)
+    lines = 1 + max(len(rest), bool(under))
     lead = r"\quad " if row.indent else ""
-    yield " & ".join([lead + escape(first), *(_stack(cell_lines(layout, c), "t") for c in row.cells)]) + ends[0]
-    for k, end in enumerate(ends[1:]):
+    cells = [_aligned(c, p) or _stack(cell_lines(layout, c), "t") for c, p in zip(row.cells, points, strict=True)]
+    yield " & ".join([lead + escape(first), *cells]) + r" \\"
+    for k in range(lines - 1):
         label = rf"\quad {escape(rest[k])}" if k < len(rest) else ""
-        cells = under if not k and under else ("",) * len(row.cells)
-        yield " & ".join([label, *map(escape, cells)]) + end
+        below = under if not k and under else ("",) * len(row.cells)
+        yield " & ".join([label, *(_aligned(c, p) or escape(c) for c, p in zip(below, points, strict=True))]) + r" \\"
+
+
+def _aligned(text: str, point: Point) -> str:
+    """Write a number so that its point stands where its column's does; "" for what is no number."""
+    parts = point.parts(text)
+    if parts is None:
+        return ""
+    before, after = parts
+    return _padded(before, point.before, left=True) + _padded(after, point.after, left=False)
+
+
+def _padded(own: str, widest: str, left: bool) -> str:
+    """Give a side of a number the room of the widest: what they have in common nearest the point stays as it is."""
+    mine, other = (own[::-1], widest[::-1]) if left else (own, widest)
+    same = 0
+    for a, b in zip(mine, other, strict=False):
+        if a != b and not (a.isdigit() and b.isdigit()):
+            break
+        same += 1
+    rest, more = mine[same:], other[same:]
+    if left:
+        rest, more = rest[::-1], more[::-1]
+    space = "\\ " if more.endswith(" ") else ""
+    room = rf"\phantom{{{escape(more)}{space}}}" if more else ""
+    if rest:
+        end = "\\ " if rest.endswith(" ") else ""
+        shifted = rf"\{'llap' if left else 'rlap'}{{{escape(rest)}{end}}}" if more else f"{escape(rest)}{end}"
+        return f"{room}{shifted}{escape(own[len(rest) :])}" if left else f"{escape(own[:same])}{shifted}{room}"
+    return f"{room}{escape(own)}" if left else f"{escape(own)}{room}"
 
 
 TABLE = TableFormat("latex", "LaTeX, booktabs", ".tex", write)

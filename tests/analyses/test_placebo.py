@@ -115,11 +115,13 @@ def test_five_hundred_draws_by_default(data):
 
 
 def test_what_moves_is_what_inference_assigns_or_what_the_treatment_is_made_of(data, found):
-    assert found.lines[0].startswith("Dealt out again: cohort and d, between id, within region")
+    assert found.lines[0].startswith(
+        "In each placebo every id takes the cohort and policy of another id within the same region"
+    )
     spec = {"assign": "pilot", "null": ["wild"]}
     treatment = {"policy": "I(pilot * (year >= 2004))"}
     lines = analysed("placebo", {"draws": 19}, data, inference=spec, treatment=treatment).finding.lines
-    assert lines[0].startswith("Dealt out again: pilot, between id, whole paths")
+    assert lines[0].startswith("In each placebo every id takes the pilot of another id, drawn")
     plain = analysed("placebo", {"draws": 19}, data, treatment=treatment).finding
     assert (
         plain.tables[1].rows
@@ -221,15 +223,19 @@ def test_strata_of_texts_can_be_joined(data):
 @pytest.mark.parametrize(
     ("draws", "further", "said"),
     [
-        (999, 49, "p 0.010 by clustered errors, 0.050 by permutation, which 999 draws do not tell from 0.05: ask for"),
+        (
+            999,
+            49,
+            "p = 0.010 by clustered errors, 0.050 by permutation, which 999 draws do not tell from 0.05: ask for",
+        ),
         (999, 48, ""),  # p = .049
-        (999, 300, "p 0.010 by clustered errors, but 0.301 by permutation"),
-        (19, 0, "p 0.010 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"),
-        (19, 1, "p 0.010 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"),
-        (19, 8, "p 0.010 by clustered errors, but 0.450 by permutation"),
+        (999, 300, "p = 0.010 by clustered errors, but 0.301 by permutation"),
+        (19, 0, "p = 0.010 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"),
+        (19, 1, "p = 0.010 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"),
+        (19, 8, "p = 0.010 by clustered errors, but 0.450 by permutation"),
         (39, 0, ""),
-        (39, 2, "p 0.010 by clustered errors, 0.075 by permutation, which 39 draws do not tell from 0.05: ask for"),
-        (39, 12, "p 0.010 by clustered errors, but 0.325 by permutation"),
+        (39, 2, "p = 0.010 by clustered errors, 0.075 by permutation, which 39 draws do not tell from 0.05: ask for"),
+        (39, 12, "p = 0.010 by clustered errors, but 0.325 by permutation"),
         (0, 0, ""),
     ],
 )

@@ -220,7 +220,7 @@ def test_file_names():
 
 def test_the_summary_names_the_files(tmp_path):
     (section,) = sections(run_tables(tmp_path, '[table."Table 3"]\n'))
-    assert section.title == "Table: Table 3"
+    assert section.title == "Table 3"
     assert section.lines[-1] == "Files: `table_Table_3.csv`"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import zipfile
 
 import numpy as np
@@ -11,8 +13,11 @@ import specdid
 from latex import compile_tex, complaints, inlined
 from small_studies import small_panel, small_study
 from specdid._records import Counts, JointTest
+from specdid.appendix._base import Appendix, Part, TableItem
 from specdid.appendix.content import counts_words, joint_tests
+from specdid.appendix.word import StylesError, write_word
 from specdid.inference._curve_tests import CurveTests
+from specdid.tables._base import PrintTable
 from specdid.tables.latex import escape
 
 PLAIN = small_study(controls={"any": "csw0(x1, x2)"}, figure={"formats": ["pdf"]})
@@ -61,7 +66,7 @@ def test_the_caption_answers_a_referee(plain):
 
 def test_the_figure_takes_the_width_of_the_text_and_no_notes_stand_below_it(plain):
     out, _ = plain
-    figure = (out / "appendix.tex").read_text(encoding="utf-8").split(r"\begin{figure}")[1].split(r"\end{figure}")[0]
+    figure = (out / "appendix.tex").read_text(encoding="utf-8").split(r"\begin{figure*}")[1].split(r"\end{figure*}")[0]
     assert r"\includegraphics[width=\linewidth," in figure
     assert figure.rstrip().endswith(r"\label{fig:study:curve}")
     assert "minipage" not in figure
@@ -102,7 +107,7 @@ def test_what_became_of_the_plan_in_words(counts, text):
 def test_options_stand_indented_below_what_they_replace(plain):
     out, _ = plain
     text = (out / "appendix_choices.tex").read_text(encoding="utf-8")
-    assert re.search(r"^Controls, instead of x1 & [\d.]+\\% &", text, re.MULTILINE)
+    assert re.search(r"^Controls, instead of x1 & (\\phantom\{\d+\})?[\d.]+\\% &", text, re.MULTILINE)
     assert re.search(r"^\\quad none &  & ", text, re.MULTILINE)
     assert re.search(r"^\| &emsp;none \|", (out / "appendix.md").read_text(encoding="utf-8"), re.MULTILINE)
 
@@ -110,7 +115,7 @@ def test_options_stand_indented_below_what_they_replace(plain):
 def test_a_table_called_by_a_number_is_not_captioned_so(tmp_path):
     run(tmp_path, table={"Table 3": {"vary": ["controls"]}}, labels={"x1 + x2": "both"})
     text = inlined(tmp_path / "appendix.tex")
-    assert r"\caption{Regressions, called ``Table 3'' in the study}" in text
+    assert r"\caption{Regressions (Table 3 of the study)}" in text
     assert r"\multicolumn{1}{c}{no controls}" in text
     assert r"{both}" in text
 
@@ -193,6 +198,7 @@ def test_formats_choose_the_files(plain, tmp_path):
 
 def test_word_has_every_table_and_the_same_bytes_again(plain, tmp_path):
     from docx import Document
+    from docx.shared import RGBColor
 
     out, _ = plain
     document = Document(str(out / "appendix.docx"))
@@ -206,6 +212,13 @@ def test_word_has_every_table_and_the_same_bytes_again(plain, tmp_path):
         assert inches[0] > 1.0
         assert all(row._tr.trPr.xpath("w:cantSplit") for row in table.rows)
         assert all(p.paragraph_format.keep_with_next for cell in table.rows[0].cells for p in cell.paragraphs)
+        assert table.rows[0]._tr.trPr.xpath("w:tblHeader")
+        assert not table.rows[-1]._tr.trPr.xpath("w:tblHeader")
+    captions = ["".join(p._p.xpath(".//w:t/text()")) for p in document.paragraphs if p.style.name == "Caption"]
+    for kind, many in (("Table", tables), ("Figure", 1)):
+        numbers = [re.match(rf"{kind} (\d+): \w", c)[1] for c in captions if c.startswith(kind)]
+        assert numbers == [str(k + 1) for k in range(many)]
+    assert document.styles["Caption"].font.color.rgb == RGBColor(0, 0, 0)
     again = tmp_path / "again"
     run(
         again,
@@ -245,7 +258,7 @@ def test_a_paper_in_another_folder_includes_it(plain, tmp_path):
     out, _ = plain
     main = tmp_path / "paper.tex"
     main.write_text(
-        "\\documentclass{article}\\usepackage{booktabs,threeparttable,longtable,pdflscape,graphicx}\n"
+        "\\documentclass{article}\\usepackage{booktabs,threeparttable,pdflscape,graphicx,placeins}\n"
         f"\\newcommand{{\\specdiddir}}{{{out.as_posix()}/}}\\newcommand{{\\specdidsection}}{{\\subsection}}\n"
         "\\begin{document}\\appendix\\section{Robustness}\\input{\\specdiddir appendix}\n"
         "See Figure~\\ref{fig:study:curve}.\n\\end{document}\n",
@@ -262,3 +275,54 @@ def test_the_figure_is_described_as_it_is(plain, tmp_path):
     with_one = (plain[0] / "appendix.md").read_text("utf-8")
     assert "in order of size, the lower one" in with_one
     assert "The preferred specification is marked." in with_one
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """A journal's template: its own Caption, and no List Bullet."""
+    from docx import Document
+    from docx.shared import Pt
+
+    template = Document()
+    template.add_paragraph("Not to be taken over.")
+    template.styles["Caption"].font.size = Pt(7)
+    template.styles["Caption"].font.name = "Journal Sans"
+    template.styles["List Bullet"].delete()
+    template.save(tmp_path / "journal.docx")
+    return tmp_path / "journal.docx"
+
+
+APPENDIX = Appendix("A study", (Part("Results", (TableItem("t", PrintTable("Effects", ("(1)",), ())),)),))
+
+
+def test_a_journals_styles_are_taken_and_nothing_else(journal, tmp_path):
+    from docx import Document
+
+    made = tmp_path / "made.docx"
+    made.write_bytes(write_word(APPENDIX, tmp_path, journal))
+    document = Document(str(made))
+    assert document.styles["Caption"].font.name == "Journal Sans"
+    assert document.styles["List Bullet"] is not None
+    assert "Not to be taken over." not in [p.text for p in document.paragraphs]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a document", None])
+def test_a_template_that_is_none_is_said(tmp_path, content):
+    path = tmp_path / "journal.docx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StylesError, match=r"journal\.docx is not read as a Word document: "):
+        write_word(APPENDIX, tmp_path, path)
+
+
+def test_libreoffice_opens_it(plain, tmp_path):
+    """In the real program: every table and figure is there, and its number is the one in the file."""
+    if (office := shutil.which("soffice")) is None:
+        pytest.skip("no LibreOffice: install libreoffice-writer")
+    home = f"-env:UserInstallation={(tmp_path / 'home').as_uri()}"
+    command = [office, home, "--headless", "--convert-to", "txt:Text", "--outdir", str(tmp_path)]
+    subprocess.run([*command, str(plain[0] / "appendix.docx")], check=True, capture_output=True, timeout=300)
+    text = (tmp_path / "appendix.txt").read_text(encoding="utf-8-sig")
+    tables = inlined(plain[0] / "appendix.tex").count(r"\begin{threeparttable}")
+    assert [int(n) for n in re.findall(r"^Table (\d+): ", text, re.MULTILINE)] == [*range(1, tables + 1)]
+    assert "Figure 1: Specification curve" in text

@@ -14,15 +14,18 @@ from pathlib import Path
 import polars as pl
 import pytest
 import specdid
-from latex import compile_tex, complaints, inlined, is_printed_of, numerals, plain
+from latex import compile_tex, complaints, inlined, is_printed_of, numerals, paper, plain
 from specdid.language import relabel
 
+PAPERS = (r"\documentclass[12pt]{article}", r"\documentclass[twocolumn]{article}")
+"""With the margins of their class, narrower than most."""
 SPECS = Path(__file__).parents[2] / "specs"
 EXAMPLES = ("castle", "minimum_wage", "smart_city")
 STRUCTURAL = {
     "0.001",               # "p < 0.001"
     "0.05", "95", "97.5", "8",     # alpha, 95% of draws, their quantile, digits of an id
-    "0", "1978", "1",      # the reference of an event study; (Mundlak 1978); part 1
+    "0.0001", "-0.0001",   # an estimate that rounds to zero is smaller than this
+    "0", "1978", "2022", "1",  # the reference of an event study; (Mundlak 1978), (Roth 2022); part 1
 }  # fmt: skip
 
 
@@ -64,6 +67,8 @@ def test_every_number_is_one_of_the_results_and_it_compiles(run, tmp_path, examp
     if shutil.which("pdflatex") is None and environ.get("CI") != "true":
         pytest.skip("the numbers are right; no pdflatex (texlive-latex-extra) to compile with")
     assert not complaints(compile_tex(out / "appendix_main.tex"))
+    for document in PAPERS:
+        assert not complaints(compile_tex(paper(out, document)))
 
 
 def strangers(part, pool, labels):
@@ -96,12 +101,22 @@ def parts(out, curve):
         head = before + after
         yield frame, of_warnings(out)
     yield head.replace(specdid.__version__, ""), of_curve
-    yield sections[0], [*cells(out / "choices.csv"), *whole_shares(out)]
-    yield sections[1], cells(out / "appendix_selected.csv")
-    for section in sections[2:]:
-        stems = re.findall(r"tab:[^:]+:([\w-]+)\}", section)
-        files = [p for p in out.glob("*.csv") if any(key(p.stem).startswith(stem) for stem in stems)]
-        yield section, [manifest["seed"], *(n for p in files for n in cells(p))]
+    # The last section's text is followed by all tables, each for itself; one that goes on has no label.
+    pools = {
+        "appendix_choices": [*cells(out / "choices.csv"), *whole_shares(out)],
+        "appendix_selected": cells(out / "appendix_selected.csv"),
+        "appendix_estimates": of_curve,
+        "inference": of_curve,
+    }
+    pool = None
+    _, *tables = re.split(r"(?=\\edef\\specdidfloat|\\begin\{landscape\})", sections[-1])
+    assert len(tables) >= 5
+    for table in tables:
+        for stem in re.findall(r"tab:[^:]+:([\w-]+)\}", table):
+            files = [p for p in out.glob("*.csv") if key(p.stem).startswith(stem)]
+            pool = next((pools[own] for own in pools if stem.startswith(key(own))), None)
+            pool = pool or [manifest["seed"], *(n for p in files for n in cells(p))]
+        yield table, pool
 
 
 def of_warnings(out):
@@ -130,7 +145,16 @@ def rows(path):
 def cells(path):
     """Give the numbers of a CSV file, and the roots of its variances, which Hausman's table prints."""
     found = [(name, float(value)) for row in rows(path) for name, value in row.items() if is_number(value)]
-    return [n for _, n in found] + [n**0.5 for name, n in found if name.startswith("variance_")]
+    return [n for _, n in found] + [n**0.5 for name, n in found if name.startswith("variance_")] + through(path)
+
+
+def through(path):
+    """Give what the mediator takes of each effect: that without it less that with it, which is printed alone."""
+    effects = {}
+    for row in rows(path) if path.name.startswith("mechanism") else ():
+        if "equation" in row and row["estimate"]:
+            effects.setdefault((row["outcome"], row["vcov"], row["term"]), []).append(float(row["estimate"]))
+    return [e[0] - e[-1] for e in effects.values() if len(e) == 3]
 
 
 def whole_shares(out):

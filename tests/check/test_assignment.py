@@ -167,7 +167,7 @@ def test_draws_of_fewer_assignments_than_draws_say_of_how_many(tmp_path):
     assert not [f for f in specdid.check(study("d", BARE), data) if f.code == "assignments_repeat"]
     curve = specdid.run(given, data, audit=0, out=tmp_path / "out")
     words = "199 draws of 22 different assignments, by which no p is below 0.045"
-    for name in ("summary.md", "appendix.md", "report.html"):
+    for name in ("details.md", "appendix.md", "report.html"):
         assert words in (tmp_path / "out" / name).read_text(encoding="utf-8"), name
     assert min(t.p_value for t in curve.joint) >= 0.02
 

@@ -105,7 +105,7 @@ def test_a_control_that_the_treatment_moves_is_named():
     frame = PANEL.with_columns(moved=2.0 * pl.col("d") + 0.3 * pl.Series(noise))
     curve = run(frame, controls={"any": "mvsw(x1, x3, moved)"}, preferred={"controls": "x1"})
     found = warned(curve, "bad control?")
-    assert "`moved` (p < .001)" in found
+    assert "`moved` (p < 0.001)" in found
     assert "`x1`" not in found
     assert "of 3 controls; by chance 0.15)" in found
     assert "the preferred specification's fixed effects" in found

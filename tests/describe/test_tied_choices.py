@@ -128,7 +128,7 @@ def test_every_output_counts_the_pair_once(run):
     assert "variance share,outcome,outcome" not in choices
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     assert manifest["together"] == [{"dimensions": ["outcome", "fixed_effects"], "combinations": 2}]
-    assert "outcome + fixed effects" in (out / "summary.md").read_text("utf-8")
+    assert "outcome + fixed effects" in (out / "details.md").read_text("utf-8")
     caption = (out / "appendix.md").read_text("utf-8")
     assert "outcome (2) with fixed effects (2) where they belong together (2 combinations)" in caption
     assert "| Outcome + fixed effects, instead of y, unit" in caption

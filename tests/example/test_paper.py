@@ -49,7 +49,7 @@ def minus(number: object) -> str:
 
 
 def test_no_analysis_of_the_example_failed(out: Path) -> None:
-    assert "could not be run" not in (out / "summary.md").read_text("utf-8")
+    assert "could not be run" not in (out / "details.md").read_text("utf-8")
 
 
 def test_first_line_says_that_the_panel_is_synthetic(page: str) -> None:
@@ -105,7 +105,7 @@ def test_eleven_warnings_with_what_the_tool_raises(page: str) -> None:
     assert "−0.0967 is −9.2%, −0.1911 is −17.4%" in told[0]
     assert "column 3 is headed “waste water” and is so2" in told[1]
     assert "2009 (p 0.042) and 2010 (p 0.089)" in told[2]
-    assert "“batch 1, from 2013”" in told[3]
+    assert "“smart city, from 2013”" in told[3]
     assert "“dropped”" in told[3]
     assert "`>100` and `100-500` overlap: 144 units in both" in told[8]
     assert "without the main effect of `did12`" in told[9]

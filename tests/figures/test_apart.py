@@ -215,7 +215,7 @@ def test_shares_are_of_those_tested_alone_wherever_they_are_printed(made):
     mine = ok.filter((pl.col("sample") == "所有") & (pl.col("weights") == "none") & (pl.col("estimator") == "OLS"))
     positive = ((mine["p_value"] < 0.05) & (mine["estimate"] > 0)).mean()
     assert (shares.tested, shares.positive, shares.errors) == (len(mine), pytest.approx(positive), "")
-    summary = (out / "summary.md").read_text(encoding="utf-8")
+    summary = (out / "details.md").read_text(encoding="utf-8")
     line = next(row for row in summary.splitlines() if row.startswith("| average effect"))
     assert [c.strip() for c in line.strip("|").split("|")][5] == str(len(mine))
     poisson = next(row for row in summary.splitlines() if row.startswith("| semi-elasticity"))

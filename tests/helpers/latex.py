@@ -68,6 +68,17 @@ def complaints(log: str) -> list[str]:
     return wrong + [f"overfull by {points}pt" for points in out if float(points) > OVERFULL]
 
 
+def paper(folder: Path, document: str) -> Path:
+    r"""Write a paper of this document class and its options that reads the appendix of ``folder``."""
+    text = (folder / "appendix.tex").read_text(encoding="utf-8")
+    packages = re.search(r"\\usepackage\{[^}]+\}", text)
+    assert packages is not None
+    main = folder / "paper.tex"
+    body = f"{document}\n{packages[0]}\n\\begin{{document}}\n\\appendix\n\\input{{appendix}}\n\\end{{document}}\n"
+    main.write_text(body, encoding="utf-8")
+    return main
+
+
 def inlined(path: Path) -> str:
     r"""Read a file with what it reads by ``\input{\specdiddir …}``, without comments."""
 
@@ -79,7 +90,7 @@ def inlined(path: Path) -> str:
 
 
 _GONE = (
-    r"\\(label|ref|includegraphics|usebox|begin|end|setlength|cmidrule|multicolumn)\b"
+    r"\\(label|ref|includegraphics|usebox|begin|end|setlength|cmidrule|multicolumn|fontsize|addtocounter)\b"
     r"(\([a-z]+\))?(\[[^\]]*\]|\{[^{}]*(\{[^{}]*\}[^{}]*)*\})*"
 )
 _PLAIN = {
@@ -99,6 +110,9 @@ def plain(tex: str) -> str:
         tex,
     )
     tex = re.sub(r"\\multicolumn\{\d+\}\{[^{}]*(?:\{[^{}]*\})*[^{}]*\}", "", tex)
+    tex = re.sub(r"\\edef\\specdidfloat.*", "", tex)
+    tex = re.sub(r"\\phantom\{((?:[^{}]|\{\})*|\\textless\{\}\\? ?)*\}", "", tex)
+    tex = re.sub(r"\\[lr]lap\{((?:[^{}]|\{\})*)\}", r"\1", tex)
     tex = re.sub(_GONE, " ", tex)
     for code, text in _PLAIN.items():
         tex = tex.replace(code, text)

@@ -91,7 +91,7 @@ def test_a_p_value_stands_beside_the_statistic_that_it_is_of(tmp_path):
     written = pl.read_csv(tmp_path / "out" / "inference.csv").filter(pl.col("direction") == "expected")["statistic"]
     times = ("median t", "share significant, dominant sign", "Stouffer's Z")
     assert {w.partition(" (")[0] for w in written} == {named, *(f"{t} times the expected sign" for t in times)}
-    for name in ("summary.md", "appendix.md", "report.html"):
+    for name in ("details.md", "appendix.md", "report.html"):
         text = (tmp_path / "out" / name).read_text().lower().replace("&#x27;", "'")
         assert named in text, name
         assert "median estimate (" not in text.replace(f"{named} (", ""), name
@@ -197,4 +197,4 @@ def test_draws_that_can_never_reject_are_said_before():
     assert specdid.check(specdid.read(small_study(inference={"draws": 98, "alpha": 0.01})), small_panel())
     curve = specdid.run(study, small_panel(), audit=0)
     assert [c.severity for c in curve.warnings if c.code == "draws_too_few"] == ["serious"]
-    assert "10 draws are too few for a p of at most .05: the smallest p is .0909." in curve.summary()
+    assert "10 draws are too few for a p of at most 0.05: the smallest p is 0.0909." in curve.summary()

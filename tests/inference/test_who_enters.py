@@ -51,7 +51,7 @@ def test_where_none_enters_the_test_is_off_and_says_so():
     assert off.message.startswith("the joint test is off: every specification has an option")
 
 
-@pytest.mark.parametrize(("alpha", "written"), [(0.05, "at most .05 "), (0.2, "at most .2 ")])
+@pytest.mark.parametrize(("alpha", "written"), [(0.05, "at most 0.05 "), (0.2, "at most 0.2 ")])
 def test_adjusted_p_values_are_counted_at_the_studys_level(alpha, written):
     curve = run(("equivalent", "equivalent"), alpha=alpha)
     (test,) = curve.tests

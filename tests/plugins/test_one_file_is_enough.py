@@ -145,7 +145,7 @@ def test_a_new_average_of_cohorts_and_periods_is_the_engines(ran):
 
 def test_a_new_null_tests_the_curve(ran):
     assert {r["null"] for r in rows(ran / "inference.csv")} == {"wild", "example_null"}
-    assert "normal draws" in (ran / "summary.md").read_text(encoding="utf-8")
+    assert "normal draws" in (ran / "details.md").read_text(encoding="utf-8")
     assert "example_null" in {r["null"] for r in rows(ran / "inference_specifications.csv")}
 
 
@@ -160,7 +160,7 @@ def test_a_new_analysis_and_a_new_figure_are_written(ran):
     assert (ran / "example_count.png").read_bytes()[:4] == b"\x89PNG"
     assert (ran / "example_dots.png").read_bytes()[:4] == b"\x89PNG"  # of the whole curve
     assert any(r["code"] == "example" for r in rows(ran / "warnings.csv"))
-    assert "EXAMPLE LINE" in (ran / "summary.md").read_text(encoding="utf-8")
+    assert "EXAMPLE LINE" in (ran / "details.md").read_text(encoding="utf-8")
 
 
 def test_the_dummies_pass_the_conformance_tests(place):

@@ -267,7 +267,7 @@ def test_warnings_and_provenance(directory, page):
     for known in (manifest["data"]["sha256"], manifest["code_sha256"], str(manifest["seed"])):
         assert str(known) in text
     assert f"polars {manifest['versions']['polars']}" in text
-    summary = (directory / "summary.md").read_text(encoding="utf-8").split("## Warnings\n\n")[1]
+    summary = (directory / "details.md").read_text(encoding="utf-8").split("## Warnings\n\n")[1]
     shown = [n.text for n in page.find("section", id="warnings")[0].find("li")]
     lines = summary.strip().splitlines()
     assert [s.replace("`", "") for s in shown] == [

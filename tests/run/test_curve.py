@@ -112,7 +112,7 @@ def test_a_pathological_study_ends_with_exit_code_0(tmp_path, monkeypatch):
     write_toml(study, tmp_path / "odd.toml")
     done = call_specdid(["run", "odd.toml", "--jobs", "1"], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "no_rows" in (tmp_path / "outputs/odd/summary.md").read_text(encoding="utf-8")
+    assert "no_rows" in (tmp_path / "outputs/odd/details.md").read_text(encoding="utf-8")
     manifest = json.loads((tmp_path / "outputs/odd/manifest.json").read_text())
     counts = manifest["counts"]
     assert counts["planned"] == counts["ok"] + counts["failed"] + counts["excluded"] + counts["duplicate"]

@@ -72,7 +72,8 @@ def all_told(text, curve, tidy=lambda words: words):
 
 def test_summary_and_tables_begin_with_it(run, directory):
     curve, _ = run
-    text = (directory / "summary.md").read_text(encoding="utf-8")
+    assert (directory / "summary.md").read_text(encoding="utf-8").splitlines()[0] == f"# {FAILED}"
+    text = (directory / "details.md").read_text(encoding="utf-8")
     assert text.splitlines()[0] == f"# {FAILED}"
     assert all_told(text.split("\n# ")[1], curve)
     with (directory / "warnings.csv").open(encoding="utf-8", newline="") as file:

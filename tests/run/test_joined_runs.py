@@ -71,7 +71,7 @@ def test_the_manifest_has_every_file_with_its_hash_and_what_did_not_match(whole)
     assert third["sha256"] == sha256((folder / "many/x3.csv").read_bytes()).hexdigest()
     assert (second["rows_without_partner"], second["rows_unused"], second["by"]) == (0, 0, {"id": "id", "year": "year"})
     assert third["reshaped"] == "7 columns became `x3` of 7 periods, year 2001 to 2007"
-    summary = (folder / "out/summary.md").read_text("utf-8")
+    summary = (folder / "out/details.md").read_text("utf-8")
     assert "168 of 168 rows have a partner in x2.csv by `id` × `year`; 0 of its 168 rows" in summary
     page = (folder / "out/report.html").read_text("utf-8")
     assert "joined: third" in page
@@ -86,7 +86,7 @@ def test_rows_without_a_partner_are_counted_everywhere(tmp_path, capsys):
     assert any(said in f.message for f in specdid.check(spec).warnings)
     curve = run(spec, tmp_path / "out", audit=0)
     assert any(said in c.message and c.code == "key_unmatched" for c in curve.warnings)
-    assert said in (tmp_path / "out/summary.md").read_text("utf-8")
+    assert said in (tmp_path / "out/details.md").read_text("utf-8")
     second = record(tmp_path / "out")["data"]["joined"][0]
     assert (second["rows_without_partner"], second["rows_unused"], second["rows"]) == (10, 2, 160)
 

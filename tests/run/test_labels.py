@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import warnings
+from urllib.parse import unquote
 
 import numpy as np
 import polars as pl
@@ -53,7 +54,7 @@ def test_words_and_pages_have_them(run):
         text = (directory / name).read_text(encoding="utf-8")
         assert SCALE in text, name
         assert OUTCOME in text, name
-    for name in ("summary.md", "appendix.md", "appendix.tex", "inference.tex"):
+    for name in ("summary.md", "details.md", "appendix.md", "appendix.tex", "inference.tex"):
         assert "log points" not in (directory / name).read_text(encoding="utf-8"), name
     assert f"median estimate ({SCALE};" in curve._repr_html_()
 
@@ -202,6 +203,12 @@ def test_no_label_of_any_markdown_file_is_a_tag_a_link_or_an_image(results):
         assert "canary" in text, path.name
         html = MarkdownIt("commonmark").enable("table").render(text)
         found = set(re.findall(r"<(?!/)([^ >]+)", html))
+        if path.name == "summary.md":
+            # It links to files of the run, and to nothing else.
+            links = re.findall(r'<a href="([^"]*)">', html)
+            assert links
+            assert all((results / unquote(link)).is_file() for link in links)
+            found -= {"a"}
         texts = {"p", "code", "em", "strong", "ul", "ol", "li", "h1", "h2", "h3", "blockquote", "br", "hr"}
         assert found <= texts | {"table", "thead", "tbody", "tr", "th", "td", "img"}, path.name
         assert all(re.fullmatch(r"[\w.%-]+", source) for source in re.findall(r'<img src="([^"]*)"', html)), path.name

@@ -13,6 +13,7 @@ FILES = (
     "results.csv",
     "results.parquet",
     "summary.md",
+    "details.md",
     "inference.csv",
     "inference_specifications.csv",
     "inference.tex",

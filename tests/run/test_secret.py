@@ -182,9 +182,9 @@ def test_the_manifest_says_what_was_taken_and_nothing_else_changes(folder, state
     said = f"or of a key that is gone: not used, {again['specifications']:,} specifications estimated anew"
     assert anew.stderr.count(said) == 1
     assert taken(folder) == none
-    assert {**content(folder), **dict.fromkeys(("summary.md", "report.html", "warnings.csv"))} == {
+    assert {**content(folder), **dict.fromkeys(("summary.md", "details.md", "report.html", "warnings.csv"))} == {
         **first,
-        **dict.fromkeys(("summary.md", "report.html", "warnings.csv")),
+        **dict.fromkeys(("summary.md", "details.md", "report.html", "warnings.csv")),
     }
     assert "another user" not in call_specdid(["run", "s.toml", "--audit", "0"], folder).stderr
 

@@ -37,7 +37,7 @@ def told(run):
     test = pl.read_csv(out / "event_study_pretrend.csv").row(0, named=True)
     joint = f"F({test['df1']}, {test['df2']:g}) = {test['statistic']:.2f}, p = {test['p_value']:.3f}"
     moved = pl.read_csv(out / "placebo_timing.csv").row(0, named=True)
-    return joint, f"{moved['estimate']:.3f} (p {moved['p_value']:.3f})"
+    return joint, f"{moved['estimate']:.3f} (p = {moved['p_value']:.3f})"
 
 
 def first_screen(lines, rows=24):
@@ -53,7 +53,7 @@ def test_the_study_has_a_headline_and_both_speak_against_it(run, told):
 
 def test_the_summary_has_them_before_its_estimates(run, told):
     curve, out = run
-    text = (out / "summary.md").read_text(encoding="utf-8")
+    text = (out / "details.md").read_text(encoding="utf-8")
     assert text.index("# A study") < text.index(f"## {AGAINST}") < text.index("## Effect on moved & gone")
     head = first_screen(text.splitlines(), 14)
     assert all(number in head for number in told)
@@ -149,7 +149,7 @@ def test_a_run_is_told_in_a_screen_and_whole_where_asked(tmp_path):
     done = call_specdid(["run", "s.toml", "--audit", "2"], tmp_path)
     lines = done.stdout.rstrip().splitlines()
     assert len(lines) <= 30
-    summary = (tmp_path / "outputs/s/summary.md").read_text(encoding="utf-8")
+    summary = (tmp_path / "outputs/s/details.md").read_text(encoding="utf-8")
     preferred = next(line for line in summary.splitlines() if "% CI " in line)
     assert f"Preferred: {preferred}" in lines
     assert any(line.startswith("Primary test, ") and line in summary for line in lines)
