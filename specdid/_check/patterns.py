@@ -130,9 +130,10 @@ def _short(data: Data, pattern: Expression, samples: dict[str, Bools]) -> Iterat
 
 
 def _divided(data: Data, pattern: Expression) -> Iterator[Fault]:
-    """Count the units that ``halves(n, by = x)`` may put in both halves."""
+    """Count the units that ``halves(n, by = x)`` may put in both halves, or ``each(x)`` in several samples."""
     call, _ = pattern_parts(pattern)
-    node = argument(call, "by", SAMPLE_PATTERNS["halves"]) if call.function == "halves" else None
+    key = {"halves": "by", "each": "f", "drop_each": "f"}.get(call.function)
+    node = argument(call, key, SAMPLE_PATTERNS[call.function]) if key else None
     column, units = None if node is None else data.column(node), data.panel.unit_codes
     if node is None or column is None or units is None:
         return
@@ -141,8 +142,17 @@ def _divided(data: Data, pattern: Expression) -> Iterator[Fault]:
     if numbers is None or known is None:
         return
     changing = changing_rows(units[known], numbers[known])
-    if len(changing):
-        count, of = len(np.unique(units[known][changing])), data.units(np.ones(data.panel.n_rows, dtype=bool))
+    count, of = len(np.unique(units[known][changing])), data.units(np.ones(data.panel.n_rows, dtype=bool))
+    if len(changing) and call.function != "halves":
+        times = data.panel.periods
+        if times is None or not len(changing_rows(np.unique(times[known], return_inverse=True)[1], numbers[known])):
+            return  # samples of periods
+        message = f"`{write(node)}` changes within {count:,} of {of}, which have rows in several of its samples"
+        fixed = f"at({write(node)}, {write(Name(data.panel.time or ''))} == …)"
+        yield _warning(
+            pattern, "levels_change", message, f"where a unit should stay in one sample: `{call.function}({fixed})`"
+        )
+    elif len(changing):
         message = f"`{write(node)}` changes within {count:,} of {of}, which may have rows in both halves"
         yield _warning(pattern, "halves_divide", message, "leave out `by`, or give what stays the same within a unit")
 

@@ -65,10 +65,27 @@ def own_style() -> Iterator[None]:
     """Use matplotlib's defaults and the few settings above, and give the caller's back after."""
     import matplotlib as mpl
 
-    with mpl.rc_context(), known_glyphs():
+    with mpl.rc_context(), known_glyphs(), _quiet_fonts():
         defaults: dict[Any, Any] = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
         mpl.rcParams.update(defaults | _OWN)
         yield
+
+
+_FONT_LOGGERS = ("fontTools", "matplotlib.font_manager")
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Keep to themselves what libraries say of a font's tables and of weights that it lacks: no user can mend that."""
+    loggers = [logging.getLogger(name) for name in _FONT_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def stamp(figure: Figure, words: str) -> None:
@@ -111,7 +128,6 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str], fai
     """
     import matplotlib as mpl
 
-    logging.getLogger("fontTools").setLevel(logging.WARNING)
     unknown = [f for f in formats if f not in (*_NO_DATES, "png")]
     if unknown:
         raise ValueError(f"figure formats are pdf, png and svg, not {', '.join(unknown)}")

@@ -9,7 +9,7 @@ from figure_texts import texts_of
 from specdid.figures import _fonts
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import fonts_for
-from specdid.figures._style import SMALL, TEXT, blend, save
+from specdid.figures._style import SMALL, TEXT, blend, own_style, save
 from specdid.figures.spec_curve import plot
 
 CHINESE = {"样本": ["全部城市", "剔除直辖市"], "缩尾处理": ["否", "1%"]}
@@ -96,3 +96,11 @@ def test_numbers_have_a_real_minus_but_zero_has_none():
 def test_blend_goes_from_white_to_the_colour():
     assert blend("#000000", 0) == (1, 1, 1)
     assert blend("#000000", 1) == (0, 0, 0)
+
+
+def test_what_libraries_say_of_fonts_is_kept_from_the_screen_while_drawing():
+    loggers = [logging.getLogger(name) for name in ("fontTools.subset", "matplotlib.font_manager")]
+    before = [logger.isEnabledFor(logging.WARNING) for logger in loggers]
+    with own_style():
+        assert [logger.isEnabledFor(logging.WARNING) for logger in loggers] == [False, False]
+    assert [logger.isEnabledFor(logging.WARNING) for logger in loggers] == before

@@ -188,6 +188,13 @@ def test_exclusions_and_the_preferred_one_name_a_part(panel):
     assert set(found[found.preferred == 1].split) == {"region: West"}
 
 
+def test_check_says_how_many_units_are_in_several_samples(panel):
+    told = warned(study(sample={"d": "drop_each(x1 > 0)"}), panel)["levels_change"]
+    assert told == "`x1 > 0` changes within 13 of 24 units, which have rows in several of its samples"
+    for same in ("each(year)", "each(region)", "each(at(x1, year == 2003) > 0)"):
+        assert "levels_change" not in warned(study(sample={"e": same}), panel), same
+
+
 def test_check_says_which_rows_are_in_none_or_in_all(panel):
     assert warned(study({"split": "region"}), panel)["levels_missing"] == (
         "`region` is missing in 7 rows of 1 unit, which are in none of its samples"
