@@ -92,7 +92,7 @@ class NetRegressors:
         n = len(columns)
         self.root = np.ones(n) if weights is None else np.sqrt(weights / weights.mean())
         known = list(effects) if len(effects) or len(slopes) else [np.zeros(n, np.int64)]
-        self.effects = _Effects(known, slopes, self.root)
+        self.effects = _EffectDummies(known, slopes, self.root)
         scaled, size = _scaled(columns * self.root[:, None])
         net = self.effects.out_of(scaled)
         length = np.linalg.norm(net, axis=0)
@@ -152,7 +152,7 @@ def _scaled(columns: Floats) -> tuple[Floats, Floats]:
     return np.ldexp(columns, -power), np.ldexp(1.0, power)
 
 
-class _Effects:
+class _EffectDummies:
     """The span of fixed effects and slopes, on rows times ``root``."""
 
     def __init__(self, effects: Sequence[Ints], slopes: Slopes, root: Floats) -> None:

@@ -435,7 +435,7 @@ ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, chec
 
 
 @dataclass(frozen=True, slots=True)
-class _Regression:
+class _PanelRegression:
     """Least squares on the columns ``kept``: estimates (k,), (X'X)⁻¹ (k, k), residuals (n,).
 
     ``open`` (k,) marks estimates that are not identified: another column is a combination of theirs.
@@ -499,7 +499,7 @@ class Test:
     definite: bool = True
 
 
-def _least_squares(y: Floats, X: Floats, size: Floats | None = None) -> _Regression:
+def _least_squares(y: Floats, X: Floats, size: Floats | None = None) -> _PanelRegression:
     """Regress y on the columns of X that are no combinations of earlier ones.
 
     ``size`` are the lengths, (k,), against which what is left of a column is small.
@@ -523,7 +523,7 @@ def _least_squares(y: Floats, X: Floats, size: Floats | None = None) -> _Regress
     estimate = back @ (basis.T @ y)
     share = np.abs(back @ (basis.T @ X[:, made])) * np.linalg.norm(columns, axis=0)[:, None]
     tied = (share > TIED * length[made]).any(axis=1)
-    return _Regression(np.array(kept, np.int64), estimate, back @ back.T, y - columns @ estimate, tied)
+    return _PanelRegression(np.array(kept, np.int64), estimate, back @ back.T, y - columns @ estimate, tied)
 
 
 def _unit_means(units: Ints, columns: Floats) -> Floats:
@@ -584,7 +584,7 @@ def _quasi_demeaned(y: Floats, X: Floats, units: Ints, theta: Floats) -> tuple[F
     return moved[:, 0], moved[:, 1:]
 
 
-def _placed(fit: _Regression, variance: float, count: int, lead: int) -> tuple[Floats, Floats]:
+def _placed(fit: _PanelRegression, variance: float, count: int, lead: int) -> tuple[Floats, Floats]:
     """Return estimates and covariances by column, without the ``lead`` first ones."""
     estimate, vcov = np.full(count + lead, np.nan), np.full((count + lead,) * 2, np.nan)
     estimate[fit.kept] = fit.estimate
