@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -478,30 +477,26 @@ def _strips(
         x, y = x[(x >= ends[0]) & (x <= ends[1])], y[(x >= ends[0]) & (x <= ends[1])]
         axes.vlines(x, y - half, y + half, color=blend(INK, 0.55), linewidth=0.5, alpha=0.7, zorder=2)
     else:
-        for values, middle in strips:
-            counts = np.histogram(values, edges)[0]
-            axes.imshow(
-                (counts / max(counts.max(), 1))[None],
-                extent=(edges[0], edges[-1], middle + half, middle - half),
-                aspect="auto",
-                cmap=_greys(),
-                vmin=0,
-                vmax=1,
-                interpolation="nearest",
-                zorder=2,
-            )
+        _shades(axes, strips, edges, half)
     means = np.clip([float(values.mean()) for values, _ in strips], *ends)
     middles = np.array([middle for _, middle in strips])
     axes.vlines(means, middles - half - 0.6, middles + half + 0.6, color="white", linewidth=2.2, zorder=3)
     axes.vlines(means, middles - half - 0.6, middles + half + 0.6, color=INK, linewidth=1.0, zorder=3.1)
 
 
-@cache
-def _greys() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
+def _shades(axes: Axes, strips: Sequence[tuple[Floats, float]], edges: Floats, half: float) -> None:
+    """Draw histograms as strips, all in one go; bins without an estimate are left out."""
+    from matplotlib.collections import PolyCollection
 
-    tint = blend(INK, 0.55)
-    return LinearSegmentedColormap.from_list("ink", [(*tint, 0.0), (*tint, 1.0)])
+    corners, colours = [], []
+    for values, middle in strips:
+        counts = np.histogram(values, edges)[0]
+        for k in np.flatnonzero(counts).tolist():
+            left, right, top, bottom = edges[k], edges[k + 1], middle - half, middle + half
+            corners.append(((left, top), (right, top), (right, bottom), (left, bottom)))
+            colours.append(blend(INK, 0.55 * float(counts[k] / counts.max())))
+    # Without smoothed edges no seams show between neighbours.
+    axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, antialiaseds=False, zorder=2))
 
 
 def _labels(page: Page, top: float, lines: list[Line], room: float, sizes: _Sizes) -> None:
