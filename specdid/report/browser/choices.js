@@ -102,7 +102,7 @@ function noteWords(mine, lit) {
     filtered() ? "Changes are of the pairs that match the choices highlighted; significance and selection leave them as they are, " +
       "since both select by the estimate. " : "";
   const rest = mine.factors.length ? `Shares of the variance are of all ${whole(mine.n)}; what choices do only together makes ${percent(mine.rest)} of it. ` : "";
-  return `${shown}${held}${rest}The middle 90% of changes is how much they vary from pair to pair: no confidence interval.${n ? "" : " Nothing is highlighted."}`;
+  return `${shown}${held}${rest}The middle 90% of changes is how much they vary from pair to pair: no confidence interval. Heights of strips are of each option alone.${n ? "" : " Nothing is highlighted."}`;
 }
 
 function scaleOf(mine) {
