@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _HEIGHT = 128.0
 _STRIP = 30.0
+_LEAST = 84.0
+"""Height that a pane has at least where many stand below each other."""
 _BINS = 24
 FEW = 6
 """A moderator of so many values or fewer is drawn value by value."""
@@ -91,6 +93,7 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
             width or DEFAULT,
             _HEIGHT + _STRIP,
             inner=_room(data, fonts),
+            least=_LEAST,
             key=_key(data),
         )
         for panel, box in zip(data.panels, boxes, strict=True):
