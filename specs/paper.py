@@ -76,9 +76,9 @@ def ours(row: dict[str, str] | None) -> str:
     return f"{shown(row['estimate'])} (SE {shown(row['std_error'])}; {p_shown(row['p_value'])})"
 
 
-def find(rows: Rows, **wanted: str) -> dict[str, str] | None:
-    """Give the first row under the curve's vcov with these values."""
-    wanted = {"vcov": "city"} | wanted
+def find(rows: Rows, **wanted: str | None) -> dict[str, str] | None:
+    """Give the first row under the curve's vcov with these values; ``vcov=None`` where there is only one."""
+    wanted = {k: v for k, v in ({"vcov": "city"} | wanted).items() if v is not None}
     return next((r for r in rows if all(r.get(k) == v for k, v in wanted.items())), None)
 
 
@@ -120,14 +120,41 @@ def _absent(cells: dict[str, Any], rows: Rows) -> Iterator[tuple[str, str]]:
             yield "", term
 
 
-def hausman(out: Path) -> Iterator[str]:
-    """Tables 1 and 2."""
-    rows = [
+def hausman(paper: dict[str, Any], out: Path) -> Iterator[str]:
+    """Set tables 1 and 2 beside the study's coefficients, say what is wrong with them, and give the study's tests."""
+    rows = read(out / "hausman.csv")
+    yield "The paper prints no χ² and no degrees of freedom, only that the p-values are 0. `?`: an exponent is lost.\n"
+    for name, outcome in (("T1", SO2), ("T2", WW)):
+        lines, wrong = [], []
+        for key, cells in paper[name].items():
+            row = find(rows, vcov=None, outcome=outcome, term=TERMS[key])
+            here = [shown(row[k]) if row else "" for k in ("fe", "re", "difference", "difference_se")]
+            own = [printed(cell, "") or "not printed" for cell in cells]
+            lines.append([f"{key} / `{TERMS[key]}`", *(x for pair in zip(own, here, strict=True) for x in pair)])
+            wrong += _differs(key, cells)
+        heads = [f"{head}: {who}" for head in ("FE", "RE", "FE − RE", "SE of it") for who in ("paper", "here")]
+        yield f"Table {name[1]}, {outcome} (headed waste gas in both tables):\n"
+        yield from markdown(["term: paper / here", *heads], lines)
+        lost = sum("?" in str(cell) for cells in paper[name].values() for cell in cells)
+        yield f"- {lost} of {4 * len(paper[name])} cells have lost their exponent: they could be any power of ten.\n"
+        yield from (f"- {line}\n" for line in wrong)
+    tests = [
         [r["outcome"], r["test"], r["distribution"], shown(r["statistic"], 2), r["df"], p_shown(r["p_value"])]
         for r in read(out / "hausman_tests.csv")
     ]
-    yield "The paper's numbers are not in the project's notes; here are the study's.\n"
-    yield from markdown(["outcome", "test", "distribution", "statistic", "df", "p"], rows)
+    yield "The study's tests:\n"
+    yield from markdown(["outcome", "test", "distribution", "statistic", "df", "p"], tests)
+
+
+def _differs(key: str, cells: Sequence[Any]) -> Iterator[str]:
+    """Say where a printed difference is not that of the two coefficients beside it, by more than their digits."""
+    fe, re, difference, _ = cells
+    if all(isinstance(cell, float) for cell in (fe, re, difference)):
+        digits = max(len(f"{cell!r}".rpartition(".")[2].partition("e")[0]) for cell in (fe, re))
+        if abs(fe - re - difference) > 10.0**-digits:
+            said = f"{key}: {fe!r} − {re!r} is {fe - re:.6g}, and {difference!r} is printed"
+            zero = abs(fe / 10 - re - difference) < 10.0**-digits
+            yield (said + ("; with one more zero in the first it is." if zero else ".")).replace("-", "−")
 
 
 def event_study(paper: dict[str, Any], out: Path) -> Iterator[str]:
@@ -219,7 +246,7 @@ def page(paper: dict[str, Any], out: Path) -> Iterator[str]:
     yield f"Printed numbers: specs/data/paper_tables.json. {paper['source']}\n"
     yield "Standard errors here are clustered by city; p-values are those of t with G − 1 degrees of freedom.\n"
     yield "## Tables 1 and 2: Hausman tests\n"
-    yield from hausman(out)
+    yield from hausman(paper, out)
     yield f"## Table 3: benchmark (the paper's parentheses: {paper['T3_paren']})\n"
     yield from regressions(paper, "T3", read(out / "table_Table_3.csv"))
     yield f"## Table 4: common trend (the paper's parentheses: {paper['T4_paren']})\n"

@@ -669,8 +669,8 @@ STUDY = TableKeys(
         Key(
             "language",
             Word(LANGUAGES),
-            "The language of figures, tables, the appendix and pages: English or Chinese. Names and titles stay as "
-            "they are written here, or in [labels].",
+            "The language of headings and rows of tables and of the appendix: English or Chinese. Figures and whole "
+            "sentences are English so far; names and titles stay as they are written here, or in [labels].",
             '"zh"',
             ENGLISH,
         ),

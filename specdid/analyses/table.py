@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from specdid._decode.table import Table
+from specdid._words import say
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
 from specdid.analyses._fit import CONSTANT_LABEL, Coefficient
 from specdid.analyses._words import count, decimals, estimate_and_error, labels_of, listed, number
@@ -111,7 +112,10 @@ def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     """Say for every fixed effect of any column whether it is in."""
     found = dict.fromkeys(e for f in fits for e in f.effects)
     return tuple(
-        Row(f"{bench.label(e).replace('^', '×')} effects", tuple("yes" if e in f.effects else "no" for f in fits))
+        Row(
+            say("{name} effects", name=bench.label(e).replace("^", "×")),
+            tuple(say("yes") if e in f.effects else say("no") for f in fits),
+        )
         for e in found
     )
 
@@ -123,13 +127,13 @@ def statistics(fits: Sequence[CellFit]) -> tuple[Row, ...]:
         return Row(label, tuple("" if f.failure is not None else give(f) for f in fits))
 
     rows = [
-        row("Observations", lambda f: count(f.nobs)),
-        row("Units", lambda f: count(f.n_units)),
-        row("Treated units", lambda f: count(f.n_treated)),
-        row("Clusters", lambda f: count(int(f.n_clusters[0]))),
-        row("R²", lambda f: number(f.r2)),
-        row("Within R²", lambda f: number(f.r2_within)),
-        row("Pseudo R²", lambda f: number(f.pseudo_r2)),
+        row(say("Observations"), lambda f: count(f.nobs)),
+        row(say("Units"), lambda f: count(f.n_units)),
+        row(say("Treated units"), lambda f: count(f.n_treated)),
+        row(say("Clusters"), lambda f: count(int(f.n_clusters[0]))),
+        row(say("R²"), lambda f: number(f.r2)),
+        row(say("Within R²"), lambda f: number(f.r2_within)),
+        row(say("Pseudo R²"), lambda f: number(f.pseudo_r2)),
     ]
     return tuple(r for r in rows if any(r.cells))
 

@@ -14,6 +14,7 @@ from specdid._describe.joint_tests import statistic_names, towards
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
 from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid._words import say
 from specdid.analyses._base import Bench, CellFit
 from specdid.analyses._fit import CONSTANT_LABEL
 from specdid.analyses._words import listed, number
@@ -65,10 +66,10 @@ def label(name: str, file: str) -> str:
 def assemble(material: Material) -> Appendix:
     """Put the appendix together."""
     parts = [
-        Part("Specification curve", tuple(_curve(material)), account=curve_account(material)),
-        Part("Choices", tuple(_choices(material)), (*_more(material), *_reasons(material))),
-        Part("Joint tests", tuple(_tests(material))),
-        Part("Selected specifications", tuple(_selected(material))),
+        Part(say("Specification curve"), tuple(_curve(material)), account=curve_account(material)),
+        Part(say("Choices"), tuple(_choices(material)), (*_more(material), *_reasons(material))),
+        Part(say("Joint tests"), tuple(_tests(material))),
+        Part(say("Selected specifications"), tuple(_selected(material))),
         *(_analysis(material, section) for section in material.analyses),
     ]
     title = material.results.planned.title or material.name
@@ -143,7 +144,7 @@ def choices_table(material: Material, choices: Choices, alone: bool) -> PrintTab
     shown = sorted(sorted(changes, key=lambda c: -abs(c.mean))[:MOST], key=changes.index) if left > 0 else changes
     decimals = decimals_for(np.array([c.mean for c in shown])) if shown else 3
     blocks = tuple(_block(material, choices, name, shown, decimals) for name in _dimensions(choices))
-    rest = (Row("Combinations of choices", (f"{choices.shares.rest:.1%}", "", "")),)
+    rest = (Row(say("Combinations of choices"), (f"{choices.shares.rest:.1%}", "", "")),)
     family = f": {choices.family.shown}; {choices.family.estimand}" if not alone else ""
     how = "exact, since the choices are balanced" if choices.shares.balanced else choices.averaged
     notes = (
@@ -203,7 +204,7 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
     bench, picked = material.bench, selection.picked
     fits = [_one_row(p.fit, picked) for p in picked]
     differing, common = _differing(material, picked)
-    title = "Specifications asked for" if selection.asked else "Selected specifications"
+    title = say("Specifications asked for") if selection.asked else say("Selected specifications")
     blocks = (
         _in_order(material, coefficients(bench, fits)),
         effects(bench, fits),
@@ -269,8 +270,8 @@ def _title(bench: Bench, name: str) -> str:
 
 
 def _standing(picked: Sequence[Picked]) -> Iterator[Row]:
-    yield Row("Rank", tuple(f"{p.rank:,} of {p.of:,}" for p in picked))
-    yield Row("Id", tuple(_spec_id(p)[:_ID] for p in picked))
+    yield Row(say("Rank"), tuple(f"{p.rank:,} of {p.of:,}" for p in picked))
+    yield Row(say("Id"), tuple(_spec_id(p)[:_ID] for p in picked))
 
 
 def _spec_id(picked: Picked) -> str:
@@ -303,16 +304,16 @@ def _reading(material: Material) -> str:
 def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
     """Return (what of, sentences), in the order of a referee's questions."""
     account = (
-        ("The figure", _reading(material) if material.figures else ""),
-        ("What was varied", varied(material)),
-        ("Specifications", counts_words(material.results.counts)),
-        ("Estimates", _estimates(material, material.families)),
+        (say("The figure"), _reading(material) if material.figures else ""),
+        (say("What was varied"), varied(material)),
+        (say("Specifications"), counts_words(material.results.counts)),
+        (say("Estimates"), _estimates(material, material.families)),
         joint_tests(material.tests, material.results),
-        ("Against them", material.against.verdict),
-        ("Preferred specification", _preferred(material.results)),
-        ("Samples", _samples(material.results)),
-        ("Standard errors", _errors(material)),
-        ("Software", _software(material)),
+        (say("Against them"), material.against.verdict),
+        (say("Preferred specification"), _preferred(material.results)),
+        (say("Samples"), _samples(material.results)),
+        (say("Standard errors"), _errors(material)),
+        (say("Software"), _software(material)),
     )
     return tuple((head, text) for head, text in account if text)
 
@@ -436,11 +437,11 @@ def estimates_table(material: Material) -> PrintTable | None:
 def joint_tests(tests: tuple[CurveTests, ...], results: Results) -> tuple[str, str]:
     """Return the p-values under one null after the other: the primary test, then the others, of equal p together."""
     if not tests:
-        return "Joint tests", ""
+        return say("Joint tests"), ""
     names = statistic_names(tests, results)
     said = [f"{capital(t.title)} ({t.drawn}): {_by_role(t, names)}." for t in tests]
     said.append("The table of tests has the statistics and their ranges without any effect.")
-    return "Joint tests", " ".join(said)
+    return say("Joint tests"), " ".join(said)
 
 
 def _by_role(test: CurveTests, names: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
 from specdid._records.cautions import AGAINST, Against, capital
+from specdid._words import say
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.tables.latex import escape, wants_unicode
 
@@ -170,7 +171,7 @@ def _analyses(parts: Sequence[Part], found: Against) -> Iterator[str]:
     """Write the paper's analyses as one section: a line each that says where they are."""
     if not parts:
         return
-    yield from _headed("Analyses", found)
+    yield from _headed(say("Analyses"), found)
     yield _LIST
     for part in parts:
         words = " ".join([*([shown] if (shown := _shown(part)) else []), *(escape(text) for text in part.text)])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from specdid._records.cautions import AGAINST, Against, capital
+from specdid._words import say
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.tables._base import PrintTable, Row
 
@@ -65,7 +66,7 @@ def write_markdown(table: PrintTable) -> str:
     """Write caption, table and notes."""
     lines = [f"**{escape_markdown(table.title)}**", "", *_grid(table)]
     if table.notes:
-        lines += ["", f"*Notes:* {' '.join(escape_markdown(n) for n in table.notes)}"]
+        lines += ["", f"*{say('Notes')}:* {' '.join(escape_markdown(n) for n in table.notes)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from specdid._records.cautions import AGAINST, capital
 from specdid._records.files import is_regular
+from specdid._words import later, say
 from specdid.appendix._base import Appendix, FigureItem, TableItem
 from specdid.tables._base import PrintTable, Row
 from specdid.tables._layout import width
@@ -109,7 +110,7 @@ def _captioned(document: Any, kind: str, text: str, numbered: Counter[str]) -> N
 
     numbered[kind] += 1
     paragraph = document.add_paragraph(style="Caption")
-    paragraph.add_run(f"{kind} ")
+    paragraph.add_run(f"{say(kind)} ")
     field = OxmlElement("w:fldSimple")
     field.set(qn("w:instr"), f" SEQ {kind} \\* ARABIC ")
     paragraph._p.append(field)
@@ -139,7 +140,7 @@ def _boxed(document: Any, title: str, items: Sequence[tuple[str, str]], heavy: b
 
 def _item(document: Any, item: TableItem | FigureItem, directory: Path, numbered: Counter[str]) -> None:
     if isinstance(item, TableItem):
-        _captioned(document, "Table", item.table.title, numbered)
+        _captioned(document, later("Table"), item.table.title, numbered)
         _table(document, item.table)
     else:
         _figure(document, item, directory, numbered)
@@ -211,7 +212,7 @@ def _mtable(table: PrintTable) -> Any:
     columns = pd.MultiIndex.from_arrays(heads) if len(heads) > 1 else pd.Index(heads[0])
     index = pd.Index([label for label, _ in lines])
     frame = pd.DataFrame([cells for _, cells in lines], index=index, columns=columns)
-    notes = f"Notes: {' '.join(table.notes)}" if table.notes else ""
+    notes = f"{say('Notes')}: {' '.join(table.notes)}" if table.notes else ""
     return MTable(frame, notes=_plain(notes))
 
 
@@ -234,7 +235,7 @@ def _figure(document: Any, item: FigureItem, directory: Path, numbered: Counter[
     if picture.is_file():
         document.add_picture(str(picture), width=Inches(_WIDTH))
         document.paragraphs[-1].paragraph_format.keep_with_next = True
-    _captioned(document, "Figure", item.caption, numbered)
+    _captioned(document, later("Figure"), item.caption, numbered)
 
 
 def _plain(text: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from specdid._words import say
 from specdid.tables._base import PrintTable, Row, TableFormat
 from specdid.tables._layout import NOTES, Lines, Point, TableLayout, cell_lines, lay_out, point_of, stub_lines
 
@@ -125,7 +126,7 @@ def _float(layout: TableLayout) -> Iterator[str]:
 
 
 def _notes(layout: TableLayout) -> str:
-    return rf"\emph{{Notes:}} {' '.join(escape(note) for note in layout.table.notes)}"
+    return rf"\emph{{{say('Notes')}:}} {' '.join(escape(note) for note in layout.table.notes)}"
 
 
 def _head(layout: TableLayout) -> Iterator[str]:

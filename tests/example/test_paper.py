@@ -59,11 +59,17 @@ def test_first_line_says_that_the_panel_is_synthetic(page: str) -> None:
     assert "illustrate the method" in first
 
 
-def test_tables_whose_numbers_the_notes_lack_say_so(page: str) -> None:
+def test_tables_1_and_2_stand_beside_the_study_with_what_is_wrong_in_them(page: str) -> None:
     section = page.split("\n## Tables 1 and 2: Hausman tests\n")[1].split("\n## ")[0]
 
-    assert "The paper's numbers are not in the project's notes" in section
-    assert "Tables 1 and 2 are not transcribed" in page
+    assert "prints no χ²" in section
+    assert "- 11 of 16 cells have lost their exponent" in section
+    assert "- 8 of 16 cells have lost their exponent" in section
+    assert section.count(" is printed") == 1
+    assert (
+        "- ind: −0.000863 − 8.5e−05 is −0.000948, and −0.0001713 is printed; with one more zero in the first it is."
+        in section
+    )
     assert section.count("| Mundlak, cluster-robust |") == 2
 
 
