@@ -46,6 +46,8 @@ CLAUSES: Mapping[str, str] = {
     "placebo_rejects": "placebos reject too often",
     "placebo_disagrees": "clustered errors find an effect and permutation does not",
     "leads_not_tested": "pre-trends cannot be tested",
+    "forbidden_comparisons": "comparisons with units treated already turn a sign",
+    "negative_weights": "effects enter a coefficient with negative weights",
     "nulls_disagree": "the joint tests disagree",
     "opposite_signs": "outcomes of opposite signs cancel in one test",
     "estimands_disagree": "estimands disagree in sign",
