@@ -7,11 +7,11 @@ word is the table's name in the spec file ([event_study], [event_study."by batch
 
     # Counts the columns that an analysis would have.
     from specdid import _plugins
-    from specdid._format import Key, Number
+    from specdid._format import Key, NumberValue
     from specdid.analyses._base import Analysis, Caution, Chart, Finding
     from specdid.tables._base import PrintTable, Row, TidyTable
 
-    KEYS = (Key("from", Number("0 or more", whole=True, least=0), "The first number.", "1", 0),)
+    KEYS = (Key("from", NumberValue("0 or more", whole=True, least=0), "The first number.", "1", 0),)
 
 
     def decode(found, table):

@@ -193,14 +193,14 @@ def test_a_dummy_in_the_shelf_is_found_and_run(tmp_path, monkeypatch):
     import specdid.analyses
 
     (tmp_path / "dummy_count.py").write_text(
-        "from specdid._format import Key, Number\n"
+        "from specdid._format import Key, NumberValue\n"
         "from specdid.analyses._base import Analysis, Finding\n"
         "from specdid.tables._base import TidyTable\n"
         "def decode(found, table):\n    return found['from']\n"
         "def run(bench, request):\n"
         "    rows = tuple((request.config + k,) for k, _ in enumerate(bench.cells(request)))\n"
         "    return Finding((TidyTable(('n',), rows),))\n"
-        "KEYS = (Key('from', Number('0 or more', whole=True, least=0), 'Where it begins.', '3', 0),)\n"
+        "KEYS = (Key('from', NumberValue('0 or more', whole=True, least=0), 'Where it begins.', '3', 0),)\n"
         "ANALYSIS = Analysis('dummy_count', 'Counts columns', decode, run, keys=KEYS)\n",
         encoding="utf-8",
     )
