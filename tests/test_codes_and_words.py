@@ -109,7 +109,7 @@ def titles(kind: str, name: str | None, title: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "name", "title", "printed"),
     [
-        ("table", "Table 3", "Table 3", "Regressions, called “Table 3” in the study"),
+        ("table", "Table 3", "Table 3", "Regressions (Table 3 of the study)"),
         ("heterogeneity", "City size", "City size", "Heterogeneity: City size"),
         ("heterogeneity", "Of cities: Effects", "Effects", "Effects"),
     ],

@@ -217,7 +217,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
 
 def _with_effects() -> Iterator[str]:
     """Name the estimators of the shelf that have effects by period."""
-    for name in _plugins.names("estimators"):
+    for name in sorted(set(_plugins.names("estimators")) - set(_plugins.broken("estimators"))):
         declared = _plugins.load("estimators", name)
         if declared.path is not None or declared.batched:
             yield name

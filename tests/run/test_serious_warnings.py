@@ -62,7 +62,7 @@ def test_the_summary_has_them_before_its_estimates(run, told):
     assert all(f"- {c}" in listed for c in curve.warnings if c.severity == "note")
 
 
-def test_the_page_says_them_in_the_finding_and_below_it(run, told):
+def test_the_page_says_them_in_the_finding_and_beside_it(run, told):
     _, out = run
     (header,) = read_page(out / "report.html").find("header")
     (finding,) = header.find("p", class_="finding")
@@ -70,8 +70,11 @@ def test_the_page_says_them_in_the_finding_and_below_it(run, told):
     assert re.search(r"100\.0% positive with p < 0\.05", finding.text)
     (box,) = header.find("div", class_="against")
     assert all(number in box.text for number in told)
-    order = [n.attributes.get("class") for n in header.children if hasattr(n, "tag")]
-    assert order.index("finding") < order.index("against") < order.index("facts")
+    (verdict,) = header.find("div", class_="verdict doubted")
+    said, beside = (n for n in verdict.children if hasattr(n, "tag"))
+    assert said.find("p", class_="finding")
+    assert said.find("dl", class_="facts")
+    assert beside.find("div", class_="against")
 
 
 def test_the_appendix_has_them_in_a_frame_before_the_figure_and_beside_the_tests(run, told):

@@ -50,12 +50,12 @@ def content(files: dict[str, bytes]) -> dict[str, bytes]:
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of four megabytes."""
+    """A disk of eight megabytes."""
     place = tmp_path / "disk"
     place.mkdir()
     if os.name != "posix" or os.geteuid() != 0:
         pytest.skip("only root may mount a disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
     yield place
