@@ -133,21 +133,23 @@ class _Advances(dict[str, float]):
 
     def __init__(self, faces: Sequence[Any]) -> None:
         super().__init__()
-        self._faces = [(face, face.get_charmap()) for face in faces]
+        self._faces = faces
 
     def __missing__(self, character: str) -> float:
         from matplotlib.ft2font import LoadFlags
 
-        code = ord(character)
+        glyphs = ((face, face.get_char_index(ord(character))) for face in self._faces)
         # Glyph 0 is drawn in place of a character that no face has.
-        face, glyph = next(((f, known[code]) for f, known in self._faces if code in known), (self._faces[0][0], 0))
+        face, glyph = next((found for found in glyphs if found[1]), (self._faces[0], 0))
         advance = face.load_glyph(glyph, flags=LoadFlags.NO_SCALE).horiAdvance / face.units_per_EM
         return self.setdefault(character, float(advance))
 
 
 @cache
 def _advances(families: tuple[str, ...], bold: bool) -> _Advances:
+    from matplotlib import get_data_path
     from matplotlib.font_manager import FontProperties, fontManager, get_font
+    from matplotlib.ft2font import FT2Font
 
     faces = []
     for family in families:
@@ -155,4 +157,9 @@ def _advances(families: tuple[str, ...], bold: bool) -> _Advances:
             weight = "bold" if bold else "normal"
             found = fontManager.findfont(FontProperties(family=family, weight=weight), fallback_to_default=False)
             faces.append(get_font(found))
+    # What matplotlib looks up last: a box for each script. Its map of characters is not the one that is chosen first.
+    last = Path(get_data_path()) / "fonts" / "ttf" / "LastResortHE-Regular.ttf"
+    if last.is_file():
+        faces.append(FT2Font(str(last)))
+        faces[-1].set_charmap(0)
     return _Advances(faces)

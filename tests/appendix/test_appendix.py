@@ -320,7 +320,7 @@ def test_libreoffice_opens_it(plain, tmp_path):
     if (office := shutil.which("soffice")) is None:
         pytest.skip("no LibreOffice: install libreoffice-writer")
     home = f"-env:UserInstallation={(tmp_path / 'home').as_uri()}"
-    command = [office, home, "--headless", "--convert-to", "txt:Text", "--outdir", str(tmp_path)]
+    command = [office, home, "--headless", "--convert-to", "txt:Text (encoded):UTF8", "--outdir", str(tmp_path)]
     subprocess.run([*command, str(plain[0] / "appendix.docx")], check=True, capture_output=True, timeout=300)
     text = (tmp_path / "appendix.txt").read_text(encoding="utf-8-sig")
     tables = inlined(plain[0] / "appendix.tex").count(r"\begin{threeparttable}")
