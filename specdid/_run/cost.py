@@ -47,7 +47,7 @@ SECONDS = {
     "refits": 0.03,
     "audit": 0.03,
     "analyses": 0.2,
-    "pictures": 0.45,
+    "pictures": 0.22,
 }
 """Seconds of one core (of 2023) per unit of each count; tests/bench/plan_estimates.py measures them."""
 
