@@ -32,6 +32,26 @@ INFINITY = "maxdouble()"
 """Stands for infinity, which Stata lacks; missing would be larger still."""
 _PLAIN = " _-.,:;()[]{}<>=+*%&|!?#@^~/"
 
+COMMON_STEP = (
+    "scalar _step = 0",
+    "local before",
+    "foreach value of local values {",
+    '    if "`before\'" != "" {',
+    "        scalar _a = max(_step, round(`value' - `before'))",
+    "        scalar _b = min(_step, round(`value' - `before'))",
+    "        while _b > 0 {",
+    "            scalar _r = mod(_a, _b)",
+    "            scalar _a = _b",
+    "            scalar _b = _r",
+    "        }",
+    "        scalar _step = _a",
+    "    }",
+    "    local before `value'",
+    "}",
+    "scalar _step = max(_step, 1)",
+)
+"""Lines that leave in _step the largest step that all distances between the levels in ``values`` are multiples of."""
+
 
 def uncorrected(errors: Errors) -> str:
     """Return what takes reghdfe's correction, without adjustments, off a standard error."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from specdid._programs import python, r
 from specdid._programs.names import listed, quoted
 from specdid._programs.script import Errors, Levels, Script
-from specdid._programs.stata import Stata, filled, uncorrected
+from specdid._programs.stata import COMMON_STEP, Stata, filled, uncorrected
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
@@ -169,7 +169,7 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     yield from do.cohorts()
     yield "* periods in steps of the panel, from its first"
     yield "quietly levelsof _now, local(values)"
-    yield from _COMMON_STEP
+    yield from COMMON_STEP
     yield "quietly summarize _now"
     yield "scalar _first = r(min)"
     yield "replace _cohort = ceil((_cohort - _first) / _step)"
@@ -214,23 +214,3 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     for errors in script.errors:
         yield from do.reghdfe(("_change", "_enters", *script.controls), "absorb(_now)", errors, " [aweight = _w]")
         yield do.shown("_enters", uncorrected(errors))
-
-
-_COMMON_STEP = (
-    "scalar _step = 0",
-    "local before",
-    "foreach value of local values {",
-    '    if "`before\'" != "" {',
-    "        scalar _a = max(_step, round(`value' - `before'))",
-    "        scalar _b = min(_step, round(`value' - `before'))",
-    "        while _b > 0 {",
-    "            scalar _r = mod(_a, _b)",
-    "            scalar _a = _b",
-    "            scalar _b = _r",
-    "        }",
-    "        scalar _step = _a",
-    "    }",
-    "    local before `value'",
-    "}",
-    "scalar _step = max(_step, 1)",
-)
