@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from specdid.estimators._base import Floats, Ints, Task
+from specdid.estimators._base import Failure, Floats, Ints, Task
 from specdid.estimators._pyfixest import Bools, Refusal, standardised
 
 TOLERANCE = 1e-14
@@ -55,6 +55,15 @@ def imputable(task: Task, treated: Bools) -> Bools:
         label = labels[next(k for k, s in enumerate(seen) if (lost & ~s).any())]
         raise Refusal("not_identified", NOBODY_UNTREATED.format(rows=f"{int(lost.sum()):,}", label=label))
     return keep
+
+
+def refuses(task: Task) -> Failure | None:
+    """Say why nothing can be imputed, None where something can."""
+    try:
+        imputable(task, task.treatment == 1)
+    except Refusal as refused:
+        return refused.failure
+    return None
 
 
 def _seen_untreated(codes: Ints, treated: Bools) -> Bools:

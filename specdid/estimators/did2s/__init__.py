@@ -25,20 +25,13 @@ from specdid.estimators._imputation import (
     imputable,
     impute,
     left_out,
+    refuses,
     why_open,
     without_collinear,
 )
 from specdid.estimators._influences import UNCOUNTED, errors_of, path_of
 from specdid.estimators._pyfixest import Bools, Refusal, guarded
 from specdid.estimators.did2s.programs import write_python, write_r, write_stata
-
-
-def _refuses(task: Task) -> Failure | None:
-    try:
-        imputable(task, task.treatment == 1)
-    except Refusal as refused:
-        return refused.failure
-    return None
 
 
 @guarded
@@ -135,7 +128,7 @@ ESTIMATOR = Estimator(
     alone=lambda options: "controls and fixed effects belong to the first stage, on the untreated rows",
     ssc=UNCOUNTED,
     uncorrected=True,
-    refuses=_refuses,
+    refuses=refuses,
     columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),
     programs={
         "python": Program(write_python, ("from scipy import sparse", "import scipy.sparse.linalg")),

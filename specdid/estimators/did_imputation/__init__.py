@@ -30,23 +30,16 @@ from specdid.estimators._imputation import (
     impute,
     least_squares,
     left_out,
+    refuses,
     why_open,
     without_collinear,
 )
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
-from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
+from specdid.estimators._pyfixest import Bools, guarded, standardised
 from specdid.estimators.did_imputation.programs import write_python, write_r, write_stata
 
 TIED = "not identified: among the untreated rows this lead is a combination of the fixed effects and other leads"
 UNSEEN = "no untreated row stands there"
-
-
-def _refuses(task: Task) -> Failure | None:
-    try:
-        imputable(task, task.treatment == 1)
-    except Refusal as refused:
-        return refused.failure
-    return None
 
 
 @guarded
@@ -248,7 +241,7 @@ ESTIMATOR = Estimator(
     alone=lambda options: "controls and fixed effects belong to the first stage, on the untreated rows",
     ssc=UNCOUNTED,
     uncorrected=True,
-    refuses=_refuses,
+    refuses=refuses,
     cautions=_cautions,
     columns=frozenset({"n_one_unit_cohorts", "n_treated_left_out", "n_treated_rows_left_out"}),
     programs={
