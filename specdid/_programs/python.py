@@ -145,15 +145,26 @@ def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
 def cohorts(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines that drop singletons and number periods and cohorts; never treated is missing."""
     yield from without_singletons(script, used)
-    numbered = script.step not in (None, "year")
     yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f'cohort = d["{script.cohort}"]'
     last = plain_number(script.last)
     others = "".join(f" & (cohort != {plain_number(v)})" for v in script.never)
     yield f"cohort = cohort.where(np.isfinite(cohort){others} & (cohort <= {last}))"
+    yield from clock(script, used)
+    yield f'd["_cohort"] = {_period("cohort", script, used)}'
+
+
+def clock(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Return the line that numbers periods in ``_period``, so that a step is 1."""
     time = f'd["{script.time}"]'
-    yield f'd["_period"] = periods({time})' if numbered else f'd["_period"] = {time}'
-    yield 'd["_cohort"] = periods(cohort)' if numbered else 'd["_cohort"] = cohort'
+    yield f'd["_period"] = {_period(time, script, used)}'
+
+
+def _period(values: str, script: Script, used: dict[str, None]) -> str:
+    if script.step in (None, "year"):
+        return values
+    used["periods"] = None
+    return f"periods({values})"
 
 
 BETWEEN = (

@@ -140,11 +140,18 @@ def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
 def cohorts(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines that drop singletons and number periods and cohorts; never treated is missing."""
     yield from without_singletons(script, used)
-    numbered = script.step not in (None, "year")
     yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f"d$.cohort <- d${script.cohort}"
     values = "".join(f" | d$.cohort == {plain_number(v)}" for v in script.never)
     yield f"d$.cohort[!is.finite(d$.cohort){values} | d$.cohort > {plain_number(script.last)}] <- NA"
-    if numbered:
+    if script.step not in (None, "year"):
         yield "d$.cohort <- periods(d$.cohort)"
+    yield from clock(script, used)
+
+
+def clock(script: Script, used: dict[str, None]) -> Iterator[str]:
+    """Return the line that numbers periods in ``.period``, so that a step is 1."""
+    numbered = script.step not in (None, "year")
+    if numbered:
+        used["periods"] = None
     yield f"d$.period <- periods(d${script.time})" if numbered else f"d$.period <- d${script.time}"

@@ -215,7 +215,8 @@ class Program:
 
     ``lines(script, given)`` gives the lines of the regression, on rows that the program has cut
     before: a Script and what its language hands over (Python, R: the helpers it shall
-    define, as keys; Stata: numbered twins of columns by name). A Python program ends with
+    define, as keys; Stata: numbered twins of columns by name). ``clock`` of ``_programs`` numbers periods, ``cohorts``
+    numbers cohorts too. A Python program ends with
     ``estimate`` and ``std_error`` by label of the vcov, the others print both. ``needs``: what it
     loads before it begins, import statements in Python and names of packages otherwise.
     ``numbered``: Stata numbers the levels of every fixed effect and cluster, not of texts alone.

@@ -517,7 +517,7 @@ def helpers(used: Iterable[str]) -> str:
     open_ = list(used)
     while open_:
         name = open_.pop()
-        if name not in wanted:
+        if name in _HELPERS and name not in wanted:
             wanted.add(name)
             open_ += _HELPERS[name][1]
     return "\n".join(text for name, (text, _) in _HELPERS.items() if name in wanted)

@@ -214,7 +214,7 @@ def write(script: Script) -> str:
         *section("The result", _result()),
     ]
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
-    numbering = periods(script.step) if script.cohort or called & IN_TIME else ""
+    numbering = periods(script.step) if "periods" in values.used or called & IN_TIME else ""
     head = [*_head(script, program.needs), (numbering + helpers(values.used)).strip("\n")]
     return "\n".join([*head, *body]).rstrip() + "\n"
 

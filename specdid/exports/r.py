@@ -397,7 +397,7 @@ def write(script: Script) -> str:
     program = program_of(script, EXPORT)
     model = list(program.lines(script, values.used))
     called = functions(iter([*(step.node for step in script.steps), *script.where]))
-    numbering = periods(script.step) if script.cohort or called & IN_TIME else []
+    numbering = periods(script.step) if "periods" in values.used or called & IN_TIME else []
     lines = [
         *_head(script, program.needs),
         *numbering,
