@@ -355,7 +355,7 @@ def _rests(factors: Sequence[Factor], n: int) -> Iterator[Ints]:
     sizes = [len(f.labels) for f in factors]
     if prod(sizes) > 8 * n:
         for f in range(len(factors)):
-            yield _joint([other.codes for k, other in enumerate(factors) if k != f], n)
+            yield joint_codes([other.codes for k, other in enumerate(factors) if k != f], n)
         return
     # The grid is nearly full: places in it serve as numbers, and nothing is sorted.
     strides = [prod(sizes[f + 1 :]) for f in range(len(factors))]
@@ -366,7 +366,7 @@ def _rests(factors: Sequence[Factor], n: int) -> Iterator[Ints]:
         yield key - factor.codes * stride
 
 
-def _joint(columns: Sequence[Ints], n: int) -> Ints:
+def joint_codes(columns: Sequence[Ints], n: int) -> Ints:
     """Return every combination of codes a number, without gaps."""
     key, size = np.zeros(n, np.int64), 1
     for codes in columns:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._arrays import Floats, Ints, extreme_power
+from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.numerals import decimals_for, p_text
@@ -24,6 +25,8 @@ CHEAP, CHEAP_SUNAB = 20_000, 100
 """Up to so many specifications are estimated again on the rows they have in common."""
 RESPONDS, HALF = 0.05, 0.5
 NONE: frozenset[str] = frozenset()
+SAME = 1e-9
+"""Estimates that differ by less, relative to themselves or their errors, are one number."""
 MANY = 0.1
 """Above this share of specifications that failed, those left are a selection."""
 FAR, ALIKE = 2.0, 0.9
@@ -78,6 +81,44 @@ def comparability(results: Results) -> Iterator[Caution]:
         words = [f.estimand for f in found if f.shown == group]
         if len(words) > 1:
             yield Caution("note", "estimands", f"different estimands ({_quoted(words)}): read them apart", group)
+
+
+def same_estimates(results: Results) -> Iterator[Caution]:
+    """Say which estimators give one number under two names: medians, shares and choices count it twice.
+
+    Some are equal by algebra, as two-stage and imputation estimators without weights of rows. Compared are
+    estimates of one estimand that differ in the estimator alone.
+    """
+    if "estimator" not in results.planned.dimensions:
+        return
+    estimator = results.planned.dimension("estimator")
+    others = [results.planned.dimension(d).codes for d in results.planned.dimensions if d != "estimator"]
+    error = results.first("std_error")
+    for family in results.families:
+        places = family.places
+        ours = estimator.codes[places]
+        names = np.unique(ours)
+        if len(names) < 2:
+            continue
+        rest = joint_codes([codes[places].astype(np.int64) for codes in others], len(places))
+        held = np.full((len(names), int(rest.max()) + 1), -1)
+        held[np.searchsorted(names, ours), rest] = places
+        for a, b in combinations(range(len(names)), 2):
+            both = held[:, (held[a] >= 0) & (held[b] >= 0)][[a, b]]
+            gap = np.abs(np.diff(results.estimate[both], axis=0)[0])
+            size = np.fmax(error[both].min(axis=0), np.abs(results.estimate[both[0]]))
+            rows = results.numbers["nobs"][both]
+            count = int(np.count_nonzero((gap <= SAME * size) & (rows[0] == rows[1])))
+            if count:
+                one, other = (estimator.words[names[k]] for k in (a, b))
+                yield Caution(
+                    "note",
+                    "same_estimate",
+                    f"{other}: {count:,} of {both.shape[1]:,} estimates are those of {one}, another name for the same "
+                    "number; medians, shares and choices count it twice, so keep one of them, or compare their errors",
+                    family.shown,
+                    count,
+                )
 
 
 def corrections(results: Results, methods: Sequence[str], rule: str) -> Iterator[Caution]:

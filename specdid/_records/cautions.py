@@ -71,6 +71,7 @@ CLAUSES: Mapping[str, str] = {
     "later_values": "outcomes or controls use later values",
     "log_of_zero": "rows are lost to the log of zero",
     "not_zero_one": "a treatment has two values that are not 0 and 1",
+    "same_estimate": "two estimators give the same numbers",
     "samples_move": "the sample moves the estimates",
     "many_failed": "many specifications failed",
     "preferred_missing": "the preferred specification has no estimate",

@@ -116,6 +116,7 @@ def _warnings(
     yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
     yield from design_warnings.left_out(results)
     yield from design_warnings.comparability(results)
+    yield from design_warnings.same_estimates(results)
     yield from design_warnings.samples(results, compiled)
     medians = [p for t in tests for p in t.placebos]
     yield from contradictions(results, medians, _columns(compiled, results), expected)

@@ -404,3 +404,29 @@ def test_separated_rows_stand_in_the_summary():
     curve = specdid.run(study, frame, audit=0)
     assert int(curve.table.n_separated.iloc[0]) == 7
     assert "(separated, of Poisson and logit): 7 in every specification" in curve.summary()
+
+
+def test_two_estimators_that_are_one_number_are_told_and_no_others():
+    curve = run(
+        estimator={"BJS": "did_imputation", "two-stage": "did2s", "OLS": "feols"},
+        outcome={"y": "y"},
+        fixed_effects={"two-way": "id + year"},
+    )
+    (told,) = (c for c in curve.warnings if c.code == "same_estimate")
+    by = curve.table.query("vcov == 'unit'").pivot(index="controls", columns="estimator", values="estimate")
+    equal = np.isclose(by["BJS"], by["two-stage"], rtol=1e-9)
+    assert equal.any()
+    assert not np.isclose(by["OLS"], by["BJS"], rtol=1e-9).any()
+    assert told.message.startswith(f"two-stage: {equal.sum()} of {len(by)} estimates are those of BJS")
+    assert (told.severity, told.specifications) == ("note", equal.sum())
+
+
+def test_an_equal_number_of_another_sample_or_of_more_rows_is_not_the_same_estimate():
+    planned = plan_of({"outcome": ["y"], "sample": ["a", "b"], "estimator": ["p", "q"]})
+    fits = fits_of(planned)
+    fits.estimate[:] = 1.0
+    fits.nobs[:] = [10, 11, 12, 12]
+    found = list(design_warnings.same_estimates(collect(planned, [fits], ["x"])))
+    assert [c.specifications for c in found] == [1]
+    fits.estimate[:] = [1.0, 2.0, 2.0, 1.0]
+    assert not list(design_warnings.same_estimates(collect(planned, [fits], ["x"])))
