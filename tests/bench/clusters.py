@@ -112,11 +112,10 @@ def cluster(backend: str) -> Iterator[dict[str, str]]:
 
 def run(backend: str, out: Path, extra: dict[str, str], kill: bool) -> str:
     """Run a study; gives how many workers were killed and of how many, or how the run ended instead of well."""
-    folder = out.parent / backend
-    if not folder.exists():
-        folder.mkdir()
-        small_panel(units=40, periods=8).write_csv(folder / "given.csv")
-        write_toml(study(backend), folder / "study.toml")
+    folder = out.parent / "study"  # one name for all: the report's programs name the spec's path
+    folder.mkdir(exist_ok=True)
+    small_panel(units=40, periods=8).write_csv(folder / "given.csv")
+    write_toml(study(backend), folder / "study.toml")
     journal = out.with_suffix(".journal")
     running = start(folder / "study.toml", out, journal, **extra)
     killed = ""
