@@ -7,11 +7,15 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._words import ENGLISH, say, spoken
+
 MINUS = "−"
 
 
 def ordinal(n: int) -> str:
-    """Write 1st, 2nd, 3rd, 4th, 11th, 21st."""
+    """Write 1st, 2nd, 3rd, 4th, 11th, 21st; in other languages as they say it."""
+    if spoken() != ENGLISH:
+        return say("the {n:,}th", n=n)
     suffix = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
     return f"{n:,}{suffix}"
 
@@ -20,7 +24,12 @@ _SINGULAR = {"are": "is", "have": "has", "were": "was", "change": "changes", "di
 
 
 def specifications(n: int, words: str = "") -> str:
-    """Write ``12 specifications are …``; of one the verbs agree with it: ``1 specification is …``."""
+    """Write ``12 specifications are …``; of one the verbs agree with it: ``1 specification is …``.
+
+    ``words`` are in the language that is written in.
+    """
+    if spoken() != ENGLISH:
+        return say("{n:,} specifications", n=n) + words
     if n == 1:
         words = re.sub(r"\b(?:are|have|were|change|disagree)\b", lambda verb: _SINGULAR[verb[0]], words)
     return f"{n:,} specification{'' if n == 1 else 's'}{f' {words}' if words else ''}"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 from specdid._columns import DIMENSIONS, NUMBERS
 from specdid._hashing import id_text
+from specdid._words import later
 from specdid.language import relabel
 
 Labels = NDArray[np.int32]
@@ -39,7 +40,7 @@ CODES: tuple[str, ...] = (
 """Every reason for a row without numbers; codes in memory are places in this tuple."""
 
 
-KINDS: tuple[str, ...] = ("equivalent", "uncertain", "nonequivalent")
+KINDS: tuple[str, ...] = (later("equivalent"), later("uncertain"), later("nonequivalent"))
 """What the types of options make of a specification (Del Giudice and Gangestad 2021); the first enters the tests."""
 
 

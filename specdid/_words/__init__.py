@@ -1,21 +1,32 @@
-"""The words of figures, tables, pages and screens in the language of the study, by one catalogue a language.
+"""The words of figures, tables, pages and screens in the language of the study, by two catalogues a language.
 
 Code is written in English: ``say("{n} estimates", n=12)``. What ``say`` is given is the key of ``<language>.toml``,
 so that it must be a text written out, never one put together (a test reads all calls). A word of a table of constants
 is marked with ``later`` where it stands and said where it is used. Values are filled in after the translation. What a
 spec file names (labels, titles, options) is the user's and is not translated.
+
+What results keep (warnings, reasons of failures, estimands) is English in every language, so that files and caches
+are the same; ``told`` gives it in the language that is written in where a reader sees it. ``<language>_kept.toml`` has
+these texts with ``{name}`` for what varies, ``‹a|b›`` for words of which one stands there; a name that ends in
+``list`` is of several, joined by commas and "and". Nothing is decided by such a match. A text of ours that it lacks is
+given in English with a word that says so.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 
-__all__ = ["ENGLISH", "LANGUAGES", "catalogue", "later", "say", "speaking", "spoken"]
+__all__ = [
+    "ENGLISH", "LANGUAGES", "catalogue", "catalogue_texts", "join", "kept", "known", "later", "say", "say_choice",
+    "sentences", "speaking", "spoken", "told",
+]  # fmt: skip
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "zh")
@@ -40,7 +51,7 @@ def spoken() -> str:
     return _spoken.get()
 
 
-def say(text: str, **values: object) -> str:
+def say(text: str, /, **values: object) -> str:
     """Return ``text`` in the language that is written in, with ``{name}`` replaced by the value of that name.
 
     Without values, braces stand for themselves.
@@ -54,8 +65,120 @@ def later(text: str) -> str:
     return text
 
 
+def sentences(parts: Iterable[str]) -> str:
+    """Put sentences one after the other: with spaces, or without where the language has none."""
+    return (" " if _spoken.get() == ENGLISH else "").join(parts)
+
+
+def join(words: Iterable[str], last: str = ", ") -> str:
+    """Join words with commas, as the language writes them; ``last`` stands before the last of them."""
+    *most, end = list(words) or [""]
+    return say(", ").join(most) + say(last) + end if most else end
+
+
+_CHOICES = {
+    "outcome": later("outcome"),
+    "treatment": later("treatment"),
+    "controls": later("controls"),
+    "fixed_effects": later("fixed effects"),
+    "sample": later("sample"),
+    "weights": later("weights"),
+    "estimator": later("estimator"),
+    "add": later("add"),
+    "absorb": later("absorb"),
+    "vcov": later("vcov"),
+    "data": later("data"),
+}
+"""What options are of: the tables of a spec file. What a study names itself stays as it is."""
+
+
+def say_choice(name: str) -> str:
+    """Return what a choice is of in words: ``fixed effects``; of choices that are tied each, joined by `` + ``."""
+    names = name.split(" + ")
+    return " + ".join(say(_CHOICES[n]) if n in _CHOICES else n.replace("_", " ") for n in names)
+
+
+def told(text: str, ours: bool = False) -> str:
+    """Return an English text of the results, in the language that is written in.
+
+    Parameters
+    ----------
+    text : of a warning, a failure, an estimand; any other, as a label is, stays as it is.
+    ours : whether the program wrote it for certain, so that a reader is told where there is no translation.
+    """
+    if _spoken.get() == ENGLISH or not text:
+        return text
+    found = _told(_spoken.get(), text)
+    return found if found is not None else say("(no translation yet) {text}", text=text) if ours else text
+
+
+def known(text: str, language: str) -> bool:
+    """Say whether there is a translation of a text of the results."""
+    return _told(language, text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _told(language: str, text: str) -> str | None:
+    for pattern in _patterns(language):
+        if pattern.core in text and (match := pattern.shape.fullmatch(text)):
+            values = {name: _value(language, name, value) for name, value in match.groupdict().items()}
+            return pattern.said.format_map(values)
+    return None
+
+
+def _value(language: str, name: str, value: str) -> str:
+    """Return what varies in a text, told where it is a text of the results, too."""
+    parts = re.split(r", | and ", value) if name.endswith("list") else [value]
+    return "、".join(_told(language, part) or part for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A text of the results: ``core`` is its longest part that never varies."""
+
+    shape: re.Pattern[str]
+    core: str
+    said: str
+
+
+@cache
+def _patterns(language: str) -> tuple[_Pattern, ...]:
+    """Return the texts of the results, those with most words of their own first."""
+    found = []
+    for english, text in kept(language).items():
+        pieces = re.split(r"(\{\w+\}|‹[^›]*›)", english)
+        shape = "".join(map(_shape, pieces))
+        plain = [p.replace("{{", "{").replace("}}", "}") for p in pieces if p[:1] not in ("‹", "{") or p[:2] == "{{"]
+        found.append((len("".join(plain)), _Pattern(re.compile(shape), max(plain, key=len), text)))
+    return tuple(pattern for _, pattern in sorted(found, key=lambda item: -item[0]))
+
+
+def _shape(piece: str) -> str:
+    if piece.startswith("‹"):
+        return f"(?:{'|'.join(map(re.escape, piece[1:-1].split('|')))})"
+    if re.fullmatch(r"\{\w+\}", piece):
+        return f"(?P<{piece[1:-1]}>.+?)"
+    return re.escape(piece.replace("{{", "{").replace("}}", "}"))
+
+
+def catalogue_texts() -> Iterable[str]:
+    """Return all texts of the language that is written in, from which fonts are chosen; none in English."""
+    language = _spoken.get()
+    return () if language == ENGLISH else (*catalogue(language).values(), *kept(language).values())
+
+
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
     """Return the messages of a language, by their English."""
-    found: Mapping[str, str] = tomllib.loads((Path(__file__).parent / f"{language}.toml").read_text("utf-8"))
+    return _read(f"{language}.toml")
+
+
+@cache
+def kept(language: str) -> Mapping[str, str]:
+    """Return the texts of the results in a language, by their English."""
+    return _read(f"{language}_kept.toml")
+
+
+def _read(name: str) -> Mapping[str, str]:
+    found: Mapping[str, str] = tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
     return found

@@ -8,6 +8,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._records.numerals import signed
+from specdid._words import join, later, say
 from specdid.analyses._cells import Cell, Cells
 from specdid.panel import Panel
 from specdid.panel.columns import cell_text
@@ -50,12 +51,12 @@ def time_name(panel: Panel, row: int) -> str:
 
 def shown(total: int, most: int = PANELS) -> str:
     """Say that a figure has the first of many columns; empty where it has all."""
-    return f" The first {most} of {total:,} columns are drawn." if total > most else ""
+    return say(" The first {most} of {total:,} columns are drawn.", most=most, total=total) if total > most else ""
 
 
 def listed(words: Sequence[str]) -> str:
     """Join words: ``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+    return join(words, later(" and "))
 
 
 def decimals(errors: Iterable[float]) -> int:

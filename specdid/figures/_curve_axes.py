@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records.numerals import signed
+from specdid._words import say
 from specdid.figures._curve_data import MARKS, ChoiceRow, ChoiceRows, CurvePanel, Flags, Floats, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import Fonts
@@ -220,7 +221,7 @@ def _name_null(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None
     places = panel.across(np.arange(len(panel)))
     taken = np.fmin(panel.low95, panel.estimate), np.fmax(panel.high95, panel.estimate)
     best: tuple[float, float, float, str] | None = None
-    for words in ("null: median and 95% band", "null: 95% band", "null"):
+    for words in (say("null: median and 95% band"), say("null: 95% band"), say("null")):
         wide = fonts.width(words, SMALL) / slot
         for share in (0.9, 0.75, 0.6, 0.45, 0.3, 0.1, 0.0, 1.0):
             start, stop = float(np.nanmin(places)), panel.extent - wide
@@ -290,7 +291,7 @@ def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> No
 def beyond_words(values: Floats, decimals: int) -> str:
     """Say which estimates an arrow stands for."""
     low, high = fixed(float(values.min()), decimals), fixed(float(values.max()), decimals)
-    return low if len(values) == 1 else f"{len(values):,}: {low} to {high}"
+    return low if len(values) == 1 else say("{n:,}: {low} to {high}", n=len(values), low=low, high=high)
 
 
 def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:

@@ -14,6 +14,7 @@ from specdid._describe.choices import sizes_of_changes, variance_factors
 from specdid._records import CODES, KINDS, Caution, NullShares, Results, ScaleGroup, Status
 from specdid._records.cautions import Against, against
 from specdid._records.numerals import decimals_for, ordinal
+from specdid._words import say, say_choice, told
 from specdid.figures._curve_order import Bands, Piece, arrange, lay_bands
 
 Floats = NDArray[np.float64]
@@ -79,7 +80,7 @@ class Preferred:
     @property
     def words(self) -> str:
         """Return the rank as it is printed: ``41st of 384``."""
-        return f"{ordinal(self.rank)} of {self.of:,}{self.among}"
+        return say("{rank} of {of:,}{among}", rank=ordinal(self.rank), of=self.of, among=self.among)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +336,7 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
     several = len(set(planned.estimand.codes[places].tolist())) > 1
     series = []
     for k, place in enumerate(places.tolist()):
-        words = planned.estimand.at(place) or "estimate"
+        words = told(planned.estimand.at(place) or say("estimate"))
         if "estimator" in planned.dimensions:
             method = planned.shown(planned.dimension("estimator").at(place) or "")
             words = f"{method}: {words}" if several else method
@@ -369,8 +370,8 @@ def _preferred(results: Results, order: Ints) -> Preferred | None:
     rank, of = results.rank(results.preferred)
     kind = results.planned.kind
     same = int(np.count_nonzero(kind[order] == kind[results.preferred]))
-    among = [" with its estimand"] if of < same else []
-    among += [" and type" if among else " of its type"] if same < len(order) else []
+    among = [say(" with its estimand")] if of < same else []
+    among += [say(" and type") if among else say(" of its type")] if same < len(order) else []
     return Preferred(int(place[0]), rank, of, float(results.estimate[results.preferred]), "".join(among))
 
 
@@ -378,7 +379,9 @@ def _absent(results: Results) -> str:
     """Say why the preferred specification is not on the curve, where there is one that is not."""
     if results.preferred < 0 or results.status[results.preferred] == Status.OK:
         return ""
-    return f"The preferred specification has no estimate ({CODES[results.code[results.preferred]]})."
+    return say(
+        "The preferred specification has no estimate ({codes}).", codes=told(CODES[results.code[results.preferred]])
+    )
 
 
 def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[ChoiceRows]:
@@ -397,7 +400,7 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
         chosen = (np.logical_and.reduce([c == o for c, o in zip(codes, row, strict=True)]) for row in options.tolist())
         labels = (planned.option(choice, row, shown=True) for row in options.tolist())
         rows = tuple(ChoiceRow(label, flags) for label, flags in zip(labels, chosen, strict=True))
-        heading = _capital(choice.name.replace("fixed_effects", "fixed effects"))
+        heading = _capital(say_choice(choice.name))
         yield replace(ChoiceRows(heading, rows), **moved(choice.name))
 
 
@@ -436,7 +439,7 @@ def _controls(results: Results, options: NDArray[np.int32], codes: NDArray[np.in
         for terms in together.values()
     )
     always = tuple(names[k] for k in np.flatnonzero(members.all(axis=0)).tolist())
-    return ChoiceRows("Controls", rows, always)
+    return ChoiceRows(say("Controls"), rows, always)
 
 
 def _capital(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from specdid._words import say
 from specdid.figures._curve_axes import fixed
 from specdid.figures._curve_data import Floats
 from specdid.figures._style import ACCENT, INK, MARKERS, SERIES, blend
@@ -79,7 +80,9 @@ class EventData:
 def ends_note(curves: Sequence[tuple[str, tuple[int, ...]]], window: tuple[int, int]) -> str:
     """Say which ends of ``window`` include what lies beyond them, and in which of the named curves."""
     sides = zip(
-        window, ("the first period includes all earlier ones", "the last period includes all later ones"), strict=True
+        window,
+        (say("the first period includes all earlier ones"), say("the last period includes all later ones")),
+        strict=True,
     )
     said, names = [], list(dict.fromkeys(name for name, _ in curves))
     for end, words in sides:
@@ -87,12 +90,16 @@ def ends_note(curves: Sequence[tuple[str, tuple[int, ...]]], window: tuple[int, 
         if all(end in bins for _, bins in curves):
             said.append(words)
         elif having:
-            which = ", ".join(having) if len(having) <= NAMED else f"{len(having)} of {len(names)} curves"
-            said.append(f"{words} in {which} only")
+            which = (
+                ", ".join(having)
+                if len(having) <= NAMED
+                else say("{having} of {names} curves", having=len(having), names=len(names))
+            )
+            said.append(say("{words} in {which} only", words=words, which=which))
     if all(bins == window for _, bins in curves):
-        return "The end periods include all earlier and later ones."
-    text = "; ".join(said)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+        return say("The end periods include all earlier and later ones.")
+    text = say("; ").join(said)
+    return say("{sample}.", sample=text[0].upper() + text[1:]) if text else ""
 
 
 @dataclass(frozen=True, slots=True)

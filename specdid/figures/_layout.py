@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid._words import later, say
 from specdid.figures._curve_data import TOGETHER, ChoiceRows, CurveData, CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import SINGLE, SMALL, TEXT
@@ -21,7 +22,7 @@ PAGE = 648.0
 """Points that a figure may be high: a page of letter paper with inch margins."""
 _LOOSE, _CLOSE = (9.6, 3.5), (7.8, 2.0)
 """Height of a row of choices and the space between headings, in points."""
-_CONTROLS = "Controls"
+_CONTROLS = later("Controls")
 _FLAT = 70.0
 """Height of curves where many panels stand below each other, at least."""
 
@@ -165,21 +166,21 @@ def _band(
     top = 0.0
     for heading, labels, always in _headings(panels, kept):
         top += space if lines else 0.0
-        if alone and len(labels) == 2 and heading != _CONTROLS:
+        if alone and len(labels) == 2 and heading != say(_CONTROLS):
             rarer = min(labels, key=lambda label: _taken(panels, heading, label))
             said = fonts.first_fit((f"{heading}: {rarer}", rarer), TEXT, room)
             lines.append(ChoiceLine(heading, rarer, said, top, alone=True))
             top += row
             continue
         text = fonts.fit(heading, TEXT, room, bold=True)
-        beside = f"always {' + '.join(always)}" if always else ""
+        beside = say("always {listed}", listed=" + ".join(always)) if always else ""
         beside = fonts.fit(beside, SMALL, room - fonts.width(text, TEXT, bold=True) - 5) if beside else ""
         lines.append(ChoiceLine(heading, "", text, top, beside))
         top += row + 0.6
         short = fonts.apart(labels, TEXT, room - INDENT)
         for label in labels:
-            first, *others = label.split(TOGETHER) if heading == _CONTROLS else (label,)
-            ways = (label, f"{first} + {len(others)} more")
+            first, *others = label.split(TOGETHER) if heading == say(_CONTROLS) else (label,)
+            ways = (label, say("{first} + {others} more", first=first, others=len(others)))
             said = fonts.first_fit(ways, TEXT, room - INDENT) if others else short[label]
             lines.append(ChoiceLine(heading, label, said, top))
             top += row

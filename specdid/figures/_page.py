@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._records.numerals import specifications
+from specdid._words import catalogue_texts, say
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._style import FAINT, HAIR, INK, QUIET, SMALL, TEXT, TITLE
@@ -124,7 +126,7 @@ def title_height(text: str, fonts: Fonts, width: float) -> float:
 
 def choose_fonts(texts: Iterable[str]) -> Fonts:
     """Return the fonts for a figure's texts, and warn of characters that none can write."""
-    fonts = fonts_for(texts)
+    fonts = fonts_for((*texts, *catalogue_texts()))
     if fonts.missing:
         warnings.warn(
             f"no installed font can write {' '.join(fonts.missing[:20])} in the figure; "
@@ -181,12 +183,12 @@ def joined(facts: Iterable[str]) -> str:
 
 def of_specifications(count: int) -> str:
     """Count specifications."""
-    return f"{count:,} specification{'s' * (count != 1)}"
+    return specifications(count)
 
 
 def listed(headings: Iterable[str]) -> str:
     """Name choices within a sentence."""
-    return ", ".join(f"{name[:1].lower()}{name[1:]}" for name in headings)
+    return say(", ").join(f"{name[:1].lower()}{name[1:]}" for name in headings)
 
 
 def write_note(page: Page, lines: Sequence[str], top: float, colour: str = QUIET) -> None:

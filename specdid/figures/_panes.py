@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from specdid._words import say
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
@@ -66,19 +67,19 @@ def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: b
     entries = []
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
-            facts = f" ({series.n:,}, median {fixed(series.median, panel.decimals)})"
+            facts = say(" ({n:,}, median {median})", n=series.n, median=fixed(series.median, panel.decimals))
             space = room - _SWATCH - fonts.width(facts, SMALL)
             label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
             marker = MARKERS[series.colour % len(MARKERS)] if bars else "o"
             entries.append(KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker))
-        entries.append(KeyEntry("dot", FAINT, f"pale: p ≥ {alpha:g}"))
+        entries.append(KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha)))
     else:
         entries.append(KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}"))
         entries.append(KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}"))
     entries.append(KeyEntry("bar", blend(INK, 0.5) if bars else BAND90, "90%"))
-    entries.append(KeyEntry("thin bar" if bars else "bar", blend(INK, 0.5) if bars else BAND95, "95% interval"))
+    entries.append(KeyEntry("thin bar" if bars else "bar", blend(INK, 0.5) if bars else BAND95, say("95% interval")))
     if panel.preferred:
-        short = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}"
+        short = say("preferred: {estimate}", estimate=fixed(panel.preferred.estimate, panel.decimals))
         rank = panel.preferred.words.removesuffix(panel.preferred.among)
         ways = (f"{short}, {panel.preferred.words}", f"{short}, {rank}", short)
         entries.append(KeyEntry("dot", ACCENT, fonts.first_fit(ways, SMALL, room - _SWATCH), "D"))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from specdid._compare import Comparison, FamilyMove, in_errors, shown_group
 from specdid._records import Results
 from specdid._records.numerals import decimals_for
+from specdid._words import say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed, shown_range
 from specdid.figures._page import choose_fonts, round_ticks, style, with_room
@@ -145,32 +146,47 @@ def draw(data: ComparedData, width: float | None = None) -> Figure:
             moves = page.axes(below.left, below.top, below.width, below.height)
             style(moves, fonts, "y")
             _draw_moves(moves, panel)
-            page.text(below.left + 3, below.top + 1, "move in old standard errors", SMALL, colour=QUIET)
-            label_across(page, box, "specifications, by the old estimate")
+            page.text(below.left + 3, below.top + 1, say("move in old standard errors"), SMALL, colour=QUIET)
+            label_across(page, box, say("specifications, by the old estimate"))
         return page.figure
 
 
 def _pane(panel: ComparedPanel, data: ComparedData) -> Pane:
-    names = (f"Effect in {panel.group}" if panel.scaled else f"Effect on {panel.group}", panel.group)
-    counts = zip((panel.pairs.shape[1], *map(len, panel.alone)), ("in both", "only old", "only new"), strict=True)
-    told = [f"{n:,} {words}" for n, words in counts if n or words == "in both"]
-    facts = (*told, *([panel.estimand] if data.several and panel.estimand else []))
+    names = (
+        say("Effect in {group}", group=panel.group) if panel.scaled else say("Effect on {group}", group=panel.group),
+        panel.group,
+    )
+    counts = zip(
+        (panel.pairs.shape[1], *map(len, panel.alone)), (say("in both"), say("only old"), say("only new")), strict=True
+    )
+    present = [f"{n:,} {words}" for n, words in counts if n or words == say("in both")]
+    facts = (*present, *([told(panel.estimand)] if data.several and panel.estimand else []))
     return Pane(names, facts, tuple(_entries(panel, data.names)))
 
 
 def _entries(panel: ComparedPanel, names: tuple[str, str]) -> Iterator[KeyEntry]:
     values = np.concatenate([panel.old.estimate, panel.new.estimate])
     decimals = decimals_for(values)
-    for side, name, words, colour in ((panel.old, names[0], "old", OLD), (panel.new, names[1], "new", NEW)):
+    for side, name, words, colour in ((panel.old, names[0], say("old"), OLD), (panel.new, names[1], say("new"), NEW)):
         if len(side.estimate):
             median = fixed(float(np.median(side.estimate)), decimals)
-            yield KeyEntry("dot", colour, f"{words}: {_short(name)} ({len(side.estimate):,}, median {median})")
+            yield KeyEntry(
+                "dot",
+                colour,
+                say(
+                    "{which}: {run} ({n:,}, median {median})",
+                    which=words,
+                    run=_short(name),
+                    n=len(side.estimate),
+                    median=median,
+                ),
+            )
     if panel.old.preferred >= 0 or panel.new.preferred >= 0:
         ends = [
-            fixed(float(s.estimate[s.preferred]), decimals) if s.preferred >= 0 else "none"
+            fixed(float(s.estimate[s.preferred]), decimals) if s.preferred >= 0 else say("none")
             for s in (panel.old, panel.new)
         ]
-        yield KeyEntry("dot", ACCENT, f"preferred: {ends[0]} → {ends[1]}", "D")
+        yield KeyEntry("dot", ACCENT, say("preferred: {old} → {new}", old=ends[0], new=ends[1]), "D")
 
 
 def _short(name: str) -> str:
@@ -259,12 +275,14 @@ def _note(data: ComparedData) -> str:
     many = {p.pairs.shape[1] > _PAIRS for p in data.panels}
     parts = []
     if False in many:
-        parts.append("A line joins a specification's old and new estimate.")
+        parts.append(say("A line joins a specification's old and new estimate."))
     if True in many:
-        parts.append("Of many: median, quartiles and extremes of neighbours in steps, the old ones' median in grey.")
+        parts.append(
+            say("Of many: median, quartiles and extremes of neighbours in steps, the old ones' median in grey.")
+        )
     if any(len(own) for p in data.panels for own in p.alone):
-        parts.append("At the right is what one run has alone.")
-    return " ".join(parts)
+        parts.append(say("At the right is what one run has alone."))
+    return sentences(parts)
 
 
 def _texts(data: ComparedData) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specdid._records.numerals import minus
+from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from specdid.figures._page import Page
 
 _HEIGHT = 150.0
-UNTREATED = "treated, untreated"
-EARLIER = "earlier treated, later treated"
-LATER = "later treated, earlier treated"
-ALWAYS = "later treated, always treated"
+UNTREATED = later("treated, untreated")
+EARLIER = later("earlier treated, later treated")
+LATER = later("later treated, earlier treated")
+ALWAYS = later("later treated, always treated")
 _LOOKS = {UNTREATED: ("o", INK), EARLIER: ("^", INK), LATER: ("x", ACCENT), ALWAYS: ("s", ACCENT)}
 """Markers and colours; coloured are comparisons whose controls are treated already."""
 KINDS = tuple(_LOOKS)
@@ -78,17 +79,19 @@ def draw(data: DecompositionData, width: float | None = None) -> Figure:
         )
         for panel, box in zip(data.panels, boxes, strict=True):
             _draw_panel(page, box, panel, (ends, far), up)
-            label_across(page, box, "weight")
+            label_across(page, box, say("weight"))
         return page.figure
 
 
 def _pane(panel: ComparisonPanel) -> Pane:
     kinds = [k for k in _LOOKS if any(c.kind == k for c in panel.comparisons)]
     facts = (
-        f"estimates of {len(panel.comparisons):,} comparisons over their weights",
-        f"dashed: coefficient {minus(f'{panel.estimate:.3g}')}",
+        say("estimates of {comparisons:,} comparisons over their weights", comparisons=len(panel.comparisons)),
+        say("dashed: coefficient {estimate}", estimate=minus(f"{panel.estimate:.3g}")),
     )
-    return Pane((panel.name, panel.name), facts, tuple(KeyEntry("dot", _LOOKS[k][1], k, _LOOKS[k][0]) for k in kinds))
+    return Pane(
+        (panel.name, panel.name), facts, tuple(KeyEntry("dot", _LOOKS[k][1], say(k), _LOOKS[k][0]) for k in kinds)
+    )
 
 
 def _draw_panel(
@@ -121,4 +124,4 @@ def _texts(data: DecompositionData) -> Iterator[str]:
         yield panel.name
 
 
-FIGURE = FigureKind("decomposition", "Comparisons of two groups", DecompositionData, draw)
+FIGURE = FigureKind("decomposition", later("Comparisons of two groups"), DecompositionData, draw)

@@ -15,6 +15,7 @@ import numpy as np
 
 from specdid._records.cautions import capital
 from specdid._records.numerals import p_text
+from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import number_axis, style_axis
 from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries, Look, ends_note, look_of
@@ -70,12 +71,17 @@ def key_lines(data: EventData, fonts: Fonts, room: float) -> Lines:
         kept = next((s for s in panel.series if s.preferred), None)
         if kept is not None:
             entries = [
-                SeriesEntry(fonts.fit(f"preferred: {kept.label}", SMALL, room - _SWATCH), Look(ACCENT, "D", True))
+                SeriesEntry(
+                    fonts.fit(say("preferred: {label}", label=kept.label), SMALL, room - _SWATCH),
+                    Look(ACCENT, "D", True),
+                )
             ]
-        entries.append(SeriesEntry(f"{len(panel.series) - (kept is not None):,} others", thick=0.6, colour=QUIET))
+        entries.append(
+            SeriesEntry(say("{n:,} others", n=len(panel.series) - (kept is not None)), thick=0.6, colour=QUIET)
+        )
     level = f"{100 * (1 - data.alpha):g}%"
     colour = ACCENT if len(panel.series) > MOST else INK
-    kinds = ((f"{level} pointwise", 1.9), (f"{level} simultaneous", 0.7))
+    kinds = ((say("{level} pointwise", level=level), 1.9), (say("{level} simultaneous", level=level), 0.7))
     bars = [SeriesEntry(words, thick=thick, colour=colour) for words, thick in kinds]
     return broken([*entries, *bars], fonts, room, _BETWEEN)
 
@@ -87,9 +93,14 @@ def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) ->
         return []
     if len(panel.series) > MOST:
         share = np.mean([test[3] < data.alpha for _, test in tested])
-        words = f"joint test of the leads: p < {data.alpha:g} in {share:.0%} of {len(tested):,}"
+        words = say(
+            "joint test of the leads: p < {alpha:g} in {share:.0%} of {tested:,}",
+            alpha=data.alpha,
+            share=share,
+            tested=len(tested),
+        )
         return [[SeriesEntry(words)]]
-    entries = [SeriesEntry("joint test of the leads:")]
+    entries = [SeriesEntry(say("joint test of the leads:"))]
     for k, (statistic, df1, df2, p) in tested:
         words = f"F({df1}, {df2:g}) = {statistic:.2f}, {p_text(p)}"
         entries.append(SeriesEntry(words, look_of(panel, k) if len(panel.series) > 1 else None))
@@ -114,24 +125,26 @@ def note(data: EventData) -> str:
     """Say what is drawn, in sentences."""
     parts = []
     if any(s.references for p in data.panels for s in p.series):
-        parts.append(f"Effects are relative to {data.unit} {data.tick(data.reference)} (hollow).")
+        parts.append(
+            say("Effects are relative to {unit} {tick} (hollow).", unit=data.unit, tick=data.tick(data.reference))
+        )
     else:
-        parts.append("No period is set to zero.")
+        parts.append(say("No period is set to zero."))
     if any(not s.references for p in data.panels for s in p.series) and len(parts[0]) > 30:
-        parts.append("Curves without a hollow mark have no reference period.")
+        parts.append(say("Curves without a hollow mark have no reference period."))
     if data.ticks:
         parts.append(_beginning(data))
     parts.append(ends_note([(s.label, s.bins) for p in data.panels for s in p.series], data.window))
-    parts.append(f"Standard errors: {data.vcov}; the simultaneous band covers the whole curve.")
-    parts.append(f"{capital(data.sample)}." if data.sample else "")
-    return " ".join(filter(None, parts))
+    parts.append(say("Standard errors: {vcov}; the simultaneous band covers the whole curve.", vcov=data.vcov))
+    parts.append(say("{sample}.", sample=capital(data.sample)) if data.sample else "")
+    return sentences(filter(None, parts))
 
 
 def _beginning(data: EventData) -> str:
     """Say when treatment begins, where the axis does not."""
     first, last = data.window
     known = [data.tick(k) for k in data.starts if first <= k <= last]
-    return f"The first units are treated in {' or '.join(known)} (dashed)." if known else ""
+    return say("The first units are treated in {periods} (dashed).", periods=say(" or ").join(known)) if known else ""
 
 
 def draw(data: EventData, width: float | None = None) -> Figure:
@@ -163,12 +176,17 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     page.title(data.title)
     write_lines(page, key, _LEFT, start + 3)
     for panel, lines, head in zip(data.panels, tests, heads, strict=True):
-        page.text(_LEFT, top + 4, fonts.fit(f"Effect on {panel.name}", TEXT, width - _LEFT - 4, bold=True), bold=True)
+        page.text(
+            _LEFT,
+            top + 4,
+            fonts.fit(say("Effect on {name}", name=panel.name), TEXT, width - _LEFT - 4, bold=True),
+            bold=True,
+        )
         write_lines(page, lines, _LEFT, top + 4 + LINE)
         _panel(page, panel, data, Box(_LEFT, top + head, width - _LEFT - _RIGHT, tall))
         top += head + tall + _FEET
     middle = _LEFT + (width - _LEFT - _RIGHT) / 2
-    words = data.unit if data.ticks else f"{data.unit}s since the first treated one"
+    words = data.unit if data.ticks else say("{unit}s since the first treated one", unit=data.unit)
     page.text(middle, top + 1, words.capitalize(), SMALL, colour=QUIET, align="center")
     write_note(page, notes, top + LINE + 0.5)
     return page.figure
@@ -283,7 +301,7 @@ def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
         at_reference = k == data.reference
         page.text(x, middle, _tick(data, k), SMALL, at_reference, INK if at_reference else QUIET, "center")
         if at_reference:
-            page.text(x, middle + 8, "reference", SMALL, colour=QUIET, align="center")
+            page.text(x, middle + 8, say("reference"), SMALL, colour=QUIET, align="center")
 
 
 def _tick(data: EventData, period: int) -> str:
@@ -300,4 +318,4 @@ def _texts(data: EventData) -> Iterator[str]:
         yield from (s.label for s in panel.series)
 
 
-FIGURE = FigureKind("event_study", "Event study", EventData, draw)
+FIGURE = FigureKind("event_study", later("Event study"), EventData, draw)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, title_height, with_room, wrap, write_note
@@ -91,8 +92,8 @@ class _Columns:
 def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     columns = _place(data, fonts, width)
     left_out = data.columns[len(columns.ends) :]
-    said = f"Not shown for lack of room: {', '.join(left_out)}." if left_out else ""
-    notes = wrap(" ".join(filter(None, (data.note, said))), fonts, width - 4)
+    said = say("Not shown for lack of room: {listed}.", listed=say(", ").join(left_out)) if left_out else ""
+    notes = wrap(sentences(filter(None, (data.note, said))), fonts, width - 4)
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     page = Page.new(fonts, width, head + sum(heights) + NOTE * len(notes) + 6)
@@ -172,4 +173,4 @@ def _texts(data: ForestData) -> Iterator[str]:
             yield row.label + "".join(row.facts)
 
 
-FIGURE = FigureKind("forest", "Forest plot", ForestData, draw)
+FIGURE = FigureKind("forest", later("Forest plot"), ForestData, draw)

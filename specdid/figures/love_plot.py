@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW, _AXIS, _COLUMN = 12.0, 20.0, 32.0
-HEADS = ("before", "after")
+HEADS = (later("before"), later("after"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
         _block(page, block, data.limit, limits, (top, labels))
         top += height
     middle = labels + (width - labels - 2 * _COLUMN) / 2
-    page.text(middle, top, "standardised bias, % (treated less controls)", SMALL, colour=QUIET, align="center")
+    page.text(middle, top, say("standardised bias, % (treated less controls)"), SMALL, colour=QUIET, align="center")
     write_note(page, notes, top + LINE - 2)
     return page.figure
 
@@ -91,13 +92,13 @@ def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
 def _key(page: Page, middle: float, limit: float) -> None:
     """Say what the marks and the band are, and head the columns at the right."""
     x = 2.0
-    marks = ((FAINT, "o", "before matching"), (ACCENT, "D", "after"), (BAND95, "s", f"±{limit:g}%"))
+    marks = ((FAINT, "o", say("before matching")), (ACCENT, "D", say(HEADS[1])), (BAND95, "s", f"±{limit:g}%"))
     for colour, marker, words in marks:
         page.dot(x + 4, middle, colour, marker, 4.4)
         page.text(x + 10, middle, words, SMALL, colour=QUIET)
         x += 20 + page.fonts.width(words, SMALL)
     for k, words in enumerate(HEADS):
-        page.text(page.width - 2 - _COLUMN * (1 - k), middle, words, SMALL, colour=QUIET, align="right")
+        page.text(page.width - 2 - _COLUMN * (1 - k), middle, say(words), SMALL, colour=QUIET, align="right")
 
 
 def _block(
@@ -141,4 +142,4 @@ def _texts(data: LoveData) -> Iterator[str]:
         yield from (row.label for row in block.rows)
 
 
-FIGURE = FigureKind("love_plot", "Love plot", LoveData, draw)
+FIGURE = FigureKind("love_plot", later("Love plot"), LoveData, draw)

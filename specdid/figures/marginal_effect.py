@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._records.numerals import minus
+from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
@@ -103,10 +104,13 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
 
 
 def _key(data: EffectData) -> list[KeyEntry]:
-    entries = [KeyEntry("thin bar", INK, "effect"), KeyEntry("bar", BAND95, f"{data.level} interval")]
+    entries = [
+        KeyEntry("thin bar", INK, say("effect")),
+        KeyEntry("bar", BAND95, say("{level} interval", level=data.level)),
+    ]
     if any(np.isfinite(p.average) for p in data.panels):
-        entries.append(KeyEntry("thin bar", ACCENT, "average effect (dashed)"))
-    units = (("treated units", 0.65), ("control units", 0.25))
+        entries.append(KeyEntry("thin bar", ACCENT, say("average effect (dashed)")))
+    units = ((say("treated units"), 0.65), (say("control units"), 0.25))
     return entries + [KeyEntry("bar", blend(INK, share), words) for words, share in units]
 
 
@@ -172,4 +176,4 @@ def _texts(data: EffectData) -> Iterator[str]:
         yield panel.name + "".join(panel.facts)
 
 
-FIGURE = FigureKind("marginal_effect", "The effect over a moderator", EffectData, draw)
+FIGURE = FigureKind("marginal_effect", later("The effect over a moderator"), EffectData, draw)

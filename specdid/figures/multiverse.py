@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from specdid._describe.choices import Factor, change_factors, mean_changes, sizes_of_changes, variance_factors
 from specdid._records import Family, Results
 from specdid._records.numerals import decimals_for
+from specdid._words import later, say, say_choice, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import beyond_words, fixed, shown_range
 from specdid.figures._curve_data import STILL, Flags, Floats
@@ -64,7 +65,7 @@ DOTS = 500
 """Specifications of a pane up to which each is drawn for itself."""
 _DOT, _SMALLEST = 5.0, 1.3
 """Diameter of a dot in points, and of one among many."""
-_WITH = ", with"
+_WITH = later(", with")
 _SETS = 3
 """Sets of controls without a name of their own that are told by their variables."""
 _FEWEST = 4
@@ -204,11 +205,11 @@ def _with_variables(results: Results, family: Family, unnamed: Flags) -> Iterato
 
 def _heading(factor: Factor) -> str:
     words = _capital(factor.dimension)
-    return words if factor.name == factor.dimension else f"{words}{_WITH}"
+    return words if factor.name == factor.dimension else f"{words}{say(_WITH)}"
 
 
 def _capital(dimension: str) -> str:
-    words = dimension.replace("_", " ")
+    words = say_choice(dimension)
     return words[:1].upper() + words[1:]
 
 
@@ -296,8 +297,11 @@ def _depth(lines: list[Line], sizes: _Sizes) -> float:
 
 
 def _pane(panel: MultiversePanel) -> Pane:
-    names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
-    facts = (of_specifications(len(panel.estimate)), *([panel.estimand] if panel.several else []))
+    names = (
+        say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name),
+        panel.name,
+    )
+    facts = (of_specifications(len(panel.estimate)), *([told(panel.estimand)] if panel.several else []))
     return Pane(names, facts)
 
 
@@ -306,13 +310,13 @@ def _key(panels: Sequence[MultiversePanel], alpha: float) -> list[KeyEntry]:
     untested = [not p.tested.all() for p in panels]
     binned = any(u and len(p.estimate) > DOTS for p, u in zip(panels, untested, strict=True))
     marker = "s" if many else "o"
-    words = f"p ≥ {alpha:g}{' or no standard error' * binned}"
+    words = say("p ≥ {alpha:g} or no standard error" if binned else "p ≥ {alpha:g}", alpha=alpha)
     entries = [KeyEntry("dot", ALL, words, marker), KeyEntry("dot", SIGNIFICANT, f"p < {alpha:g}", marker)]
     if any(u and len(p.estimate) <= DOTS for p, u in zip(panels, untested, strict=True)):
-        entries.append(KeyEntry("dot", UNTESTED, "no standard error", "x"))
+        entries.append(KeyEntry("dot", UNTESTED, say("no standard error"), "x"))
     for panel in panels:
         if panel.preferred is not None:
-            words = f"preferred: {fixed(panel.preferred, decimals_for(panel.estimate))}"
+            words = say("preferred: {preferred}", preferred=fixed(panel.preferred, decimals_for(panel.estimate)))
             entries.append(KeyEntry("thin bar", ACCENT, words))
     return entries
 
@@ -353,7 +357,7 @@ def _draw_pane(
     right, head = box.left + box.width + _COUNT + _CHANGE - 2, box.top + above + 6 + sizes.heading / 2
     if lines:
         page.text(right - _CHANGE, head, "n", SMALL, colour=QUIET, align="right")
-        page.text(right, head, "change", SMALL, colour=QUIET, align="right")
+        page.text(right, head, say("change"), SMALL, colour=QUIET, align="right")
     strips = []
     for heading, label, top in lines:
         row = rows.get((heading, label))
@@ -369,7 +373,7 @@ def _draw_pane(
     if panel.preferred is not None:
         axes.axvline(panel.preferred, color=ACCENT, linewidth=0.9, zorder=6)
     _mark_beyond(axes, page, panel, ends)
-    label_across(page, box, f"estimate, {panel.name}" if panel.scaled else "estimate")
+    label_across(page, box, say("estimate, {name}", name=panel.name) if panel.scaled else say("estimate"))
 
 
 def _mark_beyond(axes: Axes, page: Page, panel: MultiversePanel, ends: tuple[float, float]) -> None:
@@ -513,27 +517,41 @@ def _labels(page: Page, top: float, lines: list[Line], room: float, sizes: _Size
 
 def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequence[str], least: Sequence[str]) -> str:
     many = {len(p.estimate) > DOTS for p in panels}
-    above = {False: "a dot for each estimate", True: "histogram of the estimates"}
-    below = {False: "a line for each estimate", True: "the darker the more estimates"}
-    words = [" or, of many, ".join(of[k] for k in sorted(many)) for of in (above, below)]
+    above = {False: say("a dot for each estimate"), True: say("histogram of the estimates")}
+    below = {False: say("a line for each estimate"), True: say("the darker the more estimates")}
+    words = [say(" or, of many, ").join(of[k] for k in sorted(many)) for of in (above, below)]
     parts = [
-        f"Above: {words[0]}. Below, with each option: {words[1]}; tick: their mean; n: how many.",
-        "Change: mean difference from the reference (ref.) over specifications that differ in nothing else.",
+        say(
+            "Above: {above}. Below, with each option: {below}; tick: their mean; n: how many.",
+            above=words[0],
+            below=words[1],
+        ),
+        say("Change: mean difference from the reference (ref.) over specifications that differ in nothing else."),
     ]
     if any(r.variable for p in panels for r in p.rows):
-        parts.append("For variables: with against without.")
+        parts.append(say("For variables: with against without."))
     if still:
-        parts.append(f"Without rows, since no estimate moves by {STILL:.0%} of their range: {listed(still)}.")
+        parts.append(
+            say(
+                "Without rows, since no estimate moves by {still:.0%} of their range: {headings}.",
+                still=STILL,
+                headings=listed(still),
+            )
+        )
     if least:
-        parts.append(f"Without rows for lack of room, since they move the estimates least: {listed(least)}.")
+        parts.append(
+            say("Without rows for lack of room, since they move the estimates least: {least}.", least=listed(least))
+        )
     absent = [
-        f"{p.estimand if p.several else p.name} ({len(p.estimate):,})"
+        f"{told(p.estimand) if p.several else p.name} ({len(p.estimate):,})"
         for p in data.panels
         if all(p is not q for q in panels)
     ]
     if absent:
-        parts.append(f"Not drawn for lack of room: {'; '.join(absent)}; choices.csv has their changes.")
-    return " ".join(parts)
+        parts.append(
+            say("Not drawn for lack of room: {listed}; choices.csv has their changes.", listed=say("; ").join(absent))
+        )
+    return sentences(parts)
 
 
 def _texts(data: MultiverseData) -> Iterator[str]:
@@ -544,7 +562,7 @@ def _texts(data: MultiverseData) -> Iterator[str]:
 
 
 FIGURE = FigureKind(
-    "multiverse", "Estimates by option", multiverse_data, draw, lambda results, _: multiverse_data(results)
+    "multiverse", later("Estimates by option"), multiverse_data, draw, lambda results, _: multiverse_data(results)
 )
 
 

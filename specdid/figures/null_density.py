@@ -10,6 +10,7 @@ import numpy as np
 
 from specdid._records import Results
 from specdid._records.numerals import decimals_for
+from specdid._words import later, say, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room
@@ -69,14 +70,15 @@ def draw(data: NullData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     with own_style():
         height = _RIDGE * max(len(p.nulls) for p in data.panels)
-        note = (
-            "Density of the median estimate over the draws of each null, in which there is no effect; dark: the draws "
-            "at least as far from zero as the observed median, whose share is p."
+        note = say(
+            "Density of the median estimate over the draws of each null, in which there is no effect; dark: "
+            "the draws at least as far from zero as the observed median, whose share is p."
         )
         if _off_centre(data):
-            note += (
-                " A permutation null need not lie around zero: the outcomes keep the effect and the shocks of the "
-                "treated, and assignments dealt out again, the more so within strata, still meet some of them."
+            note += say(
+                " A permutation null need not lie around zero: the outcomes keep the effect and the shocks of "
+                "the treated, and assignments dealt out again, the more so within strata, still meet some of "
+                "them."
             )
         panes = [_pane(p) for p in data.panels]
         page, boxes = lay_sheet(
@@ -89,11 +91,16 @@ def draw(data: NullData, width: float | None = None) -> Figure:
 
 
 def _pane(panel: NullPanel) -> Pane:
-    name = f"Median effect in {panel.group}" if panel.scaled else f"Median effect on {panel.group}"
-    name = f"{name}{' × expected sign' * panel.nulls[0].expected}"
+    name = (
+        say("Median effect in {group}", group=panel.group)
+        if panel.scaled
+        else say("Median effect on {group}", group=panel.group)
+    )
+    if panel.nulls[0].expected:
+        name += say(" × expected sign")
     values = list(dict.fromkeys(fixed(p.value, decimals_for(np.array([p.value]))) for p in panel.nulls))
-    observed = "observed median of estimate × expected sign" if panel.nulls[0].expected else "observed median"
-    facts = (of_specifications(panel.nulls[0].specifications), *([panel.estimand] if panel.several else []))
+    observed = say("observed median of estimate × expected sign") if panel.nulls[0].expected else say("observed median")
+    facts = (of_specifications(panel.nulls[0].specifications), *([told(panel.estimand)] if panel.several else []))
     return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"{observed}: {' / '.join(values)}"),))
 
 
@@ -131,8 +138,14 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
         axes.plot([0, 0], [base, base + 0.8], color=INK, linewidth=0.6, zorder=1.5)
         axes.plot([null.value] * 2, [base, base + 0.8], color=ACCENT, linewidth=1.3, zorder=4)
         _label(page, box, null, k)
-    times = " × expected sign" if panel.nulls[0].expected else ""
-    label_across(page, box, f"median estimate{times}, {panel.group}" if panel.scaled else f"median estimate{times}")
+    times = say(" × expected sign") if panel.nulls[0].expected else ""
+    label_across(
+        page,
+        box,
+        say("median estimate{times}, {group}", times=times, group=panel.group)
+        if panel.scaled
+        else say("median estimate{times}", times=times),
+    )
 
 
 def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
@@ -154,6 +167,6 @@ def _texts(data: NullData) -> Iterator[str]:
 
 
 FIGURE = FigureKind(
-    "null_density", "The median estimate under the null", null_data, draw,
+    "null_density", later("The median estimate under the null"), null_data, draw,
     lambda results, placebos: null_data(placebos, results),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._page import bandwidth, choose_fonts, density, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
@@ -89,14 +90,17 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
 
 
 def _pane(panel: PlaceboPanel) -> Pane:
-    return Pane((panel.name, panel.short or panel.name), (f"actual: {panel.actual_words}", *panel.facts))
+    return Pane(
+        (panel.name, panel.short or panel.name),
+        (say("actual: {estimate}", estimate=panel.actual_words), *panel.facts),
+    )
 
 
 def _key(alpha: float) -> list[KeyEntry]:
     return [
-        KeyEntry("thin bar", ACCENT, "actual estimate"),
-        KeyEntry("thin bar", INK, "density of the placebos (left)"),
-        KeyEntry("dot", _DOTS, f"their p (right; dashed: {alpha:g})"),
+        KeyEntry("thin bar", ACCENT, say("actual estimate")),
+        KeyEntry("thin bar", INK, say("density of the placebos (left)")),
+        KeyEntry("dot", _DOTS, say("their p (right; dashed: {alpha:g})", alpha=alpha)),
     ]
 
 
@@ -115,7 +119,7 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float, ends: t
     points.axvline(0, color=INK, linewidth=0.5, zorder=2)
     if np.isfinite(panel.actual):
         curve.axvline(panel.actual, color=ACCENT, linewidth=1.2, zorder=6)
-    label_across(page, box, "estimate")
+    label_across(page, box, say("estimate"))
 
 
 def _density(axes: Axes, page: Page, panel: PlaceboPanel, ends: tuple[float, float]) -> None:
@@ -138,4 +142,4 @@ def _texts(data: PlaceboData) -> Iterator[str]:
         yield panel.name + "".join(panel.facts) + panel.actual_words
 
 
-FIGURE = FigureKind("placebo_density", "Placebo estimates and their p-values", PlaceboData, draw)
+FIGURE = FigureKind("placebo_density", later("Placebo estimates and their p-values"), PlaceboData, draw)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_across, title_height, wrap, write_note
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, blend, own_style
+from specdid.figures.love_plot import HEADS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 BINS = 24
 _TALL, _AXIS, _GAP = 74.0, 20.0, 14.0
-STAGES = ("before matching", "after matching")
+STAGES = (later("before matching"), later("after matching"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +99,26 @@ def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
     for block in data.blocks:
         _block(page, block, top)
         top += 2 * LINE + _TALL + _AXIS
-    page.text(width / 2, top, "propensity score", SMALL, colour=QUIET, align="center")
+    page.text(width / 2, top, say("propensity score"), SMALL, colour=QUIET, align="center")
     write_note(page, notes, top + LINE - 2)
     return page.figure
 
 
 def _key(page: Page, middle: float) -> None:
     x = 2.0
-    for colour, words in ((ACCENT, "treated"), (QUIET, "controls")):
+    for colour, words in ((ACCENT, say("treated")), (QUIET, say("controls"))):
         page.dot(x + 4, middle, blend(colour, 0.75), "s", 5.0)
         page.text(x + 11, middle, words, SMALL, colour=QUIET)
         x += 22 + page.fonts.width(words, SMALL)
     for start in (x, x + 5):
         page.line((start, start + 3), (middle, middle), INK, 0.6)
-    page.text(x + 11, middle, "ends of the scores that both reach", SMALL, colour=QUIET)
+    page.text(x + 11, middle, say("ends of the scores that both reach"), SMALL, colour=QUIET)
 
 
 def _block(page: Page, block: ScoreBlock, top: float) -> None:
     """Draw a sample's two pairs of histograms on one scale, with how many they hold."""
     room = (page.width - 4 - _GAP) / 2
-    facts = f"{block.outside:,} treated beyond the controls' scores" if block.outside else ""
+    facts = say("{outside:,} treated beyond the controls' scores", outside=block.outside) if block.outside else ""
     name = page.fonts.fit(block.name, TEXT, 0.6 * page.width, bold=True)
     page.text(2, top + LINE / 2, name, bold=True)
     beside = 8 + page.fonts.width(name, TEXT, bold=True)
@@ -125,13 +127,17 @@ def _block(page: Page, block: ScoreBlock, top: float) -> None:
     for k, stage in enumerate(STAGES):
         left = 2 + k * (room + _GAP)
         treated, control = block.counts[k]
-        facts = f": {treated:,} treated, {control:,} controls"
-        words = page.fonts.first_fit((stage + facts, stage.split()[0] + facts), SMALL, room)
+        names = (say(stage), say(HEADS[k]))
+        words = page.fonts.first_fit([_sizes(name, treated, control) for name in names], SMALL, room)
         page.text(left, top + 1.5 * LINE, words, SMALL, colour=QUIET)
         axes = page.axes(left, top + 2 * LINE + 1, room, _TALL)
         _axis(axes, page.fonts, block, room, tallest)
         axes.stairs(block.treated[k], block.edges, fill=True, color=blend(ACCENT, 0.75), linewidth=0, zorder=3)
         axes.stairs(-block.control[k], block.edges, fill=True, color=blend(QUIET, 0.75), linewidth=0, zorder=3)
+
+
+def _sizes(stage: str, treated: int, control: int) -> str:
+    return say("{stage}: {treated:,} treated, {control:,} controls", stage=stage, treated=treated, control=control)
 
 
 def _axis(axes: Axes, fonts: Fonts, block: ScoreBlock, width: float, tallest: float) -> None:
@@ -148,4 +154,4 @@ def _texts(data: ScoreData) -> Iterator[str]:
     yield from (block.name for block in data.blocks)
 
 
-FIGURE = FigureKind("score_overlap", "Overlap of propensity scores", ScoreData, draw)
+FIGURE = FigureKind("score_overlap", later("Overlap of propensity scores"), ScoreData, draw)

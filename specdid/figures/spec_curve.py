@@ -13,6 +13,7 @@ import numpy as np
 
 from specdid._records import Results
 from specdid._records.cautions import Against
+from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import THIN, beyond, draw_choices, draw_curve, draw_strip, few, fixed, separate
 from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
@@ -36,14 +37,17 @@ _EDGE = 2.0
 
 def names(panel: CurvePanel) -> tuple[str, ...]:
     """Name a panel, from long to short."""
-    return (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
+    return (
+        say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name),
+        panel.name,
+    )
 
 
 def facts(panel: CurvePanel) -> list[tuple[str, ...]]:
     """Return facts about a panel, each in spellings from long to short."""
-    said: list[tuple[str, ...]] = [(of_specifications(len(panel)), f"{len(panel):,} specs")]
+    said: list[tuple[str, ...]] = [(of_specifications(len(panel)), say("{n:,} specs", n=len(panel)))]
     if len(panel.series) == 1:
-        said.append((f"median {fixed(panel.series[0].median, panel.decimals)}",))
+        said.append((say("median {median}", median=fixed(panel.series[0].median, panel.decimals)),))
     if not panel.nobs_varies:
         said.append((f"N = {int(panel.nobs[0]):,}",))
     return said
@@ -59,13 +63,24 @@ def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
     ((_, s),) = panel.null_shares
     said: list[tuple[str, ...]] = []
     if s.tested < len(panel):
-        said.append((*(3 * [f"of the {s.tested:,} tested:"]), f"{s.tested:,} tested:"))
+        said.append(
+            (*(3 * [say("of the {tested:,} tested:", tested=s.tested)]), say("{tested:,} tested:", tested=s.tested))
+        )
     for share, word, short, null in (
-        (s.negative, "negative", "−", s.null_negative),
-        (s.positive, "positive", "+", s.null_positive),
+        (s.negative, say("negative"), "−", s.null_negative),
+        (s.positive, say("positive"), "+", s.null_positive),
     ):
-        long = (f"{share:.0%} {word}, p < {alpha:g}", f"{share:.0%} sig. {word}", f"{share:.0%} sig. {short}")
-        said.append((*(f"{text} (null: {null:.0%})" for text in long), f"{share:.0%} {short} (null {null:.0%})"))
+        long = (
+            say("{share:.0%} {word}, p < {alpha:g}", share=share, word=word, alpha=alpha),
+            say("{share:.0%} sig. {word}", share=share, word=word),
+            say("{share:.0%} sig. {word}", share=share, word=short),
+        )
+        said.append(
+            (
+                *(say("{share} (null: {null:.0%})", share=text, null=null) for text in long),
+                say("{share:.0%} {sign} (null {null:.0%})", share=share, sign=short, null=null),
+            )
+        )
     return said
 
 
@@ -73,12 +88,22 @@ def _shares_apart(data: CurveData) -> Iterator[str]:
     """Write the shares of each estimand where a panel has several."""
     for panel in (p for p in data.panels if len(p.null_shares) > 1):
         of = [
-            f"{words} ({s.tested:,}): {s.negative:.0%} negative (null: {s.null_negative:.0%}), "
-            f"{s.positive:.0%} positive (null: {s.null_positive:.0%})"
+            say(
+                (
+                    "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
+                    "positive (null: {null_positive:.0%})"
+                ),
+                words=told(words),
+                tested=s.tested,
+                negative=s.negative,
+                null_negative=s.null_negative,
+                positive=s.positive,
+                null_positive=s.null_positive,
+            )
             for words, s in panel.null_shares
         ]
         where = f", {panel.name}" if len(data.panels) > 1 else ""
-        yield f"With p < {data.alpha:g}{where}: {'; '.join(of)}."
+        yield say("With p < {alpha:g}{where}: {listed}.", alpha=data.alpha, where=where, listed=say("; ").join(of))
 
 
 def note(data: CurveData, layout: CurveLayout) -> str:
@@ -88,38 +113,67 @@ def note(data: CurveData, layout: CurveLayout) -> str:
     failed = sum(p.failed for p in data.panels)
     cut = sum(beyond(p) for p in data.panels)
     bars = {few(p, width) for p, width in widths}
-    shape = "Bars and ribbons" if len(bars) > 1 else "Bars" if True in bars else "Ribbons"
-    parts = [f"{shape}: 90% and 95% confidence intervals (standard errors: {data.vcov})."]
+    shape = say("Bars and ribbons") if len(bars) > 1 else say("Bars") if True in bars else say("Ribbons")
+    parts = [say("{shape}: 90% and 95% confidence intervals (standard errors: {vcov}).", shape=shape, vcov=data.vcov)]
     if longest > THIN:
-        parts.append("Drawn are medians of neighbouring specifications.")
+        parts.append(say("Drawn are medians of neighbouring specifications."))
     if not all(separate(p, width) for p, width in widths):
-        parts.append("Below: the darker a tile, the larger the share of neighbours that take the option.")
+        parts.append(say("Below: the darker a tile, the larger the share of neighbours that take the option."))
     if any(p.null_band is not None for p in data.panels):
-        parts.append("Dashed: median and 95% band of the curve under the null.")
+        parts.append(say("Dashed: median and 95% band of the curve under the null."))
     parts += [*_shares_apart(data), *_nulls(data)]
     if any(p.apart for p in data.panels):
-        parts.append("Uncertain and nonequivalent: specifications with an option of that type; in no joint test.")
+        parts.append(say("Uncertain and nonequivalent: specifications with an option of that type; in no joint test."))
     errors = sorted({s.errors for p in data.panels for _, s in p.null_shares} - {""})
     if errors:
-        parts.append(f"Shares with p < {data.alpha:g}: standard errors of the null, by {errors[0]}.")
+        parts.append(
+            say(
+                "Shares with p < {alpha:g}: standard errors of the null, by {errors}.",
+                alpha=data.alpha,
+                errors=errors[0],
+            )
+        )
     if cut:
-        parts.append(f"{cut:,} interval{'s go' if cut > 1 else ' goes'} beyond the axis.")
+        parts.append(
+            say(
+                "{cut:,} intervals go beyond the axis." if cut > 1 else "{cut:,} interval goes beyond the axis.",
+                cut=cut,
+            )
+        )
     if any(line.alone for b in layout.bands for line in b.lines):
-        parts.append("Of choices with two options the rarer has a row.")
+        parts.append(say("Of choices with two options the rarer has a row."))
     if layout.still:
-        parts.append(f"Without rows, since no estimate moves by {STILL:.0%} of their range: {listed(layout.still)}.")
+        parts.append(
+            say(
+                "Without rows, since no estimate moves by {still:.0%} of their range: {headings}.",
+                still=STILL,
+                headings=listed(layout.still),
+            )
+        )
     if layout.left_out:
-        parts.append(f"Without rows for lack of room, since they move the estimates least: {listed(layout.left_out)}.")
+        parts.append(
+            say(
+                "Without rows for lack of room, since they move the estimates least: {left_out}.",
+                left_out=listed(layout.left_out),
+            )
+        )
     if failed:
-        parts.append(f"{failed:,} planned specification{'s' * (failed > 1)} could not be estimated.")
-    return " ".join([*parts, data.absent]).strip()
+        parts.append(
+            say(
+                "{failed:,} planned specifications could not be estimated."
+                if failed > 1
+                else "{failed:,} planned specification could not be estimated.",
+                failed=failed,
+            )
+        )
+    return sentences([*parts, data.absent]).strip()
 
 
 def _nulls(data: CurveData) -> Iterator[str]:
     """Name the null of the curves drawn and that of the shares: once where all are the same."""
     alone = len(data.panels) == 1
     shown = [
-        ("; ".join(filter(None, ("" if alone else p.name, words if len(p.null_shares) > 1 else ""))), s.null)
+        (say("; ").join(filter(None, ("" if alone else p.name, told(words) if len(p.null_shares) > 1 else ""))), s.null)
         for p in data.panels
         for words, s in p.null_shares
         if s.null
@@ -127,11 +181,11 @@ def _nulls(data: CurveData) -> Iterator[str]:
     curves = [(p.name, words, null) for p in data.panels for words, null in p.band_nulls]
     every = {*(null for _, null in shown), *(null for _, _, null in curves)}
     if len(every) == 1:
-        yield f"The null: {every.pop()}."
+        yield say("The null: {null}.", null=every.pop())
         return
-    bands = [("; ".join(filter(None, ("" if alone else name, words))), null) for name, words, null in curves]
-    yield from _said("Dashed", bands)
-    yield from _said("Shares", shown)
+    bands = [(say("; ").join(filter(None, ("" if alone else name, told(words)))), null) for name, words, null in curves]
+    yield from _said(say("Dashed"), bands)
+    yield from _said(say("Shares"), shown)
 
 
 def _said(what: str, of: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -139,8 +193,8 @@ def _said(what: str, of: Sequence[tuple[str, str]]) -> Iterator[str]:
     if of:
         nulls = dict.fromkeys(null for _, null in of)
         names = {null: ", ".join(filter(None, (name for name, one in of if one == null))) for null in nulls}
-        told = [f"{null} ({names[null]})" if names[null] and len(nulls) > 1 else null for null in nulls]
-        yield f"{what}, the null: {'; '.join(told)}."
+        by_null = [f"{null} ({names[null]})" if names[null] and len(nulls) > 1 else null for null in nulls]
+        yield say("{what}, the null: {listed}.", what=what, listed=say("; ").join(by_null))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +222,7 @@ def lay_warned(found: Against, fonts: Fonts, width: float) -> Warned:
     band = wrap(found.failed, fonts, room, TITLE, bold=True)
     lines = [fonts.fit(text, SMALL, room) for text in found.details[:_DETAILS]]
     if lines != list(found.details):
-        lines.append("in full in warnings.csv")
+        lines.append(say("in full in warnings.csv"))
     return Warned(tuple(band), tuple(lines if band else ()), tuple(wrap(found.brief, fonts, room)))
 
 
@@ -369,9 +423,11 @@ def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: flo
     for segment in reversed(panel.segments):
         n = segment.stop - segment.start
         start = left + slot * float(panel.across(segment.start))
-        text = page.fonts.first_fit((f"{segment.kind} ({n:,})", segment.kind), SMALL, limit - max(left, start))
-        whole = page.fonts.width(segment.kind, SMALL)
-        text = segment.kind if text.endswith("…") else text
+        text = page.fonts.first_fit(
+            (f"{say(segment.kind)} ({n:,})", say(segment.kind)), SMALL, limit - max(left, start)
+        )
+        whole = page.fonts.width(say(segment.kind), SMALL)
+        text = say(segment.kind) if text.endswith("…") else text
         at = min(start, limit - max(whole, page.fonts.width(text, SMALL)))
         page.line((start, start + slot * n), (middle + 4.5, middle + 4.5), FAINT, 0.6)
         if at >= left - 0.5:
@@ -384,7 +440,11 @@ def _rows(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> Non
     page.text(2, middle, "N", TEXT, bold=True)
     if len(band.panels) == 1:
         least, most = int(band.panels[0].nobs.min()), int(band.panels[0].nobs.max())
-        words = (f"{least:,} to {most:,}", f"{least:,}–{most:,}") if least < most else (f"{most:,} in all",)
+        words = (
+            (say("{least:,} to {most:,}", least=least, most=most), f"{least:,}–{most:,}")
+            if least < most
+            else (say("{most:,} in all", most=most),)
+        )
         text = page.fonts.first_fit(words, SMALL, layout.left - 40)
         page.text(12, middle, text, SMALL, colour=QUIET)
 
@@ -437,7 +497,7 @@ def _medians(page: Page, band: PanelRow, top: float, layout: CurveLayout) -> Non
         row = rows.get((line.heading, line.label))
         middle = top + line.top + layout.row / 2
         if line is band.lines[0]:
-            page.text(right, middle, "median", SMALL, colour=QUIET, align="right")
+            page.text(right, middle, say("median"), SMALL, colour=QUIET, align="right")
         if row is not None:
             values = panel.estimate[row.chosen]
             text = fixed(float(np.median(values)), panel.decimals) if len(values) else "–"
@@ -457,4 +517,4 @@ def _texts(data: CurveData) -> Iterator[str]:
             yield from (r.label for r in choices.rows)
 
 
-FIGURE = FigureKind("spec_curve", "Specification curve", curve_data, draw)
+FIGURE = FigureKind("spec_curve", later("Specification curve"), curve_data, draw)

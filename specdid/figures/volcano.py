@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._records import NullShares, Results
+from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import beyond_words, fixed, mark_preferred, shade, shown_range
 from specdid.figures._curve_data import CurvePanel, Floats, Ints, curve_data
@@ -93,15 +94,32 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
 
 def _pane(volcano: Volcano, alpha: float) -> Pane:
     panel = volcano.panel
-    names = (f"Effect in {panel.name}" if panel.scaled else f"Effect on {panel.name}", panel.name)
+    names = (
+        say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name),
+        panel.name,
+    )
     facts = [of_specifications(len(panel))]
     for words, null in volcano.nulls:
-        of = [words] if len(volcano.nulls) > 1 else []
+        of = [told(words)] if len(volcano.nulls) > 1 else []
         if null.tested < len(panel):
-            of.append(f"{null.tested:,} tested" if of else f"of the {null.tested:,} tested")
+            of.append(
+                say("{tested:,} tested", tested=null.tested)
+                if of
+                else say("of the {tested:,} tested", tested=null.tested)
+            )
         shares = [
-            f"{null.negative:.1%} negative, p < {alpha:g} ({null.null_negative:.1%} under the null)",
-            f"{null.positive:.1%} positive, p < {alpha:g} ({null.null_positive:.1%} under the null)",
+            say(
+                "{negative:.1%} negative, p < {alpha:g} ({null_negative:.1%} under the null)",
+                negative=null.negative,
+                alpha=alpha,
+                null_negative=null.null_negative,
+            ),
+            say(
+                "{positive:.1%} positive, p < {alpha:g} ({null_positive:.1%} under the null)",
+                positive=null.positive,
+                alpha=alpha,
+                null_positive=null.null_positive,
+            ),
         ]
         # Estimands are told apart: a share of all of them is of no effect.
         facts += (
@@ -116,12 +134,16 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
         for k, series in enumerate(panel.series):
             yield KeyEntry("dot", shade(panel, k, 1.0), series.label, "s" if binned else "o")
         if not binned:
-            yield KeyEntry("dot", FAINT, f"pale: p ≥ {alpha:g}")
+            yield KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha))
     elif not binned:
         yield KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
         yield KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}")
     if panel.preferred:
-        words = f"preferred: {fixed(panel.preferred.estimate, panel.decimals)}, {panel.preferred.words}"
+        words = say(
+            "preferred: {estimate}, {words}",
+            estimate=fixed(panel.preferred.estimate, panel.decimals),
+            words=panel.preferred.words,
+        )
         yield KeyEntry("dot", ACCENT, words, "D")
 
 
@@ -145,9 +167,9 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
     _mark_beyond(axes, page.fonts, volcano, (low, high), shown)
     if panel.preferred:
         mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), volcano.height[panel.preferred.place])
-    words = f"estimate, {panel.name}" if panel.scaled else "estimate"
+    words = say("estimate, {name}", name=panel.name) if panel.scaled else say("estimate")
     label_across(page, box, words)
-    page.upright(box.left - 31, box.top + box.height / 2, "p, log scale", SMALL, QUIET)
+    page.upright(box.left - 31, box.top + box.height / 2, say("p, log scale"), SMALL, QUIET)
 
 
 def p_ticks(alpha: float, top: float, points: float) -> tuple[list[float], list[str]]:
@@ -204,20 +226,39 @@ def _mark_beyond(
 
 def _note(data: VolcanoData) -> str:
     many = {len(v.panel) > MANY for v in data.panels}
-    kinds = {False: "a point is a specification", True: "of many, the darker a square the more specifications"}
+    kinds = {
+        False: say("a point is a specification"),
+        True: say("of many, the darker a square the more specifications"),
+    }
     said = "; ".join(kinds[k] for k in sorted(many))
-    parts = [f"{said[0].upper()}{said[1:]}; dashed: p = {data.alpha:g} (standard errors: {data.vcov})."]
+    parts = [
+        say(
+            "{marks}; dashed: p = {alpha:g} (standard errors: {vcov}).",
+            marks=said[0].upper() + said[1:],
+            alpha=data.alpha,
+            vcov=data.vcov,
+        )
+    ]
     without = sum(int(np.count_nonzero(~np.isfinite(v.height))) for v in data.panels)
     if without:
-        parts.append(f"{without:,} without a p-value {'is' if without == 1 else 'are'} not drawn.")
+        parts.append(
+            say(
+                "{without:,} without a p-value is not drawn."
+                if without == 1
+                else "{without:,} without a p-value are not drawn.",
+                without=without,
+            )
+        )
     of = [((v.panel.name, words), s.null) for v in data.panels for words, s in v.nulls]
     if of:
         nulls = dict.fromkeys(null for _, null in of)
         at = 0 if len(data.panels) > 1 else 1
         panes = {null: ", ".join(dict.fromkeys(key[at] for key, one in of if one == null)) for null in nulls}
         named = [null if len(nulls) == 1 else f"{null} ({panes[null]})" for null in nulls]
-        parts.append(f"Under the null: the mean share over the draws of the {'; of the '.join(named)}.")
-    return " ".join(parts)
+        parts.append(
+            say("Under the null: the mean share over the draws of the {listed}.", listed=say("; of the ").join(named))
+        )
+    return sentences(parts)
 
 
 def _texts(data: VolcanoData) -> Iterator[str]:
@@ -228,4 +269,4 @@ def _texts(data: VolcanoData) -> Iterator[str]:
         yield from (s.label for s in volcano.panel.series)
 
 
-FIGURE = FigureKind("volcano", "Estimates against p-values", volcano_data, draw, volcano_data, on_page=False)
+FIGURE = FigureKind("volcano", later("Estimates against p-values"), volcano_data, draw, volcano_data, on_page=False)

@@ -38,6 +38,7 @@ from specdid import _plugins
 from specdid._arrays import Floats, Ints
 from specdid._plan import Plan
 from specdid._records import Caution
+from specdid._words import say, told
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import Progress, silent
 from specdid.engine.store import Store, writing
@@ -253,7 +254,7 @@ def _dropped_words(kept: int, draws: int, index: Ints, failures: Ints) -> Cautio
 
 def null_title(name: str) -> str:
     """Return a null's title; a name that is not on the shelf stays."""
-    return str(_plugins.load("inference", name).title) if name in _plugins.names("inference") else name
+    return told(str(_plugins.load("inference", name).title)) if name in _plugins.names("inference") else name
 
 
 def null_words(name: str, draws: int | None = None) -> str:
@@ -261,7 +262,7 @@ def null_words(name: str, draws: int | None = None) -> str:
     if name not in _plugins.names("inference"):
         return name
     null: Null = _plugins.load("inference", name)
-    short = null.short or null.title
+    short = told(null.short or null.title)
     if draws is None:
-        return short if null.by == "draws" else f"{short}, by {null.by}"
-    return f"{short}, by {draws:,} {null.by}"
+        return short if null.by == "draws" else say("{null}, by {draws}", null=short, draws=told(null.by))
+    return say("{null}, by {n:,} {draws}", null=short, n=draws, draws=told(null.by))
