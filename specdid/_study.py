@@ -153,6 +153,11 @@ class VariantOption:
     data: Path | None = None  # a file in place of the study's own
     data_origin: Origin | None = None
     pattern: Expression | None = None  # that ``where`` was written out of
+    instruments: Expression | None = None  # of the treatment: an option of [instruments]
+
+
+INSTRUMENTS = "instruments"
+"""The dimension that [instruments] makes, the first of those that change something in all others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,7 @@ def smallest(work: OneByOneWork, position: Ints, dropped: Sequence[Sequence[int]
     problem, members, cohort = work.problem, work.members.take(position), work.cohort[position]
     slopes = [x for e in np.unique(members.effects) for _, x in problem.effects[e].slopes]
     used = [members.outcome, members.treatment, members.controls, members.weights, members.extra_rows, cohort]
+    used.append(members.instrument_columns)
     columns = np.unique(np.concatenate([*used, np.array([*slopes, work.time], np.int64)]))
     columns = columns[columns >= 0]
     rows, row = np.unique(members.rows, return_inverse=True)
@@ -227,6 +228,8 @@ def smallest(work: OneByOneWork, position: Ints, dropped: Sequence[Sequence[int]
             weights=place(members.weights),
             extra_rows=place(members.extra_rows),
             rows=row.reshape(-1).astype(np.int64),
+            instruments=np.where(members.instruments < 0, -1, np.arange(len(members))),
+            instrument_sets=tuple(tuple(place(members.instruments_of(s)).tolist()) for s in range(len(members))),
         ),
         work.methods,
         work.method[position],

@@ -131,9 +131,22 @@ class NetRegressors:
             influence=influence,
             residual=residual * float(unit[0]),
             rank=len(self.values),
-            condition=float(self.values[0] / self.values[-1]) if len(self.values) else 1.0,
+            condition=self.condition,
             absorbed=self.effects.rank,
         )
+
+    @property
+    def condition(self) -> float:
+        """Return the largest by the smallest singular value that is not zero."""
+        return float(self.values[0] / self.values[-1]) if len(self.values) else 1.0
+
+    def fitted(self, outcome: Floats) -> tuple[Floats, Floats]:
+        """Return what the regressors fit of a column net of the effects, and what they leave, (n,) times √weight."""
+        scaled, unit = _scaled((outcome * self.root)[:, None])
+        net = self.effects.out_of(scaled)[:, 0]
+        inside = self.left @ (self.left.T @ net)
+        inside += self.left @ (self.left.T @ (net - inside))
+        return inside * float(unit[0]), (net - inside) * float(unit[0])
 
     def left_of(self, columns: Floats) -> Floats:
         """Return the share of each column, (n, m), that is no combination of effects and regressors, (m,)."""
@@ -359,6 +372,7 @@ class AuditSample:
     weights : (n,) or None
     clusters : for each vcov the codes of its clusters
     unit, time, cohort : (n,) or None; cohort is NaN for the never treated
+    instruments : (n, l) of the treatment, l = 0 where it has none
     """
 
     rows: Ints
@@ -375,6 +389,7 @@ class AuditSample:
     unit: Ints | None
     time: Floats | None
     cohort: Floats | None
+    instruments: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -398,6 +413,7 @@ class AuditSample:
             unit=some(self.unit),
             time=some(self.time),
             cohort=some(self.cohort),
+            instruments=some(self.instruments),
         )
 
 
@@ -426,7 +442,7 @@ def _complete(work: OneByOneWork, s: int, controlled: bool = True) -> AuditSampl
     weight, extra, cohort = int(members.weights[s]), int(members.extra_rows[s]), int(work.cohort[s])
     levels = [*effects.fixed, *(c for c, _ in effects.slopes)]
     numbers = [members.outcome[s], members.treatment[s], *(x for _, x in effects.slopes)]
-    numbers += controls.tolist() if controlled else []
+    numbers += [*(controls.tolist() if controlled else []), *members.instruments_of(s).tolist()]
     numbers += [c for c in (weight, extra) if c >= 0]
     frame = pd.DataFrame(
         {f"x{j}": values[:, c] for j, c in enumerate(numbers)}
@@ -456,6 +472,7 @@ def _complete(work: OneByOneWork, s: int, controlled: bool = True) -> AuditSampl
         unit=codes[rows, problem.unit] if problem.unit >= 0 else None,
         time=column(work.time),
         cohort=column(cohort),
+        instruments=values[np.ix_(rows, members.instruments_of(s))],
     )
 
 

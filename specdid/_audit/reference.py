@@ -116,6 +116,8 @@ def _least_squares(
     work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]
 ) -> Reestimated:
     """Answer for feols and for Sun-Abraham averages."""
+    if work.members.instruments[s] >= 0:
+        return _instrumented(work, s, sample, dropped)
     lost = _positions(work, s, dropped)
     solved, why = _solve(sample, lost)
     own = Numbers("least squares of the audit's own", solved.estimate, _errors(work, sample, solved))
@@ -123,6 +125,63 @@ def _least_squares(
     # Of what is not identified any solution is as good: pyfixest's shows how far apart they are.
     numbers = (*(() if why else (own,)), *((theirs,) if theirs else ()))
     return Reestimated(numbers, len(sample), why, solved.condition)
+
+
+def _instrumented(work: OneByOneWork, s: int, sample: AuditSample, dropped: Sequence[int]) -> Reestimated:
+    """Answer for two-stage least squares.
+
+    The second stage is a regression on what the first one fits; its residuals are those of the treatment itself,
+    e = ê − β(D − D̂). pyfixest has a formula with instruments of its own.
+    """
+    members = work.members
+    controls, instruments = (c.tolist() for c in (members.controls_of(s), members.instruments_of(s)))
+    lost = [controls.index(c) for c in dropped if c in controls]
+    kept = [j for j, c in enumerate(instruments) if c not in dropped]
+    assert sample.instruments is not None  # sample_of sees to it
+    excluded, treated = sample.instruments[:, kept], sample.treated[:, 0]
+    on = (sample.effects, sample.slopes, sample.weights)
+    rest = _without(sample, lost)
+    exogenous = NetRegressors(np.hstack([excluded[:, ::-1], rest.controls[:, ::-1]]), *on)
+    fitted, beyond = exogenous.fitted(treated)
+    alone = NetRegressors(rest.controls[:, ::-1], *on)
+    explained = np.linalg.norm(alone.fitted(fitted / alone.root)[1])
+    whole = np.linalg.norm(alone.fitted(treated)[1])
+    if not explained > RANK * whole:
+        return Reestimated((), len(sample), "the treatment is not identified: its instruments explain nothing of it")
+    design = NetRegressors(np.column_stack([fitted / alone.root, rest.controls[:, ::-1]]), *on)
+    average = np.append(1.0, np.zeros(rest.controls.shape[1]))
+    solved = design.solve(sample.outcome, average)
+    if not solved.identified:
+        return Reestimated((), len(sample), _not_identified(rest, solved))
+    solved = replace(solved, residual=solved.residual - solved.estimate * beyond)
+    wrong = [f"`{sample.labels[j]}`" for j in lost if alone.left_of(sample.controls[:, [j]])[0] > COLLINEAR]
+    wrong += [
+        f"`{work.problem.labels[c]}`"
+        for j, c in enumerate(instruments)
+        if c in dropped and exogenous.left_of(sample.instruments[:, [j]])[0] > COLLINEAR
+    ]
+    why = f"left out as collinear, and is no combination of the others: {', '.join(wrong)}" if wrong else ""
+    condition = max(solved.condition, exogenous.condition)
+    own = Numbers("two-stage least squares of the audit's own", solved.estimate, _errors(work, rest, solved))
+    theirs = _pyfixest_instrumented(work, rest, excluded) if condition <= ILL_CONDITIONED else None
+    return Reestimated((own, *((theirs,) if theirs else ())), len(sample), why, condition)
+
+
+def _pyfixest_instrumented(work: OneByOneWork, sample: AuditSample, excluded: Floats) -> Numbers | None:
+    """Call feols with instruments in the data's own units; None where it would be inaccurate."""
+    frame, treated, others, effects = _frame(sample)
+    names = [f"z{j}" for j in range(excluded.shape[1])]
+    frame[names] = excluded
+    if np.abs(frame[["y", *treated, *others, *names]].to_numpy()).max() >= LARGE or sample.slopes:
+        return None
+    parts = [f"y ~ {' + '.join(others) or '1'}", " + ".join(effects), f"{treated[0]} ~ {' + '.join(names)}"]
+    try:
+        fit = _call("feols", frame, " | ".join(part for part in parts if part))
+    except ValueError:  # demeaning did not converge
+        return None
+    weights = np.array([float(name == treated[0]) for name in fit._coefnames])
+    errors = tuple(_their_error(fit, vcov, v, weights) for v, vcov in enumerate(work.problem.vcovs))
+    return Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
 
 
 def _positions(work: OneByOneWork, s: int, dropped: Sequence[int]) -> list[int]:
@@ -210,10 +269,13 @@ def _stable_names(count: int) -> list[str]:
     return names
 
 
-def _call(function: str, frame: Any, regressors: Sequence[str], effects: Sequence[str], **options: Any) -> Any:
+def _formula(regressors: Sequence[str], effects: Sequence[str]) -> str:
+    return f"y ~ {' + '.join(regressors)}" + (f" | {' + '.join(effects)}" if effects else "")
+
+
+def _call(function: str, frame: Any, formula: str, **options: Any) -> Any:
     import pyfixest as pf
 
-    formula = f"y ~ {' + '.join(regressors)}" + (f" | {' + '.join(effects)}" if effects else "")
     weights = {"weights": "w"} if "w" in frame else {}
     demeaner = pf.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)
     return getattr(pf, function)(formula, frame, vcov="iid", demeaner=demeaner, **weights, **options)
@@ -225,7 +287,7 @@ def _pyfixest(work: OneByOneWork, sample: AuditSample) -> Numbers | None:
     if np.abs(frame[["y", *treated, *others]].to_numpy()).max() >= LARGE:
         return None
     try:
-        fit = _call("feols", frame, [*treated, *others], effects)
+        fit = _call("feols", frame, _formula([*treated, *others], effects))
     except ValueError:  # demeaning did not converge
         return None
     if np.linalg.cond(fit._X) > ILL_CONDITIONED:
@@ -287,8 +349,7 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
     fit = _call(
         "fepois" if poisson else "feglm",
         frame,
-        [*treated, *others],
-        effects,
+        _formula([*treated, *others], effects),
         separation_check=[],
         iwls_tol=1e-12,
         iwls_maxiter=100,

@@ -168,7 +168,11 @@ def uses(study: Study) -> Iterator[Use]:
     for variant in study.variants:
         for option in variant.options:
             yield from _written(
-                (option.add, "terms"), (option.absorb, "effects"), (option.where, "condition"), option=option
+                (option.add, "terms"),
+                (option.instruments, "terms"),
+                (option.absorb, "effects"),
+                (option.where, "condition"),
+                option=option,
             )
     for vcov in study.vcov:
         for cluster in vcov.clusters:

@@ -143,7 +143,7 @@ def _replaced(study: Study, option: VariantOption, panel: Panel, columns: tuple[
 
 
 def _used_in(option: VariantOption) -> tuple[str, ...]:
-    expressions = (option.add, option.absorb, option.where, *option.derive.values())
+    expressions = (option.add, option.instruments, option.absorb, option.where, *option.derive.values())
     return tuple(n.name for e in expressions if e is not None for n in referenced(e.tree))
 
 

@@ -205,7 +205,7 @@ class _Reduction:
         for option in variant.options:
             if option.label in [o.label for o in options]:
                 continue
-            expressions = (*option.derive.values(), option.add, option.absorb, option.where)
+            expressions = (*option.derive.values(), option.add, option.instruments, option.absorb, option.where)
             if self._wrong(option.origin, expressions) or (variant.name, option.label) in self.study.unread:
                 self._drop(variant.name, option.label)
                 self.moved |= {variant.name} if option is variant.options[0] else set()

@@ -20,6 +20,7 @@ from specdid._decode.table import Item, Log, Table, as_table, fixed, lines_of, p
 from specdid._diagnostics import Origin
 from specdid._format import VARIANT_OPTION, VCOV, Word
 from specdid._study import (
+    INSTRUMENTS,
     Distribution,
     EstimatorOption,
     Expression,
@@ -82,7 +83,7 @@ class DimensionReader:
 
     def __init__(self, top: Table, study: Table, found: Mapping[str, Any], options: Options) -> None:
         self.study, self.options, self.found = study, options, found
-        self.tables = {name: top.get(name) for name in (*DIMENSIONS, "vcov")}
+        self.tables = {name: top.get(name) for name in (*DIMENSIONS, INSTRUMENTS, "vcov")}
         self.log = options.log
         self.formula: FormulaDimensions | None = None
 
@@ -181,6 +182,18 @@ class DimensionReader:
         if written:
             return written
         return (EstimatorOption(None, "feols", {}, Meta(), Origin(("estimator",))),)
+
+    def instruments(self) -> tuple[Variant, ...]:
+        """Read [instruments] or its short form: a dimension whose options change what the others estimate."""
+        written = self._written(INSTRUMENTS, self.options.formula)
+        if not written:
+            return ()
+        options = []
+        for o in written:
+            given = None if o.formula.tree == Number(1.0) else o.formula
+            label = o.label or o.formula.text
+            options.append(VariantOption(label, {}, None, None, None, o.meta, o.origin, instruments=given))
+        return (Variant(INSTRUMENTS, tuple(options), (self.tables[INSTRUMENTS] or self.found[INSTRUMENTS]).key),)
 
     def vcov(self) -> tuple[VcovOption, ...]:
         """Read [vcov] or its short form; by default errors are clustered by unit."""
@@ -395,7 +408,7 @@ def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
     found = []
     for inner in lines_of(item, log, hint).values():
         name = log.label(inner)
-        if name in DIMENSIONS or name in RESERVED:
+        if name in DIMENSIONS or name in RESERVED or name == INSTRUMENTS:
             message = f"a variant cannot be called `{name}`, a column of the results"
             log.add(inner.key, "reserved_name", message, "give it another name")
             continue

@@ -23,6 +23,7 @@ from specdid._diagnostics import Document, Origin, Span, did_you_mean
 from specdid._format import APPENDIX, FIGURE, FILE, INFERENCE, RUN, STEPS, STUDY
 from specdid._study import (
     DIMENSIONS,
+    INSTRUMENTS,
     AnalysisTable,
     AppendixOptions,
     Expression,
@@ -65,11 +66,11 @@ def decode(root: Item, source: Source, log: Log) -> Study:
         step=lambda item: _step(item, log),
         never=lambda item: _never(item, log),
         extends=lambda item: _extends(item, source, log),
-        **dict.fromkeys((*DIMENSIONS, "vcov", "one_at_a_time"), lambda item: item),
+        **dict.fromkeys((*DIMENSIONS, INSTRUMENTS, "vcov", "one_at_a_time"), lambda item: item),
     )
-    variants = read_split(found, study, variants, log)
-    names = (*DIMENSIONS, *(v.name for v in variants))
     reader = DimensionReader(top, study, found, options)
+    variants = (*reader.instruments(), *read_split(found, study, variants, log))
+    names = (*DIMENSIONS, *(v.name for v in variants))
     dimensions = reader.read()
     unread = {
         ("study", key) for key in ("data", "reshape", "unit", "time", "step") if key in study and found[key] is None

@@ -244,6 +244,20 @@ OPTIONS = {
         "Analytic weights of rows.",
         (_formula("value", 'The weight, "1" for none.', '"pop"'), *_META),
     ),
+    "instruments": TableKeys(
+        "instruments",
+        '[instruments] "label" = "…"',
+        "Instruments of the treatment: two-stage least squares in place of feols, with an estimand of its own.",
+        (
+            _formula(
+                "terms",
+                'The instruments that are excluded from the regression, "1" for none: least squares. Controls, fixed '
+                "effects and weights are those of the specification.",
+                '"z1 + z2"',
+            ),
+            *_META,
+        ),
+    ),
     "estimator": TableKeys(
         "estimator",
         '[estimator] "label" = "…"',
@@ -781,7 +795,7 @@ STUDY = TableKeys(
             '"region"',
             otherwise="none",
         ),
-        *(_short(name) for name in DIMENSIONS),
+        *(_short(name) for name in (*DIMENSIONS, "instruments")),
         Key(
             "vcov",
             Either((TextValue(shown=False), Nested(VCOV))),
@@ -808,6 +822,7 @@ _UNWRITTEN = {
     "sample": "all rows",
     "weights": "none",
     "estimator": "feols",
+    "instruments": "none",
 }
 
 FILE = TableKeys(
@@ -843,7 +858,7 @@ FILE = TableKeys(
             '{ economy = "pgdp + I(pgdp^2)" }',
             otherwise="none",
         ),
-        *(_dimension(name) for name in DIMENSIONS),
+        *(_dimension(name) for name in (*DIMENSIONS, "instruments")),
         Key(
             "variant",
             Lines(Lines(Nested(VARIANT_OPTION)), "name"),

@@ -144,6 +144,8 @@ def identify(study: Study, contents: Sequence[Contents], codes: Codes, setting: 
             _array(content.weights)[column["weights"][here]],
             _estimators(content, study, column["estimator"][here], column["treatment"][here]),
         ]
+        if content.instruments:
+            parts.append(np.full(len(here), set_hash(f"iv:{d}" for d in content.instruments), np.uint64))
         ids[here] = mix(parts)
     return ids
 

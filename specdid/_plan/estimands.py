@@ -136,8 +136,21 @@ def _words(content: Contents, t: int, treated: Treated) -> list[str]:
     for choice in content.grid.estimators:
         declared = _plugins.load("estimators", choice.method)
         said = declared.estimand if declared.words is None else declared.words(treated, choice.options)
+        if content.setting.instruments:
+            own, said = None, instrumented_words(treated, [t.text for t in content.setting.instruments])
         found.append(f"{own or said}{f': {arm}' if arm else ''}")
     return found
+
+
+def instrumented_words(treated: Treated, instruments: Sequence[str]) -> str:
+    """Say what two-stage least squares estimates: of whom, the instruments decide (Imbens and Angrist 1994)."""
+    by = f"(2SLS by {' + '.join(instruments)})"
+    if treated.interaction or treated.where:
+        where = f" where {' and '.join(treated.where)}" if treated.where else ""
+        return f"coefficient of {treated.term}{where} {by}"
+    if treated.kind == "amount":
+        return f"average response of those whom the instruments move, per unit of {treated.term} {by}"
+    return f"local average treatment effect of compliers {by}"
 
 
 def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Bools) -> tuple[tuple[str, ...], Codes]:

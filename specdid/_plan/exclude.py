@@ -235,6 +235,11 @@ def exclude_own_outcome(table: Exclusions, contents: Sequence[Contents]) -> None
             hit = in_controls[table.column("controls")] | fixed[table.column("treatment")]
             hit &= (table.setting == s) & (table.column("outcome") == o)
             table.exclude(hit, "own_outcome", f"the outcome `{write(grid.outcomes[o])}` is on its own right-hand side")
+        for o, digest in enumerate(content.outcomes):
+            if digest in content.instruments:
+                hit = (table.setting == s) & (table.column("outcome") == o)
+                said = f"the outcome `{write(content.grid.outcomes[o])}` is among the instruments"
+                table.exclude(hit, "own_outcome", said)
 
 
 def exclude_not_honoured(table: Exclusions, contents: Sequence[Contents], study: Study) -> None:
@@ -266,6 +271,8 @@ def _dishonoured(estimator: Any, content: Contents, study: Study, table: Exclusi
         yield weighted[table.column("weights")], "takes no weights"
         matched = np.array([m is not None and m.weighted for m in (s.match for s in content.grid.samples)])
         yield matched[table.column("sample")], "takes no weights, and this match gives weights"
+    if content.setting.instruments and "instruments" not in honours:
+        yield np.ones(len(table.codes), dtype=bool), "takes no instruments"
     if estimator.effects == "unit + time":
         wanted = _unit_and_time(content, study)
         other = np.array([frozenset(e) != wanted for e in content.effects])

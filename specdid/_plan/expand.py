@@ -221,6 +221,7 @@ def make_setting(x: Expander, choices: tuple[int, ...]) -> Setting:
         tuple(dict.fromkeys(t for o in options for t in x.sum_of(o.add))),
         tuple(dict.fromkeys(e for o in options for e in _absorbed(x, o))),
         tuple(o.where.tree for o in options if o.where is not None),
+        tuple(dict.fromkeys(t for o in options for t in x.sum_of(o.instruments))),
     )
 
 

@@ -94,6 +94,11 @@ class Contents:
         return tuple(term_digest(t, self.scope) for t in self.grid.controls.terms)
 
     @cached_property
+    def instruments(self) -> tuple[str, ...]:
+        """Digests of the setting's instruments of the treatment."""
+        return tuple(term_digest(t, self.scope) for t in self.setting.instruments)
+
+    @cached_property
     def effects(self) -> tuple[tuple[str, ...], ...]:
         """Digests of each fixed-effects choice with what the setting absorbs."""
         absorbed = self.setting.absorb

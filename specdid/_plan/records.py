@@ -124,13 +124,14 @@ class EstimatorChoice:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What one combination of the user's variants changes: names, terms, effects, rows."""
+    """What one combination of the user's variants changes: names, terms, effects, rows, instruments."""
 
     choices: tuple[int, ...]
     scope: Scope
     add: tuple[Term, ...]
     absorb: tuple[Effect, ...]
     where: tuple[Node, ...]
+    instruments: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

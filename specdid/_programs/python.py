@@ -36,7 +36,10 @@ def feols(script: Script, treatment: str) -> Iterator[str]:
     Slopes come before the controls, so that of collinear ones the control is dropped.
     """
     slopes = ["{' + '.join(slopes)}"] if script.slopes else []
-    text = formula(script.outcome, " + ".join([treatment, *slopes, *script.controls]), script)
+    regressors = [*slopes, *script.controls] if script.instruments else [treatment, *slopes, *script.controls]
+    text = formula(script.outcome, " + ".join(regressors) or "1", script)
+    if script.instruments:
+        text += f" | {treatment} ~ {' + '.join(script.instruments)}"
     prefix = "f" if "{" in text else ""
     yield "fit = pf.feols("
     yield f'    {prefix}"{text}",'

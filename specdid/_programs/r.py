@@ -38,7 +38,9 @@ def _levels(levels: Levels, enclosed: bool) -> str:
 def formula(outcome: str, regressors: tuple[str, ...], script: Script) -> list[str]:
     """Write a formula, filled into lines."""
     behind = effects(script)
-    text = f"{outcome} ~ {' + '.join(regressors)}" + (f" | {behind}" if behind else "")
+    text = f"{outcome} ~ {' + '.join(regressors) or '1'}" + (f" | {behind}" if behind else "")
+    if script.instruments:
+        text += f" | {script.treatment} ~ {' + '.join(script.instruments)}"
     lines, current = [], "  "
     for word in text.split(" "):
         if len(current) + len(word) > 100:
@@ -113,15 +115,16 @@ def weights(script: Script) -> str:
 def report(script: Script) -> Iterator[str]:
     """Print the treatment's coefficient under every vcov."""
     yield from vcovs(script)
+    own = f"fit_{script.treatment}" if script.instruments else script.treatment
     if script.corrected:
-        name = f'"{script.treatment}"'
+        name = f'"{own}"'
         error = f"se(fit, vcov = vcovs[[k]], ssc = sscs[[k]])[[{name}]]"
         yield from print_corrected(script, f"coef(fit)[[{name}]]", error)
         return
     yield "for (label in names(vcovs)) {"
     yield '  cat(label, "\\n")'
     yield "  print(summary(fit, vcov = vcovs[[label]]))"
-    yield f'  print(coeftable(fit, vcov = vcovs[[label]])["{script.treatment}", ], digits = 10)'
+    yield f'  print(coeftable(fit, vcov = vcovs[[label]])["{own}", ], digits = 10)'
     yield "}"
 
 

@@ -153,6 +153,7 @@ class Script:
     cohort : column of the first treated period, or None
     scaled : the size of the columns asks for scaling before pyfixest, whose tolerances are absolute
     labels : safe name -> the term as the spec writes it, of treatment and controls
+    instruments : columns that instrument the treatment
     """
 
     about: tuple[str, ...]
@@ -181,6 +182,7 @@ class Script:
     cohort: str | None
     scaled: bool
     labels: Mapping[str, str]
+    instruments: tuple[str, ...] = ()
 
     @property
     def never_words(self) -> str:

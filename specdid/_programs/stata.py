@@ -111,6 +111,16 @@ class Stata:
         counted = _COUNTED[errors.rule]
         yield f"    {absorb} {self.vce(errors)} {counted}tolerance(1e-12)"
 
+    def ivreghdfe(self, model: Iterable[str], absorb: str, errors: Errors, weight: str) -> Iterator[str]:
+        """Run ivreghdfe under a vcov, ivreg2 where nothing is absorbed; both take vcovs as options of their own."""
+        absorbed = absorb != "noabsorb"
+        yield self.label(errors)
+        yield from filled("ivreghdfe" if absorbed else "ivreg2", model, f"{weight}, ///")
+        vce = {"iid": "", "hetero": " robust"}.get(errors.kind)
+        vce = f" cluster({' '.join(map(self.number, errors.clusters))})" if vce is None else vce
+        options = f"{absorb} {_COUNTED[errors.rule]}tolerance(1e-12)" if absorbed else "small"
+        yield f"    {options}{vce} first"
+
     def shown(self, name: str, factor: str = "") -> str:
         """Display a coefficient and its standard error."""
         return f'display %14.10g _b[{name}] "  (standard error " %14.10g _se[{name}]{factor} ")"'

@@ -163,8 +163,8 @@ class Cost:
 def estimate_cost(compiled: Compiled) -> Cost:
     """Count batches and guess the time, without forming any row mask."""
     problem = compiled.problem
-    members = compiled.members.take(np.flatnonzero(compiled.batched))
-    one_by_one = int(np.count_nonzero(~compiled.batched))
+    members = compiled.members.take(np.flatnonzero(compiled.in_engine))
+    one_by_one = int(np.count_nonzero(~compiled.in_engine))
     rows, p = problem.values.shape
     megabytes = (problem.values.nbytes + problem.codes.nbytes) / 1e6
     if not len(members):
@@ -250,7 +250,7 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             draws += b * int(np.count_nonzero(of.simple))
             anew += b * int(np.count_nonzero(of.again & ~many))
             anew_sunab += b * int(np.count_nonzero(of.again & many))
-            others, costly, few, _ = within_budget(members, ~batched & of.depends, of.costly, b)
+            others, costly, few, _ = within_budget(members, ~compiled.in_engine & of.depends, of.costly, b)
             anew += few * int(np.count_nonzero(costly & ~many))
             anew_sunab += few * int(np.count_nonzero(costly & many))
             refits += few * int(np.count_nonzero(others))

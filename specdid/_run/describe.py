@@ -16,6 +16,7 @@ from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
 from specdid._describe.design_warnings import contradictions
+from specdid._describe.instruments import instrument_cautions
 from specdid._describe.joint_tests import marked, share_words, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
@@ -23,6 +24,7 @@ from specdid._records.cautions import Against, against, beside, capital, from_fi
 from specdid._records.numerals import minus, specifications
 from specdid._run.report import page_formats
 from specdid._run.write import on_its_own, save_figure, write_text
+from specdid._study import INSTRUMENTS
 from specdid.engine.compile import Compiled
 from specdid.figures._base import FigureKind
 from specdid.inference._curve_tests import CurveTests
@@ -86,6 +88,17 @@ def _of_estimators(results: Results, methods: Sequence[str]) -> Iterator[Caution
             yield from beside(label, said) if methods.count(method) > 1 else said
 
 
+def _of_instruments(results: Results) -> Iterator[Caution]:
+    """Return what speaks against two-stage least squares, for each option of [instruments]."""
+    if INSTRUMENTS not in results.planned.dimensions:
+        return
+    place = results.planned.dimensions.index(INSTRUMENTS)
+    for option, label in enumerate(results.planned.labels[place]):
+        mine = (results.planned.codes[:, place] == option) & (results.status == Status.OK)
+        said = tuple(instrument_cautions({name: values[mine] for name, values in results.extra.items()}))
+        yield from beside(label, said)
+
+
 def _member(compiled: Compiled, place: int) -> int:
     """Return the position of a plain least-squares member by its place in the plan, or -1."""
     members = compiled.members
@@ -115,6 +128,7 @@ def _warnings(
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
     yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
     yield from design_warnings.left_out(results)
+    yield from _of_instruments(results)
     yield from design_warnings.comparability(results)
     yield from design_warnings.same_estimates(results)
     yield from design_warnings.samples(results, compiled)

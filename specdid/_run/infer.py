@@ -42,6 +42,10 @@ from specdid.inference._permutation_strategy import split
 from specdid.inference.permutation_refit import BUDGET
 from specdid.language import bind
 
+NO_NULL_OF_INSTRUMENTS = (
+    "neither null is one of two-stage least squares; `ar_p` in the results tests each specification for no effect, "
+    "whatever the strength of its instruments"
+)
 SAME_ESTIMATE = 1e-4
 """Standard errors by which a null's own estimate may differ from the specification's."""
 _NAMED = 4
@@ -75,6 +79,10 @@ def run_nulls(
     found: list[CurveTests] = []
     notes: list[Caution] = []
     chosen, of = np.flatnonzero(entering[compiled.members.index]), results.dropped_columns
+    chosen = chosen[compiled.members.instruments[chosen] < 0]
+    if not len(chosen):
+        off = f"the joint test is off: {NO_NULL_OF_INSTRUMENTS}"
+        return (), (Caution("serious", "no_test", off, specifications=int(np.count_nonzero(entering))),)
     places = enumerate(compiled.members.index[chosen].tolist())
     dropped = {position: of[place] for position, place in places if place in of}
     study, on = prepared.study, (prepared.plan, prepared.panel, prepared.evaluator, compiled)
@@ -147,6 +155,14 @@ def _untested(context: Context, results: Results, entering: Bools, found: Sequen
     members, asked = context.compiled.members, context.plan.study.inference.null
     linear, moved = np.zeros(len(results), dtype=bool), np.ones(len(results), dtype=bool)
     linear[members.index] = context.compiled.batched
+    instrumented = np.zeros(len(results), dtype=bool)
+    instrumented[members.index] = members.instruments >= 0
+    told = missing & instrumented
+    if told.any():
+        said = specifications(int(told.sum()), f"are in no joint test: {NO_NULL_OF_INSTRUMENTS}")
+        yield Caution("note", "untested_instruments", said, specifications=int(told.sum()))
+        missing &= ~instrumented
+        entering = entering & ~instrumented
     if "permutation" in asked:
         moved[members.index[context.chosen]] = split(context).depends
     refitted = (entering & ~linear & ~missing).any()

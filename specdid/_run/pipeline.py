@@ -306,7 +306,7 @@ def _curve(
         analyses=analysed,
         warnings=worst_first(said),
         null_shares=null_shares(tests),
-        one_by_one=int(np.count_nonzero(~compiled.batched)),
+        one_by_one=int(np.count_nonzero(~compiled.in_engine)),
         html=notebook_html,
     )
 

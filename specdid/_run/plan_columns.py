@@ -77,7 +77,8 @@ def formula_writer(plan: Plan) -> Callable[[int, int], Sequence[str]]:
     """Return the function that writes the formulas of positions start to stop.
 
     ``outcome ~ treatment + with + controls + add | fixed effects + absorb``, terms in
-    written order and each once; controls 1 and fixed effects 0 are not written.
+    written order and each once; controls 1 and fixed effects 0 are not written. With instruments
+    ``outcome ~ with + controls + add | fixed effects + absorb | treatment ~ instruments``.
     """
     parts = _Parts(plan)
     return lambda start, stop: [parts.formula(s) for s in range(start, stop)]
@@ -103,7 +104,13 @@ class _Parts:
         controls = [self.terms[k] for k in index if k not in skipped]
         right = " + ".join([head, *controls, *([tail] if tail else [])])
         effects = self._effect_text(setting, row[3])
-        return f"{self.outcomes[row[0]]} ~ {right}{effects}"
+        instruments = " + ".join(t.text for t in self.plan.grid.settings[setting].instruments)
+        if not instruments:
+            return f"{self.outcomes[row[0]]} ~ {right}{effects}"
+        # as fixest and pyfixest write it: the treatment stands in the part of its instruments
+        own = self.plan.grid.treatments[row[1]].term.text
+        exogenous = right.removeprefix(own).removeprefix(" + ") or "1"
+        return f"{self.outcomes[row[0]]} ~ {exogenous}{effects} | {own} ~ {instruments}"
 
     def _frame(self, setting: int, treatment: int) -> tuple[str, str, frozenset[int]]:
         """Return what stands before and after the controls, and the controls that stand there already."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from specdid import __version__, _html, _plugins
 from specdid._arrays import Floats
+from specdid._describe.instruments import words_of_instruments
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.records import SampleChoice
@@ -32,7 +33,15 @@ from specdid._run.write import read_warnings
 from specdid._study import Core, VariantOption
 from specdid.analyses._fit import CONSTANT_LABEL, own_terms, whole_table
 from specdid.analyses._words import listed
-from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, by_relative_period, combine, fit_full
+from specdid.engine.coefficient_table import (
+    CELL,
+    CONSTANT,
+    FullFit,
+    by_relative_period,
+    combine,
+    fit_full,
+    stages_apart,
+)
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import estimate_all, silent
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
@@ -318,7 +327,8 @@ def _core(plan: Plan, place: int) -> Iterator[str]:
     node = grid.weights[weight]
     yield "1" if node is None else write(node)
     chosen = grid.estimators[estimator]
-    title = _plugins.load("estimators", chosen.method).title
+    instrumented = bool(grid.settings[int(plan.setting[place])].instruments)
+    title = "two-stage least squares" if instrumented else _plugins.load("estimators", chosen.method).title
     options = "".join(f", {k} = {v}" for k, v in chosen.options.items())
     yield f"{chosen.method} ({title}){options}"
 
@@ -344,6 +354,8 @@ def _change(option: VariantOption) -> str:
     parts = [f"{name} is {e.text}" for name, e in option.derive.items()]
     if option.add is not None:
         parts.append(f"adds {option.add.text}")
+    if option.instruments is not None:
+        parts.append(f"instruments of the treatment: {option.instruments.text}")
     if option.absorb is not None:
         parts.append(f"absorbs {option.absorb.text}")
     if option.where is not None:
@@ -376,12 +388,32 @@ def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
     yield from _other_vcovs(fits, vcovs)
     yield from _footer(prepared, one, fits, full)
     yield from _fit_of(prepared, one, fits, whole if full is None else full)
+    if full is not None and one.members.instruments[0] >= 0:
+        yield from _instrumented(one, fits, full)
+
+
+def _instrumented(one: Compiled, fits: Fits, full: FullFit) -> Iterator[str]:
+    """Return what is known of the instruments, then the first stage and the reduced form."""
+    found = {name: float(values[0]) for name, values in fits.extra.items()}
+    yield ""
+    yield from words_of_instruments(found, one.problem.alpha)
+    first, reduced = stages_apart(one.problem, one.members, full)
+    kept = [c for c in one.members.instruments_of(0).tolist() if c not in fits.dropped.get(0, ())]
+    outcomes = (one.members.treatment[0], one.members.outcome[0])
+    for title, fit, explained in zip(("First stage", "Reduced form"), (first, reduced), outcomes, strict=True):
+        at = [k for k, c in enumerate(fit.columns.tolist()) if c in kept]
+        if not at:
+            continue
+        yield ""
+        yield f"{title}: {one.problem.labels[explained]} on the instruments and the controls"
+        names = [one.problem.labels[int(fit.columns[k])] for k in at]
+        yield from _table(names, fit.estimate[at], fit.std_error[0][at], float(fit.df[0]), one.problem.alpha)
 
 
 def _estimate(prepared: Prepared, one: Compiled) -> tuple[Fits, FullFit | None, Coefficients]:
     """Estimate in the engine, or by an estimator of its own, whose coefficients come last."""
     estimators = prepared.plan.grid.estimators
-    if not one.batched[0]:
+    if not one.in_engine[0]:
         methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
         fits, found = fit_in_full(OneByOneWork(one.problem, one.members, methods, one.method, one.cohort, one.time))
         return fits, None, _NOTHING if found is None else whole_table(found)

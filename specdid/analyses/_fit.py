@@ -58,10 +58,12 @@ def fit_cell(
         The cell's estimator is not least squares and columns are given.
     """
     plain = treatment is not None or outcome is not None or bool(extra) or not controls
-    if not cell.compiled.batched[cell.member]:
+    if not cell.compiled.in_engine[cell.member]:
         if plain or within is not None:
             raise ValueError(f"{cell.method} is no least-squares estimator: it takes no columns of an analysis")
         return _one(cell, where)
+    if plain and cell.compiled.members.instruments[cell.member] >= 0:
+        raise ValueError("the treatment is instrumented: an analysis has no instruments for columns of its own")
     problem, members = derive(cell, extra, treatment, outcome, controls, where, within)
     return record_fit(cell, problem, members, fit_full(problem, members, joint=joint))
 

@@ -153,20 +153,26 @@ class Content:
         return b"".join(map(self.value, columns))
 
     def shared(self, members: Members, s: int) -> bytes:
-        """Hash what the members of a batch share but for their rows: effects, weights, aggregate."""
+        """Hash what the members of a batch share but for their rows: effects, weights, aggregate, instruments."""
         sunab = int(members.sunab[s])
         aggregate = b"" if sunab < 0 else self.aggregate(members.aggregates[sunab])
-        return digest(self.effects(int(members.effects[s])), self.value(int(members.weights[s])), aggregate)
+        instruments = self.values(members.instruments_of(s).tolist())
+        return digest(
+            self.effects(int(members.effects[s])), self.value(int(members.weights[s])), aggregate, instruments
+        )
 
     def members(self, members: Members, columns: Ints) -> bytes:
         """Hash members of any rows, effects and weights; ``columns`` are those of values that they use."""
-        parts: list[bytes | NDArray[Any]] = [self.layout(members, columns)]
+        parts: list[bytes | str | NDArray[Any]] = [self.layout(members, columns)]
         forms = (self.rows, self.effects, self.value)
         for column, form in zip((members.rows, members.effects, members.weights), forms, strict=True):
             distinct, which = np.unique(column, return_inverse=True)
             parts += [b"".join(map(form, distinct.tolist())), which.reshape(-1)]
         distinct, which = np.unique(members.sunab, return_inverse=True)
         aggregates = (self.aggregate(members.aggregates[a]) for a in distinct.tolist() if a >= 0)
+        sets, of_set = np.unique(members.instruments, return_inverse=True)
+        instruments = repr([self.values(members.instrument_sets[k]) for k in sets.tolist() if k >= 0])
+        parts += [instruments, of_set.reshape(-1), str(int(sets.min(initial=0)))]
         return digest(*parts, b"".join(aggregates), which.reshape(-1), str(int(distinct.min(initial=0))))
 
     def layout(self, members: Members, columns: Ints) -> bytes:
@@ -180,4 +186,5 @@ class Content:
 def used_columns(members: Members) -> Ints:
     """Return the columns of values that members regress, regress on, or need complete; ascending."""
     extra = members.extra_rows[members.extra_rows >= 0]
-    return np.unique(np.concatenate([members.outcome, members.treatment, members.controls, extra]))
+    roles = (members.outcome, members.treatment, members.controls, extra, members.instrument_columns)
+    return np.unique(np.concatenate(roles))

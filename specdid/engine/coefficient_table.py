@@ -11,7 +11,7 @@ constant is ȳ − x̄'β, with influences e_i / n − x̄'ψ_i.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from specdid.engine.least_squares import (
     prepare,
 )
 from specdid.engine.problem import Code, Members, Problem, Vcov
-from specdid.engine.qr_basis import Basis, make_basis
+from specdid.engine.qr_basis import Basis, independent, make_basis
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.scores import by_cluster, cluster_codes, clusters_of, wanted_clusterings
 from specdid.engine.sunab import SunabCells, make_cells
@@ -170,7 +170,7 @@ def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False
     lost = (int(samples.n_missing[0]), int(samples.n_log0[0]), int(samples.n_singletons[0]))
     if samples.code[0] != Code.OK:
         return _failed(problem, Code(int(samples.code[0])), int(one.treatment[0]), rows, lost, samples.why[0])
-    used = np.unique(np.concatenate([one.controls, one.treatment, one.outcome]))
+    used = np.unique(np.concatenate([one.controls, one.treatment, one.outcome, one.instrument_columns]))
     need = BatchColumns(rows, used, one.treatment)
     tried = fit_members(problem, one, prepare(problem, one, need))
     code = Code(int(tried.code[0]))
@@ -209,7 +209,7 @@ def _failed(
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """Columns in the order of the table, the outcome last, on the basis."""
+    """Columns in the order of the table, then the outcome, then instruments, on the basis."""
 
     basis: Basis
     origin: Ints
@@ -228,7 +228,7 @@ def _design(problem: Problem, one: Members, rows: Ints) -> _Design:
         time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
         cells = make_cells(time, cohort, absorber.weights, aggregate)
         lead, origin = cells.dummies, np.full(len(cells.relative), CELL)
-    rest = np.concatenate([one.controls, one.outcome])
+    rest = np.concatenate([one.controls, one.outcome, one.instruments_of(0)])
     raw = np.asfortranarray(np.hstack([lead, problem.values[np.ix_(rows, rest)]]))
     means = np.average(raw, axis=0, weights=weights)
     return _Design(make_basis(raw, absorber), np.concatenate([origin, one.controls]), means, cells, absorber)
@@ -237,12 +237,12 @@ def _design(problem: Problem, one: Members, rows: Ints) -> _Design:
 def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, int]) -> FullFit:
     design = _design(problem, one, rows)
     basis, last = design.basis, len(design.origin)
-    independent, null = null_space(basis, np.arange(last))
-    kept = np.flatnonzero(independent)
+    alone, null = null_space(basis, np.arange(last))
+    kept = np.flatnonzero(alone)
     if not len(kept):
         return _failed(problem, Code.ABSORBED, int(one.treatment[0]), rows, lost)
-    q, r = np.linalg.qr(basis.r[:, kept])
-    y = basis.r[:, last]
+    regressors, y = basis.r[:, kept], basis.r[:, last]
+    q, r = np.linalg.qr(_first_stage(basis, kept, last, one) if one.instruments[0] >= 0 else regressors)
     first = q.T @ y
     residual = y - q @ first
     again = q.T @ residual
@@ -253,7 +253,10 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
     if not np.all((own > 1 / LARGEST_UNIT) & (own < LARGEST_UNIT)):
         return _failed(problem, Code.ESTIMATOR_ERROR, -1, rows, lost)
     inverse = np.linalg.inv(r)
-    beta = inverse @ (first + again) * unit
+    solved = inverse @ (first + again)
+    if one.instruments[0] >= 0:
+        residual = y - regressors @ solved
+    beta = solved * unit
     lead = last - len(one.controls)
     effect = np.zeros(last + 1)
     if design.cells is not None:
@@ -304,6 +307,51 @@ def _regress(problem: Problem, one: Members, rows: Ints, lost: tuple[int, int, i
         1.0 - rss / solution.within if absorbs else np.nan,
         _with_constant(null, design, here, gone),
     )
+
+
+def _first_stage(basis: Basis, kept: Ints, last: int, one: Members) -> Floats:
+    """Return the regressors with what instruments and controls fit of the treatment in its place.
+
+    Estimates are those of a regression on these, and residuals those of the regressors themselves.
+    """
+    beside = np.append(kept[1:], np.arange(last + 1, last + 1 + len(one.instruments_of(0))))
+    q = np.linalg.qr(basis.r[:, beside[independent(basis, beside)]])[0]
+    treatment = basis.r[:, kept[0]]
+    fitted = q @ (q.T @ treatment)
+    fitted += q @ (q.T @ (treatment - fitted))
+    return np.column_stack([fitted, basis.r[:, kept[1:]]])
+
+
+def stages_apart(problem: Problem, members: Members, full: FullFit) -> tuple[FullFit, FullFit]:
+    """Regress the treatment of an instrumented specification, and its outcome, on the instruments and controls.
+
+    Parameters
+    ----------
+    members : of one
+    full : its fit, for its rows
+
+    Returns
+    -------
+    the first stage, and the reduced form, on the same rows
+    """
+    kept = [int(c) for c in members.instruments_of(0) if c not in full.dropped]
+    kept = [c for c in kept if c not in members.controls.tolist()]
+    mask = np.zeros((1, len(problem.values)), dtype=bool)
+    mask[0, full.rows] = True
+    controls = np.concatenate([np.array(kept[1:], np.int64), members.controls])
+    none = np.full(1, -1, np.int64)
+    one = replace(
+        members,
+        treatment=np.array(kept[:1], np.int64),
+        controls=controls,
+        start=np.array([0, len(controls)], np.int64),
+        rows=np.zeros(1, np.int64),
+        extra_rows=none,
+        instruments=none,
+    )
+    on = replace(problem, rows=mask, arms={})
+    first, reduced = (fit_full(on, replace(one, outcome=o), joint=True) for o in (members.treatment, members.outcome))
+    return first, reduced
 
 
 def _with_constant(null: NullSpace, design: _Design, here: Ints, gone: Ints) -> NullSpace:

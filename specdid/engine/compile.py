@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import Contents, match_digest, term_digest
@@ -40,7 +40,7 @@ class Compiled:
         Column of values with the first treated period (NaN: never treated), or -1.
     time : column of values with the time index, or -1.
     batched : (S,) bool
-        True where the least-squares engine takes the specification.
+        True where the specification is least squares, which the engine takes.
     value_recipes, code_recipes, row_recipes
         How to evaluate each column of values and codes and each row mask again.
     warnings
@@ -57,6 +57,11 @@ class Compiled:
     code_recipes: tuple[Recipe, ...]
     row_recipes: tuple[Recipe, ...]
     warnings: tuple[Fault, ...] = ()
+
+    @property
+    def in_engine(self) -> Bools:
+        """(S,), what the engine estimates in batches: least squares, and two-stage least squares."""
+        return np.asarray(self.batched | (self.members.instruments >= 0))
 
 
 def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -> Compiled:
@@ -87,7 +92,7 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
         table.method,
         table.cohort,
         time,
-        batched[table.method],
+        batched[table.method] & (members.instruments < 0),
         tuple(columns.value_recipes),
         tuple(columns.code_recipes),
         tuple(columns.row_recipes),
@@ -109,6 +114,7 @@ def _common(plan: Plan, index: Ints, columns: Columns, table: MemberTable) -> In
     for o in np.unique(outcome):
         mine = outcome == o
         spans = [controls[start[m] : start[m + 1]] for m in np.flatnonzero(mine)]
+        spans += [np.array(table.instrument_sets[k], np.int64) for k in np.unique(table.instruments[mine]) if k >= 0]
         effects = [columns.effects[e] for e in np.unique(table.effects[mine])]
         spans.append(np.array([x for e in effects for _, x in e.slopes], np.int64))
         used = np.unique(np.concatenate([table.outcome[mine], table.treatment[mine], table.weights[mine], *spans]))
@@ -203,6 +209,8 @@ class MemberTable:
         self.sunab, self.cohort = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
         self.method = self.codes[:, Core.ESTIMATOR].copy()
         self.aggregates: list[Sunab] = []
+        self.instruments = np.full(n, -1, np.int64)
+        self.instrument_sets: list[tuple[int, ...]] = []
         self.notes: list[MatchNote] = []
         self.lengths = np.zeros(n, np.int64)
         self.blocks: list[tuple[Ints, Ints, NDArray[np.int32]]] = []
@@ -234,6 +242,12 @@ class MemberTable:
         )
         self.weights[plain] = _map(self.codes[plain, Core.WEIGHTS], lambda w: _weight(columns, content, w))
         self.notes += enter_matched(self, columns, content, here)
+        if content.setting.instruments:
+            terms = ((term_digest(t, scope), t) for t in content.setting.instruments)
+            found = tuple(dict.fromkeys(c for digest, t in terms for c in columns.term(digest, t, content)))
+            if found not in self.instrument_sets:
+                self.instrument_sets.append(found)
+            self.instruments[here] = self.instrument_sets.index(found)
         for t in np.unique(codes[:, Core.TREATMENT]):
             mine = here[codes[:, Core.TREATMENT] == t]
             for start in range(0, len(mine), SLICE):
@@ -327,6 +341,8 @@ class MemberTable:
             extra,
             self.sunab,
             tuple(self.aggregates),
+            self.instruments,
+            tuple(self.instrument_sets),
         )
 
 

@@ -115,7 +115,9 @@ class WorkUnit:
 def make_batches(members: Members, keys: Keys, samples: Samples, which: Bools) -> tuple[Batch, ...]:
     """Gather the members ``which`` (S,) by the rows they are left with; in order of first member."""
     lead = keys.first
-    _, of_key = number_rows(*samples.words.T, members.effects[lead], members.weights[lead], members.sunab[lead])
+    _, of_key = number_rows(
+        *samples.words.T, members.effects[lead], members.weights[lead], members.sunab[lead], members.instruments[lead]
+    )
     places = np.flatnonzero(which)
     batch = of_key[keys.of_member[places]]
     sizes = np.diff(members.start)[places]
@@ -180,17 +182,17 @@ def estimate_all(
         interrupted = True
     if recalled:
         progress(Recalled("estimates"), recalled, len(compiled.members))
-    return Estimated(settle(compiled.problem, compiled.members, compiled.batched, blocks), interrupted, recalled)
+    return Estimated(settle(compiled.problem, compiled.members, compiled.in_engine, blocks), interrupted, recalled)
 
 
 def _blocks(
     compiled: Compiled, estimators: Sequence[Any], jobs: int, backend: str, store: Store | None
 ) -> Iterator[Fits]:
     members = compiled.members
-    batched = np.flatnonzero(compiled.batched)
+    batched = np.flatnonzero(compiled.in_engine)
     for _, fits in run_parts(compiled.problem, members.take(batched), jobs, backend, store):
         yield fits
-    alone = np.flatnonzero(~compiled.batched)
+    alone = np.flatnonzero(~compiled.in_engine)
     if len(alone):
         methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
         work = OneByOneWork(
@@ -282,7 +284,11 @@ def _for_listwise(problem: Problem, members: Members, keys: Keys) -> Bools:
     masks = np.bincount(family)
     of_member = family[keys.of_member]
     size = np.bincount(of_member, minlength=len(masks))
-    chosen = ((masks >= MANY_MASKS) & (size <= PER_MASK * masks))[of_member] & (members.sunab < 0)
+    chosen = (
+        ((masks >= MANY_MASKS) & (size <= PER_MASK * masks))[of_member]
+        & (members.sunab < 0)
+        & (members.instruments < 0)
+    )
     if chosen.any():
         places = np.flatnonzero(chosen)
         chosen[places] = listwise.supports(problem, members.take(places))
@@ -476,6 +482,7 @@ def _columns(problem: Problem, members: Members, batch: Batch) -> tuple[Ints, In
     treated, used = np.zeros(p, dtype=bool), np.zeros(p, dtype=bool)
     treated[members.treatment[batch.members]] = True
     used[members.outcome[batch.members]] = True
+    used[members.instruments_of(int(batch.members[0]))] = True
     for first in range(0, len(batch.members), SLICE):
         used[members.take(batch.members[first : first + SLICE]).controls] = True
     return np.flatnonzero(used | treated), np.flatnonzero(treated)

@@ -24,6 +24,15 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._records.fits import blank_fits, failure_message
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, for_many_columns, make_absorber, relevel
+from specdid.engine.instruments import (
+    STATISTICS,
+    FirstStages,
+    Law,
+    first_stages,
+    second_stage,
+    statistics,
+    verdicts,
+)
 from specdid.engine.problem import Code, Fits, Members, Problem
 from specdid.engine.qr_basis import Basis, independent, make_basis, project_out
 from specdid.engine.rows import count_units, effective_rows, other_arms
@@ -170,7 +179,8 @@ def fit_members(problem: Problem, members: Members, prepared: PreparedBatch) -> 
 
 
 def _fit_chunks(problem: Problem, members: Members, prepared: PreparedBatch) -> Fits:
-    fits = blank_fits(members.index, len(problem.vcovs))
+    extra = {name: np.full(len(members), np.nan) for name in STATISTICS if (members.instruments >= 0).any()}
+    fits = blank_fits(members.index, len(problem.vcovs), extra)
     kept = np.zeros(len(members.controls), dtype=bool)
     for first in range(0, len(members), CHUNK):
         at = np.arange(first, min(first + CHUNK, len(members)))
@@ -193,8 +203,11 @@ def fit_chunk(problem: Problem, members: Members, prepared: PreparedBatch, fits:
     """
     began = perf_counter()
     controls, treatment, outcome = _places(members, prepared)
-    solved = solve_chunk(prepared.basis, controls, treatment, outcome)
+    instruments = prepared.place[members.instruments_of(0)]
+    solved = solve_chunk(prepared.basis, controls, treatment, outcome, instruments)
     code, culprit = _verdict(prepared, solved, members, controls, treatment, outcome)
+    if solved.instrumented is not None:
+        _instrumented_verdict(problem, members, solved.instrumented, code, culprit, fits, at)
     ok = code == Code.OK
     unit = prepared.basis.unit[outcome] / prepared.basis.unit[treatment]
     fits.code[at], fits.culprit[at] = code, culprit
@@ -215,6 +228,8 @@ def fit_chunk(problem: Problem, members: Members, prepared: PreparedBatch, fits:
     units = np.array([prepared.units[key] for key in zip(treatments, among, strict=True)], dtype=np.int64)
     fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units.T
     _enter_errors(problem, prepared, solved, outcome, ok, unit, fits, at)
+    if solved.instrumented is not None:
+        _enter_instrumented(problem, members, prepared, solved, ok, unit, fits, at)
     owner, rank = _layout(members)
     fits.seconds[at] = (perf_counter() - began) / len(at)
     return np.asarray(solved.kept[rank, owner])
@@ -245,7 +260,7 @@ def _verdict(
 ) -> tuple[NDArray[np.int8], Ints]:
     """Say which specifications have an estimate, and for the others why not and which column it is."""
     basis = prepared.basis
-    lost = (solved.squares < basis.least[treatment]) | bool(prepared.open)
+    lost = (solved.own_squares < basis.least[treatment]) | bool(prepared.open)
     tests = [
         (basis.flat[outcome], Code.NO_OUTCOME_VARIATION, members.outcome),
         (basis.constant[treatment], Code.NO_TREATMENT_VARIATION, members.treatment),
@@ -259,6 +274,48 @@ def _verdict(
         code[failed] = why
         culprit[failed] = column[failed]
     return code, culprit
+
+
+def _instrumented_verdict(
+    problem: Problem,
+    members: Members,
+    stages: FirstStages,
+    code: NDArray[np.int8],
+    culprit: Ints,
+    fits: Fits,
+    at: Ints,
+) -> None:
+    """Fail what has no second stage, with what is wrong with which instruments."""
+    columns = members.instruments_of(0)
+    named = " + ".join(problem.labels[c] for c in columns)
+    for failed, why, said in verdicts(stages):
+        for m in np.flatnonzero(failed & (code == Code.OK)).tolist():
+            code[m], culprit[m] = why, columns[0]
+            fits.detail[int(at[m])] = said.format(f"`{named}`")
+
+
+def _enter_instrumented(
+    problem: Problem,
+    members: Members,
+    prepared: PreparedBatch,
+    solved: BasisRegressions,
+    ok: Bools,
+    unit: Floats,
+    fits: Fits,
+    at: Ints,
+) -> None:
+    """Write what is known of the instruments, and which of them were dropped."""
+    stages = solved.instrumented
+    assert stages is not None
+    law = Law(problem.vcovs[0], prepared.meat, prepared.corrections[0], prepared.nobs, problem.alpha)
+    second = (solved.treatment, solved.residual, solved.squares, solved.rss, solved.estimate)
+    found = statistics(stages, second, solved.kept.sum(axis=0), prepared.basis.q, law)
+    for name, values in found.items():
+        own = unit if name in ("ar_low", "ar_high", "ar_gap_low", "ar_gap_high") else 1.0
+        fits.extra[name][at] = np.where(ok, values * own, np.nan)
+    columns = members.instruments_of(0)
+    for m in np.flatnonzero(ok & ~stages.kept.all(axis=0)).tolist():
+        fits.dropped[int(at[m])] = tuple(columns[~stages.kept[:, m]].tolist())
 
 
 def _loading(solved: BasisRegressions, members: Members, controls: Ints) -> Ints:
@@ -328,7 +385,7 @@ def _enter_dropped(members: Members, kept: Bools, fits: Fits) -> None:
     owner, _ = _layout(members)
     for m in np.flatnonzero((np.bincount(owner[~kept], minlength=len(members)) > 0) & ok):
         mine = slice(members.start[m], members.start[m + 1])
-        fits.dropped[int(m)] = tuple(members.controls[mine][~kept[mine]].tolist())
+        fits.dropped[int(m)] = (*members.controls[mine][~kept[mine]].tolist(), *fits.dropped.get(int(m), ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +399,9 @@ class BasisRegressions:
     estimate : (M,), β
     kept : (q, M) bool, controls in the regression
     on_controls : (q, M), coefficients of the treatment on the controls
+    instrumented : the first stages where the treatment is instrumented: ``treatment`` is then what they fit of it,
+        ``squares`` are its, and ``own_squares`` those of v_D
+    own_squares : (M,)
     """
 
     treatment: Floats
@@ -351,6 +411,8 @@ class BasisRegressions:
     estimate: Floats
     kept: Bools
     on_controls: Floats
+    instrumented: FirstStages | None
+    own_squares: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,30 +434,42 @@ class _Triangles:
         return right
 
 
-def solve_chunk(basis: Basis, controls: Ints, treatment: Ints, outcome: Ints) -> BasisRegressions:
-    """Regress outcome[m] on treatment[m] and controls[:, m] for each m.
+NONE: Ints = np.zeros(0, np.int64)
+
+
+def solve_chunk(
+    basis: Basis, controls: Ints, treatment: Ints, outcome: Ints, instruments: Ints = NONE
+) -> BasisRegressions:
+    """Regress outcome[m] on treatment[m] and controls[:, m] for each m, by two-stage least squares where asked.
 
     Parameters
     ----------
     controls : (q, M) int64, columns of the basis in written order, its last where there is none
     treatment, outcome : (M,) int64
+    instruments : (L,) int64, of the treatment in all of them
     """
     each = np.arange(len(treatment))
-    targets = np.stack([treatment, outcome])
+    targets = np.stack([treatment, outcome, *(np.full_like(treatment, z) for z in instruments.tolist())])
+    which = np.arange(len(targets))[:, None]
     factor = _factorise(basis, controls)
     gamma = factor.solve(basis.gram[controls[:, None], targets])
-    coefficients = np.zeros((basis.gram.shape[0], 2, len(each)))
-    coefficients[controls[:, None], [[0], [1]], each] = -gamma
-    coefficients[targets, [[0], [1]], each] += 1.0
+    coefficients = np.zeros((basis.gram.shape[0], len(targets), len(each)))
+    coefficients[controls[:, None], which, each] = -gamma
+    coefficients[targets, which, each] += 1.0
     left = _times(basis.r, coefficients)
-    correction = factor.solve(_times(basis.r.T, left)[controls[:, None], [[0], [1]], each])
+    correction = factor.solve(_times(basis.r.T, left)[controls[:, None], which, each])
     gamma += correction
-    coefficients[controls[:, None], [[0], [1]], each] -= correction
+    coefficients[controls[:, None], which, each] -= correction
     left = _times(basis.r, coefficients)
     kept = factor.inverse != 0
     for m in np.flatnonzero(factor.doubtful):
         kept[:, m], gamma[:, 0, m], left[:, :, m] = _by_qr(basis, controls[:, m], targets[:, m])
-    return _regress(left, kept, np.ascontiguousarray(gamma[:, 0]))
+    on_controls = np.ascontiguousarray(gamma[:, 0])
+    if not len(instruments):
+        return _regress(left, kept, on_controls)
+    stages = first_stages(basis, instruments, left)
+    fitted, residual, squares, rss, estimate = second_stage(stages, left)
+    return BasisRegressions(fitted, residual, squares, rss, estimate, kept, on_controls, stages, stages.squares)
 
 
 def _times(matrix: Floats, stacked: Floats) -> Floats:
@@ -411,9 +485,8 @@ def _regress(left: Floats, kept: Bools, on_controls: Floats) -> BasisRegressions
     residual = y - estimate * d
     slip = np.einsum("rm,rm->m", d, residual) / safe
     residual -= slip * d
-    return BasisRegressions(
-        d, residual, squares, np.einsum("rm,rm->m", residual, residual), estimate + slip, kept, on_controls
-    )
+    rss = np.einsum("rm,rm->m", residual, residual)
+    return BasisRegressions(d, residual, squares, rss, estimate + slip, kept, on_controls, None, squares)
 
 
 def _factorise(basis: Basis, controls: Ints) -> _Triangles:
@@ -441,7 +514,7 @@ def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, 
 
     Returns
     -------
-    kept : (q,), on_controls : (q,), left : (r, 2)
+    kept : (q,), on_controls : (q,), left : (r, targets)
     """
     kept = independent(basis, controls)
     here = np.flatnonzero(kept)

@@ -99,6 +99,10 @@ def sign(fits: Fits, members: Members, rows: Words, equal: Equal) -> Words:
     weights = np.append(equal.values, -1)[members.weights]
     effects, sunab = equal.effects[members.effects], np.append(equal.aggregates, -1)[members.sunab]
     signed = signature(rows, terms, outcome, treatment, weights, effects, sunab)
+    for m in np.flatnonzero(members.instruments >= 0).tolist():
+        own = [c for c in members.instruments_of(m).tolist() if c not in fits.dropped.get(m, ())]
+        own = sorted({*equal.values[own].tolist()})
+        signed[m] = mix(signed[m] ^ np.frombuffer(digest_of(b"instruments", np.array(own, np.int64)), np.uint64))
     return np.where((fits.code == Code.OK)[:, None], signed, np.uint64(0))
 
 
@@ -199,10 +203,10 @@ class Values:
         -------
         (2,) uint64
         """
-        parts = [what.encode(), self._rows, self._value(outcome), self._value(treatment)]
-        parts += [b"controls", *sorted({self._value(c) for c in controls})]
+        parts = [what.encode(), self._rows, self.value(outcome), self.value(treatment)]
+        parts += [b"controls", *sorted({self.value(c) for c in controls})]
         parts += [b"effects", *sorted(self._level(c) for c in effects.fixed)]
-        parts += [b"slopes", *sorted(self._level(c) + self._value(x) for c, x in effects.slopes)]
+        parts += [b"slopes", *sorted(self._level(c) + self.value(x) for c, x in effects.slopes)]
         parts += [b"weights", self._weight(weights)]
         if cohort is not None:
             parts.append(digest_of(np.where(np.isnan(cohort), np.nan, cohort + 0.0)))
@@ -213,7 +217,8 @@ class Values:
             self._found[kind, column] = digest_of(form())
         return self._found[kind, column]
 
-    def _value(self, column: int) -> bytes:
+    def value(self, column: int) -> bytes:
+        """Hash a column's values on the rows."""
         return self._once("value", column, lambda: self.problem.values[self.rows, column] + 0.0)
 
     def _level(self, column: int) -> bytes:
@@ -307,6 +312,9 @@ def by_values(problem: Problem, members: Members, dropped: Sequence[Sequence[int
 def _sign_one(values: Values, members: Members, s: int, dropped: Sequence[int]) -> Words:
     kept = [int(c) for c in members.controls_of(s) if c not in dropped]
     what, cohort, problem = "feols", None, values.problem
+    instruments = [int(c) for c in members.instruments_of(s) if c not in dropped]
+    if instruments:
+        what = "2sls " + repr(sorted({values.value(c).hex() for c in instruments}))
     if members.sunab[s] >= 0:
         aggregate = members.aggregates[members.sunab[s]]
         time, first = (problem.values[values.rows, c] for c in (aggregate.period, aggregate.cohort))

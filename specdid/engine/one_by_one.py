@@ -145,6 +145,8 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
     problem, members = work.problem, work.members
     method = work.methods[work.method[s]]
     declared = _plugins.load("estimators", method.name)
+    if members.instruments[s] >= 0:  # the engine's alone: without its instruments it would be another model
+        raise ValueError(f"{method.name} was asked one by one for a specification with instruments")
     cut = cut_rows(problem, members, s, declared.changes)
     fits.n_missing[at], fits.n_log0[at], fits.n_singletons[at] = cut.n_missing, cut.n_log0, cut.n_singletons
     outcome, treatment = (problem.values[cut.rows, c[s]] for c in (members.outcome, members.treatment))

@@ -126,6 +126,9 @@ class Members:
         (``missing = "common"``: a column that is NaN where any variable is), or -1.
     sunab : (S,) int64
         Index into ``aggregates``, or -1 for plain least squares.
+    instruments : (S,) int64
+        Index into ``instrument_sets``, or -1 for a treatment that is not instrumented. Empty: none is.
+    instrument_sets : columns of values, in written order
     """
 
     index: Ints
@@ -139,6 +142,12 @@ class Members:
     extra_rows: Ints
     sunab: Ints
     aggregates: tuple[Sunab, ...] = ()
+    instruments: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    instrument_sets: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.instruments) != len(self.index):
+            object.__setattr__(self, "instruments", np.full(len(self.index), -1, np.int64))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -146,6 +155,17 @@ class Members:
     def controls_of(self, s: int) -> Ints:
         """Return the columns of values that member ``s`` has as controls."""
         return self.controls[self.start[s] : self.start[s + 1]]
+
+    def instruments_of(self, s: int) -> Ints:
+        """Return the columns of values that member ``s`` has as instruments of its treatment; none as a rule."""
+        place = int(self.instruments[s])
+        return np.array(self.instrument_sets[place] if place >= 0 else (), np.int64)
+
+    @property
+    def instrument_columns(self) -> Ints:
+        """The columns of values that instrument any member's treatment, ascending."""
+        used = np.unique(self.instruments[self.instruments >= 0]).tolist()
+        return np.unique(np.array([c for k in used for c in self.instrument_sets[k]], np.int64))
 
     def take(self, which: Ints) -> Members:
         """Return the members at positions ``which``, in that order."""
@@ -164,4 +184,6 @@ class Members:
             self.extra_rows[which],
             self.sunab[which],
             self.aggregates,
+            self.instruments[which],
+            self.instrument_sets,
         )

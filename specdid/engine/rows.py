@@ -91,7 +91,8 @@ class Samples:
 def missing_patterns(problem: Problem, members: Members) -> Patterns:
     """Find the distinct missing patterns of the columns that members use."""
     extra = members.extra_rows[members.extra_rows >= 0]
-    used = np.unique(np.concatenate([members.outcome, members.treatment, members.controls, extra]))
+    instruments = members.instrument_columns
+    used = np.unique(np.concatenate([members.outcome, members.treatment, members.controls, extra, instruments]))
     n, p = problem.values.shape
     of_column = np.full(p, -1, dtype=np.int64)
     place: dict[bytes, int] = {}
@@ -111,7 +112,7 @@ def missing_patterns(problem: Problem, members: Members) -> Patterns:
 
 
 def row_keys(members: Members, patterns: Patterns) -> Keys:
-    """Return a number to members by sample, effects, weights, aggregate and missing patterns."""
+    """Return a number to members by sample, effects, weights, aggregate, instruments and missing patterns."""
     count = (len(patterns.missing) + 63) // 64
     bits = np.zeros((len(members), count), dtype=np.uint64)
     for word in range(count):
@@ -120,7 +121,8 @@ def row_keys(members: Members, patterns: Patterns) -> Keys:
         of_column = np.where(inside, np.uint64(1) << shift, np.uint64(0))
         for start in range(0, len(members), SLICE):
             bits[start : start + SLICE, word] = _or_by_member(members, of_column, start)
-    first, of_member = number_rows(members.rows, members.effects, members.weights, members.sunab, *bits.T)
+    table = (members.rows, members.effects, members.weights, members.sunab, members.instruments)
+    first, of_member = number_rows(*table, *bits.T)
     return Keys(of_member, first, bits[first])
 
 
@@ -130,6 +132,9 @@ def _or_by_member(members: Members, bits: Words, start: int) -> Words:
     extra = members.extra_rows[here]
     found = bits[members.outcome[here]] | bits[members.treatment[here]]
     found |= np.where(extra >= 0, bits[extra], np.uint64(0))
+    if members.instrument_sets:
+        of_set = [np.bitwise_or.reduce(bits[list(columns)]) for columns in members.instrument_sets]
+        found |= np.array([*of_set, 0], np.uint64)[members.instruments[here]]
     begin = members.start[start : stop + 1]
     some = begin[1:] > begin[:-1]
     if some.any():
@@ -344,6 +349,7 @@ def cut_rows(problem: Problem, members: Members, s: int, changes: bool = False) 
     controls = members.controls_of(s)
     own = [members.outcome[s], members.treatment[s]]
     own += [members.extra_rows[s]] if members.extra_rows[s] >= 0 else []
+    own += members.instruments_of(s).tolist()
     complete &= np.isfinite(problem.values[:, own]).all(axis=1)
     controlled = np.asarray(np.isfinite(problem.values[:, controls]).all(axis=1), bool)
     if problem.log0 is not None:

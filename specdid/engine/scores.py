@@ -8,7 +8,7 @@ rows are formed instead, a block at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,7 +173,8 @@ def squared_scores(meat: Meat, q: Floats, treatment: Floats, residual: Floats) -
     pairs = None
     for place, clustering in enumerate(meat.clusterings):
         if clustering.products is None:
-            found[place] = _by_rows(clustering, q, treatment, residual)
+            for scores in _score_blocks(clustering, q, treatment, residual):
+                found[place] += np.einsum("gm,gm->m", scores, scores)
             continue
         if pairs is None:
             pairs = _symmetric(treatment, residual)
@@ -181,6 +182,48 @@ def squared_scores(meat: Meat, q: Floats, treatment: Floats, residual: Floats) -
             scores = clustering.products[first : first + BLOCK] @ pairs
             found[place] += np.einsum("gm,gm->m", scores, scores)
     return found
+
+
+def crossed_scores(clustering: Clustering, q: Floats, left: Floats, right: Floats) -> Floats:
+    """Return Σ_g s_g s_g' with s_g the scores of every pair of a left and a right column.
+
+    Parameters
+    ----------
+    left, right : (r, L, M) and (r, T, M)
+
+    Returns
+    -------
+    (M, TL, TL) float64, left columns within right ones
+    """
+    pairs, m = left.shape[1] * right.shape[1], left.shape[2]
+    found = np.zeros((m, pairs, pairs))
+    step = max(1, BLOCK * 8 // (min(clustering.size, BLOCK) * pairs))
+    for first in range(0, m, step):
+        here = slice(first, min(first + step, m))
+        a, b = left[:, None, :, here], right[:, :, None, here]
+        shape = (len(left), pairs * (here.stop - first))
+        wide = [np.ascontiguousarray(np.broadcast_to(x, (len(left), *np.broadcast_shapes(a.shape[1:], b.shape[1:]))))
+                for x in (a, b)]  # fmt: skip
+        for scores in _score_blocks(clustering, q, wide[0].reshape(shape), wide[1].reshape(shape)):
+            each = scores.reshape(len(scores), pairs, -1)
+            found[here] += np.einsum("gpm,gqm->mpq", each, each)
+    return found
+
+
+def _score_blocks(clustering: Clustering, q: Floats, treatment: Floats, residual: Floats) -> Iterator[Floats]:
+    """Return the clusters' scores, (clusters, M), a block of clusters or rows at a time."""
+    if clustering.products is not None:
+        pairs = _symmetric(treatment, residual)
+        for first in range(0, clustering.size, BLOCK):
+            yield clustering.products[first : first + BLOCK] @ pairs
+    elif clustering.order is None or clustering.starts is None:
+        for first in range(0, len(q), BLOCK):
+            rows = q[first : first + BLOCK]
+            yield (rows @ treatment) * (rows @ residual)
+    else:
+        for rows_, _, local in _blocks(clustering.order, clustering.starts):
+            rows = q[rows_]
+            yield np.add.reduceat((rows @ treatment) * (rows @ residual), local, axis=0)
 
 
 def _symmetric(d: Floats, e: Floats) -> Floats:
@@ -194,19 +237,3 @@ def _symmetric(d: Floats, e: Floats) -> Floats:
         block[1:] += d[a + 1 :] * e[a]
         at += r - a
     return found
-
-
-def _by_rows(clustering: Clustering, q: Floats, treatment: Floats, residual: Floats) -> Floats:
-    """Form the rows' scores, sum them by cluster, square."""
-    n, total = len(q), np.zeros(treatment.shape[1])
-    if clustering.order is None or clustering.starts is None:
-        for first in range(0, n, BLOCK):
-            rows = q[first : first + BLOCK]
-            scores = (rows @ treatment) * (rows @ residual)
-            total += np.einsum("im,im->m", scores, scores)
-        return total
-    for rows_, _, local in _blocks(clustering.order, clustering.starts):
-        rows = q[rows_]
-        scores = np.add.reduceat((rows @ treatment) * (rows @ residual), local, axis=0)
-        total += np.einsum("im,im->m", scores, scores)
-    return total

@@ -9,6 +9,7 @@ import numpy as np
 from specdid._programs import python, r
 from specdid._programs.script import Script
 from specdid._programs.stata import Stata, uncorrected
+from specdid.engine.instruments import STATISTICS
 from specdid.estimators._base import EVERY_RULE, Estimate, Estimator, Failure, Program, Task, coefficient_words
 from specdid.estimators._pyfixest import estimate_with, guarded, model, read
 
@@ -22,7 +23,7 @@ def _fit(task: Task) -> Estimate | Failure:
 def _python(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of a least-squares regression."""
     yield from python.countable(script, used)
-    yield from python.prepare(script, (script.outcome, *script.regressors), used)
+    yield from python.prepare(script, (script.outcome, *script.regressors, *script.instruments), used)
     yield from python.feols(script, script.treatment)
     yield from python.coefficient(script, f'sd["{script.outcome}"] / sd["{script.treatment}"]', used)
 
@@ -31,19 +32,29 @@ def _r(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of a least-squares regression."""
     yield from r.SSC
     yield "fit <- feols("
-    yield from r.formula(script.outcome, script.regressors, script)
+    yield from r.formula(script.outcome, script.controls if script.instruments else script.regressors, script)
     yield f'  data = d{r.weights(script)}, vcov = "iid", fixef.rm = "singleton", {r.TIGHT}'
     yield ")"
     yield from r.report(script)
+    if script.instruments:
+        yield "fitstat(fit, ~ ivf1 + ivwald1 + wh + sargan)  # of the instruments"
 
 
 def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     """Return the lines of a least-squares regression."""
     do = Stata(script, numbers)
     yield from do.dof()
+    if script.instruments:
+        yield "* ivreghdfe passes dofadjustments() on to reghdfe; where an effect is nested in the clusters it may count"
+        yield "* a parameter more or less than fixest: standard errors may differ by a factor near 1, estimates not."
     for errors in script.errors:
-        model = [script.outcome, *script.regressors]
-        yield from do.reghdfe(model, do.absorb(), errors, do.weight())
+        if script.instruments:
+            stage = f"({script.treatment} = {' '.join(script.instruments)})"
+            model = [script.outcome, *script.controls, stage]
+            yield from do.ivreghdfe(model, do.absorb(), errors, do.weight())
+        else:
+            model = [script.outcome, *script.regressors]
+            yield from do.reghdfe(model, do.absorb(), errors, do.weight())
         yield do.shown(script.treatment, uncorrected(errors))
 
 
@@ -52,7 +63,7 @@ ESTIMATOR = Estimator(
     title="OLS",
     estimand="average effect (regression weights)",
     settings=(),
-    honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}),
+    honours=frozenset({"outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "instruments"}),
     effects="any",
     cohort=False,
     binary=False,
@@ -62,6 +73,7 @@ ESTIMATOR = Estimator(
     words=lambda treated, options: coefficient_words(treated, "average effect", "regression weights"),
     doc="Least squares; the engine estimates in batches, fit() is the plain pyfixest call.",
     ssc=EVERY_RULE,
+    columns=frozenset(STATISTICS),
     programs={
         "python": Program(_python, python.PYFIXEST),
         "r": Program(_r, ("fixest",)),

@@ -15,6 +15,7 @@ from specdid._programs.script import Errors, Levels, MatchedUnits, Script
 from specdid._study import Core
 from specdid.engine.columns import Recipe
 from specdid.engine.compile import Compiled, compile_plan
+from specdid.engine.execute import run
 from specdid.engine.matched import MatchRecipe, match_rows
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
 from specdid.engine.rows import cut_rows
@@ -72,6 +73,7 @@ class _ScriptBuilder:
         beside = [int(c) for c in members.controls_of(s)]
         controls = tuple(self._value(c) for c in beside if c not in self.compiled.problem.offsets)
         offsets = [self._value(c) for c in beside if c in self.compiled.problem.offsets]
+        instruments = tuple(self._value(int(c)) for c in members.instruments_of(s))
         fixed, slopes = self._effects()
         weight = self._value(int(members.weights[s])) if members.weights[s] >= 0 else None
         every = tuple(self._errors())
@@ -93,6 +95,7 @@ class _ScriptBuilder:
             outcome,
             treatment,
             *controls,
+            *instruments,
             *([offset] if offset else []),
             *(x for _, x in slopes),
             *([weight] if weight else []),
@@ -101,6 +104,7 @@ class _ScriptBuilder:
         clusters = [c for e in every for c in e.clusters]
         complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
         used = [int(members.outcome[s]), int(members.treatment[s]), *members.controls_of(s).tolist()]
+        used += members.instruments_of(s).tolist()
         return Script(
             (*about, *self._missing().values()),
             program.source(data),
@@ -128,7 +132,16 @@ class _ScriptBuilder:
             cohort,
             bool(slopes) or any(map(_odd_size, self._numbers(used[1:] if likelihood else used))),
             dict(program.labels),
+            self._kept(instruments),
         )
+
+    def _kept(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Leave out instruments that are combinations of others, at which programs stop or drop another one."""
+        if not names:
+            return names
+        fits = run(self.compiled.problem, self.compiled.members.take(np.array([self.s])))
+        columns = self.compiled.members.instruments_of(self.s).tolist()
+        return tuple(n for n, c in zip(names, columns, strict=True) if c not in fits.dropped.get(0, ()))
 
     def _options(self, declared: Estimator, chosen: EstimatorChoice) -> dict[str, object]:
         """Return every option, those left out as they come out: by default, or as the estimator chose."""

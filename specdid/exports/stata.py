@@ -85,7 +85,7 @@ def write(script: Script) -> str:
         *([_QUANTILES] if "quantiles" in values.used else []),
     ]
     lines = [
-        *_head(script, program.needs),
+        *_head(script, (*program.needs, *(("ivreg2", "ivreghdfe", "ranktest") if script.instruments else ()))),
         *blocks,
         *section("The data", _data(script), "*"),
         *section("New columns, on all rows", [*_panel(script, values), *derived], "*"),

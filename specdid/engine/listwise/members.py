@@ -72,7 +72,7 @@ def supports(problem: Problem, members: Members) -> NDArray[np.bool_]:
             continue
         base = base_rows(problem, key)
         able[mine] = len(base) > 0 and _fits(lay_out(problem, base, key[1]), len(base))
-    return able & (members.sunab < 0)
+    return able & (members.sunab < 0) & (members.instruments < 0)
 
 
 def _fits(grid: EffectGrid, n: int) -> bool:
