@@ -109,6 +109,33 @@ _TAIL = (
     _plan("preferred", "never", "the specification that the paper reports", "true or false", "bool"),
 )
 
+_OF_INSTRUMENTS = {
+    "n_instruments": "instruments that are no combination of others, controls and fixed effects",
+    "first_stage_f": "F of the instruments in the first stage under iid errors, whatever the vcov",
+    "first_stage_r2": "share of the treatment, net of controls and fixed effects, that the instruments explain",
+    "effective_f": "effective F of the first stage under the first vcov (Montiel Olea and Pflueger 2013)",
+    "effective_f_critical": "what it should exceed for a bias of at most 10% of the worst case, at 5%",
+    "kleibergen_paap_f": "Kleibergen and Paap's rk Wald F of the first stage, under the first vcov",
+    "wu_hausman": "F of the test that least squares estimates the same, under the first vcov",
+    "wu_hausman_p": "its p-value",
+    "sargan": "Sargan's statistic of the overidentifying restrictions, under iid errors",
+    "sargan_p": "its p-value",
+    "hansen_j": "Hansen's J of the overidentifying restrictions, under the first vcov where that is not iid",
+    "hansen_p": "its p-value",
+    "ar_p": "p-value of Anderson and Rubin's test of no effect, valid with weak instruments",
+    "ar_intervals": "intervals that Anderson and Rubin's confidence set has; 0: it is empty",
+    "ar_low": "lowest effect in that set, at 1 - alpha; empty where it has no lower bound",
+    "ar_high": "highest effect in that set; empty where it has no upper bound",
+    "ar_gap_low": "lower end of the widest gap in that set",
+    "ar_gap_high": "upper end of that gap",
+}
+
+OF_INSTRUMENTS: tuple[ResultColumn, ...] = tuple(
+    ResultColumn(name, "float", "extra", "where no instruments, or it cannot be had", _DIGITS, doc)
+    for name, doc in _OF_INSTRUMENTS.items()
+)
+"""The columns that two-stage least squares adds, with the other extras at the end."""
+
 COLUMNS: tuple[ResultColumn, ...] = _HEAD + _TAIL
 """Every fixed column in order; the dimensions stand after spec_id, extras at the end."""
 
@@ -122,8 +149,10 @@ NUMBERS: tuple[ResultColumn, ...] = tuple(c for c in COLUMNS if c.level in ("spe
 def schema(dimensions: Sequence[str], extra: Sequence[str] = ()) -> tuple[ResultColumn, ...]:
     """Return all columns of a study's results in their order."""
     labels = tuple(_plan(name, "never", "label of the option") for name in dimensions)
+    known = {column.name: column for column in OF_INSTRUMENTS}
     own = tuple(
-        ResultColumn(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own")
+        known.get(name)
+        or ResultColumn(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own")
         for name in extra
     )
     return _HEAD + labels + _TAIL + own

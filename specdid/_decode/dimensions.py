@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from specdid import language
-from specdid._columns import DIMENSIONS, RESERVED
+from specdid._columns import DIMENSIONS, OF_INSTRUMENTS, RESERVED
 from specdid._decode.files import read_path
 from specdid._decode.options import Options, WrittenOption, dotted_label, meta_of
 from specdid._decode.other_programs import vcov_help
@@ -408,7 +408,7 @@ def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
     found = []
     for inner in lines_of(item, log, hint).values():
         name = log.label(inner)
-        if name in DIMENSIONS or name in RESERVED or name == INSTRUMENTS:
+        if name in (*DIMENSIONS, *RESERVED, INSTRUMENTS, *(c.name for c in OF_INSTRUMENTS)):
             message = f"a variant cannot be called `{name}`, a column of the results"
             log.add(inner.key, "reserved_name", message, "give it another name")
             continue

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _plugins
-from specdid._columns import COLUMNS
+from specdid._columns import COLUMNS, OF_INSTRUMENTS
 from specdid._format import (
     FILE,
     ColumnValue,
@@ -233,6 +233,6 @@ def _matching() -> Iterator[Entry]:
 
 
 def _columns() -> Iterable[Entry]:
-    for one in COLUMNS:
+    for one in (*COLUMNS, *OF_INSTRUMENTS):
         facts = (("empty", one.null), ("written as", one.form))
         yield Entry("columns", one.name, f"{one.doc[:1].upper()}{one.doc[1:]}.", facts)

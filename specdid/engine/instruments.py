@@ -35,16 +35,13 @@ from itertools import pairwise
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
+from specdid._columns import OF_INSTRUMENTS
 from specdid.engine.problem import Code, Vcov
 from specdid.engine.qr_basis import Basis
 from specdid.engine.scores import Meat, crossed_scores
 from specdid.engine.ssc import Correction, freedom
 
-STATISTICS = (
-    "n_instruments", "first_stage_f", "first_stage_r2", "effective_f", "effective_f_critical", "kleibergen_paap_f",
-    "wu_hausman", "wu_hausman_p", "sargan", "sargan_p", "hansen_j", "hansen_p", "ar_p", "ar_intervals", "ar_low",
-    "ar_high", "ar_gap_low", "ar_gap_high",
-)  # fmt: skip
+STATISTICS = tuple(column.name for column in OF_INSTRUMENTS)
 """Columns of the results that two-stage least squares has, and no other."""
 DETERMINED = 1e-12
 """Share of the treatment that its instruments leave, below which they are the treatment."""

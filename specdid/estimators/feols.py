@@ -9,7 +9,6 @@ import numpy as np
 from specdid._programs import python, r
 from specdid._programs.script import Script
 from specdid._programs.stata import Stata, uncorrected
-from specdid.engine.instruments import STATISTICS
 from specdid.estimators._base import EVERY_RULE, Estimate, Estimator, Failure, Program, Task, coefficient_words
 from specdid.estimators._pyfixest import estimate_with, guarded, model, read
 
@@ -45,8 +44,8 @@ def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     do = Stata(script, numbers)
     yield from do.dof()
     if script.instruments:
-        yield "* ivreghdfe passes dofadjustments() on to reghdfe; where an effect is nested in the clusters it may count"
-        yield "* a parameter more or less than fixest: standard errors may differ by a factor near 1, estimates not."
+        yield "* ivreghdfe passes dofadjustments() on to reghdfe; where an effect is nested in the clusters it may"
+        yield "* count a parameter more or less than fixest: standard errors may differ by a factor near 1, estimates not."
     for errors in script.errors:
         if script.instruments:
             stage = f"({script.treatment} = {' '.join(script.instruments)})"
@@ -73,7 +72,6 @@ ESTIMATOR = Estimator(
     words=lambda treated, options: coefficient_words(treated, "average effect", "regression weights"),
     doc="Least squares; the engine estimates in batches, fit() is the plain pyfixest call.",
     ssc=EVERY_RULE,
-    columns=frozenset(STATISTICS),
     programs={
         "python": Program(_python, python.PYFIXEST),
         "r": Program(_r, ("fixest",)),
