@@ -45,7 +45,7 @@ def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     yield from do.dof()
     if script.instruments:
         yield "* ivreghdfe passes dofadjustments() on to reghdfe; where an effect is nested in the clusters it may"
-        yield "* count a parameter more or less than fixest: standard errors may differ by a factor near 1, estimates not."
+        yield "* count a parameter more or less than fixest: errors may differ by a factor near 1, estimates not."
     for errors in script.errors:
         if script.instruments:
             stage = f"({script.treatment} = {' '.join(script.instruments)})"
