@@ -266,7 +266,8 @@ def anderson_rubin_set(
     size = len(first)
     moved = reduced - start * first
     # In units in which both ends of a Wald interval are ordinary.
-    unit = np.sqrt(max(np.trace(_under(omega, start)), 1e-300) / max(float(first @ first), 1e-300))
+    known = float(first @ first) + float(np.trace(omega[:size, :size]))
+    unit = np.sqrt(max(float(np.trace(_under(omega, start))), 1e-300) / max(known, 1e-300))
     cross = omega[:size, size:] - start * omega[:size, :size]
     level, slope, square = (
         _bordered(part, border, corner)
