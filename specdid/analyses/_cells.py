@@ -23,7 +23,17 @@ from specdid._plan.build import preferred_choices
 from specdid._plan.exclude import select, tied_choices
 from specdid._plan.records import Codes, Setting
 from specdid._records import Caution
-from specdid._study import DIMENSIONS, AnalysisTable, Core, EstimatorOption, Expression, SampleOption, Selector, Study
+from specdid._study import (
+    DIMENSIONS,
+    INSTRUMENTS,
+    AnalysisTable,
+    Core,
+    EstimatorOption,
+    Expression,
+    SampleOption,
+    Selector,
+    Study,
+)
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.language import Place, relabel
 from specdid.language.check import Role
@@ -200,7 +210,12 @@ def not_read(request: Request, names: Sequence[str], why: str) -> Iterator[Fault
 
 def unable(request: Request, cells: Cells, able: Callable[[Cell], bool], what: str, help_: str) -> Iterator[Fault]:
     """Warn of estimators that this analysis has nothing of."""
-    for method in dict.fromkeys(cell.method for cell in cells if not able(cell)):
+    wrong = [cell for cell in cells if not able(cell)]
+    if any(cell.instrumented for cell in wrong):
+        place, say = request.key("fix", INSTRUMENTS), f"{what} two-stage least squares"
+        said = "fix = { instruments = … } with an option that has none asks for least squares"
+        yield fault_at(place, None, "not_honoured", say, said, "warning")
+    for method in dict.fromkeys(cell.method for cell in wrong if not cell.instrumented):
         place = request.key("fix", "estimator")
         yield fault_at(place, None, "not_honoured", f"{what} `{method}`", help_, "warning")
 
@@ -241,6 +256,11 @@ class Cell:
     def method(self) -> str:
         """The estimator's name."""
         return self.plan.grid.estimators[int(self.plan.codes[self.place, Core.ESTIMATOR])].method
+
+    @property
+    def instrumented(self) -> bool:
+        """Whether it is two-stage least squares."""
+        return int(self.compiled.members.instruments[self.member]) >= 0
 
     @property
     def plain(self) -> bool:

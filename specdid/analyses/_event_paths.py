@@ -431,7 +431,8 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     if declared.path is None and cell.plain:
         return _least_squares(bench, cell, clock)
     if declared.path is None:
-        return EventPath(cell, clock, f"{cell.method} gives no effects by relative period")
+        what = "two-stage least squares" if cell.instrumented else cell.method
+        return EventPath(cell, clock, f"{what} gives no effects by relative period")
     if clock.calendar and not declared.calendar:
         return EventPath(cell, clock, f"{cell.method} gives effects by relative time, not by calendar time")
     rows, task = bench.sample(cell, where=clock.keep)

@@ -62,9 +62,10 @@ def fit_cell(
         if plain or within is not None:
             raise ValueError(f"{cell.method} is no least-squares estimator: it takes no columns of an analysis")
         return _one(cell, where)
-    if plain and cell.compiled.members.instruments[cell.member] >= 0:
-        raise ValueError("the treatment is instrumented: an analysis has no instruments for columns of its own")
     problem, members = derive(cell, extra, treatment, outcome, controls, where, within)
+    if plain and cell.instrumented:  # whose instruments are the treatment's, and of none of these columns
+        why = "it is of least squares, and this specification is two-stage least squares"
+        return failed(cell, why, effect_texts(problem, members), problem.alpha, len(problem.vcovs))
     return record_fit(cell, problem, members, fit_full(problem, members, joint=joint))
 
 
