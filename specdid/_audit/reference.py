@@ -57,18 +57,18 @@ COLLINEAR = 1e-5
 SETTLED = 1e-12
 """Relative change of the linear predictor below which a likelihood is at its maximum."""
 
-StandardErrors = tuple[float | None, ...]
+Errors = tuple[float | None, ...]
 LARGEST = 5e10
 """Multiplications up to which the design is factorised."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramNumbers:
+class Numbers:
     """An estimate of one program, and its standard error by vcov: NaN where there is none, None where not computed."""
 
     program: str
     estimate: float
-    std_error: StandardErrors
+    std_error: Errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Reestimated:
     itself : the estimator's name, where it was asked itself because the audit has no program for it
     """
 
-    numbers: tuple[ProgramNumbers, ...]
+    numbers: tuple[Numbers, ...]
     nobs: int = -1
     why: str = ""
     condition: float = 1.0
@@ -120,7 +120,7 @@ def _least_squares(
         return _instrumented(work, s, sample, dropped)
     lost = _positions(work, s, dropped)
     solved, why = _solve(sample, lost)
-    own = ProgramNumbers("least squares of the audit's own", solved.estimate, _errors(work, sample, solved))
+    own = Numbers("least squares of the audit's own", solved.estimate, _errors(work, sample, solved))
     theirs = _pyfixest(work, sample)
     # Of what is not identified any solution is as good: pyfixest's shows how far apart they are.
     numbers = (*(() if why else (own,)), *((theirs,) if theirs else ()))
@@ -162,12 +162,12 @@ def _instrumented(work: OneByOneWork, s: int, sample: AuditSample, dropped: Sequ
     ]
     why = f"left out as collinear, and is no combination of the others: {', '.join(wrong)}" if wrong else ""
     condition = max(solved.condition, exogenous.condition)
-    own = ProgramNumbers("two-stage least squares of the audit's own", solved.estimate, _errors(work, rest, solved))
+    own = Numbers("two-stage least squares of the audit's own", solved.estimate, _errors(work, rest, solved))
     theirs = _pyfixest_instrumented(work, rest, excluded) if condition <= ILL_CONDITIONED else None
     return Reestimated((own, *((theirs,) if theirs else ())), len(sample), why, condition)
 
 
-def _pyfixest_instrumented(work: OneByOneWork, sample: AuditSample, excluded: Floats) -> ProgramNumbers | None:
+def _pyfixest_instrumented(work: OneByOneWork, sample: AuditSample, excluded: Floats) -> Numbers | None:
     """Call feols with instruments in the data's own units; None where it would be inaccurate."""
     frame, treated, others, effects = _frame(sample)
     names = [f"z{j}" for j in range(excluded.shape[1])]
@@ -181,7 +181,7 @@ def _pyfixest_instrumented(work: OneByOneWork, sample: AuditSample, excluded: Fl
         return None
     weights = np.array([float(name == treated[0]) for name in fit._coefnames])
     errors = tuple(_their_error(fit, vcov, v, weights) for v, vcov in enumerate(work.problem.vcovs))
-    return ProgramNumbers("pyfixest", float(weights @ fit._beta_hat), errors)
+    return Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
 
 
 def _positions(work: OneByOneWork, s: int, dropped: Sequence[int]) -> list[int]:
@@ -238,7 +238,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(few) + (f" and {more:,} more columns" if more else "")
 
 
-def _errors(work: OneByOneWork, sample: AuditSample, solved: Solved, dispersion: float | None = None) -> StandardErrors:
+def _errors(work: OneByOneWork, sample: AuditSample, solved: Solved, dispersion: float | None = None) -> Errors:
     """Return the standard errors under each vcov, by the audit's own sandwich."""
     return tuple(corrected(vcov, sample, solved, v, dispersion) for v, vcov in enumerate(work.problem.vcovs))
 
@@ -281,7 +281,7 @@ def _call(function: str, frame: Any, formula: str, **options: Any) -> Any:
     return getattr(pf, function)(formula, frame, vcov="iid", demeaner=demeaner, **weights, **options)
 
 
-def _pyfixest(work: OneByOneWork, sample: AuditSample) -> ProgramNumbers | None:
+def _pyfixest(work: OneByOneWork, sample: AuditSample) -> Numbers | None:
     """Call feols in the data's own units; None where it would be inaccurate."""
     frame, treated, others, effects = _frame(sample)
     if np.abs(frame[["y", *treated, *others]].to_numpy()).max() >= LARGE:
@@ -299,7 +299,7 @@ def _pyfixest(work: OneByOneWork, sample: AuditSample) -> ProgramNumbers | None:
     slopes = sum(len(np.unique(levels)) for levels, _ in sample.slopes)
     uncounted = slopes - sum(name.startswith("s") for name in fit._coefnames)
     errors = tuple(_their_error(fit, vcov, v, weights, uncounted) for v, vcov in enumerate(work.problem.vcovs))
-    return ProgramNumbers("pyfixest", float(weights @ fit._beta_hat), errors)
+    return Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
 
 
 def _their_error(
@@ -341,9 +341,7 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
     frame["y"] = frame["y"] / count
     if offsets and not poisson:  # pyfixest's logit takes none
         solved, dispersion = _newton(kept, np.full(len(kept), kept.outcome.mean()), poisson, offset)
-        own = ProgramNumbers(
-            "Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion)
-        )
+        own = Numbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
         return Reestimated((own,), len(sample), condition=solved.condition)
     family = {} if poisson else {"family": "logit"}
     if offsets:
@@ -362,10 +360,10 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
         _their_error(fit, v, k, weights, factor=1 / count if v.kind == "iid" else 1.0)
         for k, v in enumerate(work.problem.vcovs)
     )
-    theirs = ProgramNumbers("pyfixest", float(weights @ fit._beta_hat), errors)
+    theirs = Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
     start = np.asarray(fit._Y_hat_response, dtype=np.float64).reshape(-1)
     solved, dispersion = _newton(kept, start * count, poisson, offset)
-    own = ProgramNumbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
+    own = Numbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
     return Reestimated((own, theirs), len(sample), condition=solved.condition)
 
 
@@ -408,9 +406,7 @@ def _two_stage(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
         return _by_itself(work, s, sample, method, dropped)
     if found.why:
         return Reestimated((), found.nobs, found.why)
-    return Reestimated(
-        (ProgramNumbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs
-    )
+    return Reestimated((Numbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs)
 
 
 def _local_projections(
@@ -434,7 +430,7 @@ def _local_projections(
     root = np.sqrt(weights)[:, None]
     fitted = design @ np.linalg.lstsq((root * design)[~enters], (root[:, 0] * compared.outcome)[~enters], rcond=None)[0]
     estimate = float(np.average((compared.outcome - fitted)[enters], weights=weights[enters]))
-    numbers = ProgramNumbers("a regression adjustment of the audit's own", estimate, (None,) * len(work.problem.vcovs))
+    numbers = Numbers("a regression adjustment of the audit's own", estimate, (None,) * len(work.problem.vcovs))
     return Reestimated((numbers,), len(compared))
 
 
@@ -556,7 +552,7 @@ def _group_time(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
         else:
             factor = _glm(vcov, len(np.unique(cluster)))
             errors.append(None if part is None else float(np.sqrt(part @ part * factor)))
-    numbers = ProgramNumbers("an infinitesimal jackknife of the audit's own", estimate, tuple(errors))
+    numbers = Numbers("an infinitesimal jackknife of the audit's own", estimate, tuple(errors))
     return Reestimated((numbers,))
 
 
@@ -569,7 +565,7 @@ def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
     result = _plugins.load("estimators", method.name).estimate(task)
     if isinstance(result, Failure):
         return Reestimated((), len(sample), result.message or result.code, itself=method.name)
-    numbers = ProgramNumbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)
+    numbers = Numbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)
     return Reestimated((numbers,), result.nobs, itself=method.name)
 
 
@@ -581,7 +577,7 @@ PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[i
 
 
 @dataclass(frozen=True, slots=True)
-class ImputedByHand:
+class Imputed:
     """An estimate and its standard errors, NaN where there is none; ``why`` says why there is no estimate."""
 
     nobs: int
@@ -590,7 +586,7 @@ class ImputedByHand:
     why: str = ""
 
 
-def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -> ImputedByHand | None:
+def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -> Imputed | None:
     """Impute the treated rows' outcome without treatment; None where the design is too large."""
     from scipy.linalg import qr, solve_triangular
 
@@ -616,7 +612,7 @@ def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -
     outside = np.linalg.norm(target[rest] - r[:rank, rank:].T @ along) / np.linalg.norm(target)
     if outside > ESTIMABLE:
         said = f"a share of {outside:.2g} of the treated rows' regressors lies outside those of the untreated rows"
-        return ImputedByHand(len(sample), why=f"the counterfactual is not identified: {said}")
+        return Imputed(len(sample), why=f"the counterfactual is not identified: {said}")
     centre = float(sample.outcome.mean())
     y = sample.outcome - centre
     solution = np.zeros(design.shape[1])
@@ -628,9 +624,7 @@ def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -
     influence[~treated] -= untreated * left[~treated]
     errors = (_error(sample, v, k, influence) for k, v in enumerate(vcovs))
     parted = [centred and not _whole(sample, k, v) for k, v in enumerate(vcovs)]
-    return ImputedByHand(
-        len(sample), estimate, tuple(float("nan") if p else e for p, e in zip(parted, errors, strict=True))
-    )
+    return Imputed(len(sample), estimate, tuple(float("nan") if p else e for p, e in zip(parted, errors, strict=True)))
 
 
 def _cell_means(sample: AuditSample, share: Floats, treated: np.ndarray, left: Floats) -> Floats:

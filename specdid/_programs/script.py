@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from specdid._programs.names import plain_number
-from specdid._study import Distribution, Rule, VcovKind
+from specdid._study import Distribution, Kind, Rule
 from specdid.language.tree import Node
 
 POLY = "poly_part"
@@ -81,7 +81,7 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True)
-class NewColumn:
+class Step:
     """A new column on all rows: its name, its tree, and how the spec writes it."""
 
     name: str
@@ -105,7 +105,7 @@ class Errors:
     """
 
     label: str
-    kind: VcovKind
+    kind: Kind
     clusters: tuple[str, ...]
     rule: Rule = "fixest"
     distribution: Distribution | None = None
@@ -163,7 +163,7 @@ class Script:
     step: str | None
     last: float
     never: tuple[float, ...]
-    steps: tuple[NewColumn, ...]
+    steps: tuple[Step, ...]
     where: tuple[Node, ...]
     matched: MatchedUnits | None
     complete: tuple[str, ...]
@@ -193,11 +193,6 @@ class Script:
     def regressors(self) -> tuple[str, ...]:
         """The treatment, then the controls."""
         return (self.treatment, *self.controls)
-
-    @property
-    def one_way(self) -> tuple[Errors, ...]:
-        """The errors clustered one way, whose cluster may still part a unit's rows."""
-        return tuple(e for e in self.errors if len(e.clusters) == 1)
 
     @property
     def corrected(self) -> bool:

@@ -28,8 +28,8 @@ from typing import Literal
 
 from specdid._diagnostics import Fault
 
-CautionSeverity = Literal["error", "serious", "note"]
-SEVERITIES: tuple[CautionSeverity, ...] = ("error", "serious", "note")
+Severity = Literal["error", "serious", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "serious", "note")
 """Worst first."""
 RUN = "run"
 """The place of what concerns the whole run."""
@@ -190,7 +190,7 @@ class Caution:
     specifications : how many specifications it concerns; 0 where it is not of specifications.
     """
 
-    severity: CautionSeverity
+    severity: Severity
     code: str
     message: str
     where: str = RUN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from specdid import _plugins
@@ -11,7 +12,7 @@ from specdid._diagnostics import SpecError
 from specdid._records import Caution, Section
 from specdid._records.cautions import beside, capital, from_figure
 from specdid._run.prepare import Prepared
-from specdid._run.write import save_figure, write_text, writing
+from specdid._run.write import FigureFiles, save_figure, write_text, writing
 from specdid._study import file_stem
 from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Finding
 from specdid.analyses._cells import Request, shared_sample
@@ -112,10 +113,8 @@ def _stem(analysed: Analysed, suffix: str) -> str:
     return file_stem(analysed.stem, suffix or None)
 
 
-def write_analyses(
-    found: Sequence[Analysed], directory: Path, formats: Sequence[str], width: float | None, failed: str = ""
-) -> tuple[Caution, ...]:
-    """Write every table and figure, marked ``failed`` where that is not empty; return what the figures warned of.
+def write_analyses(found: Sequence[Analysed], directory: Path, files: FigureFiles) -> tuple[Caution, ...]:
+    """Write every table and figure, marked where the run failed; return what the figures warned of.
 
     Raises
     ------
@@ -132,18 +131,18 @@ def write_analyses(
                 if table.print is None:
                     continue
                 for printer in printers:
-                    write_text(printer.write(unusable(table.print, failed)), directory / f"{stem}{printer.ending}")
+                    write_text(
+                        printer.write(unusable(table.print, files.failed)), directory / f"{stem}{printer.ending}"
+                    )
             for chart in analysed.finding.charts:
-                said += _draw(chart, _stem(analysed, chart.suffix), directory, formats, width, failed)
+                said += _draw(chart, _stem(analysed, chart.suffix), directory, files)
     return tuple(said)
 
 
-def _draw(
-    chart: Chart, stem: str, directory: Path, formats: Sequence[str], width: float | None, failed: str
-) -> list[Caution]:
+def _draw(chart: Chart, stem: str, directory: Path, files: FigureFiles) -> list[Caution]:
     try:
         figure = _plugins.load("figures", chart.figure)
-        _, said = save_figure(lambda: figure.draw(chart.data, width), directory, stem, formats, failed)
+        _, said = save_figure(partial(figure.draw, chart.data), directory, stem, files)
     except OSError:
         raise
     except Exception as error:

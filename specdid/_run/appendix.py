@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -26,11 +27,12 @@ from specdid.analyses._base import Analysed, Bench, Cell, CellFit, Chart
 from specdid.analyses._fit import effect_texts, fit_cell
 from specdid.appendix._base import AnalysisSection, Appendix, Material, Picked, Selection
 from specdid.appendix.content import FAMILIES, assemble, estimates_csv, selected_csv
-from specdid.appendix.latex import write_latex, write_main
+from specdid.appendix.latex import FIGURE, write_figure, write_latex, write_main
 from specdid.appendix.markdown import write_appendix as write_markdown
 from specdid.engine.cache_keys import library_version
 from specdid.engine.coefficient_table import LARGEST_UNIT
 from specdid.engine.compile import Compiled, compile_plan
+from specdid.figures._style import DEFAULT
 from specdid.tables._base import PrintTable, csv_text
 
 TABLE = "table"
@@ -41,8 +43,14 @@ SIDE_BY_SIDE = 5
 """Columns of one table of specifications asked for."""
 
 
-def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[Caution, ...]:
-    """Write appendix.tex and its tables, and what else [appendix] formats asks for.
+def write_appendix(
+    prepared: Prepared, curve: Curve, directory: Path, notes: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Caution, ...]:
+    """Write appendix.tex, its tables and figures, and what else [appendix] formats asks for.
+
+    Parameters
+    ----------
+    notes : of the figures whose PDFs have none, by file stem.
 
     Returns
     -------
@@ -57,7 +65,7 @@ def write_appendix(prepared: Prepared, curve: Curve, directory: Path) -> tuple[C
     if not (curve.counts.ok and formats):
         return ()
     with writing(directory):
-        material, said = _material(prepared, curve)
+        material, said = _material(prepared, curve, notes)
         appendix = assemble(material)
         formats = prepared.study.appendix.formats
         write_text(csv_text(estimates_csv(material)), directory / "appendix_estimates.csv")
@@ -79,6 +87,9 @@ def _write_latex(prepared: Prepared, appendix: Appendix, directory: Path) -> Non
     for item in appendix.tables:
         texts.append(printer.write(item.table))
         write_text(texts[-1], directory / f"{item.stem}.tex")
+    for figure in appendix.figures:
+        texts.append(write_figure(appendix, figure, prepared.study.figure.width or DEFAULT))
+        write_text(texts[-1], directory / f"{figure.stem}{FIGURE}.tex")
     version, name = specdid.__version__, prepared.study.name
     write_text(write_latex(appendix, name, version, texts), directory / "appendix.tex")
     write_text(write_main(appendix, version, texts), directory / "appendix_main.tex")
@@ -99,7 +110,7 @@ def _write_word(prepared: Prepared, appendix: Appendix, directory: Path) -> tupl
     return said
 
 
-def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution, ...]]:
+def _material(prepared: Prepared, curve: Curve, notes: Mapping[str, str]) -> tuple[Material, tuple[Caution, ...]]:
     study = prepared.study
     found, found_against = curve.results.families, against(curve.warnings).plain
     selections, said = select(prepared, curve.results, found)
@@ -119,6 +130,8 @@ def _material(prepared: Prepared, curve: Curve) -> tuple[Material, tuple[Caution
         dict(_versions()),
         next((f for f in ("pdf", "png") if f in study.figure.formats), ""),
         found_against,
+        notes,
+        tuple((f.name, f.title) for f in _plugins.every("figures") if f.curve is not None and f.name in notes),
     )
     return material, said
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from specdid._compare import Comparison, compare_results
 from specdid._records import Caution, read_results
 from specdid._records.cautions import against, clause
 from specdid._records.files import read_object, read_rows, replacing
-from specdid._run.write import read_warnings, save_figure, write_text, writing
+from specdid._run.write import FigureFiles, read_warnings, save_figure, write_text, writing
 from specdid.figures._style import stamp
 from specdid.report.comparison import markdown
 
@@ -158,4 +159,4 @@ def write_figure(comparison: Comparison, path: Path) -> list[str]:
         The file cannot be written.
     """
     with writing(path):
-        return save_figure(lambda: _draw(comparison), path.parent, path.stem, [path.suffix[1:]])[1]
+        return save_figure(partial(_draw, comparison), path.parent, path.stem, FigureFiles([path.suffix[1:]]))[1]

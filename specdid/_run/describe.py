@@ -23,7 +23,7 @@ from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, capital, from_figure
 from specdid._records.numerals import minus, specifications
 from specdid._run.report import page_formats
-from specdid._run.write import on_its_own, save_figure, write_text
+from specdid._run.write import FigureFiles, on_its_own, save_figure, write_text
 from specdid._study import INSTRUMENTS
 from specdid.engine.compile import Compiled
 from specdid.figures._base import FigureKind
@@ -152,7 +152,7 @@ def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:
     return found
 
 
-def write_described(curve: Curve, directory: Path, formats: Sequence[str], width: float | None) -> list[Caution]:
+def write_described(curve: Curve, directory: Path, files: FigureFiles) -> list[Caution]:
     """Write choices.csv, inference.tex and the figures; return what the figures warned of."""
     results, tests, found = curve.results, curve.tests, against(curve.warnings)
     _write_if_any(_choices_csv(curve.choices), directory / "choices.csv")
@@ -166,8 +166,8 @@ def write_described(curve: Curve, directory: Path, formats: Sequence[str], width
     said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _plugins.broken(shelf).values()]
     for figure in _plugins.every("figures"):
         if figure.curve is not None:
-            kinds = page_formats(formats) if figure.on_page else formats
-            drawn = partial(_draw, figure, (results, placebos), directory, kinds, width, found)
+            kinds = page_formats(files.formats) if figure.on_page else files.formats
+            drawn = partial(_draw, figure, (results, placebos), directory, replace(files, formats=kinds), found)
             said += on_its_own(f"the figure {figure.name}", drawn)
     return said
 
@@ -176,8 +176,7 @@ def _draw(
     figure: FigureKind,
     given: tuple[object, ...],
     directory: Path,
-    formats: Sequence[str],
-    width: float | None,
+    files: FigureFiles,
     found: Against,
 ) -> list[Caution]:
     assert figure.curve is not None
@@ -185,7 +184,7 @@ def _draw(
     if not data.panels:
         return []
     data = replace(data, doubt=found.plain.brief)
-    _, said = save_figure(lambda: figure.draw(data, width), directory, figure.name, formats, found.failed)
+    _, said = save_figure(partial(figure.draw, data), directory, figure.name, files)
     return [from_figure(text) for text in said]
 
 

@@ -37,11 +37,19 @@ from specdid._run.infer import (
 from specdid._run.manifest import Taken, manifest
 from specdid._run.output import kept_files, output_directory, staged
 from specdid._run.plan_columns import planned_records
-from specdid._run.prepare import Prepared, StudySource, prepare
+from specdid._run.prepare import Prepared, Source, prepare
 from specdid._run.programs import programs
 from specdid._run.report import page_formats, write_report
 from specdid._run.secret import NoSecretError, own_secret
-from specdid._run.write import draw_curve, notebook_html, on_its_own, write_figure, write_record, write_results
+from specdid._run.write import (
+    FigureFiles,
+    draw_curve,
+    notebook_html,
+    on_its_own,
+    write_figure,
+    write_record,
+    write_results,
+)
 from specdid._words import speaking
 from specdid.analyses._base import Analysed
 from specdid.engine.compile import Compiled, compile_plan
@@ -67,7 +75,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def run(
-    study: StudySource,
+    study: Source,
     data: Any = None,
     out: str | Path | None = None,
     jobs: int | None = None,
@@ -319,16 +327,21 @@ def _files(panel: Panel) -> Iterator[Section]:
 
 def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress) -> Curve:
     """Draw every figure; what the figures warn of joins the curve's warnings."""
-    figure = prepared.study.figure
+    figure, appendix = prepared.study.figure, prepared.study.appendix
+    notes: dict[str, str] = {}
+    failed = against(curve.warnings).failed
+    files = FigureFiles(figure.formats, figure.width, failed, notes if "tex" in appendix.formats else None)
     said: list[Caution] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
-        said += on_its_own("the figure of the curve", lambda: _curve_figure(prepared, curve, directory))
-    said += write_described(curve, directory, figure.formats, figure.width)
-    failed = against(curve.warnings).failed
-    said += analyse.write_analyses(curve.analyses, directory, page_formats(figure.formats), figure.width, failed)
+        # The figure of the curve itself says what failed.
+        own = dataclasses.replace(files, failed="")
+        said += on_its_own("the figure of the curve", lambda: _curve_figure(prepared, curve, directory, own))
+    said += write_described(curve, directory, files)
+    pages = dataclasses.replace(files, formats=page_formats(figure.formats))
+    said += analyse.write_analyses(curve.analyses, directory, pages)
     drawn = _with(curve, said)
-    return _with(drawn, on_its_own("the appendix", lambda: write_appendix(prepared, drawn, directory)))
+    return _with(drawn, on_its_own("the appendix", lambda: write_appendix(prepared, drawn, directory, notes)))
 
 
 def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
@@ -336,10 +349,10 @@ def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
     return dataclasses.replace(curve, warnings=worst_first((*curve.warnings, *said)))
 
 
-def _curve_figure(prepared: Prepared, curve: Curve, directory: Path) -> Iterator[Caution]:
-    figure = prepared.study.figure
-    drawn = {**figure_of(figure, curve.tests), "cautions": curve.warnings}
-    return map(from_figure, write_figure(curve.results, directory, figure.formats, **drawn)[1])
+def _curve_figure(prepared: Prepared, curve: Curve, directory: Path, files: FigureFiles) -> Iterator[Caution]:
+    shown = {**figure_of(prepared.study.figure, curve.tests), "cautions": curve.warnings}
+    del shown["width"]
+    return map(from_figure, write_figure(curve.results, directory, files, **shown)[1])
 
 
 def _write_page(prepared: Prepared, curve: Curve, directory: Path, record: dict[str, Any]) -> None:

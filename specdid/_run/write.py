@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._study import NARROWEST, WIDEST
 from specdid._words import speaking
-from specdid.figures._style import save
+from specdid.figures._page import draw_bare
+from specdid.figures._style import DEFAULT, save
 from specdid.inference._base import null_title
 from specdid.inference._curve_tests import Bands
 from specdid.report.summary import overview
@@ -38,6 +40,8 @@ _HEADER = ("severity", "code", "where", "message", "specifications")
 OUTPUT_FAILED = "output_failed"
 CURVE_FILES = ("curve.pdf", "curve.png", "curve.svg")
 _CURVE = "spec_curve"
+APPENDIX = "appendix.tex"
+"""Beside it, figures that are PDF have neither title nor note: LaTeX sets them."""
 BANDS_FILE = "inference_bands.parquet"
 _POINTS = ("low", "median", "high")
 
@@ -65,18 +69,21 @@ def write_text(text: str, path: Path) -> None:
         new.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8", newline="\n")
 
 
-def draw_curve(
+def draw_curve(results: Results, width: float | None = None, **shown: Any) -> Any:
+    """Draw the specification curve as a matplotlib figure, as `_curve_data` is told."""
+    return _plugins.load("figures", _CURVE).draw(_curve_data(results, **shown), width)
+
+
+def _curve_data(
     results: Results,
     sort: str = "estimate",
-    width: float | None = None,
     bands: Any = None,
     shares: Any = None,
     cautions: Sequence[Caution] = (),
     nulls: Any = None,
 ) -> Any:
-    """Draw the specification curve as a matplotlib figure, what stands against it above."""
-    figure = _plugins.load("figures", _CURVE)
-    return figure.draw(figure.data(results, sort, bands, shares, cautions, nulls), width)
+    """Return what the figure of the curve shows, what stands against it above."""
+    return _plugins.load("figures", _CURVE).data(results, sort, bands, shares, cautions, nulls)
 
 
 def notebook_html(curve: Curve) -> str:
@@ -87,22 +94,49 @@ def notebook_html(curve: Curve) -> str:
 
 
 def write_figure(
-    results: Results, directory: Path, formats: Sequence[str], **drawn: Any
+    results: Results, directory: Path, files: FigureFiles, **shown: Any
 ) -> tuple[tuple[Path, ...], list[str]]:
-    """Draw the curve in these formats, as `draw_curve` is told; return the files and what the figure warned of."""
+    """Draw the curve into files, as `_curve_data` is told; return them and what the figure warned of."""
     with writing(directory):
-        return save_figure(lambda: draw_curve(results, **drawn), directory, "curve", formats)
+        data = _curve_data(results, **shown)
+        return save_figure(partial(_plugins.load("figures", _CURVE).draw, data), directory, "curve", files)
+
+
+@dataclass(frozen=True, slots=True)
+class FigureFiles:
+    """How the figures of a run are written.
+
+    Attributes
+    ----------
+    formats : pdf, png, svg
+    width : in inches
+    failed : stamped across them: why their numbers must not be used
+    notes : None, or the PDFs are for LaTeX, without title and note; notes join it by stem
+    """
+
+    formats: Sequence[str]
+    width: float | None = None
+    failed: str = ""
+    notes: dict[str, str] | None = None
 
 
 def save_figure(
-    draw: Callable[[], Any], directory: Path, stem: str, formats: Sequence[str], failed: str = ""
+    draw: Callable[[float | None], Any], directory: Path, stem: str, files: FigureFiles
 ) -> tuple[tuple[Path, ...], list[str]]:
-    """Draw a figure into files, stamped where the run ``failed``; return them and what the figure warned of."""
+    """Draw a figure into files; return them and what the figure warned of."""
+    bare = [f for f in files.formats if f == "pdf" and files.notes is not None]
+    others = [f for f in files.formats if f not in bare]
+    paths: list[Path] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        paths = save(draw(), directory, stem, formats, failed)
+        if others:
+            paths += save(draw(files.width), directory, stem, others, files.failed)
+        if bare and files.notes is not None:
+            figure, note = draw_bare(draw, files.width or DEFAULT)
+            paths += save(figure, directory, stem, bare, files.failed, note)
+            files.notes[stem] = note
     # Warnings of its own kind are another library's complaint to programmers, such as pyparsing's.
-    return paths, [str(w.message) for w in caught if w.category is UserWarning]
+    return tuple(paths), list(dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning))
 
 
 def write_record(directory: Path, content: Mapping[str, Any]) -> None:
@@ -130,7 +164,9 @@ def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tup
     found = read_warnings(directory)
     shown = {"bands": null.bands, "shares": null.shares, "nulls": null.nulls, "cautions": found}
     with speaking(results.planned.language):
-        return write_figure(results, directory, chosen, sort=sorted_by, width=drawn.get("width"), **shown)
+        for_latex = is_regular(directory / APPENDIX)
+        files = FigureFiles(chosen, drawn.get("width"), notes={} if for_latex else None)
+        return write_figure(results, directory, files, sort=sorted_by, **shown)
 
 
 def _check_sort(sort: str | None, results: Results) -> None:

@@ -34,7 +34,8 @@ from specdid.figures.decomposition import (
     ComparisonPanel,
     DecompositionData,
 )
-from specdid.tables._base import PrintTable, Row, TidyTable, Value
+from specdid.tables._base import Cell as Value
+from specdid.tables._base import PrintTable, Row, TidyTable
 
 FORBIDDEN = (LATER, ALWAYS)
 """Comparisons whose controls are treated already."""

@@ -73,6 +73,8 @@ class Material:
     versions : software, by name
     figures : ending of the figures that can be included, "" where there is none
     against : what stands against the numbers
+    notes : of figures that are drawn without title and note, by file stem
+    others : such figures that the appendix itself leaves out, as (file stem, kind)
     """
 
     name: str
@@ -90,6 +92,8 @@ class Material:
     versions: Mapping[str, str] = field(default_factory=dict)
     figures: str = "pdf"
     against: Against = field(default_factory=Against)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,17 @@ class TableItem:
 
 @dataclass(frozen=True, slots=True)
 class FigureItem:
-    """A figure: its file, caption and label."""
+    """A figure: its file, caption and label; its note where the file has none."""
 
     file: str
     caption: str
     label: str
+    note: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The name of the file without its ending."""
+        return self.file.rpartition(".")[0]
 
 
 Items = tuple[TableItem | FigureItem, ...]
@@ -147,13 +157,20 @@ class Appendix:
     """The whole, ready to be written in any format.
 
     Where ``against`` says that the numbers must not be used, every part, table and figure says so.
+    ``others`` are figures that no part has, for who wants to print them.
     """
 
     title: str
     parts: tuple[Part, ...]
     against: Against = field(default_factory=Against)
+    others: tuple[FigureItem, ...] = ()
 
     @property
     def tables(self) -> tuple[TableItem, ...]:
         """Every table, in order."""
         return tuple(i for part in self.parts for i in part.tables)
+
+    @property
+    def figures(self) -> tuple[FigureItem, ...]:
+        """Every figure: those of its parts in order, then the others."""
+        return (*(i for part in self.parts for i in part.figures), *self.others)

@@ -22,7 +22,8 @@ from specdid.analyses.table import HEADER as NUMBERS
 from specdid.analyses.table import coefficients, effects, error_words, notes, statistics, tidy_rows
 from specdid.appendix._base import AnalysisSection, Appendix, FigureItem, Material, Part, Picked, Selection, TableItem
 from specdid.inference._curve_tests import CurveTests
-from specdid.tables._base import PrintTable, Row, TidyTable, Value, unusable
+from specdid.tables._base import Cell as Value
+from specdid.tables._base import PrintTable, Row, TidyTable, unusable
 
 FAMILIES = 4
 """So many families of estimates have tables of choices and of selected specifications of their own."""
@@ -72,7 +73,8 @@ def assemble(material: Material) -> Appendix:
         *(_analysis(material, section) for section in material.analyses),
     ]
     title = material.results.planned.title or material.name
-    return Appendix(title, tuple(p for p in parts if p.items or p.text or p.account), material.against)
+    others = tuple(_figure(material, stem, f"{kind}: {title}") for stem, kind in material.others)
+    return Appendix(title, tuple(p for p in parts if p.items or p.text or p.account), material.against, others)
 
 
 def _table(material: Material, stem: str, table: PrintTable, own: bool) -> TableItem:
@@ -83,7 +85,8 @@ def _table(material: Material, stem: str, table: PrintTable, own: bool) -> Table
 def _figure(material: Material, stem: str, caption: str) -> FigureItem:
     failed = headline(material.against.failed)
     said = f"{failed}. {caption}" if failed else caption
-    return FigureItem(f"{stem}.{material.figures}", said, f"fig:{label(material.name, stem)}")
+    note = material.notes.get(stem, "") if material.figures == "pdf" else ""
+    return FigureItem(f"{stem}.{material.figures}", said, f"fig:{label(material.name, stem)}", note)
 
 
 def _curve(material: Material) -> Iterator[FigureItem | TableItem]:

@@ -14,6 +14,10 @@ PACKAGES = ("booktabs", "threeparttable", "pdflscape", "graphicx", "placeins")
 _LIST = r"\begin{description}\setlength{\itemsep}{3pt}\setlength{\parskip}{0pt}\setlength{\emergencystretch}{2em}"
 _HELD = 16
 """So many tables and figures are placed before the next ones are read."""
+FIGURE = "_figure"
+"""Ends the names of files with a figure, before ``.tex``."""
+_COLUMN = 3.6
+"""Inches up to which a figure stands in one of two columns."""
 RED = r"\ifdefined\color\color{red}\fi"
 _HEAD = r"""{failed}% Written by specdid {version}: the robustness appendix, to be read by \input.
 %
@@ -206,14 +210,35 @@ def _item(item: TableItem | FigureItem) -> Iterator[str]:
     if isinstance(item, TableItem):
         yield rf"\input{{\specdiddir {item.stem}}}"
     else:
-        yield from _figure(item)
+        yield rf"\input{{\specdiddir {item.stem}{FIGURE}}}"
 
 
-def _figure(item: FigureItem) -> Iterator[str]:
-    yield r"\begin{figure*}[htbp]"
+def write_figure(appendix: Appendix, item: FigureItem, width: float) -> str:
+    r"""Write a figure that is drawn for ``width`` inches as a file to ``\input``.
+
+    It is no wider where the line is longer; so that it fits the page with caption and note, it may be less wide.
+    """
+    return _comment(appendix) + "\n".join(_figure(item, width)) + "\n"
+
+
+def _figure(item: FigureItem, width: float) -> Iterator[str]:
+    kind = "figure" if width <= _COLUMN else "figure*"
+    yield r"\providecommand{\specdiddir}{}"
+    yield r"\ifdefined\specdidnote\else\newsavebox{\specdidnote}\newlength{\specdidwidth}\fi"
+    yield rf"\begin{{{kind}}}[htbp]"
     yield r"\centering"
+    yield rf"\setlength{{\specdidwidth}}{{{width:g}in}}"
+    yield r"\ifdim\specdidwidth>\linewidth\setlength{\specdidwidth}{\linewidth}\fi"
     # The caption takes two lines at most places, and the space above it.
-    rest = r"\dimexpr\textheight-3.5\baselineskip\relax"
-    yield rf"\includegraphics[width=\linewidth,height={rest},keepaspectratio]{{\specdiddir {item.file}}}"
+    rest = r"\textheight-3.5\baselineskip"
+    if item.note:
+        # The note is set first, since the figure may be as high as it leaves room for.
+        yield r"\savebox{\specdidnote}{\parbox[t]{\specdidwidth}{\fontsize{8}{9.6}\selectfont\sloppy"
+        yield rf"{escape(item.note)}}}}}"
+        rest += r"-\ht\specdidnote-\dp\specdidnote-6pt"
+    size = rf"width=\specdidwidth,height=\dimexpr{rest}\relax,keepaspectratio"
+    yield rf"\includegraphics[{size}]{{\specdiddir {item.file}}}"
     yield rf"\caption{{{escape(item.caption)}}}\label{{{item.label}}}"
-    yield r"\end{figure*}"
+    if item.note:
+        yield r"\par\vspace{6pt}\usebox{\specdidnote}"
+    yield rf"\end{{{kind}}}"

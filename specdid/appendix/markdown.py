@@ -53,7 +53,8 @@ def _item(item: TableItem | FigureItem, pictures: str) -> str:
         return write_markdown(item.table).rstrip("\n")
     caption = escape_markdown(item.caption)
     file = PurePath(item.file).with_suffix(f".{pictures}")
-    return f"![{caption}]({file})\n\n**{caption}**"
+    note = f"\n\n{escape_markdown(item.note)}" if item.note and pictures == "pdf" else ""
+    return f"![{caption}]({file})\n\n**{caption}**{note}"
 
 
 def escape_markdown(text: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -29,6 +30,51 @@ Floats = NDArray[np.float64]
 BINS = 400
 _APART = 3.0
 """Points between two numbers along an axis, at least."""
+PRINTED = 8.0
+"""Points that the smallest text of a bare figure has where it is printed."""
+_CAPTION = 40.0
+
+
+@dataclass
+class _Told:
+    """What a figure tells beside itself: its note, and how many lines that would take on it."""
+
+    note: str = ""
+    lines: int = 0
+
+
+_told: ContextVar[_Told | None] = ContextVar("told", default=None)
+
+
+def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, str]:
+    """Draw without title and note, which LaTeX sets; return the figure and the note.
+
+    It is printed ``width`` inches wide, and drawn so much smaller that its smallest text then has PRINTED points.
+    """
+    told = _Told()
+    token = _told.set(told)
+    try:
+        return draw(width * SMALL / PRINTED), told.note
+    finally:
+        _told.reset(token)
+
+
+def note_lines(text: str, fonts: Fonts, room: float) -> list[str]:
+    """Break a figure's note into lines; a bare figure has none, and tells the note of its last layout."""
+    lines, told = wrap(text, fonts, room), _told.get()
+    if told is None:
+        return lines
+    told.note, told.lines = text, len(lines)
+    return []
+
+
+def highest(points: float) -> float:
+    """Return how high a figure may be on a page with room for ``points``.
+
+    Beside a bare figure stand its caption and the note that `note_lines` was given before.
+    """
+    told = _told.get()
+    return points if told is None else (points - _CAPTION) * SMALL / PRINTED - NOTE * told.lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +115,7 @@ class Page:
 
     def title(self, text: str, top: float = 0.0) -> None:
         """Write the figure's title, ``top`` points below the upper edge, on as many lines as `title_height` counts."""
-        for k, line in enumerate(_title_lines(text, self.fonts, self.width)):
+        for k, line in enumerate(_title_lines(text, self.fonts, self.width) if _told.get() is None else ()):
             self.text(2, top + 9 + TITLE_LINE * k, line, TITLE, bold=True)
 
     def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
@@ -121,7 +167,9 @@ def _title_lines(text: str, fonts: Fonts, width: float) -> list[str]:
 
 def title_height(text: str, fonts: Fonts, width: float) -> float:
     """Return the height of a title and the space below it, in points, on a page ``width`` points wide."""
-    return 1.9 * LINE + TITLE_LINE * (len(_title_lines(text, fonts, width)) - 1) if text else 0.0
+    if not text or _told.get() is not None:
+        return 0.0
+    return 1.9 * LINE + TITLE_LINE * (len(_title_lines(text, fonts, width)) - 1)
 
 
 def choose_fonts(texts: Iterable[str]) -> Fonts:

@@ -10,7 +10,7 @@ from specdid._words import say
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, broken, joined, title_height, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, broken, highest, joined, note_lines, title_height, wrap, write_note
 from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
@@ -143,7 +143,7 @@ def lay_sheet(
     whole = (points - 2 - margin - (across - 1) * GUTTER) / across
     room = whole - sum(inner)
     heads = [_head(p, fonts, room + inner[1]) for p in panes]
-    notes = wrap(note, fonts, 0.97 * points - 4)
+    notes = note_lines(note, fonts, 0.97 * points - 4)
     rows = [range(k, min(k + across, len(panes))) for k in range(0, len(panes), across)]
     above = [max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5 for row in rows]
     below = 4.0 + title_height(title, fonts, points)
@@ -153,7 +153,7 @@ def lay_sheet(
     top = keys + (LINE * len(shared) + 3 if shared else 0.0)
     heights = [height] * len(rows) if isinstance(height, float | int) else list(height)
     if least is not None:
-        free = PAGE - top - sum(above) - FOOT * len(rows) - NOTE * len(notes) - 3
+        free = highest(PAGE) - top - sum(above) - FOOT * len(rows) - NOTE * len(notes) - 3
         heights = [min(h, max(least, free / len(rows))) for h in heights]
     boxes, tops = [], []
     for row, head, high in zip(rows, above, heights, strict=True):

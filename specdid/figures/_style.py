@@ -113,13 +113,17 @@ def stamp(figure: Figure, words: str) -> None:
     )
 
 
-def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str], failed: str = "") -> tuple[Path, ...]:
+def save(
+    figure: Figure, directory: Path, stem: str, formats: Sequence[str], failed: str = "", note: str = ""
+) -> tuple[Path, ...]:
     """Write a figure as ``stem.pdf`` and so on, without dates; PNG at 300 dots an inch.
 
     Parameters
     ----------
     failed
         Stamped across the figure: why its numbers must not be used.
+    note
+        The figure's note where it is not drawn: a property of the PDF.
 
     Raises
     ------
@@ -140,7 +144,8 @@ def save(figure: Figure, directory: Path, stem: str, formats: Sequence[str], fai
                 if kind == "png":
                     _write_png(figure, new, 300)
                 else:
-                    figure.savefig(new, format=kind, metadata=_NO_DATES[kind])
+                    told = {"Subject": note} if note and kind == "pdf" else {}
+                    figure.savefig(new, format=kind, metadata=_NO_DATES[kind] | told)
     return paths
 
 

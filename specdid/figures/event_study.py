@@ -20,7 +20,17 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import number_axis, style_axis
 from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries, Look, ends_note, look_of
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, broken, choose_fonts, title_height, wrap, write_note
+from specdid.figures._page import (
+    LINE,
+    NOTE,
+    Page,
+    broken,
+    choose_fonts,
+    highest,
+    note_lines,
+    title_height,
+    write_note,
+)
 from specdid.figures._panes import Box
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
 
@@ -165,13 +175,13 @@ def draw(data: EventData, width: float | None = None) -> Figure:
 def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     key = key_lines(data, fonts, width - _LEFT - _RIGHT)
     # Agg sets small text up to two percent wider than it measures.
-    notes = wrap(note(data), fonts, 0.98 * (width - 4))
+    notes = note_lines(note(data), fonts, 0.98 * (width - 4))
     tests = [test_lines(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
     start = 4.0 + title_height(data.title, fonts, width)
     top = start + LINE * len(key) + 3
     heads = [LINE * (1 + len(lines)) + 3 for lines in tests]
     rest = top + sum(heads) + _FEET * len(heads) + LINE + NOTE * len(notes) + 6
-    tall = min(_TALL, max(_LEAST, (_SHEET - rest) / len(heads)))
+    tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / len(heads)))
     page = Page.new(fonts, width, rest + tall * len(heads))
     page.title(data.title)
     write_lines(page, key, _LEFT, start + 3)

@@ -11,7 +11,17 @@ import numpy as np
 from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, title_height, with_room, wrap, write_note
+from specdid.figures._page import (
+    LINE,
+    NOTE,
+    Page,
+    choose_fonts,
+    note_lines,
+    style_rows,
+    title_height,
+    with_room,
+    write_note,
+)
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, own_style
 
 if TYPE_CHECKING:
@@ -93,7 +103,7 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     columns = _place(data, fonts, width)
     left_out = data.columns[len(columns.ends) :]
     said = say("Not shown for lack of room: {listed}.", listed=say(", ").join(left_out)) if left_out else ""
-    notes = wrap(sentences(filter(None, (data.note, said))), fonts, width - 4)
+    notes = note_lines(sentences(filter(None, (data.note, said))), fonts, width - 4)
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     page = Page.new(fonts, width, head + sum(heights) + NOTE * len(notes) + 6)

@@ -15,7 +15,17 @@ from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_rows, title_height, with_room, wrap, write_note
+from specdid.figures._page import (
+    LINE,
+    NOTE,
+    Page,
+    choose_fonts,
+    note_lines,
+    style_rows,
+    title_height,
+    with_room,
+    write_note,
+)
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, own_style
 
 if TYPE_CHECKING:
@@ -71,7 +81,7 @@ def draw(data: LoveData, width: float | None = None) -> Figure:
 
 def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
     labels = min(max(fonts.width(r.label, TEXT) for b in data.blocks for r in b.rows) + 16, 0.4 * width)
-    notes = wrap(data.note, fonts, width - 4)
+    notes = note_lines(data.note, fonts, width - 4)
     head = (title_height(data.title, fonts, width) or 2.0) + LINE + 3
     heights = [LINE + _ROW * len(b.rows) + _AXIS for b in data.blocks]
     page = Page.new(fonts, width, head + sum(heights) + LINE + NOTE * len(notes) + 3)

@@ -24,7 +24,7 @@ from specdid.figures._curve_axes import beyond_words, fixed, shown_range
 from specdid.figures._curve_data import STILL, Flags, Floats
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import PAGE as HIGHEST
-from specdid.figures._page import choose_fonts, listed, of_specifications, style_across, with_room
+from specdid.figures._page import choose_fonts, highest, listed, of_specifications, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -244,9 +244,9 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
                 doubt=data.doubt,
                 key=_key(panels, data.alpha),
             )
-            if page.height <= HIGHEST:
+            if page.height <= highest(HIGHEST):
                 break
-        if page.height <= HIGHEST or len(panels) == 1:
+        if page.height <= highest(HIGHEST) or len(panels) == 1:
             break
         fewest = min(panels[::-1], key=lambda p: (p.preferred is not None, len(p.estimate)))
         panels = tuple(p for p in panels if p is not fewest)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, style_across, title_height, wrap, write_note
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, note_lines, style_across, title_height, write_note
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, blend, own_style
 from specdid.figures.love_plot import HEADS
 
@@ -90,7 +90,7 @@ def draw(data: ScoreData, width: float | None = None) -> Figure:
 
 
 def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
-    notes = wrap(data.note, fonts, width - 4)
+    notes = note_lines(data.note, fonts, width - 4)
     head = (title_height(data.title, fonts, width) or 2.0) + LINE + 2
     page = Page.new(fonts, width, head + (2 * LINE + _TALL + _AXIS) * len(data.blocks) + LINE + NOTE * len(notes) + 3)
     page.title(data.title)

@@ -20,7 +20,18 @@ from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
 from specdid.figures._curve_order import Bands
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import GAP, INDENT, PAGE, STRIP, TICKS, ChoiceLine, CurveLayout, PanelRow, layouts
-from specdid.figures._page import NOTE, Page, choose_fonts, joined, listed, of_specifications, title_height, wrap
+from specdid.figures._page import (
+    NOTE,
+    Page,
+    choose_fonts,
+    highest,
+    joined,
+    listed,
+    note_lines,
+    of_specifications,
+    title_height,
+    wrap,
+)
 from specdid.figures._panes import Key, draw_key, key_lines
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
@@ -351,9 +362,9 @@ def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
         bands = len(layout.bands)
         rest = sheet.height - layout.curve * bands
         curve = max(layout.curve, layout.share / (1 - layout.share) * rest / bands)
-        if rest + curve * bands <= PAGE:
+        if rest + curve * bands <= highest(PAGE):
             break
-    return _sheet(data, fonts, replace(layout, curve=min(curve, max(layout.curve, (PAGE - rest) / bands))))
+    return _sheet(data, fonts, replace(layout, curve=min(curve, max(layout.curve, (highest(PAGE) - rest) / bands))))
 
 
 def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
@@ -371,7 +382,7 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
             keys = (_key(band.panels[0], data.alpha, fonts, layout.width - 3 * _EDGE, room),)
         placed.append(_Placed(band, keys, top, wide))
         top += placed[-1].height + layout.curve
-    notes = wrap(note(data, layout), fonts, 0.97 * layout.width - 4)
+    notes = note_lines(note(data, layout), fonts, 0.97 * layout.width - 4)
     return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
 
 

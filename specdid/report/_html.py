@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from specdid._records.numerals import MINUS, minus
-from specdid.tables._base import PrintTable, Row, TidyTable, Value
+from specdid.tables._base import Cell, PrintTable, Row, TidyTable
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -157,7 +157,7 @@ def csv_rows(name: str, tidy: TidyTable) -> Element:
     return folded
 
 
-def _cell(value: Value) -> str:
+def _cell(value: Cell) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, bool):

@@ -24,7 +24,7 @@ from typing import Any
 
 from specdid._records.cautions import headline
 
-Value = str | float | int | bool | None
+Cell = str | float | int | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class TidyTable:
     """
 
     header: tuple[str, ...]
-    rows: tuple[tuple[Value, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     print: PrintTable | None = None
     suffix: str = ""
 
@@ -103,7 +103,7 @@ def csv_text(table: TidyTable) -> str:
     return "".join(",".join(_csv_cell(c) for c in line) + "\n" for line in lines)
 
 
-def _csv_cell(value: Value) -> str:
+def _csv_cell(value: Cell) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, bool):

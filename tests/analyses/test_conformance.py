@@ -12,6 +12,7 @@ from specdid import _plugins
 from specdid._plan import build_plan
 from specdid._run.analyse import run_one, write_analyses
 from specdid._run.prepare import examine, prepare
+from specdid._run.write import FigureFiles
 from specdid.analyses import _cells
 from specdid.analyses._base import Analysis, Finding
 from specdid.tables._base import csv_text
@@ -115,13 +116,13 @@ def test_charts_are_frozen_data_and_can_be_drawn(ran, tmp_path):
         assert is_dataclass(chart.data)
         with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
             setattr(chart.data, fields(chart.data)[0].name, None)
-    write_analyses((found,), tmp_path, ("pdf", "png"), None)
+    write_analyses((found,), tmp_path, FigureFiles(("pdf", "png")))
     written = sorted(p.suffix for p in tmp_path.iterdir())
     assert written.count(".csv") == len(found.finding.tables)
     assert written.count(".pdf") == written.count(".png") == len(found.finding.charts)
     narrow = tmp_path / "narrow"
     narrow.mkdir()
-    write_analyses((found,), narrow, ("png",), 3.5)
+    write_analyses((found,), narrow, FigureFiles(("png",), 3.5))
     assert len(list(narrow.glob("*.png"))) == len(found.finding.charts)
 
 
@@ -148,7 +149,7 @@ def test_same_bytes_again_and_for_any_number_of_workers(ran, tmp_path):
     workers = run_one(bench_of(prepared, 2), prepared.requests[0])
     for k, one in enumerate((found, again, workers)):
         (tmp_path / str(k)).mkdir()
-        write_analyses((one,), tmp_path / str(k), ("png",), None)
+        write_analyses((one,), tmp_path / str(k), FigureFiles(("png",)))
     first = {p.name: p.read_bytes() for p in (tmp_path / "0").iterdir()}
     for k in (1, 2):
         assert {p.name: p.read_bytes() for p in (tmp_path / str(k)).iterdir()} == first

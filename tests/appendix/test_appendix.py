@@ -64,12 +64,31 @@ def test_the_caption_answers_a_referee(plain):
     assert "expected without any effect" in text
 
 
-def test_the_figure_takes_the_width_of_the_text_and_no_notes_stand_below_it(plain):
-    out, _ = plain
-    figure = (out / "appendix.tex").read_text(encoding="utf-8").split(r"\begin{figure*}")[1].split(r"\end{figure*}")[0]
-    assert r"\includegraphics[width=\linewidth," in figure
-    assert figure.rstrip().endswith(r"\label{fig:study:curve}")
-    assert "minipage" not in figure
+def test_latex_sets_title_and_note_of_every_figure(tmp_path):
+    title = "Whither wages_"
+    run(tmp_path, figure={"formats": ["pdf", "svg"], "width": 3.5}, study={**PLAIN["study"], "title": title})
+    assert r"\input{\specdiddir curve_figure}" in (tmp_path / "appendix.tex").read_text(encoding="utf-8")
+    figures = sorted(tmp_path.glob("*_figure.tex"))
+    assert [p.stem for p in figures] == [f"{p.stem}_figure" for p in sorted(tmp_path.glob("*.pdf"))]
+    assert {"curve_figure", "multiverse_figure", "volcano_figure"} <= {p.stem for p in figures}
+    for file in figures:
+        text = file.read_text(encoding="utf-8")
+        assert r"\begin{figure}[htbp]" in text
+        assert r"\setlength{\specdidwidth}{3.5in}" in text
+        assert r"\caption{" in text
+        assert escape(title) in text
+        note = text.split(r"\sloppy" + "\n")[1].split("}}\n")[0]
+        assert note.endswith(".")
+    assert not complaints(compile_tex(tmp_path / "appendix_main.tex"))
+
+
+def test_figures_without_an_appendix_in_latex_keep_title_and_note(tmp_path, monkeypatch):
+    notes = []
+    monkeypatch.setattr("specdid._run.write.draw_bare", lambda *_: notes.append(1))
+    run(tmp_path, figure={"formats": ["pdf"]}, appendix={"formats": ["md"]})
+    assert (tmp_path / "curve.pdf").exists()
+    assert not notes
+    assert not list(tmp_path.glob("*_figure.tex"))
 
 
 def of_null(title, draws, p_values, curve):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from figure_layout import layout_faults
 from figure_samples import samples
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from specdid import _plugins
+from specdid.figures._page import draw_bare
+from specdid.figures._style import TITLE
 
 WIDTHS = (3.5, 6.5)
 
@@ -20,6 +25,22 @@ def test_texts_are_on_the_page_apart_and_large_enough(name, width):
         assert drawn.get_size_inches()[0] == pytest.approx(width)
         found[what] = layout_faults(drawn)
     assert not {what: faults for what, faults in found.items() if faults}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", _plugins.names("figures"))
+def test_figures_for_latex_have_no_title_and_no_note_and_type_of_8_points(name, width):
+    figure = _plugins.load("figures", name)
+    for what, data in samples(name):
+        drawn, note = draw_bare(partial(figure.draw, data), width)
+        wide, high = drawn.get_size_inches()
+        texts = [t for t in drawn.findobj(Text) if t.get_text()]
+        assert min(t.get_fontsize() for t in texts) * width / wide >= 8 - 1e-9
+        assert not layout_faults(drawn), what
+        assert not any(t.get_text() in data.title for t in texts if t.get_fontsize() == TITLE)
+        assert not note or note not in " ".join(t.get_text() for t in texts)
+        if name in ("spec_curve", "multiverse"):
+            assert high * width / wide <= 9
 
 
 @pytest.mark.parametrize("width", WIDTHS)

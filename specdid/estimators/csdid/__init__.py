@@ -23,14 +23,23 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from specdid._arrays import Bools, Floats
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
-from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
-from specdid.estimators._cohorts import compared_with, control, one_unit_cohorts
+from specdid.estimators._base import (
+    NEVER,
+    Estimate,
+    Estimator,
+    EstimatorSetting,
+    Failure,
+    Floats,
+    Path,
+    Program,
+    Task,
+    where_zero,
+)
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
-from specdid.estimators._pyfixest import Refusal, guarded
-from specdid.estimators.csdid.group_time import GroupTime, UnitsByPeriod, Way, alike, compare, lay_out, pooled
+from specdid.estimators._pyfixest import Bools, Refusal, guarded
+from specdid.estimators.csdid.group_time import Cell, Panel, Way, alike, compare, lay_out, pooled
 from specdid.estimators.csdid.programs import write_python, write_r, write_stata
 
 if TYPE_CHECKING:
@@ -67,7 +76,7 @@ def _asked(task: Task) -> _Asked:
     )
 
 
-def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
+def _begin(task: Task) -> tuple[_Asked, Panel]:
     """Lay the units out.
 
     Raises
@@ -150,7 +159,7 @@ def _fit(task: Task) -> Estimate | Failure:
     )
 
 
-def _cell(asked: _Asked, panel: UnitsByPeriod, cohort: int, period: int, base: int) -> GroupTime | None:
+def _cell(asked: _Asked, panel: Panel, cohort: int, period: int, base: int) -> Cell | None:
     return compare(
         panel,
         cohort,
@@ -163,14 +172,14 @@ def _cell(asked: _Asked, panel: UnitsByPeriod, cohort: int, period: int, base: i
     )
 
 
-def _aggregate(aggregate: str, panel: UnitsByPeriod, cells: Sequence[GroupTime]) -> tuple[float, Floats]:
+def _aggregate(aggregate: str, panel: Panel, cells: Sequence[Cell]) -> tuple[float, Floats]:
     if aggregate == "group":
         found = []
         for own in _grouped(cells, lambda c: c.cohort):
             effect, influence = alike([(c.effect, c.influence) for c in own])
             found.append(replace(own[0], effect=effect, influence=influence))
         return pooled(panel, found)
-    of: dict[str, Callable[[GroupTime], int]] = {
+    of: dict[str, Callable[[Cell], int]] = {
         "simple": lambda c: 0,
         "dynamic": lambda c: c.period - c.cohort,
         "calendar": lambda c: c.period,
@@ -178,11 +187,11 @@ def _aggregate(aggregate: str, panel: UnitsByPeriod, cells: Sequence[GroupTime])
     return alike([pooled(panel, own) for own in _grouped(cells, of[aggregate])])
 
 
-def _grouped(cells: Sequence[GroupTime], key: Callable[[GroupTime], int]) -> list[list[GroupTime]]:
+def _grouped(cells: Sequence[Cell], key: Callable[[Cell], int]) -> list[list[Cell]]:
     return [[c for c in cells if key(c) == one] for one in sorted({key(c) for c in cells})]
 
 
-def _ends(panel: UnitsByPeriod, cells: Sequence[GroupTime], size: int) -> Bools:
+def _ends(panel: Panel, cells: Sequence[Cell], size: int) -> Bools:
     """Mark the rows of the task that are an end of a change."""
     read = np.zeros(panel.row.shape, bool)
     for cell in cells:
@@ -194,7 +203,7 @@ def _ends(panel: UnitsByPeriod, cells: Sequence[GroupTime], size: int) -> Bools:
 
 
 def _errors(
-    task: Task, panel: UnitsByPeriod, influence: Floats, used: Bools
+    task: Task, panel: Panel, influence: Floats, used: Bools
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...], tuple[str, ...]]:
     """Sum the units' influences by cluster; a cluster that parts a unit's rows is none that this estimator offers."""
     rows = np.zeros((len(task.outcome), influence.shape[1]))
@@ -215,7 +224,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     asked, panel = _begin(task)
     place = _places(panel, relative)
     untouched = min(reference, -1 - asked.anticipation)
-    found: list[GroupTime] = []
+    found: list[Cell] = []
     where: list[int] = []
     failed: dict[int, str] = {}
     for g in panel.cohorts:
@@ -263,7 +272,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     )
 
 
-def _places(panel: UnitsByPeriod, relative: Floats) -> dict[int, Floats]:
+def _places(panel: Panel, relative: Floats) -> dict[int, Floats]:
     """Return each cohort's places on the axis by period, NaN where none of its rows stands there."""
     found = {}
     for g in panel.cohorts:
@@ -303,7 +312,9 @@ def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
 
 
 def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
-    cells, treated, lost = (found[n] for n in ("n_cells_left_out", "n_treated_left_out", "n_units_left_out"))
+    cells, treated, single, lost = (
+        found[n] for n in ("n_cells_left_out", "n_treated_left_out", "n_one_unit_cohorts", "n_units_left_out")
+    )
     why = (
         "they are treated in all periods, are not seen both in a period and in its base, or nobody untreated is seen "
         "beside them"
@@ -327,7 +338,14 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "(column n_treated_left_out)",
             specifications=int(apart.sum()),
         )
-    yield from one_unit_cohorts("csdid", found)
+    if (single > 0).any():
+        yield Caution(
+            "serious",
+            "one_unit_cohorts",
+            f"csdid: up to {int(single.max())} cohorts are one unit, whose own variation the standard errors cannot "
+            "hold: they are too small",
+            specifications=int((single > 0).sum()),
+        )
     if (lost > 0).any():
         yield Caution(
             "serious",
@@ -351,7 +369,13 @@ ESTIMATOR = Estimator(
             '"simple"',
             "group",
         ),
-        control("never"),
+        EstimatorSetting(
+            "control",
+            Word(("never", "notyet")),
+            "The comparison group: the never treated, or those not yet treated too.",
+            '"notyet"',
+            "never",
+        ),
         EstimatorSetting(
             "est_method",
             Word(("dr", "ipw", "reg")),
@@ -397,7 +421,7 @@ ESTIMATOR = Estimator(
     changes=True,
     alone=lambda options: "effects of cohorts and periods are averaged; controls have no coefficients of their own",
     uncorrected=True,
-    beside=compared_with("never"),
+    beside=lambda options: NEVER if options.get("control", "never") == "never" else "never or not yet treated",
     words=_words,
     ssc=UNCOUNTED,
     cautions=_cautions,

@@ -13,17 +13,15 @@ depend on the effects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from specdid._arrays import Bools, Floats
 from specdid._records import Caution
 from specdid.engine import ssc
 from specdid.engine.demean import relevel
-from specdid.estimators._base import Estimate, Estimator, Failure, Path, Program, Task
-from specdid.estimators._cohorts import one_unit_cohorts
+from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Path, Program, Task
 from specdid.estimators._imputation import (
     NO_COUNTERFACTUAL,
     PERFECT,
@@ -37,7 +35,7 @@ from specdid.estimators._imputation import (
     without_collinear,
 )
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
-from specdid.estimators._pyfixest import guarded, standardised
+from specdid.estimators._pyfixest import Bools, guarded, standardised
 from specdid.estimators.did_imputation.programs import write_python, write_r, write_stata
 
 TIED = "not identified: among the untreated rows this lead is a combination of the fixed effects and other leads"
@@ -210,7 +208,18 @@ def _leads(task: Task, rows: Bools, columns: Floats) -> _Leads:
 
 
 def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
-    return one_unit_cohorts("did_imputation", found)
+    return list(_said(found["n_one_unit_cohorts"]))
+
+
+def _said(single: Floats) -> Iterator[Caution]:
+    if (single > 0).any():
+        yield Caution(
+            "serious",
+            "one_unit_cohorts",
+            f"did_imputation: up to {int(single.max())} cohorts are one unit, whose own variation the standard errors "
+            "cannot hold: they are too small",
+            specifications=int((single > 0).sum()),
+        )
 
 
 ESTIMATOR = Estimator(
