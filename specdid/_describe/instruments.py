@@ -8,7 +8,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._records import Caution
-from specdid._records.numerals import specifications
+from specdid._records.numerals import minus, specifications
 
 WEAK = 10.0
 """The effective F below which instruments are called weak (Staiger and Stock 1997; Andrews, Stock and Sun 2019)."""
@@ -43,6 +43,18 @@ def words_of_instruments(found: Mapping[str, float], alpha: float) -> Iterator[s
             f"Anderson-Rubin, valid with weak instruments: p {found['ar_p']:.4f} for no effect; "
             f"{100 * (1 - alpha):g}% set {anderson_rubin_words(found)}"
         )
+
+
+def beside_estimate(extra: Mapping[str, Floats], place: int, alpha: float) -> str:
+    """Return what stands behind a two-stage estimate wherever it is printed alone; nothing for other estimates."""
+    found = {name: float(values[place]) for name, values in extra.items()}
+    if np.isnan(found.get("ar_p", np.nan)):
+        return ""
+    weak = ", weak instruments" if found["effective_f"] < WEAK else ""
+    return minus(
+        f" Effective F of the first stage {found['effective_f']:.3g}{weak}; {100 * (1 - alpha):g}% Anderson-Rubin set "
+        f"{anderson_rubin_words(found)}, p = {found['ar_p']:.3f}."
+    )
 
 
 def anderson_rubin_words(found: Mapping[str, float]) -> str:

@@ -10,6 +10,7 @@ from hashlib import blake2b
 import numpy as np
 
 from specdid._describe.choices import Change, Choices
+from specdid._describe.instruments import beside_estimate
 from specdid._describe.joint_tests import statistic_names, towards
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
@@ -480,7 +481,8 @@ def _preferred(results: Results) -> str:
     beside = interval if np.isfinite(low) else ""
     within = results.planned.within(results.planned.preferred)
     of_sample = f" ({within})" if within else ""
-    return f"{number(estimate, decimals)}{beside}; {ordinal(rank)} of {of:,} from the lowest{of_sample}."
+    instruments = beside_estimate(results.extra, place, results.planned.alpha)
+    return f"{number(estimate, decimals)}{beside}; {ordinal(rank)} of {of:,} from the lowest{of_sample}.{instruments}"
 
 
 def _samples(results: Results) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specdid._curve import Curve
 from specdid._describe.choices import Change, Choices, Spread
+from specdid._describe.instruments import beside_estimate
 from specdid._describe.joint_tests import primary_lines
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
@@ -287,7 +288,9 @@ def _number(results: Results, place: int) -> str:
     level = f"{100 * (1 - results.planned.alpha):g}%"
     interval = f" ({level} CI {minus(f'{low:,.{decimals}f} to {high:,.{decimals}f}')}, {p_text(p)})"
     beside = interval if np.isfinite(low) else " (no standard error)"
-    return f"{minus(f'{estimate:,.{decimals}f}')}{beside}: {ordinal(rank)} of {of:,}, from the lowest estimate."
+    instruments = beside_estimate(results.extra, place, results.planned.alpha)
+    said = f"{minus(f'{estimate:,.{decimals}f}')}{beside}: {ordinal(rank)} of {of:,}, from the lowest estimate."
+    return said + instruments
 
 
 def _rows(results: Results) -> Section:
