@@ -29,6 +29,10 @@ class Compiled:
     time: int
     batched: object
 
+    @property
+    def in_engine(self):
+        return self.batched
+
 
 @pytest.fixture
 def compiled():
