@@ -182,13 +182,6 @@ class VcovOption:
         """The label, or what stands in the file."""
         return self.label or self.text
 
-    @property
-    def correction(self) -> str:
-        """Say, to go on a sentence, what is not the default: ", small-sample correction as areg"; or nothing."""
-        words = {"none": ", without a small-sample correction", "fixest": ""}
-        law = {"normal": ", normal distribution", "t": ", t distribution", None: ""}[self.distribution]
-        return words.get(self.ssc, f", small-sample correction as {self.ssc}") + law
-
 
 @dataclass(frozen=True, slots=True)
 class Selector:

@@ -11,6 +11,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints, extreme_power
 from specdid._records import Family, Results
+from specdid._words import later, say
 
 FEW = 12
 """Up to so many sets of controls are compared as sets."""
@@ -45,7 +46,8 @@ class Factor:
 
     def words(self, level: int) -> str:
         """Name a level in a table or a figure."""
-        return (self.shown or self.labels)[level]
+        found = (self.shown or self.labels)[level]
+        return say(found) if self.dimension == "controls" != self.name else found
 
 
 def variance_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
@@ -105,7 +107,7 @@ def _variables(results: Results, codes: Ints, wanted: int, within: str) -> Itera
         words = " + ".join(planned.shown(planned.control_terms[k]) for k in together)
         reference = int(member[wanted]) if wanted >= 0 else 0
         member_codes = member[codes].astype(np.int64)
-        yield Factor("controls", words, ("without", "with"), member_codes, reference, within=within)
+        yield Factor("controls", words, (later("without"), later("with")), member_codes, reference, within=within)
 
 
 @dataclass(frozen=True, slots=True)

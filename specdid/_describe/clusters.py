@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 from specdid._columns import Core
 from specdid._records import Caution, Results, Section, Status
+from specdid._words import say
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import demean
 from specdid.engine.problem import Members, Problem
@@ -174,20 +175,38 @@ def _unequal(facts: ClusterFacts | None) -> Iterator[Caution]:
 def cluster_section(facts: ClusterFacts | None) -> Section:
     """Describe the clusters of the measured specification for the summary."""
     if facts is None or facts.leverage is None:
-        return Section("Clusters", ())
+        return Section(say("Clusters"), ())
     found, count = facts.leverage, len(facts.leverage.codes)
-    whose = "the preferred specification" if facts.preferred else "the first least-squares specification"
+    whose = say("the preferred specification") if facts.preferred else say("the first least-squares specification")
     treated = int(found.treated.sum())
     return Section(
-        f"Clusters of {whose}",
+        say("Clusters of {whose}", whose=whose),
         (
-            f"- {count:,} clusters of `{facts.words}`: {treated:,} with treatment, {count - treated:,} without",
-            f"- rows a cluster: {found.rows.min():,} to {found.rows.max():,}, coefficient of variation "
-            f"{found.variation:.2f}",
-            f"- effective number of clusters: {found.effective:.1f} (Carter, Schnepel and Steigerwald 2017, errors "
-            "uncorrelated within clusters)",
-            f"- largest share of a cluster: {found.partial.max():.1%} of the treatment's partial leverage, "
-            f"{found.leverage.max() / found.leverage.sum():.1%} of all leverage (equal clusters: {1 / count:.1%})",
+            say(
+                "- {count:,} clusters of `{words}`: {treated:,} with treatment, {count2:,} without",
+                count=count,
+                words=facts.words,
+                treated=treated,
+                count2=count - treated,
+            ),
+            say(
+                "- rows a cluster: {min:,} to {max:,}, coefficient of variation {variation:.2f}",
+                min=found.rows.min(),
+                max=found.rows.max(),
+                variation=found.variation,
+            ),
+            say(
+                "- effective number of clusters: {effective:.1f} (Carter, Schnepel and Steigerwald 2017, errors "
+                "uncorrelated within clusters)",
+                effective=found.effective,
+            ),
+            say(
+                "- largest share of a cluster: {max:.1%} of the treatment's partial leverage, {max2:.1%} of all "
+                "leverage (equal clusters: {value:.1%})",
+                max=found.partial.max(),
+                max2=found.leverage.max() / found.leverage.sum(),
+                value=1 / count,
+            ),
         ),
         on_page=True,
     )

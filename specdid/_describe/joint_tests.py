@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from specdid._records import JointTest, Results
 from specdid._records.numerals import minus, p_text
 from specdid._records.results import MEDIAN, SHARE, TIMES, statistic_name
+from specdid._words import say, told
 from specdid.inference._base import null_words
 from specdid.inference._curve_tests import CurveTests
 
@@ -28,10 +29,22 @@ def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[s
     lines = []
     for name in dict.fromkeys(t.statistic for t in primary):
         mine = [t for t in primary if t.statistic == name]
-        under = ", ".join(f"{p_text(t.p_value)} ({null_words(t.null)}{_part(t, estimated)})" for t in mine)
+        under = say(", ").join(
+            say("{p} ({statistics})", p=p_text(t.p_value), statistics=null_words(t.null) + _part(t, estimated))
+            for t in mine
+        )
         value = minus(f"{mine[0].value:.4g}")
-        pooled = ", of all arms together" if not mine[0].group and _arms(joint) else ""
-        lines.append(f"Primary test, {shown(name)}{pooled}: {value}{towards(mine[0])}; {under}.")
+        pooled = say(", of all arms together") if not mine[0].group and _arms(joint) else ""
+        lines.append(
+            say(
+                "Primary test, {statistic}{pooled}: {value}{towards}; {nulls}.",
+                statistic=told(shown(name)),
+                pooled=pooled,
+                value=value,
+                towards=towards(mine[0]),
+                nulls=under,
+            )
+        )
     return tuple(lines)
 
 
@@ -46,18 +59,18 @@ def towards(test: JointTest) -> str:
     """Say whether a statistic lies in the expected direction, where there is one."""
     if test.direction != "expected" or test.value == 0:
         return ""
-    return ", in the expected direction" if test.value > 0 else ", against the expected direction"
+    return say(", in the expected direction") if test.value > 0 else say(", against the expected direction")
 
 
 def _part(test: JointTest, estimated: int) -> str:
     if not test.specifications or test.specifications == estimated:
         return ""
-    return f", {test.specifications:,} of {estimated:,} specifications"
+    return say(", {n:,} of {of:,} specifications", n=test.specifications, of=estimated)
 
 
 def marked(test: JointTest, name: str) -> str:
     """Name a statistic, the primary one as such."""
-    return f"{name} (primary)" if test.role == "primary" else name
+    return say("{name} (primary)", name=name) if test.role == "primary" else name
 
 
 def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str, str]:
@@ -65,11 +78,11 @@ def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str
     medians = [r for t in tests for r in t.tests if r.kind == MEDIAN]
     scales, estimands = len({r.group for r in medians}) > 1, len({r.estimand for r in medians}) > 1
     return {
-        r.statistic: ", ".join(
+        r.statistic: say(", ").join(
             [
-                statistic_name(MEDIAN, direction=r.direction),
+                told(statistic_name(MEDIAN, direction=r.direction)),
                 *([results.planned.shown(r.group)] if scales else []),
-                *([r.estimand] if estimands else []),
+                *([told(r.estimand)] if estimands else []),
             ]
         )
         for r in medians
@@ -81,8 +94,9 @@ def share_words(tests: Sequence[JointTest]) -> str:
     found = next((t for t in tests if t.kind == SHARE), None)
     if found is None:
         return ""
-    times = f" {TIMES}" if found.direction == "expected" else ""
-    return (
-        f"Share significant, dominant sign: the larger of two shares of all specifications tested, of those "
-        f"significantly above and of those significantly below 0{times}; in every draw anew."
+    times = " " + say(TIMES) if found.direction == "expected" else ""
+    return say(
+        "Share significant, dominant sign: the larger of two shares of all specifications tested, of those "
+        "significantly above and of those significantly below 0{times}; in every draw anew.",
+        times=times,
     )

@@ -21,12 +21,14 @@ clause in CLAUSES, at its rank; without one its own words are the clause.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
 
 from specdid._diagnostics import Fault
+from specdid._words import later, said_list, say, sentences, told
 
 Severity = Literal["error", "serious", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "serious", "note")
@@ -34,74 +36,76 @@ SEVERITIES: tuple[Severity, ...] = ("error", "serious", "note")
 RUN = "run"
 """The place of what concerns the whole run."""
 CLAUSES: Mapping[str, str] = {
-    "audit_failed": "the audit failed",
-    "audit_disagrees": "the reference gives other numbers",
-    "audit_draws": "draws of an earlier run come out otherwise",
-    "interrupted": "the run was interrupted",
-    "audit_not_done": "the audit could not be done",
-    "pretrend": "the pre-trend test fails",
-    "pretrend_few_treated": "a pre-trend test rejects, by errors of too few treated clusters",
-    "placebo_timing": "a placebo before the treatment has an effect",
-    "placebo_timing_few_treated": "a placebo before the treatment has an effect, by errors of too few treated clusters",
-    "placebo_rejects": "placebos reject too often",
-    "placebo_disagrees": "clustered errors find an effect and permutation does not",
-    "leads_not_tested": "pre-trends cannot be tested",
-    "weak_instruments": "instruments are weak",
-    "instruments_untested": "the strength of instruments is not known",
-    "instruments_disagree": "instruments disagree with each other",
-    "forbidden_comparisons": "comparisons with units treated already turn a sign",
-    "negative_weights": "effects enter a coefficient with negative weights",
-    "nulls_disagree": "the joint tests disagree",
-    "opposite_signs": "outcomes of opposite signs cancel in one test",
-    "estimands_disagree": "estimands disagree in sign",
-    "scales_disagree": "scales disagree in sign",
-    "few_treated": "few clusters are treated",
-    "few_untreated": "few clusters are untreated",
-    "variance_indefinite": "two-way variances are not positive semi-definite",
-    "few_effective": "clusters count for fewer than they are",
-    "few_clusters": "there are few clusters",
-    "cohorts_left_out": "cohorts are left out",
-    "cells_left_out": "cohorts are left out in some periods",
-    "units_left_out": "units that lack a period are left out",
-    "one_unit_cohorts": "cohorts are one unit",
-    "always_treated": "units that are always treated move an event study",
-    "incidental_parameters": "fixed effects of few rows bias the estimates",
-    "cohort_differs": "the treatment and its cohort differ",
-    "group_missing": "whole groups are lost to missing values",
-    "match_lost": "matching leaves units out, or ties decide it",
-    "imbalance": "matched samples are not balanced",
-    "bad_control": "controls differ with the treatment",
-    "later_values": "outcomes or controls use later values",
-    "log_of_zero": "rows are lost to the log of zero",
-    "not_zero_one": "a treatment has two values that are not 0 and 1",
-    "same_estimate": "two estimators give the same numbers",
-    "samples_move": "the sample moves the estimates",
-    "many_failed": "many specifications failed",
-    "preferred_missing": "the preferred specification has no estimate",
-    "no_test": "no joint test was run",
-    "no_primary": "the primary test is missing",
-    "untested": "no null tests some specifications",
-    "untested_instruments": "no null is one of two-stage least squares",
-    "moderate_instruments": "instruments are not strong",
-    "not_moved": "the assignment does not move specifications",
-    "assign_still": "the assignment does not move the treatment",
-    "level_too_fine": "the treatment is dealt out more finely than it was assigned",
-    "few_assignments": "there are few ways to assign the treatment",
-    "assignments_repeat": "draws of the assignment repeat each other",
-    "draws_too_few": "there are too few draws",
-    "draws_failed": "draws failed",
-    "time_without_step": "periods have no step",
-    "time_outlier": "a period lies far from the others",
-    "undated": "placebos could not be dated",
-    "small_group": "groups are too small for their errors",
-    "analysis_failed": "an analysis could not be run",
-    "figure_failed": "a figure could not be drawn",
-    "plugin_failed": "a plug-in of another distribution could not be loaded",
-    "output_failed": "an output could not be made",
+    "audit_failed": later("the audit failed"),
+    "audit_disagrees": later("the reference gives other numbers"),
+    "audit_draws": later("draws of an earlier run come out otherwise"),
+    "interrupted": later("the run was interrupted"),
+    "audit_not_done": later("the audit could not be done"),
+    "pretrend": later("the pre-trend test fails"),
+    "pretrend_few_treated": later("a pre-trend test rejects, by errors of too few treated clusters"),
+    "placebo_timing": later("a placebo before the treatment has an effect"),
+    "placebo_timing_few_treated": later(
+        "a placebo before the treatment has an effect, by errors of too few treated clusters"
+    ),
+    "placebo_rejects": later("placebos reject too often"),
+    "placebo_disagrees": later("clustered errors find an effect and permutation does not"),
+    "leads_not_tested": later("pre-trends cannot be tested"),
+    "weak_instruments": later("instruments are weak"),
+    "instruments_untested": later("the strength of instruments is not known"),
+    "instruments_disagree": later("instruments disagree with each other"),
+    "forbidden_comparisons": later("comparisons with units treated already turn a sign"),
+    "negative_weights": later("effects enter a coefficient with negative weights"),
+    "nulls_disagree": later("the joint tests disagree"),
+    "opposite_signs": later("outcomes of opposite signs cancel in one test"),
+    "estimands_disagree": later("estimands disagree in sign"),
+    "scales_disagree": later("scales disagree in sign"),
+    "few_treated": later("few clusters are treated"),
+    "few_untreated": later("few clusters are untreated"),
+    "variance_indefinite": later("two-way variances are not positive semi-definite"),
+    "few_effective": later("clusters count for fewer than they are"),
+    "few_clusters": later("there are few clusters"),
+    "cohorts_left_out": later("cohorts are left out"),
+    "cells_left_out": later("cohorts are left out in some periods"),
+    "units_left_out": later("units that lack a period are left out"),
+    "one_unit_cohorts": later("cohorts are one unit"),
+    "always_treated": later("units that are always treated move an event study"),
+    "incidental_parameters": later("fixed effects of few rows bias the estimates"),
+    "cohort_differs": later("the treatment and its cohort differ"),
+    "group_missing": later("whole groups are lost to missing values"),
+    "match_lost": later("matching leaves units out, or ties decide it"),
+    "imbalance": later("matched samples are not balanced"),
+    "bad_control": later("controls differ with the treatment"),
+    "later_values": later("outcomes or controls use later values"),
+    "log_of_zero": later("rows are lost to the log of zero"),
+    "not_zero_one": later("a treatment has two values that are not 0 and 1"),
+    "same_estimate": later("two estimators give the same numbers"),
+    "samples_move": later("the sample moves the estimates"),
+    "many_failed": later("many specifications failed"),
+    "preferred_missing": later("the preferred specification has no estimate"),
+    "no_test": later("no joint test was run"),
+    "no_primary": later("the primary test is missing"),
+    "untested": later("no null tests some specifications"),
+    "untested_instruments": later("no null is one of two-stage least squares"),
+    "moderate_instruments": later("instruments are not strong"),
+    "not_moved": later("the assignment does not move specifications"),
+    "assign_still": later("the assignment does not move the treatment"),
+    "level_too_fine": later("the treatment is dealt out more finely than it was assigned"),
+    "few_assignments": later("there are few ways to assign the treatment"),
+    "assignments_repeat": later("draws of the assignment repeat each other"),
+    "draws_too_few": later("there are too few draws"),
+    "draws_failed": later("draws failed"),
+    "time_without_step": later("periods have no step"),
+    "time_outlier": later("a period lies far from the others"),
+    "undated": later("placebos could not be dated"),
+    "small_group": later("groups are too small for their errors"),
+    "analysis_failed": later("an analysis could not be run"),
+    "figure_failed": later("a figure could not be drawn"),
+    "plugin_failed": later("a plug-in of another distribution could not be loaded"),
+    "output_failed": later("an output could not be made"),
 }
 """What a code says in a clause, the worst first: the order in which cautions of a severity are told."""
-FAILED = "AUDIT FAILED: do not use these numbers"
-AGAINST = "Serious warnings stand against these estimates"
+FAILED = later("AUDIT FAILED: do not use these numbers")
+AGAINST = later("Serious warnings stand against these estimates")
 _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 """Kinds that are told in full on a first screen, named in a sentence, and specifications of a failed audit listed."""
 SERIOUS_FAULTS = frozenset({
@@ -197,7 +201,8 @@ class Caution:
     specifications: int = 0
 
     def __str__(self) -> str:
-        return self.message if self.where == RUN else f"{self.where}: {self.message}"
+        message = told(self.message, ours=True)
+        return message if self.where == RUN else say("{where}: {message}", where=told(self.where), message=message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,14 +259,16 @@ class Against:
     @property
     def brief(self) -> str:
         """The two worst with their numbers, and how many more kinds there are, for a figure or a note."""
-        told = [f"{capital(clause)}: {found}." for clause, found in self.items[:2]]
-        more = len(self.items) - len(told) + len(self.rest)
-        return " ".join([*told, *([f"{capital(_kinds(more))} of serious warnings."] if more else [])])
+        shown = [say("{clause}: {found}.", clause=capital(clause), found=found) for clause, found in self.items[:2]]
+        more = len(self.items) - len(shown) + len(self.rest)
+        return sentences(
+            [*shown, *([say("{kinds} of serious warnings.", kinds=capital(_kinds(more)))] if more else [])]
+        )
 
 
 def headline(failed: str) -> str:
     """Return the first words of ``Against.failed``, those before its colon: what they are called in a title."""
-    return failed.partition(":")[0]
+    return re.split("[:：]", failed, maxsplit=1)[0]
 
 
 def against(found: Sequence[Caution]) -> Against:
@@ -272,10 +279,10 @@ def against(found: Sequence[Caution]) -> Against:
     failed = ""
     if errors:
         audited = any(c.code.startswith("audit") for c in errors)
-        failed = FAILED if audited else f"DO NOT USE THESE NUMBERS: {clause(errors[0].code)}"
+        failed = say(FAILED) if audited else say("DO NOT USE THESE NUMBERS: {why}", why=clause(errors[0].code))
     details = [str(c) for c in errors[:_DETAILS]]
     if len(errors) > _DETAILS:
-        details.append(f"{len(errors) - _DETAILS:,} more: see warnings.csv")
+        details.append(say("{n:,} more: see warnings.csv", n=len(errors) - _DETAILS))
     return Against(
         failed,
         tuple(details),
@@ -291,23 +298,23 @@ def _verdict(clauses: Sequence[str]) -> str:
         return ""
     named, more = list(clauses[:_IN_VERDICT]), len(clauses) - _IN_VERDICT
     named += [_kinds(more)] if more > 0 else []
-    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
-    return f"{AGAINST}: {listed}."
+    return say("{against}: {kinds}.", against=say(AGAINST), kinds=said_list(named))
 
 
 def _kinds(more: int) -> str:
-    return f"{more} more kind{'s' * (more > 1)}"
+    return say("{n} more kinds" if more > 1 else "{n} more kind", n=more)
 
 
 def _found(group: Cautions) -> str:
     """Write the first of a kind, with its place, and how many more there are."""
-    more = f"; {group.more:,} more like it" if group.more else ""
-    return f"{group.first}{more}"
+    first = str(group.first)
+    return say("{first}; {n:,} more like it", first=first, n=group.more) if group.more else first
 
 
 def clause(code: str) -> str:
     """Return what a code says in a clause."""
-    return CLAUSES.get(code) or code.replace("_", " ")
+    found = CLAUSES.get(code)
+    return say(found) if found else code.replace("_", " ")
 
 
 def capital(text: str) -> str:

@@ -24,15 +24,15 @@ _SINGULAR = {"are": "is", "have": "has", "were": "was", "change": "changes", "di
 
 
 def specifications(n: int, words: str = "") -> str:
-    """Write ``12 specifications are …``; of one the verbs agree with it: ``1 specification is …``.
-
-    ``words`` are in the language that is written in.
-    """
-    if spoken() != ENGLISH:
-        return say("{n:,} specifications", n=n) + words
+    """Write ``12 specifications are …``; of one the verbs agree with it: ``1 specification is …``."""
     if n == 1:
         words = re.sub(r"\b(?:are|have|were|change|disagree)\b", lambda verb: _SINGULAR[verb[0]], words)
     return f"{n:,} specification{'' if n == 1 else 's'}{f' {words}' if words else ''}"
+
+
+def counted(n: int) -> str:
+    """Write how many specifications there are, in the language that is written in."""
+    return say("{n:,} specification" if n == 1 else "{n:,} specifications", n=n)
 
 
 def decimals_for(values: NDArray[np.float64]) -> int:

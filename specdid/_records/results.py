@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 from specdid._columns import DIMENSIONS, NUMBERS
 from specdid._hashing import id_text
-from specdid._words import later
+from specdid._words import later, say, say_choice, told
 from specdid.language import relabel
 
 Labels = NDArray[np.int32]
@@ -49,7 +49,7 @@ MEDIAN = "median estimate"
 
 
 SHARE = "share significant, dominant sign"
-TIMES = "times the expected sign"
+TIMES = later("times the expected sign")
 
 
 def statistic_name(kind: str, group: str = "", estimand: str = "", direction: str = "estimated") -> str:
@@ -212,6 +212,11 @@ class Planned:
         options = np.stack([column[first] for column in columns], axis=1)
         return options.astype(np.int32), which.reshape(-1).astype(np.int64)
 
+    def shown_choice(self, name: str) -> str:
+        """Return what options are of as readers know it: by [labels], or by its own name in words."""
+        words = name.replace("_", " ")
+        return self.shown(words) if words in self.display else say_choice(name)
+
     def option(self, choice: Choice, codes: Sequence[int], shown: bool = False) -> str:
         """Return the label of an option of a choice, of tied dimensions joined by commas; ``shown`` by [labels]."""
         labels = (self.labels[d][c] for d, c in zip(choice.places, codes, strict=True))
@@ -222,8 +227,9 @@ class Planned:
         found = []
         for d, (name, labels) in enumerate(zip(self.dimensions, self.labels, strict=True)):
             if len(labels) > 1 and (name == "sample" or name not in DIMENSIONS):
-                found.append(f"{self.shown(name)}: {self.shown(labels[self.codes[place, d]])}")
-        return ", ".join(found)
+                words = self.shown(labels[self.codes[place, d]])
+                found.append(say("{words}: {name}", words=self.shown_choice(name), name=words))
+        return say(", ").join(found)
 
     def dimension(self, name: str) -> TextColumn:
         """Return one dimension's labels as a column of text."""
@@ -242,9 +248,13 @@ class Counts:
     duplicate: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.planned:,} planned = {self.ok:,} ok + {self.failed:,} failed"
-            f" + {self.excluded:,} excluded + {self.duplicate:,} duplicate"
+        return say(
+            "{planned:,} planned = {ok:,} ok + {failed:,} failed + {excluded:,} excluded + {duplicate:,} duplicate",
+            planned=self.planned,
+            ok=self.ok,
+            failed=self.failed,
+            excluded=self.excluded,
+            duplicate=self.duplicate,
         )
 
 
@@ -295,7 +305,7 @@ class Family:
     @property
     def name(self) -> str:
         """Scale (or outcome) and estimand as readers know them."""
-        return "; ".join(part for part in (self.shown, self.estimand) if part)
+        return say("; ").join(part for part in (self.shown, told(self.estimand)) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from specdid._records.cautions import beside, capital, from_figure
 from specdid._run.prepare import Prepared
 from specdid._run.write import FigureFiles, save_figure, write_text, writing
 from specdid._study import file_stem
+from specdid._words import say, told
 from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Finding
 from specdid.analyses._cells import Request, shared_sample
 from specdid.engine.execute import Progress
@@ -77,7 +78,9 @@ def _with_sample(finding: Finding, words: str) -> Finding:
     if not words:
         return finding
     tables = (
-        t if t.print is None else replace(t, print=replace(t.print, notes=(*t.print.notes, f"{capital(words)}.")))
+        t
+        if t.print is None
+        else replace(t, print=replace(t.print, notes=(*t.print.notes, say("{sample}.", sample=capital(words)))))
         for t in finding.tables
     )
     return replace(finding, tables=tuple(tables))
@@ -85,15 +88,15 @@ def _with_sample(finding: Finding, words: str) -> Finding:
 
 def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:
     """Return what the analyses add to the summary."""
-    return tuple(Section(a.heading, _lines(a)) for a in found)
+    return tuple(Section(told(a.heading), _lines(a)) for a in found)
 
 
 def _lines(analysed: Analysed) -> tuple[str, ...]:
     if analysed.failure is not None:
-        return (f"It could not be run: {analysed.failure}",)
+        return (say("It could not be run: {failure}", failure=told(analysed.failure, True)),)
     files = [name for name, _ in _names(analysed, ("csv",))]
     said = (*analysed.finding.lines, "") if analysed.finding.lines else ()
-    return (*said, f"Files: {', '.join(f'`{n}`' for n in files)}")
+    return (*said, say("Files: {listed}", listed=", ".join(f"`{n}`" for n in files)))
 
 
 def cautions(found: Sequence[Analysed]) -> tuple[Caution, ...]:

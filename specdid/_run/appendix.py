@@ -23,6 +23,7 @@ from specdid._run.prepare import Prepared
 from specdid._run.selectors import place_of
 from specdid._run.write import OUTPUT_FAILED, on_its_own, write_text, writing
 from specdid._study import file_stem
+from specdid._words import later, say, told
 from specdid.analyses._base import Analysed, Bench, Cell, CellFit, Chart
 from specdid.analyses._fit import effect_texts, fit_cell
 from specdid.appendix._base import AnalysisSection, Appendix, Material, Picked, Selection
@@ -153,25 +154,31 @@ def _section(analysed: Analysed) -> AnalysisSection:
     finding = analysed.finding
     printed = [(stem(t.suffix), t.print) for t in finding.tables if t.print is not None]
     return AnalysisSection(
-        heading,
+        told(heading),
         tuple((file, _titled(analysed, heading, table)) for file, table in printed),
         tuple((stem(c.suffix), _captioned(analysed, heading, c)) for c in finding.charts),
         analysed.failure,
     )
 
 
+_SUFFIXES = (later("love"), later("scores"), later("timing"))
+"""What several figures of an analysis are called beside its heading."""
+
+
 def _captioned(analysed: Analysed, heading: str, chart: Chart) -> str:
     """Caption an analysis's figure: what it is of, and what kind of figure it is."""
     kind = _plugins.load("figures", chart.figure).title
-    of = f"{heading}: {chart.suffix.replace('_', ' ')}" if chart.suffix and chart.told else heading
-    return of if chart.figure == analysed.kind else f"{of}. {kind}"
+    heading, suffix = told(heading), chart.suffix.replace("_", " ")
+    if chart.suffix and chart.told:
+        heading = say("{where}: {message}", where=heading, message=say(suffix))
+    return heading if chart.figure == analysed.kind else say("{failed}. {caption}", failed=heading, caption=say(kind))
 
 
 def _titled(analysed: Analysed, heading: str, table: PrintTable) -> PrintTable:
     """Say of an analysis's table what kind it is, where its title is only the analysis's name, or a number."""
     if analysed.kind == TABLE and _NUMBERED.match(heading):
-        return replace(table, title=f"Regressions ({heading} of the study)")
-    return replace(table, title=heading) if table.title == analysed.name else table
+        return replace(table, title=say("Regressions ({heading} of the study)", heading=heading))
+    return replace(table, title=told(heading)) if table.title == analysed.name else table
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -21,10 +21,11 @@ from specdid._describe.joint_tests import marked, share_words, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import Against, against, beside, capital, from_figure
-from specdid._records.numerals import minus, specifications
+from specdid._records.numerals import counted, minus
 from specdid._run.report import page_formats
 from specdid._run.write import FigureFiles, on_its_own, save_figure, write_text
 from specdid._study import INSTRUMENTS
+from specdid._words import say, told
 from specdid.engine.compile import Compiled
 from specdid.figures._base import FigureKind
 from specdid.inference._curve_tests import CurveTests
@@ -114,7 +115,7 @@ def _sensitivity(compiled: Compiled, results: Results) -> Section:
         return sensitivity_section(None)
     at = _member(compiled, place)
     if at < 0:
-        return sensitivity_section(None, "It is not plain least squares: robustness value and δ are not defined.")
+        return sensitivity_section(None, say("It is not plain least squares: robustness value and δ are not defined."))
     return sensitivity_section(sensitivity(compiled.problem, compiled.members, at))
 
 
@@ -222,32 +223,51 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
 def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Against) -> PrintTable:
     """Lay the joint tests out for print, a block per null; what stands against them is the last of the notes."""
     names = statistic_names(tests, results)
-    blocks = tuple((Row(capital(t.title), ("", "", "")), *_test_rows(t, names)) for t in tests)
-    draws = "; ".join(f"{t.title}: {specifications(len(t.index))}, {t.drawn}" for t in tests)
+    blocks = tuple((Row(capital(told(t.title)), ("", "", "")), *_test_rows(t, names)) for t in tests)
+    draws = say("; ").join(
+        say(
+            "{title}: {specifications}, {drawn}",
+            title=told(t.title),
+            specifications=counted(len(t.index)),
+            drawn=told(t.drawn, True),
+        )
+        for t in tests
+    )
     notes = (
-        f"{capital(draws)}.",
-        "p is the share of draws, the data among them, that are at least as far from zero; the null range holds "
-        "95% of the draws, and beyond it p ≤ 0.05. Tests other than the primary one are secondary.",
-        *dict.fromkeys(text for t in tests for text in (t.direction, share_words(t.tests)) if text),
+        say("{sample}.", sample=capital(draws)),
+        say(
+            "p is the share of draws, the data among them, that are at least as far from zero; the null "
+            "range holds 95% of the draws, and beyond it p ≤ 0.05. Tests other than the primary one are "
+            "secondary."
+        ),
+        *dict.fromkeys(text for t in tests for text in (told(t.direction, True), share_words(t.tests)) if text),
         *_common(tests, results),
         *([found.verdict] if found.verdict else []),
     )
-    return PrintTable("Tests of the specification curve", ("Value", "Null range", "p"), blocks, notes=notes)
+    return PrintTable(
+        say("Tests of the specification curve"), (say("Value"), say("Null range"), "p"), blocks, notes=notes
+    )
 
 
 def _common(tests: tuple[CurveTests, ...], results: Results) -> Iterator[str]:
     """Say what all medians are of, which their rows leave out."""
     groups = {results.planned.shown(p.group): None for t in tests for p in t.placebos}
-    estimands = {p.estimand: None for t in tests for p in t.placebos}
-    kinds = (("Scale", list(groups)), ("Estimand", list(estimands)))
-    yield from (f"{word} of all medians: {names[0]}." for word, names in kinds if len(names) == 1)
+    estimands = {told(p.estimand): None for t in tests for p in t.placebos}
+    kinds = ((say("Scale"), list(groups)), (say("Estimand"), list(estimands)))
+    yield from (
+        say("{word} of all medians: {name}.", word=word, name=names[0]) for word, names in kinds if len(names) == 1
+    )
 
 
 def _test_rows(tests: CurveTests, names: Mapping[str, str]) -> tuple[Row, ...]:
     return tuple(
         Row(
-            marked(r, capital(names.get(r.statistic, r.statistic))),
-            (minus(f"{r.value:.3g}"), minus(f"{r.low:.3g} to {r.high:.3g}"), f"{r.p_value:.3f}"),
+            marked(r, capital(told(names.get(r.statistic, r.statistic)))),
+            (
+                minus(f"{r.value:.3g}"),
+                minus(say("{low} to {high}", low=f"{r.low:.3g}", high=f"{r.high:.3g}")),
+                f"{r.p_value:.3f}",
+            ),
         )
         for r in tests.tests
     )

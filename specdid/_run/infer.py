@@ -17,10 +17,11 @@ from specdid._diagnostics import first_few
 from specdid._plan import Plan
 from specdid._records import Caution, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
-from specdid._records.numerals import minus, specifications
+from specdid._records.numerals import counted, minus, specifications
 from specdid._run.prepare import Prepared
 from specdid._run.write import NullFigure, first_bands, first_nulls, write_bands, write_text
 from specdid._study import Core, FigureOptions
+from specdid._words import later, said_list, say, told
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import Progress
 from specdid.engine.store import Store
@@ -157,10 +158,10 @@ def _untested(context: Context, results: Results, entering: Bools, found: Sequen
     linear[members.index] = context.compiled.batched
     instrumented = np.zeros(len(results), dtype=bool)
     instrumented[members.index] = members.instruments >= 0
-    told = missing & instrumented
-    if told.any():
-        said = specifications(int(told.sum()), f"are in no joint test: {NO_NULL_OF_INSTRUMENTS}")
-        yield Caution("note", "untested_instruments", said, specifications=int(told.sum()))
+    theirs = missing & instrumented
+    if theirs.any():
+        said = specifications(int(theirs.sum()), f"are in no joint test: {NO_NULL_OF_INSTRUMENTS}")
+        yield Caution("note", "untested_instruments", said, specifications=int(theirs.sum()))
         missing &= ~instrumented
         entering = entering & ~instrumented
     if "permutation" in asked:
@@ -293,23 +294,27 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
     """Write the tests for the summary."""
     return tuple(
         Section(
-            f"Joint test: {t.title}",
+            say("Joint test: {title}", title=told(t.title)),
             (
-                f"{t.drawn}; {specifications(len(t.index))}; beyond the null range p ≤ 0.05.",
+                say(
+                    "{drawn}; {specifications}; beyond the null range p ≤ 0.05.",
+                    drawn=told(t.drawn, True),
+                    specifications=counted(len(t.index)),
+                ),
                 "",
-                "| statistic | value | null range | p |",
+                say("| statistic | value | null range | p |"),
                 "|---|---:|---:|---:|",
                 *(
-                    f"| {marked(r, results.shown_statistic(r.statistic))} | {minus(f'{r.value:.4g}')} "
-                    f"| {minus(f'{r.low:.4g} to {r.high:.4g}')} | {r.p_value:.3f} |"
+                    f"| {marked(r, told(results.shown_statistic(r.statistic)))} | {minus(f'{r.value:.4g}')} "
+                    f"| {minus(say('{low} to {high}', low=f'{r.low:.4g}', high=f'{r.high:.4g}'))} | {r.p_value:.3f} |"
                     for r in t.tests
                 ),
                 "",
-                "The other tests are secondary." if len(t.tests) > 1 else "",
-                *(text for text in (t.direction, share_words(t.tests)) if text),
+                say("The other tests are secondary.") if len(t.tests) > 1 else "",
+                *(text for text in (told(t.direction, True), share_words(t.tests)) if text),
                 _family(t),
                 band_words(t),
-                *(f"- {note.message}" for note in t.notes),
+                *(f"- {told(note.message, True)}" for note in t.notes),
             ),
         )
         for t in tests
@@ -321,10 +326,19 @@ def _family(tests: CurveTests) -> str:
     alpha, critical = f"{tests.alpha:g}", tests.adjusted.critical
     if np.isnan(critical):
         least = f"{1 / (tests.draws + 1):.3g}"
-        return f"{tests.draws:,} draws are too few for a p of at most {alpha}: the smallest p is {least}."
-    return (
-        f"{significant:,} of {len(tests.index):,} specifications have a step-down adjusted p of at most "
-        f"{alpha} (max|t|, critical value {critical:.2f})."
+        return say(
+            "{draws:,} draws are too few for a p of at most {alpha}: the smallest p is {least}.",
+            draws=tests.draws,
+            alpha=alpha,
+            least=least,
+        )
+    return say(
+        "{significant:,} of {index:,} specifications have a step-down adjusted p of at most {alpha} "
+        "(max|t|, critical value {critical:.2f}).",
+        significant=significant,
+        index=len(tests.index),
+        alpha=alpha,
+        critical=critical,
     )
 
 
@@ -332,15 +346,21 @@ def band_words(tests: CurveTests) -> str:
     """Say how far the simultaneous band reaches, by what it was made, or why there is none."""
     band, level = tests.adjusted.band, f"{100 * (1 - tests.alpha):g}%"
     ends = [
-        f"{z:.2f} standard errors {side} the estimates"
-        for z, side in ((band.below, "below"), (band.above, "above"))
+        say("{z:.2f} standard errors {side} the estimates", z=z, side=say(side))
+        for z, side in ((band.below, later("below")), (band.above, later("above")))
         if not np.isnan(z)
     ]
     if not ends:
-        return f"No simultaneous band: {band.reason}."
-    made = f"joint inversion, errors clustered by `{tests.cluster}`"
-    rest = f"; {band.reason}" if band.reason else ""
-    return f"Simultaneous {level} band: {' and '.join(ends)} ({made}){rest}."
+        return say("No simultaneous band: {reason}.", reason=told(band.reason, True))
+    made = say("joint inversion, errors clustered by `{cluster}`", cluster=tests.cluster)
+    rest = say("; ") + told(band.reason, True) if band.reason else ""
+    return say(
+        "Simultaneous {level} band: {ends} ({made}){rest}.",
+        level=level,
+        ends=said_list(ends),
+        made=made,
+        rest=rest,
+    )
 
 
 def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:
@@ -391,13 +411,16 @@ def expected_words(plan: Plan) -> str:
     pairs = [(options[o].expect, label) for label, o in zip(outcome.labels, outcome.option.tolist(), strict=True)]
     signs = ("negative", "positive")
     found = [
-        f"{sign} for {first_few([n for s, n in pairs if s == sign], _NAMED)}" for sign in signs if (sign in dict(pairs))
+        say("{sign} for {outcomes}", sign=say(sign), outcomes=first_few([n for s, n in pairs if s == sign], _NAMED))
+        for sign in signs
+        if (sign in dict(pairs))
     ]
     if not found:
         return ""
-    return (
-        f"Joint statistics are of estimates times the sign expected of their outcome ({'; '.join(found)}): "
-        "positive values lie in the expected direction."
+    return say(
+        "Joint statistics are of estimates times the sign expected of their outcome ({listed}): positive "
+        "values lie in the expected direction.",
+        listed=say("; ").join(found),
     )
 
 

@@ -14,6 +14,7 @@ from specdid._curve import Curve
 from specdid._records.cautions import against
 from specdid._run.write import write_text, writing
 from specdid._study import file_stem
+from specdid._words import say, told
 from specdid.analyses._base import Analysed, Chart
 from specdid.figures._style import save
 from specdid.report._choices import NO_PROGRAMS, Programs
@@ -69,11 +70,16 @@ def _block(analysed: Analysed, directory: Path, width: float | None, failed: str
     pictures = []
     for chart in finding.charts:
         stem = file_stem(analysed.stem, chart.suffix or None)
-        title = f"{analysed.heading}: {_plugins.load('figures', chart.figure).title}"
+        kind = _plugins.load("figures", chart.figure).title
+        title = say(
+            "{where}: {message}",
+            where=told(analysed.heading),
+            message=say(kind),
+        )
         pictures += [_drawn(directory, stem, title) or Picture(stem, title, _draw(chart, width, failed))]
     tables = tuple((f"{file_stem(analysed.stem, t.suffix or None)}.csv", t) for t in finding.tables)
     shown = tuple(p for p in pictures if p.content)
-    return AnalysisBlock(analysed.heading, finding.lines, tables, shown, analysed.failure)
+    return AnalysisBlock(told(analysed.heading), finding.lines, tables, shown, analysed.failure)
 
 
 def _drawn(directory: Path, stem: str, title: str) -> Picture | None:
@@ -110,5 +116,5 @@ def _draw(chart: Chart, width: float | None, failed: str) -> bytes:
 def _whole(directory: Path) -> Iterator[Picture]:
     """Return the figures of the whole curve, but for the curve and the volcano, which the page draws itself."""
     for figure in _plugins.every("figures"):
-        if figure.curve is not None and figure.on_page and (found := _drawn(directory, figure.name, figure.title)):
+        if figure.curve is not None and figure.on_page and (found := _drawn(directory, figure.name, say(figure.title))):
             yield found

@@ -7,9 +7,10 @@ spec file names (labels, titles, options) is the user's and is not translated.
 
 What results keep (warnings, reasons of failures, estimands) is English in every language, so that files and caches
 are the same; ``told`` gives it in the language that is written in where a reader sees it. ``<language>_kept.toml`` has
-these texts with ``{name}`` for what varies, ``‹a|b›`` for words of which one stands there; a name that ends in
-``list`` is of several, joined by commas and "and". Nothing is decided by such a match. A text of ours that it lacks is
-given in English with a word that says so.
+these texts with ``{name}`` for what varies (a number where the name is one letter), and ``‹a|b›`` for words of which
+one stands there. A name that ends in ``list`` is of several, joined by commas and "and"; ``quoted``: each in marks;
+``parts``: each with brackets behind. Nothing is decided by such a match. A text of ours that the file lacks is given in
+English with a word that says so.
 """
 
 from __future__ import annotations
@@ -24,13 +25,18 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 __all__ = [
-    "ENGLISH", "LANGUAGES", "catalogue", "catalogue_texts", "join", "kept", "known", "later", "say", "say_choice",
+    "ENGLISH", "LANGUAGES", "catalogue", "catalogue_texts", "kept", "known", "later", "said_list", "say", "say_choice",
     "sentences", "speaking", "spoken", "told",
 ]  # fmt: skip
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "zh")
 _spoken: ContextVar[str] = ContextVar("spoken", default=ENGLISH)
+
+
+def later(text: str) -> str:
+    """Mark a text of a table of constants: it is said where it is used, by ``say(name)``."""
+    return text
 
 
 @contextmanager
@@ -57,12 +63,25 @@ def say(text: str, /, **values: object) -> str:
     Without values, braces stand for themselves.
     """
     found = text if _spoken.get() == ENGLISH else catalogue(_spoken.get()).get(text, text)
-    return found.format_map(values) if values else found
+    if not values:
+        return found
+    return (found if _spoken.get() == ENGLISH else _close(found, values)).format_map(values)
 
 
-def later(text: str) -> str:
-    """Mark a text of a table of constants: it is said where it is used, by ``say(name)``."""
-    return text
+_HAN = "[\u4e00-\u9fff]"
+_OPEN = re.compile(rf"(?<={_HAN}) (?={{(\w+)}})|(?<={{)(\w+)(}}) (?={_HAN})")
+
+
+def _close(text: str, values: Mapping[str, object]) -> str:
+    """Take out the spaces between Chinese text and values that are Chinese: they are there for numbers and Latin."""
+
+    def kept(found: re.Match[str]) -> str:
+        before, after, brace = found.groups()
+        value = str(values.get(before or after, ""))
+        close = re.match(_HAN, value[:1] if before else value[-1:])
+        return f"{after or ''}{brace or ''}" + ("" if close else " ")
+
+    return _OPEN.sub(kept, text)
 
 
 def sentences(parts: Iterable[str]) -> str:
@@ -70,8 +89,8 @@ def sentences(parts: Iterable[str]) -> str:
     return (" " if _spoken.get() == ENGLISH else "").join(parts)
 
 
-def join(words: Iterable[str], last: str = ", ") -> str:
-    """Join words with commas, as the language writes them; ``last`` stands before the last of them."""
+def said_list(words: Iterable[str], last: str = later(" and ")) -> str:
+    """Join words as the language does: ``a``, ``a and b``, ``a, b and c``."""
     *most, end = list(words) or [""]
     return say(", ").join(most) + say(last) + end if most else end
 
@@ -98,6 +117,9 @@ def say_choice(name: str) -> str:
     return " + ".join(say(_CHOICES[n]) if n in _CHOICES else n.replace("_", " ") for n in names)
 
 
+_ENGLISH_WORDS = re.compile(r"[a-z]{3,}")
+
+
 def told(text: str, ours: bool = False) -> str:
     """Return an English text of the results, in the language that is written in.
 
@@ -109,12 +131,19 @@ def told(text: str, ours: bool = False) -> str:
     if _spoken.get() == ENGLISH or not text:
         return text
     found = _told(_spoken.get(), text)
-    return found if found is not None else say("(no translation yet) {text}", text=text) if ours else text
+    if found is not None:
+        return found
+    english = ours and len(_ENGLISH_WORDS.findall(text)) > 2
+    return say("(no translation yet) {text}", text=text) if english else text
 
 
 def known(text: str, language: str) -> bool:
     """Say whether there is a translation of a text of the results."""
     return _told(language, text) is not None
+
+
+_NUMBER = r"[-−+]?[\d.,]+(?:e[-−+]?\d+)?%?"
+"""What stands for a name of one letter."""
 
 
 @lru_cache(maxsize=4096)
@@ -123,12 +152,34 @@ def _told(language: str, text: str) -> str | None:
         if pattern.core in text and (match := pattern.shape.fullmatch(text)):
             values = {name: _value(language, name, value) for name, value in match.groupdict().items()}
             return pattern.said.format_map(values)
+    return _joined(language, text)
+
+
+_AND = re.compile(r"(?<=[`\u4e00-\u9fff]) and (?=[`\u4e00-\u9fff])")
+
+
+def _joined(language: str, text: str) -> str | None:
+    """Tell a text behind the place it is of, ``place: text``, or two texts, ``one; other``."""
+    for found in re.finditer("[:;] ", text):
+        first, second = text[: found.start()], _told(language, text[found.end() :])
+        beginning = _told(language, first)
+        if second is not None:
+            return f"{beginning or _AND.sub('、', first)}{'：' if found[0] == ': ' else '；'}{second}"
     return None
+
+
+_BETWEEN = {
+    "quoted": r"(?<=”), (?=“)|(?<=”) and ",
+    "list": r", (?![^“]*”)| and (?![^“]*”)",
+    "parts": r"(?<=\)), | and (?=\d|from)",
+}
+"""What stands between several, by how their name ends."""
 
 
 def _value(language: str, name: str, value: str) -> str:
     """Return what varies in a text, told where it is a text of the results, too."""
-    parts = re.split(r", | and ", value) if name.endswith("list") else [value]
+    between = _BETWEEN.get(next((end for end in _BETWEEN if name.endswith(end)), ""), "")
+    parts = re.split(between, value) if between else [value]
     return "、".join(_told(language, part) or part for part in parts)
 
 
@@ -157,7 +208,8 @@ def _shape(piece: str) -> str:
     if piece.startswith("‹"):
         return f"(?:{'|'.join(map(re.escape, piece[1:-1].split('|')))})"
     if re.fullmatch(r"\{\w+\}", piece):
-        return f"(?P<{piece[1:-1]}>.+?)"
+        name = piece[1:-1]
+        return f"(?P<{name}>{_NUMBER if len(name) == 1 else '.+?'})"
     return re.escape(piece.replace("{{", "{").replace("}}", "}"))
 
 

@@ -100,6 +100,7 @@ from specdid._diagnostics import Fault
 from specdid._format import FIX, VARY, Key, TableKeys
 from specdid._records import Caution as Caution
 from specdid._study import Expression, Study
+from specdid._words import say, say_choice
 from specdid.analyses._cells import Cell as Cell
 from specdid.analyses._cells import Cells as Cells
 from specdid.analyses._cells import Request as Request
@@ -233,9 +234,17 @@ class Bench:
         vcov = self.study.vcov[0]
         return self.label(vcov.name.removeprefix("~"))
 
+    def dimension(self, name: str) -> str:
+        """Return what options are of as readers know it, by [labels] or by its own name in words."""
+        words = name.replace("_", " ")
+        found = self.label(words)
+        return found if found != words else say_choice(name)
+
     def option(self, dimension: str, label: str) -> str:
         """Return the display text of an option; the empty set of controls is called none."""
-        return self.label("none" if (dimension, label) == ("controls", "1") else label)
+        if (dimension, label) == ("controls", "1"):
+            return self.label("none") if "none" in self.study.labels else say("none")
+        return self.label(label)
 
     def heading(self, dimension: str, label: str) -> str:
         """Return an option's text where nothing beside it says of which dimension it is."""

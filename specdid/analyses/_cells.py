@@ -34,6 +34,7 @@ from specdid._study import (
     Selector,
     Study,
 )
+from specdid._words import later, say, say_choice, told
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.language import Place, relabel
 from specdid.language.check import Role
@@ -85,7 +86,7 @@ class Request:
     @property
     def title(self) -> str:
         """The table's name, or its kind in words."""
-        return self.table.name or self.table.kind.replace("_", " ")
+        return self.table.name or told(self.table.kind.replace("_", " ").capitalize()).lower()
 
     def origin(self, *path: str) -> Origin:
         """Say where the value under ``path`` stands; where it is not written, the table's header."""
@@ -295,17 +296,21 @@ class Cells(Sequence[Cell]):
         return ", ".join(headed(name, cell.labels[name], self.names) for name in self.varying or ("outcome",))
 
 
+_NO_CONTROLS = later("no controls")
+
+
 def headed(dimension: str, label: str, names: Mapping[str, str]) -> str:
     """Return an option's text where nothing beside it says of which dimension it is."""
     if dimension in DIMENSIONS:
-        return relabel(worded(dimension, label), names)
+        text = worded(dimension, label)
+        return relabel(text, names) if text != _NO_CONTROLS or text in names else say(text)
     return f"{relabel(dimension, names)}: {relabel(label, names)}"
 
 
 def worded(dimension: str, label: str) -> str:
     """Write a label that stands alone: a variant's with its name, no controls in words."""
     if (dimension, label) == ("controls", "1"):
-        return "no controls"
+        return _NO_CONTROLS
     return label if dimension in DIMENSIONS else f"{dimension}: {label}"
 
 
@@ -346,8 +351,9 @@ def shared_sample(request: Request, evaluator: Evaluator) -> str:
         several = len(one) > 1 and (one.name == "sample" or one.name not in DIMENSIONS)
         if planned is not None and several and one.name not in planned.varying and len(planned.plan):
             label = one.labels[planned.plan.codes[0, d]]
-            found.append(f"{relabel(one.name, names)}: {relabel(label, names)}")
-    return ", ".join(found)
+            name = relabel(one.name, names) if one.name in names else say_choice(one.name)
+            found.append(say("{words}: {name}", words=name, name=relabel(label, names)))
+    return say(", ").join(found)
 
 
 def _plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> PlannedCells:

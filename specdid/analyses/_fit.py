@@ -16,6 +16,7 @@ from specdid._arrays import Floats, Ints
 from specdid._plan.records import EstimatorChoice
 from specdid._records import Code
 from specdid._records.fits import NOT_POSITIVE, VCOV_NOTES, failure_message
+from specdid._words import later
 from specdid.analyses._cells import Cell
 from specdid.analyses._words import listed
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
@@ -33,7 +34,7 @@ NAMED = 4
 """Terms that a reason names; the others are counted."""
 _CELLS = "the cohorts' effects by period"
 LEFT_OUT = "not identified: a combination of the fixed effects and other terms"
-CONSTANT_LABEL = "Constant"
+CONSTANT_LABEL = later("Constant")
 COEFFICIENT = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df")
 SIZES = ("nobs", "n_units", "n_treated", "n_control", "n_clusters", "r2", "r2_within")
 

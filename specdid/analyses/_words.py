@@ -8,7 +8,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._records.numerals import signed
-from specdid._words import join, later, say
+from specdid._words import say
 from specdid.analyses._cells import Cell, Cells
 from specdid.panel import Panel
 from specdid.panel.columns import cell_text
@@ -55,8 +55,8 @@ def shown(total: int, most: int = PANELS) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Join words: ``a``, ``a and b``, ``a, b and c``."""
-    return join(words, later(" and "))
+    """Join words in English, as warnings have them: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def decimals(errors: Iterable[float]) -> int:

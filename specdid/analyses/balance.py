@@ -22,6 +22,7 @@ from specdid._plan.expand import expand_grid
 from specdid._plan.identity import Contents
 from specdid._records import Caution
 from specdid._study import Core, Selector
+from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import not_read
 from specdid.analyses._words import count, listed, number, p_is, p_value
@@ -33,7 +34,7 @@ from specdid.matching._score import fit_logit, propensity_score
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
-SCORE = "Propensity score"
+SCORE = later("Propensity score")
 Denominator = Literal["pooled", "treated"]
 Label = Callable[[str], str]
 LIMIT = 10.0
@@ -50,8 +51,8 @@ JOINT = (
     "n_eff_control", "message",
 )  # fmt: skip
 DENOMINATORS = {
-    "pooled": "√((s²₁ + s²₀) / 2) of treated and controls",
-    "treated": "the standard deviation of the treated",
+    "pooled": later("√((s²₁ + s²₀) / 2) of treated and controls"),
+    "treated": later("the standard deviation of the treated"),
 }
 
 
@@ -125,7 +126,7 @@ def run(bench: Bench, request: Request) -> Finding:
         sample, blocks = _compare(bench, cells, cell, config.denominator)
         found.append(sample)
         overlaps += blocks
-    title = request.table.name or ANALYSIS.title
+    title = request.table.name or say(ANALYSIS.title)
     tables = (tidy_variables(found, title, bench.label, config.denominator), tidy_joint(found, title))
     alpha = bench.study.inference.alpha
     said = [*(w for sample in found for w in warnings(sample, bench.label, alpha)), *cells.notes]
@@ -237,16 +238,18 @@ def _love(found: list[ComparedSample], title: str, bench: Bench) -> Iterator[Cha
     blocks = []
     for sample in found:
         for c in sample.compared[:1] if sample.compared and sample.compared[0].names else ():
-            rows = tuple(LoveRow(bench.label(name), *c.balance.bias[:, k].tolist()) for k, name in enumerate(c.names))
+            rows = tuple(
+                LoveRow(_variable(name, bench.label), *c.balance.bias[:, k].tolist()) for k, name in enumerate(c.names)
+            )
             blocks.append(LoveBlock(sample.heading, rows, sample.size_words))
     if blocks:
-        note = "Biases are over the standard deviation before matching; effective numbers of controls are Kish's."
+        note = say("Biases are over the standard deviation before matching; effective numbers of controls are Kish's.")
         yield Chart("love_plot", LoveData(title, tuple(blocks), LIMIT, note), "love", told=False)
 
 
 def _overlap(blocks: list[ScoreBlock], title: str) -> Iterator[Chart]:
     if blocks:
-        note = "Shares of each side by score; after matching with the weights of the match."
+        note = say("Shares of each side by score; after matching with the weights of the match.")
         yield Chart("score_overlap", ScoreData(title, tuple(blocks), note), "scores", told=False)
 
 
@@ -273,12 +276,21 @@ class ComparedSample:
     def size_words(self) -> str:
         """How many were matched: ``33 of 33 treated with 31 of 172 controls``."""
         if not self.compared:
-            return "nothing is matched"
+            return say("nothing is matched")
         b = self.compared[0].balance
-        treated = f"{b.n_treated[1]:,} of {b.n_treated[0]:,} treated"
-        words = f"{treated} with {b.n_control[1]:,} of {b.n_control[0]:,} controls"
+        words = say(
+            "{treated:,} of {all_treated:,} treated with {control:,} of {all_control:,} controls",
+            treated=b.n_treated[1],
+            all_treated=b.n_treated[0],
+            control=b.n_control[1],
+            all_control=b.n_control[0],
+        )
         effective = float(b.n_eff_control[1])
-        return words if abs(effective - b.n_control[1]) < 0.05 else f"{words} ({effective:,.1f} effective)"
+        return (
+            words
+            if abs(effective - b.n_control[1]) < 0.05
+            else say("{words} ({effective:,.1f} effective)", words=words, effective=effective)
+        )
 
 
 def _names(samples: Sequence[ComparedSample]) -> tuple[str, ...]:
@@ -344,15 +356,31 @@ def _printed_variables(
     for sample in shown:
         head = (Row(sample.heading, ("",) * 8),) if len(shown) > 1 else ()
         blocks.append((*head, *_variable_rows(sample.compared[0], label)))
-    columns = ("Matching", "Treated", "Controls", "Bias, %", "Reduction, %", "Variance ratio", "t", "p")
+    columns = (
+        say("Matching"),
+        say("Treated"),
+        say("Controls"),
+        say("Bias, %"),
+        say("Reduction, %"),
+        say("Variance ratio"),
+        "t",
+        "p",
+    )
     notes = [
-        f"The bias is the difference in means over {DENOMINATORS[denominator]}, both before matching; the "
-        "reduction is that of its absolute value.",
-        "t is of a regression of the variable on treated with the weights of the match.",
+        say(
+            "The bias is the difference in means over {denominators}, both before matching; the reduction is "
+            "that of its absolute value.",
+            denominators=say(DENOMINATORS[denominator]),
+        ),
+        say("t is of a regression of the variable on treated with the weights of the match."),
     ]
     if any(len(s.compared) > 1 for s in shown):
-        notes.append("Means are over all periods, matched one by one.")
+        notes.append(say("Means are over all periods, matched one by one."))
     return PrintTable(title, columns, tuple(blocks), (), tuple(notes))
+
+
+def _variable(name: str, label: Label) -> str:
+    return say(name) if name == SCORE else label(name)
 
 
 def _variable_rows(c: MatchComparison, label: Label) -> Iterator[Row]:
@@ -360,7 +388,7 @@ def _variable_rows(c: MatchComparison, label: Label) -> Iterator[Row]:
     for k, name in enumerate(c.names):
         for stage in (0, 1):
             cells = (
-                STAGES[stage],
+                say(STAGES[stage]),
                 number(float(b.mean_treated[stage, k])),
                 number(float(b.mean_control[stage, k])),
                 number(float(b.bias[stage, k]), 1),
@@ -369,7 +397,7 @@ def _variable_rows(c: MatchComparison, label: Label) -> Iterator[Row]:
                 number(float(b.t[stage, k]), 2),
                 p_value(float(b.p_value[stage, k])),
             )
-            yield Row("" if stage else label(name), cells)
+            yield Row("" if stage else _variable(name, label), cells)
 
 
 def _printed_joint(samples: Sequence[ComparedSample], title: str) -> PrintTable | None:
@@ -378,18 +406,18 @@ def _printed_joint(samples: Sequence[ComparedSample], title: str) -> PrintTable 
         return None
     blocks = tuple(tuple(_joint_rows(s)) for s in shown)
     columns = (
-        "Matching",
-        "Treated",
-        "Controls",
-        "Effective controls",
-        "Mean |bias|, %",
-        "Largest |bias|, %",
-        "Joint χ²",
-        "df",
+        say("Matching"),
+        say("Treated"),
+        say("Controls"),
+        say("Effective controls"),
+        say("Mean |bias|, %"),
+        say("Largest |bias|, %"),
+        say("Joint χ²"),
+        say("df"),
         "p",
     )
-    note = "The joint test is the likelihood ratio of a logit of treated on all variables, weighted as matched."
-    return PrintTable(f"{title}: sizes and joint tests", columns, blocks, (), (note,))
+    note = say("The joint test is the likelihood ratio of a logit of treated on all variables, weighted as matched.")
+    return PrintTable(say("{title}: sizes and joint tests", title=title), columns, blocks, (), (note,))
 
 
 def _joint_rows(sample: ComparedSample) -> Iterator[Row]:
@@ -398,7 +426,7 @@ def _joint_rows(sample: ComparedSample) -> Iterator[Row]:
         test, b = c.joint[stage], c.balance
         mean, largest = _biases(c, stage)
         cells = (
-            STAGES[stage],
+            say(STAGES[stage]),
             count(int(b.n_treated[stage])),
             count(int(b.n_control[stage])),
             number(float(b.n_eff_control[stage]), 1),
@@ -413,11 +441,11 @@ def _joint_rows(sample: ComparedSample) -> Iterator[Row]:
 
 def lines(samples: Sequence[ComparedSample], label: Label) -> Iterator[str]:
     """Return the summary's table: sizes, biases and joint tests, and what was lost."""
-    yield "| matched sample | matched | mean bias, % | largest bias, % after | joint p |"
+    yield say("| matched sample | matched | mean bias, % | largest bias, % after | joint p |")
     yield "|---|---|---|---|---|"
     for sample in samples:
         if not sample.compared:
-            yield f"| {sample.heading} | nothing | | | |"
+            yield say("| {sample} | nothing | | | |", sample=sample.heading)
             continue
         c = sample.compared[0]
         (before, _), (after, largest) = _biases(c, 0), _biases(c, 1)
@@ -425,10 +453,14 @@ def lines(samples: Sequence[ComparedSample], label: Label) -> Iterator[str]:
         cells = [sample.heading, sample.size_words, "", "", ""]
         if name:
             cells[2] = f"{number(before, 1)} → {number(after, 1)}"
-            cells[3] = f"{number(largest, 1)} ({label(name)})"
-            cells[4] = " → ".join(p_value(t.p_value) or "none" for t in c.joint)
+            cells[3] = f"{number(largest, 1)} ({_variable(name, label)})"
+            cells[4] = " → ".join(p_value(t.p_value) or say("none") for t in c.joint)
         yield f"| {' | '.join(cells)} |"
-    said = [f"- {sample.heading}: {words}" for sample in samples for words in sample.said]
+    said = [
+        say("- {sample}: {words}", sample=sample.heading, words=told(words, True))
+        for sample in samples
+        for words in sample.said
+    ]
     yield from ("", *said) if said else ()
 
 
@@ -472,7 +504,7 @@ def _joint_imbalance(about: str, test: BalanceTest, alpha: float) -> Iterator[Ca
         yield Caution("serious", "imbalance", f"{about}: {said}")
 
 
-ANALYSIS = Analysis("balance", "Balance of matched samples", decode, run, check, KEYS)
+ANALYSIS = Analysis("balance", later("Balance of matched samples"), decode, run, check, KEYS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ import numpy as np
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
+from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
 from specdid.analyses._fit import derive
-from specdid.analyses._words import PANELS, count, decimals, labels_of, listed, number, shown, time_name
+from specdid.analyses._words import PANELS, count, decimals, labels_of, number, shown, time_name
 from specdid.engine.demean import demean, make_absorber
 from specdid.engine.problem import Members, Problem
 from specdid.figures.decomposition import (
@@ -47,15 +48,16 @@ MAIN = (
     "without_forbidden", "message",
 )  # fmt: skip
 PAIRS = ("treated", "control", "comparison", "estimate", "weight")
-NOTE = (
-    "Treated cells are units × periods with treatment. The coefficient is the sum of their effects times weights that "
-    "add up to one; where weights are negative it can have another sign than all of them. The heterogeneity is the "
-    "least standard deviation of effects across treated cells with which their average could be zero (de Chaisemartin "
-    "and D'Haultfœuille 2020)."
+NOTE = later(
+    "Treated cells are units × periods with treatment. The coefficient is the sum of their effects "
+    "times weights that add up to one; where weights are negative it can have another sign than all "
+    "of them. The heterogeneity is the least standard deviation of effects across treated cells with "
+    "which their average could be zero (de Chaisemartin and D'Haultfœuille 2020)."
 )
-PAIR_NOTE = (
-    "Weights of the comparisons that the coefficient averages, and below them the comparisons' mean estimate "
-    "(Goodman-Bacon 2021). Units treated already are no valid controls where effects change over time."
+PAIR_NOTE = later(
+    "Weights of the comparisons that the coefficient averages, and below them the comparisons' mean "
+    "estimate (Goodman-Bacon 2021). Units treated already are no valid controls where effects change "
+    "over time."
 )
 
 
@@ -127,7 +129,7 @@ def run(bench: Bench, request: Request) -> Finding:
     """Decompose every column."""
     cells = bench.cells(request)
     found = [_decompose(bench, cells, cell) for cell in cells]
-    title = request.table.name or ANALYSIS.title
+    title = request.table.name or say(ANALYSIS.title)
     labels = labels_of(cells)
     main = TidyTable((*labels, *MAIN), tuple(_main_row(d) for d in found), _printed(bench, cells, found, title))
     rows: tuple[tuple[Value, ...], ...] = tuple(
@@ -269,38 +271,50 @@ def _printed(bench: Bench, cells: Cells, found: Sequence[Decomposed], title: str
 
     blocks: list[tuple[Row, ...]] = [
         (
-            row("Coefficient", (d.estimate for d in known), places),
-            Row("Treated cells", tuple(count(len(d.cells.weight)) for d in known if d.cells)),
-            Row("of negative weight", tuple(count(len(d.below)) for d in known), indent=True),
-            row("Sum of negative weights", (float(d.below.sum()) for d in known), 3),
-            row("Heterogeneity", (d.cells.heterogeneity(d.estimate) for d in known if d.cells), places),
+            row(say("Coefficient"), (d.estimate for d in known), places),
+            Row(say("Treated cells"), tuple(count(len(d.cells.weight)) for d in known if d.cells)),
+            Row(say("of negative weight"), tuple(count(len(d.below)) for d in known), indent=True),
+            row(say("Sum of negative weights"), (float(d.below.sum()) for d in known), 3),
+            row(say("Heterogeneity"), (d.cells.heterogeneity(d.estimate) for d in known if d.cells), places),
         )
     ]
-    notes = [NOTE]
+    notes = [say(NOTE)]
     if any(d.pairs for d in known):
         kinds = [k for k in KINDS if any(d.weight_of([k]) > TINY for d in known)]
         blocks.append(
             tuple(
                 Row(
-                    k[0].upper() + k[1:].replace(", ", " against "),
+                    _capital(say(_AGAINST[k])),
                     tuple(number(d.weight_of([k])) for d in known),
                     tuple(f"[{number(d.mean_of([k]), places)}]" if d.weight_of([k]) > TINY else "" for d in known),
                 )
                 for k in kinds
             )
         )
-        notes.append(PAIR_NOTE)
+        notes.append(say(PAIR_NOTE))
     lacking = dict.fromkeys(d.why for d in known if d.why)
-    notes += [f"No comparisons: {why}." for why in lacking]
+    notes += [say("No comparisons: {why}.", why=told(why, True)) for why in lacking]
     spans = tuple(" · ".join(cells.heading(d.cell)) for d in known)
     return PrintTable(title, tuple(bench.label(s) for s in spans), tuple(blocks), notes=tuple(notes))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_AGAINST = {
+    UNTREATED: later("treated against untreated"),
+    EARLIER: later("earlier treated against later treated"),
+    LATER: later("later treated against earlier treated"),
+    ALWAYS: later("later treated against always treated"),
+}
 
 
 def _charts(title: str, found: Sequence[Decomposed]) -> Iterator[Chart]:
     drawn = [d for d in found if d.pairs]
     if drawn:
         panels = tuple(ComparisonPanel(d.heading, d.estimate, d.pairs) for d in drawn[:PANELS])
-        note = f"The coefficient is the weighted mean of all comparisons.{shown(len(drawn))}"
+        note = say("The coefficient is the weighted mean of all comparisons.") + (shown(len(drawn)))
         yield Chart("decomposition", DecompositionData(title, panels, note))
 
 
@@ -332,12 +346,18 @@ def _said(found: Sequence[Decomposed]) -> Iterator[Caution]:
 def _lines(found: Sequence[Decomposed]) -> Iterator[str]:
     for d in found:
         if d.pairs:
-            parts = [f"{number(100 * d.weight_of([k]), 1)}% {k.replace(', ', ' against ')}" for k in KINDS]
+            parts = [f"{number(100 * d.weight_of([k]), 1)}% {say(_AGAINST[k])}" for k in KINDS]
             parts = [p for p, k in zip(parts, KINDS, strict=True) if d.weight_of([k]) > TINY]
-            yield f"{d.heading}: the coefficient averages {len(d.pairs)} comparisons: {listed(parts)}."
+            yield say(
+                "{heading}: the coefficient averages {pairs} comparisons: {parts}.",
+                heading=d.heading,
+                pairs=len(d.pairs),
+                parts=said_list(parts),
+            )
 
 
 ANALYSIS = Analysis(
-    "decomposition", "What the coefficient averages", decode, run, check,
-    doc="Weights of a two-way fixed effects coefficient: of treated cells, and of comparisons of two groups.",
+    "decomposition", later("What the coefficient averages"), decode, run, check,
+    doc="Weights of a two-way fixed effects coefficient: of treated cells, and of comparisons of two "
+"groups.",
 )  # fmt: skip

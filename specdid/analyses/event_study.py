@@ -17,9 +17,10 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._decode.table import Table
-from specdid._format import STEPS, Key, Many, NumberValue, Word
+from specdid._format import Key, Many, NumberValue, Word
 from specdid._records.cautions import Severity, capital
 from specdid._records.fits import NOT_POSITIVE
+from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import shared_sample
 from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path, treated_rows
@@ -48,6 +49,8 @@ POWER = 0.8
 """Power at which a trend is told that the test of the leads would have found."""
 
 
+_UNITS = (later("year"), later("half"), later("quarter"), later("month"), later("week"), later("day"), later("period"))
+"""Words for a period."""
 KEYS = (
     Key(
         "time",
@@ -168,14 +171,14 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
                 continue
             said = f"{listed(wrong)}, `{vcov.name}`: {why}"
             yield Caution("note" if v else "serious", "variance_indefinite", said)
-    for told in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
-        yield Caution("serious", "pretrend", f"{told}{_of_many(len(joint), len(paths))}")
-    for told in _told(
+    for words in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
+        yield Caution("serious", "pretrend", f"{words}{_of_many(len(joint), len(paths))}")
+    for words in _told(
         rare, f"the leads are jointly different from zero (p < {alpha:g}), with too few treated clusters", len(paths)
     ):
-        yield Caution("serious", "pretrend_few_treated", f"{told}{_of_many(len(rare), len(paths))}")
-    for told in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths)):
-        yield Caution("note", "single_leads", told)
+        yield Caution("serious", "pretrend_few_treated", f"{words}{_of_many(len(rare), len(paths))}")
+    for words in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths)):
+        yield Caution("note", "single_leads", words)
     if any(p.fit is not None and p.cell.plain and len(_cohorts(bench, p.cell)) > 1 for p in paths):
         yield Caution(
             "note",
@@ -224,14 +227,25 @@ def _cohorts(bench: Bench, cell: Cell) -> Floats:
 
 def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str, ...]:
     """Return the joint tests for the summary."""
-    found = ["Joint tests of the leads:", ""]
+    found = [say("Joint tests of the leads:"), ""]
     for one in paths:
         test = one.pretrend()
-        said = "no leads" if not test.df1 and not one.leads_left_out else "no test"
+        said = say("no leads") if not test.df1 and not one.leads_left_out else say("no test")
         if np.isfinite(test.p_value):
             said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
-        without = f", without period {one.leads_left_out}, not identified" if one.leads_left_out else ""
-        found.append(f"- {cells.shown(one.cell)}: {said}{without}; {one.nobs:,} rows{_power(bench, one)}")
+        without = (
+            say(", without period {period}, not identified", period=one.leads_left_out) if one.leads_left_out else ""
+        )
+        found.append(
+            say(
+                "- {curve}: {said}{without}; {nobs:,} rows{power}",
+                curve=cells.shown(one.cell),
+                said=said,
+                without=without,
+                nobs=one.nobs,
+                power=_power(bench, one),
+            )
+        )
     return tuple(found)
 
 
@@ -243,9 +257,13 @@ def _power(bench: Bench, one: EventPath) -> str:
         return ""
     places = decimals([trend])
     mean = trend * float(after.mean() - one.references[0])
-    return (
-        f"; finds a linear trend of {number(trend, places)} per {_unit(bench)} with probability {POWER:g}, which "
-        f"would be {number(mean, places)} in the mean of the periods after"
+    return say(
+        "; finds a linear trend of {trend} per {unit} with probability {power:g}, which would be {mean} "
+        "in the mean of the periods after",
+        trend=number(trend, places),
+        unit=_unit(bench),
+        power=POWER,
+        mean=number(mean, places),
     )
 
 
@@ -274,7 +292,8 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
 def _unit(bench: Bench) -> str:
     """Return the word for a period: the step's, or the time column's name where that is one."""
     words = (bench.study.step or "", (bench.study.time or "").lower())
-    return next((w for w in words if w in STEPS), "period")
+    word = next((w for w in words if w in _UNITS), "period")
+    return say(word)
 
 
 def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
@@ -298,7 +317,7 @@ def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
 
 def title_of(request: Request) -> str:
     """Return the title of table and figure."""
-    return f"Event study: {request.table.name}" if request.table.name else "Event study"
+    return say("Event study: {name}", name=request.table.name) if request.table.name else say("Event study")
 
 
 def event_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> TidyTable:
@@ -394,7 +413,7 @@ def printed(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventP
         tuple(b for b in blocks if b),
         spanners(bench, cells),
         _notes(bench, paths),
-        "Period",
+        say("Period"),
     )
 
 
@@ -411,8 +430,12 @@ def _row(period: int, paths: Sequence[EventPath], first: EventPath, places: int)
         under.append(pair[1])
     words = first.clock.text(period, plus=True)
     bins = all(period in one.bins for one in paths if _has(one, period))
-    end = {"and earlier": " or earlier", "and later": " or later"}.get(_end(first, period) or "", "") if bins else ""
-    reference_ = " (reference)" if any(period in p.references for p in paths) else ""
+    end = (
+        {"and earlier": say(" or earlier"), "and later": say(" or later")}.get(_end(first, period) or "", "")
+        if bins
+        else ""
+    )
+    reference_ = say(" (reference)") if any(period in p.references for p in paths) else ""
     return Row(words + end + reference_, tuple(cells), tuple(under))
 
 
@@ -424,7 +447,7 @@ def _controls(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     """Say which controls are in, without their coefficients: those are in the CSV file."""
     own = [tuple(t for t in other_terms(p) if t != CONSTANT_LABEL) for p in paths]
     every = dict.fromkeys(t for terms in own for t in terms)
-    return tuple(Row(bench.label(t), tuple("yes" if t in o else "no" for o in own)) for t in every)
+    return tuple(Row(bench.label(t), tuple(say("yes") if t in o else say("no") for o in own)) for t in every)
 
 
 def _tests(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
@@ -436,12 +459,12 @@ def _tests(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     ]
     places = decimals([trend for trend in found if np.isfinite(trend)])
     rows = (
-        Row("Leads, joint F", tuple(number(t.statistic, 2) if t else "" for t in known)),
-        Row("Degrees of freedom", tuple(f"{t.df1}, {t.df2:g}" if t else "" for t in known)),
+        Row(say("Leads, joint F"), tuple(number(t.statistic, 2) if t else "" for t in known)),
+        Row(say("Degrees of freedom"), tuple(f"{t.df1}, {t.df2:g}" if t else "" for t in known)),
         Row("p", tuple(p_value(t.p_value) if t else "" for t in known)),
-        Row(f"Trend found with power {POWER:g}", tuple(number(trend, places) for trend in found)),
-        Row("Observations", tuple(count(p.nobs) if g else "" for p, g in zip(paths, good, strict=True))),
-        Row("Clusters", tuple(count(p.n_clusters[0]) if g else "" for p, g in zip(paths, good, strict=True))),
+        Row(say("Trend found with power {power:g}", power=POWER), tuple(number(trend, places) for trend in found)),
+        Row(say("Observations"), tuple(count(p.nobs) if g else "" for p, g in zip(paths, good, strict=True))),
+        Row(say("Clusters"), tuple(count(p.n_clusters[0]) if g else "" for p, g in zip(paths, good, strict=True))),
     )
     return tuple(r for r in rows if any(r.cells))
 
@@ -451,20 +474,28 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     found = [_about(paths), error_note(bench)]
     curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
     found.append(ends_note(curves, (clock.first, clock.last)))
-    found += dict.fromkeys(f"{capital(note)}." for p in paths for note in p.notes)
-    found += [f"Column ({k}): {p.always}." for k, p in enumerate(paths, 1) if p.always]
+    found += dict.fromkeys(say("{sample}.", sample=capital(told(note, True))) for p in paths for note in p.notes)
+    found += [
+        say("Column ({k}): {always}.", k=k, always=told(p.always, True)) for k, p in enumerate(paths, 1) if p.always
+    ]
     if any(np.isfinite(p.trend_found(bench.study.inference.alpha, POWER)) for p in paths if p.failure is None):
         found.append(
-            f"The trend is the linear one per {_unit(bench)} between treated and untreated that the joint test of the "
-            f"leads finds with probability {POWER:g} (after Roth 2022): smaller ones it mostly misses."
+            say(
+                "The trend is the linear one per {unit} between treated and untreated that the joint test of the "
+                "leads finds with probability {power:g} (after Roth 2022): smaller ones it mostly misses.",
+                unit=_unit(bench),
+                power=POWER,
+            )
         )
     indefinite = [f"({k})" for k, p in enumerate(paths, 1) if p.failure is None and p.doubt() == INDEFINITE]
     if indefinite:
-        found.append(f"Column {listed(indefinite)}: {INDEFINITE}.")
+        found.append(say("Column {columns}: {words}.", columns=said_list(indefinite), words=told(INDEFINITE, True)))
     if any(p.left_out for p in paths):
-        found.append("Periods without a number are not identified in that column, and not in its test of the leads.")
+        found.append(
+            say("Periods without a number are not identified in that column, and not in its test of the leads.")
+        )
     if any(p.failure is not None for p in paths):
-        found.append("Empty columns could not be estimated.")
+        found.append(say("Empty columns could not be estimated."))
     return tuple(note for note in found if note)
 
 
@@ -473,14 +504,25 @@ def _about(paths: Sequence[EventPath]) -> str:
     clock = next(p.clock for p in paths if p.failure is None)
     reference = clock.text(clock.reference)
     if not clock.calendar:
-        return f"Effects by period relative to the first treated one, which is 0; the reference is period {reference}."
+        return say(
+            "Effects by period relative to the first treated one, which is 0; the reference is period {reference}.",
+            reference=reference,
+        )
     starts = dict.fromkeys(p.clock.text(p.clock.start) for p in paths if p.clock.start <= p.clock.last)
-    return (
-        f"Effects by calendar period on units treated by then; the first are treated in {' or '.join(starts)}. "
-        f"Before, leads of all that will be treated; the reference is {reference}."
+    return say(
+        "Effects by calendar period on units treated by then; the first are treated in {listed}. Before, "
+        "leads of all that will be treated; the reference is {reference}.",
+        listed=say(" or ").join(starts),
+        reference=reference,
     )
 
 
 ANALYSIS = Analysis(
-    "event_study", "Event study: leads and lags around adoption", decode, run, check, KEYS, dates=lambda values: True
+    "event_study",
+    later("Event study: leads and lags around adoption"),
+    decode,
+    run,
+    check,
+    KEYS,
+    dates=lambda values: True,
 )

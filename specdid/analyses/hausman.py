@@ -26,6 +26,7 @@ from specdid._format import Formula, Key
 from specdid._plan.expand import base_scope
 from specdid._records.numerals import MINUS
 from specdid._study import Expression
+from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._cells import not_read
 from specdid.analyses._words import count, decimals, estimate_and_error, listed, number, p_value
@@ -48,16 +49,17 @@ TESTS = (
     "test", "distribution", "statistic", "df", "df2", "p_value", "positive_definite", "variance_e",
     "variance_u", "theta_low", "theta_high", "nobs", "n_units", "balanced", "message",
 )  # fmt: skip
-NOTE = (
-    "Random effects are those of Swamy and Arora. Standard errors in parentheses assume independent errors of equal "
-    "variance; that of a difference is the root of the difference of the variances, empty where this is negative."
+NOTE = later(
+    "Random effects are those of Swamy and Arora. Standard errors in parentheses assume independent "
+    "errors of equal variance; that of a difference is the root of the difference of the variances, "
+    "empty where this is negative."
 )
-ROBUST_NOTE = (
-    "The classical test assumes independent errors of equal variance. The robust one adds the units' means "
-    "to random effects and tests them jointly, clustered by unit (Mundlak 1978)."
+ROBUST_NOTE = later(
+    "The classical test assumes independent errors of equal variance. The robust one adds the units' "
+    "means to random effects and tests them jointly, clustered by unit (Mundlak 1978)."
 )
-UNTESTED = "Terms that are the same for all units in a period are in both regressions and not tested."
-ABSOLUTE = "Where χ² is negative it has no p-value; R's plm prints its absolute value with one."
+UNTESTED = later("Terms that are the same for all units in a period are in both regressions and not tested.")
+ABSOLUTE = later("Where χ² is negative it has no p-value; R's plm prints its absolute value with one.")
 TIED = 1e-8
 """A part of a dropped column, as a share of its length, that another contributes."""
 COLLINEAR = 1e-9
@@ -144,7 +146,7 @@ def run(bench: Bench, request: Request) -> Finding:
     """Compare both estimators for every outcome, and whatever else is varied."""
     cells = bench.cells(request)
     columns = [_compare(bench, request, cells, cell) for cell in cells]
-    title = request.table.name or ANALYSIS.title
+    title = request.table.name or say(ANALYSIS.title)
     alpha = bench.study.inference.alpha
     tables = (tidy_terms(columns, title, bench.label), tidy_tests(columns, title))
     assumed = (IID,) if any(c.effects is not None for c in columns) else ()
@@ -303,8 +305,8 @@ def _printed_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -
         head = (Row(label(column.heading), ("",) * 3),) if len(shown) > 1 else ()
         blocks.append((*head, *_printed_rows(column, label, places)))
     spanners = (((label(shown[0].heading), 3),),) if len(shown) == 1 else ()
-    names = ("Fixed effects", "Random effects", "Difference")
-    return PrintTable(title, names, tuple(blocks), spanners, (NOTE,))
+    names = (say("Fixed effects"), say("Random effects"), say("Difference"))
+    return PrintTable(title, names, tuple(blocks), spanners, (say(NOTE),))
 
 
 def _printed_rows(column: HausmanColumn, label: Label, places: int) -> Iterator[Row]:
@@ -325,55 +327,62 @@ def _printed_tests(columns: Sequence[HausmanColumn], title: str) -> PrintTable |
     tests = [(c.classical, c.robust) for c in shown if c.classical is not None and c.robust is not None]
     classical, robust = [a for a, _ in tests], [b for _, b in tests]
     first = (
-        Row("Classical: χ²", tuple(number(t.statistic, 2) for t in classical)),
-        Row("Degrees of freedom", tuple(str(t.df) for t in classical)),
+        Row(say("Classical: χ²"), tuple(number(t.statistic, 2) for t in classical)),
+        Row(say("Degrees of freedom"), tuple(str(t.df) for t in classical)),
         Row("p", tuple(p_value(t.p_value) for t in classical)),
-        Row("Difference of variances positive definite", tuple("yes" if t.definite else "no" for t in classical)),
+        Row(
+            say("Difference of variances positive definite"),
+            tuple(say("yes") if t.definite else say("no") for t in classical),
+        ),
     )
     second = (
-        Row("Cluster-robust: F", tuple(number(t.statistic, 2) for t in robust)),
-        Row("Degrees of freedom", tuple(f"{t.df}, {t.df2:,.0f}" for t in robust)),
+        Row(say("Cluster-robust: F"), tuple(number(t.statistic, 2) for t in robust)),
+        Row(say("Degrees of freedom"), tuple(f"{t.df}, {t.df2:,.0f}" for t in robust)),
         Row("p", tuple(p_value(t.p_value) for t in robust)),
     )
     negative = any(t.statistic < 0 for t in classical)
     return PrintTable(
-        f"{title}: tests",
+        say("{title}: tests", title=title),
         tuple(c.heading for c in shown),
         (first, second, _sizes(shown)),
         (),
-        (ROBUST_NOTE, *((ABSOLUTE,) if negative else ()), *((UNTESTED,) if any(c.untested for c in shown) else ())),
+        (
+            say(ROBUST_NOTE),
+            *((say(ABSOLUTE),) if negative else ()),
+            *((say(UNTESTED),) if any(c.untested for c in shown) else ()),
+        ),
     )
 
 
 def _sizes(columns: Sequence[HausmanColumn]) -> tuple[Row, ...]:
     effects = [c.effects for c in columns if c.effects is not None]
     return (
-        Row("Std. deviation of unit effects", tuple(number(float(np.sqrt(e.variance_u))) for e in effects)),
-        Row("Std. deviation of errors", tuple(number(float(np.sqrt(e.variance_e))) for e in effects)),
-        Row("Share of unit means taken off", tuple(_range(e.theta) for e in effects)),
-        Row("Observations", tuple(count(c.nobs) for c in columns)),
-        Row("Units", tuple(count(c.n_units) for c in columns)),
+        Row(say("Std. deviation of unit effects"), tuple(number(float(np.sqrt(e.variance_u))) for e in effects)),
+        Row(say("Std. deviation of errors"), tuple(number(float(np.sqrt(e.variance_e))) for e in effects)),
+        Row(say("Share of unit means taken off"), tuple(_range(e.theta) for e in effects)),
+        Row(say("Observations"), tuple(count(c.nobs) for c in columns)),
+        Row(say("Units"), tuple(count(c.n_units) for c in columns)),
     )
 
 
 def _range(values: Floats) -> str:
     low, high = number(float(values.min())), number(float(values.max()))
-    return low if low == high else f"{low} to {high}"
+    return low if low == high else say("{low} to {high}", low=low, high=high)
 
 
 def lines(columns: Sequence[HausmanColumn], alpha: float) -> Iterator[str]:
     """Return the table of the summary and what the robust test says."""
-    yield "| | χ² (df) | p | V_b − V_B positive definite | robust F (df) | p |"
+    yield say("| | χ² (df) | p | V_b − V_B positive definite | robust F (df) | p |")
     yield "|---|---|---|---|---|---|"
     for column in columns:
         if column.classical is None or column.robust is None:
-            yield f"| {column.heading} | {column.message} | | | | |"
+            yield f"| {column.heading} | {told(column.message, True)} | | | | |"
             continue
         a, b = column.classical, column.robust
         cells = (
             f"{number(a.statistic, 2)} ({a.df})",
             p_value(a.p_value),
-            "yes" if a.definite else "no",
+            say("yes") if a.definite else say("no"),
             f"{number(b.statistic, 2)} ({b.df}, {b.df2:,.0f})",
             p_value(b.p_value),
         )
@@ -387,10 +396,16 @@ def verdict(column: HausmanColumn, alpha: float) -> str:
     assert column.robust is not None
     p = column.robust.p_value
     if not np.isfinite(p):
-        return f"{column.heading}: there are too few units for the cluster-robust test."
+        return say("{heading}: there are too few units for the cluster-robust test.", heading=column.heading)
     if p < alpha:
-        return f"{column.heading}: random effects are rejected (cluster-robust), so fixed effects are used."
-    return f"{column.heading}: random effects are not rejected (cluster-robust), which does not prove them."
+        return say(
+            "{heading}: random effects are rejected (cluster-robust), so fixed effects are used.",
+            heading=column.heading,
+        )
+    return say(
+        "{heading}: random effects are not rejected (cluster-robust), which does not prove them.",
+        heading=column.heading,
+    )
 
 
 def warnings(columns: Sequence[HausmanColumn], alpha: float) -> Iterator[Caution]:
@@ -431,7 +446,7 @@ def _indefinite(classical: Test) -> str:
     return f"{words}; it is {MINUS}{size}, of which R's plm prints the absolute value with a p-value"
 
 
-ANALYSIS = Analysis("hausman", "Fixed against random effects", decode, run, check, KEYS, drawn=False)
+ANALYSIS = Analysis("hausman", later("Fixed against random effects"), decode, run, check, KEYS, drawn=False)
 
 
 @dataclass(frozen=True, slots=True)

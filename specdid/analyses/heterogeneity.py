@@ -18,6 +18,7 @@ from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Flag, Formula, Key, Lines
 from specdid._study import Expression
+from specdid._words import later, say
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._fit import (
     COEFFICIENT,
@@ -61,8 +62,8 @@ BLOCKS = 12
 APART = "equality is tested with the groups' samples as independent: no cluster is in two groups"
 CROSSING = "which for other estimators than feols needs clusters that are each in one group"
 NO_VARIANCE = "the effect in one of the groups has no variance under the first vcov"
-WHOLE = "Whole sample"
-PRINTED = ("Effect", "p", "Observations", "Units", "Treated units", "Clusters")
+WHOLE = later("Whole sample")
+PRINTED = (later("Effect"), "p", later("Observations"), later("Units"), later("Treated units"), later("Clusters"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,22 +182,26 @@ def _printed(
         rows = [Row(cells.shown(s.cell), ("",) * len(PRINTED))]
         rows += [_printed_row(label, fit, places) for label, fit in _named_fits(s, config)]
         if np.isfinite((t := s.tests[0]).statistic):
-            rows.append(Row("Equality of groups", (_f(t), p_value(t.p_value), *[""] * (len(PRINTED) - 2))))
+            rows.append(Row(say("Equality of groups"), (_f(t), p_value(t.p_value), *[""] * (len(PRINTED) - 2))))
         blocks.append(tuple(rows))
     said = [*table_notes(bench, [f for s in splits for _, f in _named_fits(s, config)], constants=False)]
-    said.append("Effects by group are from split samples.")
+    said.append(say("Effects by group are from split samples."))
     if any(np.isfinite(s.tests[0].statistic) and not s.note for s in splits):
-        said.append("Equality is tested with everything interacted.")
-    return PrintTable(request.title, PRINTED, tuple(blocks), notes=tuple(said))
+        said.append(say("Equality is tested with everything interacted."))
+    return PrintTable(request.title, tuple(map(say, PRINTED)), tuple(blocks), notes=tuple(said))
+
+
+def _part(label: str) -> str:
+    return say(label) if label == WHOLE else label
 
 
 def _printed_row(label: str, fit: CellFit, places: int) -> Row:
     if fit.failure is not None:
-        return Row(label, ("",) * len(PRINTED))
+        return Row(_part(label), ("",) * len(PRINTED))
     c = fit.coefficient()
     sizes = (count(fit.nobs), count(fit.n_units), count(fit.n_treated), count(int(fit.n_clusters[0])))
     estimate, error = estimate_and_error(c.estimate, c.std_error, places)
-    return Row(label, (estimate, p_value(c.p_value), *sizes), (error, *[""] * (len(PRINTED) - 1)))
+    return Row(_part(label), (estimate, p_value(c.p_value), *sizes), (error, *[""] * (len(PRINTED) - 1)))
 
 
 def equality(s: GroupedCell) -> str:
@@ -222,16 +227,27 @@ def _forest(
         for label, fit in _named_fits(s, config):
             c = fit.coefficient() if fit.failure is None else None
             known = (np.nan,) * 3 if c is None else (c.estimate, c.conf_low, c.conf_high)
-            interval = f"{number(known[1])} to {number(known[2])}" if np.isfinite(known[1]) else ""
+            interval = (
+                say("{low} to {high}", low=number(known[1]), high=number(known[2])) if np.isfinite(known[1]) else ""
+            )
             units = "" if c is None else f"{count(fit.n_treated)} / {count(fit.n_units)}"
             facts = (number(known[0], min(places, 3)), interval, units)
-            rows.append(forest.ForestRow(label, *known, facts, label == WHOLE))
-        words = f"Equality of groups: {equality(s)}" if equality(s) else ""
+            rows.append(forest.ForestRow(_part(label), *known, facts, label == WHOLE))
+        words = say("Equality of groups: {equality}", equality=equality(s)) if equality(s) else ""
         blocks.append(forest.ForestBlock(cells.shown(s.cell), axis_of(s.cell), tuple(rows), words))
-    note = f"Effects from split samples with {level} intervals (standard errors: {bench.errors})."
+    note = say(
+        "Effects from split samples with {level} intervals (standard errors: {errors}).",
+        level=level,
+        errors=bench.errors,
+    )
     note += shown(len(blocks), BLOCKS)
     blocks = blocks[:BLOCKS]
-    return forest.ForestData(request.title, ("effect", f"{level} interval", "treated / units"), tuple(blocks), note)
+    return forest.ForestData(
+        request.title,
+        (say("effect"), say("{level} interval", level=level), say("treated / units")),
+        tuple(blocks),
+        note,
+    )
 
 
 def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) -> Iterator[Caution]:
@@ -271,12 +287,20 @@ def _lines(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: Gr
     for s in splits:
         ok = [(g.label, f.coefficient()) for g, f in zip(config.groups, s.fits, strict=True) if not f.failure]
         told = [f"{label} {number(c.estimate)} (p {p_is(c.p_value)})" for label, c in ok]
-        yield f"- {cells.shown(s.cell)}: {'; '.join(told)}. Equality: {equality(s) or 'not tested'}."
+        yield say(
+            "- {column}: {groups}. Equality: {test}.",
+            column=cells.shown(s.cell),
+            groups=say("; ").join(told),
+            test=equality(s) or say("not tested"),
+        )
         marked = [c.p_value < alpha for _, c in ok]
         if s.tests[0].p_value >= alpha and any(marked) and not all(marked):
             yield (
-                "  Some groups differ from zero and others do not, but the groups do not differ "
-                f"from each other at {alpha:g}."
+                say(
+                    "  Some groups differ from zero and others do not, but the groups do not differ from each other "
+                    "at {alpha:g}.",
+                    alpha=alpha,
+                )
             )
 
 
@@ -411,12 +435,12 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
 def _overlapping(bench: Bench, config: GroupsConfig, rows: Sequence[Bools]) -> list[Fault]:
     """Say which groups share units, with an example, at the later of the two."""
     found = []
-    for later in range(len(rows)):
-        for earlier in range(later):
-            both = np.flatnonzero(rows[later] & rows[earlier])
+    for last in range(len(rows)):
+        for earlier in range(last):
+            both = np.flatnonzero(rows[last] & rows[earlier])
             if not len(both):
                 continue
-            a, b = config.groups[earlier], config.groups[later]
+            a, b = config.groups[earlier], config.groups[last]
             units = count_units_of(bench, both)
             found.append(
                 fault_at(
@@ -502,4 +526,4 @@ def _named(bench: Bench, rows: NDArray[np.int64]) -> str:
     return listed(names[:3])
 
 
-ANALYSIS = Analysis("heterogeneity", "Effects by group", decode, run, check, KEYS)
+ANALYSIS = Analysis("heterogeneity", later("Effects by group"), decode, run, check, KEYS)

@@ -18,6 +18,7 @@ from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Either, Flag, Formula, Key
 from specdid._study import Expression
+from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Extra, Finding, Request
 from specdid.analyses._fit import COEFFICIENT, SIZES, Coefficient, failed, numbers_of, sizes_of
 from specdid.analyses._timing import timing
@@ -53,10 +54,11 @@ from specdid.tables._base import PrintTable, Row, TidyTable
 
 NEEDS = ((("moderator", "mediator"), 'write moderator = "ind3", or mediator = "ind3"'),)
 EQUATIONS = ("outcome", "mediator", "outcome with mediator")
-CAVEAT = (
-    "The effect on the mediator is as credible as that on the outcome. The regression with the mediator is not: "
-    "it gives a direct effect only where nothing unobserved moves both mediator and outcome, and where the "
-    "mediator's own effect does not depend on the treatment; the difference is not a proven share."
+CAVEAT = later(
+    "The effect on the mediator is as credible as that on the outcome. The regression with the "
+    "mediator is not: it gives a direct effect only where nothing unobserved moves both mediator and "
+    "outcome, and where the mediator's own effect does not depend on the treatment; the difference "
+    "is not a proven share."
 )
 KEYS = (
     Key(
@@ -82,8 +84,8 @@ KEYS = (
     ),
 )
 POINTS = {
-    "minimum": 0.0, "10% quantile": 0.1, "25% quantile": 0.25, "median": 0.5, "75% quantile": 0.75,
-    "90% quantile": 0.9, "maximum": 1.0,
+    later("minimum"): 0.0, later("10% quantile"): 0.1, later("25% quantile"): 0.25, later("median"): 0.5,
+    later("75% quantile"): 0.75, later("90% quantile"): 0.9, later("maximum"): 1.0,
 }  # fmt: skip
 GRID = 61
 
@@ -220,14 +222,16 @@ def _equations(bench: Bench, request: Request, cells: Cells, done: Sequence[Medi
 def _mediator_printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Mediated]) -> PrintTable:
     fits = [f for m in done for f in m.fits]
     columns = tuple(
-        text for m in done for text in ("outcome", bench.label(m.name), f"outcome, given {bench.label(m.name)}")
+        text
+        for m in done
+        for text in (say("outcome"), bench.label(m.name), say("outcome, given {label}", label=bench.label(m.name)))
     )
     known = [f for f in fits if f.failure is None]
     places = decimals(f.coefficient(term).std_error for f in known for term in f.terms)
-    through = Row("Difference", tuple(c for m in done for c in ("", "", number(m.through, places))))
+    through = Row(say("Difference"), tuple(c for m in done for c in ("", "", number(m.through, places))))
     lines = tuple(tuple((text, 3 * width) for text, width in line) for line in spanners(bench, cells))
     blocks = (coefficients(bench, fits), (through,), statistics(fits))
-    said = ("Difference: the effect without the mediator minus that with it.", CAVEAT, *notes(bench, fits))
+    said = (say("Difference: the effect without the mediator minus that with it."), say(CAVEAT), *notes(bench, fits))
     return PrintTable(request.title, columns, blocks, lines, said)
 
 
@@ -237,13 +241,28 @@ def _mediator_lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
             continue
         total, on, given = (f.coefficient() for f in m.fits)
         yield (
-            f"- {cells.shown(m.cell)}: {number(total.estimate)} (p {p_is(total.p_value)}); on {m.name} "
-            f"{number(on.estimate)} (p {p_is(on.p_value)}); with {m.name} held {number(given.estimate)} "
-            f"(p {p_is(given.p_value)}), a difference of {number(m.through)}."
+            say(
+                "- {column}: {total} (p {p}); on {name} {on} (p {p_on}); with {name} held "
+                "{given} (p {p_given}), a difference of {through}.",
+                column=cells.shown(m.cell),
+                total=number(total.estimate),
+                p=p_is(total.p_value),
+                name=m.name,
+                on=number(on.estimate),
+                p_on=p_is(on.p_value),
+                given=number(given.estimate),
+                p_given=p_is(given.p_value),
+                through=number(m.through),
+            )
             if np.isfinite(m.through)
-            else f"- {cells.shown(m.cell)}: {m.name} beside the treatment is {m.fits[2].open[m.name]}."
+            else say(
+                "- {column}: {name} beside the treatment is {why}.",
+                column=cells.shown(m.cell),
+                name=m.name,
+                why=told(m.fits[2].open[m.name], True),
+            )
         )
-    yield f"  {CAVEAT}"
+    yield f"  {say(CAVEAT)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +323,7 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
     if panels and config.moderator is not None:
         level = f"{1 - bench.study.inference.alpha:.0%}"
         axis = f"{bench.label(config.moderator.text)} ({done[0].when})"
-        note = f"The treatment's effect at values of the moderator; standard errors: {bench.errors}."
+        note = say("The treatment's effect at values of the moderator; standard errors: {errors}.", errors=bench.errors)
         note += shown(len(drawn))
         charts = (Chart("marginal_effect", marginal_effect.EffectData(request.title, axis, level, panels, note)),)
     warnings = tuple(w for m in done for w in _warnings(cells, m, config))
@@ -387,9 +406,9 @@ def _moderator_printed(bench: Bench, request: Request, cells: Cells, done: Seque
     own = by_term(bench, fits)
     rows = coefficient_rows([*own, *_effects_at(done)])
     blocks = [rows[: len(own)], rows[len(own) :], statistics(fits)]
-    said = [f"The moderator is taken {done[0].when}." if done else "", *notes(bench, fits)]
+    said = [say("The moderator is taken {when}.", when=done[0].when) if done else "", *notes(bench, fits)]
     for why in dict.fromkeys(m.fit.open[m.names[1]] for m in done if m.names[1] in m.fit.open):
-        said.insert(1, f"Its main effect has no coefficient: {why}.")
+        said.insert(1, say("Its main effect has no coefficient: {why}.", why=told(why, True)))
     return PrintTable(request.title, numbered(done), tuple(b for b in blocks if b), spanners(bench, cells), tuple(said))
 
 
@@ -400,7 +419,11 @@ def _effects_at(done: Sequence[Moderated]) -> list[Labelled]:
     for name in dict.fromkeys(n for points in found for n in points):
         pairs = zip(done, found, strict=True)
         effects = [m.effects(np.array([points[name]]))[0] if name in points else None for m, points in pairs]
-        label = f"Effect at the {name}" if name in POINTS else f"Effect where the moderator is {name}"
+        label = (
+            say("Effect at the {name}", name=say(name))
+            if name in POINTS
+            else say("Effect where the moderator is {name}", name=name)
+        )
         rows.append((label, effects))
     return rows
 
@@ -411,7 +434,11 @@ def _panel(cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPan
     found = m.effects(at)
     effect, low, high = (np.array([getattr(c, k) for c in found]) for k in ("estimate", "conf_low", "conf_high"))
     c = m.fit.coefficient(m.names[0])
-    fact = f"interaction {number(c.estimate, decimals([c.std_error]))}, p {p_is(c.p_value)}"
+    fact = say(
+        "interaction {estimate}, p {p_value}",
+        estimate=number(c.estimate, decimals([c.std_error])),
+        p_value=p_is(c.p_value),
+    )
     average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
     name = cells.shown(m.cell)
     return marginal_effect.EffectPanel(
@@ -447,16 +474,33 @@ def _moderator_lines(cells: Cells, done: Sequence[Moderated], config: ModeratorC
         c = m.fit.coefficient(m.names[0])
         low, high = np.quantile(m.values, [0.1, 0.9]).tolist()
         effects = zip((low, high), m.effects(np.array([low, high])), strict=True)
-        told = [f"{number(e.estimate)} (p {p_is(e.p_value)}) where it is {at:.4g}" for at, e in effects]
+        effect = [
+            say(
+                "{estimate} (p {p_value}) where it is {at:.4g}",
+                estimate=number(e.estimate),
+                p_value=p_is(e.p_value),
+                at=at,
+            )
+            for at, e in effects
+        ]
         yield (
-            f"- {cells.shown(m.cell)}: interaction with {m.names[1]} ({m.when}) "
-            f"{number(c.estimate, decimals([c.std_error]))} (p {p_is(c.p_value)}); effect {listed(told)} "
-            "(10% and 90% quantiles)."
+            say(
+                "- {column}: interaction with {moderator} ({when}) {estimate} (p {p}); effect {effect} (10% and "
+                "90% quantiles).",
+                column=cells.shown(m.cell),
+                moderator=m.names[1],
+                when=m.when,
+                estimate=number(c.estimate, decimals([c.std_error])),
+                p=p_is(c.p_value),
+                effect=said_list(effect),
+            )
         )
     if any(m.known for m in done) and not config.now:
         yield (
-            "  Units that differ in the moderator may also have moved apart for other reasons: "
-            "i(time, moderator) among the controls lets them."
+            say(
+                "  Units that differ in the moderator may also have moved apart for other reasons: i(time, "
+                "moderator) among the controls lets them."
+            )
         )
 
 
@@ -483,15 +527,15 @@ def moderator_of(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderator
     assert config.moderator is not None
     values = bench.numbers(config.moderator, cell)
     if config.now:
-        return Moderator(values, "in the same period")
+        return Moderator(values, say("in the same period"))
     units, rows = bench.panel.unit_codes, np.flatnonzero(baseline(bench, cell, config))
     assert units is not None
     by_unit = np.full(int(units.max()) + 1, np.nan)
     known = rows[np.isfinite(values[rows])]
     by_unit[units[known[::-1]]] = values[known[::-1]]
-    when = f"in {time_name(bench.panel, int(rows[0])) if len(rows) else 'no period'}"
+    when = say("in {period}", period=time_name(bench.panel, int(rows[0]))) if len(rows) else say("in no period")
     if config.at is not None and (bench.periods is None or len(np.unique(bench.periods[rows])) != 1):
-        when = f"where {config.at.text}"
+        when = say("where {condition}", condition=config.at.text)
     return Moderator(by_unit[units], when)
 
 
@@ -545,8 +589,8 @@ def moderator_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
     values = moderator_of(bench, cell, config).values[bench.in_sample(cell)]
     known = values[np.isfinite(values)]
     if not len(known) or np.ptp(known) == 0:
-        told = "is missing everywhere" if not len(known) else "is the same for all units"
-        yield fault_at(*where, "moderator_constant", f"`{given.text}` {told}", "a moderator differs between units")
+        why = "is missing everywhere" if not len(known) else "is the same for all units"
+        yield fault_at(*where, "moderator_constant", f"`{given.text}` {why}", "a moderator differs between units")
 
 
 def is_text(bench: Bench, cell: Cell, given: Expression) -> bool:
@@ -609,4 +653,4 @@ def _baseline_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
         )
 
 
-ANALYSIS = Analysis("mechanism", "Mechanism", decode, run, check, KEYS, NEEDS, dates=_dates)
+ANALYSIS = Analysis("mechanism", later("Mechanism"), decode, run, check, KEYS, NEEDS, dates=_dates)

@@ -20,6 +20,7 @@ from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Formula, Key, Many, NumberValue
 from specdid._study import Expression
+from specdid._words import later, said_list, say
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
@@ -31,7 +32,6 @@ from specdid.analyses._words import (
     decimals,
     estimate_and_error,
     labels_of,
-    listed,
     number,
     p_is,
     p_value,
@@ -78,6 +78,7 @@ class PlaceboConfig:
     periods: tuple[int, ...]
 
 
+ACTUAL = later("Actual")
 KEYS = (
     Key(
         "draws",
@@ -344,15 +345,23 @@ def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> I
             continue
         low, high = np.quantile(r.null_estimate, [0.025, 0.975]).tolist()
         p, p_t = one.p_values()
-        yield (
-            f"- {cells.shown(one.cell)}: {number(r.estimate)}, 95% of {len(r.null_estimate):,} placebos from "
-            f"{number(low)} to {number(high)}; by permutation p {p_is(p)}, of t p {p_is(p_t)}; "
-            f"{float(np.mean(r.null_p < alpha)):.1%} of placebos have p < {alpha:g}."
+        yield say(
+            "- {column}: {estimate}, 95% of {n:,} placebos from {low} to {high}; by permutation p {p}, of t p {p_t}; "
+            "{share:.1%} of placebos have p < {alpha:g}.",
+            column=cells.shown(one.cell),
+            estimate=number(r.estimate),
+            n=len(r.null_estimate),
+            low=number(low),
+            high=number(high),
+            p=p_is(p),
+            p_t=p_is(p_t),
+            share=float(np.mean(r.null_p < alpha)),
+            alpha=alpha,
         )
         found = [(k, f.coefficient()) for k, f in one.earlier if f.failure is None]
-        told = [f"{k}: {number(c.estimate)} (p {p_is(c.p_value)})" for k, c in found]
-        if told:
-            yield f"  Moved earlier by periods: {'; '.join(told)}."
+        moved = [f"{k}: {number(c.estimate)} (p {p_is(c.p_value)})" for k, c in found]
+        if moved:
+            yield say("  Moved earlier by periods: {moved}.", moved=say("; ").join(moved))
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,7 +515,7 @@ def least_p(draws: int) -> float:
 
 def title_of(request: Request) -> str:
     """Return the analysis's name, or what it is."""
-    return request.table.name or "Placebo"
+    return request.table.name or say("Placebo")
 
 
 def placebo_words(moved: Sequence[str], strata: Expression | None, bench: Bench) -> str:
@@ -515,11 +524,16 @@ def placebo_words(moved: Sequence[str], strata: Expression | None, bench: Bench)
     unit = bench.panel.unit or ""
     level = bench.label(given.level.text if given.level is not None else unit)
     cluster = bench.label(given.cluster.text if given.cluster is not None else unit)
-    within = f" within the same {bench.label(strata.text)}" if strata is not None else ""
-    what = listed([bench.label(m) for m in moved])
-    return (
-        f"In each placebo every {level} takes the {what} of another {level}{within}, drawn at random, in all its "
-        f"periods. Standard errors and p are clustered by {cluster}; seed {bench.study.seed}."
+    within = say(" within the same {label}", label=bench.label(strata.text)) if strata is not None else ""
+    what = said_list([bench.label(m) for m in moved])
+    return say(
+        "In each placebo every {level} takes the {what} of another {level}{within}, drawn at random, in "
+        "all its periods. Standard errors and p are clustered by {cluster}; seed {seed}.",
+        level=level,
+        what=what,
+        within=within,
+        cluster=cluster,
+        seed=bench.study.seed,
     )
 
 
@@ -571,36 +585,39 @@ def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Plac
     places = decimals([*errors, *(c.std_error for _, found in earlier for c in found if c is not None)])
     real_pairs = [estimate_and_error(p.random.estimate, p.random.std_error, places) for p in placed]
 
-    def told(write: Callable[[Placed], str]) -> tuple[str, ...]:
+    def drawn_only(write: Callable[[Placed], str]) -> tuple[str, ...]:
         return tuple(write(p) if len(p.random.null_estimate) else "" for p in placed)
 
     def quantile(q: float) -> tuple[str, ...]:
-        return told(lambda p: number(float(np.quantile(p.random.null_estimate, q)), places))
+        return drawn_only(lambda p: number(float(np.quantile(p.random.null_estimate, q)), places))
 
     real = (
         Row(
-            "Estimate",
+            say("Estimate"),
             tuple(estimate for estimate, _ in real_pairs),
             tuple(error for _, error in real_pairs),
         ),
-        Row("p, clustered", tuple(p_value(p.random.p_value) for p in placed)),
-        Row("p, permutation of the estimate", told(lambda p: p_value(p.p_values()[0]))),
-        Row("p, permutation of t", told(lambda p: p_value(p.p_values()[1]))),
+        Row(say("p, clustered"), tuple(p_value(p.random.p_value) for p in placed)),
+        Row(say("p, permutation of the estimate"), drawn_only(lambda p: p_value(p.p_values()[0]))),
+        Row(say("p, permutation of t"), drawn_only(lambda p: p_value(p.p_values()[1]))),
     )
     alpha = bench.study.inference.alpha
     drawn = (
-        Row("Placebos: mean", told(lambda p: number(float(np.mean(p.random.null_estimate)), places))),
-        Row("2.5% quantile", quantile(0.025)),
-        Row("97.5% quantile", quantile(0.975)),
-        Row(f"Share with p below {alpha:g}", told(lambda p: number(float(np.mean(p.random.null_p < alpha))))),
-        Row("Draws", tuple(count(len(p.random.null_estimate)) for p in placed)),
+        Row(say("Placebos: mean"), drawn_only(lambda p: number(float(np.mean(p.random.null_estimate)), places))),
+        Row(say("2.5% quantile"), quantile(0.025)),
+        Row(say("97.5% quantile"), quantile(0.975)),
+        Row(
+            say("Share with p below {alpha:g}", alpha=alpha),
+            drawn_only(lambda p: number(float(np.mean(p.random.null_p < alpha)))),
+        ),
+        Row(say("Draws"), tuple(count(len(p.random.null_estimate)) for p in placed)),
     )
-    said = [note, "Standard errors in parentheses."]
+    said = [note, say("Standard errors in parentheses.")]
     few = {n for p in placed if (n := len(p.random.null_estimate)) and least_p(n) >= alpha}
-    said += [f"{n:,} draws give no permutation p below {least_p(n):.3f}." for n in sorted(few)]
+    said += [say("{n:,} draws give no permutation p below {least:.3f}.", n=n, least=least_p(n)) for n in sorted(few)]
     moved = coefficient_rows(earlier, places)
     if moved:
-        said.append("Below: the treatment moved earlier, estimated on the rows before the actual treatment.")
+        said.append(say("Below: the treatment moved earlier, estimated on the rows before the actual treatment."))
     blocks = (real, drawn, moved) if moved else (real, drawn)
     return PrintTable(title_of(request), numbered(placed), blocks, spanners(bench, cells), tuple(said))
 
@@ -618,7 +635,7 @@ def _moved(placed: Sequence[Placed]) -> list[Labelled]:
 
 def earlier_words(shift: int) -> str:
     """Write a shift: ``1 period earlier``."""
-    return f"{shift} period{'' if shift == 1 else 's'} earlier"
+    return say("{shift} period earlier" if shift == 1 else "{shift} periods earlier", shift=shift)
 
 
 def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> PlaceboPanel:
@@ -627,9 +644,9 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
     p, by_t = placed.p_values()
     share = float(np.mean(r.null_p < bench.study.inference.alpha))
     facts = (
-        f"{len(r.null_estimate):,} placebos",
-        f"permutation p {p_is(p)} (by t, p {p_is(by_t)})",
-        f"{share:.1%} with p < {bench.study.inference.alpha:g}",
+        say("{n:,} placebos", n=len(r.null_estimate)),
+        say("permutation p {p} (by t, p {by_t})", p=p_is(p), by_t=p_is(by_t)),
+        say("{share:.1%} with p < {alpha:g}", share=share, alpha=bench.study.inference.alpha),
     )
     name = cells.shown(placed.cell)
     short, axis = f"({column}) {name}", axis_of(placed.cell)
@@ -641,28 +658,35 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
     level = f"{1 - bench.study.inference.alpha:.0%}"
     blocks = []
     for one in placed:
-        named = [("Actual", one.fit), *((earlier_words(k), f) for k, f in one.earlier)]
+        named = [(ACTUAL, one.fit), *((earlier_words(k), f) for k, f in one.earlier)]
         rows = []
         for label, fit in named:
             c = fit.coefficient() if fit.failure is None else None
             known = (np.nan,) * 3 if c is None else (c.estimate, c.conf_low, c.conf_high)
-            interval = f"{number(known[1])} to {number(known[2])}" if np.isfinite(known[1]) else ""
+            interval = (
+                say("{low} to {high}", low=number(known[1]), high=number(known[2])) if np.isfinite(known[1]) else ""
+            )
             facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
-            rows.append(forest.ForestRow(label, *known, facts, label == "Actual"))
+            rows.append(forest.ForestRow(say(label) if label == ACTUAL else label, *known, facts, label == ACTUAL))
         blocks.append(forest.ForestBlock(cells.shown(one.cell), axis_of(one.cell), tuple(rows)))
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
-    note = (
-        "The treatment moved earlier, estimated on rows before the actual treatment; "
-        f"{level} intervals (standard errors: {bench.errors})."
+    note = say(
+        "The treatment moved earlier, estimated on rows before the actual treatment; {level} intervals "
+        "(standard errors: {errors}).",
+        level=level,
+        errors=bench.errors,
     )
     blocks, note = blocks[:BLOCKS], note + shown(len(blocks), BLOCKS)
     data = forest.ForestData(
-        f"{title_of(request)}: timing", ("effect", f"{level} interval", "rows"), tuple(blocks), note
+        say("{title}: timing", title=title_of(request)),
+        (say("effect"), say("{level} interval", level=level), say("rows")),
+        tuple(blocks),
+        note,
     )
     return [Chart("forest", data, "timing")]
 
 
 ANALYSIS = Analysis(
-    "placebo", "Placebos", decode, run, check, KEYS, permutes=True, dates=lambda values: "periods" in values
+    "placebo", later("Placebos"), decode, run, check, KEYS, permutes=True, dates=lambda values: "periods" in values
 )

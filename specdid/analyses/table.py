@@ -10,10 +10,11 @@ from itertools import groupby
 from typing import Any
 
 from specdid._decode.table import Table
-from specdid._words import say
+from specdid._study import VcovOption
+from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
 from specdid.analyses._fit import CONSTANT_LABEL, Coefficient
-from specdid.analyses._words import count, decimals, estimate_and_error, labels_of, listed, number
+from specdid.analyses._words import count, decimals, estimate_and_error, labels_of, number
 from specdid.tables._base import Cell as Value
 from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -89,7 +90,13 @@ def by_term(bench: Bench, fits: Sequence[CellFit]) -> list[Labelled]:
     lead = dict.fromkeys(f.terms[0] for f in fits if f.terms)
     rest = dict.fromkeys(t for f in fits for t in f.terms if t != CONSTANT_LABEL)
     terms = [*(lead | rest), *([CONSTANT_LABEL] if any(CONSTANT_LABEL in f.terms for f in fits) else [])]
-    return [(bench.label(term), [f.coefficient(term) if term in f.terms else None for f in fits]) for term in terms]
+    return [
+        (
+            say(term) if term == CONSTANT_LABEL else bench.label(term),
+            [f.coefficient(term) if term in f.terms else None for f in fits],
+        )
+        for term in terms
+    ]
 
 
 def coefficient_rows(rows: Sequence[Labelled], places: int | None = None) -> tuple[Row, ...]:
@@ -142,12 +149,15 @@ def notes(bench: Bench, fits: Sequence[CellFit], constants: bool = True) -> tupl
     """Say what the parentheses hold, and what could not be estimated; ``constants``: the table prints them."""
     found = [error_note(bench)]
     alone = {f.cell.labels.get("estimator", f.cell.method): f.alone for f in fits if f.alone}
-    found += [f"Of {bench.label(n)} only the treatment's coefficient is given: {why}." for n, why in alone.items()]
+    found += [
+        say("Of {label} only the treatment's coefficient is given: {why}.", label=bench.label(n), why=told(why, True))
+        for n, why in alone.items()
+    ]
     if constants and any(CONSTANT_LABEL in f.terms and f.effects and f.full is not None for f in fits):
-        found.append("The constant is the mean outcome net of the regressors, as reghdfe reports it.")
+        found.append(say("The constant is the mean outcome net of the regressors, as reghdfe reports it."))
     found += _left_open(bench, fits)
     if any(f.failure is not None for f in fits):
-        found.append("Empty columns could not be estimated.")
+        found.append(say("Empty columns could not be estimated."))
     return tuple(found)
 
 
@@ -158,22 +168,34 @@ def _left_open(bench: Bench, fits: Sequence[CellFit]) -> Iterator[str]:
         terms = [t for t in (*fit.terms, *fit.dropped) if t in fit.open and t != CONSTANT_LABEL]
         if terms:
             shown = [bench.label(t) for t in dict.fromkeys(terms)]
-            where.setdefault(listed(shown), []).append(f"({k})")
+            where.setdefault(said_list(shown), []).append(f"({k})")
     for terms_, columns in where.items():
-        yield f"Without a coefficient of their own, and so not identified, in {listed(columns)}: {terms_}."
+        yield say(
+            "Without a coefficient of their own, and so not identified, in {columns}: {terms}.",
+            columns=said_list(columns),
+            terms=terms_,
+        )
 
 
 def error_note(bench: Bench) -> str:
     """Say what the parentheses hold: standard errors under the study's first vcov."""
-    return f"Standard errors in parentheses, {error_words(bench)}."
+    return say("Standard errors in parentheses, {errors}.", errors=error_words(bench))
 
 
 def error_words(bench: Bench) -> str:
     """Say of which kind standard errors under the study's first vcov are, for a sentence."""
     vcov = bench.study.vcov[0]
-    kinds = {"iid": "for independent errors of equal variance", "hetero": "robust to heteroskedasticity"}
-    clustered = " and ".join(bench.label(c.text) for c in vcov.clusters)
-    return f"{kinds.get(vcov.kind) or f'clustered by {clustered}'}{vcov.correction}"
+    kinds = {"iid": say("for independent errors of equal variance"), "hetero": say("robust to heteroskedasticity")}
+    by = say("clustered by {clusters}", clusters=said_list(bench.label(c.text) for c in vcov.clusters))
+    return f"{kinds.get(vcov.kind) or by}{_correction(vcov)}"
 
 
-ANALYSIS = Analysis("table", "Regressions with every coefficient", decode, run, drawn=False)
+def _correction(vcov: VcovOption) -> str:
+    """Say, to go on a sentence, what is not the default: the small-sample correction and the distribution."""
+    ssc = say(", small-sample correction as {program}", program=vcov.ssc)
+    words = {"none": say(", without a small-sample correction"), "fixest": ""}
+    law = {"normal": say(", normal distribution"), "t": say(", t distribution"), None: ""}[vcov.distribution]
+    return words.get(vcov.ssc, ssc) + law
+
+
+ANALYSIS = Analysis("table", later("Regressions with every coefficient"), decode, run, drawn=False)

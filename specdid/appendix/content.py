@@ -15,10 +15,10 @@ from specdid._describe.joint_tests import statistic_names, towards
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
 from specdid._records.numerals import decimals_for, ordinal, p_text
-from specdid._words import say
+from specdid._words import later, said_list, say, sentences, told
 from specdid.analyses._base import Bench, CellFit
 from specdid.analyses._fit import CONSTANT_LABEL
-from specdid.analyses._words import listed, number
+from specdid.analyses._words import number
 from specdid.analyses.table import HEADER as NUMBERS
 from specdid.analyses.table import coefficients, effects, error_words, notes, statistics, tidy_rows
 from specdid.appendix._base import AnalysisSection, Appendix, FigureItem, Material, Part, Picked, Selection, TableItem
@@ -30,17 +30,17 @@ FAMILIES = 4
 """So many families of estimates have tables of choices and of selected specifications of their own."""
 MOST = 80
 """Options in one table; the others stand in choices.csv."""
-_COLUMNS = ("Share of variance", "Mean change", "Pairs")
-_TREATMENT = "Treatment effect"
+_COLUMNS = (later("Share of variance"), later("Mean change"), later("Pairs"))
+_TREATMENT = later("Treatment effect")
 _ID = 8
 ESTIMATES = (
     "scale", "estimand", "n", "median", "lowest", "highest", "tested", "significant_negative", "null_negative",
     "significant_positive", "null_positive", "null",
 )  # fmt: skip
 """Columns of appendix_estimates.csv; the first column is the outcome where there is no scale."""
-_READING = (
-    "The upper panel shows the estimates with their confidence intervals, in order of size{within}, the lower one "
-    "which options made each."
+_READING = later(
+    "The upper panel shows the estimates with their confidence intervals, in order of size{within}, "
+    "the lower one which options made each."
 )
 IN_WORDS = 2
 """Up to so many families of estimates are described in the text, more in a table."""
@@ -85,14 +85,14 @@ def _table(material: Material, stem: str, table: PrintTable, own: bool) -> Table
 
 def _figure(material: Material, stem: str, caption: str) -> FigureItem:
     failed = headline(material.against.failed)
-    said = f"{failed}. {caption}" if failed else caption
+    said = say("{failed}. {caption}", failed=failed, caption=caption) if failed else caption
     note = material.notes.get(stem, "") if material.figures == "pdf" else ""
     return FigureItem(f"{stem}.{material.figures}", said, f"fig:{label(material.name, stem)}", note)
 
 
 def _curve(material: Material) -> Iterator[FigureItem | TableItem]:
     if material.figures:
-        title = f"Specification curve: {material.results.planned.title or material.name}"
+        title = say("Specification curve: {title}", title=material.results.planned.title or material.name)
         yield _figure(material, "curve", title)
     table = estimates_table(material)
     if table is not None:
@@ -112,16 +112,31 @@ def _choices(material: Material) -> Iterator[TableItem]:
 
 def _more(material: Material) -> tuple[str, ...]:
     left = len(material.choices) - FAMILIES
-    return (f"choices.csv has the same for {left:,} further kind{'s' * (left > 1)} of estimates.",) if left > 0 else ()
+    return (
+        (
+            say(
+                "choices.csv has the same for {left:,} further kinds of estimates."
+                if left > 1
+                else "choices.csv has the same for {left:,} further kind of estimates.",
+                left=left,
+            ),
+        )
+        if left > 0
+        else ()
+    )
 
 
 def _reasons(material: Material) -> Iterator[str]:
     """Say of what type options are, and why, in the words of the study."""
     for dimension, option, kind, why in material.reasons:
-        name = material.bench.label(dimension.replace("_", " "))
-        typed = f" ({kind})" if kind else ""
-        reason = f": {why.rstrip('.')}." if why else "."
-        yield f"{capital(name)}, {material.bench.option(dimension, option)}{typed}{reason}"
+        name = material.bench.dimension(dimension)
+        typed = say(" ({kind})", kind=say(kind)) if kind else ""
+        of = {"dimension": capital(name), "option": material.bench.option(dimension, option), "type": typed}
+        yield (
+            say("{dimension}, {option}{type}: {why}.", **of, why=why.rstrip("."))
+            if why
+            else say("{dimension}, {option}{type}.", **of)
+        )
 
 
 def _selected(material: Material) -> Iterator[TableItem]:
@@ -136,7 +151,9 @@ def _numbered(stem: str, k: int) -> str:
 def _analysis(material: Material, section: AnalysisSection) -> Part:
     tables = [_table(material, stem, table, False) for stem, table in section.tables]
     figures = [_figure(material, stem, caption) for stem, caption in section.figures if material.figures]
-    failure = () if section.failure is None else (f"It could not be run: {section.failure}",)
+    failure = (
+        () if section.failure is None else (say("It could not be run: {failure}", failure=told(section.failure, True)),)
+    )
     return Part(section.heading, (*tables, *figures), failure, analysis=True)
 
 
@@ -148,15 +165,23 @@ def choices_table(material: Material, choices: Choices, alone: bool) -> PrintTab
     decimals = decimals_for(np.array([c.mean for c in shown])) if shown else 3
     blocks = tuple(_block(material, choices, name, shown, decimals) for name in _dimensions(choices))
     rest = (Row(say("Combinations of choices"), (f"{choices.shares.rest:.1%}", "", "")),)
-    family = f": {choices.family.shown}; {choices.family.estimand}" if not alone else ""
-    how = "exact, since the choices are balanced" if choices.shares.balanced else choices.averaged
+    family = say(": {family}", family=choices.family.name) if not alone else ""
+    how = say("exact, since the choices are balanced") if choices.shares.balanced else told(choices.averaged, True)
     notes = (
-        "Mean change: of the estimate when the option takes the place of the one in the first line of its block, "
-        "all other choices equal, over the pairs of specifications that differ in nothing else.",
-        f"Shares of the variance of the estimates are {how}.",
-        *([f"{left:,} more options, of smaller changes, stand in choices.csv."] if left > 0 else []),
+        say(
+            "Mean change: of the estimate when the option takes the place of the one in the first line of "
+            "its block, all other choices equal, over the pairs of specifications that differ in nothing "
+            "else."
+        ),
+        say("Shares of the variance of the estimates are {how}.", how=how),
+        *([say("{left:,} more options, of smaller changes, stand in choices.csv.", left=left)] if left > 0 else []),
     )
-    return PrintTable(f"Choices and what they change{family}", _COLUMNS, (*(b for b in blocks if b), rest), notes=notes)
+    return PrintTable(
+        say("Choices and what they change{family}", family=family),
+        tuple(map(say, _COLUMNS)),
+        (*(b for b in blocks if b), rest),
+        notes=notes,
+    )
 
 
 def _dimensions(choices: Choices) -> Iterator[str]:
@@ -169,19 +194,19 @@ def _block(material: Material, choices: Choices, name: str, shown: list[Change],
     both = zip(choices.factors, choices.shares.share.tolist(), strict=True)
     shares = {f.name: share for f, share in both if f.dimension == name}
     mine = [c for c in shown if c.factor.dimension == name]
-    whole = label(name.replace("_", " "))
+    whole = material.bench.dimension(name)
     head = capital(whole)
     by_variable = [c for c in mine if c.factor.name != name]
     if by_variable:
         rows = [_variable(label(c.factor.name), shares, c, decimals) for c in by_variable]
-        return (Row(f"{head}: with, instead of without", ("", "", "")), *rows)
+        return (Row(say("{head}: with, instead of without", head=head), ("", "", "")), *rows)
     total = sum(shares.values())
     if not mine:
         return (Row(head, (f"{total:.1%}", "", "")),)
     factor = mine[0].factor
     instead = material.bench.option(name, factor.labels[factor.reference])
     rows = [_option(material, c, decimals) for c in mine]
-    return (Row(f"{head}, instead of {instead}", (f"{total:.1%}", "", "")), *rows)
+    return (Row(say("{head}, instead of {instead}", head=head, instead=instead), (f"{total:.1%}", "", "")), *rows)
 
 
 def _variable(label: str, shares: dict[str, float], change: Change, decimals: int) -> Row:
@@ -214,34 +239,50 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
         tuple(_chosen(bench, picked, differing)),
         (*statistics(fits), *_standing(picked)),
     )
-    kinds = "scale, estimand and type" if material.results.planned.types else "scale and estimand"
+    kinds = say("scale, estimand and type") if material.results.planned.types else say("scale and estimand")
     said = (
         *notes(bench, fits),
-        *([f"In all columns: {'; '.join(_pairs(bench, picked[0], common))}."] if common else []),
-        f"Rank: by estimate from the lowest, among specifications of the same {kinds}; Id: the first {_ID} "
-        "digits of the specification's id, which specdid show takes.",
+        *(
+            [say("In all columns: {listed}.", listed=say("; ").join(_pairs(bench, picked[0], common)))]
+            if common
+            else []
+        ),
+        say(
+            "Rank: by estimate from the lowest, among specifications of the same {kinds}; Id: the first {id} "
+            "digits of the specification's id, which specdid show takes.",
+            kinds=kinds,
+            id=_ID,
+        ),
     )
     return PrintTable(
-        title + (f": {selection.family}" if selection.family else ""),
+        title + (say(": {family}", family=selection.family) if selection.family else ""),
         tuple(f"({k + 1})" for k in range(len(picked))),
         tuple(b for b in blocks if b),
-        (tuple((p.role, 1) for p in picked),),
+        (tuple((_role(p.role), 1) for p in picked),),
         said,
     )
+
+
+_ROLES = (later("Preferred"), later("The only one"), later("lowest"), later("median"), later("highest"))
+
+
+def _role(role: str) -> str:
+    """Say why a specification is shown, which may be for several reasons: ``Preferred, median``."""
+    return said_list(map(say, role.split(", ")), ", ")
 
 
 def _one_row(fit: CellFit, picked: Sequence[Picked]) -> CellFit:
     """Call the treatment the same in all columns where they differ in its definition."""
     if len({p.fit.terms[0] for p in picked}) == 1:
         return fit
-    return replace(fit, terms=(_TREATMENT, *fit.terms[1:]))
+    return replace(fit, terms=(say(_TREATMENT), *fit.terms[1:]))
 
 
 def _in_order(material: Material, rows: Sequence[Row]) -> tuple[Row, ...]:
     """Put the controls in written order, below the treatment; the constant is last."""
     terms = material.results.planned.control_terms
     place = {material.bench.label(term): k for k, term in enumerate(terms)}
-    place[CONSTANT_LABEL] = len(terms) + 1
+    place[say(CONSTANT_LABEL)] = len(terms) + 1
     return (rows[0], *sorted(rows[1:], key=lambda row: place.get(row.label, len(terms))))
 
 
@@ -265,15 +306,15 @@ def _chosen(bench: Bench, picked: Sequence[Picked], names: Sequence[str]) -> Ite
 
 def _pairs(bench: Bench, picked: Picked, names: Sequence[str]) -> Iterator[str]:
     for name in names:
-        yield f"{bench.label(name.replace('_', ' '))} {bench.option(name, picked.fit.cell.labels[name])}"
+        yield f"{bench.dimension(name)} {bench.option(name, picked.fit.cell.labels[name])}"
 
 
 def _title(bench: Bench, name: str) -> str:
-    return capital(bench.label(name.replace("_", " ")))
+    return capital(bench.dimension(name))
 
 
 def _standing(picked: Sequence[Picked]) -> Iterator[Row]:
-    yield Row(say("Rank"), tuple(f"{p.rank:,} of {p.of:,}" for p in picked))
+    yield Row(say("Rank"), tuple(say("{rank:,} of {of:,}", rank=p.rank, of=p.of) for p in picked))
     yield Row(say("Id"), tuple(_spec_id(p)[:_ID] for p in picked))
 
 
@@ -299,9 +340,9 @@ def _rows(material: Material) -> Iterator[tuple[Value, ...]]:
 def _reading(material: Material) -> str:
     """Say how to read the figure: what is in order, and whether one specification is marked."""
     groups = [family.group for family in material.families]
-    within = " within an estimand" if len(set(groups)) < len(groups) else ""
+    within = say(" within an estimand") if len(set(groups)) < len(groups) else ""
     marked = material.results.preferred >= 0 and material.results.status[material.results.preferred] == Status.OK
-    return _READING.format(within=within) + (" The preferred specification is marked." if marked else "")
+    return say(_READING, within=within) + (say(" The preferred specification is marked.") if marked else "")
 
 
 def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
@@ -324,21 +365,21 @@ def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
 def counts_words(counts: Counts) -> str:
     """Say what became of the specifications planned, in the words of a paper."""
     rest = (
-        (counts.failed, "could not be estimated"),
-        (counts.excluded, "excluded beforehand, since the options do not go together"),
-        (counts.duplicate, "left out as the same model as another"),
+        (counts.failed, say("could not be estimated")),
+        (counts.excluded, say("excluded beforehand, since the options do not go together")),
+        (counts.duplicate, say("left out as the same model as another")),
     )
     if counts.ok == counts.planned:
-        return f"{counts.planned:,} planned, all estimated."
-    parts = [f"{counts.ok:,} estimated", *(f"{n:,} {words}" for n, words in rest if n)]
-    return f"{counts.planned:,} planned: {listed(parts)}."
+        return say("{planned:,} planned, all estimated.", planned=counts.planned)
+    parts = [say("{ok:,} estimated", ok=counts.ok), *(f"{n:,} {words}" for n, words in rest if n)]
+    return say("{planned:,} planned: {parts}.", planned=counts.planned, parts=said_list(parts))
 
 
 def varied(material: Material) -> str:
     """Say which dimensions have how many options."""
-    planned, label = material.results.planned, material.bench.label
+    planned = material.results.planned
     counted = {
-        n: f"{label(n.replace('_', ' '))} ({len(texts):,})"
+        n: f"{material.bench.dimension(n)} ({len(texts):,})"
         for n, texts in zip(planned.dimensions, planned.labels, strict=True)
         if len(texts) > 1
     }
@@ -346,41 +387,63 @@ def varied(material: Material) -> str:
     free = [text for n, text in counted.items() if n not in material.one_at_a_time and n not in tied]
     single = [text for n, text in counted.items() if n in material.one_at_a_time]
     free += [_tied(planned, [counted.get(n, n) for n in tie], tie) for tie in planned.together]
-    crossed = ", in all combinations." if single else "."
-    parts = [f"{capital(listed(free))}{crossed}"] if free else []
+    crossed = capital(said_list(free))
+    parts = [say("{free}, in all combinations." if single else "{free}.", free=crossed)] if free else []
     if single:
-        parts.append(f"{'Besides, one' if free else 'One'} at a time: {listed(single)}.")
-    return " ".join([*parts, "In parentheses the number of options."]) if parts else "Nothing."
+        parts.append(
+            say("Besides, one at a time: {single}." if free else "One at a time: {single}.", single=said_list(single))
+        )
+    return sentences([*parts, say("In parentheses the number of options.")]) if parts else say("Nothing.")
 
 
 def _tied(planned: Planned, counted: Sequence[str], tie: Sequence[str]) -> str:
     """Name dimensions that are tied, with the number of their combinations that are planned."""
     options, _ = planned.combined(planned.choice(tie), np.arange(len(planned)))
-    return f"{' with '.join(counted)} where they belong together ({len(options):,} combinations)"
+    return say(
+        "{choices} where they belong together ({options:,} combinations)",
+        choices=say(" with ").join(counted),
+        options=len(options),
+    )
 
 
 def _estimates(material: Material, found: tuple[Family, ...]) -> str:
     """Describe few families all, of many only the preferred specification's, or the first."""
     if len(found) <= IN_WORDS:
-        return " ".join(_family(material, f) for f in found)
+        return sentences(_family(material, f) for f in found)
     mine = next((f for f in found if material.results.preferred in f), found[0])
     others = len(found) - 1
-    return f"{_family(material, mine)} The table of estimates has the other {others} kinds."
+    return say(
+        "{family} The table of estimates has the other {others} kinds.", family=_family(material, mine), others=others
+    )
 
 
 def _family(material: Material, family: Family) -> str:
     n, median, low, high, tested, negative, null_negative, positive, null_positive = numbers(material, family)
-    said = f"{capital(family.name)}: median {median}, range {low} to {high} ({n} estimates)."
+    said = say(
+        "{name}: median {median}, range {low} to {high} ({n} estimates).",
+        name=capital(family.name),
+        median=median,
+        low=low,
+        high=high,
+        n=n,
+    )
     if not null_negative:
         return said
     alpha = material.results.planned.alpha
-    errors, under = material.null_shares[family.key].errors, material.null_shares[family.key].null
-    under = f" ({under})" if under else ""
-    level = f"p < {alpha:g}" + (f" under standard errors clustered by {errors}" if errors else "")
-    many = f"Of the {tested} tested, {negative}" if tested != n else negative
-    return (
-        f"{said} {many} are negative with {level}, where {null_negative} are expected without any effect{under}, "
-        f"and {positive} positive, where {null_positive} are."
+    errors, under = material.null_shares[family.key].errors, told(material.null_shares[family.key].null)
+    under = say(" ({kind})", kind=under) if under else ""
+    level = f"p < {alpha:g}" + (say(" under standard errors clustered by {errors}", errors=errors) if errors else "")
+    many = say("Of the {tested} tested, {negative}", tested=tested, negative=negative) if tested != n else negative
+    return say(
+        "{said} {many} are negative with {level}, where {null_negative} are expected without any "
+        "effect{under}, and {positive} positive, where {null_positive} are.",
+        said=said,
+        many=many,
+        level=level,
+        null_negative=null_negative,
+        under=under,
+        positive=positive,
+        null_positive=null_positive,
     )
 
 
@@ -416,25 +479,44 @@ def estimates_table(material: Material) -> PrintTable | None:
     rows = [(f, numbers(material, f)) for f in found]
     tested = any(cells[5] for _, cells in rows)
     kept = range(9 if tested else 4)
-    columns = ("Estimates", "Median", "Lowest", "Highest", "Tested", "Below 0", "Null", "Above 0", "Null")
+    columns = (
+        say("Estimates"),
+        say("Median"),
+        say("Lowest"),
+        say("Highest"),
+        say("Tested"),
+        say("Below 0"),
+        say("Null"),
+        say("Above 0"),
+        say("Null"),
+    )
     blocks = []
     for group in dict.fromkeys(f.shown for f, _ in rows):
-        mine = [Row(capital(f.estimand or group), tuple(c[k] for k in kept)) for f, c in rows if f.shown == group]
+        mine = [Row(capital(told(f.estimand) or group), tuple(c[k] for k in kept)) for f, c in rows if f.shown == group]
         alone = len({f.shown for f, _ in rows}) == 1 or mine[0].label == capital(group)
         blocks.append(tuple(mine) if alone else (Row(group, ("",) * len(kept)), *mine))
-    nulls = dict.fromkeys(s.null for f in found if (s := material.null_shares.get(f.key)) and s.null)
-    of = {null: [f.name for f in found if (s := material.null_shares.get(f.key)) and s.null == null] for null in nulls}
-    named = [null if len(nulls) == 1 else f"{null}: {', '.join(of[null])}" for null in nulls]
-    notes: tuple[str, ...] = ("Estimates of different scales or estimands are not compared with each other.",)
+    nulls = dict.fromkeys(told(s.null) for f in found if (s := material.null_shares.get(f.key)) and s.null)
+    of = {
+        null: [f.name for f in found if (s := material.null_shares.get(f.key)) and told(s.null) == null]
+        for null in nulls
+    }
+    named = [
+        null if len(nulls) == 1 else say("{null}: {of}", null=null, of=said_list(of[null], ", ")) for null in nulls
+    ]
+    notes: tuple[str, ...] = (say("Estimates of different scales or estimands are not compared with each other."),)
     if tested:
         notes += (
-            f"Below and above 0: of the specifications tested, the share with p < {material.results.planned.alpha:g}; "
-            f"Null: the share of the same that is expected without any effect ({'; '.join(named)}).",
+            say(
+                "Below and above 0: of the specifications tested, the share with p < {alpha:g}; Null: the share "
+                "of the same that is expected without any effect ({listed}).",
+                alpha=material.results.planned.alpha,
+                listed=say("; ").join(named),
+            ),
         )
         if not all(cells[5] for _, cells in rows):
-            notes += ("No share is given where no null tested the specifications.",)
+            notes += (say("No share is given where no null tested the specifications."),)
     notes += (material.against.verdict,) if material.against.verdict else ()
-    return PrintTable("Estimates by estimand", tuple(columns[k] for k in kept), tuple(blocks), notes=notes)
+    return PrintTable(say("Estimates by estimand"), tuple(columns[k] for k in kept), tuple(blocks), notes=notes)
 
 
 def joint_tests(tests: tuple[CurveTests, ...], results: Results) -> tuple[str, str]:
@@ -442,21 +524,29 @@ def joint_tests(tests: tuple[CurveTests, ...], results: Results) -> tuple[str, s
     if not tests:
         return say("Joint tests"), ""
     names = statistic_names(tests, results)
-    said = [f"{capital(t.title)} ({t.drawn}): {_by_role(t, names)}." for t in tests]
-    said.append("The table of tests has the statistics and their ranges without any effect.")
-    return say("Joint tests"), " ".join(said)
+    said = [
+        say(
+            "{title} ({drawn}): {tests}.",
+            title=capital(told(t.title)),
+            drawn=told(t.drawn, True),
+            tests=_by_role(t, names),
+        )
+        for t in tests
+    ]
+    said.append(say("The table of tests has the statistics and their ranges without any effect."))
+    return say("Joint tests"), sentences(said)
 
 
 def _by_role(test: CurveTests, names: Mapping[str, str]) -> str:
     def of(role: str) -> tuple[tuple[str, float], ...]:
         mine = [r for r in test.tests if r.role == role]
-        return tuple((names.get(r.statistic, r.statistic) + towards(r), r.p_value) for r in mine)
+        return tuple((told(names.get(r.statistic, r.statistic)) + towards(r), r.p_value) for r in mine)
 
     primary, secondary = of("primary"), of("secondary")
     if not primary:
         return _p_values(secondary)
-    lead = f"primary test {_p_values(primary)}"
-    return f"{lead}; secondary {_p_values(secondary)}" if secondary else lead
+    lead = say("primary test {p_values}", p_values=_p_values(primary))
+    return say("{lead}; secondary {p_values}", lead=lead, p_values=_p_values(secondary)) if secondary else lead
 
 
 def _p_values(tests: tuple[tuple[str, float], ...]) -> str:
@@ -464,41 +554,63 @@ def _p_values(tests: tuple[tuple[str, float], ...]) -> str:
     for name, p in tests:
         alike.setdefault(p_text(p), []).append(name)
     if len(alike) == 1 and len(tests) > 1:
-        return f"{next(iter(alike))} for every statistic"
-    return ", ".join(f"{p} ({'; '.join(names)})" for p, names in alike.items())
+        return say("{p} for every statistic", p=next(iter(alike)))
+    of = (say("{p} ({statistics})", p=p, statistics=say("; ").join(names)) for p, names in alike.items())
+    return said_list(of, ", ")
 
 
 def _preferred(results: Results) -> str:
     place = results.preferred
     if place < 0 or results.status[place] != Status.OK:
-        return "It has no estimate." if results.planned.preferred >= 0 else ""
+        return say("It has no estimate.") if results.planned.preferred >= 0 else ""
     estimate = float(results.estimate[place])
     low, high, p = (float(results.first(n)[place]) for n in ("conf_low", "conf_high", "p_value"))
     decimals = decimals_for(np.array([estimate]))
     rank, of = results.rank(place)
     level = f"{100 * (1 - results.planned.alpha):g}%"
-    interval = f" ({level} interval {number(low, decimals)} to {number(high, decimals)}, {p_text(p)})"
+    interval = say(
+        " ({level} interval {low} to {high}, {p})",
+        level=level,
+        low=number(low, decimals),
+        high=number(high, decimals),
+        p=p_text(p),
+    )
     beside = interval if np.isfinite(low) else ""
     within = results.planned.within(results.planned.preferred)
-    of_sample = f" ({within})" if within else ""
-    instruments = beside_estimate(results.extra, place, results.planned.alpha)
-    return f"{number(estimate, decimals)}{beside}; {ordinal(rank)} of {of:,} from the lowest{of_sample}.{instruments}"
+    of_sample = say(" ({kind})", kind=within) if within else ""
+    said = say(
+        "{estimate}{beside}; {rank} of {of:,} from the lowest{sample}.",
+        estimate=number(estimate, decimals),
+        beside=beside,
+        rank=ordinal(rank),
+        of=of,
+        sample=of_sample,
+    )
+    return said + beside_estimate(results.extra, place, results.planned.alpha)
 
 
 def _samples(results: Results) -> str:
-    words = {"nobs": "observations", "n_units": "units", "n_treated": "treated units", "n_clusters": "clusters"}
+    words = {
+        "nobs": say("observations"),
+        "n_units": say("units"),
+        "n_treated": say("treated units"),
+        "n_clusters": say("clusters"),
+    }
     found = [(what, span) for name, what in words.items() if (span := results.span(name)) is not None]
-    said = [f"{low:,} {what}" if low == high else f"{low:,} to {high:,} {what}" for what, (low, high) in found]
-    return capital(listed(said)) + "."
+    said = [
+        say("{low:,} {what}" if low == high else "{low:,} to {high:,} {what}", low=low, high=high, what=what)
+        for what, (low, high) in found
+    ]
+    return say("{sample}.", sample=capital(said_list(said)))
 
 
 def _errors(material: Material) -> str:
     first = error_words(material.bench)
     others = material.results.planned.vcovs[1:]
-    also = f"; results.csv has them by {listed(others)} too" if others else ""
-    return f"{capital(first)}{also}."
+    also = say("; results.csv has them by {others} too", others=said_list(others)) if others else ""
+    return say("{sample}.", sample=capital(first) + also)
 
 
 def _software(material: Material) -> str:
-    listed = ", ".join(f"{name} {version}" for name, version in material.versions.items())
-    return f"{listed}; seed {material.bench.study.seed}." if listed else ""
+    software = ", ".join(f"{name} {version}" for name, version in material.versions.items())
+    return say("{software}; seed {seed}.", software=software, seed=material.bench.study.seed) if software else ""

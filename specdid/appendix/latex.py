@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
 from specdid._records.cautions import AGAINST, Against, capital
-from specdid._words import say
+from specdid._words import ENGLISH, later, said_list, say, spoken
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.tables.latex import escape, wants_unicode
 
@@ -39,12 +39,13 @@ _HEAD = r"""{failed}% Written by specdid {version}: the robustness appendix, to 
 \setcounter{{topnumber}}{{6}}\setcounter{{bottomnumber}}{{6}}\setcounter{{totalnumber}}{{8}}\setcounter{{dbltopnumber}}{{6}}"""
 _UNICODE = """% Some labels are not Latin: compile with xelatex or lualatex{fonts}.
 """
+_NAMES = r"\renewcommand{{\tablename}}{{{table}}}\renewcommand{{\figurename}}{{{figure}}}" + "\n"
 _MAIN = r"""{failed}% Written by specdid {version}: compiles appendix.tex alone.
 % {engine} appendix_main.tex    (twice, for the references)
 \documentclass[11pt]{{article}}
 \usepackage[margin=1in]{{geometry}}
 \usepackage{{{packages},color}}
-{fonts}\title{{{title}}}
+{fonts}{names}\title{{{title}}}
 \author{{}}
 \date{{}}
 \begin{{document}}
@@ -105,7 +106,10 @@ def write_main(appendix: Appendix, version: str, texts: Sequence[str]) -> str:
     engine = "xelatex" if kind else "pdflatex"
     title, packages = escape(appendix.title), ",".join(PACKAGES)
     failed = _comment(appendix)
-    return _MAIN.format(version=version, engine=engine, packages=packages, fonts=fonts, title=title, failed=failed)
+    titles = "" if spoken() == ENGLISH else _NAMES.format(table=say("Table"), figure=say("Figure"))
+    return _MAIN.format(
+        version=version, engine=engine, packages=packages, fonts=fonts, names=titles, title=title, failed=failed
+    )
 
 
 def _comment(appendix: Appendix) -> str:
@@ -138,7 +142,7 @@ def _boxed(title: str, items: Sequence[tuple[str, str]], heavy: bool = False) ->
     if items:
         yield r"\small\begin{itemize}\setlength{\itemsep}{2pt}\setlength{\parskip}{0pt}"
         for head, text in items:
-            bold = rf"\textbf{{{escape(head)}}}: " if head else ""
+            bold = rf"\textbf{{{escape(head)}}}{say(': ')}" if head else ""
             # Fonts for Chinese may have neither a bullet nor a dash.
             yield rf"\item[-] {bold}{escape(text)}"
         yield r"\end{itemize}"
@@ -153,8 +157,8 @@ def _part(part: Part, found: Against) -> Iterator[str]:
     """
     yield from _headed(part.heading, found)
     if found.verdict:
-        rest = [("Besides", "; ".join(found.rest))] if found.rest else []
-        yield from _boxed(AGAINST, [*((capital(clause), text) for clause, text in found.items), *rest])
+        rest = [(say("Besides"), say("; ").join(found.rest))] if found.rest else []
+        yield from _boxed(say(AGAINST), [*((capital(clause), text) for clause, text in found.items), *rest])
     shown = _shown(part)
     if shown or part.text:
         yield " ".join([*([shown] if shown else []), *(escape(text) for text in part.text)])
@@ -179,30 +183,29 @@ def _analyses(parts: Sequence[Part], found: Against) -> Iterator[str]:
     yield _LIST
     for part in parts:
         words = " ".join([*([shown] if (shown := _shown(part)) else []), *(escape(text) for text in part.text)])
-        yield rf"\item[{escape(part.heading)}.] {words}"
+        yield rf"\item[{escape(part.heading)}{say('.')}] {words}"
     yield r"\end{description}"
 
 
 def _shown(part: Part) -> str:
     """Name the exhibits of a section."""
-    tables = _references("Table", [i.table.label for i in part.tables])
-    figures = _references("Figure", [i.label for i in part.figures])
+    tables = _references(later("Table~{refs}"), later("Tables~{refs}"), [i.table.label for i in part.tables])
+    figures = _references(later("Figure~{refs}"), later("Figures~{refs}"), [i.label for i in part.figures])
     words = [*figures, *tables] if part.account else [*tables, *figures]
-    return f"See {' and '.join(words)}." if words else ""
+    return say("See {exhibits}.", exhibits=said_list(words)) if words else ""
 
 
-def _references(word: str, labels: Sequence[str]) -> Iterator[str]:
+def _references(one: str, many: str, labels: Sequence[str]) -> Iterator[str]:
     if labels:
-        *first, last = [rf"\ref{{{label}}}" for label in labels]
-        plural = "s" if first else ""
-        yield f"{word}{plural}~" + (f"{', '.join(first)} and~{last}" if first else last)
+        found = [rf"\ref{{{label}}}" for label in labels]
+        yield say(many if len(found) > 1 else one, refs=said_list(found, later(" and~")))
 
 
 def _account(part: Part) -> Iterator[str]:
     # Sentences of numbers have few places to break at.
     yield _LIST
     for head, text in part.account:
-        yield rf"\item[{escape(head)}.] {escape(text)}"
+        yield rf"\item[{escape(head)}{say('.')}] {escape(text)}"
     yield r"\end{description}"
 
 

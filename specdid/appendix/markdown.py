@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from specdid._records.cautions import AGAINST, Against, capital
-from specdid._words import say
+from specdid._words import say, sentences
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.tables._base import PrintTable, Row
 
@@ -31,9 +31,11 @@ def _failed(found: Against) -> Iterator[str]:
 def _doubts(found: Against) -> Iterator[str]:
     if not found.verdict:
         return
-    items = [f"> - **{escape_markdown(capital(clause))}**: {escape_markdown(text)}" for clause, text in found.items]
-    rest = [f"> - Besides: {escape_markdown('; '.join(found.rest))}"] if found.rest else []
-    yield "\n".join([f"> **{AGAINST}**", ">", *items, *rest])
+    items = [
+        f"> - **{escape_markdown(capital(clause))}**{say(': ')}{escape_markdown(text)}" for clause, text in found.items
+    ]
+    rest = [f"> - {say('Besides')}{say(': ')}{escape_markdown(say('; ').join(found.rest))}"] if found.rest else []
+    yield "\n".join([f"> **{say(AGAINST)}**", ">", *items, *rest])
 
 
 def _part(part: Part, pictures: str, failed: str) -> Iterator[str]:
@@ -44,7 +46,10 @@ def _part(part: Part, pictures: str, failed: str) -> Iterator[str]:
     before, after = part.around
     yield from (_item(item, pictures) for item in before)
     if part.account:
-        yield "\n".join(f"- **{escape_markdown(head)}.** {escape_markdown(text)}" for head, text in part.account)
+        yield "\n".join(
+            say("- **{head}.** {text}", head=escape_markdown(head), text=escape_markdown(text))
+            for head, text in part.account
+        )
     yield from (_item(item, pictures) for item in after)
 
 
@@ -67,7 +72,7 @@ def write_markdown(table: PrintTable) -> str:
     """Write caption, table and notes."""
     lines = [f"**{escape_markdown(table.title)}**", "", *_grid(table)]
     if table.notes:
-        lines += ["", f"*{say('Notes')}:* {' '.join(escape_markdown(n) for n in table.notes)}"]
+        lines += ["", say("*Notes:* {notes}", notes=sentences(escape_markdown(n) for n in table.notes))]
     return "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from specdid._records.cautions import AGAINST, capital
 from specdid._records.files import is_regular
-from specdid._words import later, say
+from specdid._words import later, say, sentences
 from specdid.appendix._base import Appendix, FigureItem, TableItem
 from specdid.tables._base import PrintTable, Row
 from specdid.tables._layout import width
@@ -58,8 +58,8 @@ def write_word(appendix: Appendix, directory: Path, reference: Path | None = Non
         _boxed(document, found.failed, [("", line) for line in found.details], heavy=True)
     document.add_heading(_plain(appendix.title), 0)
     if found.verdict:
-        rest = [("Besides", "; ".join(found.rest))] if found.rest else []
-        _boxed(document, AGAINST, [*((capital(clause), text) for clause, text in found.items), *rest])
+        rest = [(say("Besides"), say("; ").join(found.rest))] if found.rest else []
+        _boxed(document, say(AGAINST), [*((capital(clause), text) for clause, text in found.items), *rest])
     for part in appendix.parts:
         document.add_heading(_plain(part.heading), 1)
         if found.failed:
@@ -71,7 +71,7 @@ def write_word(appendix: Appendix, directory: Path, reference: Path | None = Non
             _item(document, item, directory, numbered)
         for head, text in part.account:
             paragraph = document.add_paragraph()
-            paragraph.add_run(f"{_plain(head)}. ").bold = True
+            paragraph.add_run(say("{head}. ", head=_plain(head))).bold = True
             paragraph.add_run(_plain(text))
         for item in after:
             _item(document, item, directory, numbered)
@@ -116,7 +116,7 @@ def _captioned(document: Any, kind: str, text: str, numbered: Counter[str]) -> N
     paragraph._p.append(field)
     number = paragraph.add_run(str(numbered[kind]))
     field.append(number._r)
-    paragraph.add_run(f": {_plain(text)}")
+    paragraph.add_run(say(": {family}", family=_plain(text)))
     paragraph.paragraph_format.keep_with_next = kind == "Table"
 
 
@@ -133,7 +133,7 @@ def _boxed(document: Any, title: str, items: Sequence[tuple[str, str]], heavy: b
     for head, text in items:
         paragraph = cell.add_paragraph(style="List Bullet")
         if head:
-            paragraph.add_run(f"{_plain(head)}: ").bold = True
+            paragraph.add_run(say("{head}: ", head=_plain(head))).bold = True
         paragraph.add_run(_plain(text))
     document.add_paragraph()
 
@@ -212,7 +212,7 @@ def _mtable(table: PrintTable) -> Any:
     columns = pd.MultiIndex.from_arrays(heads) if len(heads) > 1 else pd.Index(heads[0])
     index = pd.Index([label for label, _ in lines])
     frame = pd.DataFrame([cells for _, cells in lines], index=index, columns=columns)
-    notes = f"{say('Notes')}: {' '.join(table.notes)}" if table.notes else ""
+    notes = say("Notes: {notes}", notes=sentences(table.notes)) if table.notes else ""
     return MTable(frame, notes=_plain(notes))
 
 

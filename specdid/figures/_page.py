@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._records.numerals import specifications
+from specdid._records.numerals import counted
 from specdid._words import catalogue_texts, say
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts, fonts_for
@@ -231,7 +231,7 @@ def joined(facts: Iterable[str]) -> str:
 
 def of_specifications(count: int) -> str:
     """Count specifications."""
-    return specifications(count)
+    return counted(count)
 
 
 def listed(headings: Iterable[str]) -> str:

@@ -153,7 +153,8 @@ def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
     p = "p < 0.001" if null.p_value < 0.001 else f"p = {null.p_value:.3f}"
     room = page.fonts.width(p, SMALL) + 8
     # What a title adds after a comma tells nulls of one kind apart, so it stays where there is no room for all.
-    names = (null.title, null.title.rpartition(", ")[2])
+    title = told(null.title)
+    names = (title, title.rpartition(say(", "))[2])
     title = page.fonts.first_fit(names, SMALL, box.width - room)
     page.text(box.left, box.top + k * _RIDGE + 5, title, SMALL, colour=QUIET)
     page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=ACCENT, align="right")

@@ -100,10 +100,8 @@ def _shares_apart(data: CurveData) -> Iterator[str]:
     for panel in (p for p in data.panels if len(p.null_shares) > 1):
         of = [
             say(
-                (
-                    "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
-                    "positive (null: {null_positive:.0%})"
-                ),
+                "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
+                "positive (null: {null_positive:.0%})",
                 words=told(words),
                 tested=s.tested,
                 negative=s.negative,
@@ -184,7 +182,10 @@ def _nulls(data: CurveData) -> Iterator[str]:
     """Name the null of the curves drawn and that of the shares: once where all are the same."""
     alone = len(data.panels) == 1
     shown = [
-        (say("; ").join(filter(None, ("" if alone else p.name, told(words) if len(p.null_shares) > 1 else ""))), s.null)
+        (
+            say("; ").join(filter(None, ("" if alone else p.name, told(words) if len(p.null_shares) > 1 else ""))),
+            told(s.null),
+        )
         for p in data.panels
         for words, s in p.null_shares
         if s.null

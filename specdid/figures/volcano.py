@@ -249,7 +249,7 @@ def _note(data: VolcanoData) -> str:
                 without=without,
             )
         )
-    of = [((v.panel.name, words), s.null) for v in data.panels for words, s in v.nulls]
+    of = [((v.panel.name, told(words)), told(s.null)) for v in data.panels for words, s in v.nulls]
     if of:
         nulls = dict.fromkeys(null for _, null in of)
         at = 0 if len(data.panels) > 1 else 1

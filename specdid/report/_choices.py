@@ -13,18 +13,18 @@ from specdid._describe.choices import Change, Choices, Factor, variance_shares
 from specdid._records import Family, Results, Status
 from specdid._records.cautions import capital
 from specdid._records.results import Choice
+from specdid._words import say, say_choice, told
 from specdid.report._encode import Encoded, numbers
 
 Ints = NDArray[np.int64]
-_HEADINGS = {"fixed_effects": "Fixed effects"}
 _STEPS = 100
 _ROWS = 2_000_000
 
 
 def heading(results: Results, name: str) -> str:
     """Name a dimension, or several that are tied, as a heading."""
-    shown = _HEADINGS.get(name, results.planned.shown(name))
-    return capital(shown)
+    shown = results.planned.shown(name)
+    return capital(shown if shown != name else say_choice(name))
 
 
 def term_places(results: Results, places: Ints) -> Ints:
@@ -69,7 +69,7 @@ def _family(results: Results, mine: Choices, group: int, row_of: Ints, terms: In
     sources = [_source(results, f, mine.family, terms) for f in factors]
     return {
         "group": group,
-        "estimand": mine.family.estimand,
+        "estimand": told(mine.family.estimand),
         "n": len(mine.family.places),
         "rest": shares.rest,
         "shares": shares.share.tolist(),
@@ -83,7 +83,7 @@ def _family(results: Results, mine: Choices, group: int, row_of: Ints, terms: In
 
 def _factor(results: Results, factor: Factor, found: Sequence[Change], codes: Ints) -> Encoded:
     by_variable = factor.dimension == "controls" != factor.name
-    title = f"Control {factor.name}" if by_variable else heading(results, factor.name)
+    title = say("Control {name}", name=factor.name) if by_variable else heading(results, factor.name)
     by_level = {c.level: c for c in found}
     levels = range(len(factor.labels))
     return {
@@ -159,7 +159,7 @@ def _variable_step(results: Results, place: int) -> Iterator[Step]:
     if len(moved) and (present == present[:, :1]).all():
         words = "with", "without"
         title = " + ".join(planned.shown(planned.control_terms[k]) for k in moved.tolist())
-        yield Step(f"Control {title}", words[not before[moved[0]]], words[not after[moved[0]]], place)
+        yield Step(say("Control {title}", title=title), words[not before[moved[0]]], words[not after[moved[0]]], place)
 
 
 def encoded_steps(results: Results, found: Sequence[Step], places: Ints) -> list[Encoded]:
@@ -185,7 +185,11 @@ def _why(results: Results, place: int) -> str:
         return ""
     if status == Status.DUPLICATE:
         twin = int(results.twin[place])
-        return "the same model as the preferred" if twin == results.preferred else f"the same model as {twin + 1:,}"
+        return (
+            say("the same model as the preferred")
+            if twin == results.preferred
+            else say("the same model as {twin:,}", twin=twin + 1)
+        )
     return f"{status.name.lower()}: {results.message.at(place) or ''}"
 
 

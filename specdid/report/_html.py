@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from specdid._records.numerals import MINUS, minus
+from specdid._words import say, sentences
 from specdid.tables._base import Cell, PrintTable, Row, TidyTable
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def printed(laid: PrintTable) -> Iterator[Element]:
             _printed_row(body, printed_row, len(laid.columns))
     yield box
     if laid.notes:
-        yield element("p", "Notes: " + " ".join(laid.notes), class_="note")
+        yield element("p", say("Notes: {notes}", notes=sentences(laid.notes)), class_="note")
 
 
 def _printed_row(body: Element, line: Row, width: int) -> None:
@@ -149,10 +150,10 @@ def _printed_row(body: Element, line: Row, width: int) -> None:
 def csv_rows(name: str, tidy: TidyTable) -> Element:
     """Repeat the rows of a CSV file, folded away."""
     folded = element("details", class_="rows", data_file=name)
-    many = f"{len(tidy.rows):,} rows" if len(tidy.rows) != 1 else "1 row"
-    shown = f"; the first {_ROWS:,} here" if len(tidy.rows) > _ROWS else ""
+    many = say("{n:,} rows", n=len(tidy.rows)) if len(tidy.rows) != 1 else say("1 row")
+    shown = say("; the first {n:,} here", n=_ROWS) if len(tidy.rows) > _ROWS else ""
     inside(folded, "summary", f"{name}: {many}{shown}")
-    caption = f"{name}, numbers to 6 significant digits"
+    caption = say("{name}, numbers to 6 significant digits", name=name)
     folded.append(table(caption, tidy.header, [[_cell(c) for c in row] for row in tidy.rows[:_ROWS]], len(tidy.header)))
     return folded
 

@@ -12,6 +12,7 @@ from specdid._curve import Curve
 from specdid._describe.joint_tests import marked, primary_lines
 from specdid._records import Caution
 from specdid._records.cautions import AGAINST, against, capital
+from specdid._words import say
 from specdid.figures._style import png
 from specdid.inference._base import null_words
 from specdid.report.summary import estimate_tables, preferred_line, shares_note
@@ -30,11 +31,11 @@ def _parts(curve: Curve) -> Iterator[str]:
     found = against(curve.warnings)
     if found.failed:
         yield _html.framed(found.failed, (("", line) for line in found.details), failed=True)
-    yield _html.heading(curve.title or "Specification curve")
+    yield _html.heading(curve.title or say("Specification curve"))
     yield _html.paragraph(str(curve.counts))
     if found.verdict:
-        rest = (("", f"Besides: {'; '.join(found.rest)}"),) if found.rest else ()
-        yield _html.framed(AGAINST, (*((capital(clause), text) for clause, text in found.items), *rest))
+        rest = (("", say("Besides: {listed}", listed=say("; ").join(found.rest))),) if found.rest else ()
+        yield _html.framed(say(AGAINST), (*((capital(clause), text) for clause, text in found.items), *rest))
     if curve.counts.ok:
         yield _picture(curve)
     groups = (g for g in curve.results.groups() if len(curve.results.order(g)))
@@ -45,11 +46,14 @@ def _parts(curve: Curve) -> Iterator[str]:
             yield _html.paragraph(said.replace("`", ""))
     preferred = preferred_line(curve.results)
     if preferred:
-        yield _html.paragraph(f"Preferred: {preferred}")
+        yield _html.paragraph(say("Preferred: {preferred}", preferred=preferred))
     if curve.joint:
-        yield _html.heading("Joint tests")
+        yield _html.heading(say("Joint tests"))
         yield from map(_html.paragraph, primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic))
-        header, shown = ("null", "statistic", "value", "null range", "p"), curve.results.shown_statistic
+        header, shown = (
+            (say("null"), say("statistic"), say("value"), say("null range"), "p"),
+            curve.results.shown_statistic,
+        )
         rows = (
             (
                 null_words(t.null),
@@ -71,7 +75,7 @@ def _picture(curve: Curve) -> str:
         warnings.simplefilter("ignore", UserWarning)
         figure = curve.plot()
         data = base64.b64encode(png(figure, _DOTS)).decode("ascii")
-    words = escape(f"Specification curve: {curve.title}", quote=True)
+    words = escape(say("Specification curve: {title}", title=curve.title), quote=True)
     width = round(figure.get_size_inches()[0] * _SHOWN)
     return f'<img width="{width}" style="max-width:100%" alt="{words}" src="data:image/png;base64,{data}">'
 
@@ -80,6 +84,6 @@ def _notes(found: tuple[Caution, ...]) -> Iterator[str]:
     """List the first notes, which stand against nothing."""
     said = [str(c) for c in found if c.severity == "note"]
     if said:
-        yield _html.heading("Notes")
+        yield _html.heading(say("Notes"))
         rest = len(said) - _NOTES
-        yield _html.listing([*said[:_NOTES], *([f"{rest:,} more in summary()"] if rest > 0 else [])])
+        yield _html.listing([*said[:_NOTES], *([say("{n:,} more in summary()", n=rest)] if rest > 0 else [])])

@@ -22,8 +22,9 @@ from specdid._curve import Curve
 from specdid._describe.joint_tests import marked, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
-from specdid._records.numerals import decimals_for, minus, ordinal, p_text, specifications
+from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_text
 from specdid._records.results import statistic_name
+from specdid._words import say, told
 from specdid.inference._curve_tests import CurveTests
 from specdid.report._choices import NO_PROGRAMS, Programs, Step, encoded_programs, encoded_steps, families, steps
 from specdid.report._encode import embedded
@@ -100,7 +101,7 @@ def write_page(report: Report, most: int = MOST) -> str:
         HTML. Every text is escaped, scripts and styles are allowed by their hashes alone,
         and the policy forbids every connection.
     """
-    title, failed = report.curve.title or "Specification curve", against(report.curve.warnings).failed
+    title, failed = report.curve.title or say("Specification curve"), against(report.curve.warnings).failed
     found = family_numbers(report.curve)
     near = steps(report.curve)
     kept = [*(s.place for s in near), *report.programs.of]
@@ -168,23 +169,31 @@ def _thinned(curves: Sequence[PageCurve]) -> Iterator[Element]:
     if kept < n:
         yield element(
             "p",
-            f"This page holds {kept:,} of {n:,} estimates: even steps along the curve, the {ENDS} lowest and {ENDS} "
-            "highest of every estimand, the lowest and highest with every option, the preferred and its neighbours. "
-            "What changes with filters and selection is of these, each weighed by the stretch of the curve around it "
-            "(“about”); the figures above, the changes by choice and the tests are of all. All are in results.parquet.",
+            say(
+                "This page holds {kept:,} of {n:,} estimates: even steps along the curve, the {ends} lowest and "
+                "{ends} highest of every estimand, the lowest and highest with every option, the preferred and "
+                "its neighbours. What changes with filters and selection is of these, each weighed by the "
+                "stretch of the curve around it (“about”); the figures above, the changes by choice and the "
+                "tests are of all. All are in results.parquet.",
+                kept=kept,
+                n=n,
+                ends=ENDS,
+            ),
             class_="notice",
         )
 
 
 def _tests(report: Report) -> Iterator[Element]:
     if not report.curve.tests:
-        yield element("p", "No joint test was run.")
+        yield element("p", say("No joint test was run."))
         return
     yield element(
         "p",
-        "A joint test asks whether a curve like this would arise without any effect. The null range holds 95% of the "
-        "draws; p is the share of draws, the data among them, that are at least as far from zero. The study names "
-        "one statistic as its primary test; the others are secondary.",
+        say(
+            "A joint test asks whether a curve like this would arise without any effect. The null range "
+            "holds 95% of the draws; p is the share of draws, the data among them, that are at least as far "
+            "from zero. The study names one statistic as its primary test; the others are secondary."
+        ),
     )
     for joint in report.curve.tests:
         yield tests_table(joint, report.curve.results)
@@ -200,14 +209,15 @@ def _block(k: int, block: AnalysisBlock) -> str:
     """Write an analysis as an article of its own."""
     heading = markup([element("h3", block.heading, id=f"analysis-{k + 1}")])
     if block.failure is not None:
-        return f"<article>{heading}{markup([element('p', f'It could not be run: {block.failure}')])}</article>"
+        why = say("It could not be run: {failure}", failure=told(block.failure, True))
+        return f"<article>{heading}{markup([element('p', why)])}</article>"
     return f"<article>{heading}{markdown(block.lines)}{markup(block_parts(block))}</article>"
 
 
 def _contents(report: Report) -> Iterator[Element]:
     """List the analyses with links to them."""
     if not report.blocks:
-        yield element("p", "The spec file asks for no further analysis.")
+        yield element("p", say("The spec file asks for no further analysis."))
         return
     listed = element("ul", class_="contents")
     for k, block in enumerate(report.blocks):
@@ -217,9 +227,9 @@ def _contents(report: Report) -> Iterator[Element]:
 
 def _warnings(curve: Curve) -> Iterator[Element]:
     if not curve.warnings:
-        yield element("p", "None.")
+        yield element("p", say("None."))
         return
-    for severity, heading in (("error", "Errors"), ("serious", "Serious"), ("note", "Notes")):
+    for severity, heading in (("error", say("Errors")), ("serious", say("Serious")), ("note", say("Notes"))):
         mine = [c for c in curve.warnings if c.severity == severity]
         if mine:
             yield element("h3", f"{heading} ({len(mine):,})")
@@ -231,57 +241,88 @@ def _warnings(curve: Curve) -> Iterator[Element]:
 
 def _provenance(report: Report) -> Iterator[Element]:
     """Tabulate what made these results; nothing that differs between two runs of the same."""
-    yield table("What made these results", ("What", "Value"), list(_made(report.manifest)), numeric_from=2)
+    yield table(
+        say("What made these results"), (say("What"), say("Value")), list(_made(report.manifest)), numeric_from=2
+    )
 
 
 def _audited(audit: Mapping[str, Any]) -> str:
     if "why" in audit:
-        return f"NOT DONE: {audit['why']}"
-    verdict = "all agree" if not audit["disagreements"] else f"{len(audit['disagreements']):,} DISAGREE"
-    return f"{audit['checked']:,} of {audit['eligible']:,} estimated again by {audit['reference']}: {verdict}"
+        return say("NOT DONE: {why}", why=told(audit["why"], True))
+    verdict = say("all agree") if not audit["disagreements"] else say("{n:,} DISAGREE", n=len(audit["disagreements"]))
+    return say(
+        "{checked:,} of {eligible:,} estimated again by {reference}: {verdict}",
+        checked=audit["checked"],
+        eligible=audit["eligible"],
+        reference=audit["reference"],
+        verdict=verdict,
+    )
 
 
 def _made(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "specdid", str(manifest["specdid"] or "not installed")
+    yield "specdid", str(manifest["specdid"] or say("not installed"))
     spec = manifest["spec"]
-    file = f"{spec['stem']}.toml, SHA-256 {spec['sha256']}" if spec["sha256"] else "not from a file"
-    yield "study", spec["name"]
-    yield "spec file", file
+    file = f"{spec['stem']}.toml, SHA-256 {spec['sha256']}" if spec["sha256"] else say("not from a file")
+    yield say("study"), spec["name"]
+    yield say("spec file"), file
     data = manifest["data"]
-    yield "data", f"{data['file'] or 'a data frame'}, {data['rows']:,} rows, SHA-256 {data['sha256'] or 'none'}"
+    yield (
+        say("data"),
+        say(
+            "{file}, {rows:,} rows, SHA-256 {sha256}",
+            file=data["file"] or say("a data frame"),
+            rows=data["rows"],
+            sha256=data["sha256"] or say("none"),
+        ),
+    )
     if "reshaped" in data:
-        yield "reshaped", data["reshaped"]
+        yield say("reshaped"), data["reshaped"]
     for one in data.get("joined", ()):
         reshaped = f" ({one['reshaped']})" if "reshaped" in one else ""
-        rows = f"{one['rows']:,} rows, {one['rows_unused']:,} of them unused{reshaped}"
-        lone = f"{one['rows_without_partner']:,} rows of the study without a partner"
-        yield f"joined: {one['name']}", f"{one['file']}, {rows}; {lone}; SHA-256 {one['sha256']}"
-    yield "code of specdid", f"SHA-256 {manifest['code_sha256']}"
-    yield "seed", str(manifest["seed"])
-    yield "missing values", str(manifest["run"]["missing"])
+        rows = say(
+            "{rows:,} rows, {unused:,} of them unused{reshaped}",
+            rows=one["rows"],
+            unused=one["rows_unused"],
+            reshaped=reshaped,
+        )
+        lone = say("{n:,} rows of the study without a partner", n=one["rows_without_partner"])
+        yield (
+            say("joined: {name}", name=one["name"]),
+            say("; ").join((say("{file}, {rows}", file=one["file"], rows=rows), lone, f"SHA-256 {one['sha256']}")),
+        )
+    yield say("code of specdid"), f"SHA-256 {manifest['code_sha256']}"
+    yield say("seed"), str(manifest["seed"])
+    yield say("missing values"), str(manifest["run"]["missing"])
     if audit := manifest["audit"]:
-        yield "audit", _audited(audit)
-    yield "versions", ", ".join(f"{name} {number}" for name, number in manifest["versions"].items() if number)
+        yield say("audit"), _audited(audit)
+    yield say("versions"), ", ".join(f"{name} {number}" for name, number in manifest["versions"].items() if number)
 
 
 def account(results: Results) -> Iterator[Element]:
     """Write the accounting line and a table of reasons."""
-    yield element("p", f"{results.counts}.")
+    yield element("p", say("{sample}.", sample=results.counts))
     reasons = list(_reasons(results))
     if not reasons:
-        yield element("p", "Nothing was excluded, nothing failed, and no model was reached twice.")
+        yield element("p", say("Nothing was excluded, nothing failed, and no model was reached twice."))
         return
-    header = ("Status", "Reason", "In words", "What they share", "Specifications", "Places in the plan")
-    caption = "Specifications without an estimate of their own"
+    header = (
+        say("Status"),
+        say("Reason"),
+        say("In words"),
+        say("What they share"),
+        say("Specifications"),
+        say("Places in the plan"),
+    )
+    caption = say("Specifications without an estimate of their own")
     yield table(caption, header, reasons[:_MOST], numeric_from=4, messages=(2,))
     if len(reasons) > _MOST:
-        yield element("p", f"{len(reasons) - _MOST:,} more reasons: see `message` in results.csv.")
+        yield element("p", say("{n:,} more reasons: see `message` in results.csv.", n=len(reasons) - _MOST))
 
 
 def _reasons(results: Results) -> Iterator[tuple[str, ...]]:
     """Return a row per status, code and message, most frequent first within a status."""
     for found in results.reasons():
-        words = (found.status.name.lower(), found.code, found.message)
+        words = (say(found.status.name.lower()), found.code, told(found.message, True))
         yield (*words, _shared(results, found.places), f"{len(found.places):,}", _places(found.places))
 
 
@@ -292,7 +333,7 @@ def _shared(results: Results, places: NDArray[np.int64]) -> str:
     for d, name in enumerate(planned.dimensions):
         codes = planned.codes[places, d]
         if (codes == codes[0]).all() and (planned.codes[:, d] != codes[0]).any():
-            shared.append(f"{name}: {planned.shown(planned.labels[d][codes[0]])}")
+            shared.append(f"{planned.shown_choice(name)}: {planned.shown(planned.labels[d][codes[0]])}")
     return "; ".join(shared)
 
 
@@ -305,7 +346,12 @@ def picture(shown: Picture) -> Element:
     """Show a figure; its numbers stand in a table beside it."""
     figure = element("figure")
     source = f"data:image/{shown.kind};base64,{b64encode(shown.content).decode('ascii')}"
-    inside(figure, "img", src=source, alt=f"{shown.title}; its numbers are in the tables and files of this report")
+    inside(
+        figure,
+        "img",
+        src=source,
+        alt=say("{title}; its numbers are in the tables and files of this report", title=shown.title),
+    )
     inside(figure, "figcaption", f"{shown.title} ({shown.stem})")
     return figure
 
@@ -371,14 +417,14 @@ def finding(report: Report, found: Sequence[FamilyNumbers]) -> Iterator[Element]
     doubts = against(report.curve.warnings)
     boxes = list(_box(doubts))
     if not found:
-        yield _told(doubts, "No specification could be estimated; the account below says why.")
+        yield _finding(doubts, say("No specification could be estimated; the account below says why."))
         yield from boxes
         return
     mine = lead(found, results)
     primary = next(_primary(report.curve.tests, mine), None)
     verdict = element("div", class_="verdict doubted" if boxes else "verdict")
     said = inside(verdict, "div")
-    said.append(_told(doubts, _sentence(mine, results.planned.alpha, primary)))
+    said.append(_finding(doubts, _sentence(mine, results.planned.alpha, primary)))
     facts = inside(said, "dl", class_="facts")
     for label, value, note in _facts(report, mine):
         box = inside(facts, "div", **({"class_": "wide"} if len(note) > 60 else {}))
@@ -391,9 +437,9 @@ def finding(report: Report, found: Sequence[FamilyNumbers]) -> Iterator[Element]
     yield verdict
 
 
-def _told(doubts: Against, sentence: str) -> Element:
+def _finding(doubts: Against, sentence: str) -> Element:
     """Write the finding; where something stands against it, that is read first."""
-    first = f"{doubts.failed}." if doubts.failed else doubts.verdict
+    first = say("{sample}.", sample=doubts.failed) if doubts.failed else doubts.verdict
     if not first:
         return element("p", sentence, class_="finding")
     made = element("p", class_="finding")
@@ -412,16 +458,16 @@ def _box(doubts: Against) -> Iterator[Element]:
         yield box
     if doubts.verdict:
         box = element("div", class_="against")
-        inside(box, "h2", AGAINST)
+        inside(box, "h2", say(AGAINST))
         listed = inside(box, "ul")
         for clause, found in doubts.items:
-            item = written(listed, "li", f": {found}")
+            item = written(listed, "li", say(": ") + found)
             item.insert(0, element("strong", capital(clause)))
             item[0].tail, item.text = item.text, None
         if doubts.rest:
-            inside(listed, "li", f"Besides: {'; '.join(doubts.rest)}")
+            inside(listed, "li", say("Besides: {listed}", listed=say("; ").join(doubts.rest)))
         last = inside(box, "p", class_="note")
-        inside(last, "a", "All warnings", href="#warnings")
+        inside(last, "a", say("All warnings"), href="#warnings")
         yield box
 
 
@@ -437,73 +483,110 @@ def _primary(joints: Sequence[CurveTests], mine: FamilyNumbers) -> Iterator[tupl
 
 def _shortly(test: JointTest) -> str:
     """Name a statistic without its scale and estimand, and say which way it points where one is expected."""
-    return statistic_name(test.kind, direction=test.direction) + towards(test)
+    return told(statistic_name(test.kind, direction=test.direction)) + towards(test)
 
 
 def _sentence(mine: FamilyNumbers, alpha: float, primary: tuple[str, JointTest] | None) -> str:
-    many = f"{mine.n:,} estimates" if mine.n > 1 else "The one estimate"
-    of = "" if mine.family.scaled else f" on {mine.family.shown}"
-    head = f"{many} of the {mine.family.estimand}{of}: median {mine.written(mine.median)}{mine.unit}"
+    many = say("{n:,} estimates", n=mine.n) if mine.n > 1 else say("The one estimate")
+    of = "" if mine.family.scaled else say(" on {outcome}", outcome=mine.family.shown)
+    head = say(
+        "{many} of the {estimand}{of}: median {median}{unit}",
+        many=many,
+        estimand=told(mine.family.estimand),
+        of=of,
+        median=mine.written(mine.median),
+        unit=mine.unit,
+    )
     parts = [head]
     if mine.shares is not None:
         sign, share, null = _dominant(mine, mine.shares)
-        of = f" of the {mine.shares.tested:,} tested" if mine.shares.tested < mine.n else ""
-        under = f" ({mine.shares.null})" if mine.shares.null else ""
-        parts.append(f"{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be without any effect{under}")
+        of = say(" of the {tested:,} tested", tested=mine.shares.tested) if mine.shares.tested < mine.n else ""
+        under = say(" ({kind})", kind=told(mine.shares.null)) if mine.shares.null else ""
+        parts.append(
+            say(
+                "{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be without any effect{under}",
+                share=share,
+                of=of,
+                sign=sign,
+                alpha=alpha,
+                null=null,
+                under=under,
+            )
+        )
     if primary is not None:
-        parts.append(f"primary test, {_shortly(primary[1])}: {p_text(primary[1].p_value)} under the {primary[0]}")
-    return f"{'; '.join(parts)}."
+        parts.append(
+            say(
+                "primary test, {test}: {p} under the {null}",
+                test=_shortly(primary[1]),
+                p=p_text(primary[1].p_value),
+                null=told(primary[0]),
+            )
+        )
+    return say("{sample}.", sample=say("; ").join(parts))
 
 
 def _dominant(mine: FamilyNumbers, shares: NullShares) -> tuple[str, float, float]:
     """Return the sign of most significant estimates (without any, of the median), their share, that under the null."""
     if (shares.positive, mine.median) > (shares.negative, 0.0):
-        return "positive", shares.positive, shares.null_positive
-    return "negative", shares.negative, shares.null_negative
+        return say("positive"), shares.positive, shares.null_positive
+    return say("negative"), shares.negative, shares.null_negative
 
 
 def _facts(report: Report, mine: FamilyNumbers) -> Iterator[tuple[str, str, str]]:
     results = report.curve.results
     counts = report.curve.counts
     several = len(report.curve.results.families) > 1
-    yield "Median", mine.written(mine.median), mine.family.shown + (f"; {mine.family.estimand}" if several else "")
-    yield "Range", f"{mine.written(mine.lowest)} to {mine.written(mine.highest)}", f"{mine.n:,} estimates"
+    yield say("Median"), mine.written(mine.median), mine.family.name if several else mine.family.shown
+    yield say("Range"), _between(mine), say("{n:,} estimates", n=mine.n)
     if mine.shares is not None:
         sign, share, null = _dominant(mine, mine.shares)
-        of = f"; {mine.shares.tested:,} tested" if mine.shares.tested < mine.n else ""
-        yield f"Significant, {sign}", f"{share:.1%}", f"p < {results.planned.alpha:g}; {null:.1%} under the null{of}"
+        of = say("; {tested:,} tested", tested=mine.shares.tested) if mine.shares.tested < mine.n else ""
+        yield (
+            say("Significant, {sign}", sign=sign),
+            f"{share:.1%}",
+            say("p < {alpha:g}; {null:.1%} under the null{of}", alpha=results.planned.alpha, null=null, of=of),
+        )
     for title, test in _primary(report.curve.tests, mine):
-        yield f"Primary test: {_shortly(test)}", p_text(test.p_value), title
+        yield say("Primary test: {test}", test=_shortly(test)), p_text(test.p_value), told(title)
     if results.planned.preferred >= 0:
-        yield "Preferred", *_preferred(results, mine)
-    yield "Specifications", f"{counts.ok:,}", f"of {counts.planned:,} planned"
+        yield say("Preferred"), *_preferred(results, mine)
+    yield say("Specifications"), f"{counts.ok:,}", say("of {planned:,} planned", planned=counts.planned)
+
+
+def _between(mine: FamilyNumbers) -> str:
+    return say("{low} to {high}", low=mine.written(mine.lowest), high=mine.written(mine.highest))
 
 
 def _preferred(results: Results, mine: FamilyNumbers) -> tuple[str, str]:
     place = results.preferred
     if results.status[place] != Status.OK:
-        return "–", f"no estimate: {CODES[results.code[place]]}"
+        return "–", say("no estimate: {why}", why=CODES[results.code[place]])
     rank, of = results.rank(place)
     p = float(results.first("p_value")[place])
-    beside = f"; {p_text(p)}" if np.isfinite(p) else ""
+    beside = p_text(p) if np.isfinite(p) else ""
     within = results.planned.within(results.planned.preferred)
-    of_sample = f"; {within}" if within else ""
-    return mine.written(float(results.estimate[place])), f"{ordinal(rank)} of {of:,}{beside}{of_sample}"
+    said = (say("{rank} of {of:,}{among}", rank=ordinal(rank), of=of, among=""), beside, within)
+    return mine.written(float(results.estimate[place])), say("; ").join(filter(None, said))
 
 
 def estimates_table(found: Sequence[FamilyNumbers], alpha: float, asked: bool) -> Iterator[Element]:
     """Tabulate every scale and estimand; shares only beside what the null of the same specifications expects."""
-    header: tuple[str, ...] = ("Scale", "Estimand", "n", "Median", "Lowest", "Highest")
+    header: tuple[str, ...] = (say("Scale"), say("Estimand"), "n", say("Median"), say("Lowest"), say("Highest"))
     rows: list[tuple[str, ...]] = [
-        (f.family.shown, f.family.estimand, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest)))
+        (f.family.shown, told(f.family.estimand), f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest)))
         for f in found
     ]
     covered = [f.shares for f in found if f.shares]
     if covered:
-        signs = (f"p < {alpha:g}, {sign}" for sign in ("negative", "positive"))
-        header = (*header, "Tested", *(words for sign in signs for words in (sign, "Under the null")), "The null")
+        signs = (say("p < {alpha:g}, {sign}", alpha=alpha, sign=sign) for sign in (say("negative"), say("positive")))
+        header = (
+            *header,
+            say("Tested"),
+            *(words for sign in signs for words in (sign, say("Under the null"))),
+            say("The null"),
+        )
         rows = [(*row, *shares_cells(f.shares)) for row, f in zip(rows, found, strict=True)]
-    yield table("Estimates by scale and estimand", header, rows, numeric_from=2)
+    yield table(say("Estimates by scale and estimand"), header, rows, numeric_from=2)
     said = shares_words(covered, len(found), asked)
     if said:
         yield written(element("div"), "p", said)
@@ -513,14 +596,20 @@ def tests_table(joint: CurveTests, results: Results) -> Element:
     """Tabulate one null's rows of inference.csv."""
     rows = [
         (
-            marked(r, results.shown_statistic(r.statistic)),
+            marked(r, told(results.shown_statistic(r.statistic))),
             minus(f"{r.value:.4g}"),
-            minus(f"{r.low:.4g} to {r.high:.4g}"),
+            minus(say("{low} to {high}", low=f"{r.low:.4g}", high=f"{r.high:.4g}")),
             f"{r.p_value:.3f}",
             f"{r.draws:,}",
         )
         for r in joint.tests
     ]
-    caption = f"{capital(joint.title)}: {specifications(len(joint.index))}, {joint.drawn}"
-    caption = ". ".join(text.rstrip(".") for text in (caption, joint.direction, share_words(joint.tests)) if text)
-    return table(caption, ("Statistic", "Value", "95% of the null", "p", "Draws"), rows)
+    caption = say(
+        "{title}: {specifications}, {drawn}",
+        title=capital(told(joint.title)),
+        specifications=counted(len(joint.index)),
+        drawn=told(joint.drawn, True),
+    )
+    texts = (caption, told(joint.direction, True), share_words(joint.tests))
+    caption = say(". ").join(text.rstrip(".。") for text in texts if text)
+    return table(caption, (say("Statistic"), say("Value"), say("95% of the null"), "p", say("Draws")), rows)

@@ -17,16 +17,21 @@ from specdid._describe.joint_tests import primary_lines
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
-from specdid._records.numerals import decimals_for, minus, ordinal, p_text, specifications
+from specdid._records.numerals import decimals_for, minus, ordinal, p_text
+from specdid._words import later, say, say_choice, sentences, told
 from specdid.report import _markdown
 from specdid.report._markdown import harmless
 
-NO_SHARES = (
-    "No share significant is printed, since no null tested these specifications: "
-    "`draws` and `null` in [inference] ask for one."
+NO_SHARES = later(
+    "No share significant is printed, since no null tested these specifications: `draws` and `null` "
+    "in [inference] ask for one."
 )
-NULL_WITHOUT = "No share significant is printed, since no null tested these specifications; the warnings say why."
-SOME_SHARES = "–: no share significant is printed, since no null tested these specifications; the warnings say why."
+NULL_WITHOUT = later(
+    "No share significant is printed, since no null tested these specifications; the warnings say why."
+)
+SOME_SHARES = later(
+    "–: no share significant is printed, since no null tested these specifications; the warnings say why."
+)
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""
 Lines = tuple[tuple[str, ...], ...]
@@ -35,20 +40,22 @@ _LONGEST = 48
 _MOVE = 3
 """Choices and reasons that a terminal shows."""
 _READ_ON = (
-    ("details.md", "all of it in words: samples, tests, choices, sensitivity, analyses, every warning"),
-    ("report.html", "the curve to look through, in a browser"),
-    ("curve.pdf", "the curve in print"),
-    ("curve.png", "the curve as a picture"),
-    ("appendix.tex", "the appendix for a paper; appendix_main.tex compiles it alone"),
-    ("appendix.md", "the same as Markdown"),
-    ("appendix.docx", "the same for Word"),
-    ("results.csv", "every specification, estimated or with the reason why not"),
-    ("inference.csv", "the joint tests"),
-    ("choices.csv", "what each choice changes"),
-    ("warnings.csv", "what stands against the numbers, worst first"),
+    ("details.md", later("all of it in words: samples, tests, choices, sensitivity, analyses, every warning")),
+    ("report.html", later("the curve to look through, in a browser")),
+    ("curve.pdf", later("the curve in print")),
+    ("curve.png", later("the curve as a picture")),
+    ("appendix.tex", later("the appendix for a paper; appendix_main.tex compiles it alone")),
+    ("appendix.md", later("the same as Markdown")),
+    ("appendix.docx", later("the same for Word")),
+    ("results.csv", later("every specification, estimated or with the reason why not")),
+    ("inference.csv", later("the joint tests")),
+    ("choices.csv", later("what each choice changes")),
+    ("warnings.csv", later("what stands against the numbers, worst first")),
 )
 """Files of a run and what they hold, in the order in which they are read."""
-_LEFT_OUT = "the null"
+_STATUSES = (later("failed"), later("excluded"), later("duplicate"), later("error"), later("serious"))
+"""What statuses and severities are called; they are said by their names."""
+_LEFT_OUT = later("the null")
 """The column of the estimates that a terminal does not show."""
 
 
@@ -68,14 +75,14 @@ def summarise(curve: Curve) -> str:
         *_estimates(curve),
         _preferred(curve.results),
         _rows(curve.results),
-        _reasons(curve.results, Status.FAILED, "Failed"),
-        _reasons(curve.results, Status.EXCLUDED, "Excluded"),
-        _reasons(curve.results, Status.DUPLICATE, "Duplicates"),
+        _reasons(curve.results, Status.FAILED, say("Failed")),
+        _reasons(curve.results, Status.EXCLUDED, say("Excluded")),
+        _reasons(curve.results, Status.DUPLICATE, say("Duplicates")),
         _estimation(curve),
         *curve.sections,
-        Section("Warnings", tuple(_warned(curve))),
+        Section(say("Warnings"), tuple(_warned(curve))),
     ]
-    head = [*_failed(found), f"# {curve.title or 'Specification curve'}", "", str(curve.counts)]
+    head = [*_failed(found), f"# {curve.title or say('Specification curve')}", "", str(curve.counts)]
     if found.verdict:
         # Read before the test that comes first.
         head += ["", f"**{found.verdict}**"]
@@ -104,13 +111,13 @@ def digest(curve: Curve) -> str:
         out; what stands against the numbers, last, where a terminal shows it.
     """
     found, results = against(curve.warnings), curve.results
-    lines = [*_failed(found), f"# {curve.title or 'Specification curve'}", ""]
+    lines = [*_failed(found), f"# {curve.title or say('Specification curve')}", ""]
     if found.verdict:
         lines += [f"**{found.verdict}**", ""]
     lines.append(str(curve.counts))
     groups = (g for g in results.groups() if len(results.order(g)))
     for group, (title, header, rows) in zip(groups, estimate_tables(curve), strict=True):
-        shown = [k for k, name in enumerate(header) if name != _LEFT_OUT]
+        shown = [k for k, name in enumerate(header) if name != say(_LEFT_OUT)]
         cells = ([line[k] for k in shown] for line in rows)
         lines += ["", *table((title, *(header[k] for k in shown[1:])), list(cells))]
         if said := shares_note(curve, group):
@@ -118,29 +125,37 @@ def digest(curve: Curve) -> str:
     lines.append("")
     lines += primary_lines(curve.joint, curve.counts.ok, results.shown_statistic)
     if said := preferred_line(results):
-        lines.append(f"Preferred: {said}")
+        lines.append(say("Preferred: {said}", said=said))
     lines += (_moved(c, len(curve.choices) > 1) for c in curve.choices if results.preferred in c.family)
     for status in (Status.FAILED, Status.EXCLUDED):
         lines += _first_reasons(results, status)
     lines += (capital(_audit(audit).removeprefix("- ")) for audit in ([curve.audit] if curve.audit else []))
     notes = sum(c.severity == "note" for c in curve.warnings)
     if notes and not found.verdict:
-        lines += ["", f"{notes:,} note{' is' if notes == 1 else 's are'} in summary.md and warnings.csv."]
+        lines += [
+            "",
+            say(
+                "{notes:,} note is in summary.md and warnings.csv."
+                if notes == 1
+                else "{notes:,} notes are in summary.md and warnings.csv.",
+                notes=notes,
+            ),
+        ]
     return joined([*lines, *_doubts(found)]) + "\n"
 
 
 def overview(curve: Curve, files: Collection[str]) -> str:
     """Write summary.md: what the screen says on one page, and where to read on among the ``files`` of the run."""
-    lines = [digest(curve).rstrip("\n"), "", "## Where to read on", ""]
+    lines = [digest(curve).rstrip("\n"), "", say("## Where to read on"), ""]
     for name, what in _READ_ON:
         if name in files:
-            lines.append(f"- [{name}]({name}): {what}")
+            lines.append(say("- {link}: {what}", link=f"[{name}]({name})", what=say(what)))
     for analysed in curve.analyses:
         mine = sorted(f for f in files if f.startswith(f"{analysed.stem}.") and not f.endswith(".tex"))
-        said = f"it could not be run: {analysed.failure}" if analysed.failure else ""
+        said = say("it could not be run: {failure}", failure=told(analysed.failure, True)) if analysed.failure else ""
         links = ", ".join(f"[{name}]({quote(name)})" for name in mine)
         if said or links:
-            lines.append(f"- {harmless(analysed.heading)}: {harmless(said) or links}")
+            lines.append(say("- {link}: {what}", link=harmless(told(analysed.heading)), what=harmless(said) or links))
     return "\n".join(lines) + "\n"
 
 
@@ -149,17 +164,26 @@ def _moved(choices: Choices, several: bool) -> str:
     shares = choices.shares.share
     order = [f for f in np.argsort(-shares, kind="stable")[:_MOVE].tolist() if shares[f] >= 0.001]
     parts = [f"{_name(choices.factors[f].dimension, choices.factors[f].name)} {shares[f]:.1%}" for f in order]
-    where = f" ({choices.family.name})" if several else ""
-    return f"What moves the estimates{where}: {', '.join(parts) or 'no choice'} of their variance."
+    where = say(" ({kind})", kind=choices.family.name) if several else ""
+    return say(
+        "What moves the estimates{where}: {shares} of their variance.",
+        where=where,
+        shares=say(", ").join(parts) or say("no choice"),
+    )
 
 
 def _first_reasons(results: Results, status: Status) -> Iterator[str]:
     """Count the specifications of a status, with the most frequent reasons."""
     found = [r for r in results.reasons() if r.status == status]
     if found:
-        parts = [f"{len(r.places):,} `{r.code}` ({r.message})" for r in found[:_MOVE]]
-        more = [f"{len(found) - _MOVE:,} other reasons"] if len(found) > _MOVE else []
-        yield f"{capital(status.name.lower())}: {'; '.join([*parts, *more])}."
+        parts = [
+            say("{n:,} `{code}` ({why})", n=len(r.places), code=r.code, why=told(r.message, True))
+            for r in found[:_MOVE]
+        ]
+        more = [say("{n:,} other reasons", n=len(found) - _MOVE)] if len(found) > _MOVE else []
+        yield say(
+            "{where}: {message}", where=capital(say(status.name.lower())), message=say("; ").join([*parts, *more])
+        ) + say(".")
 
 
 def _failed(found: Against) -> Iterator[str]:
@@ -171,16 +195,16 @@ def _failed(found: Against) -> Iterator[str]:
 def _doubts(found: Against) -> Iterator[str]:
     """Write what stands against the estimates, before them."""
     if found.verdict:
-        yield from ("", f"## {AGAINST}", "")
-        yield from (f"- **{capital(clause)}**: {text}" for clause, text in found.items)
+        yield from ("", f"## {say(AGAINST)}", "")
+        yield from (say("- **{clause}**: {text}", clause=capital(clause), text=text) for clause, text in found.items)
     if found.rest:
-        yield f"- Besides: {'; '.join(found.rest)}"
+        yield say("- Besides: {listed}", listed=say("; ").join(found.rest))
 
 
 def _warned(curve: Curve) -> Iterator[str]:
     """List every caution, worst first; notes without a word before them."""
     for c in curve.warnings:
-        yield f"- {c}" if c.severity == "note" else f"- **{c.severity}**: {c}"
+        yield f"- {c}" if c.severity == "note" else say("- **{clause}**: {text}", clause=say(c.severity), text=c)
 
 
 def _estimates(curve: Curve) -> Iterator[Section]:
@@ -191,7 +215,7 @@ def _estimates(curve: Curve) -> Iterator[Section]:
         said = shares_note(curve, group)
         yield Section(title, (*table(header, lines), *(("", said) if said else ()), *without))
     if not curve.counts.ok:
-        yield Section("Estimates", ("No specification could be estimated.",))
+        yield Section(say("Estimates"), (say("No specification could be estimated."),))
 
 
 def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]]:
@@ -205,13 +229,20 @@ def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]
         if not found:
             continue
         shares = [curve.null_shares.get(family.key) for family in found]
-        header: tuple[str, ...] = ("estimand", "n", "median", "lowest", "highest")
+        header: tuple[str, ...] = (say("estimand"), "n", say("median"), say("lowest"), say("highest"))
         lines = [_line(results, family) for family in found]
         if any(shares):
-            header += ("tested", f"p < {alpha:g}, < 0", "under the null", f"p < {alpha:g}, > 0", "under the null")
-            header += ("the null",)
+            header += (
+                say("tested"),
+                f"p < {alpha:g}, < 0",
+                say("under the null"),
+                f"p < {alpha:g}, > 0",
+                say("under the null"),
+            )
+            header += (say("the null"),)
             lines = [(*line, *shares_cells(s)) for line, s in zip(lines, shares, strict=True)]
-        yield f"{'Estimates in' if group.scale else 'Effect on'} {group.shown}", header, tuple(lines)
+        title = say("Estimates in {name}" if group.scale else "Effect on {name}", name=group.shown)
+        yield title, header, tuple(lines)
 
 
 def shares_cells(shares: NullShares | None) -> tuple[str, ...]:
@@ -219,7 +250,7 @@ def shares_cells(shares: NullShares | None) -> tuple[str, ...]:
     if shares is None:
         return ("0", "–", "–", "–", "–", "–")
     numbers = (shares.negative, shares.null_negative, shares.positive, shares.null_positive)
-    return (f"{shares.tested:,}", *(f"{s:.1%}" for s in numbers), shares.null or "–")
+    return (f"{shares.tested:,}", *(f"{s:.1%}" for s in numbers), told(shares.null) or "–")
 
 
 def null_asked(curve: Curve) -> bool:
@@ -230,9 +261,9 @@ def null_asked(curve: Curve) -> bool:
 def shares_words(covered: Sequence[NullShares], kinds: int, asked: bool) -> str:
     """Say of so many kinds of estimates why no share is printed, or under which errors; or nothing."""
     if not covered:
-        return (NULL_WITHOUT if asked else NO_SHARES) if kinds else ""
-    errors = f"Shares are under the null's standard errors, clustered by `{covered[0].errors}`."
-    return " ".join([*([errors] if covered[0].errors else []), *([SOME_SHARES] if len(covered) < kinds else [])])
+        return say(NULL_WITHOUT if asked else NO_SHARES) if kinds else ""
+    errors = say("Shares are under the null's standard errors, clustered by `{errors}`.", errors=covered[0].errors)
+    return sentences([*([errors] if covered[0].errors else []), *([say(SOME_SHARES)] if len(covered) < kinds else [])])
 
 
 def shares_note(curve: Curve, group: ScaleGroup) -> str:
@@ -245,30 +276,44 @@ def shares_note(curve: Curve, group: ScaleGroup) -> str:
 def _line(results: Results, family: Family) -> tuple[str, ...]:
     decimals = decimals_for(results.estimate[family.places])
     numbers = (minus(f"{v:,.{decimals}f}") for v in results.spread(family))
-    return family.estimand, f"{len(family.places):,}", *numbers
+    return told(family.estimand), f"{len(family.places):,}", *numbers
 
 
 def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...]:
     n = int(np.sum(np.isnan(results.first("std_error")[order])))
     label = results.planned.vcovs[0]
-    return ("", f"{n:,} of them have no standard error under `{label}`; their rows say why.") if n else ()
+    return (
+        ("", say("{n:,} of them have no standard error under `{label}`; their rows say why.", n=n, label=label))
+        if n
+        else ()
+    )
 
 
 def _preferred(results: Results) -> Section:
     """Return the preferred specification's number, or why it has none."""
     written, place = results.planned.preferred, results.preferred
     if written < 0:
-        return Section("Preferred specification", ())
+        return Section(say("Preferred specification"), ())
     within = results.planned.within(written)
     formula = _markdown.code(results.planned.formulas(written, written + 1)[0])
-    lines = [f"{formula} ({within})" if within else formula, ""]
+    lines = [formula + say(" ({kind})", kind=within) if within else formula, ""]
     if results.status[place] != Status.OK:
         status, why = Status(int(results.status[place])).name.lower(), results.message.at(place)
-        return Section("Preferred specification", (*lines, f"It has no estimate ({status}): {why}."))
+        return Section(
+            say("Preferred specification"),
+            (*lines, say("It has no estimate ({status}): {why}.", status=say(status), why=told(why or "", True))),
+        )
     if place != written:
         twin = results.planned.spec_id(place)
-        lines += [f"It is the same model as specification {place + 1} ({twin}), which has its numbers.", ""]
-    return Section("Preferred specification", (*lines, _number(results, place)))
+        lines += [
+            say(
+                "It is the same model as specification {place} ({twin}), which has its numbers.",
+                place=place + 1,
+                twin=twin,
+            ),
+            "",
+        ]
+    return Section(say("Preferred specification"), (*lines, _number(results, place)))
 
 
 def preferred_line(results: Results) -> str:
@@ -277,7 +322,8 @@ def preferred_line(results: Results) -> str:
     if place < 0 or results.status[place] != Status.OK:
         return ""
     within = results.planned.within(results.planned.preferred)
-    return f"{_number(results, place).removesuffix('.')}{f' ({within})' if within else ''}."
+    written = _number(results, place).removesuffix(say("."))
+    return written + (say(" ({kind})", kind=within) if within else "") + say(".")
 
 
 def _number(results: Results, place: int) -> str:
@@ -286,33 +332,39 @@ def _number(results: Results, place: int) -> str:
     decimals = decimals_for(np.array([estimate]))
     rank, of = results.rank(place)
     level = f"{100 * (1 - results.planned.alpha):g}%"
-    interval = f" ({level} CI {minus(f'{low:,.{decimals}f} to {high:,.{decimals}f}')}, {p_text(p)})"
-    beside = interval if np.isfinite(low) else " (no standard error)"
-    instruments = beside_estimate(results.extra, place, results.planned.alpha)
-    said = f"{minus(f'{estimate:,.{decimals}f}')}{beside}: {ordinal(rank)} of {of:,}, from the lowest estimate."
-    return said + instruments
+    ends = {"low": minus(f"{low:,.{decimals}f}"), "high": minus(f"{high:,.{decimals}f}")}
+    interval = say(" ({level} CI {low} to {high}, {p})", level=level, **ends, p=p_text(p))
+    beside = interval if np.isfinite(low) else say(" (no standard error)")
+    said = say(
+        "{estimate}{beside}: {rank} of {of:,}, from the lowest estimate.",
+        estimate=minus(f"{estimate:,.{decimals}f}"),
+        beside=beside,
+        rank=ordinal(rank),
+        of=of,
+    )
+    return said + beside_estimate(results.extra, place, results.planned.alpha)
 
 
 def _rows(results: Results) -> Section:
     """Return the range of sample sizes and what was dropped from the samples."""
     labels = {
-        "nobs": "rows",
-        "n_units": "units",
-        "n_treated": "treated units",
-        "n_clusters": "clusters",
-        "n_missing": "rows dropped as missing",
-        "n_log0": "rows dropped as the log of a non-positive value",
-        "n_singletons": "rows dropped as singletons",
+        "nobs": say("rows"),
+        "n_units": say("units"),
+        "n_treated": say("treated units"),
+        "n_clusters": say("clusters"),
+        "n_missing": say("rows dropped as missing"),
+        "n_log0": say("rows dropped as the log of a non-positive value"),
+        "n_singletons": say("rows dropped as singletons"),
     }
     if "n_separated" in results.extra:
-        labels["n_separated"] = "rows dropped as predicted perfectly (separated, of Poisson and logit)"
+        labels["n_separated"] = say("rows dropped as predicted perfectly (separated, of Poisson and logit)")
     lines = []
     for name, words in labels.items():
         low, high = results.span(name) or (0, 0)
         if high > 0:
-            upper = f" to {high:,}" if high > low else " in every specification"
+            upper = f" to {high:,}" if high > low else say(" in every specification")
             lines.append(f"- {words}: {low:,}{upper}")
-    return Section("Samples", tuple(lines))
+    return Section(say("Samples"), tuple(lines))
 
 
 def _reasons(results: Results, status: Status, title: str) -> Section:
@@ -321,7 +373,7 @@ def _reasons(results: Results, status: Status, title: str) -> Section:
     lines = [f"- {len(r.places):,} `{r.code}`: {r.message}" for r in found[:_MOST]]
     if rest := found[_MOST:]:
         n = sum(len(r.places) for r in rest)
-        lines.append(f"- {n:,} more for {len(rest):,} other reasons: see `message` in the results")
+        lines.append(say("- {n:,} more for {rest:,} other reasons: see `message` in the results", n=n, rest=len(rest)))
     return Section(title, tuple(lines))
 
 
@@ -329,27 +381,47 @@ def _estimation(curve: Curve) -> Section:
     """Say what was estimated how, and how the audit came out."""
     lines = []
     if curve.one_by_one:
-        lines.append(f"- {specifications(curve.one_by_one, 'were')} estimated one by one, not in batches")
+        lines.append(
+            say(
+                "- {n:,} specification was estimated one by one, not in batches"
+                if curve.one_by_one == 1
+                else "- {n:,} specifications were estimated one by one, not in batches",
+                n=curve.one_by_one,
+            )
+        )
     if curve.audit:
         lines.append(_audit(curve.audit))
         found = [c for c in of_audit(curve.audit) if c.code == "audit_disagrees"]
-        lines += [f"- **disagrees**: {c}" for c in found[:_MOST]]
-    return Section("Estimation and audit", tuple(lines))
+        lines += [say("- **disagrees**: {c}", c=c) for c in found[:_MOST]]
+    return Section(say("Estimation and audit"), tuple(lines))
 
 
 def _audit(audit: Audit) -> str:
     if audit.not_done:
-        return f"- audit: **NOT DONE**: {audit.not_done}"
-    gaps = f"largest differences |Δβ|/se {audit.estimate_gap:.1e}, |Δse|/se {audit.se_gap:.1e}"
-    verdict = (
-        f"**AUDIT FAILED for {len(audit.disagreeing):,}**: do not use these results"
-        if audit.disagreeing
-        else f"all within {audit.limit:g}"
+        return say("- audit: **NOT DONE**: {why}", why=told(audit.not_done, True))
+    gaps = say(
+        "largest differences |Δβ|/se {estimate_gap:.1e}, |Δse|/se {se_gap:.1e}",
+        estimate_gap=audit.estimate_gap,
+        se_gap=audit.se_gap,
     )
-    checked = f"{audit.checked:,} of {audit.eligible:,} estimated again by {audit.reference}"
-    drawn = f"; {audit.parts_again:,} parts of draws of an earlier run drawn again" if audit.parts_differing else ""
-    drawn += f", **{audit.parts_differing:,} come out otherwise**" if drawn else ""
-    return f"- audit: {checked}; {gaps}; {verdict}{drawn}"
+    verdict = (
+        say("**AUDIT FAILED for {disagreeing:,}**: do not use these results", disagreeing=len(audit.disagreeing))
+        if audit.disagreeing
+        else say("all within {limit:g}", limit=audit.limit)
+    )
+    checked = say(
+        "{checked:,} of {eligible:,} estimated again by {reference}",
+        checked=audit.checked,
+        eligible=audit.eligible,
+        reference=audit.reference,
+    )
+    drawn = (
+        say("; {parts_again:,} parts of draws of an earlier run drawn again", parts_again=audit.parts_again)
+        if audit.parts_differing
+        else ""
+    )
+    drawn += say(", **{parts_differing:,} come out otherwise**", parts_differing=audit.parts_differing) if drawn else ""
+    return say("- audit: {checked}; {gaps}; {verdict}{drawn}", checked=checked, gaps=gaps, verdict=verdict, drawn=drawn)
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]], texts: int = 1) -> tuple[str, ...]:
@@ -377,22 +449,26 @@ def _width(text: str) -> int:
 def choice_section(choices: Choices, alone: bool) -> Section:
     """Write shares, changes and spread of one family; ``alone`` where the curve has no other."""
     family = choices.family
-    where = "" if alone else f": {family.shown}; {family.estimand}"
+    where = "" if alone else say(": {family}", family=family.name)
     lines = [*_shares(choices), "", *_changes(choices), "", *_spread(choices.spread, choices)]
-    return Section(f"Which choices matter{where}", tuple(lines), on_page=True)
+    return Section(say("Which choices matter{where}", where=where), tuple(lines), on_page=True)
 
 
 def _shares(choices: Choices) -> list[str]:
-    how = "exact: the grid is balanced" if choices.shares.balanced else choices.averaged
+    how = say("exact: the grid is balanced") if choices.shares.balanced else told(choices.averaged, True)
     shares = choices.shares.share
     order = np.argsort(-shares, kind="stable")[:_SHARES].tolist()
     rows = [(_name(choices.factors[f].dimension, choices.factors[f].name), f"{shares[f]:.1%}") for f in order]
     left = len(shares) - len(order)
     if left:
         rest = float(shares.sum() - shares[order].sum())
-        rows.append((f"{left:,} other choices", f"{rest:.1%}"))
-    rows.append(("combinations of choices", f"{choices.shares.rest:.1%}"))
-    return [*table(("choice", "share of the variance of the estimates"), rows), "", f"Shares are {how}."]
+        rows.append((say("{left:,} other choices", left=left), f"{rest:.1%}"))
+    rows.append((say("combinations of choices"), f"{choices.shares.rest:.1%}"))
+    return [
+        *table((say("choice"), say("share of the variance of the estimates")), rows),
+        "",
+        say("Shares are {how}.", how=how),
+    ]
 
 
 def _changes(choices: Choices) -> list[str]:
@@ -409,19 +485,21 @@ def _changes(choices: Choices) -> list[str]:
     decimals = decimals_for(np.array([c.mean for c in shown]))
     rows = [(*_option(c), minus(f"{c.mean:+,.{decimals}f}"), f"{c.pairs:,}") for c in shown]
     left = len(found) - len(shown)
-    more = ["", f"{left:,} more in choices.csv."] if left else []
-    return [*table(("option", "instead of", "mean change", "pairs"), rows), *more]
+    more = ["", say("{left:,} more in choices.csv.", left=left)] if left else []
+    return [*table((say("option"), say("instead of"), say("mean change"), say("pairs")), rows), *more]
 
 
 def _option(change: Change) -> tuple[str, str]:
     factor = change.factor
     name = _name(factor.dimension, factor.name)
-    return f"{name}: {_short(factor.words(change.level))}", _short(factor.words(factor.reference))
+    return say("{words}: {name}", words=name, name=_short(factor.words(change.level))), _short(
+        factor.words(factor.reference)
+    )
 
 
 def _name(dimension: str, name: str) -> str:
-    words = dimension.replace("_", " ")
-    return words if dimension == name else f"{words}: {_short(name)}"
+    words = say_choice(dimension)
+    return words if dimension == name else say("{words}: {name}", words=words, name=_short(name))
 
 
 def _short(label: str) -> str:
@@ -438,34 +516,53 @@ def _short(label: str) -> str:
 
 
 def _spread(spread: Spread, choices: Choices) -> list[str]:
-    of = "the preferred estimate" if spread.of_preferred else "the median estimate"
+    of = say("the preferred estimate") if spread.of_preferred else say("the median estimate")
     if not np.isfinite(spread.ratio):
-        return [f"{spread.sign:.0%} of {len(choices.family.places):,} estimates have the sign of {of}."]
+        return [
+            say(
+                "{sign:.0%} of {places:,} estimates have the sign of {of}.",
+                sign=spread.sign,
+                places=len(choices.family.places),
+                of=of,
+            )
+        ]
     return [
-        f"Choices move the estimates {spread.ratio:.2f} times as much as sampling does (standard deviation "
-        f"over specifications by the root mean squared standard error). {spread.sign:.0%} of "
-        f"{len(choices.family.places):,} estimates have the sign of {of}, which is "
-        f"{abs(spread.robustness):.2f} total standard errors from zero (robustness ratio; "
-        "2 or more counts as robust)."
+        say(
+            "Choices move the estimates {ratio:.2f} times as much as sampling does (standard deviation over "
+            "specifications by the root mean squared standard error). {sign:.0%} of {places:,} estimates "
+            "have the sign of {of}, which is {robustness:.2f} total standard errors from zero (robustness "
+            "ratio; 2 or more counts as robust).",
+            ratio=spread.ratio,
+            sign=spread.sign,
+            places=len(choices.family.places),
+            of=of,
+            robustness=abs(spread.robustness),
+        )
     ]
 
 
 def sensitivity_section(found: Sensitivity | None, why_not: str = "") -> Section:
     """Write what an omitted confounder would have to be, each measure with a sentence."""
-    title = "Sensitivity of the preferred specification"
+    title = say("Sensitivity of the preferred specification")
     if found is None:
         return Section(title, (why_not,) if why_not else (), on_page=True)
     lines = [
-        f"- partial R² of the treatment with the outcome: {found.partial_r2:.2%}. A confounder that explains "
-        "all the rest of the outcome would have to explain this share of the treatment to take the "
-        "estimate to zero.",
-        f"- robustness value: {found.rv:.1%}. A confounder that explains less than this share of what is left "
-        "of both treatment and outcome cannot take the estimate to zero.",
-        f"- robustness value at p = {found.alpha:g}: {found.rv_alpha:.1%}. "
+        say(
+            "- partial R² of the treatment with the outcome: {partial_r2:.2%}. A confounder that explains "
+            "all the rest of the outcome would have to explain this share of the treatment to take the "
+            "estimate to zero.",
+            partial_r2=found.partial_r2,
+        ),
+        say(
+            "- robustness value: {rv:.1%}. A confounder that explains less than this share of what is left "
+            "of both treatment and outcome cannot take the estimate to zero.",
+            rv=found.rv,
+        ),
+        say("- robustness value at p = {alpha:g}: {rv_alpha:.1%}. ", alpha=found.alpha, rv_alpha=found.rv_alpha)
         + (
-            "One that explains less than this share of both leaves it significant (classical errors)."
+            say("One that explains less than this share of both leaves it significant (classical errors).")
             if found.rv_alpha > 0
-            else "It is not significant as it stands (classical errors)."
+            else say("It is not significant as it stands (classical errors).")
         ),
         _delta(found),
     ]
@@ -474,11 +571,19 @@ def sensitivity_section(found: Sensitivity | None, why_not: str = "") -> Section
 
 def _delta(found: Sensitivity) -> str:
     if not np.isfinite(found.delta):
-        return "- Oster's δ: not defined, since the preferred specification has no controls."
-    head = f"- Oster's δ: {found.delta:.2f}, with R² up to {found.r_max:.3g} (1.3 times that within the fixed effects)."
+        return say("- Oster's δ: not defined, since the preferred specification has no controls.")
+    head = say(
+        "- Oster's δ: {delta:.2f}, with R² up to {r_max:.3g} (1.3 times that within the fixed effects).",
+        delta=found.delta,
+        r_max=found.r_max,
+    )
     if found.delta < 0:
-        return f"{head} Unobservables must select the other way than the controls do to take the effect to zero."
-    return (
-        f"{head} Unobservables must select on treatment {found.delta:.2f} times as strongly as the controls do "
-        "to take the effect to zero; 1 is the usual mark."
+        return say(
+            "{head} Unobservables must select the other way than the controls do to take the effect to zero.", head=head
+        )
+    return say(
+        "{head} Unobservables must select on treatment {delta:.2f} times as strongly as the controls do "
+        "to take the effect to zero; 1 is the usual mark.",
+        head=head,
+        delta=found.delta,
     )

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from specdid._records.cautions import headline
+from specdid._words import say
 
 Cell = str | float | int | bool | None
 
@@ -94,7 +95,11 @@ def unusable(table: PrintTable, failed: str) -> PrintTable:
     """Return the table with ``failed``, why its numbers must not be used, in its title and first of its notes."""
     if not failed:
         return table
-    return replace(table, title=f"{headline(failed)}. {table.title}", notes=(f"{failed}.", *table.notes))
+    return replace(
+        table,
+        title=say("{failed}. {caption}", failed=headline(failed), caption=table.title),
+        notes=(say("{sample}.", sample=failed), *table.notes),
+    )
 
 
 def csv_text(table: TidyTable) -> str:

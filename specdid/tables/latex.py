@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from specdid._words import say
+from specdid._words import say, sentences
 from specdid.tables._base import PrintTable, Row, TableFormat
 from specdid.tables._layout import NOTES, Lines, Point, TableLayout, cell_lines, lay_out, point_of, stub_lines
 
@@ -88,9 +88,11 @@ def _environment(layout: TableLayout) -> list[str]:
 
 
 def _caption(layout: TableLayout) -> str:
-    title = escape(layout.table.title) + (f" (part {layout.part} of {layout.parts})" if layout.parts > 1 else "")
+    title = escape(layout.table.title) + (
+        say(" (part {part} of {parts})", part=layout.part, parts=layout.parts) if layout.parts > 1 else ""
+    )
     if layout.continued:
-        return rf"\addtocounter{{table}}{{-1}}\caption{{{title} (continued)}}"
+        return rf"\addtocounter{{table}}{{-1}}\caption{{{title}{say(' (continued)')}}}"
     label = layout.table.label if layout.part == 1 else ""
     return rf"\caption{{{title}}}" + (rf"\label{{{label}}}" if label else "")
 
@@ -126,7 +128,7 @@ def _float(layout: TableLayout) -> Iterator[str]:
 
 
 def _notes(layout: TableLayout) -> str:
-    return rf"\emph{{{say('Notes')}:}} {' '.join(escape(note) for note in layout.table.notes)}"
+    return rf"\emph{{{say('Notes:')}}} {sentences(escape(note) for note in layout.table.notes)}"
 
 
 def _head(layout: TableLayout) -> Iterator[str]:
