@@ -30,13 +30,15 @@ _NEAREST: dict[str, tuple[tuple[str, ...], str]] = {
     **dict.fromkeys(("fenegbin", "nbreg"), (("fepois",), "right for the mean whatever the dispersion")),
 }  # fmt: skip
 _NOT_HERE = {
-    **dict.fromkeys(("ivreghdfe", "ivreg2", "ivregress", "xtivreg", "iv", "2sls", "feiv"),
-                    "instrumental variables are"),
     **dict.fromkeys(("sdid", "synth", "synth2", "gsynth", "augsynth"), "synthetic controls are"),
     **dict.fromkeys(("xtabond", "xtabond2", "gmm", "pgmm"), "dynamic panel estimators are"),
     **dict.fromkeys(("qreg", "rq", "xtqreg", "tobit", "heckman"), "quantiles, censoring and selection are"),
 }  # fmt: skip
 _INSTEAD = {
+    **dict.fromkeys(
+        ("ivreghdfe", "ivreg2", "ivreg", "ivregress", "xtivreg", "iv", "2sls", "tsls", "iv2sls", "feiv"),
+        'write "feols", and the instruments of the treatment in [instruments]: "z" = "z1 + z2"',
+    ),
     "psmatch2": 'matching belongs to a sample: match = { on = "x1 + x2", method = "nearest" } in [sample]',
     "re": "random effects stand beside fixed ones in a [hausman] table",
     "random": "random effects stand beside fixed ones in a [hausman] table",

@@ -253,7 +253,7 @@ def _command(command: str, rest: str, line: int, found: Code) -> Regression:
     terms: list[str] = []
     for word in words:
         if re.fullmatch(r"\(.*\)", word) or "=" in word:
-            raise _NotReadError("instrumental variables are not covered")
+            raise _NotReadError("instrumental variables are not covered by a draft: write them in [instruments]")
         if re.search(r"[A-Za-z_]\w*-[A-Za-z_]", word):
             raise _NotReadError(f"`{word}` is a range of columns: name them, or write regex()")
         if "*" in word:
@@ -403,7 +403,7 @@ def _call(name: str, inside: str, line: int) -> tuple[Regression, str]:
     else:
         instruments, clusters = (parts[2] if len(parts) > 2 else "0"), "0"
     if instruments.strip() not in ("", "0"):
-        raise _NotReadError("instrumental variables are not covered")
+        raise _NotReadError("instrumental variables are not covered by a draft: write them in [instruments]")
     effects = [] if len(parts) < 2 or parts[1].strip() in ("", "0") else [_ours(parts[1], "effects")]
     terms: list[str] = []
     for term in _split(parts[0], "+"):

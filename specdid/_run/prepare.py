@@ -23,6 +23,7 @@ from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, fil
 from specdid._plan import Plan, PlanStatus, build_plan
 from specdid._plan.build import preferred_choices
 from specdid._plan.exclude import tied_choices
+from specdid._plan.instruments import expand_instruments
 from specdid._plan.sample_levels import expand_samples
 from specdid._plan.treatment_arms import expand_arms
 from specdid._run.selectors import check_shown
@@ -110,6 +111,7 @@ def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
     faults = faults + found
     study, found = expand_arms(study, panel, evaluator)
     faults = faults + found
+    study = expand_instruments(study, tuple(panel.columns))
     faults = faults + tuple(_without_keys(study, check_study(study, panel, evaluator, faults)))
     faults = faults + tuple(check_sources(study, panel, faults))
     if faults.errors:

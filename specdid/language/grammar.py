@@ -383,7 +383,7 @@ def formula_parts(node: Node) -> FormulaParts:
         help = "write `outcome ~ treatment + controls | fixed effects`"
         raise LanguageError(Mistake("formula", "a formula has a `~`", node.span, help))
     if isinstance(node.left, Binary) and node.left.operator == "~":
-        help = "an instrumental-variables part is not available"
+        help = 'instruments of the treatment stand in a table of their own: [instruments] "z" = "z1 + z2"'
         raise LanguageError(Mistake("formula", "a formula has one `~`", node.span, help))
     right = chain(node.right, "|")
     if len(right) > 2:

@@ -128,7 +128,7 @@ WRONG = [
     ("formula", "x", "x", "a formula has a `~`", "outcome ~"),
     ("formula", "~x", "~x", "no outcome stands before `~`", "y ~ x"),
     ("formula", "y ~ x | f | g", "g", "a formula has at most one `|`", "[vcov]"),
-    ("formula", "y ~ x | f | d ~ z", "y ~ x | f | d ~ z", "a formula has one `~`", "instrumental"),
+    ("formula", "y ~ x | f | d ~ z", "y ~ x | f | d ~ z", "a formula has one `~`", "[instruments]"),
 ]
 
 
