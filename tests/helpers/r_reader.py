@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from regressions import Absorbed, Fit, least_squares, likelihood, numbered
+from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_stage
 from specdid.panel.splines import Spline
 
 TOKEN = re.compile(
@@ -825,6 +825,8 @@ def _effect(tree: Any, data: Frame) -> Absorbed:
 def regression(name: str, formula: Tree, data: Frame, weights: Any = None, family: Any = None, **options: Any) -> RFit:
     outcome, right = formula.parts
     behind: list[Any] = []
+    if isinstance(outcome, Tree) and outcome.head == "~":  # y ~ x | f | d ~ z
+        return _two_stage(outcome, _summands(right), data, weights, options)
     if right.head == "|":
         right, effects = right.parts
         behind = _summands(effects)
@@ -835,6 +837,29 @@ def regression(name: str, formula: Tree, data: Frame, weights: Any = None, famil
     if name == "feols":
         return RFit(least_squares(y, columns, absorbed, w, options.get("fixef_rm", ["none"])[0] == "singleton"), data)
     return RFit(likelihood(y, columns, absorbed, name == "fepois", w), data)
+
+
+def _two_stage(formula: Tree, instruments: list[Any], data: Frame, weights: Any, options: Any) -> RFit:
+    outcome, right = formula.parts
+    exogenous, treatment = right.parts
+    behind: list[Any] = []
+    if isinstance(exogenous, Tree) and exogenous.head == "|":
+        exogenous, effects = exogenous.parts
+        behind = _summands(effects)
+    columns = {n: data[n] for n in (_summands(exogenous) if isinstance(exogenous, Tree) else ())}  # else it is 1
+    own = treatment.parts[0] if isinstance(treatment, Tree) else treatment
+    w = None if weights is None else data[weights.parts[0].parts[0]]
+    fit = two_stage(
+        data[outcome.parts[0]],
+        f"fit_{own}",
+        data[own],
+        columns,
+        {n: data[n] for n in instruments},
+        [_effect(t, data) for t in behind],
+        w,
+        options.get("fixef_rm", ["none"])[0] == "singleton",
+    )
+    return RFit(fit, data)
 
 
 def _as_numbers(x: np.ndarray) -> np.ndarray:
@@ -910,7 +935,7 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "qr": _qr, "qr.Q": lambda x: x.q, "qr.R": lambda x: x.r, "backsolve": _backsolve,
     # regressions
     "coef": lambda fit: Named(fit.fit.beta, fit.fit.names), "coeftable": _coeftable, "vcov": _vcov, "ssc": _ssc,
-    "se": lambda fit, vcov, ssc: Named(fit.errors(vcov, ssc), fit.fit.names), "summary": _nothing,
+    "se": lambda fit, vcov, ssc: Named(fit.errors(vcov, ssc), fit.fit.names), "summary": _nothing, "fitstat": _nothing,
     "binomial": _nothing,
     "as.formula": lambda x: Parser(x[0]).program()[0],
     "degrees_freedom": lambda *_, **__: _one(np.nan), "pnorm": _same,

@@ -159,7 +159,39 @@ def least_squares(
     return Fit(*fitted[:4], effects, rows, float(np.sum(fitted[4] ** 2)))
 
 
-def _solve(outcome: Array, table: Array, names: list[str], effects: list[Absorbed], root: Array):
+def two_stage(
+    outcome: Array,
+    name: str,
+    treatment: Array,
+    columns: dict[str, Array],
+    instruments: dict[str, Array],
+    effects: list[Absorbed],
+    weights: Array | None = None,
+    singletons: bool = True,
+) -> Fit:
+    """Regress on what instruments and columns fit of the treatment; residuals are those of the treatment itself."""
+    rows = np.arange(len(outcome))
+    rows = without_singletons(effects, rows) if singletons else rows
+    effects = [e.take(rows) for e in effects]
+    constant = [] if effects else [np.ones(len(rows))]
+    root = np.ones(len(rows)) if weights is None else np.sqrt(weights[rows] / weights[rows].mean())
+    exogenous = [*constant, *(c[rows] for c in (*columns.values(), *instruments.values()))]
+    beyond = _solve(treatment[rows], np.column_stack(exogenous), [""] * len(exogenous), effects, root)[4]
+    names = [name, *([] if effects else ["(Intercept)"]), *columns]
+    table = np.column_stack([treatment[rows] - beyond / root, *constant, *(c[rows] for c in columns.values())])
+    fitted = _solve(outcome[rows], table, names, effects, root, beyond)
+    return Fit(*fitted[:4], effects, rows, float(np.sum(fitted[4] ** 2)))
+
+
+def _solve(
+    outcome: Array,
+    table: Array,
+    names: list[str],
+    effects: list[Absorbed],
+    root: Array,
+    beyond: Array | None = None,
+):
+    """Solve; ``beyond`` is what the first column lacks of the one that residuals are taken of."""
     size = np.abs(table).max(axis=0, initial=0)
     size = np.where(size > 0, size, 1.0)
     net, y = (table / size) * root[:, None], outcome * root
@@ -174,6 +206,9 @@ def _solve(outcome: Array, table: Array, names: list[str], effects: list[Absorbe
     q, r = np.linalg.qr(net[:, kept])
     beta = np.linalg.solve(r, q.T @ y)
     residual = y - net[:, kept] @ beta
+    if beyond is not None:
+        assert kept[0] == 0
+        residual = residual - beta[0] / size[0] * beyond
     inverse = np.linalg.inv(r) @ np.linalg.inv(r).T / np.outer(size[kept], size[kept])
     scores = net[:, kept] * size[kept] * residual[:, None]
     return [names[k] for k in kept], beta / size[kept], inverse, scores, residual, net[:, kept] @ beta

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from regressions import Absorbed, Fit, least_squares, likelihood, numbered
+from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_stage
 from specdid._audit.group_time import GroupTime, influences
 
 TOKEN = re.compile(
@@ -781,6 +781,26 @@ class Program:
         self.finish(model, fit, covariance, {"N": n, "df_m": m, "df_a": k - m})
         if "residuals" in model.options:
             self.data[model.options["residuals"]] = self.residuals(model, fit)
+
+    def do_ivreghdfe(self, rest: str) -> None:
+        """Read ``y x (d = z) [aweight = w], absorb(a) cluster(c) dofadjustments(clusters)``: counts as reghdfe's."""
+        stage = re.search(r"\((\w+) = ([^)]*)\)", rest)
+        assert stage is not None
+        treatment, instruments = stage.group(1), stage.group(2).split()
+        rest = rest.replace(stage.group(0), f"{treatment} {' '.join(instruments)}")
+        rest = re.sub(r" cluster\(([^)]*)\)", r" vce(cluster \1)", rest)
+        rest = re.sub(r" robust\b", " vce(robust)", rest)
+        model = self.model(rest)
+        columns = {n: c for n, c in model.columns.items() if n not in (treatment, *instruments)}
+        own = {n: model.columns[n] for n in instruments}
+        fit = two_stage(model.outcome, treatment, model.columns[treatment], columns, own, model.effects, model.weights)
+        count = {"clusters": "nested out", "": "no redundant"}[model.options.get("dofadjustments", "clusters")]
+        clusters = [c[fit.rows] for c in model.clusters]
+        covariance = fit.vcov(model.kind, clusters, count)
+        n, k, m = len(fit.rows), fit.parameters(clusters, count), len([b for b in fit.names if b != "(Intercept)"])
+        self.finish(model, fit, covariance, {"N": n, "df_m": m, "df_a": k - m})
+
+    do_ivreg2 = do_ivreghdfe
 
     def residuals(self, model: Model, fit: Fit) -> Vector:
         """Give residuals by regressing once more on all dummies."""
