@@ -170,6 +170,15 @@ def _period(values: str, script: Script, used: dict[str, None]) -> str:
     return f"periods({values})"
 
 
+IN_STEPS = (
+    "# periods in steps of the panel, from its first",
+    'values = np.unique(d["_period"])',
+    "step = max(int(np.gcd.reduce(np.diff(values).round().astype(int))), 1) if len(values) > 1 else 1",
+    'd["_cohort"] = np.ceil((d["_cohort"] - values[0]) / step)',
+    'd["_period"] = ((d["_period"] - values[0]) / step).round()',
+)
+"""Lines below `cohorts` that count periods in the largest step that all distances between them are multiples of."""
+
 BETWEEN = (
     "def between(*columns):",
     "    return (pd.Series(influence, index=d.index).groupby([d[c] for c in columns]).sum() ** 2).sum()",
@@ -182,3 +191,21 @@ def of_influences(errors: Errors) -> tuple[list[str], str]:
     names = [f'"{c}"' for c in errors.clusters]
     variance = " + ".join(f"between({n})" for n in names) or "influence @ influence"
     return names, variance + (f" - between({', '.join(names)})" if len(names) == 2 else "")
+
+
+def clustered_influences(script: Script, whole: str) -> Iterator[str]:
+    """Sum ``influence`` by cluster, without small-sample correction but "glm".
+
+    ``whole`` tells, with a cluster's quoted name for ``{}``, whether it holds units whole: there is no error else.
+    """
+    yield from BETWEEN
+    yield "std_error = {}"
+    for errors in script.one_way:
+        (name,), variance = of_influences(errors)
+        if errors.rule == "glm":
+            yield f"G = d[{name}].nunique()"
+            variance = f"({variance}) * G / (G - 1)"
+        own = errors.clusters[0] == script.unit
+        if not own:
+            yield f"if {whole.format(name)}:  # clusters hold units whole"
+        yield f"{'' if own else '    '}std_error[{quoted(errors.label)}] = np.sqrt({variance})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from specdid._programs.names import listed, plain_number, quoted
 from specdid._programs.script import Errors, Levels, Script
@@ -158,3 +158,48 @@ def clock(script: Script, used: dict[str, None]) -> Iterator[str]:
     if numbered:
         used["periods"] = None
     yield f"d$.period <- periods(d${script.time})" if numbered else f"d$.period <- d${script.time}"
+
+
+def entries(call: str, given: Sequence[str]) -> Iterator[str]:
+    """Call a function with entries, one a line."""
+    yield f"{call}("
+    for k, entry in enumerate(given, 1):
+        yield f"  {entry}{',' if k < len(given) else ''}"
+    yield ")"
+
+
+BETWEEN = (
+    'between <- function(...) sum(tapply(influence, paste(..., sep = "\\r"), sum)^2)',
+    "groups <- function(x) length(unique(x))",
+)
+"""The sum of squares of the influences, summed within joint levels of columns; and how many levels there are."""
+
+
+def clustered_influences(script: Script) -> Iterator[str]:
+    """Show the estimate with errors clustered one way that are ``offered``, without correction but "glm"."""
+    variances = []
+    for errors in script.one_way:
+        (cluster,) = errors.clusters
+        factor = f" * groups(d${cluster}) / (groups(d${cluster}) - 1)" if errors.rule == "glm" else ""
+        variances.append(f"{quoted(errors.label)} = between(d${cluster}){factor}")
+    yield from show_influences(variances, "[offered == 1]")
+
+
+def show_influences(variances: Sequence[str], which: str = "") -> Iterator[str]:
+    """Show the estimate with the root of each of ``variances``, which are entries by label."""
+    yield from entries("variances <- c", variances)
+    yield f"for (label in names(variances){which}) {{"
+    yield '  cat(label, ": ", format(estimate, digits = 10), " (standard error ",'
+    yield '      format(sqrt(variances[[label]]), digits = 10), ")\\n", sep = "")'
+    yield "}"
+
+
+IN_STEPS = (
+    "# periods in steps of the panel, from its first",
+    "values <- sort(unique(d$.period))",
+    "divisor <- function(a, b) if (b == 0) a else divisor(b, a %% b)",
+    "step <- if (length(values) > 1) Reduce(divisor, round(diff(values))) else 1",
+    "d$.cohort <- ceiling((d$.cohort - values[1]) / step)",
+    "d$.period <- round((d$.period - values[1]) / step)",
+)
+"""Lines below `cohorts` that count periods in the largest step that all distances between them are multiples of."""

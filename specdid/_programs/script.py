@@ -195,6 +195,11 @@ class Script:
         return (self.treatment, *self.controls)
 
     @property
+    def one_way(self) -> tuple[Errors, ...]:
+        """The errors clustered one way, whose cluster may still part a unit's rows."""
+        return tuple(e for e in self.errors if len(e.clusters) == 1)
+
+    @property
     def corrected(self) -> bool:
         """Say whether an error asks for something else than the estimator's own correction and distribution."""
         return any(e.rule != "fixest" or e.distribution is not None for e in self.errors)

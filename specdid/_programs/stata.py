@@ -32,7 +32,9 @@ INFINITY = "maxdouble()"
 """Stands for infinity, which Stata lacks; missing would be larger still."""
 _PLAIN = " _-.,:;()[]{}<>=+*%&|!?#@^~/"
 
-COMMON_STEP = (
+IN_STEPS = (
+    "* periods in steps of the panel, from its first",
+    "quietly levelsof _now, local(values)",
     "scalar _step = 0",
     "local before",
     "foreach value of local values {",
@@ -49,8 +51,12 @@ COMMON_STEP = (
     "    local before `value'",
     "}",
     "scalar _step = max(_step, 1)",
+    "quietly summarize _now",
+    "scalar _first = r(min)",
+    "replace _cohort = ceil((_cohort - _first) / _step)",
+    "replace _now = round((_now - _first) / _step)",
 )
-"""Lines that leave in _step the largest step that all distances between the levels in ``values`` are multiples of."""
+"""Lines below `Stata.cohorts` that count periods in the largest step that all their distances are multiples of."""
 
 
 def uncorrected(errors: Errors) -> str:
@@ -124,6 +130,28 @@ class Stata:
     def shown(self, name: str, factor: str = "") -> str:
         """Display a coefficient and its standard error."""
         return f'display %14.10g _b[{name}] "  (standard error " %14.10g _se[{name}]{factor} ")"'
+
+    def parted(self, cluster: str, among: str = "") -> Iterator[str]:
+        """Count in ``parted`` the rows of units that a cluster parts, with units in ``_panel``."""
+        yield f"egen double _low = min({cluster}){among}, by(_panel)"
+        yield f"egen double _high = max({cluster}){among}, by(_panel)"
+        yield "quietly count if _low != _high"
+        yield "local parted = r(N)"
+        yield "drop _low _high"
+
+    def clustered_influences(self, errors: Errors, among: str = "") -> Iterator[str]:
+        """Sum ``_influence`` by cluster and square the sums; show ``_effect`` with the root of their sum."""
+        cluster = self.number(errors.clusters[0])
+        yield self.label(errors)
+        yield f"egen double _sum = total(_influence), by({cluster})"
+        yield "generate double _part = _influence * _sum"
+        yield "quietly summarize _part"
+        yield "scalar _variance = r(sum)"
+        yield "drop _sum _part"
+        if errors.rule == "glm":
+            yield f"quietly levelsof {cluster}{among}"
+            yield "scalar _variance = _variance * r(r) / (r(r) - 1)"
+        yield 'display %14.10g _effect "  (standard error " %14.10g sqrt(_variance) ")"'
 
     def dof(self) -> Iterator[str]:
         """Say how reghdfe counts parameters here."""

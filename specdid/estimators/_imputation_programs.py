@@ -99,15 +99,7 @@ def _r_first_stage(script: Script) -> Iterator[str]:
     for levels, column in script.slopes:
         blocks.append(f"dummies({', '.join(f'd${f}' for f in levels.factors)}) * standardised(d${column})")
     blocks += [f"standardised(d${c})" for c in script.controls]
-    yield "X <- cbind("
-    yield from indented_entries(blocks)
-    yield ")"
-
-
-def indented_entries(entries: Sequence[str]) -> Iterator[str]:
-    """Write entries of a call, one a line."""
-    for k, entry in enumerate(entries, 1):
-        yield f"  {entry}{',' if k < len(entries) else ''}"
+    yield from r.entries("X <- cbind", blocks)
 
 
 def stata_rows(do: Stata) -> Iterator[str]:

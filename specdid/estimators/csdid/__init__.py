@@ -26,7 +26,6 @@ import numpy as np
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid.estimators._base import (
-    NEVER,
     Estimate,
     Estimator,
     EstimatorSetting,
@@ -37,6 +36,7 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
+from specdid.estimators._cohorts import compared_with, control, one_unit_cohorts
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Bools, Refusal, guarded
 from specdid.estimators.csdid.group_time import Cell, Panel, Way, alike, compare, lay_out, pooled
@@ -312,9 +312,7 @@ def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
 
 
 def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
-    cells, treated, single, lost = (
-        found[n] for n in ("n_cells_left_out", "n_treated_left_out", "n_one_unit_cohorts", "n_units_left_out")
-    )
+    cells, treated, lost = (found[n] for n in ("n_cells_left_out", "n_treated_left_out", "n_units_left_out"))
     why = (
         "they are treated in all periods, are not seen both in a period and in its base, or nobody untreated is seen "
         "beside them"
@@ -338,14 +336,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "(column n_treated_left_out)",
             specifications=int(apart.sum()),
         )
-    if (single > 0).any():
-        yield Caution(
-            "serious",
-            "one_unit_cohorts",
-            f"csdid: up to {int(single.max())} cohorts are one unit, whose own variation the standard errors cannot "
-            "hold: they are too small",
-            specifications=int((single > 0).sum()),
-        )
+    yield from one_unit_cohorts("csdid", found)
     if (lost > 0).any():
         yield Caution(
             "serious",
@@ -369,13 +360,7 @@ ESTIMATOR = Estimator(
             '"simple"',
             "group",
         ),
-        EstimatorSetting(
-            "control",
-            Word(("never", "notyet")),
-            "The comparison group: the never treated, or those not yet treated too.",
-            '"notyet"',
-            "never",
-        ),
+        control("never"),
         EstimatorSetting(
             "est_method",
             Word(("dr", "ipw", "reg")),
@@ -421,7 +406,7 @@ ESTIMATOR = Estimator(
     changes=True,
     alone=lambda options: "effects of cohorts and periods are averaged; controls have no coefficients of their own",
     uncorrected=True,
-    beside=lambda options: NEVER if options.get("control", "never") == "never" else "never or not yet treated",
+    beside=compared_with("never"),
     words=_words,
     ssc=UNCOUNTED,
     cautions=_cautions,

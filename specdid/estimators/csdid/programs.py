@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from specdid._programs import python, r
 from specdid._programs.names import listed, quoted
-from specdid._programs.script import Errors, Script
+from specdid._programs.script import Script
 from specdid._programs.stata import Stata, filled
 
 
 def _by_hand(script: Script) -> str:
     """Say how controls enter: "" where there are none."""
     return str(script.options["est_method"]) if script.controls else ""
-
-
-def _clustered(script: Script) -> list[Errors]:
-    """Return the errors that the estimator offers, whose cluster may still part a unit's rows."""
-    return [e for e in script.errors if len(e.clusters) == 1]
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
@@ -86,14 +81,14 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
         yield "estimate, of_unit = alike("
         yield "    [pooled([c for c, key in zip(cells, keys) if key == one]) for one in sorted(set(keys))]"
         yield ")"
-    clusters = {e.clusters[0]: None for e in _clustered(script) if e.clusters[0] != unit}
+    clusters = {e.clusters[0]: None for e in script.one_way if e.clusters[0] != unit}
     if clusters:
         yield "# clusters that hold units whole"
         known = f'd[d["_w"].notna()].groupby("{unit}")'
         yield f"whole = {known}[[{', '.join(map(quoted, clusters))}]].nunique().max() == 1"
     yield f'd = d.drop_duplicates("{unit}").set_index("{unit}").loc[units].reset_index()'
     yield "influence = np.asarray(of_unit)"
-    yield from _python_errors(script)
+    yield from python.clustered_influences(script, "whole[{}]")
 
 
 def _python_contrast(script: Script) -> Iterator[str]:
@@ -138,21 +133,6 @@ def _python_contrast(script: Script) -> Iterator[str]:
     yield "    out = np.zeros(len(here))"
     yield "    out[here] = influence"
     yield "    return effect, out"
-
-
-def _python_errors(script: Script) -> Iterator[str]:
-    """Sum the units' influences by cluster, without small-sample correction, as in R's did."""
-    yield from python.BETWEEN
-    yield "std_error = {}"
-    for errors in _clustered(script):
-        names, variance = python.of_influences(errors)
-        if errors.rule == "glm":
-            yield f"G = d[{names[0]}].nunique()"
-            variance = f"({variance}) * G / (G - 1)"
-        own = errors.clusters[0] == script.unit
-        if not own:
-            yield f"if whole[{names[0]}]:"
-        yield f"{'' if own else '    '}std_error[{quoted(errors.label)}] = np.sqrt({variance})"
 
 
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
@@ -246,31 +226,11 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "whole <- function(x) {  # whether clusters hold units whole"
     yield f"  length(unique(paste(d${unit}, x)[!is.na(d$.w)])) == length(unique(d${unit}[!is.na(d$.w)]))"
     yield "}"
-    yield "offered <- c("
-    yield from _entries([f"{quoted(e.label)} = whole(d${e.clusters[0]})" for e in _clustered(script)])
-    yield ")"
+    yield from r.entries("offered <- c", [f"{quoted(e.label)} = whole(d${e.clusters[0]})" for e in script.one_way])
     yield f"d <- d[match(units, d${unit}), , drop = FALSE]"
     yield "influence <- of_unit"
-    yield 'between <- function(...) sum(tapply(influence, paste(..., sep = "\\r"), sum)^2)'
-    yield "groups <- function(x) length(unique(x))"
-    yield "variances <- c("
-    yield from _entries([f"{quoted(e.label)} = {_r_variance(e)}" for e in _clustered(script)])
-    yield ")"
-    yield "for (label in names(variances)[offered == 1]) {"
-    yield '  cat(label, ": ", format(estimate, digits = 10), " (standard error ",'
-    yield '      format(sqrt(variances[[label]]), digits = 10), ")\\n", sep = "")'
-    yield "}"
-
-
-def _entries(entries: Sequence[str]) -> Iterator[str]:
-    for k, entry in enumerate(entries, 1):
-        yield f"  {entry}{',' if k < len(entries) else ''}"
-
-
-def _r_variance(errors: Errors) -> str:
-    (cluster,) = errors.clusters
-    variance = f"between(d${cluster})"
-    return f"{variance} * groups(d${cluster}) / (groups(d${cluster}) - 1)" if errors.rule == "glm" else variance
+    yield from r.BETWEEN
+    yield from r.clustered_influences(script)
 
 
 def _r_contrast(script: Script) -> Iterator[str]:
@@ -381,27 +341,14 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
         f'"{options["est_method"]}", "{options["aggregate"]}", "{options["unbalanced"]}")'
     )
     yield "* did makes no small-sample correction, nor does specdid"
-    for errors in _clustered(script):
+    for errors in script.one_way:
         cluster = do.number(errors.clusters[0])
         if errors.clusters[0] != script.unit:
-            yield f"egen double _low = min({cluster}) if !missing(_w), by(_panel)"
-            yield f"egen double _high = max({cluster}) if !missing(_w), by(_panel)"
-            yield "quietly count if _low != _high"
-            yield "local parted = r(N)"
-            yield "drop _low _high"
+            yield from do.parted(cluster, " if !missing(_w)")
         else:
             yield "local parted = 0"
         yield "if `parted' == 0 {  // clusters hold units whole"
-        yield do.label(errors)
-        yield f"egen double _sum = total(_influence), by({cluster})"
-        yield "generate double _part = _influence * _sum"
-        yield "quietly summarize _part"
-        yield "scalar _variance = r(sum)"
-        yield "drop _sum _part"
-        if errors.rule == "glm":
-            yield f"quietly levelsof {cluster} if _used == 1"
-            yield "scalar _variance = _variance * r(r) / (r(r) - 1)"
-        yield 'display %14.10g _effect "  (standard error " %14.10g sqrt(_variance) ")"'
+        yield from do.clustered_influences(errors, " if _used == 1")
         yield "}"
 
 

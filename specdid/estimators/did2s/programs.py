@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from specdid._programs import python
+from specdid._programs import python, r
 from specdid._programs.names import quoted
 from specdid._programs.script import Errors, Script
 from specdid._programs.stata import Stata
 from specdid.estimators._imputation_programs import (
     MATA_COLUMNS,
     R_WEIGHTS,
-    indented_entries,
     python_stages,
     r_stages,
     stata_design,
@@ -52,16 +51,9 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "influence <- share * (left - estimate)"
     yield R_WEIGHTS
     yield "influence[!treated] <- -drop(h) * sqrt(w[!treated]) * left[!treated]"
-    yield 'between <- function(...) sum(tapply(influence, paste(..., sep = "\\r"), sum)^2)'
-    yield "groups <- function(x) length(unique(x))"
+    yield from r.BETWEEN
     yield "# did2s makes no small-sample correction, nor does specdid"
-    yield "variances <- c("
-    yield from indented_entries(_variances(script))
-    yield ")"
-    yield "for (label in names(variances)) {"
-    yield '  cat(label, ": ", format(estimate, digits = 10), " (standard error ",'
-    yield '      format(sqrt(variances[[label]]), digits = 10), ")\\n", sep = "")'
-    yield "}"
+    yield from r.show_influences(_variances(script))
 
 
 _ABOUT = (

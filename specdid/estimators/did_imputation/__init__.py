@@ -13,7 +13,7 @@ depend on the effects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from specdid._records import Caution
 from specdid.engine import ssc
 from specdid.engine.demean import relevel
 from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Path, Program, Task
+from specdid.estimators._cohorts import one_unit_cohorts
 from specdid.estimators._imputation import (
     NO_COUNTERFACTUAL,
     PERFECT,
@@ -208,18 +209,7 @@ def _leads(task: Task, rows: Bools, columns: Floats) -> _Leads:
 
 
 def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
-    return list(_said(found["n_one_unit_cohorts"]))
-
-
-def _said(single: Floats) -> Iterator[Caution]:
-    if (single > 0).any():
-        yield Caution(
-            "serious",
-            "one_unit_cohorts",
-            f"did_imputation: up to {int(single.max())} cohorts are one unit, whose own variation the standard errors "
-            "cannot hold: they are too small",
-            specifications=int((single > 0).sum()),
-        )
+    return one_unit_cohorts("did_imputation", found)
 
 
 ESTIMATOR = Estimator(

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from specdid._programs import python, r
 from specdid._programs.names import quoted
-from specdid._programs.script import Errors, Script
+from specdid._programs.script import Script
 from specdid._programs.stata import Stata
 from specdid.estimators._imputation_programs import (
     MATA_COLUMNS,
     R_WEIGHTS,
-    indented_entries,
     python_stages,
     r_stages,
     stata_design,
@@ -23,11 +22,6 @@ _ABOUT = (
     "# ones is the effect. Without weights the same as didimputation::did_imputation(d, ...).",
 )
 _CENTRED = "# outcomes by their weights in the estimate; of treated rows about the mean of their cohort and period"
-
-
-def _clustered(script: Script) -> list[Errors]:
-    """Return the errors that the estimator offers, whose cluster may still part a unit's rows."""
-    return [e for e in script.errors if len(e.clusters) == 1]
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
@@ -43,16 +37,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield 'mean = own["product"].transform("sum") / own["size"].transform("sum")'
     yield "influence = v * (left - np.where(treated, mean, 0.0)) * sd"
     yield "estimate = effect * sd"
-    yield from python.BETWEEN
-    yield "std_error = {}"
-    for errors in _clustered(script):
-        (name,), variance = python.of_influences(errors)
-        if errors.rule == "glm":
-            variance = f"({variance}) * d[{name}].nunique() / (d[{name}].nunique() - 1)"
-        own = errors.clusters[0] == script.unit
-        if not own:
-            yield f'if (d.groupby("{script.unit}")[{name}].nunique() == 1).all():  # clusters hold units whole'
-        yield f"{'' if own else '    '}std_error[{quoted(errors.label)}] = np.sqrt({variance})"
+    yield from python.clustered_influences(script, f'(d.groupby("{script.unit}")[{{}}].nunique() == 1).all()')
 
 
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
@@ -67,27 +52,12 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "size <- ave(ifelse(treated, v^2, 0), cell, FUN = sum)"
     yield "centre <- ave(ifelse(treated, v^2 * left, 0), cell, FUN = sum) / ifelse(size > 0, size, 1)"
     yield "influence <- v * (left - ifelse(treated, centre, 0))"
-    yield 'between <- function(...) sum(tapply(influence, paste(..., sep = "\\r"), sum)^2)'
-    yield "groups <- function(x) length(unique(x))"
+    yield from r.BETWEEN
     yield "whole <- function(x) {  # whether clusters hold units whole"
     yield f"  groups(paste(d${script.unit}, x)) == groups(d${script.unit})"
     yield "}"
-    yield "offered <- c("
-    yield from indented_entries([f"{quoted(e.label)} = whole(d${e.clusters[0]})" for e in _clustered(script)])
-    yield ")"
-    yield "variances <- c("
-    yield from indented_entries([f"{quoted(e.label)} = {_r_variance(e)}" for e in _clustered(script)])
-    yield ")"
-    yield "for (label in names(variances)[offered == 1]) {"
-    yield '  cat(label, ": ", format(estimate, digits = 10), " (standard error ",'
-    yield '      format(sqrt(variances[[label]]), digits = 10), ")\\n", sep = "")'
-    yield "}"
-
-
-def _r_variance(errors: Errors) -> str:
-    (cluster,) = errors.clusters
-    variance = f"between(d${cluster})"
-    return f"{variance} * groups(d${cluster}) / (groups(d${cluster}) - 1)" if errors.rule == "glm" else variance
+    yield from r.entries("offered <- c", [f"{quoted(e.label)} = whole(d${e.clusters[0]})" for e in script.one_way])
+    yield from r.clustered_influences(script)
 
 
 def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
@@ -106,24 +76,11 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     yield "generate double _influence = _v * _left"
     yield f"replace _influence = _v * (_left - _mean / _size) if {script.treatment} == 1 & _size > 0"
     yield f"egen long _panel = group({script.unit})"
-    for errors in _clustered(script):
+    for errors in script.one_way:
         cluster = do.number(errors.clusters[0])
-        yield f"egen double _low = min({cluster}), by(_panel)"
-        yield f"egen double _high = max({cluster}), by(_panel)"
-        yield "quietly count if _low != _high"
-        yield "local parted = r(N)"
-        yield "drop _low _high"
+        yield from do.parted(cluster)
         yield "if `parted' == 0 {  // clusters hold units whole"
-        yield do.label(errors)
-        yield f"egen double _sum = total(_influence), by({cluster})"
-        yield "generate double _part = _influence * _sum"
-        yield "quietly summarize _part"
-        yield "scalar _variance = r(sum)"
-        yield "drop _sum _part"
-        if errors.rule == "glm":
-            yield f"quietly levelsof {cluster}"
-            yield "scalar _variance = _variance * r(r) / (r(r) - 1)"
-        yield 'display %14.10g _effect "  (standard error " %14.10g sqrt(_variance) ")"'
+        yield from do.clustered_influences(errors)
         yield "}"
 
 

@@ -24,14 +24,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._format import Flag, NumberValue, Word
+from specdid._format import Flag, NumberValue
 from specdid._programs import python
 from specdid._records import Caution
 from specdid.engine import ssc
 from specdid.engine.demean import relevel
 from specdid.estimators._base import (
     EVERY_RULE,
-    NEVER,
     Estimate,
     Estimator,
     EstimatorSetting,
@@ -44,6 +43,7 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
+from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, first_and_step
 from specdid.estimators._influences import errors_of, path_of
 from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
 from specdid.estimators.lpdid.programs import write_python, write_r, write_stata
@@ -173,10 +173,9 @@ class _Calendar:
 def _calendar(task: Task) -> _Calendar:
     assert task.unit is not None and task.time is not None  # noqa: PT018
     known = task.record or Record(task.outcome, task.unit, task.time, np.arange(len(task.outcome)))
-    values = np.unique(known.time)
-    step = int(np.gcd.reduce(np.rint(np.diff(values)).astype(np.int64))) if len(values) > 1 else 1
-    period = np.rint((known.time - values[0]) / max(step, 1)).astype(np.int64)
-    return _Calendar(known.outcome, relevel(known.unit), period, known.place, float(values[0]), max(step, 1))
+    start, step = first_and_step(known.time)
+    period = np.rint((known.time - start) / step).astype(np.int64)
+    return _Calendar(known.outcome, relevel(known.unit), period, known.place, start, step)
 
 
 def cohorts_of(cohort: Floats, rows: Bools) -> Floats:
@@ -524,21 +523,8 @@ ESTIMATOR = Estimator(
             "Periods before adoption; the pooled effect uses none: leads are an [event_study]'s.",
             "5",
         ),
-        EstimatorSetting(
-            "post_window",
-            NumberValue("0 or more", whole=True, least=0),
-            "Periods after adoption to average, from 0 on.",
-            "3",
-            otherwise="as many as leave out no cohort",
-            found=True,
-        ),
-        EstimatorSetting(
-            "control",
-            Word(("never", "notyet")),
-            "The comparison group: the never treated, or those not yet treated too.",
-            '"never"',
-            "notyet",
-        ),
+        POST_WINDOW,
+        control("notyet"),
         EstimatorSetting(
             "reweight",
             Flag(),
@@ -562,7 +548,7 @@ ESTIMATOR = Estimator(
     path=_path,
     changes=True,
     alone=_alone,
-    beside=lambda options: NEVER if options.get("control") == "never" else "never or not yet treated",
+    beside=compared_with("notyet"),
     words=_words,
     ssc=EVERY_RULE,
     cautions=_cautions,

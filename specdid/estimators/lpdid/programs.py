@@ -8,7 +8,7 @@ from dataclasses import replace
 from specdid._programs import python, r
 from specdid._programs.names import listed, quoted
 from specdid._programs.script import Errors, Levels, Script
-from specdid._programs.stata import COMMON_STEP, Stata, filled, uncorrected
+from specdid._programs.stata import IN_STEPS, Stata, filled, uncorrected
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
@@ -16,11 +16,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     assert script.unit is not None  # the check sees to it
     never = script.options["control"] == "never"
     yield from python.cohorts(script, used)
-    yield "# periods in steps of the panel, from its first"
-    yield 'values = np.unique(d["_period"])'
-    yield "step = max(int(np.gcd.reduce(np.diff(values).round().astype(int))), 1) if len(values) > 1 else 1"
-    yield 'd["_cohort"] = np.ceil((d["_cohort"] - values[0]) / step)'
-    yield 'd["_period"] = ((d["_period"] - values[0]) / step).round()'
+    yield from python.IN_STEPS
     yield f"window = {script.options['post_window']!r}"
     yield "# Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1"
     yield f'outcome = d.set_index(["{script.unit}", "_period"])["{script.outcome}"]'
@@ -111,12 +107,7 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of local projections."""
     never = script.options["control"] == "never"
     yield from r.cohorts(script, used)
-    yield "# periods in steps of the panel, from its first"
-    yield "values <- sort(unique(d$.period))"
-    yield "divisor <- function(a, b) if (b == 0) a else divisor(b, a %% b)"
-    yield "step <- if (length(values) > 1) Reduce(divisor, round(diff(values))) else 1"
-    yield "d$.cohort <- ceiling((d$.cohort - values[1]) / step)"
-    yield "d$.period <- round((d$.period - values[1]) / step)"
+    yield from r.IN_STEPS
     yield f"window <- {script.options['post_window']!r}"
     yield "# Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1"
     yield "shifted <- function(h) {"
@@ -167,13 +158,7 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     window = script.options["post_window"]
     never = script.options["control"] == "never"
     yield from do.cohorts()
-    yield "* periods in steps of the panel, from its first"
-    yield "quietly levelsof _now, local(values)"
-    yield from COMMON_STEP
-    yield "quietly summarize _now"
-    yield "scalar _first = r(min)"
-    yield "replace _cohort = ceil((_cohort - _first) / _step)"
-    yield "replace _now = round((_now - _first) / _step)"
+    yield from IN_STEPS
     yield f"local window = {window!r}"
     yield "* Dube et al. (2025): the mean outcome of periods 0 to window less that of period -1"
     yield f"egen long _panel = group({script.unit})"

@@ -28,7 +28,6 @@ from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean, relevel
 from specdid.estimators._base import (
     EVERY_RULE,
-    NEVER,
     Estimate,
     Estimator,
     EstimatorSetting,
@@ -40,6 +39,7 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
+from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, first_and_step, one_unit_cohorts
 from specdid.estimators._influences import errors_of, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
 from specdid.estimators.stackedev.programs import write_python, write_r, write_stata
@@ -62,10 +62,9 @@ class _Clock:
 
 def _clock(task: Task) -> _Clock:
     assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
-    values = np.unique(task.time)
-    step = int(np.gcd.reduce(np.rint(np.diff(values)).astype(np.int64))) if len(values) > 1 else 1
-    period = np.rint((task.time - values[0]) / max(step, 1)).astype(np.int64)
-    cohort = np.ceil((task.cohort - values[0]) / max(step, 1))
+    start, step = first_and_step(task.time)
+    period = np.rint((task.time - start) / step).astype(np.int64)
+    cohort = np.ceil((task.cohort - start) / step)
     return _Clock(period, np.where(cohort > period.max(), np.nan, cohort), int(period.max()))
 
 
@@ -331,15 +330,8 @@ def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
 
 def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
     window, lost, units = (found[n] for n in ("post_window", "n_cohorts_left_out", "n_treated_left_out"))
-    single = found["n_one_unit_cohorts"]
-    if (single > 0).any():
-        yield Caution(
-            "serious",
-            "one_unit_cohorts",
-            f"stackedev: up to {int(single.max())} cohorts are one unit, which its stack fits perfectly: the standard "
-            "errors hold nothing of its variation and are too small",
-            specifications=int((single > 0).sum()),
-        )
+    why = "which its stack fits perfectly: the standard errors hold nothing of its variation and are too small"
+    yield from one_unit_cohorts("stackedev", found, why)
     low, high = int(window.min()), int(window.max())
     span = f"{low}" if low == high else f"{low} to {high}, by specification"
     yield Caution(
@@ -372,21 +364,8 @@ ESTIMATOR = Estimator(
             "3",
             1,
         ),
-        EstimatorSetting(
-            "post_window",
-            NumberValue("0 or more", whole=True, least=0),
-            "Periods after adoption to average, from 0 on.",
-            "3",
-            otherwise="as many as leave out no cohort",
-            found=True,
-        ),
-        EstimatorSetting(
-            "control",
-            Word(("never", "notyet")),
-            "The comparison group: the never treated, or those not treated within the window too.",
-            '"never"',
-            "notyet",
-        ),
+        POST_WINDOW,
+        control("notyet", "those not treated within the window too"),
         EstimatorSetting(
             "weighting",
             Word(("corrected", "none")),
@@ -408,7 +387,7 @@ ESTIMATOR = Estimator(
     "Takes no other fixed effects.",
     path=_path,
     alone=lambda options: "stacks of cohorts and clean controls are regressed on treated × period since treatment",
-    beside=lambda options: NEVER if options.get("control") == "never" else "never treated, or not within the window",
+    beside=compared_with("notyet", "never treated, or not within the window"),
     words=_words,
     ssc=EVERY_RULE,
     cautions=_cautions,

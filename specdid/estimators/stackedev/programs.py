@@ -8,14 +8,14 @@ from dataclasses import replace
 from specdid._programs import python, r
 from specdid._programs.names import listed, quoted
 from specdid._programs.script import Levels, Script
-from specdid._programs.stata import COMMON_STEP, Stata, filled, uncorrected
+from specdid._programs.stata import IN_STEPS, Stata, filled, uncorrected
 
 _EFFECTS = (Levels("_unit", ("_unit",)), Levels("_when", ("_when",)))
 
 
 def _offered(script: Script) -> Script:
     """Leave the errors that the estimator offers, whose cluster may still part a unit's rows."""
-    return replace(script, errors=tuple(e for e in script.errors if len(e.clusters) == 1), fixed=_EFFECTS)
+    return replace(script, errors=script.one_way, fixed=_EFFECTS)
 
 
 def _windows(script: Script) -> tuple[int, int]:
@@ -26,11 +26,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of one regression on stacked rows."""
     unit, (before, after) = script.unit, _windows(script)
     yield from python.cohorts(script, used)
-    yield "# periods in steps of the panel, from its first"
-    yield 'values = np.unique(d["_period"])'
-    yield "step = max(int(np.gcd.reduce(np.diff(values).round().astype(int))), 1) if len(values) > 1 else 1"
-    yield 'd["_cohort"] = np.ceil((d["_cohort"] - values[0]) / step)'
-    yield 'd["_period"] = ((d["_period"] - values[0]) / step).round()'
+    yield from python.IN_STEPS
     yield 'd["_cohort"] = d["_cohort"].where(d["_cohort"] <= d["_period"].max())'
     yield f'd["_w"] = {f"d[{quoted(script.weight)}]" if script.weight else "1.0"}'
     yield f"before, after = {before}, {after}"
@@ -85,12 +81,7 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of one regression on stacked rows."""
     unit, (before, after) = script.unit, _windows(script)
     yield from r.cohorts(script, used)
-    yield "# periods in steps of the panel, from its first"
-    yield "values <- sort(unique(d$.period))"
-    yield "divisor <- function(a, b) if (b == 0) a else divisor(b, a %% b)"
-    yield "step <- if (length(values) > 1) Reduce(divisor, round(diff(values))) else 1"
-    yield "d$.cohort <- ceiling((d$.cohort - values[1]) / step)"
-    yield "d$.period <- round((d$.period - values[1]) / step)"
+    yield from r.IN_STEPS
     yield "d$.cohort[d$.cohort > max(d$.period)] <- NA"
     yield f"d$.w <- {f'd${script.weight} + 0' if script.weight else 'rep(1, nrow(d))'}"
     yield f"before <- {before}"
@@ -142,11 +133,7 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "whole <- function(x) {  # whether clusters hold units whole"
     yield f"  length(unique(paste(d${unit}, x))) == length(unique(d${unit}))"
     yield "}"
-    yield "offered <- c("
-    entries = [f"{quoted(e.label)} = whole(d${e.clusters[0]})" for e in offered.errors]
-    for k, entry in enumerate(entries, 1):
-        yield f"  {entry}{',' if k < len(entries) else ''}"
-    yield ")"
+    yield from r.entries("offered <- c", [f"{quoted(e.label)} = whole(d${e.clusters[0]})" for e in offered.errors])
     yield from r.vcovs(offered)
     if offered.corrected:
         error = "sqrt(drop(share %*% vcov(fit, vcov = vcovs[[k]], ssc = sscs[[k]])[kept, kept] %*% share))"
@@ -163,13 +150,7 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     """Return the lines of one regression on stacked rows."""
     do, (before, after) = Stata(script, numbers), _windows(script)
     yield from do.cohorts()
-    yield "* periods in steps of the panel, from its first"
-    yield "quietly levelsof _now, local(values)"
-    yield from COMMON_STEP
-    yield "quietly summarize _now"
-    yield "scalar _first = r(min)"
-    yield "replace _cohort = ceil((_cohort - _first) / _step)"
-    yield "replace _now = round((_now - _first) / _step)"
+    yield from IN_STEPS
     yield "quietly summarize _now"
     yield "replace _cohort = . if _cohort > r(max)"
     yield f"generate double _w = {script.weight or '1'}"
@@ -226,11 +207,7 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     yield from do.dof()
     for errors in _offered(script).errors:
         cluster = do.number(errors.clusters[0])
-        yield f"egen double _low = min({cluster}), by(_panel)"
-        yield f"egen double _high = max({cluster}), by(_panel)"
-        yield "quietly count if _low != _high"
-        yield "local parted = r(N)"
-        yield "drop _low _high"
+        yield from do.parted(cluster)
         yield "if `parted' == 0 {  // clusters hold units whole"
         yield from do.reghdfe(
             [script.outcome, *cells, *script.controls], "absorb(_unit _when)", errors, " [aweight = _w]"

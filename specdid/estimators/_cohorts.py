@@ -1,0 +1,59 @@
+"""What estimators of cohorts share: the panel's step, their options, and what is said of cohorts of one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+
+from specdid._arrays import Floats
+from specdid._format import NumberValue, Word
+from specdid._records import Caution
+from specdid.estimators._base import NEVER, EstimatorSetting
+
+POST_WINDOW = EstimatorSetting(
+    "post_window",
+    NumberValue("0 or more", whole=True, least=0),
+    "Periods after adoption to average, from 0 on.",
+    "3",
+    otherwise="as many as leave out no cohort",
+    found=True,
+)
+
+
+def control(default: Literal["never", "notyet"], notyet: str = "those not yet treated too") -> EstimatorSetting:
+    """Return the key that says whom cohorts are compared with; ``notyet`` names who is taken beside the never treated.
+
+    Its example is the option that is not the default.
+    """
+    other = "notyet" if default == "never" else "never"
+    doc = f"The comparison group: the never treated, or {notyet}."
+    return EstimatorSetting("control", Word(("never", "notyet")), doc, f'"{other}"', default)
+
+
+def compared_with(
+    default: Literal["never", "notyet"], notyet: str = "never or not yet treated"
+) -> Callable[[Mapping[str, object]], str]:
+    """Return `Estimator.beside` of an estimator with the key `control`."""
+    return lambda options: NEVER if options.get("control", default) == "never" else notyet
+
+
+def first_and_step(time: Floats) -> tuple[float, int]:
+    """Return the first period, and the largest step that all distances between periods are multiples of."""
+    values = np.unique(time)
+    step = int(np.gcd.reduce(np.rint(np.diff(values)).astype(np.int64))) if len(values) > 1 else 1
+    return float(values[0]), max(step, 1)
+
+
+def one_unit_cohorts(method: str, found: Mapping[str, Floats], why: str = "") -> Iterator[Caution]:
+    """Say that cohorts are one unit, by the column ``n_one_unit_cohorts``; ``why`` their errors are too small."""
+    single = found["n_one_unit_cohorts"]
+    why = why or "whose own variation the standard errors cannot hold: they are too small"
+    if (single > 0).any():
+        yield Caution(
+            "serious",
+            "one_unit_cohorts",
+            f"{method}: up to {int(single.max())} cohorts are one unit, {why}",
+            specifications=int((single > 0).sum()),
+        )
